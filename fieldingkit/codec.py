@@ -1,0 +1,239 @@
+"""Commands become requests, answers become results or errors. The only place that knows both wings."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any, NamedTuple, TypeVar, cast
+from urllib.parse import urlencode
+
+import attrs
+
+from fieldingkit.commands import Command, JobAccepted
+from fieldingkit.converter import UNFIT, dumps, explain, loads, structure, unstructure
+from fieldingkit.errors import (
+    ApiError,
+    ConflictError,
+    DecodeError,
+    InvalidCommandError,
+    JobLocationError,
+    PreconditionFailedError,
+)
+from fieldingkit.guard import Guard
+from fieldingkit.transport.http import Call, Request, Response
+from fieldingkit.transport.problem import read_problem, trace_id_of
+from fieldingkit.transport.retry_after import retry_after
+
+__all__ = ["decode", "encode", "error_from", "facts_of"]
+
+R = TypeVar("R")
+
+_OK = range(200, 300)
+_RETRYABLE = frozenset({408, 429, 500, 502, 503, 504})
+_JSON = "application/json"
+
+
+def encode(command: Command[Any], *, account_id: str | None, headers: Mapping[str, str]) -> Request:
+    """The request that carries a command out.
+
+    Args:
+        command: What to do.
+        account_id: The account to use where the command names none.
+        headers: What every request of the client carries.
+
+    Raises:
+        InvalidCommandError: if there is no account to put into the path.
+    """
+    kind: type = type(command)
+    plan = _plan(kind)
+    values: list[str] = []
+    for name in plan.path_names:
+        value = getattr(command, name)
+        if value is None and name == "account_id":
+            value = account_id
+        if value is None:
+            raise InvalidCommandError(
+                f"{name} is not set: give it to the command or to the client", field=name, command=command
+            )
+        values.append(str(value))
+    target = plan.path % tuple(values)
+    own = {**headers}
+    if plan.guard is Guard.KEY:
+        own["Idempotency-Key"] = getattr(command, "idempotency_key", None) or str(uuid.uuid4())
+    for name, header in plan.headers:
+        if (value := getattr(command, name)) is not None:
+            own[header] = value
+    body = None
+    if plan.body:
+        body = dumps(_members(command, plan.body))
+        own["Content-Type"] = _JSON
+    if plan.query and (query := _members(command, plan.query)):
+        target = f"{target}?{urlencode({key: _plain(value) for key, value in query.items()}, doseq=True)}"
+    return Request(
+        command.endpoint.method,
+        target,
+        headers=own,
+        body=body,
+        operation_id=command.endpoint.operation_id,
+        template=command.endpoint.path,
+        guard=plan.guard,
+    )
+
+
+def decode(command: Command[R], request: Request, response: Response, call: Call) -> R:
+    """The result that a successful answer carries.
+
+    Raises:
+        ApiError: if the answer is no; the subclass says which no.
+        DecodeError: if it is not what the contract says.
+        JobLocationError: if a job was created and the answer does not say where.
+    """
+    if response.status not in _OK:
+        raise error_from(response, call, command=command, request=request)
+    kind: type = type(command)
+    wanted = _result_type(kind)
+    if wanted is JobAccepted:
+        return cast("R", _accepted(command, request, response, call))
+    if wanted is type(None):
+        return cast("R", None)
+    try:
+        data: Any = loads(response.body) if response.body.strip() else {}
+        headers = _header_fields(wanted)
+        if headers and isinstance(data, dict):
+            tags = {name: value for name, header in headers if (value := response.headers.get(header)) is not None}
+            data = {**cast("dict[str, Any]", data), **tags}
+        return cast("R", structure(wanted)(data, wanted))
+    except UNFIT as exc:
+        path, what = explain(response.body, wanted, exc)
+        raise DecodeError(
+            f"the answer ({response.status}) is not what was expected: {what} @ {path}",
+            path=path,
+            status=response.status,
+            headers=_public(response.headers),
+            body=response.body,
+            **facts_of(response, call, command=command, request=request),
+        ) from exc
+
+
+def error_from(response: Response, call: Call, *, request: Request, command: Command[Any] | None = None) -> ApiError:
+    """The typed error that an answer other than 2xx stands for."""
+    problem = read_problem(response.body)
+    kind = ApiError.class_for(response.status)
+    if response.status == 422 and problem.code and "idempot" in problem.code:  # noqa: PLR2004
+        # The IETF draft answers a key that came with another body so; an invalid state says so in its `object`.
+        kind = ConflictError
+    said = " ".join(filter(None, [str(response.status), problem.code]))
+    facts: dict[str, Any] = {
+        "status": response.status,
+        "code": problem.code,
+        "detail": problem.detail,
+        "error_id": problem.error_id,
+        "invalid_params": problem.invalid_params,
+        "retry_after": retry_after(response.headers),
+        "retryable": response.status in _RETRYABLE,
+        "headers": _public(response.headers),
+        "body": response.body,
+        "raw": problem.raw,
+        **facts_of(response, call, command=command, request=request),
+    }
+    if issubclass(kind, PreconditionFailedError):
+        facts |= {"sent_etag": request.headers.get("If-Match"), "current_etag": response.headers.get("ETag")}
+    named = "; ".join(f"{param.name}: {param.reason}" for param in problem.invalid_params)
+    return kind(": ".join(filter(None, [said, problem.detail, named])), **facts)
+
+
+def facts_of(
+    response: Response | None, call: Call, *, request: Request, command: Command[Any] | None = None
+) -> dict[str, Any]:
+    """What every error tells of its call."""
+    headers: Mapping[str, str] = response.headers if response is not None else {}
+    return {
+        "command": command,
+        "operation_id": request.operation_id,
+        "maybe_applied": call.ambiguous,
+        "attempts": tuple(call.attempts),
+        "trace_id": trace_id_of(headers) or trace_id_of({"traceparent": call.trace or ""}),
+        "request_id": headers.get("x-request-id"),
+    }
+
+
+class _Plan(NamedTuple):
+    """How a class of commands becomes requests; worked out once."""
+
+    path: str
+    path_names: tuple[str, ...]
+    guard: Guard
+    headers: tuple[tuple[str, str], ...]
+    query: tuple[str, ...]
+    body: tuple[str, ...]
+
+
+@cache
+def _plan(kind: type[Any]) -> _Plan:
+    endpoint = kind.endpoint
+    path_names = endpoint.path_fields
+    path = endpoint.path.replace("%", "%%")
+    for name in path_names:
+        path = path.replace(f"{{{name}}}", "%s")
+    headers: list[tuple[str, str]] = []
+    members: list[str] = []
+    for field in attrs.fields(kind):
+        if field.name in path_names or field.name in {"account_id", "idempotency_key"}:
+            continue
+        if field.name == "if_match":
+            headers.append((field.name, "If-Match"))
+        elif "header" in field.metadata:
+            headers.append((field.name, field.metadata["header"]))
+        else:
+            members.append(field.name)
+    in_query = endpoint.method in {"GET", "HEAD", "DELETE"}
+    return _Plan(
+        path=path,
+        path_names=path_names,
+        guard=kind.guard(),
+        headers=tuple(headers),
+        query=tuple(members) if in_query else (),
+        body=() if in_query else tuple(members),
+    )
+
+
+def _members(command: Command[Any], names: Sequence[str]) -> dict[str, Any]:
+    return {name: unstructure(value) for name in names if (value := getattr(command, name)) is not None}
+
+
+def _plain(value: Any) -> Any:
+    """A value as a query shows it: lists become repeated keys."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return [_plain(item) for item in cast("list[Any]", value)] if isinstance(value, list | tuple) else value
+
+
+def _accepted(command: Command[Any], request: Request, response: Response, call: Call) -> JobAccepted:
+    accepted = JobAccepted(
+        location=response.headers.get("Location", ""),
+        retry_after=retry_after(response.headers),
+        idempotency_key=request.headers.get("Idempotency-Key"),
+    )
+    if not accepted.job_id:
+        raise JobLocationError(
+            f"a job was created ({response.status}), but the answer has no usable Location",
+            location=response.headers.get("Location"),
+            headers=_public(response.headers),
+            **facts_of(response, call, command=command, request=request),
+        )
+    return accepted
+
+
+def _public(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items() if name.lower() != "set-cookie"}
+
+
+@cache
+def _result_type(kind: type[Any]) -> Any:
+    return kind.result_type()
+
+
+@cache
+def _header_fields(wanted: Any) -> tuple[tuple[str, str], ...]:
+    if not attrs.has(wanted):
+        return ()
+    return tuple((field.name, field.metadata["header"]) for field in attrs.fields(wanted) if "header" in field.metadata)

@@ -1,0 +1,239 @@
+"""The grammar: what a command is, and what can be read off its class.
+
+A command is a frozen attrs class with one descriptor, its ``endpoint``. Everything else follows from the class:
+names in the path template go into the path, ``if_match`` and ``idempotency_key`` into their headers, the other fields
+into the query of a GET or DELETE and into the JSON body of the rest.
+"""
+
+import enum
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, get_args, get_origin
+from urllib.parse import unquote, urlsplit
+
+import attrs
+
+from fieldingkit.errors import InvalidCommandError
+from fieldingkit.guard import Guard
+
+__all__ = [
+    "Command",
+    "Endpoint",
+    "JobAccepted",
+    "JobCommand",
+    "JobResult",
+    "JobStatus",
+    "OpenEnum",
+]
+
+R_co = TypeVar("R_co", covariant=True)
+
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_ULID = re.compile(r"[0-9A-Z]{26}")
+_ACCOUNT = re.compile(r"[0-9]{1,19}")
+# Unreserved characters of RFC 3986 only: nothing that could end a path segment, start a query, or climb out with "..".
+_OPAQUE_ID = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._~-]{1,128}")
+_HEADER_TEXT = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+@attrs.frozen
+class Endpoint:
+    """Where a command goes: method, path template and the API's own name of the operation."""
+
+    method: str
+    """The HTTP method."""
+    path: str
+    """The path template below the base URL, with ``{names}`` of the command's fields."""
+    operation_id: str = attrs.field(kw_only=True)
+    """The operation's id in the published contract."""
+
+    @property
+    def path_fields(self) -> tuple[str, ...]:
+        """The names in the path template, in order."""
+        return tuple(_PLACEHOLDER.findall(self.path))
+
+
+@attrs.frozen(kw_only=True)
+class Command(Generic[R_co]):
+    """One operation of the API as a value; ``R`` is what carrying it out gives."""
+
+    endpoint: ClassVar[Endpoint]
+    """Where the command goes."""
+
+    @classmethod
+    def result_type(cls) -> Any:
+        """The ``R`` of ``Command[R]``."""
+        return _type_argument(cls, Command)
+
+    @classmethod
+    def guard(cls) -> Guard:
+        """What protects this command from being applied twice."""
+        names = {field.name for field in attrs.fields(cls)}
+        if cls.endpoint.method in {"GET", "HEAD"}:
+            return Guard.READ
+        if "idempotency_key" in names:
+            return Guard.KEY
+        return Guard.TAG if "if_match" in names else Guard.NONE
+
+    def replace(self, **changes: Any) -> Self:
+        """The same command with some fields changed."""
+        return attrs.evolve(self, **changes)
+
+
+class JobResult(Protocol):
+    """What every status of a job has, whatever the job does."""
+
+    @property
+    def job_id(self) -> str:
+        """The API's id of the job."""
+        ...
+
+    @property
+    def status(self) -> "JobStatus":
+        """Whether it is still being worked on."""
+        ...
+
+
+@attrs.frozen(kw_only=True)
+class JobAccepted:
+    """The API took a job on; it says where to look for it, not yet how it went."""
+
+    location: str
+    """The ``Location`` header, byte for byte."""
+    retry_after: float | None = None
+    """Seconds after which the API suggests to look; None if it did not say."""
+    idempotency_key: str | None = None
+    """The key that the job was created with: sending the command again with it makes no second job."""
+
+    @property
+    def job_id(self) -> str:
+        """The API's id of the job: the last segment of ``location``; empty if there is none."""
+        path = urlsplit(self.location).path.rstrip("/")
+        return unquote(path.rsplit("/", 1)[-1])
+
+
+@attrs.frozen(kw_only=True)
+class JobCommand(Command[JobAccepted], Generic[R_co]):
+    """A command that starts a job; ``R`` is what the finished job gives."""
+
+    followed_by: ClassVar[type[Command[Any]]]
+    """The command that reads this job."""
+
+    @classmethod
+    def outcome_type(cls) -> Any:
+        """The ``R`` of ``JobCommand[R]``."""
+        return _type_argument(cls, JobCommand)
+
+
+class OpenEnum(enum.StrEnum):
+    """An enumeration that the API may extend: an unknown value is kept as it came, and compares as its text."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self | None:
+        if not isinstance(value, str):
+            return None
+        # Older versions of the API spelled run states with a capital.
+        folded = value.casefold()
+        for member in cls:
+            if member.value.casefold() == folded:
+                return member
+        unknown = str.__new__(cls, value)
+        unknown._name_ = value
+        unknown._value_ = value
+        return unknown
+
+    @property
+    def known(self) -> bool:
+        """Whether this release of fieldingkit knows the value."""
+        return self.value in type(self)._value2member_map_
+
+
+class JobStatus(OpenEnum):
+    """Where a job stands."""
+
+    PROCESSING = "Processing"
+    COMPLETED = "Completed"
+    FAILED = "Failed"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether the job has ended; an unknown status has not."""
+        return self in (JobStatus.COMPLETED, JobStatus.FAILED)
+
+
+def ulid(command: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    """Refuse what is not an id of 26 capital letters and digits."""
+    if not (isinstance(value, str) and _ULID.fullmatch(value)):
+        raise _refused(command, attribute, value, "must be an id of 26 capital letters and digits")
+
+
+def opaque_id(command: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    """Refuse an id that would not stay within its path segment."""
+    if not (isinstance(value, str) and _OPAQUE_ID.fullmatch(value)):
+        raise _refused(command, attribute, value, "must be an id of letters, digits and . _ ~ -")
+
+
+def account(command: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    """Refuse an account id that is not a number; None means the client's own account."""
+    if value is not None and (isinstance(value, bool) or not _ACCOUNT.fullmatch(str(value))):
+        raise _refused(command, attribute, value, "must be the account's number")
+
+
+def etag(command: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    """Refuse a missing tag, and one that is no header text. Quotes and W/ stay as they are."""
+    if not value:
+        raise _refused(command, attribute, value, "is empty: read the resource first, its ETag guards this action")
+    if not (isinstance(value, str) and _HEADER_TEXT.fullmatch(value)):
+        raise _refused(command, attribute, value, "must be the ETag as the API sent it")
+
+
+def idempotency_key(command: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    """Refuse a key that the API could not take; None means that the client makes one for the call."""
+    if value is not None and not (isinstance(value, str) and _KEY.fullmatch(value)):
+        raise _refused(command, attribute, value, "must be 1 to 255 visible ASCII characters")
+
+
+def aware(command: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    """Refuse a time without a zone: it would mean another moment on another machine."""
+    if not isinstance(value, datetime) or value.utcoffset() is None:
+        raise _refused(command, attribute, value, "must be a datetime with a time zone, such as datetime.now(UTC)")
+
+
+def ids(values: Iterable[str]) -> tuple[str, ...]:
+    """A list of ids in their order, each once."""
+    return (values,) if isinstance(values, str) else tuple(dict.fromkeys(values))
+
+
+def some_ulids(command: object, attribute: "attrs.Attribute[Any]", value: tuple[object, ...]) -> None:
+    """Refuse an empty list, and any entry that is not an id."""
+    if not value:
+        raise _refused(command, attribute, value, "is empty: there is nothing to do")
+    for item in value:
+        ulid(command, attribute, item)
+
+
+def ends_after(start: datetime, end: datetime, command: object) -> None:
+    """Refuse a period that ends before it starts."""
+    if end.astimezone(UTC) < start.astimezone(UTC):
+        raise InvalidCommandError(
+            f"end_fielding_at ({end.isoformat()}) is before start_fielding_at ({start.isoformat()})",
+            field="end_fielding_at",
+            command=command,
+        )
+
+
+def _refused(command: object, attribute: "attrs.Attribute[Any]", value: object, rule: str) -> InvalidCommandError:
+    # Validators run while the command is being built, so its name is all that can safely be shown of it.
+    shown = repr(value)
+    shown = shown if len(shown) <= 60 else f"{shown[:59]}…"  # noqa: PLR2004
+    return InvalidCommandError(f"{type(command).__name__}.{attribute.name} {rule}; got {shown}", field=attribute.name)
+
+
+def _type_argument(cls: type, generic: type) -> Any:
+    for base in cls.__mro__:
+        for original in base.__dict__.get("__orig_bases__", ()):
+            if get_origin(original) is generic and not isinstance(get_args(original)[0], TypeVar):
+                return get_args(original)[0]
+    raise TypeError(f"{cls.__name__} does not say what it gives: derive it from {generic.__name__}[...]")

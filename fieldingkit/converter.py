@@ -1,0 +1,148 @@
+"""The cattrs converter: every rule about this API's JSON, in one factory."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cache, partial
+from typing import Any, NoReturn, cast
+
+import attrs
+from cattrs import Converter
+from cattrs.errors import BaseValidationError
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
+from cattrs.v import transform_error
+
+from fieldingkit.commands import OpenEnum
+
+__all__ = ["UNFIT", "dumps", "explain", "loads", "make_converter", "rfc3339", "structure", "unstructure"]
+
+UNFIT = (ValueError, TypeError, KeyError, AttributeError, RecursionError, BaseValidationError)
+"""What the functions here raise when something is not as it should be."""
+
+
+def rfc3339(moment: datetime) -> str:
+    """A time as the API writes it: UTC with three fractional digits."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _refuse_constant(text: str) -> NoReturn:
+    raise ValueError(f"{text} is not JSON")
+
+
+_decoder = json.JSONDecoder(parse_constant=_refuse_constant)
+
+
+def loads(body: bytes) -> Any:
+    """The value of a JSON text; constants that are not JSON, such as NaN, are refused."""
+    return _decoder.decode(body.decode("utf-8-sig"))
+
+
+def dumps(value: Any) -> bytes:
+    """A value as compact JSON."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def make_converter(*, detailed_validation: bool = False) -> Converter:
+    """A converter with every rule about this API's JSON.
+
+    Scalars are strict: ``"false"`` is not a truth and ``"5"`` is not a number. A null counts as left out. Unknown
+    fields are ignored. Times must have a zone and become UTC.
+    """
+    converter = Converter(detailed_validation=detailed_validation)
+    for kind in (bool, int, str):
+        converter.register_structure_hook(kind, _exactly(kind))
+    converter.register_structure_hook(float, _number)
+    converter.register_structure_hook(datetime, _moment)
+    converter.register_structure_hook_func(lambda kind: kind == tuple[str, ...], _strings)
+    converter.register_structure_hook(OpenEnum, _member)
+    converter.register_structure_hook_factory(attrs.has, partial(_model_hook, converter))
+    converter.register_unstructure_hook(datetime, rfc3339)
+    converter.register_unstructure_hook(OpenEnum, str)
+    converter.register_unstructure_hook_factory(attrs.has, partial(_body_hook, converter))
+    return converter
+
+
+def _exactly(kind: type) -> Callable[[Any, Any], Any]:
+    def structure(value: Any, _: Any) -> Any:
+        if type(value) is not kind:
+            raise TypeError(f"expected {kind.__name__}, got {type(value).__name__}")
+        return value
+
+    return structure
+
+
+def _number(value: Any, _: Any) -> float:
+    if type(value) not in (int, float):
+        raise TypeError(f"expected a number, got {type(value).__name__}")
+    return float(value)
+
+
+def _moment(value: Any, _: Any) -> datetime:
+    if type(value) is not str:
+        raise TypeError(f"expected a time, got {type(value).__name__}")
+    moment = datetime.fromisoformat(value)
+    if moment.tzinfo is None:
+        raise ValueError(f"the time {value[:40]!r} has no zone")
+    return moment.astimezone(UTC)
+
+
+def _strings(value: Any, _: Any) -> tuple[str, ...]:
+    if type(value) is not list:
+        raise TypeError(f"expected a list, got {type(value).__name__}")
+    items = cast("list[object]", value)
+    if not set(map(type, items)) <= {str}:
+        raise TypeError("expected a list of strings")
+    return cast("tuple[str, ...]", tuple(items))
+
+
+def _member(value: Any, kind: Any) -> Any:
+    if type(value) is not str:
+        raise TypeError(f"expected text, got {type(value).__name__}")
+    return kind(value)
+
+
+def _model_hook(converter: Converter, kind: Any) -> Callable[[Any, Any], Any]:
+    structure = make_dict_structure_fn(kind, converter)
+    flatten: Callable[[dict[str, Any]], dict[str, Any]] | None = getattr(kind, "flatten", None)
+
+    def hook(value: Any, _: Any) -> Any:
+        if type(value) is not dict:
+            raise TypeError(f"expected an object, got {type(value).__name__}")
+        members = cast("dict[str, Any]", value)
+        if flatten is not None:
+            members = flatten(members)
+        if None in members.values():
+            members = {name: member for name, member in members.items() if member is not None}
+        return structure(members, kind)
+
+    return hook
+
+
+def _body_hook(converter: Converter, kind: Any) -> Callable[[Any], dict[str, Any]]:
+    unstructure = make_dict_unstructure_fn(kind, converter)
+    return lambda value: {name: member for name, member in unstructure(value).items() if member is not None}
+
+
+_CONVERTER = make_converter()
+
+
+@cache
+def structure(wanted: Any) -> Callable[[Any, Any], Any]:
+    """The function ``(value, wanted)`` that makes decoded JSON into a ``wanted``."""
+    return _CONVERTER.get_structure_hook(wanted)
+
+
+def unstructure(value: Any) -> Any:
+    """A value as JSON has it."""
+    return _CONVERTER.unstructure(value)
+
+
+def explain(body: bytes, wanted: Any, cause: BaseException) -> tuple[str, str]:
+    """Where in a body it went wrong, and how: the slow converter tells, now that speed does not matter."""
+    try:
+        make_converter(detailed_validation=True).structure(loads(body), wanted)
+    except UNFIT as exc:
+        found = transform_error(exc) if isinstance(exc, BaseValidationError) else [f"{exc} @ $"]
+        what, _, path = found[0].rpartition(" @ ")
+        return path or "$", what or type(exc).__name__
+    return "$", str(cause)

@@ -1,0 +1,99 @@
+"""What goes down the pipeline and what comes back: requests, responses, and the facts of one call. No I/O here."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from fieldingkit.clock import Clock
+from fieldingkit.errors import Attempt
+from fieldingkit.guard import Guard
+
+__all__ = ["Call", "Request", "Response", "Transport"]
+
+
+class Request:
+    """One request, ready to be sent as often as it must be: the body is encoded, the key is minted."""
+
+    __slots__ = ("body", "guard", "headers", "linked_to", "method", "operation_id", "target", "template")
+
+    def __init__(
+        self,
+        method: str,
+        target: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        operation_id: str,
+        template: str,
+        guard: Guard,
+        linked_to: str | None = None,
+    ) -> None:
+        self.method = method
+        self.target = target
+        """The path and query below the base URL, percent-encoded; or a whole URL, for a token endpoint."""
+        self.headers = headers
+        self.body = body
+        self.operation_id = operation_id
+        self.template = template
+        self.guard = guard
+        self.linked_to = linked_to
+        """The ``traceparent`` of the request that this one follows up, such as the one that created a job."""
+
+    def with_headers(self, headers: Mapping[str, str]) -> "Request":
+        """The same request with more headers."""
+        return Request(
+            self.method,
+            self.target,
+            headers={**self.headers, **headers},
+            body=self.body,
+            operation_id=self.operation_id,
+            template=self.template,
+            guard=self.guard,
+            linked_to=self.linked_to,
+        )
+
+
+class Response:
+    """An answer, read to its end."""
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        self.status = status
+        self.headers = headers
+        """Case-insensitive."""
+        self.body = body
+
+
+class Call:
+    """What is known of one call while it goes on; each transport reads it, and writes only its own part."""
+
+    __slots__ = ("ambiguous", "attempts", "clock", "deadline", "delay", "started", "timeout", "trace")
+
+    def __init__(self, clock: Clock, *, timeout: float | None, deadline: float | None) -> None:
+        self.clock = clock
+        self.timeout = timeout
+        """Seconds that one attempt may take; None for no limit."""
+        self.started = clock.now()
+        self.deadline = None if deadline is None else self.started + deadline
+        """The moment on the clock at which the call must be over; None for no limit."""
+        self.attempts: list[Attempt] = []
+        self.delay = 0.0
+        """Seconds waited before the attempt that is about to be sent."""
+        self.ambiguous = False
+        """Whether an earlier attempt may have been applied although its answer never came."""
+        self.trace: str | None = None
+        """The ``traceparent`` of the last attempt, if one was sent."""
+
+    def remaining(self) -> float | None:
+        """Seconds until the deadline, never below zero; None for no limit."""
+        return None if self.deadline is None else max(0.0, self.deadline - self.clock.now())
+
+    def attempt_limit(self) -> float | None:
+        """Seconds that the next attempt may take: its own time-out, or what is left of the call."""
+        remaining = self.remaining()
+        if remaining is None or self.timeout is None:
+            return self.timeout if remaining is None else remaining
+        return min(self.timeout, remaining)
+
+
+Transport = Callable[[Request, Call], Awaitable[Response]]
+"""Sends a request and gives the answer, whatever its status; raises ``TransportError`` when there is none."""

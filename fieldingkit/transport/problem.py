@@ -1,0 +1,71 @@
+"""What a refusal says: one tolerant reader for the error bodies of the API, of its token endpoint and of gateways."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, cast
+
+from fieldingkit.errors import InvalidParam
+
+__all__ = ["Problem", "read_problem", "trace_id_of"]
+
+_DETAIL_NAMES = ("detail", "details", "title", "error_description", "error", "message")
+_TAG = re.compile(r"<[^>]{0,200}>|\s+")
+_LONGEST_DETAIL = 200
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+class Problem(NamedTuple):
+    """The facts of an error body, as far as it has them."""
+
+    code: str | None
+    """What kind of error: the body's ``object``, or ``error`` of a token endpoint."""
+    detail: str | None
+    """The explanation."""
+    error_id: str | None
+    """The id of this very error."""
+    invalid_params: tuple[InvalidParam, ...]
+    """Which parameters were refused."""
+    raw: Any
+    """The body as decoded JSON; None when it is not JSON."""
+
+
+def read_problem(body: bytes) -> Problem:
+    """Read an error body of any published shape; HTML, plain text and nothing at all included."""
+    try:
+        raw = json.loads(body)
+    except (ValueError, RecursionError):
+        return Problem(None, _text_of(body), None, (), None)
+    if not isinstance(raw, dict):
+        return Problem(None, None, None, (), raw)
+    fields = cast("dict[str, Any]", raw)
+    detail = next((value for name in _DETAIL_NAMES if (value := _string(fields.get(name)))), None)
+    code = _string(fields.get("object")) or _string(fields.get("error"))
+    params = fields.get("invalid_params") or fields.get("errors")
+    return Problem(code, detail, _string(fields.get("id")), _params(params), fields)
+
+
+def trace_id_of(headers: Mapping[str, str]) -> str | None:
+    """The W3C trace id that an answer names in its ``traceparent``."""
+    match = _TRACEPARENT.fullmatch(headers.get("traceparent", ""))
+    return match[1] if match else None
+
+
+def _string(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _params(value: object) -> tuple[InvalidParam, ...]:
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        return ()
+    entries = [cast("dict[str, Any]", item) for item in cast("Sequence[object]", value) if isinstance(item, dict)]
+    return tuple(
+        InvalidParam(_string(item.get("name")) or "", _string(item.get("reason")) or _string(item.get("detail")) or "")
+        for item in entries
+    )
+
+
+def _text_of(body: bytes) -> str | None:
+    """The words of a page that is not JSON: what a person would read first."""
+    text = _TAG.sub(" ", body[:4096].decode("utf-8", "replace")).split()
+    return " ".join(text)[:_LONGEST_DETAIL] or None
