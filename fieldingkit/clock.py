@@ -2,13 +2,22 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Protocol
 
-__all__ = ["Clock", "MonotonicClock"]
+__all__ = ["Clock", "MonotonicClock", "Timer"]
+
+
+class Timer(Protocol):
+    """A call that is going to be made."""
+
+    def cancel(self) -> None:
+        """Do not make it."""
+        ...
 
 
 class Clock(Protocol):
-    """A monotonic clock and a way to sleep by it; setting the wall clock changes neither."""
+    """A monotonic clock and ways to wait by it; setting the wall clock changes none of them."""
 
     def now(self) -> float:
         """Seconds from an arbitrary beginning; never goes back."""
@@ -16,6 +25,10 @@ class Clock(Protocol):
 
     async def sleep(self, seconds: float) -> None:
         """Wait for so many seconds of this clock."""
+        ...
+
+    def call_later(self, seconds: float, function: Callable[[], object]) -> Timer:
+        """Call a function after so many seconds of this clock, in the running event loop."""
         ...
 
 
@@ -29,3 +42,7 @@ class MonotonicClock:
     async def sleep(self, seconds: float) -> None:
         """Wait for so many seconds."""
         await asyncio.sleep(seconds)
+
+    def call_later(self, seconds: float, function: Callable[[], object]) -> Timer:
+        """Call a function after so many seconds, in the running event loop."""
+        return asyncio.get_running_loop().call_later(seconds, function)

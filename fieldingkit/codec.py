@@ -11,19 +11,17 @@ import attrs
 from fieldingkit.commands import Command, JobAccepted
 from fieldingkit.converter import UNFIT, dumps, explain, loads, structure, unstructure
 from fieldingkit.errors import (
-    ApiError,
-    ConflictError,
     DecodeError,
+    DuplicateJobError,
     InvalidCommandError,
     JobLocationError,
-    PreconditionFailedError,
 )
 from fieldingkit.guard import Guard
 from fieldingkit.transport.http import Call, Request, Response
-from fieldingkit.transport.problem import read_problem, trace_id_of
+from fieldingkit.transport.problem import error_from, public_headers, trace_id_of
 from fieldingkit.transport.retry_after import retry_after
 
-__all__ = ["decode", "encode", "error_from", "facts_of"]
+__all__ = ["check", "decode", "encode", "facts_of"]
 
 R = TypeVar("R")
 
@@ -64,7 +62,7 @@ def encode(command: Command[Any], *, account_id: str | None, headers: Mapping[st
             own[header] = value
     body = None
     if plan.body:
-        body = dumps(_members(command, plan.body))
+        body = dumps(unstructure(getattr(command, plan.whole)) if plan.whole else _members(command, plan.body))
         own["Content-Type"] = _JSON
     if plan.query and (query := _members(command, plan.query)):
         target = f"{target}?{urlencode({key: _plain(value) for key, value in query.items()}, doseq=True)}"
@@ -87,8 +85,7 @@ def decode(command: Command[R], request: Request, response: Response, call: Call
         DecodeError: if it is not what the contract says.
         JobLocationError: if a job was created and the answer does not say where.
     """
-    if response.status not in _OK:
-        raise error_from(response, call, command=command, request=request)
+    check(response, request, call, command=command)
     kind: type = type(command)
     wanted = _result_type(kind)
     if wanted is JobAccepted:
@@ -96,6 +93,8 @@ def decode(command: Command[R], request: Request, response: Response, call: Call
     if wanted is type(None):
         return cast("R", None)
     try:
+        if response.flaw:
+            raise ValueError(response.flaw.message)
         data: Any = loads(response.body) if response.body.strip() else {}
         headers = _header_fields(wanted)
         if headers and isinstance(data, dict):
@@ -103,42 +102,27 @@ def decode(command: Command[R], request: Request, response: Response, call: Call
             data = {**cast("dict[str, Any]", data), **tags}
         return cast("R", structure(wanted)(data, wanted))
     except UNFIT as exc:
-        path, what = explain(response.body, wanted, exc)
+        path, what = ("$", response.flaw.message) if response.flaw else explain(response.body, wanted, exc)
+        call.ambiguous = request.guard is not Guard.READ  # it says 2xx: the action was done, only its answer is unclear
         raise DecodeError(
             f"the answer ({response.status}) is not what was expected: {what} @ {path}",
             path=path,
             status=response.status,
-            headers=_public(response.headers),
+            headers=public_headers(response.headers),
             body=response.body,
             **facts_of(response, call, command=command, request=request),
         ) from exc
 
 
-def error_from(response: Response, call: Call, *, request: Request, command: Command[Any] | None = None) -> ApiError:
-    """The typed error that an answer other than 2xx stands for."""
-    problem = read_problem(response.body)
-    kind = ApiError.class_for(response.status)
-    if response.status == 422 and problem.code and "idempot" in problem.code:  # noqa: PLR2004
-        # The IETF draft answers a key that came with another body so; an invalid state says so in its `object`.
-        kind = ConflictError
-    said = " ".join(filter(None, [str(response.status), problem.code]))
-    facts: dict[str, Any] = {
-        "status": response.status,
-        "code": problem.code,
-        "detail": problem.detail,
-        "error_id": problem.error_id,
-        "invalid_params": problem.invalid_params,
-        "retry_after": retry_after(response.headers),
-        "retryable": response.status in _RETRYABLE,
-        "headers": _public(response.headers),
-        "body": response.body,
-        "raw": problem.raw,
-        **facts_of(response, call, command=command, request=request),
-    }
-    if issubclass(kind, PreconditionFailedError):
-        facts |= {"sent_etag": request.headers.get("If-Match"), "current_etag": response.headers.get("ETag")}
-    named = "; ".join(f"{param.name}: {param.reason}" for param in problem.invalid_params)
-    return kind(": ".join(filter(None, [said, problem.detail, named])), **facts)
+def check(response: Response, request: Request, call: Call, *, command: Command[Any] | None = None) -> None:
+    """Raise the typed error that an answer other than 2xx stands for.
+
+    Raises:
+        ApiError: the subclass of the status.
+    """
+    if response.status not in _OK:
+        facts = facts_of(response, call, command=command, request=request)
+        raise error_from(response, sent_etag=request.headers.get("If-Match"), **facts) from call.gave_up
 
 
 def facts_of(
@@ -165,6 +149,8 @@ class _Plan(NamedTuple):
     headers: tuple[tuple[str, str], ...]
     query: tuple[str, ...]
     body: tuple[str, ...]
+    whole: str | None
+    """The one field whose value is the body, not a member of it."""
 
 
 @cache
@@ -176,6 +162,7 @@ def _plan(kind: type[Any]) -> _Plan:
         path = path.replace(f"{{{name}}}", "%s")
     headers: list[tuple[str, str]] = []
     members: list[str] = []
+    whole: str | None = None
     for field in attrs.fields(kind):
         if field.name in path_names or field.name in {"account_id", "idempotency_key"}:
             continue
@@ -185,6 +172,7 @@ def _plan(kind: type[Any]) -> _Plan:
             headers.append((field.name, field.metadata["header"]))
         else:
             members.append(field.name)
+            whole = field.name if "body" in field.metadata else whole
     in_query = endpoint.method in {"GET", "HEAD", "DELETE"}
     return _Plan(
         path=path,
@@ -193,6 +181,7 @@ def _plan(kind: type[Any]) -> _Plan:
         headers=tuple(headers),
         query=tuple(members) if in_query else (),
         body=() if in_query else tuple(members),
+        whole=whole,
     )
 
 
@@ -217,14 +206,17 @@ def _accepted(command: Command[Any], request: Request, response: Response, call:
         raise JobLocationError(
             f"a job was created ({response.status}), but the answer has no usable Location",
             location=response.headers.get("Location"),
-            headers=_public(response.headers),
+            headers=public_headers(response.headers),
+            **facts_of(response, call, command=command, request=request),
+        )
+    earlier = [JobAccepted(location=location).job_id for location in call.locations]
+    if others := [job_id for job_id in earlier if job_id and job_id != accepted.job_id]:
+        raise DuplicateJobError(
+            f"two answers to one call name different jobs: {others[0]} and {accepted.job_id}",
+            job_ids=[*others, accepted.job_id],
             **facts_of(response, call, command=command, request=request),
         )
     return accepted
-
-
-def _public(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name.lower(): value for name, value in headers.items() if name.lower() != "set-cookie"}
 
 
 @cache

@@ -5,9 +5,10 @@ names in the path template go into the path, ``if_match`` and ``idempotency_key`
 into the query of a GET or DELETE and into the JSON body of the rest.
 """
 
+import abc
 import enum
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, get_args, get_origin
 from urllib.parse import unquote, urlsplit
@@ -25,9 +26,13 @@ __all__ = [
     "JobResult",
     "JobStatus",
     "OpenEnum",
+    "Page",
+    "PagedCommand",
 ]
 
 R_co = TypeVar("R_co", covariant=True)
+P = TypeVar("P", bound="Page")
+Item_co = TypeVar("Item_co", covariant=True)
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _ULID = re.compile(r"[0-9A-Z]{26}")
@@ -127,6 +132,41 @@ class JobCommand(Command[JobAccepted], Generic[R_co]):
         return _type_argument(cls, JobCommand)
 
 
+class Page(Protocol):
+    """What every page of a list has, whatever the list is of."""
+
+    @property
+    def next_cursor(self) -> str | None:
+        """Where the next page begins; None or empty on the last one."""
+        ...
+
+
+@attrs.frozen(kw_only=True)
+class PagedCommand(Command[P], abc.ABC, Generic[P, Item_co]):
+    """A command that gives a list page by page: ``P`` is a page, ``Item`` what the list is of."""
+
+    page_size: int | None = None
+    """How many items a page may hold; the API's own number if left out."""
+    start_after: str | None = None
+    """Where to go on: the ``next_cursor`` of the page before; from the beginning if left out."""
+
+    @classmethod
+    def result_type(cls) -> Any:
+        """The ``P`` of ``PagedCommand[P, Item]``."""
+        return _type_argument(cls, PagedCommand)
+
+    @abc.abstractmethod
+    def items_of(self, page: P) -> Sequence[Item_co]:
+        """The items of a page, in their order."""
+
+    def after(self, page: P) -> Self | None:
+        """The command for the page after this one; None if this is the last.
+
+        Only the cursor tells: ``has_more`` may speak of the pages before as well.
+        """
+        return self.replace(start_after=page.next_cursor) if page.next_cursor else None
+
+
 class OpenEnum(enum.StrEnum):
     """An enumeration that the API may extend: an unknown value is kept as it came, and compares as its text."""
 
@@ -206,6 +246,12 @@ def ids(values: Iterable[str]) -> tuple[str, ...]:
     return (values,) if isinstance(values, str) else tuple(dict.fromkeys(values))
 
 
+def some(command: object, attribute: "attrs.Attribute[Any]", value: tuple[object, ...] | None) -> None:
+    """Refuse an empty list, which could be read as none or as all; None means that it is left out."""
+    if value is not None and not value:
+        raise _refused(command, attribute, value, "is empty: leave it out if it is not meant to choose")
+
+
 def some_ulids(command: object, attribute: "attrs.Attribute[Any]", value: tuple[object, ...]) -> None:
     """Refuse an empty list, and any entry that is not an id."""
     if not value:
@@ -227,7 +273,7 @@ def ends_after(start: datetime, end: datetime, command: object) -> None:
 def _refused(command: object, attribute: "attrs.Attribute[Any]", value: object, rule: str) -> InvalidCommandError:
     # Validators run while the command is being built, so its name is all that can safely be shown of it.
     shown = repr(value)
-    shown = shown if len(shown) <= 60 else f"{shown[:59]}…"  # noqa: PLR2004
+    shown = shown if len(shown) <= 60 else f"{shown[:59]}…"
     return InvalidCommandError(f"{type(command).__name__}.{attribute.name} {rule}; got {shown}", field=attribute.name)
 
 

@@ -1,22 +1,24 @@
 """The cattrs converter: every rule about this API's JSON, in one factory."""
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import cache, partial
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn, cast, get_args, get_origin
 
 import attrs
 from cattrs import Converter
 from cattrs.errors import BaseValidationError
-from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 from cattrs.v import transform_error
 
 from fieldingkit.commands import OpenEnum
 
 __all__ = ["UNFIT", "dumps", "explain", "loads", "make_converter", "rfc3339", "structure", "unstructure"]
 
-UNFIT = (ValueError, TypeError, KeyError, AttributeError, RecursionError, BaseValidationError)
+UNFIT = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError, BaseValidationError)
 """What the functions here raise when something is not as it should be."""
 
 
@@ -29,6 +31,8 @@ def _refuse_constant(text: str) -> NoReturn:
     raise ValueError(f"{text} is not JSON")
 
 
+# No exponent, no NaN, no spaces: Python would take them, the API does not write them.
+_DECIMAL = re.compile(r"-?[0-9]*\.?[0-9]+")
 _decoder = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
@@ -46,17 +50,20 @@ def make_converter(*, detailed_validation: bool = False) -> Converter:
     """A converter with every rule about this API's JSON.
 
     Scalars are strict: ``"false"`` is not a truth and ``"5"`` is not a number. A null counts as left out. Unknown
-    fields are ignored. Times must have a zone and become UTC.
+    fields are ignored. Times must have a zone and become UTC. Amounts of money are decimals written as text.
     """
     converter = Converter(detailed_validation=detailed_validation)
     for kind in (bool, int, str):
         converter.register_structure_hook(kind, _exactly(kind))
     converter.register_structure_hook(float, _number)
     converter.register_structure_hook(datetime, _moment)
+    converter.register_structure_hook(Decimal, _decimal)
     converter.register_structure_hook_func(lambda kind: kind == tuple[str, ...], _strings)
+    converter.register_structure_hook_func(_of_members, _members)
     converter.register_structure_hook(OpenEnum, _member)
     converter.register_structure_hook_factory(attrs.has, partial(_model_hook, converter))
     converter.register_unstructure_hook(datetime, rfc3339)
+    converter.register_unstructure_hook(Decimal, _plain)
     converter.register_unstructure_hook(OpenEnum, str)
     converter.register_unstructure_hook_factory(attrs.has, partial(_body_hook, converter))
     return converter
@@ -86,6 +93,19 @@ def _moment(value: Any, _: Any) -> datetime:
     return moment.astimezone(UTC)
 
 
+def _decimal(value: Any, _: Any) -> Decimal:
+    if type(value) is not str:
+        raise TypeError(f"expected a decimal as text, got {type(value).__name__}")
+    if not _DECIMAL.fullmatch(value):
+        raise ValueError(f"{value[:40]!r} is not a decimal")
+    return Decimal(value)
+
+
+def _plain(amount: Decimal) -> str:
+    """Every digit and no exponent: 5.00 stays 5.00."""
+    return format(amount, "f")
+
+
 def _strings(value: Any, _: Any) -> tuple[str, ...]:
     if type(value) is not list:
         raise TypeError(f"expected a list, got {type(value).__name__}")
@@ -99,6 +119,15 @@ def _member(value: Any, kind: Any) -> Any:
     if type(value) is not str:
         raise TypeError(f"expected text, got {type(value).__name__}")
     return kind(value)
+
+
+def _of_members(kind: Any) -> bool:
+    return get_origin(kind) is tuple and isinstance(get_args(kind)[0], type) and issubclass(get_args(kind)[0], OpenEnum)
+
+
+def _members(value: Any, kind: Any) -> tuple[Any, ...]:
+    # cattrs would take a text apart into its letters, each an unknown member.
+    return tuple(map(get_args(kind)[0], _strings(value, kind)))
 
 
 def _model_hook(converter: Converter, kind: Any) -> Callable[[Any, Any], Any]:
@@ -119,8 +148,19 @@ def _model_hook(converter: Converter, kind: Any) -> Callable[[Any, Any], Any]:
 
 
 def _body_hook(converter: Converter, kind: Any) -> Callable[[Any], dict[str, Any]]:
-    unstructure = make_dict_unstructure_fn(kind, converter)
-    return lambda value: {name: member for name, member in unstructure(value).items() if member is not None}
+    in_headers: dict[str, Any] = {
+        field.name: override(omit=True) for field in attrs.fields(kind) if "header" in field.metadata
+    }
+    unstructure = make_dict_unstructure_fn(kind, converter, **in_headers)
+    unflatten: Callable[[dict[str, Any]], dict[str, Any]] | None = getattr(kind, "unflatten", None)
+
+    def hook(value: Any) -> dict[str, Any]:
+        members = unstructure(value)
+        if unflatten is not None:
+            members = unflatten(members)
+        return {name: member for name, member in members.items() if member is not None}
+
+    return hook
 
 
 _CONVERTER = make_converter()

@@ -17,6 +17,9 @@
     │   ├── RateLimitedError 429 · ServerError 5xx
     │   └── RedirectError 3xx      redirects are never followed
     ├── DecodeError                the answer is not what the contract says
+    ├── InvalidSignatureError      a webhook delivery that was not signed with the secret
+    ├── InvalidEventError          a webhook delivery that is no event
+    ├── RetryBudgetExhaustedError  why a call was not repeated; the __cause__ of another error
     └── JobError                   about a job that was created
         ├── JobFailedError         it ended as Failed
         ├── JobTimeoutError        we stopped waiting; the job goes on
@@ -47,7 +50,9 @@ __all__ = [
     "FieldingKitError",
     "ForbiddenError",
     "InvalidCommandError",
+    "InvalidEventError",
     "InvalidParam",
+    "InvalidSignatureError",
     "InvalidStateError",
     "JobError",
     "JobFailedError",
@@ -59,6 +64,7 @@ __all__ = [
     "RateLimitedError",
     "RedirectError",
     "RequestTimeoutError",
+    "RetryBudgetExhaustedError",
     "ServerError",
     "TransportError",
     "UnauthorizedError",
@@ -295,9 +301,9 @@ class ApiError(FieldingKitError):
     @classmethod
     def class_for(cls, status: int) -> "type[ApiError]":
         """The class of error that stands for an HTTP status."""
-        if status >= _SERVER_ERRORS:
+        if status >= 500:
             return ServerError
-        if status < _CLIENT_ERRORS:
+        if status < 400:
             return RedirectError
         return _BY_STATUS.get(status, ApiError)
 
@@ -375,7 +381,6 @@ class RedirectError(ApiError):
     advice = "Redirects are not followed. A target group that left draft answers so when read as a draft."
 
 
-_CLIENT_ERRORS, _SERVER_ERRORS = 400, 500
 _BY_STATUS: dict[int, type[ApiError]] = {
     400: BadRequestError,
     401: UnauthorizedError,
@@ -415,6 +420,25 @@ class DecodeError(FieldingKitError):
         self.status = status
         self.headers = dict(headers or {})
         self.body = body
+
+
+class InvalidSignatureError(FieldingKitError):
+    """A webhook delivery that was not signed with the secret, or too long ago. Do not act on what it says."""
+
+
+class InvalidEventError(FieldingKitError):
+    """A webhook delivery that is no event: too large, not JSON, or without what every event has."""
+
+    path: str
+    """Where in the body it went wrong, such as ``$.time``."""
+
+    def __init__(self, message: str = "", *, path: str = "$", **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.path = path
+
+
+class RetryBudgetExhaustedError(FieldingKitError):
+    """The client's calls fail so often that retries are held back; seen as the ``__cause__`` of another error."""
 
 
 class JobError(FieldingKitError):

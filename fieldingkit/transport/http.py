@@ -1,9 +1,11 @@
 """What goes down the pipeline and what comes back: requests, responses, and the facts of one call. No I/O here."""
 
+import json
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 from fieldingkit.clock import Clock
-from fieldingkit.errors import Attempt
+from fieldingkit.errors import Attempt, FieldingKitError, TransportError
 from fieldingkit.guard import Guard
 
 __all__ = ["Call", "Request", "Response", "Transport"]
@@ -37,6 +39,19 @@ class Request:
         self.linked_to = linked_to
         """The ``traceparent`` of the request that this one follows up, such as the one that created a job."""
 
+    def with_target(self, target: str, *, linked_to: str | None) -> "Request":
+        """The same request to another path, as a follow-up of an earlier one."""
+        return Request(
+            self.method,
+            target,
+            headers=self.headers,
+            body=self.body,
+            operation_id=self.operation_id,
+            template=self.template,
+            guard=self.guard,
+            linked_to=linked_to,
+        )
+
     def with_headers(self, headers: Mapping[str, str]) -> "Request":
         """The same request with more headers."""
         return Request(
@@ -54,19 +69,45 @@ class Request:
 class Response:
     """An answer, read to its end."""
 
-    __slots__ = ("body", "headers", "status")
+    __slots__ = ("body", "flaw", "headers", "status")
 
-    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+    def __init__(
+        self, status: int, headers: Mapping[str, str], body: bytes, *, flaw: TransportError | None = None
+    ) -> None:
         self.status = status
         self.headers = headers
         """Case-insensitive."""
         self.body = body
+        self.flaw = flaw
+        """What broke off the body in its middle; the head of the answer is known all the same."""
+
+    def json(self) -> Any:
+        """The body as decoded JSON.
+
+        Raises:
+            ValueError: if it is not JSON.
+        """
+        return json.loads(self.body)
+
+    def __repr__(self) -> str:
+        return f"<Response {self.status}, {len(self.body)} bytes>"
 
 
 class Call:
     """What is known of one call while it goes on; each transport reads it, and writes only its own part."""
 
-    __slots__ = ("ambiguous", "attempts", "clock", "deadline", "delay", "started", "timeout", "trace")
+    __slots__ = (
+        "ambiguous",
+        "attempts",
+        "clock",
+        "deadline",
+        "delay",
+        "gave_up",
+        "locations",
+        "started",
+        "timeout",
+        "trace",
+    )
 
     def __init__(self, clock: Clock, *, timeout: float | None, deadline: float | None) -> None:
         self.clock = clock
@@ -80,6 +121,10 @@ class Call:
         """Seconds waited before the attempt that is about to be sent."""
         self.ambiguous = False
         """Whether an earlier attempt may have been applied although its answer never came."""
+        self.locations: list[str] = []
+        """The ``Location`` of answers that were not the last: they must name the same job."""
+        self.gave_up: FieldingKitError | None = None
+        """Why a call that could have been repeated was not; it becomes the error's ``__cause__``."""
         self.trace: str | None = None
         """The ``traceparent`` of the last attempt, if one was sent."""
 

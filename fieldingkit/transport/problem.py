@@ -5,13 +5,16 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
-from fieldingkit.errors import InvalidParam
+from fieldingkit.errors import ApiError, ConflictError, InvalidParam, PreconditionFailedError
+from fieldingkit.transport.http import Response
+from fieldingkit.transport.retry_after import retry_after
 
-__all__ = ["Problem", "read_problem", "trace_id_of"]
+__all__ = ["Problem", "error_from", "public_headers", "read_problem", "trace_id_of"]
 
 _DETAIL_NAMES = ("detail", "details", "title", "error_description", "error", "message")
 _TAG = re.compile(r"<[^>]{0,200}>|\s+")
 _LONGEST_DETAIL = 200
+_RETRYABLE = frozenset({408, 429, 500, 502, 503, 504})
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -43,6 +46,44 @@ def read_problem(body: bytes) -> Problem:
     code = _string(fields.get("object")) or _string(fields.get("error"))
     params = fields.get("invalid_params") or fields.get("errors")
     return Problem(code, detail, _string(fields.get("id")), _params(params), fields)
+
+
+def error_from(response: Response, *, sent_etag: str | None = None, **facts: Any) -> ApiError:
+    """The typed error that an answer other than 2xx stands for.
+
+    Args:
+        response: The answer.
+        sent_etag: The tag that went out as ``If-Match``.
+        facts: What the error tells of its call.
+    """
+    problem = read_problem(response.body)
+    kind = ApiError.class_for(response.status)
+    if response.status == 422 and problem.code and "idempot" in problem.code:
+        # The IETF draft answers a key that came with another body so; an invalid state says so in its `object`.
+        kind = ConflictError
+    if issubclass(kind, PreconditionFailedError):
+        facts |= {"sent_etag": sent_etag, "current_etag": response.headers.get("ETag")}
+    said = " ".join(filter(None, [str(response.status), problem.code]))
+    named = "; ".join(f"{param.name}: {param.reason}" for param in problem.invalid_params)
+    return kind(
+        ": ".join(filter(None, [said, problem.detail, named])),
+        status=response.status,
+        code=problem.code,
+        detail=problem.detail,
+        error_id=problem.error_id,
+        invalid_params=problem.invalid_params,
+        retry_after=retry_after(response.headers),
+        retryable=response.status in _RETRYABLE,
+        headers=public_headers(response.headers),
+        body=response.body,
+        raw=problem.raw,
+        **facts,
+    )
+
+
+def public_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """An answer's headers as an error keeps them: lower-case names, no cookies."""
+    return {name.lower(): value for name, value in headers.items() if name.lower() != "set-cookie"}
 
 
 def trace_id_of(headers: Mapping[str, str]) -> str | None:

@@ -1,0 +1,207 @@
+"""The blocking client: the async one, run on a private event loop."""
+
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from types import TracebackType
+from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, Unpack
+
+from fieldingkit.client import AsyncClient, Exchange
+from fieldingkit.commands import Command, JobCommand
+from fieldingkit.jobs.handle import Job, JobEvent
+from fieldingkit.options import ClientOptions, Settings, options_from_env
+from fieldingkit.portal import Portal
+from fieldingkit.transport.http import Response
+
+__all__ = ["BlockingJob", "Client"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Client:
+    """Carries out commands and blocks until they are done: for scripts, notebooks and threads.
+
+    It takes the options of ``AsyncClient`` and has its verbs. One client serves any number of threads: their calls run
+    side by side on one event loop, on a thread that starts with the first call and ends with ``close()``.
+
+    Raises:
+        ConfigurationError: if an option makes no sense.
+    """
+
+    def __init__(self, **options: Unpack[ClientOptions]) -> None:
+        self._client = AsyncClient(**options)
+        self._portal = Portal("fieldingkit")
+
+    @classmethod
+    def from_env(cls, **settings: Unpack[Settings]) -> Self:
+        """A client with the credentials of the environment; see ``AsyncClient.from_env``.
+
+        Raises:
+            ConfigurationError: if there are no credentials.
+        """
+        return cls(**options_from_env(settings))
+
+    def send(self, command: Command[R]) -> R:
+        """Carry out a command and give its result. For a job command that is the acceptance; see ``submit``.
+
+        Raises:
+            InvalidCommandError: if it cannot be sent like this.
+            ApiError: if the API says no; the subclass says which no.
+            TransportError: if there is no answer; ``maybe_applied`` says whether it may have taken effect.
+            DecodeError: if the answer is not what was expected.
+        """
+        return self._portal.call(self._client.send, command)
+
+    def submit(self, command: JobCommand[R]) -> "BlockingJob[R]":
+        """Have the API start a job, and give its handle.
+
+        Raises:
+            JobLocationError: if it was created, but the answer does not say where.
+            FieldingKitError: as for ``send``.
+        """
+        return BlockingJob(self._portal.call(self._client.submit, command), self._portal)
+
+    def run(self, command: JobCommand[R], timeout: float | None = 600.0) -> R:
+        """Have the API start a job, wait until it has ended, and give its result.
+
+        Args:
+            command: What to do.
+            timeout: Seconds to wait for the job's end at most; None for no limit.
+
+        Raises:
+            JobTimeoutError: if it has not ended by then; the error holds its token.
+            JobFailedError: if it ended as ``Failed``.
+            FieldingKitError: as for ``submit`` and ``BlockingJob.wait``.
+        """
+        return self._portal.call(self._client.run, command, timeout)
+
+    def exchange(self, command: Command[R]) -> Exchange[R]:
+        """Carry out a command, and give its result together with the HTTP answer.
+
+        Raises:
+            FieldingKitError: as for ``send``.
+        """
+        return self._portal.call(self._client.exchange, command)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:
+        """Call an operation that has no command yet; see ``AsyncClient.request``.
+
+        Raises:
+            FieldingKitError: as for ``send``.
+        """
+        return self._portal.call(self._client.request, method, path, params, json, headers)
+
+    def resume(self, token: str) -> "BlockingJob[Any]":
+        """The handle of a job that was submitted elsewhere, from its ``job.token()``. Makes no request.
+
+        Raises:
+            ConfigurationError: if it is no job token, or one of another origin or API version.
+        """
+        return BlockingJob(self._client.resume(token), self._portal)
+
+    def call(
+        self,
+        function: Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, R]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
+        """Run an async function that takes the async client first, such as any workflow.
+
+        Raises:
+            FieldingKitError: whatever the function raises.
+        """
+        return self._portal.call(function, self._client, *args, **kwargs)
+
+    def close(self) -> None:
+        """Close the connections and end the thread. Calls of other threads fail; jobs go on."""
+        if self._portal.started:
+            self._portal.call(self._client.aclose)
+        self._portal.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return repr(self._client).replace("AsyncClient", "Client", 1)
+
+
+class BlockingJob(Generic[R_co]):
+    """A job that the API works on; ``Job``, blocking."""
+
+    def __init__(self, job: Job[R_co], portal: Portal) -> None:
+        self._job = job
+        self._portal = portal
+
+    @property
+    def id(self) -> str:
+        """The API's id of the job."""
+        return self._job.id
+
+    @property
+    def location(self) -> str | None:
+        """The ``Location`` header as it came; None for a job that was resumed."""
+        return self._job.location
+
+    @property
+    def foreign_location(self) -> bool:
+        """Whether the location named another origin, which was not contacted."""
+        return self._job.foreign_location
+
+    @property
+    def idempotency_key(self) -> str | None:
+        """The key that the job was created with."""
+        return self._job.idempotency_key
+
+    def token(self) -> str:
+        """The job as text, to follow it from another process with ``client.resume(token)``."""
+        return self._job.token()
+
+    def status(self) -> Any:
+        """Look at the job now: a ``BatchResult`` or ``FieldingJobResult``.
+
+        Raises:
+            FieldingKitError: if it cannot be read.
+        """
+        return self._portal.call(self._job.status)
+
+    def wait(self, timeout: float | None = 600.0) -> R_co:
+        """Wait until the job has ended; see ``Job.wait``.
+
+        Args:
+            timeout: Seconds to wait at most; None for no limit. The job goes on whatever happens here.
+
+        Raises:
+            JobTimeoutError: if it has not ended within ``timeout`` seconds.
+            JobFailedError: if it ended as ``Failed``.
+            FieldingKitError: if its status cannot be read.
+        """
+        return self._portal.call(self._job.wait, timeout)
+
+    def watch(self) -> Iterator[JobEvent]:
+        """Look at the job until it has ended, and tell of each look; the last event is the end.
+
+        Raises:
+            FieldingKitError: if looking at it failed too often.
+        """
+        events = self._job.watch()
+        while (event := self._portal.call(_next_event, events)) is not None:
+            yield event
+
+    def __repr__(self) -> str:
+        return repr(self._job).replace("<Job", "<BlockingJob", 1)
+
+
+async def _next_event(events: Any) -> JobEvent | None:
+    return await anext(events, None)

@@ -1,0 +1,375 @@
+"""The async client: three verbs for commands, and one for what has no command yet."""
+
+import ssl
+import time
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar, Unpack, cast
+
+import attrs
+from opentelemetry.trace import TracerProvider, get_tracer
+
+from fieldingkit.clock import Clock, MonotonicClock
+from fieldingkit.codec import check, decode, encode, facts_of
+from fieldingkit.commands import Command, JobAccepted, JobCommand
+from fieldingkit.errors import Attempt, ClientClosedError, ConfigurationError, FieldingKitError
+from fieldingkit.jobs.handle import Job, Read
+from fieldingkit.jobs.location import read_location
+from fieldingkit.jobs.poller import PollPolicy
+from fieldingkit.jobs.token import JobToken
+from fieldingkit.options import (
+    API_VERSION,
+    BASE_URL,
+    Settings,
+    account_number,
+    header_text,
+    options_from_env,
+    time_limit,
+)
+from fieldingkit.raw import raw_request
+from fieldingkit.resources import batch_jobs, fielding_jobs
+from fieldingkit.transport import build
+from fieldingkit.transport.aiohttp import AiohttpTransport
+from fieldingkit.transport.auth import BearerToken, TokenProvider
+from fieldingkit.transport.http import Call, Request, Response
+from fieldingkit.transport.origin import check_url, origin_of
+from fieldingkit.transport.problem import public_headers
+from fieldingkit.transport.retry import RetryPolicy
+from fieldingkit.transport.retry_after import retry_after
+
+__all__ = ["AsyncClient", "Exchange"]
+
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+_JOBS: dict[str, type[JobCommand[Any]]] = {
+    kind.endpoint.operation_id: kind
+    for module in (batch_jobs, fielding_jobs)
+    for kind in (getattr(module, name) for name in module.__all__)
+    if issubclass(kind, JobCommand)
+}
+
+
+@attrs.frozen(kw_only=True)
+class Exchange(Generic[R_co]):
+    """A result together with the HTTP answer that carried it."""
+
+    result: R_co
+    """What the command gives."""
+    status: int
+    """The HTTP status."""
+    headers: Mapping[str, str]
+    """The answer's headers, with lower-case names."""
+    trace_id: str | None
+    """The W3C trace id of the call, to give to the API's support."""
+    request_id: str | None
+    """The answer's ``x-request-id``."""
+    attempts: tuple[Attempt, ...]
+    """Every send of the call, in order."""
+    raw: Any
+    """The body as decoded JSON, with the fields that the result does not have; None if there is none."""
+
+
+class AsyncClient:
+    """Carries out commands, in an event loop.
+
+    Making a client makes no connection; it may be made at module scope and belongs to the event loop it is first used
+    in. Close it when it is no longer needed: ``async with AsyncClient(...) as client`` or ``await client.aclose()``.
+
+    Args:
+        account_id: The account that commands are for unless they name another.
+        auth: A bearer token, or where tokens come from: ``ClientCredentials``, or any object with its ``fetch``.
+        base_url: The API's base URL; https, unless it is on this machine.
+        api_version: The API version that every request names. Do not mix versions on one resource.
+        timeout: Seconds that one attempt may take, body included; None for no limit.
+        deadline: Seconds that one call may take: all attempts, waits between them and token refreshes. None for none.
+        retry: How patiently failed attempts are repeated.
+        poll: How often jobs are looked at.
+        connector_limit: Connections at most.
+        max_body: Bytes of an answer's body at most, unpacked.
+        user_agent: What to call yourself; fieldingkit's own name is added.
+        proxy: The URL of a proxy to go through.
+        trust_env: Whether to heed the proxies and the ``.netrc`` of the environment.
+        ssl_context: How to check the server's certificate, where the default will not do.
+        allow_insecure: Whether credentials may go over plain http to another machine.
+        tracer_provider: Where spans go; OpenTelemetry's global provider by default.
+        clock: A clock to go by, for tests.
+
+    Raises:
+        ConfigurationError: if an option makes no sense.
+    """
+
+    def __init__(
+        self,
+        *,
+        auth: str | TokenProvider,
+        account_id: str | int | None = None,
+        base_url: str = BASE_URL,
+        api_version: str = API_VERSION,
+        timeout: float | None = 30.0,
+        deadline: float | None = 120.0,
+        retry: RetryPolicy | None = None,
+        poll: PollPolicy | None = None,
+        connector_limit: int = 100,
+        max_body: int = 64 * 1024 * 1024,
+        user_agent: str | None = None,
+        proxy: str | None = None,
+        trust_env: bool = False,
+        ssl_context: ssl.SSLContext | None = None,
+        allow_insecure: bool = False,
+        tracer_provider: TracerProvider | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        own_name = f"fieldingkit/{version('fieldingkit')}"
+        self._base_url = check_url(base_url, what="base_url", allow_insecure=allow_insecure)
+        self._account_id = account_number(account_id)
+        self._timeout = time_limit("timeout", timeout)
+        self._deadline = time_limit("deadline", deadline)
+        self._poll = poll or PollPolicy()
+        self._clock = clock or MonotonicClock()
+        self._headers = {
+            "Accept": "application/json",
+            "Cint-API-Version": header_text("api_version", api_version),
+            "User-Agent": header_text("user_agent", f"{user_agent} {own_name}" if user_agent else own_name),
+        }
+        http = AiohttpTransport(
+            self._base_url,
+            connector_limit=connector_limit,
+            max_body=max_body,
+            proxy=proxy,
+            ssl_context=ssl_context,
+            trust_env=trust_env,
+        )
+        self._pipeline = build(
+            http,
+            provider=BearerToken(auth) if isinstance(auth, str) else auth,
+            retry=retry or RetryPolicy(),
+            tracer=get_tracer("fieldingkit", version("fieldingkit"), tracer_provider),
+            base_url=self._base_url,
+        )
+        # Operations whose jobs were found at the documented path, when their Location led nowhere.
+        self._documented: set[str] = set()
+        self._closed = False
+
+    @classmethod
+    def from_env(cls, **settings: Unpack[Settings]) -> Self:
+        """A client with the credentials of the environment.
+
+        Reads ``CINT_ACCOUNT_ID``, ``CINT_TOKEN`` or else ``CINT_CLIENT_ID`` and ``CINT_CLIENT_SECRET``, and
+        ``CINT_BASE_URL``. What is given here goes before them.
+
+        Raises:
+            ConfigurationError: if there are no credentials.
+        """
+        return cls(**options_from_env(settings))
+
+    async def send(self, command: Command[R]) -> R:
+        """Carry out a command and give its result. For a job command that is the acceptance; see ``submit``.
+
+        Raises:
+            InvalidCommandError: if it cannot be sent like this.
+            ApiError: if the API says no; the subclass says which no.
+            TransportError: if there is no answer; ``maybe_applied`` says whether it may have taken effect.
+            DecodeError: if the answer is not what was expected.
+        """
+        return (await self.exchange(command)).result
+
+    async def submit(self, command: JobCommand[R]) -> Job[R]:
+        """Have the API start a job, and give its handle.
+
+        Raises:
+            JobLocationError: if it was created, but the answer does not say where.
+            FieldingKitError: as for ``send``.
+        """
+        request = self._encode(command)
+        response, call = await self._carry(request, command)
+        accepted = decode(command, request, response, call)
+        reads = type(command).followed_by
+        path = {name: str(getattr(command, name)) for name in reads.endpoint.path_fields if name != "job_id"}
+        path["account_id"] = str(getattr(command, "account_id", None) or self._account_id)
+        status_path = _status_path(reads, path)
+        try:
+            where = read_location(accepted.location, base_url=self._base_url, status_path=status_path)
+        except FieldingKitError as exc:
+            raise _inform(exc, facts_of(response, call, request=request, command=command)) from exc.__cause__
+        asked: Sequence[str] | None = getattr(command, "target_group_ids", None)
+        facts = JobToken(
+            origin=origin_of(self._base_url),
+            api_version=self._headers["Cint-API-Version"],
+            operation_id=command.endpoint.operation_id,
+            path=path,
+            job_id=where.job_id,
+            idempotency_key=accepted.idempotency_key,
+            created=time.time(),
+            traceparent=call.trace or response.headers.get("traceparent"),
+            asked=None if asked is None else len(asked),
+        )
+        found_there = command.endpoint.operation_id in self._documented
+        return self._job(
+            reads,
+            facts,
+            targets=where.targets[::-1] if found_there else where.targets,
+            accepted=accepted,
+            command=command,
+            foreign_location=where.foreign,
+        )
+
+    async def run(self, command: JobCommand[R], timeout: float | None = 600.0) -> R:
+        """Have the API start a job, wait until it has ended, and give its result.
+
+        Args:
+            command: What to do.
+            timeout: Seconds to wait for the job's end at most; None for no limit.
+
+        Raises:
+            JobTimeoutError: if it has not ended by then; the error holds its handle and its token.
+            JobFailedError: if it ended as ``Failed``.
+            FieldingKitError: as for ``submit`` and ``Job.wait``.
+        """
+        job = await self.submit(command)
+        return await job.wait(timeout)
+
+    async def exchange(self, command: Command[R]) -> Exchange[R]:
+        """Carry out a command, and give its result together with the HTTP answer.
+
+        Raises:
+            FieldingKitError: as for ``send``.
+        """
+        request = self._encode(command)
+        response, call = await self._carry(request, command)
+        result = decode(command, request, response, call)
+        facts = facts_of(response, call, request=request)
+        return Exchange(
+            result=result,
+            status=response.status,
+            headers=public_headers(response.headers),
+            trace_id=facts["trace_id"],
+            request_id=facts["request_id"],
+            attempts=facts["attempts"],
+            raw=response.json() if response.body.strip() else None,
+        )
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:
+        """Call an operation that has no command yet: same auth, same tracing, retries as its method allows.
+
+        With an ``Idempotency-Key`` or ``If-Match`` among the headers it is repeated like a command that has one.
+
+        Args:
+            method: The HTTP method.
+            path: The path below the base URL, such as ``/demand/accounts/101/business-units``.
+            params: The query; a list becomes a repeated key.
+            json: The body.
+            headers: Further headers. Credentials are the client's own affair.
+
+        Raises:
+            FieldingKitError: as for ``send``.
+        """
+        request = raw_request(method.upper(), path, params=params, json=json, headers=headers or {}, own=self._headers)
+        response, call = await self._carry(request, None)
+        check(response, request, call)
+        return response
+
+    def resume(self, token: str) -> Job[Any]:
+        """The handle of a job that was submitted elsewhere, from its ``job.token()``. Makes no request.
+
+        Raises:
+            ConfigurationError: if it is no job token, or one of another origin or API version.
+        """
+        facts = JobToken.decode(token)
+        own = (origin_of(self._base_url), self._headers["Cint-API-Version"])
+        if (facts.origin, facts.api_version) != own:
+            raise ConfigurationError(
+                f"this job belongs to {facts.origin} (API {facts.api_version}), this client to {own[0]} (API {own[1]})"
+            )
+        kind = _JOBS.get(facts.operation_id)
+        if kind is None:
+            raise ConfigurationError(f"this release knows no job of {facts.operation_id!r}")
+        reads = kind.followed_by
+        return self._job(reads, facts, targets=(_status_path(reads, facts.path).replace("{job_id}", facts.job_id),))
+
+    async def aclose(self) -> None:
+        """Close the connections. Calls that are going on fail; jobs go on. May be called any number of times."""
+        self._closed = True
+        await self._pipeline.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return f"<AsyncClient of account {self._account_id or '?'} at {self._base_url}>"
+
+    def _encode(self, command: Command[Any]) -> Request:
+        return encode(command, account_id=self._account_id, headers=self._headers)
+
+    async def _carry(self, request: Request, command: Command[Any] | None) -> tuple[Response, Call]:
+        """Send a request through the pipeline; whatever goes wrong knows its command."""
+        if self._closed:
+            raise ClientClosedError("the client is closed: make a new one", command=command)
+        call = Call(self._clock, timeout=self._timeout, deadline=self._deadline)
+        try:
+            return await self._pipeline.send(request, call), call
+        except FieldingKitError as exc:
+            _inform(exc, facts_of(None, call, request=request, command=command))
+            raise
+
+    def _job(
+        self,
+        reads: type[Command[Any]],
+        facts: JobToken,
+        *,
+        targets: Sequence[str],
+        accepted: JobAccepted | None = None,
+        command: JobCommand[R] | None = None,
+        foreign_location: bool = False,
+    ) -> Job[R]:
+        make = cast("Callable[..., Command[Any]]", reads)
+        status = make(**facts.path, job_id=facts.job_id)
+        request = self._encode(status)
+
+        async def read(target: str) -> Read:
+            followed = request.with_target(target, linked_to=facts.traceparent)
+            response, call = await self._carry(followed, status)
+            result = decode(status, followed, response, call)
+            if target == request.target:
+                self._documented.add(facts.operation_id)
+            return Read(result, retry_after(response.headers))
+
+        return Job(
+            facts=facts,
+            targets=targets,
+            read=read,
+            policy=self._poll,
+            clock=self._clock,
+            accepted=accepted,
+            command=command,
+            foreign_location=foreign_location,
+        )
+
+
+def _status_path(reads: type[Command[Any]], path: Mapping[str, str]) -> str:
+    """The documented path of a job's status, with only ``{job_id}`` still open."""
+    filled = reads.endpoint.path
+    for name, value in path.items():
+        filled = filled.replace(f"{{{name}}}", value)
+    return filled
+
+
+def _inform(exc: FieldingKitError, facts: Mapping[str, Any]) -> FieldingKitError:
+    """Tell an error of its call, where it does not know better itself."""
+    for name, value in facts.items():
+        if not getattr(exc, name, None):
+            setattr(exc, name, value)
+    return exc

@@ -1,0 +1,238 @@
+"""The handle of a job: look at it, watch it, wait for it, hand it to another process."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
+from typing import Any, Generic, NamedTuple, NoReturn, TypeVar, cast
+
+import attrs
+
+from fieldingkit.clock import Clock
+from fieldingkit.commands import JobAccepted, JobCommand, JobResult, JobStatus
+from fieldingkit.errors import ApiError, FieldingKitError, JobError, JobFailedError, JobTimeoutError
+from fieldingkit.jobs.poller import Poller, PollPolicy, Seen
+from fieldingkit.jobs.token import JobToken
+from fieldingkit.resources.batch_jobs import BatchResult
+from fieldingkit.resources.fielding_jobs import FieldingJobResult
+
+__all__ = ["Job", "JobEvent"]
+
+R_co = TypeVar("R_co", covariant=True)
+
+
+@attrs.frozen(kw_only=True)
+class JobEvent:
+    """What one look at a job showed."""
+
+    status: JobStatus | None
+    """Where the job stands; None if this look failed."""
+    polls: int
+    """How often it has been looked at."""
+    elapsed: float
+    """Seconds since the handle was made."""
+    updated: int | None = None
+    """How many target groups are reported as updated; None for a job that is not a batch."""
+    failed: int | None = None
+    """How many target groups are reported as failed; None for a job that is not a batch."""
+    result: Any = None
+    """The whole status: a ``BatchResult`` or ``FieldingJobResult``."""
+
+
+class Read(NamedTuple):
+    """One reading of a job's status."""
+
+    result: JobResult
+    """The status."""
+    retry_after: float | None
+    """Seconds after which the API suggests to look again."""
+
+
+Reader = Callable[[str], Awaitable[Read]]
+"""Reads a job's status at a path below the base URL."""
+
+
+class Job(Generic[R_co]):
+    """A job that the API works on. ``await job`` waits for it and gives its result.
+
+    The API cannot cancel a job: whoever stops waiting only stops looking.
+    """
+
+    def __init__(
+        self,
+        *,
+        facts: JobToken,
+        targets: Sequence[str],
+        read: Reader,
+        policy: PollPolicy,
+        clock: Clock,
+        accepted: JobAccepted | None = None,
+        command: JobCommand[R_co] | None = None,
+        foreign_location: bool = False,
+    ) -> None:
+        self._facts = facts
+        self._targets = tuple(targets)
+        self._read = read
+        self._clock = clock
+        self._begun = clock.now()
+        self.location: str | None = accepted.location if accepted is not None else None
+        """The ``Location`` header as it came; None for a job that was resumed."""
+        self.command: JobCommand[R_co] | None = command
+        """The command that created the job; None for a job that was resumed."""
+        self.foreign_location: bool = foreign_location
+        """Whether the location named another origin. That one was not contacted: the job is read from our own."""
+        self._poller = Poller(
+            self._look, policy=policy, clock=clock, first_delay=accepted.retry_after if accepted is not None else None
+        )
+
+    @property
+    def id(self) -> str:
+        """The API's id of the job."""
+        return self._facts.job_id
+
+    @property
+    def idempotency_key(self) -> str | None:
+        """The key that the job was created with."""
+        return self._facts.idempotency_key
+
+    @property
+    def created_at(self) -> float:
+        """When the job was created: seconds since 1970, UTC, by this side's clock."""
+        return self._facts.created
+
+    def token(self) -> str:
+        """The job as text, to follow it from another process with ``client.resume(token)``.
+
+        Safe in a URL, below 1 KiB, and free of credentials.
+        """
+        return self._facts.encode()
+
+    async def status(self) -> Any:
+        """Look at the job now: a ``BatchResult`` or ``FieldingJobResult``.
+
+        Once the job has ended no request is made any more.
+
+        Raises:
+            FieldingKitError: if it cannot be read.
+        """
+        try:
+            await self._poller.look()
+        except FieldingKitError as exc:
+            raise self._about(exc) from exc.__cause__
+        return self._poller.result
+
+    async def wait(self, timeout: float | None = 600.0) -> R_co:
+        """Wait until the job has ended.
+
+        Any number of tasks may wait for one job; together they look no more often than one.
+
+        Args:
+            timeout: Seconds to wait at most; None for no limit. The job goes on whatever happens here.
+
+        Returns:
+            The result. A batch that completed is a result also where some of its target groups failed.
+
+        Raises:
+            JobTimeoutError: if it has not ended within ``timeout`` seconds.
+            JobFailedError: if it ended as ``Failed``.
+            JobGoneError: if its status cannot be read any more.
+            FieldingKitError: if looking at it failed too often; the error's note holds the job's token.
+        """
+        if not await self._poller.wait(timeout=timeout):
+            last = self._poller.result
+            seen = f"its status was {last.status}" if last is not None else "its status was never seen"
+            raise self._about(JobTimeoutError(f"job {self.id} had not ended after {timeout:g} s; {seen}"))
+        if self._poller.error is not None:
+            self._raise(self._poller.error)
+        result = self._poller.result
+        if result.status is JobStatus.FAILED:
+            raise self._about(_failure(self.id, result))
+        return cast("R_co", result)
+
+    def __await__(self) -> Generator[Any, None, R_co]:
+        return self.wait().__await__()
+
+    async def watch(self) -> AsyncIterator[JobEvent]:
+        """Look at the job until it has ended, and tell of each look; the last event is the end.
+
+        A look that failed and will be repeated is an event with the last known status. Leaving the loop stops the
+        looking, not the job.
+
+        Raises:
+            FieldingKitError: if looking at it failed too often.
+        """
+        polls = -1 if self._poller.finished else self._poller.polls
+        while True:
+            await self._poller.wait(beyond=polls)
+            if self._poller.error is not None:
+                self._raise(self._poller.error)
+            polls = self._poller.polls
+            finished = self._poller.finished
+            yield self._event()
+            if finished:
+                return
+
+    def __repr__(self) -> str:
+        last = self._poller.result
+        return (
+            f"<Job {self.id} of {self._facts.operation_id}: {last.status if last is not None else 'not looked at yet'}>"
+        )
+
+    def _event(self) -> JobEvent:
+        result = self._poller.result
+        batch = result if isinstance(result, BatchResult) else None
+        return JobEvent(
+            status=result.status if result is not None else None,
+            polls=self._poller.polls,
+            elapsed=self._clock.now() - self._begun,
+            updated=len(batch.updated) if batch is not None else None,
+            failed=len(batch.failed) if batch is not None else None,
+            result=result,
+        )
+
+    async def _look(self) -> Seen:
+        """Read the status where it was found before, or wherever it can be found."""
+        for target in self._targets[:-1]:
+            try:
+                read = await self._read(target)
+            except ApiError as exc:
+                if exc.status != 404:
+                    raise
+            else:
+                self._targets = (target,)
+                return self._seen(read)
+        read = await self._read(self._targets[-1])
+        self._targets = self._targets[-1:]
+        return self._seen(read)
+
+    def _seen(self, read: Read) -> Seen:
+        result, progress = read.result, 0
+        terminal = result.status.terminal
+        if isinstance(result, BatchResult):
+            progress = len(result.updated) + len(result.failed)
+            if terminal:
+                asked: Sequence[str] | None = getattr(self.command, "target_group_ids", None)
+                result = result.account_for(asked, self._facts.asked)
+        return Seen(result, terminal, progress, read.retry_after)
+
+    def _about(self, exc: FieldingKitError) -> FieldingKitError:
+        """The error, with what it needs to know of the job."""
+        if isinstance(exc, JobError):
+            exc.job, exc.token, exc.job_id = self, self.token(), self.id
+            exc.last_status = self._poller.result
+            exc.command = exc.command or self.command
+            exc.operation_id = exc.operation_id or self._facts.operation_id
+        elif not getattr(exc, "__notes__", None):
+            exc.add_note(f"job {self.id} goes on; resume it with client.resume({self.token()!r})")
+        return exc
+
+    def _raise(self, exc: Exception) -> NoReturn:
+        raise self._about(exc) if isinstance(exc, FieldingKitError) else exc
+
+
+def _failure(job_id: str, result: JobResult) -> JobFailedError:
+    reason = result.failure_reason if isinstance(result, FieldingJobResult) else None
+    said = ": ".join(filter(None, [reason.code, reason.description])) if reason is not None else ""
+    return JobFailedError(
+        f"job {job_id} failed" + (f": {said}" if said else ""),
+        code=reason.code if reason is not None else None,
+        description=reason.description if reason is not None else None,
+        job_trace_id=result.job_trace_id if isinstance(result, FieldingJobResult) else None,
+    )

@@ -1,0 +1,239 @@
+"""Following a job: when to look again, and what a look means.
+
+A job that is waited for costs a timer, not a task: a task runs only while a look is under way, so that one process can
+wait for thousands. Nothing looks while nobody waits.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Generator
+from functools import partial
+from typing import Any, NamedTuple
+
+import attrs
+import backoff
+
+from fieldingkit.clock import Clock, Timer
+from fieldingkit.errors import ApiError, ConfigurationError, DecodeError, JobGoneError, TransportError
+
+__all__ = ["Look", "PollPolicy", "Poller", "Seen", "judge_failure"]
+
+_logger = logging.getLogger("fieldingkit.jobs")
+
+
+def _not_negative(policy: object, attribute: "attrs.Attribute[Any]", value: float) -> None:
+    if not value >= 0:
+        raise ConfigurationError(f"{type(policy).__name__}.{attribute.name} must not be negative; got {value}")
+
+
+def _at_least_one(policy: object, attribute: "attrs.Attribute[Any]", value: float) -> None:
+    if not value >= 1:
+        raise ConfigurationError(f"{type(policy).__name__}.{attribute.name} must be at least 1; got {value}")
+
+
+@attrs.frozen(kw_only=True)
+class PollPolicy:
+    """How often a job's status is read while one waits for it."""
+
+    first_delay: float = attrs.field(default=0.1, validator=_not_negative)
+    """Seconds before the first look, unless the API names a time."""
+    min_interval: float = attrs.field(default=0.1, validator=_not_negative)
+    """Seconds between two looks at least, also if the API asks for less."""
+    max_interval: float = attrs.field(default=300.0, validator=_not_negative)
+    """Seconds between two looks at most, also if the API asks for more."""
+    growth: float = attrs.field(default=1.5, validator=_at_least_one)
+    """By how much the interval grows from look to look; it starts anew when the job makes progress."""
+    error_tolerance: int = attrs.field(default=5, validator=_not_negative)
+    """How many looks in a row may fail before the wait gives up. A failing look is not a failing job."""
+    gone_grace: float = attrs.field(default=5.0, validator=_not_negative)
+    """Seconds for which a new job may be not readable yet (404) before it counts as gone."""
+
+
+class Seen(NamedTuple):
+    """What one look at a job showed."""
+
+    result: Any
+    """The job's status: a ``BatchResult`` or ``FieldingJobResult``."""
+    terminal: bool
+    """Whether the job has ended."""
+    progress: int
+    """How much of the job is done, in whatever unit; a change makes the next look come soon."""
+    retry_after: float | None
+    """Seconds after which the API suggests to look again."""
+
+
+Look = Callable[[], Awaitable[Seen]]
+"""Reads a job's status once."""
+
+
+def judge_failure(
+    exc: Exception, *, failures: int, age: float, seen_before: bool, policy: PollPolicy
+) -> Exception | None:
+    """Decide on a look that failed: the error to end the wait with, or None to look again.
+
+    Args:
+        exc: What went wrong.
+        failures: How many looks in a row have failed, this one included.
+        age: Seconds since the job was first looked for.
+        seen_before: Whether an earlier look found the job.
+        policy: How much to put up with.
+    """
+    if isinstance(exc, ApiError) and exc.status in (404, 410):
+        if exc.status == 404 and not seen_before and age < policy.gone_grace:
+            return None
+        return JobGoneError(f"the job cannot be read any more ({exc.status})", trace_id=exc.trace_id)
+    passing = isinstance(exc, TransportError | DecodeError) or (isinstance(exc, ApiError) and exc.retryable)
+    return None if passing and failures <= policy.error_tolerance else exc
+
+
+class Poller:
+    """Follows one job for everybody who waits for it."""
+
+    __slots__ = (
+        "_begun",
+        "_clock",
+        "_due",
+        "_failures",
+        "_intervals",
+        "_look",
+        "_policy",
+        "_progress",
+        "_task",
+        "_timer",
+        "_waiters",
+        "error",
+        "finished",
+        "polls",
+        "result",
+    )
+
+    def __init__(self, look: Look, *, policy: PollPolicy, clock: Clock, first_delay: float | None) -> None:
+        self.result: Any = None
+        """The last status that was read; None before the first look."""
+        self.error: Exception | None = None
+        """Why the job cannot be followed any further."""
+        self.finished = False
+        """Whether there is nothing more to look for."""
+        self.polls = 0
+        """How often the job was looked at."""
+        self._look = look
+        self._policy = policy
+        self._clock = clock
+        self._begun = clock.now()
+        self._due = self._begun + (policy.first_delay if first_delay is None else self._bounded(first_delay))
+        self._intervals = _intervals(policy)
+        self._failures = 0
+        self._progress = 0
+        self._timer: Timer | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._waiters: dict[asyncio.Future[None], int | None] = {}
+
+    async def wait(self, *, beyond: int | None = None, timeout: float | None = None) -> bool:
+        """Wait until the job has ended, or until there were more than ``beyond`` looks.
+
+        Args:
+            beyond: Be content with a further look.
+            timeout: Seconds to wait at most; None for no limit.
+
+        Returns:
+            Whether it came to that within the time.
+        """
+        if self._enough(beyond):
+            return True
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters[waiter] = beyond
+        if self._timer is None and self._task is None:
+            self._set_timer()
+        limit = None if timeout is None else self._clock.call_later(timeout, partial(_release, waiter))
+        try:
+            await waiter
+            return self._enough(beyond)
+        finally:
+            if limit is not None:
+                limit.cancel()
+            del self._waiters[waiter]
+            if not self._waiters:
+                self._rest()
+
+    async def look(self) -> None:
+        """Look now, whether or not it is time; does nothing once the job has ended."""
+        if not self.finished:
+            self._saw(await self._look())
+            self._wake()
+
+    def _enough(self, beyond: int | None) -> bool:
+        return self.finished or (beyond is not None and self.polls > beyond)
+
+    def _set_timer(self) -> None:
+        self._timer = self._clock.call_later(max(0.0, self._due - self._clock.now()), self._start)
+
+    def _start(self) -> None:
+        self._timer = None
+        self._task = asyncio.create_task(self._poll())
+
+    async def _poll(self) -> None:
+        try:
+            self._saw(await self._look())
+        except Exception as exc:  # noqa: BLE001  # whatever it is, those who wait must hear of it
+            self._failed(exc)
+        self._task = None
+        self._wake()
+        if self._waiters and not self.finished:
+            self._set_timer()
+
+    def _saw(self, seen: Seen) -> None:
+        self.result = seen.result
+        self.polls += 1
+        self._failures = 0
+        self.finished = seen.terminal
+        if seen.progress != self._progress:
+            self._progress = seen.progress
+            self._intervals = _intervals(self._policy)
+        own = next(self._intervals)
+        self._due = self._clock.now() + (own if seen.retry_after is None else self._bounded(seen.retry_after))
+
+    def _failed(self, exc: Exception) -> None:
+        self.polls += 1
+        self._failures += 1
+        age = self._clock.now() - self._begun
+        verdict = judge_failure(
+            exc, failures=self._failures, age=age, seen_before=self.result is not None, policy=self._policy
+        )
+        if verdict is not None:
+            if verdict is not exc:
+                verdict.__cause__ = exc
+            self.error, self.finished = verdict, True
+            return
+        _logger.info("a look at a job failed; it will be repeated", extra={"error": type(exc).__name__})
+        asked = exc.retry_after if isinstance(exc, ApiError | TransportError) else None
+        self._due = self._clock.now() + max(next(self._intervals), self._bounded(asked or 0.0))
+
+    def _wake(self) -> None:
+        for waiter, beyond in self._waiters.items():
+            if self._enough(beyond):
+                _release(waiter)
+
+    def _rest(self) -> None:
+        """Nobody waits any more: look no further. The job itself goes on."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    def _bounded(self, seconds: float) -> float:
+        return min(max(seconds, self._policy.min_interval), self._policy.max_interval)
+
+
+def _intervals(policy: PollPolicy) -> Generator[float, None, None]:
+    """Growing intervals with jitter: each is drawn from the upper half of its bound."""
+    bounds = backoff.expo(base=policy.growth, factor=max(policy.min_interval, 0.01), max_value=policy.max_interval)
+    next(bounds)  # backoff's generators yield nothing the first time
+    for bound in bounds:
+        yield max(policy.min_interval, bound / 2 + backoff.full_jitter(bound / 2))
+
+
+def _release(waiter: "asyncio.Future[None]") -> None:
+    if not waiter.done():
+        waiter.set_result(None)

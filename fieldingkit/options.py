@@ -1,0 +1,118 @@
+"""The options of a client: their names, their defaults, and what is refused."""
+
+import os
+import re
+import ssl
+from typing import Required, TypedDict
+
+from opentelemetry.trace import TracerProvider
+
+from fieldingkit.clock import Clock
+from fieldingkit.errors import ConfigurationError
+from fieldingkit.jobs.poller import PollPolicy
+from fieldingkit.secret import Secret
+from fieldingkit.transport.auth import ClientCredentials, TokenProvider
+from fieldingkit.transport.retry import RetryPolicy
+
+__all__ = [
+    "API_VERSION",
+    "BASE_URL",
+    "ClientOptions",
+    "Settings",
+    "account_number",
+    "header_text",
+    "options_from_env",
+    "time_limit",
+]
+
+BASE_URL = "https://api.cint.com/v1"
+API_VERSION = "2025-12-18"
+
+_HEADER_TEXT = re.compile(r"[\x20-\x7e]+")
+
+
+class Settings(TypedDict, total=False):
+    """What both clients can be told but for the credentials; ``AsyncClient`` says what each means."""
+
+    account_id: str | int | None
+    base_url: str
+    api_version: str
+    timeout: float | None
+    deadline: float | None
+    retry: RetryPolicy | None
+    poll: PollPolicy | None
+    connector_limit: int
+    max_body: int
+    user_agent: str | None
+    proxy: str | None
+    trust_env: bool
+    ssl_context: ssl.SSLContext | None
+    allow_insecure: bool
+    tracer_provider: TracerProvider | None
+    clock: Clock | None
+
+
+class ClientOptions(Settings):
+    """What both clients can be told."""
+
+    auth: Required[str | TokenProvider]
+
+
+def options_from_env(settings: Settings) -> ClientOptions:
+    """Settings, completed from the environment.
+
+    Raises:
+        ConfigurationError: if there are no credentials in it.
+    """
+    env = os.environ
+    auth: str | TokenProvider
+    if token := env.get("CINT_TOKEN"):
+        auth = token
+    elif (client_id := env.get("CINT_CLIENT_ID")) and (secret := env.get("CINT_CLIENT_SECRET")):
+        auth = ClientCredentials(client_id=client_id, client_secret=Secret(secret))
+    else:
+        raise ConfigurationError(
+            "no credentials: set CINT_TOKEN, or CINT_CLIENT_ID and CINT_CLIENT_SECRET, in the environment"
+        )
+    found: Settings = {}
+    if account_id := env.get("CINT_ACCOUNT_ID"):
+        found["account_id"] = account_id
+    if base_url := env.get("CINT_BASE_URL"):
+        found["base_url"] = base_url
+    return {**found, **settings, "auth": auth}
+
+
+def account_number(account_id: str | int | None) -> str | None:
+    """An account id as text.
+
+    Raises:
+        ConfigurationError: if it is not a number.
+    """
+    if account_id is None:
+        return None
+    text = str(account_id)
+    if not (text.isascii() and text.isdigit()):
+        raise ConfigurationError(f"account_id must be the account's number; got {text[:40]!r}")
+    return text
+
+
+def time_limit(name: str, seconds: float | None) -> float | None:
+    """A number of seconds, or None for no limit.
+
+    Raises:
+        ConfigurationError: if it is not above zero: no time at all is no time to send anything in.
+    """
+    if seconds is not None and not seconds > 0:
+        raise ConfigurationError(f"{name} must be above 0 seconds, or None for no limit; got {seconds}")
+    return seconds
+
+
+def header_text(name: str, text: str) -> str:
+    """Text that can stand in a header.
+
+    Raises:
+        ConfigurationError: if it cannot.
+    """
+    if not _HEADER_TEXT.fullmatch(text):
+        raise ConfigurationError(f"{name} must be visible ASCII; got {text[:40]!r}")
+    return text

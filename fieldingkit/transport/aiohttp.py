@@ -1,0 +1,202 @@
+"""HTTP by aiohttp: one request out, one answer in. The only file that speaks aiohttp; it decides nothing."""
+
+import asyncio
+import math
+import ssl
+from contextvars import ContextVar
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+from fieldingkit.errors import (
+    Attempt,
+    ClientClosedError,
+    ConfigurationError,
+    ConnectionFailedError,
+    DecodeError,
+    FieldingKitError,
+    RequestTimeoutError,
+    TransportError,
+)
+from fieldingkit.transport.http import Call, Request, Response
+from fieldingkit.transport.problem import public_headers
+
+__all__ = ["AiohttpTransport"]
+
+
+class _Departure:
+    """Whether a request has begun to leave; set by the request itself, since aiohttp does not tell."""
+
+    __slots__ = ("begun",)
+
+    def __init__(self) -> None:
+        self.begun = False
+
+
+_departure: ContextVar[_Departure] = ContextVar("fieldingkit_departure")
+
+
+class _ClientRequest(aiohttp.ClientRequest):
+    async def send(self, conn: Any) -> aiohttp.ClientResponse:
+        _departure.get().begun = True
+        return await super().send(conn)
+
+
+class AiohttpTransport:
+    """Sends requests over one aiohttp session, which is made with the first of them."""
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        connector_limit: int,
+        max_body: int,
+        proxy: str | None,
+        ssl_context: ssl.SSLContext | None,
+        trust_env: bool,
+    ) -> None:
+        self._base = URL(base_url)
+        self._base_path = self._base.raw_path.rstrip("/")
+        self._connector_limit = connector_limit
+        self._max_body = max_body
+        self._proxy = proxy
+        self._ssl = ssl_context
+        self._trust_env = trust_env
+        self._session: aiohttp.ClientSession | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
+
+    async def __call__(self, request: Request, call: Call) -> Response:
+        """Send a request once.
+
+        Raises:
+            TransportError: if there is no answer; ``sent`` says whether bytes of the request may have left.
+            DecodeError: if the answer is longer than a client is willing to read.
+        """
+        session = self._session or self._open()
+        if self._loop is not asyncio.get_running_loop():
+            raise ConfigurationError("this client belongs to another event loop: make one client for each loop")
+        limit = call.attempt_limit()
+        if limit is not None and limit <= 0:
+            raise RequestTimeoutError("no time was left to send it", sent=False)
+        departure = _Departure()
+        _departure.set(departure)
+        began = call.clock.now()
+        status: int | None = None
+        failure: BaseException | None = None
+        try:
+            answer = await session.request(
+                request.method,
+                self._url(request.target),
+                data=request.body,
+                headers=request.headers,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=limit, ceil_threshold=math.inf),
+            )
+            status = answer.status
+            return await self._read(answer)
+        except BaseException as exc:
+            failure = exc
+            meaning = self._meaning(exc, request, limit, sent=departure.begun)
+            if meaning is None:
+                raise
+            raise meaning from exc
+        finally:
+            call.attempts.append(
+                Attempt(
+                    number=len(call.attempts) + 1,
+                    status=status,
+                    error=None if failure is None else type(failure).__name__,
+                    sent=departure.begun,
+                    started=began - call.started,
+                    duration=call.clock.now() - began,
+                    delay=call.delay,
+                )
+            )
+
+    async def aclose(self) -> None:
+        """Close the session; the transport cannot be used again."""
+        self._closed = True
+        if self._session is not None:
+            await self._session.close()
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._closed:
+            raise ClientClosedError("the client is closed: make a new one")
+        self._loop = asyncio.get_running_loop()
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=self._connector_limit, ssl=self._ssl or True),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            request_class=_ClientRequest,
+            skip_auto_headers=("Content-Type", "User-Agent"),
+            trust_env=self._trust_env,
+            proxy=self._proxy,
+        )
+        # aiohttp sends GET and PUT a second time by itself when a kept connection breaks; here only `retry` repeats.
+        self._session._retry_connection = False  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        return self._session
+
+    def _url(self, target: str) -> URL:
+        if not target.startswith("/"):
+            return URL(target)
+        if "?" in target:
+            return self._base.with_path("/").join(URL(self._base_path + target, encoded=True))
+        return self._base.with_path(self._base_path + target, encoded=True)
+
+    async def _read(self, answer: aiohttp.ClientResponse) -> Response:
+        """Read an answer to its end, but no further than the limit: a gzip bomb unpacks within it too."""
+        if answer.status == 407:
+            answer.close()
+            raise ConnectionFailedError("the proxy wants credentials (407)", sent=False, retryable=False)
+        chunks: list[bytes] = []
+        size = 0
+        try:
+            async for chunk in answer.content.iter_any():
+                size += len(chunk)
+                if size > self._max_body:
+                    raise DecodeError(
+                        f"the answer ({answer.status}) is longer than {self._max_body} bytes",
+                        status=answer.status,
+                        headers=public_headers(answer.headers),
+                        body=b"".join(chunks)[:1000],
+                    )
+                chunks.append(chunk)
+        except TimeoutError:
+            flaw: TransportError = RequestTimeoutError(f"the body had not come to its end in time, after {size} bytes")
+            return Response(answer.status, answer.headers, b"".join(chunks), flaw=flaw)
+        except (aiohttp.ClientError, OSError) as exc:
+            flaw = TransportError(f"the body broke off after {size} bytes ({type(exc).__name__})")
+            return Response(answer.status, answer.headers, b"".join(chunks), flaw=flaw)
+        finally:
+            answer.release()
+        return Response(answer.status, answer.headers, b"".join(chunks))
+
+    def _meaning(
+        self, exc: BaseException, request: Request, limit: float | None, *, sent: bool
+    ) -> FieldingKitError | None:
+        """What a failure of aiohttp means to the caller; None for one that is not about HTTP."""
+        where = f"{self._base.host}:{self._base.port}" if request.target.startswith("/") else request.target
+        match exc:
+            case aiohttp.ClientConnectorCertificateError():
+                reason = f"the certificate of {where} is not trusted: {exc.certificate_error}"
+                return ConnectionFailedError(reason, sent=False, retryable=False)
+            case aiohttp.ClientHttpProxyError():
+                reason = f"the proxy refused the connection: {exc.status} {exc.message}"
+                return ConnectionFailedError(reason, sent=False, retryable=exc.status != 407)
+            case aiohttp.ConnectionTimeoutError() | aiohttp.ClientConnectorError():
+                return ConnectionFailedError(f"no connection to {where}: {exc}", sent=False)
+            case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
+                return ConfigurationError(f"not a URL that can be called: {where}")
+            case aiohttp.ClientResponseError():
+                # aiohttp reports unreadable bytes as a 400 of its own making; the API never said that.
+                return TransportError(f"the answer of {where} was not HTTP: {exc.message[:80]!r}", sent=sent)
+            case TimeoutError() if limit is not None:
+                return RequestTimeoutError(f"no answer within {limit:.3g} s from {where}", sent=sent)
+            case aiohttp.ClientError() | OSError():
+                reason = f"the connection to {where} broke: {type(exc).__name__} {exc}".rstrip()
+                return TransportError(reason, sent=sent)
+            case RuntimeError() if self._closed:
+                return ClientClosedError("the client was closed while the call was going on")
+            case _:
+                return None

@@ -1,0 +1,223 @@
+"""Who is asking: token providers, and the transport that signs each attempt with a token that is still good."""
+
+import asyncio
+import json
+import random
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol, cast
+
+import attrs
+
+from fieldingkit.clock import Clock
+from fieldingkit.errors import ConfigurationError, RequestTimeoutError, TransportError
+from fieldingkit.guard import Guard
+from fieldingkit.secret import Secret
+from fieldingkit.transport.http import Call, Request, Response, Transport
+from fieldingkit.transport.origin import check_url
+from fieldingkit.transport.problem import error_from, read_problem, trace_id_of
+
+__all__ = ["AccessToken", "Auth", "BearerToken", "ClientCredentials", "TokenProvider"]
+
+_TOKEN = re.compile(r"[\x21-\x7e]+")
+_REFRESH_AHEAD = 300.0
+_BRAND_NEW = 30.0
+
+Fetch = Callable[[Request], Awaitable[Response]]
+"""Sends one request outside the API, for a provider that asks a token endpoint."""
+
+
+def _secret(value: "str | Secret") -> Secret:
+    return value if isinstance(value, Secret) else Secret(value)
+
+
+def _header_safe(holder: object, attribute: "attrs.Attribute[Any]", value: Secret) -> None:
+    if not _TOKEN.fullmatch(value.reveal()):
+        raise ConfigurationError(f"{type(holder).__name__}.{attribute.name} must be visible ASCII without spaces")
+
+
+@attrs.frozen
+class AccessToken:
+    """A bearer token and how long it is good for."""
+
+    value: Secret = attrs.field(converter=_secret, validator=_header_safe)
+    """The token; a plain string is taken too, and hidden."""
+    lifetime: float | None = attrs.field(default=None, kw_only=True)
+    """Seconds from now until it expires; None if that is not known."""
+
+
+class TokenProvider(Protocol):
+    """Where tokens come from. Any object with this method will do; the client caches what it gives."""
+
+    async def fetch(self, http: Fetch) -> AccessToken:
+        """Get a new token.
+
+        Args:
+            http: Sends a request by the client's own connection settings; a provider need not use it.
+        """
+        ...
+
+
+@attrs.frozen
+class BearerToken:
+    """A token that was made elsewhere. It is good for 24 hours at most; prefer ``ClientCredentials`` in a service."""
+
+    token: Secret = attrs.field(converter=_secret, validator=_header_safe)
+    """The token, without the word Bearer."""
+
+    async def fetch(self, http: Fetch) -> AccessToken:
+        """The same token, always."""
+        del http
+        return AccessToken(self.token)
+
+
+@attrs.frozen(kw_only=True)
+class ClientCredentials:
+    """Tokens by OAuth 2.0 client credentials, as the API documents them; renewed before they expire."""
+
+    client_id: str
+    """The client id from the API starter kit."""
+    client_secret: Secret = attrs.field(converter=_secret)
+    """The client secret from the API starter kit."""
+    token_url: str = "https://auth.cint.com/oauth/token"
+    """Where tokens are made; https, unless it is on this machine."""
+    audience: str = "https://api.luc.id"
+    """The audience that the API's tokens are made for."""
+    scope: str = "app:api"
+    """The scope to ask for."""
+    scope_field: str = "auth_scopes"
+    """The name of the scope's field; it was ``lucid_scopes`` with older token endpoints."""
+    allow_insecure: bool = False
+    """Whether ``token_url`` may be plain http to another machine."""
+
+    def __attrs_post_init__(self) -> None:
+        check_url(self.token_url, what="token_url", allow_insecure=self.allow_insecure)
+
+    async def fetch(self, http: Fetch) -> AccessToken:
+        """Ask the token endpoint for a new token.
+
+        Raises:
+            ApiError: if it refuses the credentials.
+            TransportError: if it cannot be reached or is out of order; nothing was sent to the API then.
+        """
+        body = {
+            "client_id": self.client_id,
+            "client_secret": self.client_secret.reveal(),
+            "grant_type": "client_credentials",
+            "audience": self.audience,
+            self.scope_field: self.scope,
+        }
+        response = await http(
+            Request(
+                "POST",
+                self.token_url,
+                headers={"Content-Type": "application/json", "Accept": "application/json"},
+                body=json.dumps(body).encode(),
+                operation_id="token",
+                template="",
+                guard=Guard.READ,
+            )
+        )
+        if response.status != 200:
+            facts = {"operation_id": "token", "trace_id": trace_id_of(response.headers)}
+            error = error_from(response, **facts)
+            if error.retryable:
+                reason = f"the token endpoint is out of order: {error.message}"
+                raise TransportError(reason, sent=False, retry_after=error.retry_after) from error
+            raise error
+        try:
+            fields = cast("dict[str, Any]", json.loads(response.body))
+            lifetime = fields.get("expires_in")
+            return AccessToken(fields["access_token"], lifetime=None if lifetime is None else float(lifetime))
+        except (ValueError, TypeError, KeyError, AttributeError):
+            # Not chained: the cause could quote the body, and the body holds a token.
+            raise TransportError("the token endpoint's answer holds no token", sent=False) from None
+
+
+def _look_at(task: "asyncio.Task[None]") -> None:
+    """Take note of a failure even if every call that waited for it has gone."""
+    if not task.cancelled():
+        task.exception()
+
+
+class Auth:
+    """Signs each attempt. One token for the whole client: fetched once for any number of waiting calls."""
+
+    def __init__(self, inner: Transport, http: Transport, provider: TokenProvider) -> None:
+        self._inner = inner
+        self._http = http
+        self._provider = provider
+        self._token: Secret | None = None
+        self._fetched = 0.0
+        self._refresh_at: float | None = None
+        self._expires_at: float | None = None
+        self._refresh: asyncio.Task[None] | None = None
+
+    async def __call__(self, request: Request, call: Call) -> Response:
+        """Sign and send; if the token turns out to be stale, get another and send once more."""
+        now = call.clock.now()
+        if self._token is None or (self._refresh_at is not None and now >= self._refresh_at):
+            await self._renew(call)
+        used = self._token
+        response = await self._inner(self._signed(request, used), call)
+        if not self._stale(response, call.clock.now()):
+            return response
+        if self._token is used:  # or else another call has renewed it meanwhile
+            await self._renew(call)
+        if self._token == used:
+            return response
+        call.delay = 0.0
+        return await self._inner(self._signed(request, self._token), call)
+
+    async def aclose(self) -> None:
+        """Give up a refresh that is going on."""
+        if self._refresh is not None:
+            self._refresh.cancel()
+
+    @staticmethod
+    def _signed(request: Request, token: Secret | None) -> Request:
+        return request.with_headers({"Authorization": f"Bearer {token.reveal()}"}) if token else request
+
+    def _stale(self, response: Response, now: float) -> bool:
+        """Whether an answer means that the token has expired. This API says so with 403, like a missing permission."""
+        if response.status == 401:
+            return True
+        if response.status != 403 or now - self._fetched < _BRAND_NEW:
+            return False
+        return read_problem(response.body).code == "authorization_error"
+
+    async def _renew(self, call: Call) -> None:
+        """Wait for a new token; the waiting calls share one request for it, and its failure."""
+        if self._refresh is None or self._refresh.done():
+            self._refresh = asyncio.create_task(self._fetch(call.clock, call.timeout))
+            self._refresh.add_done_callback(_look_at)
+        limit = call.attempt_limit()
+        scope = asyncio.timeout(limit)
+        try:
+            async with scope:
+                await asyncio.shield(self._refresh)
+        except TimeoutError:
+            if not scope.expired():
+                raise
+            raise RequestTimeoutError(f"no token within {limit:.3g} s", sent=False) from None
+        except TransportError:
+            # A token that was to be renewed ahead of time is still good for a while.
+            if self._expires_at is None or call.clock.now() >= self._expires_at:
+                raise
+
+    async def _fetch(self, clock: Clock, timeout: float | None) -> None:
+        async def http(request: Request) -> Response:
+            return await self._http(request, Call(clock, timeout=timeout, deadline=None))
+
+        try:
+            token = await self._provider.fetch(http)
+        except TransportError as exc:
+            reason = f"no token could be had: {exc.message}"
+            raise TransportError(reason, sent=False, retryable=exc.retryable, retry_after=exc.retry_after) from exc
+        self._token, self._fetched = token.value, clock.now()
+        if token.lifetime is None:
+            self._refresh_at = self._expires_at = None
+        else:
+            ahead = min(_REFRESH_AHEAD, token.lifetime / 10)
+            self._expires_at = self._fetched + token.lifetime
+            self._refresh_at = self._expires_at - ahead * random.uniform(1.0, 1.5)

@@ -1,0 +1,211 @@
+"""Whether an attempt is repeated, and when. The table is a pure function; the transport around it only obeys."""
+
+from collections.abc import Generator
+from typing import Any, NamedTuple
+
+import attrs
+import backoff
+
+from fieldingkit.errors import (
+    AmbiguousOutcomeError,
+    ConfigurationError,
+    DeadlineExceededError,
+    FieldingKitError,
+    RequestTimeoutError,
+    RetryBudgetExhaustedError,
+    TransportError,
+)
+from fieldingkit.guard import Guard
+from fieldingkit.transport.http import Call, Request, Response, Transport
+from fieldingkit.transport.retry_after import retry_after
+
+__all__ = ["Retry", "RetryBudget", "RetryPolicy", "Verdict", "judge"]
+
+_UNCERTAIN = frozenset({408, 500, 502, 504})
+
+
+def _positive(policy: object, attribute: "attrs.Attribute[Any]", value: float) -> None:
+    if not value > 0:
+        raise ConfigurationError(f"{type(policy).__name__}.{attribute.name} must be above 0; got {value}")
+
+
+@attrs.frozen(kw_only=True)
+class RetryPolicy:
+    """How often and how patiently a failed attempt is repeated. What may be repeated is not a matter of policy."""
+
+    max_attempts: int = attrs.field(default=4, validator=_positive)
+    """Sends of one call at most, the first included; 1 switches retries off."""
+    base_delay: float = attrs.field(default=0.5, validator=_positive)
+    """Seconds before the second attempt at most; the bound doubles with each, the wait is random below it."""
+    max_delay: float = attrs.field(default=20.0, validator=_positive)
+    """Seconds between attempts at most, unless the server asks for more."""
+    max_retry_after: float = attrs.field(default=120.0, validator=_positive)
+    """Seconds the server may ask to wait; if it asks for more, the call ends at once and says so."""
+    budget: float = attrs.field(default=100.0, validator=_positive)
+    """Tokens for retries that the client's calls share: a dead server is not asked many times over by all of them."""
+    budget_cost: float = attrs.field(default=5.0, validator=_positive)
+    """Tokens that a retry takes; a call that succeeds gives one back."""
+
+
+class Verdict(NamedTuple):
+    """What follows from the outcome of one attempt."""
+
+    again: bool
+    """Whether it may be sent again."""
+    ambiguous: bool
+    """Whether it may have been applied all the same."""
+
+
+def judge(guard: Guard, outcome: Response | TransportError, *, was_ambiguous: bool) -> Verdict:
+    """Decide on one attempt, by what protects the call and by what came of it.
+
+    Args:
+        guard: What protects the call from being applied twice.
+        outcome: The answer, or the failure to get one.
+        was_ambiguous: Whether an earlier attempt of the call may have been applied.
+    """
+    if isinstance(outcome, TransportError):
+        if not outcome.sent:
+            return Verdict(again=outcome.retryable, ambiguous=False)
+        return _uncertain(guard, was_ambiguous=was_ambiguous)
+    status = outcome.status
+    if status == 429:
+        return Verdict(again=True, ambiguous=False)
+    if status == 503:
+        if guard is Guard.NONE and retry_after(outcome.headers) is not None:
+            return Verdict(again=True, ambiguous=False)
+        return _uncertain(guard, was_ambiguous=was_ambiguous)
+    if status in _UNCERTAIN:
+        return _uncertain(guard, was_ambiguous=was_ambiguous)
+    if status == 409 and guard is Guard.KEY and was_ambiguous:
+        # Our own first attempt is still being worked on (draft-ietf-httpapi-idempotency-key-header, section 2.6).
+        return Verdict(again=True, ambiguous=False)
+    return Verdict(again=False, ambiguous=False)
+
+
+def _uncertain(guard: Guard, *, was_ambiguous: bool) -> Verdict:
+    match guard:
+        case Guard.READ:
+            return Verdict(again=True, ambiguous=False)
+        case Guard.KEY:
+            return Verdict(again=True, ambiguous=True)
+        case Guard.TAG:
+            # It cannot apply twice: the first time changes the tag. One repetition tells what there is to tell.
+            return Verdict(again=not was_ambiguous, ambiguous=True)
+        case Guard.NONE:
+            return Verdict(again=False, ambiguous=True)
+
+
+class RetryBudget:
+    """A bucket of tokens that the calls of one client share: retries take from it, successes give back."""
+
+    def __init__(self, capacity: float, cost: float) -> None:
+        self._capacity = capacity
+        self._cost = cost
+        self.tokens = capacity
+
+    def take(self) -> bool:
+        """Take what one retry costs, if it is there."""
+        if self.tokens < self._cost:
+            return False
+        self.tokens -= self._cost
+        return True
+
+    def give_back(self) -> None:
+        """A call succeeded: the server is well."""
+        if self.tokens < self._capacity:
+            self.tokens = min(self._capacity, self.tokens + 1.0)
+
+
+class Retry:
+    """Sends a request again where that is safe and there is time, attempts and budget for it."""
+
+    def __init__(self, inner: Transport, policy: RetryPolicy) -> None:
+        self._inner = inner
+        self._policy = policy
+        self.budget = RetryBudget(policy.budget, policy.budget_cost)
+
+    async def __call__(self, request: Request, call: Call) -> Response:
+        """Send the request until there is an answer that stands.
+
+        Raises:
+            TransportError: if there is none; the subclass says why.
+        """
+        delays: Generator[float, None, None] | None = None
+        attempt = 0
+        while True:
+            attempt += 1
+            cut_by_deadline = call.deadline is not None and call.attempt_limit() != call.timeout
+            outcome: Response | TransportError
+            try:
+                outcome = await self._inner(request, call)
+            except TransportError as exc:
+                outcome = exc
+            else:
+                if outcome.flaw and request.guard is Guard.READ:
+                    outcome = (
+                        outcome.flaw
+                    )  # nothing is lost by reading again; the head of a write's answer is worth more
+                elif outcome.status < 400:
+                    self.budget.give_back()
+                    return outcome
+            verdict = judge(request.guard, outcome, was_ambiguous=call.ambiguous)
+            call.ambiguous = call.ambiguous or verdict.ambiguous
+            if delays is None:
+                delays = _delays(self._policy)
+            asked = _asked(outcome)
+            delay = max(backoff.full_jitter(next(delays)), asked or 0.0)
+            if not verdict.again or attempt >= self._policy.max_attempts or self._hopeless(call, delay, asked):
+                if isinstance(outcome, Response):
+                    return outcome
+                late = cut_by_deadline and isinstance(outcome, RequestTimeoutError)
+                raise _final(request, call, outcome, late=late) from call.gave_up or outcome.__cause__
+            if isinstance(outcome, Response) and (location := outcome.headers.get("Location")):
+                call.locations.append(location)
+            await call.clock.sleep(delay)
+            call.delay = delay
+
+    def _hopeless(self, call: Call, delay: float, asked: float | None) -> bool:
+        """Whether there is no sense in waiting for another attempt; the call keeps the reason."""
+        remaining = call.remaining()
+        if asked is not None and asked > self._policy.max_retry_after:
+            limit = self._policy.max_retry_after
+            call.gave_up = FieldingKitError(
+                f"the server asks to wait {asked:g} s, more than max_retry_after ({limit:g} s)"
+            )
+        elif remaining is not None and delay >= remaining:
+            call.gave_up = FieldingKitError(
+                f"the next attempt would be in {delay:.3g} s, and {remaining:.3g} s are left"
+            )
+        elif not self.budget.take():
+            call.gave_up = RetryBudgetExhaustedError("too many calls of this client had to be repeated of late")
+        return call.gave_up is not None
+
+
+def _delays(policy: RetryPolicy) -> Generator[float, None, None]:
+    """The bounds below which the waits are drawn: doubling up to the longest."""
+    bounds = backoff.expo(base=2, factor=policy.base_delay, max_value=policy.max_delay)
+    next(bounds)  # backoff's generators yield nothing the first time
+    yield from bounds
+
+
+def _asked(outcome: Response | TransportError) -> float | None:
+    return outcome.retry_after if isinstance(outcome, TransportError) else retry_after(outcome.headers)
+
+
+def _final(request: Request, call: Call, failure: TransportError, *, late: bool) -> TransportError:
+    """The error that ends a call without an answer."""
+    kind: type[TransportError]
+    if late:
+        kind, message = DeadlineExceededError, f"no answer before the deadline: {failure.message}"
+    elif call.ambiguous:
+        kind, message = AmbiguousOutcomeError, failure.message
+    else:
+        return failure
+    return kind(
+        message,
+        sent=failure.sent,
+        retryable=failure.retryable,
+        retry_after=failure.retry_after,
+        idempotency_key=request.headers.get("Idempotency-Key"),
+    )
