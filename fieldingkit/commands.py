@@ -7,10 +7,11 @@ into the query of a GET or DELETE and into the JSON body of the rest.
 
 import abc
 import enum
+import functools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, get_args, get_origin
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, cast, get_args, get_origin
 from urllib.parse import unquote, urlsplit
 
 import attrs
@@ -60,12 +61,34 @@ class Endpoint:
         return tuple(_PLACEHOLDER.findall(self.path))
 
 
+def _refusing(cls: type, init: Callable[..., None]) -> Callable[..., None]:
+    """Have a field that is left out, or one that there is not, refused like any other bad input."""
+
+    @functools.wraps(init)
+    def refusing(self: object, **fields: object) -> None:
+        try:
+            init(self, **fields)
+        except TypeError:
+            known = {field.name: field.default is attrs.NOTHING for field in attrs.fields(cls)}
+            for name in fields.keys() - known.keys():
+                raise InvalidCommandError(f"{cls.__name__} has no {name}", field=name) from None
+            for name in (name for name, needed in known.items() if needed and name not in fields):
+                raise InvalidCommandError(f"{cls.__name__} needs {name}", field=name) from None
+            raise
+
+    return refusing
+
+
 @attrs.frozen(kw_only=True)
 class Command(Generic[R_co]):
     """One operation of the API as a value; ``R`` is what carrying it out gives."""
 
     endpoint: ClassVar[Endpoint]
     """Where the command goes."""
+
+    @classmethod
+    def __attrs_init_subclass__(cls) -> None:
+        type.__setattr__(cls, "__init__", _refusing(cls, cls.__init__))
 
     @classmethod
     def result_type(cls) -> Any:
@@ -241,9 +264,11 @@ def aware(command: object, attribute: "attrs.Attribute[Any]", value: object) -> 
         raise _refused(command, attribute, value, "must be a datetime with a time zone, such as datetime.now(UTC)")
 
 
-def ids(values: Iterable[str]) -> tuple[str, ...]:
+def ids(values: object) -> tuple[str, ...]:
     """A list of ids in their order, each once."""
-    return (values,) if isinstance(values, str) else tuple(dict.fromkeys(values))
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        return (cast("str", values),)  # refused by the validator, which knows the field's name
+    return tuple(dict.fromkeys(cast("Iterable[str]", values)))
 
 
 def some(command: object, attribute: "attrs.Attribute[Any]", value: tuple[object, ...] | None) -> None:

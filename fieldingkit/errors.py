@@ -20,13 +20,16 @@
     ├── InvalidSignatureError      a webhook delivery that was not signed with the secret
     ├── InvalidEventError          a webhook delivery that is no event
     ├── RetryBudgetExhaustedError  why a call was not repeated; the __cause__ of another error
-    └── JobError                   about a job that was created
-        ├── JobFailedError         it ended as Failed
-        ├── JobTimeoutError        we stopped waiting; the job goes on
-        ├── JobGoneError           its status cannot be read any more
-        ├── JobLocationError       it was created, but where to look for it is unusable
-        ├── DuplicateJobError      two answers to one call name two jobs
-        └── BatchItemsFailedError  it completed, and some of its target groups failed
+    ├── JobError                   about a job that was created
+    │   ├── JobFailedError         it ended as Failed
+    │   ├── JobTimeoutError        we stopped waiting; the job goes on
+    │   ├── JobGoneError           its status cannot be read any more
+    │   ├── JobLocationError       it was created, but where to look for it is unusable
+    │   ├── DuplicateJobError      two answers to one call name two jobs
+    │   └── BatchItemsFailedError  it completed, and some of its target groups failed
+    └── WorkflowError              a workflow stopped before it was where it should be
+        ├── StatusUnreachableError no single action leads from the present status to the wanted one
+        └── TooManyConflictsError  the resource changed again and again while we worked on it
 
 ``except FieldingKitError`` is always enough. Every error can be pickled and copied; none holds a credential.
 """
@@ -66,8 +69,11 @@ __all__ = [
     "RequestTimeoutError",
     "RetryBudgetExhaustedError",
     "ServerError",
+    "StatusUnreachableError",
+    "TooManyConflictsError",
     "TransportError",
     "UnauthorizedError",
+    "WorkflowError",
 ]
 
 _LONGEST = 300
@@ -570,3 +576,34 @@ class BatchItemsFailedError(JobError):
         super().__init__(message, **facts)
         self.failed = tuple(failed)
         self.missing = tuple(missing)
+
+
+class WorkflowError(FieldingKitError):
+    """A workflow stopped before it was where it should be; ``conflicts`` holds what it met on its way."""
+
+    conflicts: tuple[FieldingKitError, ...]
+    """The refusals and doubtful outcomes that the workflow dealt with, in order."""
+
+    def __init__(self, message: str = "", *, conflicts: Sequence[FieldingKitError] = (), **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.conflicts = tuple(conflicts)
+
+
+class StatusUnreachableError(WorkflowError):
+    """No single action leads from the present status to the wanted one. Nothing was done."""
+
+    status: str
+    """The present status."""
+    reachable: tuple[str, ...]
+    """The statuses that a single action leads to from there."""
+
+    def __init__(self, message: str = "", *, status: str, reachable: Sequence[str] = (), **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.status = status
+        self.reachable = tuple(reachable)
+
+
+class TooManyConflictsError(WorkflowError):
+    """The resource changed again and again while we worked on it."""
+
+    advice = "Find out who else is working on it."

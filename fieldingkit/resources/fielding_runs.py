@@ -5,7 +5,7 @@ guarded by the run's ETag: read the run, look at it, and send its ``etag`` along
 """
 
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import attrs
 
@@ -121,12 +121,8 @@ class _RunAction(Command[FieldingRunChange]):
     """The target group's ULID."""
     fielding_run_id: str = attrs.field(validator=opaque_id)
     """The run's id; not the id of the job that launched it."""
-    if TYPE_CHECKING:
-        if_match: str = attrs.field(validator=etag)
-        """The run's current ETag, byte for byte as the API sent it; leaving it out is an ``InvalidCommandError``."""
-    else:
-        # Required for a type checker; at run time left out is refused like any other bad tag, not with a TypeError.
-        if_match: str = attrs.field(default="", validator=etag)
+    if_match: str = attrs.field(validator=etag)
+    """The run's current ETag, byte for byte as the API sent it."""
 
 
 @attrs.frozen(kw_only=True)

@@ -1,0 +1,98 @@
+"""The project's tasks: `nox -l` lists them, `nox` runs those that must pass, `nox -s NAME` one of them."""
+
+import functools
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.5.1"
+nox.options.sessions = ["lint", "types", "tests", "readme"]
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_existing_virtualenvs = True
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+
+
+def found_pythons() -> list[str]:
+    """The supported Pythons that this machine has, oldest first; pyenv's are found where its shims do not reach."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser()
+    found = []
+    for version in nox.project.python_versions(PYPROJECT):
+        others = sorted(pyenv.glob(f"versions/{version}.*/bin/python"))
+        candidates = [shutil.which(f"python{version}"), *map(str, others)]
+        found += [path for path in candidates if path and answers(path, version)][:1]
+    return found
+
+
+def answers(python: str, version: str) -> bool:
+    """Whether it can be run and is of that version: a pyenv shim may be neither."""
+    code = "import sys; print('%d.%d' % sys.version_info[:2])"
+    try:
+        result = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False)
+    except OSError:
+        return False
+    return result.stdout.strip() == version
+
+
+PYTHONS = found_pythons()
+
+
+def groups(*names: str) -> list[str]:
+    """The packages of some dependency groups."""
+    return list(nox.project.dependency_groups(PYPROJECT, *names))
+
+
+@functools.cache
+def wheel() -> str:
+    """Build the wheel that is going to be tested, once a run."""
+    folder = Path("dist/tested").absolute()
+    shutil.rmtree(folder, ignore_errors=True)
+    subprocess.run(
+        ["python", "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), "."], check=True
+    )
+    return str(next(folder.glob("*.whl")))
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, formatting, and who may import whom."""
+    session.install(*groups("lint"))
+    session.install("-e", ".")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("lint-imports", "--no-cache")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """mypy and pyright at their strictest, and what a user's editor sees."""
+    session.install(*groups("types"))
+    session.install("-e", ".[cli]")
+    session.run("mypy")
+    session.run("pyright")
+    session.run("pyright", "--ignoreexternal", "--verifytypes", "fieldingkit")
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """The tests, against the built wheel, on every supported Python that is found."""
+    session.install(f"{wheel()}[cli]", *groups("tests"))
+    session.run("python", "-P", "-c", "import fieldingkit as f; assert 'site-packages' in f.__file__, f.__file__")
+    session.run("pytest", "-n", "auto", *session.posargs)
+
+
+@nox.session
+def readme(session: nox.Session) -> None:
+    """Run the code blocks of the README and of the docs."""
+    session.install(f"{wheel()}[cli]", *groups("tests"))
+    session.run("pytest", "tests/docs", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure a call beside the same call written by hand."""
+    session.install("-e", ".[cli]", *groups("tests"))
+    session.run("python", "-m", "benchmarks", *session.posargs)
