@@ -164,6 +164,11 @@ class BlockingJob(Generic[R_co]):
         """The key that the job was created with."""
         return self._job.idempotency_key
 
+    @property
+    def trace_id(self) -> str | None:
+        """The W3C trace id of the call that created the job, to give to the API's support."""
+        return self._job.trace_id
+
     def token(self) -> str:
         """The job as text, to follow it from another process with ``client.resume(token)``."""
         return self._job.token()

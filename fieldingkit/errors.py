@@ -345,7 +345,7 @@ class ConflictError(ApiError):
 class PreconditionFailedError(ApiError):
     """412: the resource was changed since its ETag was read, and nothing was done."""
 
-    advice = "Read it again and decide afresh."
+    advice = "Decide again from its present state."
 
     sent_etag: str | None
     """The tag that the command sent as ``if_match``."""

@@ -12,6 +12,7 @@ from fieldingkit.jobs.poller import Poller, PollPolicy, Seen
 from fieldingkit.jobs.token import JobToken
 from fieldingkit.resources.batch_jobs import BatchResult
 from fieldingkit.resources.fielding_jobs import FieldingJobResult
+from fieldingkit.transport.problem import trace_id_of
 
 __all__ = ["Job", "JobEvent"]
 
@@ -96,6 +97,11 @@ class Job(Generic[R_co]):
     def created_at(self) -> float:
         """When the job was created: seconds since 1970, UTC, by this side's clock."""
         return self._facts.created
+
+    @property
+    def trace_id(self) -> str | None:
+        """The W3C trace id of the call that created the job, to give to the API's support."""
+        return trace_id_of({"traceparent": self._facts.traceparent or ""})
 
     def token(self) -> str:
         """The job as text, to follow it from another process with ``client.resume(token)``.
