@@ -1,11 +1,11 @@
 """The blocking client: the async one, run on a private event loop."""
 
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, Unpack
 
 from fieldingkit.client import AsyncClient, Exchange
-from fieldingkit.commands import Command, JobCommand
+from fieldingkit.commands import Command, JobCommand, PagedCommand
 from fieldingkit.jobs.handle import Job, JobEvent
 from fieldingkit.options import ClientOptions, Settings, options_from_env
 from fieldingkit.portal import Portal
@@ -15,6 +15,8 @@ __all__ = ["BlockingJob", "Client"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
+Item = TypeVar("Item")
 R_co = TypeVar("R_co", covariant=True)
 
 
@@ -82,6 +84,17 @@ class Client:
             FieldingKitError: as for ``send``.
         """
         return self._portal.call(self._client.exchange, command)
+
+    def pages(self, command: PagedCommand[Any, Item]) -> Iterator[Item]:
+        """The items of a list that the API gives page by page: ``for group in client.pages(...)``.
+
+        Args:
+            command: The command for the first page.
+
+        Raises:
+            FieldingKitError: as for ``send``, in the loop.
+        """
+        return _each(self._portal, self._client.pages(command))
 
     def request(
         self,
@@ -200,13 +213,27 @@ class BlockingJob(Generic[R_co]):
         Raises:
             FieldingKitError: if looking at it failed too often.
         """
-        events = self._job.watch()
-        while (event := self._portal.call(_next_event, events)) is not None:
-            yield event
+        return _each(self._portal, self._job.watch())
 
     def __repr__(self) -> str:
         return repr(self._job).replace("<Job", "<BlockingJob", 1)
 
 
-async def _next_event(events: Any) -> JobEvent | None:
-    return await anext(events, None)
+def _each(portal: Portal, items: AsyncIterator[T]) -> Iterator[T]:
+    """The items of an async iterator, one by one; leaving the loop closes it."""
+
+    async def take() -> tuple[T] | None:
+        async for item in items:
+            return (item,)
+        return None
+
+    async def close() -> None:
+        if isinstance(items, AsyncGenerator):
+            await items.aclose()
+
+    try:
+        while (taken := portal.call(take)) is not None:
+            yield taken[0]
+    finally:
+        if portal.started:
+            portal.call(close)

@@ -2,7 +2,7 @@
 
 import ssl
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from importlib.metadata import version
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, Unpack, cast
@@ -12,7 +12,7 @@ from opentelemetry.trace import TracerProvider, get_tracer
 
 from fieldingkit.clock import Clock, MonotonicClock
 from fieldingkit.codec import check, decode, encode, facts_of
-from fieldingkit.commands import Command, JobAccepted, JobCommand
+from fieldingkit.commands import Command, JobAccepted, JobCommand, PagedCommand
 from fieldingkit.errors import Attempt, ClientClosedError, ConfigurationError, FieldingKitError
 from fieldingkit.jobs.handle import Job, Read
 from fieldingkit.jobs.location import read_location
@@ -27,6 +27,7 @@ from fieldingkit.options import (
     options_from_env,
     time_limit,
 )
+from fieldingkit.paging import pages
 from fieldingkit.raw import raw_request
 from fieldingkit.resources import batch_jobs, fielding_jobs
 from fieldingkit.transport import build
@@ -34,7 +35,7 @@ from fieldingkit.transport.aiohttp import AiohttpTransport
 from fieldingkit.transport.auth import BearerToken, TokenProvider
 from fieldingkit.transport.http import Call, Request, Response
 from fieldingkit.transport.origin import check_url, origin_of
-from fieldingkit.transport.problem import public_headers
+from fieldingkit.transport.problem import public_headers, read_problem
 from fieldingkit.transport.retry import RetryPolicy
 from fieldingkit.transport.retry_after import retry_after
 
@@ -42,6 +43,7 @@ __all__ = ["AsyncClient", "Exchange"]
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
+Item = TypeVar("Item")
 
 _JOBS: dict[str, type[JobCommand[Any]]] = {
     kind.endpoint.operation_id: kind
@@ -68,7 +70,7 @@ class Exchange(Generic[R_co]):
     attempts: tuple[Attempt, ...]
     """Every send of the call, in order."""
     raw: Any
-    """The body as decoded JSON, with the fields that the result does not have; None if there is none."""
+    """The body as decoded JSON, with the fields that the result does not have; None if it is not JSON."""
 
 
 class AsyncClient:
@@ -173,7 +175,9 @@ class AsyncClient:
             TransportError: if there is no answer; ``maybe_applied`` says whether it may have taken effect.
             DecodeError: if the answer is not what was expected.
         """
-        return (await self.exchange(command)).result
+        request = self._encode(command)
+        response, call = await self._carry(request, command)
+        return decode(command, request, response, call)
 
     async def submit(self, command: JobCommand[R]) -> Job[R]:
         """Have the API start a job, and give its handle.
@@ -247,8 +251,21 @@ class AsyncClient:
             trace_id=facts["trace_id"],
             request_id=facts["request_id"],
             attempts=facts["attempts"],
-            raw=response.json() if response.body.strip() else None,
+            raw=read_problem(response.body).raw,
         )
+
+    def pages(self, command: PagedCommand[Any, Item]) -> AsyncIterator[Item]:
+        """The items of a list that the API gives page by page: ``async for group in client.pages(...)``.
+
+        A page is asked for when the one before is used up; leaving the loop costs nothing.
+
+        Args:
+            command: The command for the first page.
+
+        Raises:
+            FieldingKitError: as for ``send``, in the loop.
+        """
+        return pages(self.send, command)
 
     async def request(
         self,

@@ -1,0 +1,49 @@
+"""The API in memory: a sandbox to test your own code against, over a real socket.
+
+::
+
+    async with Sandbox() as sandbox:
+        project = sandbox.seed(live=3)
+        client = AsyncClient(account_id=sandbox.account_id, auth=sandbox.token, base_url=sandbox.url)
+        ...
+        assert project.ids("paused") == project.ids()
+
+Where the API's documents are silent, the sandbox has to choose. It chooses so:
+
+- A paused run is completed by a batch job, and refused by the single operation (422).
+- A single action on a run that already is in the wanted state is refused (422).
+- A bulk launch keeps the planned duration, as `launch-now` does.
+- New dates may repeat the run's own start though that is past; any other start in the past is refused (400).
+- Reaching the completes goal or the end date pauses a live run.
+- A missing `If-Match` or `Idempotency-Key` is a 400, as are a malformed id and an id that a batch names twice.
+- An idempotency key belongs to the account and never expires; used again for another request it is a 409.
+- A job for a draft checks the dates when it is carried out, and fails with `InvalidFieldingDates`.
+- A malformed `Cint-API-Version` is a 400, and every well-formed one is served alike.
+"""
+
+from fieldingkit.sandbox import faults
+from fieldingkit.sandbox.clock import SandboxClock
+from fieldingkit.sandbox.jobs import BatchJob, DraftJob, Job
+from fieldingkit.sandbox.locations import LocationForm
+from fieldingkit.sandbox.recording import RecordedAnswer, RecordedRequest
+from fieldingkit.sandbox.routes import routes
+from fieldingkit.sandbox.server import Sandbox
+from fieldingkit.sandbox.target_groups import Change, FieldingRun, TargetGroup
+from fieldingkit.sandbox.world import Project
+
+__all__ = [
+    "BatchJob",
+    "Change",
+    "DraftJob",
+    "FieldingRun",
+    "Job",
+    "LocationForm",
+    "Project",
+    "RecordedAnswer",
+    "RecordedRequest",
+    "Sandbox",
+    "SandboxClock",
+    "TargetGroup",
+    "faults",
+    "routes",
+]

@@ -1,0 +1,49 @@
+"""The catalogue of faults: what can go wrong with a request, each a small value.
+
+::
+
+    from fieldingkit.sandbox import faults
+
+    sandbox.faults.add("pause_fielding_run", faults.ApplyThenDrop())
+    sandbox.faults.add("create_bulk_*", faults.Answer(503, headers={"Retry-After": "1"}), times=2)
+    sandbox.faults.add("*", faults.Delay(0.05), times=None, probability=0.2)
+"""
+
+from fieldingkit.sandbox.faults.answers import Answer, ApplyThenAnswer, GzipBomb, HtmlPage, Redirect
+from fieldingkit.sandbox.faults.connections import ApplyThenDrop, Delay, DropBefore, Garbage
+from fieldingkit.sandbox.faults.distortions import (
+    EmptyBody,
+    ResetMidBody,
+    SkewedDate,
+    TruncatedJson,
+    WrongCharset,
+    WrongContentType,
+)
+from fieldingkit.sandbox.faults.states import ChangeEtag, ExpireToken, ForgetItem, JobFault, JobGone, StuckJob
+from fieldingkit.sandbox.injection import Exchange, Fault
+
+__all__ = [
+    "Answer",
+    "ApplyThenAnswer",
+    "ApplyThenDrop",
+    "ChangeEtag",
+    "Delay",
+    "DropBefore",
+    "EmptyBody",
+    "Exchange",
+    "ExpireToken",
+    "Fault",
+    "ForgetItem",
+    "Garbage",
+    "GzipBomb",
+    "HtmlPage",
+    "JobFault",
+    "JobGone",
+    "Redirect",
+    "ResetMidBody",
+    "SkewedDate",
+    "StuckJob",
+    "TruncatedJson",
+    "WrongCharset",
+    "WrongContentType",
+]

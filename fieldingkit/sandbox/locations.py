@@ -1,0 +1,79 @@
+"""Where the `Location` of a new job leads, in every form that the API's documents print."""
+
+from enum import StrEnum
+
+import attrs
+
+from fieldingkit.sandbox.jobs import DraftJob, Job
+
+__all__ = ["LocationForm", "Locations"]
+
+
+class LocationForm(StrEnum):
+    """How a `Location` header is written.
+
+    Resolved by RFC 3986 against the request's URL, few of these lead to the job; a client has to know them.
+    """
+
+    PATH = "path"
+    """`/demand/accounts/...`: a path without `/v1`, as the contract's examples have it."""
+    VERSIONED_PATH = "versioned_path"
+    """`/v1/accounts/...`: a path with `/v1` but without `/demand`, as the older guide has it."""
+    FULL_PATH = "full_path"
+    """`/v1/demand/accounts/...`: the path of the job itself."""
+    FULL_URL = "full_url"
+    """`http://host/demand/accounts/...`: a URL without `/v1`."""
+    FULL_URL_VERSIONED = "full_url_versioned"
+    """`http://host/v1/demand/accounts/...`: the URL of the job itself."""
+    BARE_ID = "bare_id"
+    """The job's id alone."""
+    BATCH_ALIAS = "batch_alias"
+    """`/demand/.../batch-jobs/pause/{job_id}`: for a batch job a path that cannot be read; else like `PATH`."""
+    TRAILING_SLASH = "trailing_slash"
+    """Like `PATH`, with a slash at the end."""
+    QUERY = "query"
+    """Like `PATH`, with a query."""
+    FOREIGN = "foreign"
+    """A URL on another origin, where a token must never be sent."""
+    NONE = "none"
+    """No header at all."""
+
+
+@attrs.frozen
+class Locations:
+    """Writes the `Location` headers of one sandbox."""
+
+    form: LocationForm
+    """The form that they all have."""
+    foreign_origin: str
+    """The origin of the form `FOREIGN`, such as `https://elsewhere.example`."""
+
+    def of(self, job: Job, origin: str) -> str | None:
+        """The header of a job, None for no header.
+
+        Args:
+            job: The job that was created.
+            origin: The sandbox's own origin.
+        """
+        resource = _resource(job)
+        path = f"/demand{resource}"
+        return {
+            LocationForm.PATH: path,
+            LocationForm.VERSIONED_PATH: f"/v1{resource}",
+            LocationForm.FULL_PATH: f"/v1{path}",
+            LocationForm.FULL_URL: origin + path,
+            LocationForm.FULL_URL_VERSIONED: f"{origin}/v1{path}",
+            LocationForm.BARE_ID: job.id,
+            LocationForm.BATCH_ALIAS: path.replace("-fielding-runs-by-target-group-id/", "/"),
+            LocationForm.TRAILING_SLASH: f"{path}/",
+            LocationForm.QUERY: f"{path}?api-version=2025-12-18",
+            LocationForm.FOREIGN: f"{self.foreign_origin}/v1{path}",
+            LocationForm.NONE: None,
+        }[self.form]
+
+
+def _resource(job: Job) -> str:
+    project = f"/accounts/{job.account_id}/projects/{job.project_id}"
+    if isinstance(job, DraftJob):
+        return f"{project}/target-groups/{job.target_group_id}/fielding-run-jobs/{job.kind}/{job.id}"
+    return f"{project}/batch-jobs/{job.kind}-fielding-runs-by-target-group-id/{job.id}"
