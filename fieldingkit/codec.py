@@ -207,14 +207,14 @@ def _accepted(command: Command[Any], request: Request, response: Response, call:
             f"a job was created ({response.status}), but the answer has no usable Location",
             location=response.headers.get("Location"),
             headers=public_headers(response.headers),
-            **facts_of(response, call, command=command, request=request),
+            **{**facts_of(response, call, command=command, request=request), "maybe_applied": True},
         )
     earlier = [JobAccepted(location=location).job_id for location in call.locations]
     if others := [job_id for job_id in earlier if job_id and job_id != accepted.job_id]:
         raise DuplicateJobError(
             f"two answers to one call name different jobs: {others[0]} and {accepted.job_id}",
             job_ids=[*others, accepted.job_id],
-            **facts_of(response, call, command=command, request=request),
+            **{**facts_of(response, call, command=command, request=request), "maybe_applied": True},
         )
     return accepted
 

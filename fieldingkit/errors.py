@@ -448,7 +448,10 @@ class RetryBudgetExhaustedError(FieldingKitError):
 
 
 class JobError(FieldingKitError):
-    """Something about a job that was created. The job goes on whatever happens here."""
+    """Something about a job that was created. The job goes on whatever happens here.
+
+    Raised itself when too many looks at the job in a row have failed; the last failure is its ``__cause__``.
+    """
 
     job: Any
     """The job's handle, to go on with; None after pickling, since a handle belongs to its client."""
@@ -467,9 +470,10 @@ class JobError(FieldingKitError):
         token: str | None = None,
         job_id: str | None = None,
         last_status: Any = None,
+        maybe_applied: bool = True,
         **facts: Any,
     ) -> None:
-        super().__init__(message, **facts)
+        super().__init__(message, maybe_applied=maybe_applied, **facts)
         self.job = job
         self.token = token
         self.job_id = job_id
@@ -503,7 +507,7 @@ class JobFailedError(JobError):
         job_trace_id: str | None = None,
         **facts: Any,
     ) -> None:
-        super().__init__(message, **facts)
+        super().__init__(message, **{"maybe_applied": False, **facts})
         self.code = code
         self.description = description
         self.job_trace_id = job_trace_id
@@ -573,7 +577,7 @@ class BatchItemsFailedError(JobError):
         missing: Sequence[str] = (),
         **facts: Any,
     ) -> None:
-        super().__init__(message, **facts)
+        super().__init__(message, **{"maybe_applied": False, **facts})
         self.failed = tuple(failed)
         self.missing = tuple(missing)
 

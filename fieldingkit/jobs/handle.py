@@ -1,13 +1,13 @@
 """The handle of a job: look at it, watch it, wait for it, hand it to another process."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
-from typing import Any, Generic, NamedTuple, NoReturn, TypeVar, cast
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 import attrs
 
 from fieldingkit.clock import Clock
 from fieldingkit.commands import JobAccepted, JobCommand, JobResult, JobStatus
-from fieldingkit.errors import ApiError, FieldingKitError, JobError, JobFailedError, JobTimeoutError
+from fieldingkit.errors import ApiError, ClientClosedError, FieldingKitError, JobError, JobFailedError, JobTimeoutError
 from fieldingkit.jobs.poller import Poller, PollPolicy, Seen
 from fieldingkit.jobs.token import JobToken
 from fieldingkit.resources.batch_jobs import BatchResult
@@ -139,14 +139,14 @@ class Job(Generic[R_co]):
             JobTimeoutError: if it has not ended within ``timeout`` seconds.
             JobFailedError: if it ended as ``Failed``.
             JobGoneError: if its status cannot be read any more.
-            FieldingKitError: if looking at it failed too often; the error's note holds the job's token.
+            JobError: if looking at it failed too often; what went wrong is its ``__cause__``.
+            ClientClosedError: if the client was closed meanwhile.
         """
         if not await self._poller.wait(timeout=timeout):
             last = self._poller.result
             seen = f"its status was {last.status}" if last is not None else "its status was never seen"
             raise self._about(JobTimeoutError(f"job {self.id} had not ended after {timeout:g} s; {seen}"))
-        if self._poller.error is not None:
-            self._raise(self._poller.error)
+        self._raise_if_lost()
         result = self._poller.result
         if result.status is JobStatus.FAILED:
             raise self._about(_failure(self.id, result))
@@ -162,13 +162,12 @@ class Job(Generic[R_co]):
         looking, not the job.
 
         Raises:
-            FieldingKitError: if looking at it failed too often.
+            JobError: if looking at it failed too often; what went wrong is its ``__cause__``.
         """
         polls = -1 if self._poller.finished else self._poller.polls
         while True:
             await self._poller.wait(beyond=polls)
-            if self._poller.error is not None:
-                self._raise(self._poller.error)
+            self._raise_if_lost()
             polls = self._poller.polls
             finished = self._poller.finished
             yield self._event()
@@ -229,8 +228,14 @@ class Job(Generic[R_co]):
             exc.add_note(f"job {self.id} goes on; resume it with client.resume({self.token()!r})")
         return exc
 
-    def _raise(self, exc: Exception) -> NoReturn:
-        raise self._about(exc) if isinstance(exc, FieldingKitError) else exc
+    def _raise_if_lost(self) -> None:
+        """Raise if the job cannot be followed any more; an error about a look must not pass for one about the job."""
+        exc = self._poller.error
+        if exc is None:
+            return
+        if isinstance(exc, JobError | ClientClosedError):
+            raise self._about(exc)
+        raise self._about(JobError(f"job {self.id} cannot be looked at: {exc}")) from exc
 
 
 def _failure(job_id: str, result: JobResult) -> JobFailedError:
@@ -241,4 +246,6 @@ def _failure(job_id: str, result: JobResult) -> JobFailedError:
         code=reason.code if reason is not None else None,
         description=reason.description if reason is not None else None,
         job_trace_id=result.job_trace_id if isinstance(result, FieldingJobResult) else None,
+        # A batch may have dealt with some of its target groups before it failed; `last_status` tells which.
+        maybe_applied=isinstance(result, BatchResult),
     )
