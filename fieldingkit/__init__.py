@@ -15,54 +15,105 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fieldingkit import errors as errors
+    from fieldingkit import events as events
     from fieldingkit.blocking import BlockingJob as BlockingJob
     from fieldingkit.blocking import Client as Client
     from fieldingkit.client import AsyncClient as AsyncClient
+    from fieldingkit.client import Exchange as Exchange
     from fieldingkit.commands import Command as Command
     from fieldingkit.commands import JobCommand as JobCommand
+    from fieldingkit.commands import PagedCommand as PagedCommand
     from fieldingkit.jobs.handle import Job as Job
+    from fieldingkit.jobs.handle import JobEvent as JobEvent
     from fieldingkit.jobs.poller import PollPolicy as PollPolicy
+    from fieldingkit.jobs.reports import PollEvent as PollEvent
+    from fieldingkit.resources import accounts as accounts
     from fieldingkit.resources import batch_jobs as batch_jobs
+    from fieldingkit.resources import fielding_assistant as fielding_assistant
     from fieldingkit.resources import fielding_jobs as fielding_jobs
     from fieldingkit.resources import fielding_runs as fielding_runs
+    from fieldingkit.resources import projects as projects
+    from fieldingkit.resources import target_group_changelog as target_group_changelog
+    from fieldingkit.resources import target_group_goals as target_group_goals
+    from fieldingkit.resources import target_group_progress as target_group_progress
+    from fieldingkit.resources import target_group_transitions as target_group_transitions
+    from fieldingkit.resources import target_groups as target_groups
+    from fieldingkit.resources import webhooks as webhooks
+    from fieldingkit.transport.auth import AccessToken as AccessToken
     from fieldingkit.transport.auth import BearerToken as BearerToken
     from fieldingkit.transport.auth import ClientCredentials as ClientCredentials
+    from fieldingkit.transport.hooks import AttemptEvent as AttemptEvent
     from fieldingkit.transport.retry import RetryPolicy as RetryPolicy
+    from fieldingkit.transport.trace_context import TraceContext as TraceContext
 
 __all__ = [
+    "AccessToken",
     "AsyncClient",
+    "AttemptEvent",
     "BearerToken",
     "BlockingJob",
     "Client",
     "ClientCredentials",
     "Command",
+    "Exchange",
     "Job",
     "JobCommand",
+    "JobEvent",
+    "PagedCommand",
+    "PollEvent",
     "PollPolicy",
     "RetryPolicy",
+    "TraceContext",
+    "accounts",
     "batch_jobs",
     "errors",
+    "events",
+    "fielding_assistant",
     "fielding_jobs",
     "fielding_runs",
+    "projects",
+    "target_group_changelog",
+    "target_group_goals",
+    "target_group_progress",
+    "target_group_transitions",
+    "target_groups",
+    "webhooks",
 ]
 
 _HOMES = {
+    "AccessToken": "fieldingkit.transport.auth",
     "AsyncClient": "fieldingkit.client",
+    "AttemptEvent": "fieldingkit.transport.hooks",
     "BearerToken": "fieldingkit.transport.auth",
     "BlockingJob": "fieldingkit.blocking",
     "Client": "fieldingkit.blocking",
     "ClientCredentials": "fieldingkit.transport.auth",
     "Command": "fieldingkit.commands",
+    "Exchange": "fieldingkit.client",
     "Job": "fieldingkit.jobs.handle",
     "JobCommand": "fieldingkit.commands",
+    "JobEvent": "fieldingkit.jobs.handle",
+    "PagedCommand": "fieldingkit.commands",
+    "PollEvent": "fieldingkit.jobs.reports",
     "PollPolicy": "fieldingkit.jobs.poller",
     "RetryPolicy": "fieldingkit.transport.retry",
+    "TraceContext": "fieldingkit.transport.trace_context",
 }
 _MODULES = {
+    "accounts": "fieldingkit.resources.accounts",
     "batch_jobs": "fieldingkit.resources.batch_jobs",
     "errors": "fieldingkit.errors",
+    "events": "fieldingkit.events",
+    "fielding_assistant": "fieldingkit.resources.fielding_assistant",
     "fielding_jobs": "fieldingkit.resources.fielding_jobs",
     "fielding_runs": "fieldingkit.resources.fielding_runs",
+    "projects": "fieldingkit.resources.projects",
+    "target_group_changelog": "fieldingkit.resources.target_group_changelog",
+    "target_group_goals": "fieldingkit.resources.target_group_goals",
+    "target_group_progress": "fieldingkit.resources.target_group_progress",
+    "target_group_transitions": "fieldingkit.resources.target_group_transitions",
+    "target_groups": "fieldingkit.resources.target_groups",
+    "webhooks": "fieldingkit.resources.webhooks",
 }
 
 

@@ -5,10 +5,11 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from importlib.metadata import version
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar, Unpack, cast
+from typing import Any, Generic, Literal, Self, TypeVar, Unpack, cast
 
 import attrs
-from opentelemetry.trace import TracerProvider, get_tracer
+from opentelemetry.metrics import MeterProvider
+from opentelemetry.trace import TracerProvider
 
 from fieldingkit.clock import Clock, MonotonicClock
 from fieldingkit.codec import check, decode, encode, facts_of
@@ -17,6 +18,7 @@ from fieldingkit.errors import Attempt, ClientClosedError, ConfigurationError, F
 from fieldingkit.jobs.handle import Job, Read
 from fieldingkit.jobs.location import read_location
 from fieldingkit.jobs.poller import PollPolicy
+from fieldingkit.jobs.reports import JobReports, PollEvent
 from fieldingkit.jobs.token import JobToken
 from fieldingkit.options import (
     API_VERSION,
@@ -33,11 +35,14 @@ from fieldingkit.resources import batch_jobs, fielding_jobs
 from fieldingkit.transport import build
 from fieldingkit.transport.aiohttp import AiohttpTransport
 from fieldingkit.transport.auth import BearerToken, TokenProvider
+from fieldingkit.transport.hooks import AttemptEvent
 from fieldingkit.transport.http import Call, Request, Response
 from fieldingkit.transport.origin import check_url, origin_of
 from fieldingkit.transport.problem import public_headers, read_problem
 from fieldingkit.transport.retry import RetryPolicy
 from fieldingkit.transport.retry_after import retry_after
+from fieldingkit.transport.telemetry import telemetry
+from fieldingkit.transport.trace_context import TraceContext
 
 __all__ = ["AsyncClient", "Exchange"]
 
@@ -96,6 +101,12 @@ class AsyncClient:
         ssl_context: How to check the server's certificate, where the default will not do.
         allow_insecure: Whether credentials may go over plain http to another machine.
         tracer_provider: Where spans go; OpenTelemetry's global provider by default.
+        meter_provider: Where measurements go; OpenTelemetry's global provider by default.
+        trace_context: The trace of calls that are made outside any span; see ``TraceContext``.
+        on_missing_trace: What to do for a call that belongs to no trace and would begin none: "omit" sends no
+            ``traceparent``, and the API makes one; "generate" makes one for each call.
+        on_attempt: Is called with an event after each attempt, in the client's event loop.
+        on_poll: Is called with an event after each look at a job, in the client's event loop.
         clock: A clock to go by, for tests.
 
     Raises:
@@ -121,9 +132,15 @@ class AsyncClient:
         ssl_context: ssl.SSLContext | None = None,
         allow_insecure: bool = False,
         tracer_provider: TracerProvider | None = None,
+        meter_provider: MeterProvider | None = None,
+        trace_context: TraceContext | None = None,
+        on_missing_trace: Literal["omit", "generate"] = "omit",
+        on_attempt: Callable[[AttemptEvent], object] | None = None,
+        on_poll: Callable[[PollEvent], object] | None = None,
         clock: Clock | None = None,
     ) -> None:
-        own_name = f"fieldingkit/{version('fieldingkit')}"
+        own_version = version("fieldingkit")
+        own_name = f"fieldingkit/{own_version}"
         self._base_url = check_url(base_url, what="base_url", allow_insecure=allow_insecure)
         self._account_id = account_number(account_id)
         self._timeout = time_limit("timeout", timeout)
@@ -143,13 +160,22 @@ class AsyncClient:
             ssl_context=ssl_context,
             trust_env=trust_env,
         )
+        seen = telemetry(
+            self._base_url,
+            version=own_version,
+            tracer_provider=tracer_provider,
+            meter_provider=meter_provider,
+            on_attempt=on_attempt,
+            trace_context=trace_context,
+            on_missing_trace=on_missing_trace,
+        )
         self._pipeline = build(
             http,
             provider=BearerToken(auth) if isinstance(auth, str) else auth,
             retry=retry or RetryPolicy(),
-            tracer=get_tracer("fieldingkit", version("fieldingkit"), tracer_provider),
-            base_url=self._base_url,
+            telemetry=seen,
         )
+        self._reports = JobReports(seen.metrics, on_poll)
         # Operations whose jobs were found at the documented path, when their Location led nowhere.
         self._documented: set[str] = set()
         self._closed = False
@@ -373,6 +399,7 @@ class AsyncClient:
             accepted=accepted,
             command=command,
             foreign_location=foreign_location,
+            reports=self._reports,
         )
 
 

@@ -137,6 +137,7 @@ def facts_of(
         "attempts": tuple(call.attempts),
         "trace_id": trace_id_of(headers) or trace_id_of({"traceparent": call.trace or ""}),
         "request_id": headers.get("x-request-id"),
+        "idempotency_key": request.headers.get("Idempotency-Key"),
     }
 
 

@@ -54,6 +54,8 @@ class Endpoint:
     """The path template below the base URL, with ``{names}`` of the command's fields."""
     operation_id: str = attrs.field(kw_only=True)
     """The operation's id in the published contract."""
+    only_reads: bool = attrs.field(default=False, kw_only=True)
+    """Whether it changes nothing although its method could."""
 
     @property
     def path_fields(self) -> tuple[str, ...]:
@@ -99,7 +101,7 @@ class Command(Generic[R_co]):
     def guard(cls) -> Guard:
         """What protects this command from being applied twice."""
         names = {field.name for field in attrs.fields(cls)}
-        if cls.endpoint.method in {"GET", "HEAD"}:
+        if cls.endpoint.only_reads or cls.endpoint.method in {"GET", "HEAD"}:
             return Guard.READ
         if "idempotency_key" in names:
             return Guard.KEY
@@ -138,7 +140,10 @@ class JobAccepted:
     @property
     def job_id(self) -> str:
         """The API's id of the job: the last segment of ``location``; empty if there is none."""
-        path = urlsplit(self.location).path.rstrip("/")
+        try:
+            path = urlsplit(self.location).path.rstrip("/")
+        except ValueError:  # such as a bracket that is not closed
+            return ""
         return unquote(path.rsplit("/", 1)[-1])
 
 

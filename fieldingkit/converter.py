@@ -42,8 +42,13 @@ def loads(body: bytes) -> Any:
 
 
 def dumps(value: Any) -> bytes:
-    """A value as compact JSON."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+    """A value as compact JSON.
+
+    Raises:
+        ValueError: if it holds what JSON cannot express: NaN, infinity, half a surrogate pair.
+        TypeError: if it holds something else than JSON's own kinds.
+    """
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
 def make_converter(*, detailed_validation: bool = False) -> Converter:

@@ -505,9 +505,10 @@ class JobFailedError(JobError):
         code: str | None = None,
         description: str | None = None,
         job_trace_id: str | None = None,
+        maybe_applied: bool = False,
         **facts: Any,
     ) -> None:
-        super().__init__(message, **{"maybe_applied": False, **facts})
+        super().__init__(message, maybe_applied=maybe_applied, **facts)
         self.code = code
         self.description = description
         self.job_trace_id = job_trace_id
@@ -575,9 +576,10 @@ class BatchItemsFailedError(JobError):
         *,
         failed: Sequence[Any] = (),
         missing: Sequence[str] = (),
+        maybe_applied: bool = False,
         **facts: Any,
     ) -> None:
-        super().__init__(message, **{"maybe_applied": False, **facts})
+        super().__init__(message, maybe_applied=maybe_applied, **facts)
         self.failed = tuple(failed)
         self.missing = tuple(missing)
 

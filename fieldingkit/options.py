@@ -3,16 +3,21 @@
 import os
 import re
 import ssl
-from typing import Required, TypedDict
+from collections.abc import Callable
+from typing import Literal, Required, TypedDict
 
+from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
 from fieldingkit.clock import Clock
 from fieldingkit.errors import ConfigurationError
 from fieldingkit.jobs.poller import PollPolicy
+from fieldingkit.jobs.reports import PollEvent
 from fieldingkit.secret import Secret
 from fieldingkit.transport.auth import ClientCredentials, TokenProvider
+from fieldingkit.transport.hooks import AttemptEvent
 from fieldingkit.transport.retry import RetryPolicy
+from fieldingkit.transport.trace_context import TraceContext
 
 __all__ = [
     "API_VERSION",
@@ -49,6 +54,11 @@ class Settings(TypedDict, total=False):
     ssl_context: ssl.SSLContext | None
     allow_insecure: bool
     tracer_provider: TracerProvider | None
+    meter_provider: MeterProvider | None
+    trace_context: TraceContext | None
+    on_missing_trace: Literal["omit", "generate"]
+    on_attempt: Callable[[AttemptEvent], object] | None
+    on_poll: Callable[[PollEvent], object] | None
     clock: Clock | None
 
 

@@ -1,18 +1,20 @@
 """Lists that come page by page, read as one. Nothing here does I/O: whoever calls gives the way to send."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from fieldingkit.commands import Command, Page, PagedCommand
+from fieldingkit.commands import Command, PagedCommand
 from fieldingkit.errors import DecodeError
 
 __all__ = ["pages"]
 
-P = TypeVar("P", bound=Page)
 Item = TypeVar("Item")
 
 
-async def pages(send: Callable[[Command[P]], Awaitable[P]], command: PagedCommand[P, Item]) -> AsyncIterator[Item]:
+# The page's type is Any: pyright cannot solve it where send is a generic method, and only the item's type matters here.
+async def pages(
+    send: Callable[[Command[Any]], Awaitable[Any]], command: PagedCommand[Any, Item]
+) -> AsyncIterator[Item]:
     """The items of a list, page after page.
 
     A page is asked for when the one before is used up, never earlier, so breaking off costs nothing and leaves nothing
@@ -26,7 +28,7 @@ async def pages(send: Callable[[Command[P]], Awaitable[P]], command: PagedComman
         DecodeError: if the API gives a cursor that it has given before; the list would never end.
     """
     seen = {command.start_after}
-    following: PagedCommand[P, Item] | None = command
+    following: PagedCommand[Any, Item] | None = command
     while following is not None:
         page = await send(following)
         for item in following.items_of(page):

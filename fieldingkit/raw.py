@@ -55,11 +55,19 @@ def raw_request(
         merged[spelled.get(name.lower(), name)] = value
     if json is not None:
         merged.setdefault("Content-Type", "application/json")
+    try:
+        body = None if json is None else dumps(json)
+    except (TypeError, ValueError) as exc:
+        raise InvalidCommandError(f"json cannot be sent: {exc}", field="json") from exc
+    try:
+        query = f"?{urlencode(params, doseq=True)}" if params else ""
+    except (TypeError, ValueError) as exc:
+        raise InvalidCommandError(f"params cannot be sent: {exc}", field="params") from exc
     return Request(
         method,
-        f"{path}?{urlencode(params, doseq=True)}" if params else path,
+        path + query,
         headers=merged,
-        body=None if json is None else dumps(json),
+        body=body,
         operation_id=f"{method} request",
         template="",
         guard=_guard(method, {name.lower() for name in headers}),

@@ -4,7 +4,7 @@ A batch is a job: the API accepts it at once and works on it afterwards. A targe
 leads counts as updated. One that fails does not stop the others.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -33,10 +33,12 @@ __all__ = [
     "GetPauseTargetGroupsJob",
     "GetRelaunchTargetGroupsJob",
     "GetResumeTargetGroupsJob",
+    "GetUpdateProjectManagersJob",
     "LaunchTargetGroups",
     "PauseTargetGroups",
     "RelaunchTargetGroups",
     "ResumeTargetGroups",
+    "UpdateProjectManagers",
 ]
 
 _BATCHES = "/demand/accounts/{account_id}/projects/{project_id}/batch-jobs"
@@ -88,6 +90,13 @@ class BatchResult:
             "updated": [item["target_group_id"] for item in updated],
             "failed": [{**(item.get("failure_reason") or {}), **item} for item in failed],
         }
+
+    def account_for(self, asked: Sequence[str] | None, count: int | None) -> "BatchResult":
+        """The same result with what it leaves out: the ids of ``asked``, or at least their number."""
+        reported = {*self.updated, *(item.target_group_id for item in self.failed)}
+        missing = tuple(item for item in asked or () if item not in reported)
+        unaccounted = len(missing) if asked is not None else max(0, (count or 0) - len(reported))
+        return attrs.evolve(self, missing=missing, unaccounted=unaccounted) if unaccounted else self
 
     @property
     def ok(self) -> bool:
@@ -204,6 +213,17 @@ class GetRelaunchTargetGroupsJob(_ReadBatch):
 
 
 @attrs.frozen(kw_only=True)
+class GetUpdateProjectManagersJob(_ReadBatch):
+    """Read where a batch change of project manager stands."""
+
+    endpoint: ClassVar[Endpoint] = Endpoint(
+        "GET",
+        _BATCHES + "/update-target-group-project-managers/{job_id}",
+        operation_id="get_bulk_update_target_group_project_manager_job",
+    )
+
+
+@attrs.frozen(kw_only=True)
 class LaunchTargetGroups(_Batch):
     """Launch scheduled target groups now. Drafts are launched one by one, with ``LaunchFromDraft``."""
 
@@ -261,3 +281,27 @@ class RelaunchTargetGroups(_Batch):
         operation_id="create_bulk_relaunch_target_groups_job",
     )
     followed_by: ClassVar[type[Command[Any]]] = GetRelaunchTargetGroupsJob
+
+
+@attrs.frozen(kw_only=True)
+class UpdateProjectManagers(JobCommand[BatchResult]):
+    """Give target groups of one project to another project manager.
+
+    The API takes no idempotency key here. Doing it twice does no harm, but nothing keeps a repetition from making a
+    second job.
+    """
+
+    endpoint: ClassVar[Endpoint] = Endpoint(
+        "POST",
+        _BATCHES + "/update-target-group-project-managers",
+        operation_id="create_bulk_update_target_group_project_manager_job",
+    )
+    followed_by: ClassVar[type[Command[Any]]] = GetUpdateProjectManagersJob
+    account_id: str | int | None = attrs.field(default=None, validator=account)
+    """The account's number; the client's own if left out."""
+    project_id: str = attrs.field(validator=ulid)
+    """The project's ULID."""
+    project_manager_id: str = attrs.field(validator=opaque_id)
+    """The id of the user who is to manage them, as ``ListAccountUsers`` gives it."""
+    target_group_ids: tuple[str, ...] = attrs.field(converter=ids, validator=some_ulids)
+    """The target groups' ULIDs, at least one; repeated ones are sent once, in order."""

@@ -5,12 +5,12 @@ Their order is the order in which things must happen; it stands in ``build`` and
 
 from typing import NamedTuple
 
-from opentelemetry.trace import Tracer
-
 from fieldingkit.transport.aiohttp import AiohttpTransport
 from fieldingkit.transport.auth import Auth, TokenProvider
 from fieldingkit.transport.http import Transport
+from fieldingkit.transport.reports import AttemptReports
 from fieldingkit.transport.retry import Retry, RetryPolicy
+from fieldingkit.transport.telemetry import Telemetry
 from fieldingkit.transport.tracing import AttemptSpans, CallSpans
 
 __all__ = ["Pipeline", "build"]
@@ -32,14 +32,15 @@ class Pipeline(NamedTuple):
         await self.http.aclose()
 
 
-def build(
-    http: AiohttpTransport, *, provider: TokenProvider, retry: RetryPolicy, tracer: Tracer, base_url: str
-) -> Pipeline:
+def build(http: AiohttpTransport, *, provider: TokenProvider, retry: RetryPolicy, telemetry: Telemetry) -> Pipeline:
     """Put the transports in order, from the network outwards."""
     # Innermost the attempt's span, so that traceparent names the hop that really leaves.
-    attempt = AttemptSpans(http, tracer, base_url)
-    # Within a retry, so that a refreshed token signs the next attempt.
-    auth = Auth(attempt, http, provider)
-    retried = Retry(auth, retry)
+    spanned = AttemptSpans(http, telemetry.tracer, telemetry.described)
+    # Around it, so that a callback is in the call's span, and not in one that has ended.
+    attempt = AttemptReports(spanned, telemetry.metrics, telemetry.on_attempt)
+    # Within a retry, so that a refreshed token signs the next attempt. A request for a token is an attempt as well.
+    auth = Auth(attempt, attempt, provider)
+    retried = Retry(auth, retry, telemetry.metrics)
     # Outermost the call's span: it covers every attempt and every wait between them.
-    return Pipeline(CallSpans(retried, tracer), auth, http)
+    called = CallSpans(retried, telemetry.tracer, parent=telemetry.parent, generate=telemetry.generate)
+    return Pipeline(called, auth, http)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import random
 import re
 from collections.abc import Awaitable, Callable
@@ -18,6 +19,8 @@ from fieldingkit.transport.origin import check_url
 from fieldingkit.transport.problem import error_from, read_problem, trace_id_of
 
 __all__ = ["AccessToken", "Auth", "BearerToken", "ClientCredentials", "TokenProvider"]
+
+_logger = logging.getLogger("fieldingkit.auth")
 
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _REFRESH_AHEAD = 300.0
@@ -166,6 +169,10 @@ class Auth:
             await self._renew(call)
         if self._token == used:
             return response
+        _logger.info(
+            "the token was refused; it is sent again with another",
+            extra={"operation_id": request.operation_id, "attempt": len(call.attempts), "status": response.status},
+        )
         call.delay = 0.0
         return await self._inner(self._signed(request, self._token), call)
 
@@ -200,10 +207,13 @@ class Auth:
             if not scope.expired():
                 raise
             raise RequestTimeoutError(f"no token within {limit:.3g} s", sent=False) from None
-        except TransportError:
+        except TransportError as exc:
             # A token that was to be renewed ahead of time is still good for a while.
             if self._expires_at is None or call.clock.now() >= self._expires_at:
                 raise
+            _logger.info(
+                "no new token could be had; the old one is still good", extra={"error": type(exc).__name__}
+            )
 
     async def _fetch(self, clock: Clock, timeout: float | None) -> None:
         async def http(request: Request) -> Response:
@@ -215,6 +225,7 @@ class Auth:
             reason = f"no token could be had: {exc.message}"
             raise TransportError(reason, sent=False, retryable=exc.retryable, retry_after=exc.retry_after) from exc
         self._token, self._fetched = token.value, clock.now()
+        _logger.debug("a token was fetched", extra={"lifetime": token.lifetime})
         if token.lifetime is None:
             self._refresh_at = self._expires_at = None
         else:

@@ -69,10 +69,16 @@ class Request:
 class Response:
     """An answer, read to its end."""
 
-    __slots__ = ("body", "flaw", "headers", "status")
+    __slots__ = ("body", "flaw", "headers", "status", "version")
 
     def __init__(
-        self, status: int, headers: Mapping[str, str], body: bytes, *, flaw: TransportError | None = None
+        self,
+        status: int,
+        headers: Mapping[str, str],
+        body: bytes,
+        *,
+        flaw: TransportError | None = None,
+        version: tuple[int, int] | None = None,
     ) -> None:
         self.status = status
         self.headers = headers
@@ -80,6 +86,8 @@ class Response:
         self.body = body
         self.flaw = flaw
         """What broke off the body in its middle; the head of the answer is known all the same."""
+        self.version = version
+        """The version of HTTP that it came by, such as (1, 1); None if that is not known."""
 
     def json(self) -> Any:
         """The body as decoded JSON.

@@ -1,7 +1,8 @@
 """Whether an attempt is repeated, and when. The table is a pure function; the transport around it only obeys."""
 
+import logging
 from collections.abc import Generator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import attrs
 import backoff
@@ -16,10 +17,13 @@ from fieldingkit.errors import (
     TransportError,
 )
 from fieldingkit.guard import Guard
+from fieldingkit.transport.conventions import error_type
 from fieldingkit.transport.http import Call, Request, Response, Transport
 from fieldingkit.transport.retry_after import retry_after
 
 __all__ = ["Retry", "RetryBudget", "RetryPolicy", "Verdict", "judge"]
+
+_logger = logging.getLogger("fieldingkit.retry")
 
 _UNCERTAIN = frozenset({408, 500, 502, 504})
 
@@ -117,11 +121,24 @@ class RetryBudget:
             self.tokens = min(self._capacity, self.tokens + 1.0)
 
 
+class RetryMetrics(Protocol):
+    """Counts what ``Retry`` does."""
+
+    def retried(self, request: Request, reason: str) -> None:
+        """An attempt that ended with an error is going to be repeated."""
+        ...
+
+    def exhausted(self, request: Request) -> None:
+        """A call was not repeated, since the retry budget is used up."""
+        ...
+
+
 class Retry:
     """Sends a request again where that is safe and there is time, attempts and budget for it."""
 
-    def __init__(self, inner: Transport, policy: RetryPolicy) -> None:
+    def __init__(self, inner: Transport, policy: RetryPolicy, metrics: RetryMetrics | None = None) -> None:
         self._inner = inner
+        self._metrics = metrics
         self._policy = policy
         self.budget = RetryBudget(policy.budget, policy.budget_cost)
 
@@ -156,14 +173,31 @@ class Retry:
             asked = _asked(outcome)
             delay = max(backoff.full_jitter(next(delays)), asked or 0.0)
             if not verdict.again or attempt >= self._policy.max_attempts or self._hopeless(call, delay, asked):
+                if call.gave_up is not None:
+                    self._tell(request, call, outcome, delay)
                 if isinstance(outcome, Response):
                     return outcome
                 late = cut_by_deadline and isinstance(outcome, RequestTimeoutError)
                 raise _final(request, call, outcome, late=late) from call.gave_up or outcome.__cause__
             if isinstance(outcome, Response) and (location := outcome.headers.get("Location")):
                 call.locations.append(location)
+            self._tell(request, call, outcome, delay)
             await call.clock.sleep(delay)
             call.delay = delay
+
+    def _tell(self, request: Request, call: Call, outcome: Response | TransportError, delay: float) -> None:
+        """Count and log an attempt that is going to be repeated, or the call that is not."""
+        response, failure = (outcome, None) if isinstance(outcome, Response) else (None, outcome)
+        error = error_type(response, failure) or ""
+        facts = {"operation_id": request.operation_id, "attempt": len(call.attempts), "error": error}
+        if call.gave_up is not None:
+            _logger.info("a failed attempt is not repeated", extra={**facts, "reason": call.gave_up.message})
+            if self._metrics is not None and isinstance(call.gave_up, RetryBudgetExhaustedError):
+                self._metrics.exhausted(request)
+            return
+        _logger.info("a failed attempt is repeated", extra={**facts, "delay": delay})
+        if self._metrics is not None:
+            self._metrics.retried(request, error)
 
     def _hopeless(self, call: Call, delay: float, asked: float | None) -> bool:
         """Whether there is no sense in waiting for another attempt; the call keeps the reason."""

@@ -1,129 +1,145 @@
 """OpenTelemetry: a span for each call, a span for each attempt, and the ``traceparent`` that goes out.
 
-Names and attributes follow the stable HTTP semantic conventions, 1.44:
-https://opentelemetry.io/docs/specs/semconv/http/http-spans/. Only the API is used; the application brings the SDK.
+Names and attributes follow the stable HTTP semantic conventions; see ``conventions``. Only the API is used: the
+application brings the SDK. Where there is none, neither transport adds a frame to the call.
 """
 
-import asyncio
-from collections.abc import Sequence
-from urllib.parse import urlsplit
+from collections.abc import Awaitable
 
 from opentelemetry import context as otel_context
-from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode, Tracer, get_current_span, set_span_in_context
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-from opentelemetry.util.types import AttributeValue
+from opentelemetry.context import Context
+from opentelemetry.trace import (
+    Span,
+    SpanKind,
+    StatusCode,
+    Tracer,
+    TracerProvider,
+    get_current_span,
+    get_tracer,
+    set_span_in_context,
+)
 
-from fieldingkit.errors import FieldingKitError
+from fieldingkit.transport.conventions import SCHEMA_URL, Described, error_type, protocol_version
 from fieldingkit.transport.http import Call, Request, Response, Transport
+from fieldingkit.transport.trace_context import TraceContext, inject, read_traceparent
 
-__all__ = ["AttemptSpans", "CallSpans"]
+__all__ = ["AttemptSpans", "CallSpans", "tracer_of"]
 
-# W3C Trace Context itself, not the application's global propagator: that one would also send baggage to the vendor, or
-# leave out the header that the API wants.
-_PROPAGATOR = TraceContextTextMapPropagator()
 _SUPPRESS = getattr(otel_context, "_SUPPRESS_HTTP_INSTRUMENTATION_KEY", None)
 
 
-class CallSpans:
-    """An INTERNAL span around each call, whatever number of attempts it takes."""
+def tracer_of(provider: TracerProvider | None, version: str) -> Tracer:
+    """The tracer of fieldingkit; of the global provider, also one that is set later, if none is given."""
+    return get_tracer("fieldingkit", version, provider, SCHEMA_URL)
 
-    def __init__(self, inner: Transport, tracer: Tracer) -> None:
+
+class CallSpans:
+    """An INTERNAL span around each call, whatever number of attempts it takes.
+
+    Args:
+        inner: What the call goes on through.
+        tracer: Makes the spans.
+        parent: The parent of calls that are made outside any span.
+        generate: Whether a call that belongs to no trace gets one of its own.
+    """
+
+    def __init__(
+        self, inner: Transport, tracer: Tracer, *, parent: TraceContext | None = None, generate: bool = False
+    ) -> None:
         self._inner = inner
         self._tracer = tracer
+        self._parent = parent
+        self._generate = generate
 
-    async def __call__(self, request: Request, call: Call) -> Response:
+    def __call__(self, request: Request, call: Call) -> Awaitable[Response]:
         """Send within a span that is named after the operation."""
-        span = self._tracer.start_span(
-            f"fieldingkit {request.operation_id}", kind=SpanKind.INTERNAL, links=_links(request.linked_to)
-        )
-        if not span.is_recording():
-            span.end()
-            return await self._inner(request, call)
-        token = otel_context.attach(set_span_in_context(span))
+        context: Context | None = None
+        if self._parent is not None and not get_current_span().get_span_context().is_valid:
+            context = self._parent.inside()
+        span = self._tracer.start_span(f"fieldingkit {request.operation_id}", context)
+        if span.is_recording():
+            return self._within(span, set_span_in_context(span, context), request, call)
+        if span.get_span_context().is_valid:
+            if span is get_current_span():
+                return self._inner(request, call)  # no SDK: the caller's parent goes out as it is
+            return self._within(span, set_span_in_context(span, context), request, call)
+        if self._generate:
+            # There is no SDK, else it had begun a trace. A look at a job goes on with the trace that created it.
+            followed = request.linked_to is not None and read_traceparent(request.linked_to) is not None
+            invented = TraceContext(request.linked_to) if followed else TraceContext.generate()
+            return self._within(span, invented.inside(), request, call)
+        return self._inner(request, call)
+
+    async def _within(self, span: Span, context: Context, request: Request, call: Call) -> Response:
+        token = otel_context.attach(context)
+        response: Response | None = None
+        failure: BaseException | None = None
         try:
+            if span.is_recording():
+                span.set_attribute("fieldingkit.operation_id", request.operation_id)
+                if request.linked_to is not None and (followed := read_traceparent(request.linked_to)) is not None:
+                    span.add_link(followed)
             response = await self._inner(request, call)
-            if response.status >= 400:
-                span.set_attribute("error.type", str(response.status))
-                span.set_status(StatusCode.ERROR)
             return response
-        except Exception as exc:
-            _failed(span, exc)
+        except BaseException as exc:
+            failure = exc
             raise
         finally:
             otel_context.detach(token)
-            span.set_attribute("fieldingkit.attempts", len(call.attempts))
-            span.end()
+            if span.is_recording():
+                span.set_attribute("fieldingkit.attempts", len(call.attempts))
+                _end(span, error_type(response, failure))
 
 
 class AttemptSpans:
     """A CLIENT span around each attempt, and the trace context in its headers."""
 
-    def __init__(self, inner: Transport, tracer: Tracer, base_url: str) -> None:
+    def __init__(self, inner: Transport, tracer: Tracer, described: Described) -> None:
         self._inner = inner
         self._tracer = tracer
-        self._base_url = base_url
-        parts = urlsplit(base_url)
-        self._server: dict[str, AttributeValue] = {
-            "server.address": parts.hostname or "",
-            "server.port": parts.port or (443 if parts.scheme == "https" else 80),
-        }
+        self._described = described
 
-    async def __call__(self, request: Request, call: Call) -> Response:
+    def __call__(self, request: Request, call: Call) -> Awaitable[Response]:
         """Send once, within a span whose id goes out as ``traceparent``."""
-        span = self._tracer.start_span(request.method, kind=SpanKind.CLIENT)
-        if not span.get_span_context().is_valid:
-            return await self._inner(request, call)  # no SDK and no parent: nothing to pass on, nothing is made up
+        parent = get_current_span()
+        if not parent.get_span_context().is_valid:
+            return self._inner(request, call)  # no SDK and no parent: nothing to pass on, nothing is made up
+        return self._within(parent, request, call)
+
+    async def _within(self, parent: Span, request: Request, call: Call) -> Response:
+        # A sampler sees what a span has from its start; but attributes that nobody records cost the most.
+        attributes = self._described.send(request, resends=len(call.attempts)) if parent.is_recording() else None
+        span = self._tracer.start_span(self._described.span_name(request), kind=SpanKind.CLIENT, attributes=attributes)
         context = set_span_in_context(span)
-        carrier: dict[str, str] = {}
-        _PROPAGATOR.inject(carrier, context)
-        call.trace = carrier.get("traceparent")
-        if span.is_recording():
-            self._describe(span, request, call)
-        if _SUPPRESS is not None:
+        headers = inject(context)
+        call.trace = headers.get("traceparent")
+        if attributes is None and span.is_recording():
+            span.set_attributes(self._described.send(request, resends=len(call.attempts)))
+        if _SUPPRESS is not None and span.get_span_context().span_id != parent.get_span_context().span_id:
             # An instrumented aiohttp would make a second span of the same attempt, and write its id into our header.
+            # Where we make no span of our own, its span is welcome.
             context = otel_context.set_value(_SUPPRESS, True, context)
         token = otel_context.attach(context)
+        response: Response | None = None
+        failure: BaseException | None = None
         try:
-            response = await self._inner(request.with_headers(carrier), call)
-            span.set_attribute("http.response.status_code", response.status)
-            if response.status >= 400:
-                span.set_attribute("error.type", str(response.status))
-                span.set_status(StatusCode.ERROR)
+            response = await self._inner(request.with_headers(headers), call)
             return response
-        except Exception as exc:
-            _failed(span, exc)
+        except BaseException as exc:
+            failure = exc
             raise
         finally:
             otel_context.detach(token)
-            span.end()
-
-    def _describe(self, span: Span, request: Request, call: Call) -> None:
-        path, _, query = request.target.partition("?")
-        span.set_attributes(
-            {
-                **self._server,
-                "http.request.method": request.method,
-                # A query may hold what a user searched for; its place is told, not its text.
-                "url.full": self._base_url + path + ("?REDACTED" if query else ""),
-                "url.template": request.template,
-            }
-        )
-        if call.attempts:
-            span.set_attribute("http.request.resend_count", len(call.attempts))
+            if span.is_recording():
+                if response is not None:
+                    span.set_attribute("http.response.status_code", response.status)
+                    if (version := protocol_version(response)) is not None:
+                        span.set_attribute("network.protocol.version", version)
+                _end(span, error_type(response, failure))
 
 
-def _links(traceparent: str | None) -> Sequence[Link]:
-    if traceparent is None:
-        return ()
-    created = get_current_span(_PROPAGATOR.extract({"traceparent": traceparent})).get_span_context()
-    return (Link(created),) if created.is_valid else ()
-
-
-def _failed(span: Span, exc: Exception) -> None:
-    """Mark a span as failed; a caller who cancels has not seen a failure (semconv 1.41, #3495)."""
-    if isinstance(exc, asyncio.CancelledError):
-        return
-    kind = type(exc)
-    name = kind.__name__ if isinstance(exc, FieldingKitError) else f"{kind.__module__}.{kind.__qualname__}"
-    span.set_attribute("error.type", name)
-    span.set_status(Status(StatusCode.ERROR))
+def _end(span: Span, error: str | None) -> None:
+    if error is not None:
+        span.set_attribute("error.type", error)
+        span.set_status(StatusCode.ERROR)
+    span.end()

@@ -1,0 +1,46 @@
+"""What a command sends and what an answer gives, without a network in between."""
+
+import json
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import parse_qsl, urlsplit
+
+from multidict import CIMultiDict
+
+from fieldingkit.clock import MonotonicClock
+from fieldingkit.codec import decode, encode
+from fieldingkit.commands import Command
+from fieldingkit.transport.http import Call, Response
+
+R = TypeVar("R")
+
+PROJECT = "01BTGNYV6HRNK8K8VKZASZCFP0"
+GROUP = "01BTGNYV6HRNK8K8VKZASZCFP1"
+OTHER = "01BTGNYV6HRNK8K8VKZASZCFP2"
+PROJECT_PATH = f"/demand/accounts/101/projects/{PROJECT}"
+GROUP_PATH = f"{PROJECT_PATH}/target-groups/{GROUP}"
+
+
+class Sent(NamedTuple):
+    """A request as the API sees it."""
+
+    method: str
+    path: str
+    query: list[tuple[str, str]]
+    headers: dict[str, str]
+    body: Any
+
+
+def sent(command: Command[Any]) -> Sent:
+    """What a command sends, for account 101."""
+    request = encode(command, account_id="101", headers={})
+    parts = urlsplit(request.target)
+    body = None if request.body is None else json.loads(request.body)
+    return Sent(request.method, parts.path, parse_qsl(parts.query), dict(request.headers), body)
+
+
+def answer(command: Command[R], body: object = None, *, status: int = 200, headers: dict[str, str] | None = None) -> R:
+    """What a command gives for an answer; without a body there is none."""
+    request = encode(command, account_id="101", headers={})
+    content = b"" if body is None else json.dumps(body).encode()
+    call = Call(MonotonicClock(), timeout=None, deadline=None)
+    return decode(command, request, Response(status, CIMultiDict(headers or {}), content), call)

@@ -1,0 +1,538 @@
+"""Webhook deliveries: verified, read, and handled once each."""
+
+import asyncio
+import copy
+import gzip
+import hashlib
+import hmac
+import io
+import json
+import logging
+import pickle
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession, web
+from aiohttp.test_utils import TestClient, TestServer
+
+from fieldingkit import events
+from fieldingkit.errors import ConfigurationError, FieldingKitError, InvalidEventError, InvalidSignatureError
+from fieldingkit.events import (
+    Actor,
+    Change,
+    Claim,
+    Event,
+    QuotaFillRegistered,
+    RecentEvents,
+    SessionUpdated,
+    TargetGroupUpdated,
+    aiohttp_handler,
+    handle_once,
+    verify,
+)
+
+PUBLISHED_SECRET = "FP7UPZpATKBcYJj4va95PYud+a3gCidRERiLO+9MoFE="
+PUBLISHED_BODY = b'{"foo":"bar"}'
+PUBLISHED_HEADER = "t=1732526080,v1=6532d4777122acc32cd388763fc0c0ba8732698d09cf99eea086e5a86f8d3ebe"
+SECRET = "canary7UPZpATKBcYJj4va95PYud+a3gCidRERiLO+9MoFE="
+SIGNED_AT = datetime(2026, 1, 31, 12, tzinfo=UTC)
+ENVELOPE: dict[str, Any] = {
+    "specversion": "1.0",
+    "id": "0194b6a0-0000-7000-8000-000000000001",
+    "source": "/cint/demand",
+    "type": "com.cint.target-group.updated",
+    "time": "2026-01-31T11:59:58.1234567Z",
+    "datacontenttype": "application/json",
+    "data": {
+        "id": "c0ffee00-0000-4000-8000-000000000000",
+        "account_id": "101",
+        "project_id": "01BTGNYV6HRNK8K8VKZASZCFP0",
+        "target_group_id": "01BTGNYV6HRNK8K8VKZASZCFP1",
+        "occurred_at": "2026-01-31T11:59:57.000Z",
+        "user": {"type": "system_user"},
+        "changes": [{"object": "status-change", "new_value": "paused", "reason_code": "high_median_loi"}],
+    },
+}
+
+
+def body_of(**changes: Any) -> bytes:
+    """An event's body, some members of its envelope changed."""
+    return json.dumps({**ENVELOPE, **changes}).encode()
+
+
+def signature_of(body: bytes, *, secret: str = SECRET, at: datetime = SIGNED_AT) -> str:
+    """The header that the API would send."""
+    seconds = int(at.timestamp())
+    mac = hmac.new(secret.encode(), f"{seconds}.".encode() + body, hashlib.sha256)
+    return f"t={seconds},v1={mac.hexdigest()}"
+
+
+def headers_of(body: bytes, **options: Any) -> dict[str, str]:
+    """A delivery's headers."""
+    return {"Cint-Signature": signature_of(body, **options)}
+
+
+def test_the_published_signature_is_accepted() -> None:
+    """The API's own example has the right signature; its body, which is no event, is refused only after that."""
+    with pytest.raises(InvalidEventError, match="no id"):
+        verify({"Cint-Signature": PUBLISHED_HEADER}, PUBLISHED_BODY, PUBLISHED_SECRET)
+
+
+@pytest.mark.parametrize("at", range(len(PUBLISHED_BODY)))
+def test_every_changed_byte_of_the_body_is_refused(at: int) -> None:
+    """The published body with one byte changed does not fit the published signature."""
+    body = bytes(byte ^ 1 if index == at else byte for index, byte in enumerate(PUBLISHED_BODY))
+    with pytest.raises(InvalidSignatureError):
+        verify({"Cint-Signature": PUBLISHED_HEADER}, body, PUBLISHED_SECRET)
+
+
+@pytest.mark.parametrize("bit", [1, 2, 32, 128])
+@pytest.mark.parametrize("at", range(len(PUBLISHED_HEADER)))
+def test_every_changed_byte_of_the_header_is_refused(at: int, bit: int) -> None:
+    """Timestamp, signature and what is between them: each byte counts, a capital hex digit included."""
+    header = "".join(chr(ord(char) ^ bit) if index == at else char for index, char in enumerate(PUBLISHED_HEADER))
+    with pytest.raises(InvalidSignatureError):
+        verify({"Cint-Signature": header}, PUBLISHED_BODY, PUBLISHED_SECRET)
+
+
+@pytest.mark.parametrize("at", range(len(PUBLISHED_SECRET)))
+def test_every_changed_byte_of_the_secret_is_refused(at: int) -> None:
+    """The key is the secret's text, its last character included."""
+    other = "B" if PUBLISHED_SECRET[at] != "B" else "C"
+    secret = PUBLISHED_SECRET[:at] + other + PUBLISHED_SECRET[at + 1 :]
+    with pytest.raises((InvalidSignatureError, ConfigurationError)):
+        verify({"Cint-Signature": PUBLISHED_HEADER}, PUBLISHED_BODY, secret)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        "t=1732526080",
+        "v1=" + PUBLISHED_HEADER[-64:],
+        "t=," + PUBLISHED_HEADER[-67:],
+        "t=-1732526080," + PUBLISHED_HEADER[-67:],
+        "t=\u0661," + PUBLISHED_HEADER[-67:],
+        "t=1732526080,t=1732526080," + PUBLISHED_HEADER[-67:],
+        "t=1732526080,v1=",
+        "t=1732526080,v1=" + PUBLISHED_HEADER[-64:-1],
+        "t=1732526080,v1=\udc80",
+        "t=1732526080,v2=" + PUBLISHED_HEADER[-64:],
+        PUBLISHED_HEADER[-64:],
+    ],
+)
+def test_a_malformed_signature_is_refused(header: str) -> None:
+    """Whatever else the header says, it is no signature."""
+    with pytest.raises(InvalidSignatureError):
+        verify({"Cint-Signature": header}, PUBLISHED_BODY, PUBLISHED_SECRET)
+
+
+def test_a_delivery_without_a_signature_is_refused() -> None:
+    """No header is as bad as a wrong one."""
+    with pytest.raises(InvalidSignatureError, match="no Cint-Signature"):
+        verify({}, body_of(), SECRET)
+
+
+def test_two_signature_headers_are_refused() -> None:
+    """Nobody knows which of them would count."""
+    header = signature_of(body_of())
+    with pytest.raises(InvalidSignatureError, match="more than one"):
+        verify({"Cint-Signature": header, "cint-signature": header}, body_of(), SECRET)
+
+
+def test_one_of_several_signatures_is_enough() -> None:
+    """Signatures of kinds that this release does not know, and of other keys, do no harm."""
+    header = signature_of(body_of()).replace(",", f",v0=abc, v1={'0' * 64} , ")
+    assert verify({"CINT-SIGNATURE": header}, body_of(), SECRET).id == ENVELOPE["id"]
+
+
+@pytest.mark.parametrize("secret", ["", " ", "with space", SECRET + "\n", "sécret"])
+def test_what_cannot_be_a_secret_is_refused(secret: str) -> None:
+    """An empty secret would let everybody in, and one with a line end would let nobody in."""
+    with pytest.raises(ConfigurationError):
+        verify(headers_of(body_of(), secret=secret), body_of(), secret)
+
+
+@pytest.mark.parametrize(("age", "accepted"), [(300, True), (301, False), (-300, True), (-301, False)])
+def test_the_tolerance_holds_both_ways(age: int, accepted: bool) -> None:
+    """A delivery that was signed too long ago, or too far ahead, is refused."""
+    body, now = body_of(), SIGNED_AT + timedelta(seconds=age)
+    if accepted:
+        assert verify(headers_of(body), body, SECRET, tolerance=300, now=now)
+    else:
+        with pytest.raises(InvalidSignatureError, match="tolerance is 300 s"):
+            verify(headers_of(body), body, SECRET, tolerance=300, now=now)
+
+
+def test_the_age_does_not_matter_unless_asked_for() -> None:
+    """Nobody says whether a delivery that is repeated is signed again, so by default old ones are taken."""
+    assert verify(headers_of(body_of(), at=datetime(2020, 1, 1, tzinfo=UTC)), body_of(), SECRET)
+    with pytest.raises(InvalidSignatureError):
+        verify(headers_of(body_of(), at=datetime(2020, 1, 1, tzinfo=UTC)), body_of(), SECRET, tolerance=3600)
+
+
+def test_a_body_in_gzip_is_read() -> None:
+    """The signature is that of the JSON text, whether the body is compressed or not, whatever the headers say."""
+    body = body_of()
+    for headers in (headers_of(body), {**headers_of(body), "Content-Encoding": "gzip"}):
+        assert verify(headers, gzip.compress(body), SECRET) == verify(headers, body, SECRET)
+
+
+PACKED = gzip.compress(body_of(), mtime=0)
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [PACKED[:-4], PACKED[:20], PACKED + b"more", PACKED[:12] + b"\xff\xff" + PACKED[14:], PACKED[:2], PACKED + PACKED],
+    ids=["no end", "half", "more", "garbled", "nothing", "twice"],
+)
+def test_a_damaged_gzip_is_refused(damaged: bytes) -> None:
+    """Cut short, garbled, or with something after its end."""
+    with pytest.raises(InvalidEventError, match=r"gzip|cut short"):
+        verify(headers_of(body_of()), damaged, SECRET)
+
+
+def test_a_bomb_is_refused_without_going_off() -> None:
+    """A small body that would unpack to 100 MB is never unpacked beyond the cap."""
+    import tracemalloc
+
+    bomb = gzip.compress(b" " * 100_000_000, compresslevel=9)
+    tracemalloc.start()
+    with pytest.raises(InvalidEventError, match="1048576 bytes"):
+        verify(headers_of(b""), bomb, SECRET)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 8_000_000
+
+
+def test_a_body_of_the_greatest_size_is_taken() -> None:
+    """The cap holds for plain and compressed bodies alike, to the byte."""
+    body = body_of()
+    for sent in (body, gzip.compress(body)):
+        assert verify(headers_of(body), sent, SECRET, max_size=len(body))
+        with pytest.raises(InvalidEventError, match="bytes"):
+            verify(headers_of(body), sent, SECRET, max_size=len(body) - 1)
+
+
+def test_an_update_of_a_target_group_is_read() -> None:
+    """Envelope and data are typed, and the data are there as they came, too."""
+    event = verify(headers_of(body_of()), body_of(), SECRET)
+    assert event == TargetGroupUpdated(
+        id=ENVELOPE["id"],
+        type="com.cint.target-group.updated",
+        name="target-group-updated",
+        source="/cint/demand",
+        time=datetime(2026, 1, 31, 11, 59, 58, 123456, tzinfo=UTC),
+        data=ENVELOPE["data"],
+        account_id="101",
+        project_id="01BTGNYV6HRNK8K8VKZASZCFP0",
+        target_group_id="01BTGNYV6HRNK8K8VKZASZCFP1",
+        occurred_at=datetime(2026, 1, 31, 11, 59, 57, tzinfo=UTC),
+        user=Actor(type="system_user"),
+        changes=(Change(object="status_change", new_value="paused", reason_code="high_median_loi"),),
+    )
+
+
+def test_the_other_spellings_of_an_update_are_read() -> None:
+    """Samples differ in an account's type and in whether the user is one or a list of one."""
+    data = {"account_id": 101, "user": [{"type": "las_user", "las_user_id": "u1"}], "changes": None}
+    event = events.parse(body_of(data=data))
+    assert isinstance(event, TargetGroupUpdated)
+    assert (event.account_id, event.user, event.changes) == ("101", Actor(type="las_user", las_user_id="u1"), ())
+
+
+def test_a_quota_fill_is_read() -> None:
+    """Counts are numbers; what is none, a truth included, is None."""
+    data = {"account_id": 101, "target_group_id": "g", "screens": 5, "completes": True, "profile_quota_id": "q"}
+    event = events.parse(body_of(type="quota-fill-registered", data=data))
+    assert isinstance(event, QuotaFillRegistered)
+    assert (event.screens, event.completes, event.profile_quota_id) == (5, None, "q")
+
+
+def test_a_session_is_read() -> None:
+    """Its sequence number tells which event of a session is the latest."""
+    data = {
+        "response_session_id": "s",
+        "sequence_number": 3,
+        "survey_id": 12,
+        "respondent_entry_date": "2026-01-31",
+        "changes": [{"object": "status", "new_value": 1, "old_value": 0}, "nonsense"],
+    }
+    event = events.parse(body_of(type="com.cint.session.updated", data=data))
+    assert isinstance(event, SessionUpdated)
+    assert (event.sequence_number, event.survey_id, event.respondent_entry_date) == (3, "12", None)
+    assert event.changes == (Change(object="status", new_value=1, old_value=0),)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "wanted"),
+    [
+        ("com.cint.target-group.updated", "target-group-updated", TargetGroupUpdated),
+        ("com.cint.target.group.updated", "target-group-updated", TargetGroupUpdated),
+        ("target-group-updated", "target-group-updated", TargetGroupUpdated),
+        ("com.cint.quota.fill.registered", "quota-fill-registered", QuotaFillRegistered),
+        ("com.cint.quota-fill.registered", "quota-fill-registered", QuotaFillRegistered),
+        ("quota-fill-registered", "quota-fill-registered", QuotaFillRegistered),
+        ("com.cint.session.updated", "session-updated", SessionUpdated),
+        ("session-updated", "session-updated", SessionUpdated),
+        ("com.cint.project.archived", "project-archived", Event),
+        ("org.example.other", "org.example.other", Event),
+    ],
+)
+def test_both_vocabularies_name_the_same_events(kind: str, name: str, wanted: type[Event]) -> None:
+    """Deliveries and subscriptions spell types differently; new types are plain events."""
+    event = events.parse(body_of(type=kind))
+    assert type(event) is wanted
+    assert (event.type, event.name, event.data) == (kind, name, ENVELOPE["data"])
+
+
+@pytest.mark.parametrize("data", [{}, None, {"changes": 5, "occurred_at": 7, "user": "x", "account_id": []}])
+def test_data_of_another_shape_do_not_hold_an_event_up(data: dict[str, Any] | None) -> None:
+    """A refused event may block those after it, so only the envelope is insisted on."""
+    event = events.parse(body_of(data=data))
+    assert isinstance(event, TargetGroupUpdated)
+    assert (event.changes, event.user, event.account_id, event.occurred_at) == ((), None, None, None)
+    assert event.data == (data or {})
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        (b"", "$"),
+        (b"{", "$"),
+        (b"\xff", "$"),
+        (b"[" * 200_000, "$"),
+        (b"[]", "$"),
+        (b"{}", "$.id"),
+        (body_of(id=""), "$.id"),
+        (body_of(id=7), "$.id"),
+        (body_of(type=None), "$.type"),
+        (body_of(data=[1]), "$.data"),
+        (body_of(time="yesterday"), "$.time"),
+        (body_of(time="2026-01-31T11:59:58"), "$.time"),
+        (body_of(time="0001-01-01T00:00:00+14:00"), "$.time"),
+        (body_of(time=7), "$.time"),
+    ],
+)
+def test_what_is_no_event_is_refused(body: bytes, path: str) -> None:
+    """Signed or not: without an id and a type, or with a time that has no zone, there is no event."""
+    with pytest.raises(InvalidEventError) as caught:
+        verify(headers_of(body), body, SECRET)
+    assert caught.value.path == path
+
+
+def test_nothing_is_read_before_the_signature_is_verified() -> None:
+    """A body that nobody signed is not even parsed."""
+    with pytest.raises(InvalidSignatureError):
+        verify(headers_of(b"other"), b"[" * 200_000, SECRET)
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        ({}, body_of()),
+        ({"Cint-Signature": "t=1,v1=" + "0" * 64}, body_of()),
+        (headers_of(b"{}"), b"{}"),
+        (headers_of(b"{"), b"{"),
+    ],
+)
+def test_no_error_shows_the_secret(headers: dict[str, str], body: bytes) -> None:
+    """Errors are of the one root, can be copied and pickled, and never name the secret or the right signature."""
+    with pytest.raises(FieldingKitError) as caught:
+        verify(headers, body, SECRET)
+    expected = signature_of(body).partition("v1=")[2]
+    for error in (caught.value, copy.copy(caught.value), pickle.loads(pickle.dumps(caught.value))):
+        shown = repr(error) + str(error) + repr(vars(error))
+        assert "canary" not in shown
+        assert expected not in shown
+        assert type(error) is caught.type
+
+
+def test_an_event_does_not_show_its_data() -> None:
+    """Sessions are about people: their data are not in a repr by themselves."""
+    assert "canary" not in repr(events.parse(body_of(type="com.cint.novel", data={"email": "canary@example.com"})))
+
+
+async def test_an_event_is_handled_once() -> None:
+    """Of several deliveries of an event, one is handled, and all may be acknowledged."""
+    handled: list[Event] = []
+
+    async def on_event(event: Event) -> None:
+        handled.append(event)
+
+    event, seen = events.parse(body_of()), RecentEvents()
+    claims = [await handle_once(event, on_event, seen) for _ in range(3)]
+    assert claims == [Claim.NEW, Claim.DONE, Claim.DONE]
+    assert handled == [event]
+    assert events.acknowledgement(event) == {"event_id": ENVELOPE["id"]}
+
+
+async def test_an_event_that_failed_is_handled_again() -> None:
+    """A failure goes to the caller, and the next delivery gets its chance."""
+    event, seen = events.parse(body_of()), RecentEvents()
+
+    async def fail(_: Event) -> None:
+        raise RuntimeError("database is away")
+
+    async def succeed(_: Event) -> None:
+        pass
+
+    with pytest.raises(RuntimeError):
+        await handle_once(event, fail, seen)
+    assert await handle_once(event, succeed, seen) is Claim.NEW
+
+
+async def test_an_event_that_is_being_handled_is_not_acknowledged() -> None:
+    """If the first delivery failed in the end, the second must come again; cancelling counts as failing."""
+    event, seen = events.parse(body_of()), RecentEvents()
+    begun = asyncio.Event()
+
+    async def dawdle(_: Event) -> None:
+        begun.set()
+        await asyncio.sleep(60)
+
+    first = asyncio.create_task(handle_once(event, dawdle, seen))
+    await begun.wait()
+    assert await handle_once(event, dawdle, seen) is Claim.BUSY
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    assert await seen.claim(event.id) is Claim.NEW
+
+
+async def test_the_memory_of_events_is_bounded() -> None:
+    """The oldest are forgotten first; what is being handled is not."""
+    seen = RecentEvents(capacity=3)
+    assert await seen.claim("busy") is Claim.NEW
+    for number in range(5):
+        await seen.claim(str(number))
+        await seen.done(str(number))
+    assert [await seen.claim(str(number)) for number in range(5)] == [Claim.NEW] * 2 + [Claim.DONE] * 3
+    assert await seen.claim("busy") is Claim.BUSY
+
+
+class Receiver:
+    """A server on a socket with the ready handler, and what it was told."""
+
+    def __init__(self, url: str, session: ClientSession) -> None:
+        self.url = url
+        self.session = session
+        self.handled: list[Event] = []
+        self.fails = False
+
+    async def on_event(self, event: Event) -> None:
+        """Take an event."""
+        if self.fails:
+            raise RuntimeError("database is away")
+        self.handled.append(event)
+
+    async def deliver(self, body: bytes, **headers: str) -> tuple[int, Any]:
+        """Deliver as the API does: its own signature unless another is given."""
+        signed = {"Cint-Signature": signature_of(body), "Content-Type": "application/json", **headers}
+        packed = gzip.compress(body) if headers.get("Content-Encoding") == "gzip" else body
+        async with self.session.post(self.url, data=io.BytesIO(packed), headers=signed) as response:
+            is_json = response.content_type == "application/json"
+            return response.status, await response.json() if is_json else await response.text()
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    """A receiver on a loopback socket."""
+    async with ClientSession() as session:
+        receiver = Receiver("", session)
+        app = web.Application()
+        app.router.add_post("/cint", aiohttp_handler(SECRET, receiver.on_event))
+        async with TestClient(TestServer(app)) as client:
+            receiver.url = str(client.make_url("/cint"))
+            yield receiver
+
+
+async def test_a_delivery_is_acknowledged_as_documented(receiver: Receiver) -> None:
+    """Status 200 and the event's id as JSON, once it was handled; a repetition is acknowledged without handling it."""
+    for _ in range(2):
+        assert await receiver.deliver(body_of()) == (200, {"event_id": ENVELOPE["id"]})
+    assert [event.name for event in receiver.handled] == ["target-group-updated"]
+
+
+async def test_a_compressed_delivery_is_acknowledged(receiver: Receiver) -> None:
+    """The server unpacks it before the handler sees it, and leaves the header."""
+    assert await receiver.deliver(body_of(), **{"Content-Encoding": "gzip"}) == (200, {"event_id": ENVELOPE["id"]})
+
+
+async def test_a_forged_delivery_is_refused(receiver: Receiver, caplog: pytest.LogCaptureFixture) -> None:
+    """Status 401, nothing is handled, and the log says so without the secret."""
+    with caplog.at_level(logging.DEBUG):
+        status, answer = await receiver.deliver(body_of(), **{"Cint-Signature": "t=1,v1=" + "0" * 64})
+    assert (status, receiver.handled) == (401, [])
+    (record,) = [record for record in caplog.records if record.name == "fieldingkit.events"]
+    assert "canary" not in repr(vars(record)) + repr(answer)
+
+
+async def test_a_delivery_that_is_no_event_is_refused(receiver: Receiver) -> None:
+    """Status 400 for what is signed but is no event, 413 for what is too large, compressed or not."""
+    assert (await receiver.deliver(b"{}"))[0] == 400
+    assert (await receiver.deliver(b" " * (1 << 20) + b"{}"))[0] == 413
+    assert (await receiver.deliver(b" " * 50_000_000, **{"Content-Encoding": "gzip"}))[0] == 413
+    assert receiver.handled == []
+
+
+async def test_a_failure_has_the_event_delivered_again(receiver: Receiver) -> None:
+    """Status 500 while it fails, and the next delivery is handled."""
+    receiver.fails = True
+    assert (await receiver.deliver(body_of()))[0] == 500
+    receiver.fails = False
+    assert (await receiver.deliver(body_of()))[0] == 200
+    assert len(receiver.handled) == 1
+
+
+async def test_two_deliveries_at_once_are_handled_once() -> None:
+    """The second is asked to come again, since nobody knows yet how the first will end."""
+    begun, go_on, handled = asyncio.Event(), asyncio.Event(), list[str]()
+
+    async def on_event(event: Event) -> None:
+        begun.set()
+        await go_on.wait()
+        handled.append(event.id)
+
+    app = web.Application()
+    app.router.add_post("/", aiohttp_handler(SECRET, on_event, seen=RecentEvents(), tolerance=None))
+    async with TestClient(TestServer(app)) as client:
+        first = asyncio.create_task(client.post("/", data=body_of(), headers=headers_of(body_of())))
+        await begun.wait()
+        async with client.post("/", data=body_of(), headers=headers_of(body_of())) as second:
+            assert second.status == 503
+        go_on.set()
+        assert (await first).status == 200
+    assert handled == [ENVELOPE["id"]]
+
+
+def test_a_handler_is_not_made_with_a_wrong_secret() -> None:
+    """It is found out when the application starts, not at the first delivery."""
+
+    async def on_event(_: Event) -> None:
+        pass
+
+    with pytest.raises(ConfigurationError):
+        aiohttp_handler("", on_event)
+    assert "canary" not in repr(aiohttp_handler(SECRET, on_event))
+
+
+def test_only_the_handler_loads_aiohttp() -> None:
+    """Whoever verifies in another framework loads no server, nor anything else of this package."""
+    code = (
+        "import sys; from fieldingkit.events import verify; assert 'aiohttp' not in sys.modules;"
+        "own = {name for name in sys.modules if name.startswith('fieldingkit.')};"
+        "assert own <= {'fieldingkit.errors'} | {n for n in own if n.startswith('fieldingkit.events')}, own;"
+        "from fieldingkit.events import aiohttp_handler; assert 'aiohttp' in sys.modules"
+    )
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=30)
+
+
+def test_there_is_nothing_else() -> None:
+    """A name that is not there is an ordinary AttributeError, and every name that is promised is there."""
+    assert not hasattr(events, "novel")
+    assert all(hasattr(events, name) for name in events.__all__)
