@@ -1,0 +1,132 @@
+"""``update_run``: the dates of a run, by a function of what they are."""
+
+from datetime import timedelta
+
+import attrs
+import pytest
+
+from fieldingkit import AsyncClient, Client
+from fieldingkit.errors import AmbiguousOutcomeError, InvalidCommandError, InvalidStateError, TooManyConflictsError
+from fieldingkit.resources.fielding_runs import FieldingRun, GetFieldingRun
+from fieldingkit.sandbox import Sandbox, TargetGroup, faults
+from fieldingkit.workflows import update_run
+
+DAY = timedelta(days=1)
+
+
+def a_day_longer(run: FieldingRun) -> FieldingRun:
+    """The run with an end one day later."""
+    return attrs.evolve(run, end_fielding_at=run.end_fielding_at + DAY)
+
+
+def seeded(sandbox: Sandbox, status: str = "live") -> tuple[TargetGroup, GetFieldingRun]:
+    """One target group in a status, and the command that reads its run."""
+    project = sandbox.seed(**{status: 1})
+    group = project.groups[0]
+    assert group.run is not None
+    return group, GetFieldingRun(project_id=project.id, target_group_id=group.id, fielding_run_id=group.run.id)
+
+
+async def test_a_live_run_is_extended(sandbox: Sandbox, client: AsyncClient) -> None:
+    """A live run gets a later end and keeps its start, which is in the past."""
+    group, read = seeded(sandbox)
+    before = await client.send(read)
+    outcome = await update_run(client, read, a_day_longer)
+    after = await client.send(read)
+    assert outcome.changed
+    assert (after.start_fielding_at, after.end_fielding_at) == (before.start_fielding_at, before.end_fielding_at + DAY)
+    assert (outcome.end_fielding_at, outcome.etag) == (after.end_fielding_at, after.etag)
+    assert len(group.history) == 1
+
+
+async def test_nothing_to_do_is_nothing_done(sandbox: Sandbox, client: AsyncClient) -> None:
+    """A function that leaves the dates as they are makes no request that could change something."""
+    group, read = seeded(sandbox)
+    outcome = await update_run(client, read, lambda run: run)
+    assert not outcome.changed
+    assert not group.history
+
+
+async def test_a_conflict_asks_the_function_again(sandbox: Sandbox, client: AsyncClient) -> None:
+    """24. On a 412 the function is asked again, about the fresh run."""
+    _, read = seeded(sandbox)
+    asked: list[int] = []
+
+    def change(run: FieldingRun) -> FieldingRun:
+        asked.append(run.version)
+        return a_day_longer(run)
+
+    sandbox.faults.add("update_fielding_run", faults.ChangeEtag())
+    outcome = await update_run(client, read, change)
+    assert asked == [1, 2]
+    assert outcome.end_fielding_at == outcome.before.end_fielding_at + DAY
+
+
+@pytest.mark.parametrize("fault", [faults.ApplyThenDrop(), faults.ApplyThenAnswer(500), faults.TruncatedJson()])
+async def test_a_day_is_never_added_twice(sandbox: Sandbox, client: AsyncClient, fault: faults.Fault) -> None:
+    """23. When the answer is lost, the dates tell that the change was applied, and it is not applied again."""
+    group, read = seeded(sandbox)
+    sandbox.faults.add("update_fielding_run", fault)
+    outcome = await update_run(client, read, a_day_longer)
+    after = await client.send(read)
+    assert outcome.changed
+    assert after.end_fielding_at == outcome.before.end_fielding_at + DAY
+    assert len(group.history) == 1
+
+
+async def test_a_write_that_was_lost_is_repeated(sandbox: Sandbox, client: AsyncClient) -> None:
+    """When the dates tell that nothing was done, the change is sent again."""
+    group, read = seeded(sandbox)
+    sandbox.faults.add("update_fielding_run", faults.DropBefore(), times=2)
+    outcome = await update_run(client, read, a_day_longer)
+    assert [type(conflict) for conflict in outcome.conflicts] == [AmbiguousOutcomeError]
+    assert len(group.history) == 1
+
+
+async def test_dates_of_somebody_else_leave_the_doubt(sandbox: Sandbox, client: AsyncClient) -> None:
+    """When the dates are neither the old nor the new ones, it cannot be told, and the doubt is raised."""
+    group, read = seeded(sandbox)
+
+    class MovedByAnother(faults.Fault):
+        async def inject(self, exchange: faults.Exchange) -> object:
+            run = group.run
+            assert run is not None
+            with exchange.world.present() as now:
+                theirs = exchange.world.groups[group.id]
+                theirs.move(run.start_at, run.end_at + 7 * DAY, at=now, request=exchange.index)
+            return await faults.DropBefore().inject(exchange)
+
+    sandbox.faults.add("update_fielding_run", MovedByAnother(), times=2)
+    with pytest.raises(AmbiguousOutcomeError):
+        await update_run(client, read, a_day_longer)
+
+
+async def test_only_dates_can_be_changed(sandbox: Sandbox, client: AsyncClient) -> None:
+    """A function that changes something else than dates is refused before anything is sent."""
+    group, read = seeded(sandbox)
+    with pytest.raises(InvalidCommandError) as caught:
+        await update_run(client, read, lambda run: attrs.evolve(run, version=7))
+    assert caught.value.field == "change"
+    assert not group.history
+
+
+async def test_a_completed_run_keeps_its_dates(sandbox: Sandbox, client: AsyncClient) -> None:
+    """The API's no is raised as it is."""
+    _, read = seeded(sandbox, "completed")
+    with pytest.raises(InvalidStateError):
+        await update_run(client, read, a_day_longer)
+
+
+async def test_conflicts_have_an_end(sandbox: Sandbox, client: AsyncClient) -> None:
+    """24. It begins anew ``max_conflicts`` times at most; the error lists every conflict."""
+    _, read = seeded(sandbox)
+    sandbox.faults.add("update_fielding_run", faults.ChangeEtag(), times=None)
+    with pytest.raises(TooManyConflictsError) as caught:
+        await update_run(client, read, a_day_longer, max_conflicts=1)
+    assert len(caught.value.conflicts) == 2
+
+
+def test_the_blocking_client_runs_it(sandbox: Sandbox, blocking_client: Client) -> None:
+    """A workflow serves the blocking client through ``call``."""
+    _, read = seeded(sandbox)
+    assert blocking_client.call(update_run, read, a_day_longer).changed
