@@ -22,18 +22,25 @@ Where the API's documents are silent, the sandbox has to choose. It chooses so:
 """
 
 from fieldingkit.sandbox import faults
+from fieldingkit.sandbox.changes import Change, ValueChange
 from fieldingkit.sandbox.clock import SandboxClock
+from fieldingkit.sandbox.fielding import FieldingRun
 from fieldingkit.sandbox.jobs import BatchJob, DraftJob, Job
 from fieldingkit.sandbox.locations import LocationForm
+from fieldingkit.sandbox.projects import Project
 from fieldingkit.sandbox.recording import RecordedAnswer, RecordedRequest
 from fieldingkit.sandbox.routes import routes
 from fieldingkit.sandbox.server import Sandbox
-from fieldingkit.sandbox.target_groups import Change, FieldingRun, TargetGroup
-from fieldingkit.sandbox.world import Project
+from fieldingkit.sandbox.target_groups import TargetGroup
+from fieldingkit.sandbox.webhooks.book import Webhook
+from fieldingkit.sandbox.webhooks.courier import DeliverySettings
+from fieldingkit.sandbox.webhooks.deliveries import Delivery
 
 __all__ = [
     "BatchJob",
     "Change",
+    "Delivery",
+    "DeliverySettings",
     "DraftJob",
     "FieldingRun",
     "Job",
@@ -44,6 +51,8 @@ __all__ = [
     "Sandbox",
     "SandboxClock",
     "TargetGroup",
+    "ValueChange",
+    "Webhook",
     "faults",
     "routes",
 ]

@@ -34,14 +34,13 @@ def get(kind: str) -> Handler:
 
     def handler(call: Call) -> Reply:
         job = call.job(BatchJob, kind)
-        updated = [{"target_group_id": id_} for id_ in job.updated if id_ != job.forgotten]
+        updated = [{"target_group_id": id_} for id_ in job.reported_updated]
         failed = [
             {
                 "target_group_id": item.target_group_id,
                 "failure_reason": {"code": item.failure.code, "description": item.failure.description},
             }
-            for item in job.failed
-            if item.target_group_id != job.forgotten
+            for item in job.reported_failed
         ]
         finished = job.status != "Processing"
         return Reply(

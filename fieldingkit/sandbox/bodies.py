@@ -25,20 +25,21 @@ def read_timestamps(body: Mapping[str, Any], *names: str) -> list[datetime]:
     return [moment for moment in moments.values() if moment is not None]
 
 
-def read_target_group_ids(body: Mapping[str, Any]) -> tuple[str, ...]:
-    """The ids that a batch is for: at least one, each a ULID, none twice.
+def read_target_group_ids(body: Mapping[str, Any], name: str = "target_group_ids") -> tuple[str, ...]:
+    """The ids that a body names: at least one, each a ULID, none twice.
 
     Args:
         body: The decoded body.
+        name: The field to read.
     """
-    ids: object = body.get("target_group_ids")
+    ids: object = body.get(name)
     if not isinstance(ids, list) or not ids:
         raise problems.bad_request(
-            "The target groups are missing.", target_group_ids="It has to be a list with at least one id."
+            "The target groups are missing.", **{name: "It has to be a list with at least one id."}
         )
     checked = [id_ for id_ in cast("list[object]", ids) if isinstance(id_, str) and ULID.fullmatch(id_)]
     if len(checked) < len(cast("list[object]", ids)):
-        raise problems.bad_request("A target group id is malformed.", target_group_ids="Each id has to be a ULID.")
+        raise problems.bad_request("A target group id is malformed.", **{name: "Each id has to be a ULID."})
     if len(set(checked)) < len(checked):
-        raise problems.bad_request("A target group is named twice.", target_group_ids="The ids have to be unique.")
+        raise problems.bad_request("A target group is named twice.", **{name: "The ids have to be unique."})
     return tuple(checked)

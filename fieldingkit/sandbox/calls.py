@@ -10,11 +10,13 @@ from typing import Any, TypeVar, cast
 import attrs
 
 from fieldingkit.sandbox import problems
+from fieldingkit.sandbox.fielding import FieldingRun
 from fieldingkit.sandbox.identifiers import ULID
 from fieldingkit.sandbox.jobs import Job
+from fieldingkit.sandbox.projects import Project
 from fieldingkit.sandbox.recording import RecordedRequest
-from fieldingkit.sandbox.target_groups import FieldingRun, TargetGroup
-from fieldingkit.sandbox.world import IdempotencyConflictError, Project, World
+from fieldingkit.sandbox.target_groups import TargetGroup
+from fieldingkit.sandbox.world import IdempotencyConflictError, World
 
 __all__ = ["Call", "Handler", "Reply"]
 
@@ -24,6 +26,7 @@ _PATH_PARAMETERS = {
     "account_id": re.compile(r"[0-9]{1,10}"),
     "project_id": ULID,
     "target_group_id": ULID,
+    "webhook_id": ULID,
 }
 _OPAQUE_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 _ENTITY_TAGS = re.compile(r'(?:W/)?"[^"]*"(?:\s*,\s*(?:W/)?"[^"]*")*')
@@ -91,6 +94,13 @@ class Call:
             raise problems.not_found("target group")
         return group
 
+    def launched_target_group(self) -> TargetGroup:
+        """The same; 404 for a draft as well."""
+        group = self.target_group()
+        if group.status_at(self.now) == "draft":
+            raise problems.not_found("target group")
+        return group
+
     def fielding_run(self) -> FieldingRun:
         """The fielding run in the path; 404 if the target group has none such."""
         run = self.target_group().run
@@ -128,18 +138,14 @@ class Call:
             raise problems.bad_request("The request body is not a JSON object.")
         return cast("dict[str, Any]", body)
 
-    def submit(self, make: Callable[..., Job]) -> Reply:
+    def submit(self, make: Callable[..., Job], *, keyed: bool = True) -> Reply:
         """Create a job, once for each idempotency key, and answer where to find it.
 
         Args:
             make: Makes the job from the facts that every job has.
+            keyed: Whether the operation takes an idempotency key; without one each request makes a job.
         """
-        key = self.recorded.headers.get("Idempotency-Key", "")
-        if not 1 <= len(key) <= _LONGEST_KEY:
-            raise problems.bad_request(
-                "The header Idempotency-Key is missing or too long.",
-                **{"Idempotency-Key": f"It has to have 1 to {_LONGEST_KEY} characters."},
-            )
+        key = self._idempotency_key() if keyed else None
         fingerprint = (self.recorded.operation_id, self.parameters, self.recorded.json)
         try:
             job = self.world.submit(
@@ -151,6 +157,15 @@ class Call:
         except IdempotencyConflictError:
             raise problems.conflict("The idempotency key was used before, for another request.") from None
         return Reply(201, created=job)
+
+    def _idempotency_key(self) -> str:
+        key = self.recorded.headers.get("Idempotency-Key", "")
+        if not 1 <= len(key) <= _LONGEST_KEY:
+            raise problems.bad_request(
+                "The header Idempotency-Key is missing or too long.",
+                **{"Idempotency-Key": f"It has to have 1 to {_LONGEST_KEY} characters."},
+            )
+        return key
 
     def job(self, job_type: type[JobT], kind: str) -> JobT:
         """The job in the path; 404 if there is none such, or it belongs to something else than the path says.

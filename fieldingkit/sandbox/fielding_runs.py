@@ -3,7 +3,7 @@
 from fieldingkit.sandbox import problems
 from fieldingkit.sandbox.bodies import read_timestamps
 from fieldingkit.sandbox.calls import Call, Handler, Reply
-from fieldingkit.sandbox.target_groups import FieldingRun
+from fieldingkit.sandbox.fielding import FieldingRun
 from fieldingkit.sandbox.timestamps import write_timestamp
 from fieldingkit.sandbox.transitions import LAUNCH_NOW, Transition, TransitionRefusedError
 

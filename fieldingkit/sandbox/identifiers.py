@@ -5,13 +5,14 @@ import re
 import uuid
 from typing import Final
 
-__all__ = ["ULID", "Identifiers"]
+__all__ = ["ULID", "Identifiers", "readable_id"]
 
 ULID: Final = re.compile(r"[0-9A-Z]{26}")
 """What the contract accepts as a ULID."""
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _TWO_DIGITS = [high + low for high in _CROCKFORD for low in _CROCKFORD]
+_SCRAMBLER = 0x2545F4914F6CDD1D
 _FIRST_MILLISECOND = 1_766_016_000_000  # 2025-12-18, the day of the API version
 
 
@@ -39,3 +40,14 @@ class Identifiers:
     def hexadecimal(self, digits: int) -> str:
         """So many lower-case hexadecimal digits, not all of them zero."""
         return f"{self._random.randrange(1, 16**digits):0{digits}x}"
+
+
+def readable_id(number: int, digits: int) -> str:
+    """An id for people to read: no two numbers below 32 to the power of `digits` have the same.
+
+    Args:
+        number: What it stands for.
+        digits: How long it is.
+    """
+    scrambled = number * (_SCRAMBLER >> digits | 1) % 32**digits  # an odd factor maps these numbers one to one
+    return "".join([_CROCKFORD[scrambled >> 5 * digit & 31] for digit in range(digits)])

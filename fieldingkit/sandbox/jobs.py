@@ -7,10 +7,11 @@ from typing import Literal, Self
 
 import attrs
 
-from fieldingkit.sandbox.target_groups import FieldingRun, TargetGroup
+from fieldingkit.sandbox.fielding import FieldingRun
+from fieldingkit.sandbox.target_groups import TargetGroup
 from fieldingkit.sandbox.transitions import BATCH, TransitionRefusedError
 
-__all__ = ["BatchJob", "DraftJob", "Failure", "ItemFailure", "Job", "JobStatus"]
+__all__ = ["BatchJob", "DraftJob", "Failure", "ItemFailure", "Job", "JobStatus", "ManagerJob"]
 
 JobStatus = Literal["Processing", "Completed", "Failed"]
 """The states of a job; the last two are terminal."""
@@ -51,8 +52,8 @@ class Job(ABC):
     """The account it was created under."""
     project_id: str
     """The ULID of the project it was created under."""
-    idempotency_key: str
-    """The key it was created with."""
+    idempotency_key: str | None
+    """The key it was created with; None if its kind takes none."""
     request: int
     """The index of the recorded request that created it."""
     trace_id: str
@@ -103,9 +104,18 @@ class BatchJob(Job):
     forgotten: str | None = None
     """A target group that a read of the job names in neither list (set by a fault)."""
 
+    @property
+    def reported_updated(self) -> list[str]:
+        """The target groups that a read of the job names as updated."""
+        return [target_group_id for target_group_id in self.updated if target_group_id != self.forgotten]
+
+    @property
+    def reported_failed(self) -> list[ItemFailure]:
+        """The target groups that a read of the job names as failed."""
+        return [item for item in self.failed if item.target_group_id != self.forgotten]
+
     def carry_out(self, groups: Mapping[str, TargetGroup], at: datetime) -> Self:
-        """Take the action on each target group; one that is already in the wanted state counts as updated."""
-        transition = BATCH[self.kind]
+        """Act on each target group; one that is already in the wanted state counts as updated."""
         updated: list[str] = []
         failed: list[ItemFailure] = []
         for target_group_id in self.target_group_ids:
@@ -114,13 +124,29 @@ class BatchJob(Job):
                 failed.append(ItemFailure(target_group_id, _NOT_FOUND))
                 continue
             try:
-                if group.status_at(at) != transition.target:
-                    group.apply(transition, at=at, request=self.request)
+                self._act(group, at)
             except TransitionRefusedError as refusal:
                 failed.append(ItemFailure(target_group_id, Failure("StatusTransitionNotAllowed", str(refusal))))
             else:
                 updated.append(target_group_id)
         return attrs.evolve(self, applied_at=at, updated=tuple(updated), failed=tuple(failed))
+
+    def _act(self, group: TargetGroup, at: datetime) -> None:
+        transition = BATCH[self.kind]
+        if group.status_at(at) != transition.target:
+            group.apply(transition, at=at, request=self.request)
+
+
+@attrs.frozen(kw_only=True)
+class ManagerJob(BatchJob):
+    """A job that gives many target groups to another project manager."""
+
+    manager_id: str
+    """Who is to manage them."""
+
+    def _act(self, group: TargetGroup, at: datetime) -> None:
+        if group.manager_id != self.manager_id:
+            group.set_manager(self.manager_id, at=at, request=self.request)
 
 
 @attrs.frozen(kw_only=True)

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import attrs
 
-from fieldingkit.sandbox.jobs import DraftJob, Job
+from fieldingkit.sandbox.jobs import DraftJob, Job, ManagerJob
 
 __all__ = ["LocationForm", "Locations"]
 
@@ -76,4 +76,6 @@ def _resource(job: Job) -> str:
     project = f"/accounts/{job.account_id}/projects/{job.project_id}"
     if isinstance(job, DraftJob):
         return f"{project}/target-groups/{job.target_group_id}/fielding-run-jobs/{job.kind}/{job.id}"
+    if isinstance(job, ManagerJob):
+        return f"{project}/batch-jobs/{job.kind}/{job.id}"
     return f"{project}/batch-jobs/{job.kind}-fielding-runs-by-target-group-id/{job.id}"

@@ -8,6 +8,7 @@ __all__ = [
     "bad_request",
     "conflict",
     "forbidden",
+    "invalid_profiles",
     "invalid_state",
     "method_not_allowed",
     "missing_header",
@@ -117,6 +118,27 @@ def unsupported_media_type() -> Problem:
 def invalid_state(detail: str) -> Problem:
     """422: the state of the resource does not permit the operation."""
     return Problem(422, "invalid_state_error", detail)
+
+
+def invalid_profiles(name: str, reason: str) -> Problem:
+    """422: a goal does not fit the target group; the profile operations have a shape of their own for this.
+
+    Args:
+        name: The number of the rule, such as `profile_validation_error_076`.
+        reason: The rule in words.
+    """
+    return _InvalidProfiles(422, "unprocessable_entity_error", "Validation error", invalid_params={name: reason})
+
+
+class _InvalidProfiles(Problem):
+    """The answer of the profile operations to what breaks a rule of theirs."""
+
+    def body(self, error_id: str) -> dict[str, Any]:
+        """Its JSON, which has no id but says of each parameter what kind of rule it breaks."""
+        body = super().body(error_id)
+        del body["id"]
+        params = [{"error_type": "data_validation_error", **param} for param in body["invalid_params"]]
+        return {**body, "title": "profile request validation", "invalid_params": params}
 
 
 def too_many_requests(retry_after: int) -> Problem:

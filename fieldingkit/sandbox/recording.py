@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import attrs
+from multidict import MultiMapping
 
 from fieldingkit.sandbox.injection import Fault
 
@@ -38,11 +39,11 @@ class RecordedRequest:
     at: datetime
     """When it arrived, by the sandbox's clock."""
     method: str
-    """`GET`, `POST` or `PUT`."""
+    """`GET`, `POST`, `PUT` or `DELETE`."""
     path: str
     """The path as it was sent, with `/v1`, without the query."""
-    query: Mapping[str, str]
-    """The query parameters."""
+    query: MultiMapping[str]
+    """The query parameters; one that is repeated is read with `getall`."""
     headers: Mapping[str, str]
     """The headers; names are looked up in any case."""
     operation_id: str | None

@@ -6,9 +6,24 @@ path would pass every test.
 
 from typing import Final, NamedTuple
 
-from fieldingkit.sandbox import batch_jobs, draft_jobs, fielding_runs
+from fieldingkit.sandbox import (
+    account_reads,
+    batch_jobs,
+    draft_jobs,
+    fielding_assistant,
+    fielding_runs,
+    manager_jobs,
+    project_reads,
+    target_group_changelog,
+    target_group_goals,
+    target_group_list,
+    target_group_overview,
+    target_group_reads,
+    target_group_transitions,
+)
 from fieldingkit.sandbox.calls import Handler
 from fieldingkit.sandbox.transitions import COMPLETE, PAUSE, RELAUNCH, RESUME
+from fieldingkit.sandbox.webhooks import handlers as webhooks
 
 __all__ = ["ROUTES", "Route", "routes"]
 
@@ -26,14 +41,22 @@ class Route(NamedTuple):
     """What carries it out."""
 
 
-_PROJECT = "/demand/accounts/{account_id}/projects/{project_id}"
-_GROUP = _PROJECT + "/target-groups/{target_group_id}"
+_WEBHOOKS = "/accounts/{account_id}/webhooks"
+_WEBHOOK = _WEBHOOKS + "/{webhook_id}"
+
+_PROJECTS = "/demand/accounts/{account_id}/projects"
+_PROJECT = _PROJECTS + "/{project_id}"
+_GROUPS = _PROJECT + "/target-groups"
+_GROUP = _GROUPS + "/{target_group_id}"
 
 _RUNS = _GROUP + "/fielding-runs"
 _RUN = _RUNS + "/{fielding_run_id}"
 _LAUNCHES = _GROUP + "/fielding-run-jobs/launch-from-draft"
 _SCHEDULES = _GROUP + "/fielding-run-jobs/schedule-from-draft"
 
+_ASSISTANT = _GROUP + "/fielding-assistant-assignment"
+
+_BULK_MANAGERS = _PROJECT + "/batch-jobs/update-target-group-project-managers"
 _BULK_COMPLETES = _PROJECT + "/batch-jobs/complete-fielding-runs-by-target-group-id"
 _BULK_LAUNCHES = _PROJECT + "/batch-jobs/launch-fielding-runs-by-target-group-id"
 _BULK_PAUSES = _PROJECT + "/batch-jobs/pause-fielding-runs-by-target-group-id"
@@ -41,6 +64,52 @@ _BULK_RELAUNCHES = _PROJECT + "/batch-jobs/relaunch-fielding-runs-by-target-grou
 _BULK_RESUMES = _PROJECT + "/batch-jobs/resume-fielding-runs-by-target-group-id"
 
 ROUTES: Final = (
+    # The tags "Accounts", "Projects"
+    Route("GET", "/accounts", "get_user_accounts", account_reads.list_),
+    Route("GET", "/accounts/{account_id}/users", "get_account_users", account_reads.list_users),
+    Route("GET", _PROJECTS, "list_account_projects", project_reads.list_),
+    Route("GET", _PROJECT, "get_project_by_id", project_reads.get),
+    Route("GET", _PROJECT + "/overview", "project_overview", project_reads.overview),
+    # The tags about target groups
+    Route("GET", _GROUPS, "get_list_target_groups", target_group_list.list_),
+    Route("GET", _GROUP, "get_target_group", target_group_reads.draft),
+    Route("GET", _GROUP + "/details", "get_target_group_details", target_group_reads.details),
+    Route("GET", _GROUP + "/changelog", "get_target_group_changelog", target_group_changelog.list_),
+    Route("PUT", _GROUP + "/profiles/completes-goal", "update_profile_filling_goal", target_group_goals.update),
+    Route(
+        "POST",
+        _PROJECT + "/compute-target-group-transitions",
+        "compute_target_group_transitions",
+        target_group_transitions.compute,
+    ),
+    Route("GET", _GROUP + "/overview", "get_target_group_overview", target_group_overview.overview),
+    Route("GET", _GROUP + "/performance", "get_target_group_performance", target_group_overview.performance),
+    Route(
+        "GET",
+        _GROUP + "/completes-aggregated-by-interval",
+        "get_target_group_completes_aggregated_by_interval",
+        target_group_overview.completes,
+    ),
+    Route(
+        "GET",
+        "/demand/target-groups/{target_group_id}/overview",
+        "get_target_group_overview_by_target_group_id",
+        target_group_overview.overview_by_id,
+    ),
+    Route("POST", _BULK_MANAGERS, "create_bulk_update_target_group_project_manager_job", manager_jobs.create),
+    Route("GET", _BULK_MANAGERS + "/{job_id}", "get_bulk_update_target_group_project_manager_job", manager_jobs.get),
+    # The tag "Fielding Assistant"
+    Route("GET", _ASSISTANT, "get_fielding_assistant_assignment", fielding_assistant.get),
+    Route("PUT", _ASSISTANT, "create_or_update_fielding_assistant_assignment", fielding_assistant.put),
+    # The tag "Webhooks"
+    Route("GET", _WEBHOOKS, "get_webhooks", webhooks.list_),
+    Route("POST", _WEBHOOKS, "create_webhook", webhooks.create),
+    Route("GET", _WEBHOOK, "get_webhook", webhooks.get),
+    Route("PUT", _WEBHOOK, "update_webhook", webhooks.update),
+    Route("DELETE", _WEBHOOK, "delete_webhook", webhooks.delete),
+    Route("POST", _WEBHOOK + "/regenerate-secret", "regenerate_webhook_secret", webhooks.regenerate_secret),
+    Route("GET", _WEBHOOK + "/events-history", "list_webhook_events_history", webhooks.list_history),
+    Route("GET", "/accounts/{account_id}/webhooks-events", "get_webhook_events", webhooks.list_types),
     # The tag "Fielding"
     Route("GET", _RUNS, "get_fielding_runs_by_target_group_id", fielding_runs.list_),
     Route("GET", _RUN, "get_fielding_run", fielding_runs.get),

@@ -1,11 +1,10 @@
 """The sandbox itself."""
 
+import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
 from types import TracebackType
 from typing import Literal, Self
-
-from aiohttp import web
 
 from fieldingkit.sandbox.clock import SandboxClock
 from fieldingkit.sandbox.gateway import TOKEN_OPERATION, Gateway
@@ -13,14 +12,19 @@ from fieldingkit.sandbox.identifiers import Identifiers
 from fieldingkit.sandbox.injection import FaultPlan
 from fieldingkit.sandbox.jobs import Job
 from fieldingkit.sandbox.locations import LocationForm, Locations
+from fieldingkit.sandbox.projects import Project
 from fieldingkit.sandbox.rate import RateLimit
 from fieldingkit.sandbox.recording import RecordedRequest
 from fieldingkit.sandbox.routes import routes
+from fieldingkit.sandbox.seeding import seed
+from fieldingkit.sandbox.serving import Serving
 from fieldingkit.sandbox.target_groups import TargetGroup
 from fieldingkit.sandbox.thread import ServerThread
 from fieldingkit.sandbox.tokens import Tokens
 from fieldingkit.sandbox.transitions import GroupStatus
-from fieldingkit.sandbox.world import Project, World
+from fieldingkit.sandbox.webhooks.book import Webhook
+from fieldingkit.sandbox.webhooks.courier import Courier, DeliverySettings
+from fieldingkit.sandbox.world import World
 
 __all__ = ["Sandbox"]
 
@@ -75,30 +79,32 @@ class Sandbox:
             uuid_jobs=job_ids == "uuid",
         )
         self._tokens = Tokens(clock=self.clock, identifiers=identifiers, lifetime=token_lifetime)
-        self._gateway = Gateway(
+        self.delivery = DeliverySettings()
+        """How events are delivered to webhooks, and what goes wrong with them."""
+        gateway = Gateway(
             world=self._world,
             tokens=self._tokens,
             faults=self.faults,
             locations=Locations(LocationForm(location_form), location_origin),
             rate_limit=None if rate is None else RateLimit(rate),
         )
-        self._host = host
-        self._port = port
-        self._runner: web.AppRunner | None = None
+        self._serving = Serving(
+            gateway=gateway, courier=Courier(self._world, self.delivery, seed), host=host, port=port
+        )
         self._thread: ServerThread | None = None
 
     def __repr__(self) -> str:
-        return f"<Sandbox {self._gateway.origin or 'not running'}>"
+        return f"<Sandbox {self._serving.gateway.origin or 'not running'}>"
 
     @property
     def url(self) -> str:
         """The base URL that a client takes, such as `http://127.0.0.1:49152/v1`."""
-        return f"{self._running_origin()}/v1"
+        return f"{self._serving.origin}/v1"
 
     @property
     def token_url(self) -> str:
         """Where a client gets a token for `client_id` and `client_secret`."""
-        return f"{self._running_origin()}/oauth/token"
+        return f"{self._serving.origin}/oauth/token"
 
     @property
     def client_id(self) -> str:
@@ -130,13 +136,35 @@ class Sandbox:
     @property
     def requests(self) -> list[RecordedRequest]:
         """Every request that came, in the order of arrival. Clear it as you like."""
-        return self._gateway.requests
+        return self._serving.gateway.requests
 
     @property
     def jobs(self) -> Mapping[str, Job]:
         """Every job by its id, as it is now."""
         with self._world.present():
             return dict(self._world.jobs)
+
+    @property
+    def webhooks(self) -> list[Webhook]:
+        """Every webhook, each with what it was and is to be told."""
+        return self._world.webhooks.all()
+
+    async def deliver(self) -> None:
+        """Send every event that waits for a webhook once, whether it is its turn or not, and whatever the answers.
+
+        What the clock or a job is yet to do happens first. It makes no difference on which event loop this is awaited.
+        """
+        await asyncio.wrap_future(self._serving.deliver())
+
+    def deliver_blocking(self) -> None:
+        """The same where there is no event loop; the sandbox has to run on a thread of its own.
+
+        Raises:
+            RuntimeError: If the sandbox runs on this very thread, which would wait for itself.
+        """
+        if self._serving.is_on_this_thread():
+            raise RuntimeError("the sandbox runs on this thread; await deliver() instead")
+        self._serving.deliver().result()
 
     def group(self, target_group_id: str) -> TargetGroup:
         """A target group, whose properties always show the present.
@@ -160,6 +188,8 @@ class Sandbox:
         paused: int = 0,
         completed: int = 0,
         archived: int = 0,
+        goal: int = 100,
+        completes: int | None = None,
         goal_reached: bool = False,
         ended: bool = False,
         starts_in: float = 86400.0,
@@ -176,8 +206,10 @@ class Sandbox:
             paused: How many whose run is paused.
             completed: How many whose run is completed.
             archived: How many that are archived; their run is completed.
-            goal_reached: Whether their completes goal is reached. A live one is then paused as soon as it is looked
-                at, as the API's automation would do.
+            goal: How many completes each is to have.
+            completes: How many each has, but for drafts and scheduled ones, which have none; 40 of 100 if not given.
+            goal_reached: Whether they all have as many completes as their goal asks for. A live one is then paused as
+                soon as it is looked at, as the API's automation would do.
             ended: Whether the end date of their run passed a day ago, except of scheduled ones; see `goal_reached`.
             starts_in: When the scheduled ones start, in seconds from now.
             ends_in: When all of them end, in seconds from now.
@@ -195,10 +227,13 @@ class Sandbox:
         }
         if not any(counts.values()):
             counts = dict.fromkeys(counts, 1)
-        return self._world.seed(
+        return seed(
+            self._world,
             counts,
             account_id=self.account_id if account_id is None else account_id,
             project_id=project_id,
+            goal=goal,
+            completes=goal * 2 // 5 if completes is None else completes,
             goal_reached=goal_reached,
             ended=ended,
             starts_in=timedelta(seconds=starts_in),
@@ -207,19 +242,11 @@ class Sandbox:
 
     async def start(self) -> None:
         """Serve on the running event loop."""
-        # Nobody waits for the answers of a test double: what is still being handled at the end is cancelled.
-        self._runner = web.AppRunner(self._gateway.application(), access_log=None, shutdown_timeout=0.05)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, self._host, self._port).start()
-        host, port = self._runner.addresses[0][:2]
-        self._gateway.origin = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        await self._serving.start()
 
     async def stop(self) -> None:
         """Stop serving. What was recorded stays readable."""
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
-            self._gateway.origin = ""
+        await self._serving.stop()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -241,8 +268,3 @@ class Sandbox:
         if self._thread is not None:
             self._thread.finish()
             self._thread = None
-
-    def _running_origin(self) -> str:
-        if not self._gateway.origin:
-            raise RuntimeError("the sandbox is not running; use it in a with or async with statement")
-        return self._gateway.origin

@@ -1,132 +1,37 @@
-"""Target groups and their fielding runs: state that catches up with the clock whenever it is looked at."""
+"""Target groups, and what can be done to them."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from datetime import datetime
+from typing import Any
 
 import attrs
 
-from fieldingkit.sandbox.transitions import GroupStatus, RunStatus, Transition, TransitionRefusedError
+from fieldingkit.sandbox.changes import ValueChange
+from fieldingkit.sandbox.fielding import FieldingRun, differences
+from fieldingkit.sandbox.target_group_state import TargetGroupState
+from fieldingkit.sandbox.transitions import Transition, TransitionRefusedError
 
-__all__ = ["Change", "FieldingRun", "TargetGroup"]
-
-
-@attrs.frozen(kw_only=True)
-class FieldingRun:
-    """A fielding run as it was at one moment."""
-
-    id: str
-    """Its ULID."""
-    status: RunStatus
-    """`scheduled`, `live`, `paused` or `completed`."""
-    start_at: datetime
-    """When fielding starts or started."""
-    end_at: datetime
-    """When fielding ends."""
-    version: int
-    """Goes up by one with every change."""
-    last_changed_at: datetime
-    """When this version came to be."""
-
-    @property
-    def etag(self) -> str:
-        """The weak entity tag of this version, as the API sends it."""
-        return f'W/"{self.version}"'
+__all__ = ["TargetGroup"]
 
 
-@attrs.frozen(kw_only=True)
-class Change:
-    """One entry in the history of a target group."""
+class TargetGroup(TargetGroupState):
+    """A target group of a sandbox: a handle whose properties show the present, and can be read from any thread."""
 
-    at: datetime
-    """When it took effect; for what the clock did, the moment it was due."""
-    action: str
-    """`pause`, `resume`, `complete`, `relaunch`, `launch_now`, `launch_from_draft`, `schedule_from_draft`, `update`;
-    `start_reached`, `end_reached` or `goal_reached` for what the clock did."""
-    before: GroupStatus
-    """The target group's status before."""
-    after: GroupStatus
-    """The target group's status after."""
-    version: int
-    """The version of the fielding run after."""
-    request: int | None
-    """The index of the recorded request that caused it, or None if the clock did."""
+    def refusal_of(self, transition: Transition, at: datetime) -> str | None:
+        """Why an action cannot be taken on its run, or None if it can.
 
-
-class TargetGroup:
-    """A target group of a sandbox: a handle whose properties show the present, and can be read from any thread.
-
-    Args:
-        group_id: Its ULID.
-        project_id: The ULID of its project.
-        present: Holds the world still and gives its present moment.
-        run: Its fielding run, if it was ever launched or scheduled.
-        archived: Whether it is archived.
-        goal_reached: Whether its completes goal is reached.
-    """
-
-    def __init__(
-        self,
-        group_id: str,
-        project_id: str,
-        *,
-        present: Callable[[], AbstractContextManager[datetime]],
-        run: FieldingRun | None = None,
-        archived: bool = False,
-        goal_reached: bool = False,
-    ) -> None:
-        self.id = group_id
-        """Its ULID."""
-        self.project_id = project_id
-        """The ULID of its project."""
-        self.archived = archived
-        """Whether it is archived; the API has no operation that changes this."""
-        self.goal_reached = goal_reached
-        """Whether its completes goal is reached. Assign to it to say so: a live run is then paused."""
-        self._present = present
-        self._run = run
-        self._history: list[Change] = []
-
-    def __repr__(self) -> str:
-        return f"<TargetGroup {self.id} {self.status}>"
-
-    @property
-    def status(self) -> GroupStatus:
-        """Its status now."""
-        with self._present() as now:
-            return self.status_at(now)
-
-    @property
-    def run(self) -> FieldingRun | None:
-        """Its fielding run as it is now, or None for a draft."""
-        with self._present() as now:
-            return self.run_at(now)
-
-    @property
-    def history(self) -> tuple[Change, ...]:
-        """Every change since it was seeded, oldest first."""
-        with self._present() as now:
-            self.run_at(now)
-            return tuple(self._history)
-
-    def status_at(self, at: datetime) -> GroupStatus:
-        """Its status at a moment that is not before any moment it was already looked at."""
-        run = self.run_at(at)
-        if self.archived:
-            return "archived"
-        return "draft" if run is None else run.status
-
-    def run_at(self, at: datetime) -> FieldingRun | None:
-        """Its fielding run at a moment that is not before any moment it was already looked at."""
+        Args:
+            transition: What to do.
+            at: The present moment.
+        """
+        status = self.status_at(at)
         run = self._run
-        if run is not None and run.status == "scheduled" and run.start_at <= at:
-            run = self._change("start_reached", run, at=_due(run.start_at, run), status="live")
-        if run is not None and run.status == "live":
-            if self.goal_reached:
-                run = self._change("goal_reached", run, at=at, status="paused")
-            elif run.end_at <= at:
-                run = self._change("end_reached", run, at=_due(run.end_at, run), status="paused")
-        return run
+        if run is None or status not in transition.sources:
+            return f"the action {transition.action} is not allowed on a {status} target group"
+        if transition.within_limits and self.goal_reached:
+            return "the completes goal is reached"
+        if transition.within_limits and run.end_at <= at:
+            return "the end date is reached"
+        return None
 
     def apply(self, transition: Transition, *, at: datetime, request: int) -> FieldingRun:
         """Take an action on its run.
@@ -142,23 +47,14 @@ class TargetGroup:
         Raises:
             TransitionRefusedError: If the run's state, goal or end date does not permit it.
         """
-        status = self.status_at(at)
+        refusal = self.refusal_of(transition, at)
         run = self._run
-        if run is None or status not in transition.sources:
-            raise TransitionRefusedError(f"the action {transition.action} is not allowed on a {status} target group")
-        if transition.within_limits and self.goal_reached:
-            raise TransitionRefusedError("the completes goal is reached")
-        if transition.within_limits and run.end_at <= at:
-            raise TransitionRefusedError("the end date is reached")
-        if not transition.starts_now:
-            return self._change(transition.action, run, at=at, request=request, status=transition.target)
-        return self._change(
-            transition.action,
-            attrs.evolve(run, start_at=at, end_at=at + (run.end_at - run.start_at)),
-            at=at,
-            request=request,
-            status=transition.target,
-        )
+        if refusal is not None or run is None:
+            raise TransitionRefusedError(refusal)
+        if transition.starts_now:
+            moved = attrs.evolve(run, start_at=at, end_at=at + (run.end_at - run.start_at))
+            return self._change(transition.action, moved, at=at, request=request, status=transition.target)
+        return self._change(transition.action, run, at=at, request=request, status=transition.target)
 
     def move(self, start_at: datetime, end_at: datetime, *, at: datetime, request: int) -> FieldingRun:
         """Give its run other dates.
@@ -182,7 +78,7 @@ class TargetGroup:
         if self.status_at(at) != "draft":
             raise TransitionRefusedError("the target group is not a draft")
         self._run = run
-        self._record(action, "draft", run, at=at, request=request)
+        self._record(action, "draft", differences(None, run, None), at=at, request=request)
 
     def touch(self, *, at: datetime, request: int) -> None:
         """Give its run, if it has one, a new version and so a new entity tag, as somebody else's change would."""
@@ -190,20 +86,32 @@ class TargetGroup:
         if run is not None:
             self._change("update", run, at=at, request=request, status=run.status)
 
-    def _change(
-        self, action: str, run: FieldingRun, *, at: datetime, status: RunStatus, request: int | None = None
-    ) -> FieldingRun:
-        before: GroupStatus = "archived" if self.archived else run.status
-        self._run = run = attrs.evolve(run, status=status, version=run.version + 1, last_changed_at=at)
-        self._record(action, before, run, at=at, request=request)
-        return run
+    def set_goal(self, goal: int, *, at: datetime, request: int) -> None:
+        """Give it another completes goal; a live run is paused if that is reached already."""
+        status = self.status_at(at)
+        change = ValueChange(object="filling_goal_change", old=self.goal, new=goal)
+        self.goal = goal
+        self._record("update_goal", status, (change,), at=at, request=request)
+        self.run_at(at)
 
-    def _record(self, action: str, before: GroupStatus, run: FieldingRun, *, at: datetime, request: int | None) -> None:
-        self._history.append(
-            Change(at=at, action=action, before=before, after=run.status, version=run.version, request=request)
-        )
+    def set_manager(self, manager_id: str, *, at: datetime, request: int) -> None:
+        """Give it to another project manager."""
+        old, new = {"las_user_id": self.manager_id}, {"las_user_id": manager_id}
+        self.manager_id = manager_id
+        change = ValueChange(object="project_manager_change", old=old, new=new)
+        self._record("update_project_manager", self.status_at(at), (change,), at=at, request=request)
 
+    def assign(
+        self, assistant: dict[str, Any], changes: tuple[ValueChange, ...], *, at: datetime, request: int
+    ) -> None:
+        """Give it other modules of the fielding assistant.
 
-def _due(date: datetime, run: FieldingRun) -> datetime:
-    """When a date of the run took effect: a date in the past does so at the change that set it."""
-    return max(date, run.last_changed_at)
+        Args:
+            assistant: All of them.
+            changes: What its history is to say about it.
+            at: The present moment.
+            request: The index of the recorded request that asks for it.
+        """
+        self.assistant_version += self.assistant is not None
+        self.assistant = assistant
+        self._record("update_fielding_assistant", self.status_at(at), changes, at=at, request=request)

@@ -1,57 +1,34 @@
 """The state of a sandbox: accounts, projects, target groups and jobs. No HTTP, no I/O."""
 
-import heapq
 import threading
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 
+from fieldingkit.sandbox.accounts import Account, open_account
+from fieldingkit.sandbox.agenda import Agenda
+from fieldingkit.sandbox.changes import Change
 from fieldingkit.sandbox.clock import SandboxClock
-from fieldingkit.sandbox.identifiers import ULID, Identifiers
+from fieldingkit.sandbox.identifiers import Identifiers
 from fieldingkit.sandbox.jobs import Job
-from fieldingkit.sandbox.target_groups import FieldingRun, TargetGroup
-from fieldingkit.sandbox.transitions import GroupStatus
+from fieldingkit.sandbox.projects import Project
+from fieldingkit.sandbox.target_group_state import TargetGroupState
+from fieldingkit.sandbox.target_groups import TargetGroup
+from fieldingkit.sandbox.webhooks.book import WebhookBook
 
-__all__ = ["IdempotencyConflictError", "Project", "World"]
+__all__ = ["IdempotencyConflictError", "World"]
 
 
 class IdempotencyConflictError(Exception):
     """An idempotency key was used before, for another request."""
 
 
-class Project:
-    """A project of a sandbox, and a handle on its target groups.
-
-    Args:
-        project_id: Its ULID.
-        account_id: The account it belongs to.
-    """
-
-    def __init__(self, project_id: str, account_id: int) -> None:
-        self.id = project_id
-        """Its ULID."""
-        self.account_id = account_id
-        """The account it belongs to."""
-        self.groups: tuple[TargetGroup, ...] = ()
-        """Its target groups, in the order in which they were seeded."""
-
-    def __repr__(self) -> str:
-        return f"<Project {self.id} with {len(self.groups)} target groups>"
-
-    def ids(self, status: GroupStatus | None = None) -> list[str]:
-        """The ids of its target groups, or of those that have a status now.
-
-        Args:
-            status: Such as `live`; None for all.
-        """
-        return [group.id for group in self.groups if status is None or group.status == status]
-
-
 class World:
     """Everything that a sandbox remembers.
 
-    Time passes in it only when it is looked at: `present` carries out the jobs that are due, each at the moment it
-    was due, and a target group catches up with its own dates when it is asked. So nothing ever scans all groups.
+    Time passes in it only when it is looked at: `present` carries out the jobs and lets the target groups start and
+    end that are due, each at the moment it was due. They stand on an agenda, so that nothing ever scans all groups.
 
     Args:
         clock: What its dates go by.
@@ -74,16 +51,19 @@ class World:
         self.identifiers = identifiers
         self.user_id = identifiers.uuid()
         """The user in whose name everything is done."""
-        self.accounts = {account_id}
+        self.accounts: dict[int, Account] = {}
         self.projects: dict[str, Project] = {}
+        self.projects_of: dict[int, list[Project]] = {}
         self.groups: dict[str, TargetGroup] = {}
         self.jobs: dict[str, Job] = {}
+        self.webhooks = WebhookBook(identifiers)
         self._job_seconds = job_seconds
         self._new_job_id = identifiers.uuid if uuid_jobs else identifiers.ulid
         self._keys: dict[tuple[int, str], tuple[object, str]] = {}
-        self._due: list[tuple[datetime, int, str]] = []
+        self._agenda = Agenda()
         self._lock = threading.RLock()
         self._held: datetime | None = None
+        self.open_account(account_id)
 
     @contextmanager
     def present(self) -> Generator[datetime]:
@@ -97,26 +77,68 @@ class World:
                 return
             self._held = self.clock.now()
             try:
-                self._carry_out_due_jobs(self._held)
+                self._agenda.work_off(self._held)
                 yield self._held
             finally:
                 self._held = None
 
-    def _carry_out_due_jobs(self, now: datetime) -> None:
-        while self._due and self._due[0][0] <= now:
-            due_at, _, job_id = heapq.heappop(self._due)
-            job = self.jobs[job_id]
-            if not job.stuck:
-                self.jobs[job_id] = job.carry_out(self.groups, due_at)
+    def open_account(self, account_id: int) -> Account:
+        """The account with a number, a new one if there is none."""
+        if account_id not in self.accounts:
+            self.accounts[account_id] = open_account(account_id, self.user_id, self.identifiers)
+        return self.accounts[account_id]
 
-    def submit(self, account_id: int, key: str, fingerprint: object, make: Callable[..., Job]) -> Job:
+    def add_project(self, project: Project) -> None:
+        """Take a project in."""
+        self.projects[project.id] = project
+        self.projects_of.setdefault(project.account_id, []).append(project)
+
+    def add_groups(self, project: Project, groups: list[TargetGroup]) -> None:
+        """Take target groups in."""
+        self.groups.update((group.id, group) for group in groups)
+        project.groups += tuple(groups)
+        for group in groups:
+            self._watch(group)
+
+    def changed(self, group: TargetGroupState, change: Change, index: int) -> None:
+        """Hear of a change of a target group, and of its place in the group's history."""
+        project = self.projects[group.project_id]
+        project.last_activity_at = change.at
+        self._watch(group)
+        self.webhooks.tell(
+            change,
+            account_id=project.account_id,
+            project_id=project.id,
+            target_group_id=group.id,
+            index=index,
+            user_id=self.user_id,
+        )
+
+    def _watch(self, group: TargetGroupState) -> None:
+        """See to it that a target group is looked at when its run starts or ends."""
+        date = group.next_date()
+        if date is not None and (group.watched_until is None or date < group.watched_until):
+            group.watched_until = date
+            self._agenda.add(date, partial(self._look_at, group))
+
+    def _look_at(self, group: TargetGroupState, at: datetime) -> None:
+        group.watched_until = None
+        group.run_at(at)
+        self._watch(group)
+
+    def _carry_out(self, job_id: str, at: datetime) -> None:
+        job = self.jobs[job_id]
+        if not job.stuck:
+            self.jobs[job_id] = job.carry_out(self.groups, at)
+
+    def submit(self, account_id: int, key: str | None, fingerprint: object, make: Callable[..., Job]) -> Job:
         """Accept a job, unless its idempotency key names one already.
 
         The key's scope is the account, and a key never expires; neither is documented.
 
         Args:
             account_id: The account it is created under.
-            key: The idempotency key.
+            key: The idempotency key; None where there is none, and each job is a new one.
             fingerprint: What makes two requests the same one.
             make: Makes the job from the facts that every job has: `id`, `account_id`, `idempotency_key`,
                 `created_at` and `due_at`.
@@ -128,7 +150,7 @@ class World:
             IdempotencyConflictError: If the key was used before with another fingerprint.
         """
         with self.present() as now:
-            if (account_id, key) in self._keys:
+            if key is not None and (account_id, key) in self._keys:
                 known_fingerprint, job_id = self._keys[account_id, key]
                 if known_fingerprint != fingerprint:
                     raise IdempotencyConflictError
@@ -140,9 +162,10 @@ class World:
                 created_at=now,
                 due_at=now + timedelta(seconds=self._job_seconds),
             )
-            self._keys[account_id, key] = fingerprint, job.id
-            heapq.heappush(self._due, (job.due_at, len(self.jobs), job.id))
+            if key is not None:
+                self._keys[account_id, key] = fingerprint, job.id
             self.jobs[job.id] = job
+            self._agenda.add(job.due_at, partial(self._carry_out, job.id))
             return job
 
     def replace_job(self, job_id: str, change: Callable[[Job], Job]) -> None:
@@ -150,66 +173,3 @@ class World:
         with self.present():
             if job_id in self.jobs:
                 self.jobs[job_id] = change(self.jobs[job_id])
-
-    def seed(
-        self,
-        counts: Mapping[GroupStatus, int],
-        *,
-        account_id: int,
-        project_id: str | None,
-        goal_reached: bool,
-        ended: bool,
-        starts_in: timedelta,
-        ends_in: timedelta,
-    ) -> Project:
-        """Make target groups; `Sandbox.seed` says how."""
-        with self.present() as now:
-            project_id = project_id or self.identifiers.ulid()
-            if not ULID.fullmatch(project_id):
-                raise ValueError("the project id is not a ULID")
-            if counts.get("scheduled") and ends_in <= starts_in:
-                raise ValueError("the scheduled ones would end before they start")
-            project = self.projects.setdefault(project_id, Project(project_id, account_id))
-            if project.account_id != account_id:
-                raise ValueError("the project belongs to another account")
-            self.accounts.add(account_id)
-            day = timedelta(days=1)
-            started = (now - 2 * day, now - day) if ended else (now - day, now + ends_in)
-            dates = {"scheduled": (now + starts_in, now + ends_in)}
-            groups = [
-                self._new_group(project_id, status, dates.get(status, started), now, goal_reached=goal_reached)
-                for status, count in counts.items()
-                for _ in range(count)
-            ]
-            self.groups.update((group.id, group) for group in groups)
-            project.groups += tuple(groups)
-            return project
-
-    def _new_group(
-        self,
-        project_id: str,
-        status: GroupStatus,
-        dates: tuple[datetime, datetime],
-        now: datetime,
-        *,
-        goal_reached: bool,
-    ) -> TargetGroup:
-        group_id = self.identifiers.ulid()
-        run = None
-        if status != "draft":
-            run = FieldingRun(
-                id=self.identifiers.ulid(),
-                status="completed" if status == "archived" else status,
-                start_at=dates[0],
-                end_at=dates[1],
-                version=1,
-                last_changed_at=now,
-            )
-        return TargetGroup(
-            group_id,
-            project_id,
-            present=self.present,
-            run=run,
-            archived=status == "archived",
-            goal_reached=goal_reached,
-        )

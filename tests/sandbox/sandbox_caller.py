@@ -8,7 +8,8 @@ import aiohttp
 import attrs
 
 from fieldingkit.sandbox import Sandbox
-from fieldingkit.sandbox.target_groups import FieldingRun, TargetGroup
+from fieldingkit.sandbox.fielding import FieldingRun
+from fieldingkit.sandbox.target_groups import TargetGroup
 
 
 @attrs.frozen

@@ -1,0 +1,113 @@
+"""Making projects and target groups to begin with."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import attrs
+
+from fieldingkit.sandbox.fielding import FieldingRun
+from fieldingkit.sandbox.identifiers import ULID
+from fieldingkit.sandbox.progress import money
+from fieldingkit.sandbox.projects import Project
+from fieldingkit.sandbox.settings import Settings
+from fieldingkit.sandbox.target_groups import TargetGroup
+from fieldingkit.sandbox.transitions import GroupStatus
+from fieldingkit.sandbox.world import World
+
+__all__ = ["seed"]
+
+_DAY: Final = timedelta(days=1)
+
+
+def seed(
+    world: World,
+    counts: Mapping[GroupStatus, int],
+    *,
+    account_id: int,
+    project_id: str | None,
+    goal: int,
+    completes: int,
+    goal_reached: bool,
+    ended: bool,
+    starts_in: timedelta,
+    ends_in: timedelta,
+) -> Project:
+    """Make target groups; `Sandbox.seed` says how."""
+    if goal < 1 or completes < 0:
+        raise ValueError("a goal is at least 1, and completes are at least 0")
+    if counts.get("scheduled") and ends_in <= starts_in:
+        raise ValueError("the scheduled ones would end before they start")
+    with world.present() as now:
+        project = _project(world, project_id or world.identifiers.ulid(), account_id, now)
+        started = (now - 2 * _DAY, now - _DAY) if ended else (now - _DAY, now + ends_in)
+        plans = {
+            status: _Plan(
+                status=status,
+                dates=(now + starts_in, now + ends_in) if status == "scheduled" else started,
+                goal=goal,
+                completes=goal if goal_reached else 0 if status in {"draft", "scheduled"} else completes,
+            )
+            for status in counts
+        }
+        wanted = [plans[status] for status, count in counts.items() for _ in range(count)]
+        first = len(world.groups) + 1
+        groups = [plan.carry_out(world, project, number, now) for number, plan in enumerate(wanted, first)]
+        world.add_groups(project, groups)
+        return project
+
+
+def _project(world: World, project_id: str, account_id: int, now: datetime) -> Project:
+    if not ULID.fullmatch(project_id):
+        raise ValueError("the project id is not a ULID")
+    if project_id not in world.projects:
+        manager_id = world.open_account(account_id).users[0].id
+        number = len(world.projects) + 1
+        world.add_project(Project(project_id, account_id, number=number, manager_id=manager_id, created_at=now))
+    project = world.projects[project_id]
+    if project.account_id != account_id:
+        raise ValueError("the project belongs to another account")
+    return project
+
+
+@attrs.frozen(kw_only=True)
+class _Plan:
+    """What target groups of one status are made like."""
+
+    status: GroupStatus
+    dates: tuple[datetime, datetime]
+    goal: int
+    completes: int
+
+    def carry_out(self, world: World, project: Project, number: int, now: datetime) -> TargetGroup:
+        """Make one, the so-manieth of the sandbox."""
+        return TargetGroup(
+            world.identifiers.ulid(),
+            project.id,
+            surroundings=world,
+            settings=Settings(number=number, created_at=now),
+            run=self._run(world, now),
+            archived=self.status == "archived",
+            goal=self.goal,
+            completes=self.completes,
+            manager_id=project.manager_id,
+            assistant=None if self.status == "draft" else _ASSISTANT,
+        )
+
+    def _run(self, world: World, now: datetime) -> FieldingRun | None:
+        if self.status == "draft":
+            return None
+        return FieldingRun(
+            id=world.identifiers.ulid(),
+            status="completed" if self.status == "archived" else self.status,
+            start_at=self.dates[0],
+            end_at=self.dates[1],
+            version=1,
+            last_changed_at=now,
+        )
+
+
+_ASSISTANT: Final[dict[str, Any]] = {
+    "pricing": {"type": "dynamic", "maximum_cpi": money(500)},
+    "quota_overlay": {"prevent_overfill": True, "balance_fill": False},
+}

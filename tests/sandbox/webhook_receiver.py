@@ -1,0 +1,67 @@
+"""A receiver of webhook deliveries, for the sandbox's own tests."""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import attrs
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+
+@attrs.frozen
+class Received:
+    """A delivery as it arrived, unpacked if it was compressed."""
+
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def event(self) -> dict[str, Any]:
+        """The event in it."""
+        event: dict[str, Any] = json.loads(self.body)
+        return event
+
+    def is_signed_with(self, secret: str) -> bool:
+        """Whether the signature is that of the body, worked out here once more."""
+        parts = dict(part.split("=", 1) for part in self.headers["Cint-Signature"].split(","))
+        signed = parts["t"].encode() + b"." + self.body
+        return parts["v1"] == hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
+
+
+class Receiver:
+    """A server on loopback that acknowledges deliveries, or answers what it is told to answer."""
+
+    def __init__(self) -> None:
+        application = web.Application()
+        application.router.add_post("/", self._receive)
+        self._server = TestServer(application)
+        self.received: list[Received] = []
+        self.answers: list[web.Response] = []
+
+    async def __aenter__(self) -> Self:
+        await self._server.start_server()
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._server.close()
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return str(self._server.make_url("/"))
+
+    @property
+    def changes(self) -> list[str]:
+        """What each event that arrived says was changed first."""
+        return [item.event["data"]["changes"][0]["object"] for item in self.received]
+
+    async def _receive(self, request: web.Request) -> web.Response:
+        received = Received(request.headers.copy(), await request.read())
+        self.received.append(received)
+        return self.answers.pop(0) if self.answers else web.json_response({"event_id": received.event["id"]})
