@@ -9,6 +9,7 @@ from fieldingkit.commands import Command, JobCommand, PagedCommand
 from fieldingkit.jobs.handle import Job, JobEvent
 from fieldingkit.options import ClientOptions, Settings, options_from_env
 from fieldingkit.portal import Portal
+from fieldingkit.resources.batch_jobs import FailedTargetGroup
 from fieldingkit.transport.http import Response
 
 __all__ = ["BlockingJob", "Client"]
@@ -206,6 +207,19 @@ class BlockingJob(Generic[R_co]):
             FieldingKitError: if its status cannot be read.
         """
         return self._portal.call(self._job.wait, timeout)
+
+    def retry_failed(self, only: Callable[[FailedTargetGroup], bool] | None = None) -> "BlockingJob[R_co]":
+        """Start a job of the same kind for the target groups that failed in this one; see ``Job.retry_failed``.
+
+        Args:
+            only: Says of each failure whether to try again; all are tried again if it is left out.
+
+        Raises:
+            InvalidCommandError: if there is nothing to try again.
+            JobError: if it has not ended yet.
+            FieldingKitError: as for ``client.submit``.
+        """
+        return BlockingJob(self._portal.call(self._job.retry_failed, only), self._portal)
 
     def watch(self) -> Iterator[JobEvent]:
         """Look at the job until it has ended, and tell of each look; the last event is the end.

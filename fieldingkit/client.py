@@ -14,7 +14,7 @@ from opentelemetry.trace import TracerProvider
 from fieldingkit.clock import Clock, MonotonicClock
 from fieldingkit.codec import check, decode, encode, facts_of
 from fieldingkit.commands import Command, JobAccepted, JobCommand, PagedCommand
-from fieldingkit.errors import Attempt, ClientClosedError, ConfigurationError, FieldingKitError
+from fieldingkit.errors import Attempt, ClientClosedError, ConfigurationError, FieldingKitError, InvalidCommandError
 from fieldingkit.jobs.handle import Job, Read
 from fieldingkit.jobs.location import read_location
 from fieldingkit.jobs.poller import PollPolicy
@@ -27,6 +27,7 @@ from fieldingkit.options import (
     account_number,
     header_text,
     options_from_env,
+    requests_per_second,
     time_limit,
 )
 from fieldingkit.paging import pages
@@ -37,6 +38,7 @@ from fieldingkit.transport.aiohttp import AiohttpTransport
 from fieldingkit.transport.auth import BearerToken, TokenProvider
 from fieldingkit.transport.hooks import AttemptEvent
 from fieldingkit.transport.http import Call, Request, Response
+from fieldingkit.transport.limits import Limits
 from fieldingkit.transport.origin import check_url, origin_of
 from fieldingkit.transport.problem import public_headers, read_problem
 from fieldingkit.transport.retry import RetryPolicy
@@ -93,6 +95,7 @@ class AsyncClient:
         deadline: Seconds that one call may take: all attempts, waits between them and token refreshes. None for none.
         retry: How patiently failed attempts are repeated.
         poll: How often jobs are looked at.
+        rate: Requests that may leave in a second, of all calls together; None for no limit but what a 429 teaches.
         connector_limit: Connections at most.
         max_body: Bytes of an answer's body at most, unpacked.
         user_agent: What to call yourself; fieldingkit's own name is added.
@@ -124,6 +127,7 @@ class AsyncClient:
         deadline: float | None = 120.0,
         retry: RetryPolicy | None = None,
         poll: PollPolicy | None = None,
+        rate: float | None = None,
         connector_limit: int = 100,
         max_body: int = 64 * 1024 * 1024,
         user_agent: str | None = None,
@@ -174,6 +178,7 @@ class AsyncClient:
             provider=BearerToken(auth) if isinstance(auth, str) else auth,
             retry=retry or RetryPolicy(),
             telemetry=seen,
+            rate=requests_per_second(rate),
         )
         self._reports = JobReports(seen.metrics, on_poll)
         # Operations whose jobs were found at the documented path, when their Location led nowhere.
@@ -192,6 +197,16 @@ class AsyncClient:
         """
         return cls(**options_from_env(settings))
 
+    @property
+    def clock(self) -> Clock:
+        """What the client's waits go by."""
+        return self._clock
+
+    @property
+    def limits(self) -> Limits:
+        """How fast requests may leave at present, and how many wait: ``.rate``, ``.waiting``, ``.delay``."""
+        return self._pipeline.limits
+
     async def send(self, command: Command[R]) -> R:
         """Carry out a command and give its result. For a job command that is the acceptance; see ``submit``.
 
@@ -201,8 +216,14 @@ class AsyncClient:
             TransportError: if there is no answer; ``maybe_applied`` says whether it may have taken effect.
             DecodeError: if the answer is not what was expected.
         """
-        request = self._encode(command)
-        response, call = await self._carry(request, command)
+        # What `_carry` does, without its frame: this is the path that is taken most.
+        request = encode(command, account_id=self._account_id, headers=self._headers)
+        call = self._begin(command)
+        try:
+            response = await self._pipeline.send(request, call)
+        except FieldingKitError as exc:
+            _inform(exc, facts_of(None, call, request=request, command=command))
+            raise
         return decode(command, request, response, call)
 
     async def submit(self, command: JobCommand[R]) -> Job[R]:
@@ -222,7 +243,8 @@ class AsyncClient:
         try:
             where = read_location(accepted.location, base_url=self._base_url, status_path=status_path)
         except FieldingKitError as exc:
-            raise _inform(exc, facts_of(response, call, request=request, command=command)) from exc.__cause__
+            known = facts_of(response, call, request=request, command=command)
+            raise _inform(exc, {**known, "headers": public_headers(response.headers)}) from exc.__cause__
         asked: Sequence[str] | None = getattr(command, "target_group_ids", None)
         facts = JobToken(
             origin=origin_of(self._base_url),
@@ -237,7 +259,7 @@ class AsyncClient:
         )
         found_there = command.endpoint.operation_id in self._documented
         return self._job(
-            reads,
+            type(command),
             facts,
             targets=where.targets[::-1] if found_there else where.targets,
             accepted=accepted,
@@ -335,8 +357,13 @@ class AsyncClient:
         kind = _JOBS.get(facts.operation_id)
         if kind is None:
             raise ConfigurationError(f"this release knows no job of {facts.operation_id!r}")
-        reads = kind.followed_by
-        return self._job(reads, facts, targets=(_status_path(reads, facts.path).replace("{job_id}", facts.job_id),))
+        if {*facts.path, "job_id"} != {*kind.followed_by.endpoint.path_fields}:
+            raise ConfigurationError(f"this job token does not have the ids that a job of {facts.operation_id!r} has")
+        path = _status_path(kind.followed_by, facts.path).replace("{job_id}", facts.job_id)
+        try:
+            return self._job(kind, facts, targets=(path,))
+        except InvalidCommandError as exc:
+            raise ConfigurationError(f"this job token holds an id that is none: {exc.message}") from exc
 
     async def aclose(self) -> None:
         """Close the connections. Calls that are going on fail; jobs go on. May be called any number of times."""
@@ -357,11 +384,14 @@ class AsyncClient:
     def _encode(self, command: Command[Any]) -> Request:
         return encode(command, account_id=self._account_id, headers=self._headers)
 
-    async def _carry(self, request: Request, command: Command[Any] | None) -> tuple[Response, Call]:
-        """Send a request through the pipeline; whatever goes wrong knows its command."""
+    def _begin(self, command: Command[Any] | None) -> Call:
         if self._closed:
             raise ClientClosedError("the client is closed: make a new one", command=command)
-        call = Call(self._clock, timeout=self._timeout, deadline=self._deadline)
+        return Call(self._clock, timeout=self._timeout, deadline=self._deadline)
+
+    async def _carry(self, request: Request, command: Command[Any] | None) -> tuple[Response, Call]:
+        """Send a request through the pipeline; whatever goes wrong knows its command."""
+        call = self._begin(command)
         try:
             return await self._pipeline.send(request, call), call
         except FieldingKitError as exc:
@@ -370,7 +400,7 @@ class AsyncClient:
 
     def _job(
         self,
-        reads: type[Command[Any]],
+        kind: type[JobCommand[Any]],
         facts: JobToken,
         *,
         targets: Sequence[str],
@@ -378,7 +408,7 @@ class AsyncClient:
         command: JobCommand[R] | None = None,
         foreign_location: bool = False,
     ) -> Job[R]:
-        make = cast("Callable[..., Command[Any]]", reads)
+        make = cast("Callable[..., Command[Any]]", kind.followed_by)
         status = make(**facts.path, job_id=facts.job_id)
         request = self._encode(status)
 
@@ -393,7 +423,9 @@ class AsyncClient:
         return Job(
             facts=facts,
             targets=targets,
+            kind=kind,
             read=read,
+            submit=self.submit,
             policy=self._poll,
             clock=self._clock,
             accepted=accepted,

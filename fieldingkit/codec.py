@@ -1,14 +1,15 @@
 """Commands become requests, answers become results or errors. The only place that knows both wings."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar, cast
 from urllib.parse import urlencode
 
 import attrs
 
-from fieldingkit.commands import Command, JobAccepted
+from fieldingkit.commands import Command, Endpoint, JobAccepted
 from fieldingkit.converter import UNFIT, dumps, explain, loads, structure, unstructure
 from fieldingkit.errors import (
     DecodeError,
@@ -43,17 +44,15 @@ def encode(command: Command[Any], *, account_id: str | None, headers: Mapping[st
     """
     kind: type = type(command)
     plan = _plan(kind)
-    values: list[str] = []
-    for name in plan.path_names:
-        value = getattr(command, name)
-        if value is None and name == "account_id":
-            value = account_id
-        if value is None:
-            raise InvalidCommandError(
-                f"{name} is not set: give it to the command or to the client", field=name, command=command
-            )
-        values.append(str(value))
-    target = plan.path % tuple(values)
+    values = plan.values(command)
+    if plan.account is not None and values[plan.account] is None:
+        values = (*values[: plan.account], account_id, *values[plan.account + 1 :])
+    if None in values:
+        name = plan.path_names[values.index(None)]
+        raise InvalidCommandError(
+            f"{name} is not set: give it to the command or to the client", field=name, command=command
+        )
+    target = plan.path % values
     own = {**headers}
     if plan.guard is Guard.KEY:
         own["Idempotency-Key"] = getattr(command, "idempotency_key", None) or str(uuid.uuid4())
@@ -67,12 +66,12 @@ def encode(command: Command[Any], *, account_id: str | None, headers: Mapping[st
     if plan.query and (query := _members(command, plan.query)):
         target = f"{target}?{urlencode({key: _plain(value) for key, value in query.items()}, doseq=True)}"
     return Request(
-        command.endpoint.method,
+        plan.endpoint.method,
         target,
         headers=own,
         body=body,
-        operation_id=command.endpoint.operation_id,
-        template=command.endpoint.path,
+        operation_id=plan.endpoint.operation_id,
+        template=plan.endpoint.path,
         guard=plan.guard,
     )
 
@@ -85,9 +84,10 @@ def decode(command: Command[R], request: Request, response: Response, call: Call
         DecodeError: if it is not what the contract says.
         JobLocationError: if a job was created and the answer does not say where.
     """
-    check(response, request, call, command=command)
+    if response.status not in _OK:
+        check(response, request, call, command=command)
     kind: type = type(command)
-    wanted = _result_type(kind)
+    wanted, headers = _reading(kind)
     if wanted is JobAccepted:
         return cast("R", _accepted(command, request, response, call))
     if wanted is type(None):
@@ -95,12 +95,14 @@ def decode(command: Command[R], request: Request, response: Response, call: Call
     try:
         if response.flaw:
             raise ValueError(response.flaw.message)
-        data: Any = loads(response.body) if response.body.strip() else {}
-        headers = _header_fields(wanted)
-        if headers and isinstance(data, dict):
-            tags = {name: value for name, header in headers if (value := response.headers.get(header)) is not None}
-            data = {**cast("dict[str, Any]", data), **tags}
-        return cast("R", structure(wanted)(data, wanted))
+        body = response.body
+        data: Any = loads(body) if body and not body.isspace() else {}
+        if type(data) is dict:
+            for name, header in headers:
+                if (value := response.headers.get(header)) is not None:
+                    data[name] = value
+        result: R = structure(wanted)(data, wanted)
+        return result
     except UNFIT as exc:
         path, what = ("$", response.flaw.message) if response.flaw else explain(response.body, wanted, exc)
         call.ambiguous = request.guard is not Guard.READ  # it says 2xx: the action was done, only its answer is unclear
@@ -144,8 +146,13 @@ def facts_of(
 class _Plan(NamedTuple):
     """How a class of commands becomes requests; worked out once."""
 
+    endpoint: Endpoint
     path: str
     path_names: tuple[str, ...]
+    values: Callable[[Any], tuple[Any, ...]]
+    """Gives a command's values of these names."""
+    account: int | None
+    """Which of them is the account, if one is."""
     guard: Guard
     headers: tuple[tuple[str, str], ...]
     query: tuple[str, ...]
@@ -176,14 +183,24 @@ def _plan(kind: type[Any]) -> _Plan:
             whole = field.name if "body" in field.metadata else whole
     in_query = endpoint.method in {"GET", "HEAD", "DELETE"}
     return _Plan(
+        endpoint=endpoint,
         path=path,
         path_names=path_names,
+        values=_getter(path_names),
+        account=path_names.index("account_id") if "account_id" in path_names else None,
         guard=kind.guard(),
         headers=tuple(headers),
         query=tuple(members) if in_query else (),
         body=() if in_query else tuple(members),
         whole=whole,
     )
+
+
+def _getter(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
+    """What gives the values of some fields: in C where there are several, as there mostly are."""
+    if len(names) > 1:
+        return attrgetter(*names)
+    return lambda command: tuple(getattr(command, name) for name in names)
 
 
 def _members(command: Command[Any], names: Sequence[str]) -> dict[str, Any]:
@@ -221,12 +238,8 @@ def _accepted(command: Command[Any], request: Request, response: Response, call:
 
 
 @cache
-def _result_type(kind: type[Any]) -> Any:
-    return kind.result_type()
-
-
-@cache
-def _header_fields(wanted: Any) -> tuple[tuple[str, str], ...]:
-    if not attrs.has(wanted):
-        return ()
-    return tuple((field.name, field.metadata["header"]) for field in attrs.fields(wanted) if "header" in field.metadata)
+def _reading(kind: type[Any]) -> tuple[Any, tuple[tuple[str, str], ...]]:
+    """What a command gives, and which of its fields come in headers."""
+    wanted = kind.result_type()
+    fields = attrs.fields(wanted) if attrs.has(wanted) else ()
+    return wanted, tuple((field.name, field.metadata["header"]) for field in fields if "header" in field.metadata)

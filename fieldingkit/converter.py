@@ -140,9 +140,10 @@ def _model_hook(converter: Converter, kind: Any) -> Callable[[Any, Any], Any]:
     flatten: Callable[[dict[str, Any]], dict[str, Any]] | None = getattr(kind, "flatten", None)
 
     def hook(value: Any, _: Any) -> Any:
-        if type(value) is not dict:
+        found: object = type(value)
+        if found is not dict:
             raise TypeError(f"expected an object, got {type(value).__name__}")
-        members = cast("dict[str, Any]", value)
+        members: dict[str, Any] = value
         if flatten is not None:
             members = flatten(members)
         if None in members.values():

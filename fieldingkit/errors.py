@@ -8,6 +8,7 @@
     ├── ClientClosedError          the client was closed
     ├── TransportError             there was no answer
     │   ├── ConnectionFailedError  nothing was sent
+    │   │   └── CircuitOpenError   the server has stopped answering, and is left alone for a while
     │   ├── RequestTimeoutError    an attempt ran out of time
     │   ├── DeadlineExceededError  the call ran out of time
     │   └── AmbiguousOutcomeError  it was sent, nothing came back, and it is not repeated blindly
@@ -29,7 +30,8 @@
     │   └── BatchItemsFailedError  it completed, and some of its target groups failed
     └── WorkflowError              a workflow stopped before it was where it should be
         ├── StatusUnreachableError no single action leads from the present status to the wanted one
-        └── TooManyConflictsError  the resource changed again and again while we worked on it
+        ├── TooManyConflictsError  the resource changed again and again while we worked on it
+        └── JournalError           the journal of a sweep is in use, of a later release, or cannot be written
 
 ``except FieldingKitError`` is always enough. Every error can be pickled and copied; none holds a credential.
 """
@@ -43,6 +45,7 @@ __all__ = [
     "Attempt",
     "BadRequestError",
     "BatchItemsFailedError",
+    "CircuitOpenError",
     "ClientClosedError",
     "ConfigurationError",
     "ConflictError",
@@ -62,6 +65,7 @@ __all__ = [
     "JobGoneError",
     "JobLocationError",
     "JobTimeoutError",
+    "JournalError",
     "NotFoundError",
     "PreconditionFailedError",
     "RateLimitedError",
@@ -127,6 +131,8 @@ class FieldingKitError(Exception):
     """The W3C trace id of the call, to give to the API's support."""
     request_id: str | None
     """The ``x-request-id`` of the last answer."""
+    idempotency_key: str | None
+    """The key that went out, if any: for about an hour it is safe to send the command again with it."""
 
     def __init__(
         self,
@@ -138,6 +144,7 @@ class FieldingKitError(Exception):
         attempts: Sequence[Attempt] = (),
         trace_id: str | None = None,
         request_id: str | None = None,
+        idempotency_key: str | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -147,6 +154,7 @@ class FieldingKitError(Exception):
         self.attempts = tuple(attempts)
         self.trace_id = trace_id
         self.request_id = request_id
+        self.idempotency_key = idempotency_key
 
     def __str__(self) -> str:
         name = type(self.command).__name__ if self.command is not None else self.operation_id
@@ -158,11 +166,11 @@ class FieldingKitError(Exception):
         if self.trace_id:
             tail += f" (trace {self.trace_id})"
         head = f"{name}: {self.message}" if name else self.message
-        if len(head) + len(tail) > _LONGEST:
-            head = head[: max(0, _LONGEST - len(tail) - 1)].rstrip() + "…"
         if tail and head[-1:] not in {".", "…", "!", "?"}:
             head += "."
-        return head + tail
+        if len(head) + len(tail) > _LONGEST:
+            head = head[: max(0, _LONGEST - len(tail) - 1)].rstrip() + "…"
+        return (head + tail)[:_LONGEST]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (type(self), self.__getstate_for_pickle__())
@@ -208,8 +216,6 @@ class TransportError(FieldingKitError):
     """Whether the same call may succeed later, unchanged."""
     retry_after: float | None
     """Seconds that the server asked to wait, if it had said so before."""
-    idempotency_key: str | None
-    """The key of the call: sending the command again with it is safe for about an hour."""
 
     def __init__(
         self,
@@ -218,20 +224,25 @@ class TransportError(FieldingKitError):
         sent: bool = True,
         retryable: bool = True,
         retry_after: float | None = None,
-        idempotency_key: str | None = None,
         **facts: Any,
     ) -> None:
         super().__init__(message, **facts)
         self.sent = sent
         self.retryable = retryable
         self.retry_after = retry_after
-        self.idempotency_key = idempotency_key
 
 
 class ConnectionFailedError(TransportError):
     """No connection came about: a wrong host, a closed port, a refused certificate. Nothing was sent."""
 
     advice = "Nothing was sent."
+
+
+class CircuitOpenError(ConnectionFailedError):
+    """The server did not answer many times in a row; for ``retry_after`` seconds it is not asked. Nothing was sent.
+
+    Seen as the ``__cause__`` of another error if the call had been sent before.
+    """
 
 
 class RequestTimeoutError(TransportError):
@@ -513,6 +524,11 @@ class JobFailedError(JobError):
         self.description = description
         self.job_trace_id = job_trace_id
 
+    @property
+    def same_trace(self) -> bool | None:
+        """Whether ``job_trace_id`` is the ``trace_id`` of the call that created the job; None if one is not known."""
+        return None if self.job_trace_id is None or self.trace_id is None else self.job_trace_id == self.trace_id
+
 
 class JobTimeoutError(JobError):
     """We stopped waiting after ``timeout`` seconds. The job itself goes on: the API cannot cancel one."""
@@ -613,3 +629,10 @@ class TooManyConflictsError(WorkflowError):
     """The resource changed again and again while we worked on it."""
 
     advice = "Find out who else is working on it."
+
+
+class JournalError(WorkflowError):
+    """The journal of a sweep cannot be used: another process holds it, a later release wrote it, or the disk is full.
+
+    What was sent until then stays sent; run the sweep again with the journal to go on.
+    """

@@ -1,5 +1,6 @@
 """The options of a client: their names, their defaults, and what is refused."""
 
+import math
 import os
 import re
 import ssl
@@ -27,6 +28,7 @@ __all__ = [
     "account_number",
     "header_text",
     "options_from_env",
+    "requests_per_second",
     "time_limit",
 ]
 
@@ -46,6 +48,7 @@ class Settings(TypedDict, total=False):
     deadline: float | None
     retry: RetryPolicy | None
     poll: PollPolicy | None
+    rate: float | None
     connector_limit: int
     max_body: int
     user_agent: str | None
@@ -115,6 +118,17 @@ def time_limit(name: str, seconds: float | None) -> float | None:
     if seconds is not None and not seconds > 0:
         raise ConfigurationError(f"{name} must be above 0 seconds, or None for no limit; got {seconds}")
     return seconds
+
+
+def requests_per_second(rate: float | None) -> float | None:
+    """A number of requests per second, or None for no limit.
+
+    Raises:
+        ConfigurationError: if it is not above zero: nothing could ever be sent.
+    """
+    if rate is not None and not 0 < rate < math.inf:
+        raise ConfigurationError(f"rate must be above 0 requests per second, or None for no limit; got {rate}")
+    return rate
 
 
 def header_text(name: str, text: str) -> str:

@@ -16,7 +16,18 @@ _PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~:@!$&'()*+,;=%-]+)+")
 _METHOD = re.compile(r"[A-Z]{1,16}")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HEADER_TEXT = re.compile(r"[\x20-\x7e]*")
-_NOT_YOURS = frozenset({"authorization", "content-length", "host", "proxy-authorization", "transfer-encoding"})
+# The trace headers are the attempt's own; a caller who holds some uses TraceContext.
+_NOT_YOURS = frozenset(
+    {
+        "authorization",
+        "content-length",
+        "host",
+        "proxy-authorization",
+        "traceparent",
+        "tracestate",
+        "transfer-encoding",
+    }
+)
 
 
 def raw_request(

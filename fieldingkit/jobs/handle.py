@@ -1,5 +1,6 @@
 """The handle of a job: look at it, watch it, wait for it, hand it to another process."""
 
+import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
@@ -7,14 +8,23 @@ import attrs
 
 from fieldingkit.clock import Clock
 from fieldingkit.commands import JobAccepted, JobCommand, JobResult, JobStatus
-from fieldingkit.errors import ApiError, ClientClosedError, FieldingKitError, JobError, JobFailedError, JobTimeoutError
+from fieldingkit.errors import (
+    ApiError,
+    ClientClosedError,
+    ConfigurationError,
+    FieldingKitError,
+    JobError,
+    JobFailedError,
+    JobTimeoutError,
+)
 from fieldingkit.jobs.poller import Poller, PollPolicy, Seen
+from fieldingkit.jobs.reports import JobReports
 from fieldingkit.jobs.token import JobToken
-from fieldingkit.resources.batch_jobs import BatchResult
+from fieldingkit.resources.batch_jobs import BatchResult, FailedTargetGroup
 from fieldingkit.resources.fielding_jobs import FieldingJobResult
 from fieldingkit.transport.problem import trace_id_of
 
-__all__ = ["Job", "JobEvent"]
+__all__ = ["Job", "JobEvent", "retry_key"]
 
 R_co = TypeVar("R_co", covariant=True)
 
@@ -24,7 +34,7 @@ class JobEvent:
     """What one look at a job showed."""
 
     status: JobStatus | None
-    """Where the job stands; None if this look failed."""
+    """Where the job was last seen to stand; None if no look has succeeded yet."""
     polls: int
     """How often it has been looked at."""
     elapsed: float
@@ -49,6 +59,9 @@ class Read(NamedTuple):
 Reader = Callable[[str], Awaitable[Read]]
 """Reads a job's status at a path below the base URL."""
 
+Submitter = Callable[[JobCommand[Any]], Awaitable["Job[Any]"]]
+"""Has the API start a job."""
+
 
 class Job(Generic[R_co]):
     """A job that the API works on. ``await job`` waits for it and gives its result.
@@ -61,16 +74,22 @@ class Job(Generic[R_co]):
         *,
         facts: JobToken,
         targets: Sequence[str],
+        kind: type[JobCommand[Any]],
         read: Reader,
+        submit: Submitter,
         policy: PollPolicy,
         clock: Clock,
         accepted: JobAccepted | None = None,
         command: JobCommand[R_co] | None = None,
         foreign_location: bool = False,
+        reports: JobReports | None = None,
     ) -> None:
         self._facts = facts
         self._targets = tuple(targets)
+        self._kind = kind
         self._read = read
+        self._submit = submit
+        self._retries = 0
         self._clock = clock
         self._begun = clock.now()
         self.location: str | None = accepted.location if accepted is not None else None
@@ -79,14 +98,26 @@ class Job(Generic[R_co]):
         """The command that created the job; None for a job that was resumed."""
         self.foreign_location: bool = foreign_location
         """Whether the location named another origin. That one was not contacted: the job is read from our own."""
+        report = None if reports is None else reports.of(facts, resumed=accepted is None)
+        if foreign_location and report is not None:
+            report.foreign()
         self._poller = Poller(
-            self._look, policy=policy, clock=clock, first_delay=accepted.retry_after if accepted is not None else None
+            self._look,
+            policy=policy,
+            clock=clock,
+            first_delay=accepted.retry_after if accepted is not None else None,
+            report=report,
         )
 
     @property
     def id(self) -> str:
         """The API's id of the job."""
         return self._facts.job_id
+
+    @property
+    def operation_id(self) -> str:
+        """The operation that created the job."""
+        return self._facts.operation_id
 
     @property
     def idempotency_key(self) -> str | None:
@@ -102,6 +133,21 @@ class Job(Generic[R_co]):
     def trace_id(self) -> str | None:
         """The W3C trace id of the call that created the job, to give to the API's support."""
         return trace_id_of({"traceparent": self._facts.traceparent or ""})
+
+    @property
+    def clock(self) -> Clock:
+        """What its waits go by."""
+        return self._clock
+
+    @property
+    def ended(self) -> bool:
+        """Whether its end has been seen, or it cannot be followed any more: ``await job`` makes no request then."""
+        return self._poller.finished
+
+    @property
+    def next_look(self) -> float:
+        """When it is due to be looked at next, on ``clock``; nobody looks unless somebody waits."""
+        return self._poller.due
 
     def token(self) -> str:
         """The job as text, to follow it from another process with ``client.resume(token)``.
@@ -149,7 +195,7 @@ class Job(Generic[R_co]):
         self._raise_if_lost()
         result = self._poller.result
         if result.status is JobStatus.FAILED:
-            raise self._about(_failure(self.id, result))
+            raise self._about(_failure(self.id, result, self.trace_id))
         return cast("R_co", result)
 
     def __await__(self) -> Generator[Any, None, R_co]:
@@ -174,11 +220,47 @@ class Job(Generic[R_co]):
             if finished:
                 return
 
+    async def retry_failed(self, only: Callable[[FailedTargetGroup], bool] | None = None) -> "Job[R_co]":
+        """Start a job of the same kind for the target groups that failed in this one, which must have ended.
+
+        Its idempotency key follows from this job's: to call this again after an error makes no second job.
+
+        Args:
+            only: Says of each failure whether to try again; all are tried again if it is left out.
+
+        Raises:
+            InvalidCommandError: if there is nothing to try again, or if the job was resumed and its token does not tell
+                all that the command takes.
+            ConfigurationError: if it is no batch.
+            JobError: if it has not ended yet.
+            FieldingKitError: as for ``client.submit``.
+        """
+        self._raise_if_lost()
+        result = await self.status()
+        if not isinstance(result, BatchResult):
+            raise ConfigurationError(f"job {self.id} is no batch: it has no failed target groups to try again")
+        if not result.status.terminal:
+            raise self._about(JobError(f"job {self.id} has not ended yet: wait for it first"))
+        failed = [item.target_group_id for item in result.failed if only is None or only(item)]
+        job = await self._submit(self._again(failed))
+        self._retries += 1
+        return cast("Job[R_co]", job)
+
     def __repr__(self) -> str:
         last = self._poller.result
         return (
             f"<Job {self.id} of {self._facts.operation_id}: {last.status if last is not None else 'not looked at yet'}>"
         )
+
+    def _again(self, target_group_ids: Sequence[str]) -> JobCommand[Any]:
+        """The command for some of the target groups once more."""
+        changes: dict[str, Any] = {"target_group_ids": target_group_ids}
+        if self.idempotency_key is not None:
+            changes["idempotency_key"] = retry_key(self.idempotency_key, self._retries + 1, target_group_ids)
+        if self.command is not None:
+            return self.command.replace(**changes)
+        make = cast("Callable[..., JobCommand[Any]]", self._kind)
+        return make(**self._facts.path, **changes)
 
     def _event(self) -> JobEvent:
         result = self._poller.result
@@ -224,6 +306,7 @@ class Job(Generic[R_co]):
             exc.last_status = self._poller.result
             exc.command = exc.command or self.command
             exc.operation_id = exc.operation_id or self._facts.operation_id
+            exc.trace_id = exc.trace_id or self.trace_id
         elif not getattr(exc, "__notes__", None):
             exc.add_note(f"job {self.id} goes on; resume it with client.resume({self.token()!r})")
         return exc
@@ -238,14 +321,24 @@ class Job(Generic[R_co]):
         raise self._about(JobError(f"job {self.id} cannot be looked at: {exc}")) from exc
 
 
-def _failure(job_id: str, result: JobResult) -> JobFailedError:
+def retry_key(parent: str, number: int, target_group_ids: Sequence[str]) -> str:
+    """The idempotency key of a job that repeats part of another; the same for the same part, in any process."""
+    # The ids are in it because one key with two bodies is undocumented.
+    return hashlib.sha256("\0".join([parent, "retry", str(number), *target_group_ids]).encode()).hexdigest()
+
+
+def _failure(job_id: str, result: JobResult, trace_id: str | None) -> JobFailedError:
     reason = result.failure_reason if isinstance(result, FieldingJobResult) else None
     said = ": ".join(filter(None, [reason.code, reason.description])) if reason is not None else ""
+    job_trace_id = result.job_trace_id if isinstance(result, FieldingJobResult) else None
+    if job_trace_id is not None and job_trace_id != trace_id:
+        # Somewhere between us and the API a new trace was begun: this is the one to look for there.
+        said = f"{said} [the API's trace: {job_trace_id}]".lstrip()
     return JobFailedError(
         f"job {job_id} failed" + (f": {said}" if said else ""),
         code=reason.code if reason is not None else None,
         description=reason.description if reason is not None else None,
-        job_trace_id=result.job_trace_id if isinstance(result, FieldingJobResult) else None,
+        job_trace_id=job_trace_id,
         # A batch may have dealt with some of its target groups before it failed; `last_status` tells which.
         maybe_applied=isinstance(result, BatchResult),
     )

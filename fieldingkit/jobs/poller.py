@@ -5,7 +5,6 @@ wait for thousands. Nothing looks while nobody waits.
 """
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Generator
 from functools import partial
 from typing import Any, NamedTuple
@@ -15,10 +14,9 @@ import backoff
 
 from fieldingkit.clock import Clock, Timer
 from fieldingkit.errors import ApiError, ConfigurationError, DecodeError, JobGoneError, TransportError
+from fieldingkit.jobs.reports import JobReport
 
 __all__ = ["Look", "PollPolicy", "Poller", "Seen", "judge_failure"]
-
-_logger = logging.getLogger("fieldingkit.jobs")
 
 
 def _not_negative(policy: object, attribute: "attrs.Attribute[Any]", value: float) -> None:
@@ -98,6 +96,7 @@ class Poller:
         "_look",
         "_policy",
         "_progress",
+        "_report",
         "_task",
         "_timer",
         "_waiters",
@@ -107,7 +106,15 @@ class Poller:
         "result",
     )
 
-    def __init__(self, look: Look, *, policy: PollPolicy, clock: Clock, first_delay: float | None) -> None:
+    def __init__(
+        self,
+        look: Look,
+        *,
+        policy: PollPolicy,
+        clock: Clock,
+        first_delay: float | None,
+        report: JobReport | None = None,
+    ) -> None:
         self.result: Any = None
         """The last status that was read; None before the first look."""
         self.error: Exception | None = None
@@ -117,6 +124,7 @@ class Poller:
         self.polls = 0
         """How often the job was looked at."""
         self._look = look
+        self._report = report
         self._policy = policy
         self._clock = clock
         self._begun = clock.now()
@@ -142,6 +150,8 @@ class Poller:
             return True
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters[waiter] = beyond
+        if len(self._waiters) == 1 and self._report is not None:
+            self._report.waiting(1)
         if self._timer is None and self._task is None:
             self._set_timer()
         limit = None if timeout is None else self._clock.call_later(timeout, partial(_release, waiter))
@@ -154,10 +164,20 @@ class Poller:
             del self._waiters[waiter]
             if not self._waiters:
                 self._rest()
+                if self._report is not None:
+                    self._report.waiting(-1)
+
+    @property
+    def due(self) -> float:
+        """When to look next, on the clock."""
+        return self._due
 
     async def look(self) -> None:
-        """Look now, whether or not it is time; does nothing once the job has ended."""
-        if not self.finished:
+        """Look now, whether or not it is time; does nothing once the job has ended.
+
+        A job that could not be followed any further is taken up again if this look succeeds.
+        """
+        if self.error is not None or not self.finished:
             self._saw(await self._look())
             self._wake()
 
@@ -183,6 +203,7 @@ class Poller:
 
     def _saw(self, seen: Seen) -> None:
         self.result = seen.result
+        self.error = None
         self.polls += 1
         self._failures = 0
         self.finished = seen.terminal
@@ -191,6 +212,7 @@ class Poller:
             self._intervals = _intervals(self._policy)
         own = next(self._intervals)
         self._due = self._clock.now() + (own if seen.retry_after is None else self._bounded(seen.retry_after))
+        self._tell(None)
 
     def _failed(self, exc: Exception) -> None:
         self.polls += 1
@@ -203,10 +225,18 @@ class Poller:
             if verdict is not exc:
                 verdict.__cause__ = exc
             self.error, self.finished = verdict, True
+            self._tell(exc)
             return
-        _logger.info("a look at a job failed; it will be repeated", extra={"error": type(exc).__name__})
+        self._tell(exc)
         asked = exc.retry_after if isinstance(exc, ApiError | TransportError) else None
         self._due = self._clock.now() + max(next(self._intervals), self._bounded(asked or 0.0))
+
+    def _tell(self, failure: Exception | None) -> None:
+        if self._report is not None:
+            elapsed = self._clock.now() - self._begun
+            self._report.looked(
+                result=self.result, polls=self.polls, elapsed=elapsed, finished=self.finished, failure=failure
+            )
 
     def _wake(self) -> None:
         for waiter, beyond in self._waiters.items():

@@ -7,7 +7,9 @@ from typing import NamedTuple
 
 from fieldingkit.transport.aiohttp import AiohttpTransport
 from fieldingkit.transport.auth import Auth, TokenProvider
+from fieldingkit.transport.breaker import Breaker
 from fieldingkit.transport.http import Transport
+from fieldingkit.transport.limits import Limits
 from fieldingkit.transport.reports import AttemptReports
 from fieldingkit.transport.retry import Retry, RetryPolicy
 from fieldingkit.transport.telemetry import Telemetry
@@ -21,6 +23,8 @@ class Pipeline(NamedTuple):
 
     send: Transport
     """Sends a request through all of them."""
+    limits: Limits
+    """Holds back what would be too much at once."""
     auth: Auth
     """Holds the token."""
     http: AiohttpTransport
@@ -29,10 +33,18 @@ class Pipeline(NamedTuple):
     async def aclose(self) -> None:
         """Close the connections and give up a token refresh that is going on."""
         await self.auth.aclose()
+        self.limits.close()
         await self.http.aclose()
 
 
-def build(http: AiohttpTransport, *, provider: TokenProvider, retry: RetryPolicy, telemetry: Telemetry) -> Pipeline:
+def build(
+    http: AiohttpTransport,
+    *,
+    provider: TokenProvider,
+    retry: RetryPolicy,
+    telemetry: Telemetry,
+    rate: float | None = None,
+) -> Pipeline:
     """Put the transports in order, from the network outwards."""
     # Innermost the attempt's span, so that traceparent names the hop that really leaves.
     spanned = AttemptSpans(http, telemetry.tracer, telemetry.described)
@@ -40,7 +52,14 @@ def build(http: AiohttpTransport, *, provider: TokenProvider, retry: RetryPolicy
     attempt = AttemptReports(spanned, telemetry.metrics, telemetry.on_attempt)
     # Within a retry, so that a refreshed token signs the next attempt. A request for a token is an attempt as well.
     auth = Auth(attempt, attempt, provider)
-    retried = Retry(auth, retry, telemetry.metrics)
+    # Within a retry too, so that no attempt escapes it; around auth, so that no token is fetched in vain.
+    broken: Transport = auth
+    if retry.breaker_after is not None:
+        broken = Breaker(auth, after=retry.breaker_after, pause=retry.breaker_pause)
+    # Within a retry, since limits count attempts; around the breaker, since waiting for a turn says nothing about the
+    # server.
+    limits = Limits(broken, rate)
+    retried = Retry(limits, retry, telemetry.metrics)
     # Outermost the call's span: it covers every attempt and every wait between them.
     called = CallSpans(retried, telemetry.tracer, parent=telemetry.parent, generate=telemetry.generate)
-    return Pipeline(called, auth, http)
+    return Pipeline(called, limits, auth, http)

@@ -3,15 +3,16 @@
 import asyncio
 import json
 import logging
+import math
 import random
 import re
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import attrs
 
 from fieldingkit.clock import Clock
-from fieldingkit.errors import ConfigurationError, RequestTimeoutError, TransportError
+from fieldingkit.errors import ClientClosedError, ConfigurationError, TransportError
 from fieldingkit.guard import Guard
 from fieldingkit.secret import Secret
 from fieldingkit.transport.http import Call, Request, Response, Transport
@@ -25,6 +26,7 @@ _logger = logging.getLogger("fieldingkit.auth")
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _REFRESH_AHEAD = 300.0
 _BRAND_NEW = 30.0
+_REFUSED = frozenset({401, 403})
 
 Fetch = Callable[[Request], Awaitable[Response]]
 """Sends one request outside the API, for a provider that asks a token endpoint."""
@@ -137,10 +139,16 @@ class ClientCredentials:
             raise TransportError("the token endpoint's answer holds no token", sent=False) from None
 
 
-def _look_at(task: "asyncio.Task[None]") -> None:
+def _look_at(task: "asyncio.Task[_Held]") -> None:
     """Take note of a failure even if every call that waited for it has gone."""
     if not task.cancelled():
         task.exception()
+
+
+def _is_cancelled() -> bool:
+    """Whether it is the running task itself that was cancelled, and not only what it waited for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 class Auth:
@@ -150,72 +158,62 @@ class Auth:
         self._inner = inner
         self._http = http
         self._provider = provider
-        self._token: Secret | None = None
-        self._fetched = 0.0
-        self._refresh_at: float | None = None
-        self._expires_at: float | None = None
-        self._refresh: asyncio.Task[None] | None = None
+        self._held: _Held | None = None
+        self._refresh: asyncio.Task[_Held] | None = None
 
     async def __call__(self, request: Request, call: Call) -> Response:
         """Sign and send; if the token turns out to be stale, get another and send once more."""
-        now = call.clock.now()
-        if self._token is None or (self._refresh_at is not None and now >= self._refresh_at):
-            await self._renew(call)
-        used = self._token
-        response = await self._inner(self._signed(request, used), call)
-        if not self._stale(response, call.clock.now()):
+        used = self._held
+        if used is None or (used.refresh_at < math.inf and call.clock.now() >= used.refresh_at):
+            used = await self._renewed(call)
+        response = await self._inner(_signed(request, used), call)
+        if response.status not in _REFUSED or not _stale(response, used, call.clock.now()):
             return response
-        if self._token is used:  # or else another call has renewed it meanwhile
-            await self._renew(call)
-        if self._token == used:
+        # Another call may have renewed it meanwhile.
+        fresh = await self._renewed(call) if self._held is used else self._held
+        if fresh is None or fresh.token == used.token:
             return response
         _logger.info(
             "the token was refused; it is sent again with another",
             extra={"operation_id": request.operation_id, "attempt": len(call.attempts), "status": response.status},
         )
         call.delay = 0.0
-        return await self._inner(self._signed(request, self._token), call)
+        return await self._inner(_signed(request, fresh), call)
 
     async def aclose(self) -> None:
         """Give up a refresh that is going on."""
         if self._refresh is not None:
             self._refresh.cancel()
 
-    @staticmethod
-    def _signed(request: Request, token: Secret | None) -> Request:
-        return request.with_headers({"Authorization": f"Bearer {token.reveal()}"}) if token else request
-
-    def _stale(self, response: Response, now: float) -> bool:
-        """Whether an answer means that the token has expired. This API says so with 403, like a missing permission."""
-        if response.status == 401:
-            return True
-        if response.status != 403 or now - self._fetched < _BRAND_NEW:
-            return False
-        return read_problem(response.body).code == "authorization_error"
-
-    async def _renew(self, call: Call) -> None:
+    async def _renewed(self, call: Call) -> "_Held":
         """Wait for a new token; the waiting calls share one request for it, and its failure."""
-        if self._refresh is None or self._refresh.done():
-            self._refresh = asyncio.create_task(self._fetch(call.clock, call.timeout))
-            self._refresh.add_done_callback(_look_at)
-        limit = call.attempt_limit()
+        refresh = self._refresh
+        if refresh is None or refresh.done():
+            refresh = self._refresh = asyncio.create_task(self._fetch(call.clock, call.timeout))
+            refresh.add_done_callback(_look_at)
+        limit, too_late = call.allowance(call.clock.now())
         scope = asyncio.timeout(limit)
         try:
             async with scope:
-                await asyncio.shield(self._refresh)
+                return await asyncio.shield(refresh)
         except TimeoutError:
             if not scope.expired():
                 raise
-            raise RequestTimeoutError(f"no token within {limit:.3g} s", sent=False) from None
+            raise too_late(f"no token within {limit:.3g} s", sent=False) from None
+        except asyncio.CancelledError:
+            if not refresh.cancelled() or _is_cancelled():
+                raise
+            raise ClientClosedError("the client was closed while the call waited for a token") from None
         except TransportError as exc:
             # A token that was to be renewed ahead of time is still good for a while.
-            if self._expires_at is None or call.clock.now() >= self._expires_at:
+            now, held = call.clock.now(), self._held
+            if held is None or now >= held.expires_at or now < held.refresh_at:
                 raise
-            _logger.info(
-                "no new token could be had; the old one is still good", extra={"error": type(exc).__name__}
-            )
+            _logger.info("no new token could be had; the old one is still good", extra={"error": type(exc).__name__})
+            self._held = held._replace(refresh_at=now + _BRAND_NEW)
+            return self._held
 
-    async def _fetch(self, clock: Clock, timeout: float | None) -> None:
+    async def _fetch(self, clock: Clock, timeout: float | None) -> "_Held":
         async def http(request: Request) -> Response:
             return await self._http(request, Call(clock, timeout=timeout, deadline=None))
 
@@ -224,11 +222,36 @@ class Auth:
         except TransportError as exc:
             reason = f"no token could be had: {exc.message}"
             raise TransportError(reason, sent=False, retryable=exc.retryable, retry_after=exc.retry_after) from exc
-        self._token, self._fetched = token.value, clock.now()
         _logger.debug("a token was fetched", extra={"lifetime": token.lifetime})
-        if token.lifetime is None:
-            self._refresh_at = self._expires_at = None
-        else:
-            ahead = min(_REFRESH_AHEAD, token.lifetime / 10)
-            self._expires_at = self._fetched + token.lifetime
-            self._refresh_at = self._expires_at - ahead * random.uniform(1.0, 1.5)
+        self._held = _held(token, clock.now())
+        return self._held
+
+
+class _Held(NamedTuple):
+    """The token in use, and its times on the client's clock."""
+
+    token: Secret
+    fetched: float
+    refresh_at: float
+    expires_at: float
+    brand_new: float
+
+
+def _held(token: AccessToken, now: float) -> _Held:
+    """A token that has just been fetched; it is renewed a while before it expires, not by all clients at once."""
+    if token.lifetime is None:
+        return _Held(token.value, now, math.inf, math.inf, _BRAND_NEW)
+    ahead = min(_REFRESH_AHEAD, token.lifetime / 10) * random.uniform(1.0, 1.5)
+    expires_at = now + token.lifetime
+    return _Held(token.value, now, expires_at - ahead, expires_at, min(_BRAND_NEW, token.lifetime / 10))
+
+
+def _signed(request: Request, held: _Held) -> Request:
+    return request.with_headers({"Authorization": f"Bearer {held.token.reveal()}"})
+
+
+def _stale(response: Response, used: _Held, now: float) -> bool:
+    """Whether a refusal means that the token has expired. This API says so with 403, like a missing permission."""
+    if response.status == 401:
+        return True
+    return now - used.fetched >= used.brand_new and read_problem(response.body).code == "authorization_error"

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from fieldingkit.clock import Clock
-from fieldingkit.errors import Attempt, FieldingKitError, TransportError
+from fieldingkit.errors import Attempt, DeadlineExceededError, FieldingKitError, RequestTimeoutError, TransportError
 from fieldingkit.guard import Guard
 
 __all__ = ["Call", "Request", "Response", "Transport"]
@@ -111,10 +111,12 @@ class Call:
         "deadline",
         "delay",
         "gave_up",
+        "leaving",
         "locations",
         "started",
         "timeout",
         "trace",
+        "traced",
     )
 
     def __init__(self, clock: Clock, *, timeout: float | None, deadline: float | None) -> None:
@@ -133,19 +135,26 @@ class Call:
         """The ``Location`` of answers that were not the last: they must name the same job."""
         self.gave_up: FieldingKitError | None = None
         """Why a call that could have been repeated was not; it becomes the error's ``__cause__``."""
+        self.leaving = False
+        """Whether bytes of the last attempt may have left."""
         self.trace: str | None = None
         """The ``traceparent`` of the last attempt, if one was sent."""
+        self.traced = True
+        """False if the call is known to belong to no trace: then no attempt needs to look for one."""
 
     def remaining(self) -> float | None:
         """Seconds until the deadline, never below zero; None for no limit."""
         return None if self.deadline is None else max(0.0, self.deadline - self.clock.now())
 
-    def attempt_limit(self) -> float | None:
-        """Seconds that the next attempt may take: its own time-out, or what is left of the call."""
-        remaining = self.remaining()
-        if remaining is None or self.timeout is None:
-            return self.timeout if remaining is None else remaining
-        return min(self.timeout, remaining)
+    def allowance(self, now: float) -> tuple[float | None, type[TransportError]]:
+        """What an attempt may take that begins now, and what it means if that is not enough.
+
+        Returns:
+            Seconds, its own time-out or what is left of the call; and the error for whichever of them it is.
+        """
+        if self.deadline is None or (self.timeout is not None and now + self.timeout <= self.deadline):
+            return self.timeout, RequestTimeoutError
+        return max(0.0, self.deadline - now), DeadlineExceededError
 
 
 Transport = Callable[[Request, Call], Awaitable[Response]]

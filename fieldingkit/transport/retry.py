@@ -9,10 +9,10 @@ import backoff
 
 from fieldingkit.errors import (
     AmbiguousOutcomeError,
+    CircuitOpenError,
     ConfigurationError,
     DeadlineExceededError,
     FieldingKitError,
-    RequestTimeoutError,
     RetryBudgetExhaustedError,
     TransportError,
 )
@@ -28,8 +28,8 @@ _logger = logging.getLogger("fieldingkit.retry")
 _UNCERTAIN = frozenset({408, 500, 502, 504})
 
 
-def _positive(policy: object, attribute: "attrs.Attribute[Any]", value: float) -> None:
-    if not value > 0:
+def _positive(policy: object, attribute: "attrs.Attribute[Any]", value: float | None) -> None:
+    if value is not None and not value > 0:
         raise ConfigurationError(f"{type(policy).__name__}.{attribute.name} must be above 0; got {value}")
 
 
@@ -49,6 +49,12 @@ class RetryPolicy:
     """Tokens for retries that the client's calls share: a dead server is not asked many times over by all of them."""
     budget_cost: float = attrs.field(default=5.0, validator=_positive)
     """Tokens that a retry takes; a call that succeeds gives one back."""
+    key_trust: float = attrs.field(default=3600.0, validator=_positive)
+    """Seconds for which the API is trusted to know an idempotency key again; it does not say for how long it does."""
+    breaker_after: int | None = attrs.field(default=10, validator=_positive)
+    """Attempts of all calls in a row without an answer, after which the server is left alone; None to never do so."""
+    breaker_pause: float = attrs.field(default=5.0, validator=_positive)
+    """Seconds at most to leave it alone: calls fail at once meanwhile. Then one attempt finds out if it is back."""
 
 
 class Verdict(NamedTuple):
@@ -69,9 +75,12 @@ def judge(guard: Guard, outcome: Response | TransportError, *, was_ambiguous: bo
         was_ambiguous: Whether an earlier attempt of the call may have been applied.
     """
     if isinstance(outcome, TransportError):
+        # No time is left, or the server is being left alone.
+        hopeless = isinstance(outcome, DeadlineExceededError | CircuitOpenError)
         if not outcome.sent:
-            return Verdict(again=outcome.retryable, ambiguous=False)
-        return _uncertain(guard, was_ambiguous=was_ambiguous)
+            return Verdict(again=outcome.retryable and not hopeless, ambiguous=False)
+        verdict = _uncertain(guard, was_ambiguous=was_ambiguous)
+        return verdict._replace(again=False) if hopeless else verdict
     status = outcome.status
     if status == 429:
         return Verdict(again=True, ambiguous=False)
@@ -148,42 +157,53 @@ class Retry:
         Raises:
             TransportError: if there is none; the subclass says why.
         """
-        delays: Generator[float, None, None] | None = None
+        bounds: Generator[float, None, None] | None = None
+        last: Response | TransportError | None = None
         attempt = 0
         while True:
             attempt += 1
-            cut_by_deadline = call.deadline is not None and call.attempt_limit() != call.timeout
             outcome: Response | TransportError
             try:
                 outcome = await self._inner(request, call)
             except TransportError as exc:
                 outcome = exc
             else:
-                if outcome.flaw and request.guard is Guard.READ:
-                    outcome = (
-                        outcome.flaw
-                    )  # nothing is lost by reading again; the head of a write's answer is worth more
+                if outcome.flaw is not None and request.guard is Guard.READ:
+                    # Nothing is lost by reading again; of a write's answer the head is worth more than the body.
+                    outcome = outcome.flaw
                 elif outcome.status < 400:
-                    self.budget.give_back()
+                    if self.budget.tokens < self._policy.budget:
+                        self.budget.give_back()
                     return outcome
-            verdict = judge(request.guard, outcome, was_ambiguous=call.ambiguous)
-            call.ambiguous = call.ambiguous or verdict.ambiguous
-            if delays is None:
-                delays = _delays(self._policy)
-            asked = _asked(outcome)
-            delay = max(backoff.full_jitter(next(delays)), asked or 0.0)
-            if not verdict.again or attempt >= self._policy.max_attempts or self._hopeless(call, delay, asked):
-                if call.gave_up is not None:
-                    self._tell(request, call, outcome, delay)
+            if last is not None and isinstance(outcome, CircuitOpenError):
+                # What happened to this call tells more than that others had no luck either.
+                call.gave_up, outcome = outcome, last
+            last = outcome
+            bounds = bounds or _bounds(self._policy)
+            delay = self._delay(request, call, outcome, attempt, next(bounds))
+            if delay is None:
                 if isinstance(outcome, Response):
                     return outcome
-                late = cut_by_deadline and isinstance(outcome, RequestTimeoutError)
-                raise _final(request, call, outcome, late=late) from call.gave_up or outcome.__cause__
-            if isinstance(outcome, Response) and (location := outcome.headers.get("Location")):
-                call.locations.append(location)
-            self._tell(request, call, outcome, delay)
+                raise _final(call, outcome) from call.gave_up or outcome.__cause__
             await call.clock.sleep(delay)
             call.delay = delay
+
+    def _delay(
+        self, request: Request, call: Call, outcome: Response | TransportError, attempt: int, bound: float
+    ) -> float | None:
+        """Seconds until a failed attempt is repeated; None if it is not. The call keeps what there is to know of it."""
+        verdict = judge(request.guard, outcome, was_ambiguous=call.ambiguous)
+        call.ambiguous = call.ambiguous or verdict.ambiguous
+        asked = _asked(outcome)
+        delay = max(backoff.full_jitter(bound), asked or 0.0)
+        if not verdict.again or attempt >= self._policy.max_attempts or self._hopeless(request, call, delay, asked):
+            if call.gave_up is not None:
+                self._tell(request, call, outcome, delay)
+            return None
+        if isinstance(outcome, Response) and (location := outcome.headers.get("Location")):
+            call.locations.append(location)
+        self._tell(request, call, outcome, delay)
+        return delay
 
     def _tell(self, request: Request, call: Call, outcome: Response | TransportError, delay: float) -> None:
         """Count and log an attempt that is going to be repeated, or the call that is not."""
@@ -199,9 +219,12 @@ class Retry:
         if self._metrics is not None:
             self._metrics.retried(request, error)
 
-    def _hopeless(self, call: Call, delay: float, asked: float | None) -> bool:
+    def _hopeless(self, request: Request, call: Call, delay: float, asked: float | None) -> bool:
         """Whether there is no sense in waiting for another attempt; the call keeps the reason."""
+        if call.gave_up is not None:
+            return True
         remaining = call.remaining()
+        age = call.clock.now() - call.started + delay
         if asked is not None and asked > self._policy.max_retry_after:
             limit = self._policy.max_retry_after
             call.gave_up = FieldingKitError(
@@ -211,12 +234,15 @@ class Retry:
             call.gave_up = FieldingKitError(
                 f"the next attempt would be in {delay:.3g} s, and {remaining:.3g} s are left"
             )
+        elif request.guard is Guard.KEY and call.ambiguous and age > self._policy.key_trust:
+            limit = self._policy.key_trust
+            call.gave_up = FieldingKitError(f"the idempotency key would be older than key_trust ({limit:g} s)")
         elif not self.budget.take():
             call.gave_up = RetryBudgetExhaustedError("too many calls of this client had to be repeated of late")
         return call.gave_up is not None
 
 
-def _delays(policy: RetryPolicy) -> Generator[float, None, None]:
+def _bounds(policy: RetryPolicy) -> Generator[float, None, None]:
     """The bounds below which the waits are drawn: doubling up to the longest."""
     bounds = backoff.expo(base=2, factor=policy.base_delay, max_value=policy.max_delay)
     next(bounds)  # backoff's generators yield nothing the first time
@@ -227,10 +253,10 @@ def _asked(outcome: Response | TransportError) -> float | None:
     return outcome.retry_after if isinstance(outcome, TransportError) else retry_after(outcome.headers)
 
 
-def _final(request: Request, call: Call, failure: TransportError, *, late: bool) -> TransportError:
+def _final(call: Call, failure: TransportError) -> TransportError:
     """The error that ends a call without an answer."""
     kind: type[TransportError]
-    if late:
+    if isinstance(failure, DeadlineExceededError):
         kind, message = DeadlineExceededError, f"no answer before the deadline: {failure.message}"
     elif call.ambiguous:
         kind, message = AmbiguousOutcomeError, failure.message
@@ -241,5 +267,4 @@ def _final(request: Request, call: Call, failure: TransportError, *, late: bool)
         sent=failure.sent,
         retryable=failure.retryable,
         retry_after=failure.retry_after,
-        idempotency_key=request.headers.get("Idempotency-Key"),
     )

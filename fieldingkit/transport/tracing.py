@@ -9,6 +9,7 @@ from collections.abc import Awaitable
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 from opentelemetry.trace import (
+    INVALID_SPAN,
     Span,
     SpanKind,
     StatusCode,
@@ -57,18 +58,15 @@ class CallSpans:
         if self._parent is not None and not get_current_span().get_span_context().is_valid:
             context = self._parent.inside()
         span = self._tracer.start_span(f"fieldingkit {request.operation_id}", context)
-        if span.is_recording():
-            return self._within(span, set_span_in_context(span, context), request, call)
-        if span.get_span_context().is_valid:
-            if span is get_current_span():
-                return self._inner(request, call)  # no SDK: the caller's parent goes out as it is
-            return self._within(span, set_span_in_context(span, context), request, call)
-        if self._generate:
-            # There is no SDK, else it had begun a trace. A look at a job goes on with the trace that created it.
-            followed = request.linked_to is not None and read_traceparent(request.linked_to) is not None
-            invented = TraceContext(request.linked_to) if followed else TraceContext.generate()
-            return self._within(span, invented.inside(), request, call)
-        return self._inner(request, call)
+        if span is INVALID_SPAN or not span.get_span_context().is_valid:
+            # There is no parent, and no SDK, which had begun a trace.
+            if self._generate:
+                return self._within(span, _invented(request).inside(), request, call)
+            call.traced = False
+            return self._inner(request, call)
+        if span is get_current_span():
+            return self._inner(request, call)  # no SDK: the caller's parent goes out as it is
+        return self._within(span, set_span_in_context(span, context), request, call)
 
     async def _within(self, span: Span, context: Context, request: Request, call: Call) -> Response:
         token = otel_context.attach(context)
@@ -101,20 +99,23 @@ class AttemptSpans:
 
     def __call__(self, request: Request, call: Call) -> Awaitable[Response]:
         """Send once, within a span whose id goes out as ``traceparent``."""
+        if not call.traced:
+            return self._inner(request, call)
         parent = get_current_span()
         if not parent.get_span_context().is_valid:
             return self._inner(request, call)  # no SDK and no parent: nothing to pass on, nothing is made up
-        return self._within(parent, request, call)
-
-    async def _within(self, parent: Span, request: Request, call: Call) -> Response:
         # A sampler sees what a span has from its start; but attributes that nobody records cost the most.
         attributes = self._described.send(request, resends=len(call.attempts)) if parent.is_recording() else None
-        span = self._tracer.start_span(self._described.span_name(request), kind=SpanKind.CLIENT, attributes=attributes)
-        context = set_span_in_context(span)
-        headers = inject(context)
-        call.trace = headers.get("traceparent")
+        span = self._tracer.start_span(self._described.span_name(request), None, SpanKind.CLIENT, attributes)
+        if span is parent:
+            return self._inner(_told(request, call, otel_context.get_current()), call)  # no SDK: the parent goes out
         if attributes is None and span.is_recording():
             span.set_attributes(self._described.send(request, resends=len(call.attempts)))
+        return self._within(span, parent, request, call)
+
+    async def _within(self, span: Span, parent: Span, request: Request, call: Call) -> Response:
+        context = set_span_in_context(span)
+        request = _told(request, call, context)
         if _SUPPRESS is not None and span.get_span_context().span_id != parent.get_span_context().span_id:
             # An instrumented aiohttp would make a second span of the same attempt, and write its id into our header.
             # Where we make no span of our own, its span is welcome.
@@ -123,7 +124,7 @@ class AttemptSpans:
         response: Response | None = None
         failure: BaseException | None = None
         try:
-            response = await self._inner(request.with_headers(headers), call)
+            response = await self._inner(request, call)
             return response
         except BaseException as exc:
             failure = exc
@@ -136,6 +137,19 @@ class AttemptSpans:
                     if (version := protocol_version(response)) is not None:
                         span.set_attribute("network.protocol.version", version)
                 _end(span, error_type(response, failure))
+
+
+def _invented(request: Request) -> TraceContext:
+    """A trace of the call's own; a look at a job goes on with the one that created it."""
+    followed = TraceContext.from_headers({"traceparent": request.linked_to or ""})
+    return followed if followed.traceparent is not None else TraceContext.generate()
+
+
+def _told(request: Request, call: Call, context: Context) -> Request:
+    """The request with the trace context in its headers."""
+    headers = inject(context)
+    call.trace = headers.get("traceparent")
+    return request.with_headers(headers)
 
 
 def _end(span: Span, error: str | None) -> None:
