@@ -30,7 +30,7 @@ def page() -> str:
     lines = [
         "# Operations",
         "",
-        f"{total} of the API's {OF_THE_API} operations have commands. This page is made from the code; a test compares.",
+        f"{total} of the API's {OF_THE_API} operations have commands. The page is made from the code; a test compares.",
         "",
         "The others are reached by `client.request(method, path, params=..., json=..., headers=...)`, through the same",
         "pipeline: auth, retries as the method and its `Idempotency-Key` or `If-Match` allow, tracing, typed errors.",
