@@ -1,0 +1,76 @@
+"""A pause, one by one, 64 at once and 512 at once: fieldingkit beside aiohttp by hand.
+
+Run: ``python -m benchmarks.calls``
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+
+from benchmarks.by_hand import ACCOUNT, GROUP, PROJECT, RUN, TAG, TOKEN, RawClient
+from benchmarks.measure import Row, Side, compare, main, row
+from benchmarks.server import Stub
+from fieldingkit import AsyncClient, fielding_runs
+
+WIDTHS = {1: 300, 64: 640, 512: 1024}
+"""How many calls are made at once, and how many in all in a round."""
+
+
+def kit(url: str) -> AsyncClient:
+    """fieldingkit's client."""
+    return AsyncClient(account_id=ACCOUNT, auth=TOKEN, base_url=url)
+
+
+async def pause(client: AsyncClient) -> object:
+    """The call, with fieldingkit: command and all."""
+    return await client.send(
+        fielding_runs.PauseFieldingRun(
+            project_id=PROJECT, target_group_id=GROUP, fielding_run_id=RUN, if_match=TAG
+        )
+    )
+
+
+async def many(call: Callable[[], Awaitable[object]], calls: int, width: int) -> None:
+    """Make so many calls, ``width`` of them at once."""
+
+    async def some() -> None:
+        for _ in range(calls // width):
+            await call()
+
+    if width == 1:
+        await some()
+    else:
+        await asyncio.gather(*(some() for _ in range(width)))
+
+
+def measure(rounds: int) -> Sequence[Row]:
+    """All rows."""
+    rows: list[Row] = []
+    with asyncio.Runner() as runner, Stub() as stub:
+        raw, client = runner.run(_open(stub.url))
+        ways = {"raw aiohttp": raw.pause, "fieldingkit": partial(pause, client)}
+
+        def run(call: Callable[[], Awaitable[object]], width: int, calls: int) -> None:
+            runner.run(many(call, calls, width))
+
+        for width, calls in WIDTHS.items():
+            sides = [Side(name, partial(run, call, width), calls) for name, call in ways.items()]
+            times = compare(sides, rounds)
+            what = f"pause, {width} at once" if width > 1 else "pause, one by one"
+            reference = times["raw aiohttp"]
+            mine = times["fieldingkit"]
+            rows += [
+                row(f"{what}: CPU", ("fieldingkit", mine.cpu), ("raw aiohttp", reference.cpu), budget=1.10),
+                row(f"{what}: rate", ("fieldingkit", mine.wall), ("raw aiohttp", reference.wall), budget=0.9, rate=True),
+            ]
+        runner.run(raw.aclose())
+        runner.run(client.aclose())
+    return rows
+
+
+async def _open(url: str) -> tuple[RawClient, AsyncClient]:
+    return RawClient(url), kit(url)
+
+
+if __name__ == "__main__":
+    main(measure)

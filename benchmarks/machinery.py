@@ -1,0 +1,66 @@
+"""What retrying, limits and the breaker add to a call when nothing fails, over a network that answers at once.
+
+Run: ``python -m benchmarks.machinery``
+"""
+
+import asyncio
+import statistics
+from collections.abc import Sequence
+
+from benchmarks.by_hand import PROJECT
+from benchmarks.measure import Row, Side, compare, main
+from fieldingkit import RetryPolicy
+from fieldingkit.clock import MonotonicClock
+from fieldingkit.guard import Guard
+from fieldingkit.transport.breaker import Breaker
+from fieldingkit.transport.http import Call, Request, Response, Transport
+from fieldingkit.transport.limits import Limits
+from fieldingkit.transport.retry import Retry
+
+CALLS = 20_000
+_REQUEST = Request("POST", f"/{PROJECT}", headers={}, body=None, operation_id="x", template="", guard=Guard.TAG)
+_ANSWER = Response(204, {}, b"")
+
+
+async def instant(request: Request, call: Call) -> Response:
+    """A network that answers at once."""
+    del request, call
+    return _ANSWER
+
+
+async def _send(transport: Transport, calls: int) -> None:
+    call = Call(MonotonicClock(), timeout=30.0, deadline=120.0)
+    for _ in range(calls):
+        await transport(_REQUEST, call)
+
+
+def measure(rounds: int) -> Sequence[Row]:
+    """All rows."""
+    transports: dict[str, Transport] = {
+        "nothing": instant,
+        "retry": Retry(instant, RetryPolicy()),
+        "limits": Limits(instant),
+        "breaker": Breaker(instant, after=5, pause=30.0),
+    }
+    with asyncio.Runner() as runner:
+        sides = [
+            Side(name, lambda calls, transport=transport: runner.run(_send(transport, calls)), CALLS)
+            for name, transport in transports.items()
+        ]
+        times = compare(sides, rounds)
+    nothing = times.pop("nothing").cpu
+    budgets = {"retry": 0.5}
+    return [
+        Row(
+            what="over a network that answers at once: CPU",
+            side=name,
+            value=statistics.median(mine - bare for mine, bare in zip(of.cpu, nothing, strict=True)) * 1e6,
+            unit="us",
+            budget=budgets.get(name),
+        )
+        for name, of in times.items()
+    ]
+
+
+if __name__ == "__main__":
+    main(measure)

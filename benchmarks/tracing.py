@@ -1,0 +1,126 @@
+"""What tracing costs where no OpenTelemetry SDK is installed: the pipeline beside itself without the tracing layers.
+
+The whole call over a socket gives the ratio. What the layers take is too little to be seen there, so the pipeline is
+also measured over a network that answers at once; that difference is held against the budget.
+
+Run: ``python -m benchmarks.tracing``
+"""
+
+import asyncio
+import statistics
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
+from typing import TypeVar, cast
+from unittest.mock import patch
+
+from benchmarks.by_hand import ACCOUNT, GROUP, PROJECT, RUN, TAG, TOKEN
+from benchmarks.calls import kit, many, pause
+from benchmarks.measure import Row, Side, compare, main, row
+from benchmarks.server import Stub
+from fieldingkit import AsyncClient, BearerToken, RetryPolicy, TraceContext, fielding_runs
+from fieldingkit.clock import MonotonicClock
+from fieldingkit.codec import encode
+from fieldingkit.errors import Attempt
+from fieldingkit.transport import build
+from fieldingkit.transport.aiohttp import AiohttpTransport
+from fieldingkit.transport.http import Call, Request, Response, Transport
+from fieldingkit.transport.telemetry import telemetry
+
+T = TypeVar("T")
+
+BUDGET = 6.0
+"""Microseconds a call."""
+LAYERS = ("CallSpans", "AttemptReports", "AttemptSpans")
+PARENT = TraceContext("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+
+
+class Instant:
+    """A network that answers at once."""
+
+    async def __call__(self, request: Request, call: Call) -> Response:
+        """Answer."""
+        del request
+        call.attempts.append(Attempt(1, 204, None, sent=True, started=0.0, duration=0.0, delay=call.delay))
+        return Response(204, {"ETag": TAG}, b"")
+
+
+def only_within(inner: Transport, *_rest: object, **_options: object) -> Transport:
+    """A layer that is nothing but what is within it."""
+    return inner
+
+
+def bare(make: Callable[[], T]) -> T:
+    """Make something without the tracing layers."""
+    with ExitStack() as stack:
+        for name in LAYERS:
+            stack.enter_context(patch(f"fieldingkit.transport.{name}", only_within))
+        return make()
+
+
+def pipeline(parent: TraceContext | None = None) -> Transport:
+    """A pipeline over the network that answers at once."""
+    seen = telemetry(
+        "http://127.0.0.1:1/v1",
+        version="0",
+        tracer_provider=None,
+        meter_provider=None,
+        on_attempt=None,
+        trace_context=parent,
+        on_missing_trace="omit",
+    )
+    http = cast("AiohttpTransport", Instant())
+    return build(http, provider=BearerToken(TOKEN), retry=RetryPolicy(), telemetry=seen).send
+
+
+def measure(rounds: int) -> Sequence[Row]:
+    """All rows."""
+    with asyncio.Runner() as runner, Stub() as stub:
+        clients: dict[str, AsyncClient] = {
+            "API alone": runner.run(_open(partial(kit, stub.url))),
+            "no tracing layers": runner.run(_open(partial(bare, partial(kit, stub.url)))),
+        }
+        calls = {name: partial(pause, client) for name, client in clients.items()}
+        times = compare(_sides(runner, calls, 300), rounds)
+        beside = "no tracing layers"
+        rows = [row("a pause: CPU", ("API alone", times["API alone"].cpu), (beside, times[beside].cpu))]
+        for client in clients.values():
+            runner.run(client.aclose())
+        pipelines = {"no parent": pipeline(), "a parent": pipeline(PARENT), beside: bare(pipeline)}
+        times = compare(_sides(runner, {name: partial(_send, send) for name, send in pipelines.items()}, 5000), rounds)
+    for name, budget in (("no parent", BUDGET), ("a parent", None)):
+        taken = [mine - other for mine, other in zip(times[name].cpu, times[beside].cpu, strict=True)]
+        rows.append(
+            Row(
+                what="the layers: CPU",
+                side=f"API alone, {name}",
+                value=statistics.median(taken) * 1e6,
+                unit="us",
+                budget=budget,
+            )
+        )
+    return rows
+
+
+def _sides(runner: asyncio.Runner, ways: Mapping[str, Callable[[], Awaitable[object]]], calls: int) -> list[Side]:
+    def run(call: Callable[[], Awaitable[object]], number: int) -> None:
+        runner.run(many(call, number, 1))
+
+    return [Side(name, partial(run, call), calls) for name, call in ways.items()]
+
+
+async def _open(make: Callable[[], AsyncClient]) -> AsyncClient:
+    return make()
+
+
+_PAUSE = fielding_runs.PauseFieldingRun(project_id=PROJECT, target_group_id=GROUP, fielding_run_id=RUN, if_match=TAG)
+_REQUEST = encode(_PAUSE, account_id=str(ACCOUNT), headers={"Accept": "application/json"})
+_CLOCK = MonotonicClock()
+
+
+async def _send(send: Transport) -> object:
+    return await send(_REQUEST, Call(_CLOCK, timeout=30.0, deadline=120.0))
+
+
+if __name__ == "__main__":
+    main(measure)

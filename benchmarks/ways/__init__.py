@@ -1,0 +1,74 @@
+"""The same calls with what one would take instead: each library used as its own documentation does it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from opentelemetry import propagate
+
+from benchmarks.by_hand import ACCOUNT, GROUP, PROJECT, RUN, TAG, TOKEN, Change
+
+__all__ = ["JOBS", "OWN", "PAUSE", "Missing", "Way", "async_ways", "blocking_ways", "change", "headers", "tagged"]
+
+PAUSE = f"/demand/accounts/{ACCOUNT}/projects/{PROJECT}/target-groups/{GROUP}/fielding-runs/{RUN}/pause"
+JOBS = f"/demand/accounts/{ACCOUNT}/projects/{PROJECT}/batch-jobs/pause-fielding-runs-by-target-group-id"
+OWN = {
+    "Accept": "application/json",
+    "Authorization": f"Bearer {TOKEN}",
+    "Cint-API-Version": "2025-12-18",
+    "User-Agent": "by-hand/1.0",
+}
+_ASYNC = ("httpx_way", "azure_way", "generated_way")
+_BLOCKING = ("urllib3_way", "httpx_way", "requests_way", "generated_way")
+
+
+class Missing(Exception):  # noqa: N818
+    """What would be measured is not here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """The two calls with one library; all three are awaited where it is an asynchronous one."""
+
+    name: str
+    pause: Callable[[], Any]
+    job: Callable[[int], Any]
+    close: Callable[[], Any]
+
+
+def headers() -> dict[str, str]:
+    """The headers of a call, the trace context among them."""
+    made = dict(OWN)
+    propagate.inject(made)
+    return made
+
+
+def tagged() -> dict[str, str]:
+    """The same, and the tag that guards an action."""
+    return {**headers(), "If-Match": TAG}
+
+
+def change(status: int, answered: Any) -> Change:
+    """The typed result of a pause."""
+    if status != 204:
+        raise RuntimeError(f"the answer was {status}")
+    return Change(answered["ETag"])
+
+
+def async_ways(base: str) -> Iterator[Way]:
+    """Those that are awaited; to be made in the running loop."""
+    return _ways(_ASYNC, "asynchronous", base)
+
+
+def blocking_ways(base: str) -> Iterator[Way]:
+    """Those that block."""
+    return _ways(_BLOCKING, "blocking", base)
+
+
+def _ways(names: tuple[str, ...], kind: str, base: str) -> Iterator[Way]:
+    for name in names:
+        try:
+            yield getattr(import_module(f"benchmarks.ways.{name}"), kind)(base)
+        except (ImportError, Missing) as exc:
+            print(f"{name} is left out: {exc}")

@@ -1,0 +1,23 @@
+"""requests, by hand."""
+
+import requests
+
+from benchmarks.by_hand import Change, read_job
+from benchmarks.ways import JOBS, PAUSE, Way, change, headers, tagged
+
+
+def blocking(base: str) -> Way:
+    """With a session, and a pool large enough for all threads."""
+    session = requests.Session()
+    session.mount(base, requests.adapters.HTTPAdapter(pool_maxsize=100))
+
+    def pause() -> Change:
+        answer = session.post(base + PAUSE, headers=tagged(), timeout=30, allow_redirects=False)
+        return change(answer.status_code, answer.headers)
+
+    def job(groups: int) -> object:
+        answer = session.get(f"{base}{JOBS}/{groups}", headers=headers(), timeout=30, allow_redirects=False)
+        answer.raise_for_status()
+        return read_job(answer.content)
+
+    return Way("requests", pause, job, session.close)

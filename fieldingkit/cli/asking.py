@@ -1,0 +1,41 @@
+"""A question before something is changed."""
+
+import sys
+
+from fieldingkit.cli.exits import UsageError
+
+__all__ = ["confirm", "must_be_able_to_ask"]
+
+
+def confirm(question: str, *, yes: bool) -> bool:
+    """Ask whether to go on; only a yes is one.
+
+    Args:
+        question: What is about to be done, such as "Pause 3 target groups".
+        yes: Whether the user has said so beforehand.
+
+    Raises:
+        UsageError: if there is no terminal to ask at.
+    """
+    if yes:
+        return True
+    must_be_able_to_ask(question, yes=yes)
+    sys.stderr.write(f"{question}? [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().casefold() in {"y", "yes"}
+
+
+def must_be_able_to_ask(question: str, *, yes: bool) -> None:
+    """See beforehand that a question can be asked, or need not be.
+
+    Args:
+        question: What is about to be done.
+        yes: Whether the user has said so beforehand.
+
+    Raises:
+        UsageError: if there is no terminal to ask at.
+    """
+    if not yes and not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError(
+            f"{question}? There is no terminal to ask at.\nGive --yes to do it, or --dry-run to look first."
+        )

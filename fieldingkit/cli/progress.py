@@ -1,0 +1,96 @@
+"""How a sweep comes along: a bar on a terminal, a line for each event in a pipe, a JSON document each for a machine."""
+
+import time
+from types import TracebackType
+from typing import Final, Self
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from fieldingkit.cli.output import Output
+from fieldingkit.workflows.report import SweepProgress
+
+__all__ = ["ProgressShow"]
+
+_SELDOM: Final = 1.0
+"""Seconds between two lines of a phase in which nothing is settled yet."""
+
+
+class ProgressShow:
+    """Shows a sweep's progress while it is in its ``with`` statement.
+
+    Args:
+        output: Where to.
+    """
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+        self._shown: tuple[str, int] = ("", -1)
+        self._shown_at = 0.0
+
+    def __call__(self, progress: SweepProgress) -> None:
+        """It has come so far."""
+        if self._bar is not None and self._task is not None:
+            self._bar.update(
+                self._task,
+                description=progress.phase,
+                completed=progress.counts.total,
+                total=progress.total or None,
+                told=_told(progress),
+            )
+            return
+        state, now = (progress.phase, progress.jobs_ended), time.monotonic()
+        if state == self._shown and now - self._shown_at < _SELDOM:
+            return
+        self._shown, self._shown_at = state, now
+        if self._output.json:
+            self._output.document({"event": "progress", **_fields(progress)})
+        else:
+            so_far = f"{progress.counts.total:,} of {progress.total:,} settled"
+            if progress.phase == "finding":
+                so_far = f"{progress.total:,} found"
+            self._output.note(f"{progress.elapsed:7.1f} s  {progress.phase:<9} {so_far}{_told(progress)}")
+
+    def __enter__(self) -> Self:
+        if self._output.stderr.is_terminal and not self._output.json:
+            self._bar = Progress(
+                TextColumn("{task.description:<9}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                TextColumn("{task.fields[told]}"),
+                console=self._output.stderr,
+                transient=True,
+            )
+            self._task = self._bar.add_task("finding", total=None, told="")
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+
+def _told(progress: SweepProgress) -> str:
+    """What else there is to tell, in few words."""
+    parts = [f"{progress.jobs_ended:,} of {progress.jobs:,} jobs"] if progress.jobs else []
+    parts += [f"{number:,} {name}" for name, number in (("failed", progress.counts.failed),) if number]
+    parts += [f"{progress.waiting:,} requests wait for the rate"] if progress.waiting else []
+    return "".join(f", {part}" for part in parts)
+
+
+def _fields(progress: SweepProgress) -> dict[str, object]:
+    return {
+        "run_id": progress.run_id,
+        "phase": progress.phase,
+        "total": progress.total,
+        "counts": progress.counts._asdict(),
+        "jobs": progress.jobs,
+        "jobs_submitted": progress.jobs_submitted,
+        "jobs_ended": progress.jobs_ended,
+        "waiting": progress.waiting,
+        "elapsed": round(progress.elapsed, 3),
+    }

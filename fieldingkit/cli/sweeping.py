@@ -1,0 +1,171 @@
+"""Carrying out a sweep from the command line: preview, question, progress, report, exit code."""
+
+import asyncio
+from pathlib import Path
+
+import attrs
+
+from fieldingkit.cli.asking import confirm, must_be_able_to_ask
+from fieldingkit.cli.connection import Connection
+from fieldingkit.cli.exits import Exit
+from fieldingkit.cli.journals import Place, find_place, open_journal
+from fieldingkit.cli.output import Output
+from fieldingkit.cli.progress import ProgressShow
+from fieldingkit.cli.report_file import check_report_path, write_report
+from fieldingkit.cli.report_record import SweepRecord
+from fieldingkit.cli.report_text import counted, preview_facts, preview_text, result_facts, result_text
+from fieldingkit.cli.selection import Manner
+from fieldingkit.cli.timeline import Ends, spans_of
+from fieldingkit.client import AsyncClient
+from fieldingkit.errors import FieldingKitError, JournalError
+from fieldingkit.workflows.finding import SweepPreview, preview
+from fieldingkit.workflows.fleet import sweep
+from fieldingkit.workflows.journal import Journal
+from fieldingkit.workflows.plan import SweepPlan
+from fieldingkit.workflows.record import read_report
+from fieldingkit.workflows.report import Outcome, SweepReport
+
+__all__ = ["carry_out"]
+
+_REFUSALS = frozenset({"authorization_error", "required_header_missing", "401", "403"})
+
+
+async def carry_out(plan: SweepPlan, manner: Manner, connection: Connection, *, named: bool) -> Exit:
+    """Carry out a plan, and give the exit code.
+
+    Args:
+        plan: What is to be done.
+        manner: How.
+        connection: At which API.
+        named: Whether the plan's run id was given, or follows from something; if not, an unfinished run of the same
+            plan is gone on with.
+
+    Raises:
+        StoppedError: if it cannot be done so; nothing was sent.
+        FieldingKitError: if it broke off; the journal was named then.
+    """
+    return await _Command(plan, manner, connection).run(named=named)
+
+
+class _Command:
+    """One sweep of the command line."""
+
+    def __init__(self, plan: SweepPlan, manner: Manner, connection: Connection) -> None:
+        self._plan = attrs.evolve(plan, concurrency=manner.concurrency)
+        self._manner = manner
+        self._connection = connection
+        self._output = Output(json=manner.json)
+        self._ends = Ends()
+
+    async def run(self, *, named: bool) -> Exit:
+        manner, output = self._manner, self._output
+        if manner.report is not None:
+            check_report_path(manner.report)
+        if not manner.dry_run:
+            must_be_able_to_ask(f"{self._plan.action.capitalize()} target groups", yes=manner.yes)
+        async with self._connection.open(rate=manner.rate, on_poll=self._ends) as client:
+            if manner.dry_run:
+                await self._preview(client)
+                output.note("Nothing was done: this is a dry run.")
+                return Exit.DONE
+            place = find_place(self._plan, manner.journal, base_url=self._connection.url, named=named)
+            self._plan = place.plan
+            seen = None if manner.yes or place.begun is not None else await self._preview(client)
+            if not self._go_on(place, seen):
+                output.note("Nothing was done.")
+                return Exit.DONE
+            with open_journal(place.path) as journal:
+                output.note(f"Run {self._plan.run_id}, journal {place.path}")
+                report = await self._sweep(client, journal, seen)
+                return self._tell(report, journal)
+
+    async def _preview(self, client: AsyncClient) -> SweepPreview:
+        self._output.note("Looking up the target groups.")
+        seen = await preview(client, self._plan)
+        self._output.document({"event": "preview", **preview_facts(seen, self._manner.rate)})
+        self._output.say(preview_text(seen, self._manner.rate))
+        return seen
+
+    def _go_on(self, place: Place, seen: SweepPreview | None) -> bool:
+        """Ask, if there is anything to ask."""
+        action = self._plan.action.capitalize()
+        if place.begun is not None and place.begun.finished_at is not None:
+            self._output.note(
+                f"The run {self._plan.run_id} has finished already, and this is its report. "
+                "To do it afresh, give it another --run-id."
+            )
+            return True
+        if place.begun is not None:
+            settled, total = place.begun.counts.total, place.begun.total
+            began = f"{place.begun.started_at:%Y-%m-%d %H:%M} UTC"
+            self._output.note(f"Going on with the run of {began}: {settled:,} of {total:,} target groups are settled.")
+            return confirm(f"{action} the others", yes=self._manner.yes)
+        if seen is None or not seen.to_send:
+            return True
+        return confirm(f"{action} {counted(len(seen.to_send))}", yes=self._manner.yes)
+
+    async def _sweep(self, client: AsyncClient, journal: Journal, seen: SweepPreview | None) -> SweepReport:
+        try:
+            with ProgressShow(self._output) as show:
+                return await sweep(client, self._plan, journal=journal, on_progress=show, preview=seen)
+        except (asyncio.CancelledError, FieldingKitError):
+            self._broke_off(journal)
+            raise
+
+    def _broke_off(self, journal: Journal) -> None:
+        """Say how to go on, and what is known so far."""
+        try:
+            report = read_report(journal, self._plan.run_id)
+        except JournalError:
+            return  # it had not begun: there is nothing to go on with
+        counts = report.counts
+        self._output.note(
+            f"Broken off: {counts.total - counts.unknown:,} of {counted(counts.total)} are settled; jobs that were "
+            f"submitted go on.\nThe journal is {journal.path}. Give the same command again to go on where it stopped."
+        )
+        if self._manner.report is not None:
+            self._write(self._record(report, journal), self._manner.report)
+
+    def _tell(self, report: SweepReport, journal: Journal) -> Exit:
+        code = _exit_of(report)
+        record = self._record(report, journal)
+        facts = {"event": "report", "exit": code.value, "journal": str(journal.path), **result_facts(record)}
+        self._output.document(facts)
+        self._output.say(result_text(record))
+        if self._manner.report is not None and not self._write(record, self._manner.report):
+            return code or Exit.FAILED
+        return code
+
+    def _record(self, report: SweepReport, journal: Journal) -> SweepRecord:
+        return SweepRecord(
+            plan=self._plan,
+            report=report,
+            base_url=self._connection.url,
+            account=self._connection.account or None,
+            spans=spans_of(journal, self._plan.run_id, self._ends),
+        )
+
+    def _write(self, record: SweepRecord, path: Path) -> bool:
+        try:
+            write_report(record, path)
+        except OSError as exc:
+            self._output.note(
+                f"The report {path} could not be written: {exc.strerror}.\n"
+                f"The same command with --run-id {self._plan.run_id} and the journal writes it without a request."
+            )
+            return False
+        self._output.note(f"The report is {path}.")
+        if record.report.counts.updated and record.plan.action.opposite is not None and path.suffix != ".csv":
+            self._output.note(f"To take it back: fieldingkit undo {path}")
+        return True
+
+
+def _exit_of(report: SweepReport) -> Exit:
+    counts = report.counts
+    if counts.unknown:
+        return Exit.UNKNOWN
+    if not counts.failed:
+        return Exit.DONE
+    codes = {group.code for group in report.of(Outcome.FAILED)}
+    refused = codes <= _REFUSALS and not counts.updated and not counts.already
+    return Exit.REFUSED if refused else Exit.FAILED
