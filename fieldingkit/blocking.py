@@ -1,22 +1,24 @@
 """The blocking client: the async one, run on a private event loop."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, Unpack
 
 from fieldingkit.client import AsyncClient, Exchange
 from fieldingkit.commands import Command, JobCommand, PagedCommand
+from fieldingkit.errors import JobError
+from fieldingkit.events.wake import Wake
 from fieldingkit.jobs.handle import Job, JobEvent
 from fieldingkit.options import ClientOptions, Settings, options_from_env
 from fieldingkit.portal import Portal
 from fieldingkit.resources.batch_jobs import FailedTargetGroup
+from fieldingkit.tables import html_table
 from fieldingkit.transport.http import Response
 
 __all__ = ["BlockingJob", "Client"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
-T = TypeVar("T")
 Item = TypeVar("Item")
 R_co = TypeVar("R_co", covariant=True)
 
@@ -32,8 +34,8 @@ class Client:
     """
 
     def __init__(self, **options: Unpack[ClientOptions]) -> None:
-        self._client = AsyncClient(**options)
-        self._portal = Portal("fieldingkit")
+        self._client = _Tenant(**options)
+        self._portal = _Portal(self._client)
 
     @classmethod
     def from_env(cls, **settings: Unpack[Settings]) -> Self:
@@ -64,19 +66,20 @@ class Client:
         """
         return BlockingJob(self._portal.call(self._client.submit, command), self._portal)
 
-    def run(self, command: JobCommand[R], timeout: float | None = 600.0) -> R:
+    def run(self, command: JobCommand[R], timeout: float | None = 600.0, *, wake: Wake | None = None) -> R:
         """Have the API start a job, wait until it has ended, and give its result.
 
         Args:
             command: What to do.
             timeout: Seconds to wait for the job's end at most; None for no limit.
+            wake: Has webhook events of the job's project bring the next look forward.
 
         Raises:
             JobTimeoutError: if it has not ended by then; the error holds its token.
             JobFailedError: if it ended as ``Failed``.
             FieldingKitError: as for ``submit`` and ``BlockingJob.wait``.
         """
-        return self._portal.call(self._client.run, command, timeout)
+        return self._portal.call(self._client.run, command, timeout, wake=wake)
 
     def exchange(self, command: Command[R]) -> Exchange[R]:
         """Carry out a command, and give its result together with the HTTP answer.
@@ -95,7 +98,7 @@ class Client:
         Raises:
             FieldingKitError: as for ``send``, in the loop.
         """
-        return _each(self._portal, self._client.pages(command))
+        return self._portal.each(self._client.pages(command))
 
     def request(
         self,
@@ -135,8 +138,6 @@ class Client:
 
     def close(self) -> None:
         """Close the connections and end the thread. Calls of other threads fail; jobs go on."""
-        if self._portal.started:
-            self._portal.call(self._client.aclose)
         self._portal.close()
 
     def __enter__(self) -> Self:
@@ -195,18 +196,19 @@ class BlockingJob(Generic[R_co]):
         """
         return self._portal.call(self._job.status)
 
-    def wait(self, timeout: float | None = 600.0) -> R_co:
+    def wait(self, timeout: float | None = 600.0, *, wake: Wake | None = None) -> R_co:
         """Wait until the job has ended; see ``Job.wait``.
 
         Args:
             timeout: Seconds to wait at most; None for no limit. The job goes on whatever happens here.
+            wake: Has webhook events of the job's project bring the next look forward.
 
         Raises:
             JobTimeoutError: if it has not ended within ``timeout`` seconds.
             JobFailedError: if it ended as ``Failed``.
             FieldingKitError: if its status cannot be read.
         """
-        return self._portal.call(self._job.wait, timeout)
+        return self._portal.call(self._job.wait, timeout, wake=wake)
 
     def retry_failed(self, only: Callable[[FailedTargetGroup], bool] | None = None) -> "BlockingJob[R_co]":
         """Start a job of the same kind for the target groups that failed in this one; see ``Job.retry_failed``.
@@ -227,27 +229,41 @@ class BlockingJob(Generic[R_co]):
         Raises:
             FieldingKitError: if looking at it failed too often.
         """
-        return _each(self._portal, self._job.watch())
+        return self._portal.each(self._job.watch())
+
+    def describe(self) -> list[tuple[str, object]]:
+        """What is known of the job, as names and values. Makes no request."""
+        return self._job.describe()
 
     def __repr__(self) -> str:
         return repr(self._job).replace("<Job", "<BlockingJob", 1)
 
+    def _repr_html_(self) -> str:
+        return html_table("Job", ("", "value"), self.describe(), len(self.describe()))
 
-def _each(portal: Portal, items: AsyncIterator[T]) -> Iterator[T]:
-    """The items of an async iterator, one by one; leaving the loop closes it."""
 
-    async def take() -> tuple[T] | None:
-        async for item in items:
-            return (item,)
-        return None
+class _Tenant(AsyncClient):
+    """The async client of a blocking one. In a forked child it begins anew, as the same object: jobs hold on to it."""
 
-    async def close() -> None:
-        if isinstance(items, AsyncGenerator):
-            await items.aclose()
+    def __init__(self, **options: Unpack[ClientOptions]) -> None:
+        super().__init__(**options)
+        # In a function, so that a look at the object shows no credential.
+        self._options: Callable[[], ClientOptions] = lambda: options
 
-    try:
-        while (taken := portal.call(take)) is not None:
-            yield taken[0]
-    finally:
-        if portal.started:
-            portal.call(close)
+    def renew(self) -> None:
+        """Begin anew: with no connection, no token, and none of the calls that the parent had going on."""
+        # What there was is kept as it is: if it were collected, it would close connections that are the parent's.
+        self._inherited = vars(self).copy()
+        super().__init__(**self._options())
+
+
+class _Portal(Portal):
+    """The way to the async client. What an error brings back from there is blocking too."""
+
+    def call(self, function: Callable[P, Coroutine[Any, Any, R]], *args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return super().call(function, *args, **kwargs)
+        except JobError as exc:
+            if exc.job is not None and not isinstance(exc.job, BlockingJob):
+                exc.job = BlockingJob[Any](exc.job, self)
+            raise

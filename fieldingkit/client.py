@@ -15,6 +15,7 @@ from fieldingkit.clock import Clock, MonotonicClock
 from fieldingkit.codec import check, decode, encode, facts_of
 from fieldingkit.commands import Command, JobAccepted, JobCommand, PagedCommand
 from fieldingkit.errors import Attempt, ClientClosedError, ConfigurationError, FieldingKitError, InvalidCommandError
+from fieldingkit.events.wake import Wake
 from fieldingkit.jobs.handle import Job, Read
 from fieldingkit.jobs.location import read_location
 from fieldingkit.jobs.poller import PollPolicy
@@ -27,6 +28,7 @@ from fieldingkit.options import (
     account_number,
     header_text,
     options_from_env,
+    proxy_url,
     requests_per_second,
     time_limit,
 )
@@ -99,8 +101,8 @@ class AsyncClient:
         connector_limit: Connections at most.
         max_body: Bytes of an answer's body at most, unpacked.
         user_agent: What to call yourself; fieldingkit's own name is added.
-        proxy: The URL of a proxy to go through.
-        trust_env: Whether to heed the proxies and the ``.netrc`` of the environment.
+        proxy: The http or https URL of a proxy to go through; it may hold the proxy's user and password.
+        trust_env: Whether to go through the proxies of the environment. Its ``.netrc`` is never heeded.
         ssl_context: How to check the server's certificate, where the default will not do.
         allow_insecure: Whether credentials may go over plain http to another machine.
         tracer_provider: Where spans go; OpenTelemetry's global provider by default.
@@ -160,7 +162,7 @@ class AsyncClient:
             self._base_url,
             connector_limit=connector_limit,
             max_body=max_body,
-            proxy=proxy,
+            proxy=proxy_url(proxy),
             ssl_context=ssl_context,
             trust_env=trust_env,
         )
@@ -267,12 +269,13 @@ class AsyncClient:
             foreign_location=where.foreign,
         )
 
-    async def run(self, command: JobCommand[R], timeout: float | None = 600.0) -> R:
+    async def run(self, command: JobCommand[R], timeout: float | None = 600.0, *, wake: Wake | None = None) -> R:
         """Have the API start a job, wait until it has ended, and give its result.
 
         Args:
             command: What to do.
             timeout: Seconds to wait for the job's end at most; None for no limit.
+            wake: Has webhook events of the job's project bring the next look forward.
 
         Raises:
             JobTimeoutError: if it has not ended by then; the error holds its handle and its token.
@@ -280,7 +283,7 @@ class AsyncClient:
             FieldingKitError: as for ``submit`` and ``Job.wait``.
         """
         job = await self.submit(command)
-        return await job.wait(timeout)
+        return await job.wait(timeout, wake=wake)
 
     async def exchange(self, command: Command[R]) -> Exchange[R]:
         """Carry out a command, and give its result together with the HTTP answer.

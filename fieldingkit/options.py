@@ -6,6 +6,7 @@ import re
 import ssl
 from collections.abc import Callable
 from typing import Literal, Required, TypedDict
+from urllib.parse import urlsplit
 
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
@@ -28,6 +29,7 @@ __all__ = [
     "account_number",
     "header_text",
     "options_from_env",
+    "proxy_url",
     "requests_per_second",
     "time_limit",
 ]
@@ -107,6 +109,24 @@ def account_number(account_id: str | int | None) -> str | None:
     if not (text.isascii() and text.isdigit()):
         raise ConfigurationError(f"account_id must be the account's number; got {text[:40]!r}")
     return text
+
+
+def proxy_url(url: str | None) -> str | None:
+    """A proxy's URL, which may hold credentials, and so is not shown.
+
+    Raises:
+        ConfigurationError: if it is none.
+    """
+    if url is None:
+        return None
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ConfigurationError("proxy must be a http or https URL")
+    return url
 
 
 def time_limit(name: str, seconds: float | None) -> float | None:

@@ -1,37 +1,60 @@
 """A private event loop on a thread of its own, and the way into it from any other thread."""
 
 import asyncio
-import concurrent.futures
+import atexit
 import contextvars
+import inspect
 import os
 import threading
-from collections.abc import Callable, Coroutine
-from typing import Any, ParamSpec, TypeVar
+import warnings
+import weakref
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from functools import partial
+from types import FrameType, TracebackType
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 
-from fieldingkit.errors import ClientClosedError, ConfigurationError
+from fieldingkit.errors import ClientClosedError, ConfigurationError, FieldingKitError
 
-__all__ = ["Portal"]
+__all__ = ["Portal", "Tenant"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 _PATIENCE = 1.0
-"""Seconds that a cancelled coroutine gets to clean up before an interrupted caller goes on."""
+"""Seconds that what was cancelled gets to clean up, before an interrupted caller or the interpreter's end goes on."""
+
+
+class Tenant(Protocol):
+    """What lives in a portal's loop and is closed with it."""
+
+    async def aclose(self) -> None:
+        """Close what is open; what is under way fails."""
+        ...
+
+    def renew(self) -> None:
+        """Begin anew in another loop, after a fork. What was open belongs to the parent: leave it as it is."""
+        ...
 
 
 class Portal:
     """Runs coroutines for callers that are not in an event loop, or in one that they do not want to wait in.
 
-    The thread is started with the first call, and again after a fork in the child: threads do not survive one.
+    The thread starts with the first call, and once more in a forked child: threads do not survive a fork.
     """
 
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
+    def __init__(self, tenant: Tenant) -> None:
+        self._tenant = tenant
+        # Re-entrant: a signal handler or a finalizer may make a call in the midst of another one.
+        self._lock = threading.RLock()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._pid = os.getpid()
+        self._thread: threading.Thread | None = None
+        self._used = False
         self._closed = False
+        self._warned = False
+        self._made_at = _place(_user())
+        _portals.add(self)
 
     def call(self, function: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run ``function(*args, **kwargs)`` on the loop and give its result.
@@ -43,115 +66,266 @@ class Portal:
             ClientClosedError: if the portal was closed, before or during the call.
             ConfigurationError: if called from its own loop, where it would wait for itself.
         """
-        if threading.current_thread() is self._thread:
-            raise ConfigurationError(
-                "a blocking call was made from within fieldingkit's own event loop, where it would wait for itself: "
-                "await the async client's method of the same name instead"
-            )
-        future: concurrent.futures.Future[T] = concurrent.futures.Future()
-        call = _Call(function, args, kwargs, future)
-        context = contextvars.copy_context()
-        loop = self._running_loop()
+        self._refuse_own_loop(function)
+        self._warn_of_blocking()
+        call = _Call(partial(function, *args, **kwargs))
         try:
-            loop.call_soon_threadsafe(call.start, context=context)
-        except RuntimeError as exc:  # closed between the two lines
-            raise ClientClosedError("the client was closed") from exc
-        try:
-            return future.result()
-        except concurrent.futures.CancelledError as exc:
-            raise ClientClosedError("the client was closed while the call was going on") from exc
+            self._let_in(call)
+            call.wait()
         except BaseException:
-            if not future.done():  # the caller was interrupted, not the call
-                loop.call_soon_threadsafe(call.cancel)
-                concurrent.futures.wait([future], timeout=_PATIENCE)
+            call.break_off()
             raise
+        try:
+            return call.outcome()
+        except asyncio.CancelledError as exc:
+            # Not passed on as it is: above a blocking call it would look as if the caller had been cancelled.
+            kind = ClientClosedError if self._closed else FieldingKitError
+            reason = "the client was closed" if self._closed else "something in the event loop cancelled it"
+            raise kind(f"{reason} while the call was going on", maybe_applied=True) from exc
+
+    def each(self, items: AsyncIterator[T]) -> Iterator[T]:
+        """Give the items of an async iterator one by one.
+
+        Who leaves early leaves nothing behind: the loop closes an async generator that nobody refers to any more.
+
+        Raises:
+            ClientClosedError: as for ``call``, with each item.
+            ConfigurationError: as for ``call``.
+        """
+        self._refuse_own_loop(items)
+        while (taken := self.call(_take, items)) is not None:
+            yield taken[0]
 
     def close(self) -> None:
-        """Cancel what is running, stop the loop and wait for its thread. May be called any number of times."""
-        with self._lock:
-            self._closed = True
-            thread, loop = self._thread, self._loop
-            self._thread = self._loop = None
-        if thread is None or loop is None or self._pid != os.getpid():
-            return
-        loop.call_soon_threadsafe(loop.stop)
-        if thread is not threading.current_thread():
-            thread.join()
+        """Break off what is running, close the tenant, and wait until the thread has ended. Calling it again is fine.
 
-    @property
-    def started(self) -> bool:
-        """Whether there is a running thread of this process."""
-        return self._thread is not None and self._thread.is_alive() and self._pid == os.getpid()
+        Raises:
+            ConfigurationError: if called from its own loop.
+        """
+        self._refuse_own_loop(self._tenant.aclose)
+        self._stop()
+        self.join()
 
-    def _running_loop(self) -> asyncio.AbstractEventLoop:
-        if self._pid != os.getpid():
-            # A forked child inherits the lock as it was, perhaps held, and a loop that claims to run without a thread.
-            self._lock = threading.Lock()
-            self._thread = self._loop = None
-            self._pid = os.getpid()
-        with self._lock:
+    def join(self, timeout: float | None = None) -> None:
+        """Wait until the thread has ended, if there is one."""
+        if self._thread is not None:
+            self._thread.join(timeout)
+
+    def abandon(self) -> None:
+        """Close it in the place of an owner who did not, and say so. Does not wait."""
+        if self._stop():
+            message = "this fieldingkit client was not closed: use it in a with statement, or call close()"
+            warnings.warn_explicit(message, ResourceWarning, *self._made_at)
+
+    __del__ = abandon
+
+    def forked(self) -> None:
+        """Forget, in a forked child, what stayed in the parent: the thread, and whoever may hold the lock there."""
+        self._lock = threading.RLock()
+        self._loop = self._thread = None
+
+    def _let_in(self, call: "_Call[Any]") -> None:
+        with self._lock:  # what is let in comes before the end that close() asks for
             if self._closed:
                 raise ClientClosedError("the client is closed: make a new one")
-            if self._loop is None or self._thread is None or not self._thread.is_alive():
-                self._loop = asyncio.new_event_loop()
-                # An empty context: the thread must not keep the span of whoever happened to call first.
-                run = contextvars.Context().run
-                self._thread = threading.Thread(target=run, args=(_serve, self._loop), name=self._name, daemon=True)
-                self._thread.start()
-            return self._loop
+            loop = self._loop or self._open()
+            try:
+                call.begin(loop)
+            except RuntimeError as exc:  # closed in between, by a signal handler
+                raise ClientClosedError("the client was closed") from exc
 
-
-class _Call:
-    """One call on its way through the portal."""
-
-    __slots__ = ("_args", "_function", "_future", "_kwargs", "_task")
-
-    def __init__(
-        self,
-        function: Callable[..., Coroutine[Any, Any, Any]],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        future: "concurrent.futures.Future[Any]",
-    ) -> None:
-        self._function = function
-        self._args = args
-        self._kwargs = kwargs
-        self._future = future
-        self._task: asyncio.Task[Any] | None = None
-
-    def start(self) -> None:
+    def _open(self) -> asyncio.AbstractEventLoop:
+        """Start the thread. It does not know the portal, which can be collected while it runs."""
+        if self._used:
+            self._tenant.renew()
+        self._used = True
+        # In an empty context: the loop must not keep the span of whoever happened to call first.
+        run = contextvars.Context().run
+        loop = run(asyncio.new_event_loop)
+        loop.set_default_executor(_Lookups())
+        thread = threading.Thread(target=run, args=(_serve, loop, self._tenant), name="fieldingkit", daemon=True)
         try:
-            self._task = asyncio.get_running_loop().create_task(self._function(*self._args, **self._kwargs))
-        except BaseException as exc:  # noqa: BLE001  # the caller is on another thread
-            self._future.set_exception(exc)
-        else:
-            self._task.add_done_callback(self._finish)
+            thread.start()
+        except RuntimeError as exc:  # Python 3.12 starts none once the interpreter shuts down
+            loop.close()
+            raise ConfigurationError(f"there is no thread to run the client's event loop on: {exc}") from exc
+        self._loop, self._thread = loop, thread
+        return loop
 
-    def cancel(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
+    def _stop(self) -> bool:
+        """Let nobody in any more, and have the thread end; tells whether there was anything to end."""
+        with self._lock:
+            loop = None if self._closed else self._loop
+            self._closed = True
+            if loop is not None:
+                loop.call_soon_threadsafe(loop.stop)
+            return loop is not None
 
-    def _finish(self, task: "asyncio.Task[Any]") -> None:
-        if task.cancelled():
-            self._future.cancel()
-            self._future.set_running_or_notify_cancel()
-        elif (exc := task.exception()) is not None:
-            self._future.set_exception(exc)
-        else:
-            self._future.set_result(task.result())
+    def _refuse_own_loop(self, function: object) -> None:
+        if threading.current_thread() is self._thread:
+            name = getattr(function, "__qualname__", repr(function))
+            reason = "a blocking call on the client's own event loop would wait for itself"
+            raise ConfigurationError(f"{reason}: use the async client's {name} there")
+
+    def _warn_of_blocking(self) -> None:
+        """Warn, once, of a call in a coroutine function: its event loop stands still meanwhile."""
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return
+        user = frame = _user()
+        # The cells of a notebook run within an event loop too. But a cell is a module: nobody expects it to be awaited.
+        while not self._warned and frame is not None and frame.f_code.co_flags & inspect.CO_OPTIMIZED:
+            if frame.f_code.co_flags & (inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR):
+                self._warned = True
+                message = "a blocking call in a coroutine function stops its event loop: use AsyncClient there"
+                warnings.warn_explicit(message, RuntimeWarning, *_place(user))
+            frame = frame.f_back
 
 
-def _serve(loop: asyncio.AbstractEventLoop) -> None:
-    """The thread: run the loop until it is stopped, then let everything in it come to its end."""
-    asyncio.set_event_loop(loop)
+class _Call(Generic[T]):
+    """One call. Its coroutine runs in the loop, while its caller waits on another thread for a lock to open."""
+
+    __slots__ = ("_done", "_error", "_function", "_lock", "_loop", "_result", "_task")
+
+    _task: asyncio.Task[None]
+    _result: T
+
+    def __init__(self, function: Callable[[], Coroutine[Any, Any, T]]) -> None:
+        self._function = function
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._error: BaseException | None = None
+        self._done = False
+        # Half the price of a concurrent future, which is made of a condition and takes another lock for each wait.
+        self._lock = threading.Lock()
+        self._lock.acquire()
+
+    def begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Have it started in the loop, in a copy of the caller's context: nothing that is set there leaks back."""
+        loop.call_soon_threadsafe(self._start)
+        self._loop = loop
+
+    def wait(self) -> None:
+        """Wait until it is done."""
+        while not self._lock.acquire(timeout=_PATIENCE):
+            pass  # in slices, since on Windows Ctrl-C does not interrupt the wait for a lock
+
+    def outcome(self) -> T:
+        """Give what the coroutine gave, or raise what it raised."""
+        error, self._error = self._error, None
+        if error is None:
+            return self._result
+        try:
+            raise error
+        finally:
+            del error  # its traceback holds this frame
+
+    def break_off(self) -> None:
+        """Cancel it because its caller was interrupted, and give it a moment to clean up."""
+        if self._loop is not None and not self._done:
+            with suppress(RuntimeError):  # the loop was closed meanwhile
+                self._loop.call_soon_threadsafe(self._cancel)
+                self._lock.acquire(timeout=_PATIENCE)
+
+    def _start(self) -> None:
+        self._task = asyncio.create_task(self._run())
+
+    def _cancel(self) -> None:
+        # Not at once: a task that is cancelled before its first step never comes to the line that frees its caller.
+        asyncio.get_running_loop().call_soon(self._task.cancel)
+
+    async def _run(self) -> None:
+        with self:
+            self._result = await self._function()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        # Whatever was raised is the caller's, also what would otherwise end the loop.
+        self._error = exc
+        self._done = True
+        self._lock.release()
+        return True
+
+
+class _Lookups(ThreadPoolExecutor):
+    """Threads to look up host names on. In atexit handlers, where no pool takes work any more, the loop does it."""
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        if threading.main_thread().is_alive():
+            return super().submit(fn, *args, **kwargs)
+        found: Future[T] = Future()
+        found.set_result(fn(*args, **kwargs))
+        return found
+
+
+def _serve(loop: asyncio.AbstractEventLoop, tenant: Tenant) -> None:
+    """The thread: run the loop until it is stopped, then let everything in it come to its end.
+
+    In a forked child this frame lives on, never to be run or freed: it keeps the loop and the tenant from being
+    collected there, which would close the parent's connections.
+    """
     try:
-        loop.run_forever()
-        tasks = asyncio.all_tasks(loop)
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        while True:
+            with suppress(SystemExit, KeyboardInterrupt):  # of a task: whoever waits for it gets it as well
+                loop.run_forever()
+                break
+        loop.run_until_complete(_end(tenant))
         loop.run_until_complete(loop.shutdown_asyncgens())
     finally:
-        asyncio.set_event_loop(None)
         loop.close()
+
+
+async def _end(tenant: Tenant) -> None:
+    """Close the tenant before the tasks are cancelled: a request that breaks can tell what may have become of it."""
+    try:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE):  # a server may not take what is still to be sent
+                await tenant.aclose()
+    finally:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _take(items: AsyncIterator[T]) -> tuple[T] | None:
+    async for item in items:
+        return (item,)
+    return None
+
+
+def _user() -> FrameType | None:
+    """The frame outside of fieldingkit that called into it."""
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "fieldingkit":
+        frame = frame.f_back
+    return frame
+
+
+def _place(frame: FrameType | None) -> tuple[str, int]:
+    return ("", 0) if frame is None else (frame.f_code.co_filename, frame.f_lineno)
+
+
+_portals: "weakref.WeakSet[Portal]" = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for portal in _portals:
+        portal.forked()
+
+
+def _at_exit() -> None:
+    # While threads still run. Later a loop claims to run and does not, and who calls it waits for ever.
+    with ExitStack() as stack:
+        for portal in list(_portals):
+            stack.callback(portal.join, _PATIENCE)
+            stack.callback(portal.abandon)
+
+
+if hasattr(os, "register_at_fork"):  # there are no forks on Windows
+    os.register_at_fork(after_in_child=_after_fork)
+atexit.register(_at_exit)

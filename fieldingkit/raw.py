@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 from fieldingkit.converter import dumps
 from fieldingkit.errors import InvalidCommandError
@@ -12,7 +12,9 @@ from fieldingkit.transport.http import Request
 
 __all__ = ["raw_request"]
 
-_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~:@!$&'()*+,;=%-]+)+")
+_PATH = re.compile(r"(?:/(?:[A-Za-z0-9._~:@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+)+")
+# What a segment must not be once it is decoded: it could lead elsewhere, or be two.
+_ASTRAY = re.compile(r"\.{1,2}|.*[\x00-\x1f\x7f/\\].*", re.DOTALL)
 _METHOD = re.compile(r"[A-Z]{1,16}")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HEADER_TEXT = re.compile(r"[\x20-\x7e]*")
@@ -54,9 +56,9 @@ def raw_request(
     """
     if not _METHOD.fullmatch(method):
         raise InvalidCommandError(f"{method[:20]!r} is not an HTTP method", field="method")
-    if not _PATH.fullmatch(path) or "%2f" in path.lower():
+    if not _PATH.fullmatch(path) or any(_ASTRAY.fullmatch(unquote(segment)) for segment in path.split("/")):
         raise InvalidCommandError("path must be an absolute path below the base URL, without a query", field="path")
-    spelled = {name.lower(): name for name in own}
+    spelled = {name.lower(): name for name in (*own, "Content-Type", "Idempotency-Key", "If-Match")}
     merged = dict(own)
     for name, value in headers.items():
         if not _HEADER_NAME.fullmatch(name) or not _HEADER_TEXT.fullmatch(value):

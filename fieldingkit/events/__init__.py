@@ -28,6 +28,7 @@ from fieldingkit.events.envelope import (
 )
 from fieldingkit.events.once import Claim, RecentEvents, Seen, acknowledgement, handle_once
 from fieldingkit.events.signature import verify
+from fieldingkit.events.wake import Wake
 
 __all__ = [
     "Actor",
@@ -41,6 +42,7 @@ __all__ = [
     "Seen",
     "SessionUpdated",
     "TargetGroupUpdated",
+    "Wake",
     "acknowledgement",
     "aiohttp_handler",
     "handle_once",

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
+from contextlib import nullcontext
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 import attrs
@@ -17,11 +18,13 @@ from fieldingkit.errors import (
     JobFailedError,
     JobTimeoutError,
 )
+from fieldingkit.events.wake import Wake
 from fieldingkit.jobs.poller import Poller, PollPolicy, Seen
 from fieldingkit.jobs.reports import JobReports
 from fieldingkit.jobs.token import JobToken
 from fieldingkit.resources.batch_jobs import BatchResult, FailedTargetGroup
 from fieldingkit.resources.fielding_jobs import FieldingJobResult
+from fieldingkit.tables import html_table
 from fieldingkit.transport.problem import trace_id_of
 
 __all__ = ["Job", "JobEvent", "retry_key"]
@@ -170,13 +173,14 @@ class Job(Generic[R_co]):
             raise self._about(exc) from exc.__cause__
         return self._poller.result
 
-    async def wait(self, timeout: float | None = 600.0) -> R_co:
+    async def wait(self, timeout: float | None = 600.0, *, wake: Wake | None = None) -> R_co:
         """Wait until the job has ended.
 
         Any number of tasks may wait for one job; together they look no more often than one.
 
         Args:
             timeout: Seconds to wait at most; None for no limit. The job goes on whatever happens here.
+            wake: Has webhook events of the job's project bring the next look forward.
 
         Returns:
             The result. A batch that completed is a result also where some of its target groups failed.
@@ -188,7 +192,10 @@ class Job(Generic[R_co]):
             JobError: if looking at it failed too often; what went wrong is its ``__cause__``.
             ClientClosedError: if the client was closed meanwhile.
         """
-        if not await self._poller.wait(timeout=timeout):
+        project_id = self._facts.path["project_id"]
+        with nullcontext() if wake is None else wake.listening(project_id, self._poller.nudge):
+            ended = await self._poller.wait(timeout=timeout)
+        if not ended:
             last = self._poller.result
             seen = f"its status was {last.status}" if last is not None else "its status was never seen"
             raise self._about(JobTimeoutError(f"job {self.id} had not ended after {timeout:g} s; {seen}"))
@@ -261,6 +268,20 @@ class Job(Generic[R_co]):
             return self.command.replace(**changes)
         make = cast("Callable[..., JobCommand[Any]]", self._kind)
         return make(**self._facts.path, **changes)
+
+    def describe(self) -> list[tuple[str, object]]:
+        """What is known of the job, as names and values. Makes no request."""
+        last = self._poller.result
+        status = last.status if last is not None else "not looked at yet"
+        return [
+            ("operation", self._facts.operation_id),
+            ("id", self.id),
+            ("status", status),
+            ("looks", self._poller.polls),
+        ]
+
+    def _repr_html_(self) -> str:
+        return html_table("Job", ("", "value"), self.describe(), len(self.describe()))
 
     def _event(self) -> JobEvent:
         result = self._poller.result

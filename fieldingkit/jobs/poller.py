@@ -94,6 +94,7 @@ class Poller:
         "_failures",
         "_intervals",
         "_look",
+        "_looked",
         "_policy",
         "_progress",
         "_report",
@@ -124,6 +125,7 @@ class Poller:
         self.polls = 0
         """How often the job was looked at."""
         self._look = look
+        self._looked = clock.now()
         self._report = report
         self._policy = policy
         self._clock = clock
@@ -148,7 +150,11 @@ class Poller:
         """
         if self._enough(beyond):
             return True
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        if any(waiter.get_loop() is not loop for waiter in self._waiters):
+            # A forked child inherits the waits that its parent had going on; here nobody would ever end them.
+            self._waiters, self._timer, self._task = {}, None, None
+        waiter: asyncio.Future[None] = loop.create_future()
         self._waiters[waiter] = beyond
         if len(self._waiters) == 1 and self._report is not None:
             self._report.waiting(1)
@@ -181,6 +187,15 @@ class Poller:
             self._saw(await self._look())
             self._wake()
 
+    def nudge(self) -> None:
+        """Something has happened: look soon, though no sooner than the shortest interval allows."""
+        soon = max(self._clock.now(), self._looked + self._policy.min_interval)
+        if soon < self._due:
+            self._due = soon
+            if self._timer is not None:
+                self._timer.cancel()
+                self._set_timer()
+
     def _enough(self, beyond: int | None) -> bool:
         return self.finished or (beyond is not None and self.polls > beyond)
 
@@ -192,6 +207,7 @@ class Poller:
         self._task = asyncio.create_task(self._poll())
 
     async def _poll(self) -> None:
+        self._looked = self._clock.now()
         try:
             self._saw(await self._look())
         except Exception as exc:  # noqa: BLE001  # whatever it is, those who wait must hear of it

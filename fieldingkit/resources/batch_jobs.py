@@ -23,6 +23,7 @@ from fieldingkit.commands import (
     ulid,
 )
 from fieldingkit.errors import BatchItemsFailedError
+from fieldingkit.tables import brief, html_table
 
 __all__ = [
     "BatchResult",
@@ -107,6 +108,17 @@ class BatchResult:
     def by_id(self) -> Mapping[str, FailedTargetGroup | None]:
         """Each target group the batch reports: its failure, or None if it was updated."""
         return {**dict.fromkeys(self.updated), **{item.target_group_id: item for item in self.failed}}
+
+    def __repr__(self) -> str:
+        missing = f"{self.unaccounted} unaccounted for" if self.unaccounted else ""
+        counts = (f"{len(self.updated)} updated", f"{len(self.failed)} failed", missing)
+        return brief("BatchResult", f"{self.job_id} {self.status}", *counts)
+
+    def _repr_html_(self) -> str:
+        rows = [(item.target_group_id, "failed", item.code, item.description) for item in self.failed]
+        rows += [(group_id, "not in the result", "", "") for group_id in self.missing]
+        rows += [(group_id, "updated", "", "") for group_id in self.updated]
+        return html_table(repr(self)[1:-1], ("target group", "outcome", "code", "description"), rows, len(rows))
 
     def raise_for_failures(self) -> None:
         """Raise if a target group failed or is unaccounted for.

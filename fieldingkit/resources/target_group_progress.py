@@ -12,6 +12,7 @@ from fieldingkit.commands import Command, Endpoint, account, ulid
 from fieldingkit.resources.fielding_assistant import PricingType
 from fieldingkit.resources.money import Money
 from fieldingkit.resources.target_groups import TargetGroupProgress, TargetGroupStatus
+from fieldingkit.tables import brief, html_table
 
 __all__ = [
     "CompletesInterval",
@@ -75,8 +76,15 @@ class TargetGroupOverview:
     target_group_customer_reference_number: str | None = None
     """The account's own reference."""
 
+    def __repr__(self) -> str:
+        return brief(type(self).__name__, repr(self.target_group_name), self.status, self.progress)
 
-@attrs.frozen(kw_only=True)
+    def _repr_html_(self) -> str:
+        fields = [(field.name.replace("_", " "), getattr(self, field.name)) for field in attrs.fields(type(self))]
+        return html_table(f"{self.target_group_name}: {self.status}", ("", "value"), fields, len(fields))
+
+
+@attrs.frozen(kw_only=True, repr=False)
 class TargetGroupOverviewById(TargetGroupOverview):
     """The same, and which account and project the target group belongs to."""
 

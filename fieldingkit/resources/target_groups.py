@@ -13,6 +13,7 @@ import attrs
 from fieldingkit.commands import Command, Endpoint, OpenEnum, PagedCommand, account, ids, some, ulid
 from fieldingkit.resources.fielding_assistant import FieldingAssistantAssignment, PricingType
 from fieldingkit.resources.money import Money
+from fieldingkit.tables import brief, html_table
 
 __all__ = [
     "FieldingSpecification",
@@ -184,6 +185,13 @@ class TargetGroupList:
     """Whether there are pages after or before this one; what to read next is told by ``next_cursor`` alone."""
     next_cursor: str | None = None
     """The ``start_after`` of the next page; None on the last one."""
+
+    def __repr__(self) -> str:
+        return brief("TargetGroupList", f"{len(self.target_groups)} target groups", self.next_cursor and "more to come")
+
+    def _repr_html_(self) -> str:
+        rows = [(group.id, group.name, group.status, group.locale) for group in self.target_groups]
+        return html_table("Target groups", ("id", "name", "status", "locale"), rows, len(rows))
 
 
 @attrs.frozen(kw_only=True)

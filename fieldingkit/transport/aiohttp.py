@@ -6,6 +6,7 @@ import ssl
 from contextvars import ContextVar
 from io import BytesIO
 from typing import Any
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from yarl import URL
@@ -19,6 +20,7 @@ from fieldingkit.errors import (
     FieldingKitError,
     TransportError,
 )
+from fieldingkit.secret import Secret
 from fieldingkit.transport.http import Call, Request, Response
 from fieldingkit.transport.problem import public_headers
 
@@ -57,7 +59,7 @@ class AiohttpTransport:
         self._base_path = self._base.raw_path.rstrip("/")
         self._connector_limit = connector_limit
         self._max_body = max_body
-        self._proxy = proxy
+        self._proxy = None if proxy is None else Secret(proxy)
         self._ssl = ssl_context
         self._trust_env = trust_env
         self._session: aiohttp.ClientSession | None = None
@@ -86,14 +88,16 @@ class AiohttpTransport:
         status: int | None = None
         failure: BaseException | None = None
         try:
+            url = self._url(request.target)
             answer = await session.request(
                 request.method,
-                self._url(request.target),
+                url,
                 # aiohttp warns of bytes above 1 MiB; a batch of 36,000 target groups is as long.
                 data=BytesIO(request.body) if request.body and len(request.body) > 2**20 else request.body,
                 headers=request.headers,
                 allow_redirects=False,
                 timeout=self._timeout,
+                proxy=self._proxy_for(url),
             )
             status = answer.status
             return await self._read(answer, too_late)
@@ -130,8 +134,6 @@ class AiohttpTransport:
             connector=aiohttp.TCPConnector(limit=self._connector_limit, ssl=self._ssl or True),
             cookie_jar=aiohttp.DummyCookieJar(),
             request_class=_ClientRequest,
-            trust_env=self._trust_env,
-            proxy=self._proxy,
         )
         # aiohttp sends GET and PUT a second time by itself when a kept connection breaks; here only `retry` repeats.
         self._session._retry_connection = False  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
@@ -143,6 +145,15 @@ class AiohttpTransport:
         if "?" in target:
             return self._base.with_path("/").join(URL(self._base_path + target, encoded=True))
         return self._base.with_path(self._base_path + target, encoded=True)
+
+    def _proxy_for(self, url: URL) -> str | None:
+        """The proxy to go through: our own, or the environment's."""
+        if self._proxy is not None:
+            return self._proxy.reveal()
+        # aiohttp's own `trust_env` would heed the .netrc too, and a password there stand in the token's way.
+        if not self._trust_env or proxy_bypass(url.host or ""):
+            return None
+        return getproxies().get(url.scheme)
 
     async def _read(self, answer: aiohttp.ClientResponse, too_late: type[TransportError]) -> Response:
         """Read an answer to its end, but no further than the limit: a gzip bomb unpacks within it too."""
@@ -184,6 +195,8 @@ class AiohttpTransport:
         """What a failure of aiohttp means to the caller; None for one that is not about HTTP."""
         where = f"{self._base.host}:{self._base.port}" if request.target.startswith("/") else request.target
         match exc:
+            case aiohttp.ClientError() | OSError() | RuntimeError() if self._closed:
+                return ClientClosedError("the client was closed while the call was going on", maybe_applied=sent)
             case aiohttp.ClientConnectorCertificateError():
                 reason = f"the certificate of {where} is not trusted: {exc.certificate_error}"
                 return ConnectionFailedError(reason, sent=False, retryable=False)
@@ -202,7 +215,5 @@ class AiohttpTransport:
             case aiohttp.ClientError() | OSError():
                 reason = f"the connection to {where} broke: {type(exc).__name__} {exc}".rstrip()
                 return TransportError(reason, sent=sent)
-            case RuntimeError() if self._closed:
-                return ClientClosedError("the client was closed while the call was going on")
             case _:
                 return None

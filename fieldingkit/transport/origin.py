@@ -1,5 +1,6 @@
 """Where credentials may go: to the configured origin, encrypted or not leaving the machine."""
 
+import re
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -8,6 +9,9 @@ from fieldingkit.errors import ConfigurationError
 __all__ = ["check_url", "origin_of"]
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_VISIBLE = re.compile(r"[\x21-\x7e]+")
+# Segments of characters that mean only themselves; a dot segment or an encoded slash could mean another path.
+_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~:@!$&'()*+,;=-]*)*")
 
 
 def check_url(url: str, *, what: str, allow_insecure: bool) -> str:
@@ -24,12 +28,14 @@ def check_url(url: str, *, what: str, allow_insecure: bool) -> str:
     try:
         parts = urlsplit(url)
         port_is_fine = parts.port is None or parts.port > 0
-    except ValueError as exc:
-        raise ConfigurationError(f"{what} is not a URL") from exc
-    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or not port_is_fine:
+    except ValueError:  # not chained: it could quote a password
+        raise ConfigurationError(f"{what} is not a URL") from None
+    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or not port_is_fine or not _VISIBLE.fullmatch(url):
         raise ConfigurationError(f"{what} must be a http or https URL")
     if parts.username is not None or parts.query or parts.fragment:
         raise ConfigurationError(f"{what} must not hold credentials, a query or a fragment")
+    if not _PATH.fullmatch(parts.path):
+        raise ConfigurationError(f"{what} must have a plain path, without dot segments and encoded characters")
     if parts.scheme == "http" and not _is_loopback(parts.hostname) and not allow_insecure:
         raise ConfigurationError(
             f"{what} would send credentials unencrypted to {parts.hostname}: use https, or say allow_insecure=True"

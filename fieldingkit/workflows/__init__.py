@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from fieldingkit.workflows.report import SweptJob as SweptJob
     from fieldingkit.workflows.status import EnsuredStatus as EnsuredStatus
     from fieldingkit.workflows.status import ensure_status as ensure_status
+    from fieldingkit.workflows.waiting import await_status as await_status
 
 __all__ = [
     "Action",
@@ -45,6 +46,7 @@ __all__ = [
     "SweptJob",
     "UpdatedRun",
     "as_completed",
+    "await_status",
     "ensure_status",
     "preview",
     "read_report",
@@ -68,6 +70,7 @@ _HOMES = {
     "SweptJob": "fieldingkit.workflows.report",
     "UpdatedRun": "fieldingkit.workflows.dates",
     "as_completed": "fieldingkit.workflows.following",
+    "await_status": "fieldingkit.workflows.waiting",
     "ensure_status": "fieldingkit.workflows.status",
     "preview": "fieldingkit.workflows.finding",
     "read_report": "fieldingkit.workflows.record",

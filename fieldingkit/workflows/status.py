@@ -4,6 +4,7 @@ import attrs
 
 from fieldingkit.client import AsyncClient
 from fieldingkit.errors import FieldingKitError, PreconditionFailedError, StatusUnreachableError, TooManyConflictsError
+from fieldingkit.events.wake import Wake
 from fieldingkit.resources.fielding_runs import (
     CompleteFieldingRun,
     FieldingRun,
@@ -15,6 +16,7 @@ from fieldingkit.resources.fielding_runs import (
     ResumeFieldingRun,
 )
 from fieldingkit.workflows.fresh import read_fresh
+from fieldingkit.workflows.waiting import await_status
 
 __all__ = ["EnsuredStatus", "action_for", "ensure_status", "reachable_from"]
 
@@ -68,7 +70,13 @@ def action_for(present: FieldingRunStatus, wanted: FieldingRunStatus) -> Action 
 
 
 async def ensure_status(
-    client: AsyncClient, run: GetFieldingRun, status: FieldingRunStatus | str, *, max_conflicts: int = 3
+    client: AsyncClient,
+    run: GetFieldingRun,
+    status: FieldingRunStatus | str,
+    *,
+    max_conflicts: int = 3,
+    confirm: float | None = None,
+    wake: Wake | None = None,
 ) -> EnsuredStatus:
     """Read a run, decide, act; read and decide again when it was changed meanwhile or the outcome is in doubt.
 
@@ -80,11 +88,14 @@ async def ensure_status(
         run: The command that reads the run.
         status: The status that it should have.
         max_conflicts: How often to begin anew at most.
+        confirm: Seconds to wait after the action until the run also reads so; by default the API's word is taken.
+        wake: Has webhook events bring the looks at it forward.
 
     Raises:
         StatusUnreachableError: if no single action leads there; nothing was done.
         TooManyConflictsError: if the run was changed meanwhile again and again; it lists each conflict.
         InvalidStateError: if the API does not allow the action, such as resuming when the goal is reached.
+        WorkflowError: if it was to be confirmed, and does not read so in time.
         FieldingKitError: if the run cannot be read.
     """
     wanted = FieldingRunStatus(status)
@@ -131,6 +142,18 @@ async def ensure_status(
                 raise
             conflicts.append(exc)
         else:
-            return EnsuredStatus(
-                status=wanted, etag=change.etag, changed=True, before=before, conflicts=tuple(conflicts)
-            )
+            tag = change.etag
+            if confirm is not None:
+                tag = (await _confirmed(client, run, wanted, confirm, wake)).etag
+            return EnsuredStatus(status=wanted, etag=tag, changed=True, before=before, conflicts=tuple(conflicts))
+
+
+async def _confirmed(
+    client: AsyncClient, run: GetFieldingRun, wanted: FieldingRunStatus, seconds: float, wake: Wake | None
+) -> FieldingRun:
+    """Wait until the run reads as it should; not to see it does not unmake the action."""
+    try:
+        return await await_status(client, run, wanted, timeout=seconds, wake=wake)
+    except FieldingKitError as exc:
+        exc.maybe_applied = True
+        raise

@@ -1,0 +1,34 @@
+"""How results show themselves: short in a terminal, as a table in a notebook."""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+__all__ = ["brief", "html_table"]
+
+_ROWS = 20
+
+
+def brief(name: str, *facts: object) -> str:
+    """A one-line repr: ``<Name fact, fact>``; facts that are None or empty are left out."""
+    return f"<{name} {', '.join(str(fact) for fact in facts if fact not in (None, ''))}>"
+
+
+def html_table(caption: str, head: Sequence[str], rows: Iterable[Sequence[object]], total: int) -> str:
+    """A table as notebooks show it; everything in it is escaped.
+
+    Args:
+        caption: What it is.
+        head: The names of the columns.
+        rows: The rows; as many as fit a page are shown.
+        total: How many there are in all.
+    """
+    lines = [f"<table><caption>{escape(caption)}</caption><thead><tr>"]
+    lines += [f"<th>{escape(name)}</th>" for name in head]
+    lines.append("</tr></thead><tbody>")
+    for _, row in zip(range(_ROWS), rows, strict=False):
+        cells = "".join(f"<td>{escape('' if cell is None else str(cell))}</td>" for cell in row)
+        lines.append(f"<tr>{cells}</tr>")
+    if total > _ROWS:
+        lines.append(f'<tr><td colspan="{len(head)}">and {total - _ROWS} more</td></tr>')
+    lines.append("</tbody></table>")
+    return "".join(lines)

@@ -1,0 +1,137 @@
+"""Runs scripts that use the blocking client, each in a process of its own and with a time limit."""
+
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import pytest
+
+from fieldingkit import batch_jobs, fielding_runs
+from fieldingkit.sandbox import Sandbox
+from fieldingkit.sandbox.world import Project
+
+LIMIT = 30.0
+"""Seconds for one script, on a machine that has other things to do."""
+
+
+class Outcome(NamedTuple):
+    """How a script ended."""
+
+    code: int
+    """Its exit code; negative for the signal that killed it."""
+    out: str
+    """What it printed."""
+    err: str
+    """What it complained of."""
+
+
+class Script:
+    """A script that runs."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self.process = process
+
+    def outcome(self) -> Outcome:
+        """Wait for its end."""
+        out, err = self.process.communicate(timeout=LIMIT)
+        return Outcome(self.process.returncode, out, err)
+
+
+class Start(Protocol):
+    """Starts a script; the sandbox's address, its credentials and ``facade_scene`` are there for it."""
+
+    def __call__(self, script: str, *options: str) -> Script:
+        """Start it with these options of the interpreter."""
+        ...
+
+
+Run = Callable[..., Outcome]
+"""Starts a script in the same way and waits for its end."""
+
+
+@pytest.fixture
+def project(sandbox: Sandbox) -> Project:
+    """Three live target groups."""
+    return sandbox.seed(live=3)
+
+
+@pytest.fixture
+def start(sandbox: Sandbox, project: Project, tmp_path: Path) -> Iterator[Start]:
+    """Starts scripts, and sees to it that none outlives the test."""
+    env = {
+        **os.environ,
+        "CINT_ACCOUNT_ID": str(sandbox.account_id),
+        "CINT_TOKEN": sandbox.token,
+        "CINT_BASE_URL": sandbox.url,
+        "SCENE_PROJECT": project.id,
+        "SCENE_GROUPS": ",".join(project.ids()),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH")])),
+    }
+    for name in ("PYTHONWARNINGS", "PYTHONDEVMODE", "PYTHONASYNCIODEBUG"):
+        env.pop(name, None)
+    with ExitStack() as stack:
+
+        def start(script: str, *options: str) -> Script:
+            path = tmp_path / "script.py"
+            path.write_text(textwrap.dedent(script).lstrip())
+            process = subprocess.Popen(
+                [sys.executable, *options, str(path)],
+                env=env,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            stack.enter_context(process)
+            stack.callback(process.kill)
+            return Script(process)
+
+        yield start
+
+
+@pytest.fixture
+def run(start: Start) -> Run:
+    """Runs scripts."""
+
+    def run(script: str, *options: str) -> Outcome:
+        return start(script, *options).outcome()
+
+    return run
+
+
+@pytest.fixture
+def look(project: Project) -> fielding_runs.ListFieldingRuns:
+    """A quick read."""
+    return fielding_runs.ListFieldingRuns(project_id=project.id, target_group_id=project.ids()[0])
+
+
+@pytest.fixture
+def pause(project: Project) -> batch_jobs.PauseTargetGroups:
+    """A job."""
+    return batch_jobs.PauseTargetGroups(project_id=project.id, target_group_ids=project.ids())
+
+
+class Eventually(Protocol):
+    """Waits until something is so."""
+
+    def __call__(self, happened: Callable[[], object]) -> None:
+        """Wait, and fail if it does not come to that."""
+        ...
+
+
+@pytest.fixture
+def eventually() -> Eventually:
+    """Waits until something is so, for a generous while."""
+
+    def eventually(happened: Callable[[], object]) -> None:
+        end = time.monotonic() + LIMIT
+        while not happened():
+            assert time.monotonic() < end, "it never came to that"
+            time.sleep(0.005)
+
+    return eventually
