@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from benchmarks.by_hand import ACCOUNT, GROUP, PROJECT, RUN, TAG, TOKEN, RawClient
+from benchmarks.by_hand import ACCOUNT, GROUP, PROJECT, TAG, TOKEN, RawClient, next_run
 from benchmarks.calls import many
 from benchmarks.measure import Row, Side, compare, main, row
 from benchmarks.server import Stub
@@ -24,7 +24,7 @@ THREADS, LATENCY, CALLS_EACH = 64, 0.02, 40
 def pause(client: Client) -> object:
     """The call, with fieldingkit."""
     return client.send(
-        fielding_runs.PauseFieldingRun(project_id=PROJECT, target_group_id=GROUP, fielding_run_id=RUN, if_match=TAG)
+        fielding_runs.PauseFieldingRun(project_id=PROJECT, target_group_id=GROUP, fielding_run_id=next_run(), if_match=TAG)
     )
 
 

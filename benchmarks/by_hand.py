@@ -1,5 +1,6 @@
 """The call that everything is compared with: a pause on aiohttp, as a good user writes it by hand."""
 
+import itertools
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -7,10 +8,29 @@ from typing import Any
 import aiohttp
 from opentelemetry import propagate
 
-__all__ = ["ACCOUNT", "GROUP", "PROJECT", "RUN", "TAG", "TOKEN", "Change", "Group", "RawClient", "groups_of", "read_job"]
+__all__ = [
+    "ACCOUNT",
+    "GROUP",
+    "PROJECT",
+    "RUN",
+    "TAG",
+    "TOKEN",
+    "Change",
+    "Group",
+    "RawClient",
+    "groups_of",
+    "next_run",
+    "read_job",
+]
 
 ACCOUNT, TOKEN, TAG = "101", "a-token-of-the-usual-length-0123456789", 'W/"1234"'
 PROJECT, GROUP, RUN = (f"01BTGNYV6HRNK8K8VKZASZCFP{digit}" for digit in "012")
+_RUNS = itertools.cycle([f"01BTGNYV6HRNK8K8VK{number:08d}" for number in range(10_000)])
+
+
+def next_run() -> str:
+    """The id of the next run to pause: nobody pauses one run over and over, and caches of URLs must not think so."""
+    return next(_RUNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +81,9 @@ class RawClient:
         return headers
 
     async def pause(self) -> Change:
-        """Pause a run."""
-        url = (
-            f"{self._base}/demand/accounts/{ACCOUNT}/projects/{PROJECT}/target-groups/{GROUP}/fielding-runs/{RUN}/pause"
-        )
+        """Pause a run, another one each time."""
+        groups = f"{self._base}/demand/accounts/{ACCOUNT}/projects/{PROJECT}/target-groups"
+        url = f"{groups}/{GROUP}/fielding-runs/{next_run()}/pause"
         headers = {**self._headers(), "If-Match": TAG}
         async with self._session.post(url, headers=headers, allow_redirects=False) as answer:
             if answer.status != 204:

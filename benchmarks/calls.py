@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
-from benchmarks.by_hand import ACCOUNT, GROUP, PROJECT, RUN, TAG, TOKEN, RawClient
+from benchmarks.by_hand import ACCOUNT, GROUP, PROJECT, TAG, TOKEN, RawClient, next_run
 from benchmarks.measure import Row, Side, compare, main, row
 from benchmarks.server import Stub
 from fieldingkit import AsyncClient, fielding_runs
@@ -25,7 +25,7 @@ async def pause(client: AsyncClient) -> object:
     """The call, with fieldingkit: command and all."""
     return await client.send(
         fielding_runs.PauseFieldingRun(
-            project_id=PROJECT, target_group_id=GROUP, fielding_run_id=RUN, if_match=TAG
+            project_id=PROJECT, target_group_id=GROUP, fielding_run_id=next_run(), if_match=TAG
         )
     )
 

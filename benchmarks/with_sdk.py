@@ -12,11 +12,11 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.trace import SpanKind, Tracer
 
-from benchmarks.by_hand import ACCOUNT, TOKEN, Change, RawClient
+from benchmarks.by_hand import ACCOUNT, RUN, TOKEN, Change, RawClient
 from benchmarks.calls import many, pause
 from benchmarks.measure import Row, Side, compare, main, row
 from benchmarks.server import Stub
-from benchmarks.ways import PAUSE
+from benchmarks.ways import RUNS
 from fieldingkit import AsyncClient
 
 CALLS = 300
@@ -36,7 +36,7 @@ class Nowhere(SpanExporter):
 
 async def traced(raw: RawClient, tracer: Tracer, url: str, port: int) -> Change:
     """The call by hand, with a span by hand."""
-    attributes = {"http.request.method": "POST", "url.full": url, "server.address": "127.0.0.1", "server.port": port}
+    attributes = {"http.request.method": "POST", "url.full": f"{url}{RUNS}/{RUN}/pause", "server.address": "127.0.0.1", "server.port": port}
     with tracer.start_as_current_span("POST", kind=SpanKind.CLIENT, attributes=attributes) as span:
         change = await raw.pause()
         span.set_attribute("http.response.status_code", 204)
@@ -49,7 +49,7 @@ def measure(rounds: int) -> Sequence[Row]:
     provider.add_span_processor(BatchSpanProcessor(Nowhere()))
     with asyncio.Runner() as runner, Stub() as stub:
         raw, client = runner.run(_open(stub.url, provider))
-        by_hand = partial(traced, raw, provider.get_tracer("by-hand"), stub.url + PAUSE, stub.port)
+        by_hand = partial(traced, raw, provider.get_tracer("by-hand"), stub.url, stub.port)
 
         def run(call: Any, calls: int) -> None:
             runner.run(many(call, calls, 1))

@@ -4,8 +4,8 @@ import logging
 from typing import Any
 
 import pytest
-from conftest import MakeClient
 from fake_clock import FakeClock
+from fixture_types import MakeClient
 from otel import run_alone
 from sandbox_commands import EVERY, LOOKS, PAUSES, READS, a_batch, a_read
 

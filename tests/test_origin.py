@@ -252,6 +252,25 @@ async def test_tunnel(serve: Serve, make_client: MakeClient, certified: Certify,
     assert server.requests[0].headers["authorization"] == "Bearer test-token"
 
 
+@pytest.mark.parametrize("url", ["", "proxy", "proxy:3128", "socks5://proxy", "http://", "http://u:password@p:x"])
+def test_bad_proxy(url: str) -> None:
+    """44. A proxy that is no http URL is refused where it is given, and not shown."""
+    with pytest.raises(ConfigurationError, match="proxy") as caught:
+        AsyncClient(auth="x", proxy=url)
+    assert "password" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+async def test_bypass(serve: Serve, make_client: MakeClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """44. With trust_env=True the exceptions of the environment hold too."""
+    proxy = await serve(answer(200))
+    set_proxy(monkeypatch, proxy.origin)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    server = await serve(answer(200, RUN_BODY))
+    await make_client(base_url=server.url, trust_env=True).send(READ)
+    assert proxy.connections == 0
+
+
 async def test_proxy_out_of_order(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
     """44. A tunnel that the proxy cannot build is tried again: nothing was sent."""
     proxy = await serve(raw(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"))
@@ -316,6 +335,17 @@ async def test_header_injection(name: str, value: str, make_client: MakeClient) 
     """42. Nor one that would be more than one."""
     with pytest.raises(InvalidCommandError):
         await make_client(base_url="https://api.example.org").request("GET", "/x", headers={name: value})
+
+
+@pytest.mark.parametrize("spelling", ["Content-Type", "content-type", "CONTENT-TYPE"])
+async def test_header_in_place_of_ours(spelling: str, serve: Serve, make_client: MakeClient) -> None:
+    """42. A header of one's own takes the place of the client's, however it is spelled."""
+    server = await serve(answer(200, {}))
+    headers = {spelling: "text/json", "accept": "*/*"}
+    await make_client(base_url=server.url).request("POST", "/x", json={}, headers=headers)
+    head = server.requests[0].head.lower()
+    assert (head.count(b"content-type:"), head.count(b"accept:")) == (1, 1)
+    assert server.requests[0].headers["content-type"] == "text/json"
 
 
 @pytest.mark.parametrize("method", ["", "GET /x HTTP/1.1\r\nX", "G T", "GÉT"])

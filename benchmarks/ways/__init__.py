@@ -7,11 +7,11 @@ from typing import Any
 
 from opentelemetry import propagate
 
-from benchmarks.by_hand import ACCOUNT, GROUP, PROJECT, RUN, TAG, TOKEN, Change
+from benchmarks.by_hand import ACCOUNT, GROUP, PROJECT, TAG, TOKEN, Change, next_run
 
-__all__ = ["JOBS", "OWN", "PAUSE", "Missing", "Way", "async_ways", "blocking_ways", "change", "headers", "tagged"]
+__all__ = ["JOBS", "OWN", "Missing", "Way", "async_ways", "blocking_ways", "change", "headers", "pausing", "tagged"]
 
-PAUSE = f"/demand/accounts/{ACCOUNT}/projects/{PROJECT}/target-groups/{GROUP}/fielding-runs/{RUN}/pause"
+RUNS = f"/demand/accounts/{ACCOUNT}/projects/{PROJECT}/target-groups/{GROUP}/fielding-runs"
 JOBS = f"/demand/accounts/{ACCOUNT}/projects/{PROJECT}/batch-jobs/pause-fielding-runs-by-target-group-id"
 OWN = {
     "Accept": "application/json",
@@ -35,6 +35,11 @@ class Way:
     pause: Callable[[], Any]
     job: Callable[[int], Any]
     close: Callable[[], Any]
+
+
+def pausing() -> str:
+    """The path of a pause, of another run each time."""
+    return f"{RUNS}/{next_run()}/pause"
 
 
 def headers() -> dict[str, str]:

@@ -7,7 +7,7 @@ from azure.core.pipeline.transport import AioHttpTransport
 from azure.core.rest import HttpRequest
 
 from benchmarks.by_hand import TAG, TOKEN, Change, Group, groups_of
-from benchmarks.ways import JOBS, PAUSE, Way, change
+from benchmarks.ways import JOBS, Way, change, pausing
 
 _HEADERS = {"Accept": "application/json", "Cint-API-Version": "2025-12-18"}
 
@@ -34,7 +34,7 @@ def asynchronous(base: str) -> Way:
     )
 
     async def pause() -> Change:
-        answer = await client.send_request(HttpRequest("POST", base + PAUSE, headers={"If-Match": TAG}))
+        answer = await client.send_request(HttpRequest("POST", base + pausing(), headers={"If-Match": TAG}))
         return change(answer.status_code, answer.headers)
 
     async def job(groups: int) -> list[Group]:

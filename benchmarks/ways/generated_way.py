@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from benchmarks.by_hand import ACCOUNT, GROUP, PROJECT, RUN, TAG, TOKEN
+from benchmarks.by_hand import ACCOUNT, GROUP, PROJECT, TAG, TOKEN, next_run
 from benchmarks.processes import run
 from benchmarks.ways import OWN, Missing, Way, change, headers
 
@@ -59,7 +59,7 @@ def _calls(base: str) -> tuple[Any, Any, Any, dict[str, Any], dict[str, Any]]:
     }
     pausing = import_module(f"{_PACKAGE}.api.fielding.pause_fielding_run")
     reading = import_module(f"{_PACKAGE}.api.fielding_batch.get_bulk_pause_target_groups_job")
-    return client, pausing, reading, {**path, "target_group_id": GROUP, "fielding_run_id": RUN, "if_match": TAG}, path
+    return client, pausing, reading, {**path, "target_group_id": GROUP, "if_match": TAG}, path
 
 
 def asynchronous(base: str) -> Way:
@@ -68,7 +68,7 @@ def asynchronous(base: str) -> Way:
 
     async def pause() -> object:
         headers()  # it has no place for a trace context; the work is done all the same
-        answer = await pausing.asyncio_detailed(**pause_path)
+        answer = await pausing.asyncio_detailed(**pause_path, fielding_run_id=next_run())
         return change(answer.status_code, answer.headers)
 
     async def job(groups: int) -> object:
@@ -83,7 +83,7 @@ def blocking(base: str) -> Way:
 
     def pause() -> object:
         headers()
-        answer = pausing.sync_detailed(**pause_path)
+        answer = pausing.sync_detailed(**pause_path, fielding_run_id=next_run())
         return change(answer.status_code, answer.headers)
 
     def job(groups: int) -> object:

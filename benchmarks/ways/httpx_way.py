@@ -3,7 +3,7 @@
 import httpx
 
 from benchmarks.by_hand import Change, read_job
-from benchmarks.ways import JOBS, PAUSE, Way, change, headers, tagged
+from benchmarks.ways import JOBS, Way, change, headers, pausing, tagged
 
 
 def asynchronous(base: str) -> Way:
@@ -11,7 +11,7 @@ def asynchronous(base: str) -> Way:
     client = httpx.AsyncClient(timeout=30)
 
     async def pause() -> Change:
-        answer = await client.post(base + PAUSE, headers=tagged())
+        answer = await client.post(base + pausing(), headers=tagged())
         return change(answer.status_code, answer.headers)
 
     async def job(groups: int) -> object:
@@ -26,7 +26,7 @@ def blocking(base: str) -> Way:
     client = httpx.Client(timeout=30)
 
     def pause() -> Change:
-        answer = client.post(base + PAUSE, headers=tagged())
+        answer = client.post(base + pausing(), headers=tagged())
         return change(answer.status_code, answer.headers)
 
     def job(groups: int) -> object:

@@ -3,7 +3,7 @@
 import requests
 
 from benchmarks.by_hand import Change, read_job
-from benchmarks.ways import JOBS, PAUSE, Way, change, headers, tagged
+from benchmarks.ways import JOBS, Way, change, headers, pausing, tagged
 
 
 def blocking(base: str) -> Way:
@@ -12,7 +12,7 @@ def blocking(base: str) -> Way:
     session.mount(base, requests.adapters.HTTPAdapter(pool_maxsize=100))
 
     def pause() -> Change:
-        answer = session.post(base + PAUSE, headers=tagged(), timeout=30, allow_redirects=False)
+        answer = session.post(base + pausing(), headers=tagged(), timeout=30, allow_redirects=False)
         return change(answer.status_code, answer.headers)
 
     def job(groups: int) -> object:

@@ -3,7 +3,7 @@
 import urllib3
 
 from benchmarks.by_hand import Change, read_job
-from benchmarks.ways import JOBS, PAUSE, Way, change, headers, tagged
+from benchmarks.ways import JOBS, Way, change, headers, pausing, tagged
 
 
 def blocking(base: str) -> Way:
@@ -11,7 +11,7 @@ def blocking(base: str) -> Way:
     pool = urllib3.PoolManager(maxsize=100, timeout=30.0, retries=False)
 
     def pause() -> Change:
-        answer = pool.request("POST", base + PAUSE, headers=tagged(), redirect=False)
+        answer = pool.request("POST", base + pausing(), headers=tagged(), redirect=False)
         return change(answer.status, answer.headers)
 
     def job(groups: int) -> object:

@@ -7,7 +7,7 @@ import attrs
 
 from fieldingkit.cli.connection import ENVIRONMENT, Connection
 from fieldingkit.cli.exits import UsageError
-from fieldingkit.cli.output import Output
+from fieldingkit.cli.output import Output, as_json
 from fieldingkit.client import AsyncClient
 from fieldingkit.resources.projects import ListProjects
 from fieldingkit.resources.target_groups import ListTargetGroups, TargetGroupStatus, TargetGroupSummary
@@ -58,7 +58,7 @@ async def list_groups(
     output = Output(json=json)
     async with connection.open() as client:
         found = _find(client, project or None, tuple(map(TargetGroupStatus, status)), search)
-        count = await output.table(_COLUMNS, found)
+        count = await output.table(_COLUMNS, found, document=_document)
     if not count:
         output.note("There are no such target groups.")
     return 0
@@ -79,6 +79,10 @@ async def _project_ids(client: AsyncClient, given: Sequence[str] | None) -> Asyn
     if given is None:
         async for project in client.pages(ListProjects(page_size=100)):
             yield project.id
+
+
+def _document(listed: _Listed) -> dict[str, object]:
+    return {"project_id": listed.project_id, **as_json(listed.group)}
 
 
 def _filled(group: TargetGroupSummary) -> str:

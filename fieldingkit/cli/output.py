@@ -53,31 +53,49 @@ class Output:
         for name, value in known.items():
             self.say(f"{name:<{width}}  {value}")
 
-    async def table(self, columns: Mapping[str, Callable[[T], object]], items: AsyncIterable[T]) -> int:
+    async def table(
+        self,
+        columns: Mapping[str, Callable[[T], object]],
+        items: AsyncIterable[T],
+        *,
+        document: Callable[[T], object] = lambda item: item,
+    ) -> int:
         """List items: a table on a terminal, a line with tabs each in a pipe, a JSON document each for a machine.
 
         Args:
             columns: How each column is read from an item, by its heading.
             items: What to list.
+            document: What a machine is given of an item; the item itself if it is left out.
 
         Returns:
             How many there were.
         """
         count = 0
-        table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+        rows: list[list[str]] = []
         on_terminal = self.stdout.is_terminal and not self.json
         async for item in items:
             count += 1
             cells = [_cell(read(item)) for read in columns.values()]
             if self.json:
-                self.document(item)
+                self.document(document(item))
             elif on_terminal:
-                table.add_row(*cells)
+                rows.append(cells)
             else:
                 sys.stdout.write("\t".join(cells) + "\n")
-        if on_terminal and count:
-            self.stdout.print(table)
+        if rows:
+            self.stdout.print(_table(list(columns), rows))
         return count
+
+
+def _table(headings: list[str], rows: list[list[str]]) -> Table:
+    """A table whose columns keep their width, since an id that is cut is no use; only the last one may give way."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    widths = [max(map(len, cells)) for cells in zip(headings, *rows, strict=True)]
+    for heading, width in zip(headings, widths, strict=True):
+        table.add_column(heading, no_wrap=True, min_width=None if heading == headings[-1] else width)
+    for row in rows:
+        table.add_row(*row)
+    return table
 
 
 def as_json(value: Any) -> Any:
@@ -89,7 +107,9 @@ def as_json(value: Any) -> Any:
         return {str(name): as_json(item) for name, item in cast("Mapping[object, object]", value).items()}
     if isinstance(value, list | tuple):
         return [as_json(item) for item in cast("tuple[object, ...]", value)]
-    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    return value if value is None or isinstance(value, str | int | float) else str(value)
 
 
 def moment(at: datetime | None) -> str:

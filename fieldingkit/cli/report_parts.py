@@ -11,6 +11,8 @@ from fieldingkit.workflows.report import Counts, GroupOutcome, Outcome, SweepRep
 
 __all__ = ["bars_of", "facts_of", "headline", "said", "share", "worded"]
 
+_VISIBLE: Final = 6
+"""Thousandths of a bar that an outcome has at least if it occurred at all."""
 _DONE: Final = {
     Action.PAUSE: "paused",
     Action.RESUME: "resumed",
@@ -55,13 +57,14 @@ def facts_of(record: SweepRecord) -> dict[str, str]:
 
 
 def share(counts: Counts, *, small: bool = False) -> Markup:
-    """The outcomes as parts of one bar."""
+    """The outcomes as parts of one bar; none that occurred is too small to be seen."""
+    present = [(outcome, number) for outcome, number in zip(Outcome, counts, strict=True) if number]
+    spare = 1000 - _VISIBLE * len(present)
     parts: list[Markup] = []
     left = 0.0
-    for outcome, number in zip(Outcome, counts, strict=True):
-        width = 1000 * number / max(1, counts.total)
-        if number:
-            parts.append(tag("rect", x=left, y=0, width=width, height=10, class_=outcome.value))
+    for outcome, number in present:
+        width = _VISIBLE + spare * number / counts.total
+        parts.append(tag("rect", x=left, y=0, width=width, height=10, class_=outcome.value))
         left += width
     return tag(
         "svg",

@@ -73,7 +73,8 @@ footer { margin-top: 3rem; padding-top: .8rem; border-top: 1px solid var(--line)
   tr { break-inside: avoid; } thead { display: table-header-group; } summary { list-style: none; color: inherit; }
   details::details-content { content-visibility: visible; display: block; height: auto; }
   svg, .badge, .tile, .reason { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
-  .screen { display: none; }
+  .screen { display: none; } .wide { overflow: visible; } th, td { padding-right: .5rem; font-size: 7.5pt; }
+  td .id { font-size: 6pt; } .share.small { min-width: 2rem; max-width: 4.5rem; }
   @page { margin: 16mm 14mm; }
 }
 """

@@ -73,7 +73,7 @@ def jobs_table(record: SweepRecord) -> Markup:
                 _id(job.project_id),
                 f"{job.size:,}",
                 share(count(members.get(job.job_id, ())), small=True),
-                moment(span.began) if span is not None else "",
+                _id(moment(span.began)) if span is not None else "",
                 took,
                 _id(span.trace_id if span is not None else None),
             )

@@ -19,6 +19,14 @@ Where the API's documents are silent, the sandbox has to choose. It chooses so:
 - An idempotency key belongs to the account and never expires; used again for another request it is a 409.
 - A job for a draft checks the dates when it is carried out, and fails with `InvalidFieldingDates`.
 - A malformed `Cint-API-Version` is a 400, and every well-formed one is served alike.
+- Target groups, projects and webhooks are listed oldest first, a changelog newest first.
+- An action is allowed for a set of target groups if each of them allows it.
+- A project is active as long as it has a target group that is neither completed nor archived.
+- A goal can be changed in every state, though not below the completes that there are (422).
+- A draft has no fielding assistant assignment (404) until one is made with `If-None-Match: *`.
+- Target groups are only given to project managers of the account; anybody else is a 400.
+- An event that is not acknowledged is sent again after 1, 2, 4 ... seconds, signed anew, and expires after five times.
+- Events are sent to this machine alone, where a webhook may do without TLS; for any other they bounce.
 """
 
 from fieldingkit.sandbox import faults

@@ -77,12 +77,12 @@ class Progress:
         return self.earnings_per_click_in_cents // _MINUTES
 
     def completes_at(self, moment: datetime) -> int:
-        """How many had completed by a moment: they came in evenly.
+        """How many had completed by a moment after the first of them: they came in evenly.
 
         Args:
-            moment: Any moment.
+            moment: The moment.
         """
-        if self.began_at is None or self.latest_at is None or moment < self.began_at:
+        if self.began_at is None or self.latest_at is None:
             return 0
         if moment >= self.latest_at:
             return self.completes

@@ -55,9 +55,7 @@ def in_child(orders: dict[str, Any], plan: SweepPlan, path: str) -> tuple[bool, 
     if pid == 0:
         os.close(reading)
         report = asyncio.run(run(orders, plan, path))
-        outcomes = {
-            group.target_group_id: [group.outcome, group.before, group.code] for group in report.groups
-        }
+        outcomes = {group.target_group_id: [group.outcome, group.before, group.code] for group in report.groups}
         with os.fdopen(writing, "w") as pipe:
             json.dump({"counts": report.counts, "outcomes": outcomes, "jobs": len(report.jobs)}, pipe)
         os._exit(0)
@@ -88,6 +86,8 @@ def main() -> None:
         DyingJournal.fatal = 0
         _, account = in_child(orders, plan, path)
         print(json.dumps({**trial, "died": died, "account": account}), flush=True)
+        if not died:
+            return  # it does not write that often
 
 
 if __name__ == "__main__":

@@ -50,18 +50,17 @@ def test_a_sweep_that_is_killed_at_any_write_of_its_journal_ends_with_the_true_a
         results = [json.loads(line) for line in done.stdout.splitlines()]
         jobs = sandbox.jobs.values()
 
-    assert len(results) == len(trials)
-    died = [result["fatal"] for result in results if result["died"]]
-    assert max(died) >= 8, "the sweep wrote less often than this test believes"
+    assert len(results) > 16, "the sweep wrote less often than this test believes"
     assert not results[-1]["died"], "the sweep writes more often than this test tries"
+    assert all(result["died"] for result in results[:-1])
     for result in results:
         ids = result["ids"]
         where = f"killed {'after' if result['late'] else 'before'} write {result['fatal']}"
         assert result["account"]["counts"] == [4, 1, 1, 1, 0], where
         assert result["account"]["outcomes"] == {
-            **dict.fromkeys(ids[:1], ["skipped", "draft", None]),
-            **dict.fromkeys(ids[1:2], ["already", "live", None]),
-            **dict.fromkeys(ids[2:6], ["updated", "paused", None]),
+            ids[0]: ["skipped", "draft", None],
+            ids[1]: ["already", "live", None],
+            **{updated: ["updated", "paused", None] for updated in ids[2:6]},
             ids[6]: ["failed", "paused", "StatusTransitionNotAllowed"],
         }, where
         created = Counter(job.target_group_ids for job in jobs if job.project_id == result["project"])

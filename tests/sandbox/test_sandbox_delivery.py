@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -267,6 +268,19 @@ async def test_a_deleted_webhook_is_told_nothing(
     await call("DELETE", f"/accounts/101/webhooks/{webhook.id}", headers={"If-Match": webhook.etag})
     await sandbox.deliver()
     assert receiver.received == []
+
+
+async def test_a_webhook_is_deleted_meanwhile(
+    sandbox: Sandbox, call: Caller, receiver: Receiver, webhook: Webhook
+) -> None:
+    """A receiver that deletes its own webhook gets nothing after the event that it was at."""
+    group = one(sandbox, "live")
+    await call.act("pause", group)
+    await call.act("resume", group)
+    path = f"/accounts/101/webhooks/{webhook.id}"
+    receiver.on_arrival = partial(call, "DELETE", path, headers={"If-Match": webhook.etag})
+    await sandbox.deliver()
+    assert len(receiver.received) == 1
 
 
 async def test_in_the_background(sandbox: Sandbox, call: Caller, receiver: Receiver, clock: SandboxClock) -> None:

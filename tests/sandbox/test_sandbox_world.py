@@ -64,6 +64,35 @@ def test_seeds_that_make_no_sense() -> None:
         sandbox.seed(project_id=project.id, account_id=7)
     with pytest.raises(ValueError, match="before they start"):
         sandbox.seed(scheduled=1, ends_in=60)
+    with pytest.raises(ValueError, match="goal"):
+        sandbox.seed(live=1, goal=0)
+    with pytest.raises(ValueError, match="completes"):
+        sandbox.seed(live=1, completes=-1)
+
+
+def test_seeded_goals() -> None:
+    """Seeded groups have two fifths of their goal, or what they are told; drafts and scheduled ones have nothing."""
+    sandbox = Sandbox()
+    completes = [group.completes for group in sandbox.seed(goal=50).groups]
+    assert completes == [0, 0, 20, 20, 20, 20]
+    (group,) = sandbox.seed(live=1, goal=50, completes=7).groups
+    assert (group.goal, group.completes, group.goal_reached) == (50, 7, False)
+    (group,) = sandbox.seed(live=1, goal=50, goal_reached=True).groups
+    assert (group.completes, group.goal_reached, group.status) == (50, True, "paused")
+
+
+def test_short_ids_are_unique() -> None:
+    """No two target groups, and no two projects, have the same short id."""
+    sandbox = Sandbox()
+    projects = [sandbox.seed(live=20) for _ in range(50)]
+    assert len({project.human_readable_id for project in projects}) == 50
+    assert len({group.settings.human_readable_id for project in projects for group in project.groups}) == 1000
+
+
+def test_groups_are_numbered() -> None:
+    """Names and locales go by the number of a target group in the sandbox."""
+    group, other = Sandbox().seed(draft=2).groups
+    assert (group.name, group.settings.locale, other.settings.locale) == ("Target group 1", "eng_us", "eng_gb")
 
 
 def test_a_group_is_looked_up() -> None:

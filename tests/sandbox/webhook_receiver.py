@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -41,6 +41,7 @@ class Receiver:
         self._server = TestServer(application)
         self.received: list[Received] = []
         self.answers: list[web.Response] = []
+        self.on_arrival: Callable[[], Awaitable[object]] | None = None
 
     async def __aenter__(self) -> Self:
         await self._server.start_server()
@@ -64,4 +65,6 @@ class Receiver:
     async def _receive(self, request: web.Request) -> web.Response:
         received = Received(request.headers.copy(), await request.read())
         self.received.append(received)
+        if self.on_arrival is not None:
+            await self.on_arrival()
         return self.answers.pop(0) if self.answers else web.json_response({"event_id": received.event["id"]})

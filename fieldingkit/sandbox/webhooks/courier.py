@@ -64,8 +64,9 @@ class Courier:
         self._loop = asyncio.get_running_loop()
         self._news = asyncio.Event()
         self._turn = asyncio.Lock()
-        # Whoever listens on loopback may have made its certificate itself.
-        self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=False))
+        # Whoever listens on loopback may have made its certificate itself; and it can stop at any time without a
+        # connection left open, since each delivery has its own.
+        self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=False, force_close=True))
         self._world.webhooks.on_news = self._wake
         self._tasks = [asyncio.create_task(self._work())]
 

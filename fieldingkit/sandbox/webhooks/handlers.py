@@ -1,7 +1,8 @@
 """Handlers of the operations on webhooks."""
 
 from typing import Any, Final, cast
-from urllib.parse import urlsplit
+
+from yarl import URL
 
 from fieldingkit.sandbox import problems
 from fieldingkit.sandbox.calls import Call, Reply
@@ -109,15 +110,17 @@ def _item(webhook: Webhook) -> dict[str, Any]:
 
 def _url(body: dict[str, Any]) -> str:
     url: object = body.get("url")
-    if isinstance(url, str):
-        try:
-            parts = urlsplit(url)
-        except ValueError:
-            parts = urlsplit("")
-        # Without TLS only on this machine, where there is nobody to read along.
-        if parts.hostname and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(url))):
-            return url
+    # Without TLS only on this machine, where there is nobody to read along.
+    if isinstance(url, str) and (_is_https(url) or (url.startswith("http://") and is_loopback(url))):
+        return url
     raise problems.bad_request("The URL is missing or malformed.", url="It has to be an HTTPS URL.")
+
+
+def _is_https(url: str) -> bool:
+    try:
+        return url.startswith("https://") and bool(URL(url).host)
+    except ValueError:
+        return False
 
 
 def _events(body: dict[str, Any]) -> tuple[str, ...]:
