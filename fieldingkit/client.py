@@ -12,7 +12,7 @@ from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
 from fieldingkit.clock import Clock, MonotonicClock
-from fieldingkit.codec import check, decode, encode, facts_of
+from fieldingkit.codec import check, check_whole, decode, encode, facts_of
 from fieldingkit.commands import Command, JobAccepted, JobCommand, PagedCommand
 from fieldingkit.errors import Attempt, ClientClosedError, ConfigurationError, FieldingKitError, InvalidCommandError
 from fieldingkit.events.wake import Wake
@@ -343,6 +343,7 @@ class AsyncClient:
         request = raw_request(method.upper(), path, params=params, json=json, headers=headers or {}, own=self._headers)
         response, call = await self._carry(request, None)
         check(response, request, call)
+        check_whole(response, request, call)
         return response
 
     def resume(self, token: str) -> Job[Any]:

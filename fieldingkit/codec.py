@@ -22,7 +22,7 @@ from fieldingkit.transport.http import Call, Request, Response
 from fieldingkit.transport.problem import error_from, public_headers, trace_id_of
 from fieldingkit.transport.retry_after import retry_after
 
-__all__ = ["check", "decode", "encode", "facts_of"]
+__all__ = ["check", "check_whole", "decode", "encode", "facts_of"]
 
 R = TypeVar("R")
 
@@ -40,7 +40,7 @@ def encode(command: Command[Any], *, account_id: str | None, headers: Mapping[st
         headers: What every request of the client carries.
 
     Raises:
-        InvalidCommandError: if there is no account to put into the path.
+        InvalidCommandError: if there is no account to put into the path, or a value that no request can hold.
     """
     kind: type = type(command)
     plan = _plan(kind)
@@ -60,11 +60,14 @@ def encode(command: Command[Any], *, account_id: str | None, headers: Mapping[st
         if (value := getattr(command, name)) is not None:
             own[header] = value
     body = None
-    if plan.body:
-        body = dumps(unstructure(getattr(command, plan.whole)) if plan.whole else _members(command, plan.body))
-        own["Content-Type"] = _JSON
-    if plan.query and (query := _members(command, plan.query)):
-        target = f"{target}?{urlencode({key: _plain(value) for key, value in query.items()}, doseq=True)}"
+    try:
+        if plan.body:
+            body = dumps(unstructure(getattr(command, plan.whole)) if plan.whole else _members(command, plan.body))
+            own["Content-Type"] = _JSON
+        if plan.query and (query := _members(command, plan.query)):
+            target = f"{target}?{_query(query)}"
+    except UNFIT as exc:
+        raise _unsendable(command, plan) from exc
     return Request(
         plan.endpoint.method,
         target,
@@ -92,9 +95,9 @@ def decode(command: Command[R], request: Request, response: Response, call: Call
         return cast("R", _accepted(command, request, response, call))
     if wanted is type(None):
         return cast("R", None)
+    if response.flaw is not None:
+        check_whole(response, request, call, command=command)
     try:
-        if response.flaw:
-            raise ValueError(response.flaw.message)
         body = response.body
         data: Any = loads(body) if body and not body.isspace() else {}
         if type(data) is dict:
@@ -104,16 +107,8 @@ def decode(command: Command[R], request: Request, response: Response, call: Call
         result: R = structure(wanted)(data, wanted)
         return result
     except UNFIT as exc:
-        path, what = ("$", response.flaw.message) if response.flaw else explain(response.body, wanted, exc)
-        call.ambiguous = request.guard is not Guard.READ  # it says 2xx: the action was done, only its answer is unclear
-        raise DecodeError(
-            f"the answer ({response.status}) is not what was expected: {what} @ {path}",
-            path=path,
-            status=response.status,
-            headers=public_headers(response.headers),
-            body=response.body,
-            **facts_of(response, call, command=command, request=request),
-        ) from exc
+        path, what = explain(response.body, wanted, exc)
+        raise _unreadable(f"{what} @ {path}", path, response, request, call, command=command) from exc
 
 
 def check(response: Response, request: Request, call: Call, *, command: Command[Any] | None = None) -> None:
@@ -125,6 +120,30 @@ def check(response: Response, request: Request, call: Call, *, command: Command[
     if response.status not in _OK:
         facts = facts_of(response, call, command=command, request=request)
         raise error_from(response, sent_etag=request.headers.get("If-Match"), **facts) from call.gave_up
+
+
+def check_whole(response: Response, request: Request, call: Call, *, command: Command[Any] | None = None) -> None:
+    """Raise if the body of a successful answer is not all there.
+
+    Raises:
+        DecodeError: with as much of it as there is.
+    """
+    if (flaw := response.flaw) is not None:
+        raise _unreadable(flaw.message, "$", response, request, call, command=command) from flaw
+
+
+def _unreadable(
+    what: str, path: str, response: Response, request: Request, call: Call, *, command: Command[Any] | None
+) -> DecodeError:
+    call.ambiguous = request.guard is not Guard.READ  # it says 2xx: the action was done, only its answer is unclear
+    return DecodeError(
+        f"the answer ({response.status}) is not what was expected: {what}",
+        path=path,
+        status=response.status,
+        headers=public_headers(response.headers),
+        body=response.body,
+        **facts_of(response, call, command=command, request=request),
+    )
 
 
 def facts_of(
@@ -205,6 +224,24 @@ def _getter(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
 
 def _members(command: Command[Any], names: Sequence[str]) -> dict[str, Any]:
     return {name: unstructure(value) for name in names if (value := getattr(command, name)) is not None}
+
+
+def _unsendable(command: Command[Any], plan: "_Plan") -> InvalidCommandError:
+    """The refusal of a command that cannot be written down; it names the first field that cannot."""
+    write = dumps if plan.body else _query
+    field = None
+    for name in (*plan.body, *plan.query):
+        try:
+            write(_members(command, [name]))
+        except UNFIT:
+            field = name
+            break
+    name = f"{type(command).__name__}.{field}"
+    return InvalidCommandError(f"{name} holds what cannot be sent", field=field, command=command)
+
+
+def _query(members: dict[str, Any]) -> str:
+    return urlencode({name: _plain(value) for name, value in members.items()}, doseq=True)
 
 
 def _plain(value: Any) -> Any:

@@ -9,7 +9,7 @@ import abc
 import enum
 import functools
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, cast, get_args, get_origin
 from urllib.parse import unquote, urlsplit
@@ -63,6 +63,10 @@ class Endpoint:
         return tuple(_PLACEHOLDER.findall(self.path))
 
 
+# What converters and validators trip over when they are given another type than a type checker would let pass.
+_BAD_INPUT = (TypeError, ValueError, AttributeError)
+
+
 def _refusing(cls: type, init: Callable[..., None]) -> Callable[..., None]:
     """Have a field that is left out, or one that there is not, refused like any other bad input."""
 
@@ -70,15 +74,39 @@ def _refusing(cls: type, init: Callable[..., None]) -> Callable[..., None]:
     def refusing(self: object, **fields: object) -> None:
         try:
             init(self, **fields)
-        except TypeError:
-            known = {field.name: field.default is attrs.NOTHING for field in attrs.fields(cls)}
-            for name in fields.keys() - known.keys():
-                raise InvalidCommandError(f"{cls.__name__} has no {name}", field=name) from None
-            for name in (name for name, needed in known.items() if needed and name not in fields):
-                raise InvalidCommandError(f"{cls.__name__} needs {name}", field=name) from None
+        except InvalidCommandError:
             raise
+        except _BAD_INPUT as exc:
+            name, rule = _what_is_wrong(cls, fields)
+            raise InvalidCommandError(f"{cls.__name__} {rule}", field=name) from exc
 
     return refusing
+
+
+def _what_is_wrong(cls: type, fields: Mapping[str, object]) -> tuple[str | None, str]:
+    """Which field kept a command from being made, and what is wrong with it."""
+    known = {field.name: field for field in attrs.fields(cls) if field.init}
+    for name in fields:
+        if name not in known:
+            return name, f"has no {name}"
+    for name, field in known.items():
+        if name not in fields and field.default is attrs.NOTHING:
+            return name, f"needs {name}"
+        if name in fields and not _is_taken(cls, field, fields[name]):
+            return name, f"cannot do with this {name}: {fields[name]!r:.60}"
+    return None, "cannot be made of these fields"
+
+
+def _is_taken(cls: type, field: "attrs.Attribute[Any]", value: object) -> bool:
+    convert: Callable[[object], object] | None = getattr(field, "converter", None)
+    try:
+        if convert is not None:
+            value = convert(value)
+        if field.validator is not None:
+            field.validator(object.__new__(cls), field, value)
+    except _BAD_INPUT:
+        return False
+    return True
 
 
 @attrs.frozen(kw_only=True)
@@ -273,7 +301,11 @@ def ids(values: object) -> tuple[str, ...]:
     """A list of ids in their order, each once."""
     if isinstance(values, str) or not isinstance(values, Iterable):
         return (cast("str", values),)  # refused by the validator, which knows the field's name
-    return tuple(dict.fromkeys(cast("Iterable[str]", values)))
+    items = tuple(cast("Iterable[str]", values))
+    try:
+        return tuple(dict.fromkeys(items))
+    except TypeError:  # not even hashable: refused by the validator too
+        return items
 
 
 def some(command: object, attribute: "attrs.Attribute[Any]", value: tuple[object, ...] | None) -> None:

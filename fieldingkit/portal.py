@@ -126,16 +126,19 @@ class Portal:
 
     def _let_in(self, call: "_Call[Any]") -> None:
         with self._lock:  # what is let in comes before the end that close() asks for
+            loop = self._loop
+            if loop is None and not self._closed:
+                loop, self._thread = self._open()
+                self._loop = loop
+            if loop is not None:
+                with suppress(RuntimeError):  # closed in the midst of this, by a signal handler
+                    call.begin(loop)
             if self._closed:
+                self._stop()
                 raise ClientClosedError("the client is closed: make a new one")
-            loop = self._loop or self._open()
-            try:
-                call.begin(loop)
-            except RuntimeError as exc:  # closed in between, by a signal handler
-                raise ClientClosedError("the client was closed") from exc
 
-    def _open(self) -> asyncio.AbstractEventLoop:
-        """Start the thread. It does not know the portal, which can be collected while it runs."""
+    def _open(self) -> tuple[asyncio.AbstractEventLoop, threading.Thread]:
+        """Start a thread. It does not know the portal, which can be collected while it runs."""
         if self._used:
             self._tenant.renew()
         self._used = True
@@ -149,13 +152,12 @@ class Portal:
         except RuntimeError as exc:  # Python 3.12 starts none once the interpreter shuts down
             loop.close()
             raise ConfigurationError(f"there is no thread to run the client's event loop on: {exc}") from exc
-        self._loop, self._thread = loop, thread
-        return loop
+        return loop, thread
 
     def _stop(self) -> bool:
-        """Let nobody in any more, and have the thread end; tells whether there was anything to end."""
+        """Let nobody in any more, and have the thread end; tells whether it was running."""
         with self._lock:
-            loop = None if self._closed else self._loop
+            loop, self._loop = self._loop, None
             self._closed = True
             if loop is not None:
                 loop.call_soon_threadsafe(loop.stop)

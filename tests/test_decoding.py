@@ -24,7 +24,7 @@ import fieldingkit.resources
 from fieldingkit import RetryPolicy, batch_jobs, fielding_runs
 from fieldingkit.codec import decode, encode
 from fieldingkit.commands import Command, OpenEnum
-from fieldingkit.errors import DecodeError, JobLocationError, ServerError, TransportError
+from fieldingkit.errors import DecodeError, JobLocationError, NotFoundError, ServerError, TransportError
 from fieldingkit.sandbox import Sandbox, faults
 from fieldingkit.transport.http import Call, Response
 
@@ -137,11 +137,19 @@ async def test_raw_body_breaks_off(serve: Serve, make_client: MakeClient) -> Non
 
 async def test_refusal_breaks_off(serve: Serve, make_client: MakeClient) -> None:
     """66. A refusal whose body breaks off is a refusal still."""
-    from fieldingkit.errors import NotFoundError
-
     server = await serve(answer(404, b'{"object"', length=500))
-    with pytest.raises(NotFoundError):
-        await make_client(base_url=server.url).send(TAGGED)
+    for command in (READ, TAGGED):
+        with pytest.raises(NotFoundError):
+            await make_client(base_url=server.url).send(command)
+    assert len(server.requests) == 2
+
+
+async def test_endless_refusal(serve: Serve, make_client: MakeClient) -> None:
+    """66. A refusal that is longer than max_body is a refusal still."""
+    server = await serve(answer(404, b"x" * 5000))
+    with pytest.raises(NotFoundError) as caught:
+        await make_client(base_url=server.url, max_body=1000).send(READ)
+    assert len(caught.value.body) <= 1000
 
 
 @pytest.mark.parametrize("command", [READ, TAGGED, BARE], ids=["READ", "TAG", "NONE"])
@@ -205,7 +213,7 @@ async def test_path_of_a_decode_error(serve: Serve, make_client: MakeClient) -> 
     body = {**JOB_BODY, "failed_target_groups": {"data": [{"target_group_id": GROUP, "failure_reason": {"code": 7}}]}}
     server = await serve(answer(200, body))
     read = batch_jobs.GetPauseTargetGroupsJob(project_id=KEYED.project_id, job_id=JOB)
-    with pytest.raises(DecodeError, match="expected str, got int") as caught:
+    with pytest.raises(DecodeError, match=r"expected str.* @ \$\.failed\[0\]\.code") as caught:
         await make_client(base_url=server.url).send(read)
     assert caught.value.path == "$.failed[0].code"
 
@@ -312,8 +320,30 @@ _vocabulary = sorted(
     }
 )
 _likely = st.sampled_from(
-    ["", "x", "live", "Completed", "5.00", "-.5", "1e5", "NaN", "2026-01-01T00:00:00Z", "9999-12-31T23:59:59-23:59"]
-    + ["2026-01-01", "0001-01-01T00:00:00+14:00", 0, 1, -1, 2**70, 0.5, 1e308, True, False, None, GROUP]
+    [
+        "",
+        "x",
+        "live",
+        "Completed",
+        "5.00",
+        "-.5",
+        "1e5",
+        "NaN",
+        "2026-01-01T00:00:00Z",
+        "9999-12-31T23:59:59-23:59",
+        "2026-01-01",
+        "0001-01-01T00:00:00+14:00",
+        0,
+        1,
+        -1,
+        2**70,
+        0.5,
+        1e308,
+        True,
+        False,
+        None,
+        GROUP,
+    ]
 )
 _scalars = _likely | st.integers() | st.floats() | texts(max_size=8)
 _values = st.recursive(

@@ -1,6 +1,10 @@
 """A question before something is changed."""
 
+import signal
 import sys
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
 
 from fieldingkit.cli.exits import UsageError
 
@@ -22,7 +26,8 @@ def confirm(question: str, *, yes: bool) -> bool:
     must_be_able_to_ask(question, yes=yes)
     sys.stderr.write(f"{question}? [y/N] ")
     sys.stderr.flush()
-    return sys.stdin.readline().strip().casefold() in {"y", "yes"}
+    with _interruptible():
+        return sys.stdin.readline().strip().casefold() in {"y", "yes"}
 
 
 def must_be_able_to_ask(question: str, *, yes: bool) -> None:
@@ -39,3 +44,16 @@ def must_be_able_to_ask(question: str, *, yes: bool) -> None:
         raise UsageError(
             f"{question}? There is no terminal to ask at.\nGive --yes to do it, or --dry-run to look first."
         )
+
+
+@contextmanager
+def _interruptible() -> Generator[None]:
+    """Let Ctrl-C end the question at once: an event loop would take note of it and wait for the answer all the same."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

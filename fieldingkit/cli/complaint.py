@@ -3,6 +3,7 @@
 import re
 
 from fieldingkit.errors import (
+    AmbiguousOutcomeError,
     ApiError,
     ClientClosedError,
     ConfigurationError,
@@ -18,6 +19,7 @@ from fieldingkit.errors import (
     RequestTimeoutError,
     ServerError,
     StatusUnreachableError,
+    TransportError,
 )
 
 __all__ = ["complaint", "plain"]
@@ -35,6 +37,7 @@ _ADVICE: tuple[tuple[type[FieldingKitError], str], ...] = (
     (ServerError, "The API failed. Try again later; its support finds the call by the trace id."),
     (JobFailedError, "Correct the cause and submit it again."),
     (StatusUnreachableError, "Nothing was done. Choose a status that one action leads to."),
+    (TransportError, "Check the network and --base-url; `fieldingkit doctor` looks closer."),
     (ClientClosedError, "Run the command again."),
     (DecodeError, "The action itself was done. Read the resource; and tell us, this may be a defect of fieldingkit."),
 )
@@ -67,6 +70,8 @@ def complaint(error: FieldingKitError) -> str:
 
 
 def _advice(error: FieldingKitError) -> str:
+    if isinstance(error, AmbiguousOutcomeError):
+        return error.advice
     for kind, advice in _ADVICE:
         if isinstance(error, kind):
             return advice

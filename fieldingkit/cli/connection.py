@@ -41,13 +41,13 @@ class Connection:
     """Seconds that one attempt of a call may take; 30 by default."""
     deadline: _Seconds = None
     """Seconds that one call may take with all its attempts; 120 by default."""
-    proxy: str | None = None
+    proxy: Annotated[str | None, Parameter(env_var="CINT_PROXY")] = None
     """The URL of a proxy to go through."""
 
     @property
     def url(self) -> str:
         """The base URL in use."""
-        return self.base_url or BASE_URL
+        return (self.base_url or BASE_URL).rstrip("/")
 
     @property
     def version(self) -> str:
@@ -85,7 +85,7 @@ class Connection:
             api_version=self.version,
             timeout=self.timeout or 30.0,
             deadline=self.deadline or 120.0,
-            proxy=self.proxy,
+            proxy=self.proxy or None,
             user_agent="fieldingkit-cli",
             rate=rate,
             on_poll=on_poll,

@@ -50,7 +50,8 @@ class ProgressShow:
             so_far = f"{progress.counts.total:,} of {progress.total:,} settled"
             if progress.phase == "finding":
                 so_far = f"{progress.total:,} found"
-            self._output.note(f"{progress.elapsed:7.1f} s  {progress.phase:<9} {so_far}{_told(progress)}")
+            said = ", ".join(filter(None, [so_far, _told(progress)]))
+            self._output.note(f"{progress.elapsed:7.1f} s  {progress.phase:<9} {said}")
 
     def __enter__(self) -> Self:
         if self._output.stderr.is_terminal and not self._output.json:
@@ -79,7 +80,7 @@ def _told(progress: SweepProgress) -> str:
     parts = [f"{progress.jobs_ended:,} of {progress.jobs:,} jobs"] if progress.jobs else []
     parts += [f"{number:,} {name}" for name, number in (("failed", progress.counts.failed),) if number]
     parts += [f"{progress.waiting:,} requests wait for the rate"] if progress.waiting else []
-    return "".join(f", {part}" for part in parts)
+    return ", ".join(parts)
 
 
 def _fields(progress: SweepProgress) -> dict[str, object]:

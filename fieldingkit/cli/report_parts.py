@@ -26,6 +26,8 @@ def headline(report: SweepReport) -> str:
     """The sweep in one line."""
     counts = report.counts
     there = counts.updated + counts.already
+    if not counts.total:
+        return "No target groups were found"
     if counts.total == there:
         return f"All {there:,} target groups are {report.action.target}"
     return f"{there:,} of {counts.total:,} target groups are {report.action.target}"

@@ -55,13 +55,8 @@ class SweepRecord:
         """The spans by the ids of their jobs."""
         return {span.job_id: span for span in self.spans}
 
-    def trace_of(self, group: GroupOutcome) -> str | None:
-        """The trace id of the job that a target group was last part of."""
-        span = self.span_by_job.get(group.job_id or "")
-        return None if span is None else span.trace_id
-
     def encode(self) -> str:
-        """The record as JSON, one field a line where it is long."""
+        """The record as JSON."""
         return json.dumps(
             {
                 "kind": _KIND,

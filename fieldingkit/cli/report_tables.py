@@ -61,9 +61,10 @@ def jobs_table(record: SweepRecord) -> Markup:
     members: dict[str, list[GroupOutcome]] = {}
     for group in record.report.groups:
         members.setdefault(group.job_id or "", []).append(group)
+    spans = record.span_by_job
     rows: list[Sequence[str]] = []
     for job in record.report.jobs:
-        span = record.span_by_job.get(job.job_id)
+        span = spans.get(job.job_id)
         took = ""
         if span is not None and span.began is not None and span.ended is not None:
             took = spoken((span.ended - span.began).total_seconds())

@@ -26,8 +26,8 @@ async def undo(report: Path, /, *, manner: Manner = USUAL, connection: Connectio
     account = connection.account or record.account
     if (connection.url, account) != (record.base_url, record.account):
         raise UsageError(
-            f"the report is of account {record.account} at {record.base_url}, "
-            f"and this would be account {account} at {connection.url}\nNothing was sent."
+            f"the report is of account {record.account} at {record.base_url}, and not of what this is connected to\n"
+            "Nothing was sent. Give --account and --base-url of the report."
         )
     plan = record.plan.inverse(record.report)
     if manner.run_id is not None:

@@ -118,11 +118,6 @@ class Job(Generic[R_co]):
         return self._facts.job_id
 
     @property
-    def operation_id(self) -> str:
-        """The operation that created the job."""
-        return self._facts.operation_id
-
-    @property
     def idempotency_key(self) -> str | None:
         """The key that the job was created with."""
         return self._facts.idempotency_key

@@ -1,7 +1,6 @@
 """HTTP by aiohttp: one request out, one answer in. The only file that speaks aiohttp; it decides nothing."""
 
 import asyncio
-import math
 import ssl
 from contextvars import ContextVar
 from io import BytesIO
@@ -22,9 +21,12 @@ from fieldingkit.errors import (
 )
 from fieldingkit.secret import Secret
 from fieldingkit.transport.http import Call, Request, Response
-from fieldingkit.transport.problem import public_headers
+from fieldingkit.transport.timeouts import Timeout, Timeouts
 
 __all__ = ["AiohttpTransport"]
+
+_SAMPLE = 1000
+"""Bytes that are kept of a body that is too long."""
 
 _call: ContextVar[Call] = ContextVar("fieldingkit_call")
 
@@ -62,9 +64,10 @@ class AiohttpTransport:
         self._proxy = None if proxy is None else Secret(proxy)
         self._ssl = ssl_context
         self._trust_env = trust_env
+        self._direct = proxy is None and not trust_env
         self._session: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._timeout = aiohttp.ClientTimeout(total=None, ceil_threshold=math.inf)
+        self._timeouts = Timeouts()
         self._closed = False
 
     async def __call__(self, request: Request, call: Call) -> Response:
@@ -72,21 +75,19 @@ class AiohttpTransport:
 
         Raises:
             TransportError: if there is no answer; ``sent`` says whether bytes of the request may have left.
-            DecodeError: if the answer is longer than a client is willing to read.
         """
         session = self._session or self._open()
         if self._loop is not asyncio.get_running_loop():
             raise ConfigurationError("this client belongs to another event loop: make one client for each loop")
         began = call.clock.now()
         limit, too_late = call.allowance(began)
-        if limit != self._timeout.total:
-            if limit is not None and limit <= 0:
-                raise too_late("no time was left to send it", sent=False)
-            self._timeout = aiohttp.ClientTimeout(total=limit, ceil_threshold=math.inf)
+        if limit is not None and limit <= 0:
+            raise too_late("no time was left to send it", sent=False)
         call.leaving = False
         _call.set(call)
         status: int | None = None
         failure: BaseException | None = None
+        timeout = self._timeouts.start(limit)
         try:
             url = self._url(request.target)
             answer = await session.request(
@@ -96,18 +97,18 @@ class AiohttpTransport:
                 data=BytesIO(request.body) if request.body and len(request.body) > 2**20 else request.body,
                 headers=request.headers,
                 allow_redirects=False,
-                timeout=self._timeout,
-                proxy=self._proxy_for(url),
+                proxy=None if self._direct else self._proxy_for(url),
             )
             status = answer.status
-            return await self._read(answer, too_late)
+            return await self._read(answer, timeout, too_late)
         except BaseException as exc:
-            failure = exc
-            meaning = self._meaning(exc, request, limit=limit, too_late=too_late, sent=call.leaving)
+            failure = TimeoutError() if isinstance(exc, asyncio.CancelledError) and timeout.caught() else exc
+            meaning = self._meaning(failure, request, limit=limit, too_late=too_late, sent=call.leaving)
             if meaning is None:
                 raise
             raise meaning from exc
         finally:
+            self._timeouts.stop(timeout)
             call.attempts.append(
                 Attempt(
                     number=len(call.attempts) + 1,
@@ -123,6 +124,7 @@ class AiohttpTransport:
     async def aclose(self) -> None:
         """Close the session; the transport cannot be used again."""
         self._closed = True
+        self._timeouts.close()
         if self._session is not None:
             await self._session.close()
 
@@ -134,6 +136,7 @@ class AiohttpTransport:
             connector=aiohttp.TCPConnector(limit=self._connector_limit, ssl=self._ssl or True),
             cookie_jar=aiohttp.DummyCookieJar(),
             request_class=_ClientRequest,
+            timeout=aiohttp.ClientTimeout(total=None),  # `Timeouts` does it
         )
         # aiohttp sends GET and PUT a second time by itself when a kept connection breaks; here only `retry` repeats.
         self._session._retry_connection = False  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
@@ -155,26 +158,25 @@ class AiohttpTransport:
             return None
         return getproxies().get(url.scheme)
 
-    async def _read(self, answer: aiohttp.ClientResponse, too_late: type[TransportError]) -> Response:
+    async def _read(self, answer: aiohttp.ClientResponse, timeout: Timeout, too_late: type[TransportError]) -> Response:
         """Read an answer to its end, but no further than the limit: a gzip bomb unpacks within it too."""
         if answer.status == 407:
             answer.close()
             raise ConnectionFailedError("the proxy wants credentials (407)", sent=False, retryable=False)
         chunks: list[bytes] = []
         size = 0
-        flaw: TransportError | None = None
+        flaw: FieldingKitError | None = None
         try:
             while chunk := await answer.content.readany():
                 size += len(chunk)
                 if size > self._max_body:
-                    raise DecodeError(
-                        f"the answer ({answer.status}) is longer than {self._max_body} bytes",
-                        status=answer.status,
-                        headers=public_headers(answer.headers),
-                        body=b"".join(chunks)[:1000],
-                    )
+                    flaw = DecodeError(f"the body is longer than {self._max_body} bytes")
+                    chunks = [b"".join(chunks)[:_SAMPLE]]
+                    break
                 chunks.append(chunk)
-        except TimeoutError:
+        except asyncio.CancelledError:
+            if not timeout.caught():
+                raise
             flaw = too_late(f"the body had not come to its end in time, after {size} bytes")
         except (aiohttp.ClientError, OSError) as exc:
             flaw = TransportError(f"the body broke off after {size} bytes ({type(exc).__name__})")

@@ -77,7 +77,7 @@ class Response:
         headers: Mapping[str, str],
         body: bytes,
         *,
-        flaw: TransportError | None = None,
+        flaw: FieldingKitError | None = None,
         version: tuple[int, int] | None = None,
     ) -> None:
         self.status = status
@@ -85,7 +85,7 @@ class Response:
         """Case-insensitive."""
         self.body = body
         self.flaw = flaw
-        """What broke off the body in its middle; the head of the answer is known all the same."""
+        """Why the body is not all there: it broke off, or is too long; the head of the answer is known all the same."""
         self.version = version
         """The version of HTTP that it came by, such as (1, 1); None if that is not known."""
 

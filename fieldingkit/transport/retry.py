@@ -168,10 +168,12 @@ class Retry:
             except TransportError as exc:
                 outcome = exc
             else:
-                if outcome.flaw is not None and request.guard is Guard.READ:
+                if outcome.status >= 400:
+                    pass
+                elif isinstance(outcome.flaw, TransportError) and request.guard is Guard.READ:
                     # Nothing is lost by reading again; of a write's answer the head is worth more than the body.
                     outcome = outcome.flaw
-                elif outcome.status < 400:
+                else:
                     if self.budget.tokens < self._policy.budget:
                         self.budget.give_back()
                     return outcome

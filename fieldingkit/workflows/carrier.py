@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 import attrs
 
 from fieldingkit.client import AsyncClient
-from fieldingkit.errors import ClientClosedError, FieldingKitError, JobError, JobFailedError
+from fieldingkit.errors import ClientClosedError, FieldingKitError, ForbiddenError, JobError, JobFailedError
 from fieldingkit.jobs.handle import Job
 from fieldingkit.resources.batch_jobs import BatchResult
 from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.workflows.accounting import read_result
 from fieldingkit.workflows.chunks import Chunk, again_key, retry_key
 from fieldingkit.workflows.lookout import Lookout
+from fieldingkit.workflows.pace import Pace
 from fieldingkit.workflows.plan import SweepPlan
 from fieldingkit.workflows.record import Record
 from fieldingkit.workflows.report import GroupOutcome, Outcome
@@ -25,10 +26,12 @@ from fieldingkit.workflows.statuses import read_statuses
 
 __all__ = ["Carrier"]
 
-_SENDS = 3
+_SENDS = 6
 """How often a job is submitted at most, each with all the retries of one call."""
-_HOPELESS = 3
-"""After so many jobs in a row that could not be submitted, for reasons that are not their own, no more are sent."""
+_LONGEST_DELAY = 30.0
+"""Seconds between two of these at most, unless the API asks for more."""
+_FORBIDDEN = 3
+"""After so many jobs in a row that we may not create, no more are sent."""
 _LONG = 5.0
 """Seconds for which the limiter's line must be closed for looks to keep out of it."""
 _LOOKS_AT_ONCE = 16
@@ -75,9 +78,10 @@ class Carrier:
         self._ledger = standing.ledger
         self._record = record
         self._changed = changed
-        self._lookout = Lookout(client.clock, looks_at_once=_LOOKS_AT_ONCE, hold=self._hold)
+        self._lookout = Lookout(client.clock, looks_at_once=_LOOKS_AT_ONCE, pace=Pace(), hold=self._hold)
         self._sending = 0
-        self._hopeless = 0
+        self._forbidden = 0
+        self._accepted = 0
         self._stopped: str | None = None
 
     async def carry(self, chunk: Chunk) -> None:
@@ -124,6 +128,7 @@ class Carrier:
             idempotency_key=chunk.key,
         )
         in_doubt = chunk.born is not None
+        accepted_before = self._accepted
         sends = 0
         self._sending += 1
         try:
@@ -140,26 +145,30 @@ class Carrier:
                     if verdict is Verdict.RAISE:
                         raise
                     in_doubt = in_doubt or exc.maybe_applied or isinstance(exc, JobError)
-                    self._note_trouble(verdict, exc)
-                    if verdict is not Verdict.AGAIN or sends == _SENDS or self._stopped is not None:
+                    last = verdict is not Verdict.AGAIN or sends == _SENDS
+                    if last and self._is_hopeless(verdict, exc, others_fared=self._accepted > accepted_before):
+                        self._stopped = f"not sent, since nothing can be sent: {exc.message}"
+                    if last or self._stopped is not None:
                         return _NotSubmitted(chunk, exc, in_doubt)
+                    asked = getattr(exc, "retry_after", None) or 0.0
                 else:
-                    self._hopeless = 0
+                    self._accepted += 1
+                    self._forbidden = 0
                     chunk = self._standing.keep(attrs.evolve(chunk, token=job.token(), job_id=job.id))
                     await self._record.accepted(chunk)
                     self._changed()
                     return _Submitted(chunk, job)
-                await self._client.clock.sleep(self._plan.retry_delay * 2 ** (sends - 1))
+                delay = min(self._plan.retry_delay * 2 ** (sends - 1), _LONGEST_DELAY)
+                await self._client.clock.sleep(max(delay, asked))
         finally:
             self._sending -= 1
 
-    def _note_trouble(self, verdict: Verdict, exc: FieldingKitError) -> None:
-        """Stop sending when it is plain that it leads nowhere."""
-        if verdict is Verdict.REFUSED and exc.operation_id is not None and code_of(exc) != "403":
-            return
-        self._hopeless += 1
-        if verdict is Verdict.NOBODY or self._hopeless >= _HOPELESS * _SENDS:
-            self._stopped = f"not sent, since nothing could be sent of late: {exc.message}"
+    def _is_hopeless(self, verdict: Verdict, exc: FieldingKitError, *, others_fared: bool) -> bool:
+        """Whether the failure of this job says that no other one can be sent either."""
+        if isinstance(exc, ForbiddenError):
+            self._forbidden += 1
+            return self._forbidden >= _FORBIDDEN
+        return verdict is Verdict.NOBODY or (verdict is Verdict.AGAIN and not others_fared)
 
     async def _give_up(self, sent: _NotSubmitted) -> None:
         """A job could not be submitted: nothing was done, or it must be read what was."""

@@ -25,11 +25,10 @@ Tell = Callable[[Job[Any]], object]
 class _Followed:
     """A job that is followed."""
 
-    __slots__ = ("added", "give_up", "held", "job", "next_age", "pace", "result", "tell")
+    __slots__ = ("added", "give_up", "held", "job", "next_age", "result", "tell")
 
-    def __init__(self, job: Job[Any], pace: Pace, tell: Tell, *, added: float, give_up: float) -> None:
+    def __init__(self, job: Job[Any], tell: Tell, *, added: float, give_up: float) -> None:
         self.job = job
-        self.pace = pace
         self.tell = tell
         self.added = added
         self.give_up = give_up
@@ -46,18 +45,27 @@ class Lookout:
     Args:
         clock: What its waits go by.
         looks_at_once: How many looks may be under way at the same time.
+        pace: What the jobs teach about each other, if they are alike; without it each is looked at as its poller says.
         hold: Gives the seconds for which a look that is due should wait for more important requests. It is asked once
             for each look, so that no look waits for ever.
     """
 
-    def __init__(self, clock: Clock, *, looks_at_once: int, hold: Callable[[], float] = lambda: 0.0) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        looks_at_once: int,
+        pace: Pace | None = None,
+        hold: Callable[[], float] = lambda: 0.0,
+    ) -> None:
         self._clock = clock
         self._at_once = looks_at_once
+        self._pace = pace
         self._hold = hold
         self._heap: list[tuple[float, int, _Followed]] = []
         self._order = itertools.count()
-        self._paces: dict[str, Pace] = {}
-        self._probing: dict[Pace, list[_Followed]] = {}
+        self._turns: list[_Followed] | None = None
+        """Those who wait for what another's look will teach; None if nobody looks to find out."""
         self._looking: set[asyncio.Task[None]] = set()
         self._timer: Timer | None = None
         self._timer_due = 0.0
@@ -71,17 +79,17 @@ class Lookout:
             timeout: Seconds after which it has taken too long; None for no limit.
         """
         now = self._clock.now()
-        pace = self._paces.setdefault(job.operation_id, Pace())
-        pace.jobs += 1
+        if self._pace is not None:
+            self._pace.jobs += 1
         give_up = math.inf if timeout is None else now + timeout
-        followed = _Followed(job, pace, tell, added=now, give_up=give_up)
+        followed = _Followed(job, tell, added=now, give_up=give_up)
         self._put(followed, now if job.ended else self._due(followed))
         self._go_on()
 
     async def aclose(self) -> None:
         """Stop looking. The jobs go on."""
         self._heap.clear()
-        self._probing.clear()
+        self._turns = None
         if self._timer is not None:
             self._timer.cancel()
         looking = list(self._looking)
@@ -93,12 +101,12 @@ class Lookout:
         heapq.heappush(self._heap, (min(due, followed.give_up), next(self._order), followed))
 
     def _due(self, followed: _Followed) -> float:
-        """When the job's next look is worth it, and allowed by its poller."""
-        expected = followed.pace.expected
-        if followed.next_age is None:
-            age = expected
-        else:
-            age = followed.next_age if followed.pace.known else max(followed.next_age, expected)
+        """When the job's next look is allowed by its poller, and worth it."""
+        if self._pace is None:
+            return followed.job.next_look
+        age = self._pace.expected
+        if followed.next_age is not None:
+            age = followed.next_age if self._pace.known else max(followed.next_age, age)
         return max(followed.job.next_look, followed.added + age)
 
     def _go_on(self) -> None:
@@ -125,37 +133,37 @@ class Lookout:
     def _consider(self, followed: _Followed, now: float) -> None:
         """Start a look, unless it is not worth it any more."""
         if followed.job.ended or now >= followed.give_up:
-            followed.pace.jobs -= 1
-            followed.tell(followed.job)
+            self._done(followed)
         elif (due := self._due(followed)) > now:  # others have taught meanwhile that it is too early
             self._put(followed, due)
         elif not followed.held and (hold := self._hold()) > 0:
             followed.held = True
             self._put(followed, now + hold)
-        elif (waiting := self._probing.get(followed.pace)) is not None and not followed.pace.known:
-            waiting.append(followed)
+        elif self._turns is not None:
+            self._turns.append(followed)
         else:
-            if not followed.pace.known:
-                self._probing[followed.pace] = []
+            if self._pace is not None and not self._pace.known:
+                self._turns = []
             task = asyncio.create_task(self._look(followed))
             self._looking.add(task)
             task.add_done_callback(partial(self._looked, followed))
 
     async def _look(self, followed: _Followed) -> None:
         """One look, by the job's own poller; an error that ends the following stays with the job."""
+        expected = 0.0 if self._pace is None else self._pace.expected
         async with aclosing(cast("AsyncGenerator[JobEvent, None]", followed.job.watch())) as events:
             event = await anext(events)
-        if event.result is followed.result:
-            return  # the look failed and will be repeated: nothing was learned
+        if self._pace is None or event.result is followed.result:
+            return  # nothing to learn: where the result is the one before, the look failed and will be repeated
         followed.result = event.result
         age = self._clock.now() - followed.added
         looked_before = followed.next_age is not None
-        was_known = followed.pace.known
+        was_known = self._pace.known
         if event.status is not None and event.status.terminal:
-            followed.pace.ended(age, looked_before=looked_before)
+            self._pace.ended(age, expected=expected, looked_before=looked_before)
         else:
-            followed.next_age = followed.pace.goes_on(age, looked_before=looked_before)
-        if followed.pace.known and not was_known:
+            followed.next_age = self._pace.goes_on(age, expected=expected, looked_before=looked_before)
+        if self._pace.known and not was_known:
             self._reconsider_all()
 
     def _looked(self, followed: _Followed, task: "asyncio.Task[None]") -> None:
@@ -163,17 +171,21 @@ class Lookout:
         if task.cancelled():
             return
         followed.held = False
-        for other in self._probing.pop(followed.pace, []):
+        turns, self._turns = self._turns, None
+        for other in turns or ():
             self._put(other, self._due(other))
-        failed = task.exception() is not None
-        if followed.job.ended or failed:
-            followed.pace.jobs -= 1
-            followed.tell(followed.job)
+        if task.exception() is not None or followed.job.ended:
+            self._done(followed)
         else:
             self._put(followed, self._due(followed))
         self._go_on()
 
+    def _done(self, followed: _Followed) -> None:
+        if self._pace is not None:
+            self._pace.jobs -= 1
+        followed.tell(followed.job)
+
     def _reconsider_all(self) -> None:
-        """The first of a kind has ended: the others may be worth a look earlier than it seemed."""
+        """The first one has ended: the others may be worth a look earlier than it seemed."""
         self._heap = [(min(self._due(item), item.give_up), number, item) for _, number, item in self._heap]
         heapq.heapify(self._heap)

@@ -83,7 +83,7 @@ class SweptJob:
     """How many target groups it was for."""
 
 
-@attrs.frozen(kw_only=True, slots=False)
+@attrs.frozen(kw_only=True)
 class SweepReport:
     """What became of a sweep. The counts of the five outcomes add up to the plan."""
 

@@ -204,7 +204,7 @@ def test_what_cannot_be_undone_is_not(connected: Cli, sandbox: Sandbox) -> None:
     assert "nothing to take back" in ended.err
     ended = connected("undo", "nothing.json", "--yes", "--account", "102")
     assert ended.code == 2
-    assert "account 102" in ended.err
+    assert "of account 101 at" in ended.err
 
 
 def test_a_report_tells_when_the_jobs_ran(connected: Cli, sandbox: Sandbox) -> None:

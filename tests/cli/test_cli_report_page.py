@@ -81,11 +81,11 @@ def test_nothing_breaks_out_of_the_page() -> None:
 
 def test_the_timeline_has_a_bar_for_each_job() -> None:
     """Each job is drawn, with a part for each outcome that is wide enough to be seen."""
-    page = Page(as_html(swept(projects=300, each=100, outcomes=(*[Outcome.UPDATED] * 99, Outcome.FAILED))))
+    page = Page(as_html(swept(projects=120, each=10, outcomes=(*[Outcome.UPDATED] * 9, Outcome.FAILED))))
     bars = [
         given for name, given in page.tags if name == "rect" and given.get("class") == "failed" and given["y"] != "0"
     ]
-    assert len(bars) == 300
+    assert len(bars) == 120
     assert all(float(given["width"] or 0) >= 1 for given in bars)
 
 
@@ -101,7 +101,7 @@ def test_an_empty_sweep_has_a_page() -> None:
     """A sweep that found nothing is reported as such."""
     record = swept()
     report = attrs.evolve(record.report, groups=(), jobs=(), finished_at=None)
-    assert "All 0 target groups are paused" in as_html(attrs.evolve(record, report=report))
+    assert "No target groups were found" in as_html(attrs.evolve(record, report=report))
 
 
 def complaints(page: Path, folder: Path, *more: str) -> list[str]:

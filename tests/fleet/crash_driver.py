@@ -11,6 +11,7 @@ import signal
 import sqlite3
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from fieldingkit import AsyncClient, PollPolicy
@@ -36,7 +37,7 @@ class DyingJournal(Journal):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-async def run(orders: dict[str, Any], plan: SweepPlan, path: str) -> SweepReport:
+async def run(orders: dict[str, Any], plan: SweepPlan, path: Path) -> SweepReport:
     """One sweep."""
     async with AsyncClient(
         account_id=orders["account_id"],
@@ -48,7 +49,7 @@ async def run(orders: dict[str, Any], plan: SweepPlan, path: str) -> SweepReport
             return await sweep(client, plan, journal=journal)
 
 
-def in_child(orders: dict[str, Any], plan: SweepPlan, path: str) -> tuple[bool, Any]:
+def in_child(orders: dict[str, Any], plan: SweepPlan, path: Path) -> tuple[bool, Any]:
     """A sweep in a child; gives whether it was killed, and the report if not."""
     reading, writing = os.pipe()
     pid = os.fork()
@@ -80,12 +81,13 @@ def main() -> None:
             retry_codes=["StatusTransitionNotAllowed"],
             retry_delay=0.001,
         )
-        path = os.path.join(orders["folder"], f"{trial['run_id']}.db")
+        path = Path(orders["folder"], f"{trial['run_id']}.db")
         DyingJournal.fatal, DyingJournal.late = trial["fatal"], trial["late"]
         died, _ = in_child(orders, plan, path)
         DyingJournal.fatal = 0
         _, account = in_child(orders, plan, path)
-        print(json.dumps({**trial, "died": died, "account": account}), flush=True)
+        sys.stdout.write(json.dumps({**trial, "died": died, "account": account}) + "\n")
+        sys.stdout.flush()  # or else the next child would have it too
         if not died:
             return  # it does not write that often
 

@@ -23,7 +23,7 @@ def test_a_sweep_that_is_killed_at_any_write_of_its_journal_ends_with_the_true_a
     with Sandbox(job_seconds=0.005) as sandbox:
         trials: list[dict[str, Any]] = []
         for fatal in range(1, MOST_WRITES):
-            for late in (False, True):
+            for late in (False, True) if concurrency == 1 else (False,):
                 project = sandbox.seed(paused=4, live=1, draft=1)
                 sandbox.seed(project_id=project.id, paused=1, goal_reached=True)
                 trials.append(
@@ -44,13 +44,18 @@ def test_a_sweep_that_is_killed_at_any_write_of_its_journal_ends_with_the_true_a
             "trials": trials,
         }
         done = subprocess.run(
-            [sys.executable, str(DRIVER)], input=json.dumps(orders), capture_output=True, text=True, timeout=50
+            [sys.executable, str(DRIVER)],
+            input=json.dumps(orders),
+            capture_output=True,
+            text=True,
+            timeout=50,
+            check=False,
         )
         assert done.returncode == 0, done.stderr
         results = [json.loads(line) for line in done.stdout.splitlines()]
         jobs = sandbox.jobs.values()
 
-    assert len(results) > 16, "the sweep wrote less often than this test believes"
+    assert len(results) > 8, "the sweep wrote less often than this test believes"
     assert not results[-1]["died"], "the sweep writes more often than this test tries"
     assert all(result["died"] for result in results[:-1])
     for result in results:

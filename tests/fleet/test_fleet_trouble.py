@@ -198,19 +198,45 @@ async def test_credentials_that_are_refused_stop_the_sweep(make_client: MakeClie
 
     assert tuple(report.counts) == (0, 0, 2, 14, 0)
     assert report.failure_codes == {"authorization_error": 2}
-    assert only(report, Outcome.SKIPPED).startswith("not sent, since nothing could be sent of late: ")
+    assert only(report, Outcome.SKIPPED).startswith("not sent, since nothing can be sent: ")
     assert sum(request.operation_id == CREATE for request in sandbox.requests) <= 2
 
 
 async def test_a_dead_server_stops_the_sweep(make_client: MakeClient, clock: FakeClock) -> None:
-    """It is not asked a thousand times."""
+    """After a minute without a sign of life; it is not asked a thousand times."""
     groups = {f"01BTGNYV6HRNK8K8VKZASZCF{number:02}": [f"01BTGNYV6HRNK8K8VKZASZCA{number:02}"] for number in range(20)}
     client = make_client(base_url="http://127.0.0.1:9/v1", clock=clock, retry=ONCE)
 
     report = await sweep(client, SweepPlan(action="pause", target_groups=groups, look_first=False, concurrency=1))
 
-    assert (report.counts.failed, report.counts.skipped) == (3, 17)
+    assert (report.counts.failed, report.counts.skipped) == (1, 19)
     assert "127.0.0.1:9" in only(report, Outcome.FAILED)
+    assert clock.now() - 1000.0 >= 60.0
+
+
+async def test_projects_that_we_may_not_touch_stop_the_sweep_when_there_are_many(
+    fleet_client: AsyncClient, sandbox: Sandbox
+) -> None:
+    """One may be an exception; three in a row mean that we may not do it at all."""
+    projects = [sandbox.seed(live=1) for _ in range(8)]
+    sandbox.faults.add(CREATE, faults.Answer(403))
+    report = await sweep(fleet_client, pausing(*projects[:4], concurrency=1))
+    assert tuple(report.counts) == (3, 0, 1, 0, 0)
+
+    sandbox.faults.add(CREATE, faults.Answer(403), times=None)
+    report = await sweep(fleet_client, pausing(*projects[4:], concurrency=1))
+    assert tuple(report.counts) == (0, 0, 3, 1, 0)
+
+
+async def test_an_outage_of_a_minute_costs_nothing_but_time(hasty: AsyncClient, sandbox: Sandbox) -> None:
+    """Jobs are sent again until the API is back."""
+    projects = [sandbox.seed(live=2) for _ in range(5)]
+    sandbox.faults.add(CREATE, faults.Answer(503), times=25)
+
+    report = await sweep(hasty, pausing(*projects))
+
+    assert tuple(report.counts) == (10, 0, 0, 0, 0)
+    assert len(sandbox.jobs) == 5
 
 
 async def test_an_api_in_trouble_is_asked_again(hasty: AsyncClient, sandbox: Sandbox) -> None:

@@ -43,7 +43,7 @@ def statuses(webhook: Webhook) -> list[tuple[str, int]]:
 
 async def until(condition: Any) -> None:
     """Let the event loop run until something has happened."""
-    while not condition():  # noqa: ASYNC110 - the courier gives no other sign
+    while not condition():  # the courier gives no other sign
         await asyncio.sleep(0)
 
 

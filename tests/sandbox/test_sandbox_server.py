@@ -31,7 +31,7 @@ def send(sandbox: Sandbox, method: str, path: str, **headers: str) -> int:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Let the server's tasks run until something has happened."""
-    while not condition():  # noqa: ASYNC110 - the server gives no other sign
+    while not condition():  # the server gives no other sign
         await asyncio.sleep(0)
 
 

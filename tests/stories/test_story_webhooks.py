@@ -63,7 +63,7 @@ async def service(certified: Callable[..., ssl.SSLContext]) -> AsyncIterator[Ser
     await server.start_server(ssl=certified("localhost"))
     service.url = str(server.make_url("/cint"))
     yield service
-    while server.handler.connections:  # noqa: ASYNC110 - the other side has closed them, this one is yet to notice
+    while server.handler.connections:  # the other side has closed them, this one is yet to notice
         await asyncio.sleep(0)
     await server.close()
 

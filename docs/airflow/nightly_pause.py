@@ -1,0 +1,51 @@
+"""At night, pause every live target group of every active project: one mapped task for each project.
+
+What was paused is remembered for the morning, under the asset ``fielding-paused-for-the-night``.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+import pendulum
+from airflow.sdk import Asset, dag, task
+
+from fieldingkit import projects
+from fieldingkit.airflow import FieldingHook, FieldingSweepOperator, total
+
+PAUSED = Asset("fielding-paused-for-the-night")
+
+
+@dag(
+    schedule="0 22 * * *",
+    start_date=pendulum.datetime(2026, 1, 1, tz="Europe/Berlin"),
+    catchup=False,
+    max_active_runs=1,
+    default_args={"pool": "fielding", "retries": 3, "retry_delay": timedelta(minutes=2)},
+)
+def nightly_pause() -> None:
+    """Find the projects, pause each of them, and remember what was paused."""
+
+    @task
+    def live_groups() -> list[dict[str, Any]]:
+        """A query for each active project."""
+        with FieldingHook().client() as client:
+            active = client.pages(projects.ListProjects(status="active", page_size=100))
+            return [{"project_ids": [project.id], "status": ["live"]} for project in active]
+
+    @task(outlets=[PAUSED], trigger_rule="all_done")
+    def remember(results: Any, *, outlet_events: Any) -> list[dict[str, Any]]:
+        """Which tasks have changed something; and for people, how much, on the asset's event."""
+        found = list(results)
+        outlet_events[PAUSED].extra = total(found)
+        return [result["task"] for result in found if result["changed"]]
+
+    @task
+    def all_paused() -> None:
+        """Nothing: but it can only be reached, and the run be green, if every project was paused."""
+
+    pause = FieldingSweepOperator.partial(task_id="pause", action="pause").expand(query=live_groups())
+    remember(pause.output)
+    pause >> all_paused()
+
+
+nightly_pause()
