@@ -391,7 +391,7 @@ class AsyncClient:
     def _begin(self, command: Command[Any] | None) -> Call:
         if self._closed:
             raise ClientClosedError("the client is closed: make a new one", command=command)
-        return Call(self._clock, timeout=self._timeout, deadline=self._deadline)
+        return Call(self._clock, self._timeout, self._deadline)
 
     async def _carry(self, request: Request, command: Command[Any] | None) -> tuple[Response, Call]:
         """Send a request through the pipeline; whatever goes wrong knows its command."""

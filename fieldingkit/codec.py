@@ -44,17 +44,17 @@ def encode(command: Command[Any], *, account_id: str | None, headers: Mapping[st
     """
     kind: type = type(command)
     plan = _plan(kind)
-    values = plan.values(command)
+    values = [*plan.values(command)]
     if plan.account is not None and values[plan.account] is None:
-        values = (*values[: plan.account], account_id, *values[plan.account + 1 :])
+        values[plan.account] = account_id
     if None in values:
         name = plan.path_names[values.index(None)]
         raise InvalidCommandError(
             f"{name} is not set: give it to the command or to the client", field=name, command=command
         )
-    target = plan.path % values
+    target = plan.path % tuple(values)
     own = {**headers}
-    if plan.guard is Guard.KEY:
+    if plan.keyed:
         own["Idempotency-Key"] = getattr(command, "idempotency_key", None) or str(uuid.uuid4())
     for name, header in plan.headers:
         if (value := getattr(command, name)) is not None:
@@ -68,13 +68,14 @@ def encode(command: Command[Any], *, account_id: str | None, headers: Mapping[st
             target = f"{target}?{_query(query)}"
     except UNFIT as exc:
         raise _unsendable(command, plan) from exc
+    endpoint = plan.endpoint
     return Request(
-        plan.endpoint.method,
+        endpoint.method,
         target,
         headers=own,
         body=body,
-        operation_id=plan.endpoint.operation_id,
-        template=plan.endpoint.path,
+        operation_id=endpoint.operation_id,
+        template=endpoint.path,
         guard=plan.guard,
     )
 
@@ -173,6 +174,8 @@ class _Plan(NamedTuple):
     account: int | None
     """Which of them is the account, if one is."""
     guard: Guard
+    keyed: bool
+    """Whether that is a key."""
     headers: tuple[tuple[str, str], ...]
     query: tuple[str, ...]
     body: tuple[str, ...]
@@ -208,6 +211,7 @@ def _plan(kind: type[Any]) -> _Plan:
         values=_getter(path_names),
         account=path_names.index("account_id") if "account_id" in path_names else None,
         guard=kind.guard(),
+        keyed=kind.guard() is Guard.KEY,
         headers=tuple(headers),
         query=tuple(members) if in_query else (),
         body=() if in_query else tuple(members),

@@ -131,9 +131,12 @@ class Portal:
                 loop, self._thread = self._open()
                 self._loop = loop
             if loop is not None:
-                with suppress(RuntimeError):  # closed in the midst of this, by a signal handler
+                try:
                     call.begin(loop)
-            if self._closed:
+                except RuntimeError:
+                    if not self._closed:
+                        raise
+            if self._closed:  # before, or in the midst of this by a signal handler
                 self._stop()
                 raise ClientClosedError("the client is closed: make a new one")
 

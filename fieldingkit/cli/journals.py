@@ -1,7 +1,9 @@
 """Where sweeps keep their journals, and which run is to be gone on with."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 import attrs
@@ -14,6 +16,11 @@ from fieldingkit.workflows.plan import SweepPlan
 
 __all__ = ["Place", "find_place", "journal_folder", "open_journal"]
 
+_UNNAMED: Final = timedelta(hours=1)
+"""How long ago a run may have begun to be gone on with, if neither it nor its journal was named."""
+_IN_NAMED_FILE: Final = timedelta(hours=12)
+"""The same if its journal was named."""
+
 
 @attrs.frozen
 class Place:
@@ -23,8 +30,10 @@ class Place:
     """The journal's file; there may be none yet."""
     plan: SweepPlan
     """The plan, under the run id to go on with."""
-    begun: RunSummary | None
+    begun: RunSummary | None = None
     """The run that is gone on with; None for a new one."""
+    older: "Place | None" = None
+    """A run that could be gone on with, and is not since it is too long ago."""
 
 
 def journal_folder(base_url: str) -> Path:
@@ -36,6 +45,9 @@ def journal_folder(base_url: str) -> Path:
 def find_place(plan: SweepPlan, path: Path | None, *, base_url: str, named: bool) -> Place:
     """Find the run that this same command began and did not finish, or a place for a new one. Makes no file.
 
+    A run is for the target groups that were found when it began. So one that began long ago is only gone on with by its
+    name: who says "pause all that are live" now means those that are live now.
+
     Args:
         plan: What is to be done.
         path: The journal that was named; None for one where journals are kept.
@@ -46,13 +58,18 @@ def find_place(plan: SweepPlan, path: Path | None, *, base_url: str, named: bool
         UsageError: if the run of that name was for something else.
     """
     candidates = [path.expanduser()] if path is not None else _latest(journal_folder(base_url))
+    oldest = datetime.now(UTC) - (_IN_NAMED_FILE if path is not None else _UNNAMED)
+    older: Place | None = None
     for candidate in candidates:
         run = _run_in(candidate, plan, named=named)
-        if run is not None:
-            return Place(candidate, attrs.evolve(plan, run_id=run.run_id), run)
-    if path is not None:
-        return Place(path.expanduser(), plan, None)
-    return Place(journal_folder(base_url) / f"{plan.run_id.replace(':', '-')}.journal", plan, None)
+        if run is None:
+            continue
+        place = Place(candidate, attrs.evolve(plan, run_id=run.run_id), run)
+        if named or run.started_at >= oldest:
+            return place
+        older = older or place
+    where = path.expanduser() if path is not None else _new_file(base_url, plan.run_id)
+    return Place(where, plan, older=older)
 
 
 def open_journal(path: Path) -> Journal:
@@ -70,6 +87,10 @@ def open_journal(path: Path) -> Journal:
         raise UsageError(f"{path} cannot be used as a journal: {exc.strerror}\nNothing was sent.") from exc
 
 
+def _new_file(base_url: str, run_id: str) -> Path:
+    return journal_folder(base_url) / f"{run_id.replace(':', '-')}.journal"
+
+
 def _run_in(path: Path, plan: SweepPlan, *, named: bool) -> RunSummary | None:
     if not path.is_file():
         return None
@@ -78,7 +99,10 @@ def _run_in(path: Path, plan: SweepPlan, *, named: bool) -> RunSummary | None:
             for run in journal.runs():
                 same = journal.plan(run.run_id).fingerprint == plan.fingerprint
                 if named and run.run_id == plan.run_id and not same:
-                    raise UsageError(f"the run {run.run_id} of {path} was for other target groups\nNothing was sent.")
+                    raise UsageError(
+                        f"the run {run.run_id} of {path} was for other target groups\n"
+                        "Nothing was sent. Give another --run-id."
+                    )
                 if run.run_id == plan.run_id if named else same and run.finished_at is None:
                     return run
     except JournalError:

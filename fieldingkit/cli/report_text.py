@@ -27,7 +27,7 @@ def preview_text(seen: SweepPreview, rate: float | None) -> str:
     action = seen.plan.action
     projects = len({group.project_id for group in seen.groups})
     lines = [f"Found {counted(len(seen.groups))} in {counted(projects, 'project')}:"]
-    standing = Counter(group.status.value if group.status else "not known" for group in seen.groups)
+    standing = Counter(plain(group.status or "not known") for group in seen.groups)
     lines += [f"  {number:>7,} {status}" for status, number in standing.most_common()]
     if not seen.to_send:
         return "\n".join([*lines, f"There is nothing to {action}."])

@@ -1,6 +1,5 @@
 """Carrying out a sweep from the command line: preview, question, progress, report, exit code."""
 
-import asyncio
 from pathlib import Path
 
 import attrs
@@ -17,7 +16,7 @@ from fieldingkit.cli.report_text import counted, preview_facts, preview_text, re
 from fieldingkit.cli.selection import Manner
 from fieldingkit.cli.timeline import Ends, spans_of
 from fieldingkit.client import AsyncClient
-from fieldingkit.errors import FieldingKitError, JournalError
+from fieldingkit.errors import JournalError
 from fieldingkit.workflows.finding import SweepPreview, preview
 from fieldingkit.workflows.fleet import sweep
 from fieldingkit.workflows.journal import Journal
@@ -97,9 +96,16 @@ class _Command:
             return True
         if place.begun is not None:
             settled, total = place.begun.counts.total, place.begun.total
-            began = f"{place.begun.started_at:%Y-%m-%d %H:%M} UTC"
-            self._output.note(f"Going on with the run of {began}: {settled:,} of {total:,} target groups are settled.")
+            self._output.note(
+                f"Going on with the run of {place.begun.started_at:%Y-%m-%d %H:%M} UTC: {settled:,} of the {total:,} "
+                "target groups that it found then are settled."
+            )
             return confirm(f"{action} the others", yes=self._manner.yes)
+        if place.older is not None and place.older.begun is not None:
+            self._output.note(
+                f"The run of {place.older.begun.started_at:%Y-%m-%d %H:%M} UTC was never finished; this is a new one. "
+                f"To go on with that one: --journal {place.older.path} --run-id {place.older.begun.run_id}"
+            )
         if seen is None or not seen.to_send:
             return True
         return confirm(f"{action} {counted(len(seen.to_send))}", yes=self._manner.yes)
@@ -108,7 +114,7 @@ class _Command:
         try:
             with ProgressShow(self._output) as show:
                 return await sweep(client, self._plan, journal=journal, on_progress=show, preview=seen)
-        except (asyncio.CancelledError, FieldingKitError):
+        except BaseException:
             self._broke_off(journal)
             raise
 
@@ -121,7 +127,8 @@ class _Command:
         counts = report.counts
         self._output.note(
             f"Broken off: {counts.total - counts.unknown:,} of {counted(counts.total)} are settled; jobs that were "
-            f"submitted go on.\nThe journal is {journal.path}. Give the same command again to go on where it stopped."
+            f"submitted go on.\nThe journal is {journal.path}. To go on where it stopped, give the same command again "
+            f"with --journal {journal.path} --run-id {self._plan.run_id}"
         )
         if self._manner.report is not None:
             self._write(self._record(report, journal), self._manner.report)

@@ -1,7 +1,10 @@
 """HTTP by aiohttp: one request out, one answer in. The only file that speaks aiohttp; it decides nothing."""
 
 import asyncio
+import inspect
 import ssl
+import warnings
+from contextlib import suppress
 from contextvars import ContextVar
 from io import BytesIO
 from typing import Any
@@ -19,6 +22,7 @@ from fieldingkit.errors import (
     FieldingKitError,
     TransportError,
 )
+from fieldingkit.guard import Guard
 from fieldingkit.secret import Secret
 from fieldingkit.transport.http import Call, Request, Response
 from fieldingkit.transport.timeouts import Timeout, Timeouts
@@ -27,6 +31,14 @@ __all__ = ["AiohttpTransport"]
 
 _SAMPLE = 1000
 """Bytes that are kept of a body that is too long."""
+
+def _place_of_user() -> tuple[str, int]:
+    """File and line of the code outside of fieldingkit that is making a client."""
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "fieldingkit":
+        frame = frame.f_back
+    return ("", 0) if frame is None else (frame.f_code.co_filename, frame.f_lineno)
+
 
 _call: ContextVar[Call] = ContextVar("fieldingkit_call")
 
@@ -69,6 +81,7 @@ class AiohttpTransport:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timeouts = Timeouts()
         self._closed = False
+        self._made_at = _place_of_user()
 
     async def __call__(self, request: Request, call: Call) -> Response:
         """Send a request once.
@@ -95,7 +108,7 @@ class AiohttpTransport:
                 url,
                 # aiohttp warns of bytes above 1 MiB; a batch of 36,000 target groups is as long.
                 data=BytesIO(request.body) if request.body and len(request.body) > 2**20 else request.body,
-                headers=request.headers,
+                headers={**request.headers, **call.headers},
                 allow_redirects=False,
                 proxy=None if self._direct else self._proxy_for(url),
             )
@@ -109,17 +122,9 @@ class AiohttpTransport:
             raise meaning from exc
         finally:
             self._timeouts.stop(timeout)
-            call.attempts.append(
-                Attempt(
-                    number=len(call.attempts) + 1,
-                    status=status,
-                    error=None if failure is None else type(failure).__name__,
-                    sent=call.leaving,
-                    started=began - call.started,
-                    duration=call.clock.now() - began,
-                    delay=call.delay,
-                )
-            )
+            error = None if failure is None else type(failure).__name__
+            began, took = began - call.started, call.clock.now() - began
+            call.attempts.append(Attempt(len(call.attempts) + 1, status, error, call.leaving, began, took, call.delay))
 
     async def aclose(self) -> None:
         """Close the session; the transport cannot be used again."""
@@ -127,6 +132,19 @@ class AiohttpTransport:
         self._timeouts.close()
         if self._session is not None:
             await self._session.close()
+
+    def __del__(self) -> None:
+        if self._session is None or self._session.closed or self._loop is None:
+            return
+        message = "this fieldingkit client was not closed: use it in an async with statement, or await aclose()"
+        warnings.warn_explicit(message, ResourceWarning, *self._made_at)
+        # Closed in the owner's place: aiohttp would complain of each of its parts, and on stderr too.
+        closing = self._session.close()
+        if self._loop.is_closed():
+            with suppress(StopIteration):
+                closing.send(None)
+        else:
+            self._loop.call_soon_threadsafe(self._loop.create_task, closing)
 
     def _open(self) -> aiohttp.ClientSession:
         if self._closed:
@@ -183,7 +201,7 @@ class AiohttpTransport:
         finally:
             if not answer.closed:  # as it is after its last byte
                 answer.release()
-        return Response(answer.status, answer.headers, b"".join(chunks), flaw=flaw, version=answer.version)
+        return Response(answer.status, answer.headers, b"".join(chunks), flaw, answer.version)
 
     def _meaning(
         self,
@@ -198,7 +216,8 @@ class AiohttpTransport:
         where = f"{self._base.host}:{self._base.port}" if request.target.startswith("/") else request.target
         match exc:
             case aiohttp.ClientError() | OSError() | RuntimeError() if self._closed:
-                return ClientClosedError("the client was closed while the call was going on", maybe_applied=sent)
+                applied = sent and request.guard is not Guard.READ
+                return ClientClosedError("the client was closed while the call was going on", maybe_applied=applied)
             case aiohttp.ClientConnectorCertificateError():
                 reason = f"the certificate of {where} is not trusted: {exc.certificate_error}"
                 return ConnectionFailedError(reason, sent=False, retryable=False)

@@ -166,7 +166,8 @@ class Auth:
         used = self._held
         if used is None or (used.refresh_at < math.inf and call.clock.now() >= used.refresh_at):
             used = await self._renewed(call)
-        response = await self._inner(_signed(request, used), call)
+        call.headers = {"Authorization": used.header.reveal()}
+        response = await self._inner(request, call)
         if response.status not in _REFUSED or not _stale(response, used, call.clock.now()):
             return response
         # Another call may have renewed it meanwhile.
@@ -178,7 +179,8 @@ class Auth:
             extra={"operation_id": request.operation_id, "attempt": len(call.attempts), "status": response.status},
         )
         call.delay = 0.0
-        return await self._inner(_signed(request, fresh), call)
+        call.headers = {"Authorization": fresh.header.reveal()}
+        return await self._inner(request, call)
 
     async def aclose(self) -> None:
         """Give up a refresh that is going on."""
@@ -191,6 +193,8 @@ class Auth:
         if refresh is None or refresh.done():
             refresh = self._refresh = asyncio.create_task(self._fetch(call.clock, call.timeout))
             refresh.add_done_callback(_look_at)
+        elif refresh.get_loop() is not asyncio.get_running_loop():
+            raise ConfigurationError("this client belongs to another event loop: make one client for each loop")
         limit, too_late = call.allowance(call.clock.now())
         scope = asyncio.timeout(limit)
         try:
@@ -231,6 +235,7 @@ class _Held(NamedTuple):
     """The token in use, and its times on the client's clock."""
 
     token: Secret
+    header: Secret
     fetched: float
     refresh_at: float
     expires_at: float
@@ -239,15 +244,12 @@ class _Held(NamedTuple):
 
 def _held(token: AccessToken, now: float) -> _Held:
     """A token that has just been fetched; it is renewed a while before it expires, not by all clients at once."""
+    header = Secret(f"Bearer {token.value.reveal()}")
     if token.lifetime is None:
-        return _Held(token.value, now, math.inf, math.inf, _BRAND_NEW)
+        return _Held(token.value, header, now, math.inf, math.inf, _BRAND_NEW)
     ahead = min(_REFRESH_AHEAD, token.lifetime / 10) * random.uniform(1.0, 1.5)
     expires_at = now + token.lifetime
-    return _Held(token.value, now, expires_at - ahead, expires_at, min(_BRAND_NEW, token.lifetime / 10))
-
-
-def _signed(request: Request, held: _Held) -> Request:
-    return request.with_headers({"Authorization": f"Bearer {held.token.reveal()}"})
+    return _Held(token.value, header, now, expires_at - ahead, expires_at, min(_BRAND_NEW, token.lifetime / 10))
 
 
 def _stale(response: Response, used: _Held, now: float) -> bool:

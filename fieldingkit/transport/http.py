@@ -52,19 +52,6 @@ class Request:
             linked_to=linked_to,
         )
 
-    def with_headers(self, headers: Mapping[str, str]) -> "Request":
-        """The same request with more headers."""
-        return Request(
-            self.method,
-            self.target,
-            headers={**self.headers, **headers},
-            body=self.body,
-            operation_id=self.operation_id,
-            template=self.template,
-            guard=self.guard,
-            linked_to=self.linked_to,
-        )
-
 
 class Response:
     """An answer, read to its end."""
@@ -76,7 +63,6 @@ class Response:
         status: int,
         headers: Mapping[str, str],
         body: bytes,
-        *,
         flaw: FieldingKitError | None = None,
         version: tuple[int, int] | None = None,
     ) -> None:
@@ -111,6 +97,7 @@ class Call:
         "deadline",
         "delay",
         "gave_up",
+        "headers",
         "leaving",
         "locations",
         "started",
@@ -119,7 +106,7 @@ class Call:
         "traced",
     )
 
-    def __init__(self, clock: Clock, *, timeout: float | None, deadline: float | None) -> None:
+    def __init__(self, clock: Clock, timeout: float | None, deadline: float | None) -> None:
         self.clock = clock
         self.timeout = timeout
         """Seconds that one attempt may take; None for no limit."""
@@ -135,6 +122,8 @@ class Call:
         """The ``Location`` of answers that were not the last: they must name the same job."""
         self.gave_up: FieldingKitError | None = None
         """Why a call that could have been repeated was not; it becomes the error's ``__cause__``."""
+        self.headers: dict[str, str] = {}
+        """What the attempt that is about to be sent has beside the request's own headers: its token, its trace."""
         self.leaving = False
         """Whether bytes of the last attempt may have left."""
         self.trace: str | None = None

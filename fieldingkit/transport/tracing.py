@@ -108,14 +108,15 @@ class AttemptSpans:
         attributes = self._described.send(request, resends=len(call.attempts)) if parent.is_recording() else None
         span = self._tracer.start_span(self._described.span_name(request), None, SpanKind.CLIENT, attributes)
         if span is parent:
-            return self._inner(_told(request, call, otel_context.get_current()), call)  # no SDK: the parent goes out
+            _tell(call, otel_context.get_current())  # no SDK: the parent goes out
+            return self._inner(request, call)
         if attributes is None and span.is_recording():
             span.set_attributes(self._described.send(request, resends=len(call.attempts)))
         return self._within(span, parent, request, call)
 
     async def _within(self, span: Span, parent: Span, request: Request, call: Call) -> Response:
         context = set_span_in_context(span)
-        request = _told(request, call, context)
+        _tell(call, context)
         if _SUPPRESS is not None and span.get_span_context().span_id != parent.get_span_context().span_id:
             # An instrumented aiohttp would make a second span of the same attempt, and write its id into our header.
             # Where we make no span of our own, its span is welcome.
@@ -145,11 +146,11 @@ def _invented(request: Request) -> TraceContext:
     return followed if followed.traceparent is not None else TraceContext.generate()
 
 
-def _told(request: Request, call: Call, context: Context) -> Request:
-    """The request with the trace context in its headers."""
+def _tell(call: Call, context: Context) -> None:
+    """Have the next attempt carry the trace context."""
     headers = inject(context)
     call.trace = headers.get("traceparent")
-    return request.with_headers(headers)
+    call.headers = {**call.headers, **headers}
 
 
 def _end(span: Span, error: str | None) -> None:

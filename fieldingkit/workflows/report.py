@@ -128,11 +128,11 @@ class SweepReport:
         """How many failed with each code, the most frequent first; failures without a code are under ``""``."""
         return dict(Counter(group.code or "" for group in self.of(Outcome.FAILED)).most_common())
 
-    def of(self, *outcomes: Outcome) -> tuple[GroupOutcome, ...]:
+    def of(self, *outcomes: Outcome | str) -> tuple[GroupOutcome, ...]:
         """The target groups that came out so.
 
         Args:
-            outcomes: One or several outcomes.
+            outcomes: One or several outcomes, such as ``"failed", "unknown"``.
         """
         return tuple(group for group in self.groups if group.outcome in outcomes)
 

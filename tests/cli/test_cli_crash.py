@@ -66,7 +66,7 @@ def test_interrupted_it_names_its_journal(connected: Cli, sandbox: Sandbox) -> N
     code, said = stop(signal.SIGINT, *words)
     assert code == 130, said
     assert "Traceback" not in said
-    journal = re.search(r"The journal is (\S+\.journal)\.", said)
+    journal = re.search(r"The journal is (\S+\.journal)\. .* --run-id \S+", said)
     assert journal
     assert Path(journal[1]).is_file()
     assert read_report(Path("out.json")).report.counts.unknown

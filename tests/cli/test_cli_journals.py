@@ -1,5 +1,6 @@
 """Which journal a sweep goes on with."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,26 @@ def test_another_command_is_another_run(connected: Cli, sandbox: Sandbox) -> Non
     ended = connected("pause", "--project", other.id, "--yes", "--journal", "j")
     assert ended.code == 0
     assert "Going on" not in ended.err
+
+
+def test_an_old_run_is_gone_on_with_by_its_name_only(
+    connected: Cli, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Long after, the same command means what is live by then: it begins anew, and says how to finish the old run."""
+    project = sandbox.seed(live=2)
+    words = ("pause", "--project", project.id, "--yes")
+    for operation in ("get_bulk_pause_target_groups_job", "get_fielding_runs_by_target_group_id"):
+        sandbox.faults.add(operation, faults.Answer(403), times=None)
+    assert connected(*words).code == 4
+    sandbox.faults.clear()
+    sandbox.seed(project_id=project.id, live=1)
+    monkeypatch.setattr("fieldingkit.cli.journals._UNNAMED", timedelta(0))
+    ended = connected(*words)
+    assert ended.code == 0
+    assert not project.ids("live")
+    assert "was never finished" in ended.err
+    old = ended.err.split("To go on with that one: ")[1].splitlines()[0].split()
+    assert "Going on with the run of" in connected(*words, *old).err
 
 
 def test_a_journal_must_be_one(connected: Cli, sandbox: Sandbox, tmp_path: Path) -> None:

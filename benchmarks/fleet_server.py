@@ -1,0 +1,82 @@
+"""A sandbox with a fleet in it, in a process of its own, which tells what it was asked."""
+
+import multiprocessing
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from multiprocessing.connection import Connection
+from types import TracebackType
+from typing import Any, Self
+
+from fieldingkit.sandbox import Sandbox
+
+
+def busiest_second(moments: Sequence[datetime]) -> int:
+    """How many requests came in the busiest second."""
+    first, most = 0, 0
+    for last, moment in enumerate(moments):
+        while moments[first] <= moment - timedelta(seconds=1):
+            first += 1
+        most = max(most, last - first + 1)
+    return most
+
+
+def counts(sandbox: Sandbox) -> dict[str, Any]:
+    """What the sandbox was asked since it was asked for this."""
+    requests = list(sandbox.requests)
+    sandbox.requests.clear()
+    return {
+        "requests": len(requests),
+        "operations": Counter(request.operation_id for request in requests),
+        "refused": sum(request.status is None or request.status >= 400 for request in requests),
+        "busiest_second": busiest_second([request.at for request in requests]),
+        "jobs": len(sandbox.jobs),
+        "different_jobs": len(
+            {(job.project_id, getattr(job, "target_group_ids", ())) for job in sandbox.jobs.values()}
+        ),
+    }
+
+
+class FleetServer:
+    """The sandbox in its own process.
+
+    Args:
+        groups: How many target groups it has, all of them live.
+        projects: How many projects they are in, evenly.
+        job_seconds: How long a job takes.
+    """
+
+    def __init__(self, groups: int, projects: int, job_seconds: float) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs, groups, projects, job_seconds), daemon=True)
+
+    def __enter__(self) -> Self:
+        self._process.start()
+        self.options: dict[str, Any] = self._pipe.recv()
+        """What a client of it needs."""
+        self.fleet: dict[str, list[str]] = self._pipe.recv()
+        """The target groups of each project."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._pipe.send(False)
+        self._process.join()
+
+    def counts(self) -> dict[str, Any]:
+        """What it was asked since the last time."""
+        self._pipe.send(True)
+        found: dict[str, Any] = self._pipe.recv()
+        return found
+
+
+def _serve(pipe: Connection, groups: int, projects: int, job_seconds: float) -> None:
+    with Sandbox(job_seconds=job_seconds) as sandbox:
+        sizes = [groups // projects + (number < groups % projects) for number in range(projects)]
+        seeded = [sandbox.seed(live=size) for size in sizes]
+        pipe.send({"base_url": sandbox.url, "auth": sandbox.token, "account_id": sandbox.account_id})
+        pipe.send({project.id: project.ids() for project in seeded})
+        while pipe.recv():
+            pipe.send(counts(sandbox))

@@ -1,0 +1,315 @@
+"""The operators, each in this process, with what Airflow gives them kept in memory."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from airflow.sdk import Asset
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferred
+from airflow.sdk.execution_time.context import OutletEventAccessors
+from fake_task import FakeTask, MemoryStore
+
+from fieldingkit.airflow import FieldingBatchOperator, FieldingJobsTrigger, FieldingSweepOperator
+from fieldingkit.sandbox import Sandbox, faults
+
+pytestmark = pytest.mark.timeout(60)
+
+
+def posts(sandbox: Sandbox) -> list[str]:
+    """The keys of the requests that create jobs, in order."""
+    return [
+        request.headers["Idempotency-Key"]
+        for request in sandbox.requests
+        if request.method == "POST"
+        and request.operation_id is not None
+        and request.operation_id.startswith("create_bulk")
+    ]
+
+
+def carry(task: FakeTask, operator: Any) -> Any:
+    """A try from beginning to end: as often as it defers, its trigger is told to have seen the end."""
+    outcome = task.start(operator)
+    while isinstance(outcome, TaskDeferred):
+        outcome = task.come_back(operator, outcome, {"jobs": []})
+    return outcome
+
+
+def test_a_batch_defers_with_its_token_and_comes_back_with_plain_json(connected: Sandbox) -> None:
+    """One job, a trigger with nothing but token and connection id, and counts with failures by reason."""
+    project = connected.seed(live=3, draft=1)
+    task, operator = (
+        FakeTask(),
+        FieldingBatchOperator(
+            task_id="pause", action="pause", project_id=project.id, target_group_ids=project.ids(), fail_on="never"
+        ),
+    )
+    deferred = task.start(operator)
+    assert isinstance(deferred, TaskDeferred)
+    assert isinstance(deferred.trigger, FieldingJobsTrigger)
+    assert deferred.trigger.serialize()[1].keys() == {"tokens", "fielding_conn_id"}
+    assert len(connected.jobs) == 1
+    result = task.come_back(operator, deferred, {"jobs": []})
+    assert result == {
+        "task": {"dag_id": "nightly", "run_id": "scheduled__2026-01-01", "task_id": "pause", "map_index": -1},
+        "action": "pause",
+        "counts": {"updated": 3, "already": 0, "failed": 1, "skipped": 0, "unknown": 0},
+        "failures": {"StatusTransitionNotAllowed": list(project.ids("draft"))},
+        "unknown": [],
+        "changed": {},
+        "jobs": list(connected.jobs),
+    }
+
+
+def test_without_deferring_it_is_all_done_on_the_worker(connected: Sandbox) -> None:
+    """``deferrable=False`` gives the same result from one call."""
+    project = connected.seed(live=3)
+    operator = FieldingSweepOperator(
+        task_id="pause", action="pause", query={"project_ids": [project.id]}, deferrable=False
+    )
+    result = FakeTask().start(operator)
+    assert result["counts"]["updated"] == 3
+    assert result["changed"] == {project.id: list(project.ids())}
+    assert len(connected.jobs) == 1
+
+
+def test_ids_may_come_as_text(connected: Sandbox) -> None:
+    """What a template renders to is a text: ids in it are separated by spaces or commas."""
+    project = connected.seed(live=3)
+    operator = FieldingBatchOperator(
+        task_id="pause", action="pause", project_id=project.id, target_group_ids=", ".join(project.ids())
+    )
+    assert carry(FakeTask(), operator)["counts"]["updated"] == 3
+
+
+def test_keys_follow_from_the_task_and_the_run_and_not_from_the_try(connected: Sandbox) -> None:
+    """The same task of the same run sends the same key, every other one another."""
+    project = connected.seed(live=3)
+
+    def key(task: FakeTask, action: str = "pause", ids: tuple[str, ...] = project.ids()) -> str:
+        connected.requests.clear()
+        task.start(FieldingBatchOperator(task_id="any", action=action, project_id=project.id, target_group_ids=ids))
+        return posts(connected)[0]
+
+    first = key(FakeTask())
+    assert key(FakeTask()) == first
+    others = [
+        key(FakeTask(dag_id="other")),
+        key(FakeTask(run_id="other")),
+        key(FakeTask(task_id="other")),
+        key(FakeTask(map_index=0)),
+        key(FakeTask(), action="resume"),
+        key(FakeTask(), ids=project.ids()[:2]),
+    ]
+    assert len({first, *others}) == 7
+
+
+def test_a_try_that_was_killed_after_its_post_leaves_its_job_to_the_next(connected: Sandbox) -> None:
+    """Killed before the acceptance was written down: the next try sends the same key and gets the same job."""
+    project = connected.seed(live=3)
+    task = FakeTask()
+
+    class Killed(MemoryStore):
+        """Loses every write after the first three: what was found, and that the key is used."""
+
+        def set(self, key: str, value: Any) -> None:
+            if self.writes < 3:
+                super().set(key, value)
+            else:
+                raise KeyboardInterrupt
+
+    task.store = Killed()
+    sweep = {"task_id": "pause", "action": "pause", "query": {"project_ids": [project.id], "status": ["live"]}}
+    with pytest.raises(KeyboardInterrupt):
+        task.start(FieldingSweepOperator(**sweep))
+    assert len(connected.jobs) == 1
+    store = MemoryStore()
+    store.update(task.store)
+    task.store = store
+    connected.clock.advance(10)  # the job ends while nobody looks: its target groups are not live any more
+    result = carry(task, FieldingSweepOperator(**sweep))
+    assert result["counts"] == {"updated": 3, "already": 0, "failed": 0, "skipped": 0, "unknown": 0}
+    assert result["changed"] == {project.id: list(project.ids())}
+    assert len(connected.jobs) == 1
+    assert len(posts(connected)) == 2
+    assert len(set(posts(connected))) == 1
+
+
+def test_a_try_that_was_killed_while_it_waited_follows_its_job(connected: Sandbox) -> None:
+    """The token is known: nothing is looked up and nothing is sent again."""
+    project = connected.seed(live=3)
+    task = FakeTask()
+    sweep = {"task_id": "pause", "action": "pause", "query": {"project_ids": [project.id], "status": ["live"]}}
+    assert isinstance(task.start(FieldingSweepOperator(**sweep)), TaskDeferred)
+    before = len(connected.requests)
+    again = task.start(FieldingSweepOperator(**sweep))
+    assert isinstance(again, TaskDeferred)
+    assert len(connected.requests) == before
+    assert carry(task, FieldingSweepOperator(**sweep))["counts"]["updated"] == 3
+    assert len(connected.jobs) == 1
+
+
+def test_a_task_that_is_cleared_after_its_end_gives_its_result_again(connected: Sandbox) -> None:
+    """To do the same afresh takes a new run: a cleared task tells what its run has done, without a request."""
+    project = connected.seed(live=3)
+    task = FakeTask()
+    sweep = {"task_id": "pause", "action": "pause", "query": {"project_ids": [project.id]}}
+    result = carry(task, FieldingSweepOperator(**sweep))
+    connected.requests.clear()
+    assert carry(task, FieldingSweepOperator(**sweep)) == result
+    assert not connected.requests
+
+
+def test_a_key_that_is_too_old_is_not_used_again(connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hours later nobody knows whether the API still knows the key: what is not done yet is read, and sent anew."""
+    project = connected.seed(live=3)
+    task = FakeTask()
+    sweep = {"task_id": "pause", "action": "pause", "query": {"project_ids": [project.id]}}
+    task.start(FieldingSweepOperator(**sweep))
+    task.store["fieldingkit.jobs"][0].update(
+        token=None, job=None, born=task.store["fieldingkit.jobs"][0]["born"] - 7200
+    )
+    connected.clock.advance(10)
+    result = carry(task, FieldingSweepOperator(**sweep))
+    assert result["counts"]["updated"] == 3
+    assert len(posts(connected)) == 1
+
+
+def test_changes_of_the_plan_between_tries_begin_anew(connected: Sandbox) -> None:
+    """A DAG that was edited between two tries has its new plan carried out, under other keys."""
+    project = connected.seed(live=3)
+    task = FakeTask()
+    carry(task, FieldingSweepOperator(task_id="x", action="pause", target_groups={project.id: project.ids()[:1]}))
+    result = carry(task, FieldingSweepOperator(task_id="x", action="pause", target_groups={project.id: project.ids()}))
+    assert result["counts"] == {"updated": 2, "already": 1, "failed": 0, "skipped": 0, "unknown": 0}
+    assert len(connected.jobs) == 2
+
+
+def test_what_failed_for_the_apis_own_reasons_goes_into_another_job(connected: Sandbox) -> None:
+    """A target group that the result leaves out is sent again; the trigger waits for that job too."""
+    project = connected.seed(live=3)
+    connected.faults.add("create_bulk_pause_target_groups_job", faults.StuckJob(), times=0)
+    connected.faults.add("create_bulk_pause_target_groups_job", faults.ForgetItem(1), times=1)
+    task = FakeTask()
+    operator = FieldingSweepOperator(task_id="x", action="pause", target_groups={project.id: project.ids()})
+    result = carry(task, operator)
+    assert result["counts"]["updated"] == 3
+
+
+def test_failing_is_for_the_dag_to_choose(connected: Sandbox) -> None:
+    """``any`` fails for a refusal, for good; ``unknown`` and ``never`` do not; the result is in XCom all the same."""
+    project = connected.seed(live=2, draft=1)
+
+    def outcome(fail_on: Any) -> tuple[FakeTask, Any]:
+        task = FakeTask(task_id=fail_on)
+        batch = {"action": "pause", "project_id": project.id, "target_group_ids": project.ids(), "fail_on": fail_on}
+        try:
+            return task, carry(task, FieldingBatchOperator(task_id="x", **batch))
+        except AirflowException as exc:
+            return task, exc
+
+    task, failed = outcome("any")
+    assert isinstance(failed, AirflowFailException)
+    assert "1 StatusTransitionNotAllowed" in str(failed)
+    assert task.pushed["return_value"]["counts"]["failed"] == 1
+    assert outcome("unknown")[1]["counts"]["failed"] == 1
+    assert outcome("never")[1]["counts"]["failed"] == 1
+
+
+def test_what_could_not_be_sent_is_tried_again_by_the_next_try(connected: Sandbox) -> None:
+    """An API that is down fails the task so that Airflow tries it again; that try goes on where this one stopped."""
+    project = connected.seed(live=2)
+    rule = connected.faults.add("create_bulk_pause_target_groups_job", faults.Answer(403, {"object": "forbidden"}))
+    task = FakeTask()
+    batch = {"action": "pause", "project_id": project.id, "target_group_ids": project.ids(), "fail_on": "unknown"}
+    with pytest.raises(AirflowException, match="2 target groups are not settled") as failed:
+        task.start(FieldingBatchOperator(task_id="x", **batch))
+    assert not isinstance(failed.value, AirflowFailException)
+    del rule
+    connected.faults.clear()
+    assert carry(task, FieldingBatchOperator(task_id="x", **batch))["counts"]["updated"] == 2
+
+
+def test_jobs_that_take_too_long_are_settled_by_reading(connected: Sandbox) -> None:
+    """When the wait's time is over the target groups are read: those that are there count, the others are unknown."""
+    project = connected.seed(live=2)
+    connected.faults.add("create_bulk_pause_target_groups_job", faults.StuckJob())
+    task = FakeTask()
+    operator = FieldingBatchOperator(
+        task_id="x",
+        action="pause",
+        project_id=project.id,
+        target_group_ids=project.ids(),
+        job_timeout=0.3,
+    )
+    deferred = task.start(operator)
+    assert isinstance(deferred, TaskDeferred)
+    assert deferred.timeout is not None
+    assert deferred.timeout.total_seconds() == 0.3
+    with pytest.raises(AirflowException, match="not settled") as failed:
+        operator.resume_execution("__fail__", {"error": "Trigger timeout"}, task.context(operator))
+    assert not isinstance(failed.value, AirflowFailException)
+    assert task.pushed["return_value"]["unknown"] == list(project.ids())
+
+
+def test_a_plan_that_makes_no_sense_fails_for_good(connected: Sandbox) -> None:
+    """Trying again would not help: the task fails at once, by the field's name."""
+    project = connected.seed(live=1)
+    for fields in (
+        {"action": "pause"},
+        {"action": "sing", "query": {}},
+        {"action": "pause", "query": {"project_ids": "x"}},
+    ):
+        with pytest.raises(AirflowFailException):
+            FakeTask().start(FieldingSweepOperator(task_id="x", **fields))
+    with pytest.raises(AirflowFailException, match="target_groups"):
+        FakeTask().start(FieldingBatchOperator(task_id="x", action="pause", project_id=project.id, target_group_ids=[]))
+    assert not connected.requests
+
+
+def test_nothing_found_is_nothing_done(connected: Sandbox) -> None:
+    """A query without a match is a success with no jobs, and without a trigger."""
+    project = connected.seed(draft=1)
+    operator = FieldingSweepOperator(
+        task_id="x", action="pause", query={"project_ids": [project.id], "status": ["live"]}
+    )
+    assert FakeTask().start(operator)["counts"] == dict.fromkeys(
+        ("updated", "already", "failed", "skipped", "unknown"), 0
+    )
+
+
+def test_a_sweep_takes_back_what_another_has_changed(connected: Sandbox) -> None:
+    """``changed_by`` is exactly what the other sweep changed: what had been paused before stays paused."""
+    project = connected.seed(live=2, paused=2)
+    night = FakeTask(task_id="pause", map_index=4)
+    paused = carry(night, FieldingSweepOperator(task_id="x", action="pause", query={"project_ids": [project.id]}))
+    assert paused["counts"] == {"updated": 2, "already": 2, "failed": 0, "skipped": 0, "unknown": 0}
+    morning = FakeTask(dag_id="morning", elsewhere={tuple(paused["task"].values()): paused})
+    resumed = carry(morning, FieldingSweepOperator(task_id="x", action="resume", changed_by=paused["task"]))
+    assert resumed["counts"]["updated"] == 2
+    assert Counter(group.status for group in project.groups) == {"live": 2, "paused": 2}
+    with pytest.raises(AirflowFailException, match="left no result"):
+        FakeTask().start(FieldingSweepOperator(task_id="x", action="resume", changed_by=paused["task"]))
+
+
+def test_the_assets_of_a_task_are_told_what_came_of_it(connected: Sandbox) -> None:
+    """The event of each asset among the outlets has the counts."""
+    project = connected.seed(live=2)
+    asset = Asset("paused")
+    task = FakeTask(outlet_events=OutletEventAccessors())
+    carry(
+        task, FieldingSweepOperator(task_id="x", action="pause", query={"project_ids": [project.id]}, outlets=[asset])
+    )
+    extra = task.outlet_events[asset].extra
+    assert extra == {"action": "pause", "jobs": 1, "updated": 2, "already": 0, "failed": 0, "skipped": 0, "unknown": 0}
+
+
+def test_a_sweep_of_many_projects_has_one_job_for_each_chunk(connected: Sandbox) -> None:
+    """Chunks do not cross projects; each is one job with a key of its own."""
+    fleet = [connected.seed(live=5) for _ in range(3)]
+    operator = FieldingSweepOperator(
+        task_id="x", action="pause", target_groups={project.id: project.ids() for project in fleet}, chunk_size=2
+    )
+    result = carry(FakeTask(), operator)
+    assert result["counts"]["updated"] == 15
+    assert len(connected.jobs) == 9
+    assert len(set(posts(connected))) == len(posts(connected)) == 9

@@ -1,0 +1,184 @@
+"""The public surface as type checkers see it. Never run: mypy and pyright read it, both in their strict mode."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, assert_type
+
+from fieldingkit import (
+    AsyncClient,
+    BearerToken,
+    BlockingJob,
+    Client,
+    ClientCredentials,
+    Command,
+    Exchange,
+    Job,
+    JobCommand,
+    JobEvent,
+    PollPolicy,
+    RetryPolicy,
+    batch_jobs,
+    errors,
+    fielding_jobs,
+    fielding_runs,
+    target_groups,
+    webhooks,
+)
+from fieldingkit.clock import Clock, MonotonicClock
+from fieldingkit.commands import JobAccepted, JobStatus
+from fieldingkit.transport.auth import AccessToken, Fetch
+from fieldingkit.transport.http import Response
+
+PROJECT = "01BTGNYV6HRNK8K8VKZASZCFP0"
+GROUP = "01BTGNYV6HRNK8K8VKZASZCFP1"
+
+read = fielding_runs.GetFieldingRun(project_id=PROJECT, target_group_id=GROUP, fielding_run_id="r")
+pause = fielding_runs.PauseFieldingRun(project_id=PROJECT, target_group_id=GROUP, fielding_run_id="r", if_match='"1"')
+batch = batch_jobs.PauseTargetGroups(project_id=PROJECT, target_group_ids=[GROUP])
+launch = fielding_jobs.LaunchFromDraft(project_id=PROJECT, target_group_id=GROUP, end_fielding_at=datetime.now(UTC))
+
+
+class Vault:
+    """A token provider of one's own."""
+
+    async def fetch(self, http: Fetch) -> AccessToken:
+        """Get a token from somewhere else."""
+        del http
+        return AccessToken("x", lifetime=60)
+
+
+class Stopped:
+    """A clock of one's own."""
+
+    def now(self) -> float:
+        """Always the same."""
+        return 0.0
+
+    async def sleep(self, seconds: float) -> None:
+        """Do not wait."""
+
+    def call_later(self, seconds: float, function: Any) -> Any:
+        """Never."""
+
+
+def making() -> None:
+    """How clients are made."""
+    clock: Clock = MonotonicClock()
+    assert_type(AsyncClient(auth="token"), AsyncClient)
+    assert_type(AsyncClient.from_env(timeout=None, deadline=5), AsyncClient)
+    assert_type(Client(auth=BearerToken("token"), account_id="101", clock=clock), Client)
+    assert_type(Client.from_env(account_id=101, retry=RetryPolicy(max_attempts=1), poll=PollPolicy()), Client)
+    AsyncClient(auth=ClientCredentials(client_id="i", client_secret="s"), retry=RetryPolicy(breaker_after=None))
+    AsyncClient(auth=Vault(), clock=Stopped())
+
+
+async def asynchronous(client: AsyncClient) -> None:
+    """The verbs of the async client."""
+    assert_type(await client.send(read), fielding_runs.FieldingRun)
+    assert_type(await client.send(pause), fielding_runs.FieldingRunChange)
+    assert_type(await client.send(batch), JobAccepted)
+    assert_type(await client.submit(batch), Job[batch_jobs.BatchResult])
+    assert_type(await client.submit(launch), Job[fielding_jobs.FieldingJobResult])
+    assert_type(await client.run(batch), batch_jobs.BatchResult)
+    assert_type(await client.run(launch, timeout=None), fielding_jobs.FieldingJobResult)
+    assert_type(await client.exchange(read), Exchange[fielding_runs.FieldingRun])
+    assert_type((await client.exchange(pause)).result, fielding_runs.FieldingRunChange)
+    assert_type(await client.request("GET", "/x", params={"a": 1}, headers={}), Response)
+    assert_type(client.resume("token"), Job[Any])
+    async for group in client.pages(target_groups.ListTargetGroups(project_id=PROJECT)):
+        assert_type(group, target_groups.TargetGroupSummary)
+    async with client as same:
+        assert_type(same, AsyncClient)
+    await client.aclose()
+
+
+async def jobs(job: Job[batch_jobs.BatchResult]) -> None:
+    """The async handle."""
+    assert_type(await job, batch_jobs.BatchResult)
+    assert_type(await job.wait(timeout=5), batch_jobs.BatchResult)
+    assert_type(await job.retry_failed(), Job[batch_jobs.BatchResult])
+    await job.retry_failed(only=lambda item: item.code == "x")
+    assert_type(job.id, str)
+    assert_type(job.token(), str)
+    assert_type(job.idempotency_key, str | None)
+    assert_type(job.foreign_location, bool)
+    async for event in job.watch():
+        assert_type(event, JobEvent)
+        assert_type(event.status, JobStatus | None)
+
+
+def blocking(client: Client) -> None:
+    """The verbs of the blocking client."""
+    assert_type(client.send(read), fielding_runs.FieldingRun)
+    assert_type(client.send(pause), fielding_runs.FieldingRunChange)
+    assert_type(client.send(batch), JobAccepted)
+    assert_type(client.submit(batch), BlockingJob[batch_jobs.BatchResult])
+    assert_type(client.submit(launch), BlockingJob[fielding_jobs.FieldingJobResult])
+    assert_type(client.run(batch), batch_jobs.BatchResult)
+    assert_type(client.run(launch, timeout=None), fielding_jobs.FieldingJobResult)
+    assert_type(client.exchange(read), Exchange[fielding_runs.FieldingRun])
+    assert_type(client.request("POST", "/x", json=[1]), Response)
+    assert_type(client.resume("token"), BlockingJob[Any])
+    assert_type(client.call(paused, 3), int)
+    for group in client.pages(target_groups.ListTargetGroups(project_id=PROJECT)):
+        assert_type(group, target_groups.TargetGroupSummary)
+    with client as same:
+        assert_type(same, Client)
+    client.close()
+
+
+async def paused(client: AsyncClient, times: int) -> int:
+    """A coroutine function that the blocking client can run."""
+    del client
+    return times
+
+
+def blocking_jobs(job: BlockingJob[batch_jobs.BatchResult]) -> Iterator[int]:
+    """The blocking handle."""
+    assert_type(job.wait(), batch_jobs.BatchResult)
+    assert_type(job.retry_failed(), BlockingJob[batch_jobs.BatchResult])
+    assert_type(job.token(), str)
+    for event in job.watch():
+        assert_type(event, JobEvent)
+        yield event.polls
+
+
+def models(run: fielding_runs.FieldingRun, result: batch_jobs.BatchResult) -> None:
+    """What comes back."""
+    assert_type(run.status, fielding_runs.FieldingRunStatus)
+    assert_type(run.start_fielding_at, datetime)
+    assert_type(run.etag, str)
+    assert_type(result.updated, tuple[str, ...])
+    assert_type(result.failed, tuple[batch_jobs.FailedTargetGroup, ...])
+    assert_type(result.ok, bool)
+    assert_type(pause.replace(if_match="x"), fielding_runs.PauseFieldingRun)
+
+
+def variance() -> None:
+    """A command of something narrower is a command of something wider."""
+    anything: Command[object] = read
+    job: JobCommand[object] = batch
+    made: Command[JobAccepted] = batch
+    secret: Command[webhooks.Webhook] = webhooks.RegenerateWebhookSecret(webhook_id="w")
+    del anything, job, made, secret
+
+
+def refusals(error: errors.FieldingKitError) -> None:
+    """What errors tell."""
+    assert_type(error.attempts, tuple[errors.Attempt, ...])
+    assert_type(error.maybe_applied, bool)
+    assert_type(error.idempotency_key, str | None)
+    match error:
+        case errors.CircuitOpenError():
+            assert_type(error.retry_after, float | None)
+        case errors.PreconditionFailedError():
+            assert_type(error.current_etag, str | None)
+        case errors.ApiError():
+            assert_type(error.status, int)
+            assert_type(error.invalid_params, tuple[errors.InvalidParam, ...])
+        case errors.JobError():
+            assert_type(error.token, str | None)
+        case errors.TransportError():
+            assert_type(error.sent, bool)
+        case _:
+            pass
