@@ -45,16 +45,18 @@ class Instant:
         return Response(204, {"ETag": TAG}, b"")
 
 
-def only_within(inner: Transport, *_rest: object, **_options: object) -> Transport:
+class OnlyWithin:
     """A layer that is nothing but what is within it."""
-    return inner
+
+    def __init__(self, inner: Transport, *_rest: object, **_options: object) -> None:
+        self.__call__ = inner
 
 
 def bare(make: Callable[[], T]) -> T:
     """Make something without the tracing layers."""
     with ExitStack() as stack:
         for name in LAYERS:
-            stack.enter_context(patch(f"fieldingkit.transport.{name}", only_within))
+            stack.enter_context(patch(f"fieldingkit.transport.{name}", OnlyWithin))
         return make()
 
 

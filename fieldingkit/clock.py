@@ -35,8 +35,10 @@ class Clock(Protocol):
 class MonotonicClock:
     """The real clock."""
 
-    now = staticmethod(time.monotonic)
-    """Seconds from an arbitrary beginning; never goes back. Not a method of its own: each call asks several times."""
+    def __init__(self) -> None:
+        # The function itself rather than a method around it: each call asks for the time several times.
+        self.now: Callable[[], float] = time.monotonic
+        """Seconds from an arbitrary beginning; never goes back."""
 
     async def sleep(self, seconds: float) -> None:
         """Wait for so many seconds."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache, partial
+from types import GenericAlias
 from typing import Any, NoReturn, cast, get_args, get_origin
 
 import attrs
@@ -63,6 +64,7 @@ def make_converter(*, detailed_validation: bool = False) -> Converter:
     converter.register_structure_hook(float, _number)
     converter.register_structure_hook(datetime, _moment)
     converter.register_structure_hook(Decimal, _decimal)
+    converter.register_structure_hook_factory(_of_items, partial(_list_hook, converter))
     converter.register_structure_hook_func(lambda kind: kind == tuple[str, ...], _strings)
     converter.register_structure_hook_func(_of_members, _members)
     converter.register_structure_hook(OpenEnum, _member)
@@ -120,6 +122,23 @@ def _strings(value: Any, _: Any) -> tuple[str, ...]:
     return cast("tuple[str, ...]", tuple(items))
 
 
+def _of_items(kind: Any) -> bool:
+    return get_origin(kind) is tuple
+
+
+def _list_hook(converter: Converter, kind: Any) -> Callable[[Any, Any], Any]:
+    # cattrs would take an empty object or text for an empty list.
+    items = GenericAlias(list, get_args(kind)[:1])
+    structure = converter.get_structure_hook(items)
+
+    def hook(value: Any, _: Any) -> Any:
+        if type(value) is not list:
+            raise TypeError(f"expected a list, got {type(value).__name__}")
+        return tuple(structure(value, items))
+
+    return hook
+
+
 def _member(value: Any, kind: Any) -> Any:
     if type(value) is not str:
         raise TypeError(f"expected text, got {type(value).__name__}")
@@ -140,8 +159,7 @@ def _model_hook(converter: Converter, kind: Any) -> Callable[[Any, Any], Any]:
     flatten: Callable[[dict[str, Any]], dict[str, Any]] | None = getattr(kind, "flatten", None)
 
     def hook(value: Any, _: Any) -> Any:
-        found: object = type(value)
-        if found is not dict:
+        if value.__class__ is not dict:
             raise TypeError(f"expected an object, got {type(value).__name__}")
         members: dict[str, Any] = value
         if flatten is not None:

@@ -1,7 +1,11 @@
 """Both clients from end to end: the founding operations in every documented outcome, and the verbs beside them."""
 
 import asyncio
+import inspect
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -13,6 +17,7 @@ from fake_clock import FakeClock, settle
 from fixture_types import MakeClient, Serve
 from raw_server import Connection, answer, close
 
+import fieldingkit
 from fieldingkit import AsyncClient, Client, batch_jobs, fielding_runs
 from fieldingkit.commands import Command, JobAccepted, JobCommand
 from fieldingkit.errors import (
@@ -504,6 +509,46 @@ async def test_closed_while_a_job_is_waited_for(sandbox: Sandbox, make_client: M
         await waiting
     await settle()
     assert group.status == "paused"
+
+
+async def test_left_open(serve: Serve) -> None:
+    """A client that is dropped unclosed is one ResourceWarning, with the line that made it; it is closed then."""
+    server = await serve(answer(200, RUN_BODY))
+    client = AsyncClient(auth="x", account_id=101, base_url=server.url)
+    line = inspect.currentframe().f_lineno - 1  # type: ignore[union-attr]
+    await client.send(READ)
+
+    with pytest.warns(ResourceWarning, match="was not closed") as warned:
+        del client
+
+    assert [(warning.filename, warning.lineno) for warning in warned] == [(__file__, line)]
+    async with asyncio.timeout(10):
+        while server.open:
+            await asyncio.sleep(0.001)
+
+
+def test_left_open_by_its_loop(sandbox: Sandbox) -> None:
+    """A client that outlives its event loop is told of in one line too, and aiohttp's own complaints are spared."""
+    code = """
+import asyncio, sys
+from fieldingkit import AsyncClient
+async def main():
+    client = AsyncClient(auth=sys.argv[1], base_url=sys.argv[2])
+    await client.request("GET", "/accounts")
+    return client
+client = asyncio.run(main())
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "default", "-c", code, sandbox.token, sandbox.url],
+        env={"PYTHONPATH": ":".join([str(Path(fieldingkit.__file__).parents[1]), *filter(None, sys.path)])},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr.splitlines()[0].startswith("<string>:5: ResourceWarning: this fieldingkit client was not closed")
+    assert "aiohttp" not in done.stderr
 
 
 # What a socket cannot provoke

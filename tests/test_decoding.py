@@ -258,6 +258,23 @@ def test_no_truth_but_the_truth(value: Any) -> None:
         structure(bool)(value, bool)
 
 
+@pytest.mark.parametrize("value", [{}, "", {"a": 1}, "x", 0, True])
+def test_no_list_but_a_list(value: Any) -> None:
+    """67. An empty object or text is not an empty list."""
+    command = fielding_runs.ListFieldingRuns(project_id=READ.project_id, target_group_id=GROUP)
+    with pytest.raises(DecodeError) as caught:
+        given_back(command, json.dumps({"data": value}).encode())
+    assert caught.value.path == "$.data"
+
+
+def test_place_in_a_list() -> None:
+    """67. The path of what is wrong in a list has its place."""
+    command = fielding_runs.ListFieldingRuns(project_id=READ.project_id, target_group_id=GROUP)
+    with pytest.raises(DecodeError) as caught:
+        given_back(command, json.dumps({"data": [RUN_BODY, {**RUN_BODY, "id": 7}]}).encode())
+    assert caught.value.path == "$.data[1].id"
+
+
 def test_nulls() -> None:
     """67. A null counts as left out, where that is allowed."""
     run = given_back(READ, json.dumps({**RUN_BODY, "last_changed_by": None}).encode())

@@ -289,6 +289,11 @@ def test_longest(kind: type[FieldingKitError]) -> None:
         assert len(str(error)) <= 300
 
 
+def test_longest_trace() -> None:
+    """65. Not even a trace id that is none makes it longer."""
+    assert len(str(FieldingKitError("x", trace_id="t" * 1000))) == 300
+
+
 def test_advice_is_not_cut() -> None:
     """65. A long message is cut, what to do about it and the trace are not."""
     error = example(errors.PreconditionFailedError)

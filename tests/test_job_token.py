@@ -68,11 +68,8 @@ def test_golden_token() -> None:
 async def test_golden_token_resumes(cint: AsyncClient) -> None:
     """37. The golden token gives a handle, without a request."""
     job = cint.resume(GOLDEN)
-    assert (job.id, job.idempotency_key, job.operation_id) == (
-        JOB,
-        GOLDEN_FACTS.idempotency_key,
-        GOLDEN_FACTS.operation_id,
-    )
+    assert (job.id, job.idempotency_key) == (JOB, GOLDEN_FACTS.idempotency_key)
+    assert GOLDEN_FACTS.operation_id in repr(job)
     assert job.token() == GOLDEN
 
 

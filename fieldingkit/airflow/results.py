@@ -30,8 +30,9 @@ def result_of(report: SweepReport, task: Mapping[str, str | int]) -> dict[str, A
             "jobs": ["01K..."],
         }
 
-    ``task`` is what ``changed_by`` of another task takes. ``failures`` has the target groups by the API's code. ``changed`` has those, by project, that the sweep found
-    elsewhere and brought to where they are: what is to be undone if the sweep is.
+    ``task`` is what ``changed_by`` of another task takes. ``failures`` has the target groups by the API's code.
+    ``changed`` has those, by project, that the sweep found elsewhere and brought to where they are: what is to be
+    undone if the sweep is.
 
     Args:
         report: What became of the sweep.

@@ -38,7 +38,7 @@ def _part(name: str, text: str) -> App:
     return part
 
 
-app = App(
+app: App = App(
     name="fieldingkit",
     help="Control the fielding of survey target groups on the Cint Exchange.",
     help_format="plaintext",

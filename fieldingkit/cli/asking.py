@@ -24,9 +24,9 @@ def confirm(question: str, *, yes: bool) -> bool:
     if yes:
         return True
     must_be_able_to_ask(question, yes=yes)
-    sys.stderr.write(f"{question}? [y/N] ")
-    sys.stderr.flush()
     with _interruptible():
+        sys.stderr.write(f"{question}? [y/N] ")
+        sys.stderr.flush()
         return sys.stdin.readline().strip().casefold() in {"y", "yes"}
 
 

@@ -27,9 +27,9 @@ class Output:
     def __init__(self, *, json: bool = False) -> None:
         self.json = json
         """Whether results are for a machine."""
-        self.stdout = Console(highlight=False, markup=False, soft_wrap=True)
+        self.stdout: Console = Console(highlight=False, markup=False, soft_wrap=True)
         """Where results go."""
-        self.stderr = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+        self.stderr: Console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
         """Where everything else goes."""
 
     def say(self, text: str) -> None:

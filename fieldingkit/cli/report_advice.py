@@ -5,9 +5,10 @@ from typing import Final
 
 import attrs
 
+from fieldingkit.workflows.actions import Action
 from fieldingkit.workflows.report import GroupOutcome, Outcome
 
-__all__ = ["Reason", "advice_on", "reasons"]
+__all__ = ["Reason", "advice_on", "held_back", "reasons"]
 
 _BY_CODE: Final[dict[str, str]] = {
     "StatusTransitionNotAllowed": (
@@ -59,6 +60,18 @@ def reasons(groups: Iterable[GroupOutcome], *outcomes: Outcome) -> list[Reason]:
     return sorted(grouped, key=lambda reason: (outcomes.index(reason.outcome), -len(reason.groups)))
 
 
-def advice_on(reason: Reason) -> str:
-    """What to do about a reason; empty if there is nothing to do."""
+def held_back(action: Action, group: GroupOutcome) -> bool:
+    """Whether a target group was left alone although the action is for it, since the sweep was stopped before."""
+    return group.outcome is Outcome.SKIPPED and (group.before is None or group.before in action.sources)
+
+
+def advice_on(action: Action, reason: Reason) -> str:
+    """What to do about a reason.
+
+    Args:
+        action: What was to be done.
+        reason: Why it was not.
+    """
+    if held_back(action, reason.groups[0]):
+        return "These were not sent, and should have been: run the same command again with the same journal."
     return _BY_CODE.get(reason.code or "") or _BY_OUTCOME.get(reason.outcome, "")

@@ -97,7 +97,11 @@ def _reasons(record: SweepRecord, heading: str, *outcomes: Outcome) -> Markup:
     found = reasons(record.report.groups, *outcomes)
     if not found:
         return Markup("")
-    return tag("section", tag("h2", heading), *(reason_card(record, reason, advice_on(reason)) for reason in found))
+    return tag(
+        "section",
+        tag("h2", heading),
+        *(reason_card(record, reason, advice_on(record.report.action, reason)) for reason in found),
+    )
 
 
 def _jobs(record: SweepRecord) -> Markup:

@@ -70,7 +70,7 @@ def result_text(record: SweepRecord) -> str:
     for reason in reasons(report.groups, Outcome.UNKNOWN, Outcome.FAILED, Outcome.SKIPPED):
         said = plain(": ".join(filter(None, [reason.code, reason.text])) or "no reason was given")
         lines += ["", f"{worded(report.action, reason.outcome).capitalize()}, {counted(len(reason.groups))}: {said}"]
-        lines.append(f"  -> {advice_on(reason)}")
+        lines.append(f"  -> {advice_on(report.action, reason)}")
         if reason.outcome is Outcome.SKIPPED:
             continue
         for group in reason.groups[:_SHOWN]:

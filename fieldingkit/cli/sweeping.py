@@ -10,6 +10,7 @@ from fieldingkit.cli.exits import Exit
 from fieldingkit.cli.journals import Place, find_place, open_journal
 from fieldingkit.cli.output import Output
 from fieldingkit.cli.progress import ProgressShow
+from fieldingkit.cli.report_advice import held_back
 from fieldingkit.cli.report_file import check_report_path, write_report
 from fieldingkit.cli.report_record import SweepRecord
 from fieldingkit.cli.report_text import counted, preview_facts, preview_text, result_facts, result_text
@@ -172,7 +173,8 @@ def _exit_of(report: SweepReport) -> Exit:
     if counts.unknown:
         return Exit.UNKNOWN
     if not counts.failed:
-        return Exit.DONE
+        held = any(held_back(report.action, group) for group in report.of(Outcome.SKIPPED))
+        return Exit.FAILED if held else Exit.DONE
     codes = {group.code for group in report.of(Outcome.FAILED)}
     refused = codes <= _REFUSALS and not counts.updated and not counts.already
     return Exit.REFUSED if refused else Exit.FAILED

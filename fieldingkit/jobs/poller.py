@@ -120,9 +120,9 @@ class Poller:
         """The last status that was read; None before the first look."""
         self.error: Exception | None = None
         """Why the job cannot be followed any further."""
-        self.finished = False
+        self.finished: bool = False
         """Whether there is nothing more to look for."""
-        self.polls = 0
+        self.polls: int = 0
         """How often the job was looked at."""
         self._look = look
         self._looked = clock.now()

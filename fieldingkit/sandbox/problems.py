@@ -46,8 +46,8 @@ class Problem(Exception):  # noqa: N818 - it is an answer, and only travels as a
         self.status = status
         self.kind = kind
         self.detail = detail
-        self.invalid_params = dict(invalid_params or {})
-        self.headers = dict(headers or {})
+        self.invalid_params: dict[str, str] = dict(invalid_params or {})
+        self.headers: dict[str, str] = dict(headers or {})
 
     def body(self, error_id: str) -> dict[str, Any]:
         """Its JSON.

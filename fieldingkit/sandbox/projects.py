@@ -25,9 +25,9 @@ class Project:
         """Its ULID."""
         self.account_id = account_id
         """The account it belongs to."""
-        self.name = f"Project {number}"
+        self.name: str = f"Project {number}"
         """What it is called."""
-        self.human_readable_id = readable_id(number, 6)
+        self.human_readable_id: str = readable_id(number, 6)
         """The short id that people see."""
         self.manager_id = manager_id
         """The user who manages it."""

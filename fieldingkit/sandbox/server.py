@@ -65,11 +65,11 @@ class Sandbox:
         seed: int = 0,
     ) -> None:
         identifiers = Identifiers(seed)
-        self.clock = clock or SandboxClock()
+        self.clock: SandboxClock = clock or SandboxClock()
         """What every date, job and token goes by: `now`, `advance`, `freeze`, `thaw`."""
         self.account_id = account_id
         """The account that exists from the start."""
-        self.faults = FaultPlan([*(operation for _, _, operation in routes()), TOKEN_OPERATION], seed)
+        self.faults: FaultPlan = FaultPlan([*(operation for _, _, operation in routes()), TOKEN_OPERATION], seed)
         """What is to go wrong: `add` and `clear`."""
         self._world = World(
             clock=self.clock,
@@ -79,7 +79,7 @@ class Sandbox:
             uuid_jobs=job_ids == "uuid",
         )
         self._tokens = Tokens(clock=self.clock, identifiers=identifiers, lifetime=token_lifetime)
-        self.delivery = DeliverySettings()
+        self.delivery: DeliverySettings = DeliverySettings()
         """How events are delivered to webhooks, and what goes wrong with them."""
         gateway = Gateway(
             world=self._world,

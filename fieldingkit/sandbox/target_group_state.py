@@ -73,7 +73,7 @@ class TargetGroupState:
         """The modules of its fielding assistant as they are assigned; None if there never were any."""
         self.assistant_version: int = 1
         """Goes up by one with every assignment of modules."""
-        self.changed_at = settings.created_at
+        self.changed_at: datetime = settings.created_at
         """When it was last changed."""
         self.watched_until: datetime | None = None
         """When the world will look at it next; the world's own note."""
@@ -184,6 +184,10 @@ class TargetGroupState:
         self._run = run = attrs.evolve(run, status=status, version=run.version + 1, last_changed_at=at)
         self._record(action, old_status, differences(before, run, reason), at=at, request=request)
         return run
+
+    def _replace_assistant(self, assistant: dict[str, Any]) -> None:
+        self.assistant_version += self.assistant is not None
+        self.assistant = assistant
 
     def _record(
         self,

@@ -112,6 +112,5 @@ class TargetGroup(TargetGroupState):
             at: The present moment.
             request: The index of the recorded request that asks for it.
         """
-        self.assistant_version += self.assistant is not None
-        self.assistant = assistant
+        self._replace_assistant(assistant)
         self._record("update_fielding_assistant", self.status_at(at), changes, at=at, request=request)

@@ -23,8 +23,8 @@ class Tokens:
     """
 
     def __init__(self, *, clock: SandboxClock, identifiers: Identifiers, lifetime: float) -> None:
-        self.client_id = f"sandbox-client-{identifiers.hexadecimal(8)}"
-        self.client_secret = f"sandbox-secret-{identifiers.hexadecimal(32)}"
+        self.client_id: str = f"sandbox-client-{identifiers.hexadecimal(8)}"
+        self.client_secret: str = f"sandbox-secret-{identifiers.hexadecimal(32)}"
         self._clock = clock
         self._identifiers = identifiers
         self._lifetime = lifetime

@@ -49,14 +49,14 @@ class World:
     ) -> None:
         self.clock = clock
         self.identifiers = identifiers
-        self.user_id = identifiers.uuid()
+        self.user_id: str = identifiers.uuid()
         """The user in whose name everything is done."""
         self.accounts: dict[int, Account] = {}
         self.projects: dict[str, Project] = {}
         self.projects_of: dict[int, list[Project]] = {}
         self.groups: dict[str, TargetGroup] = {}
         self.jobs: dict[str, Job] = {}
-        self.webhooks = WebhookBook(identifiers)
+        self.webhooks: WebhookBook = WebhookBook(identifiers)
         self._job_seconds = job_seconds
         self._new_job_id = identifiers.uuid if uuid_jobs else identifiers.ulid
         self._keys: dict[tuple[int, str], tuple[object, str]] = {}

@@ -45,21 +45,24 @@ def build(
     telemetry: Telemetry,
     rate: float | None = None,
 ) -> Pipeline:
-    """Put the transports in order, from the network outwards."""
+    """Put the transports in order, from the network outwards.
+
+    Each is given the bound method of the next: to call an object by its ``__call__`` costs a search for it each time.
+    """
     # Innermost the attempt's span, so that traceparent names the hop that really leaves.
-    spanned = AttemptSpans(http, telemetry.tracer, telemetry.described)
+    spanned = AttemptSpans(http.__call__, telemetry.tracer, telemetry.described)
     # Around it, so that a callback is in the call's span, and not in one that has ended.
-    attempt = AttemptReports(spanned, telemetry.metrics, telemetry.on_attempt)
+    attempt = AttemptReports(spanned.__call__, telemetry.metrics, telemetry.on_attempt)
     # Within a retry, so that a refreshed token signs the next attempt. A request for a token is an attempt as well.
-    auth = Auth(attempt, attempt, provider)
+    auth = Auth(attempt.__call__, attempt.__call__, provider)
     # Within a retry too, so that no attempt escapes it; around auth, so that no token is fetched in vain.
-    broken: Transport = auth
+    broken: Transport = auth.__call__
     if retry.breaker_after is not None:
-        broken = Breaker(auth, after=retry.breaker_after, pause=retry.breaker_pause)
+        broken = Breaker(broken, after=retry.breaker_after, pause=retry.breaker_pause).__call__
     # Within a retry, since limits count attempts; around the breaker, since waiting for a turn says nothing about the
     # server.
     limits = Limits(broken, rate)
-    retried = Retry(limits, retry, telemetry.metrics)
+    retried = Retry(limits.__call__, retry, telemetry.metrics)
     # Outermost the call's span: it covers every attempt and every wait between them.
-    called = CallSpans(retried, telemetry.tracer, parent=telemetry.parent, generate=telemetry.generate)
-    return Pipeline(called, limits, auth, http)
+    called = CallSpans(retried.__call__, telemetry.tracer, parent=telemetry.parent, generate=telemetry.generate)
+    return Pipeline(called.__call__, limits, auth, http)

@@ -25,12 +25,13 @@ from fieldingkit.errors import (
 from fieldingkit.guard import Guard
 from fieldingkit.secret import Secret
 from fieldingkit.transport.http import Call, Request, Response
-from fieldingkit.transport.timeouts import Timeout, Timeouts
+from fieldingkit.transport.timeouts import Timeouts
 
 __all__ = ["AiohttpTransport"]
 
 _SAMPLE = 1000
 """Bytes that are kept of a body that is too long."""
+
 
 def _place_of_user() -> tuple[str, int]:
     """File and line of the code outside of fieldingkit that is making a client."""
@@ -90,7 +91,8 @@ class AiohttpTransport:
             TransportError: if there is no answer; ``sent`` says whether bytes of the request may have left.
         """
         session = self._session or self._open()
-        if self._loop is not asyncio.get_running_loop():
+        task = asyncio.current_task()
+        if task is None or self._loop is not task.get_loop():
             raise ConfigurationError("this client belongs to another event loop: make one client for each loop")
         began = call.clock.now()
         limit, too_late = call.allowance(began)
@@ -100,7 +102,8 @@ class AiohttpTransport:
         _call.set(call)
         status: int | None = None
         failure: BaseException | None = None
-        timeout = self._timeouts.start(limit)
+        if limit is not None:
+            self._timeouts.start(task, limit)
         try:
             url = self._url(request.target)
             answer = await session.request(
@@ -113,15 +116,15 @@ class AiohttpTransport:
                 proxy=None if self._direct else self._proxy_for(url),
             )
             status = answer.status
-            return await self._read(answer, timeout, too_late)
+            return await self._read(answer, task, too_late)
         except BaseException as exc:
-            failure = TimeoutError() if isinstance(exc, asyncio.CancelledError) and timeout.caught() else exc
+            failure = TimeoutError() if isinstance(exc, asyncio.CancelledError) and self._timeouts.caught(task) else exc
             meaning = self._meaning(failure, request, limit=limit, too_late=too_late, sent=call.leaving)
             if meaning is None:
                 raise
             raise meaning from exc
         finally:
-            self._timeouts.stop(timeout)
+            self._timeouts.stop(task)
             error = None if failure is None else type(failure).__name__
             began, took = began - call.started, call.clock.now() - began
             call.attempts.append(Attempt(len(call.attempts) + 1, status, error, call.leaving, began, took, call.delay))
@@ -176,7 +179,9 @@ class AiohttpTransport:
             return None
         return getproxies().get(url.scheme)
 
-    async def _read(self, answer: aiohttp.ClientResponse, timeout: Timeout, too_late: type[TransportError]) -> Response:
+    async def _read(
+        self, answer: aiohttp.ClientResponse, task: asyncio.Task[Any], too_late: type[TransportError]
+    ) -> Response:
         """Read an answer to its end, but no further than the limit: a gzip bomb unpacks within it too."""
         if answer.status == 407:
             answer.close()
@@ -193,7 +198,7 @@ class AiohttpTransport:
                     break
                 chunks.append(chunk)
         except asyncio.CancelledError:
-            if not timeout.caught():
+            if not self._timeouts.caught(task):
                 raise
             flaw = too_late(f"the body had not come to its end in time, after {size} bytes")
         except (aiohttp.ClientError, OSError) as exc:

@@ -28,15 +28,15 @@ class Request:
         guard: Guard,
         linked_to: str | None = None,
     ) -> None:
-        self.method = method
-        self.target = target
+        self.method: str = method
+        self.target: str = target
         """The path and query below the base URL, percent-encoded; or a whole URL, for a token endpoint."""
-        self.headers = headers
-        self.body = body
-        self.operation_id = operation_id
-        self.template = template
-        self.guard = guard
-        self.linked_to = linked_to
+        self.headers: Mapping[str, str] = headers
+        self.body: bytes | None = body
+        self.operation_id: str = operation_id
+        self.template: str = template
+        self.guard: Guard = guard
+        self.linked_to: str | None = linked_to
         """The ``traceparent`` of the request that this one follows up, such as the one that created a job."""
 
     def with_target(self, target: str, *, linked_to: str | None) -> "Request":
@@ -66,13 +66,13 @@ class Response:
         flaw: FieldingKitError | None = None,
         version: tuple[int, int] | None = None,
     ) -> None:
-        self.status = status
-        self.headers = headers
+        self.status: int = status
+        self.headers: Mapping[str, str] = headers
         """Case-insensitive."""
-        self.body = body
-        self.flaw = flaw
+        self.body: bytes = body
+        self.flaw: FieldingKitError | None = flaw
         """Why the body is not all there: it broke off, or is too long; the head of the answer is known all the same."""
-        self.version = version
+        self.version: tuple[int, int] | None = version
         """The version of HTTP that it came by, such as (1, 1); None if that is not known."""
 
     def json(self) -> Any:
@@ -107,16 +107,16 @@ class Call:
     )
 
     def __init__(self, clock: Clock, timeout: float | None, deadline: float | None) -> None:
-        self.clock = clock
-        self.timeout = timeout
+        self.clock: Clock = clock
+        self.timeout: float | None = timeout
         """Seconds that one attempt may take; None for no limit."""
-        self.started = clock.now()
-        self.deadline = None if deadline is None else self.started + deadline
+        self.started: float = clock.now()
+        self.deadline: float | None = None if deadline is None else self.started + deadline
         """The moment on the clock at which the call must be over; None for no limit."""
         self.attempts: list[Attempt] = []
-        self.delay = 0.0
+        self.delay: float = 0.0
         """Seconds waited before the attempt that is about to be sent."""
-        self.ambiguous = False
+        self.ambiguous: bool = False
         """Whether an earlier attempt may have been applied although its answer never came."""
         self.locations: list[str] = []
         """The ``Location`` of answers that were not the last: they must name the same job."""
@@ -124,11 +124,11 @@ class Call:
         """Why a call that could have been repeated was not; it becomes the error's ``__cause__``."""
         self.headers: dict[str, str] = {}
         """What the attempt that is about to be sent has beside the request's own headers: its token, its trace."""
-        self.leaving = False
+        self.leaving: bool = False
         """Whether bytes of the last attempt may have left."""
         self.trace: str | None = None
         """The ``traceparent`` of the last attempt, if one was sent."""
-        self.traced = True
+        self.traced: bool = True
         """False if the call is known to belong to no trace: then no attempt needs to look for one."""
 
     def remaining(self) -> float | None:

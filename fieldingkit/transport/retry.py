@@ -115,7 +115,7 @@ class RetryBudget:
     def __init__(self, capacity: float, cost: float) -> None:
         self._capacity = capacity
         self._cost = cost
-        self.tokens = capacity
+        self.tokens: float = capacity
 
     def take(self) -> bool:
         """Take what one retry costs, if it is there."""
@@ -149,7 +149,7 @@ class Retry:
         self._inner = inner
         self._metrics = metrics
         self._policy = policy
-        self.budget = RetryBudget(policy.budget, policy.budget_cost)
+        self.budget: RetryBudget = RetryBudget(policy.budget, policy.budget_cost)
 
     async def __call__(self, request: Request, call: Call) -> Response:
         """Send the request until there is an answer that stands.

@@ -1,69 +1,43 @@
 """Time-outs of many tasks by one timer: one for each would cost more than all the rest that is done for an attempt."""
 
 import asyncio
-import math
 import time
 from typing import Any
 
-__all__ = ["Timeout", "Timeouts"]
+__all__ = ["Timeouts"]
 
-
-class Timeout:
-    """The time that a task has for something; it is cancelled when the time is over."""
-
-    __slots__ = ("_cancelling", "_task", "reached", "when")
-
-    def __init__(self, task: "asyncio.Task[Any]", when: float) -> None:
-        self._task = task
-        self._cancelling = task.cancelling()
-        self.when = when
-        self.reached = False
-        """Whether the task was cancelled for it, and that was not taken back yet."""
-
-    def reach(self) -> None:
-        """The time is over."""
-        self.reached = True
-        self._task.cancel()
-
-    def caught(self) -> bool:
-        """Whether a cancellation that was caught is this one's doing and nobody else's; it is taken back."""
-        if not self.reached:
-            return False
-        self.reached = False
-        return self._task.uncancel() <= self._cancelling
+Task = asyncio.Task[Any]
 
 
 class Timeouts:
-    """All that are running in one event loop."""
+    """Cancels the tasks of one event loop that take too long for something; each may be at one thing at a time."""
 
     def __init__(self) -> None:
-        self._running: set[Timeout] = set()
+        self._running: dict[Task, tuple[float, int]] = {}
+        """When the time of each is over, and how many cancellations it had been asked for before."""
+        self._reached: dict[Task, int] = {}
+        """Those that were cancelled for it, until that is taken back."""
         self._timer: asyncio.TimerHandle | None = None
         self._due = 0.0
 
-    def start(self, seconds: float | None) -> Timeout:
-        """Give the present task so many seconds from now; None for as long as it takes.
-
-        Raises:
-            RuntimeError: if there is no present task: nothing else can be cancelled.
-        """
-        task = asyncio.current_task()
-        if task is None:
-            raise RuntimeError("this can only be awaited in a task")
-        if seconds is None:
-            return Timeout(task, math.inf)
+    def start(self, task: Task, seconds: float) -> None:
+        """Give a task so many seconds from now."""
         now = time.monotonic()
-        timeout = Timeout(task, now + seconds)
-        self._running.add(timeout)
-        if self._timer is None or timeout.when < self._due:
-            self._set_timer(timeout.when, now)
-        return timeout
+        when = now + seconds
+        self._running[task] = when, task.cancelling()
+        if self._timer is None or when < self._due:
+            self._set_timer(when, now)
 
-    def stop(self, timeout: Timeout) -> None:
+    def stop(self, task: Task) -> None:
         """It is done, in whatever way."""
-        self._running.discard(timeout)
-        if timeout.reached:
-            timeout.caught()
+        self._running.pop(task, None)
+        if self._reached:
+            self.caught(task)
+
+    def caught(self, task: Task) -> bool:
+        """Whether a cancellation that a task caught is its time-out and nothing else; it is taken back."""
+        before = self._reached.pop(task, None)
+        return before is not None and task.uncancel() <= before
 
     def close(self) -> None:
         """Leave nothing behind; those that are running keep their time."""
@@ -81,8 +55,10 @@ class Timeouts:
         """End those whose time is over, and look again when the next one's is."""
         self._timer = None
         now = time.monotonic()
-        for timeout in [timeout for timeout in self._running if timeout.when <= now]:
-            self._running.discard(timeout)
-            timeout.reach()
+        for task, (when, cancelling) in list(self._running.items()):
+            if when <= now:
+                del self._running[task]
+                self._reached[task] = cancelling
+                task.cancel()
         if self._running:
-            self._set_timer(min(timeout.when for timeout in self._running), now)
+            self._set_timer(min(when for when, _ in self._running.values()), now)

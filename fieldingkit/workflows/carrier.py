@@ -8,7 +8,15 @@ from typing import Any, NamedTuple
 import attrs
 
 from fieldingkit.client import AsyncClient
-from fieldingkit.errors import ClientClosedError, FieldingKitError, ForbiddenError, JobError, JobFailedError
+from fieldingkit.errors import (
+    ClientClosedError,
+    ConflictError,
+    FieldingKitError,
+    ForbiddenError,
+    JobError,
+    JobFailedError,
+    JobGoneError,
+)
 from fieldingkit.jobs.handle import Job
 from fieldingkit.resources.batch_jobs import BatchResult
 from fieldingkit.resources.target_groups import TargetGroupStatus
@@ -168,26 +176,27 @@ class Carrier:
         if isinstance(exc, ForbiddenError):
             self._forbidden += 1
             return self._forbidden >= _FORBIDDEN
-        return verdict is Verdict.NOBODY or (verdict is Verdict.AGAIN and not others_fared)
+        in_trouble = verdict is Verdict.AGAIN and not isinstance(exc, ConflictError | JobError)
+        return verdict is Verdict.NOBODY or (in_trouble and not others_fared)
 
     async def _give_up(self, sent: _NotSubmitted) -> None:
         """A job could not be submitted: nothing was done, or it must be read what was."""
         chunk, error = sent.chunk, sent.error
         if not sent.in_doubt:
             failed = self._each(chunk, chunk.ids, Outcome.FAILED, error.message, code=code_of(error))
-            await self._settle(chunk, failed, ended=False)
+            await self._settle(attrs.evolve(chunk, born=None), failed, ended=False)
             return
-        await self._settle_by_reading(chunk, f"it was sent, but the API did not say so: {error.message}")
+        await self._settle_by_reading(chunk, f"it may have been sent, but the API did not say so: {error.message}")
 
     async def _take_over(self, chunk: Chunk) -> Chunk | None:
         """The key is too old to be used again: read what was done, and send the rest with a new one."""
         statuses = await self._read(chunk.project_id, chunk.ids)
-        if len(statuses) < len(chunk.ids):
-            reason = "it may have been sent by an earlier process, and could not be read since"
+        if not statuses:
+            reason = "it may have been sent by an earlier process"
             await self._settle(chunk, self._judge(chunk, statuses, reason), ended=False)
             return None
-        rest = [id_ for id_ in chunk.ids if statuses[id_] != self._plan.action.target]
-        there = [id_ for id_ in chunk.ids if id_ not in set(rest)]
+        there = [id_ for id_ in chunk.ids if statuses.get(id_) == self._plan.action.target]
+        rest = [id_ for id_ in chunk.ids if statuses.get(id_) != self._plan.action.target]
         follow_up = self._follow_up(chunk, rest, again_key(chunk.key, rest), chunk.generation)
         await self._settle(chunk, self._each(chunk, there, Outcome.UPDATED), follow_up)
         return follow_up
@@ -204,12 +213,14 @@ class Carrier:
             result: Any = await job.wait()
         except JobFailedError as exc:
             result = exc.last_status
+        except JobGoneError:
+            result = None  # nobody will ever say what it did, so it is as if it had left everybody out
         except JobError as exc:
             await self._settle_by_reading(chunk, exc.message)
             return None
         return await self._settle_by_result(chunk, result)
 
-    async def _settle_by_result(self, chunk: Chunk, result: BatchResult) -> Chunk | None:
+    async def _settle_by_result(self, chunk: Chunk, result: BatchResult | None) -> Chunk | None:
         """Settle what a job's result says; what it leaves out is read, and what can be tried again is."""
         reading = read_result(chunk.ids, result)
         statuses = await self._read(chunk.project_id, reading.missing)
@@ -239,7 +250,7 @@ class Carrier:
 
     def _unaccounted(self, chunk: Chunk, target_group_id: str, status: TargetGroupStatus | None) -> GroupOutcome:
         """A target group that is not where it should be, and that the job's result says nothing of."""
-        why = f"job {chunk.job_id} has ended, and its result does not say what became of it"
+        why = f"job {chunk.job_id} does not say what became of it"
         if status is None:
             return self._each(chunk, [target_group_id], Outcome.UNKNOWN, f"{why}; it could not be read")[0]
         return self._each(chunk, [target_group_id], Outcome.FAILED, f"{why}; it is {status}")[0]

@@ -88,7 +88,7 @@ class Journal:
     """
 
     def __init__(self, path: str | os.PathLike[str], *, read_only: bool = False) -> None:
-        self.path = Path(path)
+        self.path: Path = Path(path)
         """The file."""
         self._lock: sqlite3.Connection | None = None
         self._database: sqlite3.Connection | None = None

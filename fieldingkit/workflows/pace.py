@@ -28,9 +28,9 @@ class Pace:
     """How old the jobs of a sweep should be before they are looked at."""
 
     def __init__(self) -> None:
-        self.expected = 0.0
+        self.expected: float = 0.0
         """The age in seconds at which a job is worth its first look."""
-        self.known = False
+        self.known: bool = False
         """Whether a job has been seen to end."""
         self.jobs = 0
         """How many jobs are being followed."""

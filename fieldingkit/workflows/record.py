@@ -99,9 +99,10 @@ class JournalRecord(Record):
         rows = [
             (item.outcome, item.code, item.reason, item.job_id, self._run_id, item.target_group_id) for item in outcomes
         ]
-        statements = [Statement(_SETTLED, rows)]
-        if chunk.ended:
-            statements.append(Statement(_ENDED, [(self._run_id, chunk.number)]))
+        statements = [
+            Statement(_SETTLED, rows),
+            Statement(_ENDED, [(chunk.ended, chunk.born, self._run_id, chunk.number)]),
+        ]
         if follow_up is not None:
             statements.append(Statement(_NEW_CHUNK, self._rows([_chunk_row(follow_up)])))
         await self._write(*statements)
@@ -152,7 +153,7 @@ class _Row(NamedTuple):
 _NEW_CHUNK = "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _BORN = "UPDATE chunks SET born = ? WHERE run_id = ? AND number = ?"
 _ACCEPTED = "UPDATE chunks SET token = ?, job_id = ? WHERE run_id = ? AND number = ?"
-_ENDED = "UPDATE chunks SET ended = 1 WHERE run_id = ? AND number = ?"
+_ENDED = "UPDATE chunks SET ended = ?, born = ? WHERE run_id = ? AND number = ?"
 _SETTLED = "UPDATE groups SET outcome = ?, code = ?, reason = ?, job_id = ? WHERE run_id = ? AND target_group_id = ?"
 
 

@@ -33,12 +33,12 @@ class Standing:
     ) -> None:
         self.fingerprint = fingerprint
         self.ledger = ledger
-        self.chunks = list(chunks)
+        self.chunks: list[Chunk] = list(chunks)
         self.started = started
         self.finished = finished
-        self.submitted = sum(chunk.token is not None for chunk in self.chunks)
+        self.submitted: int = sum(chunk.token is not None for chunk in self.chunks)
         """How many jobs the API has taken on."""
-        self.ended = sum(chunk.ended for chunk in self.chunks)
+        self.ended: int = sum(chunk.ended for chunk in self.chunks)
         """How many jobs are settled."""
 
     def keep(self, chunk: Chunk) -> Chunk:

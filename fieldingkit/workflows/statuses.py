@@ -1,12 +1,12 @@
 """Reading where target groups stand, with as few requests as will do."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import cast
+from collections.abc import Mapping, Sequence
 
 from fieldingkit.client import AsyncClient
 from fieldingkit.errors import ApiError, DecodeError, FieldingKitError, NotFoundError, TransportError
 from fieldingkit.resources.fielding_runs import ListFieldingRuns
-from fieldingkit.resources.target_groups import ListTargetGroups, TargetGroupStatus, TargetGroupSummary
+from fieldingkit.resources.target_groups import ListTargetGroups, TargetGroupStatus
+from fieldingkit.workflows.reading import read
 from fieldingkit.workflows.side_by_side import my_turn
 
 __all__ = ["read_statuses"]
@@ -41,15 +41,14 @@ async def read_statuses(
     while command is not None and pages < len(wanted) - len(found):
         await my_turn(client)
         try:
-            page = await client.send(command)
+            page = await read(client, command)
         except FieldingKitError as exc:
             if isinstance(exc, NotFoundError):
                 return found  # there is no such project, or nothing in it that this account may see
             _raise_unless_passing(exc)
             break
         pages += 1
-        summaries = cast("Iterable[TargetGroupSummary]", page.target_groups)
-        found.update((summary.id, summary.status) for summary in summaries if summary.id in wanted)
+        found.update((summary.id, summary.status) for summary in page.target_groups if summary.id in wanted)
         command = command.after(page)
         if command is None:
             return found  # the whole list was seen: what is not in it, is not in the project
@@ -67,8 +66,8 @@ async def _read_one(
     """The status of one target group, by its run: a draft has none. It answers for drafts and launched ones alike."""
     await my_turn(client)
     try:
-        runs = await client.send(
-            ListFieldingRuns(account_id=account_id, project_id=project_id, target_group_id=target_group_id)
+        runs = await read(
+            client, ListFieldingRuns(account_id=account_id, project_id=project_id, target_group_id=target_group_id)
         )
     except NotFoundError:
         return None

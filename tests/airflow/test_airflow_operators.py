@@ -185,14 +185,29 @@ def test_changes_of_the_plan_between_tries_begin_anew(connected: Sandbox) -> Non
 
 
 def test_what_failed_for_the_apis_own_reasons_goes_into_another_job(connected: Sandbox) -> None:
-    """A target group that the result leaves out is sent again; the trigger waits for that job too."""
+    """It is sent again with a key of its own, and the trigger waits for that job too."""
     project = connected.seed(live=3)
-    connected.faults.add("create_bulk_pause_target_groups_job", faults.StuckJob(), times=0)
-    connected.faults.add("create_bulk_pause_target_groups_job", faults.ForgetItem(1), times=1)
     task = FakeTask()
     operator = FieldingSweepOperator(task_id="x", action="pause", target_groups={project.id: project.ids()})
-    result = carry(task, operator)
-    assert result["counts"]["updated"] == 3
+    first = task.start(operator)
+    (job,) = connected.jobs.values()
+    trouble = {"code": "unexpected_internal_error", "description": "try again"}
+    told = {
+        "job_id": job.id,
+        "status": "Completed",
+        "updated_target_groups": {"data": [{"target_group_id": id_} for id_ in project.ids()[1:]]},
+        "failed_target_groups": {"data": [{"target_group_id": project.ids()[0], "failure_reason": trouble}]},
+    }
+    connected.faults.add("get_bulk_pause_target_groups_job", faults.Answer(200, told))
+    second = task.come_back(operator, first, {"jobs": []})
+    assert isinstance(second, TaskDeferred)
+    assert isinstance(second.trigger, FieldingJobsTrigger)
+    assert len(connected.jobs) == 2
+    assert len(second.trigger.tokens) == 1
+    result = task.come_back(operator, second, {"jobs": []})
+    assert result["counts"] == {"updated": 3, "already": 0, "failed": 0, "skipped": 0, "unknown": 0}
+    assert result["jobs"] == list(connected.jobs)
+    assert carry(task, operator) == result  # the next try finds the follow-up in the store as well
 
 
 def test_failing_is_for_the_dag_to_choose(connected: Sandbox) -> None:
@@ -218,13 +233,12 @@ def test_failing_is_for_the_dag_to_choose(connected: Sandbox) -> None:
 def test_what_could_not_be_sent_is_tried_again_by_the_next_try(connected: Sandbox) -> None:
     """An API that is down fails the task so that Airflow tries it again; that try goes on where this one stopped."""
     project = connected.seed(live=2)
-    rule = connected.faults.add("create_bulk_pause_target_groups_job", faults.Answer(403, {"object": "forbidden"}))
+    connected.faults.add("create_bulk_pause_target_groups_job", faults.Answer(403, {"object": "forbidden"}))
     task = FakeTask()
     batch = {"action": "pause", "project_id": project.id, "target_group_ids": project.ids(), "fail_on": "unknown"}
     with pytest.raises(AirflowException, match="2 target groups are not settled") as failed:
         task.start(FieldingBatchOperator(task_id="x", **batch))
     assert not isinstance(failed.value, AirflowFailException)
-    del rule
     connected.faults.clear()
     assert carry(task, FieldingBatchOperator(task_id="x", **batch))["counts"]["updated"] == 2
 

@@ -32,12 +32,16 @@ def stop(how: signal.Signals, *words: str) -> tuple[int, str]:
     with subprocess.Popen([*PROGRAM, *words], env={**os.environ}, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         said: list[str] = []
-        for line in process.stderr:
-            said.append(line)
-            if re.search(r"sweeping +[1-9]", line):
-                process.send_signal(how)
-                break
-        said += process.stderr.readlines()
+        try:
+            for line in process.stderr:
+                said.append(line)
+                if re.search(r"sweeping +[1-9]", line):
+                    process.send_signal(how)
+                    break
+            said += process.stderr.readlines()
+        except BaseException:
+            process.kill()
+            raise
     return process.returncode, "".join(said)
 
 

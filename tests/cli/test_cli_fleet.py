@@ -254,3 +254,13 @@ def test_rate_and_concurrency_reach_the_client(connected: Cli, sandbox: Sandbox)
     assert connected("pause", "--project", project.id, "--yes", "--rate", "50", "--concurrency", "1").code == 0
     moments = [request.at.timestamp() for request in sandbox.requests]
     assert all(after - before > 0.01 for before, after in pairwise(moments))
+
+
+def test_what_was_held_back_is_not_all_done(connected: Cli, sandbox: Sandbox) -> None:
+    """Target groups that were not sent, since nothing could be sent any more, are neither done nor hidden."""
+    projects = [sandbox.seed(live=1) for _ in range(3)]
+    sandbox.faults.add("create_bulk_pause_target_groups_job", faults.Answer(401), times=None)
+    ended = connected("pause", "--all-projects", "--yes", "--concurrency", "1")
+    assert ended.code in {1, 3}
+    assert all(project.ids("live") for project in projects)
+    assert "should have been: run the same command again" in ended.out

@@ -57,6 +57,9 @@ def at_terminal(answer: bytes, *words: str) -> tuple[int, str]:
                 screen += more
         except OSError:
             pass  # the other end was closed: the program has ended
+        except BaseException:
+            process.kill()
+            raise
     os.close(ours)
     return process.returncode, screen.decode()
 

@@ -16,7 +16,7 @@ from fieldingkit import batch_jobs, fielding_runs
 from fieldingkit.sandbox import Sandbox
 from fieldingkit.sandbox.world import Project
 
-LIMIT = 30.0
+LIMIT = 50.0
 """Seconds for one script, on a machine that has other things to do."""
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import contextvars
 import gc
-import sys
 import threading
 import time
 import weakref
@@ -140,21 +139,20 @@ def test_leaving_from_within(blocking_client: Client, end: type[BaseException]) 
 def test_errors_are_not_kept(blocking_client: Client) -> None:
     """61: an error takes its traceback along and leaves no garbage that only the collector would find."""
 
-    class Broken(Exception):  # noqa: N818
+    class BrokenError(Exception):
         pass
 
     async def work(client: AsyncClient) -> None:
-        raise Broken
+        raise BrokenError
 
     gc.collect()
     gc.disable()
     try:
-        with pytest.raises(Broken) as caught:
+        with pytest.raises(BrokenError) as caught:
             blocking_client.call(work)
         assert [entry.name for entry in caught.traceback][-1] == "work"
         kept = weakref.ref(caught.value)
         del caught
-        sys.exc_info()
         assert kept() is None
     finally:
         gc.enable()

@@ -68,27 +68,25 @@ def test_closing_while_calls_go_on(
     eventually: Eventually,
 ) -> None:
     """58: closing breaks off what other threads have going on, be it sent, between attempts, or a wait for a job."""
-    sandbox.faults.add(LOOK, faults.Delay(60.0))
-    sandbox.faults.add(LOOK, faults.Answer(503, headers={"Retry-After": "60"}))
     sandbox.faults.add("create_bulk_pause_target_groups_job", faults.StuckJob())
+    sandbox.faults.add("create_bulk_pause_target_groups_job", faults.Delay(60.0))
+    sandbox.faults.add(LOOK, faults.Answer(503, headers={"Retry-After": "60"}))
+    job = blocking_client.submit(pause)
     with ThreadPoolExecutor(3) as pool:
-        sent = pool.submit(blocking_client.exchange, look)
-        eventually(lambda: len(sandbox.requests) == 1)
-        between = pool.submit(blocking_client.send, look)
-        eventually(lambda: len(sandbox.requests) == 2)
-        job = blocking_client.submit(pause)
         waiting = pool.submit(job.wait)
-        eventually(lambda: len(sandbox.requests) == 4)
+        eventually(lambda: len(sandbox.requests) == 2)
+        between = pool.submit(blocking_client.send, look)
+        eventually(lambda: LOOK in {request.operation_id for request in sandbox.requests})
+        sent = pool.submit(blocking_client.submit, pause)
+        eventually(lambda: any(isinstance(request.fault, faults.Delay) for request in sandbox.requests))
         blocking_client.close()
         for call in (sent, between, waiting):
-            error = call.exception()
-            assert isinstance(error, ClientClosedError)
-            assert "while the call was going on" in str(error)
-            assert error.maybe_applied
-    with pytest.raises(ClientClosedError) as caught:
-        sent.result()
-    assert caught.value.command is look
-    assert [attempt.sent for attempt in caught.value.attempts] == [True]
+            with pytest.raises(ClientClosedError, match="while the call was going on"):
+                call.result()
+    error = sent.exception()
+    assert isinstance(error, ClientClosedError)
+    assert (error.command, error.maybe_applied) == (pause, True)
+    assert [attempt.sent for attempt in error.attempts] == [True]
 
 
 def test_calls_that_race_with_the_end(sandbox: Sandbox, look: fielding_runs.ListFieldingRuns) -> None:

@@ -354,10 +354,42 @@ async def test_an_old_key_is_left_alone_as_long_as_nothing_can_be_read(
 
     assert report.counts.unknown == 2
     assert {group.reason for group in report.of(Outcome.UNKNOWN)} == {
-        "it may have been sent by an earlier process, and could not be read since; it could not be read"
+        "it may have been sent by an earlier process; it could not be read"
     }
     sandbox.faults.clear()
     assert (await sweep(hasty, plan, journal=path)).counts.updated == 2
+
+
+async def test_one_that_does_not_exist_does_not_hold_up_the_others_of_an_old_chunk(
+    hasty: AsyncClient, sandbox: Sandbox, path: Path
+) -> None:
+    """What cannot be read is sent with the rest, once something can be read."""
+    project = sandbox.seed(live=4)
+    stranger = "01BTGNYV6HRNK8K8VKZASZCFA0"
+    plan = pausing(project, target_groups={project.id: [*project.ids(), stranger]})
+    await sent_in_vain(hasty, sandbox, plan, path, applied=False)
+    change(path, "UPDATE chunks SET born = ?", time.time() - 7200.0)
+    sandbox.faults.clear()
+
+    report = await sweep(hasty, plan, journal=path)
+
+    assert tuple(report.counts) == (4, 0, 1, 0, 0)
+    assert report.failure_codes == {"TargetGroupNotFound": 1}
+
+
+async def test_what_was_refused_is_tried_again_by_the_next_process(
+    fleet_client: AsyncClient, sandbox: Sandbox, path: Path
+) -> None:
+    """A refusal is no doubt: it stays a failure as long as it is refused, and goes on once it is not."""
+    project = sandbox.seed(live=2)
+    plan = pausing(project)
+    sandbox.faults.add(CREATE, faults.Answer(404), times=2)
+
+    for _ in range(2):
+        report = await sweep(fleet_client, plan, journal=path)
+        assert report.failure_codes == {"not_found_error": 2}
+
+    assert (await sweep(fleet_client, plan, journal=path)).counts.updated == 2
 
 
 async def test_a_journal_can_be_moved(fleet_client: AsyncClient, sandbox: Sandbox, path: Path, tmp_path: Path) -> None:

@@ -6,8 +6,9 @@ from collections import Counter
 import pytest
 
 from fieldingkit import AsyncClient
-from fieldingkit.errors import ForbiddenError
+from fieldingkit.errors import DecodeError, ForbiddenError
 from fieldingkit.sandbox import Sandbox, faults
+from fieldingkit.workflows import FleetQuery, SweepPlan, sweep
 from fieldingkit.workflows.side_by_side import side_by_side
 from fieldingkit.workflows.statuses import read_statuses
 
@@ -76,6 +77,31 @@ async def test_a_list_in_trouble_is_gone_around(hasty: AsyncClient, sandbox: San
     sandbox.faults.add(RUNS, faults.Answer(500))
 
     assert len(await read_statuses(hasty, None, project.id, project.ids())) == 3
+
+
+async def test_an_answer_that_says_nothing_is_not_taken_for_one_that_says_that_there_is_nothing(
+    hasty: AsyncClient, sandbox: Sandbox
+) -> None:
+    """A target group without a run is a draft; one of whose runs nothing was said is not."""
+    project = sandbox.seed(live=4)
+    sandbox.faults.add(LIST, faults.EmptyBody())
+    sandbox.faults.add(RUNS, faults.EmptyBody())
+
+    assert sorted((await read_statuses(hasty, None, project.id, project.ids())).values()) == ["live"] * 3
+    assert asked(sandbox) == (1, 4)
+
+
+async def test_a_query_whose_answer_is_empty_is_an_error(hasty: AsyncClient, sandbox: Sandbox) -> None:
+    """Half a fleet must not pass for the whole one."""
+    sandbox.seed(live=4)
+    plan = SweepPlan(action="pause", query=FleetQuery())
+
+    for operation in ("list_account_projects", LIST):
+        sandbox.faults.add(operation, faults.EmptyBody())
+        with pytest.raises(DecodeError, match=r"the answer \(200\) is empty"):
+            await sweep(hasty, plan)
+
+    assert not sandbox.jobs
 
 
 async def test_a_refusal_that_would_meet_everything_is_raised(fleet_client: AsyncClient, sandbox: Sandbox) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from fieldingkit import AsyncClient, Client
 from fieldingkit.errors import InvalidCommandError
-from fieldingkit.sandbox import Sandbox
+from fieldingkit.sandbox import Sandbox, faults
 from fieldingkit.workflows import FleetQuery, Outcome, SweepPlan, SweepProgress, preview, sweep
 
 
@@ -85,6 +85,39 @@ async def test_a_query_finds_its_target_groups_in_all_projects(fleet_client: Asy
     assert not any(project.ids("live") for project in [*projects, big])
     assert operations(sandbox)["get_list_target_groups"] == 13
     assert operations(sandbox)["create_bulk_pause_target_groups_job"] == 13
+
+
+async def test_projects_without_target_groups_are_not_asked_for_them(
+    fleet_client: AsyncClient, sandbox: Sandbox
+) -> None:
+    """Their list says how many they have."""
+    sandbox.seed(live=1)
+    empty = {
+        "id": "01BTGNYV6HRNK8K8VKZASZCFP0",
+        "account_id": sandbox.account_id,
+        "name": "Empty",
+        "status": "active",
+        "target_group_count": 0,
+        "last_activity_at": "2026-11-21T12:00:00.000Z",
+        "statistics": dict.fromkeys(
+            (
+                "filling_goal",
+                "current_completes",
+                "current_prescreens",
+                "incidence_rate_median",
+                "length_of_interview_median_seconds",
+                "conversion_rate_average",
+                "drop_off_rate_average",
+            ),
+            0,
+        ),
+    }
+    sandbox.faults.add("list_account_projects", faults.Answer(200, {"projects": [empty]}))
+
+    report = await sweep(fleet_client, SweepPlan(action="pause", query=FleetQuery()))
+
+    assert report.counts.total == 0
+    assert operations(sandbox)["get_list_target_groups"] == 0
 
 
 async def test_a_query_can_be_for_some_projects(fleet_client: AsyncClient, sandbox: Sandbox) -> None:

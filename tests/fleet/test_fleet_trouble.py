@@ -136,7 +136,7 @@ async def test_what_every_result_leaves_out_is_told_as_it_was_read(fleet_client:
     sandbox.faults.add(CREATE, faults.ForgetItem(0))
     report = await sweep(fleet_client, plan)
     assert tuple(report.counts) == (0, 0, 2, 0, 0)
-    assert "its result does not say what became of it; it is draft" in (report.groups[0].reason or "")
+    assert "does not say what became of it; it is draft" in (report.groups[0].reason or "")
 
     sandbox.faults.add(RUNS, faults.Answer(503), times=None)
     report = await sweep(fleet_client, plan)
@@ -251,6 +251,21 @@ async def test_an_api_in_trouble_is_asked_again(hasty: AsyncClient, sandbox: San
     assert len(sandbox.jobs) == 1
 
 
+async def test_a_server_that_limits_us_is_obeyed_and_loses_us_nobody(make_client: MakeClient) -> None:
+    """A client that was told no rate learns one; a 429 is never an outcome."""
+    with Sandbox(rate=20.0) as sandbox:
+        clock = FakeClock(sandbox.clock, jump=60.0)
+        client = make_client(base_url=sandbox.url, auth=sandbox.token, clock=clock)
+        projects = [sandbox.seed(live=2) for _ in range(60)]
+
+        report = await sweep(client, pausing(*projects))
+
+        assert tuple(report.counts) == (120, 0, 0, 0, 0)
+        refused = sum(request.status == 429 for request in sandbox.requests)
+        assert 0 < refused < 50
+        assert len(sandbox.jobs) == 60
+
+
 async def test_a_job_that_never_ends_is_unknown_where_its_work_is_not_seen(
     fleet_client: AsyncClient, sandbox: Sandbox
 ) -> None:
@@ -264,17 +279,16 @@ async def test_a_job_that_never_ends_is_unknown_where_its_work_is_not_seen(
     assert "had not ended after 40 s; it was live when it was read" in only(report, Outcome.UNKNOWN)
 
 
-async def test_a_job_that_cannot_be_read_any_more_is_settled_by_reading(
-    fleet_client: AsyncClient, sandbox: Sandbox
-) -> None:
-    """What it did can be seen on its target groups."""
-    project = sandbox.seed(live=3)
+async def test_a_job_that_cannot_be_read_any_more_is_made_up_for(fleet_client: AsyncClient, sandbox: Sandbox) -> None:
+    """What it did is seen on its target groups; the rest is sent again, since nobody will ever say more."""
+    project = sandbox.seed(live=3, draft=1)
     sandbox.faults.add(CREATE, faults.JobGone(410))
 
-    report = await sweep(fleet_client, pausing(project))
+    report = await sweep(fleet_client, pausing(project, look_first=False))
 
-    assert report.counts.total == 3
-    assert report.counts.updated + report.counts.unknown == 3
+    assert tuple(report.counts) == (3, 0, 1, 0, 0)
+    assert report.failure_codes == {"StatusTransitionNotAllowed": 1}
+    assert report.jobs[0].size == 4
 
 
 async def test_a_job_that_fails_as_a_whole_is_read_and_tried_again(fleet_client: AsyncClient, sandbox: Sandbox) -> None:

@@ -1,0 +1,39 @@
+"""A task whose first try is killed between its POST and the moment it could write the answer down: for the tests."""
+
+import os
+import signal
+
+import pendulum
+from airflow.sdk import Context, DAG
+from typing import Any
+
+from fieldingkit.airflow import FieldingSweepOperator
+from fieldingkit.airflow.record import StoreRecord
+from fieldingkit.workflows.chunks import Chunk
+
+
+class KilledOnce(FieldingSweepOperator):
+    """Dies when its job was accepted, unless it has died before."""
+
+    def execute(self, context: Context) -> Any:
+        """Sweep, or die on the way."""
+        marker = f"{os.environ['AIRFLOW_HOME']}/killed"
+        if not os.path.exists(marker):
+
+            async def die(record: StoreRecord, chunk: Chunk) -> None:
+                with open(marker, "w"):
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+            StoreRecord.accepted = die
+        return super().execute(context)
+
+
+with DAG("killed", schedule=None, start_date=pendulum.datetime(2026, 1, 1), catchup=False):
+    KilledOnce(
+        task_id="pause",
+        action="pause",
+        query="{{ {'status': ['live']} }}",
+        retries=1,
+        retry_delay=1,
+        render_template_as_native_obj=True,
+    )

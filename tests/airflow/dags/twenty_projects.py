@@ -1,0 +1,42 @@
+"""Mapping over projects, and a batch by templates: for the tests."""
+
+from typing import Any
+
+import pendulum
+from airflow.sdk import dag, task
+
+from fieldingkit import projects
+from fieldingkit.airflow import FieldingBatchOperator, FieldingHook, FieldingStatusSensor, FieldingSweepOperator
+
+
+@dag(schedule=None, start_date=pendulum.datetime(2026, 1, 1), catchup=False)
+def twenty_projects() -> None:
+    """Pause each project, wait until it is so, resume one target group of each by its name."""
+
+    @task
+    def ids() -> list[str]:
+        """The projects."""
+        with FieldingHook().client() as client:
+            return [project.id for project in client.pages(projects.ListProjects(page_size=100))]
+
+    @task
+    def batches(results: Any) -> list[dict[str, Any]]:
+        """One target group of each project, as the arguments of a batch."""
+        found = [result["changed"].items() for result in results]
+        return [{"project_id": id_, "target_group_ids": members[:1]} for ((id_, members),) in found]
+
+    @task
+    def queries(project_ids: list[str]) -> list[dict[str, Any]]:
+        """A query for each project."""
+        return [{"project_ids": [id_]} for id_ in project_ids]
+
+    found = queries(ids())
+    pause = FieldingSweepOperator.partial(task_id="pause", action="pause", fail_on="never").expand(query=found)
+    so = FieldingStatusSensor.partial(task_id="so", status="paused", poke_interval=1).expand(query=found)
+    resume = FieldingBatchOperator.partial(task_id="resume", action="{{ 're' }}sume").expand_kwargs(
+        batches(pause.output)
+    )
+    pause >> so >> resume
+
+
+twenty_projects()

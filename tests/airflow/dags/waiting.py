@@ -1,0 +1,9 @@
+"""A task that waits on the triggerer: for the tests."""
+
+import pendulum
+from airflow.sdk import DAG
+
+from fieldingkit.airflow import FieldingSweepOperator
+
+with DAG("waiting", schedule=None, start_date=pendulum.datetime(2026, 1, 1), catchup=False):
+    FieldingSweepOperator(task_id="pause", action="pause", query={"status": ["live"]}, retries=0)
