@@ -55,7 +55,9 @@ def _repeat(call: Callable[[], object], calls: int) -> None:
 def _rows(what: str, sides: Sequence[Side], rounds: int) -> list[Row]:
     times = compare(sides, rounds)
     first, *others = sides
-    return [row(f"{what}: CPU", (side.name, times[side.name].cpu), (first.name, times[first.name].cpu)) for side in others]
+    return [
+        row(f"{what}: CPU", (side.name, times[side.name].cpu), (first.name, times[first.name].cpu)) for side in others
+    ]
 
 
 if __name__ == "__main__":

@@ -24,7 +24,9 @@ THREADS, LATENCY, CALLS_EACH = 64, 0.02, 40
 def pause(client: Client) -> object:
     """The call, with fieldingkit."""
     return client.send(
-        fielding_runs.PauseFieldingRun(project_id=PROJECT, target_group_id=GROUP, fielding_run_id=next_run(), if_match=TAG)
+        fielding_runs.PauseFieldingRun(
+            project_id=PROJECT, target_group_id=GROUP, fielding_run_id=next_run(), if_match=TAG
+        )
     )
 
 
@@ -78,7 +80,14 @@ def _threads(rounds: int) -> list[Row]:
         runner.run(raw.aclose())
     mine, theirs = ((side.name, times[side.name].wall) for side in sides)
     beside = row("64 threads, server at 20 ms: rate", mine, theirs, budget=0.90, rate=True)
-    alone = Row(what="64 threads, server at 20 ms", side=beside.side, value=beside.value, unit="calls/s", budget=2500, at_least=True)
+    alone = Row(
+        what="64 threads, server at 20 ms",
+        side=beside.side,
+        value=beside.value,
+        unit="calls/s",
+        budget=2500,
+        at_least=True,
+    )
     return [beside, alone]
 
 

@@ -17,7 +17,7 @@ WIDTHS = {1: 300, 64: 640, 512: 1024}
 
 
 def kit(url: str) -> AsyncClient:
-    """fieldingkit's client."""
+    """Fieldingkit's client."""
     return AsyncClient(account_id=ACCOUNT, auth=TOKEN, base_url=url)
 
 
@@ -61,7 +61,9 @@ def measure(rounds: int) -> Sequence[Row]:
             mine = times["fieldingkit"]
             rows += [
                 row(f"{what}: CPU", ("fieldingkit", mine.cpu), ("raw aiohttp", reference.cpu), budget=1.10),
-                row(f"{what}: rate", ("fieldingkit", mine.wall), ("raw aiohttp", reference.wall), budget=0.9, rate=True),
+                row(
+                    f"{what}: rate", ("fieldingkit", mine.wall), ("raw aiohttp", reference.wall), budget=0.9, rate=True
+                ),
             ]
         runner.run(raw.aclose())
         runner.run(client.aclose())

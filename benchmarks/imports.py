@@ -34,7 +34,9 @@ BUDGETS = {"commands and models": 0.45, "first AsyncClient": 1.15, "first Client
 
 def measure(rounds: int) -> Sequence[Row]:
     """All rows."""
-    programs = PROGRAMS | {name: code for name, code in OTHERS.items() if run([sys.executable, "-c", code], quiet=True).status == 0}
+    programs = PROGRAMS | {
+        name: code for name, code in OTHERS.items() if run([sys.executable, "-c", code], quiet=True).status == 0
+    }
     programs |= _generated()
     times = {name: Times() for name in programs}
     with tempfile.TemporaryDirectory() as folder:
@@ -50,9 +52,20 @@ def measure(rounds: int) -> Sequence[Row]:
 
         compare([Side(name, partial(start, name), 1) for name in programs], rounds)
     times = {name: Times(of.cpu[1:], of.wall[1:]) for name, of in times.items()}
-    beyond = {name: [mine - nothing for mine, nothing in zip(of.cpu, times[NOTHING].cpu, strict=True)] for name, of in times.items()}
+    beyond = {
+        name: [mine - nothing for mine, nothing in zip(of.cpu, times[NOTHING].cpu, strict=True)]
+        for name, of in times.items()
+    }
     own = beyond.pop("import fieldingkit")
-    rows = [Row(what="beyond bare Python: CPU", side="import fieldingkit", value=statistics.median(own) * 1e3, unit="ms", budget=15)]
+    rows = [
+        Row(
+            what="beyond bare Python: CPU",
+            side="import fieldingkit",
+            value=statistics.median(own) * 1e3,
+            unit="ms",
+            budget=15,
+        )
+    ]
     aiohttp = (AIOHTTP, beyond.pop(AIOHTTP))
     beyond.pop(NOTHING)
     rows += [

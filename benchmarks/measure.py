@@ -121,7 +121,9 @@ def keep_off_the_servers_core() -> None:
 
 def machine() -> str:
     """What it was measured on."""
-    return f"{platform.python_implementation()} {platform.python_version()}, {os.cpu_count()} cores, {platform.system()}"
+    return (
+        f"{platform.python_implementation()} {platform.python_version()}, {os.cpu_count()} cores, {platform.system()}"
+    )
 
 
 def report(rows: Sequence[Row]) -> str:

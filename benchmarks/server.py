@@ -55,7 +55,7 @@ def _job(groups: int) -> bytes:
 
 
 def _created(path: str) -> bytes:
-    project = path.split("/projects/")[1].split("/")[0]
+    project = path.split("/projects/")[1].split("/", maxsplit=1)[0]
     return _answer("201 Created", b"{}", f"Location: {_LOCATION.format(project, 20)}\r\n")
 
 

@@ -36,7 +36,12 @@ class Nowhere(SpanExporter):
 
 async def traced(raw: RawClient, tracer: Tracer, url: str, port: int) -> Change:
     """The call by hand, with a span by hand."""
-    attributes = {"http.request.method": "POST", "url.full": f"{url}{RUNS}/{RUN}/pause", "server.address": "127.0.0.1", "server.port": port}
+    attributes = {
+        "http.request.method": "POST",
+        "url.full": f"{url}{RUNS}/{RUN}/pause",
+        "server.address": "127.0.0.1",
+        "server.port": port,
+    }
     with tracer.start_as_current_span("POST", kind=SpanKind.CLIENT, attributes=attributes) as span:
         change = await raw.pause()
         span.set_attribute("http.response.status_code", 204)

@@ -266,7 +266,7 @@ async def test_acceptance(sandbox: Sandbox, either: Either) -> None:
     assert accepted.job_id in sandbox.jobs
     assert accepted.idempotency_key == sandbox.requests[0].headers["Idempotency-Key"]
     assert type(job).__name__ == ("BlockingJob" if either.blocking else "Job")
-    assert job.location == sandbox.requests[1].answer.headers["Location"]  # type: ignore[union-attr]
+    assert job.location == sandbox.requests[1].answer.headers["Location"]
 
 
 async def test_draft_launch(sandbox: Sandbox, either: Either) -> None:
@@ -498,7 +498,7 @@ async def test_closed_while_a_job_is_waited_for(sandbox: Sandbox, make_client: M
     clock = FakeClock(sandbox.clock, jump=0)
     group, command = OPERATIONS["bulk pause"].begin(sandbox)
     client = make_client(clock=clock)
-    job = await client.submit(command)  # type: ignore[arg-type]
+    job = await client.submit(command)
     waiting = asyncio.create_task(job.wait(timeout=None))
     await clock.is_waited_for()
 
@@ -515,7 +515,7 @@ async def test_left_open(serve: Serve) -> None:
     """A client that is dropped unclosed is one ResourceWarning, with the line that made it; it is closed then."""
     server = await serve(answer(200, RUN_BODY))
     client = AsyncClient(auth="x", account_id=101, base_url=server.url)
-    line = inspect.currentframe().f_lineno - 1  # type: ignore[union-attr]
+    line = inspect.currentframe().f_lineno - 1
     await client.send(READ)
 
     with pytest.warns(ResourceWarning, match="was not closed") as warned:

@@ -269,7 +269,7 @@ async def test_body_is_not_dumped(serve: Serve, make_client: MakeClient) -> None
     st.booleans(),
     st.none() | st.just(KEYED),
 )
-def test_length(  # noqa: PLR0917 - hypothesis gives them by position
+def test_length(
     kind: type[FieldingKitError], message: str, operation: str, trace: str | None, maybe: bool, command: Any
 ) -> None:
     """65. Whatever an error holds, its text has 300 characters at most."""

@@ -185,7 +185,7 @@ OWN_FORMS: Final = [form for form in LocationForm if form not in {LocationForm.N
 @pytest.mark.parametrize("form", OWN_FORMS)
 async def test_batch_runs_to_its_end(form: LocationForm, job_ids: str, make_client: MakeClient) -> None:
     """25. With each form a batch runs to its end, and a later one of its kind costs one request a look."""
-    with Sandbox(location_form=form, job_ids=job_ids) as sandbox:  # type: ignore[arg-type]
+    with Sandbox(location_form=form, job_ids=job_ids) as sandbox:
         project = sandbox.seed(live=2)
         client = make_client(base_url=sandbox.url, auth=sandbox.token, clock=FakeClock(sandbox.clock, jump=60))
         command = KEYED.replace(project_id=project.id, target_group_ids=project.ids())

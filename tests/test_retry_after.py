@@ -91,7 +91,7 @@ def test_any_text(value: str) -> None:
     assert seconds is None or (math.isfinite(seconds) and seconds >= 0.0)
 
 
-@given(st.datetimes(datetime(1990, 1, 1), datetime(2068, 12, 31)), st.integers(0, 10**6))  # noqa: DTZ001
+@given(st.datetimes(datetime(1990, 1, 1), datetime(2068, 12, 31)), st.integers(0, 10**6))
 def test_any_date(moment: datetime, seconds: int) -> None:
     """9. A date so many seconds after the answer's own is a wish for so many seconds."""
     date = moment.replace(microsecond=0, tzinfo=UTC)

@@ -167,7 +167,7 @@ async def test_errors(
     try:
         await client.send(command)
     except FieldingKitError as error:
-        assert [text[:300] for text in error_texts(error) if CANARY in text] == []  # noqa: PT017
+        assert [text[:300] for text in error_texts(error) if CANARY in text] == []
     assert server.requests[0].headers["authorization"] == f"Bearer {TOKEN}"
     assert [record for record in caplog.records if CANARY in repr(vars(record))] == []
 

@@ -23,7 +23,7 @@ _ASYNC = ("httpx_way", "azure_way", "generated_way")
 _BLOCKING = ("urllib3_way", "httpx_way", "requests_way", "generated_way")
 
 
-class Missing(Exception):  # noqa: N818
+class Missing(Exception):
     """What would be measured is not here."""
 
 

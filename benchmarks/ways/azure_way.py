@@ -43,4 +43,3 @@ def asynchronous(base: str) -> Way:
         return groups_of(answer.json())
 
     return Way("azure-core on aiohttp", pause, job, client.close)
-

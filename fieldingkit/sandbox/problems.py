@@ -22,7 +22,7 @@ __all__ = [
 ]
 
 
-class Problem(Exception):  # noqa: N818 - it is an answer, and only travels as an exception
+class Problem(Exception):
     """An error answer of the API, on its way to the caller.
 
     Args:

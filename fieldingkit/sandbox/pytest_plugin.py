@@ -33,7 +33,7 @@ def sandbox() -> Iterator[Sandbox]:
 @pytest.fixture
 def blocking_client(sandbox: Sandbox) -> "Iterator[Client]":
     """A `Client` of the sandbox, closed after the test."""
-    from fieldingkit import Client  # noqa: PLC0415 - the sandbox itself does without the rest of the package
+    from fieldingkit import Client
 
     with closing(Client(account_id=sandbox.account_id, auth=sandbox.token, base_url=sandbox.url)) as client:
         yield client
@@ -45,7 +45,7 @@ if find_spec("pytest_asyncio"):
     @pytest_asyncio.fixture
     async def client(sandbox: Sandbox) -> "AsyncIterator[AsyncClient]":
         """An `AsyncClient` of the sandbox, closed after the test."""
-        from fieldingkit import AsyncClient  # noqa: PLC0415 - see `blocking_client`
+        from fieldingkit import AsyncClient
 
         client = AsyncClient(account_id=sandbox.account_id, auth=sandbox.token, base_url=sandbox.url)
         async with aclosing(client):

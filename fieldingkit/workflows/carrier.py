@@ -3,16 +3,14 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import attrs
 
 from fieldingkit.client import AsyncClient
 from fieldingkit.errors import (
     ClientClosedError,
-    ConflictError,
     FieldingKitError,
-    ForbiddenError,
     JobError,
     JobFailedError,
     JobGoneError,
@@ -27,38 +25,16 @@ from fieldingkit.workflows.pace import Pace
 from fieldingkit.workflows.plan import SweepPlan
 from fieldingkit.workflows.record import Record
 from fieldingkit.workflows.report import GroupOutcome, Outcome
-from fieldingkit.workflows.sending import Verdict, code_of, judge_submit
-from fieldingkit.workflows.side_by_side import my_turn
+from fieldingkit.workflows.sending import code_of
 from fieldingkit.workflows.standing import Standing
 from fieldingkit.workflows.statuses import read_statuses
+from fieldingkit.workflows.submitting import NotSubmitted, Submitted, Submitter
 
 __all__ = ["Carrier"]
 
-_SENDS = 6
-"""How often a job is submitted at most, each with all the retries of one call."""
-_LONGEST_DELAY = 30.0
-"""Seconds between two of these at most, unless the API asks for more."""
-_FORBIDDEN = 3
-"""After so many jobs in a row that we may not create, no more are sent."""
 _LONG = 5.0
 """Seconds for which the limiter's line must be closed for looks to keep out of it."""
 _LOOKS_AT_ONCE = 16
-
-
-class _Submitted(NamedTuple):
-    """A job that the API has taken on."""
-
-    chunk: Chunk
-    job: Job[BatchResult]
-
-
-class _NotSubmitted(NamedTuple):
-    """A job that could not be submitted, as far as is known."""
-
-    chunk: Chunk
-    error: FieldingKitError
-    in_doubt: bool
-    """Whether one of the sends may have created it all the same."""
 
 
 class Carrier:
@@ -86,11 +62,8 @@ class Carrier:
         self._ledger = standing.ledger
         self._record = record
         self._changed = changed
+        self._submitter = Submitter(client, plan, standing, record, changed)
         self._lookout = Lookout(client.clock, looks_at_once=_LOOKS_AT_ONCE, pace=Pace(), hold=self._hold)
-        self._sending = 0
-        self._forbidden = 0
-        self._accepted = 0
-        self._stopped: str | None = None
 
     async def carry(self, chunk: Chunk) -> None:
         """Carry a chunk, and what follows from it, to the end."""
@@ -108,8 +81,8 @@ class Carrier:
         if limits.rate is None:
             return 0.0
         delay = limits.delay
-        if self._sending:
-            return max(delay, self._sending / limits.rate)
+        if self._submitter.sending:
+            return max(delay, self._submitter.sending / limits.rate)
         return delay if delay > _LONG else 0.0
 
     async def _carry(self, chunk: Chunk) -> Chunk | None:
@@ -118,68 +91,17 @@ class Carrier:
             return await self._follow(chunk, self._client.resume(chunk.token))
         if chunk.born is not None and not 0 <= time.time() - chunk.born <= self._plan.key_trust:
             return await self._take_over(chunk)
-        if self._stopped is not None:
-            await self._settle(chunk, self._each(chunk, chunk.ids, Outcome.SKIPPED, self._stopped), ended=False)
+        if self._submitter.stopped is not None:
+            skipped = self._each(chunk, chunk.ids, Outcome.SKIPPED, self._submitter.stopped)
+            await self._settle(chunk, skipped, ended=False)
             return None
-        sent = await self._submit(chunk)
-        if isinstance(sent, _Submitted):
+        sent = await self._submitter.submit(chunk)
+        if isinstance(sent, Submitted):
             return await self._follow(sent.chunk, sent.job)
         await self._give_up(sent)
         return None
 
-    async def _submit(self, chunk: Chunk) -> _Submitted | _NotSubmitted:
-        """Have the API take the job on. The key makes it safe to try again."""
-        command = self._plan.action.batch(
-            account_id=self._plan.account_id,
-            project_id=chunk.project_id,
-            target_group_ids=chunk.ids,
-            idempotency_key=chunk.key,
-        )
-        in_doubt = chunk.born is not None
-        accepted_before = self._accepted
-        sends = 0
-        self._sending += 1
-        try:
-            while True:
-                sends += 1
-                if chunk.born is None:
-                    chunk = self._standing.keep(attrs.evolve(chunk, born=time.time()))
-                    await self._record.sending(chunk)
-                await my_turn(self._client)
-                try:
-                    job = await self._client.submit(command)
-                except FieldingKitError as exc:
-                    verdict = judge_submit(exc)
-                    if verdict is Verdict.RAISE:
-                        raise
-                    in_doubt = in_doubt or exc.maybe_applied or isinstance(exc, JobError)
-                    last = verdict is not Verdict.AGAIN or sends == _SENDS
-                    if last and self._is_hopeless(verdict, exc, others_fared=self._accepted > accepted_before):
-                        self._stopped = f"not sent, since nothing can be sent: {exc.message}"
-                    if last or self._stopped is not None:
-                        return _NotSubmitted(chunk, exc, in_doubt)
-                    asked = getattr(exc, "retry_after", None) or 0.0
-                else:
-                    self._accepted += 1
-                    self._forbidden = 0
-                    chunk = self._standing.keep(attrs.evolve(chunk, token=job.token(), job_id=job.id))
-                    await self._record.accepted(chunk)
-                    self._changed()
-                    return _Submitted(chunk, job)
-                delay = min(self._plan.retry_delay * 2 ** (sends - 1), _LONGEST_DELAY)
-                await self._client.clock.sleep(max(delay, asked))
-        finally:
-            self._sending -= 1
-
-    def _is_hopeless(self, verdict: Verdict, exc: FieldingKitError, *, others_fared: bool) -> bool:
-        """Whether the failure of this job says that no other one can be sent either."""
-        if isinstance(exc, ForbiddenError):
-            self._forbidden += 1
-            return self._forbidden >= _FORBIDDEN
-        in_trouble = verdict is Verdict.AGAIN and not isinstance(exc, ConflictError | JobError)
-        return verdict is Verdict.NOBODY or (in_trouble and not others_fared)
-
-    async def _give_up(self, sent: _NotSubmitted) -> None:
+    async def _give_up(self, sent: NotSubmitted) -> None:
         """A job could not be submitted: nothing was done, or it must be read what was."""
         chunk, error = sent.chunk, sent.error
         if not sent.in_doubt:

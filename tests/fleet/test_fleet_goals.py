@@ -84,7 +84,7 @@ def test_memory_grows_with_the_target_groups_and_no_faster(monkeypatch: pytest.M
         tracemalloc.stop()
         return most / groups
 
-    small, large = peak(2_000, 20), peak(16_000, 160)
+    small, large = peak(1_000, 10), peak(8_000, 80)
 
     assert large < 1.1 * small
     assert large < 2048

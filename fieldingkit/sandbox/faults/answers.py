@@ -58,7 +58,7 @@ class HtmlPage(Fault):
     status: int = 502
     """The HTTP status."""
 
-    async def inject(self, exchange: Exchange) -> web.Response:  # noqa: ARG002 - the request does not matter
+    async def inject(self, exchange: Exchange) -> web.Response:
         """Answer the page."""
         page = f"<html><head><title>{self.status}</title></head><body><h1>Bad gateway</h1></body></html>"
         return web.Response(status=self.status, text=page, content_type="text/html")
@@ -73,7 +73,7 @@ class Redirect(Fault):
     status: int = 307
     """The HTTP status."""
 
-    async def inject(self, exchange: Exchange) -> web.Response:  # noqa: ARG002 - the request does not matter
+    async def inject(self, exchange: Exchange) -> web.Response:
         """Redirect."""
         return web.Response(status=self.status, headers={"Location": self.location})
 
@@ -85,7 +85,7 @@ class GzipBomb(Fault):
     size: int = 64 * 2**20
     """How many bytes it unpacks to, roughly."""
 
-    async def inject(self, exchange: Exchange) -> web.Response:  # noqa: ARG002 - the request does not matter
+    async def inject(self, exchange: Exchange) -> web.Response:
         """Answer the bomb."""
         return web.Response(
             body=_bomb(self.size), content_type="application/json", headers={"Content-Encoding": "gzip"}
