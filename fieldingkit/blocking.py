@@ -2,18 +2,20 @@
 
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from types import TracebackType
-from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar, Unpack
 
 from fieldingkit.client import AsyncClient, Exchange
 from fieldingkit.commands import Command, JobCommand, PagedCommand
 from fieldingkit.errors import JobError
-from fieldingkit.events.wake import Wake
-from fieldingkit.jobs.handle import Job, JobEvent
 from fieldingkit.options import ClientOptions, Settings, options_from_env
 from fieldingkit.portal import Portal
-from fieldingkit.resources.batch_jobs import FailedTargetGroup
 from fieldingkit.tables import html_table
 from fieldingkit.transport.http import Response
+
+if TYPE_CHECKING:
+    from fieldingkit.events.wake import Wake
+    from fieldingkit.jobs.handle import Job, JobEvent
+    from fieldingkit.resources.batch_jobs import FailedTargetGroup
 
 __all__ = ["BlockingJob", "Client"]
 
@@ -66,7 +68,7 @@ class Client:
         """
         return BlockingJob(self._portal.call(self._client.submit, command), self._portal)
 
-    def run(self, command: JobCommand[R], timeout: float | None = 600.0, *, wake: Wake | None = None) -> R:
+    def run(self, command: JobCommand[R], timeout: float | None = 600.0, *, wake: "Wake | None" = None) -> R:
         """Have the API start a job, wait until it has ended, and give its result.
 
         Args:
@@ -155,7 +157,7 @@ class Client:
 class BlockingJob(Generic[R_co]):
     """A job that the API works on; ``Job``, blocking."""
 
-    def __init__(self, job: Job[R_co], portal: Portal) -> None:
+    def __init__(self, job: "Job[R_co]", portal: Portal) -> None:
         self._job = job
         self._portal = portal
 
@@ -196,7 +198,7 @@ class BlockingJob(Generic[R_co]):
         """
         return self._portal.call(self._job.status)
 
-    def wait(self, timeout: float | None = 600.0, *, wake: Wake | None = None) -> R_co:
+    def wait(self, timeout: float | None = 600.0, *, wake: "Wake | None" = None) -> R_co:
         """Wait until the job has ended; see ``Job.wait``.
 
         Args:
@@ -210,7 +212,7 @@ class BlockingJob(Generic[R_co]):
         """
         return self._portal.call(self._job.wait, timeout, wake=wake)
 
-    def retry_failed(self, only: Callable[[FailedTargetGroup], bool] | None = None) -> "BlockingJob[R_co]":
+    def retry_failed(self, only: "Callable[[FailedTargetGroup], bool] | None" = None) -> "BlockingJob[R_co]":
         """Start a job of the same kind for the target groups that failed in this one; see ``Job.retry_failed``.
 
         Args:
@@ -223,7 +225,7 @@ class BlockingJob(Generic[R_co]):
         """
         return BlockingJob(self._portal.call(self._job.retry_failed, only), self._portal)
 
-    def watch(self) -> Iterator[JobEvent]:
+    def watch(self) -> "Iterator[JobEvent]":
         """Look at the job until it has ended, and tell of each look; the last event is the end.
 
         Raises:

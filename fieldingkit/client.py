@@ -1,26 +1,22 @@
 """The async client: three verbs for commands, and one for what has no command yet."""
 
 import ssl
-import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
+from importlib import import_module
 from importlib.metadata import version
 from types import TracebackType
-from typing import Any, Generic, Literal, Self, TypeVar, Unpack, cast
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, Unpack
 
 import attrs
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
 from fieldingkit.clock import Clock, MonotonicClock
-from fieldingkit.codec import check, check_whole, decode, encode, facts_of
-from fieldingkit.commands import Command, JobAccepted, JobCommand, PagedCommand
-from fieldingkit.errors import Attempt, ClientClosedError, ConfigurationError, FieldingKitError, InvalidCommandError
-from fieldingkit.events.wake import Wake
-from fieldingkit.jobs.handle import Job, Read
-from fieldingkit.jobs.location import read_location
+from fieldingkit.codec import check, check_whole, decode, encode, facts_of, inform
+from fieldingkit.commands import Command, JobCommand, PagedCommand
+from fieldingkit.errors import Attempt, ClientClosedError, FieldingKitError
 from fieldingkit.jobs.poller import PollPolicy
 from fieldingkit.jobs.reports import JobReports, PollEvent
-from fieldingkit.jobs.token import JobToken
 from fieldingkit.options import (
     API_VERSION,
     BASE_URL,
@@ -34,32 +30,28 @@ from fieldingkit.options import (
 )
 from fieldingkit.paging import pages
 from fieldingkit.raw import raw_request
-from fieldingkit.resources import batch_jobs, fielding_jobs
 from fieldingkit.transport import build
 from fieldingkit.transport.aiohttp import AiohttpTransport
 from fieldingkit.transport.auth import BearerToken, TokenProvider
 from fieldingkit.transport.hooks import AttemptEvent
 from fieldingkit.transport.http import Call, Request, Response
 from fieldingkit.transport.limits import Limits
-from fieldingkit.transport.origin import check_url, origin_of
+from fieldingkit.transport.origin import check_url
 from fieldingkit.transport.problem import public_headers, read_problem
 from fieldingkit.transport.retry import RetryPolicy
-from fieldingkit.transport.retry_after import retry_after
 from fieldingkit.transport.telemetry import telemetry
 from fieldingkit.transport.trace_context import TraceContext
+
+if TYPE_CHECKING:
+    from fieldingkit.events.wake import Wake
+    from fieldingkit.jobs.handle import Job
+    from fieldingkit.jobs.handles import Handles
 
 __all__ = ["AsyncClient", "Exchange"]
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 Item = TypeVar("Item")
-
-_JOBS: dict[str, type[JobCommand[Any]]] = {
-    kind.endpoint.operation_id: kind
-    for module in (batch_jobs, fielding_jobs)
-    for kind in (getattr(module, name) for name in module.__all__)
-    if issubclass(kind, JobCommand)
-}
 
 
 @attrs.frozen(kw_only=True)
@@ -151,7 +143,8 @@ class AsyncClient:
         self._account_id = account_number(account_id)
         self._timeout = time_limit("timeout", timeout)
         self._deadline = time_limit("deadline", deadline)
-        self._poll = poll or PollPolicy()
+        self._poll = poll
+        self._on_poll = on_poll
         self._clock = clock or MonotonicClock()
         self._headers = {
             "Accept": "application/json",
@@ -182,9 +175,8 @@ class AsyncClient:
             telemetry=seen,
             rate=requests_per_second(rate),
         )
-        self._reports = JobReports(seen.metrics, on_poll)
-        # Operations whose jobs were found at the documented path, when their Location led nowhere.
-        self._documented: set[str] = set()
+        self._metrics = seen.metrics
+        self._made_handles: Handles | None = None
         self._closed = False
 
     @classmethod
@@ -224,11 +216,11 @@ class AsyncClient:
         try:
             response = await self._pipeline.send(request, call)
         except FieldingKitError as exc:
-            _inform(exc, facts_of(None, call, request=request, command=command))
+            inform(exc, facts_of(None, call, request=request, command=command))
             raise
         return decode(command, request, response, call)
 
-    async def submit(self, command: JobCommand[R]) -> Job[R]:
+    async def submit(self, command: JobCommand[R]) -> "Job[R]":
         """Have the API start a job, and give its handle.
 
         Raises:
@@ -237,39 +229,9 @@ class AsyncClient:
         """
         request = self._encode(command)
         response, call = await self._carry(request, command)
-        accepted = decode(command, request, response, call)
-        reads = type(command).followed_by
-        path = {name: str(getattr(command, name)) for name in reads.endpoint.path_fields if name != "job_id"}
-        path["account_id"] = str(getattr(command, "account_id", None) or self._account_id)
-        status_path = _status_path(reads, path)
-        try:
-            where = read_location(accepted.location, base_url=self._base_url, status_path=status_path)
-        except FieldingKitError as exc:
-            known = facts_of(response, call, request=request, command=command)
-            raise _inform(exc, {**known, "headers": public_headers(response.headers)}) from exc.__cause__
-        asked: Sequence[str] | None = getattr(command, "target_group_ids", None)
-        facts = JobToken(
-            origin=origin_of(self._base_url),
-            api_version=self._headers["Cint-API-Version"],
-            operation_id=command.endpoint.operation_id,
-            path=path,
-            job_id=where.job_id,
-            idempotency_key=accepted.idempotency_key,
-            created=time.time(),
-            traceparent=call.trace or response.headers.get("traceparent"),
-            asked=None if asked is None else len(asked),
-        )
-        found_there = command.endpoint.operation_id in self._documented
-        return self._job(
-            type(command),
-            facts,
-            targets=where.targets[::-1] if found_there else where.targets,
-            accepted=accepted,
-            command=command,
-            foreign_location=where.foreign,
-        )
+        return self._handles.of_answer(command, request, response, call)
 
-    async def run(self, command: JobCommand[R], timeout: float | None = 600.0, *, wake: Wake | None = None) -> R:
+    async def run(self, command: JobCommand[R], timeout: float | None = 600.0, *, wake: "Wake | None" = None) -> R:
         """Have the API start a job, wait until it has ended, and give its result.
 
         Args:
@@ -346,28 +308,13 @@ class AsyncClient:
         check_whole(response, request, call)
         return response
 
-    def resume(self, token: str) -> Job[Any]:
+    def resume(self, token: str) -> "Job[Any]":
         """The handle of a job that was submitted elsewhere, from its ``job.token()``. Makes no request.
 
         Raises:
             ConfigurationError: if it is no job token, or one of another origin or API version.
         """
-        facts = JobToken.decode(token)
-        own = (origin_of(self._base_url), self._headers["Cint-API-Version"])
-        if (facts.origin, facts.api_version) != own:
-            raise ConfigurationError(
-                f"this job belongs to {facts.origin} (API {facts.api_version}), this client to {own[0]} (API {own[1]})"
-            )
-        kind = _JOBS.get(facts.operation_id)
-        if kind is None:
-            raise ConfigurationError(f"this release knows no job of {facts.operation_id!r}")
-        if {*facts.path, "job_id"} != {*kind.followed_by.endpoint.path_fields}:
-            raise ConfigurationError(f"this job token does not have the ids that a job of {facts.operation_id!r} has")
-        path = _status_path(kind.followed_by, facts.path).replace("{job_id}", facts.job_id)
-        try:
-            return self._job(kind, facts, targets=(path,))
-        except InvalidCommandError as exc:
-            raise ConfigurationError(f"this job token holds an id that is none: {exc.message}") from exc
+        return self._handles.of_token(token)
 
     async def aclose(self) -> None:
         """Close the connections. Calls that are going on fail; jobs go on. May be called any number of times."""
@@ -385,6 +332,23 @@ class AsyncClient:
     def __repr__(self) -> str:
         return f"<AsyncClient of account {self._account_id or '?'} at {self._base_url}>"
 
+    @property
+    def _handles(self) -> "Handles":
+        if self._made_handles is None:
+            # What comes with it costs more to load than the client, and not every client has jobs.
+            made: type[Handles] = import_module("fieldingkit.jobs.handles").Handles
+            self._made_handles = made(
+                carry=self._carry,
+                submit=self.submit,
+                base_url=self._base_url,
+                account_id=self._account_id,
+                headers=self._headers,
+                policy=self._poll or PollPolicy(),
+                clock=self._clock,
+                reports=JobReports(self._metrics, self._on_poll),
+            )
+        return self._made_handles
+
     def _encode(self, command: Command[Any]) -> Request:
         return encode(command, account_id=self._account_id, headers=self._headers)
 
@@ -399,57 +363,5 @@ class AsyncClient:
         try:
             return await self._pipeline.send(request, call), call
         except FieldingKitError as exc:
-            _inform(exc, facts_of(None, call, request=request, command=command))
+            inform(exc, facts_of(None, call, request=request, command=command))
             raise
-
-    def _job(
-        self,
-        kind: type[JobCommand[Any]],
-        facts: JobToken,
-        *,
-        targets: Sequence[str],
-        accepted: JobAccepted | None = None,
-        command: JobCommand[R] | None = None,
-        foreign_location: bool = False,
-    ) -> Job[R]:
-        make = cast("Callable[..., Command[Any]]", kind.followed_by)
-        status = make(**facts.path, job_id=facts.job_id)
-        request = self._encode(status)
-
-        async def read(target: str) -> Read:
-            followed = request.with_target(target, linked_to=facts.traceparent)
-            response, call = await self._carry(followed, status)
-            result = decode(status, followed, response, call)
-            if target == request.target:
-                self._documented.add(facts.operation_id)
-            return Read(result, retry_after(response.headers))
-
-        return Job(
-            facts=facts,
-            targets=targets,
-            kind=kind,
-            read=read,
-            submit=self.submit,
-            policy=self._poll,
-            clock=self._clock,
-            accepted=accepted,
-            command=command,
-            foreign_location=foreign_location,
-            reports=self._reports,
-        )
-
-
-def _status_path(reads: type[Command[Any]], path: Mapping[str, str]) -> str:
-    """The documented path of a job's status, with only ``{job_id}`` still open."""
-    filled = reads.endpoint.path
-    for name, value in path.items():
-        filled = filled.replace(f"{{{name}}}", value)
-    return filled
-
-
-def _inform(exc: FieldingKitError, facts: Mapping[str, Any]) -> FieldingKitError:
-    """Tell an error of its call, where it does not know better itself."""
-    for name, value in facts.items():
-        if not getattr(exc, name, None):
-            setattr(exc, name, value)
-    return exc

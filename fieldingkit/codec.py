@@ -14,6 +14,7 @@ from fieldingkit.converter import UNFIT, dumps, explain, loads, structure, unstr
 from fieldingkit.errors import (
     DecodeError,
     DuplicateJobError,
+    FieldingKitError,
     InvalidCommandError,
     JobLocationError,
 )
@@ -22,7 +23,7 @@ from fieldingkit.transport.http import Call, Request, Response
 from fieldingkit.transport.problem import error_from, public_headers, trace_id_of
 from fieldingkit.transport.retry_after import retry_after
 
-__all__ = ["check", "check_whole", "decode", "encode", "facts_of"]
+__all__ = ["check", "check_whole", "decode", "encode", "facts_of", "inform"]
 
 R = TypeVar("R")
 
@@ -99,8 +100,7 @@ def decode(command: Command[R], request: Request, response: Response, call: Call
     if response.flaw is not None:
         check_whole(response, request, call, command=command)
     try:
-        body = response.body
-        data: Any = loads(body) if body and not body.isspace() else {}
+        data = _body_of(request, response)
         if type(data) is dict:
             for name, header in headers:
                 if (value := response.headers.get(header)) is not None:
@@ -110,6 +110,14 @@ def decode(command: Command[R], request: Request, response: Response, call: Call
     except UNFIT as exc:
         path, what = explain(response.body, wanted, exc)
         raise _unreadable(f"{what} @ {path}", path, response, request, call, command=command) from exc
+
+
+def _body_of(request: Request, response: Response) -> Any:
+    """The decoded body of a successful answer. Actions may have none; of a read none would pass for an empty list."""
+    body = response.body
+    if request.guard is not Guard.READ and (not body or body.isspace()):
+        return {}
+    return loads(body)
 
 
 def check(response: Response, request: Request, call: Call, *, command: Command[Any] | None = None) -> None:
@@ -161,6 +169,14 @@ def facts_of(
         "request_id": headers.get("x-request-id"),
         "idempotency_key": request.headers.get("Idempotency-Key"),
     }
+
+
+def inform(exc: FieldingKitError, facts: Mapping[str, Any]) -> FieldingKitError:
+    """Tell an error of its call, where it does not know better itself."""
+    for name, value in facts.items():
+        if not getattr(exc, name, None):
+            setattr(exc, name, value)
+    return exc
 
 
 class _Plan(NamedTuple):

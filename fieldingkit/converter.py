@@ -203,6 +203,8 @@ def unstructure(value: Any) -> Any:
 
 def explain(body: bytes, wanted: Any, cause: BaseException) -> tuple[str, str]:
     """Where in a body it went wrong, and how: the slow converter tells, now that speed does not matter."""
+    if not body.strip():
+        return "$", "the body is empty"
     try:
         make_converter(detailed_validation=True).structure(loads(body), wanted)
     except UNFIT as exc:

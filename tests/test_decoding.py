@@ -21,7 +21,7 @@ from multidict import CIMultiDict
 from raw_server import Connection, answer
 
 import fieldingkit.resources
-from fieldingkit import RetryPolicy, batch_jobs, fielding_runs
+from fieldingkit import RetryPolicy, batch_jobs, fielding_runs, projects
 from fieldingkit.codec import decode, encode
 from fieldingkit.commands import Command, OpenEnum
 from fieldingkit.errors import DecodeError, JobLocationError, NotFoundError, ServerError, TransportError
@@ -75,6 +75,14 @@ async def test_unexpected_success(body: bytes, serve: Serve, make_client: MakeCl
         await make_client(base_url=server.url).send(READ)
     assert (caught.value.status, caught.value.body) == (200, body)
     assert caught.value.headers["etag"] == 'W/"1"'
+
+
+@pytest.mark.parametrize("body", [b"", b" ", b"{}", b'{"projects": null}', b"null"])
+async def test_nothing_is_not_an_empty_list(body: bytes, serve: Serve, make_client: MakeClient) -> None:
+    """66. A list that the answer does not hold is a DecodeError: as an empty one it would hide whole projects."""
+    server = await serve(answer(200, body))
+    with pytest.raises(DecodeError):
+        await make_client(base_url=server.url).send(projects.ListProjects())
 
 
 @pytest.mark.parametrize("charset", ["utf-16", "klingon", "latin-1"])

@@ -145,8 +145,8 @@ async def test_an_error_ends_the_list(server: Server) -> None:
 def test_has_more_does_not_make_a_next_page() -> None:
     """Target groups may say that there is more when they mean the pages before."""
     command = ListTargetGroups(project_id=PROJECT)
-    assert command.after(TargetGroupList(has_more=True)) is None
-    following = command.after(TargetGroupList(has_more=False, next_cursor="c"))
+    assert command.after(TargetGroupList(target_groups=(), has_more=True)) is None
+    following = command.after(TargetGroupList(target_groups=(), has_more=False, next_cursor="c"))
     assert following == command.replace(start_after="c")
 
 
@@ -169,10 +169,10 @@ async def test_the_item_type_is_known() -> None:
     """A type checker knows what a list is of, whether the way to send is for every command or for one kind of page."""
 
     async def send_one_kind(_: Command[TargetGroupList]) -> TargetGroupList:
-        return TargetGroupList()
+        return TargetGroupList(target_groups=())
 
     async def send_any(command: Command[R]) -> R:
-        return command.result_type()()
+        return command.result_type()(target_groups=())
 
     command = ListTargetGroups(project_id=PROJECT)
     async for item in pages(send_one_kind, command):

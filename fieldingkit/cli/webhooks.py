@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
@@ -129,8 +129,8 @@ async def update(
     async with connection.open() as client:
         before = await client.send(GetWebhook(webhook_id=webhook))
         events = tuple(map(WebhookEventType, event)) or None
-        fields: dict[str, Any] = {"webhook_id": webhook, "url": url, "events": events, "if_match": before.etag}
-        after = await client.send(UpdateWebhook(**fields))
+        change = UpdateWebhook(webhook_id=webhook, url=url, events=events, if_match=before.etag)
+        after = await client.send(change)
     output.document(after)
     output.say(f"Webhook {webhook} was changed.")
     return Exit.DONE
@@ -156,8 +156,7 @@ async def delete(
         if not confirm(f"Delete the webhook {webhook}, which sends to {found.url}", yes=yes):
             output.note("Nothing was done.")
             return Exit.DONE
-        fields: dict[str, Any] = {"webhook_id": webhook, "if_match": found.etag}
-        await client.send(DeleteWebhook(**fields))
+        await client.send(DeleteWebhook(webhook_id=webhook, if_match=found.etag))
     output.say(f"Webhook {webhook} was deleted.")
     return Exit.DONE
 

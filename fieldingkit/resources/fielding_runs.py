@@ -65,7 +65,7 @@ class FieldingRun:
 class FieldingRunList:
     """The runs of one target group: none for a draft, else one."""
 
-    data: tuple[FieldingRun, ...] = ()
+    data: tuple[FieldingRun, ...]
     """The runs."""
 
 

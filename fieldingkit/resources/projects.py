@@ -82,7 +82,7 @@ class ProjectSummary:
 class ProjectList:
     """One page of an account's projects."""
 
-    projects: tuple[ProjectSummary, ...] = ()
+    projects: tuple[ProjectSummary, ...]
     """The projects of this page."""
     has_more: bool = False
     """Whether the API has more of them; what to read next is told by ``next_cursor`` alone."""

@@ -179,7 +179,7 @@ class TargetGroupSummary:
 class TargetGroupList:
     """One page of a project's target groups."""
 
-    target_groups: tuple[TargetGroupSummary, ...] = ()
+    target_groups: tuple[TargetGroupSummary, ...]
     """The target groups of this page."""
     has_more: bool = False
     """Whether there are pages after or before this one; what to read next is told by ``next_cursor`` alone."""

@@ -5,7 +5,7 @@ What it sends there is verified and read with ``fieldingkit.events``.
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import attrs
@@ -222,12 +222,8 @@ class UpdateWebhook(Command[Webhook]):
     """Where to send events; HTTPS only."""
     events: tuple[WebhookEventType, ...] | None = attrs.field(default=None, converter=_some_types, validator=some)
     """What to tell of, at least one; it replaces the whole list."""
-    if TYPE_CHECKING:
-        if_match: str = attrs.field(validator=etag)
-        """The webhook's current ETag, byte for byte as the API sent it."""
-    else:
-        # Required for a type checker; at run time left out is refused like any other bad tag, not with a TypeError.
-        if_match: str = attrs.field(default="", validator=etag)
+    if_match: str = attrs.field(validator=etag)
+    """The webhook's current ETag, byte for byte as the API sent it."""
 
     def __attrs_post_init__(self) -> None:
         if self.url is None and self.events is None:
@@ -243,12 +239,8 @@ class DeleteWebhook(Command[None]):
     """The account's number; the client's own if left out."""
     webhook_id: str = attrs.field(validator=opaque_id)
     """The webhook's id."""
-    if TYPE_CHECKING:
-        if_match: str = attrs.field(validator=etag)
-        """The webhook's current ETag, byte for byte as the API sent it."""
-    else:
-        # As in UpdateWebhook.
-        if_match: str = attrs.field(default="", validator=etag)
+    if_match: str = attrs.field(validator=etag)
+    """The webhook's current ETag, byte for byte as the API sent it."""
 
 
 @attrs.frozen(kw_only=True)

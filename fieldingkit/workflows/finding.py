@@ -8,7 +8,6 @@ from fieldingkit.client import AsyncClient
 from fieldingkit.workflows.accounting import FoundGroup, judge_status
 from fieldingkit.workflows.chunks import Chunk, cut
 from fieldingkit.workflows.plan import FleetQuery, SweepPlan
-from fieldingkit.workflows.reading import read_all
 from fieldingkit.workflows.report import Outcome
 from fieldingkit.workflows.side_by_side import my_turn, side_by_side
 from fieldingkit.workflows.statuses import read_statuses
@@ -124,12 +123,12 @@ async def find_groups(
 async def _projects(client: AsyncClient, plan: SweepPlan, asked: FleetQuery) -> list[str]:
     if asked.project_ids is not None:
         return list(asked.project_ids)
-    listed = await read_all(client, asked.projects(plan.account_id))
+    listed = [item async for item in client.pages(asked.projects(plan.account_id))]
     return list(dict.fromkeys(project.id for project in listed if project.target_group_count))
 
 
 async def _query_project(client: AsyncClient, plan: SweepPlan, asked: FleetQuery, project_id: str) -> list[FoundGroup]:
     await my_turn(client)
-    listed = await read_all(client, asked.target_groups(plan.account_id, project_id))
+    listed = [item async for item in client.pages(asked.target_groups(plan.account_id, project_id))]
     # The list may change while it is read: what moved to a later page comes twice.
     return list({summary.id: FoundGroup(summary.id, project_id, summary.status) for summary in listed}.values())

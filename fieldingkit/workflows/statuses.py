@@ -6,7 +6,6 @@ from fieldingkit.client import AsyncClient
 from fieldingkit.errors import ApiError, DecodeError, FieldingKitError, NotFoundError, TransportError
 from fieldingkit.resources.fielding_runs import ListFieldingRuns
 from fieldingkit.resources.target_groups import ListTargetGroups, TargetGroupStatus
-from fieldingkit.workflows.reading import read
 from fieldingkit.workflows.side_by_side import my_turn
 
 __all__ = ["read_statuses"]
@@ -41,7 +40,7 @@ async def read_statuses(
     while command is not None and pages < len(wanted) - len(found):
         await my_turn(client)
         try:
-            page = await read(client, command)
+            page = await client.send(command)
         except FieldingKitError as exc:
             if isinstance(exc, NotFoundError):
                 return found  # there is no such project, or nothing in it that this account may see
@@ -66,8 +65,8 @@ async def _read_one(
     """The status of one target group, by its run: a draft has none. It answers for drafts and launched ones alike."""
     await my_turn(client)
     try:
-        runs = await read(
-            client, ListFieldingRuns(account_id=account_id, project_id=project_id, target_group_id=target_group_id)
+        runs = await client.send(
+            ListFieldingRuns(account_id=account_id, project_id=project_id, target_group_id=target_group_id)
         )
     except NotFoundError:
         return None
