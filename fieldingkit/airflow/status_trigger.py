@@ -1,11 +1,10 @@
 """The trigger that waits until target groups have reached a status."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from airflow.triggers.base import BaseTrigger, TriggerEvent
-
+from fieldingkit.airflow.one_event import OneEventTrigger
 from fieldingkit.airflow.reaching import Goal, look
 from fieldingkit.airflow.sharing import shared
 from fieldingkit.errors import ApiError, DecodeError, TransportError
@@ -13,7 +12,7 @@ from fieldingkit.errors import ApiError, DecodeError, TransportError
 __all__ = ["FieldingStatusTrigger"]
 
 
-class FieldingStatusTrigger(BaseTrigger):
+class FieldingStatusTrigger(OneEventTrigger):
     """Looks again and again until a goal is reached; its one event says how many target groups there were.
 
     Args:
@@ -35,7 +34,7 @@ class FieldingStatusTrigger(BaseTrigger):
             {"goal": self.goal, "poke_interval": self.poke_interval, "fielding_conn_id": self.fielding_conn_id},
         )
 
-    async def run(self) -> AsyncIterator[TriggerEvent]:
+    async def wait(self) -> dict[str, Any]:
         """Look until it is reached. A look that fails for a passing reason is repeated."""
         goal = Goal(**self.goal)
         async with shared(self.fielding_conn_id) as ours:
@@ -48,6 +47,5 @@ class FieldingStatusTrigger(BaseTrigger):
                     self.log.warning("a look failed; it is repeated: %s", exc)
                 else:
                     if seen.reached:
-                        break
+                        return {"status": goal.status.value, "target_groups": seen.seen}
                 await asyncio.sleep(self.poke_interval)
-        yield TriggerEvent({"status": goal.status.value, "target_groups": seen.seen})

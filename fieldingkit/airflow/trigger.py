@@ -5,11 +5,10 @@ in Airflow's database, and the job goes on.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from airflow.triggers.base import BaseTrigger, TriggerEvent
-
+from fieldingkit.airflow.one_event import OneEventTrigger
 from fieldingkit.airflow.sharing import Shared, shared
 from fieldingkit.errors import JobError, JobFailedError
 from fieldingkit.jobs.handle import Job
@@ -18,7 +17,7 @@ from fieldingkit.resources.batch_jobs import BatchResult
 __all__ = ["FieldingJobTrigger", "FieldingJobsTrigger"]
 
 
-class FieldingJobTrigger(BaseTrigger):
+class FieldingJobTrigger(OneEventTrigger):
     """Waits until a job has ended, for an operator of your own.
 
     ::
@@ -50,14 +49,13 @@ class FieldingJobTrigger(BaseTrigger):
             {"token": self.token, "fielding_conn_id": self.fielding_conn_id},
         )
 
-    async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Wait, and tell how the job ended."""
+    async def wait(self) -> dict[str, Any]:
+        """Wait for the job, and say how it ended."""
         async with shared(self.fielding_conn_id) as ours:
-            end = await _end_of(ours, self.token)
-        yield TriggerEvent(end)
+            return await _end_of(ours, self.token)
 
 
-class FieldingJobsTrigger(BaseTrigger):
+class FieldingJobsTrigger(OneEventTrigger):
     """Waits until all of some jobs have ended. Its one event has those of ``FieldingJobTrigger`` as ``jobs``.
 
     Args:
@@ -77,11 +75,10 @@ class FieldingJobsTrigger(BaseTrigger):
             {"tokens": self.tokens, "fielding_conn_id": self.fielding_conn_id},
         )
 
-    async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Wait, and tell how the jobs ended."""
+    async def wait(self) -> dict[str, Any]:
+        """Wait for the jobs, and say how they ended."""
         async with shared(self.fielding_conn_id) as ours:
-            ends = await asyncio.gather(*(_end_of(ours, token) for token in self.tokens))
-        yield TriggerEvent({"jobs": ends})
+            return {"jobs": await asyncio.gather(*(_end_of(ours, token) for token in self.tokens))}
 
 
 async def _end_of(ours: Shared, token: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What Airflow knows of the provider: the list, the connection's form, its test, and that nothing else needs Airflow."""
+"""What Airflow knows of the provider: the list, the connection's form and test; and nothing else needs Airflow."""
 
 import json
 import subprocess

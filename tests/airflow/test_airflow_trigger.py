@@ -10,7 +10,7 @@ import pytest
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from fieldingkit import AsyncClient, Client
-from fieldingkit.airflow import FieldingJobsTrigger, FieldingJobTrigger, sharing
+from fieldingkit.airflow import FieldingJobsTrigger, FieldingJobTrigger, one_event, sharing
 from fieldingkit.airflow.sharing import shared
 from fieldingkit.airflow.status_trigger import FieldingStatusTrigger
 from fieldingkit.jobs.poller import PollPolicy
@@ -120,6 +120,19 @@ async def test_a_trigger_that_is_cut_off_loses_nothing(connected: Sandbox) -> No
     connected.clock.advance(10)
     assert (await only_event(again(trigger)))["status"] == "Completed"
     assert not any(request.method == "DELETE" for request in connected.requests)
+
+
+async def test_no_event_comes_before_the_scheduler_knows_of_the_deferral(
+    connected: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a triggerer, a job that has ended already is told of a while after the trigger has begun."""
+    monkeypatch.setattr(one_event, "_HEAD_START", 0.5)
+    trigger = FieldingJobTrigger(await submitted(connected, connected.seed(live=1)), CONNECTION)
+    connected.clock.advance(10)
+    trigger.trigger_id = 1  # as the triggerer does
+    begun = asyncio.get_running_loop().time()
+    await only_event(trigger)
+    assert asyncio.get_running_loop().time() - begun >= 0.5
 
 
 async def test_two_triggerers_with_the_same_trigger_do_no_harm(connected: Sandbox) -> None:

@@ -2,10 +2,11 @@
 
 import os
 import signal
+from pathlib import Path
+from typing import Any
 
 import pendulum
-from airflow.sdk import Context, DAG
-from typing import Any
+from airflow.sdk import DAG, Context
 
 from fieldingkit.airflow import FieldingSweepOperator
 from fieldingkit.airflow.record import StoreRecord
@@ -17,12 +18,12 @@ class KilledOnce(FieldingSweepOperator):
 
     def execute(self, context: Context) -> Any:
         """Sweep, or die on the way."""
-        marker = f"{os.environ['AIRFLOW_HOME']}/killed"
-        if not os.path.exists(marker):
+        marker = Path(os.environ["AIRFLOW_HOME"]) / "killed"
+        if not marker.exists():
 
             async def die(record: StoreRecord, chunk: Chunk) -> None:
-                with open(marker, "w"):
-                    os.kill(os.getpid(), signal.SIGKILL)
+                marker.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
 
             StoreRecord.accepted = die
         return super().execute(context)
