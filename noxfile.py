@@ -16,14 +16,15 @@ nox.options.reuse_existing_virtualenvs = True
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
 
-def found_pythons() -> list[str]:
+def found_pythons() -> dict[str, str]:
     """The supported Pythons that this machine has, oldest first; pyenv's are found where its shims do not reach."""
     pyenv = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser()
-    found = []
+    found = {}
     for version in nox.project.python_versions(PYPROJECT):
         others = sorted(pyenv.glob(f"versions/{version}.*/bin/python"))
-        candidates = [shutil.which(f"python{version}"), *map(str, others)]
-        found += [path for path in candidates if path and answers(path, version)][:1]
+        for path in [shutil.which(f"python{version}"), *map(str, others)]:
+            if path and answers(path, version):
+                found.setdefault(version, path)
     return found
 
 
@@ -83,7 +84,8 @@ def types(session: nox.Session) -> None:
         session.run("pyright", "--pythonpath", interpreter(session), "--ignoreexternal", "--verifytypes", "fieldingkit")
 
 
-@nox.session(python=PYTHONS)
+@nox.session
+@nox.parametrize("python", [nox.param(path, id=version) for version, path in PYTHONS.items()])
 def tests(session: nox.Session) -> None:
     """The tests, against the built wheel, on every supported Python that is found."""
     session.install(f"{wheel()}[cli]", *groups("tests"))

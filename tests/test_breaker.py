@@ -7,7 +7,7 @@ from examples import READ, RUN_BODY, TAGGED, failure
 from fake_clock import FakeClock
 from fixture_types import MakeClient, Serve
 from multidict import CIMultiDict
-from raw_server import answer, close, hang
+from raw_server import Connection, answer, close, hang
 
 from fieldingkit import AsyncClient
 from fieldingkit.errors import (
@@ -152,6 +152,31 @@ async def test_probe_that_fails(serve: Serve, make_client: MakeClient) -> None:
         await client.send(READ)
 
     assert len(server.requests) == 4
+
+
+async def test_late_failures(serve: Serve, make_client: MakeClient) -> None:
+    """Calls that were under way when the server was given up do not prolong the pause when they fail too."""
+    clock = FakeClock(jump=0)
+    let_go = asyncio.Event()
+
+    async def linger(connection: Connection) -> None:
+        await let_go.wait()
+        connection.close()
+
+    server = await serve(*[linger] * 5, answer(200, RUN_BODY))
+    client = make_client(base_url=server.url, retry=ONCE, clock=clock)
+    calls = [asyncio.create_task(client.send(READ)) for _ in range(5)]
+    while len(server.requests) < 5:
+        await asyncio.sleep(0.001)
+    pauses = iter([0.5, 1000.0, 1000.0])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("random.uniform", lambda *_: next(pauses))
+        let_go.set()
+        await asyncio.gather(*calls, return_exceptions=True)
+    clock.advance(2.0)
+
+    assert (await client.send(READ)).version == 1
 
 
 async def test_probe_that_is_cancelled(serve: Serve, make_client: MakeClient) -> None:

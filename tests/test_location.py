@@ -57,6 +57,7 @@ FOREIGN: Final[dict[str, str]] = {
     "our host as a user": f"https://api.cint.com@evil.example{DOCUMENTED}",
     "our host as a prefix": f"https://api.cint.com.evil.example{DOCUMENTED}",
     "ftp": f"ftp://api.cint.com{DOCUMENTED}",
+    "another path": f"https://evil.example{ALIAS}",
 }
 UNUSABLE: Final[dict[str, str]] = {
     "nothing": "",

@@ -414,6 +414,14 @@ async def test_one_request_on_a_kept_connection(method: str, serve: Serve, make_
     assert server.connections == 1
 
 
+async def test_ambiguity_is_not_forgotten(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
+    """17. What an early attempt left open stays open, however harmless the ones after it were."""
+    server = await serve(close, answer(429), answer(429), answer(412))
+    with pytest.raises(ApiError) as caught:
+        await make_client(base_url=server.url, clock=clock).send(TAGGED)
+    assert caught.value.maybe_applied
+
+
 # Cancellation
 
 

@@ -213,14 +213,16 @@ async def test_good_certificate(
     assert run.version == 1
 
 
-async def test_what_cannot_be_encoded_is_not_sent(serve: Serve, make_client: MakeClient) -> None:
+@pytest.mark.parametrize("value", [object(), b"x", {1, 2}, float("nan"), float("inf"), "\ud800", {(): 1}])
+async def test_what_cannot_be_encoded_is_not_sent(value: object, serve: Serve, make_client: MakeClient) -> None:
     """7. What cannot be encoded is refused before anything is sent, and not repeated."""
     server = await serve(answer(200))
     client = make_client(base_url=server.url)
 
-    with pytest.raises(InvalidCommandError):
-        await client.request("POST", "/things", json={"when": object()})
+    with pytest.raises(InvalidCommandError) as caught:
+        await client.request("POST", "/things", json={"when": value})
 
+    assert caught.value.field == "json"
     assert server.requests == []
 
 

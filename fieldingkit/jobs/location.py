@@ -64,6 +64,6 @@ def _same_origin(parts: SplitResult, base_url: str) -> bool:
 
 def _below_base(path: str, base_path: str) -> str | None:
     """A location's path as a target below the base path; None for a bare id, and for a path that is not safe."""
-    if base_path and path.startswith(f"{base_path}/"):
+    if path.startswith(f"{base_path}/"):
         path = path[len(base_path) :]
     return path if _SAFE_PATH.fullmatch(path) and path.count("/") > 1 else None

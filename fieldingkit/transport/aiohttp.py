@@ -76,7 +76,6 @@ class AiohttpTransport:
         self._max_body = max_body
         self._proxy = None if proxy is None else Secret(proxy)
         self._ssl = ssl_context
-        self._trust_env = trust_env
         self._direct = proxy is None and not trust_env
         self._session: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -171,13 +170,11 @@ class AiohttpTransport:
         return self._base.with_path(self._base_path + target, encoded=True)
 
     def _proxy_for(self, url: URL) -> str | None:
-        """The proxy to go through: our own, or the environment's."""
+        """The proxy to go through: our own, else the environment's."""
         if self._proxy is not None:
             return self._proxy.reveal()
         # aiohttp's own `trust_env` would heed the .netrc too, and a password there stand in the token's way.
-        if not self._trust_env or proxy_bypass(url.host or ""):
-            return None
-        return getproxies().get(url.scheme)
+        return None if proxy_bypass(url.host or "") else getproxies().get(url.scheme)
 
     async def _read(
         self, answer: aiohttp.ClientResponse, task: asyncio.Task[Any], too_late: type[TransportError]
