@@ -3,7 +3,6 @@
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from importlib import import_module
-from importlib.metadata import version
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, Unpack
 
@@ -41,6 +40,7 @@ from fieldingkit.transport.problem import public_headers, read_problem
 from fieldingkit.transport.retry import RetryPolicy
 from fieldingkit.transport.telemetry import telemetry
 from fieldingkit.transport.trace_context import TraceContext
+from fieldingkit.version import VERSION
 
 if TYPE_CHECKING:
     from fieldingkit.events.wake import Wake
@@ -137,8 +137,7 @@ class AsyncClient:
         on_poll: Callable[[PollEvent], object] | None = None,
         clock: Clock | None = None,
     ) -> None:
-        own_version = version("fieldingkit")
-        own_name = f"fieldingkit/{own_version}"
+        own_name = f"fieldingkit/{VERSION}"
         self._base_url = check_url(base_url, what="base_url", allow_insecure=allow_insecure)
         self._account_id = account_number(account_id)
         self._timeout = time_limit("timeout", timeout)
@@ -161,7 +160,7 @@ class AsyncClient:
         )
         seen = telemetry(
             self._base_url,
-            version=own_version,
+            version=VERSION,
             tracer_provider=tracer_provider,
             meter_provider=meter_provider,
             on_attempt=on_attempt,

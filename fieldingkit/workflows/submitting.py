@@ -62,7 +62,7 @@ class Submitter:
         record: Record,
         changed: Callable[[], object],
     ) -> None:
-        self.sending = 0
+        self.sending: int = 0
         """How many jobs are being submitted."""
         self.stopped: str | None = None
         """Why no more jobs are submitted; None as long as they are."""
