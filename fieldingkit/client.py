@@ -14,8 +14,7 @@ from fieldingkit.clock import Clock, MonotonicClock
 from fieldingkit.codec import check, check_whole, decode, encode, facts_of, inform
 from fieldingkit.commands import Command, JobCommand, PagedCommand
 from fieldingkit.errors import Attempt, ClientClosedError, FieldingKitError
-from fieldingkit.jobs.poller import PollPolicy
-from fieldingkit.jobs.reports import JobReports, PollEvent
+from fieldingkit.jobs.policy import PollPolicy
 from fieldingkit.options import (
     API_VERSION,
     BASE_URL,
@@ -46,6 +45,7 @@ if TYPE_CHECKING:
     from fieldingkit.events.wake import Wake
     from fieldingkit.jobs.handle import Job
     from fieldingkit.jobs.handles import Handles
+    from fieldingkit.jobs.reports import PollEvent
 
 __all__ = ["AsyncClient", "Exchange"]
 
@@ -134,7 +134,7 @@ class AsyncClient:
         trace_context: TraceContext | None = None,
         on_missing_trace: Literal["omit", "generate"] = "omit",
         on_attempt: Callable[[AttemptEvent], object] | None = None,
-        on_poll: Callable[[PollEvent], object] | None = None,
+        on_poll: "Callable[[PollEvent], object] | None" = None,
         clock: Clock | None = None,
     ) -> None:
         own_name = f"fieldingkit/{VERSION}"
@@ -344,7 +344,8 @@ class AsyncClient:
                 headers=self._headers,
                 policy=self._poll or PollPolicy(),
                 clock=self._clock,
-                reports=JobReports(self._metrics, self._on_poll),
+                metrics=self._metrics,
+                on_poll=self._on_poll,
             )
         return self._made_handles
 

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from importlib import import_module
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar, cast
 from urllib.parse import urlencode
@@ -10,7 +11,6 @@ from urllib.parse import urlencode
 import attrs
 
 from fieldingkit.commands import Command, Endpoint, JobAccepted
-from fieldingkit.converter import UNFIT, dumps, explain, loads, structure, unstructure
 from fieldingkit.errors import (
     DecodeError,
     DuplicateJobError,
@@ -19,6 +19,7 @@ from fieldingkit.errors import (
     JobLocationError,
 )
 from fieldingkit.guard import Guard
+from fieldingkit.jsontext import dumps, loads
 from fieldingkit.transport.http import Call, Request, Response
 from fieldingkit.transport.problem import error_from, public_headers, trace_id_of
 from fieldingkit.transport.retry_after import retry_after
@@ -63,11 +64,13 @@ def encode(command: Command[Any], *, account_id: str | None, headers: Mapping[st
     body = None
     try:
         if plan.body:
-            body = dumps(unstructure(getattr(command, plan.whole)) if plan.whole else _members(command, plan.body))
+            body = dumps(
+                _members(command, plan.body) if plan.whole is None else _unstructured(getattr(command, plan.whole))
+            )
             own["Content-Type"] = _JSON
         if plan.query and (query := _members(command, plan.query)):
             target = f"{target}?{_query(query)}"
-    except UNFIT as exc:
+    except _converter().UNFIT as exc:
         raise _unsendable(command, plan) from exc
     endpoint = plan.endpoint
     return Request(
@@ -105,10 +108,10 @@ def decode(command: Command[R], request: Request, response: Response, call: Call
             for name, header in headers:
                 if (value := response.headers.get(header)) is not None:
                     data[name] = value
-        result: R = structure(wanted)(data, wanted)
+        result: R = _converter().structure(wanted)(data, wanted)
         return result
-    except UNFIT as exc:
-        path, what = explain(response.body, wanted, exc)
+    except _converter().UNFIT as exc:
+        path, what = _converter().explain(response.body, wanted, exc)
         raise _unreadable(f"{what} @ {path}", path, response, request, call, command=command) from exc
 
 
@@ -179,6 +182,17 @@ def inform(exc: FieldingKitError, facts: Mapping[str, Any]) -> FieldingKitError:
     return exc
 
 
+@cache
+def _converter() -> Any:
+    """What knows cattrs. Loaded with the first command that has a body or a result: a client is made sooner for it."""
+    return import_module("fieldingkit.converter")
+
+
+def _unstructured(value: Any) -> Any:
+    """A value as JSON has it."""
+    return _converter().unstructure(value)
+
+
 class _Plan(NamedTuple):
     """How a class of commands becomes requests; worked out once."""
 
@@ -243,7 +257,7 @@ def _getter(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
 
 
 def _members(command: Command[Any], names: Sequence[str]) -> dict[str, Any]:
-    return {name: unstructure(value) for name in names if (value := getattr(command, name)) is not None}
+    return {name: _unstructured(value) for name in names if (value := getattr(command, name)) is not None}
 
 
 def _unsendable(command: Command[Any], plan: "_Plan") -> InvalidCommandError:
@@ -253,7 +267,7 @@ def _unsendable(command: Command[Any], plan: "_Plan") -> InvalidCommandError:
     for name in (*plan.body, *plan.query):
         try:
             write(_members(command, [name]))
-        except UNFIT:
+        except _converter().UNFIT:
             field = name
             break
     name = f"{type(command).__name__}.{field}"

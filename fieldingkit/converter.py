@@ -1,13 +1,12 @@
 """The cattrs converter: every rule about this API's JSON, in one factory."""
 
-import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache, partial
 from types import GenericAlias
-from typing import Any, NoReturn, cast, get_args, get_origin
+from typing import Any, cast, get_args, get_origin
 
 import attrs
 from cattrs import Converter
@@ -16,8 +15,9 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 from cattrs.v import transform_error
 
 from fieldingkit.commands import OpenEnum
+from fieldingkit.jsontext import loads
 
-__all__ = ["UNFIT", "dumps", "explain", "loads", "make_converter", "rfc3339", "structure", "unstructure"]
+__all__ = ["UNFIT", "explain", "make_converter", "rfc3339", "structure", "unstructure"]
 
 UNFIT = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError, BaseValidationError)
 """What the functions here raise when something is not as it should be."""
@@ -28,28 +28,8 @@ def rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _refuse_constant(text: str) -> NoReturn:
-    raise ValueError(f"{text} is not JSON")
-
-
 # No exponent, no NaN, no spaces: Python would take them, the API does not write them.
 _DECIMAL = re.compile(r"-?[0-9]*\.?[0-9]+")
-_decoder = json.JSONDecoder(parse_constant=_refuse_constant)
-
-
-def loads(body: bytes) -> Any:
-    """The value of a JSON text; constants that are not JSON, such as NaN, are refused."""
-    return _decoder.decode(body.decode("utf-8-sig"))
-
-
-def dumps(value: Any) -> bytes:
-    """A value as compact JSON.
-
-    Raises:
-        ValueError: if it holds what JSON cannot express: NaN, infinity, half a surrogate pair.
-        TypeError: if it holds something else than JSON's own kinds.
-    """
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
 def make_converter(*, detailed_validation: bool = False) -> Converter:

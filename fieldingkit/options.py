@@ -5,7 +5,7 @@ import os
 import re
 import ssl
 from collections.abc import Callable
-from typing import Literal, Required, TypedDict
+from typing import TYPE_CHECKING, Literal, Required, TypedDict
 from urllib.parse import urlsplit
 
 from opentelemetry.metrics import MeterProvider
@@ -13,13 +13,15 @@ from opentelemetry.trace import TracerProvider
 
 from fieldingkit.clock import Clock
 from fieldingkit.errors import ConfigurationError
-from fieldingkit.jobs.poller import PollPolicy
-from fieldingkit.jobs.reports import PollEvent
+from fieldingkit.jobs.policy import PollPolicy
 from fieldingkit.secret import Secret
 from fieldingkit.transport.auth import ClientCredentials, TokenProvider
 from fieldingkit.transport.hooks import AttemptEvent
 from fieldingkit.transport.retry import RetryPolicy
 from fieldingkit.transport.trace_context import TraceContext
+
+if TYPE_CHECKING:
+    from fieldingkit.jobs.reports import PollEvent
 
 __all__ = [
     "API_VERSION",
@@ -63,7 +65,7 @@ class Settings(TypedDict, total=False):
     trace_context: TraceContext | None
     on_missing_trace: Literal["omit", "generate"]
     on_attempt: Callable[[AttemptEvent], object] | None
-    on_poll: Callable[[PollEvent], object] | None
+    on_poll: "Callable[[PollEvent], object] | None"
     clock: Clock | None
 
 

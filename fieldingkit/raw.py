@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote, urlencode
 
-from fieldingkit.converter import dumps
 from fieldingkit.errors import InvalidCommandError
 from fieldingkit.guard import Guard
+from fieldingkit.jsontext import dumps
 from fieldingkit.transport.http import Request
 
 __all__ = ["raw_request"]

@@ -1,4 +1,4 @@
-"""The release. It stands here, since to look it up among what is installed takes as long as to load a quarter of this."""
+"""The release: written down here, since to look it up among what is installed would make a client slow to load."""
 
 __all__ = ["VERSION"]
 

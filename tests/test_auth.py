@@ -117,7 +117,7 @@ async def test_renewed_ahead(serve: Serve, make_client: MakeClient) -> None:
     """41. A token is renewed before it expires: up to 7.5 minutes ahead, at another moment for each client."""
     server = await serve(answer(200, RUN_BODY))
     moments = set()
-    for _ in range(20):
+    for _ in range(8):
         clock, tokens = FakeClock(), Tokens(lifetime=86400.0)
         client = make_client(base_url=server.url, auth=tokens, clock=clock)
         await client.send(READ)
@@ -126,11 +126,11 @@ async def test_renewed_ahead(serve: Serve, make_client: MakeClient) -> None:
         await client.send(READ)
         assert tokens.fetched == 1
         while tokens.fetched == 1:
-            clock.advance(1)
+            clock.advance(2)
             await client.send(READ)
         moments.add(clock.time - began)
     assert all(86400 - 451 <= moment <= 86400 - 299 for moment in moments)
-    assert len(moments) > 10
+    assert len(moments) > 3
 
 
 async def test_short_lived_token(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:

@@ -1,6 +1,7 @@
 """A server that stops talking is left alone for a while."""
 
 import asyncio
+from unittest.mock import Mock
 
 import pytest
 from examples import READ, RUN_BODY, TAGGED, failure
@@ -171,7 +172,7 @@ async def test_late_failures(serve: Serve, make_client: MakeClient) -> None:
     pauses = iter([0.5, 1000.0, 1000.0])
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("random.uniform", lambda *_: next(pauses))
+        patch.setattr("fieldingkit.transport.breaker.random", Mock(uniform=lambda *_: next(pauses)))
         let_go.set()
         await asyncio.gather(*calls, return_exceptions=True)
     clock.advance(2.0)

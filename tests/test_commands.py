@@ -212,6 +212,16 @@ def test_refused(field: str, make: Callable[[], object]) -> None:
     assert caught.value.field == field
 
 
+@pytest.mark.parametrize("kind", ["ListTargetGroups", "ComputeTargetGroupTransitions"])
+@pytest.mark.parametrize("text", ["\ud800", "x\udfff"])
+def test_cannot_be_written_down(kind: str, text: str) -> None:
+    """A text that no request can hold is refused when the request is made, in a query and in a body."""
+    command: Any = kinds()[kind]
+    with pytest.raises(InvalidCommandError, match="cannot be sent") as caught:
+        encode(command(project_id=PROJECT, search_string=text), account_id="1", headers={})
+    assert caught.value.field == "search_string"
+
+
 async def test_no_account(make_client: MakeClient) -> None:
     """Without an account in command and client nothing is sent."""
     client = make_client(base_url="https://api.example.org", account_id=None)

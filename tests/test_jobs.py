@@ -317,19 +317,22 @@ async def test_cancelled_wait(serve: Serve, make_client: MakeClient) -> None:
 
 async def test_cancelled_look(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
     """31. Cancelled during a look, that look is given up too, and a later wait begins anew."""
-    reached = asyncio.Event()
+    reached, left = asyncio.Event(), asyncio.Event()
 
     async def hang(connection: Connection) -> None:
         reached.set()
         await connection.gone()
+        left.set()
 
     server, job = await started(serve, make_client, hang, COMPLETED, clock=clock)
     task = asyncio.create_task(job.wait(timeout=None))
     await reached.wait()
 
     task.cancel()
-    await asyncio.wait([task])
+    async with asyncio.timeout(10):
+        await left.wait()
 
+    assert task.cancelled()
     assert (await job.wait(timeout=None)).ok
     assert len(server.requests) == 3
 

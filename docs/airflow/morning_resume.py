@@ -1,4 +1,4 @@
-"""In the morning, resume exactly what the night's pause has paused: one mapped task for each project.
+"""In the morning, resume exactly what the night's pause has paused: one mapped task for each of that night.
 
 What people had paused themselves stays paused.
 """

@@ -1,4 +1,4 @@
-"""At night, pause every live target group of every active project: one mapped task for each project.
+"""At night, pause every live target group of every active project: one mapped task for every ten projects.
 
 What was paused is remembered for the morning, under the asset ``fielding-paused-for-the-night``.
 """
@@ -12,6 +12,7 @@ from airflow.sdk import Asset, dag, task
 from fieldingkit import projects
 from fieldingkit.airflow import FieldingHook, FieldingSweepOperator, total
 
+PROJECTS_PER_TASK = 10
 PAUSED = Asset("fielding-paused-for-the-night")
 
 
@@ -23,14 +24,17 @@ PAUSED = Asset("fielding-paused-for-the-night")
     default_args={"pool": "fielding", "retries": 3, "retry_delay": timedelta(minutes=2)},
 )
 def nightly_pause() -> None:
-    """Find the projects, pause each of them, and remember what was paused."""
+    """Find the projects, pause them, and remember what was paused."""
 
     @task
     def live_groups() -> list[dict[str, Any]]:
-        """A query for each active project."""
+        """A query for every ten active projects."""
         with FieldingHook().client() as client:
-            active = client.pages(projects.ListProjects(status="active", page_size=100))
-            return [{"project_ids": [project.id], "status": ["live"]} for project in active]
+            active = [project.id for project in client.pages(projects.ListProjects(status="active", page_size=100))]
+        return [
+            {"project_ids": active[start : start + PROJECTS_PER_TASK], "status": ["live"]}
+            for start in range(0, len(active), PROJECTS_PER_TASK)
+        ]
 
     @task(outlets=[PAUSED], trigger_rule="all_done")
     def remember(results: Any, *, outlet_events: Any) -> list[dict[str, Any]]:

@@ -11,15 +11,19 @@ import json
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from airflow.sdk import BaseHook
 
 from fieldingkit.airflow.connection import StoredConnection, client_options
 from fieldingkit.client import AsyncClient
+from fieldingkit.jobs.handle import Job
 from fieldingkit.jobs.poller import PollPolicy
+from fieldingkit.jobs.token import JobToken
 from fieldingkit.options import ClientOptions
 from fieldingkit.workflows.lookout import Lookout
+from fieldingkit.workflows.pace import Pace
 
 __all__ = ["Shared", "shared"]
 
@@ -42,16 +46,38 @@ class Shared:
 
     def __init__(self, client: AsyncClient, made_of: str) -> None:
         self.client = client
-        self.lookout: Lookout = Lookout(client.clock, looks_at_once=_LOOKS_AT_ONCE)
         self.made_of = made_of
         self.read_at: float = time.monotonic()
         """When its connection was last read."""
         self.users: int = 0
         """How many triggers use it."""
 
+        self._lookouts: dict[str, Lookout] = {}
+
+    async def follow(self, token: str) -> Job[Any]:
+        """Look at a job until it has ended, or cannot be followed any further; others of its kind teach when to look.
+
+        Args:
+            token: The job's token.
+
+        Raises:
+            ConfigurationError: if it is no job token, or one of another origin or API version.
+        """
+        job = self.client.resume(token)
+        kind = JobToken.decode(token).operation_id
+        lookout = self._lookouts.get(kind)
+        if lookout is None:
+            lookout = Lookout(self.client.clock, looks_at_once=_LOOKS_AT_ONCE, pace=Pace())
+            self._lookouts[kind] = lookout
+        ended = asyncio.Event()
+        lookout.add(job, lambda _: ended.set())
+        await ended.wait()
+        return job
+
     async def aclose(self) -> None:
         """Close the client, and look no more."""
-        await self.lookout.aclose()
+        for lookout in self._lookouts.values():
+            await lookout.aclose()
         await self.client.aclose()
 
 

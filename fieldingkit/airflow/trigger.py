@@ -11,7 +11,6 @@ from typing import Any
 from fieldingkit.airflow.one_event import OneEventTrigger
 from fieldingkit.airflow.sharing import Shared, shared
 from fieldingkit.errors import JobError, JobFailedError
-from fieldingkit.jobs.handle import Job
 from fieldingkit.resources.batch_jobs import BatchResult
 
 __all__ = ["FieldingJobTrigger", "FieldingJobsTrigger"]
@@ -83,10 +82,7 @@ class FieldingJobsTrigger(OneEventTrigger):
 
 async def _end_of(ours: Shared, token: str) -> dict[str, Any]:
     """Wait until a job has ended, or cannot be followed any further."""
-    job: Job[Any] = ours.client.resume(token)
-    ended = asyncio.Event()
-    ours.lookout.add(job, lambda _: ended.set())
-    await ended.wait()
+    job = await ours.follow(token)
     result: Any = None
     error: str | None = None
     try:

@@ -19,7 +19,8 @@ from fieldingkit.errors import (
     JobTimeoutError,
 )
 from fieldingkit.events.wake import Wake
-from fieldingkit.jobs.poller import Poller, PollPolicy, Seen
+from fieldingkit.jobs.policy import PollPolicy
+from fieldingkit.jobs.poller import Poller, Seen
 from fieldingkit.jobs.reports import JobReports
 from fieldingkit.jobs.token import JobToken
 from fieldingkit.resources.batch_jobs import BatchResult, FailedTargetGroup

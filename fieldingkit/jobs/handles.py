@@ -13,8 +13,8 @@ from fieldingkit.commands import Command, JobAccepted, JobCommand
 from fieldingkit.errors import ConfigurationError, FieldingKitError, InvalidCommandError
 from fieldingkit.jobs.handle import Job, Read, Submitter
 from fieldingkit.jobs.location import read_location
-from fieldingkit.jobs.poller import PollPolicy
-from fieldingkit.jobs.reports import JobReports
+from fieldingkit.jobs.policy import PollPolicy
+from fieldingkit.jobs.reports import JobMetrics, JobReports, PollEvent
 from fieldingkit.jobs.token import JobToken
 from fieldingkit.resources import batch_jobs, fielding_jobs
 from fieldingkit.transport.http import Call, Request, Response
@@ -48,7 +48,8 @@ class Handles:
         headers: What every request of the client carries.
         policy: How often jobs are looked at.
         clock: What the waits go by.
-        reports: Who is told of the jobs.
+        metrics: Measures how the jobs go.
+        on_poll: Is called with an event after each look at a job.
     """
 
     def __init__(
@@ -61,7 +62,8 @@ class Handles:
         headers: Mapping[str, str],
         policy: PollPolicy,
         clock: Clock,
-        reports: JobReports,
+        metrics: JobMetrics,
+        on_poll: Callable[[PollEvent], object] | None,
     ) -> None:
         self._carry = carry
         self._submit = submit
@@ -71,7 +73,7 @@ class Handles:
         self._headers = headers
         self._policy = policy
         self._clock = clock
-        self._reports = reports
+        self._reports = JobReports(metrics, on_poll)
         # Operations whose jobs were found at the documented path, when their Location led nowhere.
         self._documented: set[str] = set()
 

@@ -71,7 +71,6 @@ class AirflowSite:
             "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
             "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "6",
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
-            "OTEL_SDK_DISABLED": "true",
         }
         (home / "dags").mkdir()
 

@@ -28,6 +28,8 @@ def running(site: AirflowSite, sandbox: Sandbox) -> Iterator[AirflowSite]:
     site.connect(sandbox)
     site.add_dags(DAGS / "waiting.py", DAGS / "killed.py")
     (site.home / "killed").unlink(missing_ok=True)
+    traced = {"AIRFLOW__TRACES__OTEL_ON": "True", "OTEL_TRACES_EXPORTER": "console"}
+    site.environment.update(traced)
     try:
         for name in ("api-server", "scheduler", "dag-processor", "triggerer"):
             site.start(name)
@@ -36,6 +38,8 @@ def running(site: AirflowSite, sandbox: Sandbox) -> Iterator[AirflowSite]:
         yield site
     finally:
         site.stop_all()
+        for name in traced:
+            del site.environment[name]
 
 
 @pytest.fixture
@@ -90,6 +94,10 @@ def test_a_triggerer_that_is_killed_and_started_again_changes_nothing(
     result = running.result("waiting", "pause")
     assert result["counts"] == {"updated": 4, "already": 0, "failed": 0, "skipped": 0, "unknown": 0}
     assert result["jobs"] == [the_job(sandbox, project).id]
+    ((carrier,),) = running.query("SELECT context_carrier FROM dag_run WHERE dag_id = 'waiting'")
+    for request in sandbox.requests:  # of the worker, of both triggerers, of the worker again
+        assert request.traceparent is not None
+        assert request.traceparent.split("-")[1] in carrier
 
 
 def test_a_task_that_is_cleared_in_the_middle_follows_its_job(
