@@ -113,9 +113,9 @@ async def test_server_names_the_interval(serve: Serve, make_client: MakeClient, 
 async def test_interval_grows(
     serve: Serve, make_client: MakeClient, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """28. Else the interval grows by half from look to look, up to max_interval."""
+    """28. Else the interval grows from look to look, up to max_interval."""
     monkeypatch.setattr("backoff.full_jitter", lambda bound: bound)
-    policy = PollPolicy(first_delay=0, min_interval=1, max_interval=4)
+    policy = PollPolicy(first_delay=0, min_interval=1, max_interval=4, growth=1.5)
     _, job = await started(serve, make_client, *[PROCESSING] * 5, COMPLETED, clock=clock, poll=policy)
 
     await job.wait(timeout=None)
@@ -139,7 +139,7 @@ async def test_progress_resets_the_interval(
 ) -> None:
     """28. The interval begins anew when the job makes progress."""
     monkeypatch.setattr("backoff.full_jitter", lambda bound: bound)
-    policy = PollPolicy(first_delay=0, min_interval=1, max_interval=100)
+    policy = PollPolicy(first_delay=0, min_interval=1, max_interval=100, growth=1.5)
     moving = answer(200, body(updated=(GROUP,)))
     looks = [PROCESSING, PROCESSING, PROCESSING, moving, moving, COMPLETED]
     _, job = await started(serve, make_client, *looks, clock=clock, poll=policy)

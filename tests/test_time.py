@@ -154,7 +154,7 @@ async def test_always_503_in_real_time(serve: Serve, make_client: MakeClient) ->
     client = make_client(base_url=server.url, deadline=0.5, retry=RetryPolicy(max_attempts=100, base_delay=0.1))
     began = time.monotonic()
 
-    with pytest.raises(ServerError):
+    with pytest.raises((ServerError, DeadlineExceededError)):  # the latter if a busy machine slept a little too long
         await client.send(READ)
 
     assert time.monotonic() - began < 0.5 + 1.0
