@@ -290,10 +290,12 @@ async def test_timeout(sandbox: Sandbox, make_client: MakeClient) -> None:
 async def test_wait_again(sandbox: Sandbox, make_client: MakeClient) -> None:
     """30. One can wait again after that."""
     project = sandbox.seed(live=1)
-    clock = FakeClock(sandbox.clock, jump=0.15)
-    job = await make_client(clock=clock).submit(KEYED.replace(project_id=project.id, target_group_ids=project.ids()))
+    clock = FakeClock(sandbox.clock, jump=2)
+    job = await make_client(clock=clock, poll=STEADY).submit(
+        KEYED.replace(project_id=project.id, target_group_ids=project.ids())
+    )
     with pytest.raises(JobTimeoutError):
-        await job.wait(timeout=0.05)
+        await job.wait(timeout=0.5)
     assert (await job.wait(timeout=None)).ok
 
 

@@ -23,8 +23,8 @@ def _at_least_one(policy: object, attribute: "attrs.Attribute[Any]", value: floa
 class PollPolicy:
     """How often a job's status is read while one waits for it.
 
-    The defaults belong together: a job that takes T seconds, from a fifth of a second to an hour, is found finished after
-    1.2 T + 0.1 s in the mean, with no more than 4 + 3 log2(1 + T) looks.
+    The defaults belong together: a job that takes T seconds, from a fifth of a second to an hour, is found finished
+    after 1.2 T + 0.1 s in the mean, with no more than 4 + 3 log2(1 + T) looks.
     """
 
     first_delay: float = attrs.field(default=0.15, validator=_not_negative)

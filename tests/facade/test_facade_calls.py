@@ -162,7 +162,7 @@ def test_the_wait_for_a_job_runs_out(
     sandbox: Sandbox, pause: batch_jobs.PauseTargetGroups, look: fielding_runs.ListFieldingRuns
 ) -> None:
     """60: when the wait for a job runs out nothing is left running; the error has the blocking handle to go on with."""
-    sandbox.faults.add("create_bulk_pause_target_groups_job", faults.StuckJob())
+    sandbox.clock.freeze()
     options = {"account_id": sandbox.account_id, "auth": sandbox.token, "base_url": sandbox.url}
     with Client(**options, poll=PollPolicy(max_interval=0.05)) as client:
         for wait in (lambda: client.run(pause, timeout=0.2), lambda: client.submit(pause).wait(0.2)):
@@ -174,6 +174,7 @@ def test_the_wait_for_a_job_runs_out(
         assert len(sandbox.requests) == asked
         job = caught.value.job
         assert isinstance(job, BlockingJob)
+        sandbox.clock.advance(1)
         assert job.wait().ok is True
         assert client.send(look).data
 

@@ -1,11 +1,9 @@
 """How soon a job's end is found, with how many looks, and what ten thousand of them have to do with each other."""
 
-import asyncio
 import math
 import random
 from collections.abc import Iterator
 from statistics import mean
-from typing import Any
 
 import pytest
 from fake_clock import FakeClock
