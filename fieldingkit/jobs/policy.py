@@ -21,19 +21,15 @@ def _at_least_one(policy: object, attribute: "attrs.Attribute[Any]", value: floa
 
 @attrs.frozen(kw_only=True)
 class PollPolicy:
-    """How often a job's status is read while one waits for it.
+    """How often a job's status is read while one waits for it."""
 
-    The defaults belong together: a job that takes T seconds, from a fifth of a second to an hour, is found finished
-    after 1.2 T + 0.1 s in the mean, with no more than 4 + 3 log2(1 + T) looks.
-    """
-
-    first_delay: float = attrs.field(default=0.15, validator=_not_negative)
+    first_delay: float = attrs.field(default=0.1, validator=_not_negative)
     """Seconds before the first look, unless the API names a time."""
-    min_interval: float = attrs.field(default=0.17, validator=_not_negative)
+    min_interval: float = attrs.field(default=0.1, validator=_not_negative)
     """Seconds between two looks at least, also if the API asks for less."""
-    max_interval: float = attrs.field(default=600.0, validator=_not_negative)
+    max_interval: float = attrs.field(default=300.0, validator=_not_negative)
     """Seconds between two looks at most, also if the API asks for more."""
-    growth: float = attrs.field(default=1.34, validator=_at_least_one)
+    growth: float = attrs.field(default=1.5, validator=_at_least_one)
     """By how much the interval grows from look to look; it starts anew when the job makes progress."""
     error_tolerance: int = attrs.field(default=5, validator=_not_negative)
     """How many looks in a row may fail before the wait gives up. A failing look is not a failing job."""
