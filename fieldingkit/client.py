@@ -7,7 +7,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, Unpack
 
 import attrs
-from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
 from fieldingkit.clock import Clock, MonotonicClock
@@ -31,21 +30,23 @@ from fieldingkit.raw import raw_request
 from fieldingkit.transport import build
 from fieldingkit.transport.aiohttp import AiohttpTransport
 from fieldingkit.transport.auth import BearerToken, TokenProvider
-from fieldingkit.transport.hooks import AttemptEvent
 from fieldingkit.transport.http import Call, Request, Response
 from fieldingkit.transport.limits import Limits
 from fieldingkit.transport.origin import check_url
 from fieldingkit.transport.problem import public_headers, read_problem
 from fieldingkit.transport.retry import RetryPolicy
 from fieldingkit.transport.telemetry import telemetry
-from fieldingkit.transport.trace_context import TraceContext
 from fieldingkit.version import VERSION
 
 if TYPE_CHECKING:
+    from opentelemetry.metrics import MeterProvider
+
     from fieldingkit.events.wake import Wake
     from fieldingkit.jobs.handle import Job
     from fieldingkit.jobs.handles import Handles
     from fieldingkit.jobs.reports import PollEvent
+    from fieldingkit.transport.hooks import AttemptEvent
+    from fieldingkit.transport.trace_context import TraceContext
 
 __all__ = ["AsyncClient", "Exchange"]
 
@@ -130,10 +131,10 @@ class AsyncClient:
         ssl_context: ssl.SSLContext | None = None,
         allow_insecure: bool = False,
         tracer_provider: TracerProvider | None = None,
-        meter_provider: MeterProvider | None = None,
-        trace_context: TraceContext | None = None,
+        meter_provider: "MeterProvider | None" = None,
+        trace_context: "TraceContext | None" = None,
         on_missing_trace: Literal["omit", "generate"] = "omit",
-        on_attempt: Callable[[AttemptEvent], object] | None = None,
+        on_attempt: "Callable[[AttemptEvent], object] | None" = None,
         on_poll: "Callable[[PollEvent], object] | None" = None,
         clock: Clock | None = None,
     ) -> None:

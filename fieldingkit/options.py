@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal, Required, TypedDict
 from urllib.parse import urlsplit
 
-from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
 from fieldingkit.clock import Clock
@@ -16,12 +15,14 @@ from fieldingkit.errors import ConfigurationError
 from fieldingkit.jobs.policy import PollPolicy
 from fieldingkit.secret import Secret
 from fieldingkit.transport.auth import ClientCredentials, TokenProvider
-from fieldingkit.transport.hooks import AttemptEvent
 from fieldingkit.transport.retry import RetryPolicy
-from fieldingkit.transport.trace_context import TraceContext
 
 if TYPE_CHECKING:
+    from opentelemetry.metrics import MeterProvider
+
     from fieldingkit.jobs.reports import PollEvent
+    from fieldingkit.transport.hooks import AttemptEvent
+    from fieldingkit.transport.trace_context import TraceContext
 
 __all__ = [
     "API_VERSION",
@@ -61,10 +62,10 @@ class Settings(TypedDict, total=False):
     ssl_context: ssl.SSLContext | None
     allow_insecure: bool
     tracer_provider: TracerProvider | None
-    meter_provider: MeterProvider | None
-    trace_context: TraceContext | None
+    meter_provider: "MeterProvider | None"
+    trace_context: "TraceContext | None"
     on_missing_trace: Literal["omit", "generate"]
-    on_attempt: Callable[[AttemptEvent], object] | None
+    on_attempt: "Callable[[AttemptEvent], object] | None"
     on_poll: "Callable[[PollEvent], object] | None"
     clock: Clock | None
 

@@ -7,10 +7,10 @@ from fieldingkit.errors import ConfigurationError
 from fieldingkit.options import ClientOptions
 from fieldingkit.transport.auth import BearerToken, ClientCredentials, TokenProvider
 
-__all__ = ["StoredConnection", "client_options"]
+__all__ = ["StoredConnection", "client_options", "triggerer_options"]
 
 _TEXTS = ("account_id", "api_version", "proxy")
-_NUMBERS = ("rate", "timeout", "deadline")
+_NUMBERS = ("rate", "triggerer_rate", "timeout", "deadline")
 _KNOWN = frozenset({*_TEXTS, *_NUMBERS, "token_url"})
 
 
@@ -30,11 +30,29 @@ class StoredConnection(Protocol):
 
 
 def client_options(connection: StoredConnection) -> ClientOptions:
-    """The options of a client for a connection.
+    """The options of a task's client for a connection.
 
     Raises:
         ConfigurationError: if it lacks credentials, or one of its fields makes no sense.
     """
+    options = _options(connection)
+    options.pop("triggerer_rate", None)
+    return cast("ClientOptions", options)
+
+
+def triggerer_options(connection: StoredConnection) -> ClientOptions:
+    """The options of a triggerer's client for a connection.
+
+    Raises:
+        ConfigurationError: if it lacks credentials, or one of its fields makes no sense.
+    """
+    options = _options(connection)
+    if (rate := options.pop("triggerer_rate", None)) is not None:
+        options["rate"] = rate
+    return cast("ClientOptions", options)
+
+
+def _options(connection: StoredConnection) -> dict[str, Any]:
     extra = _extra(connection)
     options: dict[str, Any] = {"auth": _auth(connection, extra), "user_agent": "fieldingkit-airflow"}
     # A connection that is given as a URI has empty texts where there is nothing.
@@ -44,7 +62,7 @@ def client_options(connection: StoredConnection) -> ClientOptions:
     for name in _NUMBERS:
         if extra.get(name) not in (None, ""):
             options[name] = _number(connection, name, extra[name])
-    return cast("ClientOptions", options)
+    return options
 
 
 def _extra(connection: StoredConnection) -> dict[str, Any]:

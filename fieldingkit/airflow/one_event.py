@@ -13,7 +13,7 @@ _HEAD_START = 10.0
 """Seconds that the scheduler gets to hear that the task has left its worker.
 
 Airflow 3.3 takes that news for the end of the task if the task has come back by then, and fails it
-(https://github.com/apache/airflow/issues/72716).
+(https://github.com/apache/airflow/issues/72716). What can be seen earlier is of no use, so nothing is asked for either.
 """
 
 
@@ -25,10 +25,7 @@ class OneEventTrigger(BaseTrigger, abc.ABC):
         """Wait, and give what the event is to say."""
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Wait, and tell."""
-        clock = asyncio.get_running_loop().time
-        begun = clock()
-        payload = await self.wait()
+        """Wait a while in any case, then for what it is about, and tell."""
         if self.trigger_id is not None:  # otherwise it is run in line, as by ``airflow dags test``
-            await asyncio.sleep(begun + _HEAD_START - clock())
-        yield TriggerEvent(payload)
+            await asyncio.sleep(_HEAD_START)
+        yield TriggerEvent(await self.wait())

@@ -50,7 +50,10 @@ _FIELDS = {
     "account_id": _field("Account", "string", "The account's number."),
     "token_url": _field("Token URL", "string", "Where client credentials get their tokens; Cint's own if empty."),
     "api_version": _field("API version", "string", "Do not mix versions on one resource; the newest known if empty."),
-    "rate": _field("Requests per second", "number", "How many may leave one process in a second; no limit if empty."),
+    "rate": _field("Requests per second", "number", "How many may leave one task in a second; no limit if empty."),
+    "triggerer_rate": _field(
+        "Requests per second of a triggerer", "number", "For all its triggers; as above if empty."
+    ),
     "timeout": _field("Time-out", "number", "Seconds that one attempt of a call may take; 30 if empty."),
     "deadline": _field("Deadline", "number", "Seconds that one call may take with all its attempts; 120 if empty."),
     "proxy": _field("Proxy", "string", "The URL of a proxy to go through."),

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, cast
 
 import attrs
 
+from fieldingkit.airflow.query import fleet_query
 from fieldingkit.client import AsyncClient
 from fieldingkit.errors import InvalidCommandError
 from fieldingkit.resources.fielding_runs import ListFieldingRuns
@@ -38,6 +39,8 @@ class Goal:
             raise InvalidCommandError(f"there is no status {self.status[:40]!r}", field="status")
         if self.query is not None and "status" in self.query:
             raise InvalidCommandError("a query for all of its target groups cannot choose by status", field="query")
+        if self.query is not None:
+            fleet_query(self.query)
 
     def fields(self) -> dict[str, Any]:
         """The goal as plain JSON."""
@@ -65,7 +68,7 @@ async def look(client: AsyncClient, goal: Goal) -> Look:
     """
     if goal.query is None:
         return await _look_at_one(client, goal)
-    query = FleetQuery(**goal.query)
+    query = fleet_query(goal.query)
     seen = 0
     for project_id in await _projects(client, goal, query):
         async for group in client.pages(query.target_groups(goal.account_id, project_id)):

@@ -23,6 +23,7 @@ __all__ = ["StateStore", "StoreRecord"]
 
 FOUND = "fieldingkit.found"
 JOBS = "fieldingkit.jobs"
+_VERSION = 1
 
 
 class StateStore(Protocol):
@@ -33,7 +34,7 @@ class StateStore(Protocol):
         ...
 
     def set(self, key: str, value: Any) -> object:
-        """Write a value, which is plain JSON."""
+        """Write a value: plain JSON, so lists and no tuples."""
         ...
 
 
@@ -48,14 +49,14 @@ class StoreRecord(Record):
         self._store = store
         self._standing: Standing | None = None
         self._initial = 0
-        self._rest: dict[int, list[tuple[str, str, str | None, str | None]]] = {}
+        self._rest: dict[int, list[list[Any]]] = {}
         self._behind = False
         self._turn = asyncio.Lock()
 
     async def load(self, plan: SweepPlan) -> Standing | None:
-        """How far an earlier try has come; None if there was none, or if it had another plan."""
+        """How far an earlier try has come; None if there was none, or if it had another plan or another release."""
         found = cast("dict[str, Any] | None", await asyncio.to_thread(self._store.get, FOUND))
-        if found is None or found["fingerprint"] != plan.fingerprint:
+        if found is None or (found["v"], found["fingerprint"]) != (_VERSION, plan.fingerprint):
             return None
         rows = cast("list[dict[str, Any]] | None", await asyncio.to_thread(self._store.get, JOBS)) or []
         ledger = Ledger(
@@ -75,8 +76,11 @@ class StoreRecord(Record):
         """Write down what was found."""
         projects: dict[str, list[list[str | None]]] = {}
         for group in standing.ledger.found:
-            projects.setdefault(group.project_id, []).append([group.target_group_id, group.status])
+            projects.setdefault(group.project_id, []).append(
+                [group.target_group_id, None if group.status is None else group.status.value]
+            )
         found = {
+            "v": _VERSION,
             "fingerprint": plan.fingerprint,
             "started": standing.started,
             "groups": [[project_id, members] for project_id, members in projects.items()],
@@ -99,7 +103,7 @@ class StoreRecord(Record):
         """Write down what became of a job's target groups, and the job that takes up the rest."""
         del follow_up
         self._rest[chunk.number] = [
-            (item.target_group_id, item.outcome.value, item.code, item.reason)
+            [item.target_group_id, item.outcome.value, item.code, item.reason]
             for item in outcomes
             if item.outcome is not Outcome.UPDATED
         ]
@@ -124,7 +128,12 @@ class StoreRecord(Record):
         if chunk.ended:
             row["rest"] = self._rest.get(chunk.number, [])
         if chunk.number >= self._initial:
-            row |= {"project": chunk.project_id, "ids": chunk.ids, "key": chunk.key, "generation": chunk.generation}
+            row |= {
+                "project": chunk.project_id,
+                "ids": list(chunk.ids),
+                "key": chunk.key,
+                "generation": chunk.generation,
+            }
         return row
 
     def _settle(self, ledger: Ledger, chunks: Iterable[Chunk]) -> None:

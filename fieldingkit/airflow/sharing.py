@@ -1,8 +1,7 @@
-"""What the triggers of one connection share in a triggerer: one client, one rate limiter, one scheduler of looks.
+"""What the triggers of one connection share in a triggerer: one client, and so one rate limiter and one token.
 
-A thousand triggers that wait for a thousand jobs are a thousand entries in one heap: jobs of one kind take about as
-long as each other, so that what one look shows is used for all of them. The client is closed when nobody has needed it
-for a while.
+A thousand triggers that wait for a thousand jobs are a thousand timers of one client. It is closed when nobody has
+needed it for a while.
 """
 
 import asyncio
@@ -11,19 +10,14 @@ import json
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import Any
 from weakref import WeakKeyDictionary
 
 from airflow.sdk import BaseHook
 
-from fieldingkit.airflow.connection import StoredConnection, client_options
+from fieldingkit.airflow.connection import StoredConnection, triggerer_options
 from fieldingkit.client import AsyncClient
-from fieldingkit.jobs.handle import Job
 from fieldingkit.jobs.poller import PollPolicy
-from fieldingkit.jobs.token import JobToken
 from fieldingkit.options import ClientOptions
-from fieldingkit.workflows.lookout import Lookout
-from fieldingkit.workflows.pace import Pace
 
 __all__ = ["Shared", "shared"]
 
@@ -31,13 +25,15 @@ _IDLE = 60.0
 """Seconds after which a client that nobody uses is closed."""
 _FRESH = 60.0
 """Seconds for which the connection is not read again: a thousand triggers that start at once read it once."""
-_LOOKS_AT_ONCE = 16
-_POLL = PollPolicy(max_interval=60.0, error_tolerance=1_000_000)
-"""An outage of the API ends no wait: how long to wait is the affair of the task that deferred."""
+_POLL = PollPolicy(min_interval=2.0, max_interval=60.0, growth=2.0, error_tolerance=1_000_000)
+"""Nobody is in a hurry here, and every look is a request: a job of a minute takes six or seven.
+
+An outage of the API ends no wait: how long to wait is the affair of the task that deferred.
+"""
 
 
 class Shared:
-    """The client of a connection, and what follows its jobs.
+    """The client of a connection, and who uses it.
 
     Args:
         client: The client.
@@ -51,34 +47,6 @@ class Shared:
         """When its connection was last read."""
         self.users: int = 0
         """How many triggers use it."""
-
-        self._lookouts: dict[str, Lookout] = {}
-
-    async def follow(self, token: str) -> Job[Any]:
-        """Look at a job until it has ended, or cannot be followed any further; others of its kind teach when to look.
-
-        Args:
-            token: The job's token.
-
-        Raises:
-            ConfigurationError: if it is no job token, or one of another origin or API version.
-        """
-        job = self.client.resume(token)
-        kind = JobToken.decode(token).operation_id
-        lookout = self._lookouts.get(kind)
-        if lookout is None:
-            lookout = Lookout(self.client.clock, looks_at_once=_LOOKS_AT_ONCE, pace=Pace())
-            self._lookouts[kind] = lookout
-        ended = asyncio.Event()
-        lookout.add(job, lambda _: ended.set())
-        await ended.wait()
-        return job
-
-    async def aclose(self) -> None:
-        """Close the client, and look no more."""
-        for lookout in self._lookouts.values():
-            await lookout.aclose()
-        await self.client.aclose()
 
 
 class _Room:
@@ -113,7 +81,7 @@ class _Room:
         if before is not None and before.made_of == made_of:
             before.read_at = time.monotonic()
             return before
-        options: ClientOptions = {**client_options(connection), "poll": _POLL}
+        options: ClientOptions = {**triggerer_options(connection), "poll": _POLL}
         return Shared(AsyncClient(**options), made_of)
 
     async def _close_when_idle(self, shared: Shared) -> None:
@@ -124,7 +92,7 @@ class _Room:
             if not shared.users:
                 for fielding_conn_id in [key for key, value in self.by_connection.items() if value is shared]:
                     del self.by_connection[fielding_conn_id]
-                await shared.aclose()
+                await shared.client.aclose()
 
 
 _ROOMS: WeakKeyDictionary[asyncio.AbstractEventLoop, _Room] = WeakKeyDictionary()

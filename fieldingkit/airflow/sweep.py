@@ -8,6 +8,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from fieldingkit.airflow.identity import run_name
 from fieldingkit.airflow.operator import FieldingOperator
+from fieldingkit.airflow.query import as_mapping, fleet_query
 from fieldingkit.workflows.plan import FleetQuery, SweepPlan
 
 __all__ = ["FieldingSweepOperator"]
@@ -74,12 +75,14 @@ class FieldingSweepOperator(FieldingOperator):
         """
         target_groups = self.target_groups
         if self.changed_by is not None:
-            target_groups = _changed_by(context, self.changed_by)
-        query = self.query
+            target_groups = _changed_by(context, as_mapping("changed_by", self.changed_by))
+        if target_groups is not None:
+            named = as_mapping("target_groups", target_groups)
+            target_groups = {project_id: tuple(ids) for project_id, ids in named.items()}
         return SweepPlan(
             action=self.action,
-            target_groups=None if target_groups is None else {key: tuple(ids) for key, ids in target_groups.items()},
-            query=FleetQuery(**query) if isinstance(query, Mapping) else query,
+            target_groups=target_groups,
+            query=None if self.query is None else fleet_query(self.query),
             account_id=self.account_id or None,
             run_id=run_name(context["ti"]),
             look_first=self.look_first,

@@ -82,11 +82,11 @@ class FieldingJobsTrigger(OneEventTrigger):
 
 async def _end_of(ours: Shared, token: str) -> dict[str, Any]:
     """Wait until a job has ended, or cannot be followed any further."""
-    job = await ours.follow(token)
+    job = ours.client.resume(token)
     result: Any = None
     error: str | None = None
     try:
-        result = await job.wait()
+        result = await job.wait(timeout=None)
     except JobFailedError as exc:
         result = exc.last_status
     except JobError as exc:

@@ -2,12 +2,16 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from fieldingkit.transport.conventions import error_type
-from fieldingkit.transport.hooks import AttemptEvent, notify
 from fieldingkit.transport.http import Call, Request, Response, Transport
 from fieldingkit.transport.metrics import Metrics
 from fieldingkit.transport.problem import trace_id_of
+
+if TYPE_CHECKING:
+    from fieldingkit.transport.hooks import AttemptEvent
 
 __all__ = ["AttemptReports"]
 
@@ -26,7 +30,7 @@ class AttemptReports:
         callback: Is called with an event for each attempt.
     """
 
-    def __init__(self, inner: Transport, metrics: Metrics, callback: Callable[[AttemptEvent], object] | None) -> None:
+    def __init__(self, inner: Transport, metrics: Metrics, callback: "Callable[[AttemptEvent], object] | None") -> None:
         self._inner = inner
         self._metrics = metrics
         self._callback = callback
@@ -58,31 +62,19 @@ class AttemptReports:
         if self._callback is None and not _logger.isEnabledFor(logging.DEBUG):
             return
         headers: Mapping[str, str] = response.headers if response is not None else {}
-        event = AttemptEvent(
-            operation_id=request.operation_id,
-            method=request.method,
-            number=attempt.number,
-            status=attempt.status,
-            error=error,
-            sent=attempt.sent,
-            duration=attempt.duration,
-            delay=attempt.delay,
-            trace_id=trace_id_of(headers) or trace_id_of({"traceparent": call.trace or ""}),
-            request_id=headers.get("x-request-id"),
-        )
-        _logger.debug(
-            "an attempt has ended",
-            extra={
-                "operation_id": event.operation_id,
-                "method": event.method,
-                "attempt": event.number,
-                "status": event.status,
-                "error": event.error,
-                "duration": event.duration,
-                "delay": event.delay,
-                "trace_id": event.trace_id,
-                "headers": {name: value for name in _LOGGED if (value := headers.get(name)) is not None},
-            },
-        )
+        facts: dict[str, Any] = {
+            "operation_id": request.operation_id,
+            "method": request.method,
+            "status": attempt.status,
+            "error": error,
+            "duration": attempt.duration,
+            "delay": attempt.delay,
+            "trace_id": trace_id_of(headers) or trace_id_of({"traceparent": call.trace or ""}),
+        }
+        logged = {name: value for name in _LOGGED if (value := headers.get(name)) is not None}
+        _logger.debug("an attempt has ended", extra={**facts, "attempt": attempt.number, "headers": logged})
         if self._callback is not None:
-            notify(self._callback, event)
+            hooks = import_module("fieldingkit.transport.hooks")  # most clients have no callbacks
+            request_id = headers.get("x-request-id")
+            event = hooks.AttemptEvent(**facts, number=attempt.number, sent=attempt.sent, request_id=request_id)
+            hooks.notify(self._callback, event)

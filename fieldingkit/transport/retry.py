@@ -1,11 +1,11 @@
 """Whether an attempt is repeated, and when. The table is a pure function; the transport around it only obeys."""
 
 import logging
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from importlib import import_module
 from typing import Any, NamedTuple, Protocol
 
 import attrs
-import backoff
 
 from fieldingkit.errors import (
     AmbiguousOutcomeError,
@@ -157,7 +157,7 @@ class Retry:
         Raises:
             TransportError: if there is none; the subclass says why.
         """
-        bounds: Generator[float, None, None] | None = None
+        waits: Generator[float, None, None] | None = None
         last: Response | TransportError | None = None
         attempt = 0
         while True:
@@ -181,8 +181,8 @@ class Retry:
                 # What happened to this call tells more than that others had no luck either.
                 call.gave_up, outcome = outcome, last
             last = outcome
-            bounds = bounds or _bounds(self._policy)
-            delay = self._delay(request, call, outcome, attempt, next(bounds))
+            waits = waits or _waits(self._policy)
+            delay = self._delay(request, call, outcome, attempt, next(waits))
             if delay is None:
                 if isinstance(outcome, Response):
                     return outcome
@@ -191,13 +191,13 @@ class Retry:
             call.delay = delay
 
     def _delay(
-        self, request: Request, call: Call, outcome: Response | TransportError, attempt: int, bound: float
+        self, request: Request, call: Call, outcome: Response | TransportError, attempt: int, wait: float
     ) -> float | None:
         """Seconds until a failed attempt is repeated; None if it is not. The call keeps what there is to know of it."""
         verdict = judge(request.guard, outcome, was_ambiguous=call.ambiguous)
         call.ambiguous = call.ambiguous or verdict.ambiguous
         asked = _asked(outcome)
-        delay = max(backoff.full_jitter(bound), asked or 0.0)
+        delay = max(wait, asked or 0.0)
         if not verdict.again or attempt >= self._policy.max_attempts or self._hopeless(request, call, delay, asked):
             if call.gave_up is not None:
                 self._tell(request, call, outcome, delay)
@@ -244,11 +244,9 @@ class Retry:
         return call.gave_up is not None
 
 
-def _bounds(policy: RetryPolicy) -> Generator[float, None, None]:
-    """The bounds below which the waits are drawn: doubling up to the longest."""
-    bounds = backoff.expo(base=2, factor=policy.base_delay, max_value=policy.max_delay)
-    next(bounds)  # backoff's generators yield nothing the first time
-    yield from bounds
+def _waits(policy: RetryPolicy) -> Generator[float, None, None]:
+    made: Callable[[float, float], Generator[float, None, None]] = import_module("fieldingkit.transport.waits").waits
+    return made(policy.base_delay, policy.max_delay)
 
 
 def _asked(outcome: Response | TransportError) -> float | None:

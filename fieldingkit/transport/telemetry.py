@@ -1,17 +1,20 @@
 """What is to be seen of one client from outside: where its spans and measurements go, and who is called back."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import Tracer, TracerProvider
 
 from fieldingkit.errors import ConfigurationError
 from fieldingkit.transport.conventions import Described
-from fieldingkit.transport.hooks import AttemptEvent
 from fieldingkit.transport.metrics import Metrics
-from fieldingkit.transport.trace_context import TraceContext
 from fieldingkit.transport.tracing import tracer_of
+
+if TYPE_CHECKING:
+    from opentelemetry.metrics import MeterProvider
+
+    from fieldingkit.transport.hooks import AttemptEvent
+    from fieldingkit.transport.trace_context import TraceContext
 
 __all__ = ["Telemetry", "telemetry"]
 
@@ -25,9 +28,9 @@ class Telemetry(NamedTuple):
     """Takes the measurements."""
     described: Described
     """Says where requests go."""
-    on_attempt: Callable[[AttemptEvent], object] | None
+    on_attempt: "Callable[[AttemptEvent], object] | None"
     """Is called after each attempt."""
-    parent: TraceContext | None
+    parent: "TraceContext | None"
     """The parent of calls that are made outside any span."""
     generate: bool
     """Whether a call that belongs to no trace gets one of its own."""
@@ -38,9 +41,9 @@ def telemetry(
     *,
     version: str,
     tracer_provider: TracerProvider | None,
-    meter_provider: MeterProvider | None,
-    on_attempt: Callable[[AttemptEvent], object] | None,
-    trace_context: TraceContext | None,
+    meter_provider: "MeterProvider | None",
+    on_attempt: "Callable[[AttemptEvent], object] | None",
+    trace_context: "TraceContext | None",
     on_missing_trace: str,
 ) -> Telemetry:
     """Put together what a client was told.

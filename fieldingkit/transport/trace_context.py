@@ -1,33 +1,19 @@
-"""W3C trace context, in and out: https://www.w3.org/TR/trace-context/.
-
-Always the ``TraceContextTextMapPropagator`` itself, never the application's global propagator: that one would also send
-baggage to the vendor, or with ``OTEL_PROPAGATORS=b3`` leave out the header that the API wants.
-"""
+"""The trace that a call is to be part of, for callers who hold the headers themselves."""
 
 import os
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from typing import NamedTuple, Self
+from typing import Self
 
 import attrs
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
-from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceState, get_current_span, set_span_in_context
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from opentelemetry.trace import NonRecordingSpan, SpanContext, set_span_in_context
 
 from fieldingkit.errors import ConfigurationError
+from fieldingkit.transport.traceparent import VERBATIM, Verbatim, read_traceparent
 
-__all__ = ["TraceContext", "inject", "read_traceparent"]
-
-_PROPAGATOR = TraceContextTextMapPropagator()
-_VERBATIM = otel_context.create_key("fieldingkit-tracestate")
-
-
-class _Verbatim(NamedTuple):
-    """A ``tracestate`` as it came: OpenTelemetry keeps its members, but not its bytes."""
-
-    parsed: TraceState
-    text: str
+__all__ = ["TraceContext"]
 
 
 @attrs.frozen
@@ -104,25 +90,5 @@ class TraceContext:
         if self._parent is None:
             return context
         if self.tracestate is not None and self._parent.trace_state:
-            context = otel_context.set_value(_VERBATIM, _Verbatim(self._parent.trace_state, self.tracestate), context)
+            context = otel_context.set_value(VERBATIM, Verbatim(self._parent.trace_state, self.tracestate), context)
         return set_span_in_context(NonRecordingSpan(self._parent), context)
-
-
-def read_traceparent(traceparent: str, tracestate: str | None = None) -> SpanContext | None:
-    """The span that the headers name; None if they name none."""
-    carrier = {"traceparent": traceparent}
-    if tracestate is not None:
-        carrier["tracestate"] = tracestate
-    named = get_current_span(_PROPAGATOR.extract(carrier, Context())).get_span_context()
-    return named if named.is_valid else None
-
-
-def inject(context: Context) -> dict[str, str]:
-    """The headers that tell of the span in a context: ``traceparent``, and ``tracestate`` if there is one."""
-    headers: dict[str, str] = {}
-    _PROPAGATOR.inject(headers, context)
-    kept = context.get(_VERBATIM)
-    # A sampler may have changed the state on the way: then it is another one, and goes out as that.
-    if isinstance(kept, _Verbatim) and get_current_span(context).get_span_context().trace_state is kept.parsed:
-        headers["tracestate"] = kept.text
-    return headers

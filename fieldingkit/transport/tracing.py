@@ -5,6 +5,8 @@ application brings the SDK. Where there is none, neither transport adds a frame 
 """
 
 from collections.abc import Awaitable
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
@@ -22,7 +24,10 @@ from opentelemetry.trace import (
 
 from fieldingkit.transport.conventions import SCHEMA_URL, Described, error_type, protocol_version
 from fieldingkit.transport.http import Call, Request, Response, Transport
-from fieldingkit.transport.trace_context import TraceContext, inject, read_traceparent
+from fieldingkit.transport.traceparent import inject, read_traceparent
+
+if TYPE_CHECKING:
+    from fieldingkit.transport.trace_context import TraceContext
 
 __all__ = ["AttemptSpans", "CallSpans", "tracer_of"]
 
@@ -45,7 +50,7 @@ class CallSpans:
     """
 
     def __init__(
-        self, inner: Transport, tracer: Tracer, *, parent: TraceContext | None = None, generate: bool = False
+        self, inner: Transport, tracer: Tracer, *, parent: "TraceContext | None" = None, generate: bool = False
     ) -> None:
         self._inner = inner
         self._tracer = tracer
@@ -140,10 +145,11 @@ class AttemptSpans:
                 _end(span, error_type(response, failure))
 
 
-def _invented(request: Request) -> TraceContext:
+def _invented(request: Request) -> "TraceContext":
     """A trace of the call's own; a look at a job goes on with the one that created it."""
-    followed = TraceContext.from_headers({"traceparent": request.linked_to or ""})
-    return followed if followed.traceparent is not None else TraceContext.generate()
+    made: type[TraceContext] = import_module("fieldingkit.transport.trace_context").TraceContext
+    followed = made.from_headers({"traceparent": request.linked_to or ""})
+    return followed if followed.traceparent is not None else made.generate()
 
 
 def _tell(call: Call, context: Context) -> None:

@@ -1,14 +1,19 @@
 """What an operator is given by Airflow's task runner, in memory: for tests of one operator in one process."""
 
+import json
 from typing import Any
+from uuid import UUID
 
 import attrs
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import TaskDeferred
+from airflow.sdk.execution_time.comms import SetTaskStateStore
+
+from fieldingkit.sandbox import Sandbox
 
 
 class MemoryStore(dict[str, Any]):
-    """A task state store."""
+    """A task state store: like Airflow's it takes JSON and nothing that only looks like it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -16,9 +21,9 @@ class MemoryStore(dict[str, Any]):
 
     def set(self, key: str, value: Any) -> None:
         """Keep a value."""
-        assert value is not None
+        body = SetTaskStateStore(ti_id=UUID(int=0), key=key, value=value, expires_at=None)
         self.writes += 1
-        self[key] = value
+        self[key] = json.loads(body.model_dump_json())["value"]
 
 
 @attrs.define(kw_only=True)
@@ -65,3 +70,20 @@ class FakeTask:
             return operator.resume_execution(deferred.method_name, kwargs, self.context(operator))
         except TaskDeferred as again:
             return again
+
+
+def carry(task: FakeTask, operator: BaseOperator) -> Any:
+    """A try from beginning to end: as often as it defers, its trigger is said to have seen the end."""
+    outcome = task.start(operator)
+    while isinstance(outcome, TaskDeferred):
+        outcome = task.come_back(operator, outcome, {"jobs": []})
+    return outcome
+
+
+def posts(sandbox: Sandbox) -> list[str]:
+    """The keys of the requests that create jobs, in order."""
+    return [
+        request.headers["Idempotency-Key"]
+        for request in sandbox.requests
+        if request.operation_id is not None and request.operation_id.startswith("create_bulk")
+    ]

@@ -48,6 +48,13 @@ def test_the_documented_dags_pause_at_night_and_resume_in_the_morning(
     assert Counter(group.status for project in fleet for group in project.groups) == {"paused": 800, "draft": 200}
     assert len(sandbox.jobs) == 200
     assert set(jobs_by_chunk(sandbox).values()) == {1}
+    asked = Counter(request.operation_id for request in sandbox.requests)  # the figures of docs/airflow.md
+    assert asked["list_account_projects"] == 2
+    assert asked["get_list_target_groups"] == asked["create_bulk_pause_target_groups_job"] == 200
+    assert 400 <= asked["get_bulk_pause_target_groups_job"] <= 600
+    assert (
+        asked["request_access_token"] <= 1 + 3 * 20
+    )  # in line each trigger has an event loop, and so a client, of its own
     site.run("dags", "test", "morning_resume", timeout=700)
     assert site.run_state("morning_resume") == "success"
     everything = Counter(group.status for project in fleet for group in project.groups)
@@ -68,12 +75,28 @@ def test_mapping_over_twenty_projects(site: AirflowSite, sandbox: Sandbox) -> No
     states = site.states("twenty_projects")
     for task_id in ("pause", "so", "resume"):
         assert [states[task_id, index] for index in range(20)] == ["success"] * 20
-    assert Counter(group.status for project in fleet for group in project.groups) == {"live": 20, "paused": 20}
+    assert Counter(group.status for project in fleet for group in project.groups) == {"live": 18, "paused": 22}
     assert Counter(job.kind for job in sandbox.jobs.values()) == {"pause": 20, "resume": 20}
     assert set(jobs_by_chunk(sandbox).values()) == {1}
+    ensured = {"status": "paused", "changed": True, "before": "live", "conflicts": 0}
+    assert [site.result("twenty_projects", "one", index) for index in range(2)] == [ensured] * 2
     result = site.result("twenty_projects", "pause", 7)
     assert result["counts"] == {"updated": 2, "already": 0, "failed": 0, "skipped": 0, "unknown": 0}
     assert result["task"]["map_index"] == 7
+
+
+@pytest.mark.timeout(300)
+def test_a_failed_task_has_left_its_result_and_is_not_tried_again(site: AirflowSite, sandbox: Sandbox) -> None:
+    """What the API refuses fails the task for good; what became of the others is in XCom all the same."""
+    sandbox.seed(live=2, draft=1)
+    site.connect(sandbox)
+    site.add_dags(DAGS / "refused.py")
+    site.run("dags", "test", "refused", expect=None)
+    assert site.run_state("refused") == "failed"
+    assert site.query("SELECT try_number, state FROM task_instance WHERE task_id = 'refused'") == [(1, "failed")]
+    result = site.result("refused", "refused")
+    assert result["counts"] == {"updated": 2, "already": 0, "failed": 1, "skipped": 0, "unknown": 0}
+    assert len(sandbox.jobs) == 1
 
 
 @pytest.mark.timeout(300)

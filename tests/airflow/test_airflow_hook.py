@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fieldingkit.airflow import FieldingHook
-from fieldingkit.airflow.connection import client_options
+from fieldingkit.airflow.connection import client_options, triggerer_options
 from fieldingkit.errors import ConfigurationError
 from fieldingkit.resources.projects import ListProjects
 from fieldingkit.sandbox import Sandbox, faults
@@ -72,6 +72,15 @@ def test_empty_fields_of_the_form_are_left_to_the_defaults() -> None:
     assert options["account_id"] == "101"
     assert options["rate"] == 7.5
     assert options["deadline"] == 60.0
+
+
+def test_a_triggerer_may_have_a_rate_of_its_own() -> None:
+    """It waits for the jobs of all tasks, so that what is right for one task is too slow for it."""
+    both = stored(password="token", extra={"rate": 2, "triggerer_rate": "8"})
+    assert client_options(both)["rate"] == 2.0
+    assert triggerer_options(both)["rate"] == 8.0
+    assert triggerer_options(stored(password="token", extra={"rate": 2}))["rate"] == 2.0
+    assert "rate" not in client_options(stored(password="token", extra={"triggerer_rate": 8}))
 
 
 @pytest.mark.parametrize(

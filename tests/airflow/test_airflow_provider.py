@@ -30,7 +30,7 @@ def test_the_connections_form_is_declared(site: AirflowSite) -> None:
     (hook,) = [hook for hook in hooks if hook["connection_type"] == "fieldingkit"]
     assert hook["class"] == "fieldingkit.airflow.hook.FieldingHook"
     widgets = site.run("providers", "widgets", "--output", "plain")
-    for field in ("account_id", "token_url", "api_version", "rate", "timeout", "deadline", "proxy"):
+    for field in ("account_id", "token_url", "api_version", "rate", "triggerer_rate", "timeout", "deadline", "proxy"):
         assert f"extra__fieldingkit__{field}" in widgets
 
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from importlib import import_module
 from typing import Any
 
+import attrs
 import pytest
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
@@ -98,7 +99,12 @@ async def test_the_rate_of_the_connection_is_that_of_all_its_triggers(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Twenty looks at twenty jobs take a second if twenty may leave in one."""
-    connection = {"conn_type": "fieldingkit", "host": sandbox.url, "password": sandbox.token, "extra": {"rate": 20}}
+    connection = {
+        "conn_type": "fieldingkit",
+        "host": sandbox.url,
+        "password": sandbox.token,
+        "extra": {"rate": 1, "triggerer_rate": 20},
+    }
     monkeypatch.setenv("AIRFLOW_CONN_SLOW", json.dumps(connection))
     tokens = [await submitted(sandbox, sandbox.seed(live=1)) for _ in range(20)]
     sandbox.clock.advance(10)
@@ -145,8 +151,9 @@ async def test_two_triggerers_with_the_same_trigger_do_no_harm(connected: Sandbo
     assert len(connected.jobs) == 1
 
 
-async def test_an_outage_of_the_api_ends_no_wait(connected: Sandbox) -> None:
+async def test_an_outage_of_the_api_ends_no_wait(connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """A look that fails says nothing about the job: it is looked at again, more often than a client would by itself."""
+    monkeypatch.setattr(sharing, "_POLL", attrs.evolve(sharing._POLL, min_interval=0.01, max_interval=0.05))
     trigger = FieldingJobTrigger(await submitted(connected, connected.seed(live=1)), CONNECTION)
     connected.faults.add(
         "get_bulk_pause_target_groups_job", faults.TruncatedJson(), times=PollPolicy().error_tolerance + 2

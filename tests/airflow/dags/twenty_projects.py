@@ -6,12 +6,18 @@ import pendulum
 from airflow.sdk import dag, task
 
 from fieldingkit import projects
-from fieldingkit.airflow import FieldingBatchOperator, FieldingHook, FieldingStatusSensor, FieldingSweepOperator
+from fieldingkit.airflow import (
+    EnsureFieldingStatusOperator,
+    FieldingBatchOperator,
+    FieldingHook,
+    FieldingStatusSensor,
+    FieldingSweepOperator,
+)
 
 
 @dag(schedule=None, start_date=pendulum.datetime(2026, 1, 1), catchup=False)
 def twenty_projects() -> None:
-    """Pause each project, wait until it is so, resume one target group of each by its name."""
+    """Pause each project, wait until it is so, resume one target group of each by its name, two of them not."""
 
     @task
     def ids() -> list[str]:
@@ -26,6 +32,12 @@ def twenty_projects() -> None:
         return [{"project_id": id_, "target_group_ids": members[:1]} for ((id_, members),) in found]
 
     @task
+    def ones(results: Any) -> list[dict[str, Any]]:
+        """The same target group of the first two projects."""
+        found = [next(iter(result["changed"].items())) for result in list(results)[:2]]
+        return [{"project_id": id_, "target_group_id": members[0]} for id_, members in found]
+
+    @task
     def queries(project_ids: list[str]) -> list[dict[str, Any]]:
         """A query for each project."""
         return [{"project_ids": [id_]} for id_ in project_ids]
@@ -36,7 +48,8 @@ def twenty_projects() -> None:
     resume = FieldingBatchOperator.partial(task_id="resume", action="{{ 're' }}sume").expand_kwargs(
         batches(pause.output)
     )
-    pause >> so >> resume
+    one = EnsureFieldingStatusOperator.partial(task_id="one", status="paused").expand_kwargs(ones(pause.output))
+    pause >> so >> resume >> one
 
 
 twenty_projects()

@@ -1,0 +1,35 @@
+"""A task that the API refuses in part, to be tried again if that were of any use: for the tests."""
+
+from typing import Any
+
+import pendulum
+from airflow.sdk import dag, task
+
+from fieldingkit import projects, target_groups
+from fieldingkit.airflow import FieldingBatchOperator, FieldingHook
+
+
+@dag(schedule=None, start_date=pendulum.datetime(2026, 1, 1), catchup=False)
+def refused() -> None:
+    """Pause everything there is, drafts too."""
+
+    @task
+    def everything() -> dict[str, Any]:
+        """The first project and all of its target groups."""
+        with FieldingHook().client() as client:
+            project = next(iter(client.pages(projects.ListProjects())))
+            groups = client.pages(target_groups.ListTargetGroups(project_id=project.id))
+            return {"project_id": project.id, "target_group_ids": [group.id for group in groups]}
+
+    found = everything()
+    FieldingBatchOperator(
+        task_id="refused",
+        action="pause",
+        project_id=found["project_id"],
+        target_group_ids=found["target_group_ids"],
+        retries=2,
+        retry_delay=1,
+    )
+
+
+refused()
