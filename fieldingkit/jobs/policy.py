@@ -25,7 +25,7 @@ class PollPolicy:
 
     first_delay: float = attrs.field(default=0.1, validator=_not_negative)
     """Seconds before the first look, unless the API names a time."""
-    min_interval: float = attrs.field(default=0.1, validator=_not_negative)
+    min_interval: float = attrs.field(default=0.15, validator=_not_negative)
     """Seconds between two looks at least, also if the API asks for less."""
     max_interval: float = attrs.field(default=300.0, validator=_not_negative)
     """Seconds between two looks at most, also if the API asks for more."""
