@@ -90,7 +90,15 @@ def tests(session: nox.Session) -> None:
     """The tests, against the built wheel, on every supported Python that is found."""
     session.install(f"{wheel()}[cli]", *groups("tests"))
     session.run("python", "-P", "-c", "import fieldingkit as f; assert 'site-packages' in f.__file__, f.__file__")
-    session.run("pytest", "-n", "auto", *session.posargs)
+    session.run("pytest", "-n", "auto", "--ignore", "tests/docs", *session.posargs)
+
+
+@nox.session
+def speed(session: nox.Session) -> None:
+    """The same tests with what the extra ``speed`` brings: uvloop and orjson must not change what comes of anything."""
+    session.install(f"{wheel()}[cli,speed]", *groups("tests"))
+    session.run("python", "-c", "import orjson, uvloop")
+    session.run("pytest", "-n", "auto", "--ignore", "tests/docs", *session.posargs)
 
 
 @nox.session
@@ -111,6 +119,8 @@ def airflow(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure a call beside the same call written by hand."""
-    session.install("-e", ".[cli]", *groups("tests"))
-    session.run("python", "-m", "benchmarks", *session.posargs)
+    """Measure everything that there is a budget for, side by side; once more what the extra ``speed`` makes faster."""
+    session.install("-e", ".[cli]", *groups("bench"))
+    session.run("python", "-m", "benchmarks", *session.posargs, success_codes=[0, 1])
+    session.install("-e", ".[speed]")
+    session.run("python", "-m", "benchmarks", "blocking", "decoding", *session.posargs, success_codes=[0, 1])

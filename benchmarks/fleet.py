@@ -16,17 +16,15 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from benchmarks.fleet_server import FleetServer
 from benchmarks.measure import Row, keep_off_the_servers_core, machine, report
 from fieldingkit import AsyncClient
-from fieldingkit.resources.batch_jobs import PauseTargetGroups
 from fieldingkit.resources.projects import ListProjects
-from fieldingkit.workflows import SweepPlan, SweepReport, as_completed, sweep
+from fieldingkit.workflows import SweepPlan, SweepReport, sweep
 
 MOST_REQUESTS, MOST_TIME = 1.3, 1.15
-MOST_BYTES_WAITING = 10 * 2**20 / 10_000
 
 
 class Fleet(NamedTuple):
@@ -100,50 +98,6 @@ def measure(fleet: Fleet) -> Sequence[Row]:
     ]
 
 
-async def waited_for(server: FleetServer, count: int) -> tuple[float, float]:
-    """Bytes for each job of so many that are waited for: the handles themselves, and the waiting."""
-    groups = [(project_id, id_) for project_id, ids in server.fleet.items() for id_ in ids]
-    async with AsyncClient(**server.options) as client:
-        project_id, id_ = groups[0]
-        job = await client.submit(PauseTargetGroups(project_id=project_id, target_group_ids=(id_,)))
-        token = job.token()
-        before = _resident()
-        jobs = [client.resume(token) for _ in range(count)]
-        handles = _resident() - before
-        following = asyncio.ensure_future(_first(jobs))
-        await asyncio.sleep(2.0)
-        waiting = _resident() - before - handles
-        following.cancel()
-        await asyncio.gather(following, return_exceptions=True)
-    return handles / count, waiting / count
-
-
-async def _first(jobs: Sequence[Any]) -> None:
-    async for _ in as_completed(jobs):
-        return
-
-
-def _resident() -> int:
-    """The bytes that this process holds now."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
-
-
-def measure_waiting(count: int) -> Sequence[Row]:
-    """What it takes to wait for many jobs that do not end."""
-    with FleetServer(1, 1, 3600.0) as server:
-        handles, waiting = asyncio.run(waited_for(server, count))
-    return [
-        Row(what=f"{count:,} jobs: memory for each handle", side="Job", value=handles, unit="bytes"),
-        Row(
-            what=f"{count:,} jobs: memory for waiting for each",
-            side="as_completed",
-            value=waiting,
-            unit="bytes",
-            budget=MOST_BYTES_WAITING,
-        ),
-    ]
-
-
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser()
@@ -158,9 +112,7 @@ def main() -> None:
     if arguments.groups is not None:
         fleets = [Fleet(arguments.groups, arguments.projects, arguments.rate or None, arguments.job_seconds)]
     keep_off_the_servers_core()
-    # The waiting first: what a sweep leaves behind would be in its figures.
-    rows = list(measure_waiting(10_000)) if arguments.groups is None else []
-    rows += [line for fleet in fleets for line in measure(fleet)]
+    rows = [line for fleet in fleets for line in measure(fleet)]
     print(f"{machine()}\n{report(rows)}", flush=True)
     if arguments.json:
         found = {"machine": machine(), "rounds": 1, "rows": [line.as_json() for line in rows]}

@@ -19,7 +19,7 @@ from fieldingkit.errors import (
     JobLocationError,
 )
 from fieldingkit.guard import Guard
-from fieldingkit.jsontext import dumps, loads
+from fieldingkit.jsontext import dumps, loads, loads_exactly
 from fieldingkit.transport.http import Call, Request, Response
 from fieldingkit.transport.problem import error_from, public_headers, trace_id_of
 from fieldingkit.transport.retry_after import retry_after
@@ -102,25 +102,35 @@ def decode(command: Command[R], request: Request, response: Response, call: Call
         return cast("R", None)
     if response.flaw is not None:
         check_whole(response, request, call, command=command)
+    unfit = _converter().UNFIT
+    result: R
     try:
-        data = _body_of(request, response)
-        if type(data) is dict:
-            for name, header in headers:
-                if (value := response.headers.get(header)) is not None:
-                    data[name] = value
-        result: R = _converter().structure(wanted)(data, wanted)
-        return result
-    except _converter().UNFIT as exc:
-        path, what = _converter().explain(response.body, wanted, exc)
-        raise _unreadable(f"{what} @ {path}", path, response, request, call, command=command) from exc
+        result = _structured(request, response, wanted, headers, loads)
+    except unfit:
+        try:
+            result = _structured(request, response, wanted, headers, loads_exactly)
+        except unfit as exc:
+            path, what = _converter().explain(response.body, wanted, exc)
+            raise _unreadable(f"{what} @ {path}", path, response, request, call, command=command) from exc
+    return result
 
 
-def _body_of(request: Request, response: Response) -> Any:
-    """The decoded body of a successful answer. Actions may have none; of a read none would pass for an empty list."""
+def _structured(
+    request: Request,
+    response: Response,
+    wanted: Any,
+    headers: Sequence[tuple[str, str]],
+    read: Callable[[bytes], Any],
+) -> Any:
+    """What a successful answer holds. Actions may have no body; of a read none would pass for an empty list."""
     body = response.body
-    if request.guard is not Guard.READ and (not body or body.isspace()):
-        return {}
-    return loads(body)
+    empty = request.guard is not Guard.READ and (not body or body.isspace())
+    data: Any = {} if empty else read(body)
+    if type(data) is dict:
+        for name, header in headers:
+            if (value := response.headers.get(header)) is not None:
+                data[name] = value
+    return _converter().structure(wanted)(data, wanted)
 
 
 def check(response: Response, request: Request, call: Call, *, command: Command[Any] | None = None) -> None:

@@ -15,7 +15,7 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 from cattrs.v import transform_error
 
 from fieldingkit.commands import OpenEnum
-from fieldingkit.jsontext import loads
+from fieldingkit.jsontext import loads_exactly
 
 __all__ = ["UNFIT", "explain", "make_converter", "rfc3339", "structure", "unstructure"]
 
@@ -186,7 +186,7 @@ def explain(body: bytes, wanted: Any, cause: BaseException) -> tuple[str, str]:
     if not body.strip():
         return "$", "the body is empty"
     try:
-        make_converter(detailed_validation=True).structure(loads(body), wanted)
+        make_converter(detailed_validation=True).structure(loads_exactly(body), wanted)
     except UNFIT as exc:
         found = transform_error(exc) if isinstance(exc, BaseValidationError) else [f"{exc} @ $"]
         what, _, path = found[0].rpartition(" @ ")

@@ -16,6 +16,7 @@ from types import FrameType, TracebackType
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 
 from fieldingkit.errors import ClientClosedError, ConfigurationError, FieldingKitError
+from fieldingkit.event_loop import new_event_loop
 
 __all__ = ["Portal", "Tenant"]
 
@@ -147,7 +148,7 @@ class Portal:
         self._used = True
         # In an empty context: the loop must not keep the span of whoever happened to call first.
         run = contextvars.Context().run
-        loop = run(asyncio.new_event_loop)
+        loop = run(new_event_loop)
         loop.set_default_executor(_Lookups())
         thread = threading.Thread(target=run, args=(_serve, loop, self._tenant), name="fieldingkit", daemon=True)
         try:

@@ -1,6 +1,7 @@
 """Fixtures of the whole suite: the sandbox, clients of it, and what takes the place of the world around them."""
 
 import os
+import signal
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
@@ -27,6 +28,10 @@ settings.register_profile(
     "search", deadline=None, max_examples=3000, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
+
+# A shell that runs the suite in the background has it ignore Ctrl-C, and so would every program that a test starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -59,6 +59,22 @@ def test_no_sandbox() -> None:
     assert not loaded & {"fieldingkit.sandbox", "fieldingkit.cli", "rich", "cyclopts", "pytest"}
 
 
+def test_first_client() -> None:
+    """69. Making a client loads what its first call needs, and not what only jobs, retries or measurements do."""
+    late = {
+        "cattrs",
+        "backoff",
+        "opentelemetry.metrics",
+        "fieldingkit.jobs.handle",
+        "fieldingkit.transport.trace_context",
+    }
+    for kind in ("AsyncClient", "Client"):
+        code = f"import sys; from fieldingkit import {kind}; {kind}(account_id=1, auth='token'); print(*sys.modules)"
+        loaded = set(run(code).split())
+        assert "aiohttp" in loaded
+        assert not loaded & late, kind
+
+
 def test_unknown_name() -> None:
     """69. A name that there is not is an AttributeError, as with any module."""
     with pytest.raises(AttributeError, match="no attribute 'Frobnicate'"):

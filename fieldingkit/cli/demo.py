@@ -11,6 +11,7 @@ from rich.table import Table
 from fieldingkit.client import AsyncClient
 from fieldingkit.commands import JobStatus
 from fieldingkit.errors import PreconditionFailedError
+from fieldingkit.event_loop import new_event_loop
 from fieldingkit.jobs.handle import Job
 from fieldingkit.resources.batch_jobs import BatchResult, PauseTargetGroups
 from fieldingkit.resources.fielding_runs import GetFieldingRun, PauseFieldingRun, ResumeFieldingRun, UpdateFieldingRun
@@ -21,7 +22,8 @@ __all__ = ["demo"]
 
 def demo() -> int:
     """Pause 40 target groups in one batch, then meet and resolve a conflict. Needs no account; takes a few seconds."""
-    asyncio.run(_Demo(Console(highlight=False)).run())
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(_Demo(Console(highlight=False)).run())
     return 0
 
 

@@ -8,6 +8,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 from rich.console import Console
 
+from fieldingkit.event_loop import new_event_loop
 from fieldingkit.sandbox import Project, Sandbox
 
 __all__ = ["sandbox"]
@@ -40,7 +41,8 @@ def sandbox(
     """
     console = Console(highlight=False, soft_wrap=True)
     try:
-        asyncio.run(_serve(Sandbox(port=port, rate=rate, job_seconds=job_seconds), groups, projects, console))
+        with asyncio.Runner(loop_factory=new_event_loop) as runner:
+            runner.run(_serve(Sandbox(port=port, rate=rate, job_seconds=job_seconds), groups, projects, console))
     except KeyboardInterrupt:
         console.print("\nStopped.")
     except OSError as exc:

@@ -1,10 +1,9 @@
-"""A fleet without a socket and without real time: an event loop whose time jumps, and an API that only counts."""
+"""A fleet without a socket and without real time: an API that only counts."""
 
 import asyncio
 import json
 import math
 import random
-import selectors
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeVar
@@ -12,6 +11,7 @@ from typing import Any, TypeVar
 import attrs
 import pytest
 from multidict import CIMultiDict
+from virtual_loop import LoopClock, run_virtually
 
 from fieldingkit import AsyncClient
 from fieldingkit.errors import Attempt
@@ -21,50 +21,6 @@ from fieldingkit.transport.http import Call, Request, Response
 T = TypeVar("T")
 
 _CREATED = "2026-11-21T12:00:00.000Z"
-
-
-class _JumpingSelector(selectors.DefaultSelector):
-    """Waits for nothing: the time that would be waited is passed at once."""
-
-    loop: "VirtualLoop"
-
-    def select(self, timeout: float | None = None) -> Any:
-        """Pass the time."""
-        if timeout is None:
-            raise RuntimeError("everything waits for something that will never come")
-        self.loop.passed += timeout
-        return super().select(0)
-
-
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop whose time passes only when nothing else is left to do."""
-
-    def __init__(self) -> None:
-        self.passed = 0.0
-        selector = _JumpingSelector()
-        selector.loop = self
-        super().__init__(selector)
-        self._clock_resolution = 1e-9
-
-    def time(self) -> float:
-        """Seconds since the loop was made."""
-        return self.passed
-
-
-class LoopClock:
-    """The client's clock, by the running loop's time."""
-
-    def now(self) -> float:
-        """What the loop shows."""
-        return asyncio.get_running_loop().time()
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait by the loop's time."""
-        await asyncio.sleep(seconds)
-
-    def call_later(self, seconds: float, function: Callable[[], object]) -> asyncio.TimerHandle:
-        """Call by the loop's time."""
-        return asyncio.get_running_loop().call_later(seconds, function)
 
 
 def ids_of(count: int, prefix: str = "G") -> list[str]:
@@ -227,11 +183,7 @@ def simulate(
             return result, asyncio.get_running_loop().time() - begun
 
     monkeypatch.setattr(AiohttpTransport, "__call__", answer)
-    loop = VirtualLoop()
-    try:
-        return loop.run_until_complete(main())
-    finally:
-        loop.close()
+    return run_virtually(main())
 
 
 def spread(low: float, high: float) -> Callable[[float], float]:

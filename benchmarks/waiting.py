@@ -1,0 +1,128 @@
+"""Ten thousand jobs that one process waits for: what it remembers, how fast it asks, and how soon it knows.
+
+Run: ``python -m benchmarks.waiting [--rounds HUNDREDS_OF_JOBS]``
+"""
+
+import asyncio
+import resource
+import statistics
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.fleet_server import FleetServer
+from benchmarks.measure import Row, main
+from fieldingkit import AsyncClient, Job, PollPolicy
+from fieldingkit.resources.batch_jobs import BatchResult, PauseTargetGroups
+from fieldingkit.workflows import as_completed
+
+RATE = 400.0
+JOB_SECONDS = 60.0
+POLL = PollPolicy(first_delay=50.0, min_interval=5.0)
+"""With the defaults each job would be looked at 14 times, and 10,000 of them would keep the server busy for minutes."""
+MOST_BYTES = 10 * 2**20
+MOST_LATE = 1.2 + 0.1 / JOB_SECONDS
+
+
+def measure(rounds: int) -> Sequence[Row]:
+    """All rows; the memory first, since what a sweep leaves behind would be in its figures."""
+    jobs = 100 * rounds
+    return [*measure_memory(jobs), *measure_looks(jobs)]
+
+
+def measure_memory(count: int) -> Sequence[Row]:
+    """What it takes to wait for jobs that do not end."""
+    with FleetServer(1, 1, 3600.0) as server:
+        handles, waiting = asyncio.run(_remembered(server, count))
+    return [
+        Row(what=f"{count:,} jobs: memory of the handles", side="Job", value=handles / 2**20, unit="MiB"),
+        Row(
+            what=f"{count:,} jobs waited for: memory beyond that",
+            side="as_completed",
+            value=waiting / 2**20,
+            unit="MiB",
+            budget=MOST_BYTES * count / 10_000 / 2**20,
+        ),
+    ]
+
+
+async def _remembered(server: FleetServer, count: int) -> tuple[int, int]:
+    """The bytes of so many handles, and of waiting for them."""
+    async with AsyncClient(**server.options) as client:
+        [(project_id, (id_,))] = server.fleet.items()
+        token = (await client.submit(PauseTargetGroups(project_id=project_id, target_group_ids=(id_,)))).token()
+        before = _resident()
+        jobs = [client.resume(token) for _ in range(count)]
+        handles = _resident() - before
+        following = asyncio.ensure_future(_first(jobs))
+        await asyncio.sleep(2.0)
+        waiting = _resident() - before - handles
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+    return handles, waiting
+
+
+async def _first(jobs: Sequence[Job[Any]]) -> None:
+    async for _ in as_completed(jobs):
+        return
+
+
+def _resident() -> int:
+    """The bytes that this process holds now."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+def measure_looks(count: int) -> Sequence[Row]:
+    """How jobs that take a minute are followed, at a limited rate."""
+    with FleetServer(count, min(count, 100), JOB_SECONDS) as server:
+        ages = asyncio.run(_followed(server))
+        counts = server.counts()
+    assert counts["jobs"] == len(ages) == count
+    assert counts["refused"] == 0
+    return [
+        Row(
+            what=f"{count:,} jobs of {JOB_SECONDS:g} s: busiest second",
+            side="as_completed",
+            value=counts["busiest_second"],
+            unit="requests",
+            beside="the rate set",
+            reference=RATE,
+            ratio=counts["busiest_second"] / RATE,
+            # The server's seconds are not the client's: what was on the way for longer may arrive with what was not.
+            budget=1.05,
+        ),
+        Row(
+            what=f"{count:,} jobs of {JOB_SECONDS:g} s: looks at each",
+            side="as_completed",
+            value=counts["requests"] / count - 1,
+            unit="looks",
+        ),
+        Row(
+            what=f"{count:,} jobs of {JOB_SECONDS:g} s: found finished after",
+            side="as_completed",
+            value=statistics.mean(ages),
+            unit="s",
+            beside="how long they take",
+            reference=JOB_SECONDS,
+            ratio=statistics.mean(ages) / JOB_SECONDS,
+            budget=MOST_LATE,
+        ),
+    ]
+
+
+async def _followed(server: FleetServer) -> list[float]:
+    """The age of each job when it was known to have ended."""
+    async with AsyncClient(**server.options, rate=RATE, deadline=None, poll=POLL) as client:
+
+        async def submit(project_id: str, id_: str) -> tuple[Job[BatchResult], float]:
+            job = await client.submit(PauseTargetGroups(project_id=project_id, target_group_ids=(id_,)))
+            return job, time.perf_counter()
+
+        groups = ((project_id, id_) for project_id, ids in server.fleet.items() for id_ in ids)
+        born = dict(await asyncio.gather(*(submit(*group) for group in groups)))
+        return [time.perf_counter() - born[job] async for job in as_completed(born)]
+
+
+if __name__ == "__main__":
+    main(measure, rounds=100)
