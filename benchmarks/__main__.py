@@ -23,6 +23,7 @@ NAMES = (
     "blocking",
     "decoding",
     "imports",
+    "detection",
     "waiting",
     "fleet",
     "memory",
