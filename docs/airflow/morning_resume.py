@@ -8,7 +8,6 @@ from typing import Any
 
 import pendulum
 from airflow.sdk import Asset, dag, task
-from airflow.sdk.exceptions import AirflowSkipException
 
 from fieldingkit.airflow import FieldingSweepOperator
 
@@ -27,12 +26,16 @@ def morning_resume() -> None:
 
     @task(inlets=[PAUSED])
     def last_night(*, inlet_events: Any) -> list[dict[str, Any]]:
-        """Which tasks of the last night have paused something; an older night's are not ours to take back."""
+        """Which tasks have paused something since yesterday; an older night's are not ours to take back.
+
+        Every run of the night counts: a second one has found paused what the first had paused, and changed nothing.
+        """
         since = pendulum.now("UTC") - timedelta(hours=20)
-        nights = inlet_events[PAUSED].after(since.isoformat()).ascending(False).limit(1)
+        nights = list(inlet_events[PAUSED].after(since.isoformat()))
         if not nights:
-            raise AirflowSkipException("nothing was paused last night")
-        return nights[0].source_task_instance.xcom_pull()
+            raise LookupError("the night's pause has not ended: there is nothing to go by yet")
+        told = [paused for night in nights for paused in night.source_task_instance.xcom_pull()]
+        return [paused for place, paused in enumerate(told) if paused not in told[:place]]
 
     FieldingSweepOperator.partial(task_id="resume", action="resume").expand(changed_by=last_night())
 

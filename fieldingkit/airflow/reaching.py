@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, cast
 
 import attrs
 
-from fieldingkit.airflow.query import fleet_query
+from fieldingkit.airflow.query import as_mapping, fleet_query
 from fieldingkit.client import AsyncClient
 from fieldingkit.errors import InvalidCommandError
 from fieldingkit.resources.fielding_runs import ListFieldingRuns
@@ -37,9 +37,9 @@ class Goal:
             raise InvalidCommandError("give a project_id and a target_group_id, or a query", field="query")
         if not self.status.known:
             raise InvalidCommandError(f"there is no status {self.status[:40]!r}", field="status")
-        if self.query is not None and "status" in self.query:
-            raise InvalidCommandError("a query for all of its target groups cannot choose by status", field="query")
         if self.query is not None:
+            if "status" in as_mapping("query", self.query):
+                raise InvalidCommandError("a query for all of its target groups cannot choose by status", field="query")
             fleet_query(self.query)
 
     def fields(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any, Literal, NamedTuple
 
 from fieldingkit.workflows.report import Outcome, SweepReport
@@ -13,6 +14,8 @@ FailOn = Literal["any", "unknown", "never"]
 """When a task fails: if any target group failed, only if it is not known what became of one, or never."""
 
 _NO_CODE = "no code"
+_REASONS = 3
+"""How many reasons a failure names at most: there may be one for each job."""
 
 
 def result_of(report: SweepReport, task: Mapping[str, str | int]) -> dict[str, Any]:
@@ -126,9 +129,9 @@ def judge(report: SweepReport, standing: Standing, result: Mapping[str, Any], fa
         return None
     unsettled = [chunk for chunk in standing.chunks if not chunk.ended]
     if unsettled:
-        ids = {id_ for chunk in unsettled for id_ in chunk.ids}
-        reasons = dict.fromkeys(report.by_id[id_].reason for id_ in ids)
-        why = "; ".join(reason for reason in reasons if reason)
+        ids = [id_ for chunk in unsettled for id_ in chunk.ids]
+        reasons = dict.fromkeys(reason for id_ in ids if (reason := report.by_id[id_].reason))
+        why = "; ".join(islice(reasons, _REASONS))
         return Failure(f"{summary(result)}; {len(ids)} target groups are not settled: {why}", final=False)
     if fail_on == "any" and report.counts.failed:
         return Failure(summary(result), final=True)

@@ -37,9 +37,10 @@ class AirflowSite:
 
     Args:
         home: An empty folder.
+        environment: Settings of its own, as environment variables.
     """
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, **environment: str) -> None:
         self.home = home
         self.database = home / "airflow.db"
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -66,11 +67,11 @@ class AirflowSite:
             "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
             "AIRFLOW__SCHEDULER__JOB_HEARTBEAT_SEC": "1",
             "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
-            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
-            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
             "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
             "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "6",
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+            "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
+            **environment,
         }
         (home / "dags").mkdir()
 
@@ -90,7 +91,7 @@ class AirflowSite:
         for file in files:
             shutil.copy(file, self.home / "dags")
 
-    def run(self, *command: str, timeout: float = 120, expect: int | None = 0, **environment: str) -> str:
+    def run(self, *command: str, timeout: float = 400, expect: int | None = 0, **environment: str) -> str:
         """Run an ``airflow`` command; gives what it printed."""
         result = subprocess.run(
             [AIRFLOW, *command],
@@ -121,7 +122,7 @@ class AirflowSite:
         process = self.processes.pop(name)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        process.wait(10)
+        process.wait(60)
 
     def stop_all(self) -> None:
         """End every process that was started."""
@@ -137,9 +138,14 @@ class AirflowSite:
         """What the processes have written, the end of it."""
         return "\n".join(f"== {file.name}\n{file.read_text()[-3000:]}" for file in sorted(self.home.glob("*.out")))
 
+    def files_with(self, text: str) -> list[str]:
+        """The files that a text stands in: the database, the logs, what the processes have written."""
+        files = (file for file in self.home.rglob("*") if file.is_file())
+        return [str(file) for file in files if text.encode() in file.read_bytes()]
+
     def query(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         """The rows of a query of Airflow's database."""
-        with contextlib.closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=10)) as database:
+        with contextlib.closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=60)) as database:
             return database.execute(sql, values).fetchall()
 
     def states(self, dag_id: str) -> dict[tuple[str, int], str | None]:

@@ -30,13 +30,13 @@ else:
 
     @pytest.fixture(scope="session")
     def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowSite]:
-        """An installation of Airflow with a migrated SQLite database, shared by all tests; each has DAGs of its own."""
+        """An installation of Airflow with a migrated SQLite database, shared by all tests that start no scheduler."""
         site = AirflowSite(tmp_path_factory.mktemp("airflow"))
         site.migrate()
         yield site
         site.stop_all()
 
-    @pytest.fixture
+    @pytest.fixture(scope="session")
     def docs_folder() -> Path:
         """Where the DAG files of the documentation are."""
         return Path(__file__).parents[2] / "docs" / "airflow"

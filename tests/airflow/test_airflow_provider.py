@@ -14,7 +14,7 @@ from airflow_site import AirflowSite
 from fieldingkit.airflow.provider import get_provider_info
 from fieldingkit.sandbox import Sandbox
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(1200)
 
 
 def test_the_provider_is_listed(site: AirflowSite) -> None:

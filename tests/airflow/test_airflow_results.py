@@ -6,7 +6,7 @@ import attrs
 from fake_task import MemoryStore
 
 from fieldingkit.airflow.record import JOBS, StoreRecord
-from fieldingkit.airflow.results import result_of, summary, total
+from fieldingkit.airflow.results import judge, result_of, summary, total
 from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.workflows.accounting import FoundGroup, Ledger
 from fieldingkit.workflows.chunks import cut
@@ -47,6 +47,19 @@ def test_results_add_up() -> None:
         "jobs": 0,
     }
     assert total([])["counts"] == dict.fromkeys(("updated", "already", "failed", "skipped", "unknown"), 0)
+
+
+def test_a_failure_names_a_few_reasons() -> None:
+    """A thousand jobs may not be settled, each for a reason of its own; the message stays one for people to read."""
+    open_ = standing()
+    for place, id_ in enumerate(GROUPS[:5]):
+        open_.ledger.settle(id_, Outcome.UNKNOWN, f"reason {place}")
+    report = open_.report(PLAN)
+    failure = judge(report, open_, result_of(report, TASK), "unknown")
+    assert failure is not None
+    assert not failure.final
+    assert failure.message.endswith("5 target groups are not settled: reason 0; reason 1; reason 2")
+    assert judge(report, open_, result_of(report, TASK), "never") is None
 
 
 async def test_what_was_written_down_is_what_is_read_again() -> None:

@@ -66,6 +66,7 @@ def test_all_projects_are_looked_at_where_none_is_named(connected: Sandbox) -> N
         {"status": "lively", "query": {}},
         {"status": "live", "query": {"status": ["live"]}},
         {"status": "live", "query": {"countries": ["de"]}},
+        {"status": "live", "query": "{'country': ['de']}"},
         {"status": "live", "query": {}, "project_id": "p", "target_group_id": "g"},
     ],
 )

@@ -34,7 +34,7 @@ with DAG("killed", schedule=None, start_date=pendulum.datetime(2026, 1, 1), catc
         task_id="pause",
         action="pause",
         query="{{ {'status': ['live']} }}",
-        retries=1,
+        retries=3,
         retry_delay=1,
         render_template_as_native_obj=True,
     )
