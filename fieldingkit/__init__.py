@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from fieldingkit.blocking import BlockingJob as BlockingJob
     from fieldingkit.blocking import Client as Client
     from fieldingkit.client import AsyncClient as AsyncClient
-    from fieldingkit.client import Exchange as Exchange
     from fieldingkit.commands import Command as Command
     from fieldingkit.commands import JobCommand as JobCommand
-    from fieldingkit.commands import PagedCommand as PagedCommand
+    from fieldingkit.exchange import Exchange as Exchange
     from fieldingkit.jobs.handle import Job as Job
     from fieldingkit.jobs.handle import JobEvent as JobEvent
     from fieldingkit.jobs.policy import PollPolicy as PollPolicy
     from fieldingkit.jobs.reports import PollEvent as PollEvent
+    from fieldingkit.paging import PagedCommand as PagedCommand
     from fieldingkit.resources import accounts as accounts
     from fieldingkit.resources import batch_jobs as batch_jobs
     from fieldingkit.resources import fielding_assistant as fielding_assistant
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from fieldingkit.resources import webhooks as webhooks
     from fieldingkit.transport.auth import AccessToken as AccessToken
     from fieldingkit.transport.auth import BearerToken as BearerToken
-    from fieldingkit.transport.auth import ClientCredentials as ClientCredentials
+    from fieldingkit.transport.credentials import ClientCredentials as ClientCredentials
     from fieldingkit.transport.hooks import AttemptEvent as AttemptEvent
     from fieldingkit.transport.retry import RetryPolicy as RetryPolicy
     from fieldingkit.transport.trace_context import TraceContext as TraceContext
@@ -91,13 +91,13 @@ _HOMES = {
     "BearerToken": "fieldingkit.transport.auth",
     "BlockingJob": "fieldingkit.blocking",
     "Client": "fieldingkit.blocking",
-    "ClientCredentials": "fieldingkit.transport.auth",
+    "ClientCredentials": "fieldingkit.transport.credentials",
     "Command": "fieldingkit.commands",
-    "Exchange": "fieldingkit.client",
+    "Exchange": "fieldingkit.exchange",
     "Job": "fieldingkit.jobs.handle",
     "JobCommand": "fieldingkit.commands",
     "JobEvent": "fieldingkit.jobs.handle",
-    "PagedCommand": "fieldingkit.commands",
+    "PagedCommand": "fieldingkit.paging",
     "PollEvent": "fieldingkit.jobs.reports",
     "PollPolicy": "fieldingkit.jobs.policy",
     "RetryPolicy": "fieldingkit.transport.retry",

@@ -4,8 +4,8 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar, Unpack
 
-from fieldingkit.client import AsyncClient, Exchange
-from fieldingkit.commands import Command, JobCommand, PagedCommand
+from fieldingkit.client import AsyncClient
+from fieldingkit.commands import Command, JobCommand
 from fieldingkit.errors import JobError
 from fieldingkit.options import ClientOptions, Settings, options_from_env
 from fieldingkit.portal import Portal
@@ -14,7 +14,9 @@ from fieldingkit.transport.http import Response
 
 if TYPE_CHECKING:
     from fieldingkit.events.wake import Wake
+    from fieldingkit.exchange import Exchange
     from fieldingkit.jobs.handle import Job, JobEvent
+    from fieldingkit.paging import PagedCommand
     from fieldingkit.resources.batch_jobs import FailedTargetGroup
 
 __all__ = ["BlockingJob", "Client"]
@@ -83,7 +85,7 @@ class Client:
         """
         return self._portal.call(self._client.run, command, timeout, wake=wake)
 
-    def exchange(self, command: Command[R]) -> Exchange[R]:
+    def exchange(self, command: Command[R]) -> "Exchange[R]":
         """Carry out a command, and give its result together with the HTTP answer.
 
         Raises:
@@ -91,7 +93,7 @@ class Client:
         """
         return self._portal.call(self._client.exchange, command)
 
-    def pages(self, command: PagedCommand[Any, Item]) -> Iterator[Item]:
+    def pages(self, command: "PagedCommand[Any, Item]") -> Iterator[Item]:
         """The items of a list that the API gives page by page: ``for group in client.pages(...)``.
 
         Args:

@@ -4,15 +4,14 @@ import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from importlib import import_module
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack
 
-import attrs
 from opentelemetry.trace import TracerProvider
 
 from fieldingkit.clock import Clock, MonotonicClock
 from fieldingkit.codec import check, check_whole, decode, encode, facts_of, inform
-from fieldingkit.commands import Command, JobCommand, PagedCommand
-from fieldingkit.errors import Attempt, ClientClosedError, FieldingKitError
+from fieldingkit.commands import Command, JobCommand
+from fieldingkit.errors import ClientClosedError, FieldingKitError
 from fieldingkit.jobs.policy import PollPolicy
 from fieldingkit.options import (
     API_VERSION,
@@ -25,7 +24,6 @@ from fieldingkit.options import (
     requests_per_second,
     time_limit,
 )
-from fieldingkit.paging import pages
 from fieldingkit.raw import raw_request
 from fieldingkit.transport import build
 from fieldingkit.transport.aiohttp import AiohttpTransport
@@ -42,37 +40,18 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
 
     from fieldingkit.events.wake import Wake
+    from fieldingkit.exchange import Exchange
     from fieldingkit.jobs.handle import Job
     from fieldingkit.jobs.handles import Handles
     from fieldingkit.jobs.reports import PollEvent
+    from fieldingkit.paging import PagedCommand
     from fieldingkit.transport.hooks import AttemptEvent
     from fieldingkit.transport.trace_context import TraceContext
 
-__all__ = ["AsyncClient", "Exchange"]
+__all__ = ["AsyncClient"]
 
 R = TypeVar("R")
-R_co = TypeVar("R_co", covariant=True)
 Item = TypeVar("Item")
-
-
-@attrs.frozen(kw_only=True)
-class Exchange(Generic[R_co]):
-    """A result together with the HTTP answer that carried it."""
-
-    result: R_co
-    """What the command gives."""
-    status: int
-    """The HTTP status."""
-    headers: Mapping[str, str]
-    """The answer's headers, with lower-case names."""
-    trace_id: str | None
-    """The W3C trace id of the call, to give to the API's support."""
-    request_id: str | None
-    """The answer's ``x-request-id``."""
-    attempts: tuple[Attempt, ...]
-    """Every send of the call, in order."""
-    raw: Any
-    """The body as decoded JSON, with the fields that the result does not have; None if it is not JSON."""
 
 
 class AsyncClient:
@@ -247,7 +226,7 @@ class AsyncClient:
         job = await self.submit(command)
         return await job.wait(timeout, wake=wake)
 
-    async def exchange(self, command: Command[R]) -> Exchange[R]:
+    async def exchange(self, command: Command[R]) -> "Exchange[R]":
         """Carry out a command, and give its result together with the HTTP answer.
 
         Raises:
@@ -257,7 +236,8 @@ class AsyncClient:
         response, call = await self._carry(request, command)
         result = decode(command, request, response, call)
         facts = facts_of(response, call, request=request)
-        return Exchange(
+        made: type[Exchange[R]] = import_module("fieldingkit.exchange").Exchange
+        return made(
             result=result,
             status=response.status,
             headers=public_headers(response.headers),
@@ -267,7 +247,7 @@ class AsyncClient:
             raw=read_problem(response.body).raw,
         )
 
-    def pages(self, command: PagedCommand[Any, Item]) -> AsyncIterator[Item]:
+    def pages(self, command: "PagedCommand[Any, Item]") -> AsyncIterator[Item]:
         """The items of a list that the API gives page by page: ``async for group in client.pages(...)``.
 
         A page is asked for when the one before is used up; leaving the loop costs nothing.
@@ -278,7 +258,8 @@ class AsyncClient:
         Raises:
             FieldingKitError: as for ``send``, in the loop.
         """
-        return pages(self.send, command)
+        items: AsyncIterator[Item] = import_module("fieldingkit.paging").pages(self.send, command)
+        return items
 
     async def request(
         self,

@@ -102,35 +102,32 @@ def decode(command: Command[R], request: Request, response: Response, call: Call
         return cast("R", None)
     if response.flaw is not None:
         check_whole(response, request, call, command=command)
-    unfit = _converter().UNFIT
+    converter = _converter()
+    structure = converter.structure(wanted)
     result: R
     try:
-        result = _structured(request, response, wanted, headers, loads)
-    except unfit:
+        result = structure(_read(request, response, headers, loads), wanted)
+    except converter.UNFIT:
         try:
-            result = _structured(request, response, wanted, headers, loads_exactly)
-        except unfit as exc:
-            path, what = _converter().explain(response.body, wanted, exc)
+            result = structure(_read(request, response, headers, loads_exactly), wanted)
+        except converter.UNFIT as exc:
+            path, what = converter.explain(response.body, wanted, exc)
             raise _unreadable(f"{what} @ {path}", path, response, request, call, command=command) from exc
     return result
 
 
-def _structured(
-    request: Request,
-    response: Response,
-    wanted: Any,
-    headers: Sequence[tuple[str, str]],
-    read: Callable[[bytes], Any],
+def _read(
+    request: Request, response: Response, headers: Sequence[tuple[str, str]], read: Callable[[bytes], Any]
 ) -> Any:
     """What a successful answer holds. Actions may have no body; of a read none would pass for an empty list."""
     body = response.body
     empty = request.guard is not Guard.READ and (not body or body.isspace())
-    data: Any = {} if empty else read(body)
-    if type(data) is dict:
+    data: Any = dict[str, Any]() if empty else read(body)
+    if data.__class__ is dict:
         for name, header in headers:
             if (value := response.headers.get(header)) is not None:
                 data[name] = value
-    return _converter().structure(wanted)(data, wanted)
+    return data
 
 
 def check(response: Response, request: Request, call: Call, *, command: Command[Any] | None = None) -> None:

@@ -5,11 +5,10 @@ names in the path template go into the path, ``if_match`` and ``idempotency_key`
 into the query of a GET or DELETE and into the JSON body of the rest.
 """
 
-import abc
 import enum
 import functools
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, cast, get_args, get_origin
 from urllib.parse import unquote, urlsplit
@@ -27,13 +26,9 @@ __all__ = [
     "JobResult",
     "JobStatus",
     "OpenEnum",
-    "Page",
-    "PagedCommand",
 ]
 
 R_co = TypeVar("R_co", covariant=True)
-P = TypeVar("P", bound="Page")
-Item_co = TypeVar("Item_co", covariant=True)
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _ULID = re.compile(r"[0-9A-Z]{26}")
@@ -123,7 +118,7 @@ class Command(Generic[R_co]):
     @classmethod
     def result_type(cls) -> Any:
         """The ``R`` of ``Command[R]``."""
-        return _type_argument(cls, Command)
+        return type_argument(cls, Command)
 
     @classmethod
     def guard(cls) -> Guard:
@@ -185,42 +180,7 @@ class JobCommand(Command[JobAccepted], Generic[R_co]):
     @classmethod
     def outcome_type(cls) -> Any:
         """The ``R`` of ``JobCommand[R]``."""
-        return _type_argument(cls, JobCommand)
-
-
-class Page(Protocol):
-    """What every page of a list has, whatever the list is of."""
-
-    @property
-    def next_cursor(self) -> str | None:
-        """Where the next page begins; None or empty on the last one."""
-        ...
-
-
-@attrs.frozen(kw_only=True)
-class PagedCommand(Command[P], abc.ABC, Generic[P, Item_co]):
-    """A command that gives a list page by page: ``P`` is a page, ``Item`` what the list is of."""
-
-    page_size: int | None = None
-    """How many items a page may hold; the API's own number if left out."""
-    start_after: str | None = None
-    """Where to go on: the ``next_cursor`` of the page before; from the beginning if left out."""
-
-    @classmethod
-    def result_type(cls) -> Any:
-        """The ``P`` of ``PagedCommand[P, Item]``."""
-        return _type_argument(cls, PagedCommand)
-
-    @abc.abstractmethod
-    def items_of(self, page: P) -> Sequence[Item_co]:
-        """The items of a page, in their order."""
-
-    def after(self, page: P) -> Self | None:
-        """The command for the page after this one; None if this is the last.
-
-        Only the cursor tells: ``has_more`` may speak of the pages before as well.
-        """
-        return self.replace(start_after=page.next_cursor) if page.next_cursor else None
+        return type_argument(cls, JobCommand)
 
 
 class OpenEnum(enum.StrEnum):
@@ -339,7 +299,8 @@ def _refused(command: object, attribute: "attrs.Attribute[Any]", value: object, 
     return InvalidCommandError(f"{type(command).__name__}.{attribute.name} {rule}; got {shown}", field=attribute.name)
 
 
-def _type_argument(cls: type, generic: type) -> Any:
+def type_argument(cls: type, generic: type) -> Any:
+    """What a class derived from ``generic[X, ...]`` has for ``X``."""
     for base in cls.__mro__:
         for original in base.__dict__.get("__orig_bases__", ()):
             if get_origin(original) is generic and not isinstance(get_args(original)[0], TypeVar):

@@ -5,6 +5,7 @@ import os
 import re
 import ssl
 from collections.abc import Callable
+from importlib import import_module
 from typing import TYPE_CHECKING, Literal, Required, TypedDict
 from urllib.parse import urlsplit
 
@@ -14,13 +15,14 @@ from fieldingkit.clock import Clock
 from fieldingkit.errors import ConfigurationError
 from fieldingkit.jobs.policy import PollPolicy
 from fieldingkit.secret import Secret
-from fieldingkit.transport.auth import ClientCredentials, TokenProvider
+from fieldingkit.transport.auth import TokenProvider
 from fieldingkit.transport.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
 
     from fieldingkit.jobs.reports import PollEvent
+    from fieldingkit.transport.credentials import ClientCredentials
     from fieldingkit.transport.hooks import AttemptEvent
     from fieldingkit.transport.trace_context import TraceContext
 
@@ -87,7 +89,8 @@ def options_from_env(settings: Settings) -> ClientOptions:
     if token := env.get("CINT_TOKEN"):
         auth = token
     elif (client_id := env.get("CINT_CLIENT_ID")) and (secret := env.get("CINT_CLIENT_SECRET")):
-        auth = ClientCredentials(client_id=client_id, client_secret=Secret(secret))
+        made: type[ClientCredentials] = import_module("fieldingkit.transport.credentials").ClientCredentials
+        auth = made(client_id=client_id, client_secret=Secret(secret))
     else:
         raise ConfigurationError(
             "no credentials: set CINT_TOKEN, or CINT_CLIENT_ID and CINT_CLIENT_SECRET, in the environment"

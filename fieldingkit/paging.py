@@ -1,14 +1,54 @@
 """Lists that come page by page, read as one. Nothing here does I/O: whoever calls gives the way to send."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, TypeVar
+import abc
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any, Generic, Protocol, Self, TypeVar
 
-from fieldingkit.commands import Command, PagedCommand
+import attrs
+
+from fieldingkit.commands import Command, type_argument
 from fieldingkit.errors import DecodeError
 
-__all__ = ["pages"]
+__all__ = ["Page", "PagedCommand", "pages"]
 
 Item = TypeVar("Item")
+Item_co = TypeVar("Item_co", covariant=True)
+P = TypeVar("P", bound="Page")
+
+
+class Page(Protocol):
+    """What every page of a list has, whatever the list is of."""
+
+    @property
+    def next_cursor(self) -> str | None:
+        """Where the next page begins; None or empty on the last one."""
+        ...
+
+
+@attrs.frozen(kw_only=True)
+class PagedCommand(Command[P], abc.ABC, Generic[P, Item_co]):
+    """A command that gives a list page by page: ``P`` is a page, ``Item`` what the list is of."""
+
+    page_size: int | None = None
+    """How many items a page may hold; the API's own number if left out."""
+    start_after: str | None = None
+    """Where to go on: the ``next_cursor`` of the page before; from the beginning if left out."""
+
+    @classmethod
+    def result_type(cls) -> Any:
+        """The ``P`` of ``PagedCommand[P, Item]``."""
+        return type_argument(cls, PagedCommand)
+
+    @abc.abstractmethod
+    def items_of(self, page: P) -> Sequence[Item_co]:
+        """The items of a page, in their order."""
+
+    def after(self, page: P) -> Self | None:
+        """The command for the page after this one; None if this is the last.
+
+        Only the cursor tells: ``has_more`` may speak of the pages before as well.
+        """
+        return self.replace(start_after=page.next_cursor) if page.next_cursor else None
 
 
 # The page's type is Any: pyright cannot solve it where send is a generic method, and only the item's type matters here.

@@ -60,7 +60,7 @@ def test_no_sandbox() -> None:
 
 
 def test_first_client() -> None:
-    """69. Making a client loads what its first call needs, and not what only jobs, retries or measurements do."""
+    """69. Making a client loads what its first call needs, and not what only jobs, lists or measurements do."""
     late = {
         "cattrs",
         "backoff",

@@ -8,9 +8,9 @@ from typing import Any, ClassVar, TypeVar, assert_type
 import attrs
 import pytest
 
-from fieldingkit.commands import Command, Endpoint, PagedCommand
+from fieldingkit.commands import Command, Endpoint
 from fieldingkit.errors import DecodeError, FieldingKitError
-from fieldingkit.paging import pages
+from fieldingkit.paging import PagedCommand, pages
 from fieldingkit.resources.target_groups import ListTargetGroups, TargetGroupList, TargetGroupSummary
 from fieldingkit.resources.webhooks import ListWebhooks, Webhook, WebhookList
 

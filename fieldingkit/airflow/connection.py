@@ -5,7 +5,8 @@ from typing import Any, Protocol, cast
 
 from fieldingkit.errors import ConfigurationError
 from fieldingkit.options import ClientOptions
-from fieldingkit.transport.auth import BearerToken, ClientCredentials, TokenProvider
+from fieldingkit.transport.auth import BearerToken, TokenProvider
+from fieldingkit.transport.credentials import ClientCredentials
 
 __all__ = ["StoredConnection", "client_options", "triggerer_options"]
 

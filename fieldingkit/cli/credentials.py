@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from fieldingkit.cli.exits import UsageError
 from fieldingkit.secret import Secret
-from fieldingkit.transport.auth import BearerToken, ClientCredentials, TokenProvider
+from fieldingkit.transport.auth import BearerToken, TokenProvider
+from fieldingkit.transport.credentials import ClientCredentials
 
 __all__ = ["Found", "find_credentials", "read_secret", "readable_by_others"]
 

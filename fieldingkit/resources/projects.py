@@ -6,7 +6,8 @@ from typing import ClassVar
 
 import attrs
 
-from fieldingkit.commands import Command, Endpoint, OpenEnum, PagedCommand, account, ulid
+from fieldingkit.commands import Command, Endpoint, OpenEnum, account, ulid
+from fieldingkit.paging import PagedCommand
 
 __all__ = [
     "GetProject",

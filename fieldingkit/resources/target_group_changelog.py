@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 import attrs
 
-from fieldingkit.commands import Endpoint, OpenEnum, PagedCommand, account, ids, some, ulid
+from fieldingkit.commands import Endpoint, OpenEnum, account, ids, some, ulid
+from fieldingkit.paging import PagedCommand
 
 __all__ = [
     "ChangelogEntry",

@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 
 import attrs
 
-from fieldingkit.commands import Command, Endpoint, OpenEnum, PagedCommand, account, ids, some, ulid
+from fieldingkit.commands import Command, Endpoint, OpenEnum, account, ids, some, ulid
+from fieldingkit.paging import PagedCommand
 from fieldingkit.resources.fielding_assistant import FieldingAssistantAssignment, PricingType
 from fieldingkit.resources.money import Money
 from fieldingkit.tables import brief, html_table

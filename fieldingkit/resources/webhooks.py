@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from fieldingkit.commands import Command, Endpoint, OpenEnum, PagedCommand, account, aware, etag, ids, opaque_id, some
+from fieldingkit.commands import Command, Endpoint, OpenEnum, account, aware, etag, ids, opaque_id, some
 from fieldingkit.errors import InvalidCommandError
+from fieldingkit.paging import PagedCommand
 
 __all__ = [
     "CreateWebhook",

@@ -11,7 +11,8 @@ from fieldingkit.airflow.connection import client_options, triggerer_options
 from fieldingkit.errors import ConfigurationError
 from fieldingkit.resources.projects import ListProjects
 from fieldingkit.sandbox import Sandbox, faults
-from fieldingkit.transport.auth import BearerToken, ClientCredentials
+from fieldingkit.transport.auth import BearerToken
+from fieldingkit.transport.credentials import ClientCredentials
 
 
 def stored(**fields: Any) -> Any:
