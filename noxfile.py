@@ -40,6 +40,9 @@ def answers(python: str, version: str) -> bool:
 
 PYTHONS = found_pythons()
 
+# More workers than cores: many tests wait for another process, or for a disk.
+WORKERS = ["-n", str(2 * (os.cpu_count() or 1)), "--dist", "worksteal"]
+
 
 def groups(*names: str) -> list[str]:
     """The packages of some dependency groups."""
@@ -90,7 +93,7 @@ def tests(session: nox.Session) -> None:
     """The tests, against the built wheel, on every supported Python that is found."""
     session.install(f"{wheel()}[cli]", *groups("tests"))
     session.run("python", "-P", "-c", "import fieldingkit as f; assert 'site-packages' in f.__file__, f.__file__")
-    session.run("pytest", "-n", "auto", "--ignore", "tests/docs", *session.posargs)
+    session.run("pytest", *WORKERS, "--ignore", "tests/docs", *session.posargs)
 
 
 @nox.session
@@ -98,7 +101,7 @@ def speed(session: nox.Session) -> None:
     """The same tests with what the extra ``speed`` brings: uvloop and orjson must not change what comes of anything."""
     session.install(f"{wheel()}[cli,speed]", *groups("tests"))
     session.run("python", "-c", "import orjson, uvloop")
-    session.run("pytest", "-n", "auto", "--ignore", "tests/docs", *session.posargs)
+    session.run("pytest", *WORKERS, "--ignore", "tests/docs", *session.posargs)
 
 
 @nox.session
