@@ -48,6 +48,7 @@ def measure(rounds: int) -> Sequence[Row]:
     rows: list[Row] = []
     with asyncio.Runner() as runner, Stub() as stub:
         raw, client = runner.run(_open(stub.url))
+        before = stub.stats()
         ways = {"raw aiohttp": raw.pause, "fieldingkit": partial(pause, client)}
 
         def run(call: Callable[[], Awaitable[object]], width: int, calls: int) -> None:
@@ -67,7 +68,14 @@ def measure(rounds: int) -> Sequence[Row]:
             ]
         runner.run(raw.aclose())
         runner.run(client.aclose())
-    return rows
+        after = stub.stats()
+    asked, cpu = after["requests"] - before["requests"], after["cpu"] - before["cpu"]
+    share = cpu / (after["wall"] - before["wall"])
+    return [
+        *rows,
+        Row(what="the server: what it could answer", side="Stub", value=asked / cpu, unit="calls/s"),
+        Row(what="the server: its core in use meanwhile", side="Stub", value=share * 100, unit="%"),
+    ]
 
 
 async def _open(url: str) -> tuple[RawClient, AsyncClient]:
