@@ -19,6 +19,7 @@ NAMES = (
     "function_calls",
     "with_sdk",
     "tracing",
+    "parts",
     "machinery",
     "blocking",
     "decoding",

@@ -12,9 +12,10 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from functools import partial
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 
+from fieldingkit.caller import calling_frame, place_of
 from fieldingkit.errors import ClientClosedError, ConfigurationError, FieldingKitError
 from fieldingkit.event_loop import new_event_loop
 
@@ -54,7 +55,7 @@ class Portal:
         self._used = False
         self._closed = False
         self._warned = False
-        self._made_at = _place(_user())
+        self._made_at = place_of(calling_frame())
         _portals.add(self)
 
     def call(self, function: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -179,13 +180,13 @@ class Portal:
             asyncio.get_running_loop()
         except RuntimeError:
             return
-        user = frame = _user()
+        user = frame = calling_frame()
         # The cells of a notebook run within an event loop too. But a cell is a module: nobody expects it to be awaited.
         while not self._warned and frame is not None and frame.f_code.co_flags & inspect.CO_OPTIMIZED:
             if frame.f_code.co_flags & (inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR):
                 self._warned = True
                 message = "a blocking call in a coroutine function stops its event loop: use AsyncClient there"
-                warnings.warn_explicit(message, RuntimeWarning, *_place(user))
+                warnings.warn_explicit(message, RuntimeWarning, *place_of(user))
             frame = frame.f_back
 
 
@@ -302,18 +303,6 @@ async def _take(items: AsyncIterator[T]) -> tuple[T] | None:
     async for item in items:
         return (item,)
     return None
-
-
-def _user() -> FrameType | None:
-    """The frame outside of fieldingkit that called into it."""
-    frame = inspect.currentframe()
-    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "fieldingkit":
-        frame = frame.f_back
-    return frame
-
-
-def _place(frame: FrameType | None) -> tuple[str, int]:
-    return ("", 0) if frame is None else (frame.f_code.co_filename, frame.f_lineno)
 
 
 _portals: "weakref.WeakSet[Portal]" = weakref.WeakSet()

@@ -1,7 +1,6 @@
 """HTTP by aiohttp: one request out, one answer in. The only file that speaks aiohttp; it decides nothing."""
 
 import asyncio
-import inspect
 import ssl
 import warnings
 from contextlib import suppress
@@ -13,6 +12,7 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 from yarl import URL
 
+from fieldingkit.caller import calling_frame, place_of
 from fieldingkit.errors import (
     Attempt,
     ClientClosedError,
@@ -31,14 +31,6 @@ __all__ = ["AiohttpTransport"]
 
 _SAMPLE = 1000
 """Bytes that are kept of a body that is too long."""
-
-
-def _place_of_user() -> tuple[str, int]:
-    """File and line of the code outside of fieldingkit that is making a client."""
-    frame = inspect.currentframe()
-    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "fieldingkit":
-        frame = frame.f_back
-    return ("", 0) if frame is None else (frame.f_code.co_filename, frame.f_lineno)
 
 
 _call: ContextVar[Call] = ContextVar("fieldingkit_call")
@@ -81,7 +73,7 @@ class AiohttpTransport:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timeouts = Timeouts()
         self._closed = False
-        self._made_at = _place_of_user()
+        self._made_at = place_of(calling_frame())
 
     async def __call__(self, request: Request, call: Call) -> Response:
         """Send a request once.
