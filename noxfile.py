@@ -60,6 +60,12 @@ def wheel() -> str:
     return str(next(folder.glob("*.whl")))
 
 
+def install_wheel(session: nox.Session, extras: str, *packages: str) -> None:
+    """Install the wheel and what goes with it; in an environment that is used again, over the wheel of the last run."""
+    session.install(f"{wheel()}[{extras}]", *packages)
+    session.install("--quiet", "--force-reinstall", "--no-deps", wheel())
+
+
 def interpreter(session: nox.Session) -> str:
     """The Python of a session's environment."""
     return str(Path(session.bin) / "python")
@@ -77,7 +83,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """mypy and pyright at their strictest, and what a user's editor sees."""
-    session.install(f"{wheel()}[cli]", *groups("types"))
+    install_wheel(session, "cli", *groups("types"))
     session.run("mypy")
     session.run("pyright", "--pythonpath", interpreter(session))
     # The provider is checked where Airflow is: nox -s airflow.
@@ -91,7 +97,7 @@ def types(session: nox.Session) -> None:
 @nox.parametrize("python", [nox.param(path, id=version) for version, path in PYTHONS.items()])
 def tests(session: nox.Session) -> None:
     """The tests, against the built wheel, on every supported Python that is found."""
-    session.install(f"{wheel()}[cli]", *groups("tests"))
+    install_wheel(session, "cli", *groups("tests"))
     session.run("python", "-P", "-c", "import fieldingkit as f; assert 'site-packages' in f.__file__, f.__file__")
     session.run("pytest", *WORKERS, "--ignore", "tests/docs", *session.posargs)
 
@@ -99,7 +105,7 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def speed(session: nox.Session) -> None:
     """The same tests with what the extra ``speed`` brings: uvloop and orjson must not change what comes of anything."""
-    session.install(f"{wheel()}[cli,speed]", *groups("tests"))
+    install_wheel(session, "cli,speed", *groups("tests"))
     session.run("python", "-c", "import orjson, uvloop")
     session.run("pytest", *WORKERS, "--ignore", "tests/docs", *session.posargs)
 
@@ -107,14 +113,14 @@ def speed(session: nox.Session) -> None:
 @nox.session
 def readme(session: nox.Session) -> None:
     """Run the code blocks of the README and of the docs."""
-    session.install(f"{wheel()}[cli]", *groups("tests"))
+    install_wheel(session, "cli", *groups("tests"))
     session.run("pytest", "tests/docs", *session.posargs)
 
 
 @nox.session
 def airflow(session: nox.Session) -> None:
     """The Airflow provider, against a real Airflow; slow to install, so only on demand and in CI."""
-    session.install(f"{wheel()}[airflow,cli]", *groups("tests", "types"))
+    install_wheel(session, "airflow,cli", *groups("tests", "types"))
     session.run("mypy", "--config-file", "tests/airflow/mypy.ini")
     session.run("pyright", "--project", "tests/airflow/pyrightconfig.json", "--pythonpath", interpreter(session))
     session.run("pytest", "tests/airflow", *session.posargs)
