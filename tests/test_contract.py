@@ -12,12 +12,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import Any, Final, Union, cast, get_args, get_origin
 
 import attrs
 import pytest
-import yaml
+from published_contract import CONTRACT, load_document
 
 import fieldingkit.resources
 from fieldingkit.commands import Command, JobAccepted, JobCommand, OpenEnum
@@ -25,7 +24,6 @@ from fieldingkit.converter import structure
 from fieldingkit.guard import Guard
 from fieldingkit.resources import batch_jobs, fielding_assistant, target_groups
 
-CONTRACT: Final = Path(__file__).parents[1] / "../shared/reference/openapi/cint-demand-2025-12-18.yml"
 """Where the contract is, if it is there at all; it is no part of the project."""
 
 Schema = dict[str, Any]
@@ -225,8 +223,7 @@ def contract() -> Contract:
     """The published contract."""
     if not CONTRACT.exists():
         pytest.skip(f"the published contract is not at hand: {CONTRACT}")
-    with CONTRACT.open("rb") as file:
-        return Contract(yaml.load(file, Loader=yaml.CSafeLoader))  # the C loader is as safe, and takes a second
+    return Contract(load_document())
 
 
 class Comparison:

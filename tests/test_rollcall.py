@@ -11,7 +11,7 @@ from typing import Any, Final, get_type_hints
 
 import attrs
 import pytest
-import yaml
+from published_contract import CONTRACT, FIELDING_ONLY, FOLDER, load_document
 
 import fieldingkit
 import fieldingkit.resources
@@ -19,9 +19,6 @@ from fieldingkit import sandbox
 from fieldingkit.codec import encode
 from fieldingkit.commands import Command, Endpoint, JobCommand
 from fieldingkit.errors import InvalidCommandError
-
-CONTRACTS: Final = Path(__file__).parents[1] / "../shared/reference/openapi"
-"""Where the contract is, if it is there at all; it is no part of the project."""
 
 NOT_IN_THE_SANDBOX_YET: Final[frozenset[str]] = frozenset()
 """Modules whose routes the sandbox is still to be taught. May only become shorter."""
@@ -50,10 +47,10 @@ every_module = pytest.mark.parametrize("module", sorted(MODULES))
 def contract() -> dict[str, tuple[str, str, dict[str, Any]]]:
     """The contract's operations: method, path and description by their ids."""
     found: dict[str, tuple[str, str, dict[str, Any]]] = {}
-    for name in ("fielding-only.yml", "cint-demand-2025-12-18.yml"):
-        if not (CONTRACTS / name).exists():
+    for source in (FIELDING_ONLY, CONTRACT):
+        if not source.exists():
             continue
-        document = yaml.load((CONTRACTS / name).read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        document = load_document(source)
         components = document["components"]["parameters"]
         for path, item in document["paths"].items():
             for method, operation in item.items():
@@ -74,7 +71,7 @@ def sandbox_routes() -> dict[str, tuple[str, str]]:
 def operation_of(name: str) -> tuple[str, str, dict[str, Any]]:
     """The contract's operation of a command; skips where there is no contract."""
     if not contract():
-        pytest.skip(f"no contract at {CONTRACTS}")
+        pytest.skip(f"no contract in {FOLDER}")
     operation_id = COMMANDS[name].endpoint.operation_id
     assert operation_id in contract(), f"the contract knows no operation {operation_id}"
     return contract()[operation_id]

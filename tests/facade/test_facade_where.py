@@ -111,7 +111,7 @@ def test_a_coroutine_function(run: Run, tmp_path: Path) -> None:
 
 
 def test_worker_processes_of_pytest(tmp_path: Path) -> None:
-    """56: it works under pytest-xdist, whose workers run the tests on threads of their own choosing."""
+    """56: it works under pytest-xdist, whose workers run the tests on a thread of their own choosing."""
     pytest.importorskip("xdist")
     (tmp_path / "conftest.py").write_text('pytest_plugins = ["fieldingkit.sandbox.pytest_plugin"]\n')
     (tmp_path / "test_pausing.py").write_text(
@@ -128,7 +128,7 @@ def test_worker_processes_of_pytest(tmp_path: Path) -> None:
             """
         )
     )
-    command = [sys.executable, "-m", "pytest", "-p", "xdist", "-n", "2", "-W", "error", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "-p", "xdist", "-n", "1", "-W", "error", "-p", "no:cacheprovider"]
     env = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
     outcome = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False, cwd=tmp_path, env=env)
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr

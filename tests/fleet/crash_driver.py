@@ -1,10 +1,12 @@
 """Sweeps in child processes that kill themselves at a given write of the journal; then the same sweep once more.
 
-It is a program of its own, so that nothing of the test's process is in it, and it forks, so that the imports are paid
-for once. It reads its orders from standard input as JSON, and writes a line of JSON for each trial.
+It is a program of its own, so that nothing of the test's process is in it, and it forks, so that what a first sweep
+imports and builds is paid for once: by a practice sweep. It reads its orders from standard input as JSON, and writes a
+line of JSON for each trial.
 """
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -67,20 +69,27 @@ def in_child(orders: dict[str, Any], plan: SweepPlan, path: Path) -> tuple[bool,
     return os.WIFSIGNALED(status), json.loads(text or "null")
 
 
+def plan_of(trial: dict[str, Any]) -> SweepPlan:
+    """The sweep of a trial."""
+    return SweepPlan(
+        action="resume",
+        target_groups={trial["project"]: trial["ids"]},
+        run_id=trial["run_id"],
+        chunk_size=2,
+        concurrency=trial["concurrency"],
+        max_retries=1,
+        retry_codes=["StatusTransitionNotAllowed"],
+        retry_delay=0.001,
+    )
+
+
 def main() -> None:
-    """Carry out the trials until one gets through without dying."""
+    """Practise; then carry out the trials until one gets through without dying."""
     orders = json.load(sys.stdin)
+    asyncio.run(run(orders, plan_of(orders["practice"]), Path(orders["folder"], "practice.db")))
+    gc.freeze()
     for trial in orders["trials"]:
-        plan = SweepPlan(
-            action="resume",
-            target_groups={trial["project"]: trial["ids"]},
-            run_id=trial["run_id"],
-            chunk_size=2,
-            concurrency=trial["concurrency"],
-            max_retries=1,
-            retry_codes=["StatusTransitionNotAllowed"],
-            retry_delay=0.001,
-        )
+        plan = plan_of(trial)
         path = Path(orders["folder"], f"{trial['run_id']}.db")
         DyingJournal.fatal, DyingJournal.late = trial["fatal"], trial["late"]
         died, _ = in_child(orders, plan, path)

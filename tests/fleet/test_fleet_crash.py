@@ -21,27 +21,23 @@ def test_a_sweep_that_is_killed_at_any_write_of_its_journal_ends_with_the_true_a
 ) -> None:
     """SIGKILL before and after each write: the second run tells the truth, and there is one job for each chunk."""
     with Sandbox(job_seconds=0.005) as sandbox:
-        trials: list[dict[str, Any]] = []
-        for fatal in range(1, MOST_WRITES):
-            for late in (False, True) if concurrency == 1 else (False,):
-                project = sandbox.seed(paused=4, live=1, draft=1)
-                sandbox.seed(project_id=project.id, paused=1, goal_reached=True)
-                trials.append(
-                    {
-                        "run_id": f"run-{fatal}-{late}",
-                        "fatal": fatal,
-                        "late": late,
-                        "concurrency": concurrency,
-                        "project": project.id,
-                        "ids": project.ids(),
-                    }
-                )
+
+        def trial(name: str, **death: Any) -> dict[str, Any]:
+            project = sandbox.seed(paused=4, live=1, draft=1)
+            sandbox.seed(project_id=project.id, paused=1, goal_reached=True)
+            return {"run_id": name, "concurrency": concurrency, "project": project.id, "ids": project.ids(), **death}
+
         orders = {
             "url": sandbox.url,
             "token": sandbox.token,
             "account_id": sandbox.account_id,
             "folder": str(tmp_path),
-            "trials": trials,
+            "practice": trial("practice"),
+            "trials": [
+                trial(f"run-{fatal}-{late}", fatal=fatal, late=late)
+                for fatal in range(1, MOST_WRITES)
+                for late in ((False, True) if concurrency == 1 else (False,))
+            ],
         }
         done = subprocess.run(
             [sys.executable, str(DRIVER)],

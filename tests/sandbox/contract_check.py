@@ -8,20 +8,16 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
 from typing import Any, Final
 
 import jsonschema
 import pytest
 import referencing
 import referencing.jsonschema
-import yaml
+from published_contract import CONTRACT, load_document
 
 from fieldingkit.sandbox import Sandbox
 from fieldingkit.sandbox.recording import RecordedRequest
-
-CONTRACT: Final = Path(__file__).parents[2] / "../shared/reference/openapi/cint-demand-2025-12-18.yml"
-"""Where the contract is, if it is there at all; it is no part of the project."""
 
 KNOWN_FAULTS: Final = {
     "NullInDraftJobs": "The examples of both draft jobs have nulls that their schemas forbid.",
@@ -145,13 +141,6 @@ def load_contract() -> Contract | None:
     if not CONTRACT.exists():
         return None
     return Contract(load_document())
-
-
-@cache
-def load_document() -> dict[str, Any]:
-    """The contract's text, parsed; it is long, so it is read once."""
-    document: dict[str, Any] = yaml.load(CONTRACT.read_bytes(), Loader=yaml.CSafeLoader)
-    return document
 
 
 @contextmanager

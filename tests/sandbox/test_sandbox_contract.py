@@ -2,7 +2,8 @@
 
 import attrs
 import pytest
-from contract_check import CONTRACT, KNOWN_FAULTS, Contract, load_contract, load_document
+from contract_check import KNOWN_FAULTS, Contract, load_contract
+from published_contract import CONTRACT, load_document
 from sandbox_caller import Caller
 
 from fieldingkit.sandbox import Sandbox, routes
