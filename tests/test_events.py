@@ -200,7 +200,7 @@ def test_a_bomb_is_refused_without_going_off() -> None:
     """A small body that would unpack to 100 MB is never unpacked beyond the cap."""
     import tracemalloc
 
-    bomb = gzip.compress(b" " * 100_000_000, compresslevel=9)
+    bomb = gzip.compress(b" " * 100_000_000, compresslevel=1)
     tracemalloc.start()
     with pytest.raises(InvalidEventError, match="1048576 bytes"):
         verify(headers_of(b""), bomb, SECRET)
