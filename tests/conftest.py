@@ -50,7 +50,7 @@ def pytest_collection_finish() -> None:
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
     """A sandbox on a thread of its own, so that asynchronous and blocking tests can use it."""
-    with Sandbox() as running:
+    with Sandbox(job_seconds=0.02) as running:
         yield running
 
 

@@ -9,8 +9,8 @@ READS = "get_fielding_runs_by_target_group_id"
 PAUSES = "create_bulk_pause_target_groups_job"
 LOOKS = "get_bulk_pause_target_groups_job"
 
-EVERY = PollPolicy(first_delay=0.15, min_interval=0.15, max_interval=0.15)
-"""A job of the sandbox, which takes 0.2 s, is looked at twice."""
+EVERY = PollPolicy(first_delay=0.015, min_interval=0.015, max_interval=0.015)
+"""A job of the sandbox, which takes 0.02 s, is looked at twice."""
 
 
 def a_read(sandbox: Sandbox) -> fielding_runs.ListFieldingRuns:

@@ -85,7 +85,7 @@ async def test_job(sandbox: Sandbox, sandbox_clock: FakeClock, make_client: Make
     await job.wait()
     expected = {"fieldingkit.operation_id": PAUSES, "fieldingkit.job.outcome": "completed"}
     ((attributes, took),) = measured.of("fieldingkit.job.duration")
-    assert (attributes, took.count, round(took.sum, 6)) == (expected, 1, 0.3)
+    assert (attributes, took.count, round(took.sum, 6)) == (expected, 1, 0.03)
     ((attributes, looks),) = measured.of("fieldingkit.job.polls")
     assert (attributes, looks.count, looks.sum) == (expected, 1, 2)
 

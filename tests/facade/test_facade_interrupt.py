@@ -91,7 +91,9 @@ def test_the_coroutine_does_not_listen(start: Start) -> None:
     script = start(
         """
         import asyncio, os
-        from fieldingkit import Client
+        from fieldingkit import Client, portal
+
+        portal._PATIENCE = 0.1
 
         async def work(client):
             print("begun", flush=True)
