@@ -195,12 +195,12 @@ class _Call(Generic[T]):
 
     __slots__ = ("_done", "_error", "_function", "_lock", "_loop", "_result", "_task")
 
-    _task: asyncio.Task[None]
     _result: T
 
     def __init__(self, function: Callable[[], Coroutine[Any, Any, T]]) -> None:
         self._function = function
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[None] | None = None
         self._error: BaseException | None = None
         self._done = False
         # Half the price of a concurrent future, which is made of a condition and takes another lock for each wait.
@@ -209,8 +209,8 @@ class _Call(Generic[T]):
 
     def begin(self, loop: asyncio.AbstractEventLoop) -> None:
         """Have it started in the loop, in a copy of the caller's context: nothing that is set there leaks back."""
+        self._loop = loop  # first, since it can be interrupted at any time from here on
         loop.call_soon_threadsafe(self._start)
-        self._loop = loop
 
     def wait(self) -> None:
         """Wait until it is done."""
@@ -238,8 +238,11 @@ class _Call(Generic[T]):
         self._task = asyncio.create_task(self._run())
 
     def _cancel(self) -> None:
-        # Not at once: a task that is cancelled before its first step never comes to the line that frees its caller.
-        asyncio.get_running_loop().call_soon(self._task.cancel)
+        if self._task is None:  # interrupted before the loop had it
+            self._lock.release()
+        else:
+            # Not at once: a task that is cancelled before its first step never comes to the line that frees its caller.
+            asyncio.get_running_loop().call_soon(self._task.cancel)
 
     async def _run(self) -> None:
         with self:

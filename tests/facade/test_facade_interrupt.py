@@ -1,11 +1,15 @@
 """Ctrl-C: the caller is free at once, and what it had begun is cancelled."""
 
+import asyncio
 import signal
+import threading
 import time
+from typing import Any
 
 import pytest
-from conftest import Eventually, Run, Start
+from conftest import LIMIT, Eventually, Run, Start
 
+from fieldingkit import AsyncClient, Client
 from fieldingkit.sandbox import Sandbox, faults
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="there is no such signal here")
@@ -84,6 +88,43 @@ def test_the_coroutine_cleans_up(start: Start) -> None:
     assert script.process.stdout.readline() == "begun\n"
     script.process.send_signal(signal.SIGINT)
     assert script.outcome() == (0, "cleaned up\ninterrupted\n", "")
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_on_the_way_in(begun: bool, blocking_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """60: an interruption just before or just after the loop gets the call leaves nothing running either."""
+    loop = blocking_client.call(loop_of)
+    told, story = threading.Event(), list[str]()
+    schedule, interruption = loop.call_soon_threadsafe, pytest.MonkeyPatch()
+
+    async def work(client: AsyncClient) -> None:
+        del client
+        try:
+            story.append("begun")
+            told.set()
+            await asyncio.sleep(60)
+        finally:
+            story.append("cleaned up")
+
+    def interrupted(*args: Any) -> None:
+        interruption.undo()
+        if begun:
+            schedule(*args)
+            told.wait(LIMIT)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fieldingkit.portal._PATIENCE", LIMIT)
+    interruption.setattr(loop, "call_soon_threadsafe", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        blocking_client.call(work)
+    assert story == ["begun", "cleaned up"] * begun
+    assert blocking_client.call(loop_of) is loop
+
+
+async def loop_of(client: AsyncClient) -> asyncio.AbstractEventLoop:
+    """The loop that a blocking client's calls run in."""
+    del client
+    return asyncio.get_running_loop()
 
 
 def test_the_coroutine_does_not_listen(start: Start) -> None:
