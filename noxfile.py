@@ -41,8 +41,8 @@ def answers(python: str, version: str) -> bool:
 
 PYTHONS = found_pythons()
 
-# One worker more than there are cores, since some tests wait for a disk; a further one would cost more than it brings.
-WORKERS = ["-n", str((os.cpu_count() or 1) + 1), "--dist", "worksteal"]
+# More workers than cores: many tests wait for another process, or for a disk.
+WORKERS = ["-n", str(2 * (os.cpu_count() or 1)), "--dist", "worksteal"]
 
 
 def groups(*names: str) -> list[str]:
