@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fieldingkit.jobs.handle import Job, JobEvent
     from fieldingkit.paging import PagedCommand
     from fieldingkit.resources.batch_jobs import FailedTargetGroup
+    from fieldingkit.transport.limits import Limits
 
 __all__ = ["BlockingJob", "Client"]
 
@@ -49,6 +50,11 @@ class Client:
             ConfigurationError: if there are no credentials.
         """
         return cls(**options_from_env(settings))
+
+    @property
+    def limits(self) -> "Limits":
+        """How fast requests may leave at present, and how many wait: ``.rate``, ``.waiting``, ``.delay``."""
+        return self._client.limits
 
     def send(self, command: Command[R]) -> R:
         """Carry out a command and give its result. For a job command that is the acceptance; see ``submit``.
@@ -184,9 +190,19 @@ class BlockingJob(Generic[R_co]):
         return self._job.idempotency_key
 
     @property
+    def created_at(self) -> float:
+        """When the job was created: seconds since 1970, UTC, by this side's clock."""
+        return self._job.created_at
+
+    @property
     def trace_id(self) -> str | None:
         """The W3C trace id of the call that created the job, to give to the API's support."""
         return self._job.trace_id
+
+    @property
+    def ended(self) -> bool:
+        """Whether its end has been seen, or it cannot be followed any more: ``wait`` makes no request then."""
+        return self._job.ended
 
     def token(self) -> str:
         """The job as text, to follow it from another process with ``client.resume(token)``."""

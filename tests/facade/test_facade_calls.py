@@ -17,6 +17,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from fieldingkit import AsyncClient, BlockingJob, Client, PollPolicy, batch_jobs, fielding_runs
 from fieldingkit.errors import FieldingKitError, JobTimeoutError
+from fieldingkit.jobs.handle import Job
 from fieldingkit.portal import Portal
 from fieldingkit.sandbox import Sandbox, faults
 
@@ -27,6 +28,36 @@ async def tasks(client: AsyncClient) -> int:
     """How many tasks there are in the loop beside this one."""
     del client
     return len(asyncio.all_tasks()) - 1
+
+
+@pytest.mark.parametrize(
+    ("blocking", "asynchronous", "without"),
+    [(Client, AsyncClient, {"aclose", "clock"}), (BlockingJob, Job, {"clock", "next_look"})],
+)
+def test_everything_is_there(blocking: type, asynchronous: type, without: set[str]) -> None:
+    """What the asynchronous class offers its user, the blocking one offers too, but for what only a loop needs."""
+    missing = set(dir(asynchronous)) - set(dir(blocking))
+    assert {name for name in missing if not name.startswith("_")} == without
+
+
+def test_the_speed_can_be_seen(sandbox: Sandbox, look: fielding_runs.ListFieldingRuns) -> None:
+    """How long the next request would have to wait can be asked from outside the loop, also before the first one."""
+    options = {"account_id": sandbox.account_id, "auth": sandbox.token, "base_url": sandbox.url}
+    with Client(**options, rate=0.001) as client:
+        assert (client.limits.rate, client.limits.waiting, client.limits.delay) == (0.001, 0, 0.0)
+        client.send(look)
+        assert (client.limits.rate, client.limits.waiting) == (0.001, 0)
+        assert 0 < client.limits.delay <= 1000.0
+
+
+def test_the_facts_of_a_job(blocking_client: Client, pause: batch_jobs.PauseTargetGroups) -> None:
+    """Since when there is a job, and whether there is still something to wait for."""
+    before = time.time()
+    job = blocking_client.submit(pause)
+    assert before - 1.0 < job.created_at < time.time() + 1.0
+    assert not job.ended
+    job.wait()
+    assert job.ended
 
 
 def test_context_variables(blocking_client: Client) -> None:
