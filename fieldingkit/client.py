@@ -1,5 +1,6 @@
 """The async client: three verbs for commands, and one for what has no command yet."""
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from importlib import import_module
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack
 from opentelemetry.trace import TracerProvider
 
 from fieldingkit.clock import Clock, MonotonicClock
-from fieldingkit.codec import check, check_whole, decode, encode, facts_of, inform
+from fieldingkit.codec import check, check_whole, decode, encode, facts_of, inform, tell_of_doubt
 from fieldingkit.commands import Command, JobCommand
 from fieldingkit.errors import ClientClosedError, FieldingKitError
 from fieldingkit.jobs.policy import PollPolicy
@@ -197,6 +198,9 @@ class AsyncClient:
         except FieldingKitError as exc:
             inform(exc, facts_of(None, call, request=request, command=command))
             raise
+        except asyncio.CancelledError as exc:
+            tell_of_doubt(exc, request, call)
+            raise
         return decode(command, request, response, call)
 
     async def submit(self, command: JobCommand[R]) -> "Job[R]":
@@ -221,10 +225,25 @@ class AsyncClient:
         Raises:
             JobTimeoutError: if it has not ended by then; the error holds its handle and its token.
             JobFailedError: if it ended as ``Failed``.
+            ClientClosedError: if the client was closed meanwhile; a note on it tells how to go on with the job.
             FieldingKitError: as for ``submit`` and ``Job.wait``.
         """
         job = await self.submit(command)
-        return await job.wait(timeout, wake=wake)
+        try:
+            return await job.wait(timeout, wake=wake)
+        except ClientClosedError as exc:
+            # It is about a look at the job, and the caller has no handle: this one is about what was asked for.
+            closed = ClientClosedError(
+                "the client was closed while the job was waited for",
+                command=command,
+                operation_id=command.endpoint.operation_id,
+                maybe_applied=True,
+                trace_id=job.trace_id,
+                idempotency_key=job.idempotency_key,
+            )
+            for note in getattr(exc, "__notes__", ()):
+                closed.add_note(note)
+            raise closed from exc
 
     async def exchange(self, command: Command[R]) -> "Exchange[R]":
         """Carry out a command, and give its result together with the HTTP answer.
@@ -346,4 +365,7 @@ class AsyncClient:
             return await self._pipeline.send(request, call), call
         except FieldingKitError as exc:
             inform(exc, facts_of(None, call, request=request, command=command))
+            raise
+        except asyncio.CancelledError as exc:
+            tell_of_doubt(exc, request, call)
             raise

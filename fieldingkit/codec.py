@@ -24,7 +24,7 @@ from fieldingkit.transport.http import Call, Request, Response
 from fieldingkit.transport.problem import error_from, public_headers, trace_id_of
 from fieldingkit.transport.retry_after import retry_after
 
-__all__ = ["check", "check_whole", "decode", "encode", "facts_of", "inform"]
+__all__ = ["check", "check_whole", "decode", "encode", "facts_of", "inform", "tell_of_doubt"]
 
 R = TypeVar("R")
 
@@ -179,6 +179,16 @@ def facts_of(
         "request_id": headers.get("x-request-id"),
         "idempotency_key": request.headers.get("Idempotency-Key"),
     }
+
+
+def tell_of_doubt(exc: BaseException, request: Request, call: Call) -> None:
+    """Tell whoever breaks a call off whether it may have been applied, and how to repeat it."""
+    last = call.attempts[-1] if call.attempts else None
+    left = last is not None and last.sent and (last.status is None or last.status < 300)
+    if request.guard is not Guard.READ and (left or call.ambiguous):
+        key = request.headers.get("Idempotency-Key")
+        safe = f"; for about an hour it is safe to send it again with idempotency_key={key!r}" if key else ""
+        exc.add_note(f"{request.operation_id} may have been applied{safe}")
 
 
 def inform(exc: FieldingKitError, facts: Mapping[str, Any]) -> FieldingKitError:

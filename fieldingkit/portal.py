@@ -83,7 +83,10 @@ class Portal:
             # Not passed on as it is: above a blocking call it would look as if the caller had been cancelled.
             kind = ClientClosedError if self._closed else FieldingKitError
             reason = "the client was closed" if self._closed else "something in the event loop cancelled it"
-            raise kind(f"{reason} while the call was going on", maybe_applied=True) from exc
+            error = kind(f"{reason} while the call was going on", maybe_applied=True)
+            for note in getattr(exc, "__notes__", ()):  # how to go on with what was broken off
+                error.add_note(note)
+            raise error from exc
 
     def each(self, items: AsyncIterator[T]) -> Iterator[T]:
         """Give the items of an async iterator one by one.

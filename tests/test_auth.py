@@ -15,6 +15,7 @@ from fieldingkit import AsyncClient, BearerToken, ClientCredentials, fielding_ru
 from fieldingkit.errors import (
     ClientClosedError,
     ConfigurationError,
+    FieldingKitError,
     ForbiddenError,
     TransportError,
     UnauthorizedError,
@@ -51,6 +52,20 @@ class Tokens:
 def signed(server: Any) -> list[str]:
     """Which tokens a server saw."""
     return [request.headers["authorization"].removeprefix("Bearer ") for request in server.requests]
+
+
+@pytest.mark.parametrize("error", [TransportError("gone", sent=False, retryable=False), ConfigurationError("no file")])
+async def test_each_call_has_its_own_error(error: FieldingKitError, make_client: MakeClient) -> None:
+    """41. A fetch that fails for several calls is an error of each of them, with its own command and its own key."""
+    client = make_client(base_url="http://127.0.0.1:9", auth=Tokens(outcome=lambda _: error), retry=ONCE)
+    commands = [KEYED.replace(idempotency_key=key) for key in ("first", "second")]
+
+    errors = await asyncio.gather(*map(client.send, commands), return_exceptions=True)
+
+    assert all(isinstance(each, type(error)) for each in errors)
+    assert [(each.command, each.idempotency_key) for each in errors if isinstance(each, FieldingKitError)] == [
+        (command, command.idempotency_key) for command in commands
+    ]
 
 
 async def test_fetched_once(serve: Serve, make_client: MakeClient) -> None:

@@ -477,6 +477,85 @@ async def test_closed_during_an_attempt(command: Command[Any], serve: Serve, mak
     assert len(server.requests) == 1
 
 
+async def test_closed_while_waiting_for_a_connection(sandbox: Sandbox, make_client: MakeClient) -> None:
+    """Closing the client ends a call that has no connection yet, and a wait whose look has none."""
+    group, pause = OPERATIONS["bulk pause"].begin(sandbox)
+    look = fielding_runs.ListFieldingRuns(project_id=group.project_id, target_group_id=group.id)
+    sandbox.faults.add("get_fielding_runs_by_target_group_id", faults.Delay(60.0))
+    clock = FakeClock(sandbox.clock, jump=0)
+    client = make_client(connector_limit=1, clock=clock)
+    job = await client.submit(pause)
+    sent = asyncio.create_task(client.send(look))
+    while len(sandbox.requests) < 2:
+        await asyncio.sleep(0.001)
+    calls = [sent, asyncio.create_task(client.send(look)), asyncio.create_task(job.wait(timeout=None))]
+    await settle()
+    clock.advance(10)
+    await settle()
+
+    await client.aclose()
+
+    async with asyncio.timeout(10):
+        ends = await asyncio.gather(*calls, return_exceptions=True)
+    assert [type(end) for end in ends] == [ClientClosedError] * 3
+    assert len(sandbox.requests) == 2
+
+
+async def test_broken_off(serve: Serve, make_client: MakeClient) -> None:
+    """Who cancels a call that may have left is told so, and with which key it can be repeated."""
+    reached = asyncio.Event()
+
+    async def wait(connection: Connection) -> None:
+        reached.set()
+        await connection.gone()
+
+    client = make_client(base_url=(await serve(wait)).url, clock=FakeClock())
+    call = asyncio.create_task(client.send(KEYED.replace(idempotency_key="mine")))
+    await reached.wait()
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError) as caught:
+        await call
+    (note,) = caught.value.__notes__
+    assert "may have been applied" in note
+    assert "idempotency_key='mine'" in note
+
+
+async def test_a_read_that_is_broken_off(serve: Serve, make_client: MakeClient) -> None:
+    """Of a call that changes nothing there is nothing to tell."""
+    reached = asyncio.Event()
+
+    async def wait(connection: Connection) -> None:
+        reached.set()
+        await connection.gone()
+
+    client = make_client(base_url=(await serve(wait)).url, clock=FakeClock())
+    call = asyncio.create_task(client.send(READ))
+    await reached.wait()
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError) as caught:
+        await call
+    assert not hasattr(caught.value, "__notes__")
+
+
+async def test_closed_during_a_run(sandbox: Sandbox, make_client: MakeClient) -> None:
+    """Closing the client while ``run`` waits is told of the command, whose job goes on, and how to follow it."""
+    clock = FakeClock(sandbox.clock, jump=0)
+    _, command = OPERATIONS["bulk pause"].begin(sandbox)
+    client = make_client(clock=clock)
+    running = asyncio.create_task(client.run(command, None))
+    await clock.is_waited_for()
+
+    await client.aclose()
+    clock.advance(60)
+
+    with pytest.raises(ClientClosedError) as caught:
+        await running
+    error = caught.value
+    assert (error.command, error.maybe_applied) == (command, True)
+    assert error.idempotency_key == sandbox.requests[0].headers["Idempotency-Key"]
+    assert any("client.resume(" in note for note in error.__notes__)
+
+
 async def test_closed_between_attempts(serve: Serve, make_client: MakeClient) -> None:
     """Closing the client ends a call that waits for its next attempt."""
     clock = FakeClock(jump=0)

@@ -15,6 +15,7 @@ from fieldingkit.commands import JobStatus
 from fieldingkit.errors import (
     BatchItemsFailedError,
     ConfigurationError,
+    FieldingKitError,
     ForbiddenError,
     InvalidCommandError,
     JobError,
@@ -25,7 +26,7 @@ from fieldingkit.errors import (
     TransportError,
 )
 from fieldingkit.jobs.handle import Job, retry_key
-from fieldingkit.jobs.poller import PollPolicy
+from fieldingkit.jobs.poller import Poller, PollPolicy, Seen
 from fieldingkit.sandbox import Sandbox, faults
 from fieldingkit.transport.auth import AccessToken
 from fieldingkit.transport.retry import RetryPolicy
@@ -605,6 +606,42 @@ def test_blocking_retry(sandbox: Sandbox, blocking_client: Client) -> None:
     failed = job.wait().failed
     again = job.retry_failed(only=lambda item: item.code is not None)
     assert [item.target_group_id for item in again.wait().failed] == [item.target_group_id for item in failed]
+
+
+# Looks that cross
+
+
+async def test_an_older_look_does_not_undo_the_end(clock: FakeClock) -> None:
+    """33. The end that one look has seen stays, whatever a look says that began sooner and is answered later."""
+    answers: list[asyncio.Future[Seen]] = []
+
+    async def look() -> Seen:
+        answers.append(asyncio.get_running_loop().create_future())
+        return await answers[-1]
+
+    poller = Poller(look, policy=STEADY, clock=clock, first_delay=0)
+    waiting = asyncio.create_task(poller.wait())
+    await settle()
+    by_hand = asyncio.create_task(poller.look())
+    await settle()
+    answers[1].set_result(Seen("Completed", terminal=True, progress=1, retry_after=None))
+    answers[0].set_result(Seen("Processing", terminal=False, progress=0, retry_after=None))
+    await asyncio.gather(waiting, by_hand)
+
+    assert (waiting.result(), poller.finished, poller.result) == (True, True, "Completed")
+
+
+async def test_a_look_that_is_cancelled_by_somebody_else(clock: FakeClock) -> None:
+    """30. Whoever waits for a job hears of it when the look is broken off from elsewhere; nobody waits for ever."""
+
+    async def look() -> Seen:
+        raise asyncio.CancelledError
+
+    poller = Poller(look, policy=STEADY, clock=clock, first_delay=0)
+    async with asyncio.timeout(10):
+        assert await poller.wait()
+    assert isinstance(poller.error, FieldingKitError)
+    assert "CancelledError" in str(poller.error)
 
 
 # Watching

@@ -1,5 +1,6 @@
 """The handle of a job: look at it, watch it, wait for it, hand it to another process."""
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
 from contextlib import nullcontext
@@ -190,7 +191,11 @@ class Job(Generic[R_co]):
         """
         project_id = self._facts.path["project_id"]
         with nullcontext() if wake is None else wake.listening(project_id, self._poller.nudge):
-            ended = await self._poller.wait(timeout=timeout)
+            try:
+                ended = await self._poller.wait(timeout=timeout)
+            except asyncio.CancelledError as exc:
+                exc.add_note(self._goes_on())
+                raise
         if not ended:
             last = self._poller.result
             seen = f"its status was {last.status}" if last is not None else "its status was never seen"
@@ -325,8 +330,11 @@ class Job(Generic[R_co]):
             exc.operation_id = exc.operation_id or self._facts.operation_id
             exc.trace_id = exc.trace_id or self.trace_id
         elif not getattr(exc, "__notes__", None):
-            exc.add_note(f"job {self.id} goes on; resume it with client.resume({self.token()!r})")
+            exc.add_note(self._goes_on())
         return exc
+
+    def _goes_on(self) -> str:
+        return f"job {self.id} goes on; resume it with client.resume({self.token()!r})"
 
     def _raise_if_lost(self) -> None:
         """Raise if the job cannot be followed any more; an error about a look must not pass for one about the job."""

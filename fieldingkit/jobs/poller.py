@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import backoff
 
 from fieldingkit.clock import Clock, Timer
-from fieldingkit.errors import ApiError, DecodeError, JobGoneError, TransportError
+from fieldingkit.errors import ApiError, DecodeError, FieldingKitError, JobGoneError, TransportError
 from fieldingkit.jobs.policy import PollPolicy
 from fieldingkit.jobs.reports import JobReport
 
@@ -155,7 +155,7 @@ class Poller:
 
         A job that could not be followed any further is taken up again if this look succeeds.
         """
-        if self.error is not None or not self.finished:
+        if not self._has_ended():
             self._saw(await self._look())
             self._wake()
 
@@ -167,6 +167,9 @@ class Poller:
             if self._timer is not None:
                 self._timer.cancel()
                 self._set_timer()
+
+    def _has_ended(self) -> bool:
+        return self.finished and self.error is None
 
     def _enough(self, beyond: int | None) -> bool:
         return self.finished or (beyond is not None and self.polls > beyond)
@@ -184,12 +187,20 @@ class Poller:
             self._saw(await self._look())
         except Exception as exc:  # noqa: BLE001  # whatever it is, those who wait must hear of it
             self._failed(exc)
+        except BaseException as exc:
+            if self._task is asyncio.current_task():  # it was not given up here, so there are some who wait
+                self._task = None
+                self.error, self.finished = FieldingKitError(f"the look was broken off by a {type(exc).__name__}"), True
+                self._wake()
+            raise
         self._task = None
         self._wake()
         if self._waiters and not self.finished:
             self._set_timer()
 
     def _saw(self, seen: Seen) -> None:
+        if self._has_ended():  # seen by a look that began later and was answered sooner
+            return
         self.result = seen.result
         self.error = None
         self.polls += 1
@@ -203,6 +214,8 @@ class Poller:
         self._tell(None)
 
     def _failed(self, exc: Exception) -> None:
+        if self._has_ended():
+            return
         self.polls += 1
         self._failures += 1
         age = self._clock.now() - self._begun

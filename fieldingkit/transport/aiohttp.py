@@ -110,6 +110,9 @@ class AiohttpTransport:
             return await self._read(answer, task, too_late)
         except BaseException as exc:
             failure = TimeoutError() if isinstance(exc, asyncio.CancelledError) and self._timeouts.caught(task) else exc
+            if isinstance(failure, asyncio.CancelledError) and self._closed and not task.cancelling():
+                # aiohttp's connector does that, when it closes, to those who wait for a connection.
+                failure = aiohttp.ClientConnectionError("closed")
             meaning = self._meaning(failure, request, limit=limit, too_late=too_late, sent=call.leaving)
             if meaning is None:
                 raise

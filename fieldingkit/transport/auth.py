@@ -1,6 +1,7 @@
 """Who is asking: token providers, and the transport that signs each attempt with a token that is still good."""
 
 import asyncio
+import copy
 import logging
 import math
 import random
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 import attrs
 
 from fieldingkit.clock import Clock
-from fieldingkit.errors import ClientClosedError, ConfigurationError, TransportError
+from fieldingkit.errors import ClientClosedError, ConfigurationError, FieldingKitError, TransportError
 from fieldingkit.secret import Secret
 from fieldingkit.transport.http import Call, Request, Response, Transport
 from fieldingkit.transport.problem import read_problem
@@ -143,11 +144,13 @@ class Auth:
             if not refresh.cancelled() or _is_cancelled():
                 raise
             raise ClientClosedError("the client was closed while the call waited for a token") from None
-        except TransportError as exc:
+        except FieldingKitError as exc:
             # A token that was to be renewed ahead of time is still good for a while.
             now, held = call.clock.now(), self._held
-            if held is None or now >= held.expires_at or now < held.refresh_at:
-                raise
+            lost = held is None or now >= held.expires_at or now < held.refresh_at
+            if held is None or lost or not isinstance(exc, TransportError):
+                # Each call has its own error, which is going to be told of that call: its command, its key.
+                raise copy.copy(exc) from exc.__cause__
             _logger.info("no new token could be had; the old one is still good", extra={"error": type(exc).__name__})
             self._held = held._replace(refresh_at=now + _BRAND_NEW)
             return self._held

@@ -87,6 +87,7 @@ def test_closing_while_calls_go_on(
     assert isinstance(error, ClientClosedError)
     assert (error.command, error.maybe_applied) == (pause, True)
     assert [attempt.sent for attempt in error.attempts] == [True]
+    assert job.token() in "".join(getattr(waiting.exception(), "__notes__", ()))
 
 
 def test_calls_that_race_with_the_end(sandbox: Sandbox, look: fielding_runs.ListFieldingRuns) -> None:
