@@ -2,42 +2,25 @@
 
 import asyncio
 import atexit
-import contextvars
 import inspect
 import os
 import threading
 import warnings
 import weakref
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from functools import partial
 from types import TracebackType
-from typing import Any, Generic, ParamSpec, Protocol, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
 from fieldingkit.caller import calling_frame, place_of
 from fieldingkit.errors import ClientClosedError, ConfigurationError, FieldingKitError
-from fieldingkit.event_loop import new_event_loop
+from fieldingkit.loop_thread import PATIENCE, LoopThread, Tenant
 
-__all__ = ["Portal", "Tenant"]
+__all__ = ["Portal"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-_PATIENCE = 1.0
-"""Seconds that what was cancelled gets to clean up, before an interrupted caller or the interpreter's end goes on."""
-
-
-class Tenant(Protocol):
-    """What lives in a portal's loop and is closed with it."""
-
-    async def aclose(self) -> None:
-        """Close what is open; what is under way fails."""
-        ...
-
-    def renew(self) -> None:
-        """Begin anew in another loop, after a fork. What was open belongs to the parent: leave it as it is."""
-        ...
 
 
 class Portal:
@@ -50,9 +33,9 @@ class Portal:
         self._tenant = tenant
         # Re-entrant: a signal handler or a finalizer may make a call in the midst of another one.
         self._lock = threading.RLock()
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._running: LoopThread | None = None
         self._thread: threading.Thread | None = None
-        self._used = False
+        self._inherited = False
         self._closed = False
         self._warned = False
         self._made_at = place_of(calling_frame())
@@ -127,49 +110,45 @@ class Portal:
     def forked(self) -> None:
         """Forget, in a forked child, what stayed in the parent: the thread, and whoever may hold the lock there."""
         self._lock = threading.RLock()
-        self._loop = self._thread = None
+        self._inherited = self._inherited or self._thread is not None
+        self._running = self._thread = None
 
     def _let_in(self, call: "_Call[Any]") -> None:
         with self._lock:  # what is let in comes before the end that close() asks for
-            loop = self._loop
-            if loop is None and not self._closed:
-                loop, self._thread = self._open()
-                self._loop = loop
-            if loop is not None:
+            if self._running is None and not self._closed:
+                self._open()
+            running, asked = self._running, False
+            if running is not None:
+                asked = True
                 try:
-                    call.begin(loop)
+                    call.begin(running.loop)
                 except RuntimeError:
                     if not self._closed:
                         raise
             if self._closed:  # before, or in the midst of this by a signal handler
                 self._stop()
-                raise ClientClosedError("the client is closed: make a new one")
+                if not call.has_begun():  # if it has, it may have left by now; the loop's end will settle it
+                    raise ClientClosedError("the client is closed: make a new one", maybe_applied=asked)
 
-    def _open(self) -> tuple[asyncio.AbstractEventLoop, threading.Thread]:
-        """Start a thread. It does not know the portal, which can be collected while it runs."""
-        if self._used:
+    def _open(self) -> None:
+        """Have a loop run. Its thread does not know the portal, which can be collected while it runs."""
+        if self._inherited:
             self._tenant.renew()
-        self._used = True
-        # In an empty context: the loop must not keep the span of whoever happened to call first.
-        run = contextvars.Context().run
-        loop = run(new_event_loop)
-        loop.set_default_executor(_Lookups())
-        thread = threading.Thread(target=run, args=(_serve, loop, self._tenant), name="fieldingkit", daemon=True)
-        try:
-            thread.start()
-        except RuntimeError as exc:  # Python 3.12 starts none once the interpreter shuts down
-            loop.close()
-            raise ConfigurationError(f"there is no thread to run the client's event loop on: {exc}") from exc
-        return loop, thread
+            self._inherited = False
+        opened = LoopThread(self._tenant)
+        if self._running is None and not self._closed:
+            self._running, self._thread = opened, opened.thread
+        else:  # a signal handler came in between: it opened one of its own, or closed the portal
+            opened.stop(close_tenant=False)
 
     def _stop(self) -> bool:
         """Let nobody in any more, and have the thread end; tells whether it was running."""
         with self._lock:
-            loop, self._loop = self._loop, None
+            running, self._running = self._running, None
             self._closed = True
-            if loop is not None:
-                loop.call_soon_threadsafe(loop.stop)
-            return loop is not None
+            if running is not None:
+                running.stop()
+            return running is not None
 
     def _refuse_own_loop(self, function: object) -> None:
         if threading.current_thread() is self._thread:
@@ -215,9 +194,13 @@ class _Call(Generic[T]):
         self._loop = loop  # first, since it can be interrupted at any time from here on
         loop.call_soon_threadsafe(self._start)
 
+    def has_begun(self) -> bool:
+        """Whether its coroutine is in the loop."""
+        return self._task is not None
+
     def wait(self) -> None:
         """Wait until it is done."""
-        while not self._lock.acquire(timeout=_PATIENCE):
+        while not self._lock.acquire(timeout=PATIENCE):
             pass  # in slices, since on Windows Ctrl-C does not interrupt the wait for a lock
 
     def outcome(self) -> T:
@@ -235,7 +218,7 @@ class _Call(Generic[T]):
         if self._loop is not None and not self._done:
             with suppress(RuntimeError):  # the loop was closed meanwhile
                 self._loop.call_soon_threadsafe(self._cancel)
-                self._lock.acquire(timeout=_PATIENCE)
+                self._lock.acquire(timeout=PATIENCE)
 
     def _start(self) -> None:
         self._task = asyncio.create_task(self._run())
@@ -264,47 +247,6 @@ class _Call(Generic[T]):
         return True
 
 
-class _Lookups(ThreadPoolExecutor):
-    """Threads to look up host names on. In atexit handlers, where no pool takes work any more, the loop does it."""
-
-    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        if threading.main_thread().is_alive():
-            return super().submit(fn, *args, **kwargs)
-        found: Future[T] = Future()
-        found.set_result(fn(*args, **kwargs))
-        return found
-
-
-def _serve(loop: asyncio.AbstractEventLoop, tenant: Tenant) -> None:
-    """The thread: run the loop until it is stopped, then let everything in it come to its end.
-
-    In a forked child this frame lives on, never to be run or freed: it keeps the loop and the tenant from being
-    collected there, which would close the parent's connections.
-    """
-    try:
-        while True:
-            with suppress(SystemExit, KeyboardInterrupt):  # of a task: whoever waits for it gets it as well
-                loop.run_forever()
-                break
-        loop.run_until_complete(_end(tenant))
-        loop.run_until_complete(loop.shutdown_asyncgens())
-    finally:
-        loop.close()
-
-
-async def _end(tenant: Tenant) -> None:
-    """Close the tenant before the tasks are cancelled: a request that breaks can tell what may have become of it."""
-    try:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_PATIENCE):  # a server may not take what is still to be sent
-                await tenant.aclose()
-    finally:
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
 async def _take(items: AsyncIterator[T]) -> tuple[T] | None:
     async for item in items:
         return (item,)
@@ -323,7 +265,7 @@ def _at_exit() -> None:
     # While threads still run. Later a loop claims to run and does not, and who calls it waits for ever.
     with ExitStack() as stack:
         for portal in list(_portals):
-            stack.callback(portal.join, _PATIENCE)
+            stack.callback(portal.join, PATIENCE)
             stack.callback(portal.abandon)
 
 

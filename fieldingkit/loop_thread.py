@@ -1,0 +1,110 @@
+"""An event loop on a thread of its own, and what lives in it."""
+
+import asyncio
+import contextvars
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from typing import ParamSpec, Protocol, TypeVar
+
+from fieldingkit.errors import ConfigurationError
+from fieldingkit.event_loop import new_event_loop
+
+__all__ = ["PATIENCE", "LoopThread", "Tenant"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+PATIENCE = 1.0
+"""Seconds that what was cancelled gets to clean up, before an interrupted caller or the interpreter's end goes on."""
+
+
+class Tenant(Protocol):
+    """What lives in a loop and is closed with it."""
+
+    async def aclose(self) -> None:
+        """Close what is open; what is under way fails."""
+        ...
+
+    def renew(self) -> None:
+        """Begin anew in another loop, after a fork. What was open belongs to the parent: leave it as it is."""
+        ...
+
+
+class LoopThread:
+    """A loop that runs until it is stopped, and then lets everything in it come to its end.
+
+    Raises:
+        ConfigurationError: if there is no thread any more, since the interpreter shuts down.
+    """
+
+    def __init__(self, tenant: Tenant) -> None:
+        self._stopped = False
+        self._closes_tenant = False
+        # In an empty context: the loop must not keep the span of whoever happened to call first.
+        run = contextvars.Context().run
+        self.loop: asyncio.AbstractEventLoop = run(new_event_loop)
+        self.loop.set_default_executor(_Lookups())
+        self.thread = threading.Thread(target=run, args=(self._serve, tenant), name="fieldingkit", daemon=True)
+        try:
+            self.thread.start()
+        except RuntimeError as exc:  # Python 3.12 starts none once the interpreter shuts down
+            self.loop.close()
+            raise ConfigurationError(f"there is no thread to run the client's event loop on: {exc}") from exc
+        except BaseException:  # interrupted: the thread may be running by now, and nobody would know of it
+            self.stop(close_tenant=False)
+            raise
+
+    def stop(self, *, close_tenant: bool = True) -> None:
+        """Have it end soon; does not wait."""
+        self.loop.call_soon_threadsafe(self._stop, close_tenant)
+
+    def _stop(self, close_tenant: bool) -> None:  # call_soon passes no keywords
+        self._stopped, self._closes_tenant = True, close_tenant
+        self.loop.stop()
+
+    def _serve(self, tenant: Tenant) -> None:
+        """The thread.
+
+        In a forked child this frame lives on, never to be run or freed: it keeps the loop and the tenant from being
+        collected there, which would close the parent's connections.
+        """
+        # A SystemExit or KeyboardInterrupt of a task breaks the loop off, whatever it is at; whoever waits for that
+        # task gets it as well.
+        try:
+            while not self._stopped:
+                with suppress(SystemExit, KeyboardInterrupt):
+                    self.loop.run_forever()
+            ending = self.loop.create_task(_end(tenant if self._closes_tenant else None))
+            while not ending.done():
+                with suppress(SystemExit, KeyboardInterrupt):
+                    self.loop.run_until_complete(ending)
+            self.loop.run_until_complete(self.loop.shutdown_asyncgens())
+        finally:
+            self.loop.close()
+
+
+class _Lookups(ThreadPoolExecutor):
+    """Threads to look up host names on. In atexit handlers, where no pool takes work any more, the loop does it."""
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        if threading.main_thread().is_alive():
+            return super().submit(fn, *args, **kwargs)
+        found: Future[T] = Future()
+        found.set_result(fn(*args, **kwargs))
+        return found
+
+
+async def _end(tenant: Tenant | None) -> None:
+    """Close the tenant before the tasks are cancelled: a request that breaks can tell what may have become of it."""
+    try:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE):  # a server may not take what is still to be sent
+                if tenant is not None:
+                    await tenant.aclose()
+    finally:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
