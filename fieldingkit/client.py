@@ -1,6 +1,5 @@
 """The async client: three verbs for commands, and one for what has no command yet."""
 
-import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from importlib import import_module
@@ -198,7 +197,7 @@ class AsyncClient:
         except FieldingKitError as exc:
             inform(exc, facts_of(None, call, request=request, command=command))
             raise
-        except asyncio.CancelledError as exc:
+        except BaseException as exc:  # cancelled, or something of a token provider or a hook of the user's own
             tell_of_doubt(exc, request, call)
             raise
         return decode(command, request, response, call)
@@ -366,6 +365,6 @@ class AsyncClient:
         except FieldingKitError as exc:
             inform(exc, facts_of(None, call, request=request, command=command))
             raise
-        except asyncio.CancelledError as exc:
+        except BaseException as exc:  # cancelled, or something of a token provider or a hook of the user's own
             tell_of_doubt(exc, request, call)
             raise

@@ -68,6 +68,22 @@ async def test_each_call_has_its_own_error(error: FieldingKitError, make_client:
     ]
 
 
+async def test_a_provider_that_fails_in_its_own_way(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
+    """An exception of a provider's own goes to the caller, and tells what an earlier attempt may have done."""
+    tokens = Tokens(lifetime=10, outcome=lambda number: KeyError("vault") if number == 2 else None)
+
+    async def late(connection: Connection) -> None:
+        clock.advance(20)
+        await close(connection)
+
+    client = make_client(base_url=(await serve(late)).url, auth=tokens, clock=clock)
+    with pytest.raises(KeyError, match="vault") as caught:
+        await client.send(KEYED.replace(idempotency_key="mine"))
+    (note,) = caught.value.__notes__
+    assert "may have been applied" in note
+    assert "idempotency_key='mine'" in note
+
+
 async def test_fetched_once(serve: Serve, make_client: MakeClient) -> None:
     """41. A hundred concurrent cold calls fetch one token."""
     server = await serve(answer(200, RUN_BODY))

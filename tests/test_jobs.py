@@ -644,6 +644,43 @@ async def test_a_look_that_is_cancelled_by_somebody_else(clock: FakeClock) -> No
     assert "CancelledError" in str(poller.error)
 
 
+async def test_an_event_during_a_look(clock: FakeClock) -> None:
+    """What a webhook tells while a look is under way brings the next look forward: this one may have come too early."""
+    answers: list[asyncio.Future[Seen]] = []
+    begun: list[float] = []
+
+    async def look() -> Seen:
+        begun.append(clock.now() - 1000.0)
+        answers.append(asyncio.get_running_loop().create_future())
+        return await answers[-1]
+
+    slow = PollPolicy(first_delay=0, min_interval=1, max_interval=50, growth=50)
+    poller = Poller(look, policy=slow, clock=clock, first_delay=None)
+    waiting = asyncio.create_task(poller.wait())
+    await settle()
+    poller.nudge()
+    answers[0].set_result(Seen("Processing", terminal=False, progress=0, retry_after=20.0))
+    await settle()
+    answers[1].set_result(Seen("Completed", terminal=True, progress=1, retry_after=None))
+    await waiting
+
+    assert begun == [0.0, 1.0]
+
+
+async def test_a_wait_that_cannot_begin(clock: FakeClock) -> None:
+    """A time-out that is none leaves nobody behind, and no look is made for nobody."""
+
+    async def look() -> Seen:
+        raise AssertionError("nobody waits")
+
+    poller = Poller(look, policy=STEADY, clock=clock, first_delay=0)
+    with pytest.raises(TypeError):
+        await poller.wait(timeout="5")
+    await settle()
+
+    assert (poller.polls, clock.pending) == (0, 0)
+
+
 # Watching
 
 

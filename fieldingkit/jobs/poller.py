@@ -67,6 +67,7 @@ class Poller:
         "_intervals",
         "_look",
         "_looked",
+        "_nudged",
         "_policy",
         "_progress",
         "_report",
@@ -106,6 +107,7 @@ class Poller:
         self._intervals = _intervals(policy)
         self._failures = 0
         self._progress = 0
+        self._nudged = False
         self._timer: Timer | None = None
         self._task: asyncio.Task[None] | None = None
         self._waiters: dict[asyncio.Future[None], int | None] = {}
@@ -132,8 +134,10 @@ class Poller:
             self._report.waiting(1)
         if self._timer is None and self._task is None:
             self._set_timer()
-        limit = None if timeout is None else self._clock.call_later(timeout, partial(_release, waiter))
+        limit: Timer | None = None
         try:
+            if timeout is not None:
+                limit = self._clock.call_later(timeout, partial(_release, waiter))
             await waiter
             return self._enough(beyond)
         finally:
@@ -161,6 +165,9 @@ class Poller:
 
     def nudge(self) -> None:
         """Something has happened: look soon, though no sooner than the shortest interval allows."""
+        if self._task is not None:
+            self._nudged = True  # the look that is under way may have been answered before
+            return
         soon = max(self._clock.now(), self._looked + self._policy.min_interval)
         if soon < self._due:
             self._due = soon
@@ -195,6 +202,9 @@ class Poller:
             raise
         self._task = None
         self._wake()
+        if self._nudged:
+            self._nudged = False
+            self.nudge()
         if self._waiters and not self.finished:
             self._set_timer()
 
