@@ -40,13 +40,15 @@ class LoopThread:
     """
 
     def __init__(self, tenant: Tenant) -> None:
-        self._stopped = False
+        self._stopped: bool = False
         self._closes_tenant = False
         # In an empty context: the loop must not keep the span of whoever happened to call first.
         run = contextvars.Context().run
         self.loop: asyncio.AbstractEventLoop = run(new_event_loop)
         self.loop.set_default_executor(_Lookups())
-        self.thread = threading.Thread(target=run, args=(self._serve, tenant), name="fieldingkit", daemon=True)
+        self.thread: threading.Thread = threading.Thread(
+            target=run, args=(self._serve, tenant), name="fieldingkit", daemon=True
+        )
         try:
             self.thread.start()
         except RuntimeError as exc:  # Python 3.12 starts none once the interpreter shuts down
