@@ -501,8 +501,9 @@ async def test_closed_while_waiting_for_a_connection(sandbox: Sandbox, make_clie
     assert len(sandbox.requests) == 2
 
 
-async def test_broken_off(serve: Serve, make_client: MakeClient) -> None:
-    """Who cancels a call that may have left is told so, and with which key it can be repeated."""
+@pytest.mark.parametrize("command", [READ, TAGGED, KEYED.replace(idempotency_key="mine")], ids=["READ", "TAG", "KEY"])
+async def test_broken_off(command: Command[Any], serve: Serve, make_client: MakeClient) -> None:
+    """Who cancels a write that may have left is told so, and with which key, if any, it can be repeated."""
     reached = asyncio.Event()
 
     async def wait(connection: Connection) -> None:
@@ -510,31 +511,14 @@ async def test_broken_off(serve: Serve, make_client: MakeClient) -> None:
         await connection.gone()
 
     client = make_client(base_url=(await serve(wait)).url, clock=FakeClock())
-    call = asyncio.create_task(client.send(KEYED.replace(idempotency_key="mine")))
+    call = asyncio.create_task(client.send(command))
     await reached.wait()
     call.cancel()
     with pytest.raises(asyncio.CancelledError) as caught:
         await call
-    (note,) = caught.value.__notes__
-    assert "may have been applied" in note
-    assert "idempotency_key='mine'" in note
-
-
-async def test_a_read_that_is_broken_off(serve: Serve, make_client: MakeClient) -> None:
-    """Of a call that changes nothing there is nothing to tell."""
-    reached = asyncio.Event()
-
-    async def wait(connection: Connection) -> None:
-        reached.set()
-        await connection.gone()
-
-    client = make_client(base_url=(await serve(wait)).url, clock=FakeClock())
-    call = asyncio.create_task(client.send(READ))
-    await reached.wait()
-    call.cancel()
-    with pytest.raises(asyncio.CancelledError) as caught:
-        await call
-    assert not hasattr(caught.value, "__notes__")
+    told = "".join(getattr(caught.value, "__notes__", ()))
+    assert ("may have been applied" in told) is (command is not READ)
+    assert ("idempotency_key='mine'" in told) is (command not in (READ, TAGGED))
 
 
 async def test_closed_during_a_run(sandbox: Sandbox, make_client: MakeClient) -> None:
