@@ -117,9 +117,8 @@ class Portal:
         with self._lock:  # what is let in comes before the end that close() asks for
             if self._running is None and not self._closed:
                 self._open()
-            running, asked = self._running, False
+            running = self._running
             if running is not None:
-                asked = True
                 try:
                     call.begin(running.loop)
                 except RuntimeError:
@@ -128,7 +127,7 @@ class Portal:
             if self._closed:  # before, or in the midst of this by a signal handler
                 self._stop()
                 if not call.has_begun():  # if it has, it may have left by now; the loop's end will settle it
-                    raise ClientClosedError("the client is closed: make a new one", maybe_applied=asked)
+                    raise ClientClosedError("the client is closed: make a new one", maybe_applied=running is not None)
 
     def _open(self) -> None:
         """Have a loop run. Its thread does not know the portal, which can be collected while it runs."""
