@@ -102,7 +102,7 @@ def tests(session: nox.Session) -> None:
     """The tests, against the built wheel, on every supported Python that is found."""
     install_wheel(session, "cli", *groups("tests"))
     session.run("python", "-P", "-c", "import fieldingkit as f; assert 'site-packages' in f.__file__, f.__file__")
-    session.run("pytest", *WORKERS, "--ignore", "tests/docs", *session.posargs)
+    session.run("pytest", *WORKERS, "--ignore", "tests/integration/docs", *session.posargs)
 
 
 @nox.session
@@ -110,14 +110,14 @@ def speed(session: nox.Session) -> None:
     """The same tests with what the extra ``speed`` brings: uvloop and orjson must not change what comes of anything."""
     install_wheel(session, "cli,speed", *groups("tests"))
     session.run("python", "-c", "import orjson, uvloop")
-    session.run("pytest", *WORKERS, "--ignore", "tests/docs", *session.posargs)
+    session.run("pytest", *WORKERS, "--ignore", "tests/integration/docs", *session.posargs)
 
 
 @nox.session
 def readme(session: nox.Session) -> None:
     """Run the code blocks of the README and of the docs."""
     install_wheel(session, "cli", *groups("tests"))
-    session.run("pytest", "tests/docs", *session.posargs)
+    session.run("pytest", "tests/integration/docs", *session.posargs)
 
 
 @nox.session

@@ -15,8 +15,8 @@ from benchmarks.calls import kit, many
 from benchmarks.measure import Row, Side, compare, main, row
 from benchmarks.server import Stub, job_body
 from fieldingkit import AsyncClient, batch_jobs
+from fieldingkit._json import loads
 from fieldingkit.converter import structure
-from fieldingkit.jsontext import loads
 
 GROUPS = 10_000
 KIT = "fieldingkit, with orjson" if find_spec("orjson") else "fieldingkit"

@@ -22,7 +22,7 @@ from benchmarks.fleet_server import FleetServer
 from benchmarks.measure import Row, keep_off_the_servers_core, machine, report
 from fieldingkit import AsyncClient
 from fieldingkit.resources.projects import ListProjects
-from fieldingkit.workflows import SweepPlan, SweepReport, sweep
+from fieldingkit.sweeps import SweepPlan, SweepReport, sweep
 
 MOST_REQUESTS, MOST_TIME = 1.3, 1.15
 

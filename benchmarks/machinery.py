@@ -11,10 +11,10 @@ from benchmarks.by_hand import PROJECT
 from benchmarks.measure import Row, Side, compare, main
 from fieldingkit import RetryPolicy
 from fieldingkit.clock import MonotonicClock
-from fieldingkit.guard import Guard
-from fieldingkit.transport.breaker import Breaker
+from fieldingkit.idempotency import Guard
+from fieldingkit.transport.circuit_breaker import Breaker
 from fieldingkit.transport.http import Call, Request, Response, Transport
-from fieldingkit.transport.limits import Limits
+from fieldingkit.transport.rate_limit import Limits
 from fieldingkit.transport.retry import Retry
 
 CALLS = 20_000

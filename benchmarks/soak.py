@@ -254,7 +254,7 @@ class _Tokens:
         self._sandbox = sandbox
 
     async def fetch(self, http: object) -> Any:
-        from fieldingkit.transport.auth import AccessToken
+        from fieldingkit.transport.credentials import AccessToken
 
         del http
         # Short-lived, so that one which has expired does not count as brand-new for long.

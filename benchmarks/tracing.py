@@ -22,9 +22,9 @@ from fieldingkit import AsyncClient, BearerToken, RetryPolicy, TraceContext, fie
 from fieldingkit.clock import MonotonicClock
 from fieldingkit.codec import encode
 from fieldingkit.errors import Attempt
-from fieldingkit.transport import build
 from fieldingkit.transport.aiohttp import AiohttpTransport
 from fieldingkit.transport.http import Call, Request, Response, Transport
+from fieldingkit.transport.pipeline import build
 from fieldingkit.transport.telemetry import telemetry
 
 T = TypeVar("T")

@@ -25,11 +25,10 @@ if TYPE_CHECKING:
     from fieldingkit.client import AsyncClient as AsyncClient
     from fieldingkit.commands import Command as Command
     from fieldingkit.commands import JobCommand as JobCommand
-    from fieldingkit.exchange import Exchange as Exchange
-    from fieldingkit.jobs.handle import Job as Job
-    from fieldingkit.jobs.handle import JobEvent as JobEvent
-    from fieldingkit.jobs.policy import PollPolicy as PollPolicy
-    from fieldingkit.jobs.reports import PollEvent as PollEvent
+    from fieldingkit.jobs.job import Job as Job
+    from fieldingkit.jobs.job import JobEvent as JobEvent
+    from fieldingkit.jobs.observer import PollEvent as PollEvent
+    from fieldingkit.jobs.poller import PollPolicy as PollPolicy
     from fieldingkit.paging import PagedCommand as PagedCommand
     from fieldingkit.resources import accounts as accounts
     from fieldingkit.resources import batch_jobs as batch_jobs
@@ -40,15 +39,15 @@ if TYPE_CHECKING:
     from fieldingkit.resources import target_group_changelog as target_group_changelog
     from fieldingkit.resources import target_group_goals as target_group_goals
     from fieldingkit.resources import target_group_progress as target_group_progress
-    from fieldingkit.resources import target_group_transitions as target_group_transitions
     from fieldingkit.resources import target_groups as target_groups
     from fieldingkit.resources import webhooks as webhooks
-    from fieldingkit.transport.auth import AccessToken as AccessToken
-    from fieldingkit.transport.auth import BearerToken as BearerToken
+    from fieldingkit.transport.credentials import AccessToken as AccessToken
+    from fieldingkit.transport.credentials import BearerToken as BearerToken
     from fieldingkit.transport.credentials import ClientCredentials as ClientCredentials
-    from fieldingkit.transport.hooks import AttemptEvent as AttemptEvent
+    from fieldingkit.transport.http import Exchange as Exchange
     from fieldingkit.transport.retry import RetryPolicy as RetryPolicy
-    from fieldingkit.transport.trace_context import TraceContext as TraceContext
+    from fieldingkit.transport.telemetry.attempts import AttemptEvent as AttemptEvent
+    from fieldingkit.transport.telemetry.propagation import TraceContext as TraceContext
 
 __all__ = [
     "AccessToken",
@@ -79,29 +78,28 @@ __all__ = [
     "target_group_changelog",
     "target_group_goals",
     "target_group_progress",
-    "target_group_transitions",
     "target_groups",
     "webhooks",
 ]
 
 _HOMES = {
-    "AccessToken": "fieldingkit.transport.auth",
+    "AccessToken": "fieldingkit.transport.credentials",
     "AsyncClient": "fieldingkit.client",
-    "AttemptEvent": "fieldingkit.transport.hooks",
-    "BearerToken": "fieldingkit.transport.auth",
+    "AttemptEvent": "fieldingkit.transport.telemetry.attempts",
+    "BearerToken": "fieldingkit.transport.credentials",
     "BlockingJob": "fieldingkit.blocking",
     "Client": "fieldingkit.blocking",
     "ClientCredentials": "fieldingkit.transport.credentials",
     "Command": "fieldingkit.commands",
-    "Exchange": "fieldingkit.exchange",
-    "Job": "fieldingkit.jobs.handle",
+    "Exchange": "fieldingkit.transport.http",
+    "Job": "fieldingkit.jobs.job",
     "JobCommand": "fieldingkit.commands",
-    "JobEvent": "fieldingkit.jobs.handle",
+    "JobEvent": "fieldingkit.jobs.job",
     "PagedCommand": "fieldingkit.paging",
-    "PollEvent": "fieldingkit.jobs.reports",
-    "PollPolicy": "fieldingkit.jobs.policy",
+    "PollEvent": "fieldingkit.jobs.observer",
+    "PollPolicy": "fieldingkit.jobs.poller",
     "RetryPolicy": "fieldingkit.transport.retry",
-    "TraceContext": "fieldingkit.transport.trace_context",
+    "TraceContext": "fieldingkit.transport.telemetry.propagation",
 }
 _MODULES = {
     "accounts": "fieldingkit.resources.accounts",
@@ -115,7 +113,6 @@ _MODULES = {
     "target_group_changelog": "fieldingkit.resources.target_group_changelog",
     "target_group_goals": "fieldingkit.resources.target_group_goals",
     "target_group_progress": "fieldingkit.resources.target_group_progress",
-    "target_group_transitions": "fieldingkit.resources.target_group_transitions",
     "target_groups": "fieldingkit.resources.target_groups",
     "webhooks": "fieldingkit.resources.webhooks",
 }

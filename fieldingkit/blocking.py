@@ -4,21 +4,21 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar, Unpack
 
+from fieldingkit._repr import html_table
 from fieldingkit.client import AsyncClient
 from fieldingkit.commands import Command, JobCommand
 from fieldingkit.errors import JobError
 from fieldingkit.options import ClientOptions, Settings, options_from_env
 from fieldingkit.portal import Portal
-from fieldingkit.tables import html_table
 from fieldingkit.transport.http import Response
 
 if TYPE_CHECKING:
-    from fieldingkit.events.wake import Wake
-    from fieldingkit.exchange import Exchange
-    from fieldingkit.jobs.handle import Job, JobEvent
+    from fieldingkit.events.waker import Wake
+    from fieldingkit.jobs.job import Job, JobEvent
     from fieldingkit.paging import PagedCommand
     from fieldingkit.resources.batch_jobs import FailedTargetGroup
-    from fieldingkit.transport.limits import Limits
+    from fieldingkit.transport.http import Exchange
+    from fieldingkit.transport.rate_limit import Limits
 
 __all__ = ["BlockingJob", "Client"]
 

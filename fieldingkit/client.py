@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack
 from opentelemetry.trace import TracerProvider
 
 from fieldingkit.clock import Clock, MonotonicClock
-from fieldingkit.codec import check, check_whole, decode, encode, facts_of, inform, tell_of_doubt
+from fieldingkit.codec import check, check_whole, decode, encode, facts_of, inform, raw_request, tell_of_doubt
 from fieldingkit.commands import Command, JobCommand
 from fieldingkit.errors import ClientClosedError, FieldingKitError
-from fieldingkit.jobs.policy import PollPolicy
+from fieldingkit.jobs.poller import PollPolicy
 from fieldingkit.options import (
     API_VERSION,
     BASE_URL,
@@ -24,29 +24,29 @@ from fieldingkit.options import (
     requests_per_second,
     time_limit,
 )
-from fieldingkit.raw import raw_request
-from fieldingkit.transport import build
 from fieldingkit.transport.aiohttp import AiohttpTransport
-from fieldingkit.transport.auth import BearerToken, TokenProvider
+from fieldingkit.transport.credentials import BearerToken, TokenProvider
+from fieldingkit.transport.headers import public_headers
 from fieldingkit.transport.http import Call, Request, Response
-from fieldingkit.transport.limits import Limits
-from fieldingkit.transport.origin import check_url
-from fieldingkit.transport.problem import public_headers, read_problem
+from fieldingkit.transport.pipeline import build
+from fieldingkit.transport.problem import read_problem
+from fieldingkit.transport.rate_limit import Limits
 from fieldingkit.transport.retry import RetryPolicy
 from fieldingkit.transport.telemetry import telemetry
+from fieldingkit.transport.urls import check_url
 from fieldingkit.version import VERSION
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
 
-    from fieldingkit.events.wake import Wake
-    from fieldingkit.exchange import Exchange
-    from fieldingkit.jobs.handle import Job
-    from fieldingkit.jobs.handles import Handles
-    from fieldingkit.jobs.reports import PollEvent
+    from fieldingkit.events.waker import Wake
+    from fieldingkit.jobs.factory import Handles
+    from fieldingkit.jobs.job import Job
+    from fieldingkit.jobs.observer import PollEvent
     from fieldingkit.paging import PagedCommand
-    from fieldingkit.transport.hooks import AttemptEvent
-    from fieldingkit.transport.trace_context import TraceContext
+    from fieldingkit.transport.http import Exchange
+    from fieldingkit.transport.telemetry.attempts import AttemptEvent
+    from fieldingkit.transport.telemetry.propagation import TraceContext
 
 __all__ = ["AsyncClient"]
 
@@ -254,7 +254,7 @@ class AsyncClient:
         response, call = await self._carry(request, command)
         result = decode(command, request, response, call)
         facts = facts_of(response, call, request=request)
-        made: type[Exchange[R]] = import_module("fieldingkit.exchange").Exchange
+        made: type[Exchange[R]] = import_module("fieldingkit.transport.http").Exchange
         return made(
             result=result,
             status=response.status,
@@ -335,7 +335,7 @@ class AsyncClient:
     def _handles(self) -> "Handles":
         if self._made_handles is None:
             # What comes with it costs more to load than the client, and not every client has jobs.
-            made: type[Handles] = import_module("fieldingkit.jobs.handles").Handles
+            made: type[Handles] = import_module("fieldingkit.jobs.factory").Handles
             self._made_handles = made(
                 carry=self._carry,
                 submit=self.submit,

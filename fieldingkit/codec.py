@@ -1,30 +1,26 @@
 """Commands become requests, answers become results or errors. The only place that knows both wings."""
 
+import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar, cast
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 import attrs
 
+from fieldingkit._json import dumps, loads, loads_exactly
 from fieldingkit.commands import Command, Endpoint, JobAccepted
-from fieldingkit.errors import (
-    DecodeError,
-    DuplicateJobError,
-    FieldingKitError,
-    InvalidCommandError,
-    JobLocationError,
-)
-from fieldingkit.guard import Guard
-from fieldingkit.jsontext import dumps, loads, loads_exactly
+from fieldingkit.errors import DecodeError, DuplicateJobError, FieldingKitError, InvalidCommandError, JobLocationError
+from fieldingkit.idempotency import Guard
+from fieldingkit.transport.headers import public_headers, retry_after, trace_id_of
 from fieldingkit.transport.http import Call, Request, Response
-from fieldingkit.transport.problem import error_from, public_headers, trace_id_of
-from fieldingkit.transport.retry_after import retry_after
+from fieldingkit.transport.problem import error_from
 
-__all__ = ["check", "check_whole", "decode", "encode", "facts_of", "inform", "tell_of_doubt"]
+__all__ = ["check", "check_whole", "decode", "encode", "facts_of", "inform", "raw_request", "tell_of_doubt"]
+
 
 R = TypeVar("R")
 
@@ -331,3 +327,86 @@ def _reading(kind: type[Any]) -> tuple[Any, tuple[tuple[str, str], ...]]:
     wanted = kind.result_type()
     fields = attrs.fields(wanted) if attrs.has(wanted) else ()
     return wanted, tuple((field.name, field.metadata["header"]) for field in fields if "header" in field.metadata)
+
+
+_PATH = re.compile(r"(?:/(?:[A-Za-z0-9._~:@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+)+")
+# What a segment must not be once it is decoded: it could lead elsewhere, or be two.
+_ASTRAY = re.compile(r"\.{1,2}|.*[\x00-\x1f\x7f/\\].*", re.DOTALL)
+_METHOD = re.compile(r"[A-Z]{1,16}")
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_HEADER_TEXT = re.compile(r"[\x20-\x7e]*")
+# The trace headers are the attempt's own; a caller who holds some uses TraceContext.
+_NOT_YOURS = frozenset(
+    {
+        "authorization",
+        "content-length",
+        "host",
+        "proxy-authorization",
+        "traceparent",
+        "tracestate",
+        "transfer-encoding",
+    }
+)
+
+
+def raw_request(
+    method: str,
+    path: str,
+    *,
+    params: Mapping[str, Any] | None,
+    json: Any,
+    headers: Mapping[str, str],
+    own: Mapping[str, str],
+) -> Request:
+    """The request for what a user spells out; it is guarded by the headers that are given.
+
+    Args:
+        method: The HTTP method, in capitals.
+        path: The path below the base URL.
+        params: The query.
+        json: The body.
+        headers: The user's headers.
+        own: The client's headers; the user's go before them.
+
+    Raises:
+        InvalidCommandError: if a part could not be sent, or would lead elsewhere.
+    """
+    if not _METHOD.fullmatch(method):
+        raise InvalidCommandError(f"{method[:20]!r} is not an HTTP method", field="method")
+    if not _PATH.fullmatch(path) or any(_ASTRAY.fullmatch(unquote(segment)) for segment in path.split("/")):
+        raise InvalidCommandError("path must be an absolute path below the base URL, without a query", field="path")
+    spelled = {name.lower(): name for name in (*own, "Content-Type", "Idempotency-Key", "If-Match")}
+    merged = dict(own)
+    for name, value in headers.items():
+        if not _HEADER_NAME.fullmatch(name) or not _HEADER_TEXT.fullmatch(value):
+            raise InvalidCommandError(f"header {name!r} holds characters that are not allowed", field="headers")
+        if name.lower() in _NOT_YOURS:
+            raise InvalidCommandError(f"the client sets {name} itself", field="headers")
+        merged[spelled.get(name.lower(), name)] = value
+    if json is not None:
+        merged.setdefault("Content-Type", "application/json")
+    try:
+        body = None if json is None else dumps(json)
+    except (TypeError, ValueError) as exc:
+        raise InvalidCommandError(f"json cannot be sent: {exc}", field="json") from exc
+    try:
+        query = f"?{urlencode(params, doseq=True)}" if params else ""
+    except (TypeError, ValueError) as exc:
+        raise InvalidCommandError(f"params cannot be sent: {exc}", field="params") from exc
+    return Request(
+        method,
+        path + query,
+        headers=merged,
+        body=body,
+        operation_id=f"{method} request",
+        template="",
+        guard=_guard(method, {name.lower() for name in headers}),
+    )
+
+
+def _guard(method: str, given: set[str]) -> Guard:
+    if method in {"GET", "HEAD"}:
+        return Guard.READ
+    if "idempotency-key" in given:
+        return Guard.KEY
+    return Guard.TAG if "if-match" in given else Guard.NONE

@@ -14,8 +14,8 @@ from cattrs.errors import BaseValidationError
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 from cattrs.v import transform_error
 
+from fieldingkit._json import loads_exactly
 from fieldingkit.commands import OpenEnum
-from fieldingkit.jsontext import loads_exactly
 
 __all__ = ["UNFIT", "explain", "make_converter", "rfc3339", "structure", "unstructure"]
 

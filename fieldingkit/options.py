@@ -13,18 +13,18 @@ from opentelemetry.trace import TracerProvider
 
 from fieldingkit.clock import Clock
 from fieldingkit.errors import ConfigurationError
-from fieldingkit.jobs.policy import PollPolicy
+from fieldingkit.jobs.poller import PollPolicy
 from fieldingkit.secret import Secret
-from fieldingkit.transport.auth import TokenProvider
+from fieldingkit.transport.credentials import TokenProvider
 from fieldingkit.transport.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
 
-    from fieldingkit.jobs.reports import PollEvent
+    from fieldingkit.jobs.observer import PollEvent
     from fieldingkit.transport.credentials import ClientCredentials
-    from fieldingkit.transport.hooks import AttemptEvent
-    from fieldingkit.transport.trace_context import TraceContext
+    from fieldingkit.transport.telemetry.attempts import AttemptEvent
+    from fieldingkit.transport.telemetry.propagation import TraceContext
 
 __all__ = [
     "API_VERSION",

@@ -13,7 +13,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Generic, ParamSpec, TypeVar
 
-from fieldingkit.caller import calling_frame, place_of
+from fieldingkit._warnings import calling_frame, place_of
 from fieldingkit.errors import ClientClosedError, ConfigurationError, FieldingKitError
 from fieldingkit.loop_thread import PATIENCE, LoopThread, Tenant
 

@@ -15,13 +15,15 @@ import aiohttp
 import pytest
 import trustme
 from aioresponses import aioresponses
-from fake_clock import FakeClock
-from fixture_types import Certify, MakeClient, Serve
 from hypothesis import HealthCheck, settings
-from raw_server import RawServer, Step
+from support.fake_clock import FakeClock
+from support.fixture_types import Certify, MakeClient, Serve
+from support.raw_server import RawServer, Step
 
-from fieldingkit import AsyncClient, Client
+from fieldingkit import AsyncClient, Client, RetryPolicy
 from fieldingkit.sandbox import Sandbox
+
+pytest_plugins = ["support.cli_fixtures"]
 
 # The suite tries the same examples every time, so that a failure is there for everybody; to look for new ones set
 # HYPOTHESIS_PROFILE=search.
@@ -33,7 +35,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 # No test trusts this machine's authorities, and to read them takes a quarter of the time that a program needs to start.
 # This one, whose key is lost, is in their place: some programs want one at least.
-os.environ["SSL_CERT_FILE"] = str(Path(__file__).with_name("nobody.pem"))
+os.environ["SSL_CERT_FILE"] = str(Path(__file__).parent / "support" / "nobody.pem")
 
 # A shell that runs the suite in the background has it ignore Ctrl-C, and so would every program that a test starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -89,6 +91,18 @@ async def make_client(request: pytest.FixtureRequest) -> AsyncIterator[MakeClien
 async def client(make_client: MakeClient) -> AsyncClient:
     """An async client of the sandbox."""
     return make_client()
+
+
+@pytest.fixture
+def fleet_client(make_client: MakeClient, sandbox_clock: FakeClock) -> AsyncClient:
+    """A client of the sandbox for whom no time passes."""
+    return make_client(clock=sandbox_clock)
+
+
+@pytest.fixture
+def hasty(make_client: MakeClient, sandbox_clock: FakeClock) -> AsyncClient:
+    """The same, but it tries nothing again by itself."""
+    return make_client(clock=sandbox_clock, retry=RetryPolicy(max_attempts=1))
 
 
 @pytest.fixture

@@ -16,14 +16,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fieldingkit.airflow.batch import FieldingBatchOperator as FieldingBatchOperator
-    from fieldingkit.airflow.ensure import EnsureFieldingStatusOperator as EnsureFieldingStatusOperator
-    from fieldingkit.airflow.hook import FieldingHook as FieldingHook
+    from fieldingkit.airflow.hooks import FieldingHook as FieldingHook
+    from fieldingkit.airflow.operators import EnsureFieldingStatusOperator as EnsureFieldingStatusOperator
+    from fieldingkit.airflow.operators import FieldingBatchOperator as FieldingBatchOperator
+    from fieldingkit.airflow.operators import FieldingSweepOperator as FieldingSweepOperator
     from fieldingkit.airflow.results import total as total
-    from fieldingkit.airflow.sensor import FieldingStatusSensor as FieldingStatusSensor
-    from fieldingkit.airflow.sweep import FieldingSweepOperator as FieldingSweepOperator
-    from fieldingkit.airflow.trigger import FieldingJobsTrigger as FieldingJobsTrigger
-    from fieldingkit.airflow.trigger import FieldingJobTrigger as FieldingJobTrigger
+    from fieldingkit.airflow.sensors import FieldingStatusSensor as FieldingStatusSensor
+    from fieldingkit.airflow.triggers import FieldingJobsTrigger as FieldingJobsTrigger
+    from fieldingkit.airflow.triggers import FieldingJobTrigger as FieldingJobTrigger
 
 __all__ = [
     "EnsureFieldingStatusOperator",
@@ -37,13 +37,13 @@ __all__ = [
 ]
 
 _HOMES = {
-    "EnsureFieldingStatusOperator": "fieldingkit.airflow.ensure",
-    "FieldingBatchOperator": "fieldingkit.airflow.batch",
-    "FieldingHook": "fieldingkit.airflow.hook",
-    "FieldingJobTrigger": "fieldingkit.airflow.trigger",
-    "FieldingJobsTrigger": "fieldingkit.airflow.trigger",
-    "FieldingStatusSensor": "fieldingkit.airflow.sensor",
-    "FieldingSweepOperator": "fieldingkit.airflow.sweep",
+    "EnsureFieldingStatusOperator": "fieldingkit.airflow.operators",
+    "FieldingBatchOperator": "fieldingkit.airflow.operators",
+    "FieldingHook": "fieldingkit.airflow.hooks",
+    "FieldingJobTrigger": "fieldingkit.airflow.triggers",
+    "FieldingJobsTrigger": "fieldingkit.airflow.triggers",
+    "FieldingStatusSensor": "fieldingkit.airflow.sensors",
+    "FieldingSweepOperator": "fieldingkit.airflow.operators",
     "total": "fieldingkit.airflow.results",
 }
 

@@ -5,10 +5,13 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any, Literal, NamedTuple
 
-from fieldingkit.workflows.report import Outcome, SweepReport
-from fieldingkit.workflows.standing import Standing
+from airflow.sdk import Asset, Context
 
-__all__ = ["FailOn", "Failure", "judge", "result_of", "summary", "total"]
+from fieldingkit.sweeps.report import Outcome, SweepReport
+from fieldingkit.sweeps.state import Standing
+
+__all__ = ["FailOn", "Failure", "judge", "result_of", "summary", "tell_outlets", "total"]
+
 
 FailOn = Literal["any", "unknown", "never"]
 """When a task fails: if any target group failed, only if it is not known what became of one, or never."""
@@ -136,3 +139,16 @@ def judge(report: SweepReport, standing: Standing, result: Mapping[str, Any], fa
     if fail_on == "any" and report.counts.failed:
         return Failure(summary(result), final=True)
     return None
+
+
+def tell_outlets(context: Context, result: Mapping[str, Any]) -> None:
+    """Put a result's action, counts and number of jobs on the event of every asset among the task's outlets.
+
+    Args:
+        context: The task's context.
+        result: The task's result.
+    """
+    extra = {"action": result["action"], **result["counts"], "jobs": len(result["jobs"])}
+    for outlet in context["outlets"]:
+        if isinstance(outlet, Asset):
+            context["outlet_events"][outlet].extra.update(extra)

@@ -17,7 +17,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # an old terminal's encoding is no reason to fail
-    raise SystemExit(import_module("fieldingkit.cli.running").run(sys.argv[1:]))
+    raise SystemExit(import_module("fieldingkit.cli.main").run(sys.argv[1:]))
 
 
 if __name__ == "__main__":

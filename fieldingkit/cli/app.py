@@ -1,15 +1,60 @@
 """The commands of the command line; each is loaded when it is called."""
 
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Final
 
 from cyclopts import App, Group, Parameter
 
-from fieldingkit.cli.config_file import ConfigFile
-from fieldingkit.cli.examples import EXAMPLES
-from fieldingkit.cli.exits import EXIT_CODES
+from fieldingkit.cli.config import ConfigFile
+from fieldingkit.cli.errors import EXIT_CODES
 
-__all__ = ["app"]
+__all__ = ["EXAMPLES", "app"]
+
+
+_PROJECT = "$PROJECT"
+_GROUP = "$GROUP"
+_WEBHOOK = "$WEBHOOK"
+
+EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
+    "complete": (f"fieldingkit complete --project {_PROJECT} --status live --status paused --report done.csv",),
+    "completion": ("fieldingkit completion bash > ~/.local/share/bash-completion/completions/fieldingkit",),
+    "demo": ("fieldingkit demo",),
+    "doctor": ("fieldingkit doctor", "fieldingkit doctor --token-file ~/.config/fieldingkit/token --account 101"),
+    "groups list": (
+        f"fieldingkit groups list --project {_PROJECT} --status live --status paused",
+        "fieldingkit groups list --all-projects --status live > live.txt",
+    ),
+    "jobs status": ('fieldingkit jobs status "$TOKEN" --json',),
+    "jobs wait": ('fieldingkit jobs wait "$TOKEN" --wait-seconds 300',),
+    "launch": (f"fieldingkit launch --project {_PROJECT} --status scheduled",),
+    "pause": (
+        "fieldingkit pause --status live --all-projects --dry-run",
+        "fieldingkit pause --status live --all-projects --yes --report out.html",
+        f"fieldingkit groups list --project {_PROJECT} --search Wave | fieldingkit pause --ids - --yes",
+    ),
+    "projects list": ("fieldingkit projects list --status active",),
+    "relaunch": ("fieldingkit relaunch --ids groups.txt --rate 5 --journal relaunch.journal",),
+    "resume": (f"fieldingkit resume --project {_PROJECT} --status paused",),
+    "runs ensure": (f"fieldingkit runs ensure {_GROUP} paused --project {_PROJECT}",),
+    "runs extend": (
+        f"fieldingkit runs extend {_GROUP} --project {_PROJECT} --days 3",
+        f"fieldingkit runs extend {_GROUP} --project {_PROJECT} --until 2036-01-31T18:00 --yes",
+    ),
+    "runs show": (f"fieldingkit runs show {_GROUP} --project {_PROJECT}",),
+    "sandbox": ("fieldingkit sandbox --port 8080 --groups 3000 --projects 40",),
+    "undo": ("fieldingkit undo out.html", "fieldingkit undo out.json --yes --report back.html"),
+    "webhooks create": (
+        "fieldingkit webhooks create https://example.com/cint --event target-group-updated --secret-file secret.txt",
+    ),
+    "webhooks delete": (f"fieldingkit webhooks delete {_WEBHOOK}",),
+    "webhooks event-types": ("fieldingkit webhooks event-types",),
+    "webhooks history": (f"fieldingkit webhooks history {_WEBHOOK} --delivery undelivered --json",),
+    "webhooks list": ("fieldingkit webhooks list",),
+    "webhooks regenerate-secret": (f"fieldingkit webhooks regenerate-secret {_WEBHOOK} --secret-file secret.txt",),
+    "webhooks update": (f"fieldingkit webhooks update {_WEBHOOK} --url https://example.com/cint/events",),
+}
+"""By the command's words."""
+
 
 _FLEET = Group("One action on a whole fleet", sort_key=1)
 _PARTS = Group("One thing at a time", sort_key=2)
@@ -23,7 +68,7 @@ def _default_worth_showing(value: Any) -> Any:
 def _add(to: App, words: str, target: str, text: str, group: Group | None = None) -> None:
     """Add a command that is imported when it is called."""
     to.command(
-        f"fieldingkit.cli.{target}",
+        f"fieldingkit.cli.commands.{target}",
         name=words.rsplit(" ", 1)[-1],
         help=text,
         help_epilogue="\n".join(["Examples:", "", *(f"  {line}" for line in EXAMPLES[words])]),
@@ -52,12 +97,12 @@ app: App = App(
 )
 app.config = (ConfigFile(app),)
 
-_add(app, "pause", "fleet:pause", "Pause live target groups.", _FLEET)
-_add(app, "resume", "fleet:resume", "Put paused target groups back to live.", _FLEET)
-_add(app, "complete", "fleet:complete", "Complete target groups, whatever their goals and end dates.", _FLEET)
-_add(app, "relaunch", "fleet:relaunch", "Put completed target groups back to live.", _FLEET)
-_add(app, "launch", "fleet:launch", "Launch scheduled target groups now.", _FLEET)
-_add(app, "undo", "undo:undo", "Take a pause or a resume back, for exactly what it changed.", _FLEET)
+_add(app, "pause", "sweep:pause", "Pause live target groups.", _FLEET)
+_add(app, "resume", "sweep:resume", "Put paused target groups back to live.", _FLEET)
+_add(app, "complete", "sweep:complete", "Complete target groups, whatever their goals and end dates.", _FLEET)
+_add(app, "relaunch", "sweep:relaunch", "Put completed target groups back to live.", _FLEET)
+_add(app, "launch", "sweep:launch", "Launch scheduled target groups now.", _FLEET)
+_add(app, "undo", "sweep:undo", "Take a pause or a resume back, for exactly what it changed.", _FLEET)
 
 _projects = _part("projects", "What projects there are.")
 _add(_projects, "projects list", "projects:list_projects", "List the account's projects.")

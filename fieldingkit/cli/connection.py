@@ -10,7 +10,7 @@ from cyclopts.validators import Number
 
 from fieldingkit.cli.credentials import Found, find_credentials
 from fieldingkit.client import AsyncClient
-from fieldingkit.jobs.reports import PollEvent
+from fieldingkit.jobs.observer import PollEvent
 from fieldingkit.options import API_VERSION, BASE_URL
 
 __all__ = ["ENVIRONMENT", "Connection"]

@@ -7,10 +7,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-from fieldingkit.cli.exits import UsageError
+from fieldingkit.cli.errors import UsageError
 from fieldingkit.secret import Secret
-from fieldingkit.transport.auth import BearerToken, TokenProvider
-from fieldingkit.transport.credentials import ClientCredentials
+from fieldingkit.transport.credentials import BearerToken, ClientCredentials, TokenProvider
 
 __all__ = ["Found", "find_credentials", "read_secret", "readable_by_others"]
 

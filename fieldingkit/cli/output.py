@@ -10,7 +10,7 @@ import attrs
 from rich.console import Console
 from rich.table import Table
 
-from fieldingkit.cli.complaint import plain
+from fieldingkit.cli.errors import plain
 
 __all__ = ["Output", "as_json", "moment"]
 

@@ -7,7 +7,7 @@ from typing import Final, Self
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from fieldingkit.cli.output import Output
-from fieldingkit.workflows.report import SweepProgress
+from fieldingkit.sweeps.report import SweepProgress
 
 __all__ = ["ProgressShow"]
 

@@ -17,7 +17,8 @@ import importlib
 from typing import TYPE_CHECKING
 
 from fieldingkit.errors import InvalidEventError, InvalidSignatureError
-from fieldingkit.events.envelope import (
+from fieldingkit.events.deduplication import Claim, RecentEvents, Seen, acknowledgement, handle_once
+from fieldingkit.events.models import (
     Actor,
     Change,
     Event,
@@ -26,9 +27,8 @@ from fieldingkit.events.envelope import (
     TargetGroupUpdated,
     parse,
 )
-from fieldingkit.events.once import Claim, RecentEvents, Seen, acknowledgement, handle_once
 from fieldingkit.events.signature import verify
-from fieldingkit.events.wake import Wake
+from fieldingkit.events.waker import Wake
 
 __all__ = [
     "Actor",
@@ -51,11 +51,11 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from fieldingkit.events.handler import aiohttp_handler
+    from fieldingkit.events.aiohttp import aiohttp_handler
 else:
 
     def __getattr__(name: str) -> object:
         # Only the handler needs aiohttp; whoever verifies in another framework does not load it.
         if name == "aiohttp_handler":
-            return importlib.import_module("fieldingkit.events.handler").aiohttp_handler
+            return importlib.import_module("fieldingkit.events.aiohttp").aiohttp_handler
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from fieldingkit.errors import ConfigurationError, InvalidEventError, InvalidSignatureError
-from fieldingkit.events.envelope import Event, parse
+from fieldingkit.events.models import Event, parse
 
 __all__ = ["MAX_SIZE", "signing_key", "verify"]
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from fieldingkit.errors import JobLocationError
-from fieldingkit.transport.origin import origin_of
+from fieldingkit.transport.urls import origin_of
 
 __all__ = ["Whereabouts", "read_location"]
 

@@ -9,14 +9,42 @@ from collections.abc import Awaitable, Callable, Generator
 from functools import partial
 from typing import Any, NamedTuple
 
-import backoff
+import attrs
 
 from fieldingkit.clock import Clock, Timer
-from fieldingkit.errors import ApiError, DecodeError, FieldingKitError, JobGoneError, TransportError
-from fieldingkit.jobs.policy import PollPolicy
-from fieldingkit.jobs.reports import JobReport
+from fieldingkit.errors import ApiError, ConfigurationError, DecodeError, FieldingKitError, JobGoneError, TransportError
+from fieldingkit.jobs.observer import JobReport
+from fieldingkit.transport.delays import poll_intervals
 
 __all__ = ["Look", "PollPolicy", "Poller", "Seen", "judge_failure"]
+
+
+def _not_negative(policy: object, attribute: "attrs.Attribute[Any]", value: float) -> None:
+    if not value >= 0:
+        raise ConfigurationError(f"{type(policy).__name__}.{attribute.name} must not be negative; got {value}")
+
+
+def _at_least_one(policy: object, attribute: "attrs.Attribute[Any]", value: float) -> None:
+    if not value >= 1:
+        raise ConfigurationError(f"{type(policy).__name__}.{attribute.name} must be at least 1; got {value}")
+
+
+@attrs.frozen(kw_only=True)
+class PollPolicy:
+    """How often a job's status is read while one waits for it."""
+
+    first_delay: float = attrs.field(default=0.1, validator=_not_negative)
+    """Seconds before the first look, unless the API names a time."""
+    min_interval: float = attrs.field(default=0.15, validator=_not_negative)
+    """Seconds between two looks at least, also if the API asks for less."""
+    max_interval: float = attrs.field(default=300.0, validator=_not_negative)
+    """Seconds between two looks at most, also if the API asks for more."""
+    growth: float = attrs.field(default=1.5, validator=_at_least_one)
+    """By how much the interval grows from look to look; it starts anew when the job makes progress."""
+    error_tolerance: int = attrs.field(default=5, validator=_not_negative)
+    """How many looks in a row may fail before the wait gives up. A failing look is not a failing job."""
+    gone_grace: float = attrs.field(default=5.0, validator=_not_negative)
+    """Seconds for which a new job may be not readable yet (404) before it counts as gone."""
 
 
 class Seen(NamedTuple):
@@ -268,11 +296,7 @@ class Poller:
 
 
 def _intervals(policy: PollPolicy) -> Generator[float, None, None]:
-    """Growing intervals with jitter: each is drawn from the upper half of its bound."""
-    bounds = backoff.expo(base=policy.growth, factor=max(policy.min_interval, 0.01), max_value=policy.max_interval)
-    next(bounds)  # backoff's generators yield nothing the first time
-    for bound in bounds:
-        yield max(policy.min_interval, bound / 2 + backoff.full_jitter(bound / 2))
+    return poll_intervals(policy.min_interval, policy.max_interval, growth=policy.growth)
 
 
 def _release(waiter: "asyncio.Future[None]") -> None:

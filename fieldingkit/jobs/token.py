@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import attrs
 
-from fieldingkit.commands import idempotency_key, opaque_id
 from fieldingkit.errors import ConfigurationError
+from fieldingkit.validators import idempotency_key, opaque_id
 
 __all__ = ["JobToken"]
 

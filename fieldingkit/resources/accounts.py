@@ -4,7 +4,8 @@ from typing import ClassVar
 
 import attrs
 
-from fieldingkit.commands import Command, Endpoint, OpenEnum, account
+from fieldingkit.commands import Command, Endpoint, OpenEnum
+from fieldingkit.validators import account
 
 __all__ = [
     "Account",

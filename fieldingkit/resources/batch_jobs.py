@@ -10,20 +10,10 @@ from typing import Any, ClassVar
 
 import attrs
 
-from fieldingkit.commands import (
-    Command,
-    Endpoint,
-    JobCommand,
-    JobStatus,
-    account,
-    idempotency_key,
-    ids,
-    opaque_id,
-    some_ulids,
-    ulid,
-)
+from fieldingkit._repr import brief, html_table
+from fieldingkit.commands import Command, Endpoint, JobCommand, JobStatus
 from fieldingkit.errors import BatchItemsFailedError
-from fieldingkit.tables import brief, html_table
+from fieldingkit.validators import account, idempotency_key, ids, opaque_id, some_ulids, ulid
 
 __all__ = [
     "BatchResult",

@@ -14,9 +14,10 @@ from typing import Any, ClassVar, Self
 
 import attrs
 
-from fieldingkit.commands import Command, Endpoint, OpenEnum, account, aware, etag, ulid
+from fieldingkit.commands import Command, Endpoint, OpenEnum
 from fieldingkit.errors import InvalidCommandError
 from fieldingkit.resources.money import Money
+from fieldingkit.validators import account, aware, etag, ulid
 
 __all__ = [
     "FieldingAssistantAssignment",

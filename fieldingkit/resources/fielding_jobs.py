@@ -8,18 +8,8 @@ from typing import Any, ClassVar
 
 import attrs
 
-from fieldingkit.commands import (
-    Command,
-    Endpoint,
-    JobCommand,
-    JobStatus,
-    account,
-    aware,
-    ends_after,
-    idempotency_key,
-    opaque_id,
-    ulid,
-)
+from fieldingkit.commands import Command, Endpoint, JobCommand, JobStatus
+from fieldingkit.validators import account, aware, ends_after, idempotency_key, opaque_id, ulid
 
 __all__ = [
     "FailureDetail",

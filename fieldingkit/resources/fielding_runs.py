@@ -9,7 +9,8 @@ from typing import ClassVar
 
 import attrs
 
-from fieldingkit.commands import Command, Endpoint, OpenEnum, account, aware, ends_after, etag, opaque_id, ulid
+from fieldingkit.commands import Command, Endpoint, OpenEnum
+from fieldingkit.validators import account, aware, ends_after, etag, opaque_id, ulid
 
 __all__ = [
     "CompleteFieldingRun",

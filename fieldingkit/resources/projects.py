@@ -6,8 +6,9 @@ from typing import ClassVar
 
 import attrs
 
-from fieldingkit.commands import Command, Endpoint, OpenEnum, account, ulid
+from fieldingkit.commands import Command, Endpoint, OpenEnum
 from fieldingkit.paging import PagedCommand
+from fieldingkit.validators import account, ulid
 
 __all__ = [
     "GetProject",

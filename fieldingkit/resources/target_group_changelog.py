@@ -6,8 +6,9 @@ from typing import Any, ClassVar
 
 import attrs
 
-from fieldingkit.commands import Endpoint, OpenEnum, account, ids, some, ulid
+from fieldingkit.commands import Endpoint, OpenEnum
 from fieldingkit.paging import PagedCommand
+from fieldingkit.validators import account, ids, some, ulid
 
 __all__ = [
     "ChangelogEntry",

@@ -8,8 +8,9 @@ from typing import ClassVar
 
 import attrs
 
-from fieldingkit.commands import Command, Endpoint, OpenEnum, account, some, ulid
+from fieldingkit.commands import Command, Endpoint, OpenEnum
 from fieldingkit.errors import InvalidCommandError
+from fieldingkit.validators import account, some, ulid
 
 __all__ = [
     "Profile",

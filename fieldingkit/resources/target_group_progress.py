@@ -8,11 +8,12 @@ from typing import ClassVar
 
 import attrs
 
-from fieldingkit.commands import Command, Endpoint, account, ulid
+from fieldingkit._repr import brief, html_table
+from fieldingkit.commands import Command, Endpoint
 from fieldingkit.resources.fielding_assistant import PricingType
 from fieldingkit.resources.money import Money
 from fieldingkit.resources.target_groups import TargetGroupProgress, TargetGroupStatus
-from fieldingkit.tables import brief, html_table
+from fieldingkit.validators import account, ulid
 
 __all__ = [
     "CompletesInterval",

@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from fieldingkit.commands import Command, Endpoint, OpenEnum, account, aware, etag, ids, opaque_id, some
+from fieldingkit.commands import Command, Endpoint, OpenEnum
 from fieldingkit.errors import InvalidCommandError
 from fieldingkit.paging import PagedCommand
+from fieldingkit.validators import account, aware, etag, ids, opaque_id, some
 
 __all__ = [
     "CreateWebhook",

@@ -30,19 +30,17 @@ Where the API's documents are silent, the sandbox has to choose. It chooses so:
 """
 
 from fieldingkit.sandbox import faults
-from fieldingkit.sandbox.changes import Change, ValueChange
-from fieldingkit.sandbox.clock import SandboxClock
-from fieldingkit.sandbox.fielding import FieldingRun
-from fieldingkit.sandbox.jobs import BatchJob, DraftJob, Job
+from fieldingkit.sandbox.delivery import DeliverySettings
 from fieldingkit.sandbox.locations import LocationForm
-from fieldingkit.sandbox.projects import Project
+from fieldingkit.sandbox.model.clock import SandboxClock
+from fieldingkit.sandbox.model.fielding_runs import Change, FieldingRun, ValueChange
+from fieldingkit.sandbox.model.jobs import BatchJob, DraftJob, Job
+from fieldingkit.sandbox.model.projects import Project
+from fieldingkit.sandbox.model.target_groups import TargetGroup
+from fieldingkit.sandbox.model.webhooks import Delivery, Webhook
 from fieldingkit.sandbox.recording import RecordedAnswer, RecordedRequest
 from fieldingkit.sandbox.routes import routes
 from fieldingkit.sandbox.server import Sandbox
-from fieldingkit.sandbox.target_groups import TargetGroup
-from fieldingkit.sandbox.webhooks.book import Webhook
-from fieldingkit.sandbox.webhooks.courier import DeliverySettings
-from fieldingkit.sandbox.webhooks.deliveries import Delivery
 
 __all__ = [
     "BatchJob",

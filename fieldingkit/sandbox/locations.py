@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import attrs
 
-from fieldingkit.sandbox.jobs import DraftJob, Job, ManagerJob
+from fieldingkit.sandbox.model.jobs import DraftJob, Job, ManagerJob
 
 __all__ = ["LocationForm", "Locations"]
 

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 from multidict import MultiMapping
 
-from fieldingkit.sandbox.injection import Fault
+from fieldingkit.sandbox.faults.base import Fault
 
 __all__ = ["RecordedAnswer", "RecordedRequest"]
 

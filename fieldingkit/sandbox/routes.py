@@ -6,24 +6,9 @@ path would pass every test.
 
 from typing import Final, NamedTuple
 
-from fieldingkit.sandbox import (
-    account_reads,
-    batch_jobs,
-    draft_jobs,
-    fielding_assistant,
-    fielding_runs,
-    manager_jobs,
-    project_reads,
-    target_group_changelog,
-    target_group_goals,
-    target_group_list,
-    target_group_overview,
-    target_group_reads,
-    target_group_transitions,
-)
-from fieldingkit.sandbox.calls import Handler
-from fieldingkit.sandbox.transitions import COMPLETE, PAUSE, RELAUNCH, RESUME
-from fieldingkit.sandbox.webhooks import handlers as webhooks
+from fieldingkit.sandbox.context import Handler
+from fieldingkit.sandbox.handlers import fielding_runs, jobs, progress, projects, target_groups, webhooks
+from fieldingkit.sandbox.model.fielding_runs import COMPLETE, PAUSE, RELAUNCH, RESUME
 
 __all__ = ["ROUTES", "Route", "routes"]
 
@@ -65,75 +50,79 @@ _BULK_RESUMES = _PROJECT + "/batch-jobs/resume-fielding-runs-by-target-group-id"
 
 ROUTES: Final = (
     # The tags "Accounts", "Projects"
-    Route("GET", "/accounts", "get_user_accounts", account_reads.list_),
-    Route("GET", "/accounts/{account_id}/users", "get_account_users", account_reads.list_users),
-    Route("GET", _PROJECTS, "list_account_projects", project_reads.list_),
-    Route("GET", _PROJECT, "get_project_by_id", project_reads.get),
-    Route("GET", _PROJECT + "/overview", "project_overview", project_reads.overview),
+    Route("GET", "/accounts", "get_user_accounts", projects.list_accounts),
+    Route("GET", "/accounts/{account_id}/users", "get_account_users", projects.list_users),
+    Route("GET", _PROJECTS, "list_account_projects", projects.list_projects),
+    Route("GET", _PROJECT, "get_project_by_id", projects.get_project),
+    Route("GET", _PROJECT + "/overview", "project_overview", projects.get_project_overview),
     # The tags about target groups
-    Route("GET", _GROUPS, "get_list_target_groups", target_group_list.list_),
-    Route("GET", _GROUP, "get_target_group", target_group_reads.draft),
-    Route("GET", _GROUP + "/details", "get_target_group_details", target_group_reads.details),
-    Route("GET", _GROUP + "/changelog", "get_target_group_changelog", target_group_changelog.list_),
-    Route("PUT", _GROUP + "/profiles/completes-goal", "update_profile_filling_goal", target_group_goals.update),
+    Route("GET", _GROUPS, "get_list_target_groups", target_groups.list_target_groups),
+    Route("GET", _GROUP, "get_target_group", target_groups.get_target_group),
+    Route("GET", _GROUP + "/details", "get_target_group_details", target_groups.get_target_group_details),
+    Route("GET", _GROUP + "/changelog", "get_target_group_changelog", progress.list_changelog),
+    Route(
+        "PUT", _GROUP + "/profiles/completes-goal", "update_profile_filling_goal", target_groups.update_completes_goal
+    ),
     Route(
         "POST",
         _PROJECT + "/compute-target-group-transitions",
         "compute_target_group_transitions",
-        target_group_transitions.compute,
+        target_groups.compute_transitions,
     ),
-    Route("GET", _GROUP + "/overview", "get_target_group_overview", target_group_overview.overview),
-    Route("GET", _GROUP + "/performance", "get_target_group_performance", target_group_overview.performance),
+    Route("GET", _GROUP + "/overview", "get_target_group_overview", progress.get_overview),
+    Route("GET", _GROUP + "/performance", "get_target_group_performance", progress.get_performance),
     Route(
         "GET",
         _GROUP + "/completes-aggregated-by-interval",
         "get_target_group_completes_aggregated_by_interval",
-        target_group_overview.completes,
+        progress.get_completes_by_interval,
     ),
     Route(
         "GET",
         "/demand/target-groups/{target_group_id}/overview",
         "get_target_group_overview_by_target_group_id",
-        target_group_overview.overview_by_id,
+        progress.get_overview_by_id,
     ),
-    Route("POST", _BULK_MANAGERS, "create_bulk_update_target_group_project_manager_job", manager_jobs.create),
-    Route("GET", _BULK_MANAGERS + "/{job_id}", "get_bulk_update_target_group_project_manager_job", manager_jobs.get),
+    Route("POST", _BULK_MANAGERS, "create_bulk_update_target_group_project_manager_job", jobs.create_manager_job),
+    Route(
+        "GET", _BULK_MANAGERS + "/{job_id}", "get_bulk_update_target_group_project_manager_job", jobs.get_manager_job
+    ),
     # The tag "Fielding Assistant"
-    Route("GET", _ASSISTANT, "get_fielding_assistant_assignment", fielding_assistant.get),
-    Route("PUT", _ASSISTANT, "create_or_update_fielding_assistant_assignment", fielding_assistant.put),
+    Route("GET", _ASSISTANT, "get_fielding_assistant_assignment", fielding_runs.get_assistant),
+    Route("PUT", _ASSISTANT, "create_or_update_fielding_assistant_assignment", fielding_runs.put_assistant),
     # The tag "Webhooks"
-    Route("GET", _WEBHOOKS, "get_webhooks", webhooks.list_),
-    Route("POST", _WEBHOOKS, "create_webhook", webhooks.create),
-    Route("GET", _WEBHOOK, "get_webhook", webhooks.get),
-    Route("PUT", _WEBHOOK, "update_webhook", webhooks.update),
-    Route("DELETE", _WEBHOOK, "delete_webhook", webhooks.delete),
+    Route("GET", _WEBHOOKS, "get_webhooks", webhooks.list_webhooks),
+    Route("POST", _WEBHOOKS, "create_webhook", webhooks.create_webhook),
+    Route("GET", _WEBHOOK, "get_webhook", webhooks.get_webhook),
+    Route("PUT", _WEBHOOK, "update_webhook", webhooks.update_webhook),
+    Route("DELETE", _WEBHOOK, "delete_webhook", webhooks.delete_webhook),
     Route("POST", _WEBHOOK + "/regenerate-secret", "regenerate_webhook_secret", webhooks.regenerate_secret),
-    Route("GET", _WEBHOOK + "/events-history", "list_webhook_events_history", webhooks.list_history),
-    Route("GET", "/accounts/{account_id}/webhooks-events", "get_webhook_events", webhooks.list_types),
+    Route("GET", _WEBHOOK + "/events-history", "list_webhook_events_history", webhooks.list_webhook_history),
+    Route("GET", "/accounts/{account_id}/webhooks-events", "get_webhook_events", webhooks.list_webhook_events),
     # The tag "Fielding"
-    Route("GET", _RUNS, "get_fielding_runs_by_target_group_id", fielding_runs.list_),
-    Route("GET", _RUN, "get_fielding_run", fielding_runs.get),
-    Route("PUT", _RUN, "update_fielding_run", fielding_runs.update),
-    Route("POST", _RUN + "/pause", "pause_fielding_run", fielding_runs.action(PAUSE)),
-    Route("POST", _RUN + "/resume", "resume_fielding_run", fielding_runs.action(RESUME)),
-    Route("POST", _RUN + "/complete", "complete_fielding_run", fielding_runs.action(COMPLETE)),
-    Route("POST", _RUN + "/relaunch", "relaunch_fielding_run", fielding_runs.action(RELAUNCH)),
+    Route("GET", _RUNS, "get_fielding_runs_by_target_group_id", fielding_runs.list_fielding_runs),
+    Route("GET", _RUN, "get_fielding_run", fielding_runs.get_fielding_run),
+    Route("PUT", _RUN, "update_fielding_run", fielding_runs.update_fielding_run),
+    Route("POST", _RUN + "/pause", "pause_fielding_run", fielding_runs.run_action(PAUSE)),
+    Route("POST", _RUN + "/resume", "resume_fielding_run", fielding_runs.run_action(RESUME)),
+    Route("POST", _RUN + "/complete", "complete_fielding_run", fielding_runs.run_action(COMPLETE)),
+    Route("POST", _RUN + "/relaunch", "relaunch_fielding_run", fielding_runs.run_action(RELAUNCH)),
     Route("POST", _RUN + "/launch-now", "launch_now_fielding_run", fielding_runs.launch_now),
-    Route("POST", _LAUNCHES, "create_launch_fielding_run_from_draft_job", draft_jobs.launch),
-    Route("GET", _LAUNCHES + "/{job_id}", "get_launch_fielding_run_from_draft_job", draft_jobs.get_launch),
-    Route("POST", _SCHEDULES, "create_schedule_fielding_run_from_draft_job", draft_jobs.schedule),
-    Route("GET", _SCHEDULES + "/{job_id}", "get_schedule_fielding_run_from_draft_job", draft_jobs.get_schedule),
+    Route("POST", _LAUNCHES, "create_launch_fielding_run_from_draft_job", jobs.launch_draft),
+    Route("GET", _LAUNCHES + "/{job_id}", "get_launch_fielding_run_from_draft_job", jobs.get_launch_job),
+    Route("POST", _SCHEDULES, "create_schedule_fielding_run_from_draft_job", jobs.schedule_draft),
+    Route("GET", _SCHEDULES + "/{job_id}", "get_schedule_fielding_run_from_draft_job", jobs.get_schedule_job),
     # The tag "Fielding (Batch)"
-    Route("POST", _BULK_COMPLETES, "create_bulk_complete_target_groups_job", batch_jobs.create("complete")),
-    Route("GET", _BULK_COMPLETES + "/{job_id}", "get_bulk_complete_target_groups_job", batch_jobs.get("complete")),
-    Route("POST", _BULK_LAUNCHES, "create_bulk_launch_target_groups_job", batch_jobs.create("launch")),
-    Route("GET", _BULK_LAUNCHES + "/{job_id}", "get_bulk_launch_target_groups_job", batch_jobs.get("launch")),
-    Route("POST", _BULK_PAUSES, "create_bulk_pause_target_groups_job", batch_jobs.create("pause")),
-    Route("GET", _BULK_PAUSES + "/{job_id}", "get_bulk_pause_target_groups_job", batch_jobs.get("pause")),
-    Route("POST", _BULK_RELAUNCHES, "create_bulk_relaunch_target_groups_job", batch_jobs.create("relaunch")),
-    Route("GET", _BULK_RELAUNCHES + "/{job_id}", "get_bulk_relaunch_target_groups_job", batch_jobs.get("relaunch")),
-    Route("POST", _BULK_RESUMES, "create_bulk_resume_target_groups_job", batch_jobs.create("resume")),
-    Route("GET", _BULK_RESUMES + "/{job_id}", "get_bulk_resume_target_groups_job", batch_jobs.get("resume")),
+    Route("POST", _BULK_COMPLETES, "create_bulk_complete_target_groups_job", jobs.create_batch_job("complete")),
+    Route("GET", _BULK_COMPLETES + "/{job_id}", "get_bulk_complete_target_groups_job", jobs.get_batch_job("complete")),
+    Route("POST", _BULK_LAUNCHES, "create_bulk_launch_target_groups_job", jobs.create_batch_job("launch")),
+    Route("GET", _BULK_LAUNCHES + "/{job_id}", "get_bulk_launch_target_groups_job", jobs.get_batch_job("launch")),
+    Route("POST", _BULK_PAUSES, "create_bulk_pause_target_groups_job", jobs.create_batch_job("pause")),
+    Route("GET", _BULK_PAUSES + "/{job_id}", "get_bulk_pause_target_groups_job", jobs.get_batch_job("pause")),
+    Route("POST", _BULK_RELAUNCHES, "create_bulk_relaunch_target_groups_job", jobs.create_batch_job("relaunch")),
+    Route("GET", _BULK_RELAUNCHES + "/{job_id}", "get_bulk_relaunch_target_groups_job", jobs.get_batch_job("relaunch")),
+    Route("POST", _BULK_RESUMES, "create_bulk_resume_target_groups_job", jobs.create_batch_job("resume")),
+    Route("GET", _BULK_RESUMES + "/{job_id}", "get_bulk_resume_target_groups_job", jobs.get_batch_job("resume")),
 )
 
 

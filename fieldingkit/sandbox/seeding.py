@@ -6,14 +6,12 @@ from typing import Any, Final
 
 import attrs
 
-from fieldingkit.sandbox.fielding import FieldingRun
-from fieldingkit.sandbox.identifiers import ULID
-from fieldingkit.sandbox.progress import money
-from fieldingkit.sandbox.projects import Project
-from fieldingkit.sandbox.settings import Settings
-from fieldingkit.sandbox.target_groups import TargetGroup
-from fieldingkit.sandbox.transitions import GroupStatus
-from fieldingkit.sandbox.world import World
+from fieldingkit.sandbox.formats import ULID
+from fieldingkit.sandbox.model.fielding_runs import FieldingRun, GroupStatus
+from fieldingkit.sandbox.model.projects import Project
+from fieldingkit.sandbox.model.state import World
+from fieldingkit.sandbox.model.statistics import money
+from fieldingkit.sandbox.model.target_groups import Settings, TargetGroup
 
 __all__ = ["seed"]
 

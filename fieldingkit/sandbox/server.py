@@ -6,25 +6,23 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Literal, Self
 
-from fieldingkit.sandbox.clock import SandboxClock
-from fieldingkit.sandbox.gateway import TOKEN_OPERATION, Gateway
-from fieldingkit.sandbox.identifiers import Identifiers
-from fieldingkit.sandbox.injection import FaultPlan
-from fieldingkit.sandbox.jobs import Job
+from fieldingkit.sandbox.app import TOKEN_OPERATION, Gateway, RateLimit
+from fieldingkit.sandbox.delivery import Courier, DeliverySettings
+from fieldingkit.sandbox.faults.base import FaultPlan
+from fieldingkit.sandbox.formats import Identifiers
 from fieldingkit.sandbox.locations import LocationForm, Locations
-from fieldingkit.sandbox.projects import Project
-from fieldingkit.sandbox.rate import RateLimit
+from fieldingkit.sandbox.model.clock import SandboxClock
+from fieldingkit.sandbox.model.fielding_runs import GroupStatus
+from fieldingkit.sandbox.model.jobs import Job
+from fieldingkit.sandbox.model.projects import Project
+from fieldingkit.sandbox.model.state import World
+from fieldingkit.sandbox.model.target_groups import TargetGroup
+from fieldingkit.sandbox.model.webhooks import Webhook
 from fieldingkit.sandbox.recording import RecordedRequest
 from fieldingkit.sandbox.routes import routes
+from fieldingkit.sandbox.runner import ServerThread, Serving
 from fieldingkit.sandbox.seeding import seed
-from fieldingkit.sandbox.serving import Serving
-from fieldingkit.sandbox.target_groups import TargetGroup
-from fieldingkit.sandbox.thread import ServerThread
 from fieldingkit.sandbox.tokens import Tokens
-from fieldingkit.sandbox.transitions import GroupStatus
-from fieldingkit.sandbox.webhooks.book import Webhook
-from fieldingkit.sandbox.webhooks.courier import Courier, DeliverySettings
-from fieldingkit.sandbox.world import World
 
 __all__ = ["Sandbox"]
 

@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 
 from fieldingkit.sandbox import problems
-from fieldingkit.sandbox.clock import SandboxClock
-from fieldingkit.sandbox.identifiers import Identifiers
+from fieldingkit.sandbox.formats import Identifiers
+from fieldingkit.sandbox.model.clock import SandboxClock
 
 __all__ = ["Tokens"]
 

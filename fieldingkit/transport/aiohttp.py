@@ -12,7 +12,7 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 from yarl import URL
 
-from fieldingkit.caller import calling_frame, place_of
+from fieldingkit._warnings import calling_frame, place_of
 from fieldingkit.errors import (
     Attempt,
     ClientClosedError,
@@ -22,7 +22,7 @@ from fieldingkit.errors import (
     FieldingKitError,
     TransportError,
 )
-from fieldingkit.guard import Guard
+from fieldingkit.idempotency import Guard
 from fieldingkit.secret import Secret
 from fieldingkit.transport.http import Call, Request, Response
 from fieldingkit.transport.timeouts import Timeouts

@@ -5,74 +5,23 @@ import copy
 import logging
 import math
 import random
-import re
-from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple, Protocol
-
-import attrs
+from typing import NamedTuple
 
 from fieldingkit.clock import Clock
 from fieldingkit.errors import ClientClosedError, ConfigurationError, FieldingKitError, TransportError
 from fieldingkit.secret import Secret
+from fieldingkit.transport.credentials import AccessToken, TokenProvider
 from fieldingkit.transport.http import Call, Request, Response, Transport
 from fieldingkit.transport.problem import read_problem
 
-__all__ = ["AccessToken", "Auth", "BearerToken", "Fetch", "TokenProvider", "as_secret"]
+__all__ = ["Auth"]
+
 
 _logger = logging.getLogger("fieldingkit.auth")
-
-_TOKEN = re.compile(r"[\x21-\x7e]+")
 _REFRESH_AHEAD = 300.0
 _BRAND_NEW = 30.0
 _REFUSED = frozenset({401, 403})
-
-Fetch = Callable[[Request], Awaitable[Response]]
 """Sends one request outside the API, for a provider that asks a token endpoint."""
-
-
-def as_secret(value: "str | Secret") -> Secret:
-    """Hide a plain string."""
-    return value if isinstance(value, Secret) else Secret(value)
-
-
-def _header_safe(holder: object, attribute: "attrs.Attribute[Any]", value: Secret) -> None:
-    if not _TOKEN.fullmatch(value.reveal()):
-        raise ConfigurationError(f"{type(holder).__name__}.{attribute.name} must be visible ASCII without spaces")
-
-
-@attrs.frozen
-class AccessToken:
-    """A bearer token and how long it is good for."""
-
-    value: Secret = attrs.field(converter=as_secret, validator=_header_safe)
-    """The token; a plain string is taken too, and hidden."""
-    lifetime: float | None = attrs.field(default=None, kw_only=True)
-    """Seconds from now until it expires; None if that is not known."""
-
-
-class TokenProvider(Protocol):
-    """Where tokens come from. Any object with this method will do; the client caches what it gives."""
-
-    async def fetch(self, http: Fetch) -> AccessToken:
-        """Get a new token.
-
-        Args:
-            http: Sends a request by the client's own connection settings; a provider need not use it.
-        """
-        ...
-
-
-@attrs.frozen
-class BearerToken:
-    """A token that was made elsewhere. It is good for 24 hours at most; prefer ``ClientCredentials`` in a service."""
-
-    token: Secret = attrs.field(converter=as_secret, validator=_header_safe)
-    """The token, without the word Bearer."""
-
-    async def fetch(self, http: Fetch) -> AccessToken:
-        """The same token, always."""
-        del http
-        return AccessToken(self.token)
 
 
 def _look_at(task: "asyncio.Task[_Held]") -> None:

@@ -1,19 +1,72 @@
 """Tokens by OAuth 2.0 client credentials. Loaded by those who have such: https://www.rfc-editor.org/rfc/rfc6749."""
 
 import json
-from typing import Any, cast
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol, cast
 
 import attrs
 
-from fieldingkit.errors import TransportError
-from fieldingkit.guard import Guard
+from fieldingkit.errors import ConfigurationError, TransportError
+from fieldingkit.idempotency import Guard
 from fieldingkit.secret import Secret
-from fieldingkit.transport.auth import AccessToken, Fetch, as_secret
-from fieldingkit.transport.http import Request
-from fieldingkit.transport.origin import check_url
-from fieldingkit.transport.problem import error_from, trace_id_of
+from fieldingkit.transport.headers import trace_id_of
+from fieldingkit.transport.http import Request, Response
+from fieldingkit.transport.problem import error_from
+from fieldingkit.transport.urls import check_url
 
-__all__ = ["ClientCredentials"]
+__all__ = ["AccessToken", "BearerToken", "ClientCredentials", "Fetch", "TokenProvider", "as_secret"]
+
+
+Fetch = Callable[[Request], Awaitable[Response]]
+
+
+_TOKEN = re.compile(r"[\x21-\x7e]+")
+
+
+def as_secret(value: "str | Secret") -> Secret:
+    """Hide a plain string."""
+    return value if isinstance(value, Secret) else Secret(value)
+
+
+def _header_safe(holder: object, attribute: "attrs.Attribute[Any]", value: Secret) -> None:
+    if not _TOKEN.fullmatch(value.reveal()):
+        raise ConfigurationError(f"{type(holder).__name__}.{attribute.name} must be visible ASCII without spaces")
+
+
+@attrs.frozen
+class AccessToken:
+    """A bearer token and how long it is good for."""
+
+    value: Secret = attrs.field(converter=as_secret, validator=_header_safe)
+    """The token; a plain string is taken too, and hidden."""
+    lifetime: float | None = attrs.field(default=None, kw_only=True)
+    """Seconds from now until it expires; None if that is not known."""
+
+
+class TokenProvider(Protocol):
+    """Where tokens come from. Any object with this method will do; the client caches what it gives."""
+
+    async def fetch(self, http: Fetch) -> AccessToken:
+        """Get a new token.
+
+        Args:
+            http: Sends a request by the client's own connection settings; a provider need not use it.
+        """
+        ...
+
+
+@attrs.frozen
+class BearerToken:
+    """A token that was made elsewhere. It is good for 24 hours at most; prefer ``ClientCredentials`` in a service."""
+
+    token: Secret = attrs.field(converter=as_secret, validator=_header_safe)
+    """The token, without the word Bearer."""
+
+    async def fetch(self, http: Fetch) -> AccessToken:
+        """The same token, always."""
+        del http
+        return AccessToken(self.token)
 
 
 @attrs.frozen(kw_only=True)

@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Generic, TypeVar
+
+import attrs
 
 from fieldingkit.clock import Clock
 from fieldingkit.errors import Attempt, DeadlineExceededError, FieldingKitError, RequestTimeoutError, TransportError
-from fieldingkit.guard import Guard
+from fieldingkit.idempotency import Guard
 
-__all__ = ["Call", "Request", "Response", "Transport"]
+__all__ = ["Call", "Exchange", "Request", "Response", "Transport"]
 
 
 class Request:
@@ -148,3 +150,26 @@ class Call:
 
 Transport = Callable[[Request, Call], Awaitable[Response]]
 """Sends a request and gives the answer, whatever its status; raises ``TransportError`` when there is none."""
+
+
+R_co = TypeVar("R_co", covariant=True)
+
+
+@attrs.frozen(kw_only=True)
+class Exchange(Generic[R_co]):
+    """A result together with the HTTP answer that carried it."""
+
+    result: R_co
+    """What the command gives."""
+    status: int
+    """The HTTP status."""
+    headers: Mapping[str, str]
+    """The answer's headers, with lower-case names."""
+    trace_id: str | None
+    """The W3C trace id of the call, to give to the API's support."""
+    request_id: str | None
+    """The answer's ``x-request-id``."""
+    attempts: tuple[Attempt, ...]
+    """Every send of the call, in order."""
+    raw: Any
+    """The body as decoded JSON, with the fields that the result does not have; None if it is not JSON."""

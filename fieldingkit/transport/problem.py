@@ -2,20 +2,20 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
 
 from fieldingkit.errors import ApiError, ConflictError, InvalidParam, PreconditionFailedError
+from fieldingkit.transport.headers import public_headers, retry_after
 from fieldingkit.transport.http import Response
-from fieldingkit.transport.retry_after import retry_after
 
-__all__ = ["Problem", "error_from", "public_headers", "read_problem", "trace_id_of"]
+__all__ = ["Problem", "error_from", "read_problem"]
+
 
 _DETAIL_NAMES = ("detail", "details", "title", "error_description", "error", "message")
 _TAG = re.compile(r"<[^>]{0,200}>|\s+")
 _LONGEST_DETAIL = 200
 _RETRYABLE = frozenset({408, 429, 500, 502, 503, 504})
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 class Problem(NamedTuple):
@@ -79,17 +79,6 @@ def error_from(response: Response, *, sent_etag: str | None = None, **facts: Any
         raw=problem.raw,
         **facts,
     )
-
-
-def public_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """An answer's headers as an error keeps them: lower-case names, no cookies."""
-    return {name.lower(): value for name, value in headers.items() if name.lower() != "set-cookie"}
-
-
-def trace_id_of(headers: Mapping[str, str]) -> str | None:
-    """The W3C trace id that an answer names in its ``traceparent``."""
-    match = _TRACEPARENT.fullmatch(headers.get("traceparent", ""))
-    return match[1] if match else None
 
 
 def _string(value: object) -> str | None:

@@ -1,8 +1,7 @@
 """Whether an attempt is repeated, and when. The table is a pure function; the transport around it only obeys."""
 
 import logging
-from collections.abc import Callable, Generator
-from importlib import import_module
+from collections.abc import Generator
 from typing import Any, NamedTuple, Protocol
 
 import attrs
@@ -16,10 +15,11 @@ from fieldingkit.errors import (
     RetryBudgetExhaustedError,
     TransportError,
 )
-from fieldingkit.guard import Guard
-from fieldingkit.transport.conventions import error_type
+from fieldingkit.idempotency import Guard
+from fieldingkit.transport.delays import retry_delays
+from fieldingkit.transport.headers import retry_after
 from fieldingkit.transport.http import Call, Request, Response, Transport
-from fieldingkit.transport.retry_after import retry_after
+from fieldingkit.transport.telemetry.semconv import error_type
 
 __all__ = ["Retry", "RetryBudget", "RetryPolicy", "Verdict", "judge"]
 
@@ -245,8 +245,7 @@ class Retry:
 
 
 def _waits(policy: RetryPolicy) -> Generator[float, None, None]:
-    made: Callable[[float, float], Generator[float, None, None]] = import_module("fieldingkit.transport.waits").waits
-    return made(policy.base_delay, policy.max_delay)
+    return retry_delays(policy.base_delay, policy.max_delay)
 
 
 def _asked(outcome: Response | TransportError) -> float | None:

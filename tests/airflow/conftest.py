@@ -15,7 +15,7 @@ from fieldingkit.sandbox import Sandbox
 if find_spec("airflow.sdk") is None:
     collect_ignore_glob = ["test_*.py"]
 else:
-    from airflow_site import AirflowSite, connection_json
+    from support.airflow_site import AirflowSite, connection_json
 
     # Airflow makes its home where it is imported: not in the user's.
     _home = tempfile.mkdtemp(prefix="fieldingkit-airflow-")

@@ -8,51 +8,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple, Protocol
 
 import pytest
+from support.scripts import LIMIT, Eventually, Outcome, Run, Script, Start
 
 from fieldingkit import batch_jobs, fielding_runs
 from fieldingkit.sandbox import Sandbox
-from fieldingkit.sandbox.world import Project
-
-LIMIT = 50.0
-"""Seconds for one script, on a machine that has other things to do."""
-
-
-class Outcome(NamedTuple):
-    """How a script ended."""
-
-    code: int
-    """Its exit code; negative for the signal that killed it."""
-    out: str
-    """What it printed."""
-    err: str
-    """What it complained of."""
-
-
-class Script:
-    """A script that runs."""
-
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
-        self.process = process
-
-    def outcome(self) -> Outcome:
-        """Wait for its end."""
-        out, err = self.process.communicate(timeout=LIMIT)
-        return Outcome(self.process.returncode, out, err)
-
-
-class Start(Protocol):
-    """Starts a script; the sandbox's address, its credentials and ``facade_scene`` are there for it."""
-
-    def __call__(self, script: str, *options: str) -> Script:
-        """Start it with these options of the interpreter."""
-        ...
-
-
-Run = Callable[..., Outcome]
-"""Starts a script in the same way and waits for its end."""
+from fieldingkit.sandbox.model.state import Project
 
 
 @pytest.fixture
@@ -71,7 +33,7 @@ def start(sandbox: Sandbox, project: Project, tmp_path: Path) -> Iterator[Start]
         "CINT_BASE_URL": sandbox.url,
         "SCENE_PROJECT": project.id,
         "SCENE_GROUPS": ",".join(project.ids()),
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH")])),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")])),
     }
     for name in ("PYTHONWARNINGS", "PYTHONDEVMODE", "PYTHONASYNCIODEBUG"):
         env.pop(name, None)
@@ -114,14 +76,6 @@ def look(project: Project) -> fielding_runs.ListFieldingRuns:
 def pause(project: Project) -> batch_jobs.PauseTargetGroups:
     """A job."""
     return batch_jobs.PauseTargetGroups(project_id=project.id, target_group_ids=project.ids())
-
-
-class Eventually(Protocol):
-    """Waits until something is so."""
-
-    def __call__(self, happened: Callable[[], object]) -> None:
-        """Wait, and fail if it does not come to that."""
-        ...
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from fieldingkit import (
 )
 from fieldingkit.clock import Clock, MonotonicClock
 from fieldingkit.commands import JobAccepted, JobStatus
-from fieldingkit.transport.auth import AccessToken, Fetch
+from fieldingkit.transport.credentials import AccessToken, Fetch
 from fieldingkit.transport.http import Response
 
 PROJECT = "01BTGNYV6HRNK8K8VKZASZCFP0"

@@ -9,18 +9,25 @@
     sandbox.faults.add("*", faults.Delay(0.05), times=None, probability=0.2)
 """
 
-from fieldingkit.sandbox.faults.answers import Answer, ApplyThenAnswer, GzipBomb, HtmlPage, Redirect
-from fieldingkit.sandbox.faults.connections import ApplyThenDrop, Delay, DropBefore, Garbage
-from fieldingkit.sandbox.faults.distortions import (
+from fieldingkit.sandbox.faults.base import Exchange, Fault
+from fieldingkit.sandbox.faults.responses import (
+    Answer,
+    ApplyThenAnswer,
+    ApplyThenDrop,
+    Delay,
+    DropBefore,
     EmptyBody,
+    Garbage,
+    GzipBomb,
+    HtmlPage,
+    Redirect,
     ResetMidBody,
     SkewedDate,
     TruncatedJson,
     WrongCharset,
     WrongContentType,
 )
-from fieldingkit.sandbox.faults.states import ChangeEtag, ExpireToken, ForgetItem, JobFault, JobGone, StuckJob
-from fieldingkit.sandbox.injection import Exchange, Fault
+from fieldingkit.sandbox.faults.state import ChangeEtag, ExpireToken, ForgetItem, JobFault, JobGone, StuckJob
 
 __all__ = [
     "Answer",

@@ -9,8 +9,8 @@ import pendulum
 from airflow.sdk import DAG, Context
 
 from fieldingkit.airflow import FieldingSweepOperator
-from fieldingkit.airflow.record import StoreRecord
-from fieldingkit.workflows.chunks import Chunk
+from fieldingkit.airflow.checkpoint import StoreRecord
+from fieldingkit.sweeps.chunks import Chunk
 
 
 class KilledOnce(FieldingSweepOperator):

@@ -1,0 +1,61 @@
+"""What Airflow is told of this provider, through the entry point ``apache_airflow_provider``."""
+
+from typing import Any
+
+__all__ = ["get_provider_info"]
+
+
+_HERE = "fieldingkit.airflow"
+_INTEGRATION = "Cint fielding"
+
+
+def get_provider_info() -> dict[str, Any]:
+    """The provider's name, its modules, and the form of its connection."""
+    return {
+        "package-name": "fieldingkit",
+        "name": _INTEGRATION,
+        "description": "Launch, pause, resume, relaunch and complete the fielding of survey target groups.",
+        "integrations": [{"integration-name": _INTEGRATION, "tags": ["service"]}],
+        "hooks": [_modules("hooks")],
+        "operators": [_modules("operators")],
+        "sensors": [_modules("sensors")],
+        "triggers": [_modules("triggers")],
+        "connection-types": [
+            {
+                "connection-type": "fieldingkit",
+                "hook-class-name": f"{_HERE}.hooks.FieldingHook",
+                "hook-name": _INTEGRATION,
+                "ui-field-behaviour": {
+                    "hidden-fields": ["port", "schema"],
+                    "relabeling": {"host": "Base URL", "login": "Client id", "password": "Client secret"},
+                    "placeholders": {
+                        "host": "https://api.cint.com/v1",
+                        "login": "leave empty if the client secret is a bearer token",
+                    },
+                },
+                "conn-fields": _FIELDS,
+            }
+        ],
+    }
+
+
+def _modules(*names: str) -> dict[str, Any]:
+    return {"integration-name": _INTEGRATION, "python-modules": [f"{_HERE}.{name}" for name in names]}
+
+
+def _field(label: str, kind: str, description: str) -> dict[str, Any]:
+    return {"label": label, "schema": {"type": [kind, "null"]}, "description": description}
+
+
+_FIELDS = {
+    "account_id": _field("Account", "string", "The account's number."),
+    "token_url": _field("Token URL", "string", "Where client credentials get their tokens; Cint's own if empty."),
+    "api_version": _field("API version", "string", "Do not mix versions on one resource; the newest known if empty."),
+    "rate": _field("Requests per second", "number", "How many may leave one task in a second; no limit if empty."),
+    "triggerer_rate": _field(
+        "Requests per second of a triggerer", "number", "For all its triggers; as above if empty."
+    ),
+    "timeout": _field("Time-out", "number", "Seconds that one attempt of a call may take; 30 if empty."),
+    "deadline": _field("Deadline", "number", "Seconds that one call may take with all its attempts; 120 if empty."),
+    "proxy": _field("Proxy", "string", "The URL of a proxy to go through."),
+}

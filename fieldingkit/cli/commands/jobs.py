@@ -1,0 +1,84 @@
+"""``fieldingkit jobs``: look at a job, or wait for it, by its token."""
+
+from typing import Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from fieldingkit.cli.connection import ENVIRONMENT, Connection
+from fieldingkit.cli.errors import Exit
+from fieldingkit.cli.output import Output, moment
+from fieldingkit.commands import JobResult, JobStatus
+from fieldingkit.resources.batch_jobs import BatchResult
+from fieldingkit.resources.fielding_jobs import FieldingJobResult
+
+__all__ = ["status", "wait"]
+
+
+async def status(token: str, /, *, json: bool = False, connection: Connection = ENVIRONMENT) -> int:
+    """Look at a job once.
+
+    Args:
+        token: What `job.token()` gave; it holds ids and nothing secret.
+        json: One JSON document.
+        connection: How to reach the API.
+    """
+    output = Output(json=json)
+    async with connection.open() as client:
+        result: JobResult = await client.resume(token).status()
+    _tell(output, result)
+    return _exit_of(result)
+
+
+async def wait(
+    token: str,
+    /,
+    *,
+    wait_seconds: Annotated[float, Parameter(validator=Number(gt=0))] = 600.0,
+    json: bool = False,
+    connection: Connection = ENVIRONMENT,
+) -> int:
+    """Wait until a job has ended. The job goes on whatever happens here.
+
+    Args:
+        token: What `job.token()` gave; it holds ids and nothing secret.
+        wait_seconds: How long to wait at most; the exit code is 4 if that is not enough.
+        json: One JSON document.
+        connection: How to reach the API.
+    """
+    output = Output(json=json)
+    async with connection.open() as client:
+        result: JobResult = await client.resume(token).wait(wait_seconds)
+    _tell(output, result)
+    return _exit_of(result)
+
+
+def _tell(output: Output, result: JobResult) -> None:
+    output.document(result)
+    facts: dict[str, object] = {"Job": result.job_id, "Status": result.status}
+    if isinstance(result, BatchResult):
+        facts |= {
+            "Created": moment(result.created_at),
+            "Updated": len(result.updated),
+            "Failed": len(result.failed),
+            "Unaccounted": result.unaccounted,
+        }
+    if isinstance(result, FieldingJobResult):
+        reason = result.failure_reason
+        facts |= {
+            "Fielding run": result.created_fielding_run_id,
+            "Reason": reason and f"{reason.code}: {reason.description}",
+            "Trace id": result.job_trace_id,
+        }
+    output.facts(facts)
+    if isinstance(result, BatchResult) and result.failed:
+        output.say("")
+        for failed in result.failed:
+            output.say(f"{failed.target_group_id}  {failed.code}: {failed.description}")
+
+
+def _exit_of(result: JobResult) -> Exit:
+    if not result.status.terminal:
+        return Exit.UNKNOWN
+    done = result.ok if isinstance(result, BatchResult) else result.status is JobStatus.COMPLETED
+    return Exit.DONE if done else Exit.FAILED

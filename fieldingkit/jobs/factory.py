@@ -1,0 +1,184 @@
+"""Handles of jobs: of one that the API has just accepted, and of one from another process.
+
+Loaded with the first of them: the results of jobs cost more to load than a client.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeVar, cast
+
+from fieldingkit.clock import Clock
+from fieldingkit.codec import decode, encode, facts_of, inform
+from fieldingkit.commands import Command, JobAccepted, JobCommand
+from fieldingkit.errors import ConfigurationError, FieldingKitError, InvalidCommandError
+from fieldingkit.jobs.job import Job, Read, Submitter
+from fieldingkit.jobs.location import read_location
+from fieldingkit.jobs.observer import JobMetrics, JobReports, PollEvent
+from fieldingkit.jobs.poller import PollPolicy
+from fieldingkit.jobs.token import JobToken
+from fieldingkit.resources import batch_jobs, fielding_jobs
+from fieldingkit.transport.headers import public_headers, retry_after
+from fieldingkit.transport.http import Call, Request, Response
+from fieldingkit.transport.urls import origin_of
+
+__all__ = ["Carrier", "Handles"]
+
+
+R = TypeVar("R")
+
+Carrier = Callable[[Request, Command[Any] | None], Awaitable[tuple[Response, Call]]]
+"""Sends a request through the pipeline."""
+
+_JOBS: dict[str, type[JobCommand[Any]]] = {
+    kind.endpoint.operation_id: kind
+    for module in (batch_jobs, fielding_jobs)
+    for kind in (getattr(module, name) for name in module.__all__)
+    if issubclass(kind, JobCommand)
+}
+
+
+class Handles:
+    """Makes the handles of one client's jobs.
+
+    Args:
+        carry: Sends the requests that read jobs.
+        submit: Creates the jobs that retry what failed in others.
+        base_url: The client's base URL.
+        account_id: The client's account.
+        headers: What every request of the client carries.
+        policy: How often jobs are looked at.
+        clock: What the waits go by.
+        metrics: Measures how the jobs go.
+        on_poll: Is called with an event after each look at a job.
+    """
+
+    def __init__(
+        self,
+        *,
+        carry: Carrier,
+        submit: Submitter,
+        base_url: str,
+        account_id: str | None,
+        headers: Mapping[str, str],
+        policy: PollPolicy,
+        clock: Clock,
+        metrics: JobMetrics,
+        on_poll: Callable[[PollEvent], object] | None,
+    ) -> None:
+        self._carry = carry
+        self._submit = submit
+        self._base_url = base_url
+        self._origin = origin_of(base_url)
+        self._account_id = account_id
+        self._headers = headers
+        self._policy = policy
+        self._clock = clock
+        self._reports = JobReports(metrics, on_poll)
+        # Operations whose jobs were found at the documented path, when their Location led nowhere.
+        self._documented: set[str] = set()
+
+    def of_answer(self, command: JobCommand[R], request: Request, response: Response, call: Call) -> Job[R]:
+        """The handle of the job that an answer says was created.
+
+        Raises:
+            JobLocationError: if the answer does not say where.
+            FieldingKitError: if it is not an answer that creates a job.
+        """
+        accepted = decode(command, request, response, call)
+        reads = type(command).followed_by
+        path = {name: str(getattr(command, name)) for name in reads.endpoint.path_fields if name != "job_id"}
+        path["account_id"] = str(getattr(command, "account_id", None) or self._account_id)
+        status_path = _status_path(reads, path)
+        try:
+            where = read_location(accepted.location, base_url=self._base_url, status_path=status_path)
+        except FieldingKitError as exc:
+            known = facts_of(response, call, request=request, command=command)
+            raise inform(exc, {**known, "headers": public_headers(response.headers)}) from exc.__cause__
+        asked: Sequence[str] | None = getattr(command, "target_group_ids", None)
+        facts = JobToken(
+            origin=self._origin,
+            api_version=self._headers["Cint-API-Version"],
+            operation_id=command.endpoint.operation_id,
+            path=path,
+            job_id=where.job_id,
+            idempotency_key=accepted.idempotency_key,
+            created=time.time(),
+            traceparent=call.trace or response.headers.get("traceparent"),
+            asked=None if asked is None else len(asked),
+        )
+        found_there = command.endpoint.operation_id in self._documented
+        return self._job(
+            type(command),
+            facts,
+            targets=where.targets[::-1] if found_there else where.targets,
+            accepted=accepted,
+            command=command,
+            foreign_location=where.foreign,
+        )
+
+    def of_token(self, token: str) -> Job[Any]:
+        """The handle of a job that was submitted elsewhere.
+
+        Raises:
+            ConfigurationError: if it is no job token, or one of another origin or API version.
+        """
+        facts = JobToken.decode(token)
+        own = (self._origin, self._headers["Cint-API-Version"])
+        if (facts.origin, facts.api_version) != own:
+            raise ConfigurationError(
+                f"this job belongs to {facts.origin} (API {facts.api_version}), this client to {own[0]} (API {own[1]})"
+            )
+        kind = _JOBS.get(facts.operation_id)
+        if kind is None:
+            raise ConfigurationError(f"this release knows no job of {facts.operation_id!r}")
+        if {*facts.path, "job_id"} != {*kind.followed_by.endpoint.path_fields}:
+            raise ConfigurationError(f"this job token does not have the ids that a job of {facts.operation_id!r} has")
+        path = _status_path(kind.followed_by, facts.path).replace("{job_id}", facts.job_id)
+        try:
+            return self._job(kind, facts, targets=(path,))
+        except InvalidCommandError as exc:
+            raise ConfigurationError(f"this job token holds an id that is none: {exc.message}") from exc
+
+    def _job(
+        self,
+        kind: type[JobCommand[Any]],
+        facts: JobToken,
+        *,
+        targets: Sequence[str],
+        accepted: JobAccepted | None = None,
+        command: JobCommand[R] | None = None,
+        foreign_location: bool = False,
+    ) -> Job[R]:
+        make = cast("Callable[..., Command[Any]]", kind.followed_by)
+        status = make(**facts.path, job_id=facts.job_id)
+        request = encode(status, account_id=self._account_id, headers=self._headers)
+
+        async def read(target: str) -> Read:
+            followed = request.with_target(target, linked_to=facts.traceparent)
+            response, call = await self._carry(followed, status)
+            result = decode(status, followed, response, call)
+            if target == request.target:
+                self._documented.add(facts.operation_id)
+            return Read(result, retry_after(response.headers))
+
+        return Job(
+            facts=facts,
+            targets=targets,
+            kind=kind,
+            read=read,
+            submit=self._submit,
+            policy=self._policy,
+            clock=self._clock,
+            accepted=accepted,
+            command=command,
+            foreign_location=foreign_location,
+            reports=self._reports,
+        )
+
+
+def _status_path(reads: type[Command[Any]], path: Mapping[str, str]) -> str:
+    """The documented path of a job's status, with only ``{job_id}`` still open."""
+    filled = reads.endpoint.path
+    for name, value in path.items():
+        filled = filled.replace(f"{{{name}}}", value)
+    return filled

@@ -1,0 +1,190 @@
+"""What a handler is given, and what it gives back."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import partial
+from typing import Any, TypeVar, cast
+
+import attrs
+
+from fieldingkit.sandbox import problems
+from fieldingkit.sandbox.formats import ULID
+from fieldingkit.sandbox.model.fielding_runs import FieldingRun
+from fieldingkit.sandbox.model.jobs import Job
+from fieldingkit.sandbox.model.projects import Project
+from fieldingkit.sandbox.model.state import IdempotencyConflictError, World
+from fieldingkit.sandbox.model.target_groups import TargetGroup
+from fieldingkit.sandbox.recording import RecordedRequest
+
+__all__ = ["Call", "Handler", "Reply"]
+
+
+JobT = TypeVar("JobT", bound=Job)
+
+_PATH_PARAMETERS = {
+    "account_id": re.compile(r"[0-9]{1,10}"),
+    "project_id": ULID,
+    "target_group_id": ULID,
+    "webhook_id": ULID,
+}
+_OPAQUE_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
+_ENTITY_TAGS = re.compile(r'(?:W/)?"[^"]*"(?:\s*,\s*(?:W/)?"[^"]*")*')
+_OPAQUE_TAG = re.compile(r'"[^"]*"')
+_LONGEST_KEY = 255
+
+
+@attrs.frozen
+class Reply:
+    """What a handler answers."""
+
+    status: int
+    """The HTTP status."""
+    json: object | None = None
+    """The body, None for an empty one."""
+    headers: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    """Headers beside the usual ones."""
+    created: Job | None = None
+    """The job that the `Location` header is to name."""
+
+
+@attrs.frozen(kw_only=True)
+class Call:
+    """One authorised request for an operation, with its path parameters checked."""
+
+    world: World
+    """The state to read and change; held still for as long as the handler runs."""
+    now: datetime
+    """The present moment."""
+    recorded: RecordedRequest
+    """The request itself."""
+    parameters: Mapping[str, str]
+    """The path parameters by name."""
+    trace_id: str
+    """The trace that it belongs to: 32 hexadecimal digits."""
+
+    def __attrs_post_init__(self) -> None:
+        # Before anything else looks at them: text of the caller's that has not passed here is never sent back.
+        malformed = {
+            name: "It does not have the form of such an identifier."
+            for name, value in self.parameters.items()
+            if not _PATH_PARAMETERS.get(name, _OPAQUE_ID).fullmatch(value)
+        }
+        if malformed:
+            raise problems.bad_request("A path parameter is malformed.", **malformed)
+        if "account_id" in self.parameters and self.account_id not in self.world.accounts:
+            raise problems.forbidden()
+
+    @property
+    def account_id(self) -> int:
+        """The account in the path."""
+        return int(self.parameters["account_id"])
+
+    def project(self) -> Project:
+        """The project in the path; 404 if the account has none such."""
+        project = self.world.projects.get(self.parameters["project_id"])
+        if project is None or project.account_id != self.account_id:
+            raise problems.not_found("project")
+        return project
+
+    def target_group(self) -> TargetGroup:
+        """The target group in the path; 404 if the project has none such."""
+        group = self.world.groups.get(self.parameters["target_group_id"])
+        if group is None or group.project_id != self.project().id:
+            raise problems.not_found("target group")
+        return group
+
+    def launched_target_group(self) -> TargetGroup:
+        """The same; 404 for a draft as well."""
+        group = self.target_group()
+        if group.status_at(self.now) == "draft":
+            raise problems.not_found("target group")
+        return group
+
+    def fielding_run(self) -> FieldingRun:
+        """The fielding run in the path; 404 if the target group has none such."""
+        run = self.target_group().run
+        if run is None or run.id != self.parameters["fielding_run_id"]:
+            raise problems.not_found("fielding run")
+        return run
+
+    def require_match(self, etag: str) -> None:
+        """Check the `If-Match` header: 400 if it is missing or malformed, 412 if it does not name this entity tag.
+
+        The comparison is weak, as the API's own is and against RFC 9110.
+        """
+        given = self.recorded.headers.get("If-Match")
+        if given is None:
+            raise problems.bad_request("The header If-Match is required.", **{"If-Match": "It is missing."})
+        if given.strip() == "*":
+            return
+        if not _ENTITY_TAGS.fullmatch(given.strip()):
+            raise problems.bad_request(
+                "The header If-Match is malformed.", **{"If-Match": "An entity tag has double quotes."}
+            )
+        if etag.removeprefix("W/") not in _OPAQUE_TAG.findall(given):
+            raise problems.precondition_failed()
+
+    def json_object(self) -> dict[str, Any]:
+        """The body, which has to be a JSON object; 415 or 400 if it is not."""
+        media_type = self.recorded.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if media_type != "application/json":
+            raise problems.unsupported_media_type()
+        try:
+            body: object = json.loads(self.recorded.body)
+        except ValueError:
+            raise problems.bad_request("The request body is not JSON.") from None
+        if not isinstance(body, dict):
+            raise problems.bad_request("The request body is not a JSON object.")
+        return cast("dict[str, Any]", body)
+
+    def submit(self, make: Callable[..., Job], *, keyed: bool = True) -> Reply:
+        """Create a job, once for each idempotency key, and answer where to find it.
+
+        Args:
+            make: Makes the job from the facts that every job has.
+            keyed: Whether the operation takes an idempotency key; without one each request makes a job.
+        """
+        key = self._idempotency_key() if keyed else None
+        fingerprint = (self.recorded.operation_id, self.parameters, self.recorded.json)
+        try:
+            job = self.world.submit(
+                self.account_id,
+                key,
+                fingerprint,
+                partial(make, request=self.recorded.index, trace_id=self.trace_id),
+            )
+        except IdempotencyConflictError:
+            raise problems.conflict("The idempotency key was used before, for another request.") from None
+        return Reply(201, created=job)
+
+    def _idempotency_key(self) -> str:
+        key = self.recorded.headers.get("Idempotency-Key", "")
+        if not 1 <= len(key) <= _LONGEST_KEY:
+            raise problems.bad_request(
+                "The header Idempotency-Key is missing or too long.",
+                **{"Idempotency-Key": f"It has to have 1 to {_LONGEST_KEY} characters."},
+            )
+        return key
+
+    def job(self, job_type: type[JobT], kind: str) -> JobT:
+        """The job in the path; 404 if there is none such, or it belongs to something else than the path says.
+
+        Args:
+            job_type: What class of job it has to be.
+            kind: What it has to be for.
+        """
+        job = self.world.jobs.get(self.parameters["job_id"])
+        if not isinstance(job, job_type) or (job.kind, job.account_id) != (kind, self.account_id):
+            raise problems.not_found("job")
+        owners = self.parameters.keys() & {"project_id", "target_group_id"}
+        if any(getattr(job, owner) != self.parameters[owner] for owner in owners):
+            raise problems.not_found("job")
+        if job.gone is not None:
+            raise problems.problem_of_status(job.gone)
+        return job
+
+
+Handler = Callable[[Call], Reply]
+"""Carries out one operation; raises a `Problem` for an error answer."""

@@ -1,0 +1,281 @@
+"""Faults that answer something of their own."""
+
+import asyncio
+import json
+import socket
+import struct
+import sys
+import zlib
+from collections.abc import Mapping
+from datetime import timedelta
+from email.utils import format_datetime
+from functools import lru_cache
+from http import HTTPStatus
+
+import attrs
+from aiohttp import web
+
+from fieldingkit.sandbox.faults.base import Exchange, Fault
+from fieldingkit.sandbox.problems import problem_of_status
+
+__all__ = [
+    "Answer",
+    "ApplyThenAnswer",
+    "ApplyThenDrop",
+    "Delay",
+    "DropBefore",
+    "EmptyBody",
+    "Garbage",
+    "GzipBomb",
+    "HtmlPage",
+    "Redirect",
+    "ResetMidBody",
+    "SkewedDate",
+    "TruncatedJson",
+    "WrongCharset",
+    "WrongContentType",
+    "cut",
+]
+
+
+@attrs.frozen
+class Answer(Fault):
+    """Answer with any status and body, without handling the request."""
+
+    status: int
+    """The HTTP status."""
+    body: object = None
+    """Bytes are sent as they are, anything else as JSON; None for the body that the API documents for the status."""
+    headers: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    """Headers beside the usual ones, such as `Retry-After`."""
+
+    async def inject(self, exchange: Exchange) -> web.Response:
+        """Answer."""
+        body = self.body
+        if body is None and self.status >= HTTPStatus.BAD_REQUEST:
+            body = problem_of_status(self.status).body(exchange.world.identifiers.uuid())
+        response = web.Response(status=self.status, headers=self.headers)
+        if isinstance(body, bytes):
+            response.body = body
+        elif body is not None:
+            response.body = json.dumps(body).encode()
+        if body is not None and "Content-Type" not in self.headers:
+            response.content_type = "application/json"
+        return response
+
+
+@attrs.frozen
+class ApplyThenAnswer(Answer):
+    """Handle the request, then answer something else: a failure that only looks like one."""
+
+    async def inject(self, exchange: Exchange) -> web.Response:
+        """Handle, then answer."""
+        await exchange.proceed()
+        return await Answer.inject(self, exchange)
+
+
+@attrs.frozen
+class HtmlPage(Fault):
+    """Answer with the HTML page of a proxy, without handling the request."""
+
+    status: int = 502
+    """The HTTP status."""
+
+    async def inject(self, exchange: Exchange) -> web.Response:
+        """Answer the page."""
+        page = f"<html><head><title>{self.status}</title></head><body><h1>Bad gateway</h1></body></html>"
+        return web.Response(status=self.status, text=page, content_type="text/html")
+
+
+@attrs.frozen
+class Redirect(Fault):
+    """Answer with a redirect, without handling the request."""
+
+    location: str
+    """Where to."""
+    status: int = 307
+    """The HTTP status."""
+
+    async def inject(self, exchange: Exchange) -> web.Response:
+        """Redirect."""
+        return web.Response(status=self.status, headers={"Location": self.location})
+
+
+@attrs.frozen
+class GzipBomb(Fault):
+    """Answer 200 with a small gzip body that unpacks to a huge one, without handling the request."""
+
+    size: int = 64 * 2**20
+    """How many bytes it unpacks to, roughly."""
+
+    async def inject(self, exchange: Exchange) -> web.Response:
+        """Answer the bomb."""
+        return web.Response(
+            body=_bomb(self.size), content_type="application/json", headers={"Content-Encoding": "gzip"}
+        )
+
+
+@lru_cache(maxsize=4)
+def _bomb(size: int) -> bytes:
+    packer = zlib.compressobj(level=9, wbits=31)
+    block = b"0" * 2**20
+    parts = [packer.compress(b'{"data":"')]
+    parts += [packer.compress(block) for _ in range(size // len(block))]
+    parts += [packer.compress(block[: size % len(block)] + b'"}'), packer.flush()]
+    return b"".join(parts)
+
+
+@attrs.frozen
+class ResetMidBody(Fault):
+    """Handle the request, send the head and half of the body, then reset the connection."""
+
+    async def inject(self, exchange: Exchange) -> web.Response:
+        """Handle, then answer in part."""
+        response = await exchange.proceed()
+        whole = _tearable(response)
+        return _TornResponse(status=response.status, headers=response.headers, body=whole)
+
+
+@attrs.frozen
+class TruncatedJson(Fault):
+    """Handle the request, and answer half of the JSON as if it were all."""
+
+    async def inject(self, exchange: Exchange) -> web.Response:
+        """Handle, then answer half."""
+        response = await exchange.proceed()
+        whole = _tearable(response)
+        response.body = whole[: len(whole) // 2]
+        return response
+
+
+@attrs.frozen
+class EmptyBody(Fault):
+    """Handle the request, and answer with the right status and no body."""
+
+    async def inject(self, exchange: Exchange) -> web.Response:
+        """Handle, then answer without the body."""
+        response = await exchange.proceed()
+        response.body = None
+        return response
+
+
+@attrs.frozen
+class WrongContentType(Fault):
+    """Handle the request, and call the JSON something else."""
+
+    content_type: str = "text/plain"
+    """What to call it."""
+
+    async def inject(self, exchange: Exchange) -> web.Response:
+        """Handle, then answer under another name."""
+        response = await exchange.proceed()
+        response.headers["Content-Type"] = self.content_type
+        return response
+
+
+@attrs.frozen
+class WrongCharset(Fault):
+    """Handle the request, and name a charset that the body is not in."""
+
+    charset: str = "utf-16"
+    """The charset to name; it need not exist."""
+
+    async def inject(self, exchange: Exchange) -> web.Response:
+        """Handle, then answer with the charset."""
+        response = await exchange.proceed()
+        response.headers["Content-Type"] = f"application/json; charset={self.charset}"
+        return response
+
+
+@attrs.frozen
+class SkewedDate(Fault):
+    """Handle the request, and answer with a `Date` that is off."""
+
+    seconds: float
+    """How far ahead of the sandbox's clock; negative for behind."""
+
+    async def inject(self, exchange: Exchange) -> web.Response:
+        """Handle, then answer with the date."""
+        response = await exchange.proceed()
+        date = exchange.world.clock.now() + timedelta(seconds=self.seconds)
+        response.headers["Date"] = format_datetime(date, usegmt=True)
+        return response
+
+
+class _TornResponse(web.Response):
+    """Sends its head and half of its body, then resets the connection."""
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        whole = data or _tearable(self)
+        await self.write(whole[: len(whole) // 2])
+        if self._req is not None:
+            cut(self._req, reset=True)
+        raise ConnectionResetError
+
+
+def _tearable(response: web.Response) -> bytes:
+    """The body; an answer that has none becomes a 200 that can have one."""
+    if isinstance(response.body, bytes) and response.body:
+        return response.body
+    response.set_status(HTTPStatus.OK)
+    return b'{"id":"01BTGNYV6HRNK8K8VKZASZCFP1"}'
+
+
+@attrs.frozen
+class Delay(Fault):
+    """Wait before handling the request; it is handled even if the caller has given up by then."""
+
+    seconds: float
+    """How long, in real seconds, since it is real time-outs that this is to meet."""
+
+    async def inject(self, exchange: Exchange) -> web.Response:
+        """Wait, then handle."""
+        await asyncio.sleep(self.seconds)
+        return await exchange.proceed()
+
+
+@attrs.frozen
+class DropBefore(Fault):
+    """Close the connection without handling the request."""
+
+    async def inject(self, exchange: Exchange) -> web.Response:
+        """Close."""
+        return cut(exchange.request)
+
+
+@attrs.frozen
+class ApplyThenDrop(Fault):
+    """Handle the request, then close the connection without an answer: the caller cannot know that it was done."""
+
+    async def inject(self, exchange: Exchange) -> web.Response:
+        """Handle, then close."""
+        await exchange.proceed()
+        return cut(exchange.request)
+
+
+@attrs.frozen
+class Garbage(Fault):
+    """Send bytes that are not HTTP, and close the connection, without handling the request."""
+
+    data: bytes = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"
+    """The bytes; a broken TLS greeting if not given."""
+
+    async def inject(self, exchange: Exchange) -> web.Response:
+        """Send them."""
+        transport = exchange.request.transport
+        if transport is not None:
+            transport.write(self.data)
+            transport.close()
+        return web.Response()
+
+
+def cut(request: web.BaseRequest, *, reset: bool = False) -> web.Response:
+    """Close the connection; the response is there to be returned, and is never sent."""
+    transport = request.transport
+    if transport is not None:
+        if reset:
+            # Lingering for no time makes the kernel send RST, where closing would send FIN.
+            linger = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        transport.abort()
+    return web.Response()

@@ -1,0 +1,106 @@
+"""Timestamps as the API writes and reads them, RFC 3339 in UTC, and durations, ISO 8601 without years and months."""
+
+import ipaddress
+import random
+import re
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from yarl import URL
+
+__all__ = ["ULID", "Identifiers", "is_loopback", "parse_duration", "parse_timestamp", "readable_id", "write_timestamp"]
+
+
+_RFC3339_UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]00:00)", re.ASCII)
+_DURATION = re.compile(
+    r"P(?=.)(?:(?P<days>\d{1,3})D)?"
+    r"(?:T(?=.)(?:(?P<hours>\d{1,5})H)?(?:(?P<minutes>\d{1,7})M)?(?:(?P<seconds>\d{1,9})S)?)?",
+    re.ASCII,
+)
+
+
+def write_timestamp(moment: datetime) -> str:
+    """The text of a moment, with three fractional digits and a `Z`."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+def parse_timestamp(text: object) -> datetime | None:
+    """The moment that a text names, in whole milliseconds; None if it is not a timestamp in UTC."""
+    if not isinstance(text, str) or not _RFC3339_UTC.fullmatch(text):
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:  # the shape is right, but there is no such day or hour
+        return None
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def parse_duration(text: object) -> timedelta | None:
+    """How long a text such as `P1DT5H` says; None if it is not of that form, or 398 days and more."""
+    match = _DURATION.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
+        return None
+    duration = timedelta(**{unit: int(number) for unit, number in match.groupdict(default="0").items()})
+    return duration if duration < timedelta(days=398) else None
+
+
+ULID: Final = re.compile(r"[0-9A-Z]{26}")
+"""What the contract accepts as a ULID."""
+
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_TWO_DIGITS = [high + low for high in _CROCKFORD for low in _CROCKFORD]
+_SCRAMBLER = 0x2545F4914F6CDD1D
+_FIRST_MILLISECOND = 1_766_016_000_000  # 2025-12-18, the day of the API version
+
+
+class Identifiers:
+    """A source of ids that no two calls get alike.
+
+    Args:
+        seed: Two sources with the same seed give the same ids in the same order.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+        self._made = 0
+
+    def ulid(self) -> str:
+        """A ULID: 26 characters that sort in the order in which they were made."""
+        self._made += 1
+        number = (_FIRST_MILLISECOND + self._made) << 80 | self._random.getrandbits(80)
+        return "".join([_TWO_DIGITS[number >> shift & 1023] for shift in range(120, -1, -10)])
+
+    def uuid(self) -> str:
+        """A version 4 UUID."""
+        return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
+
+    def hexadecimal(self, digits: int) -> str:
+        """So many lower-case hexadecimal digits, not all of them zero."""
+        return f"{self._random.randrange(1, 16**digits):0{digits}x}"
+
+
+def readable_id(number: int, digits: int) -> str:
+    """An id for people to read: no two numbers below 32 to the power of `digits` have the same.
+
+    Args:
+        number: What it stands for.
+        digits: How long it is.
+    """
+    scrambled = number * (_SCRAMBLER >> digits | 1) % 32**digits  # an odd factor maps these numbers one to one
+    return "".join([_CROCKFORD[scrambled >> 5 * digit & 31] for digit in range(digits)])
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL leads to this machine, and cannot lead anywhere else.
+
+    It is taken apart by what sends to it later, so that the two can never disagree about the host.
+    """
+    try:
+        host = URL(url).host or ""
+    except ValueError:
+        return False
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,184 @@
+"""Handlers of the jobs that take one action on many target groups."""
+
+from datetime import datetime
+from functools import partial
+
+from fieldingkit.sandbox import problems
+from fieldingkit.sandbox.context import Call, Handler, Reply
+from fieldingkit.sandbox.formats import write_timestamp
+from fieldingkit.sandbox.model.jobs import BatchJob, DraftJob, ManagerJob
+from fieldingkit.sandbox.parameters import read_target_group_ids, read_timestamps
+
+__all__ = [
+    "create_batch_job",
+    "create_manager_job",
+    "get_batch_job",
+    "get_launch_job",
+    "get_manager_job",
+    "get_schedule_job",
+    "launch_draft",
+    "schedule_draft",
+]
+
+
+def create_batch_job(kind: str) -> Handler:
+    """The handler that creates a job of one kind.
+
+    Args:
+        kind: `complete`, `launch`, `pause`, `relaunch` or `resume`.
+    """
+
+    def handler(call: Call) -> Reply:
+        project = call.project()
+        target_group_ids = read_target_group_ids(call.json_object())
+        return call.submit(partial(BatchJob, kind=kind, project_id=project.id, target_group_ids=target_group_ids))
+
+    return handler
+
+
+def get_batch_job(kind: str) -> Handler:
+    """The handler that reads a job of one kind.
+
+    Args:
+        kind: `complete`, `launch`, `pause`, `relaunch` or `resume`.
+    """
+
+    def handler(call: Call) -> Reply:
+        job = call.job(BatchJob, kind)
+        updated = [{"target_group_id": id_} for id_ in job.reported_updated]
+        failed = [
+            {
+                "target_group_id": item.target_group_id,
+                "failure_reason": {"code": item.failure.code, "description": item.failure.description},
+            }
+            for item in job.reported_failed
+        ]
+        finished = job.status != "Processing"
+        return Reply(
+            200,
+            {
+                "job_id": job.id,
+                "created_at": write_timestamp(job.created_at),
+                "created_by": call.world.user_id,
+                "status": job.status,
+                "updated_target_groups": {"data": updated if finished else [], "has_more": False},
+                "failed_target_groups": {"data": failed if finished else [], "has_more": False},
+            },
+        )
+
+    return handler
+
+
+_LAUNCH = "launch-from-draft"
+_SCHEDULE = "schedule-from-draft"
+
+
+def launch_draft(call: Call) -> Reply:
+    """Create a job that launches a draft.
+
+    An unknown project or target group, and dates that make no sense, are no error here: the job fails. The contract
+    documents no 404 for this operation.
+    """
+    (end_at,) = read_timestamps(call.json_object(), "end_fielding_at")
+    return _create(call, _LAUNCH, None, end_at)
+
+
+def schedule_draft(call: Call) -> Reply:
+    """Create a job that schedules a draft; see `launch`."""
+    start_at, end_at = read_timestamps(call.json_object(), "start_fielding_at", "end_fielding_at")
+    return _create(call, _SCHEDULE, start_at, end_at)
+
+
+def get_launch_job(call: Call) -> Reply:
+    """Read a launch job."""
+    return _read(call, _LAUNCH)
+
+
+def get_schedule_job(call: Call) -> Reply:
+    """Read a schedule job."""
+    return _read(call, _SCHEDULE)
+
+
+def _create(call: Call, kind: str, start_at: datetime | None, end_at: datetime) -> Reply:
+    return call.submit(
+        partial(
+            DraftJob,
+            kind=kind,
+            project_id=call.parameters["project_id"],
+            target_group_id=call.parameters["target_group_id"],
+            fielding_run_id=call.world.identifiers.ulid(),
+            start_at=start_at,
+            end_at=end_at,
+        )
+    )
+
+
+def _read(call: Call, kind: str) -> Reply:
+    job = call.job(DraftJob, kind)
+    failure = job.failure if job.status == "Failed" else None
+    # The nulls are in the contract's examples, though its schemas do not allow them.
+    return Reply(
+        200,
+        {
+            "job_id": job.id,
+            "created_fielding_run_id": job.created_fielding_run_id,
+            "created_at": write_timestamp(job.created_at),
+            "created_by": call.world.user_id,
+            "status": job.status,
+            "failure_reason": failure and {"code": failure.code, "description": failure.description},
+            "job_trace_id": job.trace_id if failure else None,
+        },
+    )
+
+
+_KIND = "update-target-group-project-managers"
+
+
+def create_manager_job(call: Call) -> Reply:
+    """Create a job; there is no idempotency key here, so every request makes a new one."""
+    project, body = call.project(), call.json_object()
+    target_group_ids = read_target_group_ids(body)
+    manager_id: object = body.get("project_manager_id")
+    managers = {user.id for user in call.world.accounts[project.account_id].project_managers}
+    if not isinstance(manager_id, str) or manager_id.lower() not in managers:
+        raise problems.bad_request(
+            "The project manager is missing or unknown.",
+            project_manager_id="It has to be the id of a project manager of this account.",
+        )
+    return call.submit(
+        partial(
+            ManagerJob,
+            kind=_KIND,
+            project_id=project.id,
+            target_group_ids=target_group_ids,
+            manager_id=manager_id.lower(),
+        ),
+        keyed=False,
+    )
+
+
+def get_manager_job(call: Call) -> Reply:
+    """Read a job; both of its lists are null until it is finished."""
+    job = call.job(ManagerJob, _KIND)
+    groups = call.world.groups
+    updated = [{"target_group_id": id_, "target_group_name": groups[id_].name} for id_ in job.reported_updated]
+    failed = [
+        {
+            "target_group_id": item.target_group_id,
+            "failure_reason": {"code": item.failure.code, "description": item.failure.description},
+        }
+        for item in job.reported_failed
+    ]
+    finished = job.status != "Processing"
+    # The nulls are in the contract's example, though its schema does not allow them.
+    return Reply(
+        200,
+        {
+            "job_id": job.id,
+            "created_at": write_timestamp(job.created_at),
+            "status": job.status,
+            "project_manager_id": job.manager_id,
+            "updated_target_groups": {"data": updated, "has_more": False} if finished else None,
+            "failed_target_groups": {"data": failed, "has_more": False} if finished else None,
+        },
+    )

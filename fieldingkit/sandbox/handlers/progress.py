@@ -1,0 +1,166 @@
+"""Handlers that tell how one launched target group is doing."""
+
+from typing import Any, Final
+
+import attrs
+
+from fieldingkit.sandbox import problems
+from fieldingkit.sandbox.context import Call, Reply
+from fieldingkit.sandbox.formats import parse_duration, write_timestamp
+from fieldingkit.sandbox.model.fielding_runs import Change, ValueChange, change_id
+from fieldingkit.sandbox.model.statistics import PRICE_IN_CENTS, Progress, money
+from fieldingkit.sandbox.model.target_groups import TargetGroup
+from fieldingkit.sandbox.parameters import read_page, read_texts
+
+__all__ = ["get_completes_by_interval", "get_overview", "get_overview_by_id", "get_performance", "list_changelog"]
+
+
+_MOST_INTERVALS = 10_000
+
+
+def get_overview(call: Call) -> Reply:
+    """Read where a target group stands; 404 for a draft."""
+    return Reply(200, _overview(call.launched_target_group(), call))
+
+
+def get_overview_by_id(call: Call) -> Reply:
+    """The same for a target group whose account and project the caller does not know."""
+    group = call.world.groups.get(call.parameters["target_group_id"])
+    if group is None or group.status_at(call.now) == "draft":
+        raise problems.not_found("target group")
+    project = call.world.projects[group.project_id]
+    return Reply(200, {"account_id": project.account_id, "project_id": project.id, **_overview(group, call)})
+
+
+def get_performance(call: Call) -> Reply:
+    """Read how respondents fare in a target group; 404 for a draft."""
+    progress = call.launched_target_group().progress_at(call.now)
+    dates = {
+        name: write_timestamp(moment)
+        for name, moment in (("first_complete", progress.began_at), ("last_complete", progress.latest_at))
+        if moment is not None
+    }
+    return Reply(
+        200,
+        {
+            "entrants": progress.entrants,
+            "prescreens": progress.prescreens,
+            "completes": progress.completes,
+            "completes_cost": money(progress.cost_in_cents),
+            **dates,
+            "incidence_rate": progress.incidence_rate,
+            "drop_off_rate": progress.drop_off_rate,
+            "conversion_rate": progress.conversion_rate,
+            "respondent_analysis": {"live": _ends(progress), "test": []},
+        },
+    )
+
+
+def get_completes_by_interval(call: Call) -> Reply:
+    """Read how the completes of a target group came in, interval by interval; 404 for a draft.
+
+    There is an interval for every part of the fielding period that has begun.
+    """
+    group = call.launched_target_group()
+    text = call.recorded.query.get("aggregation_interval", "P1D")
+    interval = parse_duration(text)
+    if interval is None or not interval:
+        raise problems.bad_request(
+            "A query parameter is malformed.", aggregation_interval="It has to be a duration such as PT6H."
+        )
+    run, progress = group.run_at(call.now), group.progress_at(call.now)
+    intervals: list[dict[str, Any]] = []
+    if run is not None:
+        stop = min(run.end_at, call.now)
+        if (stop - run.start_at) / interval > _MOST_INTERVALS:
+            raise problems.bad_request("There would be too many intervals.", aggregation_interval="It is too short.")
+        moment = run.start_at
+        while moment < stop:
+            moment = min(moment + interval, run.end_at)
+            intervals.append({"timestamp": write_timestamp(moment), "count": progress.completes_at(moment)})
+    return Reply(200, {"aggregated_completes_intervals": intervals})
+
+
+def _overview(group: TargetGroup, call: Call) -> dict[str, Any]:
+    settings, progress = group.settings, group.progress_at(call.now)
+    average = {"average_cost_per_interview": money(PRICE_IN_CENTS)} if progress.completes else {}
+    return {
+        "project_name": call.world.projects[group.project_id].name,
+        "target_group_name": settings.name,
+        "human_readable_id": settings.human_readable_id,
+        "project_manager_id": group.manager_id,
+        "progress": progress.json(),
+        "pricing_model": "dynamic",
+        "is_pricing_restricted": bool(group.assistant and group.assistant.get("pricing")),
+        "current_cost_per_interview": money(PRICE_IN_CENTS),
+        **average,
+        "current_cost": money(progress.cost_in_cents),
+        "status": group.status_at(call.now),
+        "country_code": settings.country.upper(),
+        "language_code": settings.language.upper(),
+        "conversion_rate": progress.conversion_rate,
+        "drop_off_rate": progress.drop_off_rate,
+        "incidence_rate": progress.incidence_rate,
+        "median_length_of_interview_seconds": progress.median_length_of_interview_seconds,
+        "study_type_code": "adhoc",
+        "target_group_customer_reference_number": settings.reference,
+        "created_at": write_timestamp(settings.created_at),
+    }
+
+
+def _ends(progress: Progress) -> list[dict[str, Any]]:
+    counts = {
+        "Complete": ("Returned as complete", progress.completes),
+        "Terminate": ("Did not qualify", progress.entrants - progress.prescreens),
+        "In Survey": ("Has not come back", progress.prescreens - progress.completes),
+    }
+    return [
+        {"status": status, "label": label, "description": f"{label}.", "count": count}
+        for status, (label, count) in counts.items()
+    ]
+
+
+_PAGE: Final = 50
+
+
+@attrs.frozen
+class _Entry:
+    """A change and its id."""
+
+    id: str
+    change: Change
+
+
+def list_changelog(call: Call) -> Reply:
+    """List what changed in a target group, newest first; a type of change that nobody knows matches nothing."""
+    group = call.target_group()
+    types = read_texts(call.recorded.query, "change_types", "[a-z_]{1,64}")
+    entries = [_Entry(change_id(group.id, index), change) for index, change in enumerate(group.history)][::-1]
+
+    def kept(entry: _Entry) -> list[ValueChange]:
+        return [value for value in entry.change.values if types is None or value.object in types]
+
+    page = read_page(
+        call.recorded.query,
+        entries,
+        cursor_of=lambda entry: entry.id,
+        keeps=lambda entry: bool(kept(entry)),
+        default=_PAGE,
+        largest=_PAGE,
+        is_sorted=False,
+    )
+    return Reply(
+        200,
+        {
+            "changelog": [
+                {
+                    "id": entry.id,
+                    "occurred_at": entry.change.written_at,
+                    "user": entry.change.user(call.world.user_id),
+                    "changes": [value.json() for value in kept(entry)],
+                }
+                for entry in page.items
+            ],
+            "next_cursor": page.next_cursor or "",  # as the contract has it here, and only here
+        },
+    )

@@ -1,0 +1,141 @@
+"""Handlers that read projects."""
+
+from collections.abc import Sequence
+from statistics import fmean, median
+from typing import Any
+
+from fieldingkit.sandbox.context import Call, Reply
+from fieldingkit.sandbox.formats import write_timestamp
+from fieldingkit.sandbox.model.projects import Project
+from fieldingkit.sandbox.model.statistics import Progress
+from fieldingkit.sandbox.parameters import UUID, read_choices, read_page, read_text
+
+__all__ = ["get_project", "get_project_overview", "list_accounts", "list_projects", "list_users"]
+
+
+def list_projects(call: Call) -> Reply:
+    """List the projects of an account, oldest first."""
+    query = call.recorded.query
+    manager_id = read_text(query, "project_manager_id", UUID.pattern)
+    statuses = read_choices(query, "status", {"active", "inactive"})
+    search = (read_text(query, "search_string", ".{5,128}") or read_text(query, "name") or "").casefold()
+
+    def keeps(project: Project) -> bool:
+        return (
+            (manager_id is None or project.manager_id == manager_id.lower())
+            and (statuses is None or _status(project, call) in statuses)
+            and (not search or project.is_called(search) or bool(project.ids_like(search)))
+        )
+
+    page = read_page(
+        query, call.world.projects_of.get(call.account_id, []), cursor_of=lambda project: project.id, keeps=keeps
+    )
+    return Reply(
+        200,
+        {
+            # Without /v1 and /demand, as the contract's example has it.
+            "url": f"/accounts/{call.account_id}/projects",
+            "has_more": page.next_cursor is not None,
+            "next_cursor": page.next_cursor,
+            "projects": [_item(project, call, search) for project in page.items],
+        },
+    )
+
+
+def get_project(call: Call) -> Reply:
+    """Read a project and its entity tag, which stays the same: nothing here changes a project."""
+    project = call.project()
+    return Reply(
+        200,
+        {
+            "id": project.id,
+            "human_readable_id": project.human_readable_id,
+            "name": project.name,
+            "project_manager_id": project.manager_id,
+            "account_id": project.account_id,
+        },
+        {"ETag": 'W/"1"'},
+    )
+
+
+def get_project_overview(call: Call) -> Reply:
+    """Read how the target groups of a project are doing."""
+    project = call.project()
+    return Reply(
+        200,
+        {
+            "id": project.id,
+            "human_readable_id": project.human_readable_id,
+            "name": project.name,
+            "account_id": project.account_id,
+            "status": _status(project, call),
+            "statistics": _statistics(project, call),
+            "project_manager_id": project.manager_id,
+            "created_at": write_timestamp(project.created_at),
+        },
+    )
+
+
+def _item(project: Project, call: Call, search: str) -> dict[str, Any]:
+    found = project.ids_like(search) if search else []
+    return {
+        "id": project.id,
+        "human_readable_id": project.human_readable_id,
+        "account_id": project.account_id,
+        "name": project.name,
+        "target_group_count": len(project.groups),
+        "status": _status(project, call),
+        "last_activity_at": write_timestamp(project.last_activity_at),
+        "statistics": _statistics(project, call),
+        **({"target_group_human_readable_ids": found} if found else {}),
+    }
+
+
+def _status(project: Project, call: Call) -> str:
+    return "active" if project.is_active_at(call.now) else "inactive"
+
+
+def _statistics(project: Project, call: Call) -> dict[str, Any]:
+    figures = [group.progress_at(call.now) for group in project.groups]
+    return {
+        "filling_goal": sum(figure.goal for figure in figures),
+        "current_completes": sum(figure.completes for figure in figures),
+        "current_prescreens": sum(figure.prescreens for figure in figures),
+        **_rates([figure for figure in figures if figure.completes]),
+    }
+
+
+def _rates(figures: Sequence[Progress]) -> dict[str, Any]:
+    """Medians and means over the target groups that have any completes."""
+    if not figures:
+        return dict.fromkeys(
+            (
+                "incidence_rate_median",
+                "length_of_interview_median_seconds",
+                "conversion_rate_average",
+                "drop_off_rate_average",
+            ),
+            0,
+        )
+    return {
+        "incidence_rate_median": median(figure.incidence_rate for figure in figures),
+        "length_of_interview_median_seconds": int(
+            median(figure.median_length_of_interview_seconds for figure in figures)
+        ),
+        "conversion_rate_average": round(fmean(figure.conversion_rate for figure in figures), 4),
+        "drop_off_rate_average": round(fmean(figure.drop_off_rate for figure in figures), 4),
+    }
+
+
+def list_accounts(call: Call) -> Reply:
+    """List the accounts that there are: any token reaches them all."""
+    accounts = call.world.accounts.values()
+    return Reply(200, {"accounts": [{"id": account.id, "name": account.name} for account in accounts]})
+
+
+def list_users(call: Call) -> Reply:
+    """List the people who work in an account."""
+    account = call.world.accounts[call.account_id]
+    wants_managers = read_choices(call.recorded.query, "user_type", {"project_manager"}) is not None
+    users = account.project_managers if wants_managers else account.users
+    return Reply(200, {"users": [{"id": user.id, "email": user.email, "name": user.name} for user in users]})

@@ -1,0 +1,289 @@
+"""The handler that lists the target groups of a project."""
+
+from datetime import datetime
+from typing import Any, Final, cast
+
+import attrs
+from multidict import MultiMapping
+
+from fieldingkit.sandbox import problems
+from fieldingkit.sandbox.context import Call, Reply
+from fieldingkit.sandbox.formats import write_timestamp
+from fieldingkit.sandbox.model.fielding_runs import BATCH
+from fieldingkit.sandbox.model.statistics import PRICE_IN_CENTS, Progress, money
+from fieldingkit.sandbox.model.target_groups import TargetGroup
+from fieldingkit.sandbox.parameters import (
+    UUID,
+    checked_texts,
+    read_choices,
+    read_flag,
+    read_page,
+    read_target_group_ids,
+    read_text,
+    read_texts,
+)
+
+__all__ = [
+    "COUNTRY",
+    "LANGUAGE",
+    "STATUSES",
+    "TargetGroupFilters",
+    "compute_transitions",
+    "get_target_group",
+    "get_target_group_details",
+    "list_target_groups",
+    "read_filters",
+    "update_completes_goal",
+]
+
+
+def list_target_groups(call: Call) -> Reply:
+    """List the target groups of a project, oldest first."""
+    project = call.project()
+    filters = read_filters(call.recorded.query)
+    page = read_page(
+        call.recorded.query,
+        project.groups,
+        cursor_of=lambda group: group.id,
+        keeps=lambda group: filters.keeps(group, call.now),
+    )
+    return Reply(
+        200,
+        {
+            # Without /v1 and /demand, as the contract's example has it.
+            "url": f"/accounts/{project.account_id}/projects/{project.id}/target-groups",
+            "has_more": page.has_previous or page.next_cursor is not None,  # in either direction
+            "next_cursor": page.next_cursor,
+            "target_groups": [_item(group, call) for group in page.items],
+        },
+    )
+
+
+def _item(group: TargetGroup, call: Call) -> dict[str, Any]:
+    settings = group.settings
+    return {
+        "id": group.id,
+        "human_readable_id": settings.human_readable_id,
+        "name": settings.name,
+        "project_manager_id": group.manager_id,
+        "exclusion_enabled": False,
+        "locale": settings.locale,
+        "status": group.status_at(call.now),
+        "created_at": write_timestamp(settings.created_at),
+        "updated_at": write_timestamp(group.changed_at),
+        "statistics": {
+            name: {"value": value, "issues": []} for name, value in _statistics(group.progress_at(call.now)).items()
+        },
+        "target_group_customer_reference_number": settings.reference,
+    }
+
+
+def _statistics(progress: Progress) -> dict[str, Any]:
+    if progress.latest_at is None:
+        return {"progress": progress.json()}
+    return {
+        "progress": progress.json(),
+        "last_complete_date": write_timestamp(progress.latest_at),
+        "earnings_per_click": money(progress.earnings_per_click_in_cents),
+        "earnings_per_click_per_minute": money(progress.earnings_per_click_per_minute_in_cents),
+        "average_cost_per_interview": money(progress.cost_in_cents // progress.completes),
+        "median_length_of_interview_seconds": progress.median_length_of_interview_seconds,
+        "incidence_rate": progress.incidence_rate,
+        "drop_off_rate": progress.drop_off_rate,
+        "conversion_rate": progress.conversion_rate,
+    }
+
+
+_BUSINESS_UNIT = 1234
+
+
+def get_target_group(call: Call) -> Reply:
+    """Read a draft; for any other target group a redirect to its details, which no client should follow blindly."""
+    group = call.target_group()
+    if group.status_at(call.now) != "draft":
+        return Reply(301, headers={"Location": f"{call.recorded.path.removeprefix('/v1')}/details"})
+    start_at, end_at = group.settings.planned_dates
+    body = {
+        **_settings(group),
+        "business_unit_id": _BUSINESS_UNIT,
+        "pricing_model": "dynamic",
+        "cost_per_interview": money(PRICE_IN_CENTS),
+        "fielding_specification": {"start_at": write_timestamp(start_at), "end_at": write_timestamp(end_at)},
+        "links": {"test_client_survey": "https://survey.example/test"},
+    }
+    if group.assistant is not None:
+        body["fielding_assistant_assignment"] = group.assistant
+    return Reply(200, body)
+
+
+def get_target_group_details(call: Call) -> Reply:
+    """Read a target group that was launched; 404 for a draft."""
+    group = call.launched_target_group()
+    return Reply(
+        200,
+        {
+            **_settings(group),
+            "id": group.id,
+            "account_name": call.world.accounts[call.account_id].name,
+            "business_unit_id": str(_BUSINESS_UNIT),
+            "links": {
+                "test_screener": f"https://screener.example/{group.settings.human_readable_id}",
+                "test_client_survey": "https://survey.example/test",
+            },
+        },
+    )
+
+
+def _settings(group: TargetGroup) -> dict[str, Any]:
+    settings = group.settings
+    return {
+        "human_readable_id": settings.human_readable_id,
+        "name": settings.name,
+        "locale": settings.locale,
+        "collects_pii": False,
+        "study_type_code": "adhoc",
+        "industry_code": "other",
+        "industry_lockout_code": "not_applicable",
+        "client_id": None,
+        "project_manager_id": group.manager_id,
+        "completes_goal": group.goal,
+        "expected_length_of_interview_minutes": 10,
+        "expected_incidence_rate": 0.5,
+        "live_url": "https://survey.example/live",
+        "test_url": "https://survey.example/test",
+        "created_at": write_timestamp(settings.created_at),
+        "target_group_customer_reference_number": settings.reference,
+    }
+
+
+STATUSES: Final = frozenset({"draft", "scheduled", "live", "paused", "completed", "archived"})
+"""The states of a target group."""
+COUNTRY: Final = "[a-z]{2}"
+"""The form of a country."""
+LANGUAGE: Final = "[a-z]{3}"
+"""The form of a language."""
+
+
+@attrs.frozen(kw_only=True)
+class TargetGroupFilters:
+    """What a target group has to be like; None for all the same."""
+
+    statuses: frozenset[str] | None = None
+    countries: frozenset[str] | None = None
+    languages: frozenset[str] | None = None
+    search: str | None = None
+    readable_ids: frozenset[str] | None = None
+    references: frozenset[str] | None = None
+    manager_id: str | None = None
+    is_excluding: bool | None = None
+
+    def keeps(self, group: TargetGroup, at: datetime) -> bool:
+        """Whether a target group passes, as it is at a moment."""
+        settings = group.settings
+        return (
+            (self.statuses is None or group.status_at(at) in self.statuses)
+            and (self.countries is None or settings.country in self.countries)
+            and (self.languages is None or settings.language in self.languages)
+            and (self.search is None or _is_found(self.search, settings.name, settings.human_readable_id))
+            and (self.readable_ids is None or settings.human_readable_id in self.readable_ids)
+            and (self.references is None or settings.reference in self.references)
+            and (self.manager_id is None or group.manager_id == self.manager_id)
+            and (self.is_excluding is None or not self.is_excluding)  # no target group here excludes anybody
+        )
+
+
+def read_filters(query: MultiMapping[str]) -> TargetGroupFilters:
+    """The filters that a query names; `name` is the older word for `search_string`."""
+    manager_id = read_text(query, "project_manager_id", UUID.pattern)
+    return TargetGroupFilters(
+        statuses=read_choices(query, "status", STATUSES),
+        countries=read_texts(query, "country", COUNTRY),
+        languages=read_texts(query, "language", LANGUAGE),
+        search=read_text(query, "search_string") or read_text(query, "name"),
+        readable_ids=read_texts(query, "human_readable_ids", ".{7}"),
+        references=read_texts(query, "target_group_customer_reference_numbers", "[a-zA-Z0-9_ -]{3,128}"),
+        manager_id=manager_id and manager_id.lower(),
+        is_excluding=read_flag(query, "exclusion_status"),
+    )
+
+
+def _is_found(search: str, *texts: str) -> bool:
+    return any(search.casefold() in text.casefold() for text in texts)
+
+
+_TOO_SMALL = ("profile_validation_error_016", "total_completes_goal_cannot_be_less_than_one_016")
+_BELOW_COMPLETES = ("profile_validation_error_076", "total_completes_goal_cannot_be_less_than_collected_076")
+_NO_PROFILE = ("profile_validation_error_044", "profile_id_not_found_044")
+
+
+def update_completes_goal(call: Call) -> Reply:
+    """Change the goal of a target group in any state; it has no profiles, so there are no other goals to change.
+
+    A run that was stopped by the old goal stays as it is: it can be resumed or relaunched from now on.
+    """
+    group, body = call.target_group(), call.json_object()
+    goal, profiles = body.get("completes_goal"), body.get("profiles")
+    if profiles:
+        raise problems.invalid_profiles(*_NO_PROFILE)
+    if not isinstance(goal, int) or isinstance(goal, bool):
+        raise problems.bad_request("The goal is missing or malformed.", completes_goal="It has to be a whole number.")
+    if goal < 1:
+        raise problems.invalid_profiles(*_TOO_SMALL)
+    if goal < group.completes:
+        raise problems.invalid_profiles(*_BELOW_COMPLETES)
+    if goal != group.goal:
+        group.set_goal(goal, at=call.now, request=call.recorded.index)
+    return Reply(200, {"locale": group.settings.locale, "completes_goal": group.goal, "profiles": []})
+
+
+_ANSWERS: Final = {
+    "is_launch_allowed": "launch",
+    "is_pause_allowed": "pause",
+    "is_resume_allowed": "resume",
+    "is_relaunch_allowed": "relaunch",
+    "is_finish_allowed": "complete",
+}
+
+
+def compute_transitions(call: Call) -> Reply:
+    """Tell which actions every one of the matching target groups allows; none if nothing matches."""
+    project, body = call.project(), call.json_object()
+    filters = _filters(body)
+    included = _ids(body, "included_target_group_ids")
+    excluded = _ids(body, "excluded_target_group_ids") or ()
+    groups = [
+        group
+        for group in project.groups
+        if (included is None or group.id in included) and group.id not in excluded and filters.keeps(group, call.now)
+    ]
+    answers = {
+        name: bool(groups) and all(group.refusal_of(BATCH[kind], call.now) is None for group in groups)
+        for name, kind in _ANSWERS.items()
+    }
+    # The contract knows no empty list of target groups.
+    return Reply(200, {"target_groups": [group.id for group in groups], **answers} if groups else answers)
+
+
+def _filters(body: dict[str, Any]) -> TargetGroupFilters:
+    given: object = body.get("filters") or {}
+    search = body.get("search_string")
+    if not isinstance(given, dict) or not isinstance(search, str | None):
+        raise problems.bad_request("The filters are malformed.", filters="They have to be an object.")
+    filters = cast("dict[str, object]", given)
+    return TargetGroupFilters(
+        statuses=_texts(filters, "status", "|".join(STATUSES)),
+        countries=_texts(filters, "country", COUNTRY),
+        languages=_texts(filters, "language", LANGUAGE),
+        search=search,
+    )
+
+
+def _texts(filters: dict[str, object], name: str, form: str) -> frozenset[str] | None:
+    values: object = filters.get(name) or []
+    if not isinstance(values, list):
+        raise problems.bad_request("The filters are malformed.", **{name: "It has to be a list."})
+    return checked_texts(map(str, cast("list[object]", values)), name, form)
+
+
+def _ids(body: dict[str, Any], name: str) -> frozenset[str] | None:
+    return frozenset(read_target_group_ids(body, name)) if name in body else None

@@ -1,0 +1,139 @@
+"""Handlers of the operations on webhooks."""
+
+from typing import Any, Final, cast
+
+from yarl import URL
+
+from fieldingkit.sandbox import problems
+from fieldingkit.sandbox.context import Call, Reply
+from fieldingkit.sandbox.formats import is_loopback, write_timestamp
+from fieldingkit.sandbox.model.webhooks import EVENT_TYPES, Webhook
+from fieldingkit.sandbox.parameters import read_choices, read_page, read_text, read_timestamp
+
+__all__ = [
+    "create_webhook",
+    "delete_webhook",
+    "get_webhook",
+    "list_webhook_events",
+    "list_webhook_history",
+    "list_webhooks",
+    "regenerate_secret",
+    "update_webhook",
+]
+
+
+_STATUSES: Final = frozenset({"pending", "delivering", "delivered", "undelivered", "bounced", "expired"})
+
+
+def list_webhooks(call: Call) -> Reply:
+    """List the webhooks of an account, oldest first; there is no cursor here, only whether there are more."""
+    hooks = [hook for hook in call.world.webhooks.all() if hook.account_id == call.account_id]
+    page = read_page(call.recorded.query, hooks, cursor_of=lambda hook: hook.id)
+    return Reply(200, {"webhooks": [_item(hook) for hook in page.items], "has_more": page.next_cursor is not None})
+
+
+def list_webhook_events(_: Call) -> Reply:
+    """List what a webhook can be told of, the same for everybody."""
+    return Reply(200, {"events": list(EVENT_TYPES)})
+
+
+def create_webhook(call: Call) -> Reply:
+    """Make a webhook, and tell its secret this once."""
+    body = call.json_object()
+    webhook = call.world.webhooks.create(call.account_id, _url(body), _events(body), call.now)
+    return Reply(201, {**_item(webhook), "secret": webhook.secret})
+
+
+def get_webhook(call: Call) -> Reply:
+    """Read a webhook and its entity tag."""
+    webhook = _webhook(call)
+    return Reply(200, _item(webhook), {"ETag": webhook.etag})
+
+
+def update_webhook(call: Call) -> Reply:
+    """Change where events are sent or what the webhook is told of; what is left out stays."""
+    webhook = _webhook(call)
+    call.require_match(webhook.etag)
+    body = call.json_object()
+    url = _url(body) if "url" in body else webhook.url
+    events = _events(body) if "events" in body else webhook.events
+    webhook.change(at=call.now, url=url, events=events)
+    return Reply(200, _item(webhook))
+
+
+def delete_webhook(call: Call) -> Reply:
+    """Delete a webhook for good."""
+    webhook = _webhook(call)
+    call.require_match(webhook.etag)
+    call.world.webhooks.delete(webhook)
+    return Reply(204)
+
+
+def regenerate_secret(call: Call) -> Reply:
+    """Give a webhook a new secret; whatever is sent from now on is signed with it."""
+    webhook = _webhook(call)
+    webhook.change(at=call.now, secret=call.world.webhooks.new_secret())
+    return Reply(200, {**_item(webhook), "secret": webhook.secret})
+
+
+def list_webhook_history(call: Call) -> Reply:
+    """List the events that a webhook was to be told of in a span of time; nothing is sent again."""
+    webhook, query = _webhook(call), call.recorded.query
+    start, end = read_timestamp(query, "start_time"), read_timestamp(query, "end_time") or call.now
+    if start is None:
+        raise problems.bad_request("The start time is missing.", start_time="It is required.")
+    statuses, types = read_choices(query, "delivery_status", _STATUSES), read_choices(query, "type", EVENT_TYPES)
+    is_newest_first = read_text(query, "created_at_sort_order", "asc|desc") == "desc"
+    page = read_page(
+        query,
+        webhook.deliveries[::-1] if is_newest_first else webhook.deliveries,
+        cursor_of=lambda delivery: delivery.id,
+        keeps=lambda delivery: (
+            start <= delivery.created_at <= end
+            and (statuses is None or delivery.status in statuses)
+            and (types is None or delivery.type in types)
+        ),
+        is_sorted=not is_newest_first,
+    )
+    return Reply(200, {"events": [delivery.json() for delivery in page.items], "next_cursor": page.next_cursor})
+
+
+def _webhook(call: Call) -> Webhook:
+    webhook = call.world.webhooks.find(call.parameters["webhook_id"])
+    if webhook is None or webhook.account_id != call.account_id:
+        raise problems.not_found("webhook")
+    return webhook
+
+
+def _item(webhook: Webhook) -> dict[str, Any]:
+    return {
+        "id": webhook.id,
+        "url": webhook.url,
+        "events": list(webhook.events),
+        "created_at": write_timestamp(webhook.created_at),
+        "updated_at": write_timestamp(webhook.updated_at),
+    }
+
+
+def _url(body: dict[str, Any]) -> str:
+    url: object = body.get("url")
+    # Without TLS only on this machine, where there is nobody to read along.
+    if isinstance(url, str) and (_is_https(url) or (url.startswith("http://") and is_loopback(url))):
+        return url
+    raise problems.bad_request("The URL is missing or malformed.", url="It has to be an HTTPS URL.")
+
+
+def _is_https(url: str) -> bool:
+    try:
+        return url.startswith("https://") and bool(URL(url).host)
+    except ValueError:
+        return False
+
+
+def _events(body: dict[str, Any]) -> tuple[str, ...]:
+    events: object = body.get("events")
+    if not isinstance(events, list) or not events or not set(cast("list[object]", events)) <= set(EVENT_TYPES):
+        raise problems.bad_request(
+            "The events are missing or unknown.", events=f"They have to be some of {', '.join(EVENT_TYPES)}."
+        )
+    return tuple(dict.fromkeys(cast("list[str]", events)))

@@ -1,0 +1,51 @@
+"""Growing delays with random jitter, for retries and for polling; the only module that uses backoff."""
+
+from collections.abc import Callable, Generator
+
+__all__ = ["poll_intervals", "retry_delays"]
+
+Jitter = Callable[[float], float]
+"""Draws a number between zero and its argument."""
+
+
+def retry_delays(first: float, longest: float, *, jitter: Jitter | None = None) -> Generator[float, None, None]:
+    """Yield the delays before retries: each is drawn between zero and a bound that doubles up to the longest.
+
+    Args:
+        first: The first bound, in seconds.
+        longest: The last bound, in seconds.
+        jitter: The random source, for tests; ``backoff.full_jitter`` by default.
+    """
+    draw = jitter or _full_jitter()
+    for bound in _bounds(first, longest, growth=2.0):
+        yield draw(bound)
+
+
+def poll_intervals(
+    first: float, longest: float, *, growth: float, jitter: Jitter | None = None
+) -> Generator[float, None, None]:
+    """Yield growing intervals between polls: each is drawn from the upper half of its bound.
+
+    Args:
+        first: The first bound and the shortest interval, in seconds.
+        longest: The last bound, in seconds.
+        growth: The factor from one bound to the next.
+        jitter: The random source, for tests; ``backoff.full_jitter`` by default.
+    """
+    draw = jitter or _full_jitter()
+    for bound in _bounds(max(first, 0.01), longest, growth=growth):
+        yield max(first, bound / 2 + draw(bound / 2))
+
+
+def _bounds(first: float, longest: float, *, growth: float) -> Generator[float, None, None]:
+    import backoff
+
+    bounds = backoff.expo(base=growth, factor=first, max_value=longest)
+    next(bounds)  # backoff's generators yield None first
+    yield from bounds
+
+
+def _full_jitter() -> Jitter:
+    import backoff
+
+    return backoff.full_jitter

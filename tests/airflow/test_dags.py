@@ -1,0 +1,122 @@
+"""DAGs carried out by a real Airflow, one process, against the sandbox in another."""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.airflow_site import AirflowSite
+
+from fieldingkit.sandbox import Sandbox
+from fieldingkit.sandbox.model.jobs import BatchJob
+
+DAGS = Path(__file__).with_name("dags")
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """A sandbox whose jobs are quick: what is tested here is not the waiting."""
+    with Sandbox(job_seconds=0.05) as sandbox:
+        yield sandbox
+
+
+def statuses(sandbox: Sandbox) -> Counter[str]:
+    """How many target groups stand where."""
+    return Counter(
+        group.status
+        for job in sandbox.jobs.values()
+        if isinstance(job, BatchJob)
+        for group in map(sandbox.group, job.target_group_ids)
+    )
+
+
+def jobs_by_chunk(sandbox: Sandbox) -> Counter[tuple[str, tuple[str, ...]]]:
+    """How many jobs there were for each action on each chunk."""
+    return Counter((job.kind, job.target_group_ids) for job in sandbox.jobs.values() if isinstance(job, BatchJob))
+
+
+@pytest.mark.timeout(3000)
+def test_the_documented_dags_pause_at_night_and_resume_in_the_morning(
+    site: AirflowSite, sandbox: Sandbox, docs_folder: Path
+) -> None:
+    """200 projects: one job for each at night and in the morning, and what people had paused stays paused.
+
+    That the night's pause ran twice changes nothing.
+    """
+    fleet = [sandbox.seed(live=3, paused=1, draft=1) for _ in range(200)]
+    site.connect(sandbox)
+    site.add_dags(docs_folder / "nightly_pause.py", docs_folder / "morning_resume.py")
+    site.run("dags", "test", "nightly_pause", timeout=900)
+    assert site.run_state("nightly_pause") == "success"
+    assert Counter(group.status for project in fleet for group in project.groups) == {"paused": 800, "draft": 200}
+    assert len(sandbox.jobs) == 200
+    assert set(jobs_by_chunk(sandbox).values()) == {1}
+    asked = Counter(request.operation_id for request in sandbox.requests)  # the figures of docs/airflow.md
+    assert asked["list_account_projects"] == 2
+    assert asked["get_list_target_groups"] == asked["create_bulk_pause_target_groups_job"] == 200
+    assert 400 <= asked["get_bulk_pause_target_groups_job"] <= 600
+    # In line each trigger has an event loop, and so a client, of its own.
+    assert asked["request_access_token"] <= 1 + 3 * 20
+    site.run("dags", "test", "nightly_pause", timeout=900)  # once more: it finds nothing, and must not hide the first
+    assert len(sandbox.jobs) == 200
+    site.run("dags", "test", "morning_resume", timeout=900)
+    assert site.run_state("morning_resume") == "success"
+    everything = Counter(group.status for project in fleet for group in project.groups)
+    assert everything == {"live": 600, "paused": 200, "draft": 200}
+    assert len(sandbox.jobs) == 400
+    assert set(jobs_by_chunk(sandbox).values()) == {1}
+    extras = [extra for (extra,) in site.query("SELECT extra FROM asset_event ORDER BY id DESC LIMIT 2")]
+    assert '"updated": 0' in extras[0]
+    assert '"updated": 600' in extras[1]
+
+
+@pytest.mark.timeout(900)
+def test_mapping_over_twenty_projects(site: AirflowSite, sandbox: Sandbox) -> None:
+    """A mapped task for each project, its result in XCom, and batches with arguments of their own."""
+    fleet = [sandbox.seed(live=2) for _ in range(20)]
+    site.connect(sandbox)
+    site.add_dags(DAGS / "twenty_projects.py")
+    site.run("dags", "test", "twenty_projects", timeout=900)
+    states = site.states("twenty_projects")
+    for task_id in ("pause", "so", "resume"):
+        assert [states[task_id, index] for index in range(20)] == ["success"] * 20
+    assert Counter(group.status for project in fleet for group in project.groups) == {"live": 18, "paused": 22}
+    assert Counter(job.kind for job in sandbox.jobs.values()) == {"pause": 20, "resume": 20}
+    assert set(jobs_by_chunk(sandbox).values()) == {1}
+    ensured = {"status": "paused", "changed": True, "before": "live", "conflicts": 0}
+    assert [site.result("twenty_projects", "one", index) for index in range(2)] == [ensured] * 2
+    result = site.result("twenty_projects", "pause", 7)
+    assert result["counts"] == {"updated": 2, "already": 0, "failed": 0, "skipped": 0, "unknown": 0}
+    assert result["task"]["map_index"] == 7
+
+
+@pytest.mark.timeout(1200)
+def test_a_failed_task_has_left_its_result_and_is_not_tried_again(site: AirflowSite, sandbox: Sandbox) -> None:
+    """What the API refuses fails the task for good; what became of the others is in XCom all the same."""
+    sandbox.seed(live=2, draft=1)
+    site.connect(sandbox)
+    site.add_dags(DAGS / "refused.py")
+    site.run("dags", "test", "refused", expect=None)
+    assert site.run_state("refused") == "failed"
+    assert site.query("SELECT try_number, state FROM task_instance WHERE task_id = 'refused'") == [(1, "failed")]
+    result = site.result("refused", "refused")
+    assert result["counts"] == {"updated": 2, "already": 0, "failed": 1, "skipped": 0, "unknown": 0}
+    assert len(sandbox.jobs) == 1
+
+
+@pytest.mark.timeout(1200)
+def test_a_run_whose_process_was_killed_after_the_post_follows_the_same_job(
+    site: AirflowSite, sandbox: Sandbox
+) -> None:
+    """The whole process dies, and with it the run's store: the key alone leads to the job of the first time."""
+    sandbox.seed(live=3)
+    site.connect(sandbox)
+    site.add_dags(DAGS / "killed.py")
+    (site.home / "killed").unlink(missing_ok=True)
+    date = "2026-01-02T00:00:00+00:00"
+    site.run("dags", "test", "killed", date, expect=-9)
+    assert len(sandbox.jobs) == 1
+    site.run("dags", "test", "killed", date)
+    assert site.run_state("killed") == "success"
+    posts = [request for request in sandbox.requests if request.operation_id == "create_bulk_pause_target_groups_job"]
+    assert len(sandbox.jobs) == len({request.headers["Idempotency-Key"] for request in posts}) == 1

@@ -1,0 +1,77 @@
+"""The sensor that waits for a status."""
+
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout, TaskDeferred
+from support.fake_task import FakeTask
+
+from fieldingkit.airflow import FieldingStatusSensor
+from fieldingkit.airflow.triggers import FieldingStatusTrigger
+from fieldingkit.sandbox import Sandbox
+
+
+def test_what_is_so_already_needs_no_waiting(connected: Sandbox) -> None:
+    """One look, no deferral: for all target groups of a query, and for one."""
+    project = connected.seed(paused=2)
+    sensor = FieldingStatusSensor(task_id="x", status="paused", query={"project_ids": [project.id]})
+    assert FakeTask().start(sensor) == {"status": "paused", "target_groups": 2}
+    one = {"project_id": project.id, "target_group_id": project.ids()[0]}
+    assert FakeTask().start(FieldingStatusSensor(task_id="x", status="paused", **one))["target_groups"] == 1
+
+
+def test_what_is_not_so_yet_is_waited_for_on_the_triggerer(connected: Sandbox) -> None:
+    """The trigger has the goal and the sensor's own intervals, and no secret."""
+    project = connected.seed(live=1, draft=1)
+    sensor = FieldingStatusSensor(
+        task_id="x", status="live", query={"project_ids": [project.id]}, poke_interval=7, timeout=60
+    )
+    task = FakeTask()
+    deferred = task.start(sensor)
+    assert isinstance(deferred, TaskDeferred)
+    assert isinstance(deferred.trigger, FieldingStatusTrigger)
+    assert deferred.timeout is not None
+    assert deferred.timeout.total_seconds() == 60
+    kwargs = deferred.trigger.serialize()[1]
+    assert kwargs["poke_interval"] == 7
+    assert kwargs["goal"]["query"] == {"project_ids": [project.id]}
+    event = {"status": "live", "target_groups": 2}
+    assert task.come_back(sensor, deferred, event) == event
+    with pytest.raises(AirflowSensorTimeout):
+        sensor.resume_execution("__fail__", {"error": "Trigger timeout"}, task.context(sensor))
+
+
+def test_a_draft_has_no_run_and_a_query_without_a_match_reaches_nothing(connected: Sandbox) -> None:
+    """A draft is a draft; nothing at all is not all of it."""
+    project = connected.seed(draft=1)
+    draft = FieldingStatusSensor(task_id="x", status="draft", project_id=project.id, target_group_id=project.ids()[0])
+    assert FakeTask().start(draft)["target_groups"] == 1
+    none = FieldingStatusSensor(task_id="x", status="live", query={"project_ids": [project.id], "country": ["xx"]})
+    assert isinstance(FakeTask().start(none), TaskDeferred)
+
+
+def test_all_projects_are_looked_at_where_none_is_named(connected: Sandbox) -> None:
+    """A query without projects is for all of the account's."""
+    for _ in range(3):
+        connected.seed(live=1)
+    sensor = FieldingStatusSensor(task_id="x", status="live", query={}, deferrable=False)
+    assert FakeTask().start(sensor) == {"status": "live", "target_groups": 3}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"status": "live"},
+        {"status": "live", "project_id": "01BTGNYV6HRNK8K8VKZASZCFP0"},
+        {"status": "lively", "query": {}},
+        {"status": "live", "query": {"status": ["live"]}},
+        {"status": "live", "query": {"countries": ["de"]}},
+        {"status": "live", "query": "{'country': ['de']}"},
+        {"status": "live", "query": {}, "project_id": "p", "target_group_id": "g"},
+    ],
+)
+def test_what_makes_no_sense_fails_for_good(connected: Sandbox, fields: dict[str, Any]) -> None:
+    """No request is made for it."""
+    with pytest.raises(AirflowFailException):
+        FakeTask().start(FieldingStatusSensor(task_id="x", **fields))
+    assert not connected.requests

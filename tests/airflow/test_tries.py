@@ -1,0 +1,174 @@
+"""What a task's tries leave to each other: no job twice, and the true result in the end."""
+
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferred
+from support.fake_task import FakeTask, MemoryStore, carry, posts
+
+from fieldingkit.airflow import FieldingBatchOperator, FieldingJobsTrigger, FieldingSweepOperator
+from fieldingkit.sandbox import Sandbox, faults
+
+
+def test_keys_follow_from_the_task_and_the_run_and_not_from_the_try(connected: Sandbox) -> None:
+    """The same task of the same run sends the same key, every other one another."""
+    project = connected.seed(live=3)
+
+    def key(task: FakeTask, action: str = "pause", ids: tuple[str, ...] = project.ids()) -> str:
+        connected.requests.clear()
+        task.start(FieldingBatchOperator(task_id="any", action=action, project_id=project.id, target_group_ids=ids))
+        return posts(connected)[0]
+
+    first = key(FakeTask())
+    assert key(FakeTask()) == first
+    others = [
+        key(FakeTask(dag_id="other")),
+        key(FakeTask(run_id="other")),
+        key(FakeTask(task_id="other")),
+        key(FakeTask(map_index=0)),
+        key(FakeTask(), action="resume"),
+        key(FakeTask(), ids=project.ids()[:2]),
+    ]
+    assert len({first, *others}) == 7
+
+
+def test_a_try_that_was_killed_after_its_post_leaves_its_job_to_the_next(connected: Sandbox) -> None:
+    """Killed before the acceptance was written down: the next try sends the same key and gets the same job."""
+    project = connected.seed(live=3)
+    task = FakeTask()
+
+    class Killed(MemoryStore):
+        """Loses every write after the first three: what was found, and that the key is used."""
+
+        def set(self, key: str, value: Any) -> None:
+            if self.writes < 3:
+                super().set(key, value)
+            else:
+                raise KeyboardInterrupt
+
+    task.store = Killed()
+    sweep = {"task_id": "pause", "action": "pause", "query": {"project_ids": [project.id], "status": ["live"]}}
+    with pytest.raises(KeyboardInterrupt):
+        task.start(FieldingSweepOperator(**sweep))
+    assert len(connected.jobs) == 1
+    store = MemoryStore()
+    store.update(task.store)
+    task.store = store
+    connected.clock.advance(10)  # the job ends while nobody looks: its target groups are not live any more
+    result = carry(task, FieldingSweepOperator(**sweep))
+    assert result["counts"] == {"updated": 3, "already": 0, "failed": 0, "skipped": 0, "unknown": 0}
+    assert result["changed"] == {project.id: list(project.ids())}
+    assert len(connected.jobs) == 1
+    assert len(posts(connected)) == 2
+    assert len(set(posts(connected))) == 1
+
+
+def test_a_try_that_was_killed_while_it_waited_follows_its_job(connected: Sandbox) -> None:
+    """The token is known: nothing is looked up and nothing is sent again."""
+    project = connected.seed(live=3)
+    task = FakeTask()
+    sweep = {"task_id": "pause", "action": "pause", "query": {"project_ids": [project.id], "status": ["live"]}}
+    assert isinstance(task.start(FieldingSweepOperator(**sweep)), TaskDeferred)
+    before = len(connected.requests)
+    again = task.start(FieldingSweepOperator(**sweep))
+    assert isinstance(again, TaskDeferred)
+    assert len(connected.requests) == before
+    assert carry(task, FieldingSweepOperator(**sweep))["counts"]["updated"] == 3
+    assert len(connected.jobs) == 1
+
+
+def test_a_task_that_is_cleared_after_its_end_gives_its_result_again(connected: Sandbox) -> None:
+    """To do the same afresh takes a new run: a cleared task tells what its run has done, without a request."""
+    project = connected.seed(live=3)
+    task = FakeTask()
+    sweep = {"task_id": "pause", "action": "pause", "query": {"project_ids": [project.id]}}
+    result = carry(task, FieldingSweepOperator(**sweep))
+    connected.requests.clear()
+    assert carry(task, FieldingSweepOperator(**sweep)) == result
+    assert not connected.requests
+
+
+def test_a_key_that_is_too_old_is_not_used_again(connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hours later nobody knows whether the API still knows the key: what is not done yet is read, and sent anew."""
+    project = connected.seed(live=3)
+    task = FakeTask()
+    sweep = {"task_id": "pause", "action": "pause", "query": {"project_ids": [project.id]}}
+    task.start(FieldingSweepOperator(**sweep))
+    task.store["fieldingkit.jobs"][0].update(
+        token=None, job=None, born=task.store["fieldingkit.jobs"][0]["born"] - 7200
+    )
+    connected.clock.advance(10)
+    result = carry(task, FieldingSweepOperator(**sweep))
+    assert result["counts"]["updated"] == 3
+    assert len(posts(connected)) == 1
+
+
+def test_changes_of_the_plan_between_tries_begin_anew(connected: Sandbox) -> None:
+    """A DAG that was edited between two tries has its new plan carried out, under other keys."""
+    project = connected.seed(live=3)
+    task = FakeTask()
+    carry(task, FieldingSweepOperator(task_id="x", action="pause", target_groups={project.id: project.ids()[:1]}))
+    result = carry(task, FieldingSweepOperator(task_id="x", action="pause", target_groups={project.id: project.ids()}))
+    assert result["counts"] == {"updated": 2, "already": 1, "failed": 0, "skipped": 0, "unknown": 0}
+    assert len(connected.jobs) == 2
+
+
+def test_what_failed_for_the_apis_own_reasons_goes_into_another_job(connected: Sandbox) -> None:
+    """It is sent again with a key of its own, and the trigger waits for that job too."""
+    project = connected.seed(live=3)
+    task = FakeTask()
+    operator = FieldingSweepOperator(task_id="x", action="pause", target_groups={project.id: project.ids()})
+    first = task.start(operator)
+    (job,) = connected.jobs.values()
+    trouble = {"code": "unexpected_internal_error", "description": "try again"}
+    told = {
+        "job_id": job.id,
+        "status": "Completed",
+        "updated_target_groups": {"data": [{"target_group_id": id_} for id_ in project.ids()[1:]]},
+        "failed_target_groups": {"data": [{"target_group_id": project.ids()[0], "failure_reason": trouble}]},
+    }
+    connected.faults.add("get_bulk_pause_target_groups_job", faults.Answer(200, told))
+    second = task.come_back(operator, first, {"jobs": []})
+    assert isinstance(second, TaskDeferred)
+    assert isinstance(second.trigger, FieldingJobsTrigger)
+    assert len(connected.jobs) == 2
+    assert len(second.trigger.tokens) == 1
+    result = task.come_back(operator, second, {"jobs": []})
+    assert result["counts"] == {"updated": 3, "already": 0, "failed": 0, "skipped": 0, "unknown": 0}
+    assert result["jobs"] == list(connected.jobs)
+    assert carry(task, operator) == result  # the next try finds the follow-up in the store as well
+
+
+def test_what_could_not_be_sent_is_tried_again_by_the_next_try(connected: Sandbox) -> None:
+    """An API that is down fails the task so that Airflow tries it again; that try goes on where this one stopped."""
+    project = connected.seed(live=2)
+    connected.faults.add("create_bulk_pause_target_groups_job", faults.Answer(403, {"object": "forbidden"}))
+    task = FakeTask()
+    batch = {"action": "pause", "project_id": project.id, "target_group_ids": project.ids(), "fail_on": "unknown"}
+    with pytest.raises(AirflowException, match="2 target groups are not settled") as failed:
+        task.start(FieldingBatchOperator(task_id="x", **batch))
+    assert not isinstance(failed.value, AirflowFailException)
+    connected.faults.clear()
+    assert carry(task, FieldingBatchOperator(task_id="x", **batch))["counts"]["updated"] == 2
+
+
+def test_jobs_that_take_too_long_are_settled_by_reading(connected: Sandbox) -> None:
+    """When the wait's time is over the target groups are read: those that are there count, the others are unknown."""
+    project = connected.seed(live=2)
+    connected.faults.add("create_bulk_pause_target_groups_job", faults.StuckJob())
+    task = FakeTask()
+    operator = FieldingBatchOperator(
+        task_id="x",
+        action="pause",
+        project_id=project.id,
+        target_group_ids=project.ids(),
+        job_timeout=0.3,
+    )
+    deferred = task.start(operator)
+    assert isinstance(deferred, TaskDeferred)
+    assert deferred.timeout is not None
+    assert deferred.timeout.total_seconds() == 0.3
+    with pytest.raises(AirflowException, match="not settled") as failed:
+        operator.resume_execution("__fail__", {"error": "Trigger timeout"}, task.context(operator))
+    assert not isinstance(failed.value, AirflowFailException)
+    assert task.pushed["return_value"]["unknown"] == list(project.ids())

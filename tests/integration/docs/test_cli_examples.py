@@ -1,0 +1,78 @@
+"""The commands of docs/fleet.md, run one after the other as they stand."""
+
+import io
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from support.command_line import Cli, Ended
+
+from fieldingkit.cli.errors import EXIT_CODES
+from fieldingkit.rendering.files import read_report
+from fieldingkit.sandbox import Sandbox
+
+PAGE = (Path(__file__).parents[3] / "docs" / "fleet.md").read_text()
+LINES = [
+    line
+    for block in re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    for line in block.splitlines()
+    if line.startswith("fieldingkit ")
+]
+
+
+def run_line(cli: Cli, line: str, monkeypatch: pytest.MonkeyPatch) -> Ended:
+    """Run a line with its pipe and its redirection, as a shell would."""
+    line, _, target = line.partition(" > ")
+    ended = Ended(0, "", "")
+    for part in line.split(" | "):
+        with monkeypatch.context() as patch:
+            patch.setattr("sys.stdin", io.StringIO(ended.out))
+            ended = cli(*shlex.split(part)[1:])
+        assert ended.code == 0, ended.err
+    if target:
+        Path(target).write_text(ended.out)
+    return ended
+
+
+def test_the_story_is_true(connected: Cli, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each command of the page does what the page says, on a fleet of ten projects."""
+    projects = [sandbox.seed(live=4, paused=1, draft=1) for _ in range(10)]
+    for line in LINES:
+        ended = run_line(connected, line, monkeypatch)
+        if "--dry-run" in line:
+            assert "Would pause 40 target groups" in ended.out
+        if "--report out.html" in line:
+            assert not any(project.ids("live") for project in projects)
+            assert read_report(Path("out.html")).report.counts.updated == 40
+        if " undo " in line:
+            assert all(len(project.ids("live")) == 4 for project in projects)
+            assert Path("back.csv").read_text(encoding="utf-8-sig").count("updated") == 40
+    assert len(LINES) >= 7
+    assert all(len(project.ids("live")) == 5 for project in projects)  # the last line resumes all that are paused
+
+
+def test_the_exit_codes_are_those_of_the_program() -> None:
+    """The page and --help list the same codes."""
+    of_page = re.findall(r"^\| (\d+) \|", PAGE, re.MULTILINE)
+    assert of_page == re.findall(r"^  (\d+) ", EXIT_CODES, re.MULTILINE)
+
+
+def test_the_configuration_file_is_understood(
+    cli: Cli, bare: pytest.MonkeyPatch, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """The page's configuration file is one: with the sandbox's own credentials in its places, it works."""
+    match = re.search(r"^```toml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    assert match
+    (tmp_path / "secret").write_text(sandbox.client_secret)
+    text = match[1].replace("my-client", sandbox.client_id)
+    text = text.replace("~/.config/fieldingkit/secret", str(tmp_path / "secret"))
+    (tmp_path / "config.toml").write_text(text)
+    bare.setenv("FIELDINGKIT_CONFIG", str(tmp_path / "config.toml"))
+    bare.setenv("CINT_BASE_URL", sandbox.url)
+    bare.setenv("CINT_TOKEN_URL", sandbox.token_url)
+    project = sandbox.seed(live=1)
+    ended = cli("pause", "--project", project.id, "--dry-run", "--json")
+    assert ended.code == 0, ended.err
+    assert json.loads(ended.out)["seconds"] == pytest.approx(1 / 20)

@@ -1,0 +1,111 @@
+"""Sweeps as real processes: the whole story, and being killed or interrupted in the middle of it."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.command_line import Cli
+
+from fieldingkit.rendering.files import read_report
+from fieldingkit.sandbox import Sandbox
+from fieldingkit.sweeps.report import Outcome
+
+PROGRAM = [sys.executable, "-m", "fieldingkit.cli"]
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """A sandbox with 30 projects of 10 live target groups, whose jobs take a moment."""
+    with Sandbox(job_seconds=0.3) as sandbox:
+        for _ in range(30):
+            sandbox.seed(live=10)
+        yield sandbox
+
+
+def stop(how: signal.Signals, *words: str) -> tuple[int, str]:
+    """Run a command in a process of its own and stop it when its first jobs have ended; exit code and stderr."""
+    with subprocess.Popen([*PROGRAM, *words], env={**os.environ}, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        said: list[str] = []
+        try:
+            for line in process.stderr:
+                said.append(line)
+                if re.search(r"sweeping +[1-9]", line):
+                    process.send_signal(how)
+                    break
+            said += process.stderr.readlines()
+        except BaseException:
+            process.kill()
+            raise
+    return process.returncode, "".join(said)
+
+
+def test_killed_in_the_middle_every_group_is_accounted_for(connected: Cli, sandbox: Sandbox) -> None:
+    """After a SIGKILL the same command goes on: nothing is done twice, nothing is lost, and undo undoes all of it."""
+    words = ("pause", "--status", "live", "--all-projects", "--yes", "--journal", "j", "--report", "out.html")
+    code, said = stop(signal.SIGKILL, *words)
+    assert code == -signal.SIGKILL, said
+    ended = connected(*words)
+    assert ended.code == 0, ended.err
+    assert "Going on with the run of" in ended.err
+    record = read_report(Path("out.html"))
+    assert record.report.counts.total == 300
+    assert {group.outcome for group in record.report.groups} == {Outcome.UPDATED}
+    assert {group.before for group in record.report.groups} == {"live"}
+    assert len(sandbox.jobs) == 30
+    assert {sandbox.group(group.target_group_id).status for group in record.report.groups} == {"paused"}
+    assert len({span.trace_id for span in record.spans} - {None}) == 30
+    assert connected("undo", "out.html", "--yes").code == 0
+    assert {sandbox.group(group.target_group_id).status for group in record.report.groups} == {"live"}
+
+
+def test_interrupted_it_names_its_journal(connected: Cli, sandbox: Sandbox) -> None:
+    """Ctrl-C is exit code 130, with the journal's name and what is known; without --journal it is found again."""
+    words = ("pause", "--all-projects", "--yes", "--report", "out.json")
+    code, said = stop(signal.SIGINT, *words)
+    assert code == 130, said
+    assert "Traceback" not in said
+    journal = re.search(r"The journal is (\S+\.journal)\. .* --run-id \S+", said)
+    assert journal
+    assert Path(journal[1]).is_file()
+    assert read_report(Path("out.json")).report.counts.unknown
+    ended = connected(*words)
+    assert ended.code == 0, ended.err
+    assert "Going on with the run of" in ended.err
+    assert read_report(Path("out.json")).report.counts.updated == 300
+    assert len(sandbox.jobs) == 30
+
+
+def test_two_at_once_are_one_too_many(connected: Cli, sandbox: Sandbox) -> None:
+    """While a sweep runs, the same command in another process is refused, and told which process it is."""
+    words = ("pause", "--all-projects", "--yes", "--journal", "j", "--run-id", "r")
+    with subprocess.Popen([*PROGRAM, *words], env={**os.environ}, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert "Run r" in process.stderr.readline()
+        second = connected(*words)
+        process.stderr.read()
+    assert process.returncode == 0
+    assert second.code == 2
+    assert f"process {process.pid}" in second.err
+
+
+def test_the_whole_story(cli: Cli, bare: pytest.MonkeyPatch) -> None:
+    """One terminal serves 3,000 target groups in 40 projects; another stops all that are live, and has a report."""
+    command = [*PROGRAM, "sandbox", "--port", "0", "--groups", "3000", "--projects", "40"]
+    with subprocess.Popen(command, env={**os.environ}, stdout=subprocess.PIPE, text=True) as serving:
+        assert serving.stdout is not None
+        line = next(line for line in serving.stdout if "export" in line)
+        for name, value in (item.split("=", 1) for item in line.split() if "=" in item):
+            bare.setenv(name, value)
+        ended = cli("pause", "--status", "live", "--all-projects", "--yes", "--report", "out.html")
+        listed = cli("groups", "list", "--all-projects", "--status", "live")
+        serving.send_signal(signal.SIGINT)
+    assert ended.code == 0, ended.err
+    counts = read_report(Path("out.html")).report.counts
+    assert counts.updated == counts.total > 1400
+    assert (listed.code, listed.out) == (0, "")

@@ -1,0 +1,356 @@
+"""Where credentials go, and where they never do."""
+
+import asyncio
+import ssl
+from typing import Any
+
+import pytest
+from support.examples import BY_GUARD, KEYED, READ, RUN_BODY, TAGGED
+from support.fake_clock import FakeClock
+from support.fixture_types import Certify, MakeClient, Serve
+from support.raw_server import Connection, answer, raw
+
+from fieldingkit import AsyncClient, ClientCredentials, target_groups
+from fieldingkit.errors import ConfigurationError, ConnectionFailedError, InvalidCommandError, RedirectError
+from fieldingkit.idempotency import Guard
+from fieldingkit.sandbox import Sandbox, faults
+from fieldingkit.transport.urls import check_url, origin_of
+
+STATUSES = [301, 302, 303, 307, 308]
+PLAIN = ["http://api.cint.com/v1", "http://10.0.0.1/v1", "http://localhost.evil.example/v1", "http://[2001:db8::1]/v1"]
+LOOPBACK = [
+    "http://127.0.0.1:8080/v1",
+    "http://127.9.9.9/v1",
+    "http://localhost/v1",
+    "http://x.localhost/v1",
+    "http://[::1]/v1",
+]
+
+
+@pytest.mark.parametrize("status", STATUSES)
+@pytest.mark.parametrize("guard", list(Guard))
+async def test_redirects_are_not_followed(status: int, guard: Guard, serve: Serve, make_client: MakeClient) -> None:
+    """42. A redirect is a RedirectError; neither another origin nor our own sees a second request."""
+    elsewhere = await serve(answer(200))
+    server = await serve(answer(status, headers={"Location": f"{elsewhere.url}/stolen?secret=1"}))
+
+    with pytest.raises(RedirectError) as caught:
+        await make_client(base_url=server.url).send(BY_GUARD[guard])
+
+    assert (caught.value.status, len(server.requests), elsewhere.connections) == (status, 1, 0)
+    assert "stolen" not in str(caught.value)
+    assert str(elsewhere.port) not in repr(caught.value)
+
+
+async def test_redirect_to_itself(serve: Serve, make_client: MakeClient) -> None:
+    """42. A redirect on the same origin is not followed either."""
+    server = await serve(answer(307, headers={"Location": "/v1/elsewhere"}))
+    with pytest.raises(RedirectError):
+        await make_client(base_url=server.url).send(READ)
+    assert len(server.requests) == 1
+
+
+async def test_group_that_left_draft(serve: Serve, make_client: MakeClient) -> None:
+    """42. The documented 301 to the read of a launched group says what it means."""
+    server = await serve(answer(301, headers={"Location": "/demand/details"}))
+    command = target_groups.GetTargetGroup(project_id=READ.project_id, target_group_id=READ.target_group_id)
+    with pytest.raises(RedirectError, match="left draft"):
+        await make_client(base_url=server.url).send(command)
+
+
+async def test_redirect_of_the_token_endpoint(serve: Serve, make_client: MakeClient) -> None:
+    """42. Nor is a redirect of the token endpoint followed, where the secret would go along."""
+    elsewhere = await serve(answer(200, {"access_token": "x"}))
+    endpoint = await serve(answer(307, headers={"Location": f"{elsewhere.url}/token"}))
+    auth = ClientCredentials(client_id="i", client_secret="s", token_url=endpoint.url)
+    with pytest.raises(RedirectError):
+        await make_client(base_url="https://api.example.org", auth=auth).send(READ)
+    assert elsewhere.connections == 0
+
+
+async def test_redirect_in_the_sandbox(sandbox: Sandbox, client: AsyncClient) -> None:
+    """42. The same from end to end, with a fault that redirects a batch to another server."""
+    with Sandbox() as elsewhere:
+        sandbox.faults.add("create_bulk_*", faults.Redirect(elsewhere.url))
+        with pytest.raises(RedirectError):
+            await client.run(KEYED)
+        assert elsewhere.requests == []
+
+
+# Encryption
+
+
+@pytest.mark.parametrize("url", PLAIN)
+def test_plain_http(url: str) -> None:
+    """43. Credentials are not sent over plain http to another machine, unless that was asked for."""
+    with pytest.raises(ConfigurationError, match="unencrypted"):
+        AsyncClient(auth="x", base_url=url)
+    with pytest.raises(ConfigurationError, match="unencrypted"):
+        ClientCredentials(client_id="i", client_secret="s", token_url=url)
+    AsyncClient(auth="x", base_url=url, allow_insecure=True)
+    ClientCredentials(client_id="i", client_secret="s", token_url=url, allow_insecure=True)
+
+
+@pytest.mark.parametrize("url", [*LOOPBACK, "https://api.cint.com/v1", "https://[2001:db8::1]:8443"])
+def test_loopback(url: str) -> None:
+    """43. Plain http within this machine is fine, and so is https anywhere."""
+    assert repr(AsyncClient(auth="x", base_url=url)).endswith(f"{url}>")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "api.cint.com/v1",
+        "//api.cint.com/v1",
+        "ftp://api.cint.com",
+        "https://",
+        "https:///v1",
+        "https://user@api.cint.com",
+        "https://user:password@api.cint.com",
+        "https://api.cint.com/v1?x=1",
+        "https://api.cint.com/v1#x",
+        "https://api.cint.com:port",
+        "https://api.cint.com:99999",
+        "https://[api",
+        "https://api.cint.com/v1\r\nX: y",
+        "https://api.cint.com/v 1",
+        "https://api.cint.com/../v1",
+        "https://äpi.cint.com\u2100/v1",
+    ],
+)
+def test_bad_url(url: str) -> None:
+    """43. What is no URL, or holds credentials itself, is refused without being shown in full."""
+    with pytest.raises(ConfigurationError) as caught:
+        AsyncClient(auth="x", base_url=url)
+    assert "password" not in str(caught.value)
+
+
+def test_check_url_takes_the_slash_off() -> None:
+    """43. A trailing slash makes no difference."""
+    checked = check_url("https://api.cint.com/v1/", what="base_url", allow_insecure=False)
+    assert checked == "https://api.cint.com/v1"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("https://a.example", "https://a.example:443/x?y#z"),
+        ("https://A.Example/", "HTTPS://a.example"),
+        ("http://a.example:80", "http://a.example"),
+    ],
+)
+def test_same_origin(one: str, other: str) -> None:
+    """43. An origin is scheme, host and port, however they are spelled."""
+    assert origin_of(one) == origin_of(other)
+
+
+# The environment
+
+
+@pytest.fixture
+def hostile_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    """A .netrc with a password for this machine."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login thief password stolen\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+
+
+def set_proxy(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """Have the environment name a proxy for everything."""
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, url)
+
+
+@pytest.mark.usefixtures("hostile_environment")
+async def test_environment_is_not_trusted(
+    serve: Serve, make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """44. Neither a .netrc nor a proxy of the environment is heeded unless asked for."""
+    proxy = await serve(answer(200))
+    set_proxy(monkeypatch, proxy.origin)
+    server = await serve(answer(200, RUN_BODY))
+
+    await make_client(base_url=server.url, auth="ours").send(READ)
+
+    assert server.requests[0].headers["authorization"] == "Bearer ours"
+    assert proxy.connections == 0
+
+
+async def test_environment_on_request(serve: Serve, make_client: MakeClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """44. With trust_env=True the proxy of the environment is used."""
+    proxy = await serve(answer(200, RUN_BODY))
+    set_proxy(monkeypatch, proxy.origin)
+
+    await make_client(base_url="http://api.example.org/v1", allow_insecure=True, trust_env=True).send(READ)
+
+    assert proxy.requests[0].target.startswith("http://api.example.org/v1/demand/")
+
+
+@pytest.mark.usefixtures("hostile_environment")
+async def test_netrc_for_the_api_itself(serve: Serve, make_client: MakeClient) -> None:
+    """44. A .netrc that has a password for the API's own host does not take the token's place."""
+    server = await serve(answer(200, RUN_BODY))
+    await make_client(base_url=server.url, auth="ours", trust_env=True).send(READ)
+    assert server.requests[0].headers["authorization"] == "Bearer ours"
+
+
+async def test_proxy(serve: Serve, make_client: MakeClient) -> None:
+    """44. A proxy that is given is used, with its credentials, which the API does not see."""
+    proxy = await serve(answer(200, RUN_BODY))
+    url = proxy.origin.replace("http://", "http://me:secret@")
+
+    await make_client(base_url="http://api.example.org/v1", allow_insecure=True, proxy=url).send(READ)
+
+    (request,) = proxy.requests
+    assert request.headers["proxy-authorization"].startswith("Basic ")
+    assert request.headers["authorization"] == "Bearer test-token"
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_proxy_that_wants_credentials(
+    scheme: str, serve: Serve, make_client: MakeClient, clock: FakeClock
+) -> None:
+    """44. A 407 of the proxy is a ConnectionFailedError that says so: nothing was sent, and it is not repeated."""
+    proxy = await serve(answer(407, headers={"Proxy-Authenticate": "Basic"}))
+    client = make_client(
+        base_url=f"{scheme}://api.example.org/v1", allow_insecure=True, proxy=proxy.origin, clock=clock
+    )
+
+    with pytest.raises(ConnectionFailedError, match="407") as caught:
+        await client.send(TAGGED)
+
+    assert (caught.value.sent, caught.value.retryable, caught.value.maybe_applied) == (False, False, False)
+    assert len(proxy.requests) == 1
+
+
+async def test_tunnel(serve: Serve, make_client: MakeClient, certified: Certify, trusting: ssl.SSLContext) -> None:
+    """44. Through a tunnel the proxy learns the API's host, and neither token nor path."""
+    server = await serve(answer(200, RUN_BODY), tls=certified())
+
+    async def tunnel(connection: Connection) -> None:
+        await connection.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+
+        async def pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+            while data := await source.read(65536):
+                target.write(data)
+            target.close()
+
+        await asyncio.gather(pump(connection.reader, writer), pump(reader, connection.writer))
+
+    proxy = await serve(tunnel)
+    client = make_client(base_url=server.url, proxy=proxy.origin, ssl_context=trusting)
+
+    assert (await client.send(READ)).version == 1
+
+    assert [request.method for request in proxy.requests] == ["CONNECT"]
+    assert b"test-token" not in proxy.requests[0].head
+    assert server.requests[0].headers["authorization"] == "Bearer test-token"
+
+
+@pytest.mark.parametrize("url", ["", "proxy", "proxy:3128", "socks5://proxy", "http://", "http://u:password@p:x"])
+def test_bad_proxy(url: str) -> None:
+    """44. A proxy that is no http URL is refused where it is given, and not shown."""
+    with pytest.raises(ConfigurationError, match="proxy") as caught:
+        AsyncClient(auth="x", proxy=url)
+    assert "password" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+async def test_bypass(serve: Serve, make_client: MakeClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """44. With trust_env=True the exceptions of the environment hold too."""
+    proxy = await serve(answer(200))
+    set_proxy(monkeypatch, proxy.origin)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    server = await serve(answer(200, RUN_BODY))
+    await make_client(base_url=server.url, trust_env=True).send(READ)
+    assert proxy.connections == 0
+
+
+async def test_proxy_out_of_order(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
+    """44. A tunnel that the proxy cannot build is tried again: nothing was sent."""
+    proxy = await serve(raw(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"))
+    client = make_client(base_url="https://api.example.org/v1", proxy=proxy.origin, clock=clock)
+    with pytest.raises(ConnectionFailedError) as caught:
+        await client.send(TAGGED)
+    assert not caught.value.maybe_applied
+    assert len(proxy.requests) == 4
+
+
+# What a user spells out
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "x",
+        "https://evil.example/x",
+        "//evil.example/x",
+        "/../x",
+        "/a/../x",
+        "/a/./x",
+        "/a%2fb",
+        "/%2e%2e/x",
+        "/%2E./x",
+        "/a?b=c",
+        "/a#b",
+        "/a b",
+        "/a\r\nX: y",
+        "/a\\b",
+        "/a%5cb",
+        "/a%0d%0ab",
+        "/a%zz",
+        "/a%",
+        "/é",
+        "/a//b",
+        "/",
+    ],
+)
+async def test_path_of_ones_own(path: str, serve: Serve, make_client: MakeClient) -> None:
+    """42. client.request takes no path that could lead elsewhere."""
+    server = await serve(answer(200))
+    with pytest.raises(InvalidCommandError) as caught:
+        await make_client(base_url=server.url).request("GET", path)
+    assert caught.value.field == "path"
+    assert server.connections == 0
+
+
+@pytest.mark.parametrize("name", ["Authorization", "authorization", "Host", "Content-Length", "Proxy-Authorization"])
+async def test_header_of_ones_own(name: str, make_client: MakeClient) -> None:
+    """42. client.request takes no header by which credentials or messages could be confused."""
+    with pytest.raises(InvalidCommandError) as caught:
+        await make_client(base_url="https://api.example.org").request("GET", "/x", headers={name: "x"})
+    assert caught.value.field == "headers"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("X: y\r\nZ", "1"), ("X", "1\r\nZ: 2"), ("", "1"), ("X", "é"), ("X\x00", "")]
+)
+async def test_header_injection(name: str, value: str, make_client: MakeClient) -> None:
+    """42. Nor one that would be more than one."""
+    with pytest.raises(InvalidCommandError):
+        await make_client(base_url="https://api.example.org").request("GET", "/x", headers={name: value})
+
+
+@pytest.mark.parametrize("spelling", ["Content-Type", "content-type", "CONTENT-TYPE"])
+async def test_header_in_place_of_ours(spelling: str, serve: Serve, make_client: MakeClient) -> None:
+    """42. A header of one's own takes the place of the client's, however it is spelled."""
+    server = await serve(answer(200, {}))
+    headers = {spelling: "text/json", "accept": "*/*"}
+    await make_client(base_url=server.url).request("POST", "/x", json={}, headers=headers)
+    head = server.requests[0].head.lower()
+    assert (head.count(b"content-type:"), head.count(b"accept:")) == (1, 1)
+    assert server.requests[0].headers["content-type"] == "text/json"
+
+
+@pytest.mark.parametrize("method", ["", "GET /x HTTP/1.1\r\nX", "G T", "GÉT"])
+async def test_method_of_ones_own(method: str, make_client: MakeClient) -> None:
+    """42. Nor a method that is none."""
+    with pytest.raises(InvalidCommandError) as caught:
+        await make_client(base_url="https://api.example.org").request(method, "/x")
+    assert caught.value.field == "method"

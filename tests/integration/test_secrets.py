@@ -1,0 +1,290 @@
+"""No credential is ever shown."""
+
+import copy
+import logging
+import pickle
+import traceback
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.examples import KEYED, LAUNCH, READ, TAGGED, free_port
+from support.fake_clock import FakeClock
+from support.fixture_types import MakeClient, Serve
+from support.raw_server import Step, answer, close, raw
+
+from fieldingkit import AsyncClient, BearerToken, Client, ClientCredentials, RetryPolicy
+from fieldingkit.commands import Command
+from fieldingkit.errors import FieldingKitError
+from fieldingkit.sandbox import Sandbox, faults
+from fieldingkit.secret import Secret
+from fieldingkit.transport.credentials import AccessToken
+
+CANARY = "canary-5b1f0e"
+TOKEN = f"{CANARY}-token"
+SECRET = f"{CANARY}-secret"
+PROXY = f"http://user:{CANARY}-password@127.0.0.1:9"
+
+
+def shown(value: object, seen: set[int] | None = None) -> Iterator[str]:
+    """Everything that looking at a value shows: repr, str, and the same of all that our own objects hold."""
+    seen = set() if seen is None else seen
+    if id(value) in seen:
+        return
+    seen.add(id(value))
+    yield repr(value)
+    yield str(value)
+    inner: list[object] = []
+    if isinstance(value, dict):
+        inner += [*value.keys(), *value.values()]
+    elif isinstance(value, list | tuple | set | frozenset):
+        inner += list(value)
+    elif type(value).__module__.startswith("fieldingkit") and not isinstance(value, Secret):
+        inner += list(vars(value).values()) if hasattr(value, "__dict__") else []
+        slots = [name for base in type(value).__mro__ for name in getattr(base, "__slots__", ())]
+        inner += [getattr(value, name) for name in slots if hasattr(value, name) and not name.startswith("__")]
+    for item in inner:
+        yield from shown(item, seen)
+
+
+def leaks(value: object) -> list[str]:
+    """What of it shows a canary."""
+    return [text[:200] for text in shown(value) if CANARY in text]
+
+
+def error_texts(error: BaseException) -> Iterator[str]:
+    """Everything that an error shows: its attributes, its traceback with all causes, its notes, its copies."""
+    yield "".join(traceback.format_exception(error))
+    linked: BaseException | None = error
+    while linked is not None:
+        if isinstance(linked, FieldingKitError):
+            yield from shown(linked)
+            yield from shown(copy.copy(linked))
+            yield repr(pickle.dumps(linked))
+        linked = linked.__cause__ or linked.__context__
+
+
+def holders() -> dict[str, Any]:
+    """Everything that is given a credential."""
+    credentials = ClientCredentials(client_id="id", client_secret=SECRET)
+    return {
+        "token provider": BearerToken(TOKEN),
+        "access token": AccessToken(TOKEN, lifetime=5),
+        "credentials": credentials,
+        "client of a token": AsyncClient(auth=TOKEN, account_id=101),
+        "client of credentials": AsyncClient(auth=credentials, account_id=101),
+        "client with a proxy": AsyncClient(auth=TOKEN, account_id=101, proxy=PROXY),
+        "blocking client": Client(auth=TOKEN, account_id=101, proxy=PROXY),
+    }
+
+
+@pytest.mark.parametrize("name", holders())
+def test_reprs(name: str) -> None:
+    """45. repr, str and vars of client, pipeline and providers show no credential, however deep one looks."""
+    assert leaks(holders()[name]) == []
+
+
+@pytest.mark.parametrize("name", holders())
+def test_copies(name: str) -> None:
+    """45. A copy shows no more than the original."""
+    assert leaks(copy.copy(holders()[name])) == []
+
+
+@pytest.mark.parametrize("name", ["token provider", "access token", "credentials", "client of a token"])
+def test_pickles(name: str) -> None:
+    """45. What holds a credential is not pickled: that is refused, not done without it."""
+    with pytest.raises((TypeError, AttributeError, pickle.PicklingError)) as caught:
+        pickle.dumps(holders()[name])
+    assert CANARY not in str(caught.value)
+
+
+def test_attrs_tools() -> None:
+    """45. Nor do attrs' own ways of taking an object apart show it."""
+    for name in ("token provider", "access token", "credentials"):
+        holder = holders()[name]
+        assert CANARY not in repr(attrs.asdict(holder))
+        assert CANARY not in repr(attrs.astuple(holder))
+        assert CANARY not in repr(attrs.evolve(holder))
+
+
+@given(st.text(alphabet="abc!~", min_size=1))
+def test_secret(value: str) -> None:
+    """45. A secret compares and hashes like its value, and shows nothing of it in any form of text."""
+    secret = Secret(value)
+    assert secret.reveal() == value
+    assert (secret, hash(secret)) == (Secret(value), hash(Secret(value)))
+    assert secret != value
+    assert {repr(secret), str(secret), f"{secret}", f"{secret!r:>9}"} <= {"Secret(***)"}
+    assert copy.deepcopy(secret) is secret
+
+
+@pytest.mark.parametrize("bad", [f"{CANARY} with a space", f"{CANARY}\n", f"{CANARY}é"])
+def test_refused_credentials_are_not_quoted(bad: str) -> None:
+    """45. A credential that is refused is not quoted by the refusal."""
+    for make in (BearerToken, AccessToken, lambda token: AsyncClient(auth=token)):
+        with pytest.raises(FieldingKitError) as caught:
+            make(bad)
+        assert not [text for text in error_texts(caught.value) if CANARY in text]
+
+
+@pytest.mark.parametrize("option", ["base_url", "proxy"])
+@pytest.mark.parametrize("url", [f"https://user:{CANARY}@a.example:port", f"https://user:{CANARY}@[a"])
+def test_refused_urls_are_not_quoted(option: str, url: str) -> None:
+    """45. Nor is a URL that holds one."""
+    with pytest.raises(FieldingKitError) as caught:
+        AsyncClient(auth="x", **{option: url})
+    assert CANARY not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+STEPS: dict[str, Step] = {
+    "refused": answer(400, {"object": "bad_request_error", "detail": "no"}),
+    "unauthorized": answer(401),
+    "forbidden": answer(403, {"object": "authorization_error"}),
+    "out of order": answer(503),
+    "redirected": answer(307, headers={"Location": "https://elsewhere.example/"}),
+    "unreadable": answer(200, b"<html>"),
+    "broken": close,
+    "garbage": raw(b"\x00\x01\r\n\r\n"),
+    "torn": answer(200, b"{", length=100),
+    "no location": answer(201),
+}
+
+
+@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize("command", [READ, TAGGED, KEYED, LAUNCH], ids=lambda command: type(command).__name__)
+async def test_errors(
+    name: str, command: Command[Any], serve: Serve, make_client: MakeClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """45. No error that any answer leads to shows the token: not in its text, attributes, causes, copies or pickles."""
+    caplog.set_level(logging.DEBUG)
+    server = await serve(STEPS[name])
+    client = make_client(base_url=server.url, auth=TOKEN, clock=FakeClock(), retry=RetryPolicy(max_attempts=2))
+
+    try:
+        await client.send(command)
+    except FieldingKitError as error:
+        assert [text[:300] for text in error_texts(error) if CANARY in text] == []
+    assert server.requests[0].headers["authorization"] == f"Bearer {TOKEN}"
+    assert [record for record in caplog.records if CANARY in repr(vars(record))] == []
+
+
+ENDPOINTS: dict[str, Step] = {
+    "refused": answer(401, {"error": "access_denied", "error_description": "Unauthorized"}),
+    "out of order": answer(500),
+    "no token": answer(200, {"access_token": f"{TOKEN} with a space"}),
+    "unreadable": answer(200, f'{{"access_token": "{TOKEN}"'.encode()),
+    "odd": answer(200, {"access_token": TOKEN, "expires_in": "soon"}),
+    "broken": close,
+}
+
+
+@pytest.mark.parametrize("name", ENDPOINTS)
+async def test_token_endpoint(
+    name: str, serve: Serve, make_client: MakeClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """45. No error of a token endpoint shows the secret that was sent there, or the token that came."""
+    caplog.set_level(logging.DEBUG)
+    endpoint = await serve(ENDPOINTS[name])
+    auth = ClientCredentials(client_id="id", client_secret=SECRET, token_url=endpoint.url)
+    client = make_client(base_url="https://api.example.org", auth=auth, retry=RetryPolicy(max_attempts=1))
+
+    with pytest.raises(FieldingKitError) as caught:
+        await client.send(READ)
+
+    assert SECRET.encode() in endpoint.requests[0].body
+    assert [text[:300] for text in error_texts(caught.value) if CANARY in text] == []
+    assert [record for record in caplog.records if CANARY in repr(vars(record))] == []
+
+
+async def test_proxy(make_client: MakeClient, caplog: pytest.LogCaptureFixture) -> None:
+    """45. A proxy that cannot be reached is reported without its password."""
+    caplog.set_level(logging.DEBUG)
+    proxy = f"http://user:{CANARY}@127.0.0.1:{free_port()}"
+    client = make_client(base_url="https://api.example.org", proxy=proxy, retry=RetryPolicy(max_attempts=1))
+
+    with pytest.raises(FieldingKitError) as caught:
+        await client.send(READ)
+
+    assert [text[:300] for text in error_texts(caught.value) if CANARY in text] == []
+    assert [record for record in caplog.records if CANARY in repr(vars(record))] == []
+
+
+@pytest.mark.parametrize("level", [logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR])
+async def test_logs(
+    level: int, sandbox: Sandbox, make_client: MakeClient, sandbox_clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """68. Over a whole life of calls, jobs and failures no logger at any level has a credential in any field."""
+    caplog.set_level(level)
+    auth = ClientCredentials(
+        client_id=sandbox.client_id, client_secret=sandbox.client_secret, token_url=sandbox.token_url
+    )
+    client = make_client(auth=auth, clock=sandbox_clock)
+    project = sandbox.seed(live=2)
+    sandbox.faults.add("create_bulk_*", faults.ApplyThenDrop())
+    sandbox.faults.add("get_bulk_*", faults.HtmlPage())
+    sandbox.faults.add("get_bulk_*", faults.TruncatedJson())
+    sandbox.faults.add("get_bulk_*", faults.ExpireToken())
+    job = await client.submit(KEYED.replace(project_id=project.id, target_group_ids=project.ids()))
+    sandbox_clock.advance(100)
+    await job.wait()
+
+    tokens = {request.headers.get("Authorization", "").removeprefix("Bearer ") for request in sandbox.requests} - {""}
+    assert tokens
+    for secret in (*tokens, sandbox.client_secret, "Bearer"):
+        assert [record for record in caplog.records if secret in repr(vars(record)) or secret in caplog.text] == []
+
+
+async def test_logged_headers(serve: Serve, make_client: MakeClient, caplog: pytest.LogCaptureFixture) -> None:
+    """68. Of an answer's headers only those on a list are logged: not a cookie, nor any that nobody knows."""
+    caplog.set_level(logging.DEBUG)
+    odd = {"Set-Cookie": f"session={CANARY}", "X-Internal": CANARY, "X-Request-Id": "r1"}
+    server = await serve(answer(400, {"detail": "no"}, odd))
+
+    with pytest.raises(FieldingKitError):
+        await make_client(base_url=server.url).send(READ)
+
+    assert [record for record in caplog.records if CANARY in repr(vars(record))] == []
+    assert any("r1" in repr(vars(record)) for record in caplog.records)
+
+
+async def test_logs_have_fields(serve: Serve, make_client: MakeClient, caplog: pytest.LogCaptureFixture) -> None:
+    """68. What a record tells stands in its fields: the message is the same whatever happened."""
+    caplog.set_level(logging.DEBUG, logger="fieldingkit")
+    server = await serve(answer(503), answer(400))
+
+    with pytest.raises(FieldingKitError):
+        await make_client(base_url=server.url, clock=FakeClock()).send(READ)
+
+    ours = [record for record in caplog.records if record.name.startswith("fieldingkit")]
+    assert ours
+    assert all(record.args in {None, ()} and record.msg == record.getMessage() for record in ours)
+    assert all("operation_id" in vars(record) for record in ours if record.name == "fieldingkit.attempts")
+
+
+async def test_job_tokens(sandbox: Sandbox, make_client: MakeClient) -> None:
+    """45. Neither a job, nor its token, nor an error about it shows a credential."""
+    import base64
+
+    project = sandbox.seed(live=1)
+    client = make_client()
+    job = await client.submit(KEYED.replace(project_id=project.id, target_group_ids=project.ids()))
+    packed = base64.urlsafe_b64decode(job.token() + "==")
+    assert sandbox.token.encode() not in packed
+    assert not [text for text in shown(job) if sandbox.token in text]
+    with pytest.raises(FieldingKitError) as caught:
+        await job.wait(timeout=0)
+    assert not [text for text in error_texts(caught.value) if sandbox.token in text]
+
+
+def test_secret_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """45. A client that is made from the environment shows no more than any other."""
+    monkeypatch.setenv("CINT_CLIENT_ID", "i")
+    monkeypatch.setenv("CINT_CLIENT_SECRET", SECRET)
+    monkeypatch.delenv("CINT_TOKEN", raising=False)
+    assert leaks(AsyncClient.from_env()) == []
+    monkeypatch.setenv("CINT_TOKEN", TOKEN)
+    assert leaks(AsyncClient.from_env()) == []

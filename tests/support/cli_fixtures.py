@@ -1,0 +1,44 @@
+"""Fixtures that run the command line in this process, against a sandbox."""
+
+from pathlib import Path
+
+import pytest
+
+from fieldingkit.cli.main import run
+from fieldingkit.sandbox import Sandbox
+from support.command_line import Cli, Ended
+
+
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
+    """An environment without credentials or configuration, in a folder of its own."""
+    for name in ("CINT_TOKEN", "CINT_TOKEN_FILE", "CINT_CLIENT_ID", "CINT_CLIENT_SECRET", "CINT_CLIENT_SECRET_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("CINT_ACCOUNT_ID", "CINT_BASE_URL", "CINT_API_VERSION", "CINT_TOKEN_URL", "FIELDINGKIT_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "HOME"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    return monkeypatch
+
+
+@pytest.fixture
+def cli(bare: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
+    """Runs a command line in this process, without credentials."""
+
+    def call(*tokens: str) -> Ended:
+        capsys.readouterr()
+        code = run(tokens)
+        out, err = capsys.readouterr()
+        return Ended(int(code), out, err)
+
+    return call
+
+
+@pytest.fixture
+def connected(cli: Cli, bare: pytest.MonkeyPatch, sandbox: Sandbox) -> Cli:
+    """Runs a command line in this process, with the sandbox's credentials in the environment."""
+    bare.setenv("CINT_BASE_URL", sandbox.url)
+    bare.setenv("CINT_ACCOUNT_ID", str(sandbox.account_id))
+    bare.setenv("CINT_TOKEN", sandbox.token)
+    return cli

@@ -1,0 +1,204 @@
+"""Checks what a sandbox answered against the published contract, where a copy of that is at hand.
+
+Any test can have it: inside `with checked_sandboxes():` every sandbox that is made has all its exchanges checked at
+the end, except those that a fault was put into.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from typing import Any, Final
+
+import jsonschema
+import pytest
+import referencing
+import referencing.jsonschema
+
+from fieldingkit.sandbox import Sandbox
+from fieldingkit.sandbox.recording import RecordedRequest
+from support.published_contract import CONTRACT, load_document
+
+KNOWN_FAULTS: Final = {
+    "NullInDraftJobs": "The examples of both draft jobs have nulls that their schemas forbid.",
+    "NullInManagerJobs": "The example of a project-manager job has nulls for both lists, which its schema forbids.",
+    "NullableInAllOf": "An allOf of `nullable: true` and a type is meant to allow null, and by the letter does not.",
+    "RateCardBoostForgotten": "The changelog can be filtered by this type of change, and has no form for it.",
+    "UndocumentedStatus": "No operation documents 405, 409, 413 and 415, nor the batch ones 429; their shapes exist.",
+    "UndocumentedWebhookStatus": "Webhook operations and one other lack a status that their prose or path implies.",
+}
+"""Where the contract contradicts itself or is silent, by name."""
+
+_NULL_IN_JOBS = {
+    "_from_draft_job": {"created_fielding_run_id", "failure_reason", "job_trace_id"},  # NullInDraftJobs
+    "_project_manager_job": {"updated_target_groups", "failed_target_groups"},  # NullInManagerJobs
+}
+_UNDOCUMENTED_STATUSES = {405, 409, 410, 413, 415, 429}
+_UNDOCUMENTED_HERE = {  # UndocumentedWebhookStatus
+    ("delete_webhook", 400),
+    ("delete_webhook", 412),
+    ("get_webhook", 400),
+    ("project_overview", 400),
+    ("regenerate_webhook_secret", 404),
+    ("update_webhook", 404),
+    ("update_webhook", 412),
+}
+_FORGOTTEN_CHANGE = "pricing_rate_card_boost_cpi_change"
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+
+_FORMATS = jsonschema.FormatChecker(formats=["uuid"])
+
+
+@_FORMATS.checks("date-time")
+def _is_timestamp(value: object) -> bool:
+    return not isinstance(value, str) or _TIMESTAMP.fullmatch(value) is not None
+
+
+class Contract:
+    """The published contract, as far as responses go."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self._operations = {
+            operation["operationId"]: {**operation, "parameters": _parameters(path) + _parameters(operation)}
+            for path in document["paths"].values()
+            for operation in path.values()
+            if isinstance(operation, Mapping) and "operationId" in operation
+        }
+        resource = referencing.jsonschema.DRAFT4.create_resource(_with_nulls(document))
+        self._registry: referencing.jsonschema.SchemaRegistry = referencing.Registry().with_resource(
+            "urn:contract", resource
+        )
+
+    def complaints(self, exchange: RecordedRequest) -> list[str]:
+        """What is wrong with a recorded exchange."""
+        answer = exchange.answer
+        operation = self._operations.get(exchange.operation_id or "")
+        if answer is None or exchange.fault is not None or (operation is None and exchange.operation_id is not None):
+            return []
+        documented = {} if operation is None else operation["responses"]
+        if str(answer.status) in documented:
+            response = self._resolve(documented[str(answer.status)])
+        elif (
+            operation is None
+            or answer.status in _UNDOCUMENTED_STATUSES  # UndocumentedStatus
+            or (exchange.operation_id, answer.status) in _UNDOCUMENTED_HERE
+        ):
+            name = "Error_RateLimit" if answer.status == 429 else "Error_BadRequest"
+            response = self._resolve({"$ref": f"#/components/responses/{name}"})
+        else:
+            return [f"{exchange.operation_id}: status {answer.status} is not documented"]
+        found = self._header_complaints(response, answer.headers)
+        if operation is not None and answer.status < 300:
+            found += self._request_complaints(operation, exchange)
+        content = response.get("content")
+        if content is None:
+            return found + (["there is a body"] if answer.body else [])
+        if answer.headers.get("Content-Type", "").partition(";")[0] != "application/json":
+            return [*found, "the body is not application/json"]
+        body = _mended(exchange.operation_id or "", answer.json)
+        return found + self._schema_complaints(content["application/json"]["schema"], body)
+
+    def _header_complaints(self, response: Mapping[str, Any], headers: Mapping[str, str]) -> list[str]:
+        found: list[str] = []
+        for name, reference in response.get("headers", {}).items():
+            header = self._resolve(reference)
+            if name not in headers:
+                found += [f"the header {name} is missing"] if header.get("required") else []
+            elif header["schema"].get("type") == "integer":
+                found += self._schema_complaints(header["schema"], int(headers[name]))
+            else:
+                found += self._schema_complaints(header["schema"], headers[name])
+        return found
+
+    def _request_complaints(self, operation: Mapping[str, Any], exchange: RecordedRequest) -> list[str]:
+        parameters = [self._resolve(parameter) for parameter in operation["parameters"]]
+        found = [
+            f"the request's header {parameter['name']} is missing, and it was accepted"
+            for parameter in parameters
+            if parameter["in"] == "header" and parameter.get("required") and parameter["name"] not in exchange.headers
+        ]
+        known = {parameter["name"] for parameter in parameters if parameter["in"] == "query"}
+        found += [f"the query parameter {name} does not exist" for name in set(exchange.query) - known]
+        content = self._resolve(operation.get("requestBody", {})).get("content")
+        if content:
+            found += self._schema_complaints(content["application/json"]["schema"], exchange.json)
+        return found
+
+    def _resolve(self, node: Any) -> Any:
+        while "$ref" in node:
+            node = self._registry.resolver("urn:contract").lookup(f"urn:contract{node['$ref']}").contents
+        return node
+
+    def _schema_complaints(self, schema: Mapping[str, Any], value: object) -> list[str]:
+        absolute = _absolute(schema)
+        validator = jsonschema.Draft4Validator(absolute, registry=self._registry, format_checker=_FORMATS)
+        return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(value)]
+
+
+@cache
+def load_contract() -> Contract | None:
+    """The contract, or None where it is not at hand."""
+    if not CONTRACT.exists():
+        return None
+    return Contract(load_document())
+
+
+@contextmanager
+def checked_sandboxes() -> Iterator[None]:
+    """Check every exchange of every sandbox that is made inside."""
+    made: list[Sandbox] = []
+    plain_init = Sandbox.__init__
+
+    def init(self: Sandbox, **settings: Any) -> None:
+        plain_init(self, **settings)
+        made.append(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Sandbox, "__init__", init)
+        yield
+    contract = load_contract()
+    if contract is None:
+        return
+    complaints = [
+        f"{exchange.method} {exchange.path} -> {exchange.status}: {complaint}"
+        for sandbox in made
+        for exchange in sandbox.requests
+        for complaint in contract.complaints(exchange)
+    ]
+    assert not complaints, "\n".join(complaints)
+
+
+def _parameters(node: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return list(node.get("parameters", []))
+
+
+def _mended(operation_id: str, body: Any) -> Any:
+    """The body without what the contract is known to have wrong."""
+    for suffix, names in _NULL_IN_JOBS.items():
+        if operation_id.endswith(suffix):
+            body = {name: value for name, value in body.items() if value is not None or name not in names}
+    for entry in body.get("changelog", ()) if operation_id == "get_target_group_changelog" else ():
+        entry["changes"] = [item for item in entry["changes"] if item["object"] != _FORGOTTEN_CHANGE]
+    return body
+
+
+def _absolute(node: Any) -> Any:
+    """The schema with its references led to the registry's own copy of the document."""
+    if isinstance(node, list):
+        return [_absolute(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    return {name: f"urn:contract{value}" if name == "$ref" else _absolute(value) for name, value in node.items()}
+
+
+def _with_nulls(node: Any) -> Any:
+    """The document with OpenAPI's `nullable` said in JSON Schema's own words."""
+    if isinstance(node, list):
+        return [_with_nulls(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    schema = {name: _with_nulls(value) for name, value in node.items() if name != "nullable"}
+    parts = node.get("allOf", ())
+    if node.get("nullable") is True or any(part.get("nullable") is True for part in parts):  # NullableInAllOf
+        return {"anyOf": [schema, {"type": "null"}]}
+    return schema

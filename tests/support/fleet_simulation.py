@@ -1,0 +1,197 @@
+"""A fleet without a socket and without real time: an API that only counts."""
+
+import asyncio
+import json
+import math
+import random
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, TypeVar
+
+import attrs
+import pytest
+from multidict import CIMultiDict
+
+from fieldingkit import AsyncClient
+from fieldingkit.errors import Attempt
+from fieldingkit.transport.aiohttp import AiohttpTransport
+from fieldingkit.transport.http import Call, Request, Response
+from support.virtual_loop import LoopClock, run_virtually
+
+T = TypeVar("T")
+
+_CREATED = "2026-11-21T12:00:00.000Z"
+
+
+def ids_of(count: int, prefix: str = "G") -> list[str]:
+    """So many ids in the form of ULIDs."""
+    return [f"{prefix}{number:0{26 - len(prefix)}d}" for number in range(count)]
+
+
+def fleet_of(groups: int, projects: int) -> dict[str, list[str]]:
+    """So many target groups, spread evenly over so many projects."""
+    ids = ids_of(groups)
+    return {project: ids[number::projects] for number, project in enumerate(ids_of(projects, "P"))}
+
+
+@attrs.define
+class _Job:
+    ids: list[str]
+    ends: float
+
+
+class CountingApi:
+    """Batch jobs and lists, by the loop's time.
+
+    Args:
+        fleet: The target groups of each project; all of them are live.
+        seconds: How long a job takes, from 0 to 1 drawn anew for each.
+        latency: Seconds for each answer.
+    """
+
+    def __init__(
+        self, fleet: dict[str, list[str]], seconds: Callable[[float], float] = lambda _: 0.2, latency: float = 0.02
+    ) -> None:
+        self.fleet = fleet
+        self.counts: Counter[str] = Counter()
+        """How many requests there were of each kind: ``create``, ``look``, ``list``."""
+        self.arrivals: list[float] = []
+        """When each request came."""
+        self.jobs: dict[str, _Job] = {}
+        """The jobs by their id."""
+        self._keys: dict[str, str] = {}
+        self._seconds = seconds
+        self._latency = latency
+        self._random = random.Random(7)
+        self._paused: set[str] = set()
+
+    @property
+    def requests(self) -> int:
+        """How many requests there were."""
+        return len(self.arrivals)
+
+    @property
+    def busiest_second(self) -> int:
+        """How many requests came in the busiest second."""
+        first, most = 0, 0
+        for last, moment in enumerate(self.arrivals):
+            while self.arrivals[first] <= moment - 1 + 1e-6:
+                first += 1
+            most = max(most, last - first + 1)
+        return most
+
+    def bound(self, rate: float) -> float:
+        """How long it takes at least: the requests at this rate, or the last job and the look at it."""
+        last = max(job.ends for job in self.jobs.values())
+        return max((2 * len(self.jobs) + self.counts["list"] - 1) / rate, last) + self._latency
+
+    async def __call__(self, request: Request, call: Call) -> Response:
+        """Answer one request."""
+        now = asyncio.get_running_loop().time()
+        self.arrivals.append(now)
+        response = self._answer(request, now)
+        await asyncio.sleep(self._latency)
+        call.attempts.append(Attempt(1, response.status, None, sent=True, started=now, duration=0.0, delay=0.0))
+        return response
+
+    def _answer(self, request: Request, now: float) -> Response:
+        path = request.target.partition("?")[0].split("/")
+        project, rest = path[5], path[6:]
+        if request.method == "POST":
+            self.counts["create"] += 1
+            key = request.headers["Idempotency-Key"]
+            if key not in self._keys:
+                self._keys[key] = f"JOB{len(self.jobs)}"
+                wanted = json.loads(request.body or b"")["target_group_ids"]
+                self.jobs[self._keys[key]] = _Job(wanted, now + self._seconds(self._random.random()))
+            return Response(201, CIMultiDict(Location=f"{request.target}/{self._keys[key]}"), b"")
+        if rest[0] == "target-groups":
+            self.counts["list"] += 1
+            return self._page(project, request.target)
+        self.counts["look"] += 1
+        job_id = rest[-1]
+        job = self.jobs[job_id]
+        ended = now >= job.ends
+        body = {
+            "job_id": job_id,
+            "status": "Completed" if ended else "Processing",
+            "created_at": _CREATED,
+            "created_by": "somebody",
+            "updated_target_groups": {"data": [{"target_group_id": id_} for id_ in job.ids] if ended else []},
+            "failed_target_groups": {"data": []},
+        }
+        return _json(body)
+
+    def _page(self, project: str, target: str) -> Response:
+        members = self.fleet[project]
+        _, _, cursor = target.partition("start_after=")
+        start = int(cursor) if cursor else 0
+        end = start + 100
+        return _json(
+            {
+                "has_more": end < len(members),
+                "next_cursor": str(end) if end < len(members) else None,
+                "target_groups": [_summary(id_) for id_ in members[start:end]],
+            }
+        )
+
+
+def _summary(id_: str) -> dict[str, Any]:
+    progress = {
+        "current_completes": 0,
+        "current_prescreens": 0,
+        "filling_goal": 100,
+        "filling_strategy": "completes",
+    }
+    return {
+        "id": id_,
+        "name": id_,
+        "status": "live",
+        "project_manager_id": "somebody",
+        "locale": "eng_us",
+        "created_at": _CREATED,
+        "statistics": {"progress": {"value": progress, "issues": []}},
+    }
+
+
+def _json(body: object) -> Response:
+    return Response(200, CIMultiDict({"Content-Type": "application/json"}), json.dumps(body).encode())
+
+
+def simulate(
+    monkeypatch: pytest.MonkeyPatch,
+    api: CountingApi,
+    work: Callable[[AsyncClient], Coroutine[Any, Any, T]],
+    **options: Any,
+) -> tuple[T, float]:
+    """Do some work with a client of a simulated API; gives its result, and the virtual seconds that it took.
+
+    Args:
+        monkeypatch: Puts the API in the place of HTTP.
+        api: The API.
+        work: What to do.
+        options: Options of the client.
+    """
+
+    async def answer(_: AiohttpTransport, request: Request, call: Call) -> Response:
+        return await api(request, call)
+
+    async def main() -> tuple[T, float]:
+        async with AsyncClient(auth="token", account_id=101, clock=LoopClock(), **options) as client:
+            begun = asyncio.get_running_loop().time()
+            result = await work(client)
+            return result, asyncio.get_running_loop().time() - begun
+
+    monkeypatch.setattr(AiohttpTransport, "__call__", answer)
+    return run_virtually(main())
+
+
+def spread(low: float, high: float) -> Callable[[float], float]:
+    """Durations between two bounds, the short ones more frequent, as waiting times are."""
+    return lambda chance: low * math.exp(chance * math.log(high / low))
+
+
+def in_order(values: Iterable[float]) -> bool:
+    """Whether no value is smaller than the one before."""
+    values = list(values)
+    return values == sorted(values)

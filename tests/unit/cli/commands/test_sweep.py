@@ -1,0 +1,266 @@
+"""Sweeps from the command line, in this process on a sandbox: selection, preview, question, output, exit codes."""
+
+import csv
+import json
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.command_line import Cli
+
+from fieldingkit.rendering.files import read_report
+from fieldingkit.sandbox import Sandbox, faults
+
+
+def events(text: str) -> list[dict[str, Any]]:
+    """The JSON documents of some lines."""
+    return [json.loads(line) for line in text.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("action", "before", "after"),
+    [
+        ("pause", "live", "paused"),
+        ("resume", "paused", "live"),
+        ("complete", "live", "completed"),
+        ("relaunch", "completed", "live"),
+        ("launch", "scheduled", "live"),
+    ],
+)
+def test_each_action_does_what_it_says(connected: Cli, sandbox: Sandbox, action: str, before: Any, after: Any) -> None:
+    """Each of the five leads a whole project where it says, and says so."""
+    project = sandbox.seed(**{before: 3})
+    ended = connected(action, "--project", project.id, "--yes")
+    assert ended.code == 0
+    assert f"All 3 target groups are {after}." in ended.out
+    assert len(project.ids(after)) == 3
+
+
+def test_a_sweep_goes_through_all_projects(connected: Cli, sandbox: Sandbox) -> None:
+    """--all-projects with --status finds the live ones of every project, one job each."""
+    projects = [sandbox.seed(live=3, draft=2) for _ in range(4)]
+    ended = connected("pause", "--status", "live", "--all-projects", "--yes", "--json")
+    assert ended.code == 0
+    assert events(ended.out)[-1]["counts"]["updated"] == 12
+    assert len(sandbox.jobs) == 4
+    assert not any(project.ids("live") for project in projects)
+
+
+def test_ids_come_from_what_the_list_prints(
+    connected: Cli, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What `groups list` prints in a pipe names the target groups for --ids, in a file or on stdin."""
+    projects = [sandbox.seed(live=2) for _ in range(2)]
+    listed = connected("groups", "list", "--all-projects", "--status", "live").out
+    (tmp_path / "live.txt").write_text(listed)
+    assert connected("pause", "--ids", "live.txt", "--yes").code == 0
+    assert all(len(project.ids("paused")) == 2 for project in projects)
+    with (tmp_path / "live.txt").open() as lines, monkeypatch.context() as patch:
+        patch.setattr("sys.stdin", lines)
+        assert connected("resume", "--ids", "-", "--yes").code == 0
+    assert all(len(project.ids("live")) == 2 for project in projects)
+
+
+def test_a_dry_run_changes_nothing(connected: Cli, sandbox: Sandbox, tmp_path: Path) -> None:
+    """A dry run says what would be done, how many requests it takes and how long at a rate, and leaves no journal."""
+    project = sandbox.seed(live=3, paused=1, draft=1)
+    ended = connected("pause", "--project", project.id, "--dry-run", "--rate", "4")
+    assert ended.code == 0
+    assert "Would pause 3 target groups: 1 job, 2 requests at least" in ended.out
+    assert "Already paused: 1." in ended.out
+    assert len(project.ids("live")) == 3
+    assert {request.method for request in sandbox.requests} == {"GET"}
+    assert not list(tmp_path.rglob("*.journal"))
+    seen = events(connected("pause", "--project", project.id, "--dry-run", "--json").out)
+    assert (seen[0]["event"], seen[0]["to_send"], seen[0]["skipped"]) == ("preview", 3, 1)
+
+
+def test_without_a_terminal_a_yes_is_needed(connected: Cli, sandbox: Sandbox) -> None:
+    """Nobody to ask is a usage error that names --yes, before anything is even looked up."""
+    project = sandbox.seed(live=1)
+    ended = connected("pause", "--project", project.id)
+    assert ended.code == 2
+    assert "--yes" in ended.err
+    assert not sandbox.requests
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "say which target groups"),
+        (["--project", "01BTGNYV6HRNK8K8VKZASZCFP0", "--all-projects"], "say which target groups"),
+        (["--ids", "ids.txt", "--status", "live"], "do not go with it"),
+        (["--ids", "nowhere.txt"], "cannot be read"),
+        (["--project", "x"], "26 capital letters and digits"),
+        (["--all-projects", "--report", "report.pdf"], ".json, .csv, .html"),
+        (["--all-projects", "--run-id", "a b"], "run_id must be"),
+        (["--all-projects", "--rate", "0"], "Must be > 0"),
+        (["--all-projects", "--status", "alive"], "alive"),
+    ],
+)
+def test_what_makes_no_sense_is_a_usage_error(
+    connected: Cli, sandbox: Sandbox, tmp_path: Path, words: list[str], said: str
+) -> None:
+    """A selection or a manner that makes no sense ends with exit code 2 and a word on it; nothing is sent."""
+    (tmp_path / "ids.txt").write_text("01BTGNYV6HRNK8K8VKZASZCFP0 01BTGNYV6HRNK8K8VKZASZCFP1\n")
+    ended = connected("pause", *words, "--yes")
+    assert (ended.code, ended.out) == (2, "")
+    assert said in ended.err
+    assert not sandbox.requests
+
+
+def test_some_that_fail_are_told_with_reason_and_trace(connected: Cli, sandbox: Sandbox) -> None:
+    """Some failed is exit code 1; the reason stands once, with advice, the target groups and their trace ids."""
+    project = sandbox.seed(paused=2, goal_reached=True)
+    sandbox.seed(project_id=project.id, paused=2)
+    ended = connected("resume", "--project", project.id, "--yes")
+    assert ended.code == 1
+    assert "2 of 4 target groups are live." in ended.out
+    assert ended.out.count("StatusTransitionNotAllowed") == 1
+    assert "raise the goal" in ended.out
+    assert "trace " in ended.out
+
+
+def test_unknown_outcomes_have_their_own_exit_code(connected: Cli, sandbox: Sandbox) -> None:
+    """A job that was created but cannot be found leaves its target groups unknown: exit code 4, and what to do."""
+    project = sandbox.seed(live=2)
+    sandbox.faults.add("get_bulk_pause_target_groups_job", faults.Answer(403), times=None)
+    sandbox.faults.add("get_list_target_groups", faults.Delay(0), times=1)
+    for operation in ("get_list_target_groups", "get_fielding_runs_by_target_group_id"):
+        sandbox.faults.add(operation, faults.Answer(403), times=None)
+    ended = connected("pause", "--project", project.id, "--yes")
+    assert ended.code == 4
+    assert "Unknown, 2 target groups" in ended.out
+    assert "same journal" in ended.out
+
+
+def test_a_refusal_of_everything_has_its_own_exit_code(connected: Cli, sandbox: Sandbox) -> None:
+    """Where the API refuses us, whatever the target group, the exit code is 3."""
+    project = sandbox.seed(live=2)
+    sandbox.faults.add("create_bulk_pause_target_groups_job", faults.Answer(403), times=None)
+    assert connected("pause", "--project", project.id, "--yes").code == 3
+    sandbox.faults.add("list_account_projects", faults.Answer(403), times=None)
+    ended = connected("pause", "--all-projects", "--yes")
+    assert ended.code == 3
+    assert "403" in ended.err
+
+
+def test_a_pipe_gets_a_line_for_each_event(connected: Cli, sandbox: Sandbox) -> None:
+    """Progress is lines on stderr, the result is on stdout, and no line holds an escape sequence."""
+    project = sandbox.seed(live=2)
+    ended = connected("pause", "--project", project.id, "--yes")
+    assert "1 of 1 jobs" in ended.err
+    assert "settled" not in ended.out
+    assert "\x1b" not in ended.out + ended.err
+
+
+def test_a_machine_gets_documents_only(connected: Cli, sandbox: Sandbox) -> None:
+    """With --json each line of stdout is a document, and the last one names whatever was not changed."""
+    project = sandbox.seed(live=2, draft=1)
+    documents = events(connected("pause", "--project", project.id, "--yes", "--json").out)
+    assert {document["event"] for document in documents} == {"progress", "report"}
+    assert documents[-1]["exit"] == 0
+    assert documents[-1]["counts"] == {"updated": 2, "already": 0, "failed": 0, "skipped": 1, "unknown": 0}
+    assert [group["target_group_id"] for group in documents[-1]["groups"]] == project.ids("draft")
+
+
+def test_a_report_is_written_and_undone(connected: Cli, sandbox: Sandbox) -> None:
+    """A pause is reported, and its report taken back: exactly what it changed is live again, not what was paused."""
+    project = sandbox.seed(live=3, paused=2)
+    before = project.ids("live")
+    ended = connected("pause", "--project", project.id, "--yes", "--report", "out.html")
+    assert "fieldingkit undo out.html" in ended.err
+    assert not project.ids("live")
+    ended = connected("undo", "out.html", "--yes", "--report", "back.csv")
+    assert ended.code == 0
+    assert project.ids("live") == before
+    with Path("back.csv").open(encoding="utf-8-sig", newline="") as file:
+        assert [row["target_group_id"] for row in csv.DictReader(file)] == before
+
+
+def test_undoing_twice_is_undoing_once(connected: Cli, sandbox: Sandbox) -> None:
+    """A second undo of one report sends nothing, and says that it was done already."""
+    project = sandbox.seed(live=2)
+    connected("pause", "--project", project.id, "--yes", "--report", "out.json")
+    assert connected("undo", "out.json", "--yes").code == 0
+    jobs = len(sandbox.jobs)
+    ended = connected("undo", "out.json", "--yes")
+    assert ended.code == 0
+    assert "has finished already" in ended.err
+    assert len(sandbox.jobs) == jobs
+
+
+def test_what_cannot_be_undone_is_not(connected: Cli, sandbox: Sandbox) -> None:
+    """A completion, another account's sweep, and a sweep that changed nothing are not taken back; each is explained."""
+    project = sandbox.seed(live=2)
+    connected("complete", "--project", project.id, "--yes", "--report", "done.json")
+    ended = connected("undo", "done.json", "--yes")
+    assert ended.code == 2
+    assert "no way back from complete" in ended.err
+    connected("pause", "--project", project.id, "--yes", "--report", "nothing.json")
+    ended = connected("undo", "nothing.json", "--yes")
+    assert (ended.code, sandbox.jobs.keys()) == (0, sandbox.jobs.keys())
+    assert "nothing to take back" in ended.err
+    ended = connected("undo", "nothing.json", "--yes", "--account", "102")
+    assert ended.code == 2
+    assert "of account 101 at" in ended.err
+
+
+def test_a_report_tells_when_the_jobs_ran(connected: Cli, sandbox: Sandbox) -> None:
+    """Each job of a report has its beginning, its end and the trace id that the API knows it by."""
+    project = sandbox.seed(live=2)
+    connected("pause", "--project", project.id, "--yes", "--report", "out.json")
+    record = read_report(Path("out.json"))
+    job = sandbox.jobs[record.report.jobs[0].job_id]
+    assert len(record.spans) == 1
+    assert record.spans[0].trace_id == job.trace_id
+    assert record.spans[0].began
+    assert record.spans[0].ended
+    assert record.spans[0].began <= record.spans[0].ended
+
+
+def test_a_report_that_cannot_be_written_hides_nothing(
+    connected: Cli, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk at the end costs the report, not the result: it is told, the exit code is 1, and how to get it."""
+    project = sandbox.seed(live=1)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("fieldingkit.cli.commands.sweep.write_report", full)
+    ended = connected("pause", "--project", project.id, "--yes", "--report", "out.json")
+    assert ended.code == 1
+    assert "All 1 target groups are paused" in ended.out
+    assert "No space left" in ended.err
+
+
+def test_a_run_id_makes_a_sweep_happen_once(connected: Cli, sandbox: Sandbox) -> None:
+    """The same run id with the same journal is the same sweep; for other target groups it is refused."""
+    project, other = sandbox.seed(live=1), sandbox.seed(live=1)
+    words = ["--yes", "--run-id", "night", "--journal", "night.journal"]
+    assert connected("pause", "--project", project.id, *words).code == 0
+    assert "has finished already" in connected("pause", "--project", project.id, *words).err
+    assert len(sandbox.jobs) == 1
+    ended = connected("pause", "--project", other.id, *words)
+    assert ended.code == 2
+    assert "other target groups" in ended.err
+
+
+def test_rate_and_concurrency_reach_the_client(connected: Cli, sandbox: Sandbox) -> None:
+    """--rate holds requests back by the client's own limiter."""
+    project = sandbox.seed(live=1)
+    assert connected("pause", "--project", project.id, "--yes", "--rate", "50", "--concurrency", "1").code == 0
+    moments = [request.at.timestamp() for request in sandbox.requests]
+    assert all(after - before > 0.01 for before, after in pairwise(moments))
+
+
+def test_what_was_held_back_is_not_all_done(connected: Cli, sandbox: Sandbox) -> None:
+    """Target groups that were not sent, since nothing could be sent any more, are neither done nor hidden."""
+    projects = [sandbox.seed(live=1) for _ in range(3)]
+    sandbox.faults.add("create_bulk_pause_target_groups_job", faults.Answer(401), times=None)
+    ended = connected("pause", "--all-projects", "--yes", "--concurrency", "1")
+    assert ended.code in {1, 3}
+    assert all(project.ids("live") for project in projects)
+    assert "should have been: run the same command again" in ended.out

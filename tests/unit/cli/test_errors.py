@@ -1,0 +1,133 @@
+"""Errors: one or two readable lines, the right exit code, never a traceback, never a secret."""
+
+import subprocess
+import sys
+
+import pytest
+from support.command_line import Cli
+
+from fieldingkit import errors
+from fieldingkit.cli import main as running
+from fieldingkit.cli.errors import EXIT_CODES, Exit, complaint, exit_of
+from fieldingkit.sandbox import Sandbox, faults
+
+CODES = [
+    (errors.InvalidCommandError("no"), Exit.USAGE),
+    (errors.ConfigurationError("no"), Exit.USAGE),
+    (errors.UnauthorizedError("no", status=401), Exit.REFUSED),
+    (errors.NotFoundError("no", status=404), Exit.REFUSED),
+    (errors.PreconditionFailedError("no", status=412), Exit.REFUSED),
+    (errors.ServerError("no", status=500), Exit.REFUSED),
+    (errors.ServerError("no", status=500, maybe_applied=True), Exit.UNKNOWN),
+    (errors.ConnectionFailedError("no", sent=False), Exit.REFUSED),
+    (errors.AmbiguousOutcomeError("no", maybe_applied=True), Exit.UNKNOWN),
+    (errors.JobFailedError("no"), Exit.FAILED),
+    (errors.JobTimeoutError("no"), Exit.UNKNOWN),
+    (errors.JobGoneError("no"), Exit.UNKNOWN),
+    (errors.JournalError("no"), Exit.UNKNOWN),
+    (errors.StatusUnreachableError("no", status="draft"), Exit.FAILED),
+    (errors.TooManyConflictsError("no"), Exit.FAILED),
+    (errors.TooManyConflictsError("no", maybe_applied=True), Exit.UNKNOWN),
+]
+
+
+@pytest.mark.parametrize(("error", "code"), CODES, ids=lambda value: getattr(type(value), "__name__", ""))
+def test_each_error_has_its_exit_code(error: errors.FieldingKitError, code: Exit) -> None:
+    """The exit code tells a program what it needs to know: wrong, refused, failed, or not known."""
+    assert exit_of(error) is code
+
+
+@pytest.mark.parametrize("name", [name for name in errors.__all__ if name not in {"Attempt", "InvalidParam"}])
+def test_no_error_takes_more_than_two_lines(name: str) -> None:
+    """Whatever an error says, it is one or two lines without orders to the terminal, and the trace id is kept."""
+    kind = getattr(errors, name)
+    needed = {"status": 400} if issubclass(kind, errors.ApiError) else {}
+    if kind is errors.StatusUnreachableError:
+        needed = {"status": "draft"}
+    error = kind("first\nsecond\x1b[2J\u202e" + "x" * 5000, **needed)
+    error.trace_id, error.maybe_applied = "0123456789abcdef", True
+    text = complaint(error)
+    assert text.count("\n") == 1
+    assert len(text) < 900
+    assert not {"\x1b", "\u202e", "\r"} & {*text}
+    assert "It may have been applied." in text
+    assert "Trace id 0123456789abcdef." in text
+
+
+def test_every_exit_code_is_documented(cli: Cli) -> None:
+    """`fieldingkit --help` lists each exit code that a sweep can end with."""
+    assert EXIT_CODES in cli("--help").out
+    for code in (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.UNKNOWN, Exit.INTERRUPTED):
+        assert f"\n  {code.value} " in EXIT_CODES
+
+
+def test_a_refusal_is_two_lines(connected: Cli, sandbox: Sandbox) -> None:
+    """A refusal says what happened, what to do, and the trace id by which the API's support finds it."""
+    project = sandbox.seed(live=1)
+    ended = connected("runs", "show", "01BTGNYV6HRNK8K8VKZASZCFP0", "--project", project.id)
+    first, second = ended.err.splitlines()
+    assert ended.code == 3
+    assert first.startswith("fieldingkit: ListFieldingRuns: 404 not_found_error")
+    assert "Check the ids" in second
+    assert "Trace id " in second
+
+
+def test_no_secret_is_ever_shown(connected: Cli, sandbox: Sandbox, bare: pytest.MonkeyPatch) -> None:
+    """Whatever goes wrong with a call, the token is in no output, also not with everything that there is to show."""
+    bare.setenv("FIELDINGKIT_DEBUG", "1")
+    for fault in (
+        faults.Answer(401),
+        faults.HtmlPage(),
+        faults.TruncatedJson(),
+        faults.Garbage(),
+        faults.Redirect("https://elsewhere.invalid"),
+    ):
+        sandbox.faults.clear()
+        sandbox.faults.add("list_account_projects", fault, times=None)
+        ended = connected("projects", "list", "--deadline", "0.3")
+        assert ended.code
+        assert sandbox.token not in ended.out + ended.err
+        assert "Traceback" not in ended.err
+
+
+def test_a_defect_is_no_traceback(cli: Cli, bare: pytest.MonkeyPatch) -> None:
+    """A defect of ours is told as that, without what the exception says; its place is shown to who asks for it."""
+
+    def broken(_: object) -> None:
+        raise KeyError("canary")
+
+    bare.setattr(running, "app", broken)
+    ended = cli("projects", "list")
+    assert ended.code == 70
+    assert "defect of fieldingkit: KeyError" in ended.err
+    assert "canary" not in ended.err
+    assert "Traceback" not in ended.err
+    bare.setenv("FIELDINGKIT_DEBUG", "1")
+    assert "Traceback" in cli("projects", "list").err
+
+
+def test_an_interruption_has_its_code(cli: Cli, bare: pytest.MonkeyPatch) -> None:
+    """Ctrl-C is exit code 130."""
+
+    def interrupted(_: object) -> None:
+        raise KeyboardInterrupt
+
+    bare.setattr(running, "app", interrupted)
+    ended = cli("projects", "list")
+    assert (ended.code, ended.err) == (130, "fieldingkit: interrupted\n")
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    """`fieldingkit ... | head -1` ends in silence."""
+    line = f"{sys.executable} -m fieldingkit.cli --help | head -1"
+    ended = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=30, check=False)
+    assert (ended.stdout.count("\n"), ended.stderr) == (1, "")
+
+
+@pytest.mark.parametrize("words", [["puase"], ["runs", "shw"], ["pause", "--jurnal", "x"]], ids=" ".join)
+def test_a_typing_error_is_answered_with_the_right_word(cli: Cli, words: list[str]) -> None:
+    """A wrong word is a usage error that names a likely one, and where to read on."""
+    ended = cli(*words)
+    assert ended.code == 2
+    assert "Did you mean" in ended.err
+    assert "--help" in ended.err

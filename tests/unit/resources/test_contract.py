@@ -1,0 +1,530 @@
+"""Every command and model against the published contract, where a copy of that is at hand.
+
+A difference is a failure, unless ``DIFFERENCES`` has it with its reason; an entry there that no longer applies is a
+failure as well.
+"""
+
+import importlib
+import inspect
+import pkgutil
+import types
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal
+from fnmatch import fnmatchcase
+from typing import Any, Final, Union, cast, get_args, get_origin
+
+import attrs
+import pytest
+from support.published_contract import CONTRACT, load_document
+
+import fieldingkit.resources
+from fieldingkit.commands import Command, JobAccepted, JobCommand, OpenEnum
+from fieldingkit.converter import structure
+from fieldingkit.idempotency import Guard
+from fieldingkit.resources import batch_jobs, fielding_assistant, target_groups
+
+"""Where the contract is, if it is there at all; it is no part of the project."""
+
+Schema = dict[str, Any]
+
+WIRE: Final[Mapping[type, Mapping[str, str | None]]] = {
+    batch_jobs.BatchResult: {
+        "updated": "updated_target_groups.data[].target_group_id",
+        "failed": "failed_target_groups.data[]",
+        "missing": None,
+        "unaccounted": None,
+    },
+    batch_jobs.FailedTargetGroup: {"code": "failure_reason.code", "description": "failure_reason.description"},
+    target_groups.TargetGroupStatistics: {
+        field.name: f"{field.name}.value" if field.name != "issues" else "progress.issues[]"
+        for field in attrs.fields(target_groups.TargetGroupStatistics)
+    },
+    target_groups.StatisticIssue: {"statistic": None},
+    **{
+        kind: {"others": None}
+        for kind in (
+            fielding_assistant.FieldingAssistantAssignment,
+            fielding_assistant.Pacing,
+            fielding_assistant.Pricing,
+            fielding_assistant.QuotaOverlay,
+            fielding_assistant.SoftLaunch,
+        )
+    },
+}
+"""Where the fields of flattened models are in the API's JSON; None for one that is worked out here."""
+
+_ONE_WAY = "Pages are read forwards only; a list that is walked backwards would need another kind of command."
+_DEPRECATED = "Deprecated in favour of search_string, which every command here has."
+_ITSELF = "What has no id cannot be named in any other call; an answer without one is no use to anybody."
+_PROFILING = "Profiling is large and set elsewhere; the models say so."
+_CHANGE = "One model for all six guarded writes; only launch-now tells the dates."
+_LISTS = "A list is never paginated here, so there is nothing to say."
+_TYPED = "The examples are times, and the description says so; the schema has forgotten the format."
+_NO_PROFILES = "Of the body's three forms one has a list of profiles that is always empty; its items are never sent."
+_TAG_WANTED = "The contract's prose demands the tag, and without one a concurrent change would be lost."
+
+DIFFERENCES: Final[Mapping[tuple[str, str], str]] = {
+    ("*", "query end_before is not taken"): _ONE_WAY,
+    ("list_account_projects", "query name is not taken"): _DEPRECATED,
+    ("get_list_target_groups", "query name is not taken"): _DEPRECATED,
+    ("get_fielding_runs_by_target_group_id", "FieldingRunList lacks has_more"): _LISTS,
+    ("list_account_projects", "ProjectList lacks url"): "It names the list itself, in a form that cannot be called.",
+    (
+        "get_list_target_groups",
+        "TargetGroupList lacks url",
+    ): "It names the list itself, in a form that cannot be called.",
+    ("update_profile_filling_goal", "ProfileTarget lacks conditions"): _PROFILING,
+    ("get_user_accounts", "Account.id is required here"): _ITSELF,
+    ("get_account_users", "User.id is required here"): _ITSELF,
+    ("*_webhook*", "Webhook.id is required here"): _ITSELF,
+    ("*_webhook*", "WebhookWithSecret.id is required here"): _ITSELF,
+    ("*_webhook*", "WebhookWithSecret.secret is required here"): "It is told this once; without it all is in vain.",
+    ("list_webhook_events_history", "WebhookEvent.id is required here"): _ITSELF,
+    ("get_bulk_update_target_group_project_manager_job", "BatchResult.job_id is required here"): _ITSELF,
+    (
+        "get_bulk_update_target_group_project_manager_job",
+        "BatchResult.status is required here",
+    ): "A job without a status could never be known to have ended.",
+    (
+        "get_bulk_update_target_group_project_manager_job",
+        "BatchResult.created_by is not in the contract",
+    ): "One model for all batches; this one does not tell who created it.",
+    ("update_webhook", "if_match is required here"): _TAG_WANTED,
+    ("delete_webhook", "if_match is required here"): _TAG_WANTED,
+    (
+        "create_bulk_update_target_group_project_manager_job",
+        "project_manager_id is required here",
+    ): "The contract marks nothing as required; without a manager there is nothing to do.",
+    (
+        "create_bulk_update_target_group_project_manager_job",
+        "target_group_ids is required here",
+    ): "The contract marks nothing as required; without target groups there is nothing to do.",
+    ("*_fielding_run", "FieldingRunChange.start_fielding_at is not in the contract"): _CHANGE,
+    ("*_fielding_run", "FieldingRunChange.end_fielding_at is not in the contract"): _CHANGE,
+    ("update_fielding_run", "FieldingRunChange lacks id"): "It is the id that the command was given.",
+    ("get_fielding_runs_by_target_group_id", "FieldingRun.etag is no header of this answer"): "Documented as empty.",
+    ("get_webhooks", "Webhook.etag is no header of this answer"): "Documented as empty.",
+    ("update_webhook", "Webhook.etag is no header of this answer"): "Documented as empty.",
+    ("*_webhook*", "WebhookWithSecret.etag is no header of this answer"): "Documented as empty.",
+    ("get_target_group", "FieldingAssistantAssignment.etag is no header of this answer"): "Documented as empty.",
+    ("get_target_group", "TargetGroupLinks.test_screener is not in the contract"): "One model for drafts and others.",
+    ("get_target_group_changelog", "ChangelogEntry.occurred_at is not a datetime"): _TYPED,
+    (
+        "get_target_group_changelog",
+        "TargetGroupChangeType.pricing_rate_card_boost_cpi_change is not in the contract",
+    ): "It is among the types to choose by, and has been forgotten among the forms of the answer.",
+    ("update_profile_filling_goal", "ProfileGoal.profile_id is required here"): _NO_PROFILES,
+    ("update_profile_filling_goal", "ProfileGoal.targets is required here"): _NO_PROFILES,
+    ("update_profile_filling_goal", "completes_goal is not a int"): "One of the body's three forms forgets its format.",
+}
+"""What is meant to differ: operation (a pattern), difference, and why."""
+
+
+def resource_commands() -> Iterator[type[Command[Any]]]:
+    """Every command of every resource module."""
+    for found in pkgutil.iter_modules(fieldingkit.resources.__path__):
+        module = importlib.import_module(f"fieldingkit.resources.{found.name}")
+        for name in module.__all__:
+            kind = getattr(module, name)
+            if inspect.isclass(kind) and issubclass(kind, Command):
+                yield cast("type[Command[Any]]", kind)
+
+
+COMMANDS: Final = {kind.endpoint.operation_id: kind for kind in resource_commands()}
+JOBS: Final = [cast("type[JobCommand[Any]]", kind) for kind in COMMANDS.values() if issubclass(kind, JobCommand)]
+every_command = pytest.mark.parametrize("operation_id", sorted(COMMANDS))
+
+
+@attrs.frozen
+class Operation:
+    """An operation as the contract has it."""
+
+    method: str
+    path: str
+    parameters: list[Schema]
+    body: Schema | None
+    answer: Schema | None
+    headers: frozenset[str]
+
+
+class Contract:
+    """The published contract, with its references followed and its combinations spelled out."""
+
+    def __init__(self, document: Schema) -> None:
+        self.document = document
+        self.operations: dict[str, Operation] = {}
+        for path, item in document["paths"].items():
+            for method, node in item.items():
+                if method not in {"parameters", "servers"} and node["operationId"] in COMMANDS:
+                    self.operations[node["operationId"]] = self._operation(method, path, item, node)
+
+    def _operation(self, method: str, path: str, item: Schema, node: Schema) -> Operation:
+        parameters = [
+            self.resolve(parameter) for parameter in [*item.get("parameters", ()), *node.get("parameters", ())]
+        ]
+        codes = [code for code in node["responses"] if str(code).startswith("2")]
+        assert len(codes) == 1
+        answer = self.resolve(node["responses"][codes[0]])
+        body: Schema = self.resolve(node.get("requestBody", {})).get("content", {})
+        return Operation(
+            method.upper(),
+            path,
+            parameters,
+            body.get("application/json", {}).get("schema"),
+            answer.get("content", {}).get("application/json", {}).get("schema"),
+            frozenset(name.lower() for name in answer.get("headers", ())),
+        )
+
+    def resolve(self, node: Schema) -> Schema:
+        """Follow a reference."""
+        while "$ref" in node:
+            target: Any = self.document
+            for step in node["$ref"].removeprefix("#/").split("/"):
+                target = target[step]
+            node = target
+        return node
+
+    def variants(self, schema: Schema) -> list[Schema]:
+        """Each form that a schema allows, without combinations at its top."""
+        schema = self.resolve(schema)
+        own = {name: value for name, value in schema.items() if name not in {"allOf", "oneOf", "anyOf"}}
+        forms = [own]
+        for part in schema.get("allOf", ()):
+            forms = [_both(form, other) for form in forms for other in self.variants(part)]
+        alternatives = [*schema.get("oneOf", ()), *schema.get("anyOf", ())]
+        if alternatives:
+            forms = [_both(form, other) for form in forms for part in alternatives for other in self.variants(part)]
+        return forms
+
+    def members(self, forms: Iterable[Schema]) -> tuple[dict[str, list[Schema]], set[str]]:
+        """The properties of an object in all its forms, and which of them all forms require."""
+        properties: dict[str, list[Schema]] = {}
+        required: list[set[str]] = []
+        for form in forms:
+            for name, schema in form.get("properties", {}).items():
+                properties.setdefault(name, []).append(schema)
+            required.append(set(form.get("required", ())))
+        return properties, set[str].intersection(*required) if required else set()
+
+
+def _both(one: Schema, other: Schema) -> Schema:
+    return {
+        **one,
+        **other,
+        "properties": {**one.get("properties", {}), **other.get("properties", {})},
+        "required": [*one.get("required", ()), *other.get("required", ())],
+        "nullable": bool(one.get("nullable") or other.get("nullable")),
+    }
+
+
+@pytest.fixture(scope="session")
+def contract() -> Contract:
+    """The published contract."""
+    if not CONTRACT.exists():
+        pytest.skip(f"the published contract is not at hand: {CONTRACT}")
+    return Contract(load_document())
+
+
+class Comparison:
+    """Compares one operation with its command; what it finds is in ``found``."""
+
+    def __init__(self, contract: Contract, operation_id: str) -> None:
+        self.contract = contract
+        self.operation = contract.operations[operation_id]
+        self.command = COMMANDS[operation_id]
+        self.found: list[str] = []
+
+    def run(self) -> list[str]:
+        """Everything that differs."""
+        endpoint = self.command.endpoint
+        if (endpoint.method, endpoint.path) != (self.operation.method, self.operation.path):
+            self.found.append(f"{endpoint.method} {endpoint.path} is not where it is")
+        self._sent()
+        self._received()
+        return self.found
+
+    def _sent(self) -> None:
+        fields = {field.name: field for field in _fields(self.command)}
+        unused = dict(fields)
+        for parameter in self.operation.parameters:
+            place, name = parameter["in"], parameter["name"]
+            if name == "Cint-API-Version":
+                continue  # the client's
+            field_name = name.lower().replace("-", "_") if place == "header" else name
+            field = unused.pop(field_name, None)
+            if field is None:
+                self.found.append(f"{place} {name} is not taken")
+                continue
+            self._compare(field.type, [parameter["schema"]], field_name)
+            if field_name == "idempotency_key":
+                assert self.command.guard() is Guard.KEY  # left out, it is made by the client
+            elif field_name != "account_id":  # which may be the client's
+                self._required(_is_required(field), bool(parameter.get("required")), field_name)
+        for name in endpoint_fields(self.command):
+            assert name not in unused, f"{name} is no parameter"
+        whole = [field for field in unused.values() if "body" in field.metadata]
+        if whole:
+            assert self.operation.body is not None
+            self._compare(whole[0].type, [self.operation.body], whole[0].name, sent=True)
+            del unused[whole[0].name]
+        elif self.operation.body is not None:
+            self._object(unused.values(), self.contract.variants(self.operation.body), "", {}, sent=True)
+            unused = {}
+        self.found += [f"{name} is not in the contract" for name in unused]
+
+    def _received(self) -> None:
+        wanted = self.command.result_type()
+        if wanted is JobAccepted:
+            assert self.operation.answer is None
+            assert "location" in self.operation.headers
+        elif wanted is type(None):
+            assert self.operation.answer is None
+        else:
+            self._compare(wanted, [self.operation.answer or {"type": "object"}], "the answer")
+
+    def _compare(self, hint: Any, schemas: list[Schema], where: str, *, sent: bool = False) -> None:
+        """Whether a Python type and a schema mean the same."""
+        forms = [form for schema in schemas for form in self.contract.variants(schema)]
+        hints = [each for each in _alternatives(hint) if each is not type(None)]
+        if not any(self._fits(each, forms, where, sent=sent) for each in hints):
+            self.found.append(f"{where} is not a {' or '.join(getattr(each, '__name__', str(each)) for each in hints)}")
+
+    def _fits(self, hint: Any, forms: list[Schema], where: str, *, sent: bool) -> bool:
+        if hint is Any or get_origin(hint) in {Mapping, dict}:
+            return True
+        if get_origin(hint) is tuple:
+            if any(form.get("type") != "array" for form in forms):
+                return False
+            self._compare(get_args(hint)[0], [form["items"] for form in forms], where, sent=sent)
+            return True
+        if attrs.has(hint):
+            if any(form.get("type") != "object" for form in forms):
+                return False
+            self._object(_fields(hint), forms, hint.__name__, WIRE.get(hint, {}), sent=sent)
+            return True
+        values = {value for form in forms for value in form.get("enum", ())}
+        if issubclass(hint, OpenEnum):
+            ours = {member.value for member in hint}
+            self.found += [f"{hint.__name__} lacks {value}" for value in sorted(values - ours)]
+            # A type discriminator is an enumeration of one in each form; what all forms have is what counts.
+            self.found += [f"{hint.__name__}.{value} is not in the contract" for value in sorted(ours - values)]
+            return all(form.get("type") == "string" for form in forms)
+        if values and hint is str:
+            self.found.append(f"{where} is an enumeration")
+        return all(_is_scalar(hint, form) for form in forms)
+
+    def _object(
+        self,
+        fields: Iterable["attrs.Attribute[Any]"],
+        forms: list[Schema],
+        owner: str,
+        wire: Mapping[str, str | None],
+        *,
+        sent: bool,
+    ) -> None:
+        properties, required = self.contract.members(forms)
+        missing = set(required)
+        for field in fields:
+            name = f"{owner}.{field.name}" if owner else field.name
+            if "header" in field.metadata:
+                if not sent and (field.metadata["header"] not in self.operation.headers or self._is_inner(owner)):
+                    self.found.append(f"{name} is no header of this answer")
+                continue
+            path = wire.get(field.name, field.name)
+            if path is None:
+                continue
+            first, _, rest = path.partition(".")
+            missing.discard(first.removesuffix("[]"))
+            schemas, hint = self._at(properties, first, rest), field.type
+            if not schemas:
+                self.found.append(f"{name} is not in the contract")
+                continue
+            if path.endswith("[]") or "[]." in path:
+                hint = get_args(hint)[0]
+            self._compare(hint, schemas, name, sent=sent)
+            if rest:
+                continue  # what is flattened is taken as it comes
+            nullable = any(form.get("nullable") for schema in schemas for form in self.contract.variants(schema))
+            if sent:
+                self._required(_is_required(field), first in required, name)
+            elif _is_required(field) and (first not in required or nullable):
+                self.found.append(f"{name} is required here")
+        self.found += [f"{owner} lacks {name}" for name in sorted(missing)]
+
+    def _is_inner(self, owner: str) -> bool:
+        """Whether a model is only a part of the answer, and so gets nothing from its headers."""
+        return self.command.result_type().__name__ != owner
+
+    def _at(self, properties: Mapping[str, list[Schema]], first: str, rest: str) -> list[Schema]:
+        schemas = properties.get(first.removesuffix("[]"), [])
+        if first.endswith("[]"):
+            schemas = [form["items"] for schema in schemas for form in self.contract.variants(schema)]
+        if not rest or not schemas:
+            return schemas
+        inner, _ = self.contract.members(form for schema in schemas for form in self.contract.variants(schema))
+        return self._at(inner, *rest.partition(".")[::2])
+
+    def _required(self, ours: bool, theirs: bool, name: str) -> None:
+        if ours and not theirs:
+            self.found.append(f"{name} is required here")
+        if theirs and not ours:
+            self.found.append(f"{name} is optional here")
+
+
+def _fields(kind: Any) -> tuple["attrs.Attribute[Any]", ...]:
+    return attrs.fields(attrs.resolve_types(kind))
+
+
+def endpoint_fields(kind: type[Command[Any]]) -> tuple[str, ...]:
+    """The names in a command's path."""
+    return kind.endpoint.path_fields
+
+
+def _is_required(field: "attrs.Attribute[Any]") -> bool:
+    # if_match is refused when it is left out, although it has a default at run time.
+    return field.default is attrs.NOTHING or (field.name == "if_match" and field.default == "")
+
+
+def _alternatives(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint) if get_origin(hint) in {Union, types.UnionType} else (hint,)
+
+
+def _is_scalar(hint: Any, form: Schema) -> bool:
+    kind, style = form.get("type"), form.get("format")
+    if hint is int:
+        return kind == "integer" or (kind == "number" and style == "int")
+    if hint is datetime:
+        return kind == "string" and style == "date-time"
+    return kind == {bool: "boolean", float: "number", str: "string", Decimal: "string"}[hint]
+
+
+_MOMENT: Final = "2026-01-31T23:59:59.000Z"
+_ALWAYS: Final = frozenset({"id", "job_id", "secret", "status"})
+"""What is required here beyond the contract, as ``DIFFERENCES`` says."""
+
+
+def sample(contract: Contract, schema: Schema, pick: int, *, optional: str) -> Any:
+    """A value that a schema allows: ``pick`` chooses among forms, ``optional`` is full, absent or null."""
+    forms = contract.variants(schema)
+    form = forms[pick % len(forms)]
+    if "enum" in form:
+        return form["enum"][pick % len(form["enum"])]
+    match form.get("type"), form.get("format"):
+        case "object", _:
+            required = _ALWAYS.union(form.get("required", ()))
+            members = {
+                name: sample(contract, member, pick, optional=optional) if name != "occurred_at" else _MOMENT  # _TYPED
+                for name, member in form.get("properties", {}).items()
+                if optional == "full" or name in required
+            }
+            return {**dict.fromkeys(form.get("properties", {})), **members} if optional == "null" else members
+        case "array", _:
+            empty = optional == "absent" or form.get("maxItems") == 0
+            return [] if empty else [sample(contract, form["items"], pick, optional=optional)]
+        case "string", "date-time":
+            return _MOMENT
+        case "string", _:
+            return str(form.get("example", "2.7352"))
+        case kind, _:
+            return {"integer": 7, "number": 7, "boolean": True, None: None}[kind]
+
+
+def decoded_enums(value: Any) -> Iterator[OpenEnum]:
+    """Every enumeration in a decoded value."""
+    if isinstance(value, OpenEnum):
+        yield value
+    elif isinstance(value, tuple):
+        for item in cast("tuple[Any, ...]", value):
+            yield from decoded_enums(item)
+    else:
+        kind = cast("type[Any]", type(value))
+        for field in attrs.fields(kind) if attrs.has(kind) else ():
+            yield from decoded_enums(getattr(value, field.name))
+
+
+@pytest.fixture(scope="session")
+def differences(contract: Contract) -> set[tuple[str, str]]:
+    """Everything that differs, by operation."""
+    return {
+        (operation_id, difference)
+        for operation_id in COMMANDS
+        for difference in Comparison(contract, operation_id).run()
+    }
+
+
+@every_command
+def test_a_command_is_as_the_contract_has_it(operation_id: str, differences: set[tuple[str, str]]) -> None:
+    """Place, parameters, body and answer of a command are those of its operation, but for what is meant to differ."""
+    unmeant = [
+        difference
+        for other, difference in sorted(differences)
+        if other == operation_id
+        and not any(fnmatchcase(operation_id, pattern) and difference == text for pattern, text in DIFFERENCES)
+    ]
+    assert not unmeant, "\n".join(unmeant)
+
+
+def test_every_meant_difference_still_is_one(differences: set[tuple[str, str]]) -> None:
+    """No entry among the meant differences has outlived its reason."""
+    stale = [
+        (pattern, text)
+        for pattern, text in DIFFERENCES
+        if not any(
+            fnmatchcase(operation_id, pattern) and difference == text for operation_id, difference in differences
+        )
+    ]
+    assert not stale
+
+
+@every_command
+@pytest.mark.parametrize("optional", ["full", "absent", "null"])
+def test_what_the_contract_allows_is_decoded(contract: Contract, operation_id: str, optional: str) -> None:
+    """Answers made from the schema decode in every form and with every value, whatever is left out or null."""
+    answer, wanted = contract.operations[operation_id].answer, COMMANDS[operation_id].result_type()
+    if answer is None or wanted is type(None):
+        return
+    for pick in range(45):
+        decoded = structure(wanted)(sample(contract, answer, pick, optional=optional), wanted)
+        assert all(value.known for value in decoded_enums(decoded))
+
+
+def test_an_operation_has_one_command() -> None:
+    """No two commands stand for one operation."""
+    assert len(list(resource_commands())) == len(COMMANDS)
+
+
+@pytest.mark.parametrize("kind", JOBS, ids=lambda kind: kind.__name__)
+def test_a_job_is_read_where_it_was_created(kind: type[JobCommand[Any]]) -> None:
+    """The command that reads a job has the job's own path, and gives what the job is said to give."""
+    assert kind.followed_by.endpoint.path == kind.endpoint.path + "/{job_id}"
+    assert kind.followed_by.result_type() is kind.outcome_type()
+
+
+def test_a_difference_is_found(contract: Contract) -> None:
+    """The comparison sees a wrong path, a missing parameter, a wrong type and a value that an enumeration lacks."""
+    operation = contract.operations["get_target_group_overview"]
+    answer: Schema = {
+        "type": "object",
+        "required": ["nothing_of_ours", "status"],
+        "properties": {"status": {"type": "string", "enum": ["draft", "novel"]}, "project_name": {"type": "integer"}},
+    }
+    changed = Contract({"paths": {}})
+    changed.operations["get_target_group_overview"] = attrs.evolve(
+        operation,
+        path="/elsewhere",
+        answer=answer,
+        parameters=[*operation.parameters, {"in": "query", "name": "novel", "schema": {"type": "string"}}],
+    )
+    changed.document = contract.document
+    found = Comparison(changed, "get_target_group_overview").run()
+    assert {
+        "query novel is not taken",
+        "TargetGroupOverview lacks nothing_of_ours",
+        "TargetGroupStatus lacks novel",
+        "TargetGroupStatus.live is not in the contract",
+        "TargetGroupOverview.project_name is not a str",
+        "TargetGroupOverview.project_name is required here",
+        "TargetGroupOverview.current_cost is not in the contract",
+    } <= set(found)
+    assert any("is not where it is" in difference for difference in found)

@@ -1,0 +1,178 @@
+"""Managing webhooks."""
+
+import copy
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from support.resource_wire import answer, sent
+
+from fieldingkit.commands import Command
+from fieldingkit.errors import DecodeError, InvalidCommandError
+from fieldingkit.idempotency import Guard
+from fieldingkit.resources.webhooks import (
+    CreateWebhook,
+    DeleteWebhook,
+    DeliveryStatus,
+    GetWebhook,
+    ListWebhookEventsHistory,
+    ListWebhookEventTypes,
+    ListWebhooks,
+    RegenerateWebhookSecret,
+    SortOrder,
+    UpdateWebhook,
+    WebhookEventType,
+)
+
+ID = "01K4X9PNVF1ZFA7F1DSN1ZJWWK"
+SECRET = "canary5UPZpATKBcYJj4va95PYud"
+CREATE = CreateWebhook(url="https://example.com/cint", events=[WebhookEventType.TARGET_GROUP_UPDATED])
+WEBHOOK: dict[str, Any] = {
+    "id": ID,
+    "url": "https://example.com/cint",
+    "events": ["target-group-updated", "novel-event"],
+    "created_at": "2026-01-01T00:00:00.000Z",
+    "updated_at": None,
+}
+
+
+def test_a_webhook_is_created() -> None:
+    """The URL and the types are sent, and nothing keeps a repetition from creating another."""
+    request = sent(CREATE)
+    assert (request.method, request.path) == ("POST", "/accounts/101/webhooks")
+    assert request.body == {"url": "https://example.com/cint", "events": ["target-group-updated"]}
+    assert CreateWebhook.guard() is Guard.NONE
+
+
+@pytest.mark.parametrize("command", [CREATE, RegenerateWebhookSecret(webhook_id=ID)])
+def test_a_secret_is_given_and_not_shown(command: Command[Any]) -> None:
+    """It is there to be stored, and in no repr, not even inside other things."""
+    created = answer(command, {**WEBHOOK, "secret": SECRET}, status=201)
+    assert created.secret == SECRET
+    for shown in (repr(created), str(created), f"{[created]}", repr(copy.copy(created)), repr({"w": created})):
+        assert "canary" not in shown
+
+
+def test_an_answer_that_does_not_fit_does_not_show_the_secret() -> None:
+    """The error names the place that is wrong, not what is beside it."""
+    with pytest.raises(DecodeError) as caught:
+        answer(CREATE, {**WEBHOOK, "secret": SECRET, "created_at": "yesterday"}, status=201)
+    assert caught.value.path == "$.created_at"
+    assert "canary" not in repr(caught.value) + str(caught.value)
+
+
+def test_a_webhook_is_read_with_its_tag() -> None:
+    """Types that this release does not know are kept."""
+    webhook = answer(GetWebhook(webhook_id=ID), WEBHOOK, headers={"ETag": 'W/"5"'})
+    assert webhook.etag == 'W/"5"'
+    assert [(kind.value, kind.known) for kind in webhook.events] == [
+        ("target-group-updated", True),
+        ("novel-event", False),
+    ]
+    assert webhook.updated_at is None
+    assert sent(GetWebhook(webhook_id=ID)).path == f"/accounts/101/webhooks/{ID}"
+
+
+def test_a_webhook_is_updated_in_part() -> None:
+    """What is left out is not sent; the tag goes into its header."""
+    request = sent(UpdateWebhook(webhook_id=ID, events=["session-updated"], if_match='W/"5"'))
+    assert (request.method, request.body) == ("PUT", {"events": ["session-updated"]})
+    assert request.headers["If-Match"] == 'W/"5"'
+
+
+def test_a_webhook_is_deleted() -> None:
+    """A deletion has its tag in the header and no body, and gives nothing."""
+    command = DeleteWebhook(webhook_id=ID, if_match='W/"5"')
+    request = sent(command)
+    assert (request.method, request.path) == ("DELETE", f"/accounts/101/webhooks/{ID}")
+    assert (request.query, request.headers, request.body) == ([], {"If-Match": 'W/"5"'}, None)
+    assert answer(command, status=204) is None
+
+
+def test_a_new_secret_is_asked_for_without_a_body() -> None:
+    """There is nothing to say but which webhook."""
+    request = sent(RegenerateWebhookSecret(webhook_id=ID))
+    assert (request.method, request.body, request.headers) == ("POST", None, {})
+    assert request.path == f"/accounts/101/webhooks/{ID}/regenerate-secret"
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        (CreateWebhook, {"url": "http://example.com", "events": ["session-updated"]}),
+        (CreateWebhook, {"url": "https://", "events": ["session-updated"]}),
+        (CreateWebhook, {"url": "https://example.com", "events": []}),
+        (UpdateWebhook, {"webhook_id": ID, "if_match": '"1"'}),
+        (UpdateWebhook, {"webhook_id": ID, "if_match": '"1"', "events": []}),
+        (UpdateWebhook, {"webhook_id": ID, "url": "https://example.com"}),
+        (DeleteWebhook, {"webhook_id": ID}),
+        (DeleteWebhook, {"webhook_id": "..", "if_match": '"1"'}),
+        (ListWebhookEventsHistory, {"webhook_id": ID, "start_time": datetime.fromisoformat("2026-01-01")}),
+    ],
+)
+def test_what_cannot_work_is_refused(kind: Any, fields: dict[str, Any]) -> None:
+    """A plain URL, an empty list, a missing tag and a time without a zone never leave the machine."""
+    with pytest.raises(InvalidCommandError):
+        kind(**fields)
+
+
+def test_a_refused_url_is_not_shown() -> None:
+    """It may hold a token of its owner's."""
+    with pytest.raises(InvalidCommandError) as caught:
+        CreateWebhook(url="http://example.com/?token=canary", events=["session-updated"])
+    assert "canary" not in str(caught.value)
+
+
+def test_webhooks_are_listed() -> None:
+    """The last webhook's id stands in for the cursor that the API does not send."""
+    page = answer(ListWebhooks(), {"webhooks": [WEBHOOK, {**WEBHOOK, "id": "last"}], "has_more": True})
+    assert [webhook.etag for webhook in ListWebhooks().items_of(page)] == ["", ""]
+    assert page.next_cursor == "last"
+    assert sent(ListWebhooks(page_size=5, start_after="x")).query == [("page_size", "5"), ("start_after", "x")]
+
+
+def test_event_types_are_listed() -> None:
+    """They stand under a path of their own."""
+    types = answer(ListWebhookEventTypes(), {"events": ["quota-fill-registered", "novel"]})
+    assert types.events == (WebhookEventType.QUOTA_FILL_REGISTERED, WebhookEventType("novel"))
+    assert sent(ListWebhookEventTypes()).path == "/accounts/101/webhooks-events"
+
+
+def test_the_history_is_chosen_by_query() -> None:
+    """Lists become repeated keys, and times are UTC with three fractional digits."""
+    command = ListWebhookEventsHistory(
+        webhook_id=ID,
+        start_time=datetime(2026, 1, 1, tzinfo=UTC),
+        delivery_status=[DeliveryStatus.UNDELIVERED, DeliveryStatus.EXPIRED],
+        type=["session-updated", "target-group-updated"],
+        created_at_sort_order=SortOrder.DESCENDING,
+    )
+    request = sent(command)
+    assert request.path == f"/accounts/101/webhooks/{ID}/events-history"
+    assert sorted(request.query) == [
+        ("created_at_sort_order", "desc"),
+        ("delivery_status", "expired"),
+        ("delivery_status", "undelivered"),
+        ("start_time", "2026-01-01T00:00:00.000Z"),
+        ("type", "session-updated"),
+        ("type", "target-group-updated"),
+    ]
+
+
+def test_the_history_is_read() -> None:
+    """Its times are written in another way than elsewhere, and payloads are left as they are."""
+    event = {
+        "id": ID,
+        "type": "target-group-updated",
+        "payload": {"user": [{"type": "las_user"}], "n": 1},
+        "status": "on-hold",
+        "created_at": "2026-01-23 10:04:44.209000+00:00",
+    }
+    command = ListWebhookEventsHistory(webhook_id=ID, start_time=datetime(2026, 1, 1, tzinfo=UTC))
+    page = answer(command, {"events": [event], "next_cursor": None})
+    (read,) = command.items_of(page)
+    assert read.payload == event["payload"]
+    assert read.status is not None
+    assert not read.status.known
+    assert read.created_at == datetime(2026, 1, 23, 10, 4, 44, 209000, tzinfo=UTC)
+    assert command.after(page) is None

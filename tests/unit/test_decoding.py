@@ -1,0 +1,445 @@
+"""Answers that are not what the contract says."""
+
+import asyncio
+import gzip
+import importlib
+import json
+import pkgutil
+import zlib
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from multidict import CIMultiDict
+from support.examples import BARE, GROUP, JOB, JOB_BODY, KEYED, LOCATION, READ, RUN, RUN_BODY, TAGGED, texts
+from support.fake_clock import FakeClock
+from support.fixture_types import MakeClient, Serve
+from support.raw_server import Connection, answer
+
+import fieldingkit.resources
+from fieldingkit import RetryPolicy, batch_jobs, fielding_runs, projects
+from fieldingkit.codec import decode, encode
+from fieldingkit.commands import Command, OpenEnum
+from fieldingkit.errors import DecodeError, JobLocationError, NotFoundError, ServerError, TransportError
+from fieldingkit.sandbox import Sandbox, faults
+from fieldingkit.transport.http import Call, Response
+
+ONCE = RetryPolicy(max_attempts=1)
+
+
+@cache
+def commands() -> dict[type, Command[Any]]:
+    """For each type of result a command that gives it, without the validation that does not matter here."""
+    found: dict[type, Command[Any]] = {}
+    for info in pkgutil.iter_modules(fieldingkit.resources.__path__):
+        module = importlib.import_module(f"fieldingkit.resources.{info.name}")
+        for name in module.__all__:
+            kind = getattr(module, name)
+            if isinstance(kind, type) and issubclass(kind, Command) and hasattr(kind, "endpoint"):
+                command = kind.__new__(kind)
+                for field in attrs.fields(kind):
+                    object.__setattr__(command, field.name, "x" if field.name in kind.endpoint.path_fields else None)
+                found.setdefault(kind.result_type(), command)
+    return found
+
+
+def given_back(command: Command[Any], body: bytes, status: int = 200, **headers: str) -> Any:
+    """What a command gives for an answer."""
+    request = encode(READ if command is None else command, account_id="101", headers={})
+    call = Call(FakeClock(), timeout=None, deadline=None)
+    return decode(command, request, Response(status, CIMultiDict(headers), body), call)
+
+
+# Statement 66
+
+
+async def test_page_of_a_proxy(serve: Serve, make_client: MakeClient) -> None:
+    """66. An HTML 502 of a proxy is a ServerError with the page's words."""
+    server = await serve(answer(502, b"<html><body><h1>Bad gateway</h1></body></html>", {"Content-Type": "text/html"}))
+    with pytest.raises(ServerError, match="502: Bad gateway") as caught:
+        await make_client(base_url=server.url, retry=ONCE).send(READ)
+    assert caught.value.raw is None
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"  ", b"{}", b"null", b"[]", b'"text"', b"<html></html>", b'{"id": "x"', b"\xff\xfe"]
+)
+async def test_unexpected_success(body: bytes, serve: Serve, make_client: MakeClient) -> None:
+    """66. A success with an empty body, with HTML, with half of the JSON or with other JSON is a DecodeError."""
+    server = await serve(answer(200, body, {"ETag": 'W/"1"'}))
+    with pytest.raises(DecodeError) as caught:
+        await make_client(base_url=server.url).send(READ)
+    assert (caught.value.status, caught.value.body) == (200, body)
+    assert caught.value.headers["etag"] == 'W/"1"'
+
+
+@pytest.mark.parametrize("body", [b"", b" ", b"{}", b'{"projects": null}', b"null"])
+async def test_nothing_is_not_an_empty_list(body: bytes, serve: Serve, make_client: MakeClient) -> None:
+    """66. A list that the answer does not hold is a DecodeError: as an empty one it would hide whole projects."""
+    server = await serve(answer(200, body))
+    with pytest.raises(DecodeError):
+        await make_client(base_url=server.url).send(projects.ListProjects())
+
+
+@pytest.mark.parametrize("charset", ["utf-16", "klingon", "latin-1"])
+async def test_wrong_charset(charset: str, sandbox: Sandbox, make_client: MakeClient) -> None:
+    """66. A charset that is wrong or that there is not does not matter: JSON is UTF-8."""
+    from support.examples import run_of
+
+    group = sandbox.seed(live=1).groups[0]
+    sandbox.faults.add("get_fielding_run", faults.WrongCharset(charset))
+    run = await make_client().send(fielding_runs.GetFieldingRun(**run_of(group)))
+    assert run.status == "live"
+
+
+async def test_other_encoding(serve: Serve, make_client: MakeClient) -> None:
+    """66. A body that is not UTF-8 is a DecodeError; a byte order mark before UTF-8 is put up with."""
+    body = json.dumps(RUN_BODY)
+    server = await serve(answer(200, body.encode("utf-16")), answer(200, b"\xef\xbb\xbf" + body.encode()))
+    client = make_client(base_url=server.url)
+    with pytest.raises(DecodeError):
+        await client.send(READ)
+    assert (await client.send(READ)).id == RUN
+
+
+async def test_body_breaks_off(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
+    """66. A read whose body breaks off is repeated, since nothing is lost by reading again."""
+    server = await serve(answer(200, b'{"id"', length=500), answer(200, RUN_BODY))
+    assert (await make_client(base_url=server.url, clock=clock).send(READ)).id == RUN
+    assert len(server.requests) == 2
+
+
+async def test_body_always_breaks_off(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
+    """66. If it always does it is a TransportError that says so."""
+    server = await serve(answer(200, b'{"id"', length=500))
+    with pytest.raises(TransportError, match="broke off after 5 bytes"):
+        await make_client(base_url=server.url, clock=clock).send(READ)
+
+
+async def test_body_of_a_write_breaks_off(serve: Serve, make_client: MakeClient) -> None:
+    """66. A write whose body breaks off was done: a DecodeError with the head, never sent again."""
+    server = await serve(answer(200, b'{"start', {"ETag": 'W/"2"'}, length=500))
+    with pytest.raises(DecodeError) as caught:
+        await make_client(base_url=server.url).send(TAGGED)
+    assert (caught.value.headers["etag"], caught.value.maybe_applied) == ('W/"2"', True)
+    assert (caught.value.body, len(server.requests)) == (b'{"start', 1)
+
+
+async def test_acceptance_breaks_off(serve: Serve, make_client: MakeClient) -> None:
+    """66. A job whose acceptance breaks off after its head is created all the same."""
+    server = await serve(answer(201, b"{", {"Location": LOCATION}, length=500))
+    assert (await make_client(base_url=server.url).submit(KEYED)).id == JOB
+
+
+async def test_raw_body_breaks_off(serve: Serve, make_client: MakeClient) -> None:
+    """66. client.request does not pass half a body off as a whole one."""
+    server = await serve(answer(200, b"half", length=500))
+    with pytest.raises(DecodeError, match="broke off") as caught:
+        await make_client(base_url=server.url).request("POST", "/things")
+    assert (caught.value.body, caught.value.maybe_applied) == (b"half", True)
+
+
+async def test_refusal_breaks_off(serve: Serve, make_client: MakeClient) -> None:
+    """66. A refusal whose body breaks off is a refusal still."""
+    server = await serve(answer(404, b'{"object"', length=500))
+    for command in (READ, TAGGED):
+        with pytest.raises(NotFoundError):
+            await make_client(base_url=server.url).send(command)
+    assert len(server.requests) == 2
+
+
+async def test_endless_refusal(serve: Serve, make_client: MakeClient) -> None:
+    """66. A refusal that is longer than max_body is a refusal still."""
+    server = await serve(answer(404, b"x" * 5000))
+    with pytest.raises(NotFoundError) as caught:
+        await make_client(base_url=server.url, max_body=1000).send(READ)
+    assert len(caught.value.body) <= 1000
+
+
+@pytest.mark.parametrize("command", [READ, TAGGED, BARE], ids=["READ", "TAG", "NONE"])
+async def test_endless_body(command: Command[Any], serve: Serve, make_client: MakeClient) -> None:
+    """66. A body that is longer than max_body is read no further: a DecodeError, and the connection is closed."""
+    stopped = asyncio.Event()
+
+    async def pour(connection: Connection) -> None:
+        await connection.write(b'HTTP/1.1 200 OK\r\nContent-Length: 2000000000\r\nETag: W/"3"\r\n\r\n')
+        try:
+            while True:
+                await connection.write(b"0" * 65536)
+        except OSError:
+            stopped.set()
+
+    server = await serve(pour)
+    with pytest.raises(DecodeError, match="longer than 100000 bytes") as caught:
+        await make_client(base_url=server.url, max_body=100_000).send(command)
+
+    assert (caught.value.status, caught.value.headers["etag"]) == (200, 'W/"3"')
+    assert len(caught.value.body) <= 100_000
+    assert caught.value.maybe_applied is (command is not READ)
+    async with asyncio.timeout(10):
+        await stopped.wait()
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+async def test_bomb(encoding: str, serve: Serve, make_client: MakeClient) -> None:
+    """66. A bomb that unpacks to far more than max_body is defused."""
+    packed = gzip.compress(b"0" * 20_000_000) if encoding == "gzip" else zlib.compress(b"0" * 20_000_000)
+    server = await serve(answer(200, packed, {"Content-Encoding": encoding}))
+    with pytest.raises(DecodeError, match="longer than 1000000 bytes"):
+        await make_client(base_url=server.url, max_body=1_000_000).send(READ)
+
+
+async def test_bomb_of_the_sandbox(sandbox: Sandbox, make_client: MakeClient) -> None:
+    """66. The same by the default limit of 64 MiB."""
+    sandbox.faults.add("get_fielding_run", faults.GzipBomb(size=80 * 2**20))
+    with pytest.raises(DecodeError, match="longer than 67108864 bytes"):
+        await make_client().send(READ)
+
+
+async def test_packed(serve: Serve, make_client: MakeClient) -> None:
+    """66. A packed body within the limit is unpacked."""
+    packed = gzip.compress(json.dumps(RUN_BODY).encode())
+    server = await serve(answer(200, packed, {"Content-Encoding": "gzip"}))
+    assert (await make_client(base_url=server.url).send(READ)).id == RUN
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+async def test_not_packed_at_all(encoding: str, serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
+    """66. A body that claims to be packed and is not is an error of ours."""
+    server = await serve(answer(200, b"not packed", {"Content-Encoding": encoding}))
+    with pytest.raises((TransportError, DecodeError)):
+        await make_client(base_url=server.url, clock=clock).send(READ)
+
+
+async def test_path_of_a_decode_error(serve: Serve, make_client: MakeClient) -> None:
+    """66. A DecodeError says where in the body it went wrong, and with what."""
+    body = {**JOB_BODY, "failed_target_groups": {"data": [{"target_group_id": GROUP, "failure_reason": {"code": 7}}]}}
+    server = await serve(answer(200, body))
+    read = batch_jobs.GetPauseTargetGroupsJob(project_id=KEYED.project_id, job_id=JOB)
+    with pytest.raises(DecodeError, match=r"expected str.* @ \$\.failed\[0\]\.code") as caught:
+        await make_client(base_url=server.url).send(read)
+    assert caught.value.path == "$.failed[0].code"
+
+
+# Statement 67
+
+
+WRONG_KINDS = [
+    ("version", "5"),
+    ("version", 5.0),
+    ("version", True),
+    ("version", None),
+    ("id", 7),
+    ("id", True),
+    ("id", ["x"]),
+    ("status", 7),
+    ("status", None),
+    ("start_fielding_at", 1700000000),
+    ("start_fielding_at", "2026-01-01T00:00:00"),
+    ("start_fielding_at", "2026-01-01"),
+    ("start_fielding_at", "tomorrow"),
+    ("start_fielding_at", ""),
+    ("start_fielding_at", "0001-01-01T00:00:00+23:59"),
+    ("start_fielding_at", "9999-12-31T23:59:59-23:59"),
+]
+
+
+@pytest.mark.parametrize(("field", "value"), WRONG_KINDS)
+def test_wrong_kind(field: str, value: Any) -> None:
+    """67. A value of another kind is no value: it is not made into one, and the path names it."""
+    with pytest.raises(DecodeError) as caught:
+        given_back(READ, json.dumps({**RUN_BODY, field: value}).encode())
+    assert caught.value.path in {f"$.{field}", "$"}
+
+
+@pytest.mark.parametrize("value", ["false", "true", 0, 1, "", None])
+def test_no_truth_but_the_truth(value: Any) -> None:
+    """67. "false" is not a truth, nor is any other text or number."""
+    from fieldingkit.converter import structure
+
+    with pytest.raises((TypeError, ValueError)):
+        structure(bool)(value, bool)
+
+
+@pytest.mark.parametrize("value", [{}, "", {"a": 1}, "x", 0, True])
+def test_no_list_but_a_list(value: Any) -> None:
+    """67. An empty object or text is not an empty list."""
+    command = fielding_runs.ListFieldingRuns(project_id=READ.project_id, target_group_id=GROUP)
+    with pytest.raises(DecodeError) as caught:
+        given_back(command, json.dumps({"data": value}).encode())
+    assert caught.value.path == "$.data"
+
+
+def test_place_in_a_list() -> None:
+    """67. The path of what is wrong in a list has its place."""
+    command = fielding_runs.ListFieldingRuns(project_id=READ.project_id, target_group_id=GROUP)
+    with pytest.raises(DecodeError) as caught:
+        given_back(command, json.dumps({"data": [RUN_BODY, {**RUN_BODY, "id": 7}]}).encode())
+    assert caught.value.path == "$.data[1].id"
+
+
+def test_nulls() -> None:
+    """67. A null counts as left out, where that is allowed."""
+    run = given_back(READ, json.dumps({**RUN_BODY, "last_changed_by": None}).encode())
+    assert run.last_changed_by is None
+
+
+async def test_unknown_fields(serve: Serve, make_client: MakeClient) -> None:
+    """67. Unknown fields are ignored, and kept in the exchange's raw body."""
+    body = {**RUN_BODY, "account_id": "101", "new": {"thing": [1]}}
+    server = await serve(answer(200, body))
+    exchange = await make_client(base_url=server.url).exchange(READ)
+    assert exchange.raw == body
+    assert exchange.result.id == RUN
+
+
+def test_unknown_member() -> None:
+    """67. A value that an enumeration does not have yet is kept as it came."""
+    run = given_back(READ, json.dumps({**RUN_BODY, "status": "hibernating"}).encode())
+    assert (run.status, run.status.known, type(run.status)) == (
+        "hibernating",
+        False,
+        fielding_runs.FieldingRunStatus,
+    )
+
+
+def test_large_numbers() -> None:
+    """67. An integer beyond 64 bits stays what it is."""
+    run = given_back(READ, json.dumps({**RUN_BODY, "version": 2**70}).encode())
+    assert run.version == 2**70
+
+
+@pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])
+def test_no_numbers(constant: str) -> None:
+    """67. What is not JSON is refused, also in a field that nobody knows."""
+    body = json.dumps(RUN_BODY)[:-1] + f', "x": {constant}}}'
+    with pytest.raises(DecodeError):
+        given_back(READ, body.encode())
+
+
+def test_times_become_utc() -> None:
+    """67. A time with another zone becomes UTC."""
+    run = given_back(READ, json.dumps({**RUN_BODY, "start_fielding_at": "2026-01-01T02:30:00+02:30"}).encode())
+    assert run.start_fielding_at == datetime(2026, 1, 1, tzinfo=UTC)
+    assert run.start_fielding_at.tzinfo is UTC
+
+
+# Anything
+
+
+_vocabulary = sorted(
+    {field.name for kind in commands() if attrs.has(kind) for field in attrs.fields(kind)}
+    | {
+        "data",
+        "has_more",
+        "target_group_id",
+        "failure_reason",
+        "updated_target_groups",
+        "failed_target_groups",
+        "value",
+    }
+)
+_likely = st.sampled_from(
+    [
+        "",
+        "x",
+        "live",
+        "Completed",
+        "5.00",
+        "-.5",
+        "1e5",
+        "NaN",
+        "2026-01-01T00:00:00Z",
+        "9999-12-31T23:59:59-23:59",
+        "2026-01-01",
+        "0001-01-01T00:00:00+14:00",
+        0,
+        1,
+        -1,
+        2**70,
+        0.5,
+        1e308,
+        True,
+        False,
+        None,
+        GROUP,
+    ]
+)
+_scalars = _likely | st.integers() | st.floats() | texts(max_size=8)
+_values = st.recursive(
+    _scalars,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(_vocabulary), inner, max_size=8),
+    max_leaves=25,
+)
+
+
+@given(st.sampled_from(sorted(commands(), key=repr)), _values)
+def test_any_json(kind: type, value: Any) -> None:
+    """67. Any JSON is a result or a DecodeError, never another exception, for every type of result."""
+    command = commands()[kind]
+    body = json.dumps(value).encode("utf-8", "surrogatepass")
+    try:
+        result = given_back(command, body, Location=LOCATION)
+    except DecodeError as exc:
+        assert exc.body == body
+        assert len(str(exc)) <= 300
+    else:
+        assert isinstance(result, kind)
+
+
+@given(st.sampled_from(sorted(commands(), key=repr)), st.binary(max_size=60), st.integers(200, 299))
+def test_any_bytes(kind: type, body: bytes, status: int) -> None:
+    """67. So are any bytes."""
+    try:
+        result = given_back(commands()[kind], body, status=status)
+    except (DecodeError, JobLocationError):
+        return
+    assert isinstance(result, kind)
+
+
+def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Every place in a JSON value."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(place for key, item in inner for place in _places(item, (*path, key)))]
+
+
+def _with(value: Any, path: tuple[Any, ...], new: Any) -> Any:
+    if not path:
+        return new
+    copied = dict(value) if isinstance(value, dict) else list(value)
+    copied[path[0]] = _with(copied[path[0]], path[1:], new)
+    return copied
+
+
+_WHOLE = {
+    **JOB_BODY,
+    "created_at": "2026-01-01T00:00:00.000Z",
+    "failed_target_groups": {"data": [{"target_group_id": GROUP, "failure_reason": {"code": "c", "description": "d"}}]},
+}
+
+
+@given(st.sampled_from(_places(_WHOLE)), _values)
+def test_any_damage(place: tuple[Any, ...], value: Any) -> None:
+    """67. So is a batch with any damage in any place."""
+    read = batch_jobs.GetPauseTargetGroupsJob(project_id=KEYED.project_id, job_id=JOB)
+    body = json.dumps(_with(_WHOLE, place, value)).encode("utf-8", "surrogatepass")
+    try:
+        result = given_back(read, body)
+    except DecodeError:
+        return
+    assert isinstance(result, batch_jobs.BatchResult)
+    assert all(isinstance(item, str) for item in result.updated)
+    assert all(isinstance(item.target_group_id, str) for item in result.failed)
+    assert isinstance(result.status, OpenEnum)
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"a":' * 100_000, b"1" * 100_000])
+def test_deep_and_long(body: bytes) -> None:
+    """67. JSON too deep or a number too long to be read is a DecodeError."""
+    with pytest.raises(DecodeError):
+        given_back(READ, body)

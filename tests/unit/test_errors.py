@@ -1,0 +1,307 @@
+"""Errors: their tree, what each tells, and that they travel."""
+
+import copy
+import inspect
+import pickle
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.examples import GROUP, KEYED, OTHER, READ, TAGGED, texts
+from support.fixture_types import MakeClient, Serve
+from support.raw_server import answer
+
+from fieldingkit import errors
+from fieldingkit.commands import JobStatus
+from fieldingkit.errors import ApiError, Attempt, FieldingKitError, InvalidParam, JobError
+from fieldingkit.resources.batch_jobs import BatchResult, FailedTargetGroup
+
+CLASSES = [getattr(errors, name) for name in errors.__all__ if name not in {"Attempt", "InvalidParam"}]
+API_ERRORS = [kind for kind in CLASSES if issubclass(kind, ApiError)]
+
+FACTS: dict[str, Any] = {
+    "command": KEYED,
+    "operation_id": "create_bulk_pause_target_groups_job",
+    "maybe_applied": True,
+    "attempts": [Attempt(1, 503, None, sent=True, started=0.0, duration=0.1, delay=0.0)],
+    "trace_id": "0af7651916cd43dd8448eb211c80319c",
+    "request_id": "r1",
+    "idempotency_key": "k1",
+}
+HTTP: dict[str, Any] = {
+    "status": 422,
+    "code": "invalid_state_error",
+    "detail": "It is a draft.",
+    "error_id": "e1",
+    "invalid_params": [InvalidParam("name", "too long")],
+    "retry_after": 3.0,
+    "retryable": True,
+    "headers": {"x-request-id": "r1"},
+    "body": b"{}",
+    "raw": {},
+}
+JOB: dict[str, Any] = {
+    "token": "t1",
+    "job_id": "j1",
+    "last_status": BatchResult(
+        job_id="j1",
+        status=JobStatus("Odd"),
+        updated=(GROUP,),
+        failed=(FailedTargetGroup(target_group_id=OTHER, code="c"),),
+    ),
+}
+
+
+def example(kind: type[FieldingKitError]) -> FieldingKitError:
+    """An error of a class with everything it can hold."""
+    given: dict[str, Any] = {**FACTS, **HTTP, **JOB}
+    given |= {"sent": False, "field": "f", "path": "$.x", "sent_etag": "a", "current_etag": "b", "location": "/l"}
+    given |= {"job_ids": ["a", "b"], "failed": JOB["last_status"].failed, "missing": [GROUP], "description": "d"}
+    given |= {"job_trace_id": "t"}
+    taken: dict[str, Any] = {}
+    for base in kind.__mro__:
+        if "__init__" in base.__dict__ and issubclass(base, FieldingKitError):
+            names = inspect.signature(base.__init__).parameters
+            taken |= {name: given[name] for name in names if name in given}
+            if "facts" not in names:
+                break
+    return kind("what happened", **taken)
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+def test_one_root(kind: type[Exception]) -> None:
+    """65. Every error derives from FieldingKitError."""
+    assert issubclass(kind, FieldingKitError)
+
+
+def test_all_is_all() -> None:
+    """65. The module exports every error it defines, in order."""
+    own = [value for value in vars(errors).values() if inspect.isclass(value) and value.__module__ == errors.__name__]
+    defined = [value.__name__ for value in own]
+    assert sorted(name for name in defined if not name.startswith("_")) == errors.__all__
+
+
+def test_tree_of_the_docstring() -> None:
+    """65. The tree that is drawn on top of the module is the tree there is."""
+    drawn: dict[str, str] = {}
+    above: dict[int, str] = {}
+    for line in (errors.__doc__ or "").splitlines():
+        match = re.fullmatch(r" {4}((?:[│ ] {3})*(?:[├└]── )?)(\w+Error\b.*)", line)
+        if match is None:
+            continue
+        depth = len(match[1]) // 4
+        for name in re.findall(r"(?:^|· )(\w+Error)", match[2]):
+            drawn[name] = above.get(depth - 1, "Exception")
+            above[depth] = name
+    assert drawn == {kind.__name__: kind.__bases__[0].__name__ for kind in CLASSES}
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_pickle(kind: type[FieldingKitError], protocol: int) -> None:
+    """65. Every error can be pickled with all that it holds, but for the handle of a job."""
+    error = example(kind)
+    if isinstance(error, JobError):
+        error.job = object()
+    back = pickle.loads(pickle.dumps(error, protocol))
+    expected = {**vars(error), "job": None} if isinstance(error, JobError) else vars(error)
+    assert type(back) is kind
+    assert vars(back) == expected
+    assert str(back) == str(error)
+    assert back.args == error.args
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+def test_copy(kind: type[FieldingKitError]) -> None:
+    """65. Every error can be copied, shallow and deep."""
+    error = example(kind)
+    for back in (copy.copy(error), copy.deepcopy(error)):
+        assert back is not error
+        assert type(back) is kind
+        assert vars(back) == vars(error)
+
+
+def test_copy_keeps_the_handle() -> None:
+    """65. A copy of a job's error has its handle, since it stays in the process."""
+    error = JobError("x", job=object())
+    assert copy.copy(error).job is error.job
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+def test_every_attribute_is_there(kind: type[FieldingKitError]) -> None:
+    """65. What a class documents an instance has, also one that was made of a message alone."""
+    parameters = inspect.signature(kind.__init__).parameters.values()
+    needed = {one.name: 400 for one in parameters if one.kind is one.KEYWORD_ONLY and one.default is one.empty}
+    error = kind("x", **{**needed, **({"status": 400} if issubclass(kind, ApiError) else {})})
+    for base in kind.__mro__:
+        for name in inspect.get_annotations(base):
+            if not name.startswith("_"):
+                getattr(error, name)
+
+
+@pytest.mark.parametrize(
+    ("status", "name"),
+    [
+        (300, "RedirectError"),
+        (301, "RedirectError"),
+        (304, "RedirectError"),
+        (400, "BadRequestError"),
+        (401, "UnauthorizedError"),
+        (403, "ForbiddenError"),
+        (404, "NotFoundError"),
+        (405, "ApiError"),
+        (409, "ConflictError"),
+        (410, "ApiError"),
+        (412, "PreconditionFailedError"),
+        (413, "ApiError"),
+        (418, "ApiError"),
+        (422, "InvalidStateError"),
+        (429, "RateLimitedError"),
+        (500, "ServerError"),
+        (503, "ServerError"),
+        (599, "ServerError"),
+    ],
+)
+async def test_class_by_status(status: int, name: str, serve: Serve, make_client: MakeClient) -> None:
+    """65. The class of an error says what its status means."""
+    from fieldingkit import RetryPolicy
+
+    server = await serve(answer(status))
+    with pytest.raises(ApiError) as caught:
+        await make_client(base_url=server.url, retry=RetryPolicy(max_attempts=1)).send(READ)
+    assert (type(caught.value).__name__, caught.value.status) == (name, status)
+
+
+SHAPES: dict[str, tuple[Any, str | None, str | None]] = {
+    "Error": ({"object": "bad_request_error", "detail": "No."}, "bad_request_error", "No."),
+    "429": ({"object": "too_many_requests", "details": "Slow."}, "too_many_requests", "Slow."),
+    "detail before details": ({"detail": "a", "details": "b", "title": "c"}, None, "a"),
+    "details before title": ({"details": "b", "title": "c", "error": "e"}, "e", "b"),
+    "title before error": ({"title": "c", "error_description": "d", "error": "e"}, "e", "c"),
+    "OAuth": ({"error": "access_denied", "error_description": "Unauthorized"}, "access_denied", "Unauthorized"),
+    "gateway": ({"error": "no upstream"}, "no upstream", "no upstream"),
+    "fake 412": ({"error": {"code": "conflict"}}, None, None),
+    "null detail": ({"object": "x_error", "detail": None, "title": "t"}, "x_error", "t"),
+    "numbers": ({"object": 5, "detail": 6}, None, None),
+    "a list": ([1, 2], None, None),
+    "a text": ("oops", None, None),
+    "null": (None, None, None),
+    "HTML": (
+        b"<html><head><title>502</title></head><body><h1>Bad  gateway</h1></body></html>",
+        None,
+        "502 Bad gateway",
+    ),
+    "plain text": (b"upstream timed out", None, "upstream timed out"),
+    "not UTF-8": (b"\xff\xfe\xfa", None, "\ufffd\ufffd\ufffd"),
+    "nothing": (b"", None, None),
+    "half an object": (b'{"object": "x', None, '{"object": "x'),
+    "deep": (b"[" * 100_000, None, ("[" * 200)),
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+async def test_shapes(name: str, serve: Serve, make_client: MakeClient) -> None:
+    """65. Every published shape of an error body is read, and whatever a gateway may send."""
+    body, code, detail = SHAPES[name]
+    server = await serve(answer(400, body if body is not None else b"null"))
+    with pytest.raises(ApiError) as caught:
+        await make_client(base_url=server.url).send(READ)
+    assert (caught.value.code, caught.value.detail) == (code, detail)
+
+
+async def test_everything_told(serve: Serve, make_client: MakeClient) -> None:
+    """65. An HTTP error has status, code, id, detail, parameters, raw body, request and trace ids, and its command."""
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    raw = {
+        "object": "bad_request_error",
+        "detail": "The request is invalid.",
+        "id": "b1",
+        "invalid_params": [{"name": "dates", "reason": "past"}, {"name": "x", "detail": "d"}, 7, {}],
+        "extra": 1,
+    }
+    headers = {"traceparent": f"00-{trace}-b7ad6b7169203331-01", "X-Request-Id": "r7", "Set-Cookie": "a=b"}
+    server = await serve(answer(400, raw, headers))
+
+    with pytest.raises(ApiError) as caught:
+        await make_client(base_url=server.url).send(TAGGED)
+
+    error = caught.value
+    assert (error.status, error.code, error.detail, error.error_id) == (400, "bad_request_error", raw["detail"], "b1")
+    assert error.invalid_params == (("dates", "past"), ("x", "d"), ("", ""))
+    assert (error.raw, error.request_id, error.trace_id) == (raw, "r7", trace)
+    assert (error.command, error.operation_id) == (TAGGED, "pause_fielding_run")
+    assert (error.retryable, error.maybe_applied, len(error.attempts)) == (False, False, 1)
+    assert "set-cookie" not in error.headers
+    assert str(error).startswith("PauseFieldingRun: 400 bad_request_error: The request is invalid.: dates: past")
+    assert trace in str(error)
+
+
+@pytest.mark.parametrize(("status", "retryable"), [(408, True), (429, True), (500, True), (502, True), (503, True)])
+@pytest.mark.parametrize(("other", "final"), [(400, False), (404, False), (409, False), (412, False), (501, False)])
+def test_retryable(*, status: int, retryable: bool, other: int, final: bool) -> None:
+    """65. retryable says whether the same call may succeed later."""
+    from multidict import CIMultiDict
+
+    from fieldingkit.transport.http import Response
+    from fieldingkit.transport.problem import error_from
+
+    assert error_from(Response(status, CIMultiDict(), b"")).retryable is retryable
+    assert error_from(Response(other, CIMultiDict(), b"")).retryable is final
+
+
+async def test_body_is_not_dumped(serve: Serve, make_client: MakeClient) -> None:
+    """65. The text of an error is a line of at most 300 characters, whatever the body; the body is kept."""
+    page = b"<html><style>" + b"x" * 10_000 + b"</style>" + b"<p>lots of words</p>" * 1000
+    server = await serve(answer(400, page))
+    with pytest.raises(ApiError) as caught:
+        await make_client(base_url=server.url).send(READ)
+    assert len(str(caught.value)) <= 300
+    assert caught.value.body == page
+
+
+@given(
+    st.sampled_from(CLASSES),
+    texts(max_size=400),
+    texts(max_size=60),
+    st.none() | texts(max_size=400),
+    st.booleans(),
+    st.none() | st.just(KEYED),
+)
+def test_length(
+    kind: type[FieldingKitError], message: str, operation: str, trace: str | None, maybe: bool, command: Any
+) -> None:
+    """65. Whatever an error holds, its text has 300 characters at most."""
+    error = FieldingKitError.__new__(kind)
+    FieldingKitError.__init__(
+        error, message, operation_id=operation, trace_id=trace, maybe_applied=maybe, command=command
+    )
+    assert len(str(error)) <= 300
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+def test_longest(kind: type[FieldingKitError]) -> None:
+    """65. The same for each class with everything it can hold, and a message of any length around the limit."""
+    error = example(kind)
+    for length in range(400):
+        error.message = "x" * length
+        assert len(str(error)) <= 300
+
+
+def test_longest_trace() -> None:
+    """65. Not even a trace id that is none makes it longer."""
+    assert len(str(FieldingKitError("x", trace_id="t" * 1000))) == 300
+
+
+def test_advice_is_not_cut() -> None:
+    """65. A long message is cut, what to do about it and the trace are not."""
+    error = example(errors.PreconditionFailedError)
+    error.message = "x" * 1000
+    assert str(error).endswith(f"… It may have been applied. {error.advice} (trace {error.trace_id})")
+
+
+@pytest.mark.parametrize("kind", [errors.InvalidCommandError, errors.ConfigurationError])
+def test_also_value_errors(kind: type[Exception]) -> None:
+    """65. What is refused for its value is a ValueError too."""
+    assert issubclass(kind, ValueError)

@@ -1,0 +1,100 @@
+"""Callbacks for those who have no OpenTelemetry."""
+
+import logging
+from typing import Any
+
+import pytest
+from support.fake_clock import FakeClock
+from support.fixture_types import MakeClient
+from support.sandbox_commands import EVERY, PAUSES, READS, a_batch, a_read
+
+from fieldingkit import AttemptEvent, Client, ClientCredentials, PollEvent
+from fieldingkit.errors import JobGoneError
+from fieldingkit.sandbox import Sandbox, faults
+
+
+async def test_attempts(sandbox: Sandbox, clock: FakeClock, make_client: MakeClient) -> None:
+    """17: each attempt is told of with its number, its outcome, its times and its ids."""
+    sandbox.faults.add("get_fielding_runs*", faults.Answer(503))
+    sandbox.faults.add("get_fielding_runs*", faults.DropBefore())
+    events: list[AttemptEvent] = []
+    await make_client(on_attempt=events.append, clock=clock).send(a_read(sandbox))
+    assert [(event.operation_id, event.method, event.number) for event in events] == [
+        (READS, "GET", 1),
+        (READS, "GET", 2),
+        (READS, "GET", 3),
+    ]
+    assert [(event.status, event.error, event.sent) for event in events] == [
+        (503, "503", True),
+        (None, "TransportError", True),
+        (200, None, True),
+    ]
+    assert [event.delay > 0 for event in events] == [False, True, True]
+    assert [bool(event.trace_id) for event in events] == [True, False, True]
+    assert [event.request_id for event in events] == ["0HNSANDBOX000:00000000", None, "0HNSANDBOX000:00000002"]
+
+
+async def test_token_request_is_an_attempt(sandbox: Sandbox, make_client: MakeClient) -> None:
+    """17: a request for a token is told of as one, by a name of its own."""
+    credentials = ClientCredentials(
+        client_id=sandbox.client_id, client_secret=sandbox.client_secret, token_url=sandbox.token_url
+    )
+    events: list[AttemptEvent] = []
+    await make_client(on_attempt=events.append, auth=credentials).send(a_read(sandbox))
+    assert [(event.operation_id, event.status) for event in events] == [("token", 200), (READS, 200)]
+
+
+async def test_polls(sandbox: Sandbox, sandbox_clock: FakeClock, make_client: MakeClient) -> None:
+    """40: each look at a job is told of with what it showed; the last one says so."""
+    events: list[PollEvent] = []
+    client = make_client(on_poll=events.append, clock=sandbox_clock, poll=EVERY)
+    sandbox.faults.add("get_bulk_*", faults.Garbage())
+    sandbox.faults.add("get_bulk_*", faults.HtmlPage(404))
+    job = await client.submit(a_batch(sandbox))
+    result = await job.wait()
+    assert [(event.job_id, event.operation_id, event.polls) for event in events] == [
+        (job.id, PAUSES, number + 1) for number in range(len(events))
+    ]
+    assert [(event.status, event.error, event.finished) for event in events] == [
+        (None, "NotFoundError", False),
+        ("Completed", None, True),
+    ]
+    assert events[-1].result is result
+    assert "updated" not in repr(events[-1])
+
+
+async def test_lost_job(sandbox: Sandbox, sandbox_clock: FakeClock, make_client: MakeClient) -> None:
+    """40: the look after which a job is given up is the last, and tells why."""
+    events: list[PollEvent] = []
+    sandbox.faults.add("create_bulk_*", faults.JobGone(410))
+    with pytest.raises(JobGoneError):
+        await make_client(on_poll=events.append, clock=sandbox_clock).run(a_batch(sandbox))
+    assert [(event.status, event.error, event.finished) for event in events] == [(None, "ApiError", True)]
+
+
+async def test_failing_callbacks(
+    sandbox: Sandbox, sandbox_clock: FakeClock, make_client: MakeClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """68: what a callback raises is logged, and breaks neither the call nor the job."""
+
+    def fail(event: Any) -> None:
+        raise LookupError(type(event).__name__)
+
+    client = make_client(on_attempt=fail, on_poll=fail, clock=sandbox_clock, poll=EVERY)
+    with caplog.at_level(logging.WARNING, "fieldingkit"):
+        result = await client.run(a_batch(sandbox))
+    assert result.ok
+    assert {record.name for record in caplog.records} == {"fieldingkit.hooks"}
+    assert {str(record.exc_info and record.exc_info[1]) for record in caplog.records} == {"AttemptEvent", "PollEvent"}
+
+
+def test_blocking_client(sandbox: Sandbox) -> None:
+    """17: the blocking client calls back too."""
+    attempts: list[AttemptEvent] = []
+    polls: list[PollEvent] = []
+    with Client(
+        account_id=101, auth=sandbox.token, base_url=sandbox.url, on_attempt=attempts.append, on_poll=polls.append
+    ) as client:
+        client.run(a_batch(sandbox))
+    assert [event.method for event in attempts] == ["POST", *["GET"] * len(polls)]
+    assert polls[-1].finished

@@ -1,0 +1,215 @@
+"""Logs: fields, not prose; quiet about what was handled; silent about secrets."""
+
+import logging
+from typing import Any
+
+import pytest
+from support.fake_clock import FakeClock
+from support.fixture_types import MakeClient
+from support.otel import run_alone
+from support.sandbox_commands import EVERY, LOOKS, PAUSES, READS, a_batch, a_read
+
+from fieldingkit import AttemptEvent, ClientCredentials, RetryPolicy
+from fieldingkit.errors import ApiError, JobGoneError
+from fieldingkit.sandbox import LocationForm, Sandbox, faults
+
+CANARY = "canary-5fbd1c"
+
+_STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+
+
+def fields(record: logging.LogRecord) -> dict[str, Any]:
+    """What a record has beyond what every record has."""
+    return {name: value for name, value in vars(record).items() if name not in _STANDARD}
+
+
+def logged(caplog: pytest.LogCaptureFixture, name: str) -> list[tuple[str, str, dict[str, Any]]]:
+    """Level, message and fields of what one logger said."""
+    return [(record.levelname, record.getMessage(), fields(record)) for record in caplog.records if record.name == name]
+
+
+async def test_attempts(
+    sandbox: Sandbox, clock: FakeClock, make_client: MakeClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """17: each attempt is logged at DEBUG with its number and how it went."""
+    sandbox.faults.add("get_fielding_runs*", faults.Answer(503, headers={"Retry-After": "2"}))
+    with caplog.at_level(logging.DEBUG, "fieldingkit.attempts"):
+        await make_client(clock=clock).send(a_read(sandbox))
+    (_, _, first), (level, message, second) = logged(caplog, "fieldingkit.attempts")
+    assert (level, message) == ("DEBUG", "an attempt has ended")
+    assert set(second) == {
+        "operation_id",
+        "method",
+        "attempt",
+        "status",
+        "error",
+        "duration",
+        "delay",
+        "trace_id",
+        "headers",
+    }
+    assert [(entry["attempt"], entry["status"], entry["error"]) for entry in (first, second)] == [
+        (1, 503, "503"),
+        (2, 200, None),
+    ]
+    assert second["delay"] >= 2
+    assert first["headers"]["retry-after"] == "2"
+
+
+async def test_retries(
+    sandbox: Sandbox, clock: FakeClock, make_client: MakeClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """68: a repetition is logged with its reason and its delay, and so is why there is no other."""
+    sandbox.faults.add("get_fielding_runs*", faults.Answer(503), times=None)
+    policy = RetryPolicy(budget=5, budget_cost=5)
+    with caplog.at_level(logging.DEBUG, "fieldingkit.retry"), pytest.raises(ApiError):
+        await make_client(clock=clock, retry=policy).send(a_read(sandbox))
+    repeated, given_up = logged(caplog, "fieldingkit.retry")
+    assert repeated[:2] == ("INFO", "a failed attempt is repeated")
+    assert {name: value for name, value in repeated[2].items() if name != "delay"} == {
+        "operation_id": READS,
+        "attempt": 1,
+        "error": "503",
+    }
+    assert given_up[:2] == ("INFO", "a failed attempt is not repeated")
+    assert (given_up[2]["attempt"], given_up[2]["error"]) == (2, "503")
+    assert "had to be repeated" in given_up[2]["reason"]
+
+
+async def test_auth(sandbox: Sandbox, make_client: MakeClient, caplog: pytest.LogCaptureFixture) -> None:
+    """68: a token that is fetched is logged without the token, and so is a refusal that a new one mends."""
+    credentials = ClientCredentials(
+        client_id=sandbox.client_id, client_secret=sandbox.client_secret, token_url=sandbox.token_url
+    )
+    sandbox.faults.add("get_fielding_runs*", faults.Answer(401))
+    with caplog.at_level(logging.DEBUG, "fieldingkit.auth"):
+        await make_client(auth=credentials).send(a_read(sandbox))
+    fetched = ("DEBUG", "a token was fetched", {"lifetime": 86400.0})
+    refused = {"operation_id": READS, "attempt": 1, "status": 401}
+    assert logged(caplog, "fieldingkit.auth") == [
+        fetched,
+        fetched,
+        ("INFO", "the token was refused; it is sent again with another", refused),
+    ]
+
+
+async def test_jobs(
+    sandbox: Sandbox, sandbox_clock: FakeClock, make_client: MakeClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """29: a look that failed is logged, and the end of the job; both name the job."""
+    sandbox.faults.add(LOOKS, faults.TruncatedJson())
+    with caplog.at_level(logging.DEBUG, "fieldingkit.jobs"):
+        job = await make_client(clock=sandbox_clock, poll=EVERY).submit(a_batch(sandbox))
+        await job.wait()
+    names = {"job_id": job.id, "operation_id": PAUSES}
+    failed, ended = logged(caplog, "fieldingkit.jobs")
+    assert failed == ("INFO", "a look at a job failed; it is repeated", {**names, "polls": 1, "error": "DecodeError"})
+    assert ended[:2] == ("DEBUG", "a job has ended")
+    assert {**ended[2], "duration": None} == {**names, "polls": 2, "status": "Completed", "duration": None}
+
+
+async def test_lost_job(
+    sandbox: Sandbox, sandbox_clock: FakeClock, make_client: MakeClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """29: that a job cannot be followed any further is logged too."""
+    sandbox.faults.add("create_bulk_*", faults.JobGone(410))
+    with caplog.at_level(logging.DEBUG, "fieldingkit.jobs"), pytest.raises(JobGoneError):
+        await make_client(clock=sandbox_clock).run(a_batch(sandbox))
+    ((level, message, _),) = logged(caplog, "fieldingkit.jobs")
+    assert (level, message) == ("INFO", "a look at a job failed; it is given up")
+
+
+async def test_unknown_status(
+    sandbox: Sandbox, sandbox_clock: FakeClock, make_client: MakeClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """34: a status that this release does not know is logged once a job."""
+    client = make_client(clock=sandbox_clock, poll=EVERY)
+    with caplog.at_level(logging.INFO, "fieldingkit.jobs"):
+        job = await client.submit(a_batch(sandbox))
+        body = {"job_id": job.id, "status": "Pondering"}
+        sandbox.faults.add(LOOKS, faults.Answer(200, body), times=3)
+        await job.wait()
+    ((_, message, entry),) = logged(caplog, "fieldingkit.jobs")
+    assert message == "a job has a status that this release does not know"
+    assert (entry["job_id"], entry["status"]) == (job.id, "Pondering")
+
+
+async def test_foreign_location(caplog: pytest.LogCaptureFixture, make_client: MakeClient) -> None:
+    """25: a Location on another origin is logged."""
+    async with Sandbox(location_form=LocationForm.FOREIGN) as sandbox:
+        client = make_client(base_url=sandbox.url, auth=sandbox.token)
+        with caplog.at_level(logging.INFO, "fieldingkit.jobs"):
+            job = await client.submit(a_batch(sandbox))
+    ((level, message, entry),) = logged(caplog, "fieldingkit.jobs")
+    assert (level, message) == ("INFO", "a job's Location names another origin; it is read from our own")
+    assert entry["job_id"] == job.id
+
+
+async def test_nothing_secret(
+    sandbox: Sandbox, sandbox_clock: FakeClock, make_client: MakeClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """68: at every level no record holds a credential, a header that is not on the list, or a body."""
+    credentials = ClientCredentials(
+        client_id=sandbox.client_id, client_secret=sandbox.client_secret, token_url=sandbox.token_url
+    )
+
+    def fail(event: AttemptEvent) -> None:
+        raise LookupError(event.operation_id)
+
+    headers = {"Set-Cookie": f"session={CANARY}", "X-Internal": CANARY, "WWW-Authenticate": CANARY}
+    sandbox.faults.add("get_fielding_runs*", faults.Answer(401, {"detail": CANARY}, headers=headers))
+    sandbox.faults.add("get_fielding_runs*", faults.Answer(503, {"detail": CANARY}, headers=headers))
+    sandbox.faults.add(LOOKS, faults.Answer(502, CANARY.encode(), headers=headers))
+    client = make_client(
+        auth=credentials,
+        clock=sandbox_clock,
+        poll=EVERY,
+        on_attempt=fail,
+        retry=RetryPolicy(max_attempts=2),
+    )
+    with caplog.at_level(logging.DEBUG):
+        await client.send(a_read(sandbox))
+        await client.run(a_batch(sandbox).replace(idempotency_key=CANARY))
+    text = "\n".join(f"{record.getMessage()} {fields(record)}" for record in caplog.records)
+    assert {record.name for record in caplog.records} >= {
+        "fieldingkit.attempts",
+        "fieldingkit.auth",
+        "fieldingkit.hooks",
+        "fieldingkit.jobs",
+        "fieldingkit.retry",
+    }
+    tokens = [seen.headers.get("Authorization", "").removeprefix("Bearer ") for seen in sandbox.requests]
+    for secret in (CANARY, sandbox.client_secret, *filter(None, tokens)):
+        assert secret not in text
+
+
+async def test_quiet_about_what_was_handled(
+    sandbox: Sandbox, sandbox_clock: FakeClock, make_client: MakeClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """68: retries, refreshes and failing looks that were dealt with are never logged above INFO."""
+    credentials = ClientCredentials(
+        client_id=sandbox.client_id, client_secret=sandbox.client_secret, token_url=sandbox.token_url
+    )
+    sandbox.faults.add("get_fielding_runs*", faults.Answer(401))
+    sandbox.faults.add("get_fielding_runs*", faults.DropBefore())
+    sandbox.faults.add(LOOKS, faults.TruncatedJson())
+    client = make_client(auth=credentials, clock=sandbox_clock, poll=EVERY)
+    with caplog.at_level(logging.DEBUG):
+        await client.send(a_read(sandbox))
+        await client.run(a_batch(sandbox))
+    assert max(record.levelno for record in caplog.records if record.name.startswith("fieldingkit")) == logging.INFO
+
+
+def test_loggers_are_left_alone() -> None:
+    """68: the library sets no handler, no level and no filter, on its own loggers or any other."""
+    script = """
+import logging
+before = [list(logging.root.handlers), logging.root.level]
+import fieldingkit
+from fieldingkit import AsyncClient, Client, blocking
+AsyncClient(auth="t"), Client(auth="t")
+assert [list(logging.root.handlers), logging.root.level] == before
+own = [logger for name, logger in logging.root.manager.loggerDict.items() if name.startswith("fieldingkit")]
+print([(logger.handlers, logger.level, logger.filters) for logger in own if isinstance(logger, logging.Logger)])
+"""
+    assert set(run_alone(script).strip("[]").split("), ")) <= {"([], 0, []", "([], 0, [])"}

@@ -1,0 +1,481 @@
+"""How a call is repeated: delays, budget, keys, bodies, attempts, cancellation."""
+
+import asyncio
+import itertools
+import json
+from collections import Counter
+from typing import Any
+
+import attrs
+import pytest
+from multidict import CIMultiDict
+from support.examples import BARE, JOB, KEYED, LOCATION, OTHER, READ, RUN_BODY, TAGGED, Script, failure
+from support.fake_clock import FakeClock, settle
+from support.fixture_types import MakeClient, Serve
+from support.raw_server import Connection, answer, close, hang
+
+from fieldingkit.commands import Command
+from fieldingkit.errors import (
+    AmbiguousOutcomeError,
+    ApiError,
+    ConfigurationError,
+    ConflictError,
+    DuplicateJobError,
+    InvalidCommandError,
+    InvalidStateError,
+    RateLimitedError,
+    RetryBudgetExhaustedError,
+    ServerError,
+    TransportError,
+)
+from fieldingkit.idempotency import Guard
+from fieldingkit.sandbox import Sandbox, faults
+from fieldingkit.transport.http import Call, Request, Response
+from fieldingkit.transport.retry import Retry, RetryPolicy
+
+UNAVAILABLE = Response(503, CIMultiDict(), b"")
+FINE = Response(200, CIMultiDict(), b"{}")
+ACCEPTED = answer(201, headers={"Location": LOCATION})
+PATIENT = RetryPolicy(max_attempts=5, breaker_after=None)
+
+
+def reading() -> Request:
+    """A request that may be repeated."""
+    return Request("GET", "/x", headers={}, body=None, operation_id="read", template="/x", guard=Guard.READ)
+
+
+def call(clock: FakeClock, **limits: float | None) -> Call:
+    """A call without limits."""
+    return Call(clock, **{"timeout": None, "deadline": None, **limits})
+
+
+# Delays
+
+
+@pytest.mark.parametrize("asked", ["121", "86400"])
+async def test_too_long_a_wait(asked: str, serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
+    """10. A Retry-After above max_retry_after ends the call at once, and the error says so."""
+    server = await serve(answer(429, headers={"Retry-After": asked}))
+    client = make_client(base_url=server.url, deadline=None, clock=clock)
+
+    with pytest.raises(RateLimitedError) as caught:
+        await client.send(READ)
+
+    assert caught.value.retry_after == float(asked)
+    assert "max_retry_after (120 s)" in str(caught.value.__cause__)
+    assert (clock.sleeps, len(server.requests)) == ([], 1)
+
+
+@pytest.mark.parametrize("asked", ["31", "61", "120"])
+async def test_never_sooner_than_asked(asked: str, serve: Serve, make_client: MakeClient) -> None:
+    """10. Up to max_retry_after the client never comes back sooner than it was asked to."""
+    clock = FakeClock()
+    server = await serve(answer(503, headers={"Retry-After": asked}), answer(200, RUN_BODY))
+
+    await make_client(base_url=server.url, deadline=None, clock=clock).send(READ)
+
+    assert clock.sleeps[0] >= float(asked)
+
+
+async def test_own_backoff_may_be_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """10. Where the own backoff is longer than what the server asks for, it is waited for."""
+    monkeypatch.setattr("backoff.full_jitter", lambda bound: bound)
+    asking = Response(503, CIMultiDict({"Retry-After": "3"}), b"")
+    clock = FakeClock()
+    policy = RetryPolicy(base_delay=2, max_delay=5)
+
+    await Retry(Script([asking, asking, asking, FINE]), policy)(reading(), call(clock))
+
+    assert clock.sleeps == [3.0, 4.0, 5.0]
+
+
+async def test_full_jitter() -> None:
+    """11. The first delays of 10,000 clients spread evenly: no two-percent bin has more than 5 % of them."""
+    clock = FakeClock()
+    for _ in range(10_000):
+        await Retry(Script([UNAVAILABLE, FINE]), RetryPolicy(base_delay=1.0))(reading(), call(clock))
+
+    bins = Counter(int(delay / 0.02) for delay in clock.sleeps)
+
+    assert len(clock.sleeps) == 10_000
+    assert max(clock.sleeps) <= 1.0
+    assert len(bins) >= 50
+    assert max(bins.values()) <= 500
+
+
+async def test_bound_doubles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """11. The bound of the delays doubles from retry to retry, up to max_delay."""
+    monkeypatch.setattr("backoff.full_jitter", lambda bound: bound)
+    clock = FakeClock()
+    policy = RetryPolicy(max_attempts=7, base_delay=0.5, max_delay=5)
+
+    await Retry(Script([UNAVAILABLE]), policy)(reading(), call(clock))
+
+    assert clock.sleeps == [0.5, 1.0, 2.0, 4.0, 5.0, 5.0]
+
+
+# Budget
+
+
+async def test_budget(make_client: MakeClient) -> None:
+    """12. A thousand calls against a dead server make no more than 1,000 + capacity / cost sends."""
+    dead = Script([failure(sent=True)])
+    retry = Retry(dead, PATIENT)
+    clock = FakeClock()
+
+    async def one() -> None:
+        with pytest.raises(TransportError):
+            await retry(reading(), call(clock))
+
+    await asyncio.gather(*(one() for _ in range(1000)))
+
+    assert len(dead.requests) == 1000 + 100 // 5
+
+
+async def test_success_refills() -> None:
+    """12. Each call that succeeds gives a token back, up to the capacity."""
+    server = Script([failure(sent=True)] * 21 + [FINE] * 5 + [failure(sent=True)])
+    retry = Retry(server, RetryPolicy(max_attempts=50, breaker_after=None))
+    with pytest.raises(TransportError):
+        await retry(reading(), call(FakeClock()))
+    assert (len(server.requests), retry.budget.tokens) == (21, 0)
+
+    for _ in range(5):
+        await retry(reading(), call(FakeClock()))
+    assert retry.budget.tokens == 5
+    with pytest.raises(TransportError):
+        await retry(reading(), call(FakeClock()))
+
+    assert len(server.requests) == 21 + 5 + 2
+
+
+async def test_full_bucket_stays_full() -> None:
+    """12. Successes do not fill the bucket above its capacity."""
+    retry = Retry(Script([FINE]), RetryPolicy(budget=7))
+    for _ in range(3):
+        await retry(reading(), call(FakeClock()))
+    assert retry.budget.tokens == 7
+
+
+async def test_exhaustion_is_visible(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
+    """12. An error that was not repeated for want of budget has RetryBudgetExhaustedError as its cause."""
+    server = await serve(answer(503))
+    client = make_client(base_url=server.url, retry=RetryPolicy(budget=5, budget_cost=5), clock=clock)
+
+    with pytest.raises(ServerError) as caught:
+        await client.send(READ)
+
+    assert isinstance(caught.value.__cause__, RetryBudgetExhaustedError)
+    assert len(server.requests) == 2
+
+
+async def test_budget_is_the_clients_own(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
+    """12. What one client has used up is no loss to another."""
+    server = await serve(answer(503))
+    policy = RetryPolicy(max_attempts=2, budget=5, budget_cost=5)
+    for client in [make_client(base_url=server.url, retry=policy, clock=clock) for _ in range(2)]:
+        with pytest.raises(ServerError):
+            await client.send(READ)
+    assert len(server.requests) == 4
+
+
+# Keys
+
+
+async def test_one_key_a_call(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
+    """13. All attempts of one call carry one key; another call carries another."""
+    server = await serve(answer(503), close, ACCEPTED, answer(503), ACCEPTED)
+    client = make_client(base_url=server.url, clock=clock)
+
+    first, second = await client.send(KEYED), await client.send(KEYED)
+
+    keys = [request.headers["idempotency-key"] for request in server.requests]
+    assert keys == [first.idempotency_key] * 3 + [second.idempotency_key] * 2
+    assert first.idempotency_key != second.idempotency_key
+
+
+async def test_key_of_ones_own(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
+    """13. A caller's own key is used as it is, on every attempt of every call."""
+    server = await serve(answer(503), ACCEPTED)
+    client = make_client(base_url=server.url, clock=clock)
+    key = "Order #7: pause/1~{}"
+    command = KEYED.replace(idempotency_key=key.replace(" ", "_"))
+
+    await client.send(command)
+    await client.send(command)
+
+    assert {request.headers["idempotency-key"] for request in server.requests} == {"Order_#7:_pause/1~{}"}
+
+
+@pytest.mark.parametrize("key", ["", " ", "a b", "a\r\nX: y", "a\n", "é", "\x00", "x" * 256, 7])
+def test_bad_key(key: Any) -> None:
+    """13. A key that is not 1 to 255 visible ASCII characters is refused."""
+    with pytest.raises(InvalidCommandError) as caught:
+        KEYED.replace(idempotency_key=key)
+    assert caught.value.field == "idempotency_key"
+
+
+@pytest.mark.parametrize("key", ["x", "x" * 255, "!~"])
+def test_good_key(key: str) -> None:
+    """13. The shortest and the longest key are taken."""
+    assert KEYED.replace(idempotency_key=key).idempotency_key == key
+
+
+async def test_no_key_where_none_belongs(serve: Serve, make_client: MakeClient) -> None:
+    """13. A command that the API takes no key for carries none."""
+    server = await serve(answer(204))
+    await make_client(base_url=server.url).send(TAGGED)
+    assert "idempotency-key" not in server.requests[0].headers
+
+
+async def test_repeated_key_is_the_same_job(
+    sandbox: Sandbox, make_client: MakeClient, sandbox_clock: FakeClock
+) -> None:
+    """14. A key that is sent again because the answer was lost yields the job that it made the first time."""
+    project = sandbox.seed(live=2)
+    sandbox.faults.add("create_bulk_*", faults.ApplyThenDrop())
+    client = make_client(clock=sandbox_clock)
+
+    result = await client.run(KEYED.replace(project_id=project.id, target_group_ids=project.ids()))
+
+    assert list(sandbox.jobs) == [result.job_id]
+    assert result.ok
+
+
+async def test_outstanding_key(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
+    """14. A 409 after an attempt that got no answer means that it is still being worked on: wait, same key."""
+    server = await serve(close, answer(409, {"object": "conflict_error"}), ACCEPTED)
+
+    accepted = await make_client(base_url=server.url, clock=clock).send(KEYED)
+
+    assert {request.headers["idempotency-key"] for request in server.requests} == {accepted.idempotency_key}
+    assert len(clock.sleeps) == 2
+
+
+async def test_conflict_from_the_start(serve: Serve, make_client: MakeClient) -> None:
+    """14. A 409 to the first attempt is somebody else's key: it is raised, not repeated."""
+    server = await serve(answer(409, {"object": "conflict_error"}))
+    with pytest.raises(ConflictError):
+        await make_client(base_url=server.url).send(KEYED)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"), [("idempotency_key_mismatch_error", ConflictError), ("invalid_state_error", InvalidStateError)]
+)
+async def test_two_kinds_of_422(code: str, kind: type[ApiError], serve: Serve, make_client: MakeClient) -> None:
+    """14. A 422 about the key is told from one about the state by the body's object, which is kept as the code."""
+    server = await serve(answer(422, {"object": code, "detail": "no"}))
+    with pytest.raises(kind) as caught:
+        await make_client(base_url=server.url).send(KEYED)
+    assert (type(caught.value), caught.value.code) == (kind, code)
+
+
+async def test_key_is_not_trusted_for_ever(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
+    """14. A key that may have been used is not sent again after key_trust seconds: the caller has to read first."""
+    server = await serve(close)
+    policy = RetryPolicy(max_attempts=10_000, budget=1e9, base_delay=20.0, breaker_after=None, key_trust=300)
+    client = make_client(base_url=server.url, deadline=None, retry=policy, clock=clock)
+    began = clock.time
+
+    with pytest.raises(AmbiguousOutcomeError) as caught:
+        await client.send(KEYED)
+
+    assert 240 < clock.time - began <= 300
+    assert RetryPolicy().key_trust == 3600
+    assert "key_trust" in str(caught.value.__cause__)
+    assert caught.value.idempotency_key == server.requests[0].headers["idempotency-key"]
+
+
+# Bodies and answers
+
+
+async def test_same_bytes(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
+    """15. Every attempt sends the same bytes, even if the caller changes what they were made of meanwhile."""
+    body = {"name": "first"}
+
+    async def change(connection: Connection) -> None:
+        body["name"] = "changed"
+        await answer(429)(connection)
+
+    server = await serve(change, change, answer(200, {}))
+    await make_client(base_url=server.url, clock=clock).request("POST", "/things", json=body)
+
+    assert [json.loads(request.body) for request in server.requests] == [{"name": "first"}] * 3
+
+
+async def test_two_jobs(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
+    """16. Two attempts of one call whose Locations name two jobs are a DuplicateJobError with both ids."""
+    other = LOCATION.replace(JOB, OTHER)
+    server = await serve(answer(503, headers={"Location": LOCATION}), answer(201, headers={"Location": other}))
+
+    with pytest.raises(DuplicateJobError) as caught:
+        await make_client(base_url=server.url, clock=clock).submit(KEYED)
+
+    assert caught.value.job_ids == (JOB, OTHER)
+    assert len(caught.value.attempts) == 2
+
+
+async def test_one_job_twice(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
+    """16. Two forms of a Location that name one job are one job."""
+    server = await serve(answer(503, headers={"Location": JOB}), ACCEPTED)
+    job = await make_client(base_url=server.url, clock=clock).submit(KEYED)
+    assert job.id == JOB
+
+
+# Attempts
+
+
+async def test_attempts_are_told(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
+    """17. The error lists every attempt with its number, status or failure, start, duration and delay."""
+    server = await serve(close, answer(503), answer(400))
+
+    with pytest.raises(ApiError) as caught:
+        await make_client(base_url=server.url, clock=clock).send(READ)
+
+    attempts = caught.value.attempts
+    assert [attempt.number for attempt in attempts] == [1, 2, 3]
+    assert [attempt.status for attempt in attempts] == [None, 503, 400]
+    assert [attempt.error for attempt in attempts] == ["ServerDisconnectedError", None, None]
+    assert [attempt.delay for attempt in attempts] == [0.0, *clock.sleeps]
+    assert [attempt.started for attempt in attempts] == pytest.approx(
+        list(itertools.accumulate(clock.sleeps, initial=0.0))
+    )
+    assert all(attempt.sent and attempt.duration == 0.0 for attempt in attempts)
+
+
+async def test_attempts_are_logged(
+    serve: Serve, make_client: MakeClient, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """17. The log has a record for every attempt, with its number."""
+    caplog.set_level("DEBUG", logger="fieldingkit")
+    server = await serve(answer(503), answer(200, RUN_BODY))
+
+    await make_client(base_url=server.url, clock=clock).send(READ)
+
+    records = [record for record in caplog.records if record.name == "fieldingkit.attempts"]
+    assert [vars(record)["attempt"] for record in records] == [1, 2]
+
+
+KNOWN_HEADERS = {
+    "host",
+    "accept",
+    "accept-encoding",
+    "authorization",
+    "cint-api-version",
+    "content-length",
+    "content-type",
+    "idempotency-key",
+    "if-match",
+    "traceparent",
+    "tracestate",
+    "user-agent",
+}
+
+
+@pytest.mark.parametrize("command", [READ, KEYED, TAGGED, BARE], ids=["READ", "KEY", "TAG", "NONE"])
+async def test_nothing_unknown_is_sent(
+    command: Command[Any], serve: Serve, make_client: MakeClient, clock: FakeClock
+) -> None:
+    """17. No attempt sends a header that the API does not know, and a repetition sends what the first one sent."""
+    server = await serve(answer(429), answer(400))
+
+    with pytest.raises(ApiError):
+        await make_client(base_url=server.url, clock=clock).send(command)
+
+    first, second = server.requests
+    assert set(first.headers) <= KNOWN_HEADERS
+    assert first == second
+
+
+# Exactly one
+
+
+@pytest.mark.parametrize("command", [READ, TAGGED, KEYED], ids=["GET", "POST", "keyed POST"])
+async def test_one_request_an_attempt(command: Command[Any], serve: Serve, make_client: MakeClient) -> None:
+    """18. A server that closes after the request sees exactly one request per attempt."""
+    server = await serve(close)
+    client = make_client(base_url=server.url, retry=RetryPolicy(max_attempts=1))
+    with pytest.raises(TransportError):
+        await client.send(command)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "POST"])
+async def test_one_request_on_a_kept_connection(method: str, serve: Serve, make_client: MakeClient) -> None:
+    """18. The same on a connection that was kept, where aiohttp would send GET, PUT and DELETE a second time."""
+    server = await serve(answer(200, {}), close)
+    client = make_client(base_url=server.url, retry=RetryPolicy(max_attempts=1))
+    await client.request("GET", "/first")
+
+    with pytest.raises(TransportError):
+        await client.request(method, "/second")
+
+    assert [request.target for request in server.requests] == ["/v1/first", "/v1/second"]
+    assert server.connections == 1
+
+
+async def test_ambiguity_is_not_forgotten(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
+    """17. What an early attempt left open stays open, however harmless the ones after it were."""
+    server = await serve(close, answer(429), answer(429), answer(412))
+    with pytest.raises(ApiError) as caught:
+        await make_client(base_url=server.url, clock=clock).send(TAGGED)
+    assert caught.value.maybe_applied
+
+
+# Cancellation
+
+
+async def test_cancelled_while_waiting(serve: Serve, make_client: MakeClient) -> None:
+    """19. A cancellation during the wait between attempts ends the call in the same tick, and leaves no timer."""
+    clock = FakeClock(jump=0)
+    server = await serve(answer(503))
+    task = asyncio.create_task(make_client(base_url=server.url, clock=clock).send(READ))
+    await clock.is_waited_for()
+
+    task.cancel()
+    await settle(2)
+
+    assert task.cancelled()
+    assert clock.pending == 0
+
+
+async def test_cancelled_in_an_attempt(serve: Serve, make_client: MakeClient) -> None:
+    """19. A cancellation during an attempt ends the call at once, and its connection is closed."""
+    reached = asyncio.Event()
+    left = asyncio.Event()
+
+    async def wait(connection: Connection) -> None:
+        reached.set()
+        await connection.gone()
+        left.set()
+
+    server = await serve(wait)
+    task = asyncio.create_task(make_client(base_url=server.url).send(TAGGED))
+    await reached.wait()
+
+    task.cancel()
+    await settle(5)
+
+    assert task.cancelled()
+    async with asyncio.timeout(10):
+        await left.wait()
+    assert len(server.requests) == 1
+
+
+async def test_cancelled_before_it_began(serve: Serve, make_client: MakeClient) -> None:
+    """19. A call that is cancelled before it began sends nothing."""
+    server = await serve(hang)
+    task = asyncio.create_task(make_client(base_url=server.url).send(READ))
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("field", [field.name for field in attrs.fields(RetryPolicy) if field.name != "breaker_after"])
+@pytest.mark.parametrize("value", [0, -1, float("nan")])
+def test_bad_policy(field: str, value: float) -> None:
+    """10. A retry policy without attempts, delays or budget is refused."""
+    with pytest.raises(ConfigurationError, match=field):
+        RetryPolicy(**{field: value})
