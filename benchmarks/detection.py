@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from benchmarks.measure import Row, main
 from fieldingkit import PollPolicy
-from fieldingkit.jobs.poller import Poller, Seen
+from fieldingkit.jobs.poller import EventStore, Poller
 
 DURATIONS = [0.2 * 1.12**number for number in range(87)]
 """From a fifth of a second to an hour."""
@@ -43,9 +43,9 @@ async def looks() -> list[float]:
     clock = JumpingClock()
     moments: list[float] = []
 
-    async def look() -> Seen:
+    async def look() -> EventStore:
         moments.append(clock.now())
-        return Seen(None, terminal=clock.now() >= DURATIONS[-1], progress=0, retry_after=None)
+        return EventStore(None, terminal=clock.now() >= DURATIONS[-1], progress=0, retry_after=None)
 
     await Poller(look, policy=PollPolicy(), clock=clock, first_delay=None).wait()
     return moments

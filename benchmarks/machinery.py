@@ -11,14 +11,16 @@ from benchmarks.by_hand import PROJECT
 from benchmarks.measure import Row, Side, compare, main
 from fieldingkit import RetryPolicy
 from fieldingkit.clock import MonotonicClock
-from fieldingkit.idempotency import Guard
+from fieldingkit.idempotency import RetrySafety
 from fieldingkit.transport.circuit_breaker import Breaker
 from fieldingkit.transport.http import Call, Request, Response, Transport
 from fieldingkit.transport.rate_limit import Limits
 from fieldingkit.transport.retry import Retry
 
 CALLS = 20_000
-_REQUEST = Request("POST", f"/{PROJECT}", headers={}, body=None, operation_id="x", template="", guard=Guard.TAG)
+_REQUEST = Request(
+    "POST", f"/{PROJECT}", headers={}, body=None, operation_id="x", template="", retry_safety=RetrySafety.IF_MATCH
+)
 _ANSWER = Response(204, {}, b"")
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks.fleet_server import FleetServer, busiest_second
 from benchmarks.measure import Row, main
-from fieldingkit import AsyncClient, AttemptEvent, Job, PollPolicy
+from fieldingkit import AsyncClient, AsyncJob, AttemptEvent, PollPolicy
 from fieldingkit.resources.batch_jobs import BatchResult, PauseTargetGroups
 from fieldingkit.workflows import as_completed
 
@@ -54,7 +54,7 @@ async def _remembered(server: FleetServer, count: int) -> tuple[int, int]:
         [(project_id, (id_,))] = server.fleet.items()
         token = (await client.submit(PauseTargetGroups(project_id=project_id, target_group_ids=(id_,)))).token()
         before = _resident()
-        jobs = [client.resume(token) for _ in range(count)]
+        jobs = [client.job(token) for _ in range(count)]
         handles = _resident() - before
         following = asyncio.ensure_future(_first(jobs))
         await asyncio.sleep(2.0)
@@ -64,7 +64,7 @@ async def _remembered(server: FleetServer, count: int) -> tuple[int, int]:
     return handles, waiting
 
 
-async def _first(jobs: Sequence[Job[Any]]) -> None:
+async def _first(jobs: Sequence[AsyncJob[Any]]) -> None:
     async for _ in as_completed(jobs):
         return
 
@@ -123,7 +123,7 @@ async def _followed(server: FleetServer) -> tuple[list[float], list[datetime]]:
     options = {**server.options, "rate": RATE, "deadline": None, "poll": POLL, "on_attempt": note}
     async with AsyncClient(**options) as client:
 
-        async def submit(project_id: str, id_: str) -> tuple[Job[BatchResult], float]:
+        async def submit(project_id: str, id_: str) -> tuple[AsyncJob[BatchResult], float]:
             job = await client.submit(PauseTargetGroups(project_id=project_id, target_group_ids=(id_,)))
             return job, time.perf_counter()
 

@@ -34,7 +34,7 @@ class Nowhere(SpanExporter):
         """Do nothing."""
 
 
-async def traced(raw: RawClient, tracer: Tracer, url: str, port: int) -> Change:
+async def has_trace(raw: RawClient, tracer: Tracer, url: str, port: int) -> Change:
     """The call by hand, with a span by hand."""
     attributes = {
         "http.request.method": "POST",
@@ -54,7 +54,7 @@ def measure(rounds: int) -> Sequence[Row]:
     provider.add_span_processor(BatchSpanProcessor(Nowhere()))
     with asyncio.Runner() as runner, Stub() as stub:
         raw, client = runner.run(_open(stub.url, provider))
-        by_hand = partial(traced, raw, provider.get_tracer("by-hand"), stub.url, stub.port)
+        by_hand = partial(has_trace, raw, provider.get_tracer("by-hand"), stub.url, stub.port)
 
         def run(call: Any, calls: int) -> None:
             runner.run(many(call, calls, 1))

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
     from fieldingkit import errors as errors
     from fieldingkit import events as events
-    from fieldingkit.blocking import BlockingJob as BlockingJob
     from fieldingkit.blocking import Client as Client
+    from fieldingkit.blocking import Job as Job
     from fieldingkit.client import AsyncClient as AsyncClient
     from fieldingkit.commands import Command as Command
     from fieldingkit.commands import JobCommand as JobCommand
-    from fieldingkit.jobs.job import Job as Job
+    from fieldingkit.jobs.job import AsyncJob as AsyncJob
     from fieldingkit.jobs.job import JobEvent as JobEvent
     from fieldingkit.jobs.observer import PollEvent as PollEvent
     from fieldingkit.jobs.poller import PollPolicy as PollPolicy
@@ -44,21 +44,21 @@ if TYPE_CHECKING:
     from fieldingkit.transport.credentials import AccessToken as AccessToken
     from fieldingkit.transport.credentials import BearerToken as BearerToken
     from fieldingkit.transport.credentials import ClientCredentials as ClientCredentials
-    from fieldingkit.transport.http import Exchange as Exchange
+    from fieldingkit.transport.http import ApiResponse as ApiResponse
     from fieldingkit.transport.retry import RetryPolicy as RetryPolicy
     from fieldingkit.transport.telemetry.attempts import AttemptEvent as AttemptEvent
     from fieldingkit.transport.telemetry.propagation import TraceContext as TraceContext
 
 __all__ = [
     "AccessToken",
+    "ApiResponse",
     "AsyncClient",
+    "AsyncJob",
     "AttemptEvent",
     "BearerToken",
-    "BlockingJob",
     "Client",
     "ClientCredentials",
     "Command",
-    "Exchange",
     "Job",
     "JobCommand",
     "JobEvent",
@@ -82,17 +82,17 @@ __all__ = [
     "webhooks",
 ]
 
-_HOMES = {
+_LAZY_ATTRIBUTES = {
     "AccessToken": "fieldingkit.transport.credentials",
     "AsyncClient": "fieldingkit.client",
     "AttemptEvent": "fieldingkit.transport.telemetry.attempts",
     "BearerToken": "fieldingkit.transport.credentials",
-    "BlockingJob": "fieldingkit.blocking",
+    "Job": "fieldingkit.blocking",
     "Client": "fieldingkit.blocking",
     "ClientCredentials": "fieldingkit.transport.credentials",
     "Command": "fieldingkit.commands",
-    "Exchange": "fieldingkit.transport.http",
-    "Job": "fieldingkit.jobs.job",
+    "ApiResponse": "fieldingkit.transport.http",
+    "AsyncJob": "fieldingkit.jobs.job",
     "JobCommand": "fieldingkit.commands",
     "JobEvent": "fieldingkit.jobs.job",
     "PagedCommand": "fieldingkit.paging",
@@ -122,8 +122,8 @@ def __getattr__(name: str) -> "Any":
     found: Any
     if name in _MODULES:
         found = import_module(_MODULES[name])
-    elif name in _HOMES:
-        found = getattr(import_module(_HOMES[name]), name)
+    elif name in _LAZY_ATTRIBUTES:
+        found = getattr(import_module(_LAZY_ATTRIBUTES[name]), name)
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = found

@@ -13,14 +13,14 @@ from fieldingkit.portal import Portal
 from fieldingkit.transport.http import Response
 
 if TYPE_CHECKING:
-    from fieldingkit.events.waker import Wake
-    from fieldingkit.jobs.job import Job, JobEvent
+    from fieldingkit.events.waker import Waker
+    from fieldingkit.jobs.job import AsyncJob, JobEvent
     from fieldingkit.paging import PagedCommand
     from fieldingkit.resources.batch_jobs import FailedTargetGroup
-    from fieldingkit.transport.http import Exchange
-    from fieldingkit.transport.rate_limit import Limits
+    from fieldingkit.transport.http import ApiResponse
+    from fieldingkit.transport.rate_limit import RateLimiter
 
-__all__ = ["BlockingJob", "Client"]
+__all__ = ["Client", "Job"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -52,9 +52,9 @@ class Client:
         return cls(**options_from_env(settings))
 
     @property
-    def limits(self) -> "Limits":
+    def rate_limiter(self) -> "RateLimiter":
         """How fast requests may leave at present, and how many wait: ``.rate``, ``.waiting``, ``.delay``."""
-        return self._client.limits
+        return self._client.rate_limiter
 
     def send(self, command: Command[R]) -> R:
         """Carry out a command and give its result. For a job command that is the acceptance; see ``submit``.
@@ -67,40 +67,40 @@ class Client:
         """
         return self._portal.call(self._client.send, command)
 
-    def submit(self, command: JobCommand[R]) -> "BlockingJob[R]":
+    def submit(self, command: JobCommand[R]) -> "Job[R]":
         """Have the API start a job, and give its handle.
 
         Raises:
             JobLocationError: if it was created, but the answer does not say where.
             FieldingKitError: as for ``send``.
         """
-        return BlockingJob(self._portal.call(self._client.submit, command), self._portal)
+        return Job(self._portal.call(self._client.submit, command), self._portal)
 
-    def run(self, command: JobCommand[R], timeout: float | None = 600.0, *, wake: "Wake | None" = None) -> R:
+    def run(self, command: JobCommand[R], timeout: float | None = 600.0, *, waker: "Waker | None" = None) -> R:
         """Have the API start a job, wait until it has ended, and give its result.
 
         Args:
             command: What to do.
             timeout: Seconds to wait for the job's end at most; None for no limit.
-            wake: Has webhook events of the job's project bring the next look forward.
+            waker: Has webhook events of the job's project bring the next look forward.
 
         Raises:
             JobTimeoutError: if it has not ended by then; the error holds its token.
             JobFailedError: if it ended as ``Failed``.
-            FieldingKitError: as for ``submit`` and ``BlockingJob.wait``.
+            FieldingKitError: as for ``submit`` and ``Job.wait``.
         """
-        return self._portal.call(self._client.run, command, timeout, wake=wake)
+        return self._portal.call(self._client.run, command, timeout, waker=waker)
 
-    def exchange(self, command: Command[R]) -> "Exchange[R]":
+    def send_detailed(self, command: Command[R]) -> "ApiResponse[R]":
         """Carry out a command, and give its result together with the HTTP answer.
 
         Raises:
             FieldingKitError: as for ``send``.
         """
-        return self._portal.call(self._client.exchange, command)
+        return self._portal.call(self._client.send_detailed, command)
 
-    def pages(self, command: "PagedCommand[Any, Item]") -> Iterator[Item]:
-        """The items of a list that the API gives page by page: ``for group in client.pages(...)``.
+    def iter_items(self, command: "PagedCommand[Any, Item]") -> Iterator[Item]:
+        """The items of a list that the API gives page by page: ``for group in client.iter_items(...)``.
 
         Args:
             command: The command for the first page.
@@ -108,7 +108,7 @@ class Client:
         Raises:
             FieldingKitError: as for ``send``, in the loop.
         """
-        return self._portal.each(self._client.pages(command))
+        return self._portal.each(self._client.iter_items(command))
 
     def request(
         self,
@@ -125,13 +125,13 @@ class Client:
         """
         return self._portal.call(self._client.request, method, path, params, json, headers)
 
-    def resume(self, token: str) -> "BlockingJob[Any]":
+    def job(self, token: str) -> "Job[Any]":
         """The handle of a job that was submitted elsewhere, from its ``job.token()``. Makes no request.
 
         Raises:
             ConfigurationError: if it is no job token, or one of another origin or API version.
         """
-        return BlockingJob(self._client.resume(token), self._portal)
+        return Job(self._client.job(token), self._portal)
 
     def call(
         self,
@@ -162,10 +162,10 @@ class Client:
         return repr(self._client).replace("AsyncClient", "Client", 1)
 
 
-class BlockingJob(Generic[R_co]):
+class Job(Generic[R_co]):
     """A job that the API works on; ``Job``, blocking."""
 
-    def __init__(self, job: "Job[R_co]", portal: Portal) -> None:
+    def __init__(self, job: "AsyncJob[R_co]", portal: Portal) -> None:
         self._job = job
         self._portal = portal
 
@@ -205,7 +205,7 @@ class BlockingJob(Generic[R_co]):
         return self._job.ended
 
     def token(self) -> str:
-        """The job as text, to follow it from another process with ``client.resume(token)``."""
+        """The job as text, to follow it from another process with ``client.job(token)``."""
         return self._job.token()
 
     def status(self) -> Any:
@@ -216,21 +216,21 @@ class BlockingJob(Generic[R_co]):
         """
         return self._portal.call(self._job.status)
 
-    def wait(self, timeout: float | None = 600.0, *, wake: "Wake | None" = None) -> R_co:
+    def wait(self, timeout: float | None = 600.0, *, waker: "Waker | None" = None) -> R_co:
         """Wait until the job has ended; see ``Job.wait``.
 
         Args:
             timeout: Seconds to wait at most; None for no limit. The job goes on whatever happens here.
-            wake: Has webhook events of the job's project bring the next look forward.
+            waker: Has webhook events of the job's project bring the next look forward.
 
         Raises:
             JobTimeoutError: if it has not ended within ``timeout`` seconds.
             JobFailedError: if it ended as ``Failed``.
             FieldingKitError: if its status cannot be read.
         """
-        return self._portal.call(self._job.wait, timeout, wake=wake)
+        return self._portal.call(self._job.wait, timeout, waker=waker)
 
-    def retry_failed(self, only: "Callable[[FailedTargetGroup], bool] | None" = None) -> "BlockingJob[R_co]":
+    def retry_failed(self, only: "Callable[[FailedTargetGroup], bool] | None" = None) -> "Job[R_co]":
         """Start a job of the same kind for the target groups that failed in this one; see ``Job.retry_failed``.
 
         Args:
@@ -241,7 +241,7 @@ class BlockingJob(Generic[R_co]):
             JobError: if it has not ended yet.
             FieldingKitError: as for ``client.submit``.
         """
-        return BlockingJob(self._portal.call(self._job.retry_failed, only), self._portal)
+        return Job(self._portal.call(self._job.retry_failed, only), self._portal)
 
     def watch(self) -> "Iterator[JobEvent]":
         """Look at the job until it has ended, and tell of each look; the last event is the end.
@@ -256,7 +256,7 @@ class BlockingJob(Generic[R_co]):
         return self._job.describe()
 
     def __repr__(self) -> str:
-        return repr(self._job).replace("<Job", "<BlockingJob", 1)
+        return repr(self._job).replace("<Job", "<Job", 1)
 
     def _repr_html_(self) -> str:
         return html_table("Job", ("", "value"), self.describe(), len(self.describe()))
@@ -284,6 +284,6 @@ class _Portal(Portal):
         try:
             return super().call(function, *args, **kwargs)
         except JobError as exc:
-            if exc.job is not None and not isinstance(exc.job, BlockingJob):
-                exc.job = BlockingJob[Any](exc.job, self)
+            if exc.job is not None and not isinstance(exc.job, Job):
+                exc.job = Job[Any](exc.job, self)
             raise

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack
 from opentelemetry.trace import TracerProvider
 
 from fieldingkit.clock import Clock, MonotonicClock
-from fieldingkit.codec import check, check_whole, decode, encode, facts_of, inform, raw_request, tell_of_doubt
+from fieldingkit.codec import (
+    add_ambiguity_note,
+    annotate,
+    call_details,
+    decode,
+    encode,
+    raise_for_status,
+    raise_for_truncated_body,
+    raw_request,
+)
 from fieldingkit.commands import Command, JobCommand
 from fieldingkit.errors import ClientClosedError, FieldingKitError
 from fieldingkit.jobs.poller import PollPolicy
@@ -30,7 +39,7 @@ from fieldingkit.transport.headers import public_headers
 from fieldingkit.transport.http import Call, Request, Response
 from fieldingkit.transport.pipeline import build
 from fieldingkit.transport.problem import read_problem
-from fieldingkit.transport.rate_limit import Limits
+from fieldingkit.transport.rate_limit import RateLimiter
 from fieldingkit.transport.retry import RetryPolicy
 from fieldingkit.transport.telemetry import telemetry
 from fieldingkit.transport.urls import check_url
@@ -39,12 +48,12 @@ from fieldingkit.version import VERSION
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
 
-    from fieldingkit.events.waker import Wake
-    from fieldingkit.jobs.factory import Handles
-    from fieldingkit.jobs.job import Job
+    from fieldingkit.events.waker import Waker
+    from fieldingkit.jobs.factory import JobFactory
+    from fieldingkit.jobs.job import AsyncJob
     from fieldingkit.jobs.observer import PollEvent
     from fieldingkit.paging import PagedCommand
-    from fieldingkit.transport.http import Exchange
+    from fieldingkit.transport.http import ApiResponse
     from fieldingkit.transport.telemetry.attempts import AttemptEvent
     from fieldingkit.transport.telemetry.propagation import TraceContext
 
@@ -155,7 +164,7 @@ class AsyncClient:
             rate=requests_per_second(rate),
         )
         self._metrics = seen.metrics
-        self._made_handles: Handles | None = None
+        self._made_handles: JobFactory | None = None
         self._closed = False
 
     @classmethod
@@ -176,9 +185,9 @@ class AsyncClient:
         return self._clock
 
     @property
-    def limits(self) -> Limits:
+    def rate_limiter(self) -> RateLimiter:
         """How fast requests may leave at present, and how many wait: ``.rate``, ``.waiting``, ``.delay``."""
-        return self._pipeline.limits
+        return self._pipeline.rate_limiter
 
     async def send(self, command: Command[R]) -> R:
         """Carry out a command and give its result. For a job command that is the acceptance; see ``submit``.
@@ -195,14 +204,14 @@ class AsyncClient:
         try:
             response = await self._pipeline.send(request, call)
         except FieldingKitError as exc:
-            inform(exc, facts_of(None, call, request=request, command=command))
+            annotate(exc, call_details(None, call, request=request, command=command))
             raise
         except BaseException as exc:  # cancelled, or something of a token provider or a hook of the user's own
-            tell_of_doubt(exc, request, call)
+            add_ambiguity_note(exc, request, call)
             raise
         return decode(command, request, response, call)
 
-    async def submit(self, command: JobCommand[R]) -> "Job[R]":
+    async def submit(self, command: JobCommand[R]) -> "AsyncJob[R]":
         """Have the API start a job, and give its handle.
 
         Raises:
@@ -211,15 +220,15 @@ class AsyncClient:
         """
         request = self._encode(command)
         response, call = await self._carry(request, command)
-        return self._handles.of_answer(command, request, response, call)
+        return self._handles.from_response(command, request, response, call)
 
-    async def run(self, command: JobCommand[R], timeout: float | None = 600.0, *, wake: "Wake | None" = None) -> R:
+    async def run(self, command: JobCommand[R], timeout: float | None = 600.0, *, waker: "Waker | None" = None) -> R:
         """Have the API start a job, wait until it has ended, and give its result.
 
         Args:
             command: What to do.
             timeout: Seconds to wait for the job's end at most; None for no limit.
-            wake: Has webhook events of the job's project bring the next look forward.
+            waker: Has webhook events of the job's project bring the next look forward.
 
         Raises:
             JobTimeoutError: if it has not ended by then; the error holds its handle and its token.
@@ -229,7 +238,7 @@ class AsyncClient:
         """
         job = await self.submit(command)
         try:
-            return await job.wait(timeout, wake=wake)
+            return await job.wait(timeout, waker=waker)
         except ClientClosedError as exc:
             # It is about a look at the job, and the caller has no handle: this one is about what was asked for.
             closed = ClientClosedError(
@@ -244,7 +253,7 @@ class AsyncClient:
                 closed.add_note(note)
             raise closed from exc
 
-    async def exchange(self, command: Command[R]) -> "Exchange[R]":
+    async def send_detailed(self, command: Command[R]) -> "ApiResponse[R]":
         """Carry out a command, and give its result together with the HTTP answer.
 
         Raises:
@@ -253,8 +262,8 @@ class AsyncClient:
         request = self._encode(command)
         response, call = await self._carry(request, command)
         result = decode(command, request, response, call)
-        facts = facts_of(response, call, request=request)
-        made: type[Exchange[R]] = import_module("fieldingkit.transport.http").Exchange
+        facts = call_details(response, call, request=request)
+        made: type[ApiResponse[R]] = import_module("fieldingkit.transport.http").ApiResponse
         return made(
             result=result,
             status=response.status,
@@ -265,8 +274,8 @@ class AsyncClient:
             raw=read_problem(response.body).raw,
         )
 
-    def pages(self, command: "PagedCommand[Any, Item]") -> AsyncIterator[Item]:
-        """The items of a list that the API gives page by page: ``async for group in client.pages(...)``.
+    def iter_items(self, command: "PagedCommand[Any, Item]") -> AsyncIterator[Item]:
+        """The items of a list that the API gives page by page: ``async for group in client.iter_items(...)``.
 
         A page is asked for when the one before is used up; leaving the loop costs nothing.
 
@@ -276,7 +285,7 @@ class AsyncClient:
         Raises:
             FieldingKitError: as for ``send``, in the loop.
         """
-        items: AsyncIterator[Item] = import_module("fieldingkit.paging").pages(self.send, command)
+        items: AsyncIterator[Item] = import_module("fieldingkit.paging").iter_items(self.send, command)
         return items
 
     async def request(
@@ -303,17 +312,17 @@ class AsyncClient:
         """
         request = raw_request(method.upper(), path, params=params, json=json, headers=headers or {}, own=self._headers)
         response, call = await self._carry(request, None)
-        check(response, request, call)
-        check_whole(response, request, call)
+        raise_for_status(response, request, call)
+        raise_for_truncated_body(response, request, call)
         return response
 
-    def resume(self, token: str) -> "Job[Any]":
+    def job(self, token: str) -> "AsyncJob[Any]":
         """The handle of a job that was submitted elsewhere, from its ``job.token()``. Makes no request.
 
         Raises:
             ConfigurationError: if it is no job token, or one of another origin or API version.
         """
-        return self._handles.of_token(token)
+        return self._handles.from_token(token)
 
     async def aclose(self) -> None:
         """Close the connections. Calls that are going on fail; jobs go on. May be called any number of times."""
@@ -332,12 +341,12 @@ class AsyncClient:
         return f"<AsyncClient of account {self._account_id or '?'} at {self._base_url}>"
 
     @property
-    def _handles(self) -> "Handles":
+    def _handles(self) -> "JobFactory":
         if self._made_handles is None:
             # What comes with it costs more to load than the client, and not every client has jobs.
-            made: type[Handles] = import_module("fieldingkit.jobs.factory").Handles
+            made: type[JobFactory] = import_module("fieldingkit.jobs.factory").JobFactory
             self._made_handles = made(
-                carry=self._carry,
+                send=self._carry,
                 submit=self.submit,
                 base_url=self._base_url,
                 account_id=self._account_id,
@@ -363,8 +372,8 @@ class AsyncClient:
         try:
             return await self._pipeline.send(request, call), call
         except FieldingKitError as exc:
-            inform(exc, facts_of(None, call, request=request, command=command))
+            annotate(exc, call_details(None, call, request=request, command=command))
             raise
         except BaseException as exc:  # cancelled, or something of a token provider or a hook of the user's own
-            tell_of_doubt(exc, request, call)
+            add_ambiguity_note(exc, request, call)
             raise

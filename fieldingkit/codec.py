@@ -14,12 +14,21 @@ import attrs
 from fieldingkit._json import dumps, loads, loads_exactly
 from fieldingkit.commands import Command, Endpoint, JobAccepted
 from fieldingkit.errors import DecodeError, DuplicateJobError, FieldingKitError, InvalidCommandError, JobLocationError
-from fieldingkit.idempotency import Guard
+from fieldingkit.idempotency import RetrySafety
 from fieldingkit.transport.headers import public_headers, retry_after, trace_id_of
 from fieldingkit.transport.http import Call, Request, Response
 from fieldingkit.transport.problem import error_from
 
-__all__ = ["check", "check_whole", "decode", "encode", "facts_of", "inform", "raw_request", "tell_of_doubt"]
+__all__ = [
+    "add_ambiguity_note",
+    "annotate",
+    "call_details",
+    "decode",
+    "encode",
+    "raise_for_status",
+    "raise_for_truncated_body",
+    "raw_request",
+]
 
 
 R = TypeVar("R")
@@ -76,7 +85,7 @@ def encode(command: Command[Any], *, account_id: str | None, headers: Mapping[st
         body=body,
         operation_id=endpoint.operation_id,
         template=endpoint.path,
-        guard=plan.guard,
+        retry_safety=plan.retry_safety,
     )
 
 
@@ -89,15 +98,15 @@ def decode(command: Command[R], request: Request, response: Response, call: Call
         JobLocationError: if a job was created and the answer does not say where.
     """
     if response.status not in _OK:
-        check(response, request, call, command=command)
+        raise_for_status(response, request, call, command=command)
     kind: type = type(command)
     wanted, headers = _reading(kind)
     if wanted is JobAccepted:
         return cast("R", _accepted(command, request, response, call))
     if wanted is type(None):
         return cast("R", None)
-    if response.flaw is not None:
-        check_whole(response, request, call, command=command)
+    if response.body_error is not None:
+        raise_for_truncated_body(response, request, call, command=command)
     converter = _converter()
     structure = converter.structure(wanted)
     result: R
@@ -117,7 +126,7 @@ def _read(
 ) -> Any:
     """What a successful answer holds. Actions may have no body; of a read none would pass for an empty list."""
     body = response.body
-    empty = request.guard is not Guard.READ and (not body or body.isspace())
+    empty = request.retry_safety is not RetrySafety.READ and (not body or body.isspace())
     data: Any = dict[str, Any]() if empty else read(body)
     if data.__class__ is dict:
         for name, header in headers:
@@ -126,42 +135,46 @@ def _read(
     return data
 
 
-def check(response: Response, request: Request, call: Call, *, command: Command[Any] | None = None) -> None:
+def raise_for_status(response: Response, request: Request, call: Call, *, command: Command[Any] | None = None) -> None:
     """Raise the typed error that an answer other than 2xx stands for.
 
     Raises:
         ApiError: the subclass of the status.
     """
     if response.status not in _OK:
-        facts = facts_of(response, call, command=command, request=request)
-        raise error_from(response, sent_etag=request.headers.get("If-Match"), **facts) from call.gave_up
+        facts = call_details(response, call, command=command, request=request)
+        raise error_from(response, sent_etag=request.headers.get("If-Match"), **facts) from call.stop_reason
 
 
-def check_whole(response: Response, request: Request, call: Call, *, command: Command[Any] | None = None) -> None:
+def raise_for_truncated_body(
+    response: Response, request: Request, call: Call, *, command: Command[Any] | None = None
+) -> None:
     """Raise if the body of a successful answer is not all there.
 
     Raises:
         DecodeError: with as much of it as there is.
     """
-    if (flaw := response.flaw) is not None:
-        raise _unreadable(flaw.message, "$", response, request, call, command=command) from flaw
+    if (body_error := response.body_error) is not None:
+        raise _unreadable(body_error.message, "$", response, request, call, command=command) from body_error
 
 
 def _unreadable(
     what: str, path: str, response: Response, request: Request, call: Call, *, command: Command[Any] | None
 ) -> DecodeError:
-    call.ambiguous = request.guard is not Guard.READ  # it says 2xx: the action was done, only its answer is unclear
+    call.ambiguous = (
+        request.retry_safety is not RetrySafety.READ
+    )  # it says 2xx: the action was done, only its answer is unclear
     return DecodeError(
         f"the answer ({response.status}) is not what was expected: {what}",
         path=path,
         status=response.status,
         headers=public_headers(response.headers),
         body=response.body,
-        **facts_of(response, call, command=command, request=request),
+        **call_details(response, call, command=command, request=request),
     )
 
 
-def facts_of(
+def call_details(
     response: Response | None, call: Call, *, request: Request, command: Command[Any] | None = None
 ) -> dict[str, Any]:
     """What every error tells of its call."""
@@ -177,17 +190,17 @@ def facts_of(
     }
 
 
-def tell_of_doubt(exc: BaseException, request: Request, call: Call) -> None:
+def add_ambiguity_note(exc: BaseException, request: Request, call: Call) -> None:
     """Tell whoever breaks a call off whether it may have been applied, and how to repeat it."""
     last = call.attempts[-1] if call.attempts else None
     left = last is not None and last.sent and (last.status is None or last.status < 300)
-    if request.guard is not Guard.READ and (left or call.ambiguous):
+    if request.retry_safety is not RetrySafety.READ and (left or call.ambiguous):
         key = request.headers.get("Idempotency-Key")
         safe = f"; for about an hour it is safe to send it again with idempotency_key={key!r}" if key else ""
         exc.add_note(f"{request.operation_id} may have been applied{safe}")
 
 
-def inform(exc: FieldingKitError, facts: Mapping[str, Any]) -> FieldingKitError:
+def annotate(exc: FieldingKitError, facts: Mapping[str, Any]) -> FieldingKitError:
     """Tell an error of its call, where it does not know better itself."""
     for name, value in facts.items():
         if not getattr(exc, name, None):
@@ -216,7 +229,7 @@ class _Plan(NamedTuple):
     """Gives a command's values of these names."""
     account: int | None
     """Which of them is the account, if one is."""
-    guard: Guard
+    retry_safety: RetrySafety
     keyed: bool
     """Whether that is a key."""
     headers: tuple[tuple[str, str], ...]
@@ -253,8 +266,8 @@ def _plan(kind: type[Any]) -> _Plan:
         path_names=path_names,
         values=_getter(path_names),
         account=path_names.index("account_id") if "account_id" in path_names else None,
-        guard=kind.guard(),
-        keyed=kind.guard() is Guard.KEY,
+        retry_safety=kind.retry_safety(),
+        keyed=kind.retry_safety() is RetrySafety.IDEMPOTENCY_KEY,
         headers=tuple(headers),
         query=tuple(members) if in_query else (),
         body=() if in_query else tuple(members),
@@ -309,14 +322,14 @@ def _accepted(command: Command[Any], request: Request, response: Response, call:
             f"a job was created ({response.status}), but the answer has no usable Location",
             location=response.headers.get("Location"),
             headers=public_headers(response.headers),
-            **{**facts_of(response, call, command=command, request=request), "maybe_applied": True},
+            **{**call_details(response, call, command=command, request=request), "maybe_applied": True},
         )
     earlier = [JobAccepted(location=location).job_id for location in call.locations]
     if others := [job_id for job_id in earlier if job_id and job_id != accepted.job_id]:
         raise DuplicateJobError(
             f"two answers to one call name different jobs: {others[0]} and {accepted.job_id}",
             job_ids=[*others, accepted.job_id],
-            **{**facts_of(response, call, command=command, request=request), "maybe_applied": True},
+            **{**call_details(response, call, command=command, request=request), "maybe_applied": True},
         )
     return accepted
 
@@ -400,13 +413,13 @@ def raw_request(
         body=body,
         operation_id=f"{method} request",
         template="",
-        guard=_guard(method, {name.lower() for name in headers}),
+        retry_safety=_guard(method, {name.lower() for name in headers}),
     )
 
 
-def _guard(method: str, given: set[str]) -> Guard:
+def _guard(method: str, given: set[str]) -> RetrySafety:
     if method in {"GET", "HEAD"}:
-        return Guard.READ
+        return RetrySafety.READ
     if "idempotency-key" in given:
-        return Guard.KEY
-    return Guard.TAG if "if-match" in given else Guard.NONE
+        return RetrySafety.IDEMPOTENCY_KEY
+    return RetrySafety.IF_MATCH if "if-match" in given else RetrySafety.NONE

@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 import attrs
 
 from fieldingkit.errors import InvalidCommandError
-from fieldingkit.idempotency import Guard
+from fieldingkit.idempotency import RetrySafety
 
 __all__ = ["Command", "Endpoint", "JobAccepted", "JobCommand", "JobResult", "JobStatus", "OpenEnum"]
 
@@ -35,7 +35,7 @@ class Endpoint:
     """The path template below the base URL, with ``{names}`` of the command's fields."""
     operation_id: str = attrs.field(kw_only=True)
     """The operation's id in the published contract."""
-    only_reads: bool = attrs.field(default=False, kw_only=True)
+    read_only: bool = attrs.field(default=False, kw_only=True)
     """Whether it changes nothing although its method could."""
 
     @property
@@ -107,14 +107,14 @@ class Command(Generic[R_co]):
         return type_argument(cls, Command)
 
     @classmethod
-    def guard(cls) -> Guard:
+    def retry_safety(cls) -> RetrySafety:
         """What protects this command from being applied twice."""
         names = {field.name for field in attrs.fields(cls)}
-        if cls.endpoint.only_reads or cls.endpoint.method in {"GET", "HEAD"}:
-            return Guard.READ
+        if cls.endpoint.read_only or cls.endpoint.method in {"GET", "HEAD"}:
+            return RetrySafety.READ
         if "idempotency_key" in names:
-            return Guard.KEY
-        return Guard.TAG if "if_match" in names else Guard.NONE
+            return RetrySafety.IDEMPOTENCY_KEY
+        return RetrySafety.IF_MATCH if "if_match" in names else RetrySafety.NONE
 
     def replace(self, **changes: Any) -> Self:
         """The same command with some fields changed."""
@@ -160,11 +160,11 @@ class JobAccepted:
 class JobCommand(Command[JobAccepted], Generic[R_co]):
     """A command that starts a job; ``R`` is what the finished job gives."""
 
-    followed_by: ClassVar[type[Command[Any]]]
+    status_command: ClassVar[type[Command[Any]]]
     """The command that reads this job."""
 
     @classmethod
-    def outcome_type(cls) -> Any:
+    def job_result_type(cls) -> Any:
         """The ``R`` of ``JobCommand[R]``."""
         return type_argument(cls, JobCommand)
 

@@ -173,9 +173,9 @@ class FieldingKitError(Exception):
         return (head + tail)[:_LONGEST]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (type(self), self.__getstate_for_pickle__())
+        return _restore, (type(self), self._pickle_state())
 
-    def __getstate_for_pickle__(self) -> dict[str, Any]:
+    def _pickle_state(self) -> dict[str, Any]:
         return dict(self.__dict__)
 
 
@@ -467,7 +467,7 @@ class JobError(FieldingKitError):
     job: Any
     """The job's handle, to go on with; None after pickling, since a handle belongs to its client."""
     token: str | None
-    """The job's token: ``client.resume(token)`` gives its handle again, in any process."""
+    """The job's token: ``client.job(token)`` gives its handle again, in any process."""
     job_id: str | None
     """The API's id of the job."""
     last_status: Any
@@ -490,7 +490,7 @@ class JobError(FieldingKitError):
         self.job_id = job_id
         self.last_status = last_status
 
-    def __getstate_for_pickle__(self) -> dict[str, Any]:
+    def _pickle_state(self) -> dict[str, Any]:
         return {**self.__dict__, "job": None}
 
     def __copy__(self) -> Self:

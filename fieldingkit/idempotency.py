@@ -2,17 +2,17 @@
 
 import enum
 
-__all__ = ["Guard"]
+__all__ = ["RetrySafety"]
 
 
-class Guard(enum.Enum):
+class RetrySafety(enum.Enum):
     """What protects a call from being applied twice; it decides what a retry may do."""
 
     READ = "read"
     """It changes nothing (GET)."""
-    KEY = "key"
+    IDEMPOTENCY_KEY = "key"
     """An ``Idempotency-Key``: the API answers a repetition with the first answer."""
-    TAG = "tag"
+    IF_MATCH = "tag"
     """An ``If-Match``: the API refuses a repetition, since the first one changed the tag."""
     NONE = "none"
     """Nothing does."""

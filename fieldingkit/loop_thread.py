@@ -13,17 +13,17 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 
 from fieldingkit.errors import ConfigurationError
 
-__all__ = ["PATIENCE", "LoopThread", "Tenant", "new_event_loop"]
+__all__ = ["GRACE_PERIOD", "LoopResource", "LoopThread", "new_event_loop"]
 
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-PATIENCE = 1.0
+GRACE_PERIOD = 1.0
 """Seconds that what was cancelled gets to clean up, before an interrupted caller or the interpreter's end goes on."""
 
 
-class Tenant(Protocol):
+class LoopResource(Protocol):
     """What lives in a loop and is closed with it."""
 
     async def aclose(self) -> None:
@@ -42,7 +42,7 @@ class LoopThread:
         ConfigurationError: if there is no thread any more, since the interpreter shuts down.
     """
 
-    def __init__(self, tenant: Tenant) -> None:
+    def __init__(self, tenant: LoopResource) -> None:
         self._stopped: bool = False
         self._closes_tenant = False
         # In an empty context: the loop must not keep the span of whoever happened to call first.
@@ -69,7 +69,7 @@ class LoopThread:
         self._stopped, self._closes_tenant = True, close_tenant
         self.loop.stop()
 
-    def _serve(self, tenant: Tenant) -> None:
+    def _serve(self, tenant: LoopResource) -> None:
         """The thread.
 
         In a forked child this frame lives on, never to be run or freed: it keeps the loop and the tenant from being
@@ -101,11 +101,11 @@ class _Lookups(ThreadPoolExecutor):
         return found
 
 
-async def _end(tenant: Tenant | None) -> None:
+async def _end(tenant: LoopResource | None) -> None:
     """Close the tenant before the tasks are cancelled: a request that breaks can tell what may have become of it."""
     try:
         with suppress(TimeoutError):
-            async with asyncio.timeout(PATIENCE):  # a server may not take what is still to be sent
+            async with asyncio.timeout(GRACE_PERIOD):  # a server may not take what is still to be sent
                 if tenant is not None:
                     await tenant.aclose()
     finally:

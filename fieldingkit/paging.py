@@ -9,7 +9,7 @@ import attrs
 from fieldingkit.commands import Command, type_argument
 from fieldingkit.errors import DecodeError
 
-__all__ = ["Page", "PagedCommand", "pages"]
+__all__ = ["Page", "PagedCommand", "iter_items"]
 
 Item = TypeVar("Item")
 Item_co = TypeVar("Item_co", covariant=True)
@@ -52,7 +52,7 @@ class PagedCommand(Command[P], abc.ABC, Generic[P, Item_co]):
 
 
 # The page's type is Any: pyright cannot solve it where send is a generic method, and only the item's type matters here.
-async def pages(
+async def iter_items(
     send: Callable[[Command[Any]], Awaitable[Any]], command: PagedCommand[Any, Item]
 ) -> AsyncIterator[Item]:
     """The items of a list, page after page.

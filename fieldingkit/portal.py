@@ -15,7 +15,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 from fieldingkit._warnings import calling_frame, place_of
 from fieldingkit.errors import ClientClosedError, ConfigurationError, FieldingKitError
-from fieldingkit.loop_thread import PATIENCE, LoopThread, Tenant
+from fieldingkit.loop_thread import GRACE_PERIOD, LoopResource, LoopThread
 
 __all__ = ["Portal"]
 
@@ -29,7 +29,7 @@ class Portal:
     The thread starts with the first call, and once more in a forked child: threads do not survive a fork.
     """
 
-    def __init__(self, tenant: Tenant) -> None:
+    def __init__(self, tenant: LoopResource) -> None:
         self._tenant = tenant
         # Re-entrant: a signal handler or a finalizer may make a call in the midst of another one.
         self._lock = threading.RLock()
@@ -55,10 +55,10 @@ class Portal:
         self._warn_of_blocking()
         call = _Call(partial(function, *args, **kwargs))
         try:
-            self._let_in(call)
+            self._submit(call)
             call.wait()
         except BaseException:
-            call.break_off()
+            call.cancel()
             raise
         try:
             return call.outcome()
@@ -113,7 +113,7 @@ class Portal:
         self._inherited = self._inherited or self._thread is not None
         self._running = self._thread = None
 
-    def _let_in(self, call: "_Call[Any]") -> None:
+    def _submit(self, call: "_Call[Any]") -> None:
         with self._lock:  # what is let in comes before the end that close() asks for
             if self._running is None and not self._closed:
                 self._open()
@@ -199,7 +199,7 @@ class _Call(Generic[T]):
 
     def wait(self) -> None:
         """Wait until it is done."""
-        while not self._lock.acquire(timeout=PATIENCE):
+        while not self._lock.acquire(timeout=GRACE_PERIOD):
             pass  # in slices, since on Windows Ctrl-C does not interrupt the wait for a lock
 
     def outcome(self) -> T:
@@ -212,12 +212,12 @@ class _Call(Generic[T]):
         finally:
             del error  # its traceback holds this frame
 
-    def break_off(self) -> None:
+    def cancel(self) -> None:
         """Cancel it because its caller was interrupted, and give it a moment to clean up."""
         if self._loop is not None and not self._done:
             with suppress(RuntimeError):  # the loop was closed meanwhile
                 self._loop.call_soon_threadsafe(self._cancel)
-                self._lock.acquire(timeout=PATIENCE)
+                self._lock.acquire(timeout=GRACE_PERIOD)
 
     def _start(self) -> None:
         self._task = asyncio.create_task(self._run())
@@ -264,7 +264,7 @@ def _at_exit() -> None:
     # While threads still run. Later a loop claims to run and does not, and who calls it waits for ever.
     with ExitStack() as stack:
         for portal in list(_portals):
-            stack.callback(portal.join, PATIENCE)
+            stack.callback(portal.join, GRACE_PERIOD)
             stack.callback(portal.abandon)
 
 

@@ -94,7 +94,7 @@ async def client(make_client: MakeClient) -> AsyncClient:
 
 
 @pytest.fixture
-def fleet_client(make_client: MakeClient, sandbox_clock: FakeClock) -> AsyncClient:
+def sweep_client(make_client: MakeClient, sandbox_clock: FakeClock) -> AsyncClient:
     """A client of the sandbox for whom no time passes."""
     return make_client(clock=sandbox_clock)
 

@@ -30,7 +30,9 @@ def nightly_pause() -> None:
     def live_groups() -> list[dict[str, Any]]:
         """A query for every ten active projects."""
         with FieldingHook().client() as client:
-            active = [project.id for project in client.pages(projects.ListProjects(status="active", page_size=100))]
+            active = [
+                project.id for project in client.iter_items(projects.ListProjects(status="active", page_size=100))
+            ]
         return [
             {"project_ids": active[start : start + PROJECTS_PER_TASK], "status": ["live"]}
             for start in range(0, len(active), PROJECTS_PER_TASK)

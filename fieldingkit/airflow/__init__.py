@@ -36,7 +36,7 @@ __all__ = [
     "total",
 ]
 
-_HOMES = {
+_LAZY_ATTRIBUTES = {
     "EnsureFieldingStatusOperator": "fieldingkit.airflow.operators",
     "FieldingBatchOperator": "fieldingkit.airflow.operators",
     "FieldingHook": "fieldingkit.airflow.hooks",
@@ -49,9 +49,9 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _LAZY_ATTRIBUTES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_LAZY_ATTRIBUTES[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -14,13 +14,13 @@ from typing import Any, Protocol, cast
 import attrs
 
 from fieldingkit.resources.target_groups import TargetGroupStatus
-from fieldingkit.sweeps.checkpoint import Record
-from fieldingkit.sweeps.chunks import Chunk, cut
+from fieldingkit.sweeps.checkpoint import Checkpoint
+from fieldingkit.sweeps.chunks import Chunk, split_into_chunks
 from fieldingkit.sweeps.plan import SweepPlan
 from fieldingkit.sweeps.report import GroupOutcome, Outcome
-from fieldingkit.sweeps.state import FoundGroup, Ledger, Standing
+from fieldingkit.sweeps.state import FoundGroup, Ledger, SweepState
 
-__all__ = ["StateStore", "StoreRecord", "TaskInstance", "reference", "run_name"]
+__all__ = ["StateStore", "TaskInstance", "TaskStateCheckpoint", "reference", "run_name"]
 
 
 class TaskInstance(Protocol):
@@ -69,7 +69,7 @@ class StateStore(Protocol):
         ...
 
 
-class StoreRecord(Record):
+class TaskStateCheckpoint(Checkpoint):
     """Writes a sweep's steps into a task's state store.
 
     Args:
@@ -78,13 +78,13 @@ class StoreRecord(Record):
 
     def __init__(self, store: StateStore) -> None:
         self._store = store
-        self._standing: Standing | None = None
+        self._standing: SweepState | None = None
         self._initial = 0
         self._rest: dict[int, list[list[Any]]] = {}
         self._behind = False
         self._turn = asyncio.Lock()
 
-    async def load(self, plan: SweepPlan) -> Standing | None:
+    async def load(self, plan: SweepPlan) -> SweepState | None:
         """How far an earlier try has come; None if there was none, or if it had another plan or another release."""
         found = cast("dict[str, Any] | None", await asyncio.to_thread(self._store.get, FOUND))
         if found is None or (found["v"], found["fingerprint"]) != (_VERSION, plan.fingerprint):
@@ -95,28 +95,30 @@ class StoreRecord(Record):
             for project_id, members in found["groups"]
             for id_, status in members
         )
-        initial = cut(plan.run_id, plan.action, ledger.judge(plan.action), size=plan.chunk_size)
+        initial = split_into_chunks(plan.run_id, plan.action, ledger.judge(plan.action), size=plan.chunk_size)
         chunks = list(_restored(initial, rows))
         self._rest = {number: row["rest"] for number, row in enumerate(rows) if row["ended"]}
         self._settle(ledger, chunks)
         self._initial = len(initial)
-        self._standing = Standing(fingerprint=plan.fingerprint, ledger=ledger, chunks=chunks, started=found["started"])
+        self._standing = SweepState(
+            fingerprint=plan.fingerprint, ledger=ledger, chunks=chunks, started=found["started"]
+        )
         return self._standing
 
-    async def begun(self, plan: SweepPlan, standing: Standing) -> None:
+    async def begun(self, plan: SweepPlan, state: SweepState) -> None:
         """Write down what was found."""
         projects: dict[str, list[list[str | None]]] = {}
-        for group in standing.ledger.found:
+        for group in state.ledger.found:
             projects.setdefault(group.project_id, []).append(
                 [group.target_group_id, None if group.status is None else group.status.value]
             )
         found = {
             "v": _VERSION,
             "fingerprint": plan.fingerprint,
-            "started": standing.started,
+            "started": state.started,
             "groups": [[project_id, members] for project_id, members in projects.items()],
         }
-        self._standing, self._initial, self._rest = standing, len(standing.chunks), {}
+        self._standing, self._initial, self._rest = state, len(state.chunks), {}
         await self._write()  # first, since an earlier try may have left the jobs of another plan
         await asyncio.to_thread(self._store.set, FOUND, found)
 
@@ -155,7 +157,12 @@ class StoreRecord(Record):
                 raise
 
     def _row(self, chunk: Chunk) -> dict[str, Any]:
-        row: dict[str, Any] = {"born": chunk.born, "token": chunk.token, "job": chunk.job_id, "ended": chunk.ended}
+        row: dict[str, Any] = {
+            "first_sent_at": chunk.first_sent_at,
+            "token": chunk.token,
+            "job": chunk.job_id,
+            "ended": chunk.ended,
+        }
         if chunk.ended:
             row["rest"] = self._rest.get(chunk.number, [])
         if chunk.number >= self._initial:
@@ -182,7 +189,9 @@ def _restored(initial: Sequence[Chunk], rows: Sequence[dict[str, Any]]) -> Itera
     """The jobs as they were written down; which they were at the beginning follows from what was found."""
     for number, row in enumerate(rows):
         chunk = initial[number] if number < len(initial) else _follow_up(number, row)
-        yield attrs.evolve(chunk, born=row["born"], token=row["token"], job_id=row["job"], ended=row["ended"])
+        yield attrs.evolve(
+            chunk, first_sent_at=row["first_sent_at"], token=row["token"], job_id=row["job"], ended=row["ended"]
+        )
     yield from initial[len(rows) :]
 
 

@@ -38,12 +38,12 @@ class Shared:
 
     Args:
         client: The client.
-        made_of: What tells its connection from the same connection after it was changed.
+        fingerprint_of: What tells its connection from the same connection after it was changed.
     """
 
-    def __init__(self, client: AsyncClient, made_of: str) -> None:
+    def __init__(self, client: AsyncClient, fingerprint_of: str) -> None:
         self.client = client
-        self.made_of = made_of
+        self.fingerprint_of = fingerprint_of
         self.read_at: float = time.monotonic()
         """When its connection was last read."""
         self.users: int = 0
@@ -78,12 +78,12 @@ class _Room:
     async def _read(self, fielding_conn_id: str, before: Shared | None) -> Shared:
         connection: StoredConnection = await BaseHook.aget_connection(fielding_conn_id)
         fields = [connection.host, connection.login, connection.password, connection.extra]
-        made_of = hashlib.sha256(json.dumps(fields).encode()).hexdigest()
-        if before is not None and before.made_of == made_of:
+        fingerprint_of = hashlib.sha256(json.dumps(fields).encode()).hexdigest()
+        if before is not None and before.fingerprint_of == fingerprint_of:
             before.read_at = time.monotonic()
             return before
         options: ClientOptions = {**triggerer_options(connection), "poll": _POLL}
-        return Shared(AsyncClient(**options), made_of)
+        return Shared(AsyncClient(**options), fingerprint_of)
 
     async def _close_when_idle(self, shared: Shared) -> None:
         """Close it unless it is used again; at once when the event loop is about to end."""

@@ -116,7 +116,7 @@ class FieldingHook(BaseHook):
     ::
 
         with FieldingHook().client() as client:
-            live = [project.id for project in client.pages(projects.ListProjects(status="active"))]
+            live = [project.id for project in client.iter_items(projects.ListProjects(status="active"))]
 
     The connection's login and password are the client id and the client secret; without a login, the password is a
     bearer token. Its host is the API's base URL; account, rate and time limits are further fields of its form.

@@ -9,16 +9,16 @@ import attrs
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferralTimeout
 
-from fieldingkit.airflow.checkpoint import StoreRecord, reference, run_name
+from fieldingkit.airflow.checkpoint import TaskStateCheckpoint, reference, run_name
 from fieldingkit.airflow.execution import Step, carry_to_the_end, settle, submit
 from fieldingkit.airflow.hooks import FieldingHook
 from fieldingkit.airflow.params import as_mapping, fleet_query
-from fieldingkit.airflow.results import FailOn, judge, result_of, summary, tell_outlets
+from fieldingkit.airflow.results import FailOn, annotate_outlet_events, judge, result_of, summary
 from fieldingkit.airflow.triggers import FieldingJobsTrigger
 from fieldingkit.client import AsyncClient
 from fieldingkit.errors import ConfigurationError, InvalidCommandError, InvalidStateError, StatusUnreachableError
 from fieldingkit.resources.fielding_runs import GetFieldingRun, ListFieldingRuns
-from fieldingkit.sweeps.plan import FleetQuery, SweepPlan
+from fieldingkit.sweeps.plan import SweepPlan, TargetGroupQuery
 from fieldingkit.workflows.runs import EnsuredStatus, ensure_status
 
 __all__ = ["EnsureFieldingStatusOperator", "FieldingBatchOperator", "FieldingOperator", "FieldingSweepOperator"]
@@ -87,7 +87,7 @@ class FieldingOperator(BaseOperator, abc.ABC):
         plan = self._plan(context)
         first = submit if self.deferrable else carry_to_the_end
         with FieldingHook(self.fielding_conn_id).client() as client:
-            step = client.call(first, plan, StoreRecord(context["task_state_store"]))
+            step = client.call(first, plan, TaskStateCheckpoint(context["task_state_store"]))
         return self._go_on(context, plan, step)
 
     def resume(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -104,7 +104,7 @@ class FieldingOperator(BaseOperator, abc.ABC):
         plan = self._plan(context)
         patient = attrs.evolve(plan, job_timeout=min(plan.job_timeout, _GRACE))
         with FieldingHook(self.fielding_conn_id).client() as client:
-            step = client.call(settle, patient, StoreRecord(context["task_state_store"]))
+            step = client.call(settle, patient, TaskStateCheckpoint(context["task_state_store"]))
         return self._go_on(context, plan, step)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
@@ -124,15 +124,15 @@ class FieldingOperator(BaseOperator, abc.ABC):
     def _go_on(self, context: Context, plan: SweepPlan, step: Step) -> dict[str, Any]:
         if step.tokens:
             self._defer(step.tokens)
-        report = step.standing.report(plan)
+        report = step.state.report(plan)
         result = result_of(report, reference(context["ti"]))
         self.log.info(summary(result))
-        failure = judge(report, step.standing, result, self.fail_on)
+        failure = judge(report, step.state, result, self.fail_on)
         if failure is not None:
             if self.do_xcom_push:
                 context["ti"].xcom_push(key="return_value", value=result)
             raise (AirflowFailException if failure.final else AirflowException)(failure.message)
-        tell_outlets(context, result)
+        annotate_outlet_events(context, result)
         return result
 
     def _defer(self, tokens: Sequence[str]) -> NoReturn:
@@ -197,7 +197,7 @@ class FieldingBatchOperator(FieldingOperator):
             target_groups={self.project_id: ids},
             account_id=self.account_id or None,
             run_id=run_name(context["ti"]),
-            look_first=False,
+            check_status_first=False,
             chunk_size=max(1, len(ids)),
             max_retries=0,
             job_timeout=self.job_timeout,
@@ -217,12 +217,12 @@ class FieldingSweepOperator(FieldingOperator):
 
     Args:
         action: ``pause``, ``resume``, ``complete``, ``relaunch`` or ``launch``.
-        query: What finds the target groups: the fields of ``FleetQuery``.
+        query: What finds the target groups: the fields of ``TargetGroupQuery``.
         target_groups: The target groups' ULIDs by their project's ULID.
         changed_by: The ``task`` of another sweep's result: exactly the target groups that it changed. That result is
             taken from XCom.
         account_id: The account's number; the connection's own if left out.
-        look_first: Whether the status of target groups that are named is read beforehand; see ``SweepPlan``.
+        check_status_first: Whether the status of target groups that are named is read beforehand; see ``SweepPlan``.
         chunk_size: How many target groups go into one job at most.
         concurrency: How many jobs may be under way at once.
         max_retries: How often target groups are sent again that failed for the API's own reasons.
@@ -235,11 +235,11 @@ class FieldingSweepOperator(FieldingOperator):
         self,
         *,
         action: str,
-        query: FleetQuery | Mapping[str, Any] | None = None,
+        query: TargetGroupQuery | Mapping[str, Any] | None = None,
         target_groups: Mapping[str, Iterable[str]] | None = None,
         changed_by: Mapping[str, Any] | None = None,
         account_id: str | int | None = None,
-        look_first: bool = True,
+        check_status_first: bool = True,
         chunk_size: int = 100,
         concurrency: int = 100,
         max_retries: int = 2,
@@ -251,7 +251,7 @@ class FieldingSweepOperator(FieldingOperator):
         self.target_groups = target_groups
         self.changed_by = changed_by
         self.account_id = account_id
-        self.look_first = look_first
+        self.check_status_first = check_status_first
         self.chunk_size = chunk_size
         self.concurrency = concurrency
         self.max_retries = max_retries
@@ -275,7 +275,7 @@ class FieldingSweepOperator(FieldingOperator):
             query=None if self.query is None else fleet_query(self.query),
             account_id=self.account_id or None,
             run_id=run_name(context["ti"]),
-            look_first=self.look_first,
+            check_status_first=self.check_status_first,
             chunk_size=self.chunk_size,
             concurrency=self.concurrency,
             max_retries=self.max_retries,

@@ -6,7 +6,7 @@ from typing import Any, cast
 import attrs
 
 from fieldingkit.errors import InvalidCommandError
-from fieldingkit.sweeps.plan import FleetQuery
+from fieldingkit.sweeps.plan import TargetGroupQuery
 
 __all__ = ["as_mapping", "fleet_query"]
 
@@ -23,16 +23,16 @@ def as_mapping(field: str, value: object) -> Mapping[str, Any]:
     return cast("Mapping[str, Any]", value)
 
 
-def fleet_query(value: object) -> FleetQuery:
+def fleet_query(value: object) -> TargetGroupQuery:
     """A query from its fields.
 
     Raises:
         InvalidCommandError: if it has others, or one of them makes no sense.
     """
-    if isinstance(value, FleetQuery):
+    if isinstance(value, TargetGroupQuery):
         return value
     fields = as_mapping("query", value)
-    known = [field.name for field in attrs.fields(FleetQuery)]
+    known = [field.name for field in attrs.fields(TargetGroupQuery)]
     if unknown := sorted(fields.keys() - set(known)):
         raise InvalidCommandError(f"a query has no {', '.join(unknown)}; it has {', '.join(known)}", field="query")
-    return FleetQuery(**fields)
+    return TargetGroupQuery(**fields)

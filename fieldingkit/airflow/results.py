@@ -8,9 +8,9 @@ from typing import Any, Literal, NamedTuple
 from airflow.sdk import Asset, Context
 
 from fieldingkit.sweeps.report import Outcome, SweepReport
-from fieldingkit.sweeps.state import Standing
+from fieldingkit.sweeps.state import SweepState
 
-__all__ = ["FailOn", "Failure", "judge", "result_of", "summary", "tell_outlets", "total"]
+__all__ = ["FailOn", "Failure", "annotate_outlet_events", "judge", "result_of", "summary", "total"]
 
 
 FailOn = Literal["any", "unknown", "never"]
@@ -29,7 +29,7 @@ def result_of(report: SweepReport, task: Mapping[str, str | int]) -> dict[str, A
         {
             "task": {"dag_id": "nightly_pause", "run_id": "...", "task_id": "pause", "map_index": 17},
             "action": "pause",
-            "counts": {"updated": 97, "already": 1, "failed": 2, "skipped": 0, "unknown": 0},
+            "counts": {"updated": 97, "unchanged": 1, "failed": 2, "skipped": 0, "unknown": 0},
             "failures": {"StatusTransitionNotAllowed": ["01K...", "01K..."]},
             "unknown": [],
             "changed": {"01K...": ["01K...", ...]},
@@ -69,7 +69,7 @@ def total(results: Iterable[Mapping[str, Any] | None]) -> dict[str, Any]:
 
         {
             "tasks": 200,
-            "counts": {"updated": 1500, "already": 0, "failed": 2, "skipped": 0, "unknown": 0},
+            "counts": {"updated": 1500, "unchanged": 0, "failed": 2, "skipped": 0, "unknown": 0},
             "failures": {"StatusTransitionNotAllowed": 2},
             "changed": 1500,
             "jobs": 200,
@@ -116,7 +116,7 @@ class Failure(NamedTuple):
     """Whether trying the task again would change nothing: everything was settled."""
 
 
-def judge(report: SweepReport, standing: Standing, result: Mapping[str, Any], fail_on: FailOn) -> Failure | None:
+def judge(report: SweepReport, state: SweepState, result: Mapping[str, Any], fail_on: FailOn) -> Failure | None:
     """Decide whether a task has failed; None if it has not.
 
     A job that could not be submitted, or whose end is not known, is not settled: another try goes on with it. What the
@@ -124,13 +124,13 @@ def judge(report: SweepReport, standing: Standing, result: Mapping[str, Any], fa
 
     Args:
         report: What became of the sweep.
-        standing: How far its jobs have come.
+        state: How far its jobs have come.
         result: The task's result.
         fail_on: When to fail.
     """
     if fail_on == "never":
         return None
-    unsettled = [chunk for chunk in standing.chunks if not chunk.ended]
+    unsettled = [chunk for chunk in state.chunks if not chunk.ended]
     if unsettled:
         ids = [id_ for chunk in unsettled for id_ in chunk.ids]
         reasons = dict.fromkeys(reason for id_ in ids if (reason := report.by_id[id_].reason))
@@ -141,7 +141,7 @@ def judge(report: SweepReport, standing: Standing, result: Mapping[str, Any], fa
     return None
 
 
-def tell_outlets(context: Context, result: Mapping[str, Any]) -> None:
+def annotate_outlet_events(context: Context, result: Mapping[str, Any]) -> None:
     """Put a result's action, counts and number of jobs on the event of every asset among the task's outlets.
 
     Args:

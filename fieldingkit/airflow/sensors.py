@@ -28,8 +28,8 @@ class FieldingStatusSensor(BaseSensorOperator):
         status: The status to wait for: ``draft``, ``scheduled``, ``live``, ``paused``, ``completed`` or ``archived``.
         project_id: The project's ULID, for one target group.
         target_group_id: The target group's ULID.
-        query: What finds the target groups: the fields of ``FleetQuery`` but for ``status``. One that finds nothing
-            goes on waiting.
+        query: What finds the target groups: the fields of ``TargetGroupQuery`` but for ``status``. One that finds
+            nothing goes on waiting.
         account_id: The account's number; the connection's own if left out.
         deferrable: Whether to wait on the triggerer, not on a worker.
         fielding_conn_id: The id of the Airflow connection to use.

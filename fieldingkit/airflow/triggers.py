@@ -19,7 +19,7 @@ from fieldingkit.errors import ApiError, DecodeError, InvalidCommandError, JobEr
 from fieldingkit.resources.batch_jobs import BatchResult
 from fieldingkit.resources.fielding_runs import ListFieldingRuns
 from fieldingkit.resources.target_groups import TargetGroupStatus
-from fieldingkit.sweeps.plan import FleetQuery
+from fieldingkit.sweeps.plan import TargetGroupQuery
 
 __all__ = [
     "FieldingJobTrigger",
@@ -27,12 +27,12 @@ __all__ = [
     "FieldingStatusTrigger",
     "Goal",
     "Look",
-    "OneEventTrigger",
+    "SingleEventTrigger",
     "look",
 ]
 
 
-_HEAD_START = 10.0
+_MIN_DELAY = 10.0
 """Seconds that the scheduler gets to hear that the task has left its worker.
 
 Airflow 3.3 takes that news for the end of the task if the task has come back by then, and fails it
@@ -40,7 +40,7 @@ Airflow 3.3 takes that news for the end of the task if the task has come back by
 """
 
 
-class OneEventTrigger(BaseTrigger, abc.ABC):
+class SingleEventTrigger(BaseTrigger, abc.ABC):
     """Waits for something, and then fires once."""
 
     @abc.abstractmethod
@@ -50,7 +50,7 @@ class OneEventTrigger(BaseTrigger, abc.ABC):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait a while in any case, then for what it is about, and tell."""
         if self.trigger_id is not None:  # otherwise it is run in line, as by ``airflow dags test``
-            await asyncio.sleep(_HEAD_START)
+            await asyncio.sleep(_MIN_DELAY)
         yield TriggerEvent(await self.wait())
 
 
@@ -67,7 +67,7 @@ class Goal:
     target_group_id: str | None = None
     """The target group's ULID, if it is one."""
     query: Mapping[str, Any] | None = None
-    """The fields of a ``FleetQuery``, if it is a query; not its ``status``, which is what is waited for."""
+    """The fields of a ``TargetGroupQuery``, if it is a query; not its ``status``, which is what is waited for."""
 
     def __attrs_post_init__(self) -> None:
         if (self.project_id is None) != (self.target_group_id is None) or (
@@ -110,7 +110,7 @@ async def look(client: AsyncClient, goal: Goal) -> Look:
     query = fleet_query(goal.query)
     seen = 0
     for project_id in await _projects(client, goal, query):
-        async for group in client.pages(query.target_groups(goal.account_id, project_id)):
+        async for group in client.iter_items(query.target_groups(goal.account_id, project_id)):
             seen += 1
             if group.status != goal.status:
                 return Look(reached=False, seen=seen)
@@ -129,13 +129,13 @@ async def _look_at_one(client: AsyncClient, goal: Goal) -> Look:
     return Look(reached=status == goal.status, seen=1)
 
 
-async def _projects(client: AsyncClient, goal: Goal, query: FleetQuery) -> list[str]:
+async def _projects(client: AsyncClient, goal: Goal, query: TargetGroupQuery) -> list[str]:
     if query.project_ids is not None:
         return list(query.project_ids)
-    return [project.id async for project in client.pages(query.projects(goal.account_id))]
+    return [project.id async for project in client.iter_items(query.projects(goal.account_id))]
 
 
-class FieldingJobTrigger(OneEventTrigger):
+class FieldingJobTrigger(SingleEventTrigger):
     """Waits until a job has ended, for an operator of your own.
 
     ::
@@ -148,7 +148,7 @@ class FieldingJobTrigger(OneEventTrigger):
         {"job_id": "01K...", "status": "Completed", "updated": 98, "failed": 2, "error": None}
 
     ``updated`` and ``failed`` are None for a job that is not a batch. ``error`` says why the job cannot be followed any
-    further; it is None if its end was seen. For the whole result, ``client.resume(token).status()``.
+    further; it is None if its end was seen. For the whole result, ``client.job(token).status()``.
 
     Args:
         token: The job's token.
@@ -173,7 +173,7 @@ class FieldingJobTrigger(OneEventTrigger):
             return await _end_of(ours, self.token)
 
 
-class FieldingJobsTrigger(OneEventTrigger):
+class FieldingJobsTrigger(SingleEventTrigger):
     """Waits until all of some jobs have ended. Its one event has those of ``FieldingJobTrigger`` as ``jobs``.
 
     Args:
@@ -201,7 +201,7 @@ class FieldingJobsTrigger(OneEventTrigger):
 
 async def _end_of(ours: Shared, token: str) -> dict[str, Any]:
     """Wait until a job has ended, or cannot be followed any further."""
-    job = ours.client.resume(token)
+    job = ours.client.job(token)
     result: Any = None
     error: str | None = None
     try:
@@ -220,7 +220,7 @@ async def _end_of(ours: Shared, token: str) -> dict[str, Any]:
     }
 
 
-class FieldingStatusTrigger(OneEventTrigger):
+class FieldingStatusTrigger(SingleEventTrigger):
     """Looks again and again until a goal is reached; its one event says how many target groups there were.
 
     Args:

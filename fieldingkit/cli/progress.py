@@ -9,13 +9,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from fieldingkit.cli.output import Output
 from fieldingkit.sweeps.report import SweepProgress
 
-__all__ = ["ProgressShow"]
+__all__ = ["ProgressDisplay"]
 
 _SELDOM: Final = 1.0
 """Seconds between two lines of a phase in which nothing is settled yet."""
 
 
-class ProgressShow:
+class ProgressDisplay:
     """Shows a sweep's progress while it is in its ``with`` statement.
 
     Args:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from fieldingkit.cli.errors import UsageError
 
-__all__ = ["confirm", "must_be_able_to_ask"]
+__all__ = ["confirm", "require_terminal"]
 
 
 def confirm(question: str, *, yes: bool) -> bool:
@@ -23,14 +23,14 @@ def confirm(question: str, *, yes: bool) -> bool:
     """
     if yes:
         return True
-    must_be_able_to_ask(question, yes=yes)
+    require_terminal(question, yes=yes)
     with _interruptible():
         sys.stderr.write(f"{question}? [y/N] ")
         sys.stderr.flush()
         return sys.stdin.readline().strip().casefold() in {"y", "yes"}
 
 
-def must_be_able_to_ask(question: str, *, yes: bool) -> None:
+def require_terminal(question: str, *, yes: bool) -> None:
     """See beforehand that a question can be asked, or need not be.
 
     Args:

@@ -13,7 +13,7 @@ from cyclopts.validators import Number
 from fieldingkit.cli.errors import UsageError, plain
 from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.sweeps.actions import Action
-from fieldingkit.sweeps.plan import FleetQuery, SweepPlan
+from fieldingkit.sweeps.plan import SweepPlan, TargetGroupQuery
 
 __all__ = ["ANY", "USUAL", "Manner", "Selection", "Status", "parse_ids", "read_ids"]
 
@@ -57,7 +57,7 @@ class Selection:
             raise UsageError("with --ids, one --project is that of the lines that name none; there are several")
         return read_ids(self.ids, self.project[0] if self.project else None)
 
-    def _query(self) -> FleetQuery | None:
+    def _query(self) -> TargetGroupQuery | None:
         if self.ids is not None:
             return None
         if bool(self.project) == self.all_projects:
@@ -65,7 +65,7 @@ class Selection:
                 "say which target groups\nGive --project, once or several times, --all-projects, or --ids."
             )
         status = tuple(map(TargetGroupStatus, self.status)) or None
-        return FleetQuery(project_ids=self.project or None, status=status, search_string=self.search)
+        return TargetGroupQuery(project_ids=self.project or None, status=status, search_string=self.search)
 
 
 @Parameter(name="*", group=Group("How", sort_key=2))

@@ -17,7 +17,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 from fieldingkit.errors import InvalidEventError, InvalidSignatureError
-from fieldingkit.events.deduplication import Claim, RecentEvents, Seen, acknowledgement, handle_once
+from fieldingkit.events.deduplication import Claim, EventStore, InMemoryEventStore, acknowledgement, handle_once
 from fieldingkit.events.models import (
     Actor,
     Change,
@@ -28,21 +28,21 @@ from fieldingkit.events.models import (
     parse,
 )
 from fieldingkit.events.signature import verify
-from fieldingkit.events.waker import Wake
+from fieldingkit.events.waker import Waker
 
 __all__ = [
     "Actor",
     "Change",
     "Claim",
     "Event",
+    "EventStore",
+    "InMemoryEventStore",
     "InvalidEventError",
     "InvalidSignatureError",
     "QuotaFillRegistered",
-    "RecentEvents",
-    "Seen",
     "SessionUpdated",
     "TargetGroupUpdated",
-    "Wake",
+    "Waker",
     "acknowledgement",
     "aiohttp_handler",
     "handle_once",

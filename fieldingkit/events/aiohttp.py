@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from fieldingkit.errors import InvalidEventError, InvalidSignatureError
-from fieldingkit.events.deduplication import Claim, RecentEvents, Seen, acknowledgement, handle_once
+from fieldingkit.events.deduplication import Claim, EventStore, InMemoryEventStore, acknowledgement, handle_once
 from fieldingkit.events.models import Event
 from fieldingkit.events.signature import signing_key, verify
 
@@ -20,7 +20,7 @@ def aiohttp_handler(
     secret: str,
     on_event: Callable[[Event], Awaitable[object]],
     *,
-    seen: Seen | None = None,
+    seen: EventStore | None = None,
     tolerance: float | None = None,
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
     """A handler that verifies deliveries, has each event handled once, and acknowledges it.
@@ -39,7 +39,7 @@ def aiohttp_handler(
         ConfigurationError: if the secret cannot be one.
     """
     signing_key(secret)
-    memory = RecentEvents() if seen is None else seen
+    memory = InMemoryEventStore() if seen is None else seen
 
     async def handle(request: web.Request) -> web.Response:
         body = await request.read()

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from fieldingkit.events.models import Event
 
-__all__ = ["Claim", "RecentEvents", "Seen", "acknowledgement", "handle_once"]
+__all__ = ["Claim", "EventStore", "InMemoryEventStore", "acknowledgement", "handle_once"]
 
 
 class Claim(enum.Enum):
@@ -20,7 +20,7 @@ class Claim(enum.Enum):
     """It was handled: acknowledge it, and do nothing."""
 
 
-class Seen(Protocol):
+class EventStore(Protocol):
     """Remembers the ids of events. With several processes, keep them where all of them look."""
 
     async def claim(self, event_id: str) -> Claim:
@@ -36,7 +36,7 @@ class Seen(Protocol):
         ...
 
 
-class RecentEvents:
+class InMemoryEventStore:
     """Remembers the latest events of this process, and forgets them when it ends."""
 
     def __init__(self, capacity: int = 10_000) -> None:
@@ -65,7 +65,7 @@ class RecentEvents:
         self._busy.discard(event_id)
 
 
-async def handle_once(event: Event, on_event: Callable[[Event], Awaitable[object]], seen: Seen) -> Claim:
+async def handle_once(event: Event, on_event: Callable[[Event], Awaitable[object]], seen: EventStore) -> Claim:
     """Handle an event unless it was, or is being, handled already.
 
     Args:

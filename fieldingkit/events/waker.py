@@ -7,10 +7,10 @@ from contextlib import contextmanager
 
 from fieldingkit.events.models import Event, TargetGroupUpdated
 
-__all__ = ["Wake"]
+__all__ = ["Waker"]
 
 
-class Wake:
+class Waker:
     """Wakes whoever waits for something in a project, when one of its target groups was changed.
 
     Hand it to ``aiohttp_handler`` as ``on_event``, or call ``ring`` from your own; and to ``job.wait(wake=...)``,
@@ -24,30 +24,30 @@ class Wake:
 
     async def __call__(self, event: Event) -> None:
         """Take an event as ``on_event``."""
-        self.ring(event)
+        self.wake(event)
 
-    def ring(self, event: Event) -> None:
-        """Wake those who wait for what the event is about."""
+    def wake(self, event: Event) -> None:
+        """Waker those who wait for what the event is about."""
         if not isinstance(event, TargetGroupUpdated) or event.project_id is None:
             return
         with self._lock:
             waiting = list(self._listeners.get(event.project_id, {}).values())
-        for wake in waiting:
-            wake()
+        for waker in waiting:
+            waker()
 
     @contextmanager
-    def listening(self, project_id: str, wake: Callable[[], object]) -> Generator[None]:
+    def subscribe(self, project_id: str, waker: Callable[[], object]) -> Generator[None]:
         """Have a function called in the running event loop, whenever something in a project was changed.
 
         Args:
             project_id: The project's ULID.
-            wake: The function.
+            waker: The function.
         """
         loop, key = asyncio.get_running_loop(), object()
 
         def pass_on() -> None:
             if not loop.is_closed():
-                loop.call_soon_threadsafe(wake)
+                loop.call_soon_threadsafe(waker)
 
         with self._lock:
             self._listeners.setdefault(project_id, {})[key] = pass_on

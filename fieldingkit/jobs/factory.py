@@ -1,4 +1,4 @@
-"""Handles of jobs: of one that the API has just accepted, and of one from another process.
+"""JobFactory of jobs: of one that the API has just accepted, and of one from another process.
 
 Loaded with the first of them: the results of jobs cost more to load than a client.
 """
@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from fieldingkit.clock import Clock
-from fieldingkit.codec import decode, encode, facts_of, inform
+from fieldingkit.codec import annotate, call_details, decode, encode
 from fieldingkit.commands import Command, JobAccepted, JobCommand
 from fieldingkit.errors import ConfigurationError, FieldingKitError, InvalidCommandError
-from fieldingkit.jobs.job import Job, Read, Submitter
+from fieldingkit.jobs.job import AsyncJob, Read, Submitter
 from fieldingkit.jobs.location import read_location
 from fieldingkit.jobs.observer import JobMetrics, JobReports, PollEvent
 from fieldingkit.jobs.poller import PollPolicy
@@ -21,12 +21,12 @@ from fieldingkit.transport.headers import public_headers, retry_after
 from fieldingkit.transport.http import Call, Request, Response
 from fieldingkit.transport.urls import origin_of
 
-__all__ = ["Carrier", "Handles"]
+__all__ = ["JobFactory", "Send"]
 
 
 R = TypeVar("R")
 
-Carrier = Callable[[Request, Command[Any] | None], Awaitable[tuple[Response, Call]]]
+Send = Callable[[Request, Command[Any] | None], Awaitable[tuple[Response, Call]]]
 """Sends a request through the pipeline."""
 
 _JOBS: dict[str, type[JobCommand[Any]]] = {
@@ -37,11 +37,11 @@ _JOBS: dict[str, type[JobCommand[Any]]] = {
 }
 
 
-class Handles:
+class JobFactory:
     """Makes the handles of one client's jobs.
 
     Args:
-        carry: Sends the requests that read jobs.
+        send: Sends the requests that read jobs.
         submit: Creates the jobs that retry what failed in others.
         base_url: The client's base URL.
         account_id: The client's account.
@@ -55,7 +55,7 @@ class Handles:
     def __init__(
         self,
         *,
-        carry: Carrier,
+        send: Send,
         submit: Submitter,
         base_url: str,
         account_id: str | None,
@@ -65,7 +65,7 @@ class Handles:
         metrics: JobMetrics,
         on_poll: Callable[[PollEvent], object] | None,
     ) -> None:
-        self._carry = carry
+        self._carry = send
         self._submit = submit
         self._base_url = base_url
         self._origin = origin_of(base_url)
@@ -77,7 +77,7 @@ class Handles:
         # Operations whose jobs were found at the documented path, when their Location led nowhere.
         self._documented: set[str] = set()
 
-    def of_answer(self, command: JobCommand[R], request: Request, response: Response, call: Call) -> Job[R]:
+    def from_response(self, command: JobCommand[R], request: Request, response: Response, call: Call) -> AsyncJob[R]:
         """The handle of the job that an answer says was created.
 
         Raises:
@@ -85,15 +85,15 @@ class Handles:
             FieldingKitError: if it is not an answer that creates a job.
         """
         accepted = decode(command, request, response, call)
-        reads = type(command).followed_by
+        reads = type(command).status_command
         path = {name: str(getattr(command, name)) for name in reads.endpoint.path_fields if name != "job_id"}
         path["account_id"] = str(getattr(command, "account_id", None) or self._account_id)
         status_path = _status_path(reads, path)
         try:
             where = read_location(accepted.location, base_url=self._base_url, status_path=status_path)
         except FieldingKitError as exc:
-            known = facts_of(response, call, request=request, command=command)
-            raise inform(exc, {**known, "headers": public_headers(response.headers)}) from exc.__cause__
+            known = call_details(response, call, request=request, command=command)
+            raise annotate(exc, {**known, "headers": public_headers(response.headers)}) from exc.__cause__
         asked: Sequence[str] | None = getattr(command, "target_group_ids", None)
         facts = JobToken(
             origin=self._origin,
@@ -116,7 +116,7 @@ class Handles:
             foreign_location=where.foreign,
         )
 
-    def of_token(self, token: str) -> Job[Any]:
+    def from_token(self, token: str) -> AsyncJob[Any]:
         """The handle of a job that was submitted elsewhere.
 
         Raises:
@@ -131,9 +131,9 @@ class Handles:
         kind = _JOBS.get(facts.operation_id)
         if kind is None:
             raise ConfigurationError(f"this release knows no job of {facts.operation_id!r}")
-        if {*facts.path, "job_id"} != {*kind.followed_by.endpoint.path_fields}:
+        if {*facts.path, "job_id"} != {*kind.status_command.endpoint.path_fields}:
             raise ConfigurationError(f"this job token does not have the ids that a job of {facts.operation_id!r} has")
-        path = _status_path(kind.followed_by, facts.path).replace("{job_id}", facts.job_id)
+        path = _status_path(kind.status_command, facts.path).replace("{job_id}", facts.job_id)
         try:
             return self._job(kind, facts, targets=(path,))
         except InvalidCommandError as exc:
@@ -148,8 +148,8 @@ class Handles:
         accepted: JobAccepted | None = None,
         command: JobCommand[R] | None = None,
         foreign_location: bool = False,
-    ) -> Job[R]:
-        make = cast("Callable[..., Command[Any]]", kind.followed_by)
+    ) -> AsyncJob[R]:
+        make = cast("Callable[..., Command[Any]]", kind.status_command)
         status = make(**facts.path, job_id=facts.job_id)
         request = encode(status, account_id=self._account_id, headers=self._headers)
 
@@ -161,7 +161,7 @@ class Handles:
                 self._documented.add(facts.operation_id)
             return Read(result, retry_after(response.headers))
 
-        return Job(
+        return AsyncJob(
             facts=facts,
             targets=targets,
             kind=kind,

@@ -20,15 +20,15 @@ from fieldingkit.errors import (
     JobFailedError,
     JobTimeoutError,
 )
-from fieldingkit.events.waker import Wake
+from fieldingkit.events.waker import Waker
 from fieldingkit.jobs.observer import JobReports
-from fieldingkit.jobs.poller import Poller, PollPolicy, Seen
+from fieldingkit.jobs.poller import Poller, PollPolicy, PollResult
 from fieldingkit.jobs.token import JobToken
 from fieldingkit.resources.batch_jobs import BatchResult, FailedTargetGroup
 from fieldingkit.resources.fielding_jobs import FieldingJobResult
 from fieldingkit.transport.headers import trace_id_of
 
-__all__ = ["Job", "JobEvent", "retry_key"]
+__all__ = ["AsyncJob", "JobEvent", "retry_key"]
 
 
 R_co = TypeVar("R_co", covariant=True)
@@ -64,11 +64,11 @@ class Read(NamedTuple):
 Reader = Callable[[str], Awaitable[Read]]
 """Reads a job's status at a path below the base URL."""
 
-Submitter = Callable[[JobCommand[Any]], Awaitable["Job[Any]"]]
+Submitter = Callable[[JobCommand[Any]], Awaitable["AsyncJob[Any]"]]
 """Has the API start a job."""
 
 
-class Job(Generic[R_co]):
+class AsyncJob(Generic[R_co]):
     """A job that the API works on. ``await job`` waits for it and gives its result.
 
     The API cannot cancel a job: whoever stops waiting only stops looking.
@@ -145,12 +145,12 @@ class Job(Generic[R_co]):
         return self._poller.finished
 
     @property
-    def next_look(self) -> float:
+    def next_poll_at(self) -> float:
         """When it is due to be looked at next, on ``clock``; nobody looks unless somebody waits."""
         return self._poller.due
 
     def token(self) -> str:
-        """The job as text, to follow it from another process with ``client.resume(token)``.
+        """The job as text, to follow it from another process with ``client.job(token)``.
 
         Safe in a URL, below 1 KiB, and free of credentials.
         """
@@ -170,14 +170,14 @@ class Job(Generic[R_co]):
             raise self._about(exc) from exc.__cause__
         return self._poller.result
 
-    async def wait(self, timeout: float | None = 600.0, *, wake: Wake | None = None) -> R_co:
+    async def wait(self, timeout: float | None = 600.0, *, waker: Waker | None = None) -> R_co:
         """Wait until the job has ended.
 
         Any number of tasks may wait for one job; together they look no more often than one.
 
         Args:
             timeout: Seconds to wait at most; None for no limit. The job goes on whatever happens here.
-            wake: Has webhook events of the job's project bring the next look forward.
+            waker: Has webhook events of the job's project bring the next look forward.
 
         Returns:
             The result. A batch that completed is a result also where some of its target groups failed.
@@ -190,7 +190,7 @@ class Job(Generic[R_co]):
             ClientClosedError: if the client was closed meanwhile.
         """
         project_id = self._facts.path["project_id"]
-        with nullcontext() if wake is None else wake.listening(project_id, self._poller.nudge):
+        with nullcontext() if waker is None else waker.subscribe(project_id, self._poller.nudge):
             try:
                 ended = await self._poller.wait(timeout=timeout)
             except asyncio.CancelledError as exc:
@@ -228,7 +228,7 @@ class Job(Generic[R_co]):
             if finished:
                 return
 
-    async def retry_failed(self, only: Callable[[FailedTargetGroup], bool] | None = None) -> "Job[R_co]":
+    async def retry_failed(self, only: Callable[[FailedTargetGroup], bool] | None = None) -> "AsyncJob[R_co]":
         """Start a job of the same kind for the target groups that failed in this one, which must have ended.
 
         Its idempotency key follows from this job's: to call this again after an error makes no second job.
@@ -252,7 +252,7 @@ class Job(Generic[R_co]):
         failed = [item.target_group_id for item in result.failed if only is None or only(item)]
         job = await self._submit(self._again(failed))
         self._retries += 1
-        return cast("Job[R_co]", job)
+        return cast("AsyncJob[R_co]", job)
 
     def __repr__(self) -> str:
         last = self._poller.result
@@ -296,7 +296,7 @@ class Job(Generic[R_co]):
             result=result,
         )
 
-    async def _look(self) -> Seen:
+    async def _look(self) -> PollResult:
         """Read the status where it was found before, or wherever it can be found."""
         for target in self._targets[:-1]:
             try:
@@ -311,7 +311,7 @@ class Job(Generic[R_co]):
         self._targets = self._targets[-1:]
         return self._seen(read)
 
-    def _seen(self, read: Read) -> Seen:
+    def _seen(self, read: Read) -> PollResult:
         result, progress = read.result, 0
         terminal = result.status.terminal
         if isinstance(result, BatchResult):
@@ -319,7 +319,7 @@ class Job(Generic[R_co]):
             if terminal:
                 asked: Sequence[str] | None = getattr(self.command, "target_group_ids", None)
                 result = result.account_for(asked, self._facts.asked)
-        return Seen(result, terminal, progress, read.retry_after)
+        return PollResult(result, terminal, progress, read.retry_after)
 
     def _about(self, exc: FieldingKitError) -> FieldingKitError:
         """The error, with what it needs to know of the job."""
@@ -334,7 +334,7 @@ class Job(Generic[R_co]):
         return exc
 
     def _goes_on(self) -> str:
-        return f"job {self.id} goes on; resume it with client.resume({self.token()!r})"
+        return f"job {self.id} goes on; resume it with client.job({self.token()!r})"
 
     def _raise_if_lost(self) -> None:
         """Raise if the job cannot be followed any more; an error about a look must not pass for one about the job."""

@@ -16,7 +16,7 @@ from fieldingkit.errors import ApiError, ConfigurationError, DecodeError, Fieldi
 from fieldingkit.jobs.observer import JobReport
 from fieldingkit.transport.delays import poll_intervals
 
-__all__ = ["Look", "PollPolicy", "Poller", "Seen", "judge_failure"]
+__all__ = ["Look", "PollPolicy", "PollResult", "Poller", "judge_failure"]
 
 
 def _not_negative(policy: object, attribute: "attrs.Attribute[Any]", value: float) -> None:
@@ -43,11 +43,11 @@ class PollPolicy:
     """By how much the interval grows from look to look; it starts anew when the job makes progress."""
     error_tolerance: int = attrs.field(default=5, validator=_not_negative)
     """How many looks in a row may fail before the wait gives up. A failing look is not a failing job."""
-    gone_grace: float = attrs.field(default=5.0, validator=_not_negative)
+    not_found_grace: float = attrs.field(default=5.0, validator=_not_negative)
     """Seconds for which a new job may be not readable yet (404) before it counts as gone."""
 
 
-class Seen(NamedTuple):
+class PollResult(NamedTuple):
     """What one look at a job showed."""
 
     result: Any
@@ -60,7 +60,7 @@ class Seen(NamedTuple):
     """Seconds after which the API suggests to look again."""
 
 
-Look = Callable[[], Awaitable[Seen]]
+Look = Callable[[], Awaitable[PollResult]]
 """Reads a job's status once."""
 
 
@@ -77,7 +77,7 @@ def judge_failure(
         policy: How much to put up with.
     """
     if isinstance(exc, ApiError) and exc.status in (404, 410):
-        if exc.status == 404 and not seen_before and age < policy.gone_grace:
+        if exc.status == 404 and not seen_before and age < policy.not_found_grace:
             return None
         return JobGoneError(f"the job cannot be read any more ({exc.status})", trace_id=exc.trace_id)
     passing = isinstance(exc, TransportError | DecodeError) or (isinstance(exc, ApiError) and exc.retryable)
@@ -236,7 +236,7 @@ class Poller:
         if self._waiters and not self.finished:
             self._set_timer()
 
-    def _saw(self, seen: Seen) -> None:
+    def _saw(self, seen: PollResult) -> None:
         if self._has_ended():  # seen by a look that began later and was answered sooner
             return
         self.result = seen.result

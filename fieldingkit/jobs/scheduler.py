@@ -15,9 +15,9 @@ from typing import Any, TypeVar, cast
 
 from fieldingkit.clock import Clock, Timer
 from fieldingkit.errors import ConfigurationError
-from fieldingkit.jobs.job import Job, JobEvent
+from fieldingkit.jobs.job import AsyncJob, JobEvent
 
-__all__ = ["Lookout", "Pace", "as_completed"]
+__all__ = ["DurationEstimator", "PollScheduler", "as_completed"]
 
 
 _SHRINK = 0.97
@@ -34,7 +34,7 @@ _YOUNG = 0.05
 """Seconds of age below which nothing is learned from a job."""
 
 
-class Pace:
+class DurationEstimator:
     """How old the jobs of a sweep should be before they are looked at."""
 
     def __init__(self) -> None:
@@ -88,15 +88,15 @@ class Pace:
         return max(min(again, self._ended_at), age * _LITTLE) if age < self._ended_at else again
 
 
-Tell = Callable[[Job[Any]], object]
+Tell = Callable[[AsyncJob[Any]], object]
 
 
-class _Followed:
+class _Entry:
     """A job that is followed."""
 
     __slots__ = ("added", "give_up", "held", "job", "next_age", "result", "tell")
 
-    def __init__(self, job: Job[Any], tell: Tell, *, added: float, give_up: float) -> None:
+    def __init__(self, job: AsyncJob[Any], tell: Tell, *, added: float, give_up: float) -> None:
         self.job = job
         self.tell = tell
         self.added = added
@@ -108,13 +108,14 @@ class _Followed:
         """What the last look showed."""
 
 
-class Lookout:
+class PollScheduler:
     """Looks at jobs until they have ended, a limited number of looks at a time.
 
     Args:
         clock: What its waits go by.
-        looks_at_once: How many looks may be under way at the same time.
-        pace: What the jobs teach about each other, if they are alike; without it each is looked at as its poller says.
+        polls_at_once: How many looks may be under way at the same time.
+        estimator: What the jobs teach about each other, if they are alike; without it each is looked at as its poller
+            says.
         hold: Gives the seconds for which a look that is due should wait for more important requests. It is asked once
             for each look, so that no look waits for ever.
     """
@@ -123,23 +124,23 @@ class Lookout:
         self,
         clock: Clock,
         *,
-        looks_at_once: int,
-        pace: Pace | None = None,
+        polls_at_once: int,
+        estimator: DurationEstimator | None = None,
         hold: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._clock = clock
-        self._at_once = looks_at_once
-        self._pace = pace
+        self._at_once = polls_at_once
+        self._pace = estimator
         self._hold = hold
-        self._heap: list[tuple[float, int, _Followed]] = []
+        self._heap: list[tuple[float, int, _Entry]] = []
         self._order = itertools.count()
-        self._turns: list[_Followed] | None = None
+        self._turns: list[_Entry] | None = None
         """Those who wait for what another's look will teach; None if nobody looks to find out."""
         self._looking: set[asyncio.Task[None]] = set()
         self._timer: Timer | None = None
         self._timer_due = 0.0
 
-    def add(self, job: Job[Any], tell: Tell, *, timeout: float | None = None) -> None:
+    def add(self, job: AsyncJob[Any], tell: Tell, *, timeout: float | None = None) -> None:
         """Follow a job.
 
         Args:
@@ -151,7 +152,7 @@ class Lookout:
         if self._pace is not None:
             self._pace.jobs += 1
         give_up = math.inf if timeout is None else now + timeout
-        followed = _Followed(job, tell, added=now, give_up=give_up)
+        followed = _Entry(job, tell, added=now, give_up=give_up)
         self._put(followed, now if job.ended else self._due(followed))
         self._go_on()
 
@@ -166,17 +167,17 @@ class Lookout:
             task.cancel()
         await asyncio.gather(*looking, return_exceptions=True)
 
-    def _put(self, followed: _Followed, due: float) -> None:
+    def _put(self, followed: _Entry, due: float) -> None:
         heapq.heappush(self._heap, (min(due, followed.give_up), next(self._order), followed))
 
-    def _due(self, followed: _Followed) -> float:
+    def _due(self, followed: _Entry) -> float:
         """When the job's next look is allowed by its poller, and worth it."""
         if self._pace is None:
-            return followed.job.next_look
+            return followed.job.next_poll_at
         age = self._pace.expected
         if followed.next_age is not None:
             age = followed.next_age if self._pace.known else max(followed.next_age, age)
-        return max(followed.job.next_look, followed.added + age)
+        return max(followed.job.next_poll_at, followed.added + age)
 
     def _go_on(self) -> None:
         """Start the looks that are due, and set the timer for the next one."""
@@ -199,7 +200,7 @@ class Lookout:
         self._timer = None
         self._go_on()
 
-    def _consider(self, followed: _Followed, now: float) -> None:
+    def _consider(self, followed: _Entry, now: float) -> None:
         """Start a look, unless it is not worth it any more."""
         if followed.job.ended or now >= followed.give_up:
             self._done(followed)
@@ -217,7 +218,7 @@ class Lookout:
             self._looking.add(task)
             task.add_done_callback(partial(self._looked, followed))
 
-    async def _look(self, followed: _Followed) -> None:
+    async def _look(self, followed: _Entry) -> None:
         """One look, by the job's own poller; an error that ends the following stays with the job."""
         expected = 0.0 if self._pace is None else self._pace.expected
         async with aclosing(cast("AsyncGenerator[JobEvent, None]", followed.job.watch())) as events:
@@ -235,7 +236,7 @@ class Lookout:
         if self._pace.known and not was_known:
             self._reconsider_all()
 
-    def _looked(self, followed: _Followed, task: "asyncio.Task[None]") -> None:
+    def _looked(self, followed: _Entry, task: "asyncio.Task[None]") -> None:
         self._looking.discard(task)
         if task.cancelled():
             return
@@ -249,7 +250,7 @@ class Lookout:
             self._put(followed, self._due(followed))
         self._go_on()
 
-    def _done(self, followed: _Followed) -> None:
+    def _done(self, followed: _Entry) -> None:
         if self._pace is not None:
             self._pace.jobs -= 1
         followed.tell(followed.job)
@@ -263,7 +264,7 @@ class Lookout:
 R = TypeVar("R")
 
 
-async def as_completed(jobs: Iterable[Job[R]], *, max_concurrency: int = 8) -> AsyncIterator[Job[R]]:
+async def as_completed(jobs: Iterable[AsyncJob[R]], *, max_concurrency: int = 8) -> AsyncIterator[AsyncJob[R]]:
     """The jobs as they end, each once.
 
     ::
@@ -290,12 +291,12 @@ async def as_completed(jobs: Iterable[Job[R]], *, max_concurrency: int = 8) -> A
     waited_for = list(dict.fromkeys(jobs))
     if not waited_for:
         return
-    ended: asyncio.Queue[Job[Any]] = asyncio.Queue()
-    lookout = Lookout(waited_for[0].clock, looks_at_once=max_concurrency)
+    ended: asyncio.Queue[AsyncJob[Any]] = asyncio.Queue()
+    scheduler = PollScheduler(waited_for[0].clock, polls_at_once=max_concurrency)
     try:
         for job in waited_for:
-            lookout.add(job, ended.put_nowait)
+            scheduler.add(job, ended.put_nowait)
         for _ in waited_for:
             yield await ended.get()
     finally:
-        await lookout.aclose()
+        await scheduler.aclose()

@@ -9,7 +9,7 @@ from fieldingkit.rendering.charts import plot, spoken
 from fieldingkit.rendering.markup import Markup, tag
 from fieldingkit.rendering.model import SweepRecord
 from fieldingkit.rendering.style import STYLE
-from fieldingkit.rendering.wording import Reason, advice_on, bars_of, facts_of, headline, reasons, share, worded
+from fieldingkit.rendering.wording import Reason, advice_on, bars_of, headline, reasons, report_facts, share, worded
 from fieldingkit.sweeps.report import GroupOutcome, Outcome, count
 
 __all__ = ["DATA_ID", "all_groups", "as_html", "jobs_table", "projects_table", "reason_card"]
@@ -70,7 +70,7 @@ def _summary(record: SweepRecord) -> Markup:
         )
         for outcome, number in zip(Outcome, counts, strict=True)
     )
-    facts = (part for name, value in facts_of(record).items() for part in (tag("dt", name), tag("dd", value)))
+    facts = (part for name, value in report_facts(record).items() for part in (tag("dt", name), tag("dd", value)))
     return tag(
         "section",
         tag("div", badge, class_=f"badge {worst}"),

@@ -14,7 +14,7 @@ from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.sweeps.actions import Action
 from fieldingkit.sweeps.journal import JobSpan
 from fieldingkit.sweeps.plan import SweepPlan
-from fieldingkit.sweeps.report import GroupOutcome, Outcome, SweepReport, SweptJob
+from fieldingkit.sweeps.report import GroupOutcome, Outcome, SweepJob, SweepReport
 
 __all__ = ["SweepRecord"]
 
@@ -90,7 +90,7 @@ def _report(fields: dict[str, Any]) -> SweepReport:
         run_id=fields["run_id"],
         action=Action(fields["action"]),
         groups=tuple(_group(group) for group in fields["groups"]),
-        jobs=tuple(SweptJob(**job) for job in fields["jobs"]),
+        jobs=tuple(SweepJob(**job) for job in fields["jobs"]),
         started_at=datetime.fromisoformat(fields["started_at"]),
         finished_at=_moment(fields["finished_at"]),
     )

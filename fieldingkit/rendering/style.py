@@ -9,12 +9,12 @@ STYLE: Final = """
 :root {
   color-scheme: light dark;
   --ink: #1c2127; --soft: #5b6570; --line: #dfe3e8; --ground: #ffffff; --card: #f6f7f9; --mark: #2458a6;
-  --updated: #1a7f5a; --already: #8cc3ad; --failed: #c8322b; --skipped: #a3abb5; --unknown: #d68a00;
+  --updated: #1a7f5a; --unchanged: #8cc3ad; --failed: #c8322b; --skipped: #a3abb5; --unknown: #d68a00;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --ink: #e6e9ed; --soft: #9aa5b1; --line: #343b44; --ground: #15191e; --card: #1d2329; --mark: #7fb0f5;
-    --updated: #35b384; --already: #2f6b56; --failed: #ef6a62; --skipped: #5d6773; --unknown: #f0b13c;
+    --updated: #35b384; --unchanged: #2f6b56; --failed: #ef6a62; --skipped: #5d6773; --unknown: #f0b13c;
   }
 }
 * { box-sizing: border-box; }
@@ -42,11 +42,11 @@ code { background: var(--card); border: 1px solid var(--line); border-radius: 4p
   border-top: 4px solid var(--skipped); padding: .7rem .9rem .8rem; }
 .tile b { display: block; font-size: 1.75rem; line-height: 1.15; font-variant-numeric: tabular-nums; }
 .tile.none b { color: var(--soft); font-weight: 400; }
-.tile.updated { border-top-color: var(--updated); } .tile.already { border-top-color: var(--already); }
+.tile.updated { border-top-color: var(--updated); } .tile.unchanged { border-top-color: var(--unchanged); }
 .tile.failed { border-top-color: var(--failed); } .tile.unknown { border-top-color: var(--unknown); }
 .share { width: 100%; height: 14px; display: block; border-radius: 7px; }
 .share.small { height: 9px; min-width: 9rem; margin-top: .45em; border-radius: 4px; }
-.updated { fill: var(--updated); } .already { fill: var(--already); } .failed { fill: var(--failed); }
+.updated { fill: var(--updated); } .unchanged { fill: var(--unchanged); } .failed { fill: var(--failed); }
 .skipped { fill: var(--skipped); } .unknown { fill: var(--unknown); }
 .plot { width: 100%; height: auto; background: var(--card); border: 1px solid var(--line); border-radius: 10px; }
 .plot text { font-size: 11px; fill: var(--soft); }

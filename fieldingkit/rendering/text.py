@@ -27,16 +27,16 @@ def preview_text(seen: SweepPreview, rate: float | None) -> str:
     action = seen.plan.action
     projects = len({group.project_id for group in seen.groups})
     lines = [f"Found {counted(len(seen.groups))} in {counted(projects, 'project')}:"]
-    standing = Counter(plain(group.status or "not known") for group in seen.groups)
-    lines += [f"  {number:>7,} {status}" for status, number in standing.most_common()]
+    state = Counter(plain(group.status or "not known") for group in seen.groups)
+    lines += [f"  {number:>7,} {status}" for status, number in state.most_common()]
     if not seen.to_send:
         return "\n".join([*lines, f"There is nothing to {action}."])
     takes = f"{counted(seen.jobs, 'job')}, {counted(seen.requests, 'request')} at least"
     if rate is not None:
         takes += f", {spoken(seen.seconds(rate))} at {rate:g} a second"
     lines.append(f"Would {action} {counted(len(seen.to_send))}: {takes}.")
-    if seen.already:
-        lines.append(f"Already {action.target}: {len(seen.already):,}.")
+    if seen.unchanged:
+        lines.append(f"Already {action.target}: {len(seen.unchanged):,}.")
     if seen.skipped:
         lines.append(f"Left alone, since {action} is not for them: {len(seen.skipped):,}.")
     return "\n".join(lines)
@@ -49,7 +49,7 @@ def preview_facts(seen: SweepPreview, rate: float | None) -> dict[str, object]:
         "action": seen.plan.action.value,
         "total": len(seen.groups),
         "to_send": len(seen.to_send),
-        "already": len(seen.already),
+        "unchanged": len(seen.unchanged),
         "skipped": len(seen.skipped),
         "jobs": seen.jobs,
         "requests": seen.requests,

@@ -12,7 +12,18 @@ from fieldingkit.rendering.model import SweepRecord
 from fieldingkit.sweeps.actions import Action
 from fieldingkit.sweeps.report import Counts, GroupOutcome, Outcome, SweepReport, count
 
-__all__ = ["Reason", "advice_on", "bars_of", "facts_of", "headline", "held_back", "reasons", "said", "share", "worded"]
+__all__ = [
+    "Reason",
+    "advice_on",
+    "bars_of",
+    "headline",
+    "held_back",
+    "reasons",
+    "report_facts",
+    "said",
+    "share",
+    "worded",
+]
 
 
 _VISIBLE: Final = 6
@@ -29,7 +40,7 @@ _DONE: Final = {
 def headline(report: SweepReport) -> str:
     """The sweep in one line."""
     counts = report.counts
-    there = counts.updated + counts.already
+    there = counts.updated + counts.unchanged
     if not counts.total:
         return "No target groups were found"
     if counts.total == there:
@@ -41,12 +52,12 @@ def worded(action: Action, outcome: Outcome) -> str:
     """An outcome as people say it."""
     if outcome is Outcome.UPDATED:
         return _DONE[action]
-    if outcome is Outcome.ALREADY:
+    if outcome is Outcome.UNCHANGED:
         return f"already {action.target}"
     return {Outcome.FAILED: "failed", Outcome.SKIPPED: "left alone"}.get(outcome, "unknown")
 
 
-def facts_of(record: SweepRecord) -> dict[str, str]:
+def report_facts(record: SweepRecord) -> dict[str, str]:
     """What identifies the sweep."""
     report = record.report
     took = spoken((report.finished_at - report.started_at).total_seconds()) if report.finished_at else ""

@@ -234,7 +234,7 @@ class LaunchTargetGroups(_Batch):
         _BATCHES + "/launch-fielding-runs-by-target-group-id",
         operation_id="create_bulk_launch_target_groups_job",
     )
-    followed_by: ClassVar[type[Command[Any]]] = GetLaunchTargetGroupsJob
+    status_command: ClassVar[type[Command[Any]]] = GetLaunchTargetGroupsJob
 
 
 @attrs.frozen(kw_only=True)
@@ -246,7 +246,7 @@ class PauseTargetGroups(_Batch):
         _BATCHES + "/pause-fielding-runs-by-target-group-id",
         operation_id="create_bulk_pause_target_groups_job",
     )
-    followed_by: ClassVar[type[Command[Any]]] = GetPauseTargetGroupsJob
+    status_command: ClassVar[type[Command[Any]]] = GetPauseTargetGroupsJob
 
 
 @attrs.frozen(kw_only=True)
@@ -258,7 +258,7 @@ class ResumeTargetGroups(_Batch):
         _BATCHES + "/resume-fielding-runs-by-target-group-id",
         operation_id="create_bulk_resume_target_groups_job",
     )
-    followed_by: ClassVar[type[Command[Any]]] = GetResumeTargetGroupsJob
+    status_command: ClassVar[type[Command[Any]]] = GetResumeTargetGroupsJob
 
 
 @attrs.frozen(kw_only=True)
@@ -270,7 +270,7 @@ class CompleteTargetGroups(_Batch):
         _BATCHES + "/complete-fielding-runs-by-target-group-id",
         operation_id="create_bulk_complete_target_groups_job",
     )
-    followed_by: ClassVar[type[Command[Any]]] = GetCompleteTargetGroupsJob
+    status_command: ClassVar[type[Command[Any]]] = GetCompleteTargetGroupsJob
 
 
 @attrs.frozen(kw_only=True)
@@ -282,7 +282,7 @@ class RelaunchTargetGroups(_Batch):
         _BATCHES + "/relaunch-fielding-runs-by-target-group-id",
         operation_id="create_bulk_relaunch_target_groups_job",
     )
-    followed_by: ClassVar[type[Command[Any]]] = GetRelaunchTargetGroupsJob
+    status_command: ClassVar[type[Command[Any]]] = GetRelaunchTargetGroupsJob
 
 
 @attrs.frozen(kw_only=True)
@@ -298,7 +298,7 @@ class UpdateProjectManagers(JobCommand[BatchResult]):
         _BATCHES + "/update-target-group-project-managers",
         operation_id="create_bulk_update_target_group_project_manager_job",
     )
-    followed_by: ClassVar[type[Command[Any]]] = GetUpdateProjectManagersJob
+    status_command: ClassVar[type[Command[Any]]] = GetUpdateProjectManagersJob
     account_id: str | int | None = attrs.field(default=None, validator=account)
     """The account's number; the client's own if left out."""
     project_id: str = attrs.field(validator=ulid)

@@ -123,7 +123,7 @@ class LaunchFromDraft(_DraftJob):
     endpoint: ClassVar[Endpoint] = Endpoint(
         "POST", _JOBS + "/launch-from-draft", operation_id="create_launch_fielding_run_from_draft_job"
     )
-    followed_by: ClassVar[type[Command[Any]]] = GetLaunchFromDraftJob
+    status_command: ClassVar[type[Command[Any]]] = GetLaunchFromDraftJob
 
 
 @attrs.frozen(kw_only=True)
@@ -133,7 +133,7 @@ class ScheduleFromDraft(_DraftJob):
     endpoint: ClassVar[Endpoint] = Endpoint(
         "POST", _JOBS + "/schedule-from-draft", operation_id="create_schedule_fielding_run_from_draft_job"
     )
-    followed_by: ClassVar[type[Command[Any]]] = GetScheduleFromDraftJob
+    status_command: ClassVar[type[Command[Any]]] = GetScheduleFromDraftJob
     start_fielding_at: datetime = attrs.field(validator=aware)
     """When fielding is to start, with a time zone; not in the past."""
 

@@ -424,7 +424,7 @@ class ComputeTargetGroupTransitions(Command[TargetGroupTransitions]):
         "POST",
         "/demand/accounts/{account_id}/projects/{project_id}/compute-target-group-transitions",
         operation_id="compute_target_group_transitions",
-        only_reads=True,
+        read_only=True,
     )
     account_id: str | int | None = attrs.field(default=None, validator=account)
     """The account's number; the client's own if left out."""

@@ -16,7 +16,7 @@ from fieldingkit.sandbox.formats import is_loopback
 from fieldingkit.sandbox.model.state import World
 from fieldingkit.sandbox.model.webhooks import Delivery, Webhook, nobody, sign
 
-__all__ = ["Courier", "DeliverySettings"]
+__all__ = ["DeliverySettings", "WebhookDispatcher"]
 
 
 _LOOK_EVERY: Final = 0.25
@@ -44,7 +44,7 @@ class DeliverySettings:
     """Whether of the events that wait the newest is sent first."""
 
 
-class Courier:
+class WebhookDispatcher:
     """Sends events to webhooks, of each webhook one after the other; only to loopback addresses.
 
     Args:

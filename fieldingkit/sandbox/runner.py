@@ -9,7 +9,7 @@ import attrs
 from aiohttp import web
 
 from fieldingkit.sandbox.app import Gateway
-from fieldingkit.sandbox.delivery import Courier
+from fieldingkit.sandbox.delivery import WebhookDispatcher
 
 __all__ = ["ServerThread", "Serving"]
 
@@ -20,7 +20,7 @@ class Serving:
 
     gateway: Gateway
     """What answers requests."""
-    courier: Courier
+    courier: WebhookDispatcher
     """What delivers events."""
     host: str
     """The address to listen on."""

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Literal, Self
 
 from fieldingkit.sandbox.app import TOKEN_OPERATION, Gateway, RateLimit
-from fieldingkit.sandbox.delivery import Courier, DeliverySettings
+from fieldingkit.sandbox.delivery import DeliverySettings, WebhookDispatcher
 from fieldingkit.sandbox.faults.base import FaultPlan
 from fieldingkit.sandbox.formats import Identifiers
 from fieldingkit.sandbox.locations import LocationForm, Locations
@@ -87,7 +87,7 @@ class Sandbox:
             rate_limit=None if rate is None else RateLimit(rate),
         )
         self._serving = Serving(
-            gateway=gateway, courier=Courier(self._world, self.delivery, seed), host=host, port=port
+            gateway=gateway, courier=WebhookDispatcher(self._world, self.delivery, seed), host=host, port=port
         )
         self._thread: ServerThread | None = None
 

@@ -14,37 +14,37 @@ if TYPE_CHECKING:
     from fieldingkit.sweeps.engine import sweep as sweep
     from fieldingkit.sweeps.journal import Journal as Journal
     from fieldingkit.sweeps.journal import RunSummary as RunSummary
-    from fieldingkit.sweeps.plan import FleetQuery as FleetQuery
     from fieldingkit.sweeps.plan import SweepPlan as SweepPlan
+    from fieldingkit.sweeps.plan import TargetGroupQuery as TargetGroupQuery
     from fieldingkit.sweeps.report import Counts as Counts
     from fieldingkit.sweeps.report import GroupOutcome as GroupOutcome
     from fieldingkit.sweeps.report import Outcome as Outcome
+    from fieldingkit.sweeps.report import SweepJob as SweepJob
     from fieldingkit.sweeps.report import SweepProgress as SweepProgress
     from fieldingkit.sweeps.report import SweepReport as SweepReport
-    from fieldingkit.sweeps.report import SweptJob as SweptJob
 
 __all__ = [
     "Action",
     "Counts",
-    "FleetQuery",
     "GroupOutcome",
     "Journal",
     "Outcome",
     "RunSummary",
+    "SweepJob",
     "SweepPlan",
     "SweepPreview",
     "SweepProgress",
     "SweepReport",
-    "SweptJob",
+    "TargetGroupQuery",
     "preview",
     "read_report",
     "sweep",
 ]
 
-_HOMES = {
+_LAZY_ATTRIBUTES = {
     "Action": "fieldingkit.sweeps.actions",
     "Counts": "fieldingkit.sweeps.report",
-    "FleetQuery": "fieldingkit.sweeps.plan",
+    "TargetGroupQuery": "fieldingkit.sweeps.plan",
     "GroupOutcome": "fieldingkit.sweeps.report",
     "Journal": "fieldingkit.sweeps.journal",
     "Outcome": "fieldingkit.sweeps.report",
@@ -53,7 +53,7 @@ _HOMES = {
     "SweepPreview": "fieldingkit.sweeps.discovery",
     "SweepProgress": "fieldingkit.sweeps.report",
     "SweepReport": "fieldingkit.sweeps.report",
-    "SweptJob": "fieldingkit.sweeps.report",
+    "SweepJob": "fieldingkit.sweeps.report",
     "preview": "fieldingkit.sweeps.discovery",
     "read_report": "fieldingkit.sweeps.checkpoint",
     "sweep": "fieldingkit.sweeps.engine",
@@ -61,9 +61,9 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _LAZY_ATTRIBUTES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_LAZY_ATTRIBUTES[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -12,20 +12,20 @@ from fieldingkit.sweeps.chunks import Chunk
 from fieldingkit.sweeps.journal import Journal, Statement
 from fieldingkit.sweeps.plan import SweepPlan
 from fieldingkit.sweeps.report import GroupOutcome, Outcome, SweepReport
-from fieldingkit.sweeps.state import FoundGroup, Ledger, Standing
+from fieldingkit.sweeps.state import FoundGroup, Ledger, SweepState
 
-__all__ = ["JournalRecord", "Record", "read_report"]
+__all__ = ["Checkpoint", "JournalCheckpoint", "read_report"]
 
 
-class Record:
+class Checkpoint:
     """Takes note of a sweep's steps, and forgets them: a sweep without a journal."""
 
-    async def load(self, plan: SweepPlan) -> Standing | None:
+    async def load(self, plan: SweepPlan) -> SweepState | None:
         """How far the run has come in an earlier process; None if it was never begun."""
         del plan
         return None
 
-    async def begun(self, plan: SweepPlan, standing: Standing) -> None:
+    async def begun(self, plan: SweepPlan, state: SweepState) -> None:
         """It was worked out what is to be done; nothing has been sent yet."""
 
     async def sending(self, chunk: Chunk) -> None:
@@ -37,11 +37,11 @@ class Record:
     async def settled(self, chunk: Chunk, outcomes: Sequence[GroupOutcome], follow_up: Chunk | None) -> None:
         """It is known what became of a job's target groups, but for those that another job is to deal with."""
 
-    async def finished(self, standing: Standing) -> None:
+    async def finished(self, state: SweepState) -> None:
         """Nothing more is to be done now."""
 
 
-class JournalRecord(Record):
+class JournalCheckpoint(Checkpoint):
     """Writes a sweep's steps into a journal.
 
     Args:
@@ -56,22 +56,22 @@ class JournalRecord(Record):
         self._writing = asyncio.Lock()
         self._failure: BaseException | None = None
 
-    async def load(self, plan: SweepPlan) -> Standing | None:
+    async def load(self, plan: SweepPlan) -> SweepState | None:
         """How far the run has come in an earlier process; None if it was never begun.
 
         Raises:
             JournalError: if the run was of another plan, or the journal cannot be read.
         """
-        standing = await asyncio.wrap_future(self._journal.do(partial(_load, run_id=self._run_id)))
-        if standing is not None and standing.fingerprint != plan.fingerprint:
+        state = await asyncio.wrap_future(self._journal.do(partial(_load, run_id=self._run_id)))
+        if state is not None and state.fingerprint != plan.fingerprint:
             raise JournalError(
                 f"the run {self._run_id} of {self._journal.path} is of another plan: give this one another run_id"
             )
-        return standing
+        return state
 
-    async def begun(self, plan: SweepPlan, standing: Standing) -> None:
+    async def begun(self, plan: SweepPlan, state: SweepState) -> None:
         """Write down what is to be done."""
-        ledger = standing.ledger
+        ledger = state.ledger
         groups = (
             (place, group.target_group_id, group.project_id, group.status, *_columns(ledger, group))
             for place, group in enumerate(ledger.found)
@@ -79,15 +79,15 @@ class JournalRecord(Record):
         await self._write(
             Statement(
                 "INSERT INTO runs VALUES (?, ?, ?, ?, NULL)",
-                [(self._run_id, plan.fingerprint, plan.encode(), standing.started)],
+                [(self._run_id, plan.fingerprint, plan.encode(), state.started)],
             ),
             Statement("INSERT INTO groups VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", self._rows(groups)),
-            Statement(_NEW_CHUNK, self._rows(map(_chunk_row, standing.chunks))),
+            Statement(_NEW_CHUNK, self._rows(map(_chunk_row, state.chunks))),
         )
 
     async def sending(self, chunk: Chunk) -> None:
         """Write down that the key is used from now on."""
-        await self._write(Statement(_BORN, [(chunk.born, self._run_id, chunk.number)]))
+        await self._write(Statement(_BORN, [(chunk.first_sent_at, self._run_id, chunk.number)]))
 
     async def accepted(self, chunk: Chunk) -> None:
         """Write down how to find the job again."""
@@ -100,17 +100,17 @@ class JournalRecord(Record):
         ]
         statements = [
             Statement(_SETTLED, rows),
-            Statement(_ENDED, [(chunk.ended, chunk.born, self._run_id, chunk.number)]),
+            Statement(_ENDED, [(chunk.ended, chunk.first_sent_at, self._run_id, chunk.number)]),
         ]
         if follow_up is not None:
             statements.append(Statement(_NEW_CHUNK, self._rows([_chunk_row(follow_up)])))
         await self._write(*statements)
 
-    async def finished(self, standing: Standing) -> None:
+    async def finished(self, state: SweepState) -> None:
         """Write down that the run has ended, if every one of its jobs has."""
-        if standing.ended == len(standing.chunks):
+        if state.ended == len(state.chunks):
             await self._write(
-                Statement("UPDATE runs SET finished = ? WHERE run_id = ?", [(standing.finished, self._run_id)])
+                Statement("UPDATE runs SET finished = ? WHERE run_id = ?", [(state.finished, self._run_id)])
             )
 
     def _rows(self, rows: Iterable[Sequence[object]]) -> Iterable[Sequence[object]]:
@@ -143,16 +143,16 @@ class _Row(NamedTuple):
     ids: str
     key: str
     generation: int
-    born: float | None
+    first_sent_at: float | None
     token: str | None
     job_id: str | None
     ended: int
 
 
 _NEW_CHUNK = "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_BORN = "UPDATE chunks SET born = ? WHERE run_id = ? AND number = ?"
+_BORN = "UPDATE chunks SET first_sent_at = ? WHERE run_id = ? AND number = ?"
 _ACCEPTED = "UPDATE chunks SET token = ?, job_id = ? WHERE run_id = ? AND number = ?"
-_ENDED = "UPDATE chunks SET ended = ?, born = ? WHERE run_id = ? AND number = ?"
+_ENDED = "UPDATE chunks SET ended = ?, first_sent_at = ? WHERE run_id = ? AND number = ?"
 _SETTLED = "UPDATE groups SET outcome = ?, code = ?, reason = ?, job_id = ? WHERE run_id = ? AND target_group_id = ?"
 
 
@@ -167,13 +167,13 @@ def read_report(journal: Journal, run_id: str) -> SweepReport:
         JournalError: if the journal knows no such run, or cannot be read.
     """
     plan = journal.plan(run_id)
-    standing = journal.do(partial(_load, run_id=run_id)).result()
-    if standing is None:
+    state = journal.do(partial(_load, run_id=run_id)).result()
+    if state is None:
         raise JournalError(f"{journal.path} knows no run {run_id!r}")
-    return standing.report(plan)
+    return state.report(plan)
 
 
-def _load(database: sqlite3.Connection, *, run_id: str) -> Standing | None:
+def _load(database: sqlite3.Connection, *, run_id: str) -> SweepState | None:
     sql = "SELECT fingerprint, started, finished FROM runs WHERE run_id = ?"
     run = database.execute(sql, (run_id,)).fetchone()
     if run is None:
@@ -192,8 +192,8 @@ def _load(database: sqlite3.Connection, *, run_id: str) -> Standing | None:
         if outcome is not None:
             ledger.settle(id_, Outcome(outcome), reason, code=code, job_id=job_id)
     rows = database.execute(
-        "SELECT number, project_id, ids, key, generation, born, token, job_id, ended FROM chunks WHERE run_id = ?"
-        " ORDER BY number",
+        "SELECT number, project_id, ids, key, generation, first_sent_at, token, job_id, ended FROM chunks"
+        " WHERE run_id = ? ORDER BY number",
         (run_id,),
     )
     chunks = [
@@ -203,14 +203,14 @@ def _load(database: sqlite3.Connection, *, run_id: str) -> Standing | None:
             ids=tuple(row.ids.split()),
             key=row.key,
             generation=row.generation,
-            born=row.born,
+            first_sent_at=row.first_sent_at,
             token=row.token,
             job_id=row.job_id,
             ended=bool(row.ended),
         )
         for row in map(_Row._make, rows)
     ]
-    return Standing(ledger=ledger, chunks=chunks, started=started, finished=finished, fingerprint=fingerprint)
+    return SweepState(ledger=ledger, chunks=chunks, started=started, finished=finished, fingerprint=fingerprint)
 
 
 def _columns(ledger: Ledger, group: FoundGroup) -> tuple[str | None, ...]:
@@ -227,7 +227,7 @@ def _chunk_row(chunk: Chunk) -> _Row:
         ids=" ".join(chunk.ids),
         key=chunk.key,
         generation=chunk.generation,
-        born=chunk.born,
+        first_sent_at=chunk.first_sent_at,
         token=chunk.token,
         job_id=chunk.job_id,
         ended=int(chunk.ended),

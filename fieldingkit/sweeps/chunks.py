@@ -9,7 +9,7 @@ import attrs
 
 from fieldingkit.sweeps.actions import Action
 
-__all__ = ["Chunk", "again_key", "chunk_key", "cut", "retry_key"]
+__all__ = ["Chunk", "chunk_key", "replacement_key", "retry_key", "split_into_chunks"]
 
 
 @attrs.frozen(kw_only=True)
@@ -26,7 +26,7 @@ class Chunk:
     """The idempotency key of the job."""
     generation: int = 0
     """How many jobs these target groups were part of before."""
-    born: float | None = None
+    first_sent_at: float | None = None
     """When the key was first used: seconds since 1970, UTC; None if it was not yet."""
     token: str | None = None
     """The job's token; None if the API has not been seen to accept it."""
@@ -52,12 +52,12 @@ def retry_key(parent: str, number: int, ids: Sequence[str]) -> str:
     return _key(parent, "retry", str(number), *ids)
 
 
-def again_key(parent: str, ids: Sequence[str]) -> str:
+def replacement_key(parent: str, ids: Sequence[str]) -> str:
     """The key of the job that takes the place of another one, whose key is too old to be used again."""
     return _key(parent, "again", *ids)
 
 
-def cut(run_id: str, action: Action, groups: Iterable[tuple[str, str]], *, size: int) -> list[Chunk]:
+def split_into_chunks(run_id: str, action: Action, groups: Iterable[tuple[str, str]], *, size: int) -> list[Chunk]:
     """Cut target groups into chunks: no chunk of two projects, none larger than ``size``, all in the order given.
 
     Args:

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from fieldingkit.client import AsyncClient
 
-__all__ = ["my_turn", "side_by_side"]
+__all__ = ["run_limited", "wait_for_capacity"]
 
 
 T = TypeVar("T")
@@ -14,7 +14,7 @@ T = TypeVar("T")
 _PATIENCE = 5.0
 
 
-async def side_by_side(items: Sequence[T], work: Callable[[T], Awaitable[object]], *, at_once: int) -> None:
+async def run_limited(items: Sequence[T], work: Callable[[T], Awaitable[object]], *, at_once: int) -> None:
     """Do the work for each item, in order, at most so many at once. The first failure ends it all.
 
     Args:
@@ -41,7 +41,7 @@ async def side_by_side(items: Sequence[T], work: Callable[[T], Awaitable[object]
         await asyncio.gather(*workers, return_exceptions=True)
 
 
-async def my_turn(client: AsyncClient) -> None:
+async def wait_for_capacity(client: AsyncClient) -> None:
     """Wait until a request would not have to wait long: in the limiter's line its deadline would be running."""
-    while (delay := client.limits.delay) > _PATIENCE:
+    while (delay := client.rate_limiter.delay) > _PATIENCE:
         await client.clock.sleep(delay - _PATIENCE / 2)

@@ -8,9 +8,9 @@ from fieldingkit.client import AsyncClient
 from fieldingkit.errors import ApiError, DecodeError, FieldingKitError, NotFoundError, TransportError
 from fieldingkit.resources.fielding_runs import ListFieldingRuns
 from fieldingkit.resources.target_groups import ListTargetGroups, TargetGroupStatus
-from fieldingkit.sweeps.chunks import Chunk, cut
-from fieldingkit.sweeps.concurrency import my_turn, side_by_side
-from fieldingkit.sweeps.plan import FleetQuery, SweepPlan
+from fieldingkit.sweeps.chunks import Chunk, split_into_chunks
+from fieldingkit.sweeps.concurrency import run_limited, wait_for_capacity
+from fieldingkit.sweeps.plan import SweepPlan, TargetGroupQuery
 from fieldingkit.sweeps.report import Outcome
 from fieldingkit.sweeps.state import FoundGroup, judge_status
 
@@ -45,7 +45,7 @@ async def read_statuses(
         command = ListTargetGroups(account_id=account_id, project_id=project_id, page_size=_PAGE)
     pages = 0
     while command is not None and pages < len(wanted) - len(found):
-        await my_turn(client)
+        await wait_for_capacity(client)
         try:
             page = await client.send(command)
         except FieldingKitError as exc:
@@ -70,7 +70,7 @@ async def _read_one(
     client: AsyncClient, account_id: str | int | None, project_id: str, target_group_id: str
 ) -> TargetGroupStatus | None:
     """The status of one target group, by its run: a draft has none. It answers for drafts and launched ones alike."""
-    await my_turn(client)
+    await wait_for_capacity(client)
     try:
         runs = await client.send(
             ListFieldingRuns(account_id=account_id, project_id=project_id, target_group_id=target_group_id)
@@ -102,9 +102,9 @@ class SweepPreview:
     """Every target group of the plan with its status, in the order in which they would be sent."""
 
     @property
-    def already(self) -> tuple[FoundGroup, ...]:
+    def unchanged(self) -> tuple[FoundGroup, ...]:
         """Those that are where the action leads, and would be left alone."""
-        return self._judged(Outcome.ALREADY)
+        return self._judged(Outcome.UNCHANGED)
 
     @property
     def skipped(self) -> tuple[FoundGroup, ...]:
@@ -133,7 +133,7 @@ class SweepPreview:
     def chunks(self) -> list[Chunk]:
         """The jobs that would be created."""
         pairs = [(group.project_id, group.target_group_id) for group in self.to_send]
-        return cut(self.plan.run_id, self.plan.action, pairs, size=self.plan.chunk_size)
+        return split_into_chunks(self.plan.run_id, self.plan.action, pairs, size=self.plan.chunk_size)
 
     def _judged(self, wanted: Outcome | None) -> tuple[FoundGroup, ...]:
         verdicts = ((group, judge_status(self.plan.action, group.status)) for group in self.groups)
@@ -177,33 +177,35 @@ async def find_groups(
 
     async def look_up(project_id: str) -> None:
         members = named[project_id]
-        to_read = members if plan.look_first else ()
+        to_read = members if plan.check_status_first else ()
         statuses = await read_statuses(client, plan.account_id, project_id, to_read)
         note(project_id, [FoundGroup(id_, project_id, statuses.get(id_)) for id_ in members])
 
     async def query(project_id: str) -> None:
         note(project_id, await _query_project(client, plan, asked, project_id))
 
-    asked = plan.query or FleetQuery()
+    asked = plan.query or TargetGroupQuery()
     named = plan.target_groups or {}
     if plan.query is None:
         projects = list(named)
-        await side_by_side(projects, look_up, at_once=_AT_ONCE)
+        await run_limited(projects, look_up, at_once=_AT_ONCE)
     else:
         projects = await _projects(client, plan, asked)
-        await side_by_side(projects, query, at_once=_AT_ONCE)
+        await run_limited(projects, query, at_once=_AT_ONCE)
     return tuple(group for project_id in projects for group in found[project_id])
 
 
-async def _projects(client: AsyncClient, plan: SweepPlan, asked: FleetQuery) -> list[str]:
+async def _projects(client: AsyncClient, plan: SweepPlan, asked: TargetGroupQuery) -> list[str]:
     if asked.project_ids is not None:
         return list(asked.project_ids)
-    listed = [item async for item in client.pages(asked.projects(plan.account_id))]
+    listed = [item async for item in client.iter_items(asked.projects(plan.account_id))]
     return list(dict.fromkeys(project.id for project in listed if project.target_group_count))
 
 
-async def _query_project(client: AsyncClient, plan: SweepPlan, asked: FleetQuery, project_id: str) -> list[FoundGroup]:
-    await my_turn(client)
-    listed = [item async for item in client.pages(asked.target_groups(plan.account_id, project_id))]
+async def _query_project(
+    client: AsyncClient, plan: SweepPlan, asked: TargetGroupQuery, project_id: str
+) -> list[FoundGroup]:
+    await wait_for_capacity(client)
+    listed = [item async for item in client.iter_items(asked.target_groups(plan.account_id, project_id))]
     # The list may change while it is read: what moved to a later page comes twice.
     return list({summary.id: FoundGroup(summary.id, project_id, summary.status) for summary in listed}.values())

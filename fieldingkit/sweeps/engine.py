@@ -13,15 +13,15 @@ from typing import Any
 
 from fieldingkit.client import AsyncClient
 from fieldingkit.errors import InvalidCommandError
-from fieldingkit.sweeps.checkpoint import JournalRecord, Record
-from fieldingkit.sweeps.chunks import cut
-from fieldingkit.sweeps.concurrency import side_by_side
+from fieldingkit.sweeps.checkpoint import Checkpoint, JournalCheckpoint
+from fieldingkit.sweeps.chunks import split_into_chunks
+from fieldingkit.sweeps.concurrency import run_limited
 from fieldingkit.sweeps.discovery import SweepPreview, find_groups
-from fieldingkit.sweeps.executor import Carrier
+from fieldingkit.sweeps.executor import ChunkExecutor
 from fieldingkit.sweeps.journal import Journal
 from fieldingkit.sweeps.plan import SweepPlan
 from fieldingkit.sweeps.report import SweepProgress, SweepReport
-from fieldingkit.sweeps.state import Ledger, Standing
+from fieldingkit.sweeps.state import Ledger, SweepState
 from fieldingkit.transport.telemetry.attempts import notify
 
 __all__ = ["sweep"]
@@ -58,14 +58,14 @@ async def sweep(
     """
     progress = _Progress(client, plan, on_progress)
     with ExitStack() as stack:
-        record = _record(journal, plan, stack)
-        standing = await record.load(plan)
-        if standing is None:
-            standing = await _draw_up(client, plan, preview, progress)
-            await record.begun(plan, standing)
-        if standing.finished is None:
-            await _carry_out(client, plan, standing, record, progress)
-        return standing.report(plan)
+        checkpoint = _record(journal, plan, stack)
+        state = await checkpoint.load(plan)
+        if state is None:
+            state = await _draw_up(client, plan, preview, progress)
+            await checkpoint.begun(plan, state)
+        if state.finished is None:
+            await _carry_out(client, plan, state, checkpoint, progress)
+        return state.report(plan)
 
 
 class _Progress:
@@ -84,35 +84,37 @@ class _Progress:
         if self._callback is not None:
             self._tell(self._callback, phase="finding", total=known)
 
-    def sweeping(self, standing: Standing) -> None:
+    def sweeping(self, state: SweepState) -> None:
         """A step was taken."""
         if self._callback is not None:
             self._tell(
                 self._callback,
-                phase="sweeping" if standing.finished is None else "done",
-                total=len(standing.ledger),
-                counts=standing.ledger.counts,
-                jobs=len(standing.chunks),
-                jobs_submitted=standing.submitted,
-                jobs_ended=standing.ended,
+                phase="sweeping" if state.finished is None else "done",
+                total=len(state.ledger),
+                counts=state.ledger.counts,
+                jobs=len(state.chunks),
+                jobs_submitted=state.submitted,
+                jobs_ended=state.ended,
             )
 
     def _tell(self, callback: Callable[[SweepProgress], object], **facts: Any) -> None:
         elapsed = self._client.clock.now() - self._begun
-        waiting = self._client.limits.waiting
+        waiting = self._client.rate_limiter.waiting
         notify(callback, SweepProgress(run_id=self._run_id, waiting=waiting, elapsed=elapsed, **facts))
 
 
-def _record(journal: Journal | str | os.PathLike[str] | None, plan: SweepPlan, stack: ExitStack) -> Record:
+def _record(journal: Journal | str | os.PathLike[str] | None, plan: SweepPlan, stack: ExitStack) -> Checkpoint:
     if journal is None:
-        return Record()
+        return Checkpoint()
     if not isinstance(journal, Journal):
         journal = stack.enter_context(Journal(journal))
     stack.enter_context(journal.sweeping(plan.run_id))
-    return JournalRecord(journal, plan.run_id)
+    return JournalCheckpoint(journal, plan.run_id)
 
 
-async def _draw_up(client: AsyncClient, plan: SweepPlan, preview: SweepPreview | None, progress: _Progress) -> Standing:
+async def _draw_up(
+    client: AsyncClient, plan: SweepPlan, preview: SweepPreview | None, progress: _Progress
+) -> SweepState:
     """Work out what is to be done. Nothing is sent."""
     if preview is not None and preview.plan.fingerprint != plan.fingerprint:
         raise InvalidCommandError("the preview is of another plan", field="preview", command=plan)
@@ -120,20 +122,20 @@ async def _draw_up(client: AsyncClient, plan: SweepPlan, preview: SweepPreview |
     found = preview.groups if preview is not None else await find_groups(client, plan, progress.finding)
     ledger = Ledger(found)
     to_send = ledger.judge(plan.action)
-    chunks = cut(plan.run_id, plan.action, to_send, size=plan.chunk_size)
-    return Standing(fingerprint=plan.fingerprint, ledger=ledger, chunks=chunks, started=started)
+    chunks = split_into_chunks(plan.run_id, plan.action, to_send, size=plan.chunk_size)
+    return SweepState(fingerprint=plan.fingerprint, ledger=ledger, chunks=chunks, started=started)
 
 
 async def _carry_out(
-    client: AsyncClient, plan: SweepPlan, standing: Standing, record: Record, progress: _Progress
+    client: AsyncClient, plan: SweepPlan, state: SweepState, checkpoint: Checkpoint, progress: _Progress
 ) -> None:
     """Carry every chunk that is not settled to its end."""
-    progress.sweeping(standing)
-    carrier = Carrier(client, plan, standing, record, partial(progress.sweeping, standing))
+    progress.sweeping(state)
+    executor = ChunkExecutor(client, plan, state, checkpoint, partial(progress.sweeping, state))
     try:
-        await side_by_side(standing.go_on(), carrier.carry, at_once=plan.concurrency)
+        await run_limited(state.unfinished(), executor.carry, at_once=plan.concurrency)
     finally:
-        await carrier.aclose()
-    standing.finished = time.time()
-    await record.finished(standing)
-    progress.sweeping(standing)
+        await executor.aclose()
+    state.finished = time.time()
+    await checkpoint.finished(state)
+    progress.sweeping(state)

@@ -9,19 +9,19 @@ import attrs
 
 from fieldingkit.client import AsyncClient
 from fieldingkit.errors import ClientClosedError, FieldingKitError, JobError, JobFailedError, JobGoneError
-from fieldingkit.jobs.job import Job
-from fieldingkit.jobs.scheduler import Lookout, Pace
+from fieldingkit.jobs.job import AsyncJob
+from fieldingkit.jobs.scheduler import DurationEstimator, PollScheduler
 from fieldingkit.resources.batch_jobs import BatchResult
 from fieldingkit.resources.target_groups import TargetGroupStatus
-from fieldingkit.sweeps.checkpoint import Record
-from fieldingkit.sweeps.chunks import Chunk, again_key, retry_key
+from fieldingkit.sweeps.checkpoint import Checkpoint
+from fieldingkit.sweeps.chunks import Chunk, replacement_key, retry_key
 from fieldingkit.sweeps.discovery import read_statuses
 from fieldingkit.sweeps.plan import SweepPlan
 from fieldingkit.sweeps.report import GroupOutcome, Outcome
-from fieldingkit.sweeps.state import Standing, read_result
-from fieldingkit.sweeps.submitter import NotSubmitted, Submitted, Submitter, code_of
+from fieldingkit.sweeps.state import SweepState, read_result
+from fieldingkit.sweeps.submitter import NotSubmitted, Submitted, Submitter, error_code
 
-__all__ = ["Carrier"]
+__all__ = ["ChunkExecutor"]
 
 
 _LONG = 5.0
@@ -29,14 +29,14 @@ _LONG = 5.0
 _LOOKS_AT_ONCE = 16
 
 
-class Carrier:
+class ChunkExecutor:
     """Carries the jobs of one sweep.
 
     Args:
         client: The client to use.
         plan: What is to be done.
-        standing: How far it has come; kept up to date.
-        record: Takes note of every step.
+        state: How far it has come; kept up to date.
+        checkpoint: Takes note of every step.
         changed: Is called after every step.
     """
 
@@ -44,18 +44,20 @@ class Carrier:
         self,
         client: AsyncClient,
         plan: SweepPlan,
-        standing: Standing,
-        record: Record,
+        state: SweepState,
+        checkpoint: Checkpoint,
         changed: Callable[[], object],
     ) -> None:
         self._client = client
         self._plan = plan
-        self._standing = standing
-        self._ledger = standing.ledger
-        self._record = record
+        self._standing = state
+        self._ledger = state.ledger
+        self._record = checkpoint
         self._changed = changed
-        self._submitter = Submitter(client, plan, standing, record, changed)
-        self._lookout = Lookout(client.clock, looks_at_once=_LOOKS_AT_ONCE, pace=Pace(), hold=self._hold)
+        self._submitter = Submitter(client, plan, state, checkpoint, changed)
+        self._lookout = PollScheduler(
+            client.clock, polls_at_once=_LOOKS_AT_ONCE, estimator=DurationEstimator(), hold=self._hold
+        )
 
     async def carry(self, chunk: Chunk) -> None:
         """Carry a chunk, and what follows from it, to the end."""
@@ -69,7 +71,7 @@ class Carrier:
 
     def _hold(self) -> float:
         """Seconds that looks should wait: what is sent first is worth more, and can be looked at later."""
-        limits = self._client.limits
+        limits = self._client.rate_limiter
         if limits.rate is None:
             return 0.0
         delay = limits.delay
@@ -80,9 +82,12 @@ class Carrier:
     async def _carry(self, chunk: Chunk) -> Chunk | None:
         """Carry one job; gives the one that takes up what it left."""
         if chunk.token is not None:
-            return await self._follow(chunk, self._client.resume(chunk.token))
-        if chunk.born is not None and not 0 <= time.time() - chunk.born <= self._plan.key_trust:
-            return await self._take_over(chunk)
+            return await self._follow(chunk, self._client.job(chunk.token))
+        if (
+            chunk.first_sent_at is not None
+            and not 0 <= time.time() - chunk.first_sent_at <= self._plan.idempotency_key_ttl
+        ):
+            return await self._reconcile_expired_key(chunk)
         if self._submitter.stopped is not None:
             skipped = self._each(chunk, chunk.ids, Outcome.SKIPPED, self._submitter.stopped)
             await self._settle(chunk, skipped, ended=False)
@@ -90,19 +95,19 @@ class Carrier:
         sent = await self._submitter.submit(chunk)
         if isinstance(sent, Submitted):
             return await self._follow(sent.chunk, sent.job)
-        await self._give_up(sent)
+        await self._settle_unsubmitted(sent)
         return None
 
-    async def _give_up(self, sent: NotSubmitted) -> None:
+    async def _settle_unsubmitted(self, sent: NotSubmitted) -> None:
         """A job could not be submitted: nothing was done, or it must be read what was."""
         chunk, error = sent.chunk, sent.error
         if not sent.in_doubt:
-            failed = self._each(chunk, chunk.ids, Outcome.FAILED, error.message, code=code_of(error))
-            await self._settle(attrs.evolve(chunk, born=None), failed, ended=False)
+            failed = self._each(chunk, chunk.ids, Outcome.FAILED, error.message, code=error_code(error))
+            await self._settle(attrs.evolve(chunk, first_sent_at=None), failed, ended=False)
             return
         await self._settle_by_reading(chunk, f"it may have been sent, but the API did not say so: {error.message}")
 
-    async def _take_over(self, chunk: Chunk) -> Chunk | None:
+    async def _reconcile_expired_key(self, chunk: Chunk) -> Chunk | None:
         """The key is too old to be used again: read what was done, and send the rest with a new one."""
         statuses = await self._read(chunk.project_id, chunk.ids)
         if not statuses:
@@ -111,11 +116,11 @@ class Carrier:
             return None
         there = [id_ for id_ in chunk.ids if statuses.get(id_) == self._plan.action.target]
         rest = [id_ for id_ in chunk.ids if statuses.get(id_) != self._plan.action.target]
-        follow_up = self._follow_up(chunk, rest, again_key(chunk.key, rest), chunk.generation)
+        follow_up = self._follow_up(chunk, rest, replacement_key(chunk.key, rest), chunk.generation)
         await self._settle(chunk, self._each(chunk, there, Outcome.UPDATED), follow_up)
         return follow_up
 
-    async def _follow(self, chunk: Chunk, job: Job[BatchResult]) -> Chunk | None:
+    async def _follow(self, chunk: Chunk, job: AsyncJob[BatchResult]) -> Chunk | None:
         """Wait for a job's end, and settle what its result says."""
         ended = asyncio.Event()
         self._lookout.add(job, lambda _: ended.set(), timeout=self._plan.job_timeout)

@@ -29,7 +29,7 @@ from fieldingkit.sweeps.plan import SweepPlan
 from fieldingkit.sweeps.report import Counts, Outcome
 from fieldingkit.transport.headers import trace_id_of
 
-__all__ = ["Ends", "JobSpan", "Journal", "RunSummary", "Statement", "spans_of"]
+__all__ = ["JobEndTimes", "JobSpan", "Journal", "RunSummary", "Statement", "spans_of"]
 
 
 T = TypeVar("T")
@@ -47,7 +47,7 @@ _TABLES = """
     ) WITHOUT ROWID;
     CREATE TABLE chunks (
         run_id TEXT, number INTEGER, project_id TEXT NOT NULL, ids TEXT NOT NULL, key TEXT NOT NULL,
-        generation INTEGER NOT NULL, born REAL, token TEXT, job_id TEXT, ended INTEGER NOT NULL,
+        generation INTEGER NOT NULL, first_sent_at REAL, token TEXT, job_id TEXT, ended INTEGER NOT NULL,
         PRIMARY KEY (run_id, number)
     ) WITHOUT ROWID
 """
@@ -313,7 +313,7 @@ class JobSpan:
     """When its end was seen, UTC."""
 
 
-class Ends:
+class JobEndTimes:
     """Takes note of when jobs ended; to be given to a client as ``on_poll``."""
 
     def __init__(self) -> None:
@@ -329,7 +329,7 @@ class Ends:
         return self._ended.get(job_id)
 
 
-def spans_of(journal: Journal, run_id: str, ends: Ends) -> tuple[JobSpan, ...]:
+def spans_of(journal: Journal, run_id: str, ends: JobEndTimes) -> tuple[JobSpan, ...]:
     """When the jobs of a run ran, those of earlier processes included, as far as it is known."""
     spans: list[JobSpan] = []
     rows = journal.do(lambda database: database.execute(_TOKENS, (run_id,)).fetchall()).result()

@@ -17,7 +17,7 @@ from fieldingkit.sweeps.actions import Action
 from fieldingkit.sweeps.report import Outcome, SweepReport
 from fieldingkit.validators import account, ids, some, some_ulids, ulid
 
-__all__ = ["FleetQuery", "SweepPlan"]
+__all__ = ["SweepPlan", "TargetGroupQuery"]
 
 
 _PAGE = 100
@@ -71,7 +71,7 @@ def _new_run_id() -> str:
 
 
 @attrs.frozen(kw_only=True)
-class FleetQuery:
+class TargetGroupQuery:
     """Which target groups: of these projects, those that pass every filter. A filter that is left out lets all pass."""
 
     project_ids: tuple[str, ...] | None = attrs.field(
@@ -136,13 +136,13 @@ class SweepPlan:
     """What to do: ``pause``, ``resume``, ``complete``, ``relaunch`` or ``launch``."""
     target_groups: Mapping[str, tuple[str, ...]] | None = attrs.field(default=None, converter=_by_project)
     """The target groups' ULIDs by their project's ULID."""
-    query: FleetQuery | None = None
+    query: TargetGroupQuery | None = None
     """What finds them."""
     account_id: str | int | None = attrs.field(default=None, validator=account)
     """The account's number; the client's own if left out."""
     run_id: str = attrs.field(factory=_new_run_id, validator=_named)
     """The run's name: whatever is done twice under one name is done once. A new one is made if left out."""
-    look_first: bool = True
+    check_status_first: bool = True
     """Whether the status of target groups that are named is read beforehand, with a list of each project.
 
     Without it everything is sent as it is named: nothing is skipped, nothing is known to have been there already, and
@@ -160,7 +160,7 @@ class SweepPlan:
     """Seconds before the first retry; doubles with each."""
     job_timeout: float = attrs.field(default=1800.0, validator=_at_least(0))
     """Seconds after which a job that has not ended is no longer followed; its target groups are read then."""
-    key_trust: float = attrs.field(default=3600.0, validator=_at_least(0))
+    idempotency_key_ttl: float = attrs.field(default=3600.0, validator=_at_least(0))
     """Seconds for which the API is trusted to know an idempotency key again; the API does not say.
 
     A job whose acceptance was never seen is sent again with its key for so long. Later its target groups are read
@@ -208,7 +208,7 @@ class SweepPlan:
             raise ConfigurationError(f"this sweep plan has version {version!r}; this release reads 1")
         try:
             if fields.get("query") is not None:
-                fields["query"] = FleetQuery(**fields["query"])
+                fields["query"] = TargetGroupQuery(**fields["query"])
             return cls(**fields)
         except (TypeError, AttributeError) as exc:
             raise ConfigurationError(f"this is not a sweep plan: {exc}") from exc
@@ -217,8 +217,8 @@ class SweepPlan:
         """The plan that takes a pause or a resume back: for exactly the target groups that the sweep changed.
 
         Those are the updated ones whose status beforehand is known. One that was there already is not touched, nor one
-        whose status was not read (``look_first=False``). The run id is the sweep's own with ``-undo``, so that undoing
-        twice is undoing once.
+        whose status was not read (``check_status_first=False``). The run id is the sweep's own with ``-undo``, so that
+        undoing twice is undoing once.
 
         Args:
             report: What became of this plan.
@@ -246,7 +246,7 @@ class SweepPlan:
             target_groups=changed,
             query=None,
             run_id=f"{self.run_id[: 100 - len(_UNDO)]}{_UNDO}",
-            look_first=True,
+            check_status_first=True,
         )
 
     def _fields(self) -> dict[str, Any]:
@@ -255,4 +255,4 @@ class SweepPlan:
 
 
 _UNDO = "-undo"
-_WHAT = frozenset({"action", "target_groups", "query", "account_id", "look_first", "chunk_size"})
+_WHAT = frozenset({"action", "target_groups", "query", "account_id", "check_status_first", "chunk_size"})

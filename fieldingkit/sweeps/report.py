@@ -12,7 +12,7 @@ import attrs
 from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.sweeps.actions import Action
 
-__all__ = ["Counts", "GroupOutcome", "Outcome", "SweepProgress", "SweepReport", "SweptJob", "count"]
+__all__ = ["Counts", "GroupOutcome", "Outcome", "SweepJob", "SweepProgress", "SweepReport", "count"]
 
 
 class Outcome(enum.StrEnum):
@@ -24,7 +24,7 @@ class Outcome(enum.StrEnum):
     The API reports it as updated, or it was found there by reading it afterwards. A target group whose status was not
     known beforehand may have been there already: the API counts those as updated too.
     """
-    ALREADY = "already"
+    UNCHANGED = "unchanged"
     """It was read before anything was sent, and was where the action leads. It was left alone."""
     FAILED = "failed"
     """The sweep did not change it: the API refused it, or nothing could be brought to the API."""
@@ -38,7 +38,7 @@ class Counts(NamedTuple):
     """How many target groups came out how."""
 
     updated: int = 0
-    already: int = 0
+    unchanged: int = 0
     failed: int = 0
     skipped: int = 0
     unknown: int = 0
@@ -70,7 +70,7 @@ class GroupOutcome:
 
 
 @attrs.frozen(kw_only=True)
-class SweptJob:
+class SweepJob:
     """One job of a sweep."""
 
     job_id: str
@@ -93,7 +93,7 @@ class SweepReport:
     """What was to be done."""
     groups: tuple[GroupOutcome, ...]
     """Every target group of the plan, in the plan's order."""
-    jobs: tuple[SweptJob, ...] = ()
+    jobs: tuple[SweepJob, ...] = ()
     """The jobs that were created for it."""
     started_at: datetime
     """When the run began, UTC; with a journal that may have been in an earlier process."""

@@ -12,9 +12,9 @@ from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.sweeps.actions import Action
 from fieldingkit.sweeps.chunks import Chunk
 from fieldingkit.sweeps.plan import SweepPlan
-from fieldingkit.sweeps.report import Counts, GroupOutcome, Outcome, SweepReport, SweptJob
+from fieldingkit.sweeps.report import Counts, GroupOutcome, Outcome, SweepJob, SweepReport
 
-__all__ = ["FoundGroup", "Ledger", "Reading", "Standing", "judge_status", "read_result"]
+__all__ = ["FoundGroup", "Ledger", "Reading", "SweepState", "judge_status", "read_result"]
 
 
 @attrs.frozen
@@ -37,7 +37,7 @@ def judge_status(action: Action, status: TargetGroupStatus | None) -> tuple[Outc
     if status is None or not status.known or status in action.sources:
         return None
     if status == action.target:
-        return Outcome.ALREADY, None
+        return Outcome.UNCHANGED, None
     return Outcome.SKIPPED, f"it is {status}; {action} is for {' or '.join(sorted(action.sources))} target groups"
 
 
@@ -152,7 +152,7 @@ class Ledger:
         return tuple(self._outcomes[target_group_id] for target_group_id in self._found)
 
 
-class Standing:
+class SweepState:
     """How far a run has come: its target groups, its jobs, and how many of them are where.
 
     Args:
@@ -195,7 +195,7 @@ class Standing:
         self.ended += chunk.ended
         return chunk
 
-    def go_on(self) -> list[Chunk]:
+    def unfinished(self) -> list[Chunk]:
         """The jobs that are not settled; how their target groups came out before is forgotten."""
         open_chunks = [chunk for chunk in self.chunks if not chunk.ended]
         self.ledger.reopen(id_ for chunk in open_chunks for id_ in chunk.ids)
@@ -208,7 +208,7 @@ class Standing:
             action=plan.action,
             groups=self.ledger.close(),
             jobs=tuple(
-                SweptJob(
+                SweepJob(
                     job_id=chunk.job_id, project_id=chunk.project_id, idempotency_key=chunk.key, size=len(chunk.ids)
                 )
                 for chunk in self.chunks

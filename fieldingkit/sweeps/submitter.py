@@ -20,18 +20,18 @@ from fieldingkit.errors import (
     JobError,
     TransportError,
 )
-from fieldingkit.jobs.job import Job
+from fieldingkit.jobs.job import AsyncJob
 from fieldingkit.resources.batch_jobs import BatchResult
-from fieldingkit.sweeps.checkpoint import Record
+from fieldingkit.sweeps.checkpoint import Checkpoint
 from fieldingkit.sweeps.chunks import Chunk
-from fieldingkit.sweeps.concurrency import my_turn
+from fieldingkit.sweeps.concurrency import wait_for_capacity
 from fieldingkit.sweeps.plan import SweepPlan
-from fieldingkit.sweeps.state import Standing
+from fieldingkit.sweeps.state import SweepState
 
-__all__ = ["NotSubmitted", "Submitted", "Submitter", "Verdict", "code_of", "judge_submit"]
+__all__ = ["NotSubmitted", "SubmitDecision", "Submitted", "Submitter", "decide_after_failure", "error_code"]
 
 
-class Verdict(enum.Enum):
+class SubmitDecision(enum.Enum):
     """What to do when a job could not be submitted."""
 
     RAISE = enum.auto()
@@ -46,27 +46,27 @@ class Verdict(enum.Enum):
     """Sending it again would not help: read what became of its target groups."""
 
 
-def judge_submit(exc: FieldingKitError) -> Verdict:
+def decide_after_failure(exc: FieldingKitError) -> SubmitDecision:
     """Decide what to do after a failure to submit a job, whose key makes it safe to send again."""
     match exc:
         case InvalidCommandError() | ConfigurationError() | ClientClosedError():
-            return Verdict.RAISE
+            return SubmitDecision.RAISE
         case DuplicateJobError():
-            return Verdict.READ
+            return SubmitDecision.READ
         case ApiError(status=401):
-            return Verdict.NOBODY
+            return SubmitDecision.NOBODY
         case ApiError(status=409):
             # The same key is being worked on: the request of a process that died a moment ago.
-            return Verdict.AGAIN
+            return SubmitDecision.AGAIN
         case ApiError():
-            return Verdict.AGAIN if exc.retryable else Verdict.REFUSED
+            return SubmitDecision.AGAIN if exc.retryable else SubmitDecision.REFUSED
         case TransportError():
-            return Verdict.AGAIN if exc.retryable else Verdict.NOBODY
+            return SubmitDecision.AGAIN if exc.retryable else SubmitDecision.NOBODY
         case _:
-            return Verdict.AGAIN
+            return SubmitDecision.AGAIN
 
 
-def code_of(exc: FieldingKitError) -> str | None:
+def error_code(exc: FieldingKitError) -> str | None:
     """The API's code of a refusal; None where it was not the API that refused."""
     return (exc.code or str(exc.status)) if isinstance(exc, ApiError) else None
 
@@ -83,7 +83,7 @@ class Submitted(NamedTuple):
     """A job that the API has taken on."""
 
     chunk: Chunk
-    job: Job[BatchResult]
+    job: AsyncJob[BatchResult]
 
 
 class NotSubmitted(NamedTuple):
@@ -101,8 +101,8 @@ class Submitter:
     Args:
         client: The client to use.
         plan: What is to be done.
-        standing: How far it has come; kept up to date.
-        record: Takes note of every step.
+        state: How far it has come; kept up to date.
+        checkpoint: Takes note of every step.
         changed: Is called after every step.
     """
 
@@ -110,8 +110,8 @@ class Submitter:
         self,
         client: AsyncClient,
         plan: SweepPlan,
-        standing: Standing,
-        record: Record,
+        state: SweepState,
+        checkpoint: Checkpoint,
         changed: Callable[[], object],
     ) -> None:
         self.sending: int = 0
@@ -120,8 +120,8 @@ class Submitter:
         """Why no more jobs are submitted; None as long as they are."""
         self._client = client
         self._plan = plan
-        self._standing = standing
-        self._record = record
+        self._standing = state
+        self._record = checkpoint
         self._changed = changed
         self._forbidden = 0
         self._accepted = 0
@@ -134,25 +134,25 @@ class Submitter:
             target_group_ids=chunk.ids,
             idempotency_key=chunk.key,
         )
-        in_doubt = chunk.born is not None
+        in_doubt = chunk.first_sent_at is not None
         accepted_before = self._accepted
         sends = 0
         self.sending += 1
         try:
             while True:
                 sends += 1
-                if chunk.born is None:
-                    chunk = self._standing.keep(attrs.evolve(chunk, born=time.time()))
+                if chunk.first_sent_at is None:
+                    chunk = self._standing.keep(attrs.evolve(chunk, first_sent_at=time.time()))
                     await self._record.sending(chunk)
-                await my_turn(self._client)
+                await wait_for_capacity(self._client)
                 try:
                     job = await self._client.submit(command)
                 except FieldingKitError as exc:
-                    verdict = judge_submit(exc)
-                    if verdict is Verdict.RAISE:
+                    verdict = decide_after_failure(exc)
+                    if verdict is SubmitDecision.RAISE:
                         raise
                     in_doubt = in_doubt or exc.maybe_applied or isinstance(exc, JobError)
-                    last = verdict is not Verdict.AGAIN or sends == _SENDS
+                    last = verdict is not SubmitDecision.AGAIN or sends == _SENDS
                     if last and self._is_hopeless(verdict, exc, others_fared=self._accepted > accepted_before):
                         self.stopped = f"not sent, since nothing can be sent: {exc.message}"
                     if last or self.stopped is not None:
@@ -170,10 +170,10 @@ class Submitter:
         finally:
             self.sending -= 1
 
-    def _is_hopeless(self, verdict: Verdict, exc: FieldingKitError, *, others_fared: bool) -> bool:
+    def _is_hopeless(self, verdict: SubmitDecision, exc: FieldingKitError, *, others_fared: bool) -> bool:
         """Whether the failure of this job says that no other one can be sent either."""
         if isinstance(exc, ForbiddenError):
             self._forbidden += 1
             return self._forbidden >= _FORBIDDEN
-        in_trouble = verdict is Verdict.AGAIN and not isinstance(exc, ConflictError | JobError)
-        return verdict is Verdict.NOBODY or (in_trouble and not others_fared)
+        in_trouble = verdict is SubmitDecision.AGAIN and not isinstance(exc, ConflictError | JobError)
+        return verdict is SubmitDecision.NOBODY or (in_trouble and not others_fared)

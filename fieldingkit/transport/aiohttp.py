@@ -22,7 +22,7 @@ from fieldingkit.errors import (
     FieldingKitError,
     TransportError,
 )
-from fieldingkit.idempotency import Guard
+from fieldingkit.idempotency import RetrySafety
 from fieldingkit.secret import Secret
 from fieldingkit.transport.http import Call, Request, Response
 from fieldingkit.transport.timeouts import Timeouts
@@ -40,7 +40,7 @@ class _ClientRequest(aiohttp.ClientRequest):
     """A request that tells its call when it begins to leave, since aiohttp does not."""
 
     def send(self, conn: Any) -> Any:
-        _call.get().leaving = True
+        _call.get().bytes_sent = True
         return super().send(conn)
 
 
@@ -89,7 +89,7 @@ class AiohttpTransport:
         limit, too_late = call.allowance(began)
         if limit is not None and limit <= 0:
             raise too_late("no time was left to send it", sent=False)
-        call.leaving = False
+        call.bytes_sent = False
         _call.set(call)
         status: int | None = None
         failure: BaseException | None = None
@@ -113,7 +113,7 @@ class AiohttpTransport:
             if isinstance(failure, asyncio.CancelledError) and self._closed and not task.cancelling():
                 # aiohttp's connector does that, when it closes, to those who wait for a connection.
                 failure = aiohttp.ClientConnectionError("closed")
-            meaning = self._meaning(failure, request, limit=limit, too_late=too_late, sent=call.leaving)
+            meaning = self._meaning(failure, request, limit=limit, too_late=too_late, sent=call.bytes_sent)
             if meaning is None:
                 raise
             raise meaning from exc
@@ -121,7 +121,9 @@ class AiohttpTransport:
             self._timeouts.stop(task)
             error = None if failure is None else type(failure).__name__
             began, took = began - call.started, call.clock.now() - began
-            call.attempts.append(Attempt(len(call.attempts) + 1, status, error, call.leaving, began, took, call.delay))
+            call.attempts.append(
+                Attempt(len(call.attempts) + 1, status, error, call.bytes_sent, began, took, call.delay)
+            )
 
     async def aclose(self) -> None:
         """Close the session; the transport cannot be used again."""
@@ -180,25 +182,25 @@ class AiohttpTransport:
             raise ConnectionFailedError("the proxy wants credentials (407)", sent=False, retryable=False)
         chunks: list[bytes] = []
         size = 0
-        flaw: FieldingKitError | None = None
+        body_error: FieldingKitError | None = None
         try:
             while chunk := await answer.content.readany():
                 size += len(chunk)
                 if size > self._max_body:
-                    flaw = DecodeError(f"the body is longer than {self._max_body} bytes")
+                    body_error = DecodeError(f"the body is longer than {self._max_body} bytes")
                     chunks = [b"".join(chunks)[:_SAMPLE]]
                     break
                 chunks.append(chunk)
         except asyncio.CancelledError:
             if not self._timeouts.caught(task):
                 raise
-            flaw = too_late(f"the body had not come to its end in time, after {size} bytes")
+            body_error = too_late(f"the body had not come to its end in time, after {size} bytes")
         except (aiohttp.ClientError, OSError) as exc:
-            flaw = TransportError(f"the body broke off after {size} bytes ({type(exc).__name__})")
+            body_error = TransportError(f"the body broke off after {size} bytes ({type(exc).__name__})")
         finally:
             if not answer.closed:  # as it is after its last byte
                 answer.release()
-        return Response(answer.status, answer.headers, b"".join(chunks), flaw, answer.version)
+        return Response(answer.status, answer.headers, b"".join(chunks), body_error, answer.version)
 
     def _meaning(
         self,
@@ -213,7 +215,7 @@ class AiohttpTransport:
         where = f"{self._base.host}:{self._base.port}" if request.target.startswith("/") else request.target
         match exc:
             case aiohttp.ClientError() | OSError() | RuntimeError() if self._closed:
-                applied = sent and request.guard is not Guard.READ
+                applied = sent and request.retry_safety is not RetrySafety.READ
                 return ClientClosedError("the client was closed while the call was going on", maybe_applied=applied)
             case aiohttp.ClientConnectorCertificateError():
                 reason = f"the certificate of {where} is not trusted: {exc.certificate_error}"

@@ -8,7 +8,7 @@ from typing import Any, Protocol, cast
 import attrs
 
 from fieldingkit.errors import ConfigurationError, TransportError
-from fieldingkit.idempotency import Guard
+from fieldingkit.idempotency import RetrySafety
 from fieldingkit.secret import Secret
 from fieldingkit.transport.headers import trace_id_of
 from fieldingkit.transport.http import Request, Response
@@ -113,7 +113,7 @@ class ClientCredentials:
                 body=json.dumps(body).encode(),
                 operation_id="token",
                 template="",
-                guard=Guard.READ,
+                retry_safety=RetrySafety.READ,
             )
         )
         if response.status != 200:

@@ -8,15 +8,15 @@ import attrs
 
 from fieldingkit.clock import Clock
 from fieldingkit.errors import Attempt, DeadlineExceededError, FieldingKitError, RequestTimeoutError, TransportError
-from fieldingkit.idempotency import Guard
+from fieldingkit.idempotency import RetrySafety
 
-__all__ = ["Call", "Exchange", "Request", "Response", "Transport"]
+__all__ = ["ApiResponse", "Call", "Request", "Response", "Transport"]
 
 
 class Request:
     """One request, ready to be sent as often as it must be: the body is encoded, the key is minted."""
 
-    __slots__ = ("body", "guard", "headers", "linked_to", "method", "operation_id", "target", "template")
+    __slots__ = ("body", "headers", "linked_to", "method", "operation_id", "retry_safety", "target", "template")
 
     def __init__(
         self,
@@ -27,7 +27,7 @@ class Request:
         body: bytes | None,
         operation_id: str,
         template: str,
-        guard: Guard,
+        retry_safety: RetrySafety,
         linked_to: str | None = None,
     ) -> None:
         self.method: str = method
@@ -37,7 +37,7 @@ class Request:
         self.body: bytes | None = body
         self.operation_id: str = operation_id
         self.template: str = template
-        self.guard: Guard = guard
+        self.retry_safety: RetrySafety = retry_safety
         self.linked_to: str | None = linked_to
         """The ``traceparent`` of the request that this one follows up, such as the one that created a job."""
 
@@ -50,7 +50,7 @@ class Request:
             body=self.body,
             operation_id=self.operation_id,
             template=self.template,
-            guard=self.guard,
+            retry_safety=self.retry_safety,
             linked_to=linked_to,
         )
 
@@ -58,21 +58,21 @@ class Request:
 class Response:
     """An answer, read to its end."""
 
-    __slots__ = ("body", "flaw", "headers", "status", "version")
+    __slots__ = ("body", "body_error", "headers", "status", "version")
 
     def __init__(
         self,
         status: int,
         headers: Mapping[str, str],
         body: bytes,
-        flaw: FieldingKitError | None = None,
+        body_error: FieldingKitError | None = None,
         version: tuple[int, int] | None = None,
     ) -> None:
         self.status: int = status
         self.headers: Mapping[str, str] = headers
         """Case-insensitive."""
         self.body: bytes = body
-        self.flaw: FieldingKitError | None = flaw
+        self.body_error: FieldingKitError | None = body_error
         """Why the body is not all there: it broke off, or is too long; the head of the answer is known all the same."""
         self.version: tuple[int, int] | None = version
         """The version of HTTP that it came by, such as (1, 1); None if that is not known."""
@@ -95,17 +95,17 @@ class Call:
     __slots__ = (
         "ambiguous",
         "attempts",
+        "bytes_sent",
         "clock",
         "deadline",
         "delay",
-        "gave_up",
+        "has_trace",
         "headers",
-        "leaving",
         "locations",
         "started",
+        "stop_reason",
         "timeout",
         "trace",
-        "traced",
     )
 
     def __init__(self, clock: Clock, timeout: float | None, deadline: float | None) -> None:
@@ -122,15 +122,15 @@ class Call:
         """Whether an earlier attempt may have been applied although its answer never came."""
         self.locations: list[str] = []
         """The ``Location`` of answers that were not the last: they must name the same job."""
-        self.gave_up: FieldingKitError | None = None
+        self.stop_reason: FieldingKitError | None = None
         """Why a call that could have been repeated was not; it becomes the error's ``__cause__``."""
         self.headers: dict[str, str] = {}
         """What the attempt that is about to be sent has beside the request's own headers: its token, its trace."""
-        self.leaving: bool = False
+        self.bytes_sent: bool = False
         """Whether bytes of the last attempt may have left."""
         self.trace: str | None = None
         """The ``traceparent`` of the last attempt, if one was sent."""
-        self.traced: bool = True
+        self.has_trace: bool = True
         """False if the call is known to belong to no trace: then no attempt needs to look for one."""
 
     def remaining(self) -> float | None:
@@ -156,7 +156,7 @@ R_co = TypeVar("R_co", covariant=True)
 
 
 @attrs.frozen(kw_only=True)
-class Exchange(Generic[R_co]):
+class ApiResponse(Generic[R_co]):
     """A result together with the HTTP answer that carried it."""
 
     result: R_co

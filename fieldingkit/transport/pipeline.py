@@ -7,7 +7,7 @@ from fieldingkit.transport.auth import Auth
 from fieldingkit.transport.circuit_breaker import Breaker
 from fieldingkit.transport.credentials import TokenProvider
 from fieldingkit.transport.http import Transport
-from fieldingkit.transport.rate_limit import Limits
+from fieldingkit.transport.rate_limit import RateLimiter
 from fieldingkit.transport.retry import Retry, RetryPolicy
 from fieldingkit.transport.telemetry import Telemetry
 from fieldingkit.transport.telemetry.attempts import AttemptReports
@@ -21,7 +21,7 @@ class Pipeline(NamedTuple):
 
     send: Transport
     """Sends a request through all of them."""
-    limits: Limits
+    rate_limiter: RateLimiter
     """Holds back what would be too much at once."""
     auth: Auth
     """Holds the token."""
@@ -31,7 +31,7 @@ class Pipeline(NamedTuple):
     async def aclose(self) -> None:
         """Close the connections and give up a token refresh that is going on."""
         await self.auth.aclose()
-        self.limits.close()
+        self.rate_limiter.close()
         await self.http.aclose()
 
 
@@ -59,8 +59,8 @@ def build(
         broken = Breaker(broken, after=retry.breaker_after, pause=retry.breaker_pause).__call__
     # Within a retry, since limits count attempts; around the breaker, since waiting for a turn says nothing about the
     # server.
-    limits = Limits(broken, rate)
-    retried = Retry(limits.__call__, retry, telemetry.metrics)
+    rate_limiter = RateLimiter(broken, rate)
+    retried = Retry(rate_limiter.__call__, retry, telemetry.metrics)
     # Outermost the call's span: it covers every attempt and every wait between them.
     called = CallSpans(retried.__call__, telemetry.tracer, parent=telemetry.parent, generate=telemetry.generate)
-    return Pipeline(called.__call__, limits, auth, http)
+    return Pipeline(called.__call__, rate_limiter, auth, http)

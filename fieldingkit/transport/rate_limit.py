@@ -14,7 +14,7 @@ from fieldingkit.errors import DeadlineExceededError
 from fieldingkit.transport.headers import retry_after
 from fieldingkit.transport.http import Call, Request, Response, Transport
 
-__all__ = ["Limits"]
+__all__ = ["RateLimiter"]
 
 
 _FIRST_GUESS = 10.0
@@ -33,7 +33,7 @@ _WORTH_A_REVIEW = 0.1
 """Seconds by which the line must be delayed before it is looked through for calls that will not make it any more."""
 
 
-class Limits:
+class RateLimiter:
     """Lets attempts pass one after the other, so that no more than so many leave in a second.
 
     Waiting here counts against the call's deadline, not against the attempt's time-out. A call whose turn cannot come

@@ -15,13 +15,13 @@ from fieldingkit.errors import (
     RetryBudgetExhaustedError,
     TransportError,
 )
-from fieldingkit.idempotency import Guard
+from fieldingkit.idempotency import RetrySafety
 from fieldingkit.transport.delays import retry_delays
 from fieldingkit.transport.headers import retry_after
 from fieldingkit.transport.http import Call, Request, Response, Transport
 from fieldingkit.transport.telemetry.semconv import error_type
 
-__all__ = ["Retry", "RetryBudget", "RetryPolicy", "Verdict", "judge"]
+__all__ = ["Retry", "RetryBudget", "RetryDecision", "RetryPolicy", "decide"]
 
 _logger = logging.getLogger("fieldingkit.retry")
 
@@ -49,7 +49,7 @@ class RetryPolicy:
     """Tokens for retries that the client's calls share: a dead server is not asked many times over by all of them."""
     budget_cost: float = attrs.field(default=5.0, validator=_positive)
     """Tokens that a retry takes; a call that succeeds gives one back."""
-    key_trust: float = attrs.field(default=3600.0, validator=_positive)
+    idempotency_key_ttl: float = attrs.field(default=3600.0, validator=_positive)
     """Seconds for which the API is trusted to know an idempotency key again; it does not say for how long it does."""
     breaker_after: int | None = attrs.field(default=10, validator=_positive)
     """Attempts of all calls in a row without an answer, after which the server is left alone; None to never do so."""
@@ -57,20 +57,20 @@ class RetryPolicy:
     """Seconds at most to leave it alone: calls fail at once meanwhile. Then one attempt finds out if it is back."""
 
 
-class Verdict(NamedTuple):
+class RetryDecision(NamedTuple):
     """What follows from the outcome of one attempt."""
 
-    again: bool
+    retry: bool
     """Whether it may be sent again."""
     ambiguous: bool
     """Whether it may have been applied all the same."""
 
 
-def judge(guard: Guard, outcome: Response | TransportError, *, was_ambiguous: bool) -> Verdict:
+def decide(retry_safety: RetrySafety, outcome: Response | TransportError, *, was_ambiguous: bool) -> RetryDecision:
     """Decide on one attempt, by what protects the call and by what came of it.
 
     Args:
-        guard: What protects the call from being applied twice.
+        retry_safety: What protects the call from being applied twice.
         outcome: The answer, or the failure to get one.
         was_ambiguous: Whether an earlier attempt of the call may have been applied.
     """
@@ -78,35 +78,35 @@ def judge(guard: Guard, outcome: Response | TransportError, *, was_ambiguous: bo
         # No time is left, or the server is being left alone.
         hopeless = isinstance(outcome, DeadlineExceededError | CircuitOpenError)
         if not outcome.sent:
-            return Verdict(again=outcome.retryable and not hopeless, ambiguous=False)
-        verdict = _uncertain(guard, was_ambiguous=was_ambiguous)
-        return verdict._replace(again=False) if hopeless else verdict
+            return RetryDecision(retry=outcome.retryable and not hopeless, ambiguous=False)
+        decision = _uncertain(retry_safety, was_ambiguous=was_ambiguous)
+        return decision._replace(retry=False) if hopeless else decision
     status = outcome.status
     if status == 429:
-        return Verdict(again=True, ambiguous=False)
+        return RetryDecision(retry=True, ambiguous=False)
     if status == 503:
-        if guard is Guard.NONE and retry_after(outcome.headers) is not None:
-            return Verdict(again=True, ambiguous=False)
-        return _uncertain(guard, was_ambiguous=was_ambiguous)
+        if retry_safety is RetrySafety.NONE and retry_after(outcome.headers) is not None:
+            return RetryDecision(retry=True, ambiguous=False)
+        return _uncertain(retry_safety, was_ambiguous=was_ambiguous)
     if status in _UNCERTAIN:
-        return _uncertain(guard, was_ambiguous=was_ambiguous)
-    if status == 409 and guard is Guard.KEY and was_ambiguous:
+        return _uncertain(retry_safety, was_ambiguous=was_ambiguous)
+    if status == 409 and retry_safety is RetrySafety.IDEMPOTENCY_KEY and was_ambiguous:
         # Our own first attempt is still being worked on (draft-ietf-httpapi-idempotency-key-header, section 2.6).
-        return Verdict(again=True, ambiguous=False)
-    return Verdict(again=False, ambiguous=False)
+        return RetryDecision(retry=True, ambiguous=False)
+    return RetryDecision(retry=False, ambiguous=False)
 
 
-def _uncertain(guard: Guard, *, was_ambiguous: bool) -> Verdict:
-    match guard:
-        case Guard.READ:
-            return Verdict(again=True, ambiguous=False)
-        case Guard.KEY:
-            return Verdict(again=True, ambiguous=True)
-        case Guard.TAG:
+def _uncertain(retry_safety: RetrySafety, *, was_ambiguous: bool) -> RetryDecision:
+    match retry_safety:
+        case RetrySafety.READ:
+            return RetryDecision(retry=True, ambiguous=False)
+        case RetrySafety.IDEMPOTENCY_KEY:
+            return RetryDecision(retry=True, ambiguous=True)
+        case RetrySafety.IF_MATCH:
             # It cannot apply twice: the first time changes the tag. One repetition tells what there is to tell.
-            return Verdict(again=not was_ambiguous, ambiguous=True)
-        case Guard.NONE:
-            return Verdict(again=False, ambiguous=True)
+            return RetryDecision(retry=not was_ambiguous, ambiguous=True)
+        case RetrySafety.NONE:
+            return RetryDecision(retry=False, ambiguous=True)
 
 
 class RetryBudget:
@@ -170,23 +170,23 @@ class Retry:
             else:
                 if outcome.status >= 400:
                     pass
-                elif isinstance(outcome.flaw, TransportError) and request.guard is Guard.READ:
+                elif isinstance(outcome.body_error, TransportError) and request.retry_safety is RetrySafety.READ:
                     # Nothing is lost by reading again; of a write's answer the head is worth more than the body.
-                    outcome = outcome.flaw
+                    outcome = outcome.body_error
                 else:
                     if self.budget.tokens < self._policy.budget:
                         self.budget.give_back()
                     return outcome
             if last is not None and isinstance(outcome, CircuitOpenError):
                 # What happened to this call tells more than that others had no luck either.
-                call.gave_up, outcome = outcome, last
+                call.stop_reason, outcome = outcome, last
             last = outcome
             waits = waits or _waits(self._policy)
             delay = self._delay(request, call, outcome, attempt, next(waits))
             if delay is None:
                 if isinstance(outcome, Response):
                     return outcome
-                raise _final(call, outcome) from call.gave_up or outcome.__cause__
+                raise _final(call, outcome) from call.stop_reason or outcome.__cause__
             await call.clock.sleep(delay)
             call.delay = delay
 
@@ -194,12 +194,16 @@ class Retry:
         self, request: Request, call: Call, outcome: Response | TransportError, attempt: int, wait: float
     ) -> float | None:
         """Seconds until a failed attempt is repeated; None if it is not. The call keeps what there is to know of it."""
-        verdict = judge(request.guard, outcome, was_ambiguous=call.ambiguous)
-        call.ambiguous = call.ambiguous or verdict.ambiguous
+        decision = decide(request.retry_safety, outcome, was_ambiguous=call.ambiguous)
+        call.ambiguous = call.ambiguous or decision.ambiguous
         asked = _asked(outcome)
         delay = max(wait, asked or 0.0)
-        if not verdict.again or attempt >= self._policy.max_attempts or self._hopeless(request, call, delay, asked):
-            if call.gave_up is not None:
+        if (
+            not decision.retry
+            or attempt >= self._policy.max_attempts
+            or self._reason_to_stop(request, call, delay, asked)
+        ):
+            if call.stop_reason is not None:
                 self._tell(request, call, outcome, delay)
             return None
         if isinstance(outcome, Response) and (location := outcome.headers.get("Location")):
@@ -212,36 +216,42 @@ class Retry:
         response, failure = (outcome, None) if isinstance(outcome, Response) else (None, outcome)
         error = error_type(response, failure) or ""
         facts = {"operation_id": request.operation_id, "attempt": len(call.attempts), "error": error}
-        if call.gave_up is not None:
-            _logger.info("a failed attempt is not repeated", extra={**facts, "reason": call.gave_up.message})
-            if self._metrics is not None and isinstance(call.gave_up, RetryBudgetExhaustedError):
+        if call.stop_reason is not None:
+            _logger.info("a failed attempt is not repeated", extra={**facts, "reason": call.stop_reason.message})
+            if self._metrics is not None and isinstance(call.stop_reason, RetryBudgetExhaustedError):
                 self._metrics.exhausted(request)
             return
         _logger.info("a failed attempt is repeated", extra={**facts, "delay": delay})
         if self._metrics is not None:
             self._metrics.retried(request, error)
 
-    def _hopeless(self, request: Request, call: Call, delay: float, asked: float | None) -> bool:
+    def _reason_to_stop(self, request: Request, call: Call, delay: float, asked: float | None) -> bool:
         """Whether there is no sense in waiting for another attempt; the call keeps the reason."""
-        if call.gave_up is not None:
+        if call.stop_reason is not None:
             return True
         remaining = call.remaining()
         age = call.clock.now() - call.started + delay
         if asked is not None and asked > self._policy.max_retry_after:
             limit = self._policy.max_retry_after
-            call.gave_up = FieldingKitError(
+            call.stop_reason = FieldingKitError(
                 f"the server asks to wait {asked:g} s, more than max_retry_after ({limit:g} s)"
             )
         elif remaining is not None and delay >= remaining:
-            call.gave_up = FieldingKitError(
+            call.stop_reason = FieldingKitError(
                 f"the next attempt would be in {delay:.3g} s, and {remaining:.3g} s are left"
             )
-        elif request.guard is Guard.KEY and call.ambiguous and age > self._policy.key_trust:
-            limit = self._policy.key_trust
-            call.gave_up = FieldingKitError(f"the idempotency key would be older than key_trust ({limit:g} s)")
+        elif (
+            request.retry_safety is RetrySafety.IDEMPOTENCY_KEY
+            and call.ambiguous
+            and age > self._policy.idempotency_key_ttl
+        ):
+            limit = self._policy.idempotency_key_ttl
+            call.stop_reason = FieldingKitError(
+                f"the idempotency key would be older than idempotency_key_ttl ({limit:g} s)"
+            )
         elif not self.budget.take():
-            call.gave_up = RetryBudgetExhaustedError("too many calls of this client had to be repeated of late")
-        return call.gave_up is not None
+            call.stop_reason = RetryBudgetExhaustedError("too many calls of this client had to be repeated of late")
+        return call.stop_reason is not None
 
 
 def _waits(policy: RetryPolicy) -> Generator[float, None, None]:

@@ -11,33 +11,33 @@ if TYPE_CHECKING:
     from fieldingkit.jobs.scheduler import as_completed as as_completed
     from fieldingkit.workflows.runs import EnsuredStatus as EnsuredStatus
     from fieldingkit.workflows.runs import UpdatedRun as UpdatedRun
-    from fieldingkit.workflows.runs import await_status as await_status
     from fieldingkit.workflows.runs import ensure_status as ensure_status
     from fieldingkit.workflows.runs import update_run as update_run
+    from fieldingkit.workflows.runs import wait_for_status as wait_for_status
 
 __all__ = [
     "EnsuredStatus",
     "UpdatedRun",
     "as_completed",
-    "await_status",
     "ensure_status",
     "update_run",
+    "wait_for_status",
 ]
 
-_HOMES = {
+_LAZY_ATTRIBUTES = {
     "EnsuredStatus": "fieldingkit.workflows.runs",
     "UpdatedRun": "fieldingkit.workflows.runs",
     "as_completed": "fieldingkit.jobs.scheduler",
-    "await_status": "fieldingkit.workflows.runs",
+    "wait_for_status": "fieldingkit.workflows.runs",
     "ensure_status": "fieldingkit.workflows.runs",
     "update_run": "fieldingkit.workflows.runs",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _LAZY_ATTRIBUTES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_LAZY_ATTRIBUTES[name]), name)
 
 
 def __dir__() -> list[str]:

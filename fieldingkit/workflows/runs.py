@@ -16,7 +16,7 @@ from fieldingkit.errors import (
     TooManyConflictsError,
     WorkflowError,
 )
-from fieldingkit.events.waker import Wake
+from fieldingkit.events.waker import Waker
 from fieldingkit.resources.fielding_runs import (
     CompleteFieldingRun,
     FieldingRun,
@@ -33,11 +33,11 @@ __all__ = [
     "EnsuredStatus",
     "UpdatedRun",
     "action_for",
-    "await_status",
     "ensure_status",
     "reachable_from",
     "read_fresh",
     "update_run",
+    "wait_for_status",
 ]
 
 
@@ -110,7 +110,7 @@ async def ensure_status(
     *,
     max_conflicts: int = 3,
     confirm: float | None = None,
-    wake: Wake | None = None,
+    waker: Waker | None = None,
 ) -> EnsuredStatus:
     """Read a run, decide, act; read and decide again when it was changed meanwhile or the outcome is in doubt.
 
@@ -123,7 +123,7 @@ async def ensure_status(
         status: The status that it should have.
         max_conflicts: How often to begin anew at most.
         confirm: Seconds to wait after the action until the run also reads so; by default the API's word is taken.
-        wake: Has webhook events bring the looks at it forward.
+        waker: Has webhook events bring the looks at it forward.
 
     Raises:
         StatusUnreachableError: if no single action leads there; nothing was done.
@@ -178,16 +178,16 @@ async def ensure_status(
         else:
             tag = change.etag
             if confirm is not None:
-                tag = (await _confirmed(client, run, wanted, confirm, wake)).etag
+                tag = (await _confirmed(client, run, wanted, confirm, waker)).etag
             return EnsuredStatus(status=wanted, etag=tag, changed=True, before=before, conflicts=tuple(conflicts))
 
 
 async def _confirmed(
-    client: AsyncClient, run: GetFieldingRun, wanted: FieldingRunStatus, seconds: float, wake: Wake | None
+    client: AsyncClient, run: GetFieldingRun, wanted: FieldingRunStatus, seconds: float, waker: Waker | None
 ) -> FieldingRun:
     """Wait until the run reads as it should; not to see it does not unmake the action."""
     try:
-        return await await_status(client, run, wanted, timeout=seconds, wake=wake)
+        return await wait_for_status(client, run, wanted, timeout=seconds, waker=waker)
     except FieldingKitError as exc:
         exc.maybe_applied = True
         raise
@@ -321,22 +321,22 @@ def _dates(run: FieldingRun) -> tuple[datetime, datetime]:
 _FIRST, _LONGEST, _GROWTH = 0.5, 60.0, 1.5
 
 
-async def await_status(
+async def wait_for_status(
     client: AsyncClient,
     run: GetFieldingRun,
     status: FieldingRunStatus | str,
     *,
     timeout: float = 600.0,
-    wake: Wake | None = None,
+    waker: Waker | None = None,
 ) -> FieldingRun:
     """Read a run until it has a status, such as a scheduled one until it is live. Does nothing to it.
 
     Args:
-        client: The client to use; with a blocking one, ``client.call(await_status, run, status)``.
+        client: The client to use; with a blocking one, ``client.call(wait_for_status, run, status)``.
         run: The command that reads the run.
         status: The status to wait for.
         timeout: Seconds to wait at most. The first look comes at once, the last when the time is over.
-        wake: Has webhook events bring the next look forward.
+        waker: Has webhook events bring the next look forward.
 
     Raises:
         WorkflowError: if it does not have the status by then.
@@ -356,10 +356,10 @@ async def await_status(
             raise WorkflowError(f"the run is still {now.status} after {timeout:g} s, not {wanted}", command=run)
         timer = client.clock.call_later(min(interval, remaining), changed.set)
         try:
-            if wake is None:
+            if waker is None:
                 await changed.wait()
             else:
-                with wake.listening(run.project_id, changed.set):
+                with waker.subscribe(run.project_id, changed.set):
                     await changed.wait()
         finally:
             timer.cancel()

@@ -86,7 +86,7 @@ def test_mapping_over_twenty_projects(site: AirflowSite, sandbox: Sandbox) -> No
     ensured = {"status": "paused", "changed": True, "before": "live", "conflicts": 0}
     assert [site.result("twenty_projects", "one", index) for index in range(2)] == [ensured] * 2
     result = site.result("twenty_projects", "pause", 7)
-    assert result["counts"] == {"updated": 2, "already": 0, "failed": 0, "skipped": 0, "unknown": 0}
+    assert result["counts"] == {"updated": 2, "unchanged": 0, "failed": 0, "skipped": 0, "unknown": 0}
     assert result["task"]["map_index"] == 7
 
 
@@ -100,7 +100,7 @@ def test_a_failed_task_has_left_its_result_and_is_not_tried_again(site: AirflowS
     assert site.run_state("refused") == "failed"
     assert site.query("SELECT try_number, state FROM task_instance WHERE task_id = 'refused'") == [(1, "failed")]
     result = site.result("refused", "refused")
-    assert result["counts"] == {"updated": 2, "already": 0, "failed": 1, "skipped": 0, "unknown": 0}
+    assert result["counts"] == {"updated": 2, "unchanged": 0, "failed": 1, "skipped": 0, "unknown": 0}
     assert len(sandbox.jobs) == 1
 
 

@@ -27,7 +27,7 @@ def test_it_gives_a_blocking_client(connected: Sandbox) -> None:
     with FieldingHook().client() as client:
         assert len(client.send(ListProjects()).projects) == 1
     with FieldingHook("fieldingkit_default").get_conn() as client:
-        assert len(list(client.pages(ListProjects(page_size=1)))) == 1
+        assert len(list(client.iter_items(ListProjects(page_size=1)))) == 1
     assert connected.requests[-1].headers["User-Agent"].startswith("fieldingkit-airflow fieldingkit/")
 
 

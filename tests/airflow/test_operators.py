@@ -31,7 +31,7 @@ def test_a_batch_defers_with_its_token_and_comes_back_with_plain_json(connected:
     assert result == {
         "task": {"dag_id": "nightly", "run_id": "scheduled__2026-01-01", "task_id": "pause", "map_index": -1},
         "action": "pause",
-        "counts": {"updated": 3, "already": 0, "failed": 1, "skipped": 0, "unknown": 0},
+        "counts": {"updated": 3, "unchanged": 0, "failed": 1, "skipped": 0, "unknown": 0},
         "failures": {"StatusTransitionNotAllowed": list(project.ids("draft"))},
         "unknown": [],
         "changed": {},
@@ -114,7 +114,7 @@ def test_nothing_found_is_nothing_done(connected: Sandbox) -> None:
         task_id="x", action="pause", query={"project_ids": [project.id], "status": ["live"]}
     )
     assert FakeTask().start(operator)["counts"] == dict.fromkeys(
-        ("updated", "already", "failed", "skipped", "unknown"), 0
+        ("updated", "unchanged", "failed", "skipped", "unknown"), 0
     )
 
 
@@ -123,7 +123,7 @@ def test_a_sweep_takes_back_what_another_has_changed(connected: Sandbox) -> None
     project = connected.seed(live=2, paused=2)
     night = FakeTask(task_id="pause", map_index=4)
     paused = carry(night, FieldingSweepOperator(task_id="x", action="pause", query={"project_ids": [project.id]}))
-    assert paused["counts"] == {"updated": 2, "already": 2, "failed": 0, "skipped": 0, "unknown": 0}
+    assert paused["counts"] == {"updated": 2, "unchanged": 2, "failed": 0, "skipped": 0, "unknown": 0}
     morning = FakeTask(dag_id="morning", elsewhere={tuple(paused["task"].values()): paused})
     resumed = carry(morning, FieldingSweepOperator(task_id="x", action="resume", changed_by=paused["task"]))
     assert resumed["counts"]["updated"] == 2
@@ -141,7 +141,15 @@ def test_the_assets_of_a_task_are_told_what_came_of_it(connected: Sandbox) -> No
         task, FieldingSweepOperator(task_id="x", action="pause", query={"project_ids": [project.id]}, outlets=[asset])
     )
     extra = task.outlet_events[asset].extra
-    assert extra == {"action": "pause", "jobs": 1, "updated": 2, "already": 0, "failed": 0, "skipped": 0, "unknown": 0}
+    assert extra == {
+        "action": "pause",
+        "jobs": 1,
+        "updated": 2,
+        "unchanged": 0,
+        "failed": 0,
+        "skipped": 0,
+        "unknown": 0,
+    }
 
 
 def test_a_sweep_of_many_projects_has_one_job_for_each_chunk(connected: Sandbox) -> None:

@@ -106,12 +106,12 @@ def test_a_triggerer_that_is_killed_and_started_again_changes_nothing(running: A
     results = [running.result("nightly_pause", "pause", index) for index in range(20)]
     assert [result["counts"]["updated"] for result in results] == [20] * 20
     assert {id_ for result in results for id_ in result["jobs"]} == set(sandbox.jobs)
-    ((carrier,),) = running.query(
+    ((executor,),) = running.query(
         "SELECT context_carrier FROM dag_run WHERE dag_id = 'nightly_pause' ORDER BY id DESC LIMIT 1"
     )
     for request in sandbox.requests:  # of the workers, of both triggerers, of the workers again
         assert request.traceparent is not None
-        assert request.traceparent.split("-")[1] in carrier
+        assert request.traceparent.split("-")[1] in executor
 
 
 def test_a_task_that_is_cleared_in_the_middle_follows_its_job(

@@ -56,7 +56,7 @@ def test_a_try_that_was_killed_after_its_post_leaves_its_job_to_the_next(connect
     task.store = store
     connected.clock.advance(10)  # the job ends while nobody looks: its target groups are not live any more
     result = carry(task, FieldingSweepOperator(**sweep))
-    assert result["counts"] == {"updated": 3, "already": 0, "failed": 0, "skipped": 0, "unknown": 0}
+    assert result["counts"] == {"updated": 3, "unchanged": 0, "failed": 0, "skipped": 0, "unknown": 0}
     assert result["changed"] == {project.id: list(project.ids())}
     assert len(connected.jobs) == 1
     assert len(posts(connected)) == 2
@@ -95,7 +95,7 @@ def test_a_key_that_is_too_old_is_not_used_again(connected: Sandbox, monkeypatch
     sweep = {"task_id": "pause", "action": "pause", "query": {"project_ids": [project.id]}}
     task.start(FieldingSweepOperator(**sweep))
     task.store["fieldingkit.jobs"][0].update(
-        token=None, job=None, born=task.store["fieldingkit.jobs"][0]["born"] - 7200
+        token=None, job=None, first_sent_at=task.store["fieldingkit.jobs"][0]["first_sent_at"] - 7200
     )
     connected.clock.advance(10)
     result = carry(task, FieldingSweepOperator(**sweep))
@@ -109,7 +109,7 @@ def test_changes_of_the_plan_between_tries_begin_anew(connected: Sandbox) -> Non
     task = FakeTask()
     carry(task, FieldingSweepOperator(task_id="x", action="pause", target_groups={project.id: project.ids()[:1]}))
     result = carry(task, FieldingSweepOperator(task_id="x", action="pause", target_groups={project.id: project.ids()}))
-    assert result["counts"] == {"updated": 2, "already": 1, "failed": 0, "skipped": 0, "unknown": 0}
+    assert result["counts"] == {"updated": 2, "unchanged": 1, "failed": 0, "skipped": 0, "unknown": 0}
     assert len(connected.jobs) == 2
 
 
@@ -134,7 +134,7 @@ def test_what_failed_for_the_apis_own_reasons_goes_into_another_job(connected: S
     assert len(connected.jobs) == 2
     assert len(second.trigger.tokens) == 1
     result = task.come_back(operator, second, {"jobs": []})
-    assert result["counts"] == {"updated": 3, "already": 0, "failed": 0, "skipped": 0, "unknown": 0}
+    assert result["counts"] == {"updated": 3, "unchanged": 0, "failed": 0, "skipped": 0, "unknown": 0}
     assert result["jobs"] == list(connected.jobs)
     assert carry(task, operator) == result  # the next try finds the follow-up in the store as well
 

@@ -135,7 +135,7 @@ async def test_no_event_comes_before_the_scheduler_knows_of_the_deferral(
     connected: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a triggerer, a job that has ended already is told of a while after the trigger has begun."""
-    monkeypatch.setattr(one_event, "_HEAD_START", 0.5)
+    monkeypatch.setattr(one_event, "_MIN_DELAY", 0.5)
     trigger = FieldingJobTrigger(await submitted(connected, connected.seed(live=1)), CONNECTION)
     connected.clock.advance(10)
     trigger.trigger_id = 1  # as the triggerer does

@@ -15,9 +15,9 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from support.scripts import Eventually
 
-from fieldingkit import AsyncClient, BlockingJob, Client, PollPolicy, batch_jobs, fielding_runs
+from fieldingkit import AsyncClient, Client, Job, PollPolicy, batch_jobs, fielding_runs
 from fieldingkit.errors import FieldingKitError, JobTimeoutError
-from fieldingkit.jobs.job import Job
+from fieldingkit.jobs.job import AsyncJob
 from fieldingkit.portal import Portal
 from fieldingkit.sandbox import Sandbox, faults
 
@@ -32,7 +32,7 @@ async def tasks(client: AsyncClient) -> int:
 
 @pytest.mark.parametrize(
     ("blocking", "asynchronous", "without"),
-    [(Client, AsyncClient, {"aclose", "clock"}), (BlockingJob, Job, {"clock", "next_look"})],
+    [(Client, AsyncClient, {"aclose", "clock"}), (Job, AsyncJob, {"clock", "next_poll_at"})],
 )
 def test_everything_is_there(blocking: type, asynchronous: type, without: set[str]) -> None:
     """What the asynchronous class offers its user, the blocking one offers too, but for what only a loop needs."""
@@ -44,10 +44,10 @@ def test_the_speed_can_be_seen(sandbox: Sandbox, look: fielding_runs.ListFieldin
     """How long the next request would have to wait can be asked from outside the loop, also before the first one."""
     options = {"account_id": sandbox.account_id, "auth": sandbox.token, "base_url": sandbox.url}
     with Client(**options, rate=0.001) as client:
-        assert (client.limits.rate, client.limits.waiting, client.limits.delay) == (0.001, 0, 0.0)
+        assert (client.rate_limiter.rate, client.rate_limiter.waiting, client.rate_limiter.delay) == (0.001, 0, 0.0)
         client.send(look)
-        assert (client.limits.rate, client.limits.waiting) == (0.001, 0)
-        assert 0 < client.limits.delay <= 1000.0
+        assert (client.rate_limiter.rate, client.rate_limiter.waiting) == (0.001, 0)
+        assert 0 < client.rate_limiter.delay <= 1000.0
 
 
 def test_the_facts_of_a_job(blocking_client: Client, pause: batch_jobs.PauseTargetGroups) -> None:
@@ -104,7 +104,7 @@ def test_the_current_span(sandbox: Sandbox, look: fielding_runs.ListFieldingRuns
     }
 
 
-class Tenant:
+class LoopResource:
     """A tenant that has nothing to close."""
 
     async def aclose(self) -> None:
@@ -125,7 +125,7 @@ def test_the_first_caller_is_not_kept() -> None:
     async def work() -> object:
         return type(current.get())
 
-    portal = Portal(Tenant())
+    portal = Portal(LoopResource())
     span = Span()
     kept = weakref.ref(span)
     token = current.set(span)
@@ -204,7 +204,7 @@ def test_the_wait_for_a_job_runs_out(
         time.sleep(0.3)
         assert len(sandbox.requests) == asked
         job = caught.value.job
-        assert isinstance(job, BlockingJob)
+        assert isinstance(job, Job)
         sandbox.clock.advance(1)
         assert job.wait().ok is True
         assert client.send(look).data

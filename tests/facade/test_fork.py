@@ -29,7 +29,7 @@ def test_the_child_uses_it_and_so_does_the_parent(run: Run) -> None:
                 client.close()
                 sys.exit(7)
             assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
-            answer = client.exchange(LOOK)
+            answer = client.send_detailed(LOOK)
             print(len(answer.attempts), len(answer.result.data))
         """,
         *QUIET,
@@ -53,7 +53,7 @@ def test_the_child_drops_it(run: Run) -> None:
             gc.collect()
             sys.exit()
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-        print(len(client.exchange(LOOK).attempts))
+        print(len(client.send_detailed(LOOK).attempts))
         client.close()
         """,
         *QUIET,
@@ -108,7 +108,7 @@ def test_calls_are_going_on(run: Run, sandbox: Sandbox) -> None:
         with Client.from_env(poll=PollPolicy(first_delay=1.0)) as client:
             job = client.submit(PAUSE)
             threads = [
-                threading.Thread(target=lambda: done.append(client.exchange(LOOK).attempts)),
+                threading.Thread(target=lambda: done.append(client.send_detailed(LOOK).attempts)),
                 threading.Thread(target=lambda: done.append(job.wait())),
             ]
             for thread in threads:

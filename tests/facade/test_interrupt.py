@@ -67,7 +67,7 @@ def test_the_coroutine_cleans_up(start: Start) -> None:
         import asyncio
         from fieldingkit import Client, portal
 
-        portal.PATIENCE = 60.0  # a busy machine may take longer than the usual second for the clean-up
+        portal.GRACE_PERIOD = 60.0  # a busy machine may take longer than the usual second for the clean-up
 
         async def work(client):
             try:
@@ -113,7 +113,7 @@ def test_on_the_way_in(begun: bool, blocking_client: Client, monkeypatch: pytest
             told.wait(LIMIT)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("fieldingkit.portal.PATIENCE", LIMIT)
+    monkeypatch.setattr("fieldingkit.portal.GRACE_PERIOD", LIMIT)
     interruption.setattr(loop, "call_soon_threadsafe", interrupted)
     with pytest.raises(KeyboardInterrupt):
         blocking_client.call(work)
@@ -134,7 +134,7 @@ def test_the_coroutine_does_not_listen(start: Start) -> None:
         import asyncio, os
         from fieldingkit import Client, portal
 
-        portal.PATIENCE = 0.1
+        portal.GRACE_PERIOD = 0.1
 
         async def work(client):
             print("begun", flush=True)

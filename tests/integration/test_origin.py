@@ -12,7 +12,7 @@ from support.raw_server import Connection, answer, raw
 
 from fieldingkit import AsyncClient, ClientCredentials, target_groups
 from fieldingkit.errors import ConfigurationError, ConnectionFailedError, InvalidCommandError, RedirectError
-from fieldingkit.idempotency import Guard
+from fieldingkit.idempotency import RetrySafety
 from fieldingkit.sandbox import Sandbox, faults
 from fieldingkit.transport.urls import check_url, origin_of
 
@@ -28,14 +28,16 @@ LOOPBACK = [
 
 
 @pytest.mark.parametrize("status", STATUSES)
-@pytest.mark.parametrize("guard", list(Guard))
-async def test_redirects_are_not_followed(status: int, guard: Guard, serve: Serve, make_client: MakeClient) -> None:
+@pytest.mark.parametrize("retry_safety", list(RetrySafety))
+async def test_redirects_are_not_followed(
+    status: int, retry_safety: RetrySafety, serve: Serve, make_client: MakeClient
+) -> None:
     """42. A redirect is a RedirectError; neither another origin nor our own sees a second request."""
     elsewhere = await serve(answer(200))
     server = await serve(answer(status, headers={"Location": f"{elsewhere.url}/stolen?secret=1"}))
 
     with pytest.raises(RedirectError) as caught:
-        await make_client(base_url=server.url).send(BY_GUARD[guard])
+        await make_client(base_url=server.url).send(BY_GUARD[retry_safety])
 
     assert (caught.value.status, len(server.requests), elsewhere.connections) == (status, 1, 0)
     assert "stolen" not in str(caught.value)

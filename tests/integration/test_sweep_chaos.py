@@ -62,14 +62,14 @@ async def test_no_outcome_is_untrue_whatever_goes_wrong(make_client: MakeClient,
                     case Outcome.UPDATED:
                         assert truth.status == "paused"
                         assert acted or group.before is None
-                    case Outcome.ALREADY | Outcome.SKIPPED | Outcome.FAILED:
+                    case Outcome.UNCHANGED | Outcome.SKIPPED | Outcome.FAILED:
                         assert acted == []
                         assert truth.status != "live" or group.outcome is Outcome.FAILED
                     case Outcome.UNKNOWN:
                         assert not again
             keys = Counter(job.idempotency_key for job in sandbox.jobs.values())
             assert set(keys.values()) <= {1}
-        updated, already, failed, skipped, unknown = report.counts
-        assert (updated + already, failed + skipped, unknown) == (12 * 7, 12, 0)
+        updated, unchanged, failed, skipped, unknown = report.counts
+        assert (updated + unchanged, failed + skipped, unknown) == (12 * 7, 12, 0)
         # Those whose status could not be read beforehand were sent, and the API told.
-        assert already <= 12
+        assert unchanged <= 12

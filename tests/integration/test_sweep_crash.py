@@ -60,7 +60,7 @@ def test_a_sweep_that_is_killed_at_any_write_of_its_journal_ends_with_the_true_a
         assert result["account"]["counts"] == [4, 1, 1, 1, 0], where
         assert result["account"]["outcomes"] == {
             ids[0]: ["skipped", "draft", None],
-            ids[1]: ["already", "live", None],
+            ids[1]: ["unchanged", "live", None],
             **{updated: ["updated", "paused", None] for updated in ids[2:6]},
             ids[6]: ["failed", "paused", "StatusTransitionNotAllowed"],
         }, where

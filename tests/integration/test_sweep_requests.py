@@ -11,10 +11,10 @@ from fieldingkit.sweeps import SweepPlan, SweepReport, sweep
 
 
 def sweep_all(
-    monkeypatch: pytest.MonkeyPatch, api: CountingApi, *, look_first: bool, rate: float | None = 20.0
+    monkeypatch: pytest.MonkeyPatch, api: CountingApi, *, check_status_first: bool, rate: float | None = 20.0
 ) -> tuple[SweepReport, float]:
     """Pause a whole simulated fleet."""
-    plan = SweepPlan(action="pause", target_groups=api.fleet, look_first=look_first)
+    plan = SweepPlan(action="pause", target_groups=api.fleet, check_status_first=check_status_first)
 
     async def work(client: AsyncClient) -> SweepReport:
         return await sweep(client, plan)
@@ -22,17 +22,17 @@ def sweep_all(
     return simulate(monkeypatch, api, work, rate=rate)
 
 
-@pytest.mark.parametrize("look_first", [True, False])
+@pytest.mark.parametrize("check_status_first", [True, False])
 @pytest.mark.parametrize("seconds", [0.0, 0.2, 1.0, 3.0, 10.0, 30.0])
 def test_a_sweep_of_3000_target_groups_takes_hardly_more_than_it_must(
-    monkeypatch: pytest.MonkeyPatch, seconds: float, *, look_first: bool
+    monkeypatch: pytest.MonkeyPatch, seconds: float, *, check_status_first: bool
 ) -> None:
     """At 20 requests a second: at most 1.3 times the requests, and 1.15 times the time, however long jobs take."""
     api = CountingApi(fleet_of(3000, 40), lambda _: seconds)
 
-    report, took = sweep_all(monkeypatch, api, look_first=look_first)
+    report, took = sweep_all(monkeypatch, api, check_status_first=check_status_first)
 
-    least = 2 * 40 + (40 if look_first else 0)
+    least = 2 * 40 + (40 if check_status_first else 0)
     assert tuple(report.counts) == (3000, 0, 0, 0, 0)
     assert api.counts["create"] == 40
     assert api.requests <= 1.3 * least
@@ -44,7 +44,7 @@ def test_jobs_of_different_length_cost_a_little_more(monkeypatch: pytest.MonkeyP
     """What one job teaches is not the whole truth about the next."""
     api = CountingApi(fleet_of(3000, 40), spread(0.5, 3.0))
 
-    _, took = sweep_all(monkeypatch, api, look_first=True)
+    _, took = sweep_all(monkeypatch, api, check_status_first=True)
 
     assert api.requests <= 1.3 * 120
     assert took <= 1.25 * api.bound(20.0)
@@ -55,7 +55,7 @@ def test_every_rate_is_kept(monkeypatch: pytest.MonkeyPatch, rate: float) -> Non
     """Also one that is so slow that requests would be too late if they stood in the line all at once."""
     api = CountingApi(fleet_of(300, 30))
 
-    report, took = sweep_all(monkeypatch, api, look_first=True, rate=rate)
+    report, took = sweep_all(monkeypatch, api, check_status_first=True, rate=rate)
 
     assert tuple(report.counts) == (300, 0, 0, 0, 0)
     assert api.busiest_second <= rate + 1
@@ -66,7 +66,7 @@ def test_a_sweep_of_100000_target_groups_sends_hardly_more_than_it_must(monkeypa
     """A thousand projects are no other matter than forty."""
     api = CountingApi(fleet_of(100_000, 1_000), lambda _: 5.0)
 
-    report, took = sweep_all(monkeypatch, api, look_first=False)
+    report, took = sweep_all(monkeypatch, api, check_status_first=False)
 
     assert tuple(report.counts) == (100_000, 0, 0, 0, 0)
     assert api.requests <= 1.05 * 2_000
@@ -79,7 +79,7 @@ def test_memory_grows_with_the_target_groups_and_no_faster(monkeypatch: pytest.M
     def peak(groups: int, projects: int) -> float:
         api = CountingApi(fleet_of(groups, projects))
         tracemalloc.start()
-        sweep_all(monkeypatch, api, look_first=False)
+        sweep_all(monkeypatch, api, check_status_first=False)
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         return most / groups
@@ -97,7 +97,7 @@ def test_two_sweeps_of_one_client_share_its_rate(monkeypatch: pytest.MonkeyPatch
 
     async def work(client: AsyncClient) -> list[tuple[SweepReport, float]]:
         async def one(fleet: dict[str, list[str]]) -> tuple[SweepReport, float]:
-            report = await sweep(client, SweepPlan(action="pause", target_groups=fleet, look_first=False))
+            report = await sweep(client, SweepPlan(action="pause", target_groups=fleet, check_status_first=False))
             return report, client.clock.now()
 
         return await asyncio.gather(*map(one, halves))

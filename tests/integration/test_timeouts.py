@@ -49,7 +49,7 @@ async def test_timeout_is_of_one_attempt(serve: Serve, make_client: MakeClient) 
     server = await serve(hang, answer(200, RUN_BODY))
     client = make_client(base_url=server.url, timeout=0.1, deadline=AGES, clock=FakeClock())
 
-    exchange = await client.exchange(READ)
+    exchange = await client.send_detailed(READ)
 
     assert [attempt.error for attempt in exchange.attempts] == ["TimeoutError", None]
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fieldingkit.commands import Command
 from fieldingkit.errors import TransportError
-from fieldingkit.idempotency import Guard
+from fieldingkit.idempotency import RetrySafety
 from fieldingkit.resources import accounts, batch_jobs, fielding_jobs, fielding_runs, webhooks
 from fieldingkit.sandbox.model.target_groups import TargetGroup
 from fieldingkit.transport.http import Call, Request, Response
@@ -35,7 +35,12 @@ BARE = webhooks.CreateWebhook(url="https://example.org/hook", events=("target-gr
 LAUNCH = fielding_jobs.LaunchFromDraft(project_id=PROJECT, target_group_id=GROUP, end_fielding_at=LATER)
 LIST = accounts.ListAccounts()
 
-BY_GUARD: dict[Guard, Command[Any]] = {Guard.READ: READ, Guard.KEY: KEYED, Guard.TAG: TAGGED, Guard.NONE: BARE}
+BY_GUARD: dict[RetrySafety, Command[Any]] = {
+    RetrySafety.READ: READ,
+    RetrySafety.IDEMPOTENCY_KEY: KEYED,
+    RetrySafety.IF_MATCH: TAGGED,
+    RetrySafety.NONE: BARE,
+}
 
 RUN_BODY = {
     "id": RUN,

@@ -8,7 +8,7 @@ from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.sweeps.actions import Action
 from fieldingkit.sweeps.journal import JobSpan
 from fieldingkit.sweeps.plan import SweepPlan
-from fieldingkit.sweeps.report import GroupOutcome, Outcome, SweepReport, SweptJob
+from fieldingkit.sweeps.report import GroupOutcome, Outcome, SweepJob, SweepReport
 
 BEGAN = datetime(2036, 1, 1, 12, tzinfo=UTC)
 TRACE = "0123456789abcdef0123456789abcdef"
@@ -26,21 +26,21 @@ def swept(
 ) -> SweepRecord:
     """A pause with a job for each project; the outcomes take turns."""
     groups: list[GroupOutcome] = []
-    jobs: list[SweptJob] = []
+    jobs: list[SweepJob] = []
     spans: list[JobSpan] = []
     for project in range(projects):
         job_id = ulid("JJJJ", project)
-        jobs.append(SweptJob(job_id=job_id, project_id=ulid("PPPP", project), idempotency_key="key", size=each))
+        jobs.append(SweepJob(job_id=job_id, project_id=ulid("PPPP", project), idempotency_key="key", size=each))
         begin = BEGAN + timedelta(seconds=project * 0.5)
         spans.append(JobSpan(job_id=job_id, trace_id=TRACE, began=begin, ended=begin + timedelta(seconds=2 + project)))
         for member in range(each):
             outcome = outcomes[member % len(outcomes)]
             told: dict[str, Any] = {"job_id": job_id, "before": TargetGroupStatus.LIVE}
-            if outcome in (Outcome.ALREADY, Outcome.SKIPPED):
-                told = {"before": TargetGroupStatus.PAUSED if outcome is Outcome.ALREADY else TargetGroupStatus.DRAFT}
+            if outcome in (Outcome.UNCHANGED, Outcome.SKIPPED):
+                told = {"before": TargetGroupStatus.PAUSED if outcome is Outcome.UNCHANGED else TargetGroupStatus.DRAFT}
             if outcome is Outcome.FAILED:
                 told["code"] = "StatusTransitionNotAllowed"
-            if outcome not in (Outcome.UPDATED, Outcome.ALREADY):
+            if outcome not in (Outcome.UPDATED, Outcome.UNCHANGED):
                 told["reason"] = reason or f"it is {outcome} for a reason"
             groups.append(
                 GroupOutcome(

@@ -44,7 +44,7 @@ class AsyncWalker:
 
     async def all_of(self, command: PagedCommand[Any, Item]) -> list[Item]:
         """The items of a list, of all pages."""
-        items: AsyncIterator[Item] = self.client.pages(command)
+        items: AsyncIterator[Item] = self.client.iter_items(command)
         return [item async for item in items]
 
 
@@ -64,4 +64,4 @@ class BlockingWalker:
 
     async def all_of(self, command: PagedCommand[Any, Item]) -> list[Item]:
         """The items of a list, of all pages."""
-        return await asyncio.to_thread(lambda: list(self.client.pages(command)))
+        return await asyncio.to_thread(lambda: list(self.client.iter_items(command)))

@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 from typing import Any, assert_type
 
 from fieldingkit import (
+    ApiResponse,
     AsyncClient,
+    AsyncJob,
     BearerToken,
-    BlockingJob,
     Client,
     ClientCredentials,
     Command,
-    Exchange,
     Job,
     JobCommand,
     JobEvent,
@@ -77,26 +77,26 @@ async def asynchronous(client: AsyncClient) -> None:
     assert_type(await client.send(read), fielding_runs.FieldingRun)
     assert_type(await client.send(pause), fielding_runs.FieldingRunChange)
     assert_type(await client.send(batch), JobAccepted)
-    assert_type(await client.submit(batch), Job[batch_jobs.BatchResult])
-    assert_type(await client.submit(launch), Job[fielding_jobs.FieldingJobResult])
+    assert_type(await client.submit(batch), AsyncJob[batch_jobs.BatchResult])
+    assert_type(await client.submit(launch), AsyncJob[fielding_jobs.FieldingJobResult])
     assert_type(await client.run(batch), batch_jobs.BatchResult)
     assert_type(await client.run(launch, timeout=None), fielding_jobs.FieldingJobResult)
-    assert_type(await client.exchange(read), Exchange[fielding_runs.FieldingRun])
-    assert_type((await client.exchange(pause)).result, fielding_runs.FieldingRunChange)
+    assert_type(await client.send_detailed(read), ApiResponse[fielding_runs.FieldingRun])
+    assert_type((await client.send_detailed(pause)).result, fielding_runs.FieldingRunChange)
     assert_type(await client.request("GET", "/x", params={"a": 1}, headers={}), Response)
-    assert_type(client.resume("token"), Job[Any])
-    async for group in client.pages(target_groups.ListTargetGroups(project_id=PROJECT)):
+    assert_type(client.job("token"), AsyncJob[Any])
+    async for group in client.iter_items(target_groups.ListTargetGroups(project_id=PROJECT)):
         assert_type(group, target_groups.TargetGroupSummary)
     async with client as same:
         assert_type(same, AsyncClient)
     await client.aclose()
 
 
-async def jobs(job: Job[batch_jobs.BatchResult]) -> None:
+async def jobs(job: AsyncJob[batch_jobs.BatchResult]) -> None:
     """The async handle."""
     assert_type(await job, batch_jobs.BatchResult)
     assert_type(await job.wait(timeout=5), batch_jobs.BatchResult)
-    assert_type(await job.retry_failed(), Job[batch_jobs.BatchResult])
+    assert_type(await job.retry_failed(), AsyncJob[batch_jobs.BatchResult])
     await job.retry_failed(only=lambda item: item.code == "x")
     assert_type(job.id, str)
     assert_type(job.token(), str)
@@ -112,15 +112,15 @@ def blocking(client: Client) -> None:
     assert_type(client.send(read), fielding_runs.FieldingRun)
     assert_type(client.send(pause), fielding_runs.FieldingRunChange)
     assert_type(client.send(batch), JobAccepted)
-    assert_type(client.submit(batch), BlockingJob[batch_jobs.BatchResult])
-    assert_type(client.submit(launch), BlockingJob[fielding_jobs.FieldingJobResult])
+    assert_type(client.submit(batch), Job[batch_jobs.BatchResult])
+    assert_type(client.submit(launch), Job[fielding_jobs.FieldingJobResult])
     assert_type(client.run(batch), batch_jobs.BatchResult)
     assert_type(client.run(launch, timeout=None), fielding_jobs.FieldingJobResult)
-    assert_type(client.exchange(read), Exchange[fielding_runs.FieldingRun])
+    assert_type(client.send_detailed(read), ApiResponse[fielding_runs.FieldingRun])
     assert_type(client.request("POST", "/x", json=[1]), Response)
-    assert_type(client.resume("token"), BlockingJob[Any])
+    assert_type(client.job("token"), Job[Any])
     assert_type(client.call(paused, 3), int)
-    for group in client.pages(target_groups.ListTargetGroups(project_id=PROJECT)):
+    for group in client.iter_items(target_groups.ListTargetGroups(project_id=PROJECT)):
         assert_type(group, target_groups.TargetGroupSummary)
     with client as same:
         assert_type(same, Client)
@@ -133,10 +133,10 @@ async def paused(client: AsyncClient, times: int) -> int:
     return times
 
 
-def blocking_jobs(job: BlockingJob[batch_jobs.BatchResult]) -> Iterator[int]:
+def blocking_jobs(job: Job[batch_jobs.BatchResult]) -> Iterator[int]:
     """The blocking handle."""
     assert_type(job.wait(), batch_jobs.BatchResult)
-    assert_type(job.retry_failed(), BlockingJob[batch_jobs.BatchResult])
+    assert_type(job.retry_failed(), Job[batch_jobs.BatchResult])
     assert_type(job.token(), str)
     for event in job.watch():
         assert_type(event, JobEvent)

@@ -265,7 +265,7 @@ async def test_acceptance(sandbox: Sandbox, either: Either) -> None:
     assert isinstance(accepted, JobAccepted)
     assert accepted.job_id in sandbox.jobs
     assert accepted.idempotency_key == sandbox.requests[0].headers["Idempotency-Key"]
-    assert type(job).__name__ == ("BlockingJob" if either.blocking else "Job")
+    assert type(job).__name__ == ("Job" if either.blocking else "AsyncJob")
     assert job.location == sandbox.requests[1].answer.headers["Location"]
 
 
@@ -282,7 +282,7 @@ async def test_exchange(sandbox: Sandbox, either: Either) -> None:
     group = sandbox.seed(live=1).groups[0]
     sandbox.faults.add("get_fielding_run", faults.Answer(503))
 
-    exchange = await either("exchange", fielding_runs.GetFieldingRun(**run_of(group)))
+    exchange = await either("send_detailed", fielding_runs.GetFieldingRun(**run_of(group)))
 
     last = sandbox.requests[-1].answer
     assert last is not None
@@ -296,7 +296,7 @@ async def test_exchange(sandbox: Sandbox, either: Either) -> None:
 async def test_exchange_of_an_action(sandbox: Sandbox, either: Either) -> None:
     """An answer without a body has none in the exchange."""
     group = sandbox.seed(live=1).groups[0]
-    exchange = await either("exchange", fielding_runs.PauseFieldingRun(**tagged(group)))
+    exchange = await either("send_detailed", fielding_runs.PauseFieldingRun(**tagged(group)))
     assert (exchange.status, exchange.raw) == (204, None)
 
 
@@ -305,7 +305,7 @@ async def test_resume(sandbox: Sandbox, either: Either) -> None:
     group, command = OPERATIONS["bulk pause"].begin(sandbox)
     token = (await either("submit", command)).token()
 
-    job = either.client.resume(token)
+    job = either.client.job(token)
     result = await (asyncio.to_thread(job.wait) if either.blocking else job.wait())
 
     assert result.updated == (group.id,)
@@ -437,7 +437,7 @@ async def test_closed(serve: Serve, make_client: MakeClient) -> None:
         lambda: client.send(READ),
         lambda: client.submit(KEYED),
         lambda: client.run(KEYED),
-        lambda: client.exchange(READ),
+        lambda: client.send_detailed(READ),
         lambda: client.request("GET", "/x"),
     ]
     for verb in verbs:
@@ -537,7 +537,7 @@ async def test_closed_during_a_run(sandbox: Sandbox, make_client: MakeClient) ->
     error = caught.value
     assert (error.command, error.maybe_applied) == (command, True)
     assert error.idempotency_key == sandbox.requests[0].headers["Idempotency-Key"]
-    assert any("client.resume(" in note for note in error.__notes__)
+    assert any("client.job(" in note for note in error.__notes__)
 
 
 async def test_closed_between_attempts(serve: Serve, make_client: MakeClient) -> None:

@@ -25,7 +25,7 @@ from fieldingkit import fielding_jobs
 from fieldingkit.codec import encode
 from fieldingkit.commands import Command, OpenEnum
 from fieldingkit.errors import InvalidCommandError
-from fieldingkit.idempotency import Guard
+from fieldingkit.idempotency import RetrySafety
 
 BASE = {"Accept": "application/json", "Cint-API-Version": "2025-12-18", "User-Agent": "test"}
 
@@ -297,7 +297,7 @@ def test_result_types(name: str) -> None:
     kind = kinds()[name]
     if issubclass(kind, JobCommand):
         assert kind.result_type() is JobAccepted
-        assert kind.outcome_type() is kind.followed_by.result_type()
+        assert kind.job_result_type() is kind.status_command.result_type()
     else:
         assert attrs.has(kind.result_type()) or kind.result_type() is types.NoneType
 
@@ -312,15 +312,15 @@ def test_query() -> None:
 
 
 GUARDS = {
-    Guard.KEY: {"LaunchFromDraft", "ScheduleFromDraft"}
+    RetrySafety.IDEMPOTENCY_KEY: {"LaunchFromDraft", "ScheduleFromDraft"}
     | {f"{verb}TargetGroups" for verb in ("Launch", "Pause", "Resume", "Complete", "Relaunch")},
-    Guard.TAG: {f"{verb}FieldingRun" for verb in ("Update", "Pause", "Resume", "Complete", "Relaunch")}
+    RetrySafety.IF_MATCH: {f"{verb}FieldingRun" for verb in ("Update", "Pause", "Resume", "Complete", "Relaunch")}
     | {"LaunchFieldingRunNow"},
 }
 
 
-@pytest.mark.parametrize("guard", GUARDS)
-def test_guards(guard: Guard) -> None:
+@pytest.mark.parametrize("retry_safety", GUARDS)
+def test_guards(retry_safety: RetrySafety) -> None:
     """What protects the fielding commands is what the API documents: a key for jobs, a tag for actions on a run."""
-    for name in GUARDS[guard]:
-        assert kinds()[name].guard() is guard
+    for name in GUARDS[retry_safety]:
+        assert kinds()[name].retry_safety() is retry_safety

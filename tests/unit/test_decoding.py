@@ -293,7 +293,7 @@ async def test_unknown_fields(serve: Serve, make_client: MakeClient) -> None:
     """67. Unknown fields are ignored, and kept in the exchange's raw body."""
     body = {**RUN_BODY, "account_id": "101", "new": {"thing": [1]}}
     server = await serve(answer(200, body))
-    exchange = await make_client(base_url=server.url).exchange(READ)
+    exchange = await make_client(base_url=server.url).send_detailed(READ)
     assert exchange.raw == body
     assert exchange.result.id == RUN
 

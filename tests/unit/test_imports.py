@@ -102,7 +102,7 @@ clients = [
     for kind in (fieldingkit.AsyncClient, fieldingkit.Client)
     for auth in ("token", credentials)
 ]
-clients[0].resume(sys.argv[1])
+clients[0].job(sys.argv[1])
 assert threading.active_count() == 1
 print("nothing")
 """

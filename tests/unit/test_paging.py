@@ -10,7 +10,7 @@ import pytest
 
 from fieldingkit.commands import Command, Endpoint
 from fieldingkit.errors import DecodeError, FieldingKitError
-from fieldingkit.paging import PagedCommand, pages
+from fieldingkit.paging import PagedCommand, iter_items
 from fieldingkit.resources.target_groups import ListTargetGroups, TargetGroupList, TargetGroupSummary
 from fieldingkit.resources.webhooks import ListWebhooks, Webhook, WebhookList
 
@@ -68,33 +68,33 @@ def server() -> Server:
 
 async def test_all_pages_are_read_as_one_list(server: Server) -> None:
     """Items come in their order, through empty pages, until there is no cursor."""
-    assert [number async for number in pages(server.send, ListNumbers())] == [1, 2, 3]
+    assert [number async for number in iter_items(server.send, ListNumbers())] == [1, 2, 3]
     assert [command.start_after for command in server.asked] == [None, "a", "b"]
 
 
 async def test_every_page_is_asked_for_with_the_same_filters(server: Server) -> None:
     """Whatever else the command says holds for all pages."""
-    async for _ in pages(server.send, ListNumbers(least=7, page_size=2)):
+    async for _ in iter_items(server.send, ListNumbers(least=7, page_size=2)):
         pass
     assert {(command.least, command.page_size) for command in server.asked} == {(7, 2)}
 
 
 async def test_a_list_can_begin_in_its_middle(server: Server) -> None:
     """A command with a cursor goes on from there."""
-    assert [number async for number in pages(server.send, ListNumbers(start_after="b"))] == [3]
+    assert [number async for number in iter_items(server.send, ListNumbers(start_after="b"))] == [3]
 
 
 @pytest.mark.parametrize("cursor", [None, ""])
 async def test_an_absent_or_empty_cursor_ends_the_list(cursor: str | None) -> None:
     """The changelog says an empty cursor where others say none."""
     server = Server(first=Numbers(numbers=(1,), next_cursor=cursor))
-    assert [number async for number in pages(server.send, ListNumbers())] == [1]
+    assert [number async for number in iter_items(server.send, ListNumbers())] == [1]
     assert len(server.asked) == 1
 
 
 async def test_a_page_is_asked_for_only_when_it_is_needed(server: Server) -> None:
     """The next page is not fetched while the present one has items left."""
-    numbers = pages(server.send, ListNumbers())
+    numbers = iter_items(server.send, ListNumbers())
     assert await anext(numbers) == 1
     assert await anext(numbers) == 2
     assert len(server.asked) == 1
@@ -104,7 +104,7 @@ async def test_a_page_is_asked_for_only_when_it_is_needed(server: Server) -> Non
 
 async def test_breaking_off_leaves_nothing_behind(server: Server) -> None:
     """After a break no request is made, and no task is left."""
-    async for _ in pages(server.send, ListNumbers()):
+    async for _ in iter_items(server.send, ListNumbers()):
         break
     gc.collect()
     await asyncio.sleep(0.01)
@@ -125,7 +125,7 @@ async def test_breaking_off_leaves_nothing_behind(server: Server) -> None:
 )
 async def test_a_cursor_that_comes_again_is_refused(by_cursor: dict[str, Numbers]) -> None:
     """A list that goes round in circles is an error, not an endless loop; what was read until then was given."""
-    numbers = pages(Server(**by_cursor).send, ListNumbers())
+    numbers = iter_items(Server(**by_cursor).send, ListNumbers())
     assert [await anext(numbers), await anext(numbers)] == [1, 2]
     with pytest.raises(DecodeError, match="does not end") as caught:
         await anext(numbers)
@@ -136,7 +136,7 @@ async def test_a_cursor_that_comes_again_is_refused(by_cursor: dict[str, Numbers
 async def test_an_error_ends_the_list(server: Server) -> None:
     """What sending raises goes to the consumer, after the items before it."""
     server.by_cursor["a"] = FieldingKitError("no")
-    numbers = pages(server.send, ListNumbers())
+    numbers = iter_items(server.send, ListNumbers())
     assert [await anext(numbers), await anext(numbers)] == [1, 2]
     with pytest.raises(FieldingKitError, match="no"):
         await anext(numbers)
@@ -175,7 +175,7 @@ async def test_the_item_type_is_known() -> None:
         return command.result_type()(target_groups=())
 
     command = ListTargetGroups(project_id=PROJECT)
-    async for item in pages(send_one_kind, command):
+    async for item in iter_items(send_one_kind, command):
         assert_type(item, TargetGroupSummary)
-    async for item in pages(send_any, command):
+    async for item in iter_items(send_any, command):
         assert_type(item, TargetGroupSummary)

@@ -61,4 +61,4 @@ def test_a_blocking_job_shows_itself_too(sandbox: Sandbox, blocking_client: Clie
     command = batch_jobs.PauseTargetGroups(project_id=project.id, target_group_ids=project.ids())
     job = blocking_client.submit(command)
     assert job.id in job._repr_html_()
-    assert repr(job).startswith("<BlockingJob ")
+    assert repr(job).startswith("<Job ")

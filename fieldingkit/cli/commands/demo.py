@@ -11,7 +11,7 @@ from rich.table import Table
 from fieldingkit.client import AsyncClient
 from fieldingkit.commands import JobStatus
 from fieldingkit.errors import PreconditionFailedError
-from fieldingkit.jobs.job import Job
+from fieldingkit.jobs.job import AsyncJob
 from fieldingkit.loop_thread import new_event_loop
 from fieldingkit.resources.batch_jobs import BatchResult, PauseTargetGroups
 from fieldingkit.resources.fielding_runs import GetFieldingRun, PauseFieldingRun, ResumeFieldingRun, UpdateFieldingRun
@@ -47,19 +47,19 @@ class _Demo:
 
     async def _pause_all(self, client: AsyncClient, project: Project) -> None:
         self._title("1. The survey is broken: pause them all, in one batch")
-        already = len(project.ids("paused"))
+        unchanged = len(project.ids("paused"))
         job = await client.submit(PauseTargetGroups(project_id=project.id, target_group_ids=project.ids()))
         self._note(job.command, "201 accepted", job.trace_id)
         await self._follow(job, len(project.groups))
         result = await job.wait()
-        self._say(f"{len(result.updated)} are paused now; {already} of them had been before.")
+        self._say(f"{len(result.updated)} are paused now; {unchanged} of them had been before.")
         self._say(f"{len(result.failed)} could not be paused:")
         for reason, group_ids in _by_reason(result).items():
             self._say(f"\n  {reason}")
             for group_id in group_ids:
                 self._say(f"    {group_id}")
 
-    async def _follow(self, job: Job[BatchResult], total: int) -> None:
+    async def _follow(self, job: AsyncJob[BatchResult], total: int) -> None:
         """Show the job's progress: a bar on a terminal, a line for each look elsewhere."""
         if not self._console.is_terminal:
             async for event in job.watch():
@@ -78,7 +78,7 @@ class _Demo:
         run_of = {group.id: group.run.id for group in project.groups if group.run is not None}
         group_id = project.ids("paused")[0]
         ids = {"project_id": project.id, "target_group_id": group_id, "fielding_run_id": run_of[group_id]}
-        read = await client.exchange(GetFieldingRun(**ids))
+        read = await client.send_detailed(GetFieldingRun(**ids))
         self._note(GetFieldingRun(**ids), f"{read.status} {read.result.status}", read.trace_id)
         self._say(f"We read a run: {read.result.status}, ETag {read.result.etag}.")
 
@@ -101,10 +101,10 @@ class _Demo:
             self._note(stale, "412 refused", exc.trace_id)
             self._say(f"The API refuses, and nothing is done:\n  {exc}")
 
-        fresh = await client.exchange(GetFieldingRun(**ids))
+        fresh = await client.send_detailed(GetFieldingRun(**ids))
         self._note(GetFieldingRun(**ids), f"{fresh.status} {fresh.result.status}", fresh.trace_id)
         self._say(f"So we read it again: {fresh.result.status}, ETag {fresh.result.etag}. It still is to be paused:")
-        paused = await client.exchange(PauseFieldingRun(**ids, if_match=fresh.result.etag))
+        paused = await client.send_detailed(PauseFieldingRun(**ids, if_match=fresh.result.etag))
         self._note(stale, f"{paused.status} done", paused.trace_id)
         self._say(f"paused, ETag {paused.result.etag}; the colleague's extra day is kept.")
         self._say("All of this in one line: await ensure_status(client, GetFieldingRun(...), 'paused')")

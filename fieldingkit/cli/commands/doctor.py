@@ -32,14 +32,14 @@ from fieldingkit.resources.accounts import AccountList, ListAccounts
 from fieldingkit.resources.projects import ListProjects
 from fieldingkit.transport.credentials import BearerToken
 
-__all__ = ["Finding", "Verdict", "check_account", "check_clock", "check_failure", "check_lifetime", "doctor"]
+__all__ = ["Finding", "SubmitDecision", "check_account", "check_clock", "check_failure", "check_lifetime", "doctor"]
 
 
 _SKEW = 30.0
 _SOON = 3600.0
 
 
-class Verdict(enum.Enum):
+class SubmitDecision(enum.Enum):
     """What a finding amounts to."""
 
     GOOD = "ok"
@@ -54,7 +54,7 @@ class Finding:
 
     subject: str
     """What was looked at."""
-    verdict: Verdict
+    verdict: SubmitDecision
     """Whether it is as it should be."""
     found: str
     """What was found."""
@@ -75,12 +75,12 @@ def check_lifetime(token: str, now: datetime) -> Finding | None:
     left = expires - now.timestamp()
     if left <= 0:
         return Finding(
-            "Token", Verdict.BAD, f"it expired {_spoken(-left)} ago", "Get a new one: tokens live for 24 hours."
+            "Token", SubmitDecision.BAD, f"it expired {_spoken(-left)} ago", "Get a new one: tokens live for 24 hours."
         )
     if left < _SOON:
         advice = "Client credentials (--client-id) are renewed by themselves."
-        return Finding("Token", Verdict.ODD, f"it expires in {_spoken(left)}", advice)
-    return Finding("Token", Verdict.GOOD, f"it is good for {_spoken(left)} more")
+        return Finding("Token", SubmitDecision.ODD, f"it expires in {_spoken(left)}", advice)
+    return Finding("Token", SubmitDecision.GOOD, f"it is good for {_spoken(left)} more")
 
 
 def check_clock(headers: Mapping[str, str], now: datetime) -> Finding:
@@ -88,14 +88,14 @@ def check_clock(headers: Mapping[str, str], now: datetime) -> Finding:
     try:
         theirs = parsedate_to_datetime(headers["date"])
     except (KeyError, ValueError, TypeError):
-        return Finding("Clock", Verdict.SKIPPED, "the API did not say what time it is")
+        return Finding("Clock", SubmitDecision.SKIPPED, "the API did not say what time it is")
     skew = (now - (theirs if theirs.tzinfo is not None else theirs.replace(tzinfo=UTC))).total_seconds()
     if abs(skew) <= _SKEW:
-        return Finding("Clock", Verdict.GOOD, "it agrees with the API's")
+        return Finding("Clock", SubmitDecision.GOOD, "it agrees with the API's")
     where = "ahead of" if skew > 0 else "behind"
     return Finding(
         "Clock",
-        Verdict.BAD,
+        SubmitDecision.BAD,
         f"it is {_spoken(abs(skew))} {where} the API's",
         "Set it by NTP: dates that you give and the lifetime of tokens go by it.",
     )
@@ -107,13 +107,13 @@ def check_account(accounts: AccountList, account: str | None) -> Finding:
     listed = ", ".join(f"{number} {name}".strip() for number, name in known.items()) or "none"
     if account is None:
         return Finding(
-            "Account", Verdict.BAD, f"none is chosen; the credentials reach: {listed}", "Set CINT_ACCOUNT_ID."
+            "Account", SubmitDecision.BAD, f"none is chosen; the credentials reach: {listed}", "Set CINT_ACCOUNT_ID."
         )
     if account in known:
-        return Finding("Account", Verdict.GOOD, f"{account} {known[account]}".strip())
+        return Finding("Account", SubmitDecision.GOOD, f"{account} {known[account]}".strip())
     return Finding(
         "Account",
-        Verdict.BAD,
+        SubmitDecision.BAD,
         f"the credentials do not reach {account}; they reach: {listed}",
         "Correct CINT_ACCOUNT_ID or --account, or ask Cint for access.",
     )
@@ -123,24 +123,24 @@ def check_failure(error: FieldingKitError, *, url: str, version: str) -> Finding
     """Tell what it means that a first call failed."""
     if isinstance(error, ConnectionFailedError):
         advice = "Check the network, a proxy (--proxy), and --base-url."
-        return Finding("Reach", Verdict.BAD, f"there is no connection to {url}: {error.message}", advice)
+        return Finding("Reach", SubmitDecision.BAD, f"there is no connection to {url}: {error.message}", advice)
     if isinstance(error, BadRequestError | ForbiddenError) and _about_version(error):
         advice = "Correct --api-version, or have Cint enable this version for the account."
-        return Finding("API version", Verdict.BAD, f"{version} was refused: {error.detail}", advice)
+        return Finding("API version", SubmitDecision.BAD, f"{version} was refused: {error.detail}", advice)
     if isinstance(error, UnauthorizedError):
         advice = "They are wrong, or of another environment: get new ones from the API starter kit."
-        return Finding("Credentials", Verdict.BAD, f"the API refuses them: {error.message}", advice)
+        return Finding("Credentials", SubmitDecision.BAD, f"the API refuses them: {error.message}", advice)
     if isinstance(error, ForbiddenError):
         advice = "An expired token answers so too: get a new one. If it is new, ask Cint for permission."
-        return Finding("Credentials", Verdict.BAD, f"the API refuses them: {error.message}", advice)
+        return Finding("Credentials", SubmitDecision.BAD, f"the API refuses them: {error.message}", advice)
     if isinstance(error, ServerError):
         advice = "The API is out of order: look at https://status.cint.com and try again later."
-        return Finding("Reach", Verdict.BAD, error.message, advice)
+        return Finding("Reach", SubmitDecision.BAD, error.message, advice)
     if isinstance(error, ApiError):
         return Finding(
-            "Reach", Verdict.BAD, f"{url} answers, but not as the API does: {error.message}", "Check --base-url."
+            "Reach", SubmitDecision.BAD, f"{url} answers, but not as the API does: {error.message}", "Check --base-url."
         )
-    return Finding("Reach", Verdict.BAD, error.message, "Check the network, a proxy (--proxy), and --base-url.")
+    return Finding("Reach", SubmitDecision.BAD, error.message, "Check the network, a proxy (--proxy), and --base-url.")
 
 
 def _about_version(error: ApiError) -> bool:
@@ -155,8 +155,13 @@ def _spoken(seconds: float) -> str:
     return f"{seconds:.0f} seconds"
 
 
-_MARKS = {Verdict.GOOD: "ok", Verdict.ODD: "!", Verdict.BAD: "BAD", Verdict.SKIPPED: "-"}
-_STYLES = {Verdict.GOOD: "green", Verdict.ODD: "yellow", Verdict.BAD: "bold red", Verdict.SKIPPED: "dim"}
+_MARKS = {SubmitDecision.GOOD: "ok", SubmitDecision.ODD: "!", SubmitDecision.BAD: "BAD", SubmitDecision.SKIPPED: "-"}
+_STYLES = {
+    SubmitDecision.GOOD: "green",
+    SubmitDecision.ODD: "yellow",
+    SubmitDecision.BAD: "bold red",
+    SubmitDecision.SKIPPED: "dim",
+}
 _PATIENCE = 15.0
 
 
@@ -170,7 +175,7 @@ async def doctor(*, json: bool = False, connection: Connection = ENVIRONMENT) ->
     output = Output(json=json)
     bad = 0
     async for finding in _examine(attrs.evolve(connection, deadline=connection.deadline or _PATIENCE)):
-        bad += finding.verdict is Verdict.BAD
+        bad += finding.verdict is SubmitDecision.BAD
         output.document({**attrs.asdict(finding), "verdict": finding.verdict.value})
         if not json:
             output.stdout.print(f"{_MARKS[finding.verdict]:<4}", style=_STYLES[finding.verdict], end="")
@@ -183,17 +188,17 @@ async def doctor(*, json: bool = False, connection: Connection = ENVIRONMENT) ->
 async def _examine(connection: Connection) -> AsyncIterator[Finding]:
     path = config_path()
     said = str(path) if path.exists() else f"flags and environment only; a file would be {path}"
-    yield Finding("Configuration", Verdict.GOOD, said)
+    yield Finding("Configuration", SubmitDecision.GOOD, said)
     try:
         found = connection.credentials()
         client = connection.open()
     except (UsageError, ConfigurationError) as exc:
         what, _, advice = str(exc).partition("\n")
-        yield Finding("Credentials", Verdict.BAD, what, advice)
+        yield Finding("Credentials", SubmitDecision.BAD, what, advice)
         return
-    yield Finding("Credentials", Verdict.GOOD, f"from {found.source}")
+    yield Finding("Credentials", SubmitDecision.GOOD, f"from {found.source}")
     if found.file is not None and readable_by_others(found.file):
-        yield Finding("Credentials", Verdict.ODD, f"others may read {found.file}", f"chmod 600 {found.file}")
+        yield Finding("Credentials", SubmitDecision.ODD, f"others may read {found.file}", f"chmod 600 {found.file}")
     if isinstance(found.provider, BearerToken):
         lifetime = check_lifetime(found.provider.token.reveal(), datetime.now(UTC))
         if lifetime is not None:
@@ -206,23 +211,27 @@ async def _examine(connection: Connection) -> AsyncIterator[Finding]:
 async def _call(client: AsyncClient, connection: Connection) -> AsyncIterator[Finding]:
     begun = time.monotonic()
     try:
-        answer = await client.exchange(ListAccounts())
+        answer = await client.send_detailed(ListAccounts())
     except FieldingKitError as exc:
         yield check_failure(exc, url=connection.url, version=connection.version)
         if isinstance(exc, ApiError):
             yield check_clock(exc.headers, datetime.now(UTC))
         return
-    yield Finding("Reach", Verdict.GOOD, f"{connection.url} answered in {1000 * (time.monotonic() - begun):.0f} ms")
-    yield Finding("API version", Verdict.GOOD, f"{connection.version} is accepted")
+    yield Finding(
+        "Reach", SubmitDecision.GOOD, f"{connection.url} answered in {1000 * (time.monotonic() - begun):.0f} ms"
+    )
+    yield Finding("API version", SubmitDecision.GOOD, f"{connection.version} is accepted")
     yield check_clock(answer.headers, datetime.now(UTC))
     account = check_account(answer.result, connection.account or None)
     yield account
-    if account.verdict is not Verdict.GOOD:
+    if account.verdict is not SubmitDecision.GOOD:
         return
     try:
         projects = await client.send(ListProjects(page_size=1))
     except FieldingKitError as exc:
         advice = "The account is reached, its projects are not: ask Cint for permission."
-        yield Finding("Projects", Verdict.BAD, exc.message, advice)
+        yield Finding("Projects", SubmitDecision.BAD, exc.message, advice)
     else:
-        yield Finding("Projects", Verdict.GOOD, "they can be read" if projects.projects else "there are none yet")
+        yield Finding(
+            "Projects", SubmitDecision.GOOD, "they can be read" if projects.projects else "there are none yet"
+        )

@@ -70,7 +70,7 @@ async def _find(
 ) -> AsyncIterator[_Listed]:
     async for project_id in _project_ids(client, project_ids):
         command = ListTargetGroups(project_id=project_id, status=status or None, search_string=search, page_size=100)
-        async for group in client.pages(command):
+        async for group in client.iter_items(command):
             yield _Listed(project_id, group)
 
 
@@ -78,7 +78,7 @@ async def _project_ids(client: AsyncClient, given: Sequence[str] | None) -> Asyn
     for project_id in dict.fromkeys(given or ()):
         yield project_id
     if given is None:
-        async for project in client.pages(ListProjects(page_size=100)):
+        async for project in client.iter_items(ListProjects(page_size=100)):
             yield project.id
 
 

@@ -25,7 +25,7 @@ async def status(token: str, /, *, json: bool = False, connection: Connection = 
     """
     output = Output(json=json)
     async with connection.open() as client:
-        result: JobResult = await client.resume(token).status()
+        result: JobResult = await client.job(token).status()
     _tell(output, result)
     return _exit_of(result)
 
@@ -48,7 +48,7 @@ async def wait(
     """
     output = Output(json=json)
     async with connection.open() as client:
-        result: JobResult = await client.resume(token).wait(wait_seconds)
+        result: JobResult = await client.job(token).wait(wait_seconds)
     _tell(output, result)
     return _exit_of(result)
 

@@ -44,7 +44,7 @@ async def list_projects(
         page_size=100,
     )
     async with connection.open() as client:
-        count = await output.table(_COLUMNS, client.pages(command))
+        count = await output.table(_COLUMNS, client.iter_items(command))
     if not count:
         output.note("There are no such projects.")
     return 0

@@ -7,8 +7,8 @@ import attrs
 from fieldingkit.cli.connection import ENVIRONMENT, Connection
 from fieldingkit.cli.errors import Exit, UsageError
 from fieldingkit.cli.output import Output
-from fieldingkit.cli.progress import ProgressShow
-from fieldingkit.cli.prompts import confirm, must_be_able_to_ask
+from fieldingkit.cli.progress import ProgressDisplay
+from fieldingkit.cli.prompts import confirm, require_terminal
 from fieldingkit.cli.run_store import Place, find_place, open_journal
 from fieldingkit.cli.selection import ANY, USUAL, Manner, Selection
 from fieldingkit.client import AsyncClient
@@ -21,7 +21,7 @@ from fieldingkit.sweeps.actions import Action
 from fieldingkit.sweeps.checkpoint import read_report as read_run
 from fieldingkit.sweeps.discovery import SweepPreview, preview
 from fieldingkit.sweeps.engine import sweep
-from fieldingkit.sweeps.journal import Ends, Journal, spans_of
+from fieldingkit.sweeps.journal import JobEndTimes, Journal, spans_of
 from fieldingkit.sweeps.plan import SweepPlan
 from fieldingkit.sweeps.report import Outcome, SweepReport
 
@@ -56,14 +56,14 @@ class _Command:
         self._manner = manner
         self._connection = connection
         self._output = Output(json=manner.json)
-        self._ends = Ends()
+        self._ends = JobEndTimes()
 
     async def run(self, *, named: bool) -> Exit:
         manner, output = self._manner, self._output
         if manner.report is not None:
             check_report_path(manner.report)
         if not manner.dry_run:
-            must_be_able_to_ask(f"{self._plan.action.capitalize()} target groups", yes=manner.yes)
+            require_terminal(f"{self._plan.action.capitalize()} target groups", yes=manner.yes)
         async with self._connection.open(rate=manner.rate, on_poll=self._ends) as client:
             if manner.dry_run:
                 await self._preview(client)
@@ -114,7 +114,7 @@ class _Command:
 
     async def _sweep(self, client: AsyncClient, journal: Journal, seen: SweepPreview | None) -> SweepReport:
         try:
-            with ProgressShow(self._output) as show:
+            with ProgressDisplay(self._output) as show:
                 return await sweep(client, self._plan, journal=journal, on_progress=show, preview=seen)
         except BaseException:
             self._broke_off(journal)
@@ -177,7 +177,7 @@ def _exit_of(report: SweepReport) -> Exit:
         held = any(held_back(report.action, group) for group in report.of(Outcome.SKIPPED))
         return Exit.FAILED if held else Exit.DONE
     codes = {group.code for group in report.of(Outcome.FAILED)}
-    refused = codes <= _REFUSALS and not counts.updated and not counts.already
+    refused = codes <= _REFUSALS and not counts.updated and not counts.unchanged
     return Exit.REFUSED if refused else Exit.FAILED
 
 

@@ -105,7 +105,7 @@ async def list_webhooks(*, json: bool = False, connection: Connection = ENVIRONM
     """
     output = Output(json=json)
     async with connection.open() as client:
-        count = await output.table(_WEBHOOKS, client.pages(ListWebhooks(page_size=100)))
+        count = await output.table(_WEBHOOKS, client.iter_items(ListWebhooks(page_size=100)))
     if not count:
         output.note("There are no webhooks.")
     return Exit.DONE
@@ -275,7 +275,7 @@ async def history(
         page_size=100,
     )
     async with connection.open() as client:
-        count = await output.table(_EVENTS, client.pages(command))
+        count = await output.table(_EVENTS, client.iter_items(command))
     if not count:
         output.note("There are no such events.")
     return Exit.DONE

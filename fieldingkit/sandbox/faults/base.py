@@ -32,7 +32,7 @@ class Exchange:
     tokens: Tokens
     """The sandbox's tokens."""
     proceed: Callable[[], Awaitable[web.Response]]
-    """Handles the request as if there were no fault, and gives the answer to send."""
+    """JobFactory the request as if there were no fault, and gives the answer to send."""
 
 
 class Fault(ABC):

@@ -13,7 +13,7 @@ from fieldingkit.sandbox.model.fielding_runs import Change
 from fieldingkit.sandbox.model.jobs import Job
 from fieldingkit.sandbox.model.projects import Account, Project, open_account
 from fieldingkit.sandbox.model.target_groups import TargetGroup, TargetGroupState
-from fieldingkit.sandbox.model.webhooks import WebhookBook
+from fieldingkit.sandbox.model.webhooks import WebhookRegistry
 
 __all__ = ["Agenda", "IdempotencyConflictError", "World"]
 
@@ -54,7 +54,7 @@ class World:
         self.projects_of: dict[int, list[Project]] = {}
         self.groups: dict[str, TargetGroup] = {}
         self.jobs: dict[str, Job] = {}
-        self.webhooks: WebhookBook = WebhookBook(identifiers)
+        self.webhooks: WebhookRegistry = WebhookRegistry(identifiers)
         self._job_seconds = job_seconds
         self._new_job_id = identifiers.uuid if uuid_jobs else identifiers.ulid
         self._keys: dict[tuple[int, str], tuple[object, str]] = {}

@@ -23,7 +23,7 @@ import attrs
 from fieldingkit.sandbox.formats import Identifiers, write_timestamp
 from fieldingkit.sandbox.model.fielding_runs import Change, change_id
 
-__all__ = ["EVENT_TYPES", "Delivery", "DeliveryStatus", "Webhook", "WebhookBook", "nobody", "sign"]
+__all__ = ["EVENT_TYPES", "Delivery", "DeliveryStatus", "Webhook", "WebhookRegistry", "nobody", "sign"]
 
 
 DeliveryStatus = Literal["pending", "delivering", "delivered", "undelivered", "bounced", "expired"]
@@ -153,7 +153,7 @@ def nobody() -> None:
     """Whom news are told while the sandbox does not run."""
 
 
-class WebhookBook:
+class WebhookRegistry:
     """All webhooks.
 
     Args:

@@ -7,7 +7,7 @@ from opentelemetry.trace import Tracer, TracerProvider
 
 from fieldingkit.errors import ConfigurationError
 from fieldingkit.transport.telemetry.metrics import Metrics
-from fieldingkit.transport.telemetry.semconv import Described
+from fieldingkit.transport.telemetry.semconv import SemanticAttributes
 from fieldingkit.transport.telemetry.tracing import tracer_of
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Telemetry(NamedTuple):
     """Makes the spans."""
     metrics: Metrics
     """Takes the measurements."""
-    described: Described
+    described: SemanticAttributes
     """Says where requests go."""
     on_attempt: "Callable[[AttemptEvent], object] | None"
     """Is called after each attempt."""
@@ -53,7 +53,7 @@ def telemetry(
     """
     if on_missing_trace not in {"omit", "generate"}:
         raise ConfigurationError(f"on_missing_trace must be 'omit' or 'generate'; got {on_missing_trace!r}")
-    described = Described(base_url)
+    described = SemanticAttributes(base_url)
     return Telemetry(
         tracer_of(tracer_provider, version),
         Metrics(meter_provider, version, described),

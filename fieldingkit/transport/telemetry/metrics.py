@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from fieldingkit.transport.http import Request, Response
-from fieldingkit.transport.telemetry.semconv import SCHEMA_URL, Described, protocol_version
+from fieldingkit.transport.telemetry.semconv import SCHEMA_URL, SemanticAttributes, protocol_version
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
@@ -32,7 +32,7 @@ class Instruments:
         described: Says where requests go.
     """
 
-    def __init__(self, provider: "MeterProvider | None", version: str, described: Described) -> None:
+    def __init__(self, provider: "MeterProvider | None", version: str, described: SemanticAttributes) -> None:
         from opentelemetry.metrics import NoOpHistogram, get_meter
 
         meter = get_meter("fieldingkit", version, provider, SCHEMA_URL)
@@ -121,7 +121,7 @@ class Metrics:
         described: Says where requests go.
     """
 
-    def __init__(self, provider: "MeterProvider | None", version: str, described: Described) -> None:
+    def __init__(self, provider: "MeterProvider | None", version: str, described: SemanticAttributes) -> None:
         self._provider = provider
         self._version = version
         self._described = described

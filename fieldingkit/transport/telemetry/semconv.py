@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from fieldingkit.errors import FieldingKitError
 from fieldingkit.transport.http import Request, Response
 
-__all__ = ["SCHEMA_URL", "Described", "error_type", "protocol_version"]
+__all__ = ["SCHEMA_URL", "SemanticAttributes", "error_type", "protocol_version"]
 
 
 SCHEMA_URL = "https://opentelemetry.io/schemas/1.44.0"
@@ -21,7 +21,7 @@ _METHODS_VARIABLE = "OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS"
 _QUERY_VALUE = re.compile(r"=[^&]*")
 
 
-class Described:
+class SemanticAttributes:
     """Says where a client's requests go, in the words of the conventions."""
 
     def __init__(self, base_url: str) -> None:
@@ -77,7 +77,7 @@ def error_type(response: Response | None, failure: BaseException | None) -> str 
         return None
     if response.status >= 400:
         return str(response.status)
-    return type(response.flaw).__name__ if response.flaw is not None else None
+    return type(response.body_error).__name__ if response.body_error is not None else None
 
 
 def _server(url: str) -> dict[str, str | int]:

@@ -24,7 +24,7 @@ from opentelemetry.trace import (
 
 from fieldingkit.transport.http import Call, Request, Response, Transport
 from fieldingkit.transport.telemetry.propagation import inject, read_traceparent
-from fieldingkit.transport.telemetry.semconv import SCHEMA_URL, Described, error_type, protocol_version
+from fieldingkit.transport.telemetry.semconv import SCHEMA_URL, SemanticAttributes, error_type, protocol_version
 
 if TYPE_CHECKING:
     from fieldingkit.transport.telemetry.propagation import TraceContext
@@ -68,7 +68,7 @@ class CallSpans:
             # There is no parent, and no SDK, which had begun a trace.
             if self._generate:
                 return self._within(span, _invented(request).inside(), request, call)
-            call.traced = False
+            call.has_trace = False
             return self._inner(request, call)
         if span is get_current_span():
             return self._inner(request, call)  # no SDK: the caller's parent goes out as it is
@@ -98,14 +98,14 @@ class CallSpans:
 class AttemptSpans:
     """A CLIENT span around each attempt, and the trace context in its headers."""
 
-    def __init__(self, inner: Transport, tracer: Tracer, described: Described) -> None:
+    def __init__(self, inner: Transport, tracer: Tracer, described: SemanticAttributes) -> None:
         self._inner = inner
         self._tracer = tracer
         self._described = described
 
     def __call__(self, request: Request, call: Call) -> Awaitable[Response]:
         """Send once, within a span whose id goes out as ``traceparent``."""
-        if not call.traced:
+        if not call.has_trace:
             return self._inner(request, call)
         parent = get_current_span()
         if not parent.get_span_context().is_valid:

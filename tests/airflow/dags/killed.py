@@ -9,7 +9,7 @@ import pendulum
 from airflow.sdk import DAG, Context
 
 from fieldingkit.airflow import FieldingSweepOperator
-from fieldingkit.airflow.checkpoint import StoreRecord
+from fieldingkit.airflow.checkpoint import TaskStateCheckpoint
 from fieldingkit.sweeps.chunks import Chunk
 
 
@@ -21,11 +21,11 @@ class KilledOnce(FieldingSweepOperator):
         marker = Path(os.environ["AIRFLOW_HOME"]) / "killed"
         if not marker.exists():
 
-            async def die(record: StoreRecord, chunk: Chunk) -> None:
+            async def die(record: TaskStateCheckpoint, chunk: Chunk) -> None:
                 marker.touch()
                 os.kill(os.getpid(), signal.SIGKILL)
 
-            StoreRecord.accepted = die
+            TaskStateCheckpoint.accepted = die
         return super().execute(context)
 
 

@@ -17,8 +17,8 @@ def refused() -> None:
     def everything() -> dict[str, Any]:
         """The first project and all of its target groups."""
         with FieldingHook().client() as client:
-            project = next(iter(client.pages(projects.ListProjects())))
-            groups = client.pages(target_groups.ListTargetGroups(project_id=project.id))
+            project = next(iter(client.iter_items(projects.ListProjects())))
+            groups = client.iter_items(target_groups.ListTargetGroups(project_id=project.id))
             return {"project_id": project.id, "target_group_ids": [group.id for group in groups]}
 
     found = everything()

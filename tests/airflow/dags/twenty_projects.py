@@ -23,7 +23,7 @@ def twenty_projects() -> None:
     def ids() -> list[str]:
         """The projects."""
         with FieldingHook().client() as client:
-            return [project.id for project in client.pages(projects.ListProjects(page_size=100))]
+            return [project.id for project in client.iter_items(projects.ListProjects(page_size=100))]
 
     @task
     def batches(results: Any) -> list[dict[str, Any]]:

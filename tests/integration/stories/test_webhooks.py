@@ -52,7 +52,7 @@ class Service:
 @pytest.fixture
 async def service(certified: Callable[..., ssl.SSLContext]) -> AsyncIterator[Service]:
     """The service, on loopback; its secret can be changed while it runs."""
-    service, seen = Service(), events.RecentEvents()
+    service, seen = Service(), events.InMemoryEventStore()
 
     async def handle(request: web.Request) -> web.Response:
         return await events.aiohttp_handler(service.secret, service.on_event, seen=seen)(request)

@@ -26,8 +26,8 @@ from fieldingkit.events import (
     Change,
     Claim,
     Event,
+    InMemoryEventStore,
     QuotaFillRegistered,
-    RecentEvents,
     SessionUpdated,
     TargetGroupUpdated,
     aiohttp_handler,
@@ -364,7 +364,7 @@ async def test_an_event_is_handled_once() -> None:
     async def on_event(event: Event) -> None:
         handled.append(event)
 
-    event, seen = events.parse(body_of()), RecentEvents()
+    event, seen = events.parse(body_of()), InMemoryEventStore()
     claims = [await handle_once(event, on_event, seen) for _ in range(3)]
     assert claims == [Claim.NEW, Claim.DONE, Claim.DONE]
     assert handled == [event]
@@ -373,7 +373,7 @@ async def test_an_event_is_handled_once() -> None:
 
 async def test_an_event_that_failed_is_handled_again() -> None:
     """A failure goes to the caller, and the next delivery gets its chance."""
-    event, seen = events.parse(body_of()), RecentEvents()
+    event, seen = events.parse(body_of()), InMemoryEventStore()
 
     async def fail(_: Event) -> None:
         raise RuntimeError("database is away")
@@ -388,7 +388,7 @@ async def test_an_event_that_failed_is_handled_again() -> None:
 
 async def test_an_event_that_is_being_handled_is_not_acknowledged() -> None:
     """If the first delivery failed in the end, the second must come again; cancelling counts as failing."""
-    event, seen = events.parse(body_of()), RecentEvents()
+    event, seen = events.parse(body_of()), InMemoryEventStore()
     begun = asyncio.Event()
 
     async def dawdle(_: Event) -> None:
@@ -406,7 +406,7 @@ async def test_an_event_that_is_being_handled_is_not_acknowledged() -> None:
 
 async def test_the_memory_of_events_is_bounded() -> None:
     """The oldest are forgotten first; what is being handled is not."""
-    seen = RecentEvents(capacity=3)
+    seen = InMemoryEventStore(capacity=3)
     assert await seen.claim("busy") is Claim.NEW
     for number in range(5):
         await seen.claim(str(number))
@@ -499,7 +499,7 @@ async def test_two_deliveries_at_once_are_handled_once() -> None:
         handled.append(event.id)
 
     app = web.Application()
-    app.router.add_post("/", aiohttp_handler(SECRET, on_event, seen=RecentEvents(), tolerance=None))
+    app.router.add_post("/", aiohttp_handler(SECRET, on_event, seen=InMemoryEventStore(), tolerance=None))
     async with TestClient(TestServer(app)) as client:
         first = asyncio.create_task(client.post("/", data=body_of(), headers=headers_of(body_of())))
         await begun.wait()

@@ -9,10 +9,10 @@ from support.fixture_types import MakeClient
 
 from fieldingkit import AsyncClient, PollPolicy, batch_jobs
 from fieldingkit.errors import NotFoundError, WorkflowError
-from fieldingkit.events import QuotaFillRegistered, TargetGroupUpdated, Wake
+from fieldingkit.events import QuotaFillRegistered, TargetGroupUpdated, Waker
 from fieldingkit.resources.fielding_runs import GetFieldingRun
 from fieldingkit.sandbox import Sandbox, faults
-from fieldingkit.workflows import await_status, ensure_status
+from fieldingkit.workflows import ensure_status, wait_for_status
 
 RARELY = PollPolicy(first_delay=3600, min_interval=0.0, max_interval=3600)
 
@@ -38,30 +38,32 @@ async def heard(sandbox: Sandbox, requests: int) -> None:
 
 async def test_an_event_ends_the_wait_for_a_job(sandbox: Sandbox, make_client: MakeClient) -> None:
     """A job that would be looked at in an hour is looked at when an event of its project comes."""
-    client, wake = make_client(poll=RARELY), Wake()
+    client, waker = make_client(poll=RARELY), Waker()
     project = sandbox.seed(live=2)
     waiting = asyncio.create_task(
-        client.run(batch_jobs.PauseTargetGroups(project_id=project.id, target_group_ids=project.ids()), None, wake=wake)
+        client.run(
+            batch_jobs.PauseTargetGroups(project_id=project.id, target_group_ids=project.ids()), None, waker=waker
+        )
     )
     await heard(sandbox, 1)
     sandbox.clock.advance(5)
     async with asyncio.timeout(10):
         while not waiting.done():
-            wake.ring(event_of(project.id))
+            waker.wake(event_of(project.id))
             await asyncio.sleep(0)
     assert (await waiting).ok
 
 
 async def test_events_of_others_wake_nobody(sandbox: Sandbox, make_client: MakeClient) -> None:
     """An event of another project, or of another kind, brings nothing forward."""
-    client, wake = make_client(poll=RARELY), Wake()
+    client, waker = make_client(poll=RARELY), Waker()
     project, other = sandbox.seed(live=1), sandbox.seed(live=1)
     job = await client.submit(batch_jobs.PauseTargetGroups(project_id=project.id, target_group_ids=project.ids()))
-    waiting = asyncio.create_task(job.wait(None, wake=wake))
+    waiting = asyncio.create_task(job.wait(None, waker=waker))
     await asyncio.sleep(0)
-    wake.ring(event_of(other.id))
-    wake.ring(event_of(None))
-    wake.ring(
+    waker.wake(event_of(other.id))
+    waker.wake(event_of(None))
+    waker.wake(
         QuotaFillRegistered(
             id="e2",
             name="quota-fill-registered",
@@ -83,15 +85,15 @@ async def test_a_lost_event_costs_only_the_interval(
     client = make_client(clock=sandbox_clock)
     project = sandbox.seed(live=1)
     command = batch_jobs.PauseTargetGroups(project_id=project.id, target_group_ids=project.ids())
-    assert (await client.run(command, wake=Wake())).ok
+    assert (await client.run(command, waker=Waker())).ok
 
 
 async def test_nobody_listens_after_the_wait(sandbox: Sandbox, client: AsyncClient) -> None:
     """When the wait is over the wake holds on to nothing."""
-    wake = Wake()
+    waker = Waker()
     project = sandbox.seed(live=1)
-    await client.run(batch_jobs.PauseTargetGroups(project_id=project.id, target_group_ids=project.ids()), wake=wake)
-    assert not wake._listeners
+    await client.run(batch_jobs.PauseTargetGroups(project_id=project.id, target_group_ids=project.ids()), waker=waker)
+    assert not waker._listeners
 
 
 def reading(sandbox: Sandbox, **counts: int) -> GetFieldingRun:
@@ -105,7 +107,7 @@ def reading(sandbox: Sandbox, **counts: int) -> GetFieldingRun:
 async def test_a_scheduled_run_is_awaited(sandbox: Sandbox, sandbox_clock: FakeClock, make_client: MakeClient) -> None:
     """A run that becomes live by itself is awaited, and nothing is done to it."""
     client, read = make_client(clock=sandbox_clock), reading(sandbox, scheduled=1, starts_in=600)
-    run = await await_status(client, read, "live", timeout=3600.0)
+    run = await wait_for_status(client, read, "live", timeout=3600.0)
     assert run.status == "live"
     assert {request.method for request in sandbox.requests} == {"GET"}
 
@@ -116,19 +118,19 @@ async def test_a_run_that_does_not_come_is_said(
     """After the time the error says where the run still is."""
     client, read = make_client(clock=sandbox_clock), reading(sandbox, paused=1)
     with pytest.raises(WorkflowError, match="still paused after 30 s, not live"):
-        await await_status(client, read, "live", timeout=30)
+        await wait_for_status(client, read, "live", timeout=30)
 
 
 async def test_an_event_brings_a_run_forward(sandbox: Sandbox, make_client: MakeClient) -> None:
     """A run whose next look would be later is read when an event comes."""
-    wake = Wake()
+    waker = Waker()
     client, read = make_client(), reading(sandbox, scheduled=1, starts_in=600)
-    waiting = asyncio.create_task(await_status(client, read, "live", timeout=3600.0, wake=wake))
+    waiting = asyncio.create_task(wait_for_status(client, read, "live", timeout=3600.0, waker=waker))
     await heard(sandbox, 1)
     sandbox.clock.advance(700)
     async with asyncio.timeout(10):
         while not waiting.done():
-            await wake(event_of(read.project_id))
+            await waker(event_of(read.project_id))
             await asyncio.sleep(0)
     assert (await waiting).status == "live"
 

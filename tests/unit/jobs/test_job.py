@@ -25,8 +25,8 @@ from fieldingkit.errors import (
     ServerError,
     TransportError,
 )
-from fieldingkit.jobs.job import Job, retry_key
-from fieldingkit.jobs.poller import Poller, PollPolicy, Seen
+from fieldingkit.jobs.job import AsyncJob, retry_key
+from fieldingkit.jobs.poller import Poller, PollPolicy, PollResult
 from fieldingkit.sandbox import Sandbox, faults
 from fieldingkit.transport.credentials import AccessToken
 from fieldingkit.transport.retry import RetryPolicy
@@ -56,7 +56,7 @@ COMPLETED = answer(200, body("Completed", (GROUP, OTHER)))
 
 async def started(
     serve: Serve, make_client: MakeClient, *looks: Step, clock: FakeClock, accepted: Step = ACCEPTED, **options: Any
-) -> tuple[RawServer, Job[batch_jobs.BatchResult]]:
+) -> tuple[RawServer, AsyncJob[batch_jobs.BatchResult]]:
     """A job of a server that answers the looks at it with these steps."""
     server = await serve(accepted, *looks)
     options = {"retry": ONCE, "poll": STEADY, **options}
@@ -193,13 +193,13 @@ async def test_hopeless_look(serve: Serve, make_client: MakeClient, clock: FakeC
 
 
 async def test_not_readable_yet(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
-    """29. A 404 of a new job is put up with for gone_grace."""
+    """29. A 404 of a new job is put up with for not_found_grace."""
     _, job = await started(serve, make_client, *[answer(404)] * 4, COMPLETED, clock=clock)
     assert (await job.wait(timeout=None)).ok
 
 
 async def test_never_readable(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
-    """29. After gone_grace a 404 means that the job cannot be read."""
+    """29. After not_found_grace a 404 means that the job cannot be read."""
     _, job = await started(serve, make_client, answer(404), clock=clock)
     began = clock.time
     with pytest.raises(JobGoneError) as caught:
@@ -315,7 +315,7 @@ async def test_cancelled_wait(serve: Serve, make_client: MakeClient) -> None:
     assert task.cancelled()
     assert clock.pending == 0
     assert [request.method for request in server.requests] == ["POST"]
-    assert "cannot cancel" in (Job.__doc__ or "")
+    assert "cannot cancel" in (AsyncJob.__doc__ or "")
 
 
 async def test_cancelled_look(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
@@ -357,15 +357,15 @@ async def test_one_waiter_leaves(serve: Serve, make_client: MakeClient) -> None:
     """32. Cancelling one of two leaves the other."""
     clock = FakeClock(jump=0)
     server, job = await started(serve, make_client, COMPLETED, clock=clock)
-    leaving, staying = (asyncio.create_task(job.wait(timeout=None)) for _ in range(2))
+    bytes_sent, staying = (asyncio.create_task(job.wait(timeout=None)) for _ in range(2))
     await clock.is_waited_for()
 
-    leaving.cancel()
+    bytes_sent.cancel()
     await settle()
     clock.advance(1)
 
     assert (await staying).ok
-    assert leaving.cancelled()
+    assert bytes_sent.cancelled()
     assert len(server.requests) == 2
 
 
@@ -535,7 +535,7 @@ async def test_retry_of_a_resumed_job(sandbox: Sandbox, make_client: MakeClient,
     job = await client.submit(KEYED.replace(project_id=project.id, target_group_ids=project.ids()))
     failed = [item.target_group_id for item in (await job.wait()).failed]
 
-    again = await client.resume(job.token()).retry_failed()
+    again = await client.job(job.token()).retry_failed()
     same = await job.retry_failed()
 
     assert again.id == same.id
@@ -591,7 +591,7 @@ async def test_retry_that_a_token_cannot_tell(serve: Serve, make_client: MakeCli
     await job.wait()
 
     with pytest.raises(InvalidCommandError) as caught:
-        await client.resume(job.token()).retry_failed()
+        await client.job(job.token()).retry_failed()
     assert caught.value.field == "project_manager_id"
     await job.retry_failed()
 
@@ -613,9 +613,9 @@ def test_blocking_retry(sandbox: Sandbox, blocking_client: Client) -> None:
 
 async def test_an_older_look_does_not_undo_the_end(clock: FakeClock) -> None:
     """33. The end that one look has seen stays, whatever a look says that began sooner and is answered later."""
-    answers: list[asyncio.Future[Seen]] = []
+    answers: list[asyncio.Future[PollResult]] = []
 
-    async def look() -> Seen:
+    async def look() -> PollResult:
         answers.append(asyncio.get_running_loop().create_future())
         return await answers[-1]
 
@@ -624,8 +624,8 @@ async def test_an_older_look_does_not_undo_the_end(clock: FakeClock) -> None:
     await settle()
     by_hand = asyncio.create_task(poller.look())
     await settle()
-    answers[1].set_result(Seen("Completed", terminal=True, progress=1, retry_after=None))
-    answers[0].set_result(Seen("Processing", terminal=False, progress=0, retry_after=None))
+    answers[1].set_result(PollResult("Completed", terminal=True, progress=1, retry_after=None))
+    answers[0].set_result(PollResult("Processing", terminal=False, progress=0, retry_after=None))
     await asyncio.gather(waiting, by_hand)
 
     assert (waiting.result(), poller.finished, poller.result) == (True, True, "Completed")
@@ -634,7 +634,7 @@ async def test_an_older_look_does_not_undo_the_end(clock: FakeClock) -> None:
 async def test_a_look_that_is_cancelled_by_somebody_else(clock: FakeClock) -> None:
     """30. Whoever waits for a job hears of it when the look is broken off from elsewhere; nobody waits for ever."""
 
-    async def look() -> Seen:
+    async def look() -> PollResult:
         raise asyncio.CancelledError
 
     poller = Poller(look, policy=STEADY, clock=clock, first_delay=0)
@@ -646,10 +646,10 @@ async def test_a_look_that_is_cancelled_by_somebody_else(clock: FakeClock) -> No
 
 async def test_an_event_during_a_look(clock: FakeClock) -> None:
     """What a webhook tells while a look is under way brings the next look forward: this one may have come too early."""
-    answers: list[asyncio.Future[Seen]] = []
+    answers: list[asyncio.Future[PollResult]] = []
     begun: list[float] = []
 
-    async def look() -> Seen:
+    async def look() -> PollResult:
         begun.append(clock.now() - 1000.0)
         answers.append(asyncio.get_running_loop().create_future())
         return await answers[-1]
@@ -659,9 +659,9 @@ async def test_an_event_during_a_look(clock: FakeClock) -> None:
     waiting = asyncio.create_task(poller.wait())
     await settle()
     poller.nudge()
-    answers[0].set_result(Seen("Processing", terminal=False, progress=0, retry_after=20.0))
+    answers[0].set_result(PollResult("Processing", terminal=False, progress=0, retry_after=20.0))
     await settle()
-    answers[1].set_result(Seen("Completed", terminal=True, progress=1, retry_after=None))
+    answers[1].set_result(PollResult("Completed", terminal=True, progress=1, retry_after=None))
     await waiting
 
     assert begun == [0.0, 1.0]
@@ -670,7 +670,7 @@ async def test_an_event_during_a_look(clock: FakeClock) -> None:
 async def test_a_wait_that_cannot_begin(clock: FakeClock) -> None:
     """A time-out that is none leaves nobody behind, and no look is made for nobody."""
 
-    async def look() -> Seen:
+    async def look() -> PollResult:
         raise AssertionError("nobody waits")
 
     poller = Poller(look, policy=STEADY, clock=clock, first_delay=0)

@@ -11,17 +11,17 @@ import pytest
 from support.virtual_loop import LoopClock, run_virtually
 
 from fieldingkit import PollPolicy
-from fieldingkit.idempotency import Guard
-from fieldingkit.jobs.poller import Poller, Seen
+from fieldingkit.idempotency import RetrySafety
+from fieldingkit.jobs.poller import Poller, PollResult
 from fieldingkit.transport.http import Call, Request, Response
-from fieldingkit.transport.rate_limit import Limits
+from fieldingkit.transport.rate_limit import RateLimiter
 
 DURATIONS = [0.2 * 1.12**number for number in range(87)]
 """From 0.2 s to an hour."""
 TRIALS = 200
 JOBS = 10_000
 RATE = 400.0
-READ = Request("GET", "/", headers={}, body=None, operation_id="", template="", guard=Guard.READ)
+READ = Request("GET", "/", headers={}, body=None, operation_id="", template="", retry_safety=RetrySafety.READ)
 
 
 @pytest.fixture(autouse=True)
@@ -41,10 +41,10 @@ class Task:
         self.end = self.clock.now() + seconds
         self.looks: list[float] = []
 
-    async def look(self) -> Seen:
+    async def look(self) -> PollResult:
         """Look at it."""
         self.looks.append(self.clock.now())
-        return Seen(self, terminal=self.clock.now() >= self.end, progress=0, retry_after=None)
+        return PollResult(self, terminal=self.clock.now() >= self.end, progress=0, retry_after=None)
 
     @property
     def poller(self) -> Poller:
@@ -96,14 +96,14 @@ def test_ten_thousand_at_once() -> None:
         return Response(200, {}, b"")
 
     async def follow() -> list[float]:
-        limits = Limits(answer, RATE)
+        limits = RateLimiter(answer, RATE)
 
         class Limited(Task):
             def __init__(self, number: int) -> None:
                 super().__init__(60.0 + 60.0 * number / JOBS)
                 self.slow = number % 100 == 0
 
-            async def look(self) -> Seen:
+            async def look(self) -> PollResult:
                 await limits(READ, Call(self.clock, None, None))
                 await asyncio.sleep(1000.0 * self.slow)
                 return await super().look()

@@ -7,7 +7,7 @@ import pytest
 from support.fixture_types import MakeClient
 from support.fleet_simulation import CountingApi, fleet_of, simulate, spread
 
-from fieldingkit import AsyncClient, Job, PollPolicy
+from fieldingkit import AsyncClient, AsyncJob, PollPolicy
 from fieldingkit.errors import ConfigurationError, JobError, JobFailedError
 from fieldingkit.resources.batch_jobs import BatchResult, PauseTargetGroups
 from fieldingkit.sandbox import Sandbox, faults
@@ -16,7 +16,7 @@ from fieldingkit.workflows import as_completed
 CREATE, LOOK = "create_bulk_pause_target_groups_job", "get_bulk_pause_target_groups_job"
 
 
-async def submit(client: AsyncClient, sandbox: Sandbox, count: int) -> list[Job[BatchResult]]:
+async def submit(client: AsyncClient, sandbox: Sandbox, count: int) -> list[AsyncJob[BatchResult]]:
     """So many jobs, one after the other."""
     return [
         await client.submit(PauseTargetGroups(project_id=project.id, target_group_ids=tuple(project.ids())))
@@ -24,7 +24,7 @@ async def submit(client: AsyncClient, sandbox: Sandbox, count: int) -> list[Job[
     ]
 
 
-async def submit_all(client: AsyncClient, api: CountingApi) -> Sequence[Job[BatchResult]]:
+async def submit_all(client: AsyncClient, api: CountingApi) -> Sequence[AsyncJob[BatchResult]]:
     """A job for each project of a simulated fleet, all at once."""
     return await asyncio.gather(
         *(
@@ -34,9 +34,9 @@ async def submit_all(client: AsyncClient, api: CountingApi) -> Sequence[Job[Batc
     )
 
 
-async def test_every_job_comes_once_and_has_ended(fleet_client: AsyncClient, sandbox: Sandbox) -> None:
+async def test_every_job_comes_once_and_has_ended(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
     """Awaiting it then takes no request."""
-    jobs = await submit(fleet_client, sandbox, 5)
+    jobs = await submit(sweep_client, sandbox, 5)
 
     ended = [job async for job in as_completed([*jobs, jobs[0]])]
 
@@ -47,9 +47,9 @@ async def test_every_job_comes_once_and_has_ended(fleet_client: AsyncClient, san
     assert len(sandbox.requests) == asked
 
 
-async def test_jobs_that_have_ended_before_come_without_a_request(fleet_client: AsyncClient, sandbox: Sandbox) -> None:
+async def test_jobs_that_have_ended_before_come_without_a_request(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
     """What is known need not be asked."""
-    (job,) = await submit(fleet_client, sandbox, 1)
+    (job,) = await submit(sweep_client, sandbox, 1)
     await job
     asked = len(sandbox.requests)
 
@@ -57,14 +57,14 @@ async def test_jobs_that_have_ended_before_come_without_a_request(fleet_client: 
     assert len(sandbox.requests) == asked
 
 
-async def test_no_jobs_are_no_loop(fleet_client: AsyncClient) -> None:
+async def test_no_jobs_are_no_loop(sweep_client: AsyncClient) -> None:
     """An empty list is not an error."""
-    assert [job async for job in as_completed(list[Job[BatchResult]]())] == []
+    assert [job async for job in as_completed(list[AsyncJob[BatchResult]]())] == []
 
 
-async def test_one_that_fails_does_not_stop_the_others(fleet_client: AsyncClient, sandbox: Sandbox) -> None:
+async def test_one_that_fails_does_not_stop_the_others(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
     """A job that is gone, and one that failed, come like any other; their errors are theirs."""
-    jobs = await submit(fleet_client, sandbox, 4)
+    jobs = await submit(sweep_client, sandbox, 4)
     failed = {"job_id": jobs[1].id, "status": "Failed", "created_at": "2026-11-21T12:00:00.000Z"}
     sandbox.faults.add(LOOK, faults.JobGone(410))
     sandbox.faults.add(LOOK, faults.Answer(200, failed))
@@ -79,9 +79,9 @@ async def test_one_that_fails_does_not_stop_the_others(fleet_client: AsyncClient
     assert sorted(kinds) == ["Completed", "Completed", "JobFailedError", "JobGoneError"]
 
 
-async def test_leaving_the_loop_leaves_nothing_behind(fleet_client: AsyncClient, sandbox: Sandbox) -> None:
+async def test_leaving_the_loop_leaves_nothing_behind(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
     """No task, no look; the jobs go on."""
-    jobs = await submit(fleet_client, sandbox, 3)
+    jobs = await submit(sweep_client, sandbox, 3)
     sandbox.faults.add(LOOK, faults.StuckJob(), times=2)
 
     ended = as_completed(jobs)
@@ -92,15 +92,15 @@ async def test_leaving_the_loop_leaves_nothing_behind(fleet_client: AsyncClient,
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-async def test_at_least_one_job_must_be_looked_at(fleet_client: AsyncClient, sandbox: Sandbox) -> None:
+async def test_at_least_one_job_must_be_looked_at(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
     """A loop that never looks would never end."""
     with pytest.raises(ConfigurationError, match="max_concurrency must be at least 1"):
-        await anext(as_completed(await submit(fleet_client, sandbox, 1), max_concurrency=0))
+        await anext(as_completed(await submit(sweep_client, sandbox, 1), max_concurrency=0))
 
 
-async def test_a_failing_look_does_not_fail_its_job(fleet_client: AsyncClient, sandbox: Sandbox) -> None:
+async def test_a_failing_look_does_not_fail_its_job(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
     """The poller's tolerance holds here as well."""
-    jobs = await submit(fleet_client, sandbox, 2)
+    jobs = await submit(sweep_client, sandbox, 2)
     sandbox.faults.add(LOOK, faults.TruncatedJson(), times=3)
 
     assert [(await job).ok async for job in as_completed(jobs)] == [True, True]
@@ -118,7 +118,7 @@ async def test_what_the_api_asks_for_is_heeded(make_client: MakeClient) -> None:
         assert {await anext(ended), await anext(ended)} == set(jobs[1:])
         await ended.aclose()
 
-        assert jobs[0].next_look - client.clock.now() > 90
+        assert jobs[0].next_poll_at - client.clock.now() > 90
 
 
 def test_one_slow_job_starves_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,9 +176,9 @@ def test_jobs_of_very_different_length_are_all_found(monkeypatch: pytest.MonkeyP
     assert api.counts["look"] / 200 < 12
 
 
-async def test_failed_jobs_raise_what_waiting_for_them_raises(fleet_client: AsyncClient, sandbox: Sandbox) -> None:
+async def test_failed_jobs_raise_what_waiting_for_them_raises(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
     """The same error, with the same facts."""
-    (job,) = await submit(fleet_client, sandbox, 1)
+    (job,) = await submit(sweep_client, sandbox, 1)
     failed = {"job_id": job.id, "status": "Failed", "created_at": "2026-11-21T12:00:00.000Z"}
     sandbox.faults.add(LOOK, faults.Answer(200, failed))
 

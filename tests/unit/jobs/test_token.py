@@ -17,7 +17,7 @@ from support.raw_server import answer
 
 from fieldingkit import AsyncClient, Client
 from fieldingkit.errors import ConfigurationError, FieldingKitError
-from fieldingkit.jobs.job import Job
+from fieldingkit.jobs.job import AsyncJob
 from fieldingkit.jobs.token import JobToken
 from fieldingkit.sandbox import Sandbox
 
@@ -60,7 +60,7 @@ def test_golden_token() -> None:
 
 async def test_golden_token_resumes(cint: AsyncClient) -> None:
     """37. The golden token gives a handle, without a request."""
-    job = cint.resume(GOLDEN_TOKEN)
+    job = cint.job(GOLDEN_TOKEN)
     assert (job.id, job.idempotency_key) == (JOB, GOLDEN_FACTS.idempotency_key)
     assert GOLDEN_FACTS.operation_id in repr(job)
     assert job.token() == GOLDEN_TOKEN
@@ -111,7 +111,7 @@ async def test_small_and_safe_in_a_url(serve: Serve, make_client: MakeClient) ->
 async def test_other_origin_or_version(options: dict[str, Any], make_client: MakeClient) -> None:
     """37. Another origin or API version is refused, and the error names both."""
     with pytest.raises(ConfigurationError, match=r"https://api\.cint\.com:443"):
-        make_client(**options).resume(GOLDEN_TOKEN)
+        make_client(**options).job(GOLDEN_TOKEN)
 
 
 BROKEN: dict[str, Any] = {
@@ -144,7 +144,7 @@ BROKEN: dict[str, Any] = {
 async def test_tampered(name: str, cint: AsyncClient) -> None:
     """37. A token that was tampered with is refused: it cannot lead out of its own path."""
     with pytest.raises(ConfigurationError):
-        cint.resume(packed(**{**unpacked(GOLDEN_TOKEN), **BROKEN[name]}))
+        cint.job(packed(**{**unpacked(GOLDEN_TOKEN), **BROKEN[name]}))
 
 
 @pytest.mark.parametrize("field", ["v", "o", "a", "op", "p", "j", "k", "t", "tp", "n"])
@@ -153,14 +153,14 @@ async def test_incomplete(field: str, cint: AsyncClient) -> None:
     fields = unpacked(GOLDEN_TOKEN)
     del fields[field]
     with pytest.raises(ConfigurationError):
-        cint.resume(packed(**fields))
+        cint.job(packed(**fields))
 
 
 @pytest.mark.parametrize("text", ["", "x", "====", "not a token", "é", "\ud800", "bnVsbA", "W10", "NQ", "[" * 3000])
 async def test_no_token(text: str, cint: AsyncClient) -> None:
     """37. Text that is no token is refused."""
     with pytest.raises(ConfigurationError):
-        cint.resume(text)
+        cint.job(text)
 
 
 _json = st.recursive(
@@ -175,7 +175,7 @@ def test_any_text(text: str) -> None:
     """37. Whatever text is given as a token, it is refused with an error of ours."""
     client = AsyncClient(auth="x", base_url="https://api.cint.com/v1")
     with pytest.raises(ConfigurationError):
-        client.resume(text)
+        client.job(text)
 
 
 @given(st.sampled_from(["v", "o", "a", "op", "p", "j", "k", "t", "tp", "n"]), _json)
@@ -183,11 +183,11 @@ def test_any_field(field: str, value: Any) -> None:
     """37. Whatever one field is changed to, the result is a job of our own origin or an error of ours."""
     client = AsyncClient(auth="x", base_url="https://api.cint.com/v1")
     try:
-        job = client.resume(packed(**{**unpacked(GOLDEN_TOKEN), field: value}))
+        job = client.job(packed(**{**unpacked(GOLDEN_TOKEN), field: value}))
     except FieldingKitError as exc:
         assert isinstance(exc, ConfigurationError)
     else:
-        assert isinstance(job, Job)
+        assert isinstance(job, AsyncJob)
         assert re.fullmatch(r"[A-Za-z0-9_-]+", job.token())
 
 
@@ -200,7 +200,7 @@ async def test_round_trip(sandbox: Sandbox, make_client: MakeClient, sandbox_clo
         LAUNCH.replace(project_id=project.id, target_group_id=draft.id),
     ):
         token = (await make_client(clock=sandbox_clock).submit(command)).token()
-        result = await make_client(clock=sandbox_clock).resume(token).wait()
+        result = await make_client(clock=sandbox_clock).job(token).wait()
         assert result.status == "Completed"
 
 
@@ -215,7 +215,7 @@ async def test_resumed_job_counts_what_is_missing(
     client = make_client(clock=sandbox_clock)
     job = await client.submit(KEYED.replace(project_id=project.id, target_group_ids=project.ids()))
 
-    result = await client.resume(job.token()).wait()
+    result = await client.job(job.token()).wait()
 
     assert (result.unaccounted, result.missing, result.ok) == (1, (), False)
 
@@ -226,7 +226,7 @@ from fieldingkit import AsyncClient
 
 async def main():
     async with AsyncClient(auth=os.environ["TOKEN"], base_url=os.environ["URL"]) as client:
-        result = await client.resume(sys.argv[1]).wait()
+        result = await client.job(sys.argv[1]).wait()
         print(result.status, *result.updated)
 
 asyncio.run(main())

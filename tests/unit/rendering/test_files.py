@@ -38,7 +38,7 @@ def test_a_report_is_enough_to_undo(tmp_path: Path) -> None:
 def test_json_tells_the_outcome_at_its_top() -> None:
     """A program needs to look no further than the top for the counts."""
     content = json.loads(swept(outcomes=(Outcome.UPDATED, Outcome.FAILED)).encode())
-    assert content["counts"] == {"updated": 4, "already": 0, "failed": 4, "skipped": 0, "unknown": 0}
+    assert content["counts"] == {"updated": 4, "unchanged": 0, "failed": 4, "skipped": 0, "unknown": 0}
     assert content["ok"] is False
 
 

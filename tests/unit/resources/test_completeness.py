@@ -196,10 +196,10 @@ def test_operations_are_distinct() -> None:
 def test_followed_by(name: str) -> None:
     """A job command is followed by a read whose path is its own and the job's id."""
     kind: Any = COMMANDS[name]
-    reads = kind.followed_by
+    reads = kind.status_command
     assert reads.__name__ in COMMANDS
     assert (reads.endpoint.method, reads.endpoint.path) == ("GET", f"{kind.endpoint.path}/{{job_id}}")
-    assert kind.outcome_type() is reads.result_type()
+    assert kind.job_result_type() is reads.result_type()
 
 
 @every_module
@@ -235,7 +235,7 @@ def test_models() -> None:
 def test_root_exports() -> None:
     """``__all__`` of the root is sorted, importable, and all that its lazy tables know."""
     assert fieldingkit.__all__ == sorted(fieldingkit.__all__)
-    assert set(fieldingkit.__all__) == {*fieldingkit._HOMES, *fieldingkit._MODULES}
+    assert set(fieldingkit.__all__) == {*fieldingkit._LAZY_ATTRIBUTES, *fieldingkit._MODULES}
     for name in fieldingkit.__all__:
         assert getattr(fieldingkit, name) is not None
     assert set(fieldingkit.__all__) <= set(dir(fieldingkit))
@@ -255,7 +255,7 @@ def test_root_matches_what_type_checkers_see() -> None:
         if name in fieldingkit._MODULES:
             assert fieldingkit._MODULES[name] == f"{home}.{name}"
         else:
-            assert fieldingkit._HOMES[name] == home
+            assert fieldingkit._LAZY_ATTRIBUTES[name] == home
     assert sorted(seen) == fieldingkit.__all__
 
 

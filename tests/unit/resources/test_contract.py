@@ -21,7 +21,7 @@ from support.published_contract import CONTRACT, load_document
 import fieldingkit.resources
 from fieldingkit.commands import Command, JobAccepted, JobCommand, OpenEnum
 from fieldingkit.converter import structure
-from fieldingkit.idempotency import Guard
+from fieldingkit.idempotency import RetrySafety
 from fieldingkit.resources import batch_jobs, fielding_assistant, target_groups
 
 """Where the contract is, if it is there at all; it is no part of the project."""
@@ -258,7 +258,7 @@ class Comparison:
                 continue
             self._compare(field.type, [parameter["schema"]], field_name)
             if field_name == "idempotency_key":
-                assert self.command.guard() is Guard.KEY  # left out, it is made by the client
+                assert self.command.retry_safety() is RetrySafety.IDEMPOTENCY_KEY  # left out, it is made by the client
             elif field_name != "account_id":  # which may be the client's
                 self._required(_is_required(field), bool(parameter.get("required")), field_name)
         for name in endpoint_fields(self.command):
@@ -497,8 +497,8 @@ def test_an_operation_has_one_command() -> None:
 @pytest.mark.parametrize("kind", JOBS, ids=lambda kind: kind.__name__)
 def test_a_job_is_read_where_it_was_created(kind: type[JobCommand[Any]]) -> None:
     """The command that reads a job has the job's own path, and gives what the job is said to give."""
-    assert kind.followed_by.endpoint.path == kind.endpoint.path + "/{job_id}"
-    assert kind.followed_by.result_type() is kind.outcome_type()
+    assert kind.status_command.endpoint.path == kind.endpoint.path + "/{job_id}"
+    assert kind.status_command.result_type() is kind.job_result_type()
 
 
 def test_a_difference_is_found(contract: Contract) -> None:

@@ -8,7 +8,7 @@ import pytest
 from support.resource_wire import GROUP, GROUP_PATH, OTHER, PROJECT, answer, sent
 
 from fieldingkit.errors import InvalidCommandError
-from fieldingkit.idempotency import Guard
+from fieldingkit.idempotency import RetrySafety
 from fieldingkit.resources.fielding_assistant import (
     FieldingAssistantAssignment,
     GetFieldingAssistantAssignment,
@@ -139,7 +139,7 @@ def test_a_naive_end_is_refused() -> None:
 
 def test_a_write_is_guarded_by_its_tag() -> None:
     """Retries may repeat it once: the API refuses the second."""
-    assert PutFieldingAssistantAssignment.guard() is Guard.TAG
+    assert PutFieldingAssistantAssignment.retry_safety() is RetrySafety.IF_MATCH
     changed = put(FieldingAssistantAssignment(etag='"7"')).replace(assignment=FieldingAssistantAssignment(etag='"8"'))
     assert changed.if_match == '"8"'
 

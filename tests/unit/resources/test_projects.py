@@ -8,7 +8,7 @@ from support.resource_wire import GROUP, OTHER, PROJECT, PROJECT_PATH, answer, s
 
 from fieldingkit.commands import JobStatus
 from fieldingkit.errors import DecodeError, InvalidCommandError
-from fieldingkit.idempotency import Guard
+from fieldingkit.idempotency import RetrySafety
 from fieldingkit.resources.accounts import Account, ListAccounts, ListAccountUsers, User, UserType
 from fieldingkit.resources.batch_jobs import FailedTargetGroup, GetUpdateProjectManagersJob, UpdateProjectManagers
 from fieldingkit.resources.projects import GetProject, GetProjectOverview, ListProjects, ProjectStatus
@@ -119,7 +119,7 @@ def test_a_batch_gives_target_groups_to_another_manager() -> None:
     assert (request.method, request.path) == ("POST", PROJECT_PATH + "/batch-jobs/update-target-group-project-managers")
     assert request.body == {"project_manager_id": MANAGER, "target_group_ids": [GROUP, OTHER]}
     assert request.headers == {"Content-Type": "application/json"}
-    assert command.guard() is Guard.NONE
+    assert command.retry_safety() is RetrySafety.NONE
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from support.resource_wire import answer, sent
 
 from fieldingkit.commands import Command
 from fieldingkit.errors import DecodeError, InvalidCommandError
-from fieldingkit.idempotency import Guard
+from fieldingkit.idempotency import RetrySafety
 from fieldingkit.resources.webhooks import (
     CreateWebhook,
     DeleteWebhook,
@@ -41,7 +41,7 @@ def test_a_webhook_is_created() -> None:
     request = sent(CREATE)
     assert (request.method, request.path) == ("POST", "/accounts/101/webhooks")
     assert request.body == {"url": "https://example.com/cint", "events": ["target-group-updated"]}
-    assert CreateWebhook.guard() is Guard.NONE
+    assert CreateWebhook.retry_safety() is RetrySafety.NONE
 
 
 @pytest.mark.parametrize("command", [CREATE, RegenerateWebhookSecret(webhook_id=ID)])

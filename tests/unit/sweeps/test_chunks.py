@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fieldingkit.sweeps import Action
-from fieldingkit.sweeps.chunks import again_key, chunk_key, cut, retry_key
+from fieldingkit.sweeps.chunks import chunk_key, replacement_key, retry_key, split_into_chunks
 
 PAIRS = st.lists(st.tuples(st.sampled_from(["P1", "P2", "P3"]), st.uuids().map(str)), max_size=60, unique=True)
 
@@ -14,7 +14,7 @@ PAIRS = st.lists(st.tuples(st.sampled_from(["P1", "P2", "P3"]), st.uuids().map(s
 @given(PAIRS, st.integers(1, 9))
 def test_every_target_group_is_in_one_chunk_of_its_project(pairs: list[tuple[str, str]], size: int) -> None:
     """Nothing is lost, nothing comes twice, no chunk is too large or of two projects, and the order stays."""
-    chunks = cut("run", Action.PAUSE, pairs, size=size)
+    chunks = split_into_chunks("run", Action.PAUSE, pairs, size=size)
 
     assert sorted((chunk.project_id, id_) for chunk in chunks for id_ in chunk.ids) == sorted(pairs)
     assert all(1 <= len(chunk.ids) <= size for chunk in chunks)
@@ -31,7 +31,7 @@ def test_as_few_chunks_as_will_do(pairs: list[tuple[str, str]], size: int) -> No
     for project_id, _ in pairs:
         projects[project_id] = projects.get(project_id, 0) + 1
 
-    chunks = cut("run", Action.PAUSE, pairs, size=size)
+    chunks = split_into_chunks("run", Action.PAUSE, pairs, size=size)
 
     assert len(chunks) == sum(-(-count // size) for count in projects.values())
 
@@ -39,7 +39,7 @@ def test_as_few_chunks_as_will_do(pairs: list[tuple[str, str]], size: int) -> No
 @given(PAIRS)
 def test_every_chunk_has_a_key_of_its_own(pairs: list[tuple[str, str]]) -> None:
     """Two jobs of a run never share a key."""
-    keys = [chunk.key for chunk in cut("run", Action.PAUSE, pairs, size=2)]
+    keys = [chunk.key for chunk in split_into_chunks("run", Action.PAUSE, pairs, size=2)]
 
     assert len(set(keys)) == len(keys)
 
@@ -51,7 +51,7 @@ def test_a_key_is_the_same_in_every_process_and_release() -> None:
 
     assert key == "c59ef41a-dcec-4f07-b679-a99fb8890284"
     assert retry_key(key, 1, ids) == "2c415b53-754c-44bf-a34b-a8542a123a5d"
-    assert again_key(key, ids) == "0c1a7bab-4e6d-4271-94ba-365a81e3940c"
+    assert replacement_key(key, ids) == "0c1a7bab-4e6d-4271-94ba-365a81e3940c"
     assert uuid.UUID(key).version == 4
 
 
@@ -68,7 +68,7 @@ def test_a_key_depends_on_everything_that_makes_a_job_another_job() -> None:
         chunk_key("run", Action.PAUSE, "P", ["A"]),
         retry_key("run", 1, ["A"]),
         retry_key("run", 2, ["A"]),
-        again_key("run", ["A"]),
+        replacement_key("run", ["A"]),
     }
 
     assert len(keys) == 11

@@ -8,8 +8,8 @@ import pytest
 from fieldingkit import AsyncClient
 from fieldingkit.errors import DecodeError, ForbiddenError
 from fieldingkit.sandbox import Sandbox, faults
-from fieldingkit.sweeps import FleetQuery, SweepPlan, sweep
-from fieldingkit.sweeps.concurrency import side_by_side
+from fieldingkit.sweeps import SweepPlan, TargetGroupQuery, sweep
+from fieldingkit.sweeps.concurrency import run_limited
 from fieldingkit.sweeps.discovery import read_statuses
 
 LIST, RUNS = "get_list_target_groups", "get_fielding_runs_by_target_group_id"
@@ -26,48 +26,48 @@ def asked(sandbox: Sandbox) -> tuple[int, int]:
     [(5, 5, (1, 0)), (250, 250, (3, 0)), (250, 100, (1, 0)), (5, 2, (0, 2)), (5, 1, (0, 1))],
 )
 async def test_a_project_is_read_by_its_list_and_a_few_are_read_one_by_one(
-    fleet_client: AsyncClient, sandbox: Sandbox, size: int, wanted: int, requests: tuple[int, int]
+    sweep_client: AsyncClient, sandbox: Sandbox, size: int, wanted: int, requests: tuple[int, int]
 ) -> None:
     """A page shows a hundred; reading ends when everybody was found."""
     project = sandbox.seed(live=size)
 
-    statuses = await read_statuses(fleet_client, None, project.id, project.ids()[:wanted])
+    statuses = await read_statuses(sweep_client, None, project.id, project.ids()[:wanted])
 
     assert statuses == dict.fromkeys(project.ids()[:wanted], "live")
     assert asked(sandbox) == requests
 
 
 async def test_a_few_at_the_end_of_a_long_list_do_not_cost_the_whole_list(
-    fleet_client: AsyncClient, sandbox: Sandbox
+    sweep_client: AsyncClient, sandbox: Sandbox
 ) -> None:
     """Never more than twice the better way."""
     project = sandbox.seed(live=1000)
 
-    statuses = await read_statuses(fleet_client, None, project.id, project.ids()[-3:])
+    statuses = await read_statuses(sweep_client, None, project.id, project.ids()[-3:])
 
     assert len(statuses) == 3
     assert asked(sandbox) == (3, 3)
 
 
-async def test_drafts_have_a_status_too(fleet_client: AsyncClient, sandbox: Sandbox) -> None:
+async def test_drafts_have_a_status_too(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
     """By the list, and one by one, where they have no run."""
     project = sandbox.seed(draft=1, live=2, paused=1)
 
-    by_list = await read_statuses(fleet_client, None, project.id, project.ids())
-    by_run = {id_: (await read_statuses(fleet_client, None, project.id, [id_]))[id_] for id_ in project.ids()}
+    by_list = await read_statuses(sweep_client, None, project.id, project.ids())
+    by_run = {id_: (await read_statuses(sweep_client, None, project.id, [id_]))[id_] for id_ in project.ids()}
 
     assert by_list == by_run
     assert sorted(by_list.values()) == ["draft", "live", "live", "paused"]
 
 
-async def test_who_does_not_exist_is_left_out(fleet_client: AsyncClient, sandbox: Sandbox) -> None:
+async def test_who_does_not_exist_is_left_out(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
     """In a list, one by one, and in a project that does not exist."""
     project, strangers = sandbox.seed(live=3), [f"01BTGNYV6HRNK8K8VKZASZCFA{number}" for number in range(4)]
 
-    assert set(await read_statuses(fleet_client, None, project.id, [*project.ids(), *strangers])) == set(project.ids())
-    assert await read_statuses(fleet_client, None, project.id, strangers[:1]) == {}
-    assert await read_statuses(fleet_client, None, strangers[0], strangers) == {}
-    assert await read_statuses(fleet_client, None, project.id, []) == {}
+    assert set(await read_statuses(sweep_client, None, project.id, [*project.ids(), *strangers])) == set(project.ids())
+    assert await read_statuses(sweep_client, None, project.id, strangers[:1]) == {}
+    assert await read_statuses(sweep_client, None, strangers[0], strangers) == {}
+    assert await read_statuses(sweep_client, None, project.id, []) == {}
 
 
 async def test_a_list_in_trouble_is_gone_around(hasty: AsyncClient, sandbox: Sandbox) -> None:
@@ -94,7 +94,7 @@ async def test_an_answer_that_says_nothing_is_not_taken_for_one_that_says_that_t
 async def test_a_query_whose_answer_is_empty_is_an_error(hasty: AsyncClient, sandbox: Sandbox) -> None:
     """Half a fleet must not pass for the whole one."""
     sandbox.seed(live=4)
-    plan = SweepPlan(action="pause", query=FleetQuery())
+    plan = SweepPlan(action="pause", query=TargetGroupQuery())
 
     for operation in ("list_account_projects", LIST):
         sandbox.faults.add(operation, faults.EmptyBody())
@@ -104,13 +104,13 @@ async def test_a_query_whose_answer_is_empty_is_an_error(hasty: AsyncClient, san
     assert not sandbox.jobs
 
 
-async def test_a_refusal_that_would_meet_everything_is_raised(fleet_client: AsyncClient, sandbox: Sandbox) -> None:
+async def test_a_refusal_that_would_meet_everything_is_raised(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
     """Without the permission to read there is nothing to go around."""
     project = sandbox.seed(live=4)
     sandbox.faults.add(LIST, faults.Answer(403), times=None)
 
     with pytest.raises(ForbiddenError):
-        await read_statuses(fleet_client, None, project.id, project.ids())
+        await read_statuses(sweep_client, None, project.id, project.ids())
 
 
 async def test_work_side_by_side_is_limited_and_ends_with_its_first_failure() -> None:
@@ -129,11 +129,11 @@ async def test_work_side_by_side_is_limited_and_ends_with_its_first_failure() ->
         finally:
             at_work -= 1
 
-    await side_by_side(range(7), work, at_once=3)
+    await run_limited(range(7), work, at_once=3)
     assert (most, sorted(done), at_work) == (3, list(range(7)), 0)
 
     with pytest.raises(ValueError, match="7"):
-        await side_by_side(range(100), work, at_once=3)
+        await run_limited(range(100), work, at_once=3)
     assert max(done) < 12
     assert at_work == 0
-    await side_by_side([], work, at_once=3)
+    await run_limited([], work, at_once=3)

@@ -33,13 +33,13 @@ def only(report: SweepReport, outcome: Outcome) -> str:
 
 
 async def test_target_groups_that_the_api_refuses_fail_with_its_code(
-    fleet_client: AsyncClient, sandbox: Sandbox
+    sweep_client: AsyncClient, sandbox: Sandbox
 ) -> None:
     """One that fails does not stop the others."""
     project = sandbox.seed(paused=3)
     sandbox.seed(project_id=project.id, paused=2, goal_reached=True)
 
-    report = await sweep(fleet_client, pausing(project, action="resume"))
+    report = await sweep(sweep_client, pausing(project, action="resume"))
 
     assert tuple(report.counts) == (3, 0, 2, 0, 0)
     assert report.failure_codes == {"StatusTransitionNotAllowed": 2}
@@ -49,26 +49,26 @@ async def test_target_groups_that_the_api_refuses_fail_with_its_code(
 
 
 async def test_target_groups_of_another_project_are_told_as_the_api_tells_them(
-    fleet_client: AsyncClient, sandbox: Sandbox
+    sweep_client: AsyncClient, sandbox: Sandbox
 ) -> None:
     """What cannot be read is sent, and the API knows best."""
     one, other = sandbox.seed(live=1), sandbox.seed(live=1)
 
-    report = await sweep(fleet_client, SweepPlan(action="pause", target_groups={one.id: [*one.ids(), *other.ids()]}))
+    report = await sweep(sweep_client, SweepPlan(action="pause", target_groups={one.id: [*one.ids(), *other.ids()]}))
 
     assert tuple(report.counts) == (1, 0, 1, 0, 0)
     assert report.failure_codes == {"TargetGroupNotFound": 1}
 
 
 async def test_failures_that_are_worth_it_are_tried_again_a_few_times(
-    fleet_client: AsyncClient, sandbox: Sandbox, sandbox_clock: FakeClock
+    sweep_client: AsyncClient, sandbox: Sandbox, sandbox_clock: FakeClock
 ) -> None:
     """With a key of its own for each try, and no more than so often."""
     project = sandbox.seed(paused=1)
     sandbox.seed(project_id=project.id, paused=1, goal_reached=True)
     plan = pausing(project, action="resume", retry_codes=["StatusTransitionNotAllowed"], max_retries=3)
 
-    report = await sweep(fleet_client, plan)
+    report = await sweep(sweep_client, plan)
 
     assert tuple(report.counts) == (1, 0, 1, 0, 0)
     assert [job.size for job in report.jobs] == [2, 1, 1, 1]
@@ -76,7 +76,7 @@ async def test_failures_that_are_worth_it_are_tried_again_a_few_times(
     assert [wait for wait in sandbox_clock.sleeps if wait >= 2.0] == [2.0, 4.0, 8.0]
 
 
-async def test_a_retry_that_succeeds_counts_as_updated(fleet_client: AsyncClient, sandbox: Sandbox) -> None:
+async def test_a_retry_that_succeeds_counts_as_updated(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
     """Trouble that passes leaves no trace in the outcome."""
     project = sandbox.seed(live=2)
     body = {
@@ -96,18 +96,18 @@ async def test_a_retry_that_succeeds_counts_as_updated(fleet_client: AsyncClient
     }
     sandbox.faults.add(LOOK, faults.Answer(200, body))
 
-    report = await sweep(fleet_client, pausing(project))
+    report = await sweep(sweep_client, pausing(project))
 
     assert tuple(report.counts) == (2, 0, 0, 0, 0)
     assert [job.size for job in report.jobs] == [2, 1]
 
 
-async def test_what_a_result_leaves_out_is_read(fleet_client: AsyncClient, sandbox: Sandbox) -> None:
+async def test_what_a_result_leaves_out_is_read(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
     """A target group in neither list was updated if it is where it should be."""
     project = sandbox.seed(live=4)
     sandbox.faults.add(CREATE, faults.ForgetItem(1))
 
-    report = await sweep(fleet_client, pausing(project))
+    report = await sweep(sweep_client, pausing(project))
 
     assert tuple(report.counts) == (4, 0, 0, 0, 0)
     assert len(report.jobs) == 1
@@ -115,31 +115,31 @@ async def test_what_a_result_leaves_out_is_read(fleet_client: AsyncClient, sandb
 
 
 async def test_what_a_result_leaves_out_and_is_not_done_is_sent_again(
-    fleet_client: AsyncClient, sandbox: Sandbox
+    sweep_client: AsyncClient, sandbox: Sandbox
 ) -> None:
     """The next result tells what the first one did not."""
     project = sandbox.seed(live=1, draft=1)
     sandbox.faults.add(CREATE, faults.ForgetItem(project.ids().index(project.ids("draft")[0])))
 
-    report = await sweep(fleet_client, pausing(project, look_first=False))
+    report = await sweep(sweep_client, pausing(project, check_status_first=False))
 
     assert tuple(report.counts) == (1, 0, 1, 0, 0)
     assert report.failure_codes == {"StatusTransitionNotAllowed": 1}
     assert [job.size for job in report.jobs] == [2, 1]
 
 
-async def test_what_every_result_leaves_out_is_told_as_it_was_read(fleet_client: AsyncClient, sandbox: Sandbox) -> None:
+async def test_what_every_result_leaves_out_is_told_as_it_was_read(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
     """Without more tries it failed if it is somewhere else, and is unknown if it cannot be read."""
     project = sandbox.seed(draft=2)
-    plan = pausing(project, look_first=False, max_retries=0)
+    plan = pausing(project, check_status_first=False, max_retries=0)
 
     sandbox.faults.add(CREATE, faults.ForgetItem(0))
-    report = await sweep(fleet_client, plan)
+    report = await sweep(sweep_client, plan)
     assert tuple(report.counts) == (0, 0, 2, 0, 0)
     assert "does not say what became of it; it is draft" in (report.groups[0].reason or "")
 
     sandbox.faults.add(RUNS, faults.Answer(503), times=None)
-    report = await sweep(fleet_client, plan)
+    report = await sweep(sweep_client, plan)
     assert tuple(report.counts) == (0, 0, 1, 0, 1)
     assert "it could not be read" in only(report, Outcome.UNKNOWN)
 
@@ -178,12 +178,12 @@ async def test_what_may_have_been_sent_and_is_not_done_is_unknown(hasty: AsyncCl
     assert only(report, Outcome.UNKNOWN).endswith("it was live when it was read")
 
 
-async def test_a_project_that_does_not_exist_fails_alone(fleet_client: AsyncClient, sandbox: Sandbox) -> None:
+async def test_a_project_that_does_not_exist_fails_alone(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
     """A refusal of one job says nothing of the others."""
     here, gone = sandbox.seed(live=2), "01BTGNYV6HRNK8K8VKZASZCFP0"
     plan = SweepPlan(action="pause", target_groups={gone: ["01BTGNYV6HRNK8K8VKZASZCFA0"] * 2, here.id: here.ids()})
 
-    report = await sweep(fleet_client, plan)
+    report = await sweep(sweep_client, plan)
 
     assert tuple(report.counts) == (2, 0, 1, 0, 0)
     assert report.failure_codes == {"not_found_error": 1}
@@ -207,7 +207,9 @@ async def test_a_dead_server_stops_the_sweep(make_client: MakeClient, clock: Fak
     groups = {f"01BTGNYV6HRNK8K8VKZASZCF{number:02}": [f"01BTGNYV6HRNK8K8VKZASZCA{number:02}"] for number in range(20)}
     client = make_client(base_url="http://127.0.0.1:9/v1", clock=clock, retry=ONCE)
 
-    report = await sweep(client, SweepPlan(action="pause", target_groups=groups, look_first=False, concurrency=1))
+    report = await sweep(
+        client, SweepPlan(action="pause", target_groups=groups, check_status_first=False, concurrency=1)
+    )
 
     assert (report.counts.failed, report.counts.skipped) == (1, 19)
     assert "127.0.0.1:9" in only(report, Outcome.FAILED)
@@ -215,16 +217,16 @@ async def test_a_dead_server_stops_the_sweep(make_client: MakeClient, clock: Fak
 
 
 async def test_projects_that_we_may_not_touch_stop_the_sweep_when_there_are_many(
-    fleet_client: AsyncClient, sandbox: Sandbox
+    sweep_client: AsyncClient, sandbox: Sandbox
 ) -> None:
     """One may be an exception; three in a row mean that we may not do it at all."""
     projects = [sandbox.seed(live=1) for _ in range(8)]
     sandbox.faults.add(CREATE, faults.Answer(403))
-    report = await sweep(fleet_client, pausing(*projects[:4], concurrency=1))
+    report = await sweep(sweep_client, pausing(*projects[:4], concurrency=1))
     assert tuple(report.counts) == (3, 0, 1, 0, 0)
 
     sandbox.faults.add(CREATE, faults.Answer(403), times=None)
-    report = await sweep(fleet_client, pausing(*projects[4:], concurrency=1))
+    report = await sweep(sweep_client, pausing(*projects[4:], concurrency=1))
     assert tuple(report.counts) == (0, 0, 3, 1, 0)
 
 
@@ -267,38 +269,38 @@ async def test_a_server_that_limits_us_is_obeyed_and_loses_us_nobody(make_client
 
 
 async def test_a_job_that_never_ends_is_unknown_where_its_work_is_not_seen(
-    fleet_client: AsyncClient, sandbox: Sandbox
+    sweep_client: AsyncClient, sandbox: Sandbox
 ) -> None:
     """Its target groups are read when patience has run out; the other jobs go on meanwhile."""
     stuck, fine = sandbox.seed(live=2), sandbox.seed(live=2)
     sandbox.faults.add(CREATE, faults.StuckJob())
 
-    report = await sweep(fleet_client, pausing(stuck, fine, concurrency=1, job_timeout=40.0))
+    report = await sweep(sweep_client, pausing(stuck, fine, concurrency=1, job_timeout=40.0))
 
     assert tuple(report.counts) == (2, 0, 0, 0, 2)
     assert "had not ended after 40 s; it was live when it was read" in only(report, Outcome.UNKNOWN)
 
 
-async def test_a_job_that_cannot_be_read_any_more_is_made_up_for(fleet_client: AsyncClient, sandbox: Sandbox) -> None:
+async def test_a_job_that_cannot_be_read_any_more_is_made_up_for(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
     """What it did is seen on its target groups; the rest is sent again, since nobody will ever say more."""
     project = sandbox.seed(live=3, draft=1)
     sandbox.faults.add(CREATE, faults.JobGone(410))
 
-    report = await sweep(fleet_client, pausing(project, look_first=False))
+    report = await sweep(sweep_client, pausing(project, check_status_first=False))
 
     assert tuple(report.counts) == (3, 0, 1, 0, 0)
     assert report.failure_codes == {"StatusTransitionNotAllowed": 1}
     assert report.jobs[0].size == 4
 
 
-async def test_a_job_that_fails_as_a_whole_is_read_and_tried_again(fleet_client: AsyncClient, sandbox: Sandbox) -> None:
+async def test_a_job_that_fails_as_a_whole_is_read_and_tried_again(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
     """Its result names nobody, so everybody was left out."""
     project = sandbox.seed(live=2)
     body = {"job_id": "J", "status": "Failed", "created_at": "2026-11-21T12:00:00.000Z"}
     sandbox.faults.add(LOOK, faults.Answer(200, body))
     sandbox.faults.add(CREATE, faults.StuckJob())
 
-    report = await sweep(fleet_client, pausing(project))
+    report = await sweep(sweep_client, pausing(project))
 
     assert tuple(report.counts) == (2, 0, 0, 0, 0)
     assert [job.size for job in report.jobs] == [2, 2]
@@ -312,12 +314,12 @@ async def test_a_list_that_cannot_be_read_keeps_nobody_from_being_paused(hasty: 
 
     report = await sweep(hasty, pausing(project))
 
-    assert report.counts.updated + report.counts.already == 4
+    assert report.counts.updated + report.counts.unchanged == 4
     assert sum(group.before is None for group in report.groups) == 2
 
 
 async def test_a_sweep_that_is_cancelled_stops_at_once(
-    fleet_client: AsyncClient, sandbox: Sandbox, sandbox_clock: FakeClock
+    sweep_client: AsyncClient, sandbox: Sandbox, sandbox_clock: FakeClock
 ) -> None:
     """Nothing goes on behind the caller's back."""
     projects = [sandbox.seed(live=1) for _ in range(5)]
@@ -325,7 +327,7 @@ async def test_a_sweep_that_is_cancelled_stops_at_once(
     submitted = asyncio.Event()
     sweeping = asyncio.ensure_future(
         sweep(
-            fleet_client,
+            sweep_client,
             pausing(*projects),
             on_progress=lambda progress: submitted.set() if progress.jobs_submitted == 5 else None,
         )
@@ -340,10 +342,10 @@ async def test_a_sweep_that_is_cancelled_stops_at_once(
     assert sandbox_clock.pending == 0
 
 
-async def test_a_client_that_is_closed_meanwhile_ends_the_sweep(fleet_client: AsyncClient, sandbox: Sandbox) -> None:
+async def test_a_client_that_is_closed_meanwhile_ends_the_sweep(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
     """A sweep cannot go on without its client; that is an error and not an outcome."""
     project = sandbox.seed(live=2)
-    await fleet_client.aclose()
+    await sweep_client.aclose()
 
     with pytest.raises(ClientClosedError):
-        await sweep(fleet_client, pausing(project))
+        await sweep(sweep_client, pausing(project))

@@ -20,8 +20,8 @@ from fieldingkit import AsyncClient
 from fieldingkit.errors import JournalError
 from fieldingkit.sandbox import Sandbox, faults
 from fieldingkit.sandbox.model.state import Project
-from fieldingkit.sweeps import Action, FleetQuery, Journal, Outcome, SweepPlan, SweepProgress, read_report, sweep
-from fieldingkit.sweeps.checkpoint import JournalRecord
+from fieldingkit.sweeps import Action, Journal, Outcome, SweepPlan, SweepProgress, TargetGroupQuery, read_report, sweep
+from fieldingkit.sweeps.checkpoint import JournalCheckpoint
 from fieldingkit.sweeps.chunks import Chunk
 
 CREATE, LIST = "create_bulk_pause_target_groups_job", "get_list_target_groups"
@@ -154,25 +154,25 @@ def test_looking_at_a_journal_that_is_not_there_makes_none(path: Path) -> None:
 
 
 async def test_a_run_that_has_finished_gives_its_report_again_without_a_request(
-    fleet_client: AsyncClient, sandbox: Sandbox, path: Path
+    sweep_client: AsyncClient, sandbox: Sandbox, path: Path
 ) -> None:
     """Everything is in the journal."""
     project = sandbox.seed(live=3, paused=1, draft=1)
     plan = pausing(project, chunk_size=2)
-    report = await sweep(fleet_client, plan, journal=path)
+    report = await sweep(sweep_client, plan, journal=path)
     sandbox.requests.clear()
 
-    again = await sweep(fleet_client, plan, journal=path)
+    again = await sweep(sweep_client, plan, journal=path)
 
     assert attrs.evolve(again, started_at=report.started_at, finished_at=None) == attrs.evolve(report, finished_at=None)
     assert not sandbox.requests
 
 
-async def test_a_journal_tells_of_its_runs(fleet_client: AsyncClient, sandbox: Sandbox, path: Path) -> None:
+async def test_a_journal_tells_of_its_runs(sweep_client: AsyncClient, sandbox: Sandbox, path: Path) -> None:
     """Which there were, what they were for, and what became of them, also while another process is sweeping."""
     project = sandbox.seed(live=3, draft=1)
     plan = pausing(project)
-    report = await sweep(fleet_client, plan, journal=path)
+    report = await sweep(sweep_client, plan, journal=path)
 
     with Journal(path), Journal(path, read_only=True) as journal:
         (run,) = journal.runs()
@@ -187,18 +187,18 @@ async def test_a_journal_tells_of_its_runs(fleet_client: AsyncClient, sandbox: S
 
 
 async def test_a_run_that_was_broken_off_follows_its_jobs_and_sends_the_rest(
-    fleet_client: AsyncClient, sandbox: Sandbox, path: Path
+    sweep_client: AsyncClient, sandbox: Sandbox, path: Path
 ) -> None:
     """What was submitted is followed by its token, what was not is sent, and nothing is sent twice."""
     project = sandbox.seed(live=10)
     plan = pausing(project, chunk_size=2, concurrency=2)
-    await broken_off(fleet_client, plan, path, submitted=2)
+    await broken_off(sweep_client, plan, path, submitted=2)
     with Journal(path, read_only=True) as journal:
         (run,) = journal.runs()
         assert run.finished_at is None
         assert read_report(journal, "tonight").counts.unknown >= 6
 
-    report = await sweep(fleet_client, plan, journal=path)
+    report = await sweep(sweep_client, plan, journal=path)
 
     assert tuple(report.counts) == (10, 0, 0, 0, 0)
     assert {group.before for group in report.groups} == {"live"}
@@ -209,15 +209,15 @@ async def test_a_run_that_was_broken_off_follows_its_jobs_and_sends_the_rest(
 
 
 async def test_a_run_of_a_query_keeps_the_target_groups_that_it_found_first(
-    fleet_client: AsyncClient, sandbox: Sandbox, path: Path
+    sweep_client: AsyncClient, sandbox: Sandbox, path: Path
 ) -> None:
     """Those that are paused by now no longer match, but belong to the run."""
     project = sandbox.seed(live=6)
-    query = FleetQuery(status=["live"])
+    query = TargetGroupQuery(status=["live"])
     plan = SweepPlan(action="pause", query=query, run_id="tonight", chunk_size=2, concurrency=1)
-    await broken_off(fleet_client, plan, path, submitted=2)
+    await broken_off(sweep_client, plan, path, submitted=2)
 
-    report = await sweep(fleet_client, plan, journal=path)
+    report = await sweep(sweep_client, plan, journal=path)
 
     assert report.counts.total == 6
     assert report.counts.updated == 6
@@ -225,13 +225,13 @@ async def test_a_run_of_a_query_keeps_the_target_groups_that_it_found_first(
 
 
 async def test_a_job_that_had_not_ended_is_followed_again_later(
-    fleet_client: AsyncClient, sandbox: Sandbox, path: Path
+    sweep_client: AsyncClient, sandbox: Sandbox, path: Path
 ) -> None:
     """Unknown is not the last word: the journal knows where to look."""
     project = sandbox.seed(live=2)
     sandbox.faults.add(CREATE, faults.StuckJob())
     plan = pausing(project, job_timeout=5.0)
-    report = await sweep(fleet_client, plan, journal=path)
+    report = await sweep(sweep_client, plan, journal=path)
     assert report.counts.unknown == 2
     (job,) = sandbox.jobs.values()
 
@@ -242,35 +242,35 @@ async def test_a_job_that_had_not_ended_is_followed_again_later(
         "updated_target_groups": {"data": [{"target_group_id": id_} for id_ in project.ids()]},
     }
     sandbox.faults.add("get_bulk_pause_target_groups_job", faults.Answer(200, body))
-    again = await sweep(fleet_client, plan, journal=path)
+    again = await sweep(sweep_client, plan, journal=path)
 
     assert again.counts.updated == 2
     assert len(sandbox.jobs) == 1
 
 
 async def test_another_plan_under_the_same_name_is_refused(
-    fleet_client: AsyncClient, sandbox: Sandbox, path: Path
+    sweep_client: AsyncClient, sandbox: Sandbox, path: Path
 ) -> None:
     """A run is what it was begun as."""
     one, other = sandbox.seed(live=2), sandbox.seed(live=2)
-    await sweep(fleet_client, pausing(one), journal=path)
+    await sweep(sweep_client, pausing(one), journal=path)
 
     with pytest.raises(JournalError, match=r"the run tonight of .* is of another plan"):
-        await sweep(fleet_client, pausing(other), journal=path)
+        await sweep(sweep_client, pausing(other), journal=path)
 
     assert other.ids("live") == other.ids()
 
 
 async def test_one_journal_holds_several_sweeps_at_once_but_no_run_twice(
-    fleet_client: AsyncClient, sandbox: Sandbox, path: Path
+    sweep_client: AsyncClient, sandbox: Sandbox, path: Path
 ) -> None:
     """Within one process an open journal can be shared."""
     one, other = sandbox.seed(live=4), sandbox.seed(live=4)
     with Journal(path) as journal:
         reports = await asyncio.gather(
-            sweep(fleet_client, pausing(one, run_id="one", chunk_size=1), journal=journal),
-            sweep(fleet_client, pausing(other, run_id="other", chunk_size=1), journal=journal),
-            sweep(fleet_client, pausing(one, run_id="one", chunk_size=1), journal=journal),
+            sweep(sweep_client, pausing(one, run_id="one", chunk_size=1), journal=journal),
+            sweep(sweep_client, pausing(other, run_id="other", chunk_size=1), journal=journal),
+            sweep(sweep_client, pausing(one, run_id="one", chunk_size=1), journal=journal),
             return_exceptions=True,
         )
         assert {run.run_id: run.counts.updated for run in journal.runs()} == {"one": 4, "other": 4}
@@ -280,7 +280,7 @@ async def test_one_journal_holds_several_sweeps_at_once_but_no_run_twice(
 
 
 async def test_a_journal_that_cannot_be_written_ends_the_sweep_before_it_sends(
-    fleet_client: AsyncClient, sandbox: Sandbox, path: Path
+    sweep_client: AsyncClient, sandbox: Sandbox, path: Path
 ) -> None:
     """Nothing is sent that is not written down."""
     project = sandbox.seed(live=4)
@@ -288,7 +288,7 @@ async def test_a_journal_that_cannot_be_written_ends_the_sweep_before_it_sends(
         journal.do(lambda database: database.execute("DROP TABLE chunks")).result()
 
         with pytest.raises(JournalError, match="cannot be used any more"):
-            await sweep(fleet_client, pausing(project), journal=journal)
+            await sweep(sweep_client, pausing(project), journal=journal)
 
     assert not sandbox.jobs
 
@@ -328,7 +328,7 @@ async def test_a_key_that_is_old_is_not_used_again_before_reading(
     project = sandbox.seed(live=2)
     plan = pausing(project)
     await sent_in_vain(hasty, sandbox, plan, path, applied=applied)
-    change(path, "UPDATE chunks SET born = ?", time.time() - age)
+    change(path, "UPDATE chunks SET first_sent_at = ?", time.time() - age)
     sandbox.faults.clear()
     sandbox.requests.clear()
 
@@ -348,7 +348,7 @@ async def test_an_old_key_is_left_alone_as_long_as_nothing_can_be_read(
     project = sandbox.seed(live=2)
     plan = pausing(project)
     await sent_in_vain(hasty, sandbox, plan, path, applied=False)
-    change(path, "UPDATE chunks SET born = ?", time.time() - 7200.0)
+    change(path, "UPDATE chunks SET first_sent_at = ?", time.time() - 7200.0)
 
     report = await sweep(hasty, plan, journal=path)
 
@@ -368,7 +368,7 @@ async def test_one_that_does_not_exist_does_not_hold_up_the_others_of_an_old_chu
     stranger = "01BTGNYV6HRNK8K8VKZASZCFA0"
     plan = pausing(project, target_groups={project.id: [*project.ids(), stranger]})
     await sent_in_vain(hasty, sandbox, plan, path, applied=False)
-    change(path, "UPDATE chunks SET born = ?", time.time() - 7200.0)
+    change(path, "UPDATE chunks SET first_sent_at = ?", time.time() - 7200.0)
     sandbox.faults.clear()
 
     report = await sweep(hasty, plan, journal=path)
@@ -378,7 +378,7 @@ async def test_one_that_does_not_exist_does_not_hold_up_the_others_of_an_old_chu
 
 
 async def test_what_was_refused_is_tried_again_by_the_next_process(
-    fleet_client: AsyncClient, sandbox: Sandbox, path: Path
+    sweep_client: AsyncClient, sandbox: Sandbox, path: Path
 ) -> None:
     """A refusal is no doubt: it stays a failure as long as it is refused, and goes on once it is not."""
     project = sandbox.seed(live=2)
@@ -386,16 +386,16 @@ async def test_what_was_refused_is_tried_again_by_the_next_process(
     sandbox.faults.add(CREATE, faults.Answer(404), times=2)
 
     for _ in range(2):
-        report = await sweep(fleet_client, plan, journal=path)
+        report = await sweep(sweep_client, plan, journal=path)
         assert report.failure_codes == {"not_found_error": 2}
 
-    assert (await sweep(fleet_client, plan, journal=path)).counts.updated == 2
+    assert (await sweep(sweep_client, plan, journal=path)).counts.updated == 2
 
 
-async def test_a_journal_can_be_moved(fleet_client: AsyncClient, sandbox: Sandbox, path: Path, tmp_path: Path) -> None:
+async def test_a_journal_can_be_moved(sweep_client: AsyncClient, sandbox: Sandbox, path: Path, tmp_path: Path) -> None:
     """Closed, it is one file."""
     project = sandbox.seed(live=2)
-    await sweep(fleet_client, pausing(project), journal=path)
+    await sweep(sweep_client, pausing(project), journal=path)
     assert not path.with_name("sweeps.db-wal").exists()
 
     moved = shutil.move(path, tmp_path / "elsewhere.db")
@@ -406,7 +406,7 @@ async def test_a_journal_can_be_moved(fleet_client: AsyncClient, sandbox: Sandbo
 
 async def test_a_slow_disk_does_not_stop_the_event_loop(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Writing is done beside the loop, and what gathers meanwhile is written together."""
-    chunks = [Chunk(number=number, project_id="P", ids=("A",), key="K", born=1.0) for number in range(10)]
+    chunks = [Chunk(number=number, project_id="P", ids=("A",), key="K", first_sent_at=1.0) for number in range(10)]
     disk, write, writes = threading.Event(), Journal._commit, 0
 
     def when_the_disk_is_ready(journal: Journal, *arguments: Any) -> None:
@@ -417,8 +417,8 @@ async def test_a_slow_disk_does_not_stop_the_event_loop(path: Path, monkeypatch:
 
     with Journal(path) as journal:
         monkeypatch.setattr(Journal, "_commit", when_the_disk_is_ready)
-        record = JournalRecord(journal, "tonight")
-        writing = [asyncio.ensure_future(record.sending(chunk)) for chunk in chunks]
+        checkpoint = JournalCheckpoint(journal, "tonight")
+        writing = [asyncio.ensure_future(checkpoint.sending(chunk)) for chunk in chunks]
         await asyncio.wait(writing, timeout=0.02)
         assert not any(task.done() for task in writing)
         disk.set()
@@ -429,11 +429,11 @@ async def test_a_slow_disk_does_not_stop_the_event_loop(path: Path, monkeypatch:
 
 async def test_after_a_write_that_failed_nothing_passes_for_written(path: Path) -> None:
     """Those that waited to be written together with it hear of it too."""
-    chunks = [Chunk(number=number, project_id="P", ids=("A",), key="K", born=1.0) for number in range(3)]
+    chunks = [Chunk(number=number, project_id="P", ids=("A",), key="K", first_sent_at=1.0) for number in range(3)]
     with Journal(path) as journal:
         journal.do(lambda database: database.execute("DROP TABLE chunks")).result()
-        record = JournalRecord(journal, "tonight")
+        checkpoint = JournalCheckpoint(journal, "tonight")
 
-        results = await asyncio.gather(*(record.sending(chunk) for chunk in chunks), return_exceptions=True)
+        results = await asyncio.gather(*(checkpoint.sending(chunk) for chunk in chunks), return_exceptions=True)
 
     assert [type(result) for result in results] == [JournalError] * 3

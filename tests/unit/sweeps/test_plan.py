@@ -8,7 +8,7 @@ import pytest
 
 from fieldingkit.errors import ConfigurationError, InvalidCommandError
 from fieldingkit.resources.target_groups import TargetGroupStatus
-from fieldingkit.sweeps import Action, FleetQuery, GroupOutcome, Outcome, SweepPlan, SweepReport
+from fieldingkit.sweeps import Action, GroupOutcome, Outcome, SweepPlan, SweepReport, TargetGroupQuery
 
 P1, P2 = "01BTGNYV6HRNK8K8VKZASZCFP0", "01BTGNYV6HRNK8K8VKZASZCFP1"
 A, B, C, D = (f"01BTGNYV6HRNK8K8VKZASZCF{letter}0" for letter in "ABCD")
@@ -25,7 +25,7 @@ def a_plan(**changes: Any) -> SweepPlan:
     [
         ({"action": "archive"}, "action must be one of pause, resume, complete, relaunch, launch"),
         ({"target_groups": None}, "a plan needs target_groups or a query, and not both"),
-        ({"query": FleetQuery()}, "a plan needs target_groups or a query, and not both"),
+        ({"query": TargetGroupQuery()}, "a plan needs target_groups or a query, and not both"),
         ({"target_groups": {"nonsense": [A]}}, "must be an id of 26 capital letters and digits"),
         ({"target_groups": {P1: ["nonsense"]}}, "must be an id of 26 capital letters and digits"),
         ({"target_groups": {P1: []}}, "is empty"),
@@ -53,7 +53,7 @@ def test_a_target_group_that_is_named_twice_is_done_once() -> None:
 
 def test_a_run_id_is_made_where_none_is_given() -> None:
     """Two plans without a name are two runs."""
-    one, other = (SweepPlan(action="pause", query=FleetQuery()) for _ in range(2))
+    one, other = (SweepPlan(action="pause", query=TargetGroupQuery()) for _ in range(2))
 
     assert one.run_id != other.run_id
 
@@ -61,10 +61,10 @@ def test_a_run_id_is_made_where_none_is_given() -> None:
 @pytest.mark.parametrize(
     "plan",
     [
-        a_plan(account_id=101, retry_codes=["X"], chunk_size=7, look_first=False),
+        a_plan(account_id=101, retry_codes=["X"], chunk_size=7, check_status_first=False),
         SweepPlan(
             action="complete",
-            query=FleetQuery(project_ids=[P1], status=["live", "paused"], country=["de"], exclusion_status=True),
+            query=TargetGroupQuery(project_ids=[P1], status=["live", "paused"], country=["de"], exclusion_status=True),
         ),
     ],
 )
@@ -111,7 +111,7 @@ def test_undoing_touches_exactly_what_the_sweep_changed() -> None:
     """Not what was there already, nor what failed, nor what is not known to have been changed by it."""
     report = a_report(
         (P1, A, Outcome.UPDATED, LIVE),
-        (P1, B, Outcome.ALREADY, PAUSED),
+        (P1, B, Outcome.UNCHANGED, PAUSED),
         (P2, C, Outcome.UPDATED, None),
         (P2, D, Outcome.FAILED, LIVE),
     )
@@ -125,7 +125,7 @@ def test_undoing_touches_exactly_what_the_sweep_changed() -> None:
 
 def test_undoing_what_changed_nothing_is_a_plan_for_nothing() -> None:
     """It can be swept, and does nothing."""
-    assert a_plan().inverse(a_report((P1, A, Outcome.ALREADY, PAUSED))).target_groups == {}
+    assert a_plan().inverse(a_report((P1, A, Outcome.UNCHANGED, PAUSED))).target_groups == {}
 
 
 @pytest.mark.parametrize("action", ["complete", "relaunch", "launch"])

@@ -71,7 +71,7 @@ def test_no_result_leaves_all_open() -> None:
 
 
 @pytest.mark.parametrize(
-    ("action", "sent", "already"),
+    ("action", "sent", "unchanged"),
     [
         ("pause", {"live"}, "paused"),
         ("resume", {"paused"}, "live"),
@@ -80,14 +80,14 @@ def test_no_result_leaves_all_open() -> None:
         ("launch", {"scheduled"}, "live"),
     ],
 )
-def test_what_is_sent_what_is_there_already_and_what_is_skipped(action: str, sent: set[str], already: str) -> None:
+def test_what_is_sent_what_is_there_already_and_what_is_skipped(action: str, sent: set[str], unchanged: str) -> None:
     """The status that was read decides."""
     for status in TargetGroupStatus:
         verdict = judge_status(Action(action), status)
         if status in sent:
             assert verdict is None
-        elif status == already:
-            assert verdict == (Outcome.ALREADY, None)
+        elif status == unchanged:
+            assert verdict == (Outcome.UNCHANGED, None)
         else:
             assert verdict is not None
             outcome, reason = verdict

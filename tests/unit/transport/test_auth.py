@@ -124,15 +124,15 @@ async def test_cancelled_waiter(serve: Serve, make_client: MakeClient) -> None:
     tokens = Tokens()
     tokens.go.clear()
     client = make_client(base_url=server.url, auth=tokens)
-    leaving, staying = (asyncio.create_task(client.send(READ)) for _ in range(2))
+    bytes_sent, staying = (asyncio.create_task(client.send(READ)) for _ in range(2))
     await settle()
 
-    leaving.cancel()
+    bytes_sent.cancel()
     await settle()
     tokens.go.set()
 
     assert (await staying).version == 1
-    assert leaving.cancelled()
+    assert bytes_sent.cancelled()
     assert tokens.fetched == 1
 
 
@@ -198,7 +198,7 @@ async def test_refused_token(refusal: Any, serve: Serve, make_client: MakeClient
     await client.send(READ)
     clock.advance(3600)
 
-    exchange = await client.exchange(READ)
+    exchange = await client.send_detailed(READ)
 
     assert signed(server) == ["token-1", "token-1", "token-2"]
     assert [attempt.number for attempt in exchange.attempts] == [1, 2]

@@ -23,13 +23,13 @@ from fieldingkit.errors import (
     ServerError,
     TransportError,
 )
-from fieldingkit.idempotency import Guard
+from fieldingkit.idempotency import RetrySafety
 from fieldingkit.transport.circuit_breaker import Breaker, is_silence
 from fieldingkit.transport.credentials import AccessToken
 from fieldingkit.transport.http import Call, Request, Response
 from fieldingkit.transport.retry import RetryPolicy
 
-REQUEST = Request("GET", "/x", headers={}, body=None, operation_id="read", template="/x", guard=Guard.READ)
+REQUEST = Request("GET", "/x", headers={}, body=None, operation_id="read", template="/x", retry_safety=RetrySafety.READ)
 FINE = Response(200, CIMultiDict(), b"{}")
 ONCE = RetryPolicy(max_attempts=1, breaker_after=3, breaker_pause=4)
 

@@ -13,13 +13,13 @@ from support.fixture_types import MakeClient
 
 from fieldingkit import fielding_runs
 from fieldingkit.errors import ConfigurationError, DeadlineExceededError
-from fieldingkit.idempotency import Guard
+from fieldingkit.idempotency import RetrySafety
 from fieldingkit.sandbox import Sandbox, faults
 from fieldingkit.sandbox.app import RateLimit
 from fieldingkit.transport.http import Call, Request, Response
-from fieldingkit.transport.rate_limit import Limits
+from fieldingkit.transport.rate_limit import RateLimiter
 
-REQUEST = Request("GET", "/x", headers={}, body=None, operation_id="x", template="/x", guard=Guard.READ)
+REQUEST = Request("GET", "/x", headers={}, body=None, operation_id="x", template="/x", retry_safety=RetrySafety.READ)
 
 
 class Server:
@@ -58,7 +58,7 @@ class Line:
     def __init__(self, rate: float | None, *, jump: float = float("inf")) -> None:
         self.clock = FakeClock(jump=jump)
         self.server = Server(self.clock)
-        self.limits = Limits(self.server, rate)
+        self.limits = RateLimiter(self.server, rate)
 
     def call(self, *, deadline: float | None = None, timeout: float | None = 30.0) -> Call:
         """The facts of one call."""
@@ -369,4 +369,4 @@ async def test_a_call_that_would_be_too_late_is_not_tried_again(make_client: Mak
         await client.send(command)
 
     assert len(sandbox.requests) == 1
-    assert client.limits.waiting == 0
+    assert client.rate_limiter.waiting == 0

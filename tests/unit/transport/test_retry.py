@@ -28,7 +28,7 @@ from fieldingkit.errors import (
     ServerError,
     TransportError,
 )
-from fieldingkit.idempotency import Guard
+from fieldingkit.idempotency import RetrySafety
 from fieldingkit.sandbox import Sandbox, faults
 from fieldingkit.transport.http import Call, Request, Response
 from fieldingkit.transport.retry import Retry, RetryPolicy
@@ -41,7 +41,9 @@ PATIENT = RetryPolicy(max_attempts=5, breaker_after=None)
 
 def reading() -> Request:
     """A request that may be repeated."""
-    return Request("GET", "/x", headers={}, body=None, operation_id="read", template="/x", guard=Guard.READ)
+    return Request(
+        "GET", "/x", headers={}, body=None, operation_id="read", template="/x", retry_safety=RetrySafety.READ
+    )
 
 
 def call(clock: FakeClock, **limits: float | None) -> Call:
@@ -272,9 +274,9 @@ async def test_two_kinds_of_422(code: str, kind: type[ApiError], serve: Serve, m
 
 
 async def test_key_is_not_trusted_for_ever(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
-    """14. A key that may have been used is not sent again after key_trust seconds: the caller has to read first."""
+    """A key that may have been used is not sent again after idempotency_key_ttl seconds."""
     server = await serve(close)
-    policy = RetryPolicy(max_attempts=10_000, budget=1e9, base_delay=20.0, breaker_after=None, key_trust=300)
+    policy = RetryPolicy(max_attempts=10_000, budget=1e9, base_delay=20.0, breaker_after=None, idempotency_key_ttl=300)
     client = make_client(base_url=server.url, deadline=None, retry=policy, clock=clock)
     began = clock.time
 
@@ -282,8 +284,8 @@ async def test_key_is_not_trusted_for_ever(serve: Serve, make_client: MakeClient
         await client.send(KEYED)
 
     assert 240 < clock.time - began <= 300
-    assert RetryPolicy().key_trust == 3600
-    assert "key_trust" in str(caught.value.__cause__)
+    assert RetryPolicy().idempotency_key_ttl == 3600
+    assert "idempotency_key_ttl" in str(caught.value.__cause__)
     assert caught.value.idempotency_key == server.requests[0].headers["idempotency-key"]
 
 

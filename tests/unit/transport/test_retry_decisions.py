@@ -22,16 +22,16 @@ from fieldingkit.errors import (
     RequestTimeoutError,
     TransportError,
 )
-from fieldingkit.idempotency import Guard
+from fieldingkit.idempotency import RetrySafety
 from fieldingkit.transport.http import Response
-from fieldingkit.transport.retry import Verdict, judge
+from fieldingkit.transport.retry import RetryDecision, decide
 
-AGAIN: Final = Verdict(again=True, ambiguous=False)
-AGAIN_PERHAPS_DONE: Final = Verdict(again=True, ambiguous=True)
-NEVER: Final = Verdict(again=False, ambiguous=False)
-NEVER_PERHAPS_DONE: Final = Verdict(again=False, ambiguous=True)
+AGAIN: Final = RetryDecision(retry=True, ambiguous=False)
+AGAIN_PERHAPS_DONE: Final = RetryDecision(retry=True, ambiguous=True)
+NEVER: Final = RetryDecision(retry=False, ambiguous=False)
+NEVER_PERHAPS_DONE: Final = RetryDecision(retry=False, ambiguous=True)
 
-COLUMNS: Final = (Guard.READ, Guard.KEY, Guard.TAG, Guard.NONE)
+COLUMNS: Final = (RetrySafety.READ, RetrySafety.IDEMPOTENCY_KEY, RetrySafety.IF_MATCH, RetrySafety.NONE)
 SAFE: Final = (AGAIN, AGAIN, AGAIN, AGAIN)
 FINAL: Final = (NEVER, NEVER, NEVER, NEVER)
 UNCERTAIN: Final = (AGAIN, AGAIN_PERHAPS_DONE, AGAIN_PERHAPS_DONE, NEVER_PERHAPS_DONE)
@@ -44,7 +44,7 @@ def status(code: int, **headers: str) -> Response:
     return Response(code, CIMultiDict({name.replace("_", "-"): value for name, value in headers.items()}), b"{}")
 
 
-TABLE: Final[dict[str, tuple[Outcome, tuple[Verdict, ...]]]] = {
+TABLE: Final[dict[str, tuple[Outcome, tuple[RetryDecision, ...]]]] = {
     "nothing sent": (ConnectionFailedError("refused", sent=False), SAFE),
     "certificate": (ConnectionFailedError("untrusted", sent=False, retryable=False), FINAL),
     "no token yet": (failure(sent=False), SAFE),
@@ -61,33 +61,33 @@ TABLE: Final[dict[str, tuple[Outcome, tuple[Verdict, ...]]]] = {
     **{f"{code} with Retry-After": (status(code, Retry_After="1"), FINAL) for code in (400, 403, 409, 412, 422)},
 }
 CELLS: Final = [
-    pytest.param(guard, outcome, verdict, id=f"{row}-{guard.name}")
+    pytest.param(retry_safety, outcome, decision, id=f"{row}-{retry_safety.name}")
     for row, (outcome, verdicts) in TABLE.items()
-    for guard, verdict in zip(COLUMNS, verdicts, strict=True)
+    for retry_safety, decision in zip(COLUMNS, verdicts, strict=True)
 ]
 
 
-@pytest.mark.parametrize(("guard", "outcome", "verdict"), CELLS)
-def test_first_attempt(guard: Guard, outcome: Outcome, verdict: Verdict) -> None:
+@pytest.mark.parametrize(("retry_safety", "outcome", "decision"), CELLS)
+def test_first_attempt(retry_safety: RetrySafety, outcome: Outcome, decision: RetryDecision) -> None:
     """7. What follows from the first attempt of a call is what the table says."""
-    assert judge(guard, outcome, was_ambiguous=False) == verdict
+    assert decide(retry_safety, outcome, was_ambiguous=False) == decision
 
 
-@pytest.mark.parametrize(("guard", "outcome", "verdict"), CELLS)
-def test_after_an_ambiguous_attempt(guard: Guard, outcome: Outcome, verdict: Verdict) -> None:
+@pytest.mark.parametrize(("retry_safety", "outcome", "decision"), CELLS)
+def test_after_an_ambiguous_attempt(retry_safety: RetrySafety, outcome: Outcome, decision: RetryDecision) -> None:
     """7. After an ambiguous attempt only two cells differ: a tag allows one repetition, a key waits for its first."""
-    if guard is Guard.TAG and verdict == AGAIN_PERHAPS_DONE:
-        verdict = NEVER_PERHAPS_DONE
-    if guard is Guard.KEY and isinstance(outcome, Response) and outcome.status == 409:
-        verdict = AGAIN
-    assert judge(guard, outcome, was_ambiguous=True) == verdict
+    if retry_safety is RetrySafety.IF_MATCH and decision == AGAIN_PERHAPS_DONE:
+        decision = NEVER_PERHAPS_DONE
+    if retry_safety is RetrySafety.IDEMPOTENCY_KEY and isinstance(outcome, Response) and outcome.status == 409:
+        decision = AGAIN
+    assert decide(retry_safety, outcome, was_ambiguous=True) == decision
 
 
 @pytest.mark.parametrize("code", [400, 401, 403, 404, 412, 422])
 def test_retry_after_does_not_make_a_status_retryable(code: int) -> None:
     """8. A Retry-After never makes a status retryable that is not."""
-    for guard in COLUMNS:
-        assert judge(guard, status(code, Retry_After="0"), was_ambiguous=False) == NEVER
+    for retry_safety in COLUMNS:
+        assert decide(retry_safety, status(code, Retry_After="0"), was_ambiguous=False) == NEVER
 
 
 # Over a socket. Each row: what the server always does, and how often each guard lets it happen of four times.
@@ -109,27 +109,38 @@ STEPS: Final[dict[str, tuple[Step, tuple[int, int, int, int]]]] = {
     "412 with Retry-After": (answer(412, headers={"Retry-After": "1"}), (1, 1, 1, 1)),
 }
 SENDS: Final = [
-    pytest.param(row, step, guard, times, id=f"{row}-{guard.name}")
+    pytest.param(row, step, retry_safety, times, id=f"{row}-{retry_safety.name}")
     for row, (step, sends) in STEPS.items()
-    for guard, times in zip(COLUMNS, sends, strict=True)
+    for retry_safety, times in zip(COLUMNS, sends, strict=True)
 ]
 SILENT: Final = {"closed", "reset", "garbage", "half a head", "time-out"}
 HARMLESS: Final = {"429", "400", "403", "404", "409", "412", "422", "412 with Retry-After"}
 
 
-@pytest.mark.parametrize(("row", "step", "guard", "times"), SENDS)
+@pytest.mark.parametrize(("row", "step", "retry_safety", "times"), SENDS)
 async def test_sends(
-    *, row: str, step: Step, guard: Guard, times: int, serve: Serve, make_client: MakeClient, clock: FakeClock
+    *,
+    row: str,
+    step: Step,
+    retry_safety: RetrySafety,
+    times: int,
+    serve: Serve,
+    make_client: MakeClient,
+    clock: FakeClock,
 ) -> None:
     """7. Over a socket each outcome is repeated as often as the call's guard allows, and the error tells it all."""
     server = await serve(step)
     client = make_client(base_url=server.url, clock=clock, timeout=0.15 if row == "time-out" else 10)
 
     with pytest.raises(FieldingKitError) as caught:
-        await client.send(BY_GUARD[guard])
+        await client.send(BY_GUARD[retry_safety])
 
     error = caught.value
-    perhaps = guard is not Guard.READ and row not in HARMLESS and (row, guard) != ("503 with Retry-After", Guard.NONE)
+    perhaps = (
+        retry_safety is not RetrySafety.READ
+        and row not in HARMLESS
+        and (row, retry_safety) != ("503 with Retry-After", RetrySafety.NONE)
+    )
     assert len(server.requests) == len(error.attempts) == times
     assert error.maybe_applied is perhaps
     assert isinstance(error, TransportError if row in SILENT else ApiError)
@@ -137,52 +148,54 @@ async def test_sends(
         assert type(error) is AmbiguousOutcomeError
 
 
-@pytest.mark.parametrize("guard", COLUMNS)
-async def test_refused_connection(guard: Guard, make_client: MakeClient, clock: FakeClock) -> None:
+@pytest.mark.parametrize("retry_safety", COLUMNS)
+async def test_refused_connection(retry_safety: RetrySafety, make_client: MakeClient, clock: FakeClock) -> None:
     """7. A connection that is refused is tried again whatever the call is: nothing was sent."""
     client = make_client(base_url=f"http://127.0.0.1:{free_port()}/v1", clock=clock)
 
     with pytest.raises(ConnectionFailedError) as caught:
-        await client.send(BY_GUARD[guard])
+        await client.send(BY_GUARD[retry_safety])
 
     assert len(caught.value.attempts) == 4
     assert not caught.value.sent
     assert not caught.value.maybe_applied
 
 
-@pytest.mark.parametrize("guard", COLUMNS)
-async def test_failed_handshake(guard: Guard, serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
+@pytest.mark.parametrize("retry_safety", COLUMNS)
+async def test_failed_handshake(
+    retry_safety: RetrySafety, serve: Serve, make_client: MakeClient, clock: FakeClock
+) -> None:
     """7. A TLS handshake that breaks off is tried again whatever the call is: nothing was sent."""
     server = await serve(hang)
     plain = server.url.replace("http://", "https://")  # it answers the greeting with nothing that is TLS
     client = make_client(base_url=plain, clock=clock, timeout=0.05)
 
     with pytest.raises(TransportError) as caught:
-        await client.send(BY_GUARD[guard])
+        await client.send(BY_GUARD[retry_safety])
 
     assert len(caught.value.attempts) == 4
     assert not caught.value.sent
     assert not caught.value.maybe_applied
 
 
-@pytest.mark.parametrize("guard", COLUMNS)
-async def test_not_tls(guard: Guard, make_client: MakeClient, clock: FakeClock) -> None:
+@pytest.mark.parametrize("retry_safety", COLUMNS)
+async def test_not_tls(retry_safety: RetrySafety, make_client: MakeClient, clock: FakeClock) -> None:
     """7. A server that does not speak TLS at all is tried again whatever the call is: nothing was sent."""
     async with _NotTls() as url:
         client = make_client(base_url=url, clock=clock)
 
         with pytest.raises(ConnectionFailedError) as caught:
-            await client.send(BY_GUARD[guard])
+            await client.send(BY_GUARD[retry_safety])
 
     assert len(caught.value.attempts) == 4
     assert not caught.value.maybe_applied
 
 
-@pytest.mark.parametrize("guard", COLUMNS)
+@pytest.mark.parametrize("retry_safety", COLUMNS)
 @pytest.mark.parametrize("fault", ["unknown authority", "wrong host", "expired"])
 async def test_certificate(
     *,
-    guard: Guard,
+    retry_safety: RetrySafety,
     fault: str,
     serve: Serve,
     make_client: MakeClient,
@@ -197,7 +210,7 @@ async def test_certificate(
     client = make_client(base_url=server.url, clock=clock, ssl_context=trust)
 
     with pytest.raises(ConnectionFailedError, match="certificate") as caught:
-        await client.send(BY_GUARD[guard])
+        await client.send(BY_GUARD[retry_safety])
 
     assert len(caught.value.attempts) == 1
     assert not caught.value.retryable
@@ -240,7 +253,7 @@ async def test_recovery(command: Command[Any], success: Step, serve: Serve, make
     server = await serve(answer(429), success)
     client = make_client(base_url=server.url, clock=FakeClock())
 
-    exchange = await client.exchange(command)
+    exchange = await client.send_detailed(command)
 
     assert [attempt.status for attempt in exchange.attempts] == [429, exchange.status]
 

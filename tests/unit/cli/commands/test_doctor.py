@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support.command_line import Cli
 
-from fieldingkit.cli.commands.doctor import Verdict, check_clock, check_lifetime
+from fieldingkit.cli.commands.doctor import SubmitDecision, check_clock, check_lifetime
 from fieldingkit.sandbox import Sandbox, faults
 
 NOW = datetime(2036, 1, 1, tzinfo=UTC)
@@ -100,9 +100,11 @@ def test_a_machine_gets_a_document_for_each_finding(connected: Cli) -> None:
 
 
 @pytest.mark.parametrize(
-    ("left", "verdict"), [(-3600, Verdict.BAD), (600, Verdict.ODD), (80_000, Verdict.GOOD)], ids=str
+    ("left", "verdict"),
+    [(-3600, SubmitDecision.BAD), (600, SubmitDecision.ODD), (80_000, SubmitDecision.GOOD)],
+    ids=str,
 )
-def test_a_token_tells_how_long_it_is_good(left: int, verdict: Verdict) -> None:
+def test_a_token_tells_how_long_it_is_good(left: int, verdict: SubmitDecision) -> None:
     """The lifetime of a JWT is read from it."""
     claims = json.dumps({"exp": NOW.timestamp() + left}).encode()
     token = f"e30.{base64.urlsafe_b64encode(claims).decode().rstrip('=')}.sig"
@@ -117,12 +119,15 @@ def test_a_token_that_tells_nothing(token: str) -> None:
     assert check_lifetime(token, NOW) is None
 
 
-@pytest.mark.parametrize(("date", "verdict"), [(None, Verdict.SKIPPED), ("nonsense", Verdict.SKIPPED)])
-def test_an_api_that_tells_no_time(date: str | None, verdict: Verdict) -> None:
+@pytest.mark.parametrize(("date", "verdict"), [(None, SubmitDecision.SKIPPED), ("nonsense", SubmitDecision.SKIPPED)])
+def test_an_api_that_tells_no_time(date: str | None, verdict: SubmitDecision) -> None:
     """Without a usable date the clock is not judged."""
     assert check_clock({} if date is None else {"date": date}, NOW).verdict is verdict
 
 
 def test_a_few_seconds_are_no_skew() -> None:
     """The date is to the second and the answer took its time: half a minute is let pass."""
-    assert check_clock({"date": format_datetime(NOW, usegmt=True)}, NOW + timedelta(seconds=20)).verdict is Verdict.GOOD
+    assert (
+        check_clock({"date": format_datetime(NOW, usegmt=True)}, NOW + timedelta(seconds=20)).verdict
+        is SubmitDecision.GOOD
+    )

@@ -161,7 +161,7 @@ def test_a_machine_gets_documents_only(connected: Cli, sandbox: Sandbox) -> None
     documents = events(connected("pause", "--project", project.id, "--yes", "--json").out)
     assert {document["event"] for document in documents} == {"progress", "report"}
     assert documents[-1]["exit"] == 0
-    assert documents[-1]["counts"] == {"updated": 2, "already": 0, "failed": 0, "skipped": 1, "unknown": 0}
+    assert documents[-1]["counts"] == {"updated": 2, "unchanged": 0, "failed": 0, "skipped": 1, "unknown": 0}
     assert [group["target_group_id"] for group in documents[-1]["groups"]] == project.ids("draft")
 
 

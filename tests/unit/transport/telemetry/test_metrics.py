@@ -133,7 +133,7 @@ async def test_resumed_job(
 ) -> None:
     """40: how long a resumed job took is not known here, so it is not told."""
     job = await make_client(clock=sandbox_clock).submit(a_batch(sandbox))
-    await make_client(meter_provider=measured.provider, clock=sandbox_clock).resume(job.token()).wait()
+    await make_client(meter_provider=measured.provider, clock=sandbox_clock).job(job.token()).wait()
     assert [point.count for _, point in measured.of("fieldingkit.job.polls")] == [1]
     assert measured.of("fieldingkit.job.duration") == []
 

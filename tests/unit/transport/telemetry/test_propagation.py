@@ -95,7 +95,7 @@ async def test_no_sdk_forwards(sandbox: Sandbox, clock: FakeClock, make_client: 
 
 async def test_no_sdk_invents_nothing(sandbox: Sandbox, make_client: MakeClient) -> None:
     """49: without an SDK and a parent no trace header is sent; the API's own trace id is there to be found."""
-    exchange = await make_client().exchange(a_read(sandbox))
+    exchange = await make_client().send_detailed(a_read(sandbox))
     assert (sent(sandbox), sent(sandbox, "tracestate")) == ([[]], [[]])
     assert exchange.trace_id
     assert exchange.trace_id == exchange.headers["traceparent"].split("-")[1]
@@ -183,7 +183,7 @@ def test_blocking_threads(sandbox: Sandbox, spans: Spans) -> None:
 
     def work(name: str) -> None:
         with spans.tracer.start_as_current_span(name) as span:
-            client.exchange(read)
+            client.send_detailed(read)
             traces[name] = f"{span.get_span_context().trace_id:032x}"
 
     with Client(account_id=101, auth=sandbox.token, base_url=sandbox.url, tracer_provider=spans.provider) as client:

@@ -139,8 +139,8 @@ async def test_generate(sandbox: Sandbox, clock: FakeClock, make_client: MakeCli
     """A client that makes traces up makes one for each call, which its retries share."""
     client, read = make_client(on_missing_trace="generate", clock=clock), a_read(sandbox)
     sandbox.faults.add("get_fielding_runs*", faults.Answer(503), times=2)
-    first = await client.exchange(read)
-    second = await client.exchange(read)
+    first = await client.send_detailed(read)
+    second = await client.send_detailed(read)
     assert traces(sandbox) == [first.trace_id] * 3 + [second.trace_id]
     assert first.trace_id != second.trace_id
     assert all((seen.traceparent or "").endswith("-01") for seen in sandbox.requests)
@@ -152,7 +152,7 @@ async def test_generate_for_jobs(sandbox: Sandbox, sandbox_clock: FakeClock, mak
     client = make_client(on_missing_trace="generate", clock=sandbox_clock, poll=EVERY)
     job = await client.submit(batch_jobs.PauseTargetGroups(project_id=project.id, target_group_ids=project.ids()))
     other = make_client(on_missing_trace="generate", clock=sandbox_clock, poll=EVERY)
-    await other.resume(job.token()).wait()
+    await other.job(job.token()).wait()
     assert traces(sandbox) == [job.trace_id] * 3
 
 

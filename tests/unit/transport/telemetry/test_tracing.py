@@ -123,7 +123,7 @@ async def test_resumed_job(sandbox: Sandbox, sandbox_clock: FakeClock, make_clie
     later = Spans()
     other = make_client(tracer_provider=later.provider, clock=sandbox_clock, poll=EVERY)
     with later.tracer.start_as_current_span("next morning"):
-        await other.resume(job.token()).wait()
+        await other.job(job.token()).wait()
     assert later.tree() == (
         "INTERNAL next morning\n"
         f"  INTERNAL fieldingkit {LOOKS} ~ elsewhere\n"
