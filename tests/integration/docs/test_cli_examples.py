@@ -1,4 +1,4 @@
-"""The commands of docs/fleet.md, run one after the other as they stand."""
+"""Run the shell commands of docs/sweeps.md in their order."""
 
 import io
 import json
@@ -13,7 +13,7 @@ from fieldingkit.cli.errors import EXIT_CODES
 from fieldingkit.rendering.files import read_report
 from fieldingkit.sandbox import Sandbox
 
-PAGE = (Path(__file__).parents[3] / "docs" / "fleet.md").read_text()
+PAGE = (Path(__file__).parents[3] / "docs" / "sweeps.md").read_text()
 LINES = [
     line
     for block in re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
@@ -37,7 +37,7 @@ def run_line(cli: Cli, line: str, monkeypatch: pytest.MonkeyPatch) -> Ended:
 
 
 def test_the_story_is_true(connected: Cli, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each command of the page does what the page says, on a fleet of ten projects."""
+    """Each command of the page does what the page says, against ten projects."""
     projects = [sandbox.seed(live=4, paused=1, draft=1) for _ in range(10)]
     for line in LINES:
         ended = run_line(connected, line, monkeypatch)
