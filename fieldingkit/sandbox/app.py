@@ -13,17 +13,17 @@ import attrs
 from aiohttp import web
 
 from fieldingkit.sandbox import problems
-from fieldingkit.sandbox.context import Call, Reply
+from fieldingkit.sandbox.context import HandlerResponse, RequestContext
 from fieldingkit.sandbox.faults.base import CREATED_JOB, Exchange, FaultPlan
 from fieldingkit.sandbox.formats import Identifiers
 from fieldingkit.sandbox.locations import Locations
-from fieldingkit.sandbox.model.state import World
+from fieldingkit.sandbox.model.state import SandboxState
 from fieldingkit.sandbox.problems import Problem
 from fieldingkit.sandbox.recording import RecordedAnswer, RecordedRequest
 from fieldingkit.sandbox.routes import ROUTES, Route
 from fieldingkit.sandbox.tokens import Tokens
 
-__all__ = ["TOKEN_OPERATION", "Gateway", "RateLimit", "Trace", "join_trace"]
+__all__ = ["TOKEN_OPERATION", "RateLimit", "SandboxApp", "Trace", "join_trace"]
 
 
 class RateLimit:
@@ -86,16 +86,16 @@ TOKEN_OPERATION: Final = "request_access_token"
 """The operation id of the token endpoint; a name of our own, since the contract has none."""
 
 _API_VERSION: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}|upcoming-release")
-_LONGEST_BODY: Final = 64 * 2**20
+_MAX_BODY_BYTES: Final = 64 * 2**20
 _RECORDED: Final = web.RequestKey("recorded", RecordedRequest)
 _TRACE: Final = web.RequestKey("trace", Trace)
 
 
 @attrs.define(kw_only=True)
-class Gateway:
+class SandboxApp:
     """The HTTP side of a sandbox."""
 
-    world: World
+    state: SandboxState
     """The state behind it."""
     tokens: Tokens
     """Who may come in."""
@@ -113,7 +113,7 @@ class Gateway:
 
     def application(self) -> web.Application:
         """A new aiohttp application that serves every route."""
-        application = web.Application(middlewares=[self._pass], client_max_size=_LONGEST_BODY)
+        application = web.Application(middlewares=[self._middleware], client_max_size=_MAX_BODY_BYTES)
         for route in ROUTES:
             application.router.add_route(
                 route.method, f"/v1{route.path}", self._operation(route), name=route.operation_id
@@ -122,23 +122,23 @@ class Gateway:
         return application
 
     @web.middleware
-    async def _pass(
+    async def _middleware(
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        now = self.world.clock.now()
+        now = self.state.clock.now()
         recorded = request[_RECORDED] = self._record(request, now)
-        trace = request[_TRACE] = join_trace(request.headers, self.world.identifiers)
+        trace = request[_TRACE] = join_trace(request.headers, self.state.identifiers)
 
         async def proceed() -> web.Response:
             try:
                 if recorded.operation_id not in {None, TOKEN_OPERATION}:
-                    self._admit(recorded, now)
+                    self._authorize(recorded, now)
                 response = cast("web.Response", await handler(request))
             except Problem as problem:
                 response = self._refusal(problem)
             except web.HTTPException as error:
                 response = self._refusal(_problem_of(error))
-            self._dress(response, recorded, trace)
+            self._add_default_headers(response, recorded, trace)
             return response
 
         try:
@@ -154,12 +154,12 @@ class Gateway:
                     Exchange(
                         request=request,
                         index=recorded.index,
-                        world=self.world,
+                        state=self.state,
                         tokens=self.tokens,
                         proceed=proceed,
                     )
                 )
-        self._dress(response, recorded, trace)
+        self._add_default_headers(response, recorded, trace)
         if request.transport is not None and not request.transport.is_closing():
             body = response.body if isinstance(response, web.Response) else None
             recorded.answer = RecordedAnswer(
@@ -183,7 +183,7 @@ class Gateway:
         self.requests.append(recorded)
         return recorded
 
-    def _admit(self, recorded: RecordedRequest, now: datetime) -> None:
+    def _authorize(self, recorded: RecordedRequest, now: datetime) -> None:
         self.tokens.check(recorded.headers.get("Authorization"))
         version = recorded.headers.get("Cint-API-Version")
         if not version:
@@ -195,10 +195,10 @@ class Gateway:
 
     def _operation(self, route: Route) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def operation(request: web.Request) -> web.Response:
-            with self.world.present() as now:
+            with self.state.locked() as now:
                 reply = route.handler(
-                    Call(
-                        world=self.world,
+                    RequestContext(
+                        state=self.state,
                         now=now,
                         recorded=request[_RECORDED],
                         parameters=dict(request.match_info),
@@ -210,9 +210,9 @@ class Gateway:
         return operation
 
     async def _grant_token(self, request: web.Request) -> web.Response:
-        return self._answer(Reply(*self.tokens.grant(request[_RECORDED].json)))
+        return self._answer(HandlerResponse(*self.tokens.grant(request[_RECORDED].json)))
 
-    def _answer(self, reply: Reply) -> web.Response:
+    def _answer(self, reply: HandlerResponse) -> web.Response:
         response = web.Response(status=reply.status, headers=reply.headers)
         if reply.json is not None:
             response.body = json.dumps(reply.json, separators=(",", ":")).encode()
@@ -225,19 +225,21 @@ class Gateway:
         return response
 
     def _refusal(self, problem: Problem) -> web.Response:
-        return self._answer(Reply(problem.status, problem.body(self.world.identifiers.uuid()), problem.headers))
+        return self._answer(
+            HandlerResponse(problem.status, problem.body(self.state.identifiers.uuid()), problem.headers)
+        )
 
-    def _dress(self, response: web.StreamResponse, recorded: RecordedRequest, trace: Trace) -> None:
+    def _add_default_headers(self, response: web.StreamResponse, recorded: RecordedRequest, trace: Trace) -> None:
         """Give an answer the headers that every answer has; what is there already stays."""
         headers = response.headers
-        headers.setdefault("Date", format_datetime(self.world.clock.now(), usegmt=True))
+        headers.setdefault("Date", format_datetime(self.state.clock.now(), usegmt=True))
         headers.setdefault("Server", "fieldingkit-sandbox")
         headers.setdefault("X-Request-Id", f"0HNSANDBOX000:{recorded.index:08X}")
         headers.setdefault("traceparent", trace.traceparent)
         if trace.tracestate is not None:
             headers.setdefault("tracestate", trace.tracestate)
         if response.status < HTTPStatus.BAD_REQUEST:
-            # As the real gateway does, and on healthy answers: 0 does not mean that nothing is left.
+            # As the real app does, and on healthy answers: 0 does not mean that nothing is left.
             for name in ("Limit", "Remaining", "Reset"):
                 headers.setdefault(f"X-Ratelimit-{name}", "0")
 

@@ -14,11 +14,11 @@ from fieldingkit.sandbox.formats import ULID
 from fieldingkit.sandbox.model.fielding_runs import FieldingRun
 from fieldingkit.sandbox.model.jobs import Job
 from fieldingkit.sandbox.model.projects import Project
-from fieldingkit.sandbox.model.state import IdempotencyConflictError, World
+from fieldingkit.sandbox.model.state import IdempotencyConflictError, SandboxState
 from fieldingkit.sandbox.model.target_groups import TargetGroup
 from fieldingkit.sandbox.recording import RecordedRequest
 
-__all__ = ["Call", "Handler", "Reply"]
+__all__ = ["Handler", "HandlerResponse", "RequestContext"]
 
 
 JobT = TypeVar("JobT", bound=Job)
@@ -32,11 +32,11 @@ _PATH_PARAMETERS = {
 _OPAQUE_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 _ENTITY_TAGS = re.compile(r'(?:W/)?"[^"]*"(?:\s*,\s*(?:W/)?"[^"]*")*')
 _OPAQUE_TAG = re.compile(r'"[^"]*"')
-_LONGEST_KEY = 255
+_MAX_KEY_LENGTH = 255
 
 
 @attrs.frozen
-class Reply:
+class HandlerResponse:
     """What a handler answers."""
 
     status: int
@@ -50,10 +50,10 @@ class Reply:
 
 
 @attrs.frozen(kw_only=True)
-class Call:
+class RequestContext:
     """One authorised request for an operation, with its path parameters checked."""
 
-    world: World
+    state: SandboxState
     """The state to read and change; held still for as long as the handler runs."""
     now: datetime
     """The present moment."""
@@ -73,7 +73,7 @@ class Call:
         }
         if malformed:
             raise problems.bad_request("A path parameter is malformed.", **malformed)
-        if "account_id" in self.parameters and self.account_id not in self.world.accounts:
+        if "account_id" in self.parameters and self.account_id not in self.state.accounts:
             raise problems.forbidden()
 
     @property
@@ -83,14 +83,14 @@ class Call:
 
     def project(self) -> Project:
         """The project in the path; 404 if the account has none such."""
-        project = self.world.projects.get(self.parameters["project_id"])
+        project = self.state.projects.get(self.parameters["project_id"])
         if project is None or project.account_id != self.account_id:
             raise problems.not_found("project")
         return project
 
     def target_group(self) -> TargetGroup:
         """The target group in the path; 404 if the project has none such."""
-        group = self.world.groups.get(self.parameters["target_group_id"])
+        group = self.state.groups.get(self.parameters["target_group_id"])
         if group is None or group.project_id != self.project().id:
             raise problems.not_found("target group")
         return group
@@ -139,7 +139,7 @@ class Call:
             raise problems.bad_request("The request body is not a JSON object.")
         return cast("dict[str, Any]", body)
 
-    def submit(self, make: Callable[..., Job], *, keyed: bool = True) -> Reply:
+    def submit(self, make: Callable[..., Job], *, keyed: bool = True) -> HandlerResponse:
         """Create a job, once for each idempotency key, and answer where to find it.
 
         Args:
@@ -149,7 +149,7 @@ class Call:
         key = self._idempotency_key() if keyed else None
         fingerprint = (self.recorded.operation_id, self.parameters, self.recorded.json)
         try:
-            job = self.world.submit(
+            job = self.state.submit(
                 self.account_id,
                 key,
                 fingerprint,
@@ -157,14 +157,14 @@ class Call:
             )
         except IdempotencyConflictError:
             raise problems.conflict("The idempotency key was used before, for another request.") from None
-        return Reply(201, created=job)
+        return HandlerResponse(201, created=job)
 
     def _idempotency_key(self) -> str:
         key = self.recorded.headers.get("Idempotency-Key", "")
-        if not 1 <= len(key) <= _LONGEST_KEY:
+        if not 1 <= len(key) <= _MAX_KEY_LENGTH:
             raise problems.bad_request(
                 "The header Idempotency-Key is missing or too long.",
-                **{"Idempotency-Key": f"It has to have 1 to {_LONGEST_KEY} characters."},
+                **{"Idempotency-Key": f"It has to have 1 to {_MAX_KEY_LENGTH} characters."},
             )
         return key
 
@@ -175,16 +175,16 @@ class Call:
             job_type: What class of job it has to be.
             kind: What it has to be for.
         """
-        job = self.world.jobs.get(self.parameters["job_id"])
+        job = self.state.jobs.get(self.parameters["job_id"])
         if not isinstance(job, job_type) or (job.kind, job.account_id) != (kind, self.account_id):
             raise problems.not_found("job")
         owners = self.parameters.keys() & {"project_id", "target_group_id"}
         if any(getattr(job, owner) != self.parameters[owner] for owner in owners):
             raise problems.not_found("job")
         if job.gone is not None:
-            raise problems.problem_of_status(job.gone)
+            raise problems.problem_for_status(job.gone)
         return job
 
 
-Handler = Callable[[Call], Reply]
+Handler = Callable[[RequestContext], HandlerResponse]
 """Carries out one operation; raises a `Problem` for an error answer."""

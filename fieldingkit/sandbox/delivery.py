@@ -1,4 +1,4 @@
-"""The courier: sends what webhooks are to be told, in the background and whenever it is asked to."""
+"""The dispatcher: sends what webhooks are to be told, in the background and whenever it is asked to."""
 
 import asyncio
 import gzip
@@ -13,13 +13,13 @@ import aiohttp
 import attrs
 
 from fieldingkit.sandbox.formats import is_loopback
-from fieldingkit.sandbox.model.state import World
+from fieldingkit.sandbox.model.state import SandboxState
 from fieldingkit.sandbox.model.webhooks import Delivery, Webhook, nobody, sign
 
 __all__ = ["DeliverySettings", "WebhookDispatcher"]
 
 
-_LOOK_EVERY: Final = 0.25
+_POLL_SECONDS: Final = 0.25
 
 
 @attrs.define(kw_only=True)
@@ -48,13 +48,13 @@ class WebhookDispatcher:
     """Sends events to webhooks, of each webhook one after the other; only to loopback addresses.
 
     Args:
-        world: Where the webhooks are.
+        state: Where the webhooks are.
         settings: How to send.
         seed: Makes what comes with a probability come the same way again.
     """
 
-    def __init__(self, world: World, settings: DeliverySettings, seed: int) -> None:
-        self._world = world
+    def __init__(self, state: SandboxState, settings: DeliverySettings, seed: int) -> None:
+        self._state = state
         self._settings = settings
         self._random = random.Random(seed)
         self._tasks: list[asyncio.Task[None]] = []
@@ -67,12 +67,12 @@ class WebhookDispatcher:
         # Whoever listens on loopback may have made its certificate itself; and it can stop at any time without a
         # connection left open, since each delivery has its own.
         self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=False, force_close=True))
-        self._world.webhooks.on_news = self._wake
+        self._state.webhooks.on_pending = self._wake
         self._tasks = [asyncio.create_task(self._work())]
 
     async def stop(self) -> None:
         """Stop; what was not sent yet waits for the next start."""
-        self._world.webhooks.on_news = nobody
+        self._state.webhooks.on_pending = nobody
         for task in self._tasks:
             task.cancel()
             with suppress(asyncio.CancelledError):
@@ -86,10 +86,10 @@ class WebhookDispatcher:
             only_due: Whether to leave out what waits for its next attempt.
         """
         async with self._turn:
-            with self._world.present() as now:
+            with self._state.locked() as now:
                 waiting = [
                     (webhook, [item for item in webhook.take_open() if item.due_at <= now or not only_due])
-                    for webhook in self._world.webhooks.all()
+                    for webhook in self._state.webhooks.all()
                 ]
             await asyncio.gather(*(self._serve(webhook, items) for webhook, items in waiting))
 
@@ -97,7 +97,7 @@ class WebhookDispatcher:
         while True:
             with suppress(TimeoutError):
                 # Changes call, but not those that the clock is yet to make: they happen when they are looked for.
-                async with asyncio.timeout(_LOOK_EVERY if self._world.webhooks.all() else None):
+                async with asyncio.timeout(_POLL_SECONDS if self._state.webhooks.all() else None):
                     await self._news.wait()
             self._news.clear()
             if self._settings.background:
@@ -108,7 +108,7 @@ class WebhookDispatcher:
 
     async def _serve(self, webhook: Webhook, waiting: Sequence[Delivery]) -> None:
         for delivery in reversed(waiting) if self._settings.reorder else waiting:
-            if self._world.webhooks.find(webhook.id) is None:
+            if self._state.webhooks.find(webhook.id) is None:
                 return
             await self._attempt(webhook, delivery)
 
@@ -132,14 +132,14 @@ class WebhookDispatcher:
             delivery.status = "expired"
         else:
             wait = timedelta(seconds=settings.retry_seconds * 2 ** (delivery.attempts - 1))
-            delivery.due_at = self._world.clock.now() + wait
+            delivery.due_at = self._state.clock.now() + wait
             delivery.status = "undelivered"
 
     async def _send(self, webhook: Webhook, delivery: Delivery) -> bool:
         body = delivery.body()
         headers = {
             "Content-Type": "application/json",
-            "Cint-Signature": sign(body, webhook.secret, self._world.clock.now()),
+            "Cint-Signature": sign(body, webhook.secret, self._state.clock.now()),
         }
         if self._settings.gzip:
             headers["Content-Encoding"] = "gzip"

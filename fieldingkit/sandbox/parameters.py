@@ -16,7 +16,7 @@ from fieldingkit.sandbox.formats import ULID, parse_timestamp
 __all__ = [
     "UUID",
     "Page",
-    "checked_texts",
+    "check_texts",
     "read_choices",
     "read_flag",
     "read_number",
@@ -57,10 +57,10 @@ def read_texts(query: MultiMapping[str], name: str, form: str) -> frozenset[str]
         name: The parameter.
         form: A regular expression.
     """
-    return checked_texts(query.getall(name, []), name, form)
+    return check_texts(query.getall(name, []), name, form)
 
 
-def checked_texts(values: Iterable[str], name: str, form: str) -> frozenset[str] | None:
+def check_texts(values: Iterable[str], name: str, form: str) -> frozenset[str] | None:
     """The texts as a set; 400 if one has another form, None if there are none."""
     texts = frozenset(values)
     if not all(re.fullmatch(form, text) for text in texts):

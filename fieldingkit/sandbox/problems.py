@@ -14,7 +14,7 @@ __all__ = [
     "missing_header",
     "not_found",
     "precondition_failed",
-    "problem_of_status",
+    "problem_for_status",
     "too_large",
     "too_many_requests",
     "unauthorized",
@@ -171,7 +171,7 @@ _KINDS: Final = {
 }
 
 
-def problem_of_status(status: int) -> Problem:
+def problem_for_status(status: int) -> Problem:
     """The usual problem of a status, for a fault.
 
     Args:

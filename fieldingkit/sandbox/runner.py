@@ -1,4 +1,4 @@
-"""What runs while a sandbox runs: its server, and the courier of its webhooks."""
+"""What runs while a sandbox runs: its server, and the dispatcher of its webhooks."""
 
 import asyncio
 import threading
@@ -8,19 +8,19 @@ from contextlib import AbstractAsyncContextManager
 import attrs
 from aiohttp import web
 
-from fieldingkit.sandbox.app import Gateway
+from fieldingkit.sandbox.app import SandboxApp
 from fieldingkit.sandbox.delivery import WebhookDispatcher
 
-__all__ = ["ServerThread", "Serving"]
+__all__ = ["SandboxRunner", "ServerThread"]
 
 
 @attrs.define(kw_only=True)
-class Serving:
-    """Serves a gateway on an event loop, and delivers events from there."""
+class SandboxRunner:
+    """Serves a app on an event loop, and delivers events from there."""
 
-    gateway: Gateway
+    app: SandboxApp
     """What answers requests."""
-    courier: WebhookDispatcher
+    dispatcher: WebhookDispatcher
     """What delivers events."""
     host: str
     """The address to listen on."""
@@ -36,30 +36,30 @@ class Serving:
         Raises:
             RuntimeError: If it does not run.
         """
-        if not self.gateway.origin:
+        if not self.app.origin:
             raise RuntimeError("the sandbox is not running; use it in a with or async with statement")
-        return self.gateway.origin
+        return self.app.origin
 
     async def start(self) -> None:
         """Serve on the running event loop."""
         # Nobody waits for the answers of a test double: what is still being handled at the end is cancelled.
-        self._runner = web.AppRunner(self.gateway.application(), access_log=None, shutdown_timeout=0.05)
+        self._runner = web.AppRunner(self.app.application(), access_log=None, shutdown_timeout=0.05)
         await self._runner.setup()
         await web.TCPSite(self._runner, self.host, self.port).start()
         host, port = self._runner.addresses[0][:2]
-        self.gateway.origin = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        self.app.origin = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         self._loop = asyncio.get_running_loop()
-        await self.courier.start()
+        await self.dispatcher.start()
 
     async def stop(self) -> None:
         """Stop serving."""
         if self._loop is not None:
-            await self.courier.stop()
+            await self.dispatcher.stop()
             self._loop = None
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
-            self.gateway.origin = ""
+            self.app.origin = ""
 
     def deliver(self) -> "Future[None]":
         """Have all events that wait sent once; to be waited for on any other thread or in any coroutine.
@@ -69,7 +69,7 @@ class Serving:
         """
         if self._loop is None:
             raise RuntimeError("the sandbox is not running; use it in a with or async with statement")
-        return asyncio.run_coroutine_threadsafe(self.courier.deliver(), self._loop)
+        return asyncio.run_coroutine_threadsafe(self.dispatcher.deliver(), self._loop)
 
     def is_on_this_thread(self) -> bool:
         """Whether it runs on the event loop that runs on this thread."""

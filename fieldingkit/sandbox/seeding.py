@@ -9,7 +9,7 @@ import attrs
 from fieldingkit.sandbox.formats import ULID
 from fieldingkit.sandbox.model.fielding_runs import FieldingRun, GroupStatus
 from fieldingkit.sandbox.model.projects import Project
-from fieldingkit.sandbox.model.state import World
+from fieldingkit.sandbox.model.state import SandboxState
 from fieldingkit.sandbox.model.statistics import money
 from fieldingkit.sandbox.model.target_groups import Settings, TargetGroup
 
@@ -19,7 +19,7 @@ _DAY: Final = timedelta(days=1)
 
 
 def seed(
-    world: World,
+    state: SandboxState,
     counts: Mapping[GroupStatus, int],
     *,
     account_id: int,
@@ -36,8 +36,8 @@ def seed(
         raise ValueError("a goal is at least 1, and completes are at least 0")
     if counts.get("scheduled") and ends_in <= starts_in:
         raise ValueError("the scheduled ones would end before they start")
-    with world.present() as now:
-        project = _project(world, project_id or world.identifiers.ulid(), account_id, now)
+    with state.locked() as now:
+        project = _project(state, project_id or state.identifiers.ulid(), account_id, now)
         started = (now - 2 * _DAY, now - _DAY) if ended else (now - _DAY, now + ends_in)
         plans = {
             status: _Plan(
@@ -49,20 +49,20 @@ def seed(
             for status in counts
         }
         wanted = [plans[status] for status, count in counts.items() for _ in range(count)]
-        first = len(world.groups) + 1
-        groups = [plan.carry_out(world, project, number, now) for number, plan in enumerate(wanted, first)]
-        world.add_groups(project, groups)
+        first = len(state.groups) + 1
+        groups = [plan.execute(state, project, number, now) for number, plan in enumerate(wanted, first)]
+        state.add_groups(project, groups)
         return project
 
 
-def _project(world: World, project_id: str, account_id: int, now: datetime) -> Project:
+def _project(state: SandboxState, project_id: str, account_id: int, now: datetime) -> Project:
     if not ULID.fullmatch(project_id):
         raise ValueError("the project id is not a ULID")
-    if project_id not in world.projects:
-        manager_id = world.open_account(account_id).users[0].id
-        number = len(world.projects) + 1
-        world.add_project(Project(project_id, account_id, number=number, manager_id=manager_id, created_at=now))
-    project = world.projects[project_id]
+    if project_id not in state.projects:
+        manager_id = state.open_account(account_id).users[0].id
+        number = len(state.projects) + 1
+        state.add_project(Project(project_id, account_id, number=number, manager_id=manager_id, created_at=now))
+    project = state.projects[project_id]
     if project.account_id != account_id:
         raise ValueError("the project belongs to another account")
     return project
@@ -77,14 +77,14 @@ class _Plan:
     goal: int
     completes: int
 
-    def carry_out(self, world: World, project: Project, number: int, now: datetime) -> TargetGroup:
+    def execute(self, state: SandboxState, project: Project, number: int, now: datetime) -> TargetGroup:
         """Make one, the so-manieth of the sandbox."""
         return TargetGroup(
-            world.identifiers.ulid(),
+            state.identifiers.ulid(),
             project.id,
-            surroundings=world,
+            hooks=state,
             settings=Settings(number=number, created_at=now),
-            run=self._run(world, now),
+            run=self._run(state, now),
             archived=self.status == "archived",
             goal=self.goal,
             completes=self.completes,
@@ -92,11 +92,11 @@ class _Plan:
             assistant=None if self.status == "draft" else _ASSISTANT,
         )
 
-    def _run(self, world: World, now: datetime) -> FieldingRun | None:
+    def _run(self, state: SandboxState, now: datetime) -> FieldingRun | None:
         if self.status == "draft":
             return None
         return FieldingRun(
-            id=world.identifiers.ulid(),
+            id=state.identifiers.ulid(),
             status="completed" if self.status == "archived" else self.status,
             start_at=self.dates[0],
             end_at=self.dates[1],

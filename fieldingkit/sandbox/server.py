@@ -6,7 +6,7 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Literal, Self
 
-from fieldingkit.sandbox.app import TOKEN_OPERATION, Gateway, RateLimit
+from fieldingkit.sandbox.app import TOKEN_OPERATION, RateLimit, SandboxApp
 from fieldingkit.sandbox.delivery import DeliverySettings, WebhookDispatcher
 from fieldingkit.sandbox.faults.base import FaultPlan
 from fieldingkit.sandbox.formats import Identifiers
@@ -15,12 +15,12 @@ from fieldingkit.sandbox.model.clock import SandboxClock
 from fieldingkit.sandbox.model.fielding_runs import GroupStatus
 from fieldingkit.sandbox.model.jobs import Job
 from fieldingkit.sandbox.model.projects import Project
-from fieldingkit.sandbox.model.state import World
+from fieldingkit.sandbox.model.state import SandboxState
 from fieldingkit.sandbox.model.target_groups import TargetGroup
 from fieldingkit.sandbox.model.webhooks import Webhook
 from fieldingkit.sandbox.recording import RecordedRequest
 from fieldingkit.sandbox.routes import routes
-from fieldingkit.sandbox.runner import ServerThread, Serving
+from fieldingkit.sandbox.runner import SandboxRunner, ServerThread
 from fieldingkit.sandbox.seeding import seed
 from fieldingkit.sandbox.tokens import Tokens
 
@@ -69,7 +69,7 @@ class Sandbox:
         """The account that exists from the start."""
         self.faults: FaultPlan = FaultPlan([*(operation for _, _, operation in routes()), TOKEN_OPERATION], seed)
         """What is to go wrong: `add` and `clear`."""
-        self._world = World(
+        self._state = SandboxState(
             clock=self.clock,
             identifiers=identifiers,
             account_id=account_id,
@@ -79,30 +79,30 @@ class Sandbox:
         self._tokens = Tokens(clock=self.clock, identifiers=identifiers, lifetime=token_lifetime)
         self.delivery: DeliverySettings = DeliverySettings()
         """How events are delivered to webhooks, and what goes wrong with them."""
-        gateway = Gateway(
-            world=self._world,
+        app = SandboxApp(
+            state=self._state,
             tokens=self._tokens,
             faults=self.faults,
             locations=Locations(LocationForm(location_form), location_origin),
             rate_limit=None if rate is None else RateLimit(rate),
         )
-        self._serving = Serving(
-            gateway=gateway, courier=WebhookDispatcher(self._world, self.delivery, seed), host=host, port=port
+        self._runner = SandboxRunner(
+            app=app, dispatcher=WebhookDispatcher(self._state, self.delivery, seed), host=host, port=port
         )
         self._thread: ServerThread | None = None
 
     def __repr__(self) -> str:
-        return f"<Sandbox {self._serving.gateway.origin or 'not running'}>"
+        return f"<Sandbox {self._runner.app.origin or 'not running'}>"
 
     @property
     def url(self) -> str:
         """The base URL that a client takes, such as `http://127.0.0.1:49152/v1`."""
-        return f"{self._serving.origin}/v1"
+        return f"{self._runner.origin}/v1"
 
     @property
     def token_url(self) -> str:
         """Where a client gets a token for `client_id` and `client_secret`."""
-        return f"{self._serving.origin}/oauth/token"
+        return f"{self._runner.origin}/oauth/token"
 
     @property
     def client_id(self) -> str:
@@ -134,25 +134,25 @@ class Sandbox:
     @property
     def requests(self) -> list[RecordedRequest]:
         """Every request that came, in the order of arrival. Clear it as you like."""
-        return self._serving.gateway.requests
+        return self._runner.app.requests
 
     @property
     def jobs(self) -> Mapping[str, Job]:
         """Every job by its id, as it is now."""
-        with self._world.present():
-            return dict(self._world.jobs)
+        with self._state.locked():
+            return dict(self._state.jobs)
 
     @property
     def webhooks(self) -> list[Webhook]:
         """Every webhook, each with what it was and is to be told."""
-        return self._world.webhooks.all()
+        return self._state.webhooks.all()
 
     async def deliver(self) -> None:
         """Send every event that waits for a webhook once, whether it is its turn or not, and whatever the answers.
 
         What the clock or a job is yet to do happens first. It makes no difference on which event loop this is awaited.
         """
-        await asyncio.wrap_future(self._serving.deliver())
+        await asyncio.wrap_future(self._runner.deliver())
 
     def deliver_blocking(self) -> None:
         """The same where there is no event loop; the sandbox has to run on a thread of its own.
@@ -160,9 +160,9 @@ class Sandbox:
         Raises:
             RuntimeError: If the sandbox runs on this very thread, which would wait for itself.
         """
-        if self._serving.is_on_this_thread():
+        if self._runner.is_on_this_thread():
             raise RuntimeError("the sandbox runs on this thread; await deliver() instead")
-        self._serving.deliver().result()
+        self._runner.deliver().result()
 
     def group(self, target_group_id: str) -> TargetGroup:
         """A target group, whose properties always show the present.
@@ -173,7 +173,7 @@ class Sandbox:
         Raises:
             KeyError: If it was never seeded.
         """
-        return self._world.groups[target_group_id]
+        return self._state.groups[target_group_id]
 
     def seed(
         self,
@@ -226,7 +226,7 @@ class Sandbox:
         if not any(counts.values()):
             counts = dict.fromkeys(counts, 1)
         return seed(
-            self._world,
+            self._state,
             counts,
             account_id=self.account_id if account_id is None else account_id,
             project_id=project_id,
@@ -240,11 +240,11 @@ class Sandbox:
 
     async def start(self) -> None:
         """Serve on the running event loop."""
-        await self._serving.start()
+        await self._runner.start()
 
     async def stop(self) -> None:
         """Stop serving. What was recorded stays readable."""
-        await self._serving.stop()
+        await self._runner.stop()
 
     async def __aenter__(self) -> Self:
         await self.start()

@@ -9,7 +9,7 @@ from typing import Final
 import attrs
 from aiohttp import web
 
-from fieldingkit.sandbox.model.state import World
+from fieldingkit.sandbox.model.state import SandboxState
 from fieldingkit.sandbox.tokens import Tokens
 
 __all__ = ["CREATED_JOB", "Exchange", "Fault", "FaultPlan"]
@@ -27,7 +27,7 @@ class Exchange:
     """The request, its body already read."""
     index: int
     """Its number among the recorded requests."""
-    world: World
+    state: SandboxState
     """The sandbox's state."""
     tokens: Tokens
     """The sandbox's tokens."""

@@ -16,7 +16,7 @@ import attrs
 from aiohttp import web
 
 from fieldingkit.sandbox.faults.base import Exchange, Fault
-from fieldingkit.sandbox.problems import problem_of_status
+from fieldingkit.sandbox.problems import problem_for_status
 
 __all__ = [
     "Answer",
@@ -34,7 +34,7 @@ __all__ = [
     "TruncatedJson",
     "WrongCharset",
     "WrongContentType",
-    "cut",
+    "close_connection",
 ]
 
 
@@ -53,7 +53,7 @@ class Answer(Fault):
         """Answer."""
         body = self.body
         if body is None and self.status >= HTTPStatus.BAD_REQUEST:
-            body = problem_of_status(self.status).body(exchange.world.identifiers.uuid())
+            body = problem_for_status(self.status).body(exchange.state.identifiers.uuid())
         response = web.Response(status=self.status, headers=self.headers)
         if isinstance(body, bytes):
             response.body = body
@@ -83,7 +83,7 @@ class HtmlPage(Fault):
 
     async def inject(self, exchange: Exchange) -> web.Response:
         """Answer the page."""
-        page = f"<html><head><title>{self.status}</title></head><body><h1>Bad gateway</h1></body></html>"
+        page = f"<html><head><title>{self.status}</title></head><body><h1>Bad app</h1></body></html>"
         return web.Response(status=self.status, text=page, content_type="text/html")
 
 
@@ -132,8 +132,8 @@ class ResetMidBody(Fault):
     async def inject(self, exchange: Exchange) -> web.Response:
         """Handle, then answer in part."""
         response = await exchange.proceed()
-        whole = _tearable(response)
-        return _TornResponse(status=response.status, headers=response.headers, body=whole)
+        whole = _body_to_truncate(response)
+        return _ResetResponse(status=response.status, headers=response.headers, body=whole)
 
 
 @attrs.frozen
@@ -143,7 +143,7 @@ class TruncatedJson(Fault):
     async def inject(self, exchange: Exchange) -> web.Response:
         """Handle, then answer half."""
         response = await exchange.proceed()
-        whole = _tearable(response)
+        whole = _body_to_truncate(response)
         response.body = whole[: len(whole) // 2]
         return response
 
@@ -197,23 +197,23 @@ class SkewedDate(Fault):
     async def inject(self, exchange: Exchange) -> web.Response:
         """Handle, then answer with the date."""
         response = await exchange.proceed()
-        date = exchange.world.clock.now() + timedelta(seconds=self.seconds)
+        date = exchange.state.clock.now() + timedelta(seconds=self.seconds)
         response.headers["Date"] = format_datetime(date, usegmt=True)
         return response
 
 
-class _TornResponse(web.Response):
+class _ResetResponse(web.Response):
     """Sends its head and half of its body, then resets the connection."""
 
     async def write_eof(self, data: bytes = b"") -> None:
-        whole = data or _tearable(self)
+        whole = data or _body_to_truncate(self)
         await self.write(whole[: len(whole) // 2])
         if self._req is not None:
-            cut(self._req, reset=True)
+            close_connection(self._req, reset=True)
         raise ConnectionResetError
 
 
-def _tearable(response: web.Response) -> bytes:
+def _body_to_truncate(response: web.Response) -> bytes:
     """The body; an answer that has none becomes a 200 that can have one."""
     if isinstance(response.body, bytes) and response.body:
         return response.body
@@ -240,7 +240,7 @@ class DropBefore(Fault):
 
     async def inject(self, exchange: Exchange) -> web.Response:
         """Close."""
-        return cut(exchange.request)
+        return close_connection(exchange.request)
 
 
 @attrs.frozen
@@ -250,7 +250,7 @@ class ApplyThenDrop(Fault):
     async def inject(self, exchange: Exchange) -> web.Response:
         """Handle, then close."""
         await exchange.proceed()
-        return cut(exchange.request)
+        return close_connection(exchange.request)
 
 
 @attrs.frozen
@@ -269,7 +269,7 @@ class Garbage(Fault):
         return web.Response()
 
 
-def cut(request: web.BaseRequest, *, reset: bool = False) -> web.Response:
+def close_connection(request: web.BaseRequest, *, reset: bool = False) -> web.Response:
     """Close the connection; the response is there to be returned, and is never sent."""
     transport = request.transport
     if transport is not None:

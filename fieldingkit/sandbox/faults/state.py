@@ -27,8 +27,8 @@ class ChangeEtag(Fault):
 
     async def inject(self, exchange: Exchange) -> web.Response:
         """Change, then handle."""
-        with exchange.world.present() as now:
-            group = exchange.world.groups.get(exchange.request.match_info.get("target_group_id", ""))
+        with exchange.state.locked() as now:
+            group = exchange.state.groups.get(exchange.request.match_info.get("target_group_id", ""))
             if group is not None:
                 group.touch(at=now, request=exchange.index)
         return await exchange.proceed()
@@ -45,10 +45,10 @@ class JobFault(Fault):
         """Handle, and mark the job as soon as there is one."""
         job_id = exchange.request.match_info.get("job_id")
         if job_id is not None:
-            exchange.world.replace_job(job_id, self.mark)
+            exchange.state.replace_job(job_id, self.mark)
             return await exchange.proceed()
         response = await exchange.proceed()
-        exchange.world.replace_job(response.get(CREATED_JOB, ""), self.mark)
+        exchange.state.replace_job(response.get(CREATED_JOB, ""), self.mark)
         return response
 
 

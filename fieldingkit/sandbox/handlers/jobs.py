@@ -4,7 +4,7 @@ from datetime import datetime
 from functools import partial
 
 from fieldingkit.sandbox import problems
-from fieldingkit.sandbox.context import Call, Handler, Reply
+from fieldingkit.sandbox.context import Handler, HandlerResponse, RequestContext
 from fieldingkit.sandbox.formats import write_timestamp
 from fieldingkit.sandbox.model.jobs import BatchJob, DraftJob, ManagerJob
 from fieldingkit.sandbox.parameters import read_target_group_ids, read_timestamps
@@ -28,10 +28,10 @@ def create_batch_job(kind: str) -> Handler:
         kind: `complete`, `launch`, `pause`, `relaunch` or `resume`.
     """
 
-    def handler(call: Call) -> Reply:
-        project = call.project()
-        target_group_ids = read_target_group_ids(call.json_object())
-        return call.submit(partial(BatchJob, kind=kind, project_id=project.id, target_group_ids=target_group_ids))
+    def handler(context: RequestContext) -> HandlerResponse:
+        project = context.project()
+        target_group_ids = read_target_group_ids(context.json_object())
+        return context.submit(partial(BatchJob, kind=kind, project_id=project.id, target_group_ids=target_group_ids))
 
     return handler
 
@@ -43,8 +43,8 @@ def get_batch_job(kind: str) -> Handler:
         kind: `complete`, `launch`, `pause`, `relaunch` or `resume`.
     """
 
-    def handler(call: Call) -> Reply:
-        job = call.job(BatchJob, kind)
+    def handler(context: RequestContext) -> HandlerResponse:
+        job = context.job(BatchJob, kind)
         updated = [{"target_group_id": id_} for id_ in job.reported_updated]
         failed = [
             {
@@ -54,12 +54,12 @@ def get_batch_job(kind: str) -> Handler:
             for item in job.reported_failed
         ]
         finished = job.status != "Processing"
-        return Reply(
+        return HandlerResponse(
             200,
             {
                 "job_id": job.id,
                 "created_at": write_timestamp(job.created_at),
-                "created_by": call.world.user_id,
+                "created_by": context.state.user_id,
                 "status": job.status,
                 "updated_target_groups": {"data": updated if finished else [], "has_more": False},
                 "failed_target_groups": {"data": failed if finished else [], "has_more": False},
@@ -73,57 +73,57 @@ _LAUNCH = "launch-from-draft"
 _SCHEDULE = "schedule-from-draft"
 
 
-def launch_draft(call: Call) -> Reply:
+def launch_draft(context: RequestContext) -> HandlerResponse:
     """Create a job that launches a draft.
 
     An unknown project or target group, and dates that make no sense, are no error here: the job fails. The contract
     documents no 404 for this operation.
     """
-    (end_at,) = read_timestamps(call.json_object(), "end_fielding_at")
-    return _create(call, _LAUNCH, None, end_at)
+    (end_at,) = read_timestamps(context.json_object(), "end_fielding_at")
+    return _create(context, _LAUNCH, None, end_at)
 
 
-def schedule_draft(call: Call) -> Reply:
+def schedule_draft(context: RequestContext) -> HandlerResponse:
     """Create a job that schedules a draft; see `launch`."""
-    start_at, end_at = read_timestamps(call.json_object(), "start_fielding_at", "end_fielding_at")
-    return _create(call, _SCHEDULE, start_at, end_at)
+    start_at, end_at = read_timestamps(context.json_object(), "start_fielding_at", "end_fielding_at")
+    return _create(context, _SCHEDULE, start_at, end_at)
 
 
-def get_launch_job(call: Call) -> Reply:
+def get_launch_job(context: RequestContext) -> HandlerResponse:
     """Read a launch job."""
-    return _read(call, _LAUNCH)
+    return _read(context, _LAUNCH)
 
 
-def get_schedule_job(call: Call) -> Reply:
+def get_schedule_job(context: RequestContext) -> HandlerResponse:
     """Read a schedule job."""
-    return _read(call, _SCHEDULE)
+    return _read(context, _SCHEDULE)
 
 
-def _create(call: Call, kind: str, start_at: datetime | None, end_at: datetime) -> Reply:
-    return call.submit(
+def _create(context: RequestContext, kind: str, start_at: datetime | None, end_at: datetime) -> HandlerResponse:
+    return context.submit(
         partial(
             DraftJob,
             kind=kind,
-            project_id=call.parameters["project_id"],
-            target_group_id=call.parameters["target_group_id"],
-            fielding_run_id=call.world.identifiers.ulid(),
+            project_id=context.parameters["project_id"],
+            target_group_id=context.parameters["target_group_id"],
+            fielding_run_id=context.state.identifiers.ulid(),
             start_at=start_at,
             end_at=end_at,
         )
     )
 
 
-def _read(call: Call, kind: str) -> Reply:
-    job = call.job(DraftJob, kind)
+def _read(context: RequestContext, kind: str) -> HandlerResponse:
+    job = context.job(DraftJob, kind)
     failure = job.failure if job.status == "Failed" else None
     # The nulls are in the contract's examples, though its schemas do not allow them.
-    return Reply(
+    return HandlerResponse(
         200,
         {
             "job_id": job.id,
             "created_fielding_run_id": job.created_fielding_run_id,
             "created_at": write_timestamp(job.created_at),
-            "created_by": call.world.user_id,
+            "created_by": context.state.user_id,
             "status": job.status,
             "failure_reason": failure and {"code": failure.code, "description": failure.description},
             "job_trace_id": job.trace_id if failure else None,
@@ -134,18 +134,18 @@ def _read(call: Call, kind: str) -> Reply:
 _KIND = "update-target-group-project-managers"
 
 
-def create_manager_job(call: Call) -> Reply:
+def create_manager_job(context: RequestContext) -> HandlerResponse:
     """Create a job; there is no idempotency key here, so every request makes a new one."""
-    project, body = call.project(), call.json_object()
+    project, body = context.project(), context.json_object()
     target_group_ids = read_target_group_ids(body)
     manager_id: object = body.get("project_manager_id")
-    managers = {user.id for user in call.world.accounts[project.account_id].project_managers}
+    managers = {user.id for user in context.state.accounts[project.account_id].project_managers}
     if not isinstance(manager_id, str) or manager_id.lower() not in managers:
         raise problems.bad_request(
             "The project manager is missing or unknown.",
             project_manager_id="It has to be the id of a project manager of this account.",
         )
-    return call.submit(
+    return context.submit(
         partial(
             ManagerJob,
             kind=_KIND,
@@ -157,10 +157,10 @@ def create_manager_job(call: Call) -> Reply:
     )
 
 
-def get_manager_job(call: Call) -> Reply:
+def get_manager_job(context: RequestContext) -> HandlerResponse:
     """Read a job; both of its lists are null until it is finished."""
-    job = call.job(ManagerJob, _KIND)
-    groups = call.world.groups
+    job = context.job(ManagerJob, _KIND)
+    groups = context.state.groups
     updated = [{"target_group_id": id_, "target_group_name": groups[id_].name} for id_ in job.reported_updated]
     failed = [
         {
@@ -171,7 +171,7 @@ def get_manager_job(call: Call) -> Reply:
     ]
     finished = job.status != "Processing"
     # The nulls are in the contract's example, though its schema does not allow them.
-    return Reply(
+    return HandlerResponse(
         200,
         {
             "job_id": job.id,

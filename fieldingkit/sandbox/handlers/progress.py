@@ -5,7 +5,7 @@ from typing import Any, Final
 import attrs
 
 from fieldingkit.sandbox import problems
-from fieldingkit.sandbox.context import Call, Reply
+from fieldingkit.sandbox.context import HandlerResponse, RequestContext
 from fieldingkit.sandbox.formats import parse_duration, write_timestamp
 from fieldingkit.sandbox.model.fielding_runs import Change, ValueChange, change_id
 from fieldingkit.sandbox.model.statistics import PRICE_IN_CENTS, Progress, money
@@ -15,32 +15,34 @@ from fieldingkit.sandbox.parameters import read_page, read_texts
 __all__ = ["get_completes_by_interval", "get_overview", "get_overview_by_id", "get_performance", "list_changelog"]
 
 
-_MOST_INTERVALS = 10_000
+_MAX_INTERVALS = 10_000
 
 
-def get_overview(call: Call) -> Reply:
+def get_overview(context: RequestContext) -> HandlerResponse:
     """Read where a target group stands; 404 for a draft."""
-    return Reply(200, _overview(call.launched_target_group(), call))
+    return HandlerResponse(200, _overview(context.launched_target_group(), context))
 
 
-def get_overview_by_id(call: Call) -> Reply:
+def get_overview_by_id(context: RequestContext) -> HandlerResponse:
     """The same for a target group whose account and project the caller does not know."""
-    group = call.world.groups.get(call.parameters["target_group_id"])
-    if group is None or group.status_at(call.now) == "draft":
+    group = context.state.groups.get(context.parameters["target_group_id"])
+    if group is None or group.status_at(context.now) == "draft":
         raise problems.not_found("target group")
-    project = call.world.projects[group.project_id]
-    return Reply(200, {"account_id": project.account_id, "project_id": project.id, **_overview(group, call)})
+    project = context.state.projects[group.project_id]
+    return HandlerResponse(
+        200, {"account_id": project.account_id, "project_id": project.id, **_overview(group, context)}
+    )
 
 
-def get_performance(call: Call) -> Reply:
+def get_performance(context: RequestContext) -> HandlerResponse:
     """Read how respondents fare in a target group; 404 for a draft."""
-    progress = call.launched_target_group().progress_at(call.now)
+    progress = context.launched_target_group().progress_at(context.now)
     dates = {
         name: write_timestamp(moment)
         for name, moment in (("first_complete", progress.began_at), ("last_complete", progress.latest_at))
         if moment is not None
     }
-    return Reply(
+    return HandlerResponse(
         200,
         {
             "entrants": progress.entrants,
@@ -56,36 +58,36 @@ def get_performance(call: Call) -> Reply:
     )
 
 
-def get_completes_by_interval(call: Call) -> Reply:
+def get_completes_by_interval(context: RequestContext) -> HandlerResponse:
     """Read how the completes of a target group came in, interval by interval; 404 for a draft.
 
     There is an interval for every part of the fielding period that has begun.
     """
-    group = call.launched_target_group()
-    text = call.recorded.query.get("aggregation_interval", "P1D")
+    group = context.launched_target_group()
+    text = context.recorded.query.get("aggregation_interval", "P1D")
     interval = parse_duration(text)
     if interval is None or not interval:
         raise problems.bad_request(
             "A query parameter is malformed.", aggregation_interval="It has to be a duration such as PT6H."
         )
-    run, progress = group.run_at(call.now), group.progress_at(call.now)
+    run, progress = group.run_at(context.now), group.progress_at(context.now)
     intervals: list[dict[str, Any]] = []
     if run is not None:
-        stop = min(run.end_at, call.now)
-        if (stop - run.start_at) / interval > _MOST_INTERVALS:
+        stop = min(run.end_at, context.now)
+        if (stop - run.start_at) / interval > _MAX_INTERVALS:
             raise problems.bad_request("There would be too many intervals.", aggregation_interval="It is too short.")
         moment = run.start_at
         while moment < stop:
             moment = min(moment + interval, run.end_at)
             intervals.append({"timestamp": write_timestamp(moment), "count": progress.completes_at(moment)})
-    return Reply(200, {"aggregated_completes_intervals": intervals})
+    return HandlerResponse(200, {"aggregated_completes_intervals": intervals})
 
 
-def _overview(group: TargetGroup, call: Call) -> dict[str, Any]:
-    settings, progress = group.settings, group.progress_at(call.now)
+def _overview(group: TargetGroup, context: RequestContext) -> dict[str, Any]:
+    settings, progress = group.settings, group.progress_at(context.now)
     average = {"average_cost_per_interview": money(PRICE_IN_CENTS)} if progress.completes else {}
     return {
-        "project_name": call.world.projects[group.project_id].name,
+        "project_name": context.state.projects[group.project_id].name,
         "target_group_name": settings.name,
         "human_readable_id": settings.human_readable_id,
         "project_manager_id": group.manager_id,
@@ -95,7 +97,7 @@ def _overview(group: TargetGroup, call: Call) -> dict[str, Any]:
         "current_cost_per_interview": money(PRICE_IN_CENTS),
         **average,
         "current_cost": money(progress.cost_in_cents),
-        "status": group.status_at(call.now),
+        "status": group.status_at(context.now),
         "country_code": settings.country.upper(),
         "language_code": settings.language.upper(),
         "conversion_rate": progress.conversion_rate,
@@ -131,17 +133,17 @@ class _Entry:
     change: Change
 
 
-def list_changelog(call: Call) -> Reply:
+def list_changelog(context: RequestContext) -> HandlerResponse:
     """List what changed in a target group, newest first; a type of change that nobody knows matches nothing."""
-    group = call.target_group()
-    types = read_texts(call.recorded.query, "change_types", "[a-z_]{1,64}")
+    group = context.target_group()
+    types = read_texts(context.recorded.query, "change_types", "[a-z_]{1,64}")
     entries = [_Entry(change_id(group.id, index), change) for index, change in enumerate(group.history)][::-1]
 
     def kept(entry: _Entry) -> list[ValueChange]:
         return [value for value in entry.change.values if types is None or value.object in types]
 
     page = read_page(
-        call.recorded.query,
+        context.recorded.query,
         entries,
         cursor_of=lambda entry: entry.id,
         keeps=lambda entry: bool(kept(entry)),
@@ -149,14 +151,14 @@ def list_changelog(call: Call) -> Reply:
         largest=_PAGE,
         is_sorted=False,
     )
-    return Reply(
+    return HandlerResponse(
         200,
         {
             "changelog": [
                 {
                     "id": entry.id,
                     "occurred_at": entry.change.written_at,
-                    "user": entry.change.user(call.world.user_id),
+                    "user": entry.change.user(context.state.user_id),
                     "changes": [value.json() for value in kept(entry)],
                 }
                 for entry in page.items

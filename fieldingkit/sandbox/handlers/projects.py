@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from statistics import fmean, median
 from typing import Any
 
-from fieldingkit.sandbox.context import Call, Reply
+from fieldingkit.sandbox.context import HandlerResponse, RequestContext
 from fieldingkit.sandbox.formats import write_timestamp
 from fieldingkit.sandbox.model.projects import Project
 from fieldingkit.sandbox.model.statistics import Progress
@@ -13,9 +13,9 @@ from fieldingkit.sandbox.parameters import UUID, read_choices, read_page, read_t
 __all__ = ["get_project", "get_project_overview", "list_accounts", "list_projects", "list_users"]
 
 
-def list_projects(call: Call) -> Reply:
+def list_projects(context: RequestContext) -> HandlerResponse:
     """List the projects of an account, oldest first."""
-    query = call.recorded.query
+    query = context.recorded.query
     manager_id = read_text(query, "project_manager_id", UUID.pattern)
     statuses = read_choices(query, "status", {"active", "inactive"})
     search = (read_text(query, "search_string", ".{5,128}") or read_text(query, "name") or "").casefold()
@@ -23,29 +23,29 @@ def list_projects(call: Call) -> Reply:
     def keeps(project: Project) -> bool:
         return (
             (manager_id is None or project.manager_id == manager_id.lower())
-            and (statuses is None or _status(project, call) in statuses)
-            and (not search or project.is_called(search) or bool(project.ids_like(search)))
+            and (statuses is None or _status(project, context) in statuses)
+            and (not search or project.matches(search) or bool(project.readable_ids_matching(search)))
         )
 
     page = read_page(
-        query, call.world.projects_of.get(call.account_id, []), cursor_of=lambda project: project.id, keeps=keeps
+        query, context.state.projects_of.get(context.account_id, []), cursor_of=lambda project: project.id, keeps=keeps
     )
-    return Reply(
+    return HandlerResponse(
         200,
         {
             # Without /v1 and /demand, as the contract's example has it.
-            "url": f"/accounts/{call.account_id}/projects",
+            "url": f"/accounts/{context.account_id}/projects",
             "has_more": page.next_cursor is not None,
             "next_cursor": page.next_cursor,
-            "projects": [_item(project, call, search) for project in page.items],
+            "projects": [_item(project, context, search) for project in page.items],
         },
     )
 
 
-def get_project(call: Call) -> Reply:
+def get_project(context: RequestContext) -> HandlerResponse:
     """Read a project and its entity tag, which stays the same: nothing here changes a project."""
-    project = call.project()
-    return Reply(
+    project = context.project()
+    return HandlerResponse(
         200,
         {
             "id": project.id,
@@ -58,45 +58,45 @@ def get_project(call: Call) -> Reply:
     )
 
 
-def get_project_overview(call: Call) -> Reply:
+def get_project_overview(context: RequestContext) -> HandlerResponse:
     """Read how the target groups of a project are doing."""
-    project = call.project()
-    return Reply(
+    project = context.project()
+    return HandlerResponse(
         200,
         {
             "id": project.id,
             "human_readable_id": project.human_readable_id,
             "name": project.name,
             "account_id": project.account_id,
-            "status": _status(project, call),
-            "statistics": _statistics(project, call),
+            "status": _status(project, context),
+            "statistics": _statistics(project, context),
             "project_manager_id": project.manager_id,
             "created_at": write_timestamp(project.created_at),
         },
     )
 
 
-def _item(project: Project, call: Call, search: str) -> dict[str, Any]:
-    found = project.ids_like(search) if search else []
+def _item(project: Project, context: RequestContext, search: str) -> dict[str, Any]:
+    found = project.readable_ids_matching(search) if search else []
     return {
         "id": project.id,
         "human_readable_id": project.human_readable_id,
         "account_id": project.account_id,
         "name": project.name,
         "target_group_count": len(project.groups),
-        "status": _status(project, call),
+        "status": _status(project, context),
         "last_activity_at": write_timestamp(project.last_activity_at),
-        "statistics": _statistics(project, call),
+        "statistics": _statistics(project, context),
         **({"target_group_human_readable_ids": found} if found else {}),
     }
 
 
-def _status(project: Project, call: Call) -> str:
-    return "active" if project.is_active_at(call.now) else "inactive"
+def _status(project: Project, context: RequestContext) -> str:
+    return "active" if project.is_active_at(context.now) else "inactive"
 
 
-def _statistics(project: Project, call: Call) -> dict[str, Any]:
-    figures = [group.progress_at(call.now) for group in project.groups]
+def _statistics(project: Project, context: RequestContext) -> dict[str, Any]:
+    figures = [group.progress_at(context.now) for group in project.groups]
     return {
         "filling_goal": sum(figure.goal for figure in figures),
         "current_completes": sum(figure.completes for figure in figures),
@@ -127,15 +127,15 @@ def _rates(figures: Sequence[Progress]) -> dict[str, Any]:
     }
 
 
-def list_accounts(call: Call) -> Reply:
+def list_accounts(context: RequestContext) -> HandlerResponse:
     """List the accounts that there are: any token reaches them all."""
-    accounts = call.world.accounts.values()
-    return Reply(200, {"accounts": [{"id": account.id, "name": account.name} for account in accounts]})
+    accounts = context.state.accounts.values()
+    return HandlerResponse(200, {"accounts": [{"id": account.id, "name": account.name} for account in accounts]})
 
 
-def list_users(call: Call) -> Reply:
+def list_users(context: RequestContext) -> HandlerResponse:
     """List the people who work in an account."""
-    account = call.world.accounts[call.account_id]
-    wants_managers = read_choices(call.recorded.query, "user_type", {"project_manager"}) is not None
+    account = context.state.accounts[context.account_id]
+    wants_managers = read_choices(context.recorded.query, "user_type", {"project_manager"}) is not None
     users = account.project_managers if wants_managers else account.users
-    return Reply(200, {"users": [{"id": user.id, "email": user.email, "name": user.name} for user in users]})
+    return HandlerResponse(200, {"users": [{"id": user.id, "email": user.email, "name": user.name} for user in users]})

@@ -7,14 +7,14 @@ import attrs
 from multidict import MultiMapping
 
 from fieldingkit.sandbox import problems
-from fieldingkit.sandbox.context import Call, Reply
+from fieldingkit.sandbox.context import HandlerResponse, RequestContext
 from fieldingkit.sandbox.formats import write_timestamp
 from fieldingkit.sandbox.model.fielding_runs import BATCH
 from fieldingkit.sandbox.model.statistics import PRICE_IN_CENTS, Progress, money
 from fieldingkit.sandbox.model.target_groups import TargetGroup
 from fieldingkit.sandbox.parameters import (
     UUID,
-    checked_texts,
+    check_texts,
     read_choices,
     read_flag,
     read_page,
@@ -37,29 +37,29 @@ __all__ = [
 ]
 
 
-def list_target_groups(call: Call) -> Reply:
+def list_target_groups(context: RequestContext) -> HandlerResponse:
     """List the target groups of a project, oldest first."""
-    project = call.project()
-    filters = read_filters(call.recorded.query)
+    project = context.project()
+    filters = read_filters(context.recorded.query)
     page = read_page(
-        call.recorded.query,
+        context.recorded.query,
         project.groups,
         cursor_of=lambda group: group.id,
-        keeps=lambda group: filters.keeps(group, call.now),
+        keeps=lambda group: filters.keeps(group, context.now),
     )
-    return Reply(
+    return HandlerResponse(
         200,
         {
             # Without /v1 and /demand, as the contract's example has it.
             "url": f"/accounts/{project.account_id}/projects/{project.id}/target-groups",
             "has_more": page.has_previous or page.next_cursor is not None,  # in either direction
             "next_cursor": page.next_cursor,
-            "target_groups": [_item(group, call) for group in page.items],
+            "target_groups": [_item(group, context) for group in page.items],
         },
     )
 
 
-def _item(group: TargetGroup, call: Call) -> dict[str, Any]:
+def _item(group: TargetGroup, context: RequestContext) -> dict[str, Any]:
     settings = group.settings
     return {
         "id": group.id,
@@ -68,11 +68,11 @@ def _item(group: TargetGroup, call: Call) -> dict[str, Any]:
         "project_manager_id": group.manager_id,
         "exclusion_enabled": False,
         "locale": settings.locale,
-        "status": group.status_at(call.now),
+        "status": group.status_at(context.now),
         "created_at": write_timestamp(settings.created_at),
         "updated_at": write_timestamp(group.changed_at),
         "statistics": {
-            name: {"value": value, "issues": []} for name, value in _statistics(group.progress_at(call.now)).items()
+            name: {"value": value, "issues": []} for name, value in _statistics(group.progress_at(context.now)).items()
         },
         "target_group_customer_reference_number": settings.reference,
     }
@@ -97,11 +97,11 @@ def _statistics(progress: Progress) -> dict[str, Any]:
 _BUSINESS_UNIT = 1234
 
 
-def get_target_group(call: Call) -> Reply:
+def get_target_group(context: RequestContext) -> HandlerResponse:
     """Read a draft; for any other target group a redirect to its details, which no client should follow blindly."""
-    group = call.target_group()
-    if group.status_at(call.now) != "draft":
-        return Reply(301, headers={"Location": f"{call.recorded.path.removeprefix('/v1')}/details"})
+    group = context.target_group()
+    if group.status_at(context.now) != "draft":
+        return HandlerResponse(301, headers={"Location": f"{context.recorded.path.removeprefix('/v1')}/details"})
     start_at, end_at = group.settings.planned_dates
     body = {
         **_settings(group),
@@ -113,18 +113,18 @@ def get_target_group(call: Call) -> Reply:
     }
     if group.assistant is not None:
         body["fielding_assistant_assignment"] = group.assistant
-    return Reply(200, body)
+    return HandlerResponse(200, body)
 
 
-def get_target_group_details(call: Call) -> Reply:
+def get_target_group_details(context: RequestContext) -> HandlerResponse:
     """Read a target group that was launched; 404 for a draft."""
-    group = call.launched_target_group()
-    return Reply(
+    group = context.launched_target_group()
+    return HandlerResponse(
         200,
         {
             **_settings(group),
             "id": group.id,
-            "account_name": call.world.accounts[call.account_id].name,
+            "account_name": context.state.accounts[context.account_id].name,
             "business_unit_id": str(_BUSINESS_UNIT),
             "links": {
                 "test_screener": f"https://screener.example/{group.settings.human_readable_id}",
@@ -216,12 +216,12 @@ _BELOW_COMPLETES = ("profile_validation_error_076", "total_completes_goal_cannot
 _NO_PROFILE = ("profile_validation_error_044", "profile_id_not_found_044")
 
 
-def update_completes_goal(call: Call) -> Reply:
+def update_completes_goal(context: RequestContext) -> HandlerResponse:
     """Change the goal of a target group in any state; it has no profiles, so there are no other goals to change.
 
     A run that was stopped by the old goal stays as it is: it can be resumed or relaunched from now on.
     """
-    group, body = call.target_group(), call.json_object()
+    group, body = context.target_group(), context.json_object()
     goal, profiles = body.get("completes_goal"), body.get("profiles")
     if profiles:
         raise problems.invalid_profiles(*_NO_PROFILE)
@@ -232,8 +232,8 @@ def update_completes_goal(call: Call) -> Reply:
     if goal < group.completes:
         raise problems.invalid_profiles(*_BELOW_COMPLETES)
     if goal != group.goal:
-        group.set_goal(goal, at=call.now, request=call.recorded.index)
-    return Reply(200, {"locale": group.settings.locale, "completes_goal": group.goal, "profiles": []})
+        group.set_goal(goal, at=context.now, request=context.recorded.index)
+    return HandlerResponse(200, {"locale": group.settings.locale, "completes_goal": group.goal, "profiles": []})
 
 
 _ANSWERS: Final = {
@@ -245,23 +245,23 @@ _ANSWERS: Final = {
 }
 
 
-def compute_transitions(call: Call) -> Reply:
+def compute_transitions(context: RequestContext) -> HandlerResponse:
     """Tell which actions every one of the matching target groups allows; none if nothing matches."""
-    project, body = call.project(), call.json_object()
+    project, body = context.project(), context.json_object()
     filters = _filters(body)
     included = _ids(body, "included_target_group_ids")
     excluded = _ids(body, "excluded_target_group_ids") or ()
     groups = [
         group
         for group in project.groups
-        if (included is None or group.id in included) and group.id not in excluded and filters.keeps(group, call.now)
+        if (included is None or group.id in included) and group.id not in excluded and filters.keeps(group, context.now)
     ]
     answers = {
-        name: bool(groups) and all(group.refusal_of(BATCH[kind], call.now) is None for group in groups)
+        name: bool(groups) and all(group.refusal_reason(BATCH[kind], context.now) is None for group in groups)
         for name, kind in _ANSWERS.items()
     }
     # The contract knows no empty list of target groups.
-    return Reply(200, {"target_groups": [group.id for group in groups], **answers} if groups else answers)
+    return HandlerResponse(200, {"target_groups": [group.id for group in groups], **answers} if groups else answers)
 
 
 def _filters(body: dict[str, Any]) -> TargetGroupFilters:
@@ -282,7 +282,7 @@ def _texts(filters: dict[str, object], name: str, form: str) -> frozenset[str] |
     values: object = filters.get(name) or []
     if not isinstance(values, list):
         raise problems.bad_request("The filters are malformed.", **{name: "It has to be a list."})
-    return checked_texts(map(str, cast("list[object]", values)), name, form)
+    return check_texts(map(str, cast("list[object]", values)), name, form)
 
 
 def _ids(body: dict[str, Any], name: str) -> frozenset[str] | None:

@@ -5,7 +5,7 @@ from typing import Any, Final, cast
 from yarl import URL
 
 from fieldingkit.sandbox import problems
-from fieldingkit.sandbox.context import Call, Reply
+from fieldingkit.sandbox.context import HandlerResponse, RequestContext
 from fieldingkit.sandbox.formats import is_loopback, write_timestamp
 from fieldingkit.sandbox.model.webhooks import EVENT_TYPES, Webhook
 from fieldingkit.sandbox.parameters import read_choices, read_page, read_text, read_timestamp
@@ -25,61 +25,63 @@ __all__ = [
 _STATUSES: Final = frozenset({"pending", "delivering", "delivered", "undelivered", "bounced", "expired"})
 
 
-def list_webhooks(call: Call) -> Reply:
+def list_webhooks(context: RequestContext) -> HandlerResponse:
     """List the webhooks of an account, oldest first; there is no cursor here, only whether there are more."""
-    hooks = [hook for hook in call.world.webhooks.all() if hook.account_id == call.account_id]
-    page = read_page(call.recorded.query, hooks, cursor_of=lambda hook: hook.id)
-    return Reply(200, {"webhooks": [_item(hook) for hook in page.items], "has_more": page.next_cursor is not None})
+    hooks = [hook for hook in context.state.webhooks.all() if hook.account_id == context.account_id]
+    page = read_page(context.recorded.query, hooks, cursor_of=lambda hook: hook.id)
+    return HandlerResponse(
+        200, {"webhooks": [_item(hook) for hook in page.items], "has_more": page.next_cursor is not None}
+    )
 
 
-def list_webhook_events(_: Call) -> Reply:
+def list_webhook_events(_: RequestContext) -> HandlerResponse:
     """List what a webhook can be told of, the same for everybody."""
-    return Reply(200, {"events": list(EVENT_TYPES)})
+    return HandlerResponse(200, {"events": list(EVENT_TYPES)})
 
 
-def create_webhook(call: Call) -> Reply:
+def create_webhook(context: RequestContext) -> HandlerResponse:
     """Make a webhook, and tell its secret this once."""
-    body = call.json_object()
-    webhook = call.world.webhooks.create(call.account_id, _url(body), _events(body), call.now)
-    return Reply(201, {**_item(webhook), "secret": webhook.secret})
+    body = context.json_object()
+    webhook = context.state.webhooks.create(context.account_id, _url(body), _events(body), context.now)
+    return HandlerResponse(201, {**_item(webhook), "secret": webhook.secret})
 
 
-def get_webhook(call: Call) -> Reply:
+def get_webhook(context: RequestContext) -> HandlerResponse:
     """Read a webhook and its entity tag."""
-    webhook = _webhook(call)
-    return Reply(200, _item(webhook), {"ETag": webhook.etag})
+    webhook = _webhook(context)
+    return HandlerResponse(200, _item(webhook), {"ETag": webhook.etag})
 
 
-def update_webhook(call: Call) -> Reply:
+def update_webhook(context: RequestContext) -> HandlerResponse:
     """Change where events are sent or what the webhook is told of; what is left out stays."""
-    webhook = _webhook(call)
-    call.require_match(webhook.etag)
-    body = call.json_object()
+    webhook = _webhook(context)
+    context.require_match(webhook.etag)
+    body = context.json_object()
     url = _url(body) if "url" in body else webhook.url
     events = _events(body) if "events" in body else webhook.events
-    webhook.change(at=call.now, url=url, events=events)
-    return Reply(200, _item(webhook))
+    webhook.change(at=context.now, url=url, events=events)
+    return HandlerResponse(200, _item(webhook))
 
 
-def delete_webhook(call: Call) -> Reply:
+def delete_webhook(context: RequestContext) -> HandlerResponse:
     """Delete a webhook for good."""
-    webhook = _webhook(call)
-    call.require_match(webhook.etag)
-    call.world.webhooks.delete(webhook)
-    return Reply(204)
+    webhook = _webhook(context)
+    context.require_match(webhook.etag)
+    context.state.webhooks.delete(webhook)
+    return HandlerResponse(204)
 
 
-def regenerate_secret(call: Call) -> Reply:
+def regenerate_secret(context: RequestContext) -> HandlerResponse:
     """Give a webhook a new secret; whatever is sent from now on is signed with it."""
-    webhook = _webhook(call)
-    webhook.change(at=call.now, secret=call.world.webhooks.new_secret())
-    return Reply(200, {**_item(webhook), "secret": webhook.secret})
+    webhook = _webhook(context)
+    webhook.change(at=context.now, secret=context.state.webhooks.new_secret())
+    return HandlerResponse(200, {**_item(webhook), "secret": webhook.secret})
 
 
-def list_webhook_history(call: Call) -> Reply:
+def list_webhook_history(context: RequestContext) -> HandlerResponse:
     """List the events that a webhook was to be told of in a span of time; nothing is sent again."""
-    webhook, query = _webhook(call), call.recorded.query
-    start, end = read_timestamp(query, "start_time"), read_timestamp(query, "end_time") or call.now
+    webhook, query = _webhook(context), context.recorded.query
+    start, end = read_timestamp(query, "start_time"), read_timestamp(query, "end_time") or context.now
     if start is None:
         raise problems.bad_request("The start time is missing.", start_time="It is required.")
     statuses, types = read_choices(query, "delivery_status", _STATUSES), read_choices(query, "type", EVENT_TYPES)
@@ -95,12 +97,14 @@ def list_webhook_history(call: Call) -> Reply:
         ),
         is_sorted=not is_newest_first,
     )
-    return Reply(200, {"events": [delivery.json() for delivery in page.items], "next_cursor": page.next_cursor})
+    return HandlerResponse(
+        200, {"events": [delivery.json() for delivery in page.items], "next_cursor": page.next_cursor}
+    )
 
 
-def _webhook(call: Call) -> Webhook:
-    webhook = call.world.webhooks.find(call.parameters["webhook_id"])
-    if webhook is None or webhook.account_id != call.account_id:
+def _webhook(context: RequestContext) -> Webhook:
+    webhook = context.state.webhooks.find(context.parameters["webhook_id"])
+    if webhook is None or webhook.account_id != context.account_id:
         raise problems.not_found("webhook")
     return webhook
 

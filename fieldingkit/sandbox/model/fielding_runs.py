@@ -164,7 +164,7 @@ class FieldingRun:
         """The weak entity tag of this version, as the API sends it."""
         return f'W/"{self.version}"'
 
-    def due(self, date: datetime) -> datetime:
+    def effective_date(self, date: datetime) -> datetime:
         """When a date of its own takes effect: a date in the past does so at the change that set it."""
         return max(date, self.last_changed_at)
 

@@ -79,7 +79,7 @@ class Job(ABC):
         return "Completed"
 
     @abstractmethod
-    def carry_out(self, groups: Mapping[str, TargetGroup], at: datetime) -> Self:
+    def execute(self, groups: Mapping[str, TargetGroup], at: datetime) -> Self:
         """Do what it is for.
 
         Args:
@@ -114,7 +114,7 @@ class BatchJob(Job):
         """The target groups that a read of the job names as failed."""
         return [item for item in self.failed if item.target_group_id != self.forgotten]
 
-    def carry_out(self, groups: Mapping[str, TargetGroup], at: datetime) -> Self:
+    def execute(self, groups: Mapping[str, TargetGroup], at: datetime) -> Self:
         """Act on each target group; one that is already in the wanted state counts as updated."""
         updated: list[str] = []
         failed: list[ItemFailure] = []
@@ -173,7 +173,7 @@ class DraftJob(Job):
     def _outcome(self) -> JobStatus:
         return "Failed" if self.failure else "Completed"
 
-    def carry_out(self, groups: Mapping[str, TargetGroup], at: datetime) -> Self:
+    def execute(self, groups: Mapping[str, TargetGroup], at: datetime) -> Self:
         """Create the fielding run, or say why not."""
         return attrs.evolve(self, applied_at=at, failure=self._open(groups, at))
 

@@ -114,7 +114,7 @@ class Project:
         """Whether any of its target groups is yet to field, or can again; the documents do not say what is active."""
         return any(group.status_at(at) not in {"completed", "archived"} for group in self.groups)
 
-    def is_called(self, search: str) -> bool:
+    def matches(self, search: str) -> bool:
         """Whether its name or its short id has a text in it.
 
         Args:
@@ -122,7 +122,7 @@ class Project:
         """
         return search in self.name.casefold() or search in self.human_readable_id.casefold()
 
-    def ids_like(self, search: str) -> list[str]:
+    def readable_ids_matching(self, search: str) -> list[str]:
         """The short ids of its target groups that have a text in them.
 
         Args:

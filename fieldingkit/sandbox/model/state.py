@@ -15,17 +15,17 @@ from fieldingkit.sandbox.model.projects import Account, Project, open_account
 from fieldingkit.sandbox.model.target_groups import TargetGroup, TargetGroupState
 from fieldingkit.sandbox.model.webhooks import WebhookRegistry
 
-__all__ = ["Agenda", "IdempotencyConflictError", "World"]
+__all__ = ["IdempotencyConflictError", "SandboxState", "Scheduler"]
 
 
 class IdempotencyConflictError(Exception):
     """An idempotency key was used before, for another request."""
 
 
-class World:
+class SandboxState:
     """Everything that a sandbox remembers.
 
-    Time passes in it only when it is looked at: `present` carries out the jobs and lets the target groups start and
+    Time passes in it only when it is looked at: `locked` carries out the jobs and lets the target groups start and
     end that are due, each at the moment it was due. They stand on an agenda, so that nothing ever scans all groups.
 
     Args:
@@ -58,16 +58,16 @@ class World:
         self._job_seconds = job_seconds
         self._new_job_id = identifiers.uuid if uuid_jobs else identifiers.ulid
         self._keys: dict[tuple[int, str], tuple[object, str]] = {}
-        self._agenda = Agenda()
+        self._scheduler = Scheduler()
         self._lock = threading.RLock()
         self._held: datetime | None = None
         self.open_account(account_id)
 
     @contextmanager
-    def present(self) -> Generator[datetime]:
-        """Hold the world still for this thread, with every job carried out that is due; gives the moment it is.
+    def locked(self) -> Generator[datetime]:
+        """Hold the state still for this thread, with every job carried out that is due; gives the moment it is.
 
-        Inside another `present` of the same thread it is still the same moment.
+        Inside another `locked` of the same thread it is still the same moment.
         """
         with self._lock:
             if self._held is not None:
@@ -75,7 +75,7 @@ class World:
                 return
             self._held = self.clock.now()
             try:
-                self._agenda.work_off(self._held)
+                self._scheduler.run_due(self._held)
                 yield self._held
             finally:
                 self._held = None
@@ -96,14 +96,14 @@ class World:
         self.groups.update((group.id, group) for group in groups)
         project.groups += tuple(groups)
         for group in groups:
-            self._watch(group)
+            self._schedule_next_date(group)
 
-    def changed(self, group: TargetGroupState, change: Change, index: int) -> None:
+    def on_change(self, group: TargetGroupState, change: Change, index: int) -> None:
         """Hear of a change of a target group, and of its place in the group's history."""
         project = self.projects[group.project_id]
         project.last_activity_at = change.at
-        self._watch(group)
-        self.webhooks.tell(
+        self._schedule_next_date(group)
+        self.webhooks.enqueue(
             change,
             account_id=project.account_id,
             project_id=project.id,
@@ -112,22 +112,22 @@ class World:
             user_id=self.user_id,
         )
 
-    def _watch(self, group: TargetGroupState) -> None:
+    def _schedule_next_date(self, group: TargetGroupState) -> None:
         """See to it that a target group is looked at when its run starts or ends."""
         date = group.next_date()
-        if date is not None and (group.watched_until is None or date < group.watched_until):
-            group.watched_until = date
-            self._agenda.add(date, partial(self._look_at, group))
+        if date is not None and (group.next_date_scheduled is None or date < group.next_date_scheduled):
+            group.next_date_scheduled = date
+            self._scheduler.add(date, partial(self._reach_date, group))
 
-    def _look_at(self, group: TargetGroupState, at: datetime) -> None:
-        group.watched_until = None
+    def _reach_date(self, group: TargetGroupState, at: datetime) -> None:
+        group.next_date_scheduled = None
         group.run_at(at)
-        self._watch(group)
+        self._schedule_next_date(group)
 
-    def _carry_out(self, job_id: str, at: datetime) -> None:
+    def _execute_job(self, job_id: str, at: datetime) -> None:
         job = self.jobs[job_id]
         if not job.stuck:
-            self.jobs[job_id] = job.carry_out(self.groups, at)
+            self.jobs[job_id] = job.execute(self.groups, at)
 
     def submit(self, account_id: int, key: str | None, fingerprint: object, make: Callable[..., Job]) -> Job:
         """Accept a job, unless its idempotency key names one already.
@@ -147,7 +147,7 @@ class World:
         Raises:
             IdempotencyConflictError: If the key was used before with another fingerprint.
         """
-        with self.present() as now:
+        with self.locked() as now:
             if key is not None and (account_id, key) in self._keys:
                 known_fingerprint, job_id = self._keys[account_id, key]
                 if known_fingerprint != fingerprint:
@@ -163,17 +163,17 @@ class World:
             if key is not None:
                 self._keys[account_id, key] = fingerprint, job.id
             self.jobs[job.id] = job
-            self._agenda.add(job.due_at, partial(self._carry_out, job.id))
+            self._scheduler.add(job.due_at, partial(self._execute_job, job.id))
             return job
 
     def replace_job(self, job_id: str, change: Callable[[Job], Job]) -> None:
         """Put another job in the place of one, if there is one (for a fault)."""
-        with self.present():
+        with self.locked():
             if job_id in self.jobs:
                 self.jobs[job_id] = change(self.jobs[job_id])
 
 
-class Agenda:
+class Scheduler:
     """A list of things to do that is worked off in the order of their dates."""
 
     def __init__(self) -> None:
@@ -190,7 +190,7 @@ class Agenda:
         self._added += 1
         heapq.heappush(self._entries, (at, self._added, act))
 
-    def work_off(self, now: datetime) -> None:
+    def run_due(self, now: datetime) -> None:
         """Do everything that is due, and what that puts on the list if it is due as well."""
         while self._entries and self._entries[0][0] <= now:
             at, _, act = heapq.heappop(self._entries)

@@ -19,7 +19,7 @@ from fieldingkit.sandbox.model.fielding_runs import (
 )
 from fieldingkit.sandbox.model.statistics import Progress
 
-__all__ = ["Settings", "Surroundings", "TargetGroup", "TargetGroupState"]
+__all__ = ["Settings", "StateHooks", "TargetGroup", "TargetGroupState"]
 
 
 _LOCALES: Final = ("eng_us", "eng_gb", "ger_de", "fre_fr")
@@ -70,14 +70,14 @@ class Settings:
         return self.created_at + timedelta(days=1), self.created_at + timedelta(days=31)
 
 
-class Surroundings(Protocol):
-    """The world, as a target group sees it."""
+class StateHooks(Protocol):
+    """The state, as a target group sees it."""
 
-    def present(self) -> AbstractContextManager[datetime]:
-        """Hold the world still, and give its present moment."""
+    def locked(self) -> AbstractContextManager[datetime]:
+        """Hold the state still, and give its present moment."""
         ...
 
-    def changed(self, group: "TargetGroupState", change: Change, index: int) -> None:
+    def on_change(self, group: "TargetGroupState", change: Change, index: int) -> None:
         """Hear of a change, and of its place in the history."""
         ...
 
@@ -88,7 +88,7 @@ class TargetGroupState:
     Args:
         group_id: Its ULID.
         project_id: The ULID of its project.
-        surroundings: The world it is in.
+        hooks: The state it is in.
         settings: What it was set up with.
         run: Its fielding run, if it was ever launched or scheduled.
         archived: Whether it is archived.
@@ -103,7 +103,7 @@ class TargetGroupState:
         group_id: str,
         project_id: str,
         *,
-        surroundings: Surroundings,
+        hooks: StateHooks,
         settings: Settings,
         run: FieldingRun | None,
         archived: bool,
@@ -130,9 +130,9 @@ class TargetGroupState:
         """Goes up by one with every assignment of modules."""
         self.changed_at: datetime = settings.created_at
         """When it was last changed."""
-        self.watched_until: datetime | None = None
-        """When the world will look at it next; the world's own note."""
-        self._surroundings = surroundings
+        self.next_date_scheduled: datetime | None = None
+        """When the state will look at it next; the state's own note."""
+        self._hooks = hooks
         self._completes = completes
         self._run: FieldingRun | None = run
         self._history: list[Change] = []
@@ -148,19 +148,19 @@ class TargetGroupState:
     @property
     def status(self) -> GroupStatus:
         """Its status now."""
-        with self._surroundings.present() as now:
+        with self._hooks.locked() as now:
             return self.status_at(now)
 
     @property
     def run(self) -> FieldingRun | None:
         """Its fielding run as it is now, or None for a draft."""
-        with self._surroundings.present() as now:
+        with self._hooks.locked() as now:
             return self.run_at(now)
 
     @property
     def history(self) -> tuple[Change, ...]:
         """Every change since it was seeded, oldest first."""
-        with self._surroundings.present() as now:
+        with self._hooks.locked() as now:
             self.run_at(now)
             return tuple(self._history)
 
@@ -171,7 +171,7 @@ class TargetGroupState:
 
     @completes.setter
     def completes(self, number: int) -> None:
-        with self._surroundings.present() as now:
+        with self._hooks.locked() as now:
             self.run_at(now)
             self._completes = number
             self.run_at(now)
@@ -206,12 +206,12 @@ class TargetGroupState:
         """Its fielding run at a moment that is not before any moment it was already looked at."""
         run = self._run
         if run is not None and run.status == "scheduled" and run.start_at <= at:
-            run = self._change("start_reached", run, at=run.due(run.start_at), status="live")
+            run = self._change("start_reached", run, at=run.effective_date(run.start_at), status="live")
         if run is not None and run.status == "live":
             if self.goal_reached:
                 run = self._change("goal_reached", run, at=at, status="paused", reason="total_completes_reached")
             elif run.end_at <= at:
-                due = run.due(run.end_at)
+                due = run.effective_date(run.end_at)
                 run = self._change("end_reached", run, at=due, status="paused", reason="past_scheduled_end_date")
         return run
 
@@ -221,8 +221,8 @@ class TargetGroupState:
         if run is None or run.status not in {"scheduled", "live"}:
             return None
         if run.status == "scheduled":
-            return run.due(run.start_at)
-        return run.last_changed_at if self.goal_reached else run.due(run.end_at)
+            return run.effective_date(run.start_at)
+        return run.last_changed_at if self.goal_reached else run.effective_date(run.end_at)
 
     def _change(
         self,
@@ -265,13 +265,13 @@ class TargetGroupState:
         )
         self._history.append(change)
         self.changed_at = at
-        self._surroundings.changed(self, change, len(self._history) - 1)
+        self._hooks.on_change(self, change, len(self._history) - 1)
 
 
 class TargetGroup(TargetGroupState):
     """A target group of a sandbox: a handle whose properties show the present, and can be read from any thread."""
 
-    def refusal_of(self, transition: Transition, at: datetime) -> str | None:
+    def refusal_reason(self, transition: Transition, at: datetime) -> str | None:
         """Why an action cannot be taken on its run, or None if it can.
 
         Args:
@@ -302,7 +302,7 @@ class TargetGroup(TargetGroupState):
         Raises:
             TransitionRefusedError: If the run's state, goal or end date does not permit it.
         """
-        refusal = self.refusal_of(transition, at)
+        refusal = self.refusal_reason(transition, at)
         run = self._run
         if refusal is not None or run is None:
             raise TransitionRefusedError(refusal)

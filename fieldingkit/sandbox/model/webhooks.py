@@ -131,7 +131,7 @@ class Webhook:
         """The weak entity tag of this version."""
         return f'W/"{self.version}"'
 
-    def tell(self, delivery: Delivery) -> None:
+    def enqueue(self, delivery: Delivery) -> None:
         """Have an event delivered."""
         self.deliveries.append(delivery)
         self._open.append(delivery)
@@ -163,7 +163,7 @@ class WebhookRegistry:
     def __init__(self, identifiers: Identifiers) -> None:
         self._identifiers = identifiers
         self._webhooks: dict[str, Webhook] = {}
-        self.on_news: Callable[[], object] = nobody
+        self.on_pending: Callable[[], object] = nobody
         """Called, on any thread, when there is something to deliver or somebody to deliver it to."""
 
     def create(self, account_id: int, url: str, events: Iterable[str], at: datetime) -> Webhook:
@@ -178,7 +178,7 @@ class WebhookRegistry:
             updated_at=at,
         )
         self._webhooks[webhook.id] = webhook
-        self.on_news()
+        self.on_pending()
         return webhook
 
     def new_secret(self) -> str:
@@ -197,7 +197,7 @@ class WebhookRegistry:
         """Every webhook, oldest first."""
         return list(self._webhooks.values())
 
-    def tell(
+    def enqueue(
         self, change: Change, *, account_id: int, project_id: str, target_group_id: str, index: int, user_id: str
     ) -> None:
         """Have a change of a target group delivered to those webhooks of the account that ask for such events.
@@ -225,7 +225,7 @@ class WebhookRegistry:
             "changes": [{name: value.json()[name] for name in ("object", "new_value")} for value in change.values],
         }
         for webhook in told:
-            webhook.tell(
+            webhook.enqueue(
                 Delivery(
                     id=self._identifiers.ulid(),
                     event_id=self._identifiers.uuid(),
@@ -235,4 +235,4 @@ class WebhookRegistry:
                     data=data,
                 )
             )
-        self.on_news()
+        self.on_pending()

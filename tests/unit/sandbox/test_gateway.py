@@ -113,7 +113,7 @@ async def test_a_body_can_be_too_large(
     sandbox: Sandbox, call: Caller, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A body beyond every measure is a 413."""
-    monkeypatch.setattr("fieldingkit.sandbox.app._LONGEST_BODY", 100)
+    monkeypatch.setattr("fieldingkit.sandbox.app._MAX_BODY_BYTES", 100)
     async with Sandbox() as small:
         answer = await Caller(small, call.session)("PUT", path, data=b"x" * 101)
     assert (answer.status, answer.json["object"]) == (413, "content_too_large_error")

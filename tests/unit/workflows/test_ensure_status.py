@@ -93,8 +93,8 @@ async def test_somebody_else_was_faster(sandbox: Sandbox, client: AsyncClient) -
 
     class PausedByAnother(faults.Fault):
         async def inject(self, exchange: faults.Exchange) -> object:
-            with exchange.world.present() as now:
-                exchange.world.groups[group.id].apply(BATCH["pause"], at=now, request=exchange.index)
+            with exchange.state.locked() as now:
+                exchange.state.groups[group.id].apply(BATCH["pause"], at=now, request=exchange.index)
             return await exchange.proceed()
 
     sandbox.faults.add("pause_fielding_run", PausedByAnother())

@@ -91,8 +91,8 @@ async def test_dates_of_somebody_else_leave_the_doubt(sandbox: Sandbox, client: 
         async def inject(self, exchange: faults.Exchange) -> object:
             run = group.run
             assert run is not None
-            with exchange.world.present() as now:
-                theirs = exchange.world.groups[group.id]
+            with exchange.state.locked() as now:
+                theirs = exchange.state.groups[group.id]
                 theirs.move(run.start_at, run.end_at + 7 * DAY, at=now, request=exchange.index)
             return await faults.DropBefore().inject(exchange)
 

@@ -211,7 +211,7 @@ class OtherTrace(Fault):
     async def inject(self, exchange: Exchange) -> web.StreamResponse:
         """Say so."""
         job_id = exchange.request.match_info["job_id"]
-        exchange.world.replace_job(job_id, lambda job: attrs.evolve(job, trace_id="f" * 32))
+        exchange.state.replace_job(job_id, lambda job: attrs.evolve(job, trace_id="f" * 32))
         return await exchange.proceed()
 
 
