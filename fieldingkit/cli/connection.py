@@ -8,12 +8,12 @@ import attrs
 from cyclopts import Group, Parameter
 from cyclopts.validators import Number
 
-from fieldingkit.cli.credentials import Found, find_credentials
+from fieldingkit.cli.credentials import ResolvedCredentials, resolve_credentials
 from fieldingkit.client import AsyncClient
 from fieldingkit.jobs.observer import PollEvent
 from fieldingkit.options import API_VERSION, BASE_URL
 
-__all__ = ["ENVIRONMENT", "Connection"]
+__all__ = ["DEFAULT_CONNECTION", "Connection"]
 
 _Seconds = Annotated[float | None, Parameter(validator=Number(gt=0))]
 
@@ -54,13 +54,13 @@ class Connection:
         """The API version in use."""
         return self.api_version or API_VERSION
 
-    def credentials(self) -> Found:
+    def credentials(self) -> ResolvedCredentials:
         """The credentials in use, and where they were found.
 
         Raises:
             UsageError: if there are none.
         """
-        return find_credentials(
+        return resolve_credentials(
             token_file=self.token_file,
             client_id=self.client_id,
             client_secret_file=self.client_secret_file,
@@ -92,5 +92,5 @@ class Connection:
         )
 
 
-ENVIRONMENT = Connection()
+DEFAULT_CONNECTION = Connection()
 """Everything by the environment and the configuration file."""

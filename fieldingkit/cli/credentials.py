@@ -11,14 +11,14 @@ from fieldingkit.cli.errors import UsageError
 from fieldingkit.secret import Secret
 from fieldingkit.transport.credentials import BearerToken, ClientCredentials, TokenProvider
 
-__all__ = ["Found", "find_credentials", "read_secret", "readable_by_others"]
+__all__ = ["ResolvedCredentials", "read_secret", "readable_by_others", "resolve_credentials"]
 
 _TOKEN_URL = "https://auth.cint.com/oauth/token"
 _KEYRING = "fieldingkit"
 _LONGEST = 64 * 1024
 
 
-class Found(NamedTuple):
+class ResolvedCredentials(NamedTuple):
     """Credentials, and where they were found."""
 
     provider: TokenProvider
@@ -29,9 +29,9 @@ class Found(NamedTuple):
     """The file that they were read from, if they were."""
 
 
-def find_credentials(
+def resolve_credentials(
     *, token_file: Path | None, client_id: str | None, client_secret_file: Path | None, token_url: str | None
-) -> Found:
+) -> ResolvedCredentials:
     """Find credentials: what is named, then the environment, then the keyring.
 
     Args:
@@ -47,19 +47,19 @@ def find_credentials(
     if token_file is not None and client_id is not None:
         raise UsageError("there are two kinds of credentials: give --token-file or --client-id, not both")
     if token_file is not None:
-        return Found(BearerToken(read_secret(token_file)), f"the token file {token_file}", token_file)
+        return ResolvedCredentials(BearerToken(read_secret(token_file)), f"the token file {token_file}", token_file)
     if client_id is None:
         if token := env.get("CINT_TOKEN"):
-            return Found(BearerToken(Secret(token.strip())), "CINT_TOKEN")
+            return ResolvedCredentials(BearerToken(Secret(token.strip())), "CINT_TOKEN")
         if path := env.get("CINT_TOKEN_FILE"):
-            return Found(BearerToken(read_secret(Path(path))), f"CINT_TOKEN_FILE, {path}", Path(path))
+            return ResolvedCredentials(BearerToken(read_secret(Path(path))), f"CINT_TOKEN_FILE, {path}", Path(path))
     if client_id := client_id or env.get("CINT_CLIENT_ID"):
         secret, source, file = _client_secret(client_secret_file, client_id)
         url = token_url or env.get("CINT_TOKEN_URL") or _TOKEN_URL
         provider = ClientCredentials(client_id=client_id, client_secret=secret, token_url=url)
-        return Found(provider, f"the client id {client_id} with the secret of {source}", file)
+        return ResolvedCredentials(provider, f"the client id {client_id} with the secret of {source}", file)
     if token := _from_keyring("token"):
-        return Found(BearerToken(Secret(token.strip())), "the keyring")
+        return ResolvedCredentials(BearerToken(Secret(token.strip())), "the keyring")
     raise UsageError(
         "there are no credentials\n"
         "Set CINT_CLIENT_ID and CINT_CLIENT_SECRET, or CINT_TOKEN, or give a file with --token-file."

@@ -27,10 +27,19 @@ from fieldingkit.errors import (
     WorkflowError,
 )
 
-__all__ = ["EXIT_CODES", "Exit", "NotPossibleError", "StoppedError", "UsageError", "complaint", "exit_of", "plain"]
+__all__ = [
+    "EXIT_CODES",
+    "ExitCode",
+    "NotPossibleError",
+    "StoppedError",
+    "UsageError",
+    "exit_code_for",
+    "format_error",
+    "strip_control_chars",
+]
 
 
-class Exit(enum.IntEnum):
+class ExitCode(enum.IntEnum):
     """The exit codes of every command."""
 
     DONE = 0
@@ -43,7 +52,7 @@ class Exit(enum.IntEnum):
     CLOSED_PIPE = 141
 
 
-EXIT_CODES = """Exit codes:
+EXIT_CODES = """ExitCode codes:
 
   0    all done
   1    some failed; the rest was done
@@ -56,35 +65,35 @@ EXIT_CODES = """Exit codes:
 class StoppedError(Exception):
     """A command stopped on purpose; its text is what to tell the user, on one or two lines."""
 
-    code: ClassVar[Exit]
+    code: ClassVar[ExitCode]
 
 
 class UsageError(StoppedError):
     """It cannot be carried out as it was given; nothing was sent."""
 
-    code = Exit.USAGE
+    code = ExitCode.USAGE
 
 
 class NotPossibleError(StoppedError):
     """It cannot be done as things are; nothing was changed."""
 
-    code = Exit.FAILED
+    code = ExitCode.FAILED
 
 
-def exit_of(error: FieldingKitError) -> Exit:
+def exit_code_for(error: FieldingKitError) -> ExitCode:
     """The exit code that an error stands for."""
     if error.maybe_applied:
-        return Exit.UNKNOWN
+        return ExitCode.UNKNOWN
     if isinstance(error, InvalidCommandError | ConfigurationError):
-        return Exit.USAGE
+        return ExitCode.USAGE
     if isinstance(error, JournalError):
-        return Exit.UNKNOWN
+        return ExitCode.UNKNOWN
     if isinstance(error, JobFailedError | WorkflowError):
-        return Exit.FAILED
+        return ExitCode.FAILED
     if isinstance(error, ApiError | TransportError):
-        return Exit.REFUSED
+        return ExitCode.REFUSED
     # The job goes on, but its end was not seen; or the answer to a success could not be read.
-    return Exit.UNKNOWN if isinstance(error, JobError) else Exit.REFUSED
+    return ExitCode.UNKNOWN if isinstance(error, JobError) else ExitCode.REFUSED
 
 
 _LONGEST = 300
@@ -106,12 +115,12 @@ _ADVICE: tuple[tuple[type[FieldingKitError], str], ...] = (
 )
 
 
-def plain(text: object) -> str:
+def strip_control_chars(text: object) -> str:
     """Text of somebody else's on one line, without anything that a terminal would take for an order."""
     return _CONTROL.sub(" ", str(text))
 
 
-def complaint(error: FieldingKitError) -> str:
+def format_error(error: FieldingKitError) -> str:
     """One or two lines on an error."""
     about = type(error.command).__name__ if error.command is not None else error.operation_id
     what = f"{about}: {error.message}" if about else error.message
@@ -125,10 +134,10 @@ def complaint(error: FieldingKitError) -> str:
     if error.trace_id:
         next_steps.append(f"Trace id {error.trace_id}.")
     elif isinstance(error, ApiError) and error.request_id:
-        next_steps.append(f"Request id {plain(error.request_id)}.")
-    said = plain(what or type(error).__name__)
+        next_steps.append(f"Request id {strip_control_chars(error.request_id)}.")
+    said = strip_control_chars(what or type(error).__name__)
     said = said if len(said) <= _LONGEST else f"{said[: _LONGEST - 1].rstrip()}…"
-    second = plain(" ".join(filter(None, next_steps)))
+    second = strip_control_chars(" ".join(filter(None, next_steps)))
     return f"{said}\n{second}" if second else said
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from cyclopts import CycloptsError
 
 from fieldingkit.cli.app import app
-from fieldingkit.cli.errors import Exit, StoppedError, complaint, exit_of, plain
+from fieldingkit.cli.errors import ExitCode, StoppedError, exit_code_for, format_error, strip_control_chars
 from fieldingkit.errors import FieldingKitError
 
 __all__ = ["run"]
@@ -24,36 +24,36 @@ def run(tokens: Sequence[str]) -> int:
         code: object = app(tokens)
         sys.stdout.flush()
     except CycloptsError as exc:
-        return _fail(f"{plain(exc)}\n{_help_of(tokens)} shows how it is called.", Exit.USAGE)
+        return _fail(f"{strip_control_chars(exc)}\n{_help_of(tokens)} shows how it is called.", ExitCode.USAGE)
     except StoppedError as exc:
         return _fail(str(exc), exc.code)
     except FieldingKitError as exc:
-        return _fail(complaint(exc), exit_of(exc))
+        return _fail(format_error(exc), exit_code_for(exc))
     except KeyboardInterrupt:
-        return _fail("interrupted", Exit.INTERRUPTED)
+        return _fail("interrupted", ExitCode.INTERRUPTED)
     except BrokenPipeError:
         # Who read our output has gone; Python's own flush at the end would complain of it once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.CLOSED_PIPE
+        return ExitCode.CLOSED_PIPE
     except Exception as exc:  # noqa: BLE001  # the last resort of a program that never shows a traceback unasked
-        return _defect(exc)
-    return code if isinstance(code, int) else Exit.DONE
+        return _report_bug(exc)
+    return code if isinstance(code, int) else ExitCode.DONE
 
 
-def _fail(text: str, code: Exit) -> Exit:
+def _fail(text: str, code: ExitCode) -> ExitCode:
     first, *rest = text.splitlines()
     sys.stderr.write("\n".join([f"fieldingkit: {first}", *(f"  {line}" for line in rest)]) + "\n")
     return code
 
 
-def _defect(exc: Exception) -> Exit:
+def _report_bug(exc: Exception) -> ExitCode:
     if os.environ.get("FIELDINGKIT_DEBUG"):
         traceback.print_exception(exc)
     # Only its kind: what a foreign exception says may quote anything.
     return _fail(
         f"a defect of fieldingkit: {type(exc).__name__}\n"
         "Please report it; FIELDINGKIT_DEBUG=1 shows where it was (look through that before you send it on).",
-        Exit.DEFECT,
+        ExitCode.DEFECT,
     )
 
 

@@ -10,7 +10,7 @@ import attrs
 from rich.console import Console
 from rich.table import Table
 
-from fieldingkit.cli.errors import plain
+from fieldingkit.cli.errors import strip_control_chars
 
 __all__ = ["Output", "as_json", "moment"]
 
@@ -48,7 +48,7 @@ class Output:
 
     def facts(self, facts: Mapping[str, object]) -> None:
         """Tell people some facts, a line each; those that are not known are left out."""
-        known = {name: plain(value) for name, value in facts.items() if value not in (None, "")}
+        known = {name: strip_control_chars(value) for name, value in facts.items() if value not in (None, "")}
         width = max(map(len, known), default=0)
         for name, value in known.items():
             self.say(f"{name:<{width}}  {value}")
@@ -120,4 +120,4 @@ def moment(at: datetime | None) -> str:
 def _cell(value: object) -> str:
     if value is None:
         return ""
-    return moment(value) if isinstance(value, datetime) else plain(value).strip()
+    return moment(value) if isinstance(value, datetime) else strip_control_chars(value).strip()

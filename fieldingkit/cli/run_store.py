@@ -14,7 +14,7 @@ from fieldingkit.errors import JournalError
 from fieldingkit.sweeps.journal import Journal, RunSummary
 from fieldingkit.sweeps.plan import SweepPlan
 
-__all__ = ["Place", "find_place", "journal_folder", "open_journal"]
+__all__ = ["JournalTarget", "choose_journal", "journal_folder", "open_journal"]
 
 
 _UNNAMED: Final = timedelta(hours=1)
@@ -24,7 +24,7 @@ _IN_NAMED_FILE: Final = timedelta(hours=12)
 
 
 @attrs.frozen
-class Place:
+class JournalTarget:
     """Where a sweep is to be written down."""
 
     path: Path
@@ -33,7 +33,7 @@ class Place:
     """The plan, under the run id to go on with."""
     begun: RunSummary | None = None
     """The run that is gone on with; None for a new one."""
-    older: "Place | None" = None
+    older: "JournalTarget | None" = None
     """A run that could be gone on with, and is not since it is too long ago."""
 
 
@@ -43,7 +43,7 @@ def journal_folder(base_url: str) -> Path:
     return user_state_path("fieldingkit", appauthor=False) / "sweeps" / (host or "api")
 
 
-def find_place(plan: SweepPlan, path: Path | None, *, base_url: str, named: bool) -> Place:
+def choose_journal(plan: SweepPlan, path: Path | None, *, base_url: str, named: bool) -> JournalTarget:
     """Find the run that this same command began and did not finish, or a place for a new one. Makes no file.
 
     A run is for the target groups that were found when it began. So one that began long ago is only gone on with by its
@@ -60,17 +60,17 @@ def find_place(plan: SweepPlan, path: Path | None, *, base_url: str, named: bool
     """
     candidates = [path.expanduser()] if path is not None else _latest(journal_folder(base_url))
     oldest = datetime.now(UTC) - (_IN_NAMED_FILE if path is not None else _UNNAMED)
-    older: Place | None = None
+    older: JournalTarget | None = None
     for candidate in candidates:
         run = _run_in(candidate, plan, named=named)
         if run is None:
             continue
-        place = Place(candidate, attrs.evolve(plan, run_id=run.run_id), run)
+        place = JournalTarget(candidate, attrs.evolve(plan, run_id=run.run_id), run)
         if named or run.started_at >= oldest:
             return place
         older = older or place
     where = path.expanduser() if path is not None else _new_file(base_url, plan.run_id)
-    return Place(where, plan, older=older)
+    return JournalTarget(where, plan, older=older)
 
 
 def open_journal(path: Path) -> Journal:

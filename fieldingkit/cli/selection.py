@@ -10,12 +10,12 @@ import attrs
 from cyclopts import Group, Parameter
 from cyclopts.validators import Number
 
-from fieldingkit.cli.errors import UsageError, plain
+from fieldingkit.cli.errors import UsageError, strip_control_chars
 from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.sweeps.actions import Action
 from fieldingkit.sweeps.plan import SweepPlan, TargetGroupQuery
 
-__all__ = ["ANY", "USUAL", "Manner", "Selection", "Status", "parse_ids", "read_ids"]
+__all__ = ["DEFAULT_OPTIONS", "NO_SELECTION", "Selection", "Status", "SweepOptions", "parse_ids", "read_ids"]
 
 
 Status = Literal["draft", "scheduled", "live", "paused", "completed", "archived"]
@@ -70,7 +70,7 @@ class Selection:
 
 @Parameter(name="*", group=Group("How", sort_key=2))
 @attrs.frozen(kw_only=True)
-class Manner:
+class SweepOptions:
     """How a sweep goes about it."""
 
     dry_run: bool = False
@@ -91,9 +91,9 @@ class Manner:
     """A JSON document a line for each event; the last one is the result."""
 
 
-ANY = Selection()
+NO_SELECTION = Selection()
 """Nothing was said of which."""
-USUAL = Manner()
+DEFAULT_OPTIONS = SweepOptions()
 """Nothing was said of how."""
 
 
@@ -144,7 +144,9 @@ def parse_ids(lines: Iterable[str], name: str, project_id: str | None) -> dict[s
         if words[0].startswith("#") or words == [""] or (number == 1 and not named):
             continue
         if not _ID.fullmatch(words[0]):
-            raise UsageError(f"line {number} of {name} names no target group: {plain(line.strip()[:60])!r}")
+            raise UsageError(
+                f"line {number} of {name} names no target group: {strip_control_chars(line.strip()[:60])!r}"
+            )
         where = named[0] if len(named) == 2 else project_id
         if where is None:
             raise UsageError(

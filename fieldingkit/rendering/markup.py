@@ -2,7 +2,7 @@
 
 from html import escape
 
-from fieldingkit.cli.errors import plain
+from fieldingkit.cli.errors import strip_control_chars
 
 __all__ = ["Markup", "tag"]
 
@@ -25,13 +25,13 @@ def tag(name: str, /, *children: "str | Markup", **attributes: str | float | Non
         attributes: Its attributes; a trailing underscore is dropped and others become hyphens, and None leaves one out.
     """
     given = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{escape(plain(_text(value)))}"'
+        f' {key.rstrip("_").replace("_", "-")}="{escape(strip_control_chars(_text(value)))}"'
         for key, value in attributes.items()
         if value is not None
     )
     if name in _VOID:
         return Markup(f"<{name}{given}>")
-    inner = "".join(child if isinstance(child, Markup) else escape(plain(child)) for child in children)
+    inner = "".join(child if isinstance(child, Markup) else escape(strip_control_chars(child)) for child in children)
     return Markup(f"<{name}{given}>{inner}</{name}>")
 
 

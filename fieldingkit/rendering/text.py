@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Final
 
-from fieldingkit.cli.errors import plain
+from fieldingkit.cli.errors import strip_control_chars
 from fieldingkit.rendering.charts import spoken
 from fieldingkit.rendering.model import SweepRecord
 from fieldingkit.rendering.wording import advice_on, headline, reasons, worded
@@ -27,7 +27,7 @@ def preview_text(seen: SweepPreview, rate: float | None) -> str:
     action = seen.plan.action
     projects = len({group.project_id for group in seen.groups})
     lines = [f"Found {counted(len(seen.groups))} in {counted(projects, 'project')}:"]
-    state = Counter(plain(group.status or "not known") for group in seen.groups)
+    state = Counter(strip_control_chars(group.status or "not known") for group in seen.groups)
     lines += [f"  {number:>7,} {status}" for status, number in state.most_common()]
     if not seen.to_send:
         return "\n".join([*lines, f"There is nothing to {action}."])
@@ -68,7 +68,7 @@ def result_text(record: SweepRecord) -> str:
     ]
     traces = {job_id: span.trace_id for job_id, span in record.span_by_job.items()}
     for reason in reasons(report.groups, Outcome.UNKNOWN, Outcome.FAILED, Outcome.SKIPPED):
-        said = plain(": ".join(filter(None, [reason.code, reason.text])) or "no reason was given")
+        said = strip_control_chars(": ".join(filter(None, [reason.code, reason.text])) or "no reason was given")
         lines += ["", f"{worded(report.action, reason.outcome).capitalize()}, {counted(len(reason.groups))}: {said}"]
         lines.append(f"  -> {advice_on(report.action, reason)}")
         if reason.outcome is Outcome.SKIPPED:

@@ -1,4 +1,4 @@
-"""What the doctor looks at: each check gives what it found and, where something is wrong, what to do."""
+"""``fieldingkit doctor``: check the configuration, the credentials, the connection and the clock."""
 
 import base64
 import binascii
@@ -8,14 +8,14 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import attrs
 
 from fieldingkit.cli.config import config_path
-from fieldingkit.cli.connection import ENVIRONMENT, Connection
+from fieldingkit.cli.connection import DEFAULT_CONNECTION, Connection
 from fieldingkit.cli.credentials import readable_by_others
-from fieldingkit.cli.errors import Exit, UsageError, plain
+from fieldingkit.cli.errors import ExitCode, UsageError, strip_control_chars
 from fieldingkit.cli.output import Output
 from fieldingkit.client import AsyncClient
 from fieldingkit.errors import (
@@ -32,38 +32,124 @@ from fieldingkit.resources.accounts import AccountList, ListAccounts
 from fieldingkit.resources.projects import ListProjects
 from fieldingkit.transport.credentials import BearerToken
 
-__all__ = ["Finding", "SubmitDecision", "check_account", "check_clock", "check_failure", "check_lifetime", "doctor"]
+__all__ = ["Check", "Severity", "check_account", "check_clock", "check_failure", "check_token", "doctor"]
 
 
-_SKEW = 30.0
-_SOON = 3600.0
+_DEADLINE: Final = 15.0
+"""Seconds for a call of the doctor, unless ``--deadline`` was given."""
+_MAX_SKEW: Final = 30.0
+"""Seconds that the clocks may differ: the API's date has whole seconds, and the response took its time."""
+_EXPIRES_SOON: Final = 3600.0
+"""Seconds of validity below which a token earns a warning."""
 
 
-class SubmitDecision(enum.Enum):
-    """What a finding amounts to."""
+class Severity(enum.Enum):
+    """How a check ended."""
 
-    GOOD = "ok"
-    ODD = "odd"
-    BAD = "bad"
+    OK = "ok"
+    WARNING = "warning"
+    ERROR = "error"
     SKIPPED = "skipped"
 
 
 @attrs.frozen
-class Finding:
-    """One thing that was looked at."""
+class Check:
+    """The result of one check."""
 
     subject: str
-    """What was looked at."""
-    verdict: SubmitDecision
-    """Whether it is as it should be."""
-    found: str
-    """What was found."""
+    """The thing that was checked, such as ``Clock``."""
+    severity: Severity
+    """How the check ended."""
+    message: str
+    """The finding."""
     advice: str = ""
-    """What to do about it."""
+    """The next step; empty if none is needed."""
 
 
-def check_lifetime(token: str, now: datetime) -> Finding | None:
-    """Look when a token expires; None if it does not tell. Nothing of it is shown."""
+_STYLES: Final = {
+    Severity.OK: "green",
+    Severity.WARNING: "yellow",
+    Severity.ERROR: "bold red",
+    Severity.SKIPPED: "dim",
+}
+
+
+async def doctor(*, json: bool = False, connection: Connection = DEFAULT_CONNECTION) -> int:
+    """Check the credentials, the connection to the API, its version, the clock and the account. Changes nothing.
+
+    Args:
+        json: Print one JSON document a line.
+        connection: How to reach the API.
+    """
+    output = Output(json=json)
+    failed = False
+    async for check in _checks(attrs.evolve(connection, deadline=connection.deadline or _DEADLINE)):
+        failed |= check.severity is Severity.ERROR
+        output.document({**attrs.asdict(check), "severity": check.severity.value})
+        if not json:
+            output.stdout.print(f"{check.severity.value:<8}", style=_STYLES[check.severity], end="")
+            output.say(f"{check.subject:<14}{strip_control_chars(check.message)}")
+            if check.advice:
+                output.say(f"{'':<22}-> {strip_control_chars(check.advice)}")
+    return ExitCode.FAILED if failed else ExitCode.DONE
+
+
+async def _checks(connection: Connection) -> AsyncIterator[Check]:
+    path = config_path()
+    source = str(path) if path.exists() else f"flags and environment only ({path} does not exist)"
+    yield Check("Configuration", Severity.OK, source)
+    try:
+        credentials = connection.credentials()
+        client = connection.open()
+    except (UsageError, ConfigurationError) as exc:
+        message, _, advice = str(exc).partition("\n")
+        yield Check("Credentials", Severity.ERROR, message, advice)
+        return
+    yield Check("Credentials", Severity.OK, f"from {credentials.source}")
+    file = credentials.file
+    if file is not None and readable_by_others(file):
+        yield Check("Credentials", Severity.WARNING, f"other users can read {file}", f"Run: chmod 600 {file}")
+    if isinstance(credentials.provider, BearerToken):
+        token = check_token(credentials.provider.token.reveal(), datetime.now(UTC))
+        if token is not None:
+            yield token
+    async with client:
+        async for check in _call(client, connection):
+            yield check
+
+
+async def _call(client: AsyncClient, connection: Connection) -> AsyncIterator[Check]:
+    started = time.monotonic()
+    try:
+        response = await client.send_detailed(ListAccounts())
+    except FieldingKitError as exc:
+        yield check_failure(exc, url=connection.url, version=connection.version)
+        if isinstance(exc, ApiError):
+            yield check_clock(exc.headers, datetime.now(UTC))
+        return
+    elapsed = 1000 * (time.monotonic() - started)
+    yield Check("Connection", Severity.OK, f"{connection.url} answered in {elapsed:.0f} ms")
+    yield Check("API version", Severity.OK, f"{connection.version} is accepted")
+    yield check_clock(response.headers, datetime.now(UTC))
+    account = check_account(response.result, connection.account or None)
+    yield account
+    if account.severity is not Severity.OK:
+        return
+    try:
+        projects = await client.send(ListProjects(page_size=1))
+    except FieldingKitError as exc:
+        advice = "The account is accessible, its projects are not. Ask Cint for permission."
+        yield Check("Projects", Severity.ERROR, exc.message, advice)
+    else:
+        yield Check("Projects", Severity.OK, "readable" if projects.projects else "readable; there are none yet")
+
+
+def check_token(token: str, now: datetime) -> Check | None:
+    """Check the expiry of a bearer token.
+
+    Returns:
+        The result, which holds nothing of the token; None if the token has no expiry that can be read.
+    """
     try:
         payload = token.split(".")[1]
         claims = cast("object", json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))))
@@ -74,164 +160,80 @@ def check_lifetime(token: str, now: datetime) -> Finding | None:
         return None
     left = expires - now.timestamp()
     if left <= 0:
-        return Finding(
-            "Token", SubmitDecision.BAD, f"it expired {_spoken(-left)} ago", "Get a new one: tokens live for 24 hours."
-        )
-    if left < _SOON:
-        advice = "Client credentials (--client-id) are renewed by themselves."
-        return Finding("Token", SubmitDecision.ODD, f"it expires in {_spoken(left)}", advice)
-    return Finding("Token", SubmitDecision.GOOD, f"it is good for {_spoken(left)} more")
+        advice = "Get a new token; tokens are valid for 24 hours."
+        return Check("Token", Severity.ERROR, f"expired {_duration(-left)} ago", advice)
+    if left < _EXPIRES_SOON:
+        advice = "Use client credentials (--client-id) to have tokens renewed automatically."
+        return Check("Token", Severity.WARNING, f"expires in {_duration(left)}", advice)
+    return Check("Token", Severity.OK, f"valid for {_duration(left)}")
 
 
-def check_clock(headers: Mapping[str, str], now: datetime) -> Finding:
-    """Compare this machine's clock with the API's."""
+def check_clock(headers: Mapping[str, str], now: datetime) -> Check:
+    """Compare the clock of this machine with the ``Date`` header of a response."""
     try:
-        theirs = parsedate_to_datetime(headers["date"])
+        date = parsedate_to_datetime(headers["date"])
     except (KeyError, ValueError, TypeError):
-        return Finding("Clock", SubmitDecision.SKIPPED, "the API did not say what time it is")
-    skew = (now - (theirs if theirs.tzinfo is not None else theirs.replace(tzinfo=UTC))).total_seconds()
-    if abs(skew) <= _SKEW:
-        return Finding("Clock", SubmitDecision.GOOD, "it agrees with the API's")
-    where = "ahead of" if skew > 0 else "behind"
-    return Finding(
+        return Check("Clock", Severity.SKIPPED, "the response has no usable date")
+    skew = (now - (date if date.tzinfo is not None else date.replace(tzinfo=UTC))).total_seconds()
+    if abs(skew) <= _MAX_SKEW:
+        return Check("Clock", Severity.OK, "agrees with the API")
+    direction = "ahead of" if skew > 0 else "behind"
+    return Check(
         "Clock",
-        SubmitDecision.BAD,
-        f"it is {_spoken(abs(skew))} {where} the API's",
-        "Set it by NTP: dates that you give and the lifetime of tokens go by it.",
+        Severity.ERROR,
+        f"{_duration(abs(skew))} {direction} the API",
+        "Synchronize this machine's clock by NTP; dates and token lifetimes depend on it.",
     )
 
 
-def check_account(accounts: AccountList, account: str | None) -> Finding:
-    """Look whether the credentials reach the account."""
-    known = {str(item.id): item.name or "" for item in accounts.accounts}
-    listed = ", ".join(f"{number} {name}".strip() for number, name in known.items()) or "none"
+def check_account(accounts: AccountList, account: str | None) -> Check:
+    """Check that the credentials give access to the account."""
+    names = {str(item.id): item.name or "" for item in accounts.accounts}
+    listed = ", ".join(f"{number} {name}".strip() for number, name in names.items()) or "none"
     if account is None:
-        return Finding(
-            "Account", SubmitDecision.BAD, f"none is chosen; the credentials reach: {listed}", "Set CINT_ACCOUNT_ID."
-        )
-    if account in known:
-        return Finding("Account", SubmitDecision.GOOD, f"{account} {known[account]}".strip())
-    return Finding(
+        message = f"none is selected; the credentials give access to: {listed}"
+        return Check("Account", Severity.ERROR, message, "Set CINT_ACCOUNT_ID, or give --account.")
+    if account in names:
+        return Check("Account", Severity.OK, f"{account} {names[account]}".strip())
+    return Check(
         "Account",
-        SubmitDecision.BAD,
-        f"the credentials do not reach {account}; they reach: {listed}",
+        Severity.ERROR,
+        f"no access to {account}; the credentials give access to: {listed}",
         "Correct CINT_ACCOUNT_ID or --account, or ask Cint for access.",
     )
 
 
-def check_failure(error: FieldingKitError, *, url: str, version: str) -> Finding:
-    """Tell what it means that a first call failed."""
+def check_failure(error: FieldingKitError, *, url: str, version: str) -> Check:
+    """Explain the failure of the first call."""
     if isinstance(error, ConnectionFailedError):
-        advice = "Check the network, a proxy (--proxy), and --base-url."
-        return Finding("Reach", SubmitDecision.BAD, f"there is no connection to {url}: {error.message}", advice)
-    if isinstance(error, BadRequestError | ForbiddenError) and _about_version(error):
-        advice = "Correct --api-version, or have Cint enable this version for the account."
-        return Finding("API version", SubmitDecision.BAD, f"{version} was refused: {error.detail}", advice)
+        advice = "Check the network, the proxy (--proxy) and --base-url."
+        return Check("Connection", Severity.ERROR, f"no connection to {url}: {error.message}", advice)
+    if isinstance(error, BadRequestError | ForbiddenError) and _concerns_version(error):
+        advice = "Correct --api-version, or ask Cint to enable this version for the account."
+        return Check("API version", Severity.ERROR, f"{version} was rejected: {error.detail}", advice)
     if isinstance(error, UnauthorizedError):
-        advice = "They are wrong, or of another environment: get new ones from the API starter kit."
-        return Finding("Credentials", SubmitDecision.BAD, f"the API refuses them: {error.message}", advice)
+        advice = "They are wrong, or belong to another environment. Get new ones from the API starter kit."
+        return Check("Credentials", Severity.ERROR, f"rejected by the API: {error.message}", advice)
     if isinstance(error, ForbiddenError):
-        advice = "An expired token answers so too: get a new one. If it is new, ask Cint for permission."
-        return Finding("Credentials", SubmitDecision.BAD, f"the API refuses them: {error.message}", advice)
+        advice = "An expired token gets this response too: get a new one. If it is new, ask Cint for permission."
+        return Check("Credentials", Severity.ERROR, f"rejected by the API: {error.message}", advice)
     if isinstance(error, ServerError):
-        advice = "The API is out of order: look at https://status.cint.com and try again later."
-        return Finding("Reach", SubmitDecision.BAD, error.message, advice)
+        advice = "The API has a problem. Check https://status.cint.com and try again later."
+        return Check("Connection", Severity.ERROR, error.message, advice)
     if isinstance(error, ApiError):
-        return Finding(
-            "Reach", SubmitDecision.BAD, f"{url} answers, but not as the API does: {error.message}", "Check --base-url."
-        )
-    return Finding("Reach", SubmitDecision.BAD, error.message, "Check the network, a proxy (--proxy), and --base-url.")
+        message = f"the response of {url} is not one of this API: {error.message}"
+        return Check("Connection", Severity.ERROR, message, "Check --base-url.")
+    advice = "Check the network, the proxy (--proxy) and --base-url."
+    return Check("Connection", Severity.ERROR, error.message, advice)
 
 
-def _about_version(error: ApiError) -> bool:
-    named = [param.name.casefold() for param in error.invalid_params]
-    return "cint-api-version" in named or error.code == "required_header_missing"
+def _concerns_version(error: ApiError) -> bool:
+    names = [param.name.casefold() for param in error.invalid_params]
+    return "cint-api-version" in names or error.code == "required_header_missing"
 
 
-def _spoken(seconds: float) -> str:
+def _duration(seconds: float) -> str:
     for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
     return f"{seconds:.0f} seconds"
-
-
-_MARKS = {SubmitDecision.GOOD: "ok", SubmitDecision.ODD: "!", SubmitDecision.BAD: "BAD", SubmitDecision.SKIPPED: "-"}
-_STYLES = {
-    SubmitDecision.GOOD: "green",
-    SubmitDecision.ODD: "yellow",
-    SubmitDecision.BAD: "bold red",
-    SubmitDecision.SKIPPED: "dim",
-}
-_PATIENCE = 15.0
-
-
-async def doctor(*, json: bool = False, connection: Connection = ENVIRONMENT) -> int:
-    """Look at the credentials, the way to the API, its version, the clock and the account. Changes nothing.
-
-    Args:
-        json: One JSON document a line.
-        connection: How to reach the API.
-    """
-    output = Output(json=json)
-    bad = 0
-    async for finding in _examine(attrs.evolve(connection, deadline=connection.deadline or _PATIENCE)):
-        bad += finding.verdict is SubmitDecision.BAD
-        output.document({**attrs.asdict(finding), "verdict": finding.verdict.value})
-        if not json:
-            output.stdout.print(f"{_MARKS[finding.verdict]:<4}", style=_STYLES[finding.verdict], end="")
-            output.say(f"{finding.subject:<14} {plain(finding.found)}")
-            if finding.advice:
-                output.say(f"{'':<18} -> {plain(finding.advice)}")
-    return Exit.FAILED if bad else Exit.DONE
-
-
-async def _examine(connection: Connection) -> AsyncIterator[Finding]:
-    path = config_path()
-    said = str(path) if path.exists() else f"flags and environment only; a file would be {path}"
-    yield Finding("Configuration", SubmitDecision.GOOD, said)
-    try:
-        found = connection.credentials()
-        client = connection.open()
-    except (UsageError, ConfigurationError) as exc:
-        what, _, advice = str(exc).partition("\n")
-        yield Finding("Credentials", SubmitDecision.BAD, what, advice)
-        return
-    yield Finding("Credentials", SubmitDecision.GOOD, f"from {found.source}")
-    if found.file is not None and readable_by_others(found.file):
-        yield Finding("Credentials", SubmitDecision.ODD, f"others may read {found.file}", f"chmod 600 {found.file}")
-    if isinstance(found.provider, BearerToken):
-        lifetime = check_lifetime(found.provider.token.reveal(), datetime.now(UTC))
-        if lifetime is not None:
-            yield lifetime
-    async with client:
-        async for finding in _call(client, connection):
-            yield finding
-
-
-async def _call(client: AsyncClient, connection: Connection) -> AsyncIterator[Finding]:
-    begun = time.monotonic()
-    try:
-        answer = await client.send_detailed(ListAccounts())
-    except FieldingKitError as exc:
-        yield check_failure(exc, url=connection.url, version=connection.version)
-        if isinstance(exc, ApiError):
-            yield check_clock(exc.headers, datetime.now(UTC))
-        return
-    yield Finding(
-        "Reach", SubmitDecision.GOOD, f"{connection.url} answered in {1000 * (time.monotonic() - begun):.0f} ms"
-    )
-    yield Finding("API version", SubmitDecision.GOOD, f"{connection.version} is accepted")
-    yield check_clock(answer.headers, datetime.now(UTC))
-    account = check_account(answer.result, connection.account or None)
-    yield account
-    if account.verdict is not SubmitDecision.GOOD:
-        return
-    try:
-        projects = await client.send(ListProjects(page_size=1))
-    except FieldingKitError as exc:
-        advice = "The account is reached, its projects are not: ask Cint for permission."
-        yield Finding("Projects", SubmitDecision.BAD, exc.message, advice)
-    else:
-        yield Finding(
-            "Projects", SubmitDecision.GOOD, "they can be read" if projects.projects else "there are none yet"
-        )

@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 import attrs
 
-from fieldingkit.cli.connection import ENVIRONMENT, Connection
+from fieldingkit.cli.connection import DEFAULT_CONNECTION, Connection
 from fieldingkit.cli.errors import UsageError
 from fieldingkit.cli.output import Output, as_json
 from fieldingkit.client import AsyncClient
@@ -42,7 +42,7 @@ async def list_groups(
     status: tuple[_Status, ...] = (),
     search: str | None = None,
     json: bool = False,
-    connection: Connection = ENVIRONMENT,
+    connection: Connection = DEFAULT_CONNECTION,
 ) -> int:
     """List target groups; in a pipe, the first two columns are what `--ids -` takes.
 

@@ -5,8 +5,8 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from fieldingkit.cli.connection import ENVIRONMENT, Connection
-from fieldingkit.cli.errors import Exit
+from fieldingkit.cli.connection import DEFAULT_CONNECTION, Connection
+from fieldingkit.cli.errors import ExitCode
 from fieldingkit.cli.output import Output, moment
 from fieldingkit.commands import JobResult, JobStatus
 from fieldingkit.resources.batch_jobs import BatchResult
@@ -15,7 +15,7 @@ from fieldingkit.resources.fielding_jobs import FieldingJobResult
 __all__ = ["status", "wait"]
 
 
-async def status(token: str, /, *, json: bool = False, connection: Connection = ENVIRONMENT) -> int:
+async def status(token: str, /, *, json: bool = False, connection: Connection = DEFAULT_CONNECTION) -> int:
     """Look at a job once.
 
     Args:
@@ -36,7 +36,7 @@ async def wait(
     *,
     wait_seconds: Annotated[float, Parameter(validator=Number(gt=0))] = 600.0,
     json: bool = False,
-    connection: Connection = ENVIRONMENT,
+    connection: Connection = DEFAULT_CONNECTION,
 ) -> int:
     """Wait until a job has ended. The job goes on whatever happens here.
 
@@ -77,8 +77,8 @@ def _tell(output: Output, result: JobResult) -> None:
             output.say(f"{failed.target_group_id}  {failed.code}: {failed.description}")
 
 
-def _exit_of(result: JobResult) -> Exit:
+def _exit_of(result: JobResult) -> ExitCode:
     if not result.status.terminal:
-        return Exit.UNKNOWN
+        return ExitCode.UNKNOWN
     done = result.ok if isinstance(result, BatchResult) else result.status is JobStatus.COMPLETED
-    return Exit.DONE if done else Exit.FAILED
+    return ExitCode.DONE if done else ExitCode.FAILED

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final, Literal
 
-from fieldingkit.cli.connection import ENVIRONMENT, Connection
+from fieldingkit.cli.connection import DEFAULT_CONNECTION, Connection
 from fieldingkit.cli.output import Output
 from fieldingkit.resources.projects import ListProjects, ProjectStatus, ProjectSummary
 
@@ -25,7 +25,7 @@ async def list_projects(
     search: str | None = None,
     manager: str | None = None,
     json: bool = False,
-    connection: Connection = ENVIRONMENT,
+    connection: Connection = DEFAULT_CONNECTION,
 ) -> int:
     """List the account's projects.
 

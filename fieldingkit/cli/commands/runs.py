@@ -8,8 +8,8 @@ import attrs
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from fieldingkit.cli.connection import ENVIRONMENT, Connection
-from fieldingkit.cli.errors import Exit, NotPossibleError, UsageError
+from fieldingkit.cli.connection import DEFAULT_CONNECTION, Connection
+from fieldingkit.cli.errors import ExitCode, NotPossibleError, UsageError
 from fieldingkit.cli.output import Output, moment
 from fieldingkit.cli.prompts import confirm
 from fieldingkit.client import AsyncClient
@@ -19,7 +19,7 @@ from fieldingkit.workflows.runs import action_for, ensure_status, update_run
 __all__ = ["ensure", "extend", "show"]
 
 
-async def show(group: str, /, *, project: str, json: bool = False, connection: Connection = ENVIRONMENT) -> int:
+async def show(group: str, /, *, project: str, json: bool = False, connection: Connection = DEFAULT_CONNECTION) -> int:
     """Show the fielding run of a target group.
 
     Args:
@@ -32,7 +32,7 @@ async def show(group: str, /, *, project: str, json: bool = False, connection: C
     async with connection.open() as client:
         run = await client.send(await _find(client, project, group))
     _tell(output, run)
-    return Exit.DONE
+    return ExitCode.DONE
 
 
 async def ensure(
@@ -44,7 +44,7 @@ async def ensure(
     dry_run: bool = False,
     yes: bool = False,
     json: bool = False,
-    connection: Connection = ENVIRONMENT,
+    connection: Connection = DEFAULT_CONNECTION,
 ) -> int:
     """Bring the fielding run of a target group to a status, with the one action that leads there.
 
@@ -65,11 +65,11 @@ async def ensure(
         if run.status != status and action is not None:
             question = f"The run of {group} is {run.status}: send {action.__name__}"
             if not _go_on(output, question, dry_run=dry_run, yes=yes):
-                return Exit.DONE
+                return ExitCode.DONE
         outcome = await ensure_status(client, read, status)
     output.document({"status": outcome.status, "changed": outcome.changed, "etag": outcome.etag})
     output.say(f"{group} is {outcome.status}{'' if outcome.changed else ', and had been before'}.")
-    return Exit.DONE
+    return ExitCode.DONE
 
 
 async def extend(
@@ -82,7 +82,7 @@ async def extend(
     dry_run: bool = False,
     yes: bool = False,
     json: bool = False,
-    connection: Connection = ENVIRONMENT,
+    connection: Connection = DEFAULT_CONNECTION,
 ) -> int:
     """Give the fielding run of a target group a later end.
 
@@ -109,11 +109,11 @@ async def extend(
             )
         question = f"Move the end of {group} from {moment(run.end_fielding_at)} to {moment(wanted.end_fielding_at)}"
         if not _go_on(output, question, dry_run=dry_run, yes=yes):
-            return Exit.DONE
+            return ExitCode.DONE
         outcome = await update_run(client, read, longer)
     output.document({"end_fielding_at": outcome.end_fielding_at, "changed": outcome.changed, "etag": outcome.etag})
     output.say(f"{group} now ends at {moment(outcome.end_fielding_at)}.")
-    return Exit.DONE
+    return ExitCode.DONE
 
 
 async def _find(client: AsyncClient, project_id: str, group_id: str) -> GetFieldingRun:

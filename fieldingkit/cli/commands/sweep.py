@@ -4,13 +4,13 @@ from pathlib import Path
 
 import attrs
 
-from fieldingkit.cli.connection import ENVIRONMENT, Connection
-from fieldingkit.cli.errors import Exit, UsageError
+from fieldingkit.cli.connection import DEFAULT_CONNECTION, Connection
+from fieldingkit.cli.errors import ExitCode, UsageError
 from fieldingkit.cli.output import Output
 from fieldingkit.cli.progress import ProgressDisplay
 from fieldingkit.cli.prompts import confirm, require_terminal
-from fieldingkit.cli.run_store import Place, find_place, open_journal
-from fieldingkit.cli.selection import ANY, USUAL, Manner, Selection
+from fieldingkit.cli.run_store import JournalTarget, choose_journal, open_journal
+from fieldingkit.cli.selection import DEFAULT_OPTIONS, NO_SELECTION, Selection, SweepOptions
 from fieldingkit.client import AsyncClient
 from fieldingkit.errors import JournalError
 from fieldingkit.rendering.files import check_report_path, read_report, write_report
@@ -31,12 +31,12 @@ __all__ = ["carry_out", "complete", "launch", "pause", "relaunch", "resume", "un
 _REFUSALS = frozenset({"authorization_error", "required_header_missing", "401", "403"})
 
 
-async def carry_out(plan: SweepPlan, manner: Manner, connection: Connection, *, named: bool) -> Exit:
+async def carry_out(plan: SweepPlan, options: SweepOptions, connection: Connection, *, named: bool) -> ExitCode:
     """Carry out a plan, and give the exit code.
 
     Args:
         plan: What is to be done.
-        manner: How.
+        options: How.
         connection: At which API.
         named: Whether the plan's run id was given, or follows from something; if not, an unfinished run of the same
             plan is gone on with.
@@ -45,36 +45,36 @@ async def carry_out(plan: SweepPlan, manner: Manner, connection: Connection, *, 
         StoppedError: if it cannot be done so; nothing was sent.
         FieldingKitError: if it broke off; the journal was named then.
     """
-    return await _Command(plan, manner, connection).run(named=named)
+    return await _Command(plan, options, connection).run(named=named)
 
 
 class _Command:
     """One sweep of the command line."""
 
-    def __init__(self, plan: SweepPlan, manner: Manner, connection: Connection) -> None:
-        self._plan = attrs.evolve(plan, concurrency=manner.concurrency)
-        self._manner = manner
+    def __init__(self, plan: SweepPlan, options: SweepOptions, connection: Connection) -> None:
+        self._plan = attrs.evolve(plan, concurrency=options.concurrency)
+        self._manner = options
         self._connection = connection
-        self._output = Output(json=manner.json)
+        self._output = Output(json=options.json)
         self._ends = JobEndTimes()
 
-    async def run(self, *, named: bool) -> Exit:
-        manner, output = self._manner, self._output
-        if manner.report is not None:
-            check_report_path(manner.report)
-        if not manner.dry_run:
-            require_terminal(f"{self._plan.action.capitalize()} target groups", yes=manner.yes)
-        async with self._connection.open(rate=manner.rate, on_poll=self._ends) as client:
-            if manner.dry_run:
+    async def run(self, *, named: bool) -> ExitCode:
+        options, output = self._manner, self._output
+        if options.report is not None:
+            check_report_path(options.report)
+        if not options.dry_run:
+            require_terminal(f"{self._plan.action.capitalize()} target groups", yes=options.yes)
+        async with self._connection.open(rate=options.rate, on_poll=self._ends) as client:
+            if options.dry_run:
                 await self._preview(client)
                 output.note("Nothing was done: this is a dry run.")
-                return Exit.DONE
-            place = find_place(self._plan, manner.journal, base_url=self._connection.url, named=named)
+                return ExitCode.DONE
+            place = choose_journal(self._plan, options.journal, base_url=self._connection.url, named=named)
             self._plan = place.plan
-            seen = None if manner.yes or place.begun is not None else await self._preview(client)
+            seen = None if options.yes or place.begun is not None else await self._preview(client)
             if not self._go_on(place, seen):
                 output.note("Nothing was done.")
-                return Exit.DONE
+                return ExitCode.DONE
             with open_journal(place.path) as journal:
                 output.note(f"Run {self._plan.run_id}, journal {place.path}")
                 report = await self._sweep(client, journal, seen)
@@ -87,7 +87,7 @@ class _Command:
         self._output.say(preview_text(seen, self._manner.rate))
         return seen
 
-    def _go_on(self, place: Place, seen: SweepPreview | None) -> bool:
+    def _go_on(self, place: JournalTarget, seen: SweepPreview | None) -> bool:
         """Ask, if there is anything to ask."""
         action = self._plan.action.capitalize()
         if place.begun is not None and place.begun.finished_at is not None:
@@ -135,14 +135,14 @@ class _Command:
         if self._manner.report is not None:
             self._write(self._record(report, journal), self._manner.report)
 
-    def _tell(self, report: SweepReport, journal: Journal) -> Exit:
+    def _tell(self, report: SweepReport, journal: Journal) -> ExitCode:
         code = _exit_of(report)
         record = self._record(report, journal)
         facts = {"event": "report", "exit": code.value, "journal": str(journal.path), **result_facts(record)}
         self._output.document(facts)
         self._output.say(result_text(record))
         if self._manner.report is not None and not self._write(record, self._manner.report):
-            return code or Exit.FAILED
+            return code or ExitCode.FAILED
         return code
 
     def _record(self, report: SweepReport, journal: Journal) -> SweepRecord:
@@ -169,84 +169,111 @@ class _Command:
         return True
 
 
-def _exit_of(report: SweepReport) -> Exit:
+def _exit_of(report: SweepReport) -> ExitCode:
     counts = report.counts
     if counts.unknown:
-        return Exit.UNKNOWN
+        return ExitCode.UNKNOWN
     if not counts.failed:
         held = any(held_back(report.action, group) for group in report.of(Outcome.SKIPPED))
-        return Exit.FAILED if held else Exit.DONE
+        return ExitCode.FAILED if held else ExitCode.DONE
     codes = {group.code for group in report.of(Outcome.FAILED)}
     refused = codes <= _REFUSALS and not counts.updated and not counts.unchanged
-    return Exit.REFUSED if refused else Exit.FAILED
+    return ExitCode.REFUSED if refused else ExitCode.FAILED
 
 
-async def pause(*, selection: Selection = ANY, manner: Manner = USUAL, connection: Connection = ENVIRONMENT) -> int:
+async def pause(
+    *,
+    selection: Selection = NO_SELECTION,
+    options: SweepOptions = DEFAULT_OPTIONS,
+    connection: Connection = DEFAULT_CONNECTION,
+) -> int:
     """Pause live target groups.
 
     Args:
         selection: Which target groups.
-        manner: How.
+        options: How.
         connection: How to reach the API.
     """
-    return await _sweep(Action.PAUSE, selection, manner, connection)
+    return await _sweep(Action.PAUSE, selection, options, connection)
 
 
-async def resume(*, selection: Selection = ANY, manner: Manner = USUAL, connection: Connection = ENVIRONMENT) -> int:
+async def resume(
+    *,
+    selection: Selection = NO_SELECTION,
+    options: SweepOptions = DEFAULT_OPTIONS,
+    connection: Connection = DEFAULT_CONNECTION,
+) -> int:
     """Put paused target groups back to live.
 
     Args:
         selection: Which target groups.
-        manner: How.
+        options: How.
         connection: How to reach the API.
     """
-    return await _sweep(Action.RESUME, selection, manner, connection)
+    return await _sweep(Action.RESUME, selection, options, connection)
 
 
-async def complete(*, selection: Selection = ANY, manner: Manner = USUAL, connection: Connection = ENVIRONMENT) -> int:
+async def complete(
+    *,
+    selection: Selection = NO_SELECTION,
+    options: SweepOptions = DEFAULT_OPTIONS,
+    connection: Connection = DEFAULT_CONNECTION,
+) -> int:
     """Complete target groups, whatever their goals and end dates.
 
     Args:
         selection: Which target groups.
-        manner: How.
+        options: How.
         connection: How to reach the API.
     """
-    return await _sweep(Action.COMPLETE, selection, manner, connection)
+    return await _sweep(Action.COMPLETE, selection, options, connection)
 
 
-async def relaunch(*, selection: Selection = ANY, manner: Manner = USUAL, connection: Connection = ENVIRONMENT) -> int:
+async def relaunch(
+    *,
+    selection: Selection = NO_SELECTION,
+    options: SweepOptions = DEFAULT_OPTIONS,
+    connection: Connection = DEFAULT_CONNECTION,
+) -> int:
     """Put completed target groups back to live.
 
     Args:
         selection: Which target groups.
-        manner: How.
+        options: How.
         connection: How to reach the API.
     """
-    return await _sweep(Action.RELAUNCH, selection, manner, connection)
+    return await _sweep(Action.RELAUNCH, selection, options, connection)
 
 
-async def launch(*, selection: Selection = ANY, manner: Manner = USUAL, connection: Connection = ENVIRONMENT) -> int:
+async def launch(
+    *,
+    selection: Selection = NO_SELECTION,
+    options: SweepOptions = DEFAULT_OPTIONS,
+    connection: Connection = DEFAULT_CONNECTION,
+) -> int:
     """Launch scheduled target groups now.
 
     Args:
         selection: Which target groups.
-        manner: How.
+        options: How.
         connection: How to reach the API.
     """
-    return await _sweep(Action.LAUNCH, selection, manner, connection)
+    return await _sweep(Action.LAUNCH, selection, options, connection)
 
 
-async def _sweep(action: Action, selection: Selection, manner: Manner, connection: Connection) -> int:
-    plan = selection.plan(action, account=connection.account or None, run_id=manner.run_id)
-    return await carry_out(plan, manner, connection, named=manner.run_id is not None)
+async def _sweep(action: Action, selection: Selection, options: SweepOptions, connection: Connection) -> int:
+    plan = selection.plan(action, account=connection.account or None, run_id=options.run_id)
+    return await carry_out(plan, options, connection, named=options.run_id is not None)
 
 
-async def undo(report: Path, /, *, manner: Manner = USUAL, connection: Connection = ENVIRONMENT) -> int:
+async def undo(
+    report: Path, /, *, options: SweepOptions = DEFAULT_OPTIONS, connection: Connection = DEFAULT_CONNECTION
+) -> int:
     """Take a pause or a resume back, for exactly the target groups that it changed.
 
     Args:
         report: The report of the sweep, .json or .html.
-        manner: How.
+        options: How.
         connection: How to reach the API.
     """
     record = read_report(report)
@@ -257,9 +284,9 @@ async def undo(report: Path, /, *, manner: Manner = USUAL, connection: Connectio
             "Nothing was sent. Give --account and --base-url of the report."
         )
     plan = record.plan.inverse(record.report)
-    if manner.run_id is not None:
-        plan = attrs.evolve(plan, run_id=manner.run_id)
+    if options.run_id is not None:
+        plan = attrs.evolve(plan, run_id=options.run_id)
     if not plan.target_groups:
         Output().note(f"The {record.plan.action} changed nothing: there is nothing to take back.")
-        return Exit.DONE
-    return await carry_out(plan, manner, attrs.evolve(connection, account=account), named=True)
+        return ExitCode.DONE
+    return await carry_out(plan, options, attrs.evolve(connection, account=account), named=True)

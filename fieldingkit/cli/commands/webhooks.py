@@ -11,8 +11,8 @@ from typing import Annotated, Final
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from fieldingkit.cli.connection import ENVIRONMENT, Connection
-from fieldingkit.cli.errors import Exit, UsageError
+from fieldingkit.cli.connection import DEFAULT_CONNECTION, Connection
+from fieldingkit.cli.errors import ExitCode, UsageError
 from fieldingkit.cli.output import Output
 from fieldingkit.cli.prompts import confirm
 from fieldingkit.resources.webhooks import (
@@ -96,7 +96,7 @@ _EVENTS: Final[dict[str, Callable[[WebhookEvent], object]]] = {
 }
 
 
-async def list_webhooks(*, json: bool = False, connection: Connection = ENVIRONMENT) -> int:
+async def list_webhooks(*, json: bool = False, connection: Connection = DEFAULT_CONNECTION) -> int:
     """List the account's webhooks.
 
     Args:
@@ -108,10 +108,10 @@ async def list_webhooks(*, json: bool = False, connection: Connection = ENVIRONM
         count = await output.table(_WEBHOOKS, client.iter_items(ListWebhooks(page_size=100)))
     if not count:
         output.note("There are no webhooks.")
-    return Exit.DONE
+    return ExitCode.DONE
 
 
-async def event_types(*, json: bool = False, connection: Connection = ENVIRONMENT) -> int:
+async def event_types(*, json: bool = False, connection: Connection = DEFAULT_CONNECTION) -> int:
     """List what a webhook can be told of.
 
     Args:
@@ -124,7 +124,7 @@ async def event_types(*, json: bool = False, connection: Connection = ENVIRONMEN
     output.document(types)
     for event in types.events:
         output.say(event)
-    return Exit.DONE
+    return ExitCode.DONE
 
 
 async def create(
@@ -134,7 +134,7 @@ async def create(
     event: tuple[str, ...],
     secret_file: _SecretPath,
     json: bool = False,
-    connection: Connection = ENVIRONMENT,
+    connection: Connection = DEFAULT_CONNECTION,
 ) -> int:
     """Have events sent to a URL.
 
@@ -154,7 +154,7 @@ async def create(
     output.document(webhook)
     output.say(f"Webhook {webhook.id} was created.")
     output.note(told)
-    return Exit.DONE
+    return ExitCode.DONE
 
 
 async def update(
@@ -164,7 +164,7 @@ async def update(
     url: str | None = None,
     event: tuple[str, ...] = (),
     json: bool = False,
-    connection: Connection = ENVIRONMENT,
+    connection: Connection = DEFAULT_CONNECTION,
 ) -> int:
     """Change where a webhook sends events, or what it is told of; what is left out stays.
 
@@ -183,7 +183,7 @@ async def update(
         after = await client.send(change)
     output.document(after)
     output.say(f"Webhook {webhook} was changed.")
-    return Exit.DONE
+    return ExitCode.DONE
 
 
 async def delete(
@@ -191,7 +191,7 @@ async def delete(
     /,
     *,
     yes: bool = False,
-    connection: Connection = ENVIRONMENT,
+    connection: Connection = DEFAULT_CONNECTION,
 ) -> int:
     """Delete a webhook for good.
 
@@ -205,10 +205,10 @@ async def delete(
         found = await client.send(GetWebhook(webhook_id=webhook))
         if not confirm(f"Delete the webhook {webhook}, which sends to {found.url}", yes=yes):
             output.note("Nothing was done.")
-            return Exit.DONE
+            return ExitCode.DONE
         await client.send(DeleteWebhook(webhook_id=webhook, if_match=found.etag))
     output.say(f"Webhook {webhook} was deleted.")
-    return Exit.DONE
+    return ExitCode.DONE
 
 
 async def regenerate_secret(
@@ -218,7 +218,7 @@ async def regenerate_secret(
     secret_file: _SecretPath,
     yes: bool = False,
     json: bool = False,
-    connection: Connection = ENVIRONMENT,
+    connection: Connection = DEFAULT_CONNECTION,
 ) -> int:
     """Give a webhook a new secret; the old one is void at once.
 
@@ -234,13 +234,13 @@ async def regenerate_secret(
         with SecretFile.made(secret_file) as file:
             if not confirm(f"Make the secret of webhook {webhook} void, and give it a new one", yes=yes):
                 output.note("Nothing was done.")
-                return Exit.DONE
+                return ExitCode.DONE
             changed = await client.send(RegenerateWebhookSecret(webhook_id=webhook))
             told = file.write(changed.secret)
     output.document(changed)
     output.say(f"Webhook {webhook} has a new secret.")
     output.note(told)
-    return Exit.DONE
+    return ExitCode.DONE
 
 
 async def history(
@@ -252,7 +252,7 @@ async def history(
     event: tuple[str, ...] = (),
     delivery: tuple[str, ...] = (),
     json: bool = False,
-    connection: Connection = ENVIRONMENT,
+    connection: Connection = DEFAULT_CONNECTION,
 ) -> int:
     """List what a webhook was, or should have been, told of.
 
@@ -278,4 +278,4 @@ async def history(
         count = await output.table(_EVENTS, client.iter_items(command))
     if not count:
         output.note("There are no such events.")
-    return Exit.DONE
+    return ExitCode.DONE

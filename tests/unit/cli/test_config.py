@@ -155,9 +155,9 @@ def test_a_keyring_is_asked_last(bare: pytest.MonkeyPatch) -> None:
     bare.setattr(credentials, "find_spec", lambda _: object())
     bare.setattr(credentials, "import_module", lambda _: Keyring())
     nothing = {"token_file": None, "client_secret_file": None, "token_url": None}
-    assert credentials.find_credentials(client_id=None, **nothing).source == "the keyring"
+    assert credentials.resolve_credentials(client_id=None, **nothing).source == "the keyring"
     with pytest.raises(UsageError, match="no secret"):
-        credentials.find_credentials(client_id="broken", **nothing)
+        credentials.resolve_credentials(client_id="broken", **nothing)
 
 
 def test_no_command_takes_a_secret_on_its_line(cli: Cli) -> None:

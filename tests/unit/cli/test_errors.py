@@ -8,33 +8,33 @@ from support.command_line import Cli
 
 from fieldingkit import errors
 from fieldingkit.cli import main as running
-from fieldingkit.cli.errors import EXIT_CODES, Exit, complaint, exit_of
+from fieldingkit.cli.errors import EXIT_CODES, ExitCode, exit_code_for, format_error
 from fieldingkit.sandbox import Sandbox, faults
 
 CODES = [
-    (errors.InvalidCommandError("no"), Exit.USAGE),
-    (errors.ConfigurationError("no"), Exit.USAGE),
-    (errors.UnauthorizedError("no", status=401), Exit.REFUSED),
-    (errors.NotFoundError("no", status=404), Exit.REFUSED),
-    (errors.PreconditionFailedError("no", status=412), Exit.REFUSED),
-    (errors.ServerError("no", status=500), Exit.REFUSED),
-    (errors.ServerError("no", status=500, maybe_applied=True), Exit.UNKNOWN),
-    (errors.ConnectionFailedError("no", sent=False), Exit.REFUSED),
-    (errors.AmbiguousOutcomeError("no", maybe_applied=True), Exit.UNKNOWN),
-    (errors.JobFailedError("no"), Exit.FAILED),
-    (errors.JobTimeoutError("no"), Exit.UNKNOWN),
-    (errors.JobGoneError("no"), Exit.UNKNOWN),
-    (errors.JournalError("no"), Exit.UNKNOWN),
-    (errors.StatusUnreachableError("no", status="draft"), Exit.FAILED),
-    (errors.TooManyConflictsError("no"), Exit.FAILED),
-    (errors.TooManyConflictsError("no", maybe_applied=True), Exit.UNKNOWN),
+    (errors.InvalidCommandError("no"), ExitCode.USAGE),
+    (errors.ConfigurationError("no"), ExitCode.USAGE),
+    (errors.UnauthorizedError("no", status=401), ExitCode.REFUSED),
+    (errors.NotFoundError("no", status=404), ExitCode.REFUSED),
+    (errors.PreconditionFailedError("no", status=412), ExitCode.REFUSED),
+    (errors.ServerError("no", status=500), ExitCode.REFUSED),
+    (errors.ServerError("no", status=500, maybe_applied=True), ExitCode.UNKNOWN),
+    (errors.ConnectionFailedError("no", sent=False), ExitCode.REFUSED),
+    (errors.AmbiguousOutcomeError("no", maybe_applied=True), ExitCode.UNKNOWN),
+    (errors.JobFailedError("no"), ExitCode.FAILED),
+    (errors.JobTimeoutError("no"), ExitCode.UNKNOWN),
+    (errors.JobGoneError("no"), ExitCode.UNKNOWN),
+    (errors.JournalError("no"), ExitCode.UNKNOWN),
+    (errors.StatusUnreachableError("no", status="draft"), ExitCode.FAILED),
+    (errors.TooManyConflictsError("no"), ExitCode.FAILED),
+    (errors.TooManyConflictsError("no", maybe_applied=True), ExitCode.UNKNOWN),
 ]
 
 
 @pytest.mark.parametrize(("error", "code"), CODES, ids=lambda value: getattr(type(value), "__name__", ""))
-def test_each_error_has_its_exit_code(error: errors.FieldingKitError, code: Exit) -> None:
+def test_each_error_has_its_exit_code(error: errors.FieldingKitError, code: ExitCode) -> None:
     """The exit code tells a program what it needs to know: wrong, refused, failed, or not known."""
-    assert exit_of(error) is code
+    assert exit_code_for(error) is code
 
 
 @pytest.mark.parametrize("name", [name for name in errors.__all__ if name not in {"Attempt", "InvalidParam"}])
@@ -46,7 +46,7 @@ def test_no_error_takes_more_than_two_lines(name: str) -> None:
         needed = {"status": "draft"}
     error = kind("first\nsecond\x1b[2J\u202e" + "x" * 5000, **needed)
     error.trace_id, error.maybe_applied = "0123456789abcdef", True
-    text = complaint(error)
+    text = format_error(error)
     assert text.count("\n") == 1
     assert len(text) < 900
     assert not {"\x1b", "\u202e", "\r"} & {*text}
@@ -57,7 +57,14 @@ def test_no_error_takes_more_than_two_lines(name: str) -> None:
 def test_every_exit_code_is_documented(cli: Cli) -> None:
     """`fieldingkit --help` lists each exit code that a sweep can end with."""
     assert EXIT_CODES in cli("--help").out
-    for code in (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.UNKNOWN, Exit.INTERRUPTED):
+    for code in (
+        ExitCode.DONE,
+        ExitCode.FAILED,
+        ExitCode.USAGE,
+        ExitCode.REFUSED,
+        ExitCode.UNKNOWN,
+        ExitCode.INTERRUPTED,
+    ):
         assert f"\n  {code.value} " in EXIT_CODES
 
 

@@ -8,7 +8,7 @@ from support.command_line import Cli
 from support.sweep_records import ulid
 
 from fieldingkit.cli.errors import UsageError
-from fieldingkit.cli.run_store import find_place, journal_folder
+from fieldingkit.cli.run_store import choose_journal, journal_folder
 from fieldingkit.cli.selection import parse_ids
 from fieldingkit.sandbox import Sandbox, faults
 from fieldingkit.sweeps.actions import Action
@@ -80,7 +80,7 @@ def test_each_api_has_a_folder_of_its_own(bare: pytest.MonkeyPatch) -> None:
     """Journals of a sandbox and of the API are kept apart, and a place that is looked for makes no file."""
     assert journal_folder(URL) != journal_folder("http://127.0.0.1:8080/v1")
     plan = SweepPlan(action=Action.PAUSE, target_groups={PROJECT: [GROUP]}, run_id="a:b")
-    place = find_place(plan, None, base_url=URL, named=False)
+    place = choose_journal(plan, None, base_url=URL, named=False)
     assert place.path == journal_folder(URL) / "a-b.journal"
     assert not place.path.parent.exists()
 

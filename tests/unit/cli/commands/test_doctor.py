@@ -1,4 +1,4 @@
-"""``fieldingkit doctor``: what it finds, and what it advises."""
+"""``fieldingkit doctor``: its findings and its advice."""
 
 import base64
 import json
@@ -9,80 +9,80 @@ from pathlib import Path
 import pytest
 from support.command_line import Cli
 
-from fieldingkit.cli.commands.doctor import SubmitDecision, check_clock, check_lifetime
+from fieldingkit.cli.commands.doctor import Severity, check_clock, check_token
 from fieldingkit.sandbox import Sandbox, faults
 
 NOW = datetime(2036, 1, 1, tzinfo=UTC)
 
 
-def test_all_is_well(connected: Cli) -> None:
-    """With everything as it should be each subject is ok, and the exit code is 0."""
+def test_a_correct_setup_is_ok(connected: Cli) -> None:
+    """With a correct setup every check is ok, and the exit code is 0."""
     ended = connected("doctor")
     assert ended.code == 0
-    for subject in ("Configuration", "Credentials", "Reach", "API version", "Clock", "Account", "Projects"):
-        assert f"ok  {subject}" in ended.out
+    for subject in ("Configuration", "Credentials", "Connection", "API version", "Clock", "Account", "Projects"):
+        assert f"ok      {subject}" in ended.out
 
 
-def test_no_credentials(cli: Cli) -> None:
-    """Without credentials it says how to give some, and calls nothing."""
+def test_missing_credentials_send_nothing(cli: Cli) -> None:
+    """Without credentials the doctor names the variables to set, and calls nothing."""
     ended = cli("doctor")
     assert ended.code == 1
-    assert "BAD Credentials" in ended.out
+    assert "error   Credentials" in ended.out
     assert "CINT_CLIENT_ID" in ended.out
 
 
-def test_a_refused_token(connected: Cli, bare: pytest.MonkeyPatch) -> None:
-    """A token that the API refuses is told as that, and never shown."""
+def test_a_rejected_token_is_never_shown(connected: Cli, bare: pytest.MonkeyPatch) -> None:
+    """A token that the API rejects is reported as such, and never shown."""
     bare.setenv("CINT_TOKEN", "wrong-canary")
     ended = connected("doctor")
     assert ended.code == 1
-    assert "the API refuses them" in ended.out
+    assert "rejected by the API" in ended.out
     assert "canary" not in ended.out + ended.err
 
 
-def test_an_account_that_is_not_reached(connected: Cli, bare: pytest.MonkeyPatch) -> None:
-    """A wrong account is told together with those that the credentials do reach; so is a missing one."""
+def test_a_wrong_account_lists_the_right_ones(connected: Cli, bare: pytest.MonkeyPatch) -> None:
+    """A wrong or missing account is reported together with the accounts that the credentials give access to."""
     ended = connected("doctor", "--account", "999")
     assert ended.code == 1
-    assert "they reach: 101" in ended.out
+    assert "give access to: 101" in ended.out
     bare.delenv("CINT_ACCOUNT_ID")
-    assert "none is chosen" in connected("doctor").out
+    assert "none is selected" in connected("doctor").out
 
 
-def test_a_wrong_address(cli: Cli, bare: pytest.MonkeyPatch) -> None:
-    """An address where nobody listens is told as that, before the patience of a person ends."""
+def test_an_unreachable_host_is_reported(cli: Cli, bare: pytest.MonkeyPatch) -> None:
+    """A host without a server is reported as a missing connection."""
     bare.setenv("CINT_TOKEN", "token")
     ended = cli("doctor", "--base-url", "http://127.0.0.1:9/v1", "--deadline", "1")
     assert ended.code == 1
-    assert "there is no connection" in ended.out
+    assert "no connection to" in ended.out
     assert "--proxy" in ended.out
 
 
-def test_a_wrong_version(connected: Cli) -> None:
-    """A version that the API refuses is told as that."""
+def test_a_rejected_api_version_is_reported(connected: Cli) -> None:
+    """A version that the API rejects is reported as such."""
     ended = connected("doctor", "--api-version", "yesterday")
     assert ended.code == 1
-    assert "BAD API version" in ended.out
+    assert "error   API version" in ended.out
 
 
-def test_an_api_that_is_out_of_order(connected: Cli, sandbox: Sandbox) -> None:
-    """A failing API is told apart from a wrong configuration."""
+def test_a_failing_api_is_no_configuration_error(connected: Cli, sandbox: Sandbox) -> None:
+    """A failing API is distinguished from a wrong configuration."""
     sandbox.faults.add("get_user_accounts", faults.Answer(500), times=None)
     ended = connected("doctor", "--deadline", "0.5")
     assert ended.code == 1
     assert "status.cint.com" in ended.out
 
 
-def test_a_clock_that_is_wrong(connected: Cli, sandbox: Sandbox) -> None:
-    """A clock that disagrees with the API's is told with the difference."""
+def test_clock_skew_is_reported(connected: Cli, sandbox: Sandbox) -> None:
+    """A clock that disagrees with the API's is reported with the difference."""
     sandbox.faults.add("get_user_accounts", faults.SkewedDate(timedelta(hours=-3).total_seconds()), times=None)
     ended = connected("doctor")
-    assert "BAD Clock" in ended.out
+    assert "error   Clock" in ended.out
     assert "3 hours ahead" in ended.out
 
 
-def test_a_token_file_that_others_may_read(connected: Cli, sandbox: Sandbox, tmp_path: Path) -> None:
-    """A token file with open permissions is odd, and the remedy stands beside it."""
+def test_a_token_file_readable_by_others_is_a_warning(connected: Cli, sandbox: Sandbox, tmp_path: Path) -> None:
+    """A token file with open permissions is a warning that names the command to run."""
     path = tmp_path / "token"
     path.write_text(sandbox.token)
     path.chmod(0o644)
@@ -93,41 +93,40 @@ def test_a_token_file_that_others_may_read(connected: Cli, sandbox: Sandbox, tmp
     assert "chmod" not in connected("doctor", "--token-file", "token").out
 
 
-def test_a_machine_gets_a_document_for_each_finding(connected: Cli) -> None:
-    """With --json each finding is a document."""
-    findings = [json.loads(line) for line in connected("doctor", "--json").out.splitlines()]
-    assert {finding["verdict"] for finding in findings} == {"ok"}
+def test_json_prints_one_document_a_check(connected: Cli) -> None:
+    """With --json each check is a document."""
+    checks = [json.loads(line) for line in connected("doctor", "--json").out.splitlines()]
+    assert {check["severity"] for check in checks} == {"ok"}
+    assert {*checks[0]} == {"subject", "severity", "message", "advice"}
 
 
 @pytest.mark.parametrize(
-    ("left", "verdict"),
-    [(-3600, SubmitDecision.BAD), (600, SubmitDecision.ODD), (80_000, SubmitDecision.GOOD)],
+    ("left", "severity"),
+    [(-3600, Severity.ERROR), (600, Severity.WARNING), (80_000, Severity.OK)],
     ids=str,
 )
-def test_a_token_tells_how_long_it_is_good(left: int, verdict: SubmitDecision) -> None:
-    """The lifetime of a JWT is read from it."""
+def test_the_expiry_of_a_jwt_is_checked(left: int, severity: Severity) -> None:
+    """The expiry of a JWT is read from its claims."""
     claims = json.dumps({"exp": NOW.timestamp() + left}).encode()
     token = f"e30.{base64.urlsafe_b64encode(claims).decode().rstrip('=')}.sig"
-    finding = check_lifetime(token, NOW)
-    assert finding
-    assert finding.verdict is verdict
+    check = check_token(token, NOW)
+    assert check
+    assert check.severity is severity
 
 
 @pytest.mark.parametrize("token", ["", "abc", "a.b.c", "a.e30.c", "a.bnVsbA.c", "a.eyJleHAiOiJ4In0.c"])
-def test_a_token_that_tells_nothing(token: str) -> None:
-    """A token that is no JWT, or has no expiry, is nothing to complain of."""
-    assert check_lifetime(token, NOW) is None
+def test_an_opaque_token_is_not_checked(token: str) -> None:
+    """A token that is no JWT, or has no expiry, has no check."""
+    assert check_token(token, NOW) is None
 
 
-@pytest.mark.parametrize(("date", "verdict"), [(None, SubmitDecision.SKIPPED), ("nonsense", SubmitDecision.SKIPPED)])
-def test_an_api_that_tells_no_time(date: str | None, verdict: SubmitDecision) -> None:
-    """Without a usable date the clock is not judged."""
-    assert check_clock({} if date is None else {"date": date}, NOW).verdict is verdict
+@pytest.mark.parametrize("headers", [{}, {"date": "nonsense"}], ids=["none", "nonsense"])
+def test_without_a_date_the_clock_check_is_skipped(headers: dict[str, str]) -> None:
+    """Without a usable date the clock check is skipped."""
+    assert check_clock(headers, NOW).severity is Severity.SKIPPED
 
 
-def test_a_few_seconds_are_no_skew() -> None:
-    """The date is to the second and the answer took its time: half a minute is let pass."""
-    assert (
-        check_clock({"date": format_datetime(NOW, usegmt=True)}, NOW + timedelta(seconds=20)).verdict
-        is SubmitDecision.GOOD
-    )
+def test_half_a_minute_is_no_clock_skew() -> None:
+    """The date has whole seconds and the response took its time, so 30 seconds are tolerated."""
+    headers = {"date": format_datetime(NOW, usegmt=True)}
+    assert check_clock(headers, NOW + timedelta(seconds=20)).severity is Severity.OK

@@ -102,7 +102,7 @@ def test_without_a_terminal_a_yes_is_needed(connected: Cli, sandbox: Sandbox) ->
 def test_what_makes_no_sense_is_a_usage_error(
     connected: Cli, sandbox: Sandbox, tmp_path: Path, words: list[str], said: str
 ) -> None:
-    """A selection or a manner that makes no sense ends with exit code 2 and a word on it; nothing is sent."""
+    """A selection or a options that makes no sense ends with exit code 2 and a word on it; nothing is sent."""
     (tmp_path / "ids.txt").write_text("01BTGNYV6HRNK8K8VKZASZCFP0 01BTGNYV6HRNK8K8VKZASZCFP1\n")
     ended = connected("pause", *words, "--yes")
     assert (ended.code, ended.out) == (2, "")
