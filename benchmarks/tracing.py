@@ -25,13 +25,13 @@ from fieldingkit.errors import Attempt
 from fieldingkit.transport.aiohttp import AiohttpTransport
 from fieldingkit.transport.http import Call, Request, Response, Transport
 from fieldingkit.transport.pipeline import build
-from fieldingkit.transport.telemetry import telemetry
+from fieldingkit.transport.telemetry import Telemetry
 
 T = TypeVar("T")
 
 BUDGET = 6.0
 """Microseconds a call."""
-LAYERS = ("CallSpans", "AttemptReports", "AttemptSpans")
+LAYERS = ("CallSpans", "AttemptObserver", "AttemptSpans")
 PARENT = TraceContext("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 
 
@@ -56,13 +56,13 @@ def bare(make: Callable[[], T]) -> T:
     """Make something without the tracing layers."""
     with ExitStack() as stack:
         for name in LAYERS:
-            stack.enter_context(patch(f"fieldingkit.transport.{name}", OnlyWithin))
+            stack.enter_context(patch(f"fieldingkit.transport.pipeline.{name}", OnlyWithin))
         return make()
 
 
 def pipeline(parent: TraceContext | None = None) -> Transport:
     """A pipeline over the network that answers at once."""
-    seen = telemetry(
+    telemetry = Telemetry(
         "http://127.0.0.1:1/v1",
         version="0",
         tracer_provider=None,
@@ -72,7 +72,7 @@ def pipeline(parent: TraceContext | None = None) -> Transport:
         on_missing_trace="omit",
     )
     http = cast("AiohttpTransport", Instant())
-    return build(http, provider=BearerToken(TOKEN), retry=RetryPolicy(), telemetry=seen).send
+    return build(http, provider=BearerToken(TOKEN), retry=RetryPolicy(), telemetry=telemetry).send
 
 
 def measure(rounds: int) -> Sequence[Row]:

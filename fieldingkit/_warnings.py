@@ -1,19 +1,19 @@
-"""The code outside of fieldingkit that called into it: warnings name its line, not ours."""
+"""The frame of the code that called fieldingkit, so that warnings name the user's line."""
 
 import inspect
 from types import FrameType
 
-__all__ = ["calling_frame", "place_of"]
+__all__ = ["calling_frame", "file_and_line"]
 
 
 def calling_frame() -> FrameType | None:
-    """The frame outside of fieldingkit that called into it."""
+    """Return the nearest frame outside of fieldingkit; None if there is none."""
     frame = inspect.currentframe()
     while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "fieldingkit":
         frame = frame.f_back
     return frame
 
 
-def place_of(frame: FrameType | None) -> tuple[str, int]:
-    """Its file and line, as ``warnings.warn_explicit`` takes them."""
+def file_and_line(frame: FrameType | None) -> tuple[str, int]:
+    """Return the file and line of a frame, as ``warnings.warn_explicit`` takes them."""
     return ("", 0) if frame is None else (frame.f_code.co_filename, frame.f_lineno)

@@ -41,7 +41,7 @@ from fieldingkit.transport.pipeline import build
 from fieldingkit.transport.problem import read_problem
 from fieldingkit.transport.rate_limit import RateLimiter
 from fieldingkit.transport.retry import RetryPolicy
-from fieldingkit.transport.telemetry import telemetry
+from fieldingkit.transport.telemetry import Telemetry
 from fieldingkit.transport.urls import check_url
 from fieldingkit.version import VERSION
 
@@ -147,7 +147,7 @@ class AsyncClient:
             ssl_context=ssl_context,
             trust_env=trust_env,
         )
-        seen = telemetry(
+        telemetry = Telemetry(
             self._base_url,
             version=VERSION,
             tracer_provider=tracer_provider,
@@ -160,10 +160,10 @@ class AsyncClient:
             http,
             provider=BearerToken(auth) if isinstance(auth, str) else auth,
             retry=retry or RetryPolicy(),
-            telemetry=seen,
+            telemetry=telemetry,
             rate=requests_per_second(rate),
         )
-        self._metrics = seen.metrics
+        self._metrics = telemetry.metrics
         self._made_handles: JobFactory | None = None
         self._closed = False
 

@@ -13,7 +13,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Generic, ParamSpec, TypeVar
 
-from fieldingkit._warnings import calling_frame, place_of
+from fieldingkit._warnings import calling_frame, file_and_line
 from fieldingkit.errors import ClientClosedError, ConfigurationError, FieldingKitError
 from fieldingkit.loop_thread import GRACE_PERIOD, LoopResource, LoopThread
 
@@ -38,7 +38,7 @@ class Portal:
         self._inherited = False
         self._closed = False
         self._warned = False
-        self._made_at = place_of(calling_frame())
+        self._made_at = file_and_line(calling_frame())
         _portals.add(self)
 
     def call(self, function: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -167,7 +167,7 @@ class Portal:
             if frame.f_code.co_flags & (inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR):
                 self._warned = True
                 message = "a blocking call in a coroutine function stops its event loop: use AsyncClient there"
-                warnings.warn_explicit(message, RuntimeWarning, *place_of(user))
+                warnings.warn_explicit(message, RuntimeWarning, *file_and_line(user))
             frame = frame.f_back
 
 

@@ -1,4 +1,4 @@
-"""A value that must not be shown: it stays out of reprs, logs, ``vars``, copies and pickles."""
+"""A wrapper that keeps credentials out of reprs, logs, ``vars``, copies and pickles."""
 
 from typing import NoReturn
 
@@ -6,7 +6,7 @@ __all__ = ["Secret"]
 
 
 class Secret:
-    """Holds a credential; ``reveal()`` is the only way to it."""
+    """A credential; only ``reveal()`` returns it."""
 
     __slots__ = ("_value",)
 
@@ -14,7 +14,7 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """The credential itself."""
+        """Return the credential itself."""
         return self._value
 
     def __repr__(self) -> str:
@@ -30,7 +30,7 @@ class Secret:
         return hash(self._value)
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a secret is not pickled: give it to each process by its own way")
+        raise TypeError("a Secret cannot be pickled: pass the credential to each process separately")
 
     def __copy__(self) -> "Secret":
         return self

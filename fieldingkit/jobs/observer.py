@@ -41,11 +41,11 @@ class PollEvent:
 class JobMetrics(Protocol):
     """Measures how jobs go."""
 
-    def waiting(self, operation_id: str, change: int) -> None:
+    def add_jobs_in_flight(self, operation_id: str, change: int) -> None:
         """So many more jobs of an operation are being waited for."""
         ...
 
-    def ended(self, operation_id: str, outcome: str, *, polls: int, duration: float | None) -> None:
+    def record_job(self, operation_id: str, outcome: str, *, polls: int, duration: float | None) -> None:
         """A job has ended, or was lost sight of."""
         ...
 
@@ -86,7 +86,7 @@ class JobReport:
 
     def waiting(self, change: int) -> None:
         """Somebody has begun to wait for it, or nobody waits any more."""
-        self._reports.metrics.waiting(self._facts.operation_id, change)
+        self._reports.metrics.add_jobs_in_flight(self._facts.operation_id, change)
 
     def foreign(self) -> None:
         """Its ``Location`` names another origin."""
@@ -116,7 +116,7 @@ class JobReport:
             self._ended = True
             outcome = "lost" if status is None or failure is not None else status.value.lower()
             duration = None if self._resumed else elapsed
-            self._reports.metrics.ended(self._facts.operation_id, outcome, polls=polls, duration=duration)
+            self._reports.metrics.record_job(self._facts.operation_id, outcome, polls=polls, duration=duration)
         if self._reports.callback is not None:
             event = PollEvent(
                 job_id=self._facts.job_id,

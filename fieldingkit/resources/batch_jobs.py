@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import attrs
 
-from fieldingkit._repr import brief, html_table
+from fieldingkit._repr import html_table, short_repr
 from fieldingkit.commands import Command, Endpoint, JobCommand, JobStatus
 from fieldingkit.errors import BatchItemsFailedError
 from fieldingkit.validators import account, idempotency_key, ids, opaque_id, some_ulids, ulid
@@ -102,7 +102,7 @@ class BatchResult:
     def __repr__(self) -> str:
         missing = f"{self.unaccounted} unaccounted for" if self.unaccounted else ""
         counts = (f"{len(self.updated)} updated", f"{len(self.failed)} failed", missing)
-        return brief("BatchResult", f"{self.job_id} {self.status}", *counts)
+        return short_repr("BatchResult", f"{self.job_id} {self.status}", *counts)
 
     def _repr_html_(self) -> str:
         rows = [(item.target_group_id, "failed", item.code, item.description) for item in self.failed]

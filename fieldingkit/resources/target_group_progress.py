@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import attrs
 
-from fieldingkit._repr import brief, html_table
+from fieldingkit._repr import html_table, short_repr
 from fieldingkit.commands import Command, Endpoint
 from fieldingkit.resources.fielding_assistant import PricingType
 from fieldingkit.resources.money import Money
@@ -78,7 +78,7 @@ class TargetGroupOverview:
     """The account's own reference."""
 
     def __repr__(self) -> str:
-        return brief(type(self).__name__, repr(self.target_group_name), self.status, self.progress)
+        return short_repr(type(self).__name__, repr(self.target_group_name), self.status, self.progress)
 
     def _repr_html_(self) -> str:
         fields = [(field.name.replace("_", " "), getattr(self, field.name)) for field in attrs.fields(type(self))]

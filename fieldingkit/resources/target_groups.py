@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import attrs
 
-from fieldingkit._repr import brief, html_table
+from fieldingkit._repr import html_table, short_repr
 from fieldingkit.commands import Command, Endpoint, OpenEnum
 from fieldingkit.paging import PagedCommand
 from fieldingkit.resources.fielding_assistant import FieldingAssistantAssignment, PricingType
@@ -193,7 +193,9 @@ class TargetGroupList:
     """The ``start_after`` of the next page; None on the last one."""
 
     def __repr__(self) -> str:
-        return brief("TargetGroupList", f"{len(self.target_groups)} target groups", self.next_cursor and "more to come")
+        return short_repr(
+            "TargetGroupList", f"{len(self.target_groups)} target groups", self.next_cursor and "more to come"
+        )
 
     def _repr_html_(self) -> str:
         rows = [(group.id, group.name, group.status, group.locale) for group in self.target_groups]

@@ -12,7 +12,7 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 from yarl import URL
 
-from fieldingkit._warnings import calling_frame, place_of
+from fieldingkit._warnings import calling_frame, file_and_line
 from fieldingkit.errors import (
     Attempt,
     ClientClosedError,
@@ -73,7 +73,7 @@ class AiohttpTransport:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timeouts = Timeouts()
         self._closed = False
-        self._made_at = place_of(calling_frame())
+        self._made_at = file_and_line(calling_frame())
 
     async def __call__(self, request: Request, call: Call) -> Response:
         """Send a request once.

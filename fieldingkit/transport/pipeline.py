@@ -10,7 +10,7 @@ from fieldingkit.transport.http import Transport
 from fieldingkit.transport.rate_limit import RateLimiter
 from fieldingkit.transport.retry import Retry, RetryPolicy
 from fieldingkit.transport.telemetry import Telemetry
-from fieldingkit.transport.telemetry.attempts import AttemptReports
+from fieldingkit.transport.telemetry.attempts import AttemptObserver
 from fieldingkit.transport.telemetry.tracing import AttemptSpans, CallSpans
 
 __all__ = ["Pipeline", "build"]
@@ -48,9 +48,9 @@ def build(
     Each is given the bound method of the next: to call an object by its ``__call__`` costs a search for it each time.
     """
     # Innermost the attempt's span, so that traceparent names the hop that really leaves.
-    spanned = AttemptSpans(http.__call__, telemetry.tracer, telemetry.described)
+    spanned = AttemptSpans(http.__call__, telemetry.tracer, telemetry.attributes)
     # Around it, so that a callback is in the call's span, and not in one that has ended.
-    attempt = AttemptReports(spanned.__call__, telemetry.metrics, telemetry.on_attempt)
+    attempt = AttemptObserver(spanned.__call__, telemetry.metrics, telemetry.on_attempt)
     # Within a retry, so that a refreshed token signs the next attempt. A request for a token is an attempt as well.
     auth = Auth(attempt.__call__, attempt.__call__, provider)
     # Within a retry too, so that no attempt escapes it; around auth, so that no token is fetched in vain.
@@ -62,5 +62,7 @@ def build(
     rate_limiter = RateLimiter(broken, rate)
     retried = Retry(rate_limiter.__call__, retry, telemetry.metrics)
     # Outermost the call's span: it covers every attempt and every wait between them.
-    called = CallSpans(retried.__call__, telemetry.tracer, parent=telemetry.parent, generate=telemetry.generate)
+    called = CallSpans(
+        retried.__call__, telemetry.tracer, parent=telemetry.trace_context, generate=telemetry.generate_missing_trace
+    )
     return Pipeline(called.__call__, rate_limiter, auth, http)

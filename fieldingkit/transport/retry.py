@@ -133,11 +133,11 @@ class RetryBudget:
 class RetryMetrics(Protocol):
     """Counts what ``Retry`` does."""
 
-    def retried(self, request: Request, reason: str) -> None:
+    def count_retry(self, request: Request, error: str) -> None:
         """An attempt that ended with an error is going to be repeated."""
         ...
 
-    def exhausted(self, request: Request) -> None:
+    def count_exhausted_budget(self, request: Request) -> None:
         """A call was not repeated, since the retry budget is used up."""
         ...
 
@@ -219,11 +219,11 @@ class Retry:
         if call.stop_reason is not None:
             _logger.info("a failed attempt is not repeated", extra={**facts, "reason": call.stop_reason.message})
             if self._metrics is not None and isinstance(call.stop_reason, RetryBudgetExhaustedError):
-                self._metrics.exhausted(request)
+                self._metrics.count_exhausted_budget(request)
             return
         _logger.info("a failed attempt is repeated", extra={**facts, "delay": delay})
         if self._metrics is not None:
-            self._metrics.retried(request, error)
+            self._metrics.count_retry(request, error)
 
     def _reason_to_stop(self, request: Request, call: Call, delay: float, asked: float | None) -> bool:
         """Whether there is no sense in waiting for another attempt; the call keeps the reason."""

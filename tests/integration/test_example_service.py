@@ -11,7 +11,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from support.otel import Spans
 
 from fieldingkit.sandbox import Sandbox
-from fieldingkit.transport.telemetry.metrics import Instruments
+from fieldingkit.transport.telemetry.metrics import Metrics
 
 PAGE = (Path(__file__).parents[2] / "docs" / "observability.md").read_text()
 
@@ -77,7 +77,7 @@ def test_page_names_all_that_is_measured() -> None:
     """46: every instrument and every logger has its line on the page."""
     source = Path(__file__).parents[2] / "fieldingkit"
     text = "\n".join(file.read_text() for file in source.rglob("*.py") if "sandbox" not in file.parts)
-    names = {constant for constant in Instruments.__init__.__code__.co_consts if isinstance(constant, str)}
+    names = {constant for constant in Metrics._create_instruments.__code__.co_consts if isinstance(constant, str)}
     instruments = {name for name in names if re.fullmatch(r"(fieldingkit|http)(\.\w+)+", name)}
     loggers = set(re.findall(r'getLogger\("(fieldingkit[.\w]*)"\)', text))
     assert len(instruments) == 6

@@ -1,14 +1,13 @@
-"""What is to be seen of one client from outside: where its spans and measurements go, and who is called back."""
+"""Telemetry configuration of one client."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from opentelemetry.trace import Tracer, TracerProvider
+from opentelemetry.trace import Tracer, TracerProvider, get_tracer
 
 from fieldingkit.errors import ConfigurationError
 from fieldingkit.transport.telemetry.metrics import Metrics
-from fieldingkit.transport.telemetry.semconv import SemanticAttributes
-from fieldingkit.transport.telemetry.tracing import tracer_of
+from fieldingkit.transport.telemetry.semconv import SCHEMA_URL, SemanticAttributes
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
@@ -16,49 +15,41 @@ if TYPE_CHECKING:
     from fieldingkit.transport.telemetry.attempts import AttemptEvent
     from fieldingkit.transport.telemetry.propagation import TraceContext
 
-__all__ = ["Telemetry", "telemetry"]
+__all__ = ["Telemetry"]
 
 
-class Telemetry(NamedTuple):
-    """The parts that the transports of one client share."""
+class Telemetry:
+    """The tracer, metrics and callbacks that the transports of one client share.
 
-    tracer: Tracer
-    """Makes the spans."""
-    metrics: Metrics
-    """Takes the measurements."""
-    described: SemanticAttributes
-    """Says where requests go."""
-    on_attempt: "Callable[[AttemptEvent], object] | None"
-    """Is called after each attempt."""
-    parent: "TraceContext | None"
-    """The parent of calls that are made outside any span."""
-    generate: bool
-    """Whether a call that belongs to no trace gets one of its own."""
-
-
-def telemetry(
-    base_url: str,
-    *,
-    version: str,
-    tracer_provider: TracerProvider | None,
-    meter_provider: "MeterProvider | None",
-    on_attempt: "Callable[[AttemptEvent], object] | None",
-    trace_context: "TraceContext | None",
-    on_missing_trace: str,
-) -> Telemetry:
-    """Put together what a client was told.
+    Args:
+        base_url: The client's base URL.
+        version: The version of fieldingkit.
+        tracer_provider: Receives the spans; by default the global provider, even if it is set later.
+        meter_provider: Receives the measurements; by default the global provider, even if it is set later.
+        on_attempt: Called after each attempt.
+        trace_context: The parent of calls outside any span.
+        on_missing_trace: "generate" gives each call outside any trace one of its own, "omit" does not.
 
     Raises:
         ConfigurationError: if ``on_missing_trace`` is neither "omit" nor "generate".
     """
-    if on_missing_trace not in {"omit", "generate"}:
-        raise ConfigurationError(f"on_missing_trace must be 'omit' or 'generate'; got {on_missing_trace!r}")
-    described = SemanticAttributes(base_url)
-    return Telemetry(
-        tracer_of(tracer_provider, version),
-        Metrics(meter_provider, version, described),
-        described,
-        on_attempt,
-        trace_context,
-        generate=on_missing_trace == "generate",
-    )
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        version: str,
+        tracer_provider: TracerProvider | None,
+        meter_provider: "MeterProvider | None",
+        on_attempt: "Callable[[AttemptEvent], object] | None",
+        trace_context: "TraceContext | None",
+        on_missing_trace: str,
+    ) -> None:
+        if on_missing_trace not in {"omit", "generate"}:
+            raise ConfigurationError(f"on_missing_trace must be 'omit' or 'generate'; got {on_missing_trace!r}")
+        self.attributes: SemanticAttributes = SemanticAttributes(base_url)
+        self.tracer: Tracer = get_tracer("fieldingkit", version, tracer_provider, SCHEMA_URL)
+        self.metrics: Metrics = Metrics(meter_provider, version, self.attributes)
+        self.on_attempt: Callable[[AttemptEvent], object] | None = on_attempt
+        self.trace_context: TraceContext | None = trace_context
+        self.generate_missing_trace: bool = on_missing_trace == "generate"

@@ -11,7 +11,7 @@ from fieldingkit.transport.http import Call, Request, Response, Transport
 from fieldingkit.transport.telemetry.metrics import Metrics
 from fieldingkit.transport.telemetry.semconv import error_type
 
-__all__ = ["AttemptEvent", "AttemptReports", "notify"]
+__all__ = ["AttemptEvent", "AttemptObserver", "notify"]
 
 
 _hook_logger = logging.getLogger("fieldingkit.hooks")
@@ -59,7 +59,7 @@ _logger = logging.getLogger("fieldingkit.attempts")
 _LOGGED = ("content-type", "retry-after", "traceparent", "x-request-id", "x-tyk-trace-id")
 
 
-class AttemptReports:
+class AttemptObserver:
     """Tells of each attempt, if anybody listens; if not, it adds no frame to the call.
 
     Args:
@@ -75,7 +75,7 @@ class AttemptReports:
 
     def __call__(self, request: Request, call: Call) -> Awaitable[Response]:
         """Send once, and tell how it went."""
-        if self._callback is None and not self._metrics.on and not _logger.isEnabledFor(logging.DEBUG):
+        if self._callback is None and not self._metrics.enabled and not _logger.isEnabledFor(logging.DEBUG):
             return self._inner(request, call)
         return self._reported(request, call)
 
@@ -95,8 +95,8 @@ class AttemptReports:
 
     def _report(self, request: Request, call: Call, response: Response | None, error: str | None) -> None:
         attempt = call.attempts[-1]
-        if self._metrics.on:
-            self._metrics.attempted(request, response, error, attempt.duration)
+        if self._metrics.enabled:
+            self._metrics.record_attempt(request, response, error, attempt.duration)
         if self._callback is None and not _logger.isEnabledFor(logging.DEBUG):
             return
         headers: Mapping[str, str] = response.headers if response is not None else {}

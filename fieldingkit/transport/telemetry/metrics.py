@@ -1,7 +1,4 @@
-"""OpenTelemetry's instruments: one that the HTTP conventions know, and the few that only fieldingkit can tell.
-
-Loaded when there may be somebody who measures; see ``metrics``.
-"""
+"""OpenTelemetry metrics of requests, retries and jobs."""
 
 import os
 import sys
@@ -11,163 +8,139 @@ from fieldingkit.transport.http import Request, Response
 from fieldingkit.transport.telemetry.semconv import SCHEMA_URL, SemanticAttributes, protocol_version
 
 if TYPE_CHECKING:
-    from opentelemetry.metrics import MeterProvider
+    from opentelemetry.metrics import Counter, Histogram, MeterProvider, UpDownCounter
 
-__all__ = ["Instruments", "Metrics"]
-
+__all__ = ["Metrics"]
 
 _OPERATION = "fieldingkit.operation_id"
 _OUTCOME = "fieldingkit.job.outcome"
+# The boundaries that the conventions prescribe.
 _REQUEST_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 _JOB_SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
 _POLLS = (1, 2, 3, 5, 8, 13, 21, 34, 55)
 
 
-class Instruments:
-    """The instruments of one client.
+class Metrics:
+    """The metrics of one client.
+
+    The instruments are created once the application has loaded OpenTelemetry's metrics API. Importing it for a client
+    that is not measured would only make the client slow to load.
 
     Args:
-        provider: Where measurements go; the global provider, also one that is set later, if None.
+        provider: Receives the measurements; by default the global provider, even if it is set later.
         version: The version of fieldingkit.
-        described: Says where requests go.
+        attributes: The attributes of requests.
     """
 
-    def __init__(self, provider: "MeterProvider | None", version: str, described: SemanticAttributes) -> None:
-        from opentelemetry.metrics import NoOpHistogram, get_meter
+    _request_duration: "Histogram"
+    _retries: "Counter"
+    _exhausted_budgets: "Counter"
+    _jobs_in_flight: "UpDownCounter"
+    _job_duration: "Histogram"
+    _job_polls: "Histogram"
 
-        meter = get_meter("fieldingkit", version, provider, SCHEMA_URL)
-        self._described = described
-        self._requests = meter.create_histogram(
-            "http.client.request.duration",
-            unit="s",
-            description="Duration of HTTP client requests.",
-            explicit_bucket_boundaries_advisory=_REQUEST_SECONDS,
-        )
-        self._retries = meter.create_counter(
-            "fieldingkit.client.retries", unit="{retry}", description="Attempts that were repeated."
-        )
-        self._exhausted = meter.create_counter(
-            "fieldingkit.client.retry_budget.exhausted",
-            unit="{call}",
-            description="Calls that were not repeated because too many had to be of late.",
-        )
-        self._waiting = meter.create_up_down_counter(
-            "fieldingkit.job.in_flight", unit="{job}", description="Jobs that are being waited for."
-        )
-        self._durations = meter.create_histogram(
-            "fieldingkit.job.duration",
-            unit="s",
-            description="Time from a job's creation until its end was seen.",
-            explicit_bucket_boundaries_advisory=_JOB_SECONDS,
-        )
-        self._polls = meter.create_histogram(
-            "fieldingkit.job.polls",
-            unit="{poll}",
-            description="Looks at a job until its end was seen.",
-            explicit_bucket_boundaries_advisory=_POLLS,
-        )
-        self._off = isinstance(self._requests, NoOpHistogram)
+    def __init__(self, provider: "MeterProvider | None", version: str, attributes: SemanticAttributes) -> None:
+        self._provider = provider
+        self._version = version
+        self._attributes = attributes
+        self._has_instruments = False
+        self._is_noop = False
+        if provider is not None or "OTEL_PYTHON_METER_PROVIDER" in os.environ:
+            self._create_instruments()
 
     @property
-    def on(self) -> bool:
-        """Whether anybody measures: only then is there any sense in preparing attributes."""
-        # Without an SDK the API's instruments are stand-ins; the public part of the API does not tell.
-        return not self._off and getattr(self._requests, "_real_instrument", self) is not None
+    def enabled(self) -> bool:
+        """Whether the application measures; if it does not, nothing needs to be prepared."""
+        if not self._has_instruments:
+            if "opentelemetry.metrics" not in sys.modules:
+                return False
+            self._create_instruments()
+        # Until an SDK is set, instruments of the global provider are proxies of None; no public attribute shows that.
+        return not self._is_noop and getattr(self._request_duration, "_real_instrument", self) is not None
 
-    def attempted(self, request: Request, response: Response | None, error: str | None, duration: float) -> None:
-        """One send of a request has ended after ``duration`` seconds."""
-        attributes = self._described.request(request)
+    def record_attempt(self, request: Request, response: Response | None, error: str | None, duration: float) -> None:
+        """Record one send of a request.
+
+        Args:
+            request: The request.
+            response: Its response; None if there was none.
+            error: The ``error.type``; None if it succeeded.
+            duration: Seconds from the send to the end of the body.
+        """
+        if not self.enabled:
+            return
+        attributes = self._attributes.of_request(request)
         if response is not None:
             attributes["http.response.status_code"] = response.status
             if (version := protocol_version(response)) is not None:
                 attributes["network.protocol.version"] = version
         if error is not None:
             attributes["error.type"] = error
-        self._requests.record(duration, attributes)
+        self._request_duration.record(duration, attributes)
 
-    def retried(self, request: Request, reason: str) -> None:
-        """An attempt that ended with an error is going to be repeated."""
-        self._retries.add(1, {_OPERATION: request.operation_id, "error.type": reason})
+    def count_retry(self, request: Request, error: str) -> None:
+        """Count a retry, with the ``error.type`` of the attempt that failed."""
+        if self.enabled:
+            self._retries.add(1, {_OPERATION: request.operation_id, "error.type": error})
 
-    def exhausted(self, request: Request) -> None:
-        """A call was not repeated, since the retry budget is used up."""
-        self._exhausted.add(1, {_OPERATION: request.operation_id})
+    def count_exhausted_budget(self, request: Request) -> None:
+        """Count a call that was not retried because the retry budget is exhausted."""
+        if self.enabled:
+            self._exhausted_budgets.add(1, {_OPERATION: request.operation_id})
 
-    def waiting(self, operation_id: str, change: int) -> None:
-        """So many more jobs of an operation are being waited for."""
-        self._waiting.add(change, {_OPERATION: operation_id})
+    def add_jobs_in_flight(self, operation_id: str, change: int) -> None:
+        """Change the number of jobs of an operation that callers wait for."""
+        if self.enabled:
+            self._jobs_in_flight.add(change, {_OPERATION: operation_id})
 
-    def ended(self, operation_id: str, outcome: str, *, polls: int, duration: float | None) -> None:
-        """A job has ended, or was lost sight of.
+    def record_job(self, operation_id: str, outcome: str, *, polls: int, duration: float | None) -> None:
+        """Record the end of a job.
 
         Args:
             operation_id: The operation that created it.
-            outcome: How it ended.
-            polls: How often it was looked at.
-            duration: Seconds since it was created; None if that is not known.
+            outcome: ``completed``, ``failed``, or ``lost`` if it cannot be polled any further.
+            polls: The number of polls until its end.
+            duration: Seconds since its creation; None if unknown.
         """
+        if not self.enabled:
+            return
         attributes = {_OPERATION: operation_id, _OUTCOME: outcome}
-        self._polls.record(polls, attributes)
+        self._job_polls.record(polls, attributes)
         if duration is not None:
-            self._durations.record(duration, attributes)
+            self._job_duration.record(duration, attributes)
 
+    def _create_instruments(self) -> None:
+        from opentelemetry.metrics import NoOpHistogram, get_meter
 
-class Metrics:
-    """The measurements of one client.
-
-    Args:
-        provider: Where they go; the global provider, also one that is set later, if None.
-        version: The version of fieldingkit.
-        described: Says where requests go.
-    """
-
-    def __init__(self, provider: "MeterProvider | None", version: str, described: SemanticAttributes) -> None:
-        self._provider = provider
-        self._version = version
-        self._described = described
-        self._made: Instruments | None = None
-        if provider is not None or "OTEL_PYTHON_METER_PROVIDER" in os.environ:
-            self._made = self._make()
-
-    @property
-    def on(self) -> bool:
-        """Whether anybody measures: only then is there any sense in preparing attributes."""
-        return self._instruments is not None
-
-    def attempted(self, request: Request, response: Response | None, error: str | None, duration: float) -> None:
-        """One send of a request has ended after ``duration`` seconds."""
-        if (instruments := self._instruments) is not None:
-            instruments.attempted(request, response, error, duration)
-
-    def retried(self, request: Request, reason: str) -> None:
-        """An attempt that ended with an error is going to be repeated."""
-        if (instruments := self._instruments) is not None:
-            instruments.retried(request, reason)
-
-    def exhausted(self, request: Request) -> None:
-        """A call was not repeated, since the retry budget is used up."""
-        if (instruments := self._instruments) is not None:
-            instruments.exhausted(request)
-
-    def waiting(self, operation_id: str, change: int) -> None:
-        """So many more jobs of an operation are being waited for."""
-        if (instruments := self._instruments) is not None:
-            instruments.waiting(operation_id, change)
-
-    def ended(self, operation_id: str, outcome: str, *, polls: int, duration: float | None) -> None:
-        """A job has ended, or was lost sight of; see ``Instruments``."""
-        if (instruments := self._instruments) is not None:
-            instruments.ended(operation_id, outcome, polls=polls, duration=duration)
-
-    @property
-    def _instruments(self) -> "Instruments | None":
-        """The instruments; None while nobody measures."""
-        if self._made is None:
-            # Whoever measures has loaded this. To load it only to find that out would make a client slow to load.
-            if "opentelemetry.metrics" not in sys.modules:
-                return None
-            self._made = self._make()
-        return self._made if self._made.on else None
-
-    def _make(self) -> Instruments:
-        return Instruments(self._provider, self._version, self._described)
+        meter = get_meter("fieldingkit", self._version, self._provider, SCHEMA_URL)
+        self._request_duration = meter.create_histogram(
+            "http.client.request.duration",
+            unit="s",
+            description="Duration of HTTP client requests.",
+            explicit_bucket_boundaries_advisory=_REQUEST_SECONDS,
+        )
+        self._retries = meter.create_counter(
+            "fieldingkit.client.retries", unit="{retry}", description="Retried attempts."
+        )
+        self._exhausted_budgets = meter.create_counter(
+            "fieldingkit.client.retry_budget.exhausted",
+            unit="{call}",
+            description="Calls that were not retried because the retry budget was exhausted.",
+        )
+        self._jobs_in_flight = meter.create_up_down_counter(
+            "fieldingkit.job.in_flight", unit="{job}", description="Jobs that callers are waiting for."
+        )
+        self._job_duration = meter.create_histogram(
+            "fieldingkit.job.duration",
+            unit="s",
+            description="Time from the creation of a job to the poll that reported its end.",
+            explicit_bucket_boundaries_advisory=_JOB_SECONDS,
+        )
+        self._job_polls = meter.create_histogram(
+            "fieldingkit.job.polls",
+            unit="{poll}",
+            description="Polls until the end of a job.",
+            explicit_bucket_boundaries_advisory=_POLLS,
+        )
+        self._is_noop = isinstance(self._request_duration, NoOpHistogram)
+        self._has_instruments = True

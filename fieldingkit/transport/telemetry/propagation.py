@@ -1,7 +1,7 @@
-"""The W3C headers ``traceparent`` and ``tracestate``, read and written: https://www.w3.org/TR/trace-context/.
+"""W3C trace context: read and write the headers ``traceparent`` and ``tracestate``.
 
-Always the ``TraceContextTextMapPropagator`` itself, never the application's global propagator: that one would also send
-baggage to the vendor, or with ``OTEL_PROPAGATORS=b3`` leave out the header that the API wants.
+https://www.w3.org/TR/trace-context/. The application's global propagator is never used: it would also send baggage to
+the vendor, or with ``OTEL_PROPAGATORS=b3`` omit the header that the API reads.
 """
 
 import os
@@ -17,25 +17,22 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from fieldingkit.errors import ConfigurationError
 
-__all__ = ["VERBATIM", "TraceContext", "Verbatim", "inject", "read_traceparent"]
-
+__all__ = ["TraceContext", "inject", "read_traceparent"]
 
 _PROPAGATOR = TraceContextTextMapPropagator()
-VERBATIM = otel_context.create_key("fieldingkit-tracestate")
-"""Where a context keeps its ``Verbatim``."""
+_RAW_TRACE_STATE = otel_context.create_key("fieldingkit-tracestate")
+"""The context's key of its ``_RawTraceState``."""
 
 
-class Verbatim(NamedTuple):
-    """A ``tracestate`` as it came: OpenTelemetry keeps its members, but not its bytes."""
+class _RawTraceState(NamedTuple):
+    """A ``tracestate`` with its original bytes, which OpenTelemetry does not keep."""
 
     parsed: TraceState
-    """What OpenTelemetry made of it."""
     text: str
-    """As it came."""
 
 
 def read_traceparent(traceparent: str, tracestate: str | None = None) -> SpanContext | None:
-    """The span that the headers name; None if they name none."""
+    """Return the span that the headers name; None if they are invalid."""
     carrier = {"traceparent": traceparent}
     if tracestate is not None:
         carrier["tracestate"] = tracestate
@@ -44,47 +41,47 @@ def read_traceparent(traceparent: str, tracestate: str | None = None) -> SpanCon
 
 
 def inject(context: Context) -> dict[str, str]:
-    """The headers that tell of the span in a context: ``traceparent``, and ``tracestate`` if there is one."""
+    """Return the headers of a context's span: ``traceparent``, and ``tracestate`` if there is one."""
     headers: dict[str, str] = {}
     _PROPAGATOR.inject(headers, context)
-    kept = context.get(VERBATIM)
-    # A sampler may have changed the state on the way: then it is another one, and goes out as that.
-    if isinstance(kept, Verbatim) and get_current_span(context).get_span_context().trace_state is kept.parsed:
-        headers["tracestate"] = kept.text
+    raw = context.get(_RAW_TRACE_STATE)
+    # A sampler may have replaced the state since; then the new one is sent.
+    if isinstance(raw, _RawTraceState) and get_current_span(context).get_span_context().trace_state is raw.parsed:
+        headers["tracestate"] = raw.text
     return headers
 
 
 @attrs.frozen
 class TraceContext:
-    """The trace that a call is to be part of, for callers who hold the headers themselves.
+    """The parent trace of calls, for applications that handle the headers themselves.
 
-    An application with an OpenTelemetry SDK needs none of this: there, the current span is the parent.
+    An application with an OpenTelemetry SDK does not need it: there, the current span is the parent.
     """
 
     traceparent: str | None = None
     """The W3C header of that name; None for no trace."""
     tracestate: str | None = attrs.field(default=None, kw_only=True)
-    """The W3C header of that name; it is passed on byte for byte."""
+    """The W3C header of that name; it is sent byte for byte."""
     _parent: SpanContext | None = attrs.field(init=False, repr=False, eq=False)
 
     def __attrs_post_init__(self) -> None:
         parent = None if self.traceparent is None else read_traceparent(self.traceparent, self.tracestate)
         if self.traceparent is not None and parent is None:
-            raise ConfigurationError(f"this is no W3C traceparent: {self.traceparent[:80]!r}")
+            raise ConfigurationError(f"invalid W3C traceparent: {self.traceparent[:80]!r}")
         object.__setattr__(self, "_parent", parent)
 
     @classmethod
     def from_headers(cls, headers: Mapping[str, str]) -> Self:
-        """The trace context of an incoming request; an empty one if it has none, or one that is not valid.
+        """Return the trace context of an incoming request; an empty one if its headers have none or an invalid one.
 
         Args:
-            headers: The request's headers; names in any case.
+            headers: The headers of the request; names in any case.
         """
         found: dict[str, list[str]] = {"traceparent": [], "tracestate": []}
         for name, value in headers.items():
             if (folded := name.lower()) in found:
                 found[folded].append(value)
-        # Two parents are as good as none; a state may come in several lines (sections 3.2 and 3.3).
+        # Two parents are invalid (section 3.2); a state may be split into several headers (section 3.3).
         parents, state = found["traceparent"], ",".join(found["tracestate"])
         if len(parents) != 1 or read_traceparent(parents[0]) is None:
             return cls()
@@ -92,11 +89,11 @@ class TraceContext:
 
     @classmethod
     def generate(cls, *, sampled: bool = True) -> Self:
-        """A trace of its own, for callers who want an id to look for.
+        """Return a new trace with a random id, to correlate calls by.
 
         Args:
-            sampled: Whether whoever receives it is asked to record it. If not, a server that follows its parent's
-                decision switches its own recording off for the call.
+            sampled: The flag that asks servers to record the trace. Without it, a server that follows its parent's
+                decision records nothing of the call.
         """
         ids = os.urandom(24).hex()
         return cls(f"00-{ids[:32]}-{ids[32:]}-{'01' if sampled else '00'}")
@@ -108,25 +105,26 @@ class TraceContext:
 
     @contextmanager
     def use(self) -> Generator[None]:
-        """Make this the parent of every call within the ``with`` block, jobs and workflows included.
+        """Make this the parent of every call within the ``with`` block, including jobs and workflows.
 
-        It is OpenTelemetry's own context that is set: it follows into tasks that start within the block, and through
-        the blocking client into its thread. An empty context changes nothing.
+        The block sets OpenTelemetry's own context, which tasks started within the block inherit, and which the blocking
+        client copies to its thread. An empty context changes nothing.
         """
         if self.traceparent is None:
             yield
             return
-        token = otel_context.attach(self.inside())
+        token = otel_context.attach(self.to_otel_context())
         try:
             yield
         finally:
             otel_context.detach(token)
 
-    def inside(self, context: Context | None = None) -> Context:
-        """An OpenTelemetry context with this as the parent; ``context``, or the present one, if it is empty."""
-        context = otel_context.get_current() if context is None else context
+    def to_otel_context(self) -> Context:
+        """Return the current OpenTelemetry context with this as its parent span; unchanged if this is empty."""
+        context = otel_context.get_current()
         if self._parent is None:
             return context
         if self.tracestate is not None and self._parent.trace_state:
-            context = otel_context.set_value(VERBATIM, Verbatim(self._parent.trace_state, self.tracestate), context)
+            raw = _RawTraceState(self._parent.trace_state, self.tracestate)
+            context = otel_context.set_value(_RAW_TRACE_STATE, raw, context)
         return set_span_in_context(NonRecordingSpan(self._parent), context)

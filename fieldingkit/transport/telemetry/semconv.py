@@ -1,6 +1,6 @@
-"""What the OpenTelemetry semantic conventions call things, for spans, metrics, logs and hooks alike.
+"""The OpenTelemetry semantic conventions for HTTP, version 1.44, as used by spans, metrics, logs and callbacks.
 
-It is version 1.44, the stable HTTP part: https://opentelemetry.io/docs/specs/semconv/http/http-spans/.
+https://opentelemetry.io/docs/specs/semconv/http/http-spans/
 """
 
 import os
@@ -12,62 +12,68 @@ from fieldingkit.transport.http import Request, Response
 
 __all__ = ["SCHEMA_URL", "SemanticAttributes", "error_type", "protocol_version"]
 
-
 SCHEMA_URL = "https://opentelemetry.io/schemas/1.44.0"
 
-# RFC 9110, PATCH (RFC 5789) and QUERY; the conventions name the variable that may say otherwise.
+# RFC 9110, PATCH (RFC 5789) and QUERY. The conventions name the variable that overrides this list.
 _METHODS = "CONNECT,DELETE,GET,HEAD,OPTIONS,PATCH,POST,PUT,QUERY,TRACE"
 _METHODS_VARIABLE = "OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS"
 _QUERY_VALUE = re.compile(r"=[^&]*")
 
 
 class SemanticAttributes:
-    """Says where a client's requests go, in the words of the conventions."""
+    """The conventions' attributes of one client's requests.
+
+    Args:
+        base_url: The client's base URL.
+    """
 
     def __init__(self, base_url: str) -> None:
         self._base_url = base_url
         self._server = _server(base_url)
         self._methods = frozenset((os.environ.get(_METHODS_VARIABLE) or _METHODS).split(","))
 
-    def request(self, request: Request) -> dict[str, str | int]:
-        """What is true of a request as one of many: the attributes that metrics have too."""
+    def of_request(self, request: Request) -> dict[str, str | int]:
+        """Return the attributes of low cardinality, for metrics."""
         known = request.method in self._methods
         server = self._server if request.target.startswith("/") else _server(request.target)
         return {"http.request.method": request.method if known else "_OTHER", **server}
 
-    def send(self, request: Request, *, resends: int) -> dict[str, str | int]:
-        """What is true of one send of a request.
+    def of_attempt(self, request: Request, *, resends: int) -> dict[str, str | int]:
+        """Return the attributes of one attempt, for its span.
 
         Args:
-            request: What is sent.
-            resends: How often the call was sent before, for whatever reason.
+            request: The request that is sent.
+            resends: How many times the call was sent before.
         """
-        attributes = self.request(request)
+        attributes = self.of_request(request)
         attributes["fieldingkit.operation_id"] = request.operation_id
         if attributes["http.request.method"] != request.method:
             attributes["http.request.method_original"] = request.method
-        url = self._base_url + request.target if request.target.startswith("/") else request.target
-        path, _, query = url.partition("?")
-        # Values may hold what a user searched for, or a cursor that holds it: which parameters there were is enough.
-        attributes["url.full"] = f"{path}?{_QUERY_VALUE.sub('=REDACTED', query)}" if query else path
+        attributes["url.full"] = self.redacted_url(request)
         if resends:
             attributes["http.request.resend_count"] = resends
         return attributes
 
+    def redacted_url(self, request: Request) -> str:
+        """Return the full URL without the values of its query: they may hold search terms, or a cursor made of them."""
+        url = self._base_url + request.target if request.target.startswith("/") else request.target
+        path, _, query = url.partition("?")
+        return f"{path}?{_QUERY_VALUE.sub('=REDACTED', query)}" if query else path
+
     def span_name(self, request: Request) -> str:
-        """The name of the span of one send: the method. A path is no name, and the call's span has the operation."""
+        """Return the method: a path would make a name of high cardinality, and the call's span names the operation."""
         return request.method if request.method in self._methods else "HTTP"
 
 
 def protocol_version(response: Response) -> str | None:
-    """The version of HTTP that an answer came by; None if it is not known."""
+    """Return the HTTP version of a response, such as ``1.1``; None if unknown."""
     return None if response.version is None else "{}.{}".format(*response.version)
 
 
 def error_type(response: Response | None, failure: BaseException | None) -> str | None:
-    """The class of error that a send or a call ended with: a status, or the name of a class; None if with none.
+    """Return the ``error.type`` of an attempt or a call: a status or the name of a class, None for a success.
 
-    A caller who cancels has not seen a failure (conventions 1.41, #3495).
+    A cancellation is not an error (conventions 1.41, #3495).
     """
     if isinstance(failure, FieldingKitError):
         return type(failure).__name__

@@ -16,28 +16,21 @@ from opentelemetry.trace import (
     SpanKind,
     StatusCode,
     Tracer,
-    TracerProvider,
     get_current_span,
-    get_tracer,
     set_span_in_context,
 )
 
 from fieldingkit.transport.http import Call, Request, Response, Transport
 from fieldingkit.transport.telemetry.propagation import inject, read_traceparent
-from fieldingkit.transport.telemetry.semconv import SCHEMA_URL, SemanticAttributes, error_type, protocol_version
+from fieldingkit.transport.telemetry.semconv import SemanticAttributes, error_type, protocol_version
 
 if TYPE_CHECKING:
     from fieldingkit.transport.telemetry.propagation import TraceContext
 
-__all__ = ["AttemptSpans", "CallSpans", "tracer_of"]
+__all__ = ["AttemptSpans", "CallSpans"]
 
 
 _SUPPRESS = getattr(otel_context, "_SUPPRESS_HTTP_INSTRUMENTATION_KEY", None)
-
-
-def tracer_of(provider: TracerProvider | None, version: str) -> Tracer:
-    """The tracer of fieldingkit; of the global provider, also one that is set later, if none is given."""
-    return get_tracer("fieldingkit", version, provider, SCHEMA_URL)
 
 
 class CallSpans:
@@ -62,12 +55,12 @@ class CallSpans:
         """Send within a span that is named after the operation."""
         context: Context | None = None
         if self._parent is not None and not get_current_span().get_span_context().is_valid:
-            context = self._parent.inside()
+            context = self._parent.to_otel_context()
         span = self._tracer.start_span(f"fieldingkit {request.operation_id}", context)
         if span is INVALID_SPAN or not span.get_span_context().is_valid:
             # There is no parent, and no SDK, which had begun a trace.
             if self._generate:
-                return self._within(span, _invented(request).inside(), request, call)
+                return self._within(span, _invented(request).to_otel_context(), request, call)
             call.has_trace = False
             return self._inner(request, call)
         if span is get_current_span():
@@ -98,10 +91,10 @@ class CallSpans:
 class AttemptSpans:
     """A CLIENT span around each attempt, and the trace context in its headers."""
 
-    def __init__(self, inner: Transport, tracer: Tracer, described: SemanticAttributes) -> None:
+    def __init__(self, inner: Transport, tracer: Tracer, attributes: SemanticAttributes) -> None:
         self._inner = inner
         self._tracer = tracer
-        self._described = described
+        self._attributes = attributes
 
     def __call__(self, request: Request, call: Call) -> Awaitable[Response]:
         """Send once, within a span whose id goes out as ``traceparent``."""
@@ -111,13 +104,13 @@ class AttemptSpans:
         if not parent.get_span_context().is_valid:
             return self._inner(request, call)  # no SDK and no parent: nothing to pass on, nothing is made up
         # A sampler sees what a span has from its start; but attributes that nobody records cost the most.
-        attributes = self._described.send(request, resends=len(call.attempts)) if parent.is_recording() else None
-        span = self._tracer.start_span(self._described.span_name(request), None, SpanKind.CLIENT, attributes)
+        attributes = self._attributes.of_attempt(request, resends=len(call.attempts)) if parent.is_recording() else None
+        span = self._tracer.start_span(self._attributes.span_name(request), None, SpanKind.CLIENT, attributes)
         if span is parent:
             _tell(call, otel_context.get_current())  # no SDK: the parent goes out
             return self._inner(request, call)
         if attributes is None and span.is_recording():
-            span.set_attributes(self._described.send(request, resends=len(call.attempts)))
+            span.set_attributes(self._attributes.of_attempt(request, resends=len(call.attempts)))
         return self._within(span, parent, request, call)
 
     async def _within(self, span: Span, parent: Span, request: Request, call: Call) -> Response:
