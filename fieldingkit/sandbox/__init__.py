@@ -1,4 +1,4 @@
-"""The API in memory: a sandbox to test your own code against, over a real socket.
+"""A sandbox of the API for tests: the API in memory, behind a real socket.
 
 ::
 
@@ -8,25 +8,26 @@
         ...
         assert project.ids("paused") == project.ids()
 
-Where the API's documents are silent, the sandbox has to choose. It chooses so:
+The API's documents leave some behavior open. The sandbox behaves as follows:
 
-- A paused run is completed by a batch job, and refused by the single operation (422).
-- A single action on a run that already is in the wanted state is refused (422).
+- A batch job completes a paused run; the single operation refuses it (422).
+- A single action on a run that is already in the wanted status is refused (422).
 - A bulk launch keeps the planned duration, as `launch-now` does.
-- New dates may repeat the run's own start though that is past; any other start in the past is refused (400).
-- Reaching the completes goal or the end date pauses a live run.
-- A missing `If-Match` or `Idempotency-Key` is a 400, as are a malformed id and an id that a batch names twice.
-- An idempotency key belongs to the account and never expires; used again for another request it is a 409.
-- A job for a draft checks the dates when it is carried out, and fails with `InvalidFieldingDates`.
-- A malformed `Cint-API-Version` is a 400, and every well-formed one is served alike.
+- New dates may repeat the run's own start even if it has passed; any other start in the past is refused (400).
+- A live run is paused when it reaches its completes goal or its end date.
+- A missing `If-Match` or `Idempotency-Key` is a 400, as are a malformed id and an id that a batch contains twice.
+- An idempotency key belongs to the account and never expires; using it again for another request is a 409.
+- A job for a draft checks the dates when it is executed, and fails with `InvalidFieldingDates`.
+- A malformed `Cint-API-Version` is a 400; every well-formed version is served alike.
 - Target groups, projects and webhooks are listed oldest first, a changelog newest first.
 - An action is allowed for a set of target groups if each of them allows it.
-- A project is active as long as it has a target group that is neither completed nor archived.
-- A goal can be changed in every state, though not below the completes that there are (422).
-- A draft has no fielding assistant assignment (404) until one is made with `If-None-Match: *`.
-- Target groups are only given to project managers of the account; anybody else is a 400.
-- An event that is not acknowledged is sent again after 1, 2, 4 ... seconds, signed anew, and expires after five times.
-- Events are sent to this machine alone, where a webhook may do without TLS; for any other they bounce.
+- A project is active while any of its target groups is neither completed nor archived.
+- A goal can be changed in every status, but not below the number of completes (422).
+- A draft has no fielding assistant assignment (404) until one is created with `If-None-Match: *`.
+- Target groups can only be assigned to project managers of the account; other users are refused (400).
+- An event that is not acknowledged is sent again after 1, 2, 4, ... seconds with a new signature, and expires after
+  five attempts.
+- Events are sent only to this machine, where a webhook may use plain HTTP; events for other hosts bounce.
 """
 
 from fieldingkit.sandbox import faults

@@ -1,4 +1,4 @@
-"""The API's front door: it records, authorises and limits requests, and puts faults in their way."""
+"""The aiohttp application of a sandbox: recording, authorization, rate limit, tracing and faults."""
 
 import json
 import math
@@ -27,28 +27,28 @@ __all__ = ["TOKEN_OPERATION", "RateLimit", "SandboxApp", "Trace", "join_trace"]
 
 
 class RateLimit:
-    """A token bucket that holds one second's worth of requests.
+    """A token bucket that holds the requests of one second.
 
     Args:
-        rate: How many requests a second it lets through.
+        rate: The allowed requests per second.
     """
 
     def __init__(self, rate: float) -> None:
         if rate <= 0:
-            raise ValueError("the rate has to be greater than zero")
+            raise ValueError("the rate must be greater than zero")
         self._rate = rate
-        self._room = self._capacity = max(1.0, rate)
-        self._filled_at: datetime | None = None
+        self._tokens = self._capacity = max(1.0, rate)
+        self._updated_at: datetime | None = None
 
     def take(self, now: datetime) -> None:
-        """Let a request through, or answer 429 with the whole seconds until there is room again."""
-        if self._filled_at is not None:
-            passed = (now - self._filled_at).total_seconds()
-            self._room = min(self._capacity, self._room + passed * self._rate)
-        self._filled_at = now
-        if self._room < 1:
-            raise problems.too_many_requests(max(1, math.ceil((1 - self._room) / self._rate)))
-        self._room -= 1
+        """Take a token; raise a 429 with the whole seconds until the next token if there is none."""
+        if self._updated_at is not None:
+            passed = (now - self._updated_at).total_seconds()
+            self._tokens = min(self._capacity, self._tokens + passed * self._rate)
+        self._updated_at = now
+        if self._tokens < 1:
+            raise problems.too_many_requests(max(1, math.ceil((1 - self._tokens) / self._rate)))
+        self._tokens -= 1
 
 
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})(?:-.*)?")
@@ -56,22 +56,22 @@ _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[
 
 @attrs.frozen
 class Trace:
-    """The trace that one exchange belongs to."""
+    """The trace context of one exchange."""
 
     trace_id: str
-    """32 hexadecimal digits."""
+    """The trace id: 32 hexadecimal digits."""
     traceparent: str
-    """The header that the answer carries: the same trace, our own span."""
+    """The `traceparent` of the response: the same trace with a span of the sandbox."""
     tracestate: str | None
-    """The header that the answer carries back as it came."""
+    """The `tracestate` of the response: that of the request, unchanged."""
 
 
 def join_trace(headers: Mapping[str, str], identifiers: Identifiers) -> Trace:
-    """Go on with the trace that a request names, or begin a new one if it names no valid one.
+    """Continue the trace of a request, or start a new one if the request has no valid `traceparent`.
 
     Args:
-        headers: The request's headers.
-        identifiers: Where new ids come from.
+        headers: The request headers.
+        identifiers: The source of new ids.
     """
     match = _TRACEPARENT.fullmatch(headers.get("traceparent", ""))
     trace_id, flags = match.groups() if match else (identifiers.hexadecimal(32), "00")
@@ -83,7 +83,7 @@ def join_trace(headers: Mapping[str, str], identifiers: Identifiers) -> Trace:
 
 
 TOKEN_OPERATION: Final = "request_access_token"
-"""The operation id of the token endpoint; a name of our own, since the contract has none."""
+"""The operation id of the token endpoint, which the contract does not have."""
 
 _API_VERSION: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}|upcoming-release")
 _MAX_BODY_BYTES: Final = 64 * 2**20
@@ -96,27 +96,27 @@ class SandboxApp:
     """The HTTP side of a sandbox."""
 
     state: SandboxState
-    """The state behind it."""
+    """The state that the handlers read and change."""
     tokens: Tokens
-    """Who may come in."""
+    """The issued tokens."""
     faults: FaultPlan
-    """What goes wrong."""
+    """The faults to inject."""
     locations: Locations
-    """How `Location` headers are written."""
+    """The writer of `Location` headers."""
     rate_limit: RateLimit | None
-    """How much it lets through."""
+    """The rate limit; None for none."""
     origin: str = ""
-    """Its own origin, once it is bound to a port."""
+    """The origin of the server; empty while it is not running."""
     requests: list[RecordedRequest] = attrs.field(factory=list[RecordedRequest])
-    """Every request that came, in the order of arrival."""
-    _arrived: int = 0
+    """Every request, in the order of arrival."""
+    _request_count: int = 0
 
     def application(self) -> web.Application:
-        """A new aiohttp application that serves every route."""
+        """Create an aiohttp application that serves every route."""
         application = web.Application(middlewares=[self._middleware], client_max_size=_MAX_BODY_BYTES)
         for route in ROUTES:
             application.router.add_route(
-                route.method, f"/v1{route.path}", self._operation(route), name=route.operation_id
+                route.method, f"/v1{route.path}", self._endpoint(route), name=route.operation_id
             )
         application.router.add_post("/oauth/token", self._grant_token, name=TOKEN_OPERATION)
         return application
@@ -135,16 +135,16 @@ class SandboxApp:
                     self._authorize(recorded, now)
                 response = cast("web.Response", await handler(request))
             except Problem as problem:
-                response = self._refusal(problem)
+                response = self._problem_response(problem)
             except web.HTTPException as error:
-                response = self._refusal(_problem_of(error))
+                response = self._problem_response(_to_problem(error))
             self._add_default_headers(response, recorded, trace)
             return response
 
         try:
             recorded.body = await request.read()
         except web.HTTPRequestEntityTooLarge as error:
-            response: web.StreamResponse = self._refusal(_problem_of(error))
+            response: web.StreamResponse = self._problem_response(_to_problem(error))
         else:
             recorded.fault = self.faults.take(recorded.operation_id or "")
             if recorded.fault is None:
@@ -171,7 +171,7 @@ class SandboxApp:
 
     def _record(self, request: web.Request, now: datetime) -> RecordedRequest:
         recorded = RecordedRequest(
-            index=self._arrived,
+            index=self._request_count,
             at=now,
             method=request.method,
             path=request.rel_url.raw_path,
@@ -179,7 +179,7 @@ class SandboxApp:
             headers=request.headers,
             operation_id=request.match_info.route.name,
         )
-        self._arrived += 1
+        self._request_count += 1
         self.requests.append(recorded)
         return recorded
 
@@ -189,14 +189,14 @@ class SandboxApp:
         if not version:
             raise problems.missing_header("Cint-API-Version")
         if not _API_VERSION.fullmatch(version):
-            raise problems.bad_request("The API version is malformed.", **{"Cint-API-Version": "It has to be a date."})
+            raise problems.bad_request("The API version is malformed.", **{"Cint-API-Version": "Must be a date."})
         if self.rate_limit is not None:
             self.rate_limit.take(now)
 
-    def _operation(self, route: Route) -> Callable[[web.Request], Awaitable[web.Response]]:
-        async def operation(request: web.Request) -> web.Response:
+    def _endpoint(self, route: Route) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def endpoint(request: web.Request) -> web.Response:
             with self.state.locked() as now:
-                reply = route.handler(
+                result = route.handler(
                     RequestContext(
                         state=self.state,
                         now=now,
@@ -205,32 +205,32 @@ class SandboxApp:
                         trace_id=request[_TRACE].trace_id,
                     )
                 )
-            return self._answer(reply)
+            return self._to_web_response(result)
 
-        return operation
+        return endpoint
 
     async def _grant_token(self, request: web.Request) -> web.Response:
-        return self._answer(HandlerResponse(*self.tokens.grant(request[_RECORDED].json)))
+        return self._to_web_response(HandlerResponse(*self.tokens.grant(request[_RECORDED].json)))
 
-    def _answer(self, reply: HandlerResponse) -> web.Response:
-        response = web.Response(status=reply.status, headers=reply.headers)
-        if reply.json is not None:
-            response.body = json.dumps(reply.json, separators=(",", ":")).encode()
+    def _to_web_response(self, result: HandlerResponse) -> web.Response:
+        response = web.Response(status=result.status, headers=result.headers)
+        if result.json is not None:
+            response.body = json.dumps(result.json, separators=(",", ":")).encode()
             response.content_type = "application/json"
-        if reply.created is not None:
-            response[CREATED_JOB] = reply.created.id
-            location = self.locations.of(reply.created, self.origin)
+        if result.created is not None:
+            response[CREATED_JOB] = result.created.id
+            location = self.locations.header_for(result.created, self.origin)
             if location is not None:
                 response.headers["Location"] = location
         return response
 
-    def _refusal(self, problem: Problem) -> web.Response:
-        return self._answer(
+    def _problem_response(self, problem: Problem) -> web.Response:
+        return self._to_web_response(
             HandlerResponse(problem.status, problem.body(self.state.identifiers.uuid()), problem.headers)
         )
 
     def _add_default_headers(self, response: web.StreamResponse, recorded: RecordedRequest, trace: Trace) -> None:
-        """Give an answer the headers that every answer has; what is there already stays."""
+        """Add the headers of every response; existing headers are kept."""
         headers = response.headers
         headers.setdefault("Date", format_datetime(self.state.clock.now(), usegmt=True))
         headers.setdefault("Server", "fieldingkit-sandbox")
@@ -239,12 +239,12 @@ class SandboxApp:
         if trace.tracestate is not None:
             headers.setdefault("tracestate", trace.tracestate)
         if response.status < HTTPStatus.BAD_REQUEST:
-            # As the real app does, and on healthy answers: 0 does not mean that nothing is left.
+            # The real gateway sends 0 with successful responses; it does not mean that nothing is left.
             for name in ("Limit", "Remaining", "Reset"):
                 headers.setdefault(f"X-Ratelimit-{name}", "0")
 
 
-def _problem_of(error: web.HTTPException) -> Problem:
+def _to_problem(error: web.HTTPException) -> Problem:
     if isinstance(error, web.HTTPMethodNotAllowed):
         return problems.method_not_allowed(", ".join(sorted(error.allowed_methods)))
     if isinstance(error, web.HTTPRequestEntityTooLarge):

@@ -1,4 +1,4 @@
-"""What a handler is given, and what it gives back."""
+"""The input of a handler, its checks, and its output."""
 
 import json
 import re
@@ -37,37 +37,37 @@ _MAX_KEY_LENGTH = 255
 
 @attrs.frozen
 class HandlerResponse:
-    """What a handler answers."""
+    """The response of a handler."""
 
     status: int
     """The HTTP status."""
     json: object | None = None
-    """The body, None for an empty one."""
+    """The body; None for an empty one."""
     headers: Mapping[str, str] = attrs.field(factory=dict[str, str])
-    """Headers beside the usual ones."""
+    """Headers beside the default ones."""
     created: Job | None = None
-    """The job that the `Location` header is to name."""
+    """The job that the `Location` header names."""
 
 
 @attrs.frozen(kw_only=True)
 class RequestContext:
-    """One authorised request for an operation, with its path parameters checked."""
+    """An authorized request for an operation. Its path parameters are validated on construction."""
 
     state: SandboxState
-    """The state to read and change; held still for as long as the handler runs."""
+    """The state, locked while the handler runs."""
     now: datetime
-    """The present moment."""
+    """The current time."""
     recorded: RecordedRequest
-    """The request itself."""
+    """The recorded request."""
     parameters: Mapping[str, str]
     """The path parameters by name."""
     trace_id: str
-    """The trace that it belongs to: 32 hexadecimal digits."""
+    """The trace id of the request: 32 hexadecimal digits."""
 
     def __attrs_post_init__(self) -> None:
-        # Before anything else looks at them: text of the caller's that has not passed here is never sent back.
+        # Validated before anything else uses them, so that unchecked text of the caller is never sent back.
         malformed = {
-            name: "It does not have the form of such an identifier."
+            name: "Is not a valid identifier."
             for name, value in self.parameters.items()
             if not _PATH_PARAMETERS.get(name, _OPAQUE_ID).fullmatch(value)
         }
@@ -82,52 +82,52 @@ class RequestContext:
         return int(self.parameters["account_id"])
 
     def project(self) -> Project:
-        """The project in the path; 404 if the account has none such."""
+        """Return the project in the path; 404 if the account has no such project."""
         project = self.state.projects.get(self.parameters["project_id"])
         if project is None or project.account_id != self.account_id:
             raise problems.not_found("project")
         return project
 
     def target_group(self) -> TargetGroup:
-        """The target group in the path; 404 if the project has none such."""
+        """Return the target group in the path; 404 if the project has no such target group."""
         group = self.state.groups.get(self.parameters["target_group_id"])
         if group is None or group.project_id != self.project().id:
             raise problems.not_found("target group")
         return group
 
     def launched_target_group(self) -> TargetGroup:
-        """The same; 404 for a draft as well."""
+        """Return the target group in the path; 404 also for a draft."""
         group = self.target_group()
         if group.status_at(self.now) == "draft":
             raise problems.not_found("target group")
         return group
 
     def fielding_run(self) -> FieldingRun:
-        """The fielding run in the path; 404 if the target group has none such."""
+        """Return the fielding run in the path; 404 if the target group has no such run."""
         run = self.target_group().run
         if run is None or run.id != self.parameters["fielding_run_id"]:
             raise problems.not_found("fielding run")
         return run
 
     def require_match(self, etag: str) -> None:
-        """Check the `If-Match` header: 400 if it is missing or malformed, 412 if it does not name this entity tag.
+        """Check the `If-Match` header: 400 if it is missing or malformed, 412 if it does not match the entity tag.
 
-        The comparison is weak, as the API's own is and against RFC 9110.
+        The comparison is weak, like the API's own and unlike RFC 9110.
         """
         given = self.recorded.headers.get("If-Match")
         if given is None:
-            raise problems.bad_request("The header If-Match is required.", **{"If-Match": "It is missing."})
+            raise problems.bad_request("The header If-Match is required.", **{"If-Match": "Is missing."})
         if given.strip() == "*":
             return
         if not _ENTITY_TAGS.fullmatch(given.strip()):
             raise problems.bad_request(
-                "The header If-Match is malformed.", **{"If-Match": "An entity tag has double quotes."}
+                "The header If-Match is malformed.", **{"If-Match": "An entity tag must be in double quotes."}
             )
         if etag.removeprefix("W/") not in _OPAQUE_TAG.findall(given):
             raise problems.precondition_failed()
 
     def json_object(self) -> dict[str, Any]:
-        """The body, which has to be a JSON object; 415 or 400 if it is not."""
+        """Return the JSON object in the body; 415 or 400 if there is none."""
         media_type = self.recorded.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if media_type != "application/json":
             raise problems.unsupported_media_type()
@@ -140,11 +140,11 @@ class RequestContext:
         return cast("dict[str, Any]", body)
 
     def submit(self, make: Callable[..., Job], *, keyed: bool = True) -> HandlerResponse:
-        """Create a job, once for each idempotency key, and answer where to find it.
+        """Create a job, once per idempotency key, and return its 201 response.
 
         Args:
-            make: Makes the job from the facts that every job has.
-            keyed: Whether the operation takes an idempotency key; without one each request makes a job.
+            make: Creates the job from the common fields.
+            keyed: True if the operation takes an idempotency key; otherwise each request creates a job.
         """
         key = self._idempotency_key() if keyed else None
         fingerprint = (self.recorded.operation_id, self.parameters, self.recorded.json)
@@ -164,16 +164,16 @@ class RequestContext:
         if not 1 <= len(key) <= _MAX_KEY_LENGTH:
             raise problems.bad_request(
                 "The header Idempotency-Key is missing or too long.",
-                **{"Idempotency-Key": f"It has to have 1 to {_MAX_KEY_LENGTH} characters."},
+                **{"Idempotency-Key": f"Must have 1 to {_MAX_KEY_LENGTH} characters."},
             )
         return key
 
     def job(self, job_type: type[JobT], kind: str) -> JobT:
-        """The job in the path; 404 if there is none such, or it belongs to something else than the path says.
+        """Return the job in the path; 404 if there is no such job under this path.
 
         Args:
-            job_type: What class of job it has to be.
-            kind: What it has to be for.
+            job_type: The expected class.
+            kind: The expected kind.
         """
         job = self.state.jobs.get(self.parameters["job_id"])
         if not isinstance(job, job_type) or (job.kind, job.account_id) != (kind, self.account_id):
@@ -187,4 +187,4 @@ class RequestContext:
 
 
 Handler = Callable[[RequestContext], HandlerResponse]
-"""Carries out one operation; raises a `Problem` for an error answer."""
+"""Handles one operation; raises a `Problem` for an error response."""

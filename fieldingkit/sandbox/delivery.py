@@ -1,4 +1,4 @@
-"""The dispatcher: sends what webhooks are to be told, in the background and whenever it is asked to."""
+"""Delivery of events to webhooks, in the background and on request."""
 
 import asyncio
 import gzip
@@ -14,7 +14,7 @@ import attrs
 
 from fieldingkit.sandbox.formats import is_loopback
 from fieldingkit.sandbox.model.state import SandboxState
-from fieldingkit.sandbox.model.webhooks import Delivery, Webhook, nobody, sign
+from fieldingkit.sandbox.model.webhooks import Delivery, Webhook, sign
 
 __all__ = ["DeliverySettings", "WebhookDispatcher"]
 
@@ -24,33 +24,33 @@ _POLL_SECONDS: Final = 0.25
 
 @attrs.define(kw_only=True)
 class DeliverySettings:
-    """How events are delivered, and what goes wrong with them. Change them at any time."""
+    """Settings of the delivery and its faults. They can be changed at any time."""
 
     background: bool = True
-    """Whether events are sent by themselves, as soon as may be; else only when the sandbox is told to deliver."""
+    """True to deliver events in the background; False to deliver them only on request."""
     attempts: int = 5
-    """How often an event is sent that is not acknowledged; it expires then."""
+    """The number of attempts before an event that is not acknowledged expires."""
     retry_seconds: float = 1.0
-    """How long to wait before it is sent again, by the sandbox's clock; twice as long each time."""
+    """The delay before the second attempt, in seconds of the sandbox's clock; it doubles with each attempt."""
     timeout: float = 5.0
-    """How long to wait for an acknowledgement, in real seconds."""
+    """The time to wait for an acknowledgement, in real seconds."""
     gzip: bool = False
-    """Whether bodies are compressed; the signature is that of the uncompressed one all the same."""
+    """True to compress bodies; the signature is still that of the uncompressed body."""
     drop: float = 0.0
-    """How likely an event is to be lost without ever being sent, from 0 to 1."""
+    """The probability that an event is lost without being sent, from 0 to 1."""
     duplicate: float = 0.0
-    """How likely an event is to be sent twice although it was acknowledged, from 0 to 1."""
+    """The probability that an event is sent twice although it was acknowledged, from 0 to 1."""
     reorder: bool = False
-    """Whether of the events that wait the newest is sent first."""
+    """True to send the newest pending event first."""
 
 
 class WebhookDispatcher:
-    """Sends events to webhooks, of each webhook one after the other; only to loopback addresses.
+    """Sends events to webhooks, to each webhook one event at a time, and only to loopback addresses.
 
     Args:
-        state: Where the webhooks are.
-        settings: How to send.
-        seed: Makes what comes with a probability come the same way again.
+        state: The state that holds the webhooks.
+        settings: The delivery settings.
+        seed: The seed of the random faults.
     """
 
     def __init__(self, state: SandboxState, settings: DeliverySettings, seed: int) -> None:
@@ -60,19 +60,19 @@ class WebhookDispatcher:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Be ready to send, and begin to do so in the background."""
+        """Start delivering on the running event loop."""
         self._loop = asyncio.get_running_loop()
-        self._news = asyncio.Event()
-        self._turn = asyncio.Lock()
-        # Whoever listens on loopback may have made its certificate itself; and it can stop at any time without a
-        # connection left open, since each delivery has its own.
+        self._pending = asyncio.Event()
+        self._lock = asyncio.Lock()
+        # A receiver on loopback may have a self-signed certificate. It may also stop at any time, so each delivery has
+        # a connection of its own.
         self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=False, force_close=True))
         self._state.webhooks.on_pending = self._wake
         self._tasks = [asyncio.create_task(self._work())]
 
     async def stop(self) -> None:
-        """Stop; what was not sent yet waits for the next start."""
-        self._state.webhooks.on_pending = nobody
+        """Stop delivering; undelivered events wait for the next start."""
+        self._state.webhooks.on_pending = None
         for task in self._tasks:
             task.cancel()
             with suppress(asyncio.CancelledError):
@@ -80,15 +80,15 @@ class WebhookDispatcher:
         await self._session.close()
 
     async def deliver(self, *, only_due: bool = False) -> None:
-        """Send everything that waits once, the older ones first.
+        """Send every pending event once, older events first.
 
         Args:
-            only_due: Whether to leave out what waits for its next attempt.
+            only_due: True to omit events that wait for their next attempt.
         """
-        async with self._turn:
+        async with self._lock:
             with self._state.locked() as now:
                 waiting = [
-                    (webhook, [item for item in webhook.take_open() if item.due_at <= now or not only_due])
+                    (webhook, [item for item in webhook.open_deliveries() if item.due_at <= now or not only_due])
                     for webhook in self._state.webhooks.all()
                 ]
             await asyncio.gather(*(self._serve(webhook, items) for webhook, items in waiting))
@@ -96,15 +96,15 @@ class WebhookDispatcher:
     async def _work(self) -> None:
         while True:
             with suppress(TimeoutError):
-                # Changes call, but not those that the clock is yet to make: they happen when they are looked for.
+                # A change wakes this task. The clock makes changes only when the state is locked, hence the poll.
                 async with asyncio.timeout(_POLL_SECONDS if self._state.webhooks.all() else None):
-                    await self._news.wait()
-            self._news.clear()
+                    await self._pending.wait()
+            self._pending.clear()
             if self._settings.background:
                 await self.deliver(only_due=True)
 
     def _wake(self) -> None:
-        self._loop.call_soon_threadsafe(self._news.set)
+        self._loop.call_soon_threadsafe(self._pending.set)
 
     async def _serve(self, webhook: Webhook, waiting: Sequence[Delivery]) -> None:
         for delivery in reversed(waiting) if self._settings.reorder else waiting:

@@ -1,4 +1,4 @@
-"""Timestamps as the API writes and reads them, RFC 3339 in UTC, and durations, ISO 8601 without years and months."""
+"""Text formats of the API: timestamps, durations, ids and loopback URLs."""
 
 import ipaddress
 import random
@@ -21,23 +21,23 @@ _DURATION = re.compile(
 
 
 def write_timestamp(moment: datetime) -> str:
-    """The text of a moment, with three fractional digits and a `Z`."""
+    """Return a date as the API writes it: UTC, three fractional digits and a `Z`."""
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def parse_timestamp(text: object) -> datetime | None:
-    """The moment that a text names, in whole milliseconds; None if it is not a timestamp in UTC."""
+    """Parse an RFC 3339 timestamp in UTC, in whole milliseconds; None if it is not one."""
     if not isinstance(text, str) or not _RFC3339_UTC.fullmatch(text):
         return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:  # the shape is right, but there is no such day or hour
+    except ValueError:  # well-formed, but no existing day or hour
         return None
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 def parse_duration(text: object) -> timedelta | None:
-    """How long a text such as `P1DT5H` says; None if it is not of that form, or 398 days and more."""
+    """Parse an ISO 8601 duration such as `P1DT5H`, without years and months; None if malformed, or 398 days or more."""
     match = _DURATION.fullmatch(text) if isinstance(text, str) else None
     if match is None:
         return None
@@ -46,7 +46,7 @@ def parse_duration(text: object) -> timedelta | None:
 
 
 ULID: Final = re.compile(r"[0-9A-Z]{26}")
-"""What the contract accepts as a ULID."""
+"""The contract's pattern of a ULID."""
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _TWO_DIGITS = [high + low for high in _CROCKFORD for low in _CROCKFORD]
@@ -55,10 +55,10 @@ _FIRST_MILLISECOND = 1_766_016_000_000  # 2025-12-18, the day of the API version
 
 
 class Identifiers:
-    """A source of ids that no two calls get alike.
+    """A source of unique ids.
 
     Args:
-        seed: Two sources with the same seed give the same ids in the same order.
+        seed: Sources with the same seed give the same ids in the same order.
     """
 
     def __init__(self, seed: int) -> None:
@@ -66,35 +66,35 @@ class Identifiers:
         self._made = 0
 
     def ulid(self) -> str:
-        """A ULID: 26 characters that sort in the order in which they were made."""
+        """Return a ULID: 26 characters that sort by creation."""
         self._made += 1
         number = (_FIRST_MILLISECOND + self._made) << 80 | self._random.getrandbits(80)
         return "".join([_TWO_DIGITS[number >> shift & 1023] for shift in range(120, -1, -10)])
 
     def uuid(self) -> str:
-        """A version 4 UUID."""
+        """Return a version 4 UUID."""
         return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
 
     def hexadecimal(self, digits: int) -> str:
-        """So many lower-case hexadecimal digits, not all of them zero."""
+        """Return this many lower-case hexadecimal digits, not all of them zero."""
         return f"{self._random.randrange(1, 16**digits):0{digits}x}"
 
 
 def readable_id(number: int, digits: int) -> str:
-    """An id for people to read: no two numbers below 32 to the power of `digits` have the same.
+    """Return a short id for people, unique for numbers below 32 to the power of `digits`.
 
     Args:
-        number: What it stands for.
-        digits: How long it is.
+        number: The number that the id stands for.
+        digits: The length of the id.
     """
-    scrambled = number * (_SCRAMBLER >> digits | 1) % 32**digits  # an odd factor maps these numbers one to one
+    scrambled = number * (_SCRAMBLER >> digits | 1) % 32**digits  # an odd factor makes this a bijection
     return "".join([_CROCKFORD[scrambled >> 5 * digit & 31] for digit in range(digits)])
 
 
 def is_loopback(url: str) -> bool:
-    """Whether a URL leads to this machine, and cannot lead anywhere else.
+    """Return True if a URL certainly leads to this machine.
 
-    It is taken apart by what sends to it later, so that the two can never disagree about the host.
+    The URL is parsed by the library that sends to it, so that both agree about the host.
     """
     try:
         host = URL(url).host or ""

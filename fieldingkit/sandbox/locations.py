@@ -1,4 +1,4 @@
-"""Where the `Location` of a new job leads, in every form that the API's documents print."""
+"""The `Location` header of a new job, in every form that the API's documents print."""
 
 from enum import StrEnum
 
@@ -10,15 +10,15 @@ __all__ = ["LocationForm", "Locations"]
 
 
 class LocationForm(StrEnum):
-    """How a `Location` header is written.
+    """The form of a `Location` header.
 
-    Resolved by RFC 3986 against the request's URL, few of these lead to the job; a client has to know them.
+    Resolved by RFC 3986 against the request's URL, only a few forms lead to the job; a client must know the others.
     """
 
     PATH = "path"
-    """`/demand/accounts/...`: a path without `/v1`, as the contract's examples have it."""
+    """`/demand/accounts/...`: a path without `/v1`, as in the contract's examples."""
     VERSIONED_PATH = "versioned_path"
-    """`/v1/accounts/...`: a path with `/v1` but without `/demand`, as the older guide has it."""
+    """`/v1/accounts/...`: a path with `/v1` but without `/demand`, as in the older guide."""
     FULL_PATH = "full_path"
     """`/v1/demand/accounts/...`: the path of the job itself."""
     FULL_URL = "full_url"
@@ -26,17 +26,17 @@ class LocationForm(StrEnum):
     FULL_URL_VERSIONED = "full_url_versioned"
     """`http://host/v1/demand/accounts/...`: the URL of the job itself."""
     BARE_ID = "bare_id"
-    """The job's id alone."""
+    """The job id alone."""
     BATCH_ALIAS = "batch_alias"
-    """`/demand/.../batch-jobs/pause/{job_id}`: for a batch job a path that cannot be read; else like `PATH`."""
+    """`/demand/.../batch-jobs/pause/{job_id}`: for a batch job a path that cannot be read; otherwise like `PATH`."""
     TRAILING_SLASH = "trailing_slash"
-    """Like `PATH`, with a slash at the end."""
+    """Like `PATH`, with a trailing slash."""
     QUERY = "query"
     """Like `PATH`, with a query."""
     FOREIGN = "foreign"
     """A URL on another origin, where a token must never be sent."""
     NONE = "none"
-    """No header at all."""
+    """No `Location` header."""
 
 
 @attrs.frozen
@@ -44,15 +44,15 @@ class Locations:
     """Writes the `Location` headers of one sandbox."""
 
     form: LocationForm
-    """The form that they all have."""
+    """The form of every header."""
     foreign_origin: str
     """The origin of the form `FOREIGN`, such as `https://elsewhere.example`."""
 
-    def of(self, job: Job, origin: str) -> str | None:
-        """The header of a job, None for no header.
+    def header_for(self, job: Job, origin: str) -> str | None:
+        """Return the header of a new job, or None for no header.
 
         Args:
-            job: The job that was created.
+            job: The job.
             origin: The sandbox's own origin.
         """
         resource = _resource(job)

@@ -1,4 +1,4 @@
-"""Checks of query parameters, each of which answers 400 and names what is wrong."""
+"""Readers of query parameters, bodies and pages; invalid input raises a 400 that names the parameter."""
 
 import re
 from bisect import bisect_left, bisect_right
@@ -30,86 +30,86 @@ __all__ = [
 
 
 UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-"""What the contract accepts as the id of a user."""
+"""The contract's pattern of a user id."""
 
 
 def read_choices(query: MultiMapping[str], name: str, choices: Collection[str]) -> frozenset[str] | None:
-    """The values of a parameter that may be given more than once; None if it is not given at all.
+    """Return the values of a repeatable parameter, or None if it is not given.
 
-    A list is written with the parameter's name repeated, which is what OpenAPI has for one that says nothing else.
+    A list is written by repeating the parameter's name, which is OpenAPI's default.
 
     Args:
         query: The query parameters.
         name: The parameter.
-        choices: What its values are among.
+        choices: The allowed values.
     """
     values = query.getall(name, [])
     if any(value not in choices for value in values):
-        raise _malformed(name, f"Each has to be one of {', '.join(sorted(choices))}.")
+        raise _malformed(name, f"Each value must be one of {', '.join(sorted(choices))}.")
     return frozenset(values) if values else None
 
 
 def read_texts(query: MultiMapping[str], name: str, form: str) -> frozenset[str] | None:
-    """The same for texts of a form.
+    """Return the values of a repeatable parameter that match a pattern, or None if it is not given.
 
     Args:
         query: The query parameters.
         name: The parameter.
-        form: A regular expression.
+        form: The regular expression that each value must match.
     """
     return check_texts(query.getall(name, []), name, form)
 
 
 def check_texts(values: Iterable[str], name: str, form: str) -> frozenset[str] | None:
-    """The texts as a set; 400 if one has another form, None if there are none."""
+    """Return the values as a set, or None if there are none; 400 if a value does not match the pattern."""
     texts = frozenset(values)
     if not all(re.fullmatch(form, text) for text in texts):
-        raise _malformed(name, "It does not have the right form.")
+        raise _malformed(name, "Does not match the required pattern.")
     return texts or None
 
 
 def read_text(query: MultiMapping[str], name: str, form: str = ".*") -> str | None:
-    """The text of a parameter; None if it is not given.
+    """Return the value of a parameter, or None if it is not given.
 
     Args:
         query: The query parameters.
         name: The parameter.
-        form: A regular expression.
+        form: The regular expression that the value must match.
     """
     text = query.get(name)
     if text is not None and not re.fullmatch(form, text):
-        raise _malformed(name, "It does not have the right form.")
+        raise _malformed(name, "Does not match the required pattern.")
     return text
 
 
 def read_flag(query: MultiMapping[str], name: str) -> bool | None:
-    """The truth of a parameter; None if it is not given."""
+    """Return the boolean value of a parameter, or None if it is not given."""
     text = read_text(query, name, "true|false")
     return None if text is None else text == "true"
 
 
 def read_number(query: MultiMapping[str], name: str, *, default: int, largest: int) -> int:
-    """The number of a parameter, from 1 to the largest.
+    """Return the integer value of a parameter.
 
     Args:
         query: The query parameters.
         name: The parameter.
-        default: What it is if it is not given.
-        largest: The greatest that it may be.
+        default: The value if the parameter is not given.
+        largest: The maximum; the minimum is 1.
     """
     text = query.get(name, str(default))
     if not re.fullmatch("[0-9]{1,9}", text) or not 1 <= int(text) <= largest:
-        raise _malformed(name, f"It has to be a number from 1 to {largest}.")
+        raise _malformed(name, f"Must be a number from 1 to {largest}.")
     return int(text)
 
 
 def read_timestamp(query: MultiMapping[str], name: str) -> datetime | None:
-    """The timestamp of a parameter; None if it is not given."""
+    """Return the date in a parameter, or None if it is not given."""
     if name not in query:
         return None
     moment = parse_timestamp(query[name])
     if moment is None:
-        raise _malformed(name, "It has to be an RFC 3339 timestamp in UTC.")
+        raise _malformed(name, "Must be an RFC 3339 timestamp in UTC.")
     return moment
 
 
@@ -118,36 +118,34 @@ def _malformed(name: str, reason: str) -> problems.Problem:
 
 
 def read_timestamps(body: Mapping[str, Any], *names: str) -> list[datetime]:
-    """The timestamps that a body carries under these names, all of them required.
+    """Return the dates in required fields of a body.
 
     Args:
         body: The decoded body.
-        names: The fields to read.
+        names: The fields.
     """
     moments = {name: parse_timestamp(body.get(name)) for name in names}
-    wrong = {name: "It has to be an RFC 3339 timestamp in UTC." for name in names if moments[name] is None}
+    wrong = {name: "Must be an RFC 3339 timestamp in UTC." for name in names if moments[name] is None}
     if wrong:
         raise problems.bad_request("A timestamp is missing or malformed.", **wrong)
     return [moment for moment in moments.values() if moment is not None]
 
 
 def read_target_group_ids(body: Mapping[str, Any], name: str = "target_group_ids") -> tuple[str, ...]:
-    """The ids that a body names: at least one, each a ULID, none twice.
+    """Return the ids in a field of a body: at least one, each a ULID, all different.
 
     Args:
         body: The decoded body.
-        name: The field to read.
+        name: The field.
     """
     ids: object = body.get(name)
     if not isinstance(ids, list) or not ids:
-        raise problems.bad_request(
-            "The target groups are missing.", **{name: "It has to be a list with at least one id."}
-        )
+        raise problems.bad_request("The target groups are missing.", **{name: "Must be a list with at least one id."})
     checked = [id_ for id_ in cast("list[object]", ids) if isinstance(id_, str) and ULID.fullmatch(id_)]
     if len(checked) < len(cast("list[object]", ids)):
-        raise problems.bad_request("A target group id is malformed.", **{name: "Each id has to be a ULID."})
+        raise problems.bad_request("A target group id is malformed.", **{name: "Each id must be a ULID."})
     if len(set(checked)) < len(checked):
-        raise problems.bad_request("A target group is named twice.", **{name: "The ids have to be unique."})
+        raise problems.bad_request("A target group is named twice.", **{name: "The ids must be unique."})
     return tuple(checked)
 
 
@@ -159,11 +157,11 @@ class Page(Generic[Item]):
     """One page of a list."""
 
     items: tuple[Item, ...]
-    """What is on it."""
+    """The items of the page."""
     has_previous: bool
-    """Whether there is anything before it."""
+    """True if there are items before the page."""
     next_cursor: str | None
-    """What a caller gives as `start_after` for the page after it; None if there is nothing there."""
+    """The `start_after` of the next page; None for the last page."""
 
 
 def read_page(
@@ -176,21 +174,21 @@ def read_page(
     largest: int = 100,
     is_sorted: bool = True,
 ) -> Page[Item]:
-    """The page that a query asks for, with `start_after`, `end_before` and `page_size`.
+    """Return the page that a query asks for with `start_after`, `end_before` and `page_size`.
 
     Args:
         query: The query parameters.
         items: The whole list.
-        cursor_of: The cursor that stands for an item.
-        keeps: Whether an item passes the filters.
-        default: How many items a page has if the query does not say.
-        largest: How many it may have.
-        is_sorted: Whether the cursors ascend along the list, so that a cursor is found without looking at every item.
+        cursor_of: Returns the cursor of an item.
+        keeps: Returns True for an item that matches the filters.
+        default: The default page size.
+        largest: The maximum page size.
+        is_sorted: True if the cursors ascend along the list, so that a cursor is found by bisection.
     """
     size = read_number(query, "page_size", default=default, largest=largest)
     after, before = query.get("start_after"), query.get("end_before")
     if after is not None and before is not None:
-        raise problems.bad_request("Two cursors are given.", end_before="It excludes start_after.")
+        raise problems.bad_request("Two cursors are given.", end_before="Cannot be combined with start_after.")
     if before is not None:
         start, stop = 0, _position(items, before, "end_before", cursor_of, is_sorted=is_sorted)[0]
         found = tuple(islice(filter(keeps, items[start:stop][::-1]), size + 1))
@@ -215,10 +213,10 @@ def _from(items: Sequence[Item], start: int) -> Iterable[Item]:
 def _position(
     items: Sequence[Item], cursor: str, name: str, cursor_of: Callable[[Item], str], *, is_sorted: bool
 ) -> tuple[int, int]:
-    """Where what is before a cursor ends, and where what is after it begins."""
+    """Return the positions where the items before a cursor end and the items after it begin."""
     if is_sorted:
         return bisect_left(items, cursor, key=cursor_of), bisect_right(items, cursor, key=cursor_of)
     for index, item in enumerate(items):
         if cursor_of(item) == cursor:
             return index, index + 1
-    raise problems.bad_request("The cursor is unknown.", **{name: "No page ended or began there."})
+    raise problems.bad_request("The cursor is unknown.", **{name: "Is not the cursor of an item."})

@@ -1,4 +1,4 @@
-"""The API's error answers."""
+"""The API's error responses."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -23,14 +23,14 @@ __all__ = [
 
 
 class Problem(Exception):
-    """An error answer of the API, on its way to the caller.
+    """An error response of the API, raised by handlers.
 
     Args:
         status: The HTTP status.
-        kind: The word for programs that the body carries as `object`.
-        detail: The sentence for people.
-        invalid_params: What is wrong with which parameter.
-        headers: Headers that this answer carries beside the usual ones.
+        kind: The error code, which the body has as `object`.
+        detail: The description for people.
+        invalid_params: The reason for each invalid parameter.
+        headers: Headers beside the default ones.
     """
 
     def __init__(
@@ -50,10 +50,10 @@ class Problem(Exception):
         self.headers: dict[str, str] = dict(headers or {})
 
     def body(self, error_id: str) -> dict[str, Any]:
-        """Its JSON.
+        """Return the JSON body.
 
         Args:
-            error_id: The UUID of this one occurrence.
+            error_id: The UUID of this occurrence.
         """
         if self.kind == "too_many_requests_problem_details":
             return {"object": self.kind, "details": self.detail}
@@ -64,77 +64,75 @@ class Problem(Exception):
 
 
 def bad_request(detail: str, **invalid_params: str) -> Problem:
-    """400: the request is not what the contract says."""
+    """Return the 400 for a request that violates the contract."""
     return Problem(400, "bad_request_error", detail, invalid_params=invalid_params)
 
 
 def unauthorized() -> Problem:
-    """401: there is no valid token."""
+    """Return the 401 for a missing or unknown token."""
     return Problem(401, "authorization_error", "No valid authorization was provided for this operation.")
 
 
 def forbidden() -> Problem:
-    """403: the token has expired, or may not touch this account; the API says the same in both cases."""
+    """Return the 403 for an expired token or an account without permission; the API does not distinguish them."""
     return Problem(403, "authorization_error", "You do not have the right permissions for this operation.")
 
 
 def missing_header(name: str) -> Problem:
-    """403: the API version is not named."""
+    """Return the 403 for a missing API version."""
     return Problem(403, "required_header_missing", f"The header {name} is required.")
 
 
 def not_found(what: str) -> Problem:
-    """404: there is no such thing."""
+    """Return the 404 for an unknown resource."""
     return Problem(404, "not_found_error", f"The {what} was not found.")
 
 
 def method_not_allowed(allowed: str) -> Problem:
-    """405: the path exists, the method does not."""
+    """Return the 405 for a method that the path does not have."""
     return Problem(405, "method_not_allowed_error", "This method is not allowed here.", headers={"Allow": allowed})
 
 
 def conflict(detail: str) -> Problem:
-    """409: the request contradicts an earlier one."""
+    """Return the 409 for a request that contradicts an earlier one."""
     return Problem(409, "conflict_error", detail)
 
 
 def precondition_failed() -> Problem:
-    """412: the entity tag is not the current one."""
-    return Problem(
-        412, "precondition_failed_error", "The resource has changed since it was read. Read it again and decide again."
-    )
+    """Return the 412 for an outdated entity tag."""
+    return Problem(412, "precondition_failed_error", "The resource has changed since it was read. Read it again.")
 
 
 def too_large() -> Problem:
-    """413: the body is too long."""
+    """Return the 413 for a body that is too large."""
     return Problem(413, "content_too_large_error", "The request body is too large.")
 
 
 def unsupported_media_type() -> Problem:
-    """415: the body is not declared to be JSON."""
+    """Return the 415 for a body that is not declared as JSON."""
     return Problem(415, "unsupported_media_type_error", "The request body must be application/json.")
 
 
 def invalid_state(detail: str) -> Problem:
-    """422: the state of the resource does not permit the operation."""
+    """Return the 422 for an operation that the resource's state does not allow."""
     return Problem(422, "invalid_state_error", detail)
 
 
 def invalid_profiles(name: str, reason: str) -> Problem:
-    """422: a goal does not fit the target group; the profile operations have a shape of their own for this.
+    """Return the 422 for an invalid goal, which has a shape of its own in the profile operations.
 
     Args:
-        name: The number of the rule, such as `profile_validation_error_076`.
+        name: The code of the violated rule, such as `profile_validation_error_076`.
         reason: The rule in words.
     """
     return _InvalidProfiles(422, "unprocessable_entity_error", "Validation error", invalid_params={name: reason})
 
 
 class _InvalidProfiles(Problem):
-    """The answer of the profile operations to what breaks a rule of theirs."""
+    """The 422 of the profile operations."""
 
     def body(self, error_id: str) -> dict[str, Any]:
-        """Its JSON, which has no id but says of each parameter what kind of rule it breaks."""
+        """Return the JSON body, which has no id but an `error_type` for each parameter."""
         body = super().body(error_id)
         del body["id"]
         params = [{"error_type": "data_validation_error", **param} for param in body["invalid_params"]]
@@ -142,15 +140,15 @@ class _InvalidProfiles(Problem):
 
 
 def too_many_requests(retry_after: int) -> Problem:
-    """429: too many requests.
+    """Return the 429 for too many requests.
 
     Args:
-        retry_after: After how many seconds there is room again.
+        retry_after: The seconds to wait.
     """
     return Problem(
         429,
         "too_many_requests_problem_details",
-        f"Too many requests. There is room again in {retry_after} s.",
+        f"Too many requests. Retry in {retry_after} s.",
         headers={"Retry-After": str(retry_after)},
     )
 
@@ -172,9 +170,9 @@ _KINDS: Final = {
 
 
 def problem_for_status(status: int) -> Problem:
-    """The usual problem of a status, for a fault.
+    """Return the usual error response of a status, for faults.
 
     Args:
         status: The HTTP status, 400 or above.
     """
-    return Problem(status, _KINDS.get(status, "unexpected_internal_error"), "The sandbox was told to answer so.")
+    return Problem(status, _KINDS.get(status, "unexpected_internal_error"), "Injected by a fault of the sandbox.")

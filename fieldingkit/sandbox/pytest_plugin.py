@@ -1,11 +1,11 @@
-"""Pytest fixtures for code that uses fieldingkit: a running sandbox, and clients of it.
+"""Pytest fixtures for code that uses fieldingkit: a running sandbox and clients connected to it.
 
-Put this into your `conftest.py`::
+Add this to your `conftest.py`::
 
     pytest_plugins = ["fieldingkit.sandbox.pytest_plugin"]
 
-To test with another sandbox, define a fixture `sandbox` of your own there; the clients use whichever there is. The
-fixture `client` needs pytest-asyncio, in its auto or its strict mode.
+To configure the sandbox, define a fixture `sandbox` of your own in `conftest.py`; the clients use it. The fixture
+`client` needs pytest-asyncio, in auto or strict mode.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -25,14 +25,14 @@ __all__ = ["blocking_client", "client", "sandbox"]
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    """A sandbox that runs on a thread of its own, so that asynchronous and blocking tests can use it."""
+    """Run a sandbox on a thread of its own, for asynchronous and blocking tests."""
     with Sandbox() as running:
         yield running
 
 
 @pytest.fixture
 def blocking_client(sandbox: Sandbox) -> "Iterator[Client]":
-    """A `Client` of the sandbox, closed after the test."""
+    """Create a `Client` of the sandbox, and close it after the test."""
     from fieldingkit import Client
 
     with closing(Client(account_id=sandbox.account_id, auth=sandbox.token, base_url=sandbox.url)) as client:
@@ -44,7 +44,7 @@ if find_spec("pytest_asyncio"):
 
     @pytest_asyncio.fixture
     async def client(sandbox: Sandbox) -> "AsyncIterator[AsyncClient]":
-        """An `AsyncClient` of the sandbox, closed after the test."""
+        """Create an `AsyncClient` of the sandbox, and close it after the test."""
         from fieldingkit import AsyncClient
 
         client = AsyncClient(account_id=sandbox.account_id, auth=sandbox.token, base_url=sandbox.url)

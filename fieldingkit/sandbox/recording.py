@@ -1,4 +1,4 @@
-"""What the sandbox was asked, and what it answered."""
+"""The requests that a sandbox received, with its answers."""
 
 import json
 from collections.abc import Mapping
@@ -20,38 +20,38 @@ class RecordedAnswer:
     status: int
     """The HTTP status."""
     headers: Mapping[str, str]
-    """The headers; names are looked up in any case."""
+    """The headers; their names are case-insensitive."""
     body: bytes
-    """The body, before a fault tore it."""
+    """The body, before a fault truncated it."""
 
     @property
     def json(self) -> Any:
-        """The body decoded, or None if it is not JSON."""
+        """The decoded body, or None if it is not JSON."""
         return _decode(self.body)
 
 
 @attrs.define(kw_only=True, eq=False)
 class RecordedRequest:
-    """A request that reached the sandbox, and what became of it."""
+    """A request that the sandbox received, and its answer."""
 
     index: int
-    """Its number, from 0 in the order of arrival; never used again."""
+    """The index, from 0 in the order of arrival; never reused."""
     at: datetime
-    """When it arrived, by the sandbox's clock."""
+    """The time of arrival, by the sandbox's clock."""
     method: str
     """`GET`, `POST`, `PUT` or `DELETE`."""
     path: str
     """The path as it was sent, with `/v1`, without the query."""
     query: MultiMapping[str]
-    """The query parameters; one that is repeated is read with `getall`."""
+    """The query parameters; read a repeated one with `getall`."""
     headers: Mapping[str, str]
-    """The headers; names are looked up in any case."""
+    """The headers; their names are case-insensitive."""
     operation_id: str | None
-    """The operation it was for, None if the sandbox knows no such path and method."""
+    """The operation id; None for an unknown path or method."""
     body: bytes = b""
     """The body."""
     fault: Fault | None = None
-    """The fault that was put in its way."""
+    """The injected fault, if any."""
     answer: RecordedAnswer | None = None
     """The answer; None if none was sent, or not yet."""
 
@@ -62,12 +62,12 @@ class RecordedRequest:
 
     @property
     def json(self) -> Any:
-        """The body decoded, or None if it is not JSON."""
+        """The decoded body, or None if it is not JSON."""
         return _decode(self.body)
 
     @property
     def traceparent(self) -> str | None:
-        """The W3C trace context that the caller sent."""
+        """The W3C trace context of the caller."""
         return self.headers.get("traceparent")
 
 

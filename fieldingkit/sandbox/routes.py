@@ -1,7 +1,6 @@
-"""The path table, spelled by hand from the published contract.
+"""The routes of the sandbox, spelled by hand from the published contract.
 
-It is spelled here once more, and not taken from the client's own table, because if both sides read one table a wrong
-path would pass every test.
+They are not taken from the client's own table: if both sides read one table, a wrong path would pass every test.
 """
 
 from typing import Final, NamedTuple
@@ -21,9 +20,9 @@ class Route(NamedTuple):
     path: str
     """The path template, without `/v1`."""
     operation_id: str
-    """What the contract calls it."""
+    """The operation id in the contract."""
     handler: Handler
-    """What carries it out."""
+    """The function that handles the operation."""
 
 
 _WEBHOOKS = "/accounts/{account_id}/webhooks"
@@ -127,5 +126,5 @@ ROUTES: Final = (
 
 
 def routes() -> list[tuple[str, str, str]]:
-    """Every operation that the sandbox knows: method, path template without `/v1`, operation id."""
+    """Return every operation: method, path template without `/v1`, operation id."""
     return [(route.method, route.path, route.operation_id) for route in ROUTES]

@@ -1,4 +1,4 @@
-"""What runs while a sandbox runs: its server, and the dispatcher of its webhooks."""
+"""Running a sandbox: its HTTP server and its webhook delivery."""
 
 import asyncio
 import threading
@@ -16,25 +16,25 @@ __all__ = ["SandboxRunner", "ServerThread"]
 
 @attrs.define(kw_only=True)
 class SandboxRunner:
-    """Serves a app on an event loop, and delivers events from there."""
+    """Serves a sandbox's application and delivers its events on an event loop."""
 
     app: SandboxApp
-    """What answers requests."""
+    """The application."""
     dispatcher: WebhookDispatcher
-    """What delivers events."""
+    """The webhook delivery."""
     host: str
     """The address to listen on."""
     port: int
     """The port to listen on; 0 for a free one."""
-    _runner: web.AppRunner | None = None
+    _app_runner: web.AppRunner | None = None
     _loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def origin(self) -> str:
-        """Where it can be reached, such as `http://127.0.0.1:49152`.
+        """The origin of the server, such as `http://127.0.0.1:49152`.
 
         Raises:
-            RuntimeError: If it does not run.
+            RuntimeError: If the sandbox is not running.
         """
         if not self.app.origin:
             raise RuntimeError("the sandbox is not running; use it in a with or async with statement")
@@ -42,11 +42,11 @@ class SandboxRunner:
 
     async def start(self) -> None:
         """Serve on the running event loop."""
-        # Nobody waits for the answers of a test double: what is still being handled at the end is cancelled.
-        self._runner = web.AppRunner(self.app.application(), access_log=None, shutdown_timeout=0.05)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, self.host, self.port).start()
-        host, port = self._runner.addresses[0][:2]
+        # No caller waits for a test double's answers: requests still being handled at the end are cancelled.
+        self._app_runner = web.AppRunner(self.app.application(), access_log=None, shutdown_timeout=0.05)
+        await self._app_runner.setup()
+        await web.TCPSite(self._app_runner, self.host, self.port).start()
+        host, port = self._app_runner.addresses[0][:2]
         self.app.origin = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         self._loop = asyncio.get_running_loop()
         await self.dispatcher.start()
@@ -56,23 +56,23 @@ class SandboxRunner:
         if self._loop is not None:
             await self.dispatcher.stop()
             self._loop = None
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+        if self._app_runner is not None:
+            await self._app_runner.cleanup()
+            self._app_runner = None
             self.app.origin = ""
 
     def deliver(self) -> "Future[None]":
-        """Have all events that wait sent once; to be waited for on any other thread or in any coroutine.
+        """Send every pending event once; the future can be awaited or waited for on any other thread.
 
         Raises:
-            RuntimeError: If it does not run.
+            RuntimeError: If the sandbox is not running.
         """
         if self._loop is None:
             raise RuntimeError("the sandbox is not running; use it in a with or async with statement")
         return asyncio.run_coroutine_threadsafe(self.dispatcher.deliver(), self._loop)
 
     def is_on_this_thread(self) -> bool:
-        """Whether it runs on the event loop that runs on this thread."""
+        """Return True if the sandbox runs on the current event loop."""
         try:
             return asyncio.get_running_loop() is self._loop
         except RuntimeError:
@@ -80,10 +80,10 @@ class SandboxRunner:
 
 
 class ServerThread:
-    """Runs a server on an event loop of its own.
+    """Runs a server on a thread and event loop of its own.
 
     Args:
-        server: What to enter there, and to leave at the end.
+        server: The async context manager to run.
     """
 
     def __init__(self, server: AbstractAsyncContextManager[object]) -> None:
@@ -91,13 +91,13 @@ class ServerThread:
         self._started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
         self._thread = threading.Thread(target=self._run, name="fieldingkit-sandbox", daemon=True)
 
-    def serve(self) -> None:
-        """Start it, and return when it listens."""
+    def start(self) -> None:
+        """Start the server and return when it listens."""
         self._thread.start()
         self._started.result()
 
-    def finish(self) -> None:
-        """Stop it, and return when its thread has ended."""
+    def stop(self) -> None:
+        """Stop the server and return when its thread has ended."""
         loop, stop = self._started.result()
         loop.call_soon_threadsafe(stop.set)
         self._thread.join()

@@ -1,4 +1,4 @@
-"""Making projects and target groups to begin with."""
+"""Creation of projects and target groups for a test."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -31,7 +31,7 @@ def seed(
     starts_in: timedelta,
     ends_in: timedelta,
 ) -> Project:
-    """Make target groups; `Sandbox.seed` says how."""
+    """Create target groups; see `Sandbox.seed`."""
     if goal < 1 or completes < 0:
         raise ValueError("a goal is at least 1, and completes are at least 0")
     if counts.get("scheduled") and ends_in <= starts_in:
@@ -39,8 +39,8 @@ def seed(
     with state.locked() as now:
         project = _project(state, project_id or state.identifiers.ulid(), account_id, now)
         started = (now - 2 * _DAY, now - _DAY) if ended else (now - _DAY, now + ends_in)
-        plans = {
-            status: _Plan(
+        templates = {
+            status: _Template(
                 status=status,
                 dates=(now + starts_in, now + ends_in) if status == "scheduled" else started,
                 goal=goal,
@@ -48,9 +48,9 @@ def seed(
             )
             for status in counts
         }
-        wanted = [plans[status] for status, count in counts.items() for _ in range(count)]
+        wanted = [templates[status] for status, count in counts.items() for _ in range(count)]
         first = len(state.groups) + 1
-        groups = [plan.execute(state, project, number, now) for number, plan in enumerate(wanted, first)]
+        groups = [template.create(state, project, number, now) for number, template in enumerate(wanted, first)]
         state.add_groups(project, groups)
         return project
 
@@ -69,16 +69,16 @@ def _project(state: SandboxState, project_id: str, account_id: int, now: datetim
 
 
 @attrs.frozen(kw_only=True)
-class _Plan:
-    """What target groups of one status are made like."""
+class _Template:
+    """The target groups of one status."""
 
     status: GroupStatus
     dates: tuple[datetime, datetime]
     goal: int
     completes: int
 
-    def execute(self, state: SandboxState, project: Project, number: int, now: datetime) -> TargetGroup:
-        """Make one, the so-manieth of the sandbox."""
+    def create(self, state: SandboxState, project: Project, number: int, now: datetime) -> TargetGroup:
+        """Create the target group with this sequence number."""
         return TargetGroup(
             state.identifiers.ulid(),
             project.id,

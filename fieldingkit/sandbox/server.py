@@ -1,4 +1,4 @@
-"""The sandbox itself."""
+"""The sandbox: the API in memory."""
 
 import asyncio
 from collections.abc import Mapping
@@ -31,20 +31,20 @@ class Sandbox:
     """The API in memory, behind a real socket.
 
     `async with Sandbox() as sandbox` serves on the running event loop, `with Sandbox() as sandbox` on a thread of its
-    own. Either way everything here can be used from any thread.
+    own. In both cases all attributes and methods are thread-safe.
 
     Args:
         host: The address to listen on.
         port: The port to listen on; 0 for a free one.
-        account_id: The account that exists from the start.
-        job_seconds: How long a job takes, in seconds of the sandbox's clock.
-        token_lifetime: How long a token is valid, in seconds of the sandbox's clock.
-        rate: How many requests a second are let through before the answer is 429; None for no limit.
-        location_form: How the `Location` of a new job is written.
+        account_id: The initial account.
+        job_seconds: The duration of a job, in seconds of the sandbox's clock.
+        token_lifetime: The lifetime of a token, in seconds of the sandbox's clock.
+        rate: The allowed requests per second, beyond which the answer is 429; None for no limit.
+        location_form: The form of the `Location` of a new job.
         location_origin: The foreign origin for `LocationForm.FOREIGN`.
-        job_ids: Whether job ids are ULIDs or UUIDs.
-        clock: What time goes by; a clock that runs with real time if not given.
-        seed: Sandboxes with the same seed make the same ids, tokens and chances.
+        job_ids: The form of job ids.
+        clock: The clock for all dates; a clock that runs with real time by default.
+        seed: The seed of ids, tokens and random faults.
     """
 
     def __init__(
@@ -64,11 +64,11 @@ class Sandbox:
     ) -> None:
         identifiers = Identifiers(seed)
         self.clock: SandboxClock = clock or SandboxClock()
-        """What every date, job and token goes by: `now`, `advance`, `freeze`, `thaw`."""
+        """The clock for all dates, jobs and tokens: `now`, `advance`, `freeze`, `thaw`."""
         self.account_id = account_id
-        """The account that exists from the start."""
+        """The initial account."""
         self.faults: FaultPlan = FaultPlan([*(operation for _, _, operation in routes()), TOKEN_OPERATION], seed)
-        """What is to go wrong: `add` and `clear`."""
+        """The faults to inject: `add` and `clear`."""
         self._state = SandboxState(
             clock=self.clock,
             identifiers=identifiers,
@@ -78,7 +78,7 @@ class Sandbox:
         )
         self._tokens = Tokens(clock=self.clock, identifiers=identifiers, lifetime=token_lifetime)
         self.delivery: DeliverySettings = DeliverySettings()
-        """How events are delivered to webhooks, and what goes wrong with them."""
+        """The settings of webhook delivery and its faults."""
         app = SandboxApp(
             state=self._state,
             tokens=self._tokens,
@@ -96,82 +96,82 @@ class Sandbox:
 
     @property
     def url(self) -> str:
-        """The base URL that a client takes, such as `http://127.0.0.1:49152/v1`."""
+        """The base URL for a client, such as `http://127.0.0.1:49152/v1`."""
         return f"{self._runner.origin}/v1"
 
     @property
     def token_url(self) -> str:
-        """Where a client gets a token for `client_id` and `client_secret`."""
+        """The token URL for a client with `client_id` and `client_secret`."""
         return f"{self._runner.origin}/oauth/token"
 
     @property
     def client_id(self) -> str:
-        """The id of the one client that the token endpoint knows."""
+        """The client id that the token endpoint accepts."""
         return self._tokens.client_id
 
     @property
     def client_secret(self) -> str:
-        """The secret of that client."""
+        """The client secret that the token endpoint accepts."""
         return self._tokens.client_secret
 
     @property
     def token(self) -> str:
-        """A bearer token that is valid now."""
+        """A currently valid bearer token."""
         return self._tokens.current
 
     def issue_token(self, lifetime: float | None = None) -> str:
-        """Make a new bearer token.
+        """Issue a new bearer token.
 
         Args:
-            lifetime: How long it is valid, in seconds; `token_lifetime` if not given.
+            lifetime: Its lifetime in seconds; `token_lifetime` if not given.
         """
         return self._tokens.issue(lifetime)
 
     def expire_tokens(self) -> None:
-        """Let every token expire that was issued so far."""
+        """Expire every issued token."""
         self._tokens.expire()
 
     @property
     def requests(self) -> list[RecordedRequest]:
-        """Every request that came, in the order of arrival. Clear it as you like."""
+        """Every request, in the order of arrival. Clear the list at any time."""
         return self._runner.app.requests
 
     @property
     def jobs(self) -> Mapping[str, Job]:
-        """Every job by its id, as it is now."""
+        """A snapshot of every job, by id."""
         with self._state.locked():
             return dict(self._state.jobs)
 
     @property
     def webhooks(self) -> list[Webhook]:
-        """Every webhook, each with what it was and is to be told."""
+        """Every webhook, with its deliveries."""
         return self._state.webhooks.all()
 
     async def deliver(self) -> None:
-        """Send every event that waits for a webhook once, whether it is its turn or not, and whatever the answers.
+        """Send every pending event of every webhook once, including those that wait for their next attempt.
 
-        What the clock or a job is yet to do happens first. It makes no difference on which event loop this is awaited.
+        Due jobs and dates take effect first. Await it on any event loop.
         """
         await asyncio.wrap_future(self._runner.deliver())
 
     def deliver_blocking(self) -> None:
-        """The same where there is no event loop; the sandbox has to run on a thread of its own.
+        """Do the same as `deliver` without an event loop; the sandbox must run on a thread of its own.
 
         Raises:
-            RuntimeError: If the sandbox runs on this very thread, which would wait for itself.
+            RuntimeError: If the sandbox runs on the current thread, which would deadlock.
         """
         if self._runner.is_on_this_thread():
             raise RuntimeError("the sandbox runs on this thread; await deliver() instead")
         self._runner.deliver().result()
 
     def group(self, target_group_id: str) -> TargetGroup:
-        """A target group, whose properties always show the present.
+        """Return a target group. Its properties show the current state.
 
         Args:
-            target_group_id: Its ULID.
+            target_group_id: The ULID.
 
         Raises:
-            KeyError: If it was never seeded.
+            KeyError: If there is no such target group.
         """
         return self._state.groups[target_group_id]
 
@@ -193,27 +193,26 @@ class Sandbox:
         starts_in: float = 86400.0,
         ends_in: float = 30 * 86400.0,
     ) -> Project:
-        """Make target groups: so many in each state, or one in each state if no number is given.
+        """Create target groups: the given number in each status, or one in each status if no number is given.
 
         Args:
-            project_id: The project to add them to, a ULID; a new project if not given.
-            account_id: The account of the project; the sandbox's own if not given.
-            draft: How many drafts, which have no run.
-            scheduled: How many whose run starts `starts_in` seconds from now.
-            live: How many whose run is live since yesterday.
-            paused: How many whose run is paused.
-            completed: How many whose run is completed.
-            archived: How many that are archived; their run is completed.
-            goal: How many completes each is to have.
-            completes: How many each has, but for drafts and scheduled ones, which have none; 40 of 100 if not given.
-            goal_reached: Whether they all have as many completes as their goal asks for. A live one is then paused as
-                soon as it is looked at, as the API's automation would do.
-            ended: Whether the end date of their run passed a day ago, except of scheduled ones; see `goal_reached`.
-            starts_in: When the scheduled ones start, in seconds from now.
-            ends_in: When all of them end, in seconds from now.
+            project_id: The ULID of the project to add them to; a new project if not given.
+            account_id: The account of the project; the initial account if not given.
+            draft: The number of drafts, which have no run.
+            scheduled: The number of target groups whose run starts `starts_in` seconds from now.
+            live: The number of target groups whose run has been live since yesterday.
+            paused: The number of target groups whose run is paused.
+            completed: The number of target groups whose run is completed.
+            archived: The number of archived target groups; their run is completed.
+            goal: The completes goal of each.
+            completes: The completes of each; 40 % of the goal if not given. Drafts and scheduled ones have none.
+            goal_reached: True to give each as many completes as its goal. A live run then pauses, as in the API.
+            ended: True for an end date of yesterday, except for scheduled target groups. A live run then pauses.
+            starts_in: The start of the scheduled runs, in seconds from now.
+            ends_in: The end of all runs, in seconds from now.
 
         Returns:
-            The project, with these target groups and all that it had before.
+            The project with all its target groups, old and new.
         """
         counts: dict[GroupStatus, int] = {
             "draft": draft,
@@ -243,7 +242,7 @@ class Sandbox:
         await self._runner.start()
 
     async def stop(self) -> None:
-        """Stop serving. What was recorded stays readable."""
+        """Stop serving. Recorded requests stay readable."""
         await self._runner.stop()
 
     async def __aenter__(self) -> Self:
@@ -257,12 +256,12 @@ class Sandbox:
 
     def __enter__(self) -> Self:
         self._thread = ServerThread(self)
-        self._thread.serve()
+        self._thread.start()
         return self
 
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if self._thread is not None:
-            self._thread.finish()
+            self._thread.stop()
             self._thread = None

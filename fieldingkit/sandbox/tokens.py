@@ -1,4 +1,4 @@
-"""Bearer tokens, and the token endpoint's client-credentials flow."""
+"""Bearer tokens and the token endpoint."""
 
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -14,12 +14,12 @@ _SCOPE = "app:api"
 
 
 class Tokens:
-    """The tokens that a sandbox has issued, and the credentials that it issues them for.
+    """The issued tokens of a sandbox, and the credentials that its token endpoint accepts.
 
     Args:
-        clock: What their lifetime goes by.
-        identifiers: Where their text comes from.
-        lifetime: How long each is valid, in seconds.
+        clock: The clock for lifetimes.
+        identifiers: The source of token texts.
+        lifetime: The default lifetime in seconds.
     """
 
     def __init__(self, *, clock: SandboxClock, identifiers: Identifiers, lifetime: float) -> None:
@@ -33,16 +33,16 @@ class Tokens:
 
     @property
     def current(self) -> str:
-        """A token that is valid now: the last one asked for here, or a new one once that has expired."""
+        """A currently valid token: the same one until it expires."""
         if self._expiries[self._current] <= self._clock.now():
             self._current = self.issue()
         return self._current
 
     def issue(self, lifetime: float | None = None) -> str:
-        """Make a new token.
+        """Issue a new token.
 
         Args:
-            lifetime: How long it is valid, in seconds; the sandbox's usual time if not given.
+            lifetime: Its lifetime in seconds; the default lifetime if not given.
         """
         token = f"sandbox-token-{self._identifiers.hexadecimal(48)}"
         seconds = self._lifetime if lifetime is None else lifetime
@@ -50,13 +50,13 @@ class Tokens:
         return token
 
     def expire(self) -> None:
-        """Let every token expire that was issued so far."""
+        """Expire every issued token."""
         now = self._clock.now()
         for token in list(self._expiries):
             self._expiries[token] = now
 
     def check(self, authorization: str | None) -> None:
-        """Check an `Authorization` header: 401 without a token of ours, 403 with one that has expired."""
+        """Check an `Authorization` header: 401 without a known token, 403 with an expired one."""
         scheme, _, token = (authorization or "").partition(" ")
         expiry = self._expiries.get(token.strip())
         if scheme.lower() != "bearer" or expiry is None:
@@ -65,13 +65,13 @@ class Tokens:
             raise problems.forbidden()
 
     def grant(self, body: object) -> tuple[int, dict[str, Any]]:
-        """Answer a request to the token endpoint.
+        """Answer a request to the token endpoint with the client-credentials flow.
 
         Args:
             body: The decoded body of the request.
 
         Returns:
-            The HTTP status and the body of the answer.
+            The HTTP status and the body of the response.
         """
         expected = {
             "client_id": self.client_id,
@@ -80,7 +80,7 @@ class Tokens:
             "audience": _AUDIENCE,
             "auth_scopes": _SCOPE,
         }
-        # The scope alone may be left out: the documents say that it defaults to this.
+        # The documents say that the scope may be omitted and defaults to this.
         given = {"auth_scopes": _SCOPE, **cast("dict[str, object]", body)} if isinstance(body, dict) else {}
         if any(given.get(name) != value for name, value in expected.items()):
             return 401, {"error": "access_denied", "error_description": "Unauthorized"}

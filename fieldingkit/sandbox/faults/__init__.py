@@ -1,4 +1,4 @@
-"""The catalogue of faults: what can go wrong with a request, each a small value.
+"""The faults that a sandbox can inject into the handling of a request; each is a small value.
 
 ::
 

@@ -1,4 +1,4 @@
-"""Faults: what they are, and which request meets which."""
+"""The base class of faults, and the plan that assigns faults to requests."""
 
 import random
 from abc import ABC, abstractmethod
@@ -16,37 +16,37 @@ __all__ = ["CREATED_JOB", "Exchange", "Fault", "FaultPlan"]
 
 
 CREATED_JOB: Final = web.ResponseKey("created_job", str)
-"""Under this key an answer that creates a job has its id."""
+"""The key under which a response that creates a job holds the job's id."""
 
 
 @attrs.frozen(kw_only=True)
 class Exchange:
-    """One request on its way, as a fault sees it."""
+    """One request as a fault sees it."""
 
     request: web.Request
-    """The request, its body already read."""
+    """The request; its body is already read."""
     index: int
-    """Its number among the recorded requests."""
+    """The index of the recorded request."""
     state: SandboxState
-    """The sandbox's state."""
+    """The state of the sandbox."""
     tokens: Tokens
-    """The sandbox's tokens."""
+    """The tokens of the sandbox."""
     proceed: Callable[[], Awaitable[web.Response]]
-    """JobFactory the request as if there were no fault, and gives the answer to send."""
+    """Handles the request as if there were no fault and returns the response to send."""
 
 
 class Fault(ABC):
-    """Something that goes wrong with one request. Subclass it to make your own."""
+    """A fault in the handling of one request. Subclass it for faults of your own."""
 
     @abstractmethod
     async def inject(self, exchange: Exchange) -> web.StreamResponse:
-        """Let it happen.
+        """Inject the fault.
 
         Args:
-            exchange: The request; the sandbox has done nothing with it yet.
+            exchange: The request, before the sandbox has handled it.
 
         Returns:
-            What to answer. It is not sent if the connection was cut.
+            The response. It is not sent if the connection was closed.
         """
 
 
@@ -59,11 +59,11 @@ class _Rule:
 
 
 class FaultPlan:
-    """Which faults are still to come.
+    """The faults that are still to be injected.
 
     Args:
-        operation_ids: Every operation that there is.
-        seed: Makes the faults that come with a probability come the same way again.
+        operation_ids: Every known operation.
+        seed: The seed of the probabilities.
     """
 
     def __init__(self, operation_ids: Iterable[str], seed: int) -> None:
@@ -72,29 +72,29 @@ class FaultPlan:
         self._rules: list[_Rule] = []
 
     def add(self, operation: str, fault: Fault, *, times: int | None = 1, probability: float = 1.0) -> None:
-        """Put a fault in the way of the next requests for an operation.
+        """Inject a fault into the next requests for an operation.
 
-        A request meets one fault at most: the first that was added, fits and is not used up.
+        A request gets one fault at most: the first added one that matches and is not used up.
 
         Args:
             operation: An operation id such as `pause_fielding_run`, or a pattern such as `create_bulk_*` or `*`.
-            fault: What is to happen.
-            times: To how many requests; None for all.
-            probability: How likely it is each time, from 0 to 1.
+            fault: The fault.
+            times: The number of requests; None for all.
+            probability: The probability for each request, from 0 to 1.
 
         Raises:
-            ValueError: If no operation fits the pattern.
+            ValueError: If no operation matches the pattern.
         """
         if not any(fnmatchcase(operation_id, operation) for operation_id in self._operation_ids):
             raise ValueError(f"no operation of the sandbox fits {operation!r}")
         self._rules.append(_Rule(operation, fault, times, probability))
 
     def clear(self) -> None:
-        """Forget every fault that is still to come."""
+        """Remove all faults."""
         self._rules.clear()
 
     def take(self, operation_id: str) -> Fault | None:
-        """The fault that the next request for an operation meets, if any; it is used up thereby."""
+        """Return the fault for the next request of an operation, if any, and count it as injected."""
         for rule in self._rules:
             if rule.times == 0 or not fnmatchcase(operation_id, rule.pattern):
                 continue

@@ -1,4 +1,4 @@
-"""Faults that answer something of their own."""
+"""Faults in the response or in the connection."""
 
 import asyncio
 import json
@@ -45,12 +45,12 @@ class Answer(Fault):
     status: int
     """The HTTP status."""
     body: object = None
-    """Bytes are sent as they are, anything else as JSON; None for the body that the API documents for the status."""
+    """Bytes are sent unchanged, anything else as JSON. None stands for the documented error body of the status."""
     headers: Mapping[str, str] = attrs.field(factory=dict[str, str])
-    """Headers beside the usual ones, such as `Retry-After`."""
+    """Headers beside the default ones, such as `Retry-After`."""
 
     async def inject(self, exchange: Exchange) -> web.Response:
-        """Answer."""
+        """Return the response."""
         body = self.body
         if body is None and self.status >= HTTPStatus.BAD_REQUEST:
             body = problem_for_status(self.status).body(exchange.state.identifiers.uuid())
@@ -66,10 +66,10 @@ class Answer(Fault):
 
 @attrs.frozen
 class ApplyThenAnswer(Answer):
-    """Handle the request, then answer something else: a failure that only looks like one."""
+    """Handle the request, then answer with another status and body: the action was applied, and the answer hides it."""
 
     async def inject(self, exchange: Exchange) -> web.Response:
-        """Handle, then answer."""
+        """Handle the request, then return the other response."""
         await exchange.proceed()
         return await Answer.inject(self, exchange)
 
@@ -82,7 +82,7 @@ class HtmlPage(Fault):
     """The HTTP status."""
 
     async def inject(self, exchange: Exchange) -> web.Response:
-        """Answer the page."""
+        """Return the page."""
         page = f"<html><head><title>{self.status}</title></head><body><h1>Bad app</h1></body></html>"
         return web.Response(status=self.status, text=page, content_type="text/html")
 
@@ -92,24 +92,24 @@ class Redirect(Fault):
     """Answer with a redirect, without handling the request."""
 
     location: str
-    """Where to."""
+    """The target URL."""
     status: int = 307
     """The HTTP status."""
 
     async def inject(self, exchange: Exchange) -> web.Response:
-        """Redirect."""
+        """Return the redirect."""
         return web.Response(status=self.status, headers={"Location": self.location})
 
 
 @attrs.frozen
 class GzipBomb(Fault):
-    """Answer 200 with a small gzip body that unpacks to a huge one, without handling the request."""
+    """Answer 200 with a small gzip body that decompresses to a huge one, without handling the request."""
 
     size: int = 64 * 2**20
-    """How many bytes it unpacks to, roughly."""
+    """The approximate size of the decompressed body, in bytes."""
 
     async def inject(self, exchange: Exchange) -> web.Response:
-        """Answer the bomb."""
+        """Return the compressed body."""
         return web.Response(
             body=_bomb(self.size), content_type="application/json", headers={"Content-Encoding": "gzip"}
         )
@@ -127,10 +127,10 @@ def _bomb(size: int) -> bytes:
 
 @attrs.frozen
 class ResetMidBody(Fault):
-    """Handle the request, send the head and half of the body, then reset the connection."""
+    """Handle the request, send the headers and half of the body, then reset the connection."""
 
     async def inject(self, exchange: Exchange) -> web.Response:
-        """Handle, then answer in part."""
+        """Handle the request, then return a response that breaks."""
         response = await exchange.proceed()
         whole = _body_to_truncate(response)
         return _ResetResponse(status=response.status, headers=response.headers, body=whole)
@@ -138,10 +138,10 @@ class ResetMidBody(Fault):
 
 @attrs.frozen
 class TruncatedJson(Fault):
-    """Handle the request, and answer half of the JSON as if it were all."""
+    """Handle the request, and answer with half of the JSON as a complete body."""
 
     async def inject(self, exchange: Exchange) -> web.Response:
-        """Handle, then answer half."""
+        """Handle the request, then truncate the body."""
         response = await exchange.proceed()
         whole = _body_to_truncate(response)
         response.body = whole[: len(whole) // 2]
@@ -150,10 +150,10 @@ class TruncatedJson(Fault):
 
 @attrs.frozen
 class EmptyBody(Fault):
-    """Handle the request, and answer with the right status and no body."""
+    """Handle the request, and answer with the right status and an empty body."""
 
     async def inject(self, exchange: Exchange) -> web.Response:
-        """Handle, then answer without the body."""
+        """Handle the request, then remove the body."""
         response = await exchange.proceed()
         response.body = None
         return response
@@ -161,13 +161,13 @@ class EmptyBody(Fault):
 
 @attrs.frozen
 class WrongContentType(Fault):
-    """Handle the request, and call the JSON something else."""
+    """Handle the request, and declare another content type than JSON."""
 
     content_type: str = "text/plain"
-    """What to call it."""
+    """The declared content type."""
 
     async def inject(self, exchange: Exchange) -> web.Response:
-        """Handle, then answer under another name."""
+        """Handle the request, then replace the content type."""
         response = await exchange.proceed()
         response.headers["Content-Type"] = self.content_type
         return response
@@ -175,13 +175,13 @@ class WrongContentType(Fault):
 
 @attrs.frozen
 class WrongCharset(Fault):
-    """Handle the request, and name a charset that the body is not in."""
+    """Handle the request, and declare a charset that the body does not use."""
 
     charset: str = "utf-16"
-    """The charset to name; it need not exist."""
+    """The declared charset; it need not exist."""
 
     async def inject(self, exchange: Exchange) -> web.Response:
-        """Handle, then answer with the charset."""
+        """Handle the request, then add the charset."""
         response = await exchange.proceed()
         response.headers["Content-Type"] = f"application/json; charset={self.charset}"
         return response
@@ -189,13 +189,13 @@ class WrongCharset(Fault):
 
 @attrs.frozen
 class SkewedDate(Fault):
-    """Handle the request, and answer with a `Date` that is off."""
+    """Handle the request, and answer with a wrong `Date`."""
 
     seconds: float
-    """How far ahead of the sandbox's clock; negative for behind."""
+    """The difference to the sandbox's clock, in seconds; negative for a date in the past."""
 
     async def inject(self, exchange: Exchange) -> web.Response:
-        """Handle, then answer with the date."""
+        """Handle the request, then replace the date."""
         response = await exchange.proceed()
         date = exchange.state.clock.now() + timedelta(seconds=self.seconds)
         response.headers["Date"] = format_datetime(date, usegmt=True)
@@ -203,7 +203,7 @@ class SkewedDate(Fault):
 
 
 class _ResetResponse(web.Response):
-    """Sends its head and half of its body, then resets the connection."""
+    """A response that sends its headers and half of its body, then resets the connection."""
 
     async def write_eof(self, data: bytes = b"") -> None:
         whole = data or _body_to_truncate(self)
@@ -214,7 +214,7 @@ class _ResetResponse(web.Response):
 
 
 def _body_to_truncate(response: web.Response) -> bytes:
-    """The body; an answer that has none becomes a 200 that can have one."""
+    """Return the body of a response; a response without a body becomes a 200 with one."""
     if isinstance(response.body, bytes) and response.body:
         return response.body
     response.set_status(HTTPStatus.OK)
@@ -223,13 +223,13 @@ def _body_to_truncate(response: web.Response) -> bytes:
 
 @attrs.frozen
 class Delay(Fault):
-    """Wait before handling the request; it is handled even if the caller has given up by then."""
+    """Wait before handling the request. It is handled even if the caller has given up by then."""
 
     seconds: float
-    """How long, in real seconds, since it is real time-outs that this is to meet."""
+    """The delay in real seconds, since it is meant for real timeouts."""
 
     async def inject(self, exchange: Exchange) -> web.Response:
-        """Wait, then handle."""
+        """Wait, then handle the request."""
         await asyncio.sleep(self.seconds)
         return await exchange.proceed()
 
@@ -239,16 +239,16 @@ class DropBefore(Fault):
     """Close the connection without handling the request."""
 
     async def inject(self, exchange: Exchange) -> web.Response:
-        """Close."""
+        """Close the connection."""
         return close_connection(exchange.request)
 
 
 @attrs.frozen
 class ApplyThenDrop(Fault):
-    """Handle the request, then close the connection without an answer: the caller cannot know that it was done."""
+    """Handle the request, then close the connection without a response: the caller cannot know that it was applied."""
 
     async def inject(self, exchange: Exchange) -> web.Response:
-        """Handle, then close."""
+        """Handle the request, then close the connection."""
         await exchange.proceed()
         return close_connection(exchange.request)
 
@@ -258,10 +258,10 @@ class Garbage(Fault):
     """Send bytes that are not HTTP, and close the connection, without handling the request."""
 
     data: bytes = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"
-    """The bytes; a broken TLS greeting if not given."""
+    """The bytes; a broken TLS greeting by default."""
 
     async def inject(self, exchange: Exchange) -> web.Response:
-        """Send them."""
+        """Send the bytes and close the connection."""
         transport = exchange.request.transport
         if transport is not None:
             transport.write(self.data)
@@ -270,11 +270,11 @@ class Garbage(Fault):
 
 
 def close_connection(request: web.BaseRequest, *, reset: bool = False) -> web.Response:
-    """Close the connection; the response is there to be returned, and is never sent."""
+    """Close the connection of a request. The returned response is never sent."""
     transport = request.transport
     if transport is not None:
         if reset:
-            # Lingering for no time makes the kernel send RST, where closing would send FIN.
+            # A linger time of zero makes the kernel send RST instead of FIN.
             linger = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
             transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         transport.abort()

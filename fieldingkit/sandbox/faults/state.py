@@ -1,4 +1,4 @@
-"""Faults of the state behind the request: its token, its fielding run, its job."""
+"""Faults in the state behind a request: its token, its fielding run or its job."""
 
 from abc import abstractmethod
 
@@ -13,36 +13,36 @@ __all__ = ["ChangeEtag", "ExpireToken", "ForgetItem", "JobFault", "JobGone", "St
 
 @attrs.frozen
 class ExpireToken(Fault):
-    """Let every token expire that was issued so far, then handle the request."""
+    """Expire every issued token, then handle the request."""
 
     async def inject(self, exchange: Exchange) -> web.Response:
-        """Expire, then handle."""
+        """Expire the tokens, then handle the request."""
         exchange.tokens.expire()
         return await exchange.proceed()
 
 
 @attrs.frozen
 class ChangeEtag(Fault):
-    """Change the fielding run that the request is for, as somebody else would, then handle the request."""
+    """Change the fielding run of the request as another user would, then handle the request."""
 
     async def inject(self, exchange: Exchange) -> web.Response:
-        """Change, then handle."""
+        """Change the run, then handle the request."""
         with exchange.state.locked() as now:
             group = exchange.state.groups.get(exchange.request.match_info.get("target_group_id", ""))
             if group is not None:
-                group.touch(at=now, request=exchange.index)
+                group.bump_version(at=now, request=exchange.index)
         return await exchange.proceed()
 
 
 class JobFault(Fault):
-    """Something that goes wrong with a job: with the one that the request creates, or the one that it reads."""
+    """A fault in a job: the one that the request creates, or the one that it reads."""
 
     @abstractmethod
     def mark(self, job: Job) -> Job:
-        """The job with the fault in it."""
+        """Return the job with the fault."""
 
     async def inject(self, exchange: Exchange) -> web.Response:
-        """Handle, and mark the job as soon as there is one."""
+        """Handle the request, and mark the job as soon as it exists."""
         job_id = exchange.request.match_info.get("job_id")
         if job_id is not None:
             exchange.state.replace_job(job_id, self.mark)
@@ -54,34 +54,34 @@ class JobFault(Fault):
 
 @attrs.frozen
 class StuckJob(JobFault):
-    """The job stays `Processing`, and is not carried out if it was not yet."""
+    """The job stays `Processing`; if it was not executed yet, it never is."""
 
     def mark(self, job: Job) -> Job:
-        """The job, stuck."""
+        """Return the job, stuck."""
         return attrs.evolve(job, stuck=True)
 
 
 @attrs.frozen
 class JobGone(JobFault):
-    """The job cannot be read any more; it is carried out all the same."""
+    """Reads of the job fail; the job is executed nevertheless."""
 
     status: int = 404
     """The HTTP status of every read: 404 or 410."""
 
     def mark(self, job: Job) -> Job:
-        """The job, gone."""
+        """Return the job, unreadable."""
         return attrs.evolve(job, gone=self.status)
 
 
 @attrs.frozen
 class ForgetItem(JobFault):
-    """The result of a batch names one of the target groups in neither list; it is changed all the same."""
+    """The result of a batch job omits one of its target groups, which is changed nevertheless."""
 
     position: int = 0
-    """Which one, by its place in the request."""
+    """The position of the target group in the request."""
 
     def mark(self, job: Job) -> Job:
-        """The job, forgetful."""
+        """Return the job, without this item in its result."""
         if not isinstance(job, BatchJob):
             return job
         return attrs.evolve(job, forgotten=job.target_group_ids[self.position % len(job.target_group_ids)])

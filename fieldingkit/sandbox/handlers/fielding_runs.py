@@ -1,4 +1,4 @@
-"""Handlers of the operations on one fielding run."""
+"""Handlers of the operations on one fielding run and on its fielding assistant."""
 
 from typing import Any
 
@@ -28,42 +28,42 @@ def list_fielding_runs(context: RequestContext) -> HandlerResponse:
 
 
 def get_fielding_run(context: RequestContext) -> HandlerResponse:
-    """Read a run and its entity tag."""
+    """Return a run and its entity tag."""
     run = context.fielding_run()
     return HandlerResponse(200, _item(run, context), {"ETag": run.etag})
 
 
 def update_fielding_run(context: RequestContext) -> HandlerResponse:
-    """Give a run other dates.
+    """Change the dates of a run.
 
-    The start must not be in the past, unless it is the one that the run has: without that nobody could extend a live
-    run. The documents do not say so, but leave no other way.
+    The start must not be in the past unless it is the run's own start; otherwise no live run could be extended. The
+    documents do not say so, but leave no other way.
     """
     run = context.fielding_run()
     context.require_match(run.etag)
     start_at, end_at = read_timestamps(context.json_object(), "start_fielding_at", "end_fielding_at")
     if start_at < context.now and start_at != run.start_at:
-        raise problems.bad_request("The dates are invalid.", start_fielding_at="It is in the past.")
+        raise problems.bad_request("The dates are invalid.", start_fielding_at="Is in the past.")
     if end_at < start_at:
-        raise problems.bad_request("The dates are invalid.", end_fielding_at="It is before the start.")
+        raise problems.bad_request("The dates are invalid.", end_fielding_at="Is before the start.")
     try:
-        run = context.target_group().move(start_at, end_at, at=context.now, request=context.recorded.index)
+        run = context.target_group().reschedule(start_at, end_at, at=context.now, request=context.recorded.index)
     except TransitionRefusedError as refusal:
         raise problems.invalid_state(str(refusal)) from None
     return HandlerResponse(202, {"id": run.id}, {"ETag": run.etag})
 
 
 def launch_now(context: RequestContext) -> HandlerResponse:
-    """Launch a scheduled run at once, and answer its new dates."""
+    """Launch a scheduled run immediately and return its new dates."""
     run = _apply(LAUNCH_NOW, context)
     return HandlerResponse(200, _dates(run), {"ETag": run.etag})
 
 
 def run_action(transition: Transition) -> Handler:
-    """The handler that takes one action on a run, and answers its new entity tag alone.
+    """Return the handler of one action; it answers with the new entity tag only.
 
     Args:
-        transition: What it does to the run.
+        transition: The action.
     """
 
     def handler(context: RequestContext) -> HandlerResponse:
@@ -97,7 +97,7 @@ def _dates(run: FieldingRun) -> dict[str, object]:
 
 
 def get_assistant(context: RequestContext) -> HandlerResponse:
-    """Read the modules, null for each that is off, and their entity tag; 404 if there never were any."""
+    """Return the modules, null for each that is off, and their entity tag; 404 if none were ever assigned."""
     group = context.target_group()
     if group.assistant is None:
         raise problems.not_found("fielding assistant assignment")
@@ -105,19 +105,19 @@ def get_assistant(context: RequestContext) -> HandlerResponse:
 
 
 def put_assistant(context: RequestContext) -> HandlerResponse:
-    """Replace all modules: one that is left out is off from then on."""
+    """Replace all modules; an omitted module is switched off."""
     group = context.target_group()
     _require_tag(group, context)
     body: dict[str, Any] = context.json_object()
     check_modules(body, context.now)
     assigned = {name: module for name, module in body.items() if module is not None}
     changes = module_changes(group.assistant or {}, assigned)
-    group.assign(assigned, changes, at=context.now, request=context.recorded.index)
+    group.set_assistant(assigned, changes, at=context.now, request=context.recorded.index)
     return HandlerResponse(204)
 
 
 def _require_tag(group: TargetGroup, context: RequestContext) -> None:
-    """The first assignment is guarded by `If-None-Match: *`, every other one by `If-Match`."""
+    """Check the guard of a write: `If-None-Match: *` for the first assignment, `If-Match` for every other."""
     if context.recorded.headers.get("If-None-Match", "").strip() == "*":
         if group.assistant is not None:
             raise problems.precondition_failed()

@@ -1,4 +1,4 @@
-"""Handlers of the jobs that take one action on many target groups."""
+"""Handlers of the jobs on many target groups and on drafts."""
 
 from datetime import datetime
 from functools import partial
@@ -22,7 +22,7 @@ __all__ = [
 
 
 def create_batch_job(kind: str) -> Handler:
-    """The handler that creates a job of one kind.
+    """Return the handler that creates batch jobs of one kind.
 
     Args:
         kind: `complete`, `launch`, `pause`, `relaunch` or `resume`.
@@ -37,7 +37,7 @@ def create_batch_job(kind: str) -> Handler:
 
 
 def get_batch_job(kind: str) -> Handler:
-    """The handler that reads a job of one kind.
+    """Return the handler that reads batch jobs of one kind.
 
     Args:
         kind: `complete`, `launch`, `pause`, `relaunch` or `resume`.
@@ -76,7 +76,7 @@ _SCHEDULE = "schedule-from-draft"
 def launch_draft(context: RequestContext) -> HandlerResponse:
     """Create a job that launches a draft.
 
-    An unknown project or target group, and dates that make no sense, are no error here: the job fails. The contract
+    An unknown project or target group, and invalid dates, let the job fail instead of the request: the contract
     documents no 404 for this operation.
     """
     (end_at,) = read_timestamps(context.json_object(), "end_fielding_at")
@@ -84,18 +84,18 @@ def launch_draft(context: RequestContext) -> HandlerResponse:
 
 
 def schedule_draft(context: RequestContext) -> HandlerResponse:
-    """Create a job that schedules a draft; see `launch`."""
+    """Create a job that schedules a draft; it fails in the same cases as a launch."""
     start_at, end_at = read_timestamps(context.json_object(), "start_fielding_at", "end_fielding_at")
     return _create(context, _SCHEDULE, start_at, end_at)
 
 
 def get_launch_job(context: RequestContext) -> HandlerResponse:
-    """Read a launch job."""
+    """Return a launch job."""
     return _read(context, _LAUNCH)
 
 
 def get_schedule_job(context: RequestContext) -> HandlerResponse:
-    """Read a schedule job."""
+    """Return a schedule job."""
     return _read(context, _SCHEDULE)
 
 
@@ -116,7 +116,7 @@ def _create(context: RequestContext, kind: str, start_at: datetime | None, end_a
 def _read(context: RequestContext, kind: str) -> HandlerResponse:
     job = context.job(DraftJob, kind)
     failure = job.failure if job.status == "Failed" else None
-    # The nulls are in the contract's examples, though its schemas do not allow them.
+    # The contract's examples have these nulls, although its schemas do not allow them.
     return HandlerResponse(
         200,
         {
@@ -135,7 +135,7 @@ _KIND = "update-target-group-project-managers"
 
 
 def create_manager_job(context: RequestContext) -> HandlerResponse:
-    """Create a job; there is no idempotency key here, so every request makes a new one."""
+    """Create a job that assigns target groups to a project manager. There is no idempotency key."""
     project, body = context.project(), context.json_object()
     target_group_ids = read_target_group_ids(body)
     manager_id: object = body.get("project_manager_id")
@@ -143,7 +143,7 @@ def create_manager_job(context: RequestContext) -> HandlerResponse:
     if not isinstance(manager_id, str) or manager_id.lower() not in managers:
         raise problems.bad_request(
             "The project manager is missing or unknown.",
-            project_manager_id="It has to be the id of a project manager of this account.",
+            project_manager_id="Must be the id of a project manager of this account.",
         )
     return context.submit(
         partial(
@@ -158,7 +158,7 @@ def create_manager_job(context: RequestContext) -> HandlerResponse:
 
 
 def get_manager_job(context: RequestContext) -> HandlerResponse:
-    """Read a job; both of its lists are null until it is finished."""
+    """Return a project-manager job; its lists are null until it is finished."""
     job = context.job(ManagerJob, _KIND)
     groups = context.state.groups
     updated = [{"target_group_id": id_, "target_group_name": groups[id_].name} for id_ in job.reported_updated]
@@ -170,7 +170,7 @@ def get_manager_job(context: RequestContext) -> HandlerResponse:
         for item in job.reported_failed
     ]
     finished = job.status != "Processing"
-    # The nulls are in the contract's example, though its schema does not allow them.
+    # The contract's example has these nulls, although its schema does not allow them.
     return HandlerResponse(
         200,
         {

@@ -1,4 +1,4 @@
-"""Handlers that tell how one launched target group is doing."""
+"""Handlers of the progress and the changelog of one target group."""
 
 from typing import Any, Final
 
@@ -19,12 +19,12 @@ _MAX_INTERVALS = 10_000
 
 
 def get_overview(context: RequestContext) -> HandlerResponse:
-    """Read where a target group stands; 404 for a draft."""
+    """Return the progress of a target group; 404 for a draft."""
     return HandlerResponse(200, _overview(context.launched_target_group(), context))
 
 
 def get_overview_by_id(context: RequestContext) -> HandlerResponse:
-    """The same for a target group whose account and project the caller does not know."""
+    """Return the progress of a target group together with its account and project; 404 for a draft."""
     group = context.state.groups.get(context.parameters["target_group_id"])
     if group is None or group.status_at(context.now) == "draft":
         raise problems.not_found("target group")
@@ -35,7 +35,7 @@ def get_overview_by_id(context: RequestContext) -> HandlerResponse:
 
 
 def get_performance(context: RequestContext) -> HandlerResponse:
-    """Read how respondents fare in a target group; 404 for a draft."""
+    """Return the figures of a target group's respondents; 404 for a draft."""
     progress = context.launched_target_group().progress_at(context.now)
     dates = {
         name: write_timestamp(moment)
@@ -59,23 +59,23 @@ def get_performance(context: RequestContext) -> HandlerResponse:
 
 
 def get_completes_by_interval(context: RequestContext) -> HandlerResponse:
-    """Read how the completes of a target group came in, interval by interval; 404 for a draft.
+    """Return the number of completes by interval; 404 for a draft.
 
-    There is an interval for every part of the fielding period that has begun.
+    The intervals cover the part of the fielding period that has begun.
     """
     group = context.launched_target_group()
     text = context.recorded.query.get("aggregation_interval", "P1D")
     interval = parse_duration(text)
     if interval is None or not interval:
         raise problems.bad_request(
-            "A query parameter is malformed.", aggregation_interval="It has to be a duration such as PT6H."
+            "A query parameter is malformed.", aggregation_interval="Must be a duration such as PT6H."
         )
     run, progress = group.run_at(context.now), group.progress_at(context.now)
     intervals: list[dict[str, Any]] = []
     if run is not None:
         stop = min(run.end_at, context.now)
         if (stop - run.start_at) / interval > _MAX_INTERVALS:
-            raise problems.bad_request("There would be too many intervals.", aggregation_interval="It is too short.")
+            raise problems.bad_request("There would be too many intervals.", aggregation_interval="Is too short.")
         moment = run.start_at
         while moment < stop:
             moment = min(moment + interval, run.end_at)
@@ -134,7 +134,7 @@ class _Entry:
 
 
 def list_changelog(context: RequestContext) -> HandlerResponse:
-    """List what changed in a target group, newest first; a type of change that nobody knows matches nothing."""
+    """List the changes of a target group, newest first; an unknown change type matches nothing."""
     group = context.target_group()
     types = read_texts(context.recorded.query, "change_types", "[a-z_]{1,64}")
     entries = [_Entry(change_id(group.id, index), change) for index, change in enumerate(group.history)][::-1]
@@ -157,12 +157,12 @@ def list_changelog(context: RequestContext) -> HandlerResponse:
             "changelog": [
                 {
                     "id": entry.id,
-                    "occurred_at": entry.change.written_at,
+                    "occurred_at": entry.change.occurred_at,
                     "user": entry.change.user(context.state.user_id),
                     "changes": [value.json() for value in kept(entry)],
                 }
                 for entry in page.items
             ],
-            "next_cursor": page.next_cursor or "",  # as the contract has it here, and only here
+            "next_cursor": page.next_cursor or "",  # the contract has an empty string here, and only here
         },
     )

@@ -1,4 +1,4 @@
-"""Handlers that read projects."""
+"""Handlers that read projects, accounts and users."""
 
 from collections.abc import Sequence
 from statistics import fmean, median
@@ -33,7 +33,7 @@ def list_projects(context: RequestContext) -> HandlerResponse:
     return HandlerResponse(
         200,
         {
-            # Without /v1 and /demand, as the contract's example has it.
+            # Without /v1 and /demand, as in the contract's example.
             "url": f"/accounts/{context.account_id}/projects",
             "has_more": page.next_cursor is not None,
             "next_cursor": page.next_cursor,
@@ -43,7 +43,7 @@ def list_projects(context: RequestContext) -> HandlerResponse:
 
 
 def get_project(context: RequestContext) -> HandlerResponse:
-    """Read a project and its entity tag, which stays the same: nothing here changes a project."""
+    """Return a project and its entity tag, which is constant: no operation here changes a project."""
     project = context.project()
     return HandlerResponse(
         200,
@@ -59,7 +59,7 @@ def get_project(context: RequestContext) -> HandlerResponse:
 
 
 def get_project_overview(context: RequestContext) -> HandlerResponse:
-    """Read how the target groups of a project are doing."""
+    """Return a project and the statistics of its target groups."""
     project = context.project()
     return HandlerResponse(
         200,
@@ -106,7 +106,7 @@ def _statistics(project: Project, context: RequestContext) -> dict[str, Any]:
 
 
 def _rates(figures: Sequence[Progress]) -> dict[str, Any]:
-    """Medians and means over the target groups that have any completes."""
+    """Return medians and means over the target groups that have any completes."""
     if not figures:
         return dict.fromkeys(
             (
@@ -128,13 +128,13 @@ def _rates(figures: Sequence[Progress]) -> dict[str, Any]:
 
 
 def list_accounts(context: RequestContext) -> HandlerResponse:
-    """List the accounts that there are: any token reaches them all."""
+    """List all accounts; every token gives access to them."""
     accounts = context.state.accounts.values()
     return HandlerResponse(200, {"accounts": [{"id": account.id, "name": account.name} for account in accounts]})
 
 
 def list_users(context: RequestContext) -> HandlerResponse:
-    """List the people who work in an account."""
+    """List the users of an account."""
     account = context.state.accounts[context.account_id]
     wants_managers = read_choices(context.recorded.query, "user_type", {"project_manager"}) is not None
     users = account.project_managers if wants_managers else account.users

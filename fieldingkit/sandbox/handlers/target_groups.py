@@ -1,4 +1,4 @@
-"""The handler that lists the target groups of a project."""
+"""Handlers that list, read and change target groups, and compute their transitions."""
 
 from datetime import datetime
 from typing import Any, Final, cast
@@ -9,7 +9,7 @@ from multidict import MultiMapping
 from fieldingkit.sandbox import problems
 from fieldingkit.sandbox.context import HandlerResponse, RequestContext
 from fieldingkit.sandbox.formats import write_timestamp
-from fieldingkit.sandbox.model.fielding_runs import BATCH
+from fieldingkit.sandbox.model.fielding_runs import BATCH_TRANSITIONS
 from fieldingkit.sandbox.model.statistics import PRICE_IN_CENTS, Progress, money
 from fieldingkit.sandbox.model.target_groups import TargetGroup
 from fieldingkit.sandbox.parameters import (
@@ -50,7 +50,7 @@ def list_target_groups(context: RequestContext) -> HandlerResponse:
     return HandlerResponse(
         200,
         {
-            # Without /v1 and /demand, as the contract's example has it.
+            # Without /v1 and /demand, as in the contract's example.
             "url": f"/accounts/{project.account_id}/projects/{project.id}/target-groups",
             "has_more": page.has_previous or page.next_cursor is not None,  # in either direction
             "next_cursor": page.next_cursor,
@@ -98,7 +98,7 @@ _BUSINESS_UNIT = 1234
 
 
 def get_target_group(context: RequestContext) -> HandlerResponse:
-    """Read a draft; for any other target group a redirect to its details, which no client should follow blindly."""
+    """Return a draft; redirect to the details of any other target group."""
     group = context.target_group()
     if group.status_at(context.now) != "draft":
         return HandlerResponse(301, headers={"Location": f"{context.recorded.path.removeprefix('/v1')}/details"})
@@ -117,7 +117,7 @@ def get_target_group(context: RequestContext) -> HandlerResponse:
 
 
 def get_target_group_details(context: RequestContext) -> HandlerResponse:
-    """Read a target group that was launched; 404 for a draft."""
+    """Return a launched target group; 404 for a draft."""
     group = context.launched_target_group()
     return HandlerResponse(
         200,
@@ -157,16 +157,16 @@ def _settings(group: TargetGroup) -> dict[str, Any]:
 
 
 STATUSES: Final = frozenset({"draft", "scheduled", "live", "paused", "completed", "archived"})
-"""The states of a target group."""
+"""The statuses of a target group."""
 COUNTRY: Final = "[a-z]{2}"
-"""The form of a country."""
+"""The pattern of a country."""
 LANGUAGE: Final = "[a-z]{3}"
-"""The form of a language."""
+"""The pattern of a language."""
 
 
 @attrs.frozen(kw_only=True)
 class TargetGroupFilters:
-    """What a target group has to be like; None for all the same."""
+    """The filters of a list of target groups; None for no filter."""
 
     statuses: frozenset[str] | None = None
     countries: frozenset[str] | None = None
@@ -178,7 +178,7 @@ class TargetGroupFilters:
     is_excluding: bool | None = None
 
     def keeps(self, group: TargetGroup, at: datetime) -> bool:
-        """Whether a target group passes, as it is at a moment."""
+        """Return True if a target group matches the filters at a date."""
         settings = group.settings
         return (
             (self.statuses is None or group.status_at(at) in self.statuses)
@@ -188,12 +188,12 @@ class TargetGroupFilters:
             and (self.readable_ids is None or settings.human_readable_id in self.readable_ids)
             and (self.references is None or settings.reference in self.references)
             and (self.manager_id is None or group.manager_id == self.manager_id)
-            and (self.is_excluding is None or not self.is_excluding)  # no target group here excludes anybody
+            and (self.is_excluding is None or not self.is_excluding)  # no target group here has exclusions
         )
 
 
 def read_filters(query: MultiMapping[str]) -> TargetGroupFilters:
-    """The filters that a query names; `name` is the older word for `search_string`."""
+    """Read the filters of a query; `name` is the older name of `search_string`."""
     manager_id = read_text(query, "project_manager_id", UUID.pattern)
     return TargetGroupFilters(
         statuses=read_choices(query, "status", STATUSES),
@@ -217,16 +217,16 @@ _NO_PROFILE = ("profile_validation_error_044", "profile_id_not_found_044")
 
 
 def update_completes_goal(context: RequestContext) -> HandlerResponse:
-    """Change the goal of a target group in any state; it has no profiles, so there are no other goals to change.
+    """Change the completes goal of a target group in any status. There are no profiles here, and so no profile goals.
 
-    A run that was stopped by the old goal stays as it is: it can be resumed or relaunched from now on.
+    A run that stopped at the old goal stays stopped; it can be resumed or relaunched.
     """
     group, body = context.target_group(), context.json_object()
     goal, profiles = body.get("completes_goal"), body.get("profiles")
     if profiles:
         raise problems.invalid_profiles(*_NO_PROFILE)
     if not isinstance(goal, int) or isinstance(goal, bool):
-        raise problems.bad_request("The goal is missing or malformed.", completes_goal="It has to be a whole number.")
+        raise problems.bad_request("The goal is missing or malformed.", completes_goal="Must be a whole number.")
     if goal < 1:
         raise problems.invalid_profiles(*_TOO_SMALL)
     if goal < group.completes:
@@ -246,7 +246,7 @@ _ANSWERS: Final = {
 
 
 def compute_transitions(context: RequestContext) -> HandlerResponse:
-    """Tell which actions every one of the matching target groups allows; none if nothing matches."""
+    """Return the actions that every matching target group allows; none if no target group matches."""
     project, body = context.project(), context.json_object()
     filters = _filters(body)
     included = _ids(body, "included_target_group_ids")
@@ -257,10 +257,11 @@ def compute_transitions(context: RequestContext) -> HandlerResponse:
         if (included is None or group.id in included) and group.id not in excluded and filters.keeps(group, context.now)
     ]
     answers = {
-        name: bool(groups) and all(group.refusal_reason(BATCH[kind], context.now) is None for group in groups)
+        name: bool(groups)
+        and all(group.refusal_reason(BATCH_TRANSITIONS[kind], context.now) is None for group in groups)
         for name, kind in _ANSWERS.items()
     }
-    # The contract knows no empty list of target groups.
+    # The contract does not allow an empty list of target groups.
     return HandlerResponse(200, {"target_groups": [group.id for group in groups], **answers} if groups else answers)
 
 
@@ -268,7 +269,7 @@ def _filters(body: dict[str, Any]) -> TargetGroupFilters:
     given: object = body.get("filters") or {}
     search = body.get("search_string")
     if not isinstance(given, dict) or not isinstance(search, str | None):
-        raise problems.bad_request("The filters are malformed.", filters="They have to be an object.")
+        raise problems.bad_request("The filters are malformed.", filters="Must be an object.")
     filters = cast("dict[str, object]", given)
     return TargetGroupFilters(
         statuses=_texts(filters, "status", "|".join(STATUSES)),
@@ -281,7 +282,7 @@ def _filters(body: dict[str, Any]) -> TargetGroupFilters:
 def _texts(filters: dict[str, object], name: str, form: str) -> frozenset[str] | None:
     values: object = filters.get(name) or []
     if not isinstance(values, list):
-        raise problems.bad_request("The filters are malformed.", **{name: "It has to be a list."})
+        raise problems.bad_request("The filters are malformed.", **{name: "Must be a list."})
     return check_texts(map(str, cast("list[object]", values)), name, form)
 
 

@@ -26,7 +26,7 @@ _STATUSES: Final = frozenset({"pending", "delivering", "delivered", "undelivered
 
 
 def list_webhooks(context: RequestContext) -> HandlerResponse:
-    """List the webhooks of an account, oldest first; there is no cursor here, only whether there are more."""
+    """List the webhooks of an account, oldest first. The response has no cursor, only `has_more`."""
     hooks = [hook for hook in context.state.webhooks.all() if hook.account_id == context.account_id]
     page = read_page(context.recorded.query, hooks, cursor_of=lambda hook: hook.id)
     return HandlerResponse(
@@ -35,25 +35,25 @@ def list_webhooks(context: RequestContext) -> HandlerResponse:
 
 
 def list_webhook_events(_: RequestContext) -> HandlerResponse:
-    """List what a webhook can be told of, the same for everybody."""
+    """List the event types, the same for every account."""
     return HandlerResponse(200, {"events": list(EVENT_TYPES)})
 
 
 def create_webhook(context: RequestContext) -> HandlerResponse:
-    """Make a webhook, and tell its secret this once."""
+    """Create a webhook; only this response and that of a new secret contain the secret."""
     body = context.json_object()
     webhook = context.state.webhooks.create(context.account_id, _url(body), _events(body), context.now)
     return HandlerResponse(201, {**_item(webhook), "secret": webhook.secret})
 
 
 def get_webhook(context: RequestContext) -> HandlerResponse:
-    """Read a webhook and its entity tag."""
+    """Return a webhook and its entity tag."""
     webhook = _webhook(context)
     return HandlerResponse(200, _item(webhook), {"ETag": webhook.etag})
 
 
 def update_webhook(context: RequestContext) -> HandlerResponse:
-    """Change where events are sent or what the webhook is told of; what is left out stays."""
+    """Change the URL or the event types of a webhook; omitted fields stay."""
     webhook = _webhook(context)
     context.require_match(webhook.etag)
     body = context.json_object()
@@ -64,7 +64,7 @@ def update_webhook(context: RequestContext) -> HandlerResponse:
 
 
 def delete_webhook(context: RequestContext) -> HandlerResponse:
-    """Delete a webhook for good."""
+    """Delete a webhook."""
     webhook = _webhook(context)
     context.require_match(webhook.etag)
     context.state.webhooks.delete(webhook)
@@ -72,18 +72,18 @@ def delete_webhook(context: RequestContext) -> HandlerResponse:
 
 
 def regenerate_secret(context: RequestContext) -> HandlerResponse:
-    """Give a webhook a new secret; whatever is sent from now on is signed with it."""
+    """Give a webhook a new secret; it signs every later delivery."""
     webhook = _webhook(context)
     webhook.change(at=context.now, secret=context.state.webhooks.new_secret())
     return HandlerResponse(200, {**_item(webhook), "secret": webhook.secret})
 
 
 def list_webhook_history(context: RequestContext) -> HandlerResponse:
-    """List the events that a webhook was to be told of in a span of time; nothing is sent again."""
+    """List the events of a webhook in a period. Nothing is sent again."""
     webhook, query = _webhook(context), context.recorded.query
     start, end = read_timestamp(query, "start_time"), read_timestamp(query, "end_time") or context.now
     if start is None:
-        raise problems.bad_request("The start time is missing.", start_time="It is required.")
+        raise problems.bad_request("The start time is missing.", start_time="Is required.")
     statuses, types = read_choices(query, "delivery_status", _STATUSES), read_choices(query, "type", EVENT_TYPES)
     is_newest_first = read_text(query, "created_at_sort_order", "asc|desc") == "desc"
     page = read_page(
@@ -121,10 +121,10 @@ def _item(webhook: Webhook) -> dict[str, Any]:
 
 def _url(body: dict[str, Any]) -> str:
     url: object = body.get("url")
-    # Without TLS only on this machine, where there is nobody to read along.
+    # Plain HTTP only on this machine, where the connection cannot be intercepted.
     if isinstance(url, str) and (_is_https(url) or (url.startswith("http://") and is_loopback(url))):
         return url
-    raise problems.bad_request("The URL is missing or malformed.", url="It has to be an HTTPS URL.")
+    raise problems.bad_request("The URL is missing or malformed.", url="Must be an HTTPS URL.")
 
 
 def _is_https(url: str) -> bool:
@@ -138,6 +138,6 @@ def _events(body: dict[str, Any]) -> tuple[str, ...]:
     events: object = body.get("events")
     if not isinstance(events, list) or not events or not set(cast("list[object]", events)) <= set(EVENT_TYPES):
         raise problems.bad_request(
-            "The events are missing or unknown.", events=f"They have to be some of {', '.join(EVENT_TYPES)}."
+            "The events are missing or unknown.", events=f"Must be some of {', '.join(EVENT_TYPES)}."
         )
     return tuple(dict.fromkeys(cast("list[str]", events)))

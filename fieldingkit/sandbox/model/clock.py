@@ -1,4 +1,4 @@
-"""The sandbox's own wall clock: real time, until a test moves or stops it."""
+"""The clock of a sandbox: real time, until a test moves or stops it."""
 
 import threading
 import time
@@ -8,24 +8,24 @@ __all__ = ["SandboxClock"]
 
 
 class SandboxClock:
-    """The clock that every date, job and token of a sandbox goes by.
+    """The clock that all dates, jobs and tokens of a sandbox follow.
 
-    It runs with real time from the moment it is made. It never goes back, and it can be shared between threads.
+    It runs with real time, starting at `start`, and never goes back. Thread-safe.
 
     Args:
-        start: What it shows at first; the present moment if not given. Must be timezone-aware.
+        start: The initial time, timezone-aware; the current time if not given.
     """
 
     def __init__(self, start: datetime | None = None) -> None:
         if start is not None and start.utcoffset() is None:
             raise ValueError("start needs a timezone")
         self._lock = threading.Lock()
-        # What it showed at a reading of time.monotonic(), or shows for good when that is None. One tuple, so that
+        # The time shown at a reading of time.monotonic(), which is None while the clock is frozen. One tuple, so that
         # now() needs no lock.
         self._reading: tuple[datetime, float | None] = (start or datetime.now(UTC), time.monotonic())
 
     def now(self) -> datetime:
-        """What it shows: aware, in UTC, in whole milliseconds as the API writes its timestamps."""
+        """Return the current time of this clock: aware, in UTC, in whole milliseconds as in the API's timestamps."""
         shown, since = self._reading
         if since is not None:
             shown += timedelta(seconds=time.monotonic() - since)
@@ -33,10 +33,10 @@ class SandboxClock:
         return shown.replace(microsecond=shown.microsecond // 1000 * 1000)
 
     def advance(self, seconds: float) -> None:
-        """Let so many seconds pass at once.
+        """Move the clock ahead.
 
         Raises:
-            ValueError: If the number is negative.
+            ValueError: If the number of seconds is negative.
         """
         if seconds < 0:
             raise ValueError("a clock does not go back")
@@ -45,7 +45,7 @@ class SandboxClock:
             self._reading = (shown + timedelta(seconds=seconds), since)
 
     def freeze(self) -> None:
-        """Stop: from now on only `advance` moves it."""
+        """Stop the clock; only `advance` moves it then."""
         with self._lock:
             self._reading = (self.now(), None)
 

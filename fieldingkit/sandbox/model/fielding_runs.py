@@ -1,4 +1,4 @@
-"""A fielding run as it was at one moment, and what one differs in from another."""
+"""Fielding runs, the actions on them, and the changes that a history records."""
 
 import uuid
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ import attrs
 from fieldingkit.sandbox.formats import write_timestamp
 
 __all__ = [
-    "BATCH",
+    "BATCH_TRANSITIONS",
     "COMPLETE",
     "LAUNCH_NOW",
     "PAUSE",
@@ -24,35 +24,35 @@ __all__ = [
     "TransitionRefusedError",
     "ValueChange",
     "change_id",
-    "differences",
+    "run_changes",
 ]
 
 
 RunStatus = Literal["scheduled", "live", "paused", "completed"]
-"""The states of a fielding run."""
+"""The statuses of a fielding run."""
 
 GroupStatus = Literal["draft", "scheduled", "live", "paused", "completed", "archived"]
-"""The states of a target group."""
+"""The statuses of a target group."""
 
 
 @attrs.frozen
 class Transition:
-    """One action that a caller can take on a fielding run."""
+    """An action that a caller can take on a fielding run."""
 
     action: str
-    """What it is called in a target group's history."""
+    """The name of the action in a target group's history."""
     sources: frozenset[RunStatus]
-    """The states it is allowed from."""
+    """The statuses that allow the action."""
     target: RunStatus
-    """The state it leads to."""
+    """The status after the action."""
     within_limits: bool = False
-    """Whether it is refused once the completes goal or the end date is reached."""
+    """True if the action is refused once the completes goal or the end date is reached."""
     starts_now: bool = False
-    """Whether the run starts at this moment and keeps its duration."""
+    """True if the run starts immediately and keeps its duration."""
 
 
 class TransitionRefusedError(Exception):
-    """The run's state, goal or end date does not permit the action."""
+    """The status, the goal or the end date of the run does not allow the action."""
 
 
 LAUNCH_NOW: Final = Transition("launch_now", frozenset({"scheduled"}), "live", starts_now=True)
@@ -61,14 +61,14 @@ RESUME: Final = Transition("resume", frozenset({"paused"}), "live", within_limit
 COMPLETE: Final = Transition("complete", frozenset({"live", "scheduled"}), "completed")
 RELAUNCH: Final = Transition("relaunch", frozenset({"completed"}), "live", within_limits=True)
 
-BATCH: Final[Mapping[str, Transition]] = {
+BATCH_TRANSITIONS: Final[Mapping[str, Transition]] = {
     "complete": attrs.evolve(COMPLETE, sources=COMPLETE.sources | {"paused"}),
     "launch": LAUNCH_NOW,
     "pause": PAUSE,
     "relaunch": RELAUNCH,
     "resume": RESUME,
 }
-"""What each kind of batch job does to its target groups."""
+"""The action of each kind of batch job."""
 
 
 _NAMESPACE: Final = uuid.UUID("6f1d3c0a-0b0e-4f5e-9d38-5c1b1b0f5a10")
@@ -76,19 +76,19 @@ _NAMESPACE: Final = uuid.UUID("6f1d3c0a-0b0e-4f5e-9d38-5c1b1b0f5a10")
 
 @attrs.frozen(kw_only=True)
 class ValueChange:
-    """One thing that a change changed."""
+    """One changed field of a target group."""
 
     object: str
-    """What it is, in the API's words, such as `status_change`."""
+    """The API's name of the field, such as `status_change`."""
     old: Any
-    """What it was before; None if there was nothing. Dates are datetimes here."""
+    """The old value; None if there was none. Dates are datetimes."""
     new: Any
-    """What it is since."""
+    """The new value. Dates are datetimes."""
     reason: str | None = None
-    """Why the API itself changed a status, such as `past_scheduled_end_date`."""
+    """The reason of an automatic status change, such as `past_scheduled_end_date`."""
 
     def json(self) -> dict[str, Any]:
-        """As the API writes it in a changelog."""
+        """Return the JSON of this change in a changelog."""
         written = {"object": self.object, "new_value": _write(self.new), "old_value": _write(self.old)}
         return {**written, "reason_code": self.reason} if self.object == "status_change" else written
 
@@ -98,42 +98,42 @@ class Change:
     """One entry in the history of a target group."""
 
     at: datetime
-    """When it took effect; for what the clock did, the moment it was due."""
+    """The date of the change; for a change made by the clock, the date it was due."""
     action: str
-    """`pause`, `resume`, `complete`, `relaunch`, `launch_now`, `launch_from_draft`, `schedule_from_draft`, `update`;
-    `update_goal`, `update_project_manager`, `update_fielding_assistant`; `start_reached`, `end_reached` or
-    `goal_reached` for what the clock did."""
+    """`pause`, `resume`, `complete`, `relaunch`, `launch_now`, `launch_from_draft`, `schedule_from_draft`, `update`,
+    `update_goal`, `update_project_manager` or `update_fielding_assistant`; for a change made by the clock
+    `start_reached`, `end_reached` or `goal_reached`."""
     before: GroupStatus
-    """The target group's status before."""
+    """The status of the target group before the change."""
     after: GroupStatus
-    """The target group's status after."""
+    """The status of the target group after the change."""
     version: int
-    """The version of the fielding run after; 0 for a draft."""
+    """The version of the fielding run after the change; 0 for a draft."""
     request: int | None
-    """The index of the recorded request that caused it, or None if the clock did."""
+    """The index of the recorded request that made the change; None if the clock made it."""
     values: tuple[ValueChange, ...] = ()
-    """What it changed; nothing if it only made a new version."""
+    """The changed fields; empty if only the version changed."""
 
     @property
-    def written_at(self) -> str:
-        """When it took effect, as the API writes it."""
+    def occurred_at(self) -> str:
+        """The date of the change as the API writes it."""
         return write_timestamp(self.at)
 
     def user(self, user_id: str) -> dict[str, str]:
-        """Who caused it, as the API writes it: the one user that there is, or the API itself.
+        """Return the JSON of the user who made the change: the given user, or the API itself.
 
         Args:
-            user_id: The user.
+            user_id: The user of all requests.
         """
         return {"type": "system_user"} if self.request is None else {"type": "las_user", "las_user_id": user_id}
 
 
 def change_id(target_group_id: str, index: int) -> str:
-    """The UUID by which the changelog names a change, the same one every time.
+    """Return the UUID of a change in the changelog; the same arguments give the same UUID.
 
     Args:
-        target_group_id: Whose history it is in.
-        index: Its place there, oldest first from 0.
+        target_group_id: The target group.
+        index: The position of the change in the group's history, oldest first from 0.
     """
     return str(uuid.uuid5(_NAMESPACE, f"{target_group_id}/{index}"))
 
@@ -144,20 +144,20 @@ def _write(value: object) -> object:
 
 @attrs.frozen(kw_only=True)
 class FieldingRun:
-    """A fielding run as it was at one moment."""
+    """A snapshot of a fielding run."""
 
     id: str
-    """Its ULID."""
+    """The ULID."""
     status: RunStatus
     """`scheduled`, `live`, `paused` or `completed`."""
     start_at: datetime
-    """When fielding starts or started."""
+    """The start of fielding."""
     end_at: datetime
-    """When fielding ends."""
+    """The end of fielding."""
     version: int
-    """Goes up by one with every change."""
+    """The version; each change increments it."""
     last_changed_at: datetime
-    """When this version came to be."""
+    """The date of this version."""
 
     @property
     def etag(self) -> str:
@@ -165,17 +165,17 @@ class FieldingRun:
         return f'W/"{self.version}"'
 
     def effective_date(self, date: datetime) -> datetime:
-        """When a date of its own takes effect: a date in the past does so at the change that set it."""
+        """Return the date at which one of the run's dates takes effect: never before the change that set it."""
         return max(date, self.last_changed_at)
 
 
-def differences(before: FieldingRun | None, after: FieldingRun, reason: str | None) -> tuple[ValueChange, ...]:
-    """What a target group's history says about the change from one run to another.
+def run_changes(before: FieldingRun | None, after: FieldingRun, reason: str | None) -> tuple[ValueChange, ...]:
+    """Return the history entries for a change from one run to another.
 
     Args:
-        before: The run before; None for that of a draft.
+        before: The run before; None for a draft.
         after: The run after.
-        reason: Why the API itself changed the status.
+        reason: The reason of an automatic status change.
     """
     found: list[ValueChange] = []
     if before is None or before.status != after.status:

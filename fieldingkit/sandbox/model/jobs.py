@@ -1,4 +1,4 @@
-"""Asynchronous jobs: accepted at once, carried out a moment later, all target groups of a job in one stroke."""
+"""Asynchronous jobs: accepted immediately and executed as a whole when they are due."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -7,34 +7,34 @@ from typing import Literal, Self
 
 import attrs
 
-from fieldingkit.sandbox.model.fielding_runs import BATCH, FieldingRun, TransitionRefusedError
+from fieldingkit.sandbox.model.fielding_runs import BATCH_TRANSITIONS, FieldingRun, TransitionRefusedError
 from fieldingkit.sandbox.model.target_groups import TargetGroup
 
 __all__ = ["BatchJob", "DraftJob", "Failure", "ItemFailure", "Job", "JobStatus", "ManagerJob"]
 
 
 JobStatus = Literal["Processing", "Completed", "Failed"]
-"""The states of a job; the last two are terminal."""
+"""The statuses of a job; the last two are terminal."""
 
 
 @attrs.frozen
 class Failure:
-    """Why something was not done."""
+    """The reason of a failure."""
 
     code: str
-    """A word for programs, such as `TargetGroupNotFound`."""
+    """The error code, such as `TargetGroupNotFound`."""
     description: str
-    """A sentence for people."""
+    """The description for people."""
 
 
 @attrs.frozen
 class ItemFailure:
-    """A target group of a batch that was not changed."""
+    """A target group that a batch job did not change."""
 
     target_group_id: str
-    """Its ULID."""
+    """The ULID of the target group."""
     failure: Failure
-    """Why not."""
+    """The reason."""
 
 
 _NOT_FOUND = Failure("TargetGroupNotFound", "No such target group in this project.")
@@ -42,36 +42,36 @@ _NOT_FOUND = Failure("TargetGroupNotFound", "No such target group in this projec
 
 @attrs.frozen(kw_only=True)
 class Job(ABC):
-    """A job as it was at one moment."""
+    """A snapshot of a job."""
 
     id: str
-    """A ULID, or a UUID if the sandbox was told so."""
+    """The job id: a ULID, or a UUID if the sandbox is configured so."""
     kind: str
-    """What it does: `pause`, `launch-from-draft` and so on."""
+    """The kind of job: `pause`, `launch-from-draft` and so on."""
     account_id: int
-    """The account it was created under."""
+    """The account of the request that created it."""
     project_id: str
-    """The ULID of the project it was created under."""
+    """The ULID of the project of the request that created it."""
     idempotency_key: str | None
-    """The key it was created with; None if its kind takes none."""
+    """The idempotency key of the request; None if the operation takes none."""
     request: int
     """The index of the recorded request that created it."""
     trace_id: str
     """The trace id of that request: 32 hexadecimal digits."""
     created_at: datetime
-    """When it was accepted."""
+    """The date it was accepted."""
     due_at: datetime
-    """When it is carried out."""
+    """The date it is executed."""
     applied_at: datetime | None = None
-    """When it was carried out, or None if it was not yet."""
+    """The date it was executed; None before."""
     stuck: bool = False
-    """Whether it stays `Processing` for ever (set by a fault)."""
+    """True if it stays `Processing` forever (set by a fault)."""
     gone: int | None = None
-    """The HTTP status that a read of it answers instead of the job (set by a fault)."""
+    """The HTTP status of every read of this job (set by a fault); None for the job itself."""
 
     @property
     def status(self) -> JobStatus:
-        """`Processing` until it was carried out, then `Completed` or `Failed`."""
+        """`Processing` until the job is executed, then `Completed` or `Failed`."""
         return "Processing" if self.applied_at is None or self.stuck else self._outcome
 
     @property
@@ -80,11 +80,11 @@ class Job(ABC):
 
     @abstractmethod
     def execute(self, groups: Mapping[str, TargetGroup], at: datetime) -> Self:
-        """Do what it is for.
+        """Execute the job.
 
         Args:
             groups: All target groups by id.
-            at: The moment it is due.
+            at: The date the job is due.
 
         Returns:
             The job with its results.
@@ -96,22 +96,22 @@ class BatchJob(Job):
     """A job that takes one action on many target groups."""
 
     target_group_ids: tuple[str, ...]
-    """What was asked for, in the order of the request."""
+    """The requested target groups, in the order of the request."""
     updated: tuple[str, ...] = ()
     """The target groups that are now in the wanted state, in the order of the request."""
     failed: tuple[ItemFailure, ...] = ()
     """The target groups that are not, in the order of the request."""
     forgotten: str | None = None
-    """A target group that a read of the job names in neither list (set by a fault)."""
+    """A target group that a read of the job omits from both lists (set by a fault)."""
 
     @property
     def reported_updated(self) -> list[str]:
-        """The target groups that a read of the job names as updated."""
+        """The updated target groups in a read of the job."""
         return [target_group_id for target_group_id in self.updated if target_group_id != self.forgotten]
 
     @property
     def reported_failed(self) -> list[ItemFailure]:
-        """The target groups that a read of the job names as failed."""
+        """The failed target groups in a read of the job."""
         return [item for item in self.failed if item.target_group_id != self.forgotten]
 
     def execute(self, groups: Mapping[str, TargetGroup], at: datetime) -> Self:
@@ -132,17 +132,17 @@ class BatchJob(Job):
         return attrs.evolve(self, applied_at=at, updated=tuple(updated), failed=tuple(failed))
 
     def _act(self, group: TargetGroup, at: datetime) -> None:
-        transition = BATCH[self.kind]
+        transition = BATCH_TRANSITIONS[self.kind]
         if group.status_at(at) != transition.target:
             group.apply(transition, at=at, request=self.request)
 
 
 @attrs.frozen(kw_only=True)
 class ManagerJob(BatchJob):
-    """A job that gives many target groups to another project manager."""
+    """A job that assigns many target groups to another project manager."""
 
     manager_id: str
-    """Who is to manage them."""
+    """The new project manager."""
 
     def _act(self, group: TargetGroup, at: datetime) -> None:
         if group.manager_id != self.manager_id:
@@ -154,19 +154,19 @@ class DraftJob(Job):
     """A job that launches or schedules one draft target group."""
 
     target_group_id: str
-    """What is to be launched or scheduled."""
+    """The target group to launch or schedule."""
     fielding_run_id: str
-    """The id that the new run gets."""
+    """The id of the new run."""
     start_at: datetime | None
-    """When fielding is to start; None for at once."""
+    """The start of fielding; None for immediately."""
     end_at: datetime
-    """When fielding is to end."""
+    """The end of fielding."""
     failure: Failure | None = None
-    """Why it failed, if it did."""
+    """The reason of the failure, if the job failed."""
 
     @property
     def created_fielding_run_id(self) -> str | None:
-        """The id of the run it has created, or None if it has not."""
+        """The id of the created run; None if no run was created."""
         return self.fielding_run_id if self.status == "Completed" else None
 
     @property
@@ -174,10 +174,10 @@ class DraftJob(Job):
         return "Failed" if self.failure else "Completed"
 
     def execute(self, groups: Mapping[str, TargetGroup], at: datetime) -> Self:
-        """Create the fielding run, or say why not."""
-        return attrs.evolve(self, applied_at=at, failure=self._open(groups, at))
+        """Create the fielding run, or record the failure."""
+        return attrs.evolve(self, applied_at=at, failure=self._start_fielding(groups, at))
 
-    def _open(self, groups: Mapping[str, TargetGroup], at: datetime) -> Failure | None:
+    def _start_fielding(self, groups: Mapping[str, TargetGroup], at: datetime) -> Failure | None:
         group = groups.get(self.target_group_id)
         if group is None or group.project_id != self.project_id:
             return _NOT_FOUND
@@ -195,7 +195,7 @@ class DraftJob(Job):
             last_changed_at=at,
         )
         try:
-            group.open(self.kind.replace("-", "_"), run, at=at, request=self.request)
+            group.start_fielding(self.kind.replace("-", "_"), run, at=at, request=self.request)
         except TransitionRefusedError as refusal:
             return Failure("TargetGroupInvalidState", str(refusal))
         return None

@@ -1,4 +1,4 @@
-"""Accounts, and who works there."""
+"""Accounts, their users and their projects."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -23,18 +23,18 @@ _PEOPLE: Final[Mapping[str, bool]] = {
 
 @attrs.frozen(kw_only=True)
 class User:
-    """A person who works in an account."""
+    """A user of an account."""
 
     id: str
-    """A UUID."""
+    """The UUID."""
     name: str
-    """What they are called."""
+    """The name."""
     is_project_manager: bool
-    """Whether target groups can be given to them."""
+    """True if target groups can be assigned to the user."""
 
     @property
     def email(self) -> str:
-        """Their mail address."""
+        """The email address."""
         return f"{self.name.split()[0].lower()}@example.com"
 
 
@@ -43,25 +43,25 @@ class Account:
     """An account of a sandbox."""
 
     id: int
-    """Its number."""
+    """The account id."""
     name: str
-    """What it is called."""
+    """The name."""
     users: tuple[User, ...]
-    """Who works there; the first is the one in whose name everything is done."""
+    """The users; every request is made on behalf of the first."""
 
     @property
     def project_managers(self) -> tuple[User, ...]:
-        """Those whom target groups can be given to."""
+        """The users to whom target groups can be assigned."""
         return tuple(user for user in self.users if user.is_project_manager)
 
 
 def open_account(account_id: int, user_id: str, identifiers: Identifiers) -> Account:
-    """A new account with a few people in it.
+    """Create an account with a few users.
 
     Args:
-        account_id: Its number.
-        user_id: The user in whose name everything is done.
-        identifiers: Where the ids of the others come from.
+        account_id: The account id.
+        user_id: The id of the first user.
+        identifiers: The source of the other users' ids.
     """
     users = tuple(
         User(id=identifiers.uuid() if index else user_id, name=name, is_project_manager=manages)
@@ -71,62 +71,62 @@ def open_account(account_id: int, user_id: str, identifiers: Identifiers) -> Acc
 
 
 class Project:
-    """A project of a sandbox, and a handle on its target groups.
+    """A project of a sandbox, with its target groups.
 
     Args:
-        project_id: Its ULID.
-        account_id: The account it belongs to.
-        number: Counts the projects of the sandbox.
-        manager_id: The user who manages it.
-        created_at: When it was made.
+        project_id: The ULID.
+        account_id: The account that owns the project.
+        number: The sequence number of the project in the sandbox.
+        manager_id: The id of the project manager.
+        created_at: The creation date.
     """
 
     def __init__(self, project_id: str, account_id: int, *, number: int, manager_id: str, created_at: datetime) -> None:
         self.id = project_id
-        """Its ULID."""
+        """The ULID."""
         self.account_id = account_id
-        """The account it belongs to."""
+        """The account that owns the project."""
         self.name: str = f"Project {number}"
-        """What it is called."""
+        """The name."""
         self.human_readable_id: str = readable_id(number, 6)
-        """The short id that people see."""
+        """The short id that people use."""
         self.manager_id = manager_id
-        """The user who manages it."""
+        """The id of the project manager."""
         self.created_at = created_at
-        """When it was made."""
+        """The creation date."""
         self.last_activity_at = created_at
-        """When something last happened in it."""
+        """The date of the last change in the project."""
         self.groups: tuple[TargetGroup, ...] = ()
-        """Its target groups, in the order in which they were seeded."""
+        """The target groups, in the order they were seeded."""
 
     def __repr__(self) -> str:
         return f"<Project {self.id} with {len(self.groups)} target groups>"
 
     def ids(self, status: GroupStatus | None = None) -> list[str]:
-        """The ids of its target groups, or of those that have a status now.
+        """Return the ids of the target groups.
 
         Args:
-            status: Such as `live`; None for all.
+            status: Only target groups with this current status, such as `live`; None for all.
         """
         return [group.id for group in self.groups if status is None or group.status == status]
 
     def is_active_at(self, at: datetime) -> bool:
-        """Whether any of its target groups is yet to field, or can again; the documents do not say what is active."""
+        """Return True if any target group is neither completed nor archived; the documents do not define "active"."""
         return any(group.status_at(at) not in {"completed", "archived"} for group in self.groups)
 
     def matches(self, search: str) -> bool:
-        """Whether its name or its short id has a text in it.
+        """Return True if the name or the short id contains a text.
 
         Args:
-            search: In small letters.
+            search: The text in lower case.
         """
         return search in self.name.casefold() or search in self.human_readable_id.casefold()
 
     def readable_ids_matching(self, search: str) -> list[str]:
-        """The short ids of its target groups that have a text in them.
+        """Return the short ids of the target groups that contain a text.
 
         Args:
-            search: In small letters.
+            search: The text in lower case.
         """
         ids = (group.settings.human_readable_id for group in self.groups)
         return [id_ for id_ in ids if search in id_.casefold()]

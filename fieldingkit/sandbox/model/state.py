@@ -1,4 +1,4 @@
-"""The state of a sandbox: accounts, projects, target groups and jobs. No HTTP, no I/O."""
+"""The state of a sandbox: accounts, projects, target groups, jobs and webhooks, without any I/O."""
 
 import heapq
 import threading
@@ -12,28 +12,28 @@ from fieldingkit.sandbox.model.clock import SandboxClock
 from fieldingkit.sandbox.model.fielding_runs import Change
 from fieldingkit.sandbox.model.jobs import Job
 from fieldingkit.sandbox.model.projects import Account, Project, open_account
-from fieldingkit.sandbox.model.target_groups import TargetGroup, TargetGroupState
+from fieldingkit.sandbox.model.target_groups import TargetGroup
 from fieldingkit.sandbox.model.webhooks import WebhookRegistry
 
 __all__ = ["IdempotencyConflictError", "SandboxState", "Scheduler"]
 
 
 class IdempotencyConflictError(Exception):
-    """An idempotency key was used before, for another request."""
+    """An idempotency key was used before with a different request."""
 
 
 class SandboxState:
-    """Everything that a sandbox remembers.
+    """All state of a sandbox.
 
-    Time passes in it only when it is looked at: `locked` carries out the jobs and lets the target groups start and
-    end that are due, each at the moment it was due. They stand on an agenda, so that nothing ever scans all groups.
+    The state advances only when it is locked: `locked` first runs the due jobs and the due starts and ends of fielding,
+    each at its own date. A scheduler holds those dates, so that no call ever scans all target groups.
 
     Args:
-        clock: What its dates go by.
-        identifiers: Where its ids come from.
-        account_id: Its first account.
-        job_seconds: How long a job takes.
-        uuid_jobs: Whether job ids are UUIDs instead of ULIDs.
+        clock: The clock that all dates follow.
+        identifiers: The source of all ids.
+        account_id: The first account.
+        job_seconds: The duration of a job, in seconds.
+        uuid_jobs: True for job ids that are UUIDs instead of ULIDs.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class SandboxState:
         self.clock = clock
         self.identifiers = identifiers
         self.user_id: str = identifiers.uuid()
-        """The user in whose name everything is done."""
+        """The user on whose behalf every request is made."""
         self.accounts: dict[int, Account] = {}
         self.projects: dict[str, Project] = {}
         self.projects_of: dict[int, list[Project]] = {}
@@ -65,9 +65,9 @@ class SandboxState:
 
     @contextmanager
     def locked(self) -> Generator[datetime]:
-        """Hold the state still for this thread, with every job carried out that is due; gives the moment it is.
+        """Lock the state for this thread, run everything that is due, and give the current time.
 
-        Inside another `locked` of the same thread it is still the same moment.
+        A nested `locked` of the same thread gives the same time.
         """
         with self._lock:
             if self._held is not None:
@@ -81,25 +81,25 @@ class SandboxState:
                 self._held = None
 
     def open_account(self, account_id: int) -> Account:
-        """The account with a number, a new one if there is none."""
+        """Return the account with this id; create it if necessary."""
         if account_id not in self.accounts:
             self.accounts[account_id] = open_account(account_id, self.user_id, self.identifiers)
         return self.accounts[account_id]
 
     def add_project(self, project: Project) -> None:
-        """Take a project in."""
+        """Add a project."""
         self.projects[project.id] = project
         self.projects_of.setdefault(project.account_id, []).append(project)
 
     def add_groups(self, project: Project, groups: list[TargetGroup]) -> None:
-        """Take target groups in."""
+        """Add target groups to a project."""
         self.groups.update((group.id, group) for group in groups)
         project.groups += tuple(groups)
         for group in groups:
             self._schedule_next_date(group)
 
-    def on_change(self, group: TargetGroupState, change: Change, index: int) -> None:
-        """Hear of a change of a target group, and of its place in the group's history."""
+    def on_change(self, group: TargetGroup, change: Change, index: int) -> None:
+        """Record activity for a changed target group, reschedule its next date and enqueue its event."""
         project = self.projects[group.project_id]
         project.last_activity_at = change.at
         self._schedule_next_date(group)
@@ -112,15 +112,15 @@ class SandboxState:
             user_id=self.user_id,
         )
 
-    def _schedule_next_date(self, group: TargetGroupState) -> None:
-        """See to it that a target group is looked at when its run starts or ends."""
+    def _schedule_next_date(self, group: TargetGroup) -> None:
+        """Schedule the next date at which the clock changes this target group."""
         date = group.next_date()
-        if date is not None and (group.next_date_scheduled is None or date < group.next_date_scheduled):
-            group.next_date_scheduled = date
-            self._scheduler.add(date, partial(self._reach_date, group))
+        if date is not None and (group.scheduled_date is None or date < group.scheduled_date):
+            group.scheduled_date = date
+            self._scheduler.add(date, partial(self._apply_date, group))
 
-    def _reach_date(self, group: TargetGroupState, at: datetime) -> None:
-        group.next_date_scheduled = None
+    def _apply_date(self, group: TargetGroup, at: datetime) -> None:
+        group.scheduled_date = None
         group.run_at(at)
         self._schedule_next_date(group)
 
@@ -130,19 +130,19 @@ class SandboxState:
             self.jobs[job_id] = job.execute(self.groups, at)
 
     def submit(self, account_id: int, key: str | None, fingerprint: object, make: Callable[..., Job]) -> Job:
-        """Accept a job, unless its idempotency key names one already.
+        """Accept a job, unless its idempotency key already names one.
 
-        The key's scope is the account, and a key never expires; neither is documented.
+        Keys are scoped to the account and never expire; neither is documented.
 
         Args:
-            account_id: The account it is created under.
-            key: The idempotency key; None where there is none, and each job is a new one.
-            fingerprint: What makes two requests the same one.
-            make: Makes the job from the facts that every job has: `id`, `account_id`, `idempotency_key`,
-                `created_at` and `due_at`.
+            account_id: The account of the request.
+            key: The idempotency key; None for an operation without one, which creates a job for each request.
+            fingerprint: Equal for two requests that are the same.
+            make: Creates the job from the common fields: `id`, `account_id`, `idempotency_key`, `created_at` and
+                `due_at`.
 
         Returns:
-            The new job, or the one that the key named before.
+            The new job, or the job that the key already named.
 
         Raises:
             IdempotencyConflictError: If the key was used before with another fingerprint.
@@ -167,31 +167,31 @@ class SandboxState:
             return job
 
     def replace_job(self, job_id: str, change: Callable[[Job], Job]) -> None:
-        """Put another job in the place of one, if there is one (for a fault)."""
+        """Replace a job if it exists (used by faults)."""
         with self.locked():
             if job_id in self.jobs:
                 self.jobs[job_id] = change(self.jobs[job_id])
 
 
 class Scheduler:
-    """A list of things to do that is worked off in the order of their dates."""
+    """A queue of callbacks that run in the order of their dates."""
 
     def __init__(self) -> None:
         self._entries: list[tuple[datetime, int, Callable[[datetime], object]]] = []
         self._added = 0
 
     def add(self, at: datetime, act: Callable[[datetime], object]) -> None:
-        """Put something on the list.
+        """Schedule a callback.
 
         Args:
-            at: When it is due; of two things at the same time the one that was added first comes first.
-            act: Does it, and is told the moment it was due.
+            at: The date it is due; callbacks with the same date run in the order they were added.
+            act: The callback; it receives the date it was due.
         """
         self._added += 1
         heapq.heappush(self._entries, (at, self._added, act))
 
     def run_due(self, now: datetime) -> None:
-        """Do everything that is due, and what that puts on the list if it is due as well."""
+        """Run every due callback, including those that a due callback adds."""
         while self._entries and self._entries[0][0] <= now:
             at, _, act = heapq.heappop(self._entries)
             act(at)

@@ -1,4 +1,4 @@
-"""How a target group is doing, worked out from the one thing that is counted: its completes."""
+"""The progress of a target group, derived from its number of completes."""
 
 from datetime import datetime
 from typing import Any, Final
@@ -9,79 +9,79 @@ __all__ = ["PRICE_IN_CENTS", "Progress", "money"]
 
 
 PRICE_IN_CENTS: Final = 250
-"""What a complete costs in every target group, in cents."""
+"""The price of a complete in every target group, in cents."""
 
 _MINUTES: Final = 8
 
 
 def money(cents: int) -> dict[str, Any]:
-    """An amount as the API writes it."""
+    """Return an amount as the API writes it."""
     return {"value": f"{cents // 100}.{cents % 100:02}", "currency_code": "USD", "currency_scale": 2}
 
 
 @attrs.frozen(kw_only=True)
 class Progress:
-    """The figures of a target group at one moment: of ten who enter five pass the screener and four complete."""
+    """The figures of a target group at one date: of ten entrants, five pass the screener and four complete."""
 
     completes: int
-    """How many have completed."""
+    """The number of completes."""
     goal: int
-    """How many are to complete."""
+    """The completes goal."""
     began_at: datetime | None
-    """When the first complete came in; None if there is none."""
+    """The date of the first complete; None if there is none."""
     latest_at: datetime | None
-    """When the latest one came in."""
+    """The date of the latest complete; None if there is none."""
 
     @property
     def prescreens(self) -> int:
-        """How many have passed the screener."""
+        """The number of respondents who passed the screener."""
         return self.completes * 5 // 4
 
     @property
     def entrants(self) -> int:
-        """How many have entered."""
+        """The number of respondents who entered."""
         return self.completes * 5 // 2
 
     @property
     def conversion_rate(self) -> float:
-        """Which part of those who entered have completed."""
+        """The share of entrants who completed."""
         return 0.4 if self.completes else 0.0
 
     @property
     def incidence_rate(self) -> float:
-        """Which part of those who were asked are those who are looked for."""
+        """The share of screened respondents who qualified."""
         return 0.5 if self.completes else 0.0
 
     @property
     def drop_off_rate(self) -> float:
-        """Which part of those who began have given up."""
+        """The share of respondents who dropped off after they started."""
         return 0.2 if self.completes else 0.0
 
     @property
     def median_length_of_interview_seconds(self) -> int:
-        """How long an interview takes."""
+        """The length of an interview."""
         return _MINUTES * 60 if self.completes else 0
 
     @property
     def cost_in_cents(self) -> int:
-        """What the completes have cost."""
+        """The cost of all completes."""
         return self.completes * PRICE_IN_CENTS
 
     @property
     def earnings_per_click_in_cents(self) -> int:
-        """What an entrant has earned on average."""
+        """The average earnings from an entrant."""
         return self.cost_in_cents // self.entrants if self.entrants else 0
 
     @property
     def earnings_per_click_per_minute_in_cents(self) -> int:
-        """The same for each minute of an interview."""
+        """The average earnings from an entrant and a minute of the interview."""
         return self.earnings_per_click_in_cents // _MINUTES
 
     def completes_at(self, moment: datetime) -> int:
-        """How many had completed by a moment after the first of them: they came in evenly.
+        """Return the number of completes at a date; completes arrive at a constant rate.
 
         Args:
-            moment: The moment.
+            moment: The date.
         """
         if self.began_at is None or self.latest_at is None:
             return 0
@@ -90,7 +90,7 @@ class Progress:
         return max(1, int(self.completes * ((moment - self.began_at) / (self.latest_at - self.began_at))))
 
     def json(self) -> dict[str, Any]:
-        """The part of it that several answers have."""
+        """Return the part of these figures that several responses share."""
         return {
             "current_completes": self.completes,
             "current_prescreens": self.prescreens,

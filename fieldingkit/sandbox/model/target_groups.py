@@ -1,4 +1,4 @@
-"""Target groups, and what can be done to them."""
+"""Target groups and the changes that can be made to them."""
 
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
@@ -15,11 +15,11 @@ from fieldingkit.sandbox.model.fielding_runs import (
     Transition,
     TransitionRefusedError,
     ValueChange,
-    differences,
+    run_changes,
 )
 from fieldingkit.sandbox.model.statistics import Progress
 
-__all__ = ["Settings", "StateHooks", "TargetGroup", "TargetGroupState"]
+__all__ = ["Settings", "StateHooks", "TargetGroup"]
 
 
 _LOCALES: Final = ("eng_us", "eng_gb", "ger_de", "fre_fr")
@@ -27,75 +27,75 @@ _LOCALES: Final = ("eng_us", "eng_gb", "ger_de", "fre_fr")
 
 @attrs.frozen(kw_only=True)
 class Settings:
-    """What a target group was set up with, and keeps."""
+    """The fields of a target group that never change."""
 
     number: int
-    """Counts the target groups of the sandbox from 1."""
+    """The sequence number of the target group in the sandbox, from 1."""
     created_at: datetime
-    """When it was made."""
+    """The creation date."""
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """The name."""
         return f"Target group {self.number}"
 
     @property
     def human_readable_id(self) -> str:
-        """The short id that people see."""
+        """The short id that people use."""
         return readable_id(self.number, 7)
 
     @property
     def reference(self) -> str:
-        """The account's own reference."""
+        """The customer reference number."""
         return f"REF-{self.number}"
 
     @property
     def locale(self) -> str:
-        """Language and country of its respondents: every fourth target group has the same."""
+        """The language and country of the respondents; every fourth target group has the same."""
         return _LOCALES[(self.number - 1) % len(_LOCALES)]
 
     @property
     def language(self) -> str:
-        """Three small letters."""
+        """The language, three lower-case letters."""
         return self.locale.partition("_")[0]
 
     @property
     def country(self) -> str:
-        """Two small letters."""
+        """The country, two lower-case letters."""
         return self.locale.partition("_")[2]
 
     @property
     def planned_dates(self) -> tuple[datetime, datetime]:
-        """When it is meant to field, while it is a draft."""
+        """The planned start and end of fielding of a draft."""
         return self.created_at + timedelta(days=1), self.created_at + timedelta(days=31)
 
 
 class StateHooks(Protocol):
-    """The state, as a target group sees it."""
+    """The callbacks of a target group into the sandbox's state."""
 
     def locked(self) -> AbstractContextManager[datetime]:
-        """Hold the state still, and give its present moment."""
+        """Lock the state and give the current time."""
         ...
 
-    def on_change(self, group: "TargetGroupState", change: Change, index: int) -> None:
-        """Hear of a change, and of its place in the history."""
+    def on_change(self, group: "TargetGroup", change: Change, index: int) -> None:
+        """Handle a change, given its position in the group's history."""
         ...
 
 
-class TargetGroupState:
-    """A target group whose properties show the present, and can be read from any thread.
+class TargetGroup:
+    """A target group. Its properties show the current state and can be read from any thread.
 
     Args:
-        group_id: Its ULID.
-        project_id: The ULID of its project.
-        hooks: The state it is in.
-        settings: What it was set up with.
-        run: Its fielding run, if it was ever launched or scheduled.
-        archived: Whether it is archived.
-        goal: How many completes it is to have.
-        completes: How many it has.
-        manager_id: The user who manages it.
-        assistant: The modules of its fielding assistant, if it has ever had any.
+        group_id: The ULID.
+        project_id: The ULID of the project.
+        hooks: The state that holds the target group.
+        settings: The fields that never change.
+        run: The fielding run; None for a draft.
+        archived: True if the target group is archived.
+        goal: The completes goal.
+        completes: The number of completes.
+        manager_id: The id of the project manager.
+        assistant: The modules of the fielding assistant; None if none were ever assigned.
     """
 
     def __init__(
@@ -113,25 +113,25 @@ class TargetGroupState:
         assistant: dict[str, Any] | None,
     ) -> None:
         self.id = group_id
-        """Its ULID."""
+        """The ULID."""
         self.project_id = project_id
-        """The ULID of its project."""
+        """The ULID of the project."""
         self.settings = settings
-        """What it was set up with."""
+        """The fields that never change."""
         self.archived = archived
-        """Whether it is archived; the API has no operation that changes this."""
+        """True if the target group is archived; no operation of the API changes this."""
         self.goal: int = goal
-        """How many completes it is to have."""
+        """The completes goal."""
         self.manager_id: str = manager_id
-        """The user who manages it."""
+        """The id of the project manager."""
         self.assistant: dict[str, Any] | None = assistant
-        """The modules of its fielding assistant as they are assigned; None if there never were any."""
+        """The assigned modules of the fielding assistant; None if none were ever assigned."""
         self.assistant_version: int = 1
-        """Goes up by one with every assignment of modules."""
+        """The version of the assignment; each assignment increments it."""
         self.changed_at: datetime = settings.created_at
-        """When it was last changed."""
-        self.next_date_scheduled: datetime | None = None
-        """When the state will look at it next; the state's own note."""
+        """The date of the last change."""
+        self.scheduled_date: datetime | None = None
+        """The earliest date scheduled for this target group; maintained by the sandbox's state."""
         self._hooks = hooks
         self._completes = completes
         self._run: FieldingRun | None = run
@@ -142,31 +142,31 @@ class TargetGroupState:
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """The name."""
         return self.settings.name
 
     @property
     def status(self) -> GroupStatus:
-        """Its status now."""
+        """The current status."""
         with self._hooks.locked() as now:
             return self.status_at(now)
 
     @property
     def run(self) -> FieldingRun | None:
-        """Its fielding run as it is now, or None for a draft."""
+        """The current fielding run; None for a draft."""
         with self._hooks.locked() as now:
             return self.run_at(now)
 
     @property
     def history(self) -> tuple[Change, ...]:
-        """Every change since it was seeded, oldest first."""
+        """Every change since the target group was seeded, oldest first."""
         with self._hooks.locked() as now:
             self.run_at(now)
             return tuple(self._history)
 
     @property
     def completes(self) -> int:
-        """How many completes it has. Assign to it to say so: a live run is paused when the goal is reached."""
+        """The number of completes. Assign a number to change it; a live run pauses when the goal is reached."""
         return self._completes
 
     @completes.setter
@@ -178,7 +178,7 @@ class TargetGroupState:
 
     @property
     def goal_reached(self) -> bool:
-        """Whether its completes goal is reached. Assign to it to say so: a live run is then paused."""
+        """True if the completes goal is reached. Assign True to reach it; a live run then pauses."""
         return self._completes >= self.goal
 
     @goal_reached.setter
@@ -186,7 +186,7 @@ class TargetGroupState:
         self.completes = max(self._completes, self.goal) if reached else min(self._completes, self.goal - 1)
 
     def progress_at(self, at: datetime) -> Progress:
-        """How it is doing at a moment that is not before any moment it was already looked at."""
+        """Return the progress at a date; dates of successive calls must not decrease."""
         run = self.run_at(at)
         if run is None or not self._completes:
             return Progress(completes=self._completes, goal=self.goal, began_at=None, latest_at=None)
@@ -196,14 +196,14 @@ class TargetGroupState:
         )
 
     def status_at(self, at: datetime) -> GroupStatus:
-        """Its status at a moment that is not before any moment it was already looked at."""
+        """Return the status at a date; dates of successive calls must not decrease."""
         run = self.run_at(at)
         if self.archived:
             return "archived"
         return "draft" if run is None else run.status
 
     def run_at(self, at: datetime) -> FieldingRun | None:
-        """Its fielding run at a moment that is not before any moment it was already looked at."""
+        """Return the fielding run at a date; dates of successive calls must not decrease."""
         run = self._run
         if run is not None and run.status == "scheduled" and run.start_at <= at:
             run = self._change("start_reached", run, at=run.effective_date(run.start_at), status="live")
@@ -216,13 +216,113 @@ class TargetGroupState:
         return run
 
     def next_date(self) -> datetime | None:
-        """When the clock changes its run, if that is to come."""
+        """Return the next date at which the clock changes the run, or None."""
         run = self._run
         if run is None or run.status not in {"scheduled", "live"}:
             return None
         if run.status == "scheduled":
             return run.effective_date(run.start_at)
         return run.last_changed_at if self.goal_reached else run.effective_date(run.end_at)
+
+    def refusal_reason(self, transition: Transition, at: datetime) -> str | None:
+        """Return the reason why an action on the run is not allowed, or None if it is allowed.
+
+        Args:
+            transition: The action.
+            at: The current time.
+        """
+        status = self.status_at(at)
+        run = self._run
+        if run is None or status not in transition.sources:
+            return f"the action {transition.action} is not allowed on a {status} target group"
+        if transition.within_limits and self.goal_reached:
+            return "the completes goal is reached"
+        if transition.within_limits and run.end_at <= at:
+            return "the end date is reached"
+        return None
+
+    def apply(self, transition: Transition, *, at: datetime, request: int) -> FieldingRun:
+        """Take an action on the run.
+
+        Args:
+            transition: The action.
+            at: The current time.
+            request: The index of the recorded request.
+
+        Returns:
+            The run after the action.
+
+        Raises:
+            TransitionRefusedError: If the status, the goal or the end date does not allow the action.
+        """
+        refusal = self.refusal_reason(transition, at)
+        run = self._run
+        if refusal is not None or run is None:
+            raise TransitionRefusedError(refusal)
+        if transition.starts_now:
+            moved = attrs.evolve(run, start_at=at, end_at=at + (run.end_at - run.start_at))
+            return self._change(transition.action, moved, at=at, request=request, status=transition.target)
+        return self._change(transition.action, run, at=at, request=request, status=transition.target)
+
+    def reschedule(self, start_at: datetime, end_at: datetime, *, at: datetime, request: int) -> FieldingRun:
+        """Change the dates of the run.
+
+        Raises:
+            TransitionRefusedError: If there is no run, or the run is completed or archived.
+        """
+        status = self.status_at(at)
+        run = self._run
+        if run is None or status in {"completed", "archived"}:
+            raise TransitionRefusedError(f"the dates of a {status} target group cannot be changed")
+        moved = attrs.evolve(run, start_at=start_at, end_at=end_at)
+        return self._change("update", moved, at=at, request=request, status=run.status)
+
+    def start_fielding(self, action: str, run: FieldingRun, *, at: datetime, request: int) -> None:
+        """Give a draft its first fielding run.
+
+        Raises:
+            TransitionRefusedError: If the target group is not a draft.
+        """
+        if self.status_at(at) != "draft":
+            raise TransitionRefusedError("the target group is not a draft")
+        self._run = run
+        self._record(action, "draft", run_changes(None, run, None), at=at, request=request)
+
+    def bump_version(self, *, at: datetime, request: int) -> None:
+        """Give the run a new version and entity tag, as a change by another user would; does nothing for a draft."""
+        run = self.run_at(at)
+        if run is not None:
+            self._change("update", run, at=at, request=request, status=run.status)
+
+    def set_goal(self, goal: int, *, at: datetime, request: int) -> None:
+        """Change the completes goal; a live run that has reached the new goal pauses."""
+        status = self.status_at(at)
+        change = ValueChange(object="filling_goal_change", old=self.goal, new=goal)
+        self.goal = goal
+        self._record("update_goal", status, (change,), at=at, request=request)
+        self.run_at(at)
+
+    def set_manager(self, manager_id: str, *, at: datetime, request: int) -> None:
+        """Assign the target group to another project manager."""
+        old, new = {"las_user_id": self.manager_id}, {"las_user_id": manager_id}
+        self.manager_id = manager_id
+        change = ValueChange(object="project_manager_change", old=old, new=new)
+        self._record("update_project_manager", self.status_at(at), (change,), at=at, request=request)
+
+    def set_assistant(
+        self, assistant: dict[str, Any], changes: tuple[ValueChange, ...], *, at: datetime, request: int
+    ) -> None:
+        """Replace the modules of the fielding assistant.
+
+        Args:
+            assistant: All modules.
+            changes: The entries for the history.
+            at: The current time.
+            request: The index of the recorded request.
+        """
+        self.assistant_version += self.assistant is not None
+        self.assistant = assistant
+        self._record("update_fielding_assistant", self.status_at(at), changes, at=at, request=request)
 
     def _change(
         self,
@@ -237,12 +337,8 @@ class TargetGroupState:
         before = self._run
         old_status: GroupStatus = "archived" if self.archived else run.status
         self._run = run = attrs.evolve(run, status=status, version=run.version + 1, last_changed_at=at)
-        self._record(action, old_status, differences(before, run, reason), at=at, request=request)
+        self._record(action, old_status, run_changes(before, run, reason), at=at, request=request)
         return run
-
-    def _replace_assistant(self, assistant: dict[str, Any]) -> None:
-        self.assistant_version += self.assistant is not None
-        self.assistant = assistant
 
     def _record(
         self,
@@ -266,106 +362,3 @@ class TargetGroupState:
         self._history.append(change)
         self.changed_at = at
         self._hooks.on_change(self, change, len(self._history) - 1)
-
-
-class TargetGroup(TargetGroupState):
-    """A target group of a sandbox: a handle whose properties show the present, and can be read from any thread."""
-
-    def refusal_reason(self, transition: Transition, at: datetime) -> str | None:
-        """Why an action cannot be taken on its run, or None if it can.
-
-        Args:
-            transition: What to do.
-            at: The present moment.
-        """
-        status = self.status_at(at)
-        run = self._run
-        if run is None or status not in transition.sources:
-            return f"the action {transition.action} is not allowed on a {status} target group"
-        if transition.within_limits and self.goal_reached:
-            return "the completes goal is reached"
-        if transition.within_limits and run.end_at <= at:
-            return "the end date is reached"
-        return None
-
-    def apply(self, transition: Transition, *, at: datetime, request: int) -> FieldingRun:
-        """Take an action on its run.
-
-        Args:
-            transition: What to do.
-            at: The present moment.
-            request: The index of the recorded request that asks for it.
-
-        Returns:
-            The run after it.
-
-        Raises:
-            TransitionRefusedError: If the run's state, goal or end date does not permit it.
-        """
-        refusal = self.refusal_reason(transition, at)
-        run = self._run
-        if refusal is not None or run is None:
-            raise TransitionRefusedError(refusal)
-        if transition.starts_now:
-            moved = attrs.evolve(run, start_at=at, end_at=at + (run.end_at - run.start_at))
-            return self._change(transition.action, moved, at=at, request=request, status=transition.target)
-        return self._change(transition.action, run, at=at, request=request, status=transition.target)
-
-    def move(self, start_at: datetime, end_at: datetime, *, at: datetime, request: int) -> FieldingRun:
-        """Give its run other dates.
-
-        Raises:
-            TransitionRefusedError: If there is no run, or it is completed or archived.
-        """
-        status = self.status_at(at)
-        run = self._run
-        if run is None or status in {"completed", "archived"}:
-            raise TransitionRefusedError(f"the dates of a {status} target group cannot be changed")
-        moved = attrs.evolve(run, start_at=start_at, end_at=end_at)
-        return self._change("update", moved, at=at, request=request, status=run.status)
-
-    def open(self, action: str, run: FieldingRun, *, at: datetime, request: int) -> None:
-        """Take it out of draft with its first fielding run.
-
-        Raises:
-            TransitionRefusedError: If it is not a draft.
-        """
-        if self.status_at(at) != "draft":
-            raise TransitionRefusedError("the target group is not a draft")
-        self._run = run
-        self._record(action, "draft", differences(None, run, None), at=at, request=request)
-
-    def touch(self, *, at: datetime, request: int) -> None:
-        """Give its run, if it has one, a new version and so a new entity tag, as somebody else's change would."""
-        run = self.run_at(at)
-        if run is not None:
-            self._change("update", run, at=at, request=request, status=run.status)
-
-    def set_goal(self, goal: int, *, at: datetime, request: int) -> None:
-        """Give it another completes goal; a live run is paused if that is reached already."""
-        status = self.status_at(at)
-        change = ValueChange(object="filling_goal_change", old=self.goal, new=goal)
-        self.goal = goal
-        self._record("update_goal", status, (change,), at=at, request=request)
-        self.run_at(at)
-
-    def set_manager(self, manager_id: str, *, at: datetime, request: int) -> None:
-        """Give it to another project manager."""
-        old, new = {"las_user_id": self.manager_id}, {"las_user_id": manager_id}
-        self.manager_id = manager_id
-        change = ValueChange(object="project_manager_change", old=old, new=new)
-        self._record("update_project_manager", self.status_at(at), (change,), at=at, request=request)
-
-    def assign(
-        self, assistant: dict[str, Any], changes: tuple[ValueChange, ...], *, at: datetime, request: int
-    ) -> None:
-        """Give it other modules of the fielding assistant.
-
-        Args:
-            assistant: All of them.
-            changes: What its history is to say about it.
-            at: The present moment.
-            request: The index of the recorded request that asks for it.
-        """
-        self._replace_assistant(assistant)
-        self._record("update_fielding_assistant", self.status_at(at), changes, at=at, request=request)

@@ -1,13 +1,13 @@
-"""Webhooks: who is told of what, and the delivery of it.
+"""Webhooks and the events that are delivered to them.
 
 ::
 
     webhook = sandbox.webhooks[0]        # created over the API
-    group.goal_reached = True            # whatever changes a target group is an event
-    await sandbox.deliver()              # everything that waits is sent once, now
+    group.goal_reached = True            # each change of a target group is an event
+    await sandbox.deliver()              # send every pending event once
     assert [delivery.status for delivery in webhook.deliveries] == ["delivered"]
 
-Events are delivered in the background as well, unless `sandbox.delivery.background` is switched off.
+Events are also delivered in the background, unless `sandbox.delivery.background` is False.
 """
 
 import base64
@@ -23,18 +23,18 @@ import attrs
 from fieldingkit.sandbox.formats import Identifiers, write_timestamp
 from fieldingkit.sandbox.model.fielding_runs import Change, change_id
 
-__all__ = ["EVENT_TYPES", "Delivery", "DeliveryStatus", "Webhook", "WebhookRegistry", "nobody", "sign"]
+__all__ = ["EVENT_TYPES", "Delivery", "DeliveryStatus", "Webhook", "WebhookRegistry", "sign"]
 
 
 DeliveryStatus = Literal["pending", "delivering", "delivered", "undelivered", "bounced", "expired"]
-"""What can have become of a delivery; `delivered`, `bounced` and `expired` are for good here."""
+"""The statuses of a delivery. In the sandbox `delivered`, `bounced` and `expired` are final."""
 
 EVENT_TYPES: Final = {
     "target-group-updated": "com.cint.target-group.updated",
     "quota-fill-registered": "com.cint.quota.fill.registered",
     "session-updated": "com.cint.session.updated",
 }
-"""What a webhook can be told of, and what a delivery calls it."""
+"""The event types of the API, and the `type` of each in a CloudEvent."""
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -42,29 +42,29 @@ class Delivery:
     """An event of one webhook."""
 
     id: str
-    """The ULID by which the webhook's history names it."""
+    """The ULID of the event in the webhook's history."""
     event_id: str
-    """The UUID by which deliveries name it, every time the same one."""
+    """The UUID of the event in deliveries; the same for every attempt."""
     type: str
-    """What it tells of, such as `target-group-updated`."""
+    """The event type, such as `target-group-updated`."""
     created_at: datetime
-    """When it happened."""
+    """The date of the event."""
     due_at: datetime
-    """When it is to be sent, or sent again."""
+    """The date of the next attempt."""
     data: dict[str, Any]
-    """What it says."""
+    """The payload."""
     status: DeliveryStatus = "pending"
-    """What has become of it."""
+    """The status of the delivery."""
     attempts: int = 0
-    """How often it was sent."""
+    """The number of attempts."""
 
     @property
     def is_open(self) -> bool:
-        """Whether it is still to be sent, for the first time or again."""
+        """True if the event is still to be sent, for the first time or again."""
         return self.status in {"pending", "delivering", "undelivered"}
 
     def body(self) -> bytes:
-        """The CloudEvent that is sent."""
+        """Return the CloudEvent as it is sent."""
         envelope = {
             "specversion": "1.0",
             "id": self.event_id,
@@ -78,7 +78,7 @@ class Delivery:
         return json.dumps(envelope, separators=(",", ":")).encode()
 
     def json(self) -> dict[str, Any]:
-        """The event as the webhook's history shows it, where the account is a number and the user a list."""
+        """Return the event for the webhook's history, where the account is a number and the user a list."""
         payload = {**self.data, "account_id": int(self.data["account_id"]), "user": [self.data["user"]]}
         return {
             "id": self.id,
@@ -90,12 +90,12 @@ class Delivery:
 
 
 def sign(body: bytes, secret: str, at: datetime) -> str:
-    """The `Cint-Signature` of a body: its key is the text of the secret, not what that stands for in base64.
+    """Return the `Cint-Signature` of a body. The key is the base64 text of the secret, not the decoded bytes.
 
     Args:
-        body: What is signed, before it is compressed.
+        body: The body before it is compressed.
         secret: The webhook's secret.
-        at: When it is signed.
+        at: The date of the signature.
     """
     seconds = int(at.timestamp())
     digest = hmac.new(secret.encode(), f"{seconds}.".encode() + body, hashlib.sha256)
@@ -104,26 +104,26 @@ def sign(body: bytes, secret: str, at: datetime) -> str:
 
 @attrs.define(kw_only=True, eq=False)
 class Webhook:
-    """A webhook as it is now."""
+    """A webhook."""
 
     id: str
-    """Its ULID."""
+    """The ULID."""
     account_id: int
-    """The account it belongs to."""
+    """The account that owns it."""
     url: str
-    """Where events are sent."""
+    """The URL that receives the events."""
     events: tuple[str, ...]
-    """What it is told of, such as `target-group-updated`."""
+    """The subscribed event types, such as `target-group-updated`."""
     secret: str = attrs.field(repr=False)
-    """What deliveries are signed with."""
+    """The secret that signs deliveries."""
     created_at: datetime
-    """When it was created."""
+    """The creation date."""
     updated_at: datetime
-    """When it was last changed."""
+    """The date of the last change."""
     version: int = 1
-    """Goes up by one with every change."""
+    """The version; each change increments it."""
     deliveries: list[Delivery] = attrs.field(factory=list[Delivery], repr=False)
-    """Every event that it was or is to be told of, oldest first."""
+    """Every event of this webhook, oldest first."""
     _open: list[Delivery] = attrs.field(factory=list[Delivery], repr=False)
 
     @property
@@ -132,42 +132,41 @@ class Webhook:
         return f'W/"{self.version}"'
 
     def enqueue(self, delivery: Delivery) -> None:
-        """Have an event delivered."""
+        """Add an event to deliver."""
         self.deliveries.append(delivery)
         self._open.append(delivery)
 
-    def take_open(self) -> list[Delivery]:
-        """What is still to be sent, oldest first."""
+    def open_deliveries(self) -> list[Delivery]:
+        """Return the events that are still to be sent, oldest first."""
         self._open = [delivery for delivery in self._open if delivery.is_open]
         return list(self._open)
 
-    def change(self, *, at: datetime, **facts: object) -> None:
-        """Give it other facts, and so a new version."""
-        for name, value in facts.items():
-            setattr(self, name, value)
+    def change(
+        self, *, at: datetime, url: str | None = None, events: tuple[str, ...] | None = None, secret: str | None = None
+    ) -> None:
+        """Change the given fields and increment the version."""
+        self.url = url or self.url
+        self.events = events or self.events
+        self.secret = secret or self.secret
         self.version += 1
         self.updated_at = at
 
 
-def nobody() -> None:
-    """Whom news are told while the sandbox does not run."""
-
-
 class WebhookRegistry:
-    """All webhooks.
+    """All webhooks of a sandbox.
 
     Args:
-        identifiers: Where ids and secrets come from.
+        identifiers: The source of ids and secrets.
     """
 
     def __init__(self, identifiers: Identifiers) -> None:
         self._identifiers = identifiers
         self._webhooks: dict[str, Webhook] = {}
-        self.on_pending: Callable[[], object] = nobody
-        """Called, on any thread, when there is something to deliver or somebody to deliver it to."""
+        self.on_pending: Callable[[], object] | None = None
+        """Called, on any thread, when a webhook is created or an event is enqueued."""
 
     def create(self, account_id: int, url: str, events: Iterable[str], at: datetime) -> Webhook:
-        """Make a webhook."""
+        """Create a webhook."""
         webhook = Webhook(
             id=self._identifiers.ulid(),
             account_id=account_id,
@@ -178,53 +177,53 @@ class WebhookRegistry:
             updated_at=at,
         )
         self._webhooks[webhook.id] = webhook
-        self.on_pending()
+        self._notify()
         return webhook
 
     def new_secret(self) -> str:
-        """A secret that no other webhook has: 32 bytes in base64."""
+        """Return a new secret: 32 bytes in base64."""
         return base64.b64encode(bytes.fromhex(self._identifiers.hexadecimal(64))).decode()
 
     def delete(self, webhook: Webhook) -> None:
-        """Forget a webhook, and all that it was to be told."""
+        """Delete a webhook and all its events."""
         del self._webhooks[webhook.id]
 
     def find(self, webhook_id: str) -> Webhook | None:
-        """The webhook with an id, if there is one."""
+        """Return the webhook with this id, or None."""
         return self._webhooks.get(webhook_id)
 
     def all(self) -> list[Webhook]:
-        """Every webhook, oldest first."""
+        """Return every webhook, oldest first."""
         return list(self._webhooks.values())
 
     def enqueue(
         self, change: Change, *, account_id: int, project_id: str, target_group_id: str, index: int, user_id: str
     ) -> None:
-        """Have a change of a target group delivered to those webhooks of the account that ask for such events.
+        """Enqueue a change of a target group for every subscribed webhook of the account.
 
         Args:
-            change: What happened.
-            account_id: In which account.
-            project_id: In which project.
-            target_group_id: To which target group.
-            index: The place of the change in its history.
-            user_id: In whose name.
+            change: The change.
+            account_id: The account.
+            project_id: The project.
+            target_group_id: The target group.
+            index: The position of the change in the group's history.
+            user_id: The user of all requests.
         """
         kind = "target-group-updated"
-        told = [hook for hook in self._webhooks.values() if hook.account_id == account_id and kind in hook.events]
-        if not told or not change.values:
+        subscribed = [hook for hook in self._webhooks.values() if hook.account_id == account_id and kind in hook.events]
+        if not subscribed or not change.values:
             return
         data = {
             "id": change_id(target_group_id, index),
             "account_id": str(account_id),
             "project_id": project_id,
             "target_group_id": target_group_id,
-            "occurred_at": change.written_at,
+            "occurred_at": change.occurred_at,
             "user": change.user(user_id),
-            # Unlike the changelog, an event tells neither what was before nor why.
+            # Unlike a changelog entry, an event has neither the old value nor the reason.
             "changes": [{name: value.json()[name] for name in ("object", "new_value")} for value in change.values],
         }
-        for webhook in told:
+        for webhook in subscribed:
             webhook.enqueue(
                 Delivery(
                     id=self._identifiers.ulid(),
@@ -235,4 +234,9 @@ class WebhookRegistry:
                     data=data,
                 )
             )
-        self.on_pending()
+        self._notify()
+
+    def _notify(self) -> None:
+        on_pending = self.on_pending
+        if on_pending is not None:
+            on_pending()

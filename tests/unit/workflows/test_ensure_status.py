@@ -14,7 +14,7 @@ from fieldingkit.errors import (
 )
 from fieldingkit.resources.fielding_runs import FieldingRunStatus, GetFieldingRun
 from fieldingkit.sandbox import Sandbox, TargetGroup, faults
-from fieldingkit.sandbox.model.fielding_runs import BATCH
+from fieldingkit.sandbox.model.fielding_runs import BATCH_TRANSITIONS
 from fieldingkit.workflows import ensure_status
 from fieldingkit.workflows.runs import reachable_from
 
@@ -94,7 +94,7 @@ async def test_somebody_else_was_faster(sandbox: Sandbox, client: AsyncClient) -
     class PausedByAnother(faults.Fault):
         async def inject(self, exchange: faults.Exchange) -> object:
             with exchange.state.locked() as now:
-                exchange.state.groups[group.id].apply(BATCH["pause"], at=now, request=exchange.index)
+                exchange.state.groups[group.id].apply(BATCH_TRANSITIONS["pause"], at=now, request=exchange.index)
             return await exchange.proceed()
 
     sandbox.faults.add("pause_fielding_run", PausedByAnother())

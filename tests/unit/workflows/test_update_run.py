@@ -93,7 +93,7 @@ async def test_dates_of_somebody_else_leave_the_doubt(sandbox: Sandbox, client: 
             assert run is not None
             with exchange.state.locked() as now:
                 theirs = exchange.state.groups[group.id]
-                theirs.move(run.start_at, run.end_at + 7 * DAY, at=now, request=exchange.index)
+                theirs.reschedule(run.start_at, run.end_at + 7 * DAY, at=now, request=exchange.index)
             return await faults.DropBefore().inject(exchange)
 
     sandbox.faults.add("update_fielding_run", MovedByAnother(), times=2)
