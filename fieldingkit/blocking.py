@@ -15,7 +15,7 @@ from fieldingkit.transport.http import Response
 if TYPE_CHECKING:
     from fieldingkit.events.waker import Waker
     from fieldingkit.jobs.job import AsyncJob, JobEvent
-    from fieldingkit.paging import PagedCommand
+    from fieldingkit.paging import Page, PagedCommand
     from fieldingkit.resources.batch_jobs import FailedTargetGroup
     from fieldingkit.transport.http import ApiResponse
     from fieldingkit.transport.rate_limit import RateLimiter
@@ -25,6 +25,7 @@ __all__ = ["Client", "Job"]
 P = ParamSpec("P")
 R = TypeVar("R")
 Item = TypeVar("Item")
+PageT = TypeVar("PageT", bound="Page[Any]")
 R_co = TypeVar("R_co", covariant=True)
 
 
@@ -99,8 +100,8 @@ class Client:
         """
         return self._portal.call(self._client.send_detailed, command)
 
-    def iter_items(self, command: "PagedCommand[Any, Item]") -> Iterator[Item]:
-        """The items of a list that the API gives page by page: ``for group in client.iter_items(...)``.
+    def iter_items(self, command: "PagedCommand[Page[Item]]") -> Iterator[Item]:
+        """Iterate over all items of a list: ``for group in client.iter_items(ListTargetGroups(...))``.
 
         Args:
             command: The command for the first page.
@@ -109,6 +110,17 @@ class Client:
             FieldingKitError: as for ``send``, in the loop.
         """
         return self._portal.each(self._client.iter_items(command))
+
+    def iter_pages(self, command: "PagedCommand[PageT]") -> Iterator[PageT]:
+        """Iterate over the pages of a list: ``for page in client.iter_pages(ListTargetGroups(...))``.
+
+        Args:
+            command: The command for the first page.
+
+        Raises:
+            FieldingKitError: as for ``send``, in the loop.
+        """
+        return self._portal.each(self._client.iter_pages(command))
 
     def request(
         self,

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from fieldingkit.jobs.factory import JobFactory
     from fieldingkit.jobs.job import AsyncJob
     from fieldingkit.jobs.observer import PollEvent
-    from fieldingkit.paging import PagedCommand
+    from fieldingkit.paging import Page, PagedCommand
     from fieldingkit.transport.http import ApiResponse
     from fieldingkit.transport.telemetry.attempts import AttemptEvent
     from fieldingkit.transport.telemetry.propagation import TraceContext
@@ -61,6 +61,7 @@ __all__ = ["AsyncClient"]
 
 R = TypeVar("R")
 Item = TypeVar("Item")
+PageT = TypeVar("PageT", bound="Page[Any]")
 
 
 class AsyncClient:
@@ -274,10 +275,10 @@ class AsyncClient:
             raw=read_problem(response.body).raw,
         )
 
-    def iter_items(self, command: "PagedCommand[Any, Item]") -> AsyncIterator[Item]:
-        """The items of a list that the API gives page by page: ``async for group in client.iter_items(...)``.
+    def iter_items(self, command: "PagedCommand[Page[Item]]") -> AsyncIterator[Item]:
+        """Iterate over all items of a list: ``async for group in client.iter_items(ListTargetGroups(...))``.
 
-        A page is asked for when the one before is used up; leaving the loop costs nothing.
+        Each page is requested only when it is needed; leaving the loop early costs nothing.
 
         Args:
             command: The command for the first page.
@@ -285,8 +286,22 @@ class AsyncClient:
         Raises:
             FieldingKitError: as for ``send``, in the loop.
         """
-        items: AsyncIterator[Item] = import_module("fieldingkit.paging").iter_items(self.send, command)
-        return items
+        from fieldingkit.paging import iter_items
+
+        return iter_items(self.send, command)
+
+    def iter_pages(self, command: "PagedCommand[PageT]") -> AsyncIterator[PageT]:
+        """Iterate over the pages of a list: ``async for page in client.iter_pages(ListTargetGroups(...))``.
+
+        Args:
+            command: The command for the first page.
+
+        Raises:
+            FieldingKitError: as for ``send``, in the loop.
+        """
+        from fieldingkit.paging import iter_pages
+
+        return iter_pages(self.send, command)
 
     async def request(
         self,

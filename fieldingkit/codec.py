@@ -75,7 +75,7 @@ def encode(command: Command[Any], *, account_id: str | None, headers: Mapping[st
             own["Content-Type"] = _JSON
         if plan.query and (query := _members(command, plan.query)):
             target = f"{target}?{_query(query)}"
-    except _converter().UNFIT as exc:
+    except _converter().STRUCTURE_ERRORS as exc:
         raise _unsendable(command, plan) from exc
     endpoint = plan.endpoint
     return Request(
@@ -112,10 +112,10 @@ def decode(command: Command[R], request: Request, response: Response, call: Call
     result: R
     try:
         result = structure(_read(request, response, headers, loads), wanted)
-    except converter.UNFIT:
+    except converter.STRUCTURE_ERRORS:
         try:
             result = structure(_read(request, response, headers, loads_exactly), wanted)
-        except converter.UNFIT as exc:
+        except converter.STRUCTURE_ERRORS as exc:
             path, what = converter.explain(response.body, wanted, exc)
             raise _unreadable(f"{what} @ {path}", path, response, request, call, command=command) from exc
     return result
@@ -293,7 +293,7 @@ def _unsendable(command: Command[Any], plan: "_Plan") -> InvalidCommandError:
     for name in (*plan.body, *plan.query):
         try:
             write(_members(command, [name]))
-        except _converter().UNFIT:
+        except _converter().STRUCTURE_ERRORS:
             field = name
             break
     name = f"{type(command).__name__}.{field}"

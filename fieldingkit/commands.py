@@ -1,23 +1,39 @@
-"""The grammar: what a command is, and what can be read off its class.
+"""Commands: one operation of the API as a value, and the base classes for new ones.
 
-A command is a frozen attrs class with one descriptor, its ``endpoint``. Everything else follows from the class:
-names in the path template go into the path, ``if_match`` and ``idempotency_key`` into their headers, the other fields
-into the query of a GET or DELETE and into the JSON body of the rest.
+A command is a frozen attrs class with one descriptor, its ``endpoint``. Everything else follows from the class: names
+in the path template become the path, ``if_match`` and ``idempotency_key`` become headers, all other fields become the
+query of a GET or DELETE and the JSON body of any other method::
+
+    @attrs.frozen(kw_only=True)
+    class GetProject(ProjectCommand[Project]):
+        endpoint: ClassVar[Endpoint] = Endpoint("GET", ".../projects/{project_id}", operation_id="get_project_by_id")
 """
 
 import enum
 import functools
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, get_args, get_origin
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, cast, get_args, get_origin
 from urllib.parse import unquote, urlsplit
 
 import attrs
 
+from fieldingkit import validators
 from fieldingkit.errors import InvalidCommandError
 from fieldingkit.idempotency import RetrySafety
 
-__all__ = ["Command", "Endpoint", "JobAccepted", "JobCommand", "JobResult", "JobStatus", "OpenEnum"]
+__all__ = [
+    "AccountCommand",
+    "Command",
+    "Endpoint",
+    "JobAccepted",
+    "JobCommand",
+    "JobResult",
+    "JobStatus",
+    "OpenEnum",
+    "ProjectCommand",
+    "TargetGroupCommand",
+]
 
 
 R_co = TypeVar("R_co", covariant=True)
@@ -27,7 +43,7 @@ _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 @attrs.frozen
 class Endpoint:
-    """Where a command goes: method, path template and the API's own name of the operation."""
+    """The API operation of a command: method, path template and operation id."""
 
     method: str
     """The HTTP method."""
@@ -36,7 +52,7 @@ class Endpoint:
     operation_id: str = attrs.field(kw_only=True)
     """The operation's id in the published contract."""
     read_only: bool = attrs.field(default=False, kw_only=True)
-    """Whether it changes nothing although its method could."""
+    """True for a POST that changes nothing."""
 
     @property
     def path_fields(self) -> tuple[str, ...]:
@@ -44,41 +60,41 @@ class Endpoint:
         return tuple(_PLACEHOLDER.findall(self.path))
 
 
-# What converters and validators trip over when they are given another type than a type checker would let pass.
+# Converters and validators raise these for values that a type checker would have rejected.
 _BAD_INPUT = (TypeError, ValueError, AttributeError)
 
 
-def _refusing(cls: type, init: Callable[..., None]) -> Callable[..., None]:
-    """Have a field that is left out, or one that there is not, refused like any other bad input."""
+def _checked(cls: type, init: Callable[..., None]) -> Callable[..., None]:
+    """Wrap a constructor so that missing, unknown and unfit fields raise InvalidCommandError."""
 
     @functools.wraps(init)
-    def refusing(self: object, **fields: object) -> None:
+    def checked_init(self: object, **fields: object) -> None:
         try:
             init(self, **fields)
         except InvalidCommandError:
             raise
         except _BAD_INPUT as exc:
-            name, rule = _what_is_wrong(cls, fields)
-            raise InvalidCommandError(f"{cls.__name__} {rule}", field=name) from exc
+            name, problem = _find_problem(cls, fields)
+            raise InvalidCommandError(f"{cls.__name__}: {problem}", field=name) from exc
 
-    return refusing
+    return checked_init
 
 
-def _what_is_wrong(cls: type, fields: Mapping[str, object]) -> tuple[str | None, str]:
-    """Which field kept a command from being made, and what is wrong with it."""
+def _find_problem(cls: type, fields: Mapping[str, object]) -> tuple[str | None, str]:
+    """Return the field that a constructor failed on, and the problem with it."""
     known = {field.name: field for field in attrs.fields(cls) if field.init}
     for name in fields:
         if name not in known:
-            return name, f"has no {name}"
+            return name, f"unknown field {name}"
     for name, field in known.items():
         if name not in fields and field.default is attrs.NOTHING:
-            return name, f"needs {name}"
-        if name in fields and not _is_taken(cls, field, fields[name]):
-            return name, f"cannot do with this {name}: {fields[name]!r:.60}"
-    return None, "cannot be made of these fields"
+            return name, f"missing field {name}"
+        if name in fields and not _accepts(cls, field, fields[name]):
+            return name, f"invalid value for {name}: {fields[name]!r:.60}"
+    return None, "invalid combination of fields"
 
 
-def _is_taken(cls: type, field: "attrs.Attribute[Any]", value: object) -> bool:
+def _accepts(cls: type, field: "attrs.Attribute[Any]", value: object) -> bool:
     convert: Callable[[object], object] | None = getattr(field, "converter", None)
     try:
         if convert is not None:
@@ -92,23 +108,23 @@ def _is_taken(cls: type, field: "attrs.Attribute[Any]", value: object) -> bool:
 
 @attrs.frozen(kw_only=True)
 class Command(Generic[R_co]):
-    """One operation of the API as a value; ``R`` is what carrying it out gives."""
+    """One operation of the API as a value; sending it returns an ``R``."""
 
     endpoint: ClassVar[Endpoint]
-    """Where the command goes."""
+    """The operation: method, path and operation id."""
 
     @classmethod
     def __attrs_init_subclass__(cls) -> None:
-        type.__setattr__(cls, "__init__", _refusing(cls, cls.__init__))
+        type.__setattr__(cls, "__init__", _checked(cls, cls.__init__))
 
     @classmethod
-    def result_type(cls) -> Any:
-        """The ``R`` of ``Command[R]``."""
-        return type_argument(cls, Command)
+    def result_type(cls) -> type[R_co]:
+        """Return the ``R`` of ``Command[R]``."""
+        return cast("type[R_co]", type_argument(cls, Command))
 
     @classmethod
     def retry_safety(cls) -> RetrySafety:
-        """What protects this command from being applied twice."""
+        """Return what protects this command from being applied twice."""
         names = {field.name for field in attrs.fields(cls)}
         if cls.endpoint.read_only or cls.endpoint.method in {"GET", "HEAD"}:
             return RetrySafety.READ
@@ -117,12 +133,36 @@ class Command(Generic[R_co]):
         return RetrySafety.IF_MATCH if "if_match" in names else RetrySafety.NONE
 
     def replace(self, **changes: Any) -> Self:
-        """The same command with some fields changed."""
+        """Return the same command with some fields changed."""
         return attrs.evolve(self, **changes)
 
 
+@attrs.frozen(kw_only=True)
+class AccountCommand(Command[R_co], Generic[R_co]):
+    """Base class of commands on an account."""
+
+    account_id: str | int | None = attrs.field(default=None, validator=validators.account_id)
+    """The account's number; the client's account by default."""
+
+
+@attrs.frozen(kw_only=True)
+class ProjectCommand(AccountCommand[R_co], Generic[R_co]):
+    """Base class of commands on a project."""
+
+    project_id: str = attrs.field(validator=validators.ulid)
+    """The project's ULID."""
+
+
+@attrs.frozen(kw_only=True)
+class TargetGroupCommand(ProjectCommand[R_co], Generic[R_co]):
+    """Base class of commands on a target group."""
+
+    target_group_id: str = attrs.field(validator=validators.ulid)
+    """The target group's ULID."""
+
+
 class JobResult(Protocol):
-    """What every status of a job has, whatever the job does."""
+    """The fields that the status of every job has."""
 
     @property
     def job_id(self) -> str:
@@ -131,20 +171,20 @@ class JobResult(Protocol):
 
     @property
     def status(self) -> "JobStatus":
-        """Whether it is still being worked on."""
+        """The job's status."""
         ...
 
 
 @attrs.frozen(kw_only=True)
 class JobAccepted:
-    """The API took a job on; it says where to look for it, not yet how it went."""
+    """The API's acceptance of a job: its location, but no outcome yet."""
 
     location: str
     """The ``Location`` header, byte for byte."""
     retry_after: float | None = None
-    """Seconds after which the API suggests to look; None if it did not say."""
+    """Seconds after which the API suggests the first poll; None if it suggests nothing."""
     idempotency_key: str | None = None
-    """The key that the job was created with: sending the command again with it makes no second job."""
+    """The key that the job was created with: sending the command again with it creates no second job."""
 
     @property
     def job_id(self) -> str:
@@ -158,25 +198,28 @@ class JobAccepted:
 
 @attrs.frozen(kw_only=True)
 class JobCommand(Command[JobAccepted], Generic[R_co]):
-    """A command that starts a job; ``R`` is what the finished job gives."""
+    """A command that starts a job; the finished job returns an ``R``.
 
-    status_command: ClassVar[type[Command[Any]]]
+    Combine it with a base class for the path: ``class X(JobCommand[BatchResult], ProjectCommand[JobAccepted])``.
+    """
+
+    status_command: ClassVar[type[Command[JobResult]]]
     """The command that reads this job."""
 
     @classmethod
-    def job_result_type(cls) -> Any:
-        """The ``R`` of ``JobCommand[R]``."""
-        return type_argument(cls, JobCommand)
+    def job_result_type(cls) -> type[R_co]:
+        """Return the ``R`` of ``JobCommand[R]``."""
+        return cast("type[R_co]", type_argument(cls, JobCommand))
 
 
 class OpenEnum(enum.StrEnum):
-    """An enumeration that the API may extend: an unknown value is kept as it came, and compares as its text."""
+    """An enumeration that the API may extend: unknown values are kept verbatim and compare as text."""
 
     @classmethod
     def _missing_(cls, value: object) -> Self | None:
         if not isinstance(value, str):
             return None
-        # Older versions of the API spelled run states with a capital.
+        # Older versions of the API capitalized run states.
         folded = value.casefold()
         for member in cls:
             if member.value.casefold() == folded:
@@ -188,12 +231,12 @@ class OpenEnum(enum.StrEnum):
 
     @property
     def known(self) -> bool:
-        """Whether this release of fieldingkit knows the value."""
+        """True if this release of fieldingkit knows the value."""
         return self.value in type(self)._value2member_map_
 
 
 class JobStatus(OpenEnum):
-    """Where a job stands."""
+    """The status of a job."""
 
     PROCESSING = "Processing"
     COMPLETED = "Completed"
@@ -201,14 +244,27 @@ class JobStatus(OpenEnum):
 
     @property
     def terminal(self) -> bool:
-        """Whether the job has ended; an unknown status has not."""
+        """True if the job has ended; an unknown status is not terminal."""
         return self in (JobStatus.COMPLETED, JobStatus.FAILED)
 
 
 def type_argument(cls: type, generic: type) -> Any:
-    """What a class derived from ``generic[X, ...]`` has for ``X``."""
-    for base in cls.__mro__:
-        for original in base.__dict__.get("__orig_bases__", ()):
-            if get_origin(original) is generic and not isinstance(get_args(original)[0], TypeVar):
-                return get_args(original)[0]
-    raise TypeError(f"{cls.__name__} does not say what it gives: derive it from {generic.__name__}[...]")
+    """Return the ``X`` of the ``generic[X, ...]`` that a class derives from, through any generic bases between."""
+    found = _first_argument(cls, generic)
+    if found is None or isinstance(found, TypeVar):
+        raise TypeError(f"{cls.__name__} has no result type: derive it from {generic.__name__}[...]")
+    return found
+
+
+def _first_argument(cls: Any, generic: type) -> Any:
+    for base in getattr(cls, "__orig_bases__", cls.__bases__):
+        origin, arguments = get_origin(base) or base, get_args(base)
+        found = arguments[0] if origin is generic and arguments else None
+        if found is None and origin is not generic and isinstance(origin, type) and issubclass(origin, generic):
+            found = _first_argument(origin, generic)
+            parameters = getattr(origin, "__parameters__", ())
+            if isinstance(found, TypeVar) and arguments and found in parameters:
+                found = arguments[parameters.index(found)]
+        if found is not None:
+            return found
+    return None

@@ -1,4 +1,4 @@
-"""The cattrs converter: every rule about this API's JSON, in one factory."""
+"""The cattrs converter: the rules for this API's JSON, in one factory."""
 
 import re
 from collections.abc import Callable
@@ -16,47 +16,43 @@ from cattrs.v import transform_error
 
 from fieldingkit._json import loads_exactly
 from fieldingkit.commands import OpenEnum
+from fieldingkit.results import rfc3339
 
-__all__ = ["UNFIT", "explain", "make_converter", "rfc3339", "structure", "unstructure"]
+__all__ = ["STRUCTURE_ERRORS", "explain", "make_converter", "rfc3339", "structure", "unstructure"]
 
-UNFIT = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError, BaseValidationError)
-"""What the functions here raise when something is not as it should be."""
-
-
-def rfc3339(moment: datetime) -> str:
-    """A time as the API writes it: UTC with three fractional digits."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+STRUCTURE_ERRORS = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError, BaseValidationError)
+"""The exceptions that structuring and unstructuring raise for values that do not fit."""
 
 
-# No exponent, no NaN, no spaces: Python would take them, the API does not write them.
+# No exponent, NaN or spaces: Python accepts them, the API does not write them.
 _DECIMAL = re.compile(r"-?[0-9]*\.?[0-9]+")
 
 
 def make_converter(*, detailed_validation: bool = False) -> Converter:
-    """A converter with every rule about this API's JSON.
+    """Create a converter with the rules for this API's JSON.
 
-    Scalars are strict: ``"false"`` is not a truth and ``"5"`` is not a number. A null counts as left out. Unknown
+    Scalars are strict: ``"false"`` is not a boolean and ``"5"`` is not a number. A null counts as left out. Unknown
     fields are ignored. Times must have a zone and become UTC. Amounts of money are decimals written as text.
     """
     converter = Converter(detailed_validation=detailed_validation)
     for kind in (bool, int, str):
-        converter.register_structure_hook(kind, _exactly(kind))
-    converter.register_structure_hook(float, _number)
-    converter.register_structure_hook(datetime, _moment)
+        converter.register_structure_hook(kind, _strict(kind))
+    converter.register_structure_hook(float, _float)
+    converter.register_structure_hook(datetime, _datetime)
     converter.register_structure_hook(Decimal, _decimal)
-    converter.register_structure_hook_factory(_of_items, partial(_list_hook, converter))
-    converter.register_structure_hook_func(lambda kind: kind == tuple[str, ...], _strings)
-    converter.register_structure_hook_func(_of_members, _members)
-    converter.register_structure_hook(OpenEnum, _member)
+    converter.register_structure_hook_factory(_is_tuple, partial(_tuple_hook, converter))
+    converter.register_structure_hook_func(lambda kind: kind == tuple[str, ...], _str_tuple)
+    converter.register_structure_hook_func(_is_enum_tuple, _enum_tuple)
+    converter.register_structure_hook(OpenEnum, _open_enum)
     converter.register_structure_hook_factory(attrs.has, partial(_model_hook, converter))
     converter.register_unstructure_hook(datetime, rfc3339)
-    converter.register_unstructure_hook(Decimal, _plain)
+    converter.register_unstructure_hook(Decimal, _decimal_text)
     converter.register_unstructure_hook(OpenEnum, str)
-    converter.register_unstructure_hook_factory(attrs.has, partial(_body_hook, converter))
+    converter.register_unstructure_hook_factory(attrs.has, partial(_unstructure_hook, converter))
     return converter
 
 
-def _exactly(kind: type) -> Callable[[Any, Any], Any]:
+def _strict(kind: type) -> Callable[[Any, Any], Any]:
     def structure(value: Any, _: Any) -> Any:
         if type(value) is not kind:
             raise TypeError(f"expected {kind.__name__}, got {type(value).__name__}")
@@ -65,13 +61,13 @@ def _exactly(kind: type) -> Callable[[Any, Any], Any]:
     return structure
 
 
-def _number(value: Any, _: Any) -> float:
+def _float(value: Any, _: Any) -> float:
     if type(value) not in (int, float):
         raise TypeError(f"expected a number, got {type(value).__name__}")
     return float(value)
 
 
-def _moment(value: Any, _: Any) -> datetime:
+def _datetime(value: Any, _: Any) -> datetime:
     if type(value) is not str:
         raise TypeError(f"expected a time, got {type(value).__name__}")
     moment = datetime.fromisoformat(value)
@@ -88,12 +84,12 @@ def _decimal(value: Any, _: Any) -> Decimal:
     return Decimal(value)
 
 
-def _plain(amount: Decimal) -> str:
-    """Every digit and no exponent: 5.00 stays 5.00."""
+def _decimal_text(amount: Decimal) -> str:
+    """Return every digit and no exponent: 5.00 stays 5.00."""
     return format(amount, "f")
 
 
-def _strings(value: Any, _: Any) -> tuple[str, ...]:
+def _str_tuple(value: Any, _: Any) -> tuple[str, ...]:
     if type(value) is not list:
         raise TypeError(f"expected a list, got {type(value).__name__}")
     items = cast("list[object]", value)
@@ -102,12 +98,12 @@ def _strings(value: Any, _: Any) -> tuple[str, ...]:
     return cast("tuple[str, ...]", tuple(items))
 
 
-def _of_items(kind: Any) -> bool:
+def _is_tuple(kind: Any) -> bool:
     return get_origin(kind) is tuple
 
 
-def _list_hook(converter: Converter, kind: Any) -> Callable[[Any, Any], Any]:
-    # cattrs would take an empty object or text for an empty list.
+def _tuple_hook(converter: Converter, kind: Any) -> Callable[[Any, Any], Any]:
+    # cattrs would accept an empty object or text as an empty list.
     items = GenericAlias(list, get_args(kind)[:1])
     structure = converter.get_structure_hook(items)
 
@@ -119,19 +115,19 @@ def _list_hook(converter: Converter, kind: Any) -> Callable[[Any, Any], Any]:
     return hook
 
 
-def _member(value: Any, kind: Any) -> Any:
+def _open_enum(value: Any, kind: Any) -> Any:
     if type(value) is not str:
         raise TypeError(f"expected text, got {type(value).__name__}")
     return kind(value)
 
 
-def _of_members(kind: Any) -> bool:
+def _is_enum_tuple(kind: Any) -> bool:
     return get_origin(kind) is tuple and isinstance(get_args(kind)[0], type) and issubclass(get_args(kind)[0], OpenEnum)
 
 
-def _members(value: Any, kind: Any) -> tuple[Any, ...]:
-    # cattrs would take a text apart into its letters, each an unknown member.
-    return tuple(map(get_args(kind)[0], _strings(value, kind)))
+def _enum_tuple(value: Any, kind: Any) -> tuple[Any, ...]:
+    # cattrs would split a text into its letters, each an unknown member.
+    return tuple(map(get_args(kind)[0], _str_tuple(value, kind)))
 
 
 def _model_hook(converter: Converter, kind: Any) -> Callable[[Any, Any], Any]:
@@ -151,7 +147,7 @@ def _model_hook(converter: Converter, kind: Any) -> Callable[[Any, Any], Any]:
     return hook
 
 
-def _body_hook(converter: Converter, kind: Any) -> Callable[[Any], dict[str, Any]]:
+def _unstructure_hook(converter: Converter, kind: Any) -> Callable[[Any], dict[str, Any]]:
     in_headers: dict[str, Any] = {
         field.name: override(omit=True) for field in attrs.fields(kind) if "header" in field.metadata
     }
@@ -172,22 +168,22 @@ _CONVERTER = make_converter()
 
 @cache
 def structure(wanted: Any) -> Callable[[Any, Any], Any]:
-    """The function ``(value, wanted)`` that makes decoded JSON into a ``wanted``."""
+    """Return the function ``(value, wanted)`` that converts decoded JSON to ``wanted``."""
     return _CONVERTER.get_structure_hook(wanted)
 
 
 def unstructure(value: Any) -> Any:
-    """A value as JSON has it."""
+    """Return a value as JSON has it."""
     return _CONVERTER.unstructure(value)
 
 
 def explain(body: bytes, wanted: Any, cause: BaseException) -> tuple[str, str]:
-    """Where in a body it went wrong, and how: the slow converter tells, now that speed does not matter."""
+    """Return the path and the problem of a body that does not fit, found by the slow, detailed converter."""
     if not body.strip():
         return "$", "the body is empty"
     try:
         make_converter(detailed_validation=True).structure(loads_exactly(body), wanted)
-    except UNFIT as exc:
+    except STRUCTURE_ERRORS as exc:
         found = transform_error(exc) if isinstance(exc, BaseValidationError) else [f"{exc} @ $"]
         what, _, path = found[0].rpartition(" @ ")
         return path or "$", what or type(exc).__name__

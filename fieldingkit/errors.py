@@ -37,7 +37,10 @@
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+
+if TYPE_CHECKING:
+    from fieldingkit.commands import Command
 
 __all__ = [
     "AmbiguousOutcomeError",
@@ -119,7 +122,7 @@ class FieldingKitError(Exception):
 
     message: str
     """What happened, in one sentence."""
-    command: object | None
+    command: "Command[object] | None"
     """The command that was being carried out, if there was one."""
     operation_id: str | None
     """The API's own name of the operation."""
@@ -138,7 +141,7 @@ class FieldingKitError(Exception):
         self,
         message: str = "",
         *,
-        command: object | None = None,
+        command: "Command[object] | None" = None,
         operation_id: str | None = None,
         maybe_applied: bool = False,
         attempts: Sequence[Attempt] = (),
@@ -191,7 +194,9 @@ class InvalidCommandError(FieldingKitError, ValueError):
     field: str | None
     """The name of the field that was refused."""
 
-    def __init__(self, message: str = "", *, field: str | None = None, command: object | None = None) -> None:
+    def __init__(
+        self, message: str = "", *, field: str | None = None, command: "Command[object] | None" = None
+    ) -> None:
         super().__init__(message, command=command)
         self.field = field
 

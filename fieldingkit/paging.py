@@ -1,85 +1,92 @@
-"""Lists that come page by page, read as one. Nothing here does I/O: whoever calls gives the way to send."""
+"""Lists that the API returns page by page. Does no I/O: the caller passes the function that sends."""
 
 import abc
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any, Generic, Protocol, Self, TypeVar
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from typing import Any, Generic, Self, TypeVar
 
 import attrs
 
-from fieldingkit.commands import Command, type_argument
+from fieldingkit.commands import AccountCommand, Command
 from fieldingkit.errors import DecodeError
+from fieldingkit.results import ResultList
 
-__all__ = ["Page", "PagedCommand", "iter_items"]
+__all__ = ["Page", "PagedCommand", "iter_items", "iter_pages"]
 
 Item = TypeVar("Item")
 Item_co = TypeVar("Item_co", covariant=True)
-P = TypeVar("P", bound="Page")
 
 
-class Page(Protocol):
-    """What every page of a list has, whatever the list is of."""
+class Page(ResultList[Item_co]):
+    """Base class of one page of a list: a sequence of its items, and the cursor of the next page."""
+
+    __slots__ = ()
 
     @property
+    @abc.abstractmethod
     def next_cursor(self) -> str | None:
-        """Where the next page begins; None or empty on the last one."""
-        ...
+        """The ``start_after`` of the next page; None or empty on the last one."""
+
+
+P = TypeVar("P", bound=Page[Any])
+P_co = TypeVar("P_co", bound=Page[Any], covariant=True)
 
 
 @attrs.frozen(kw_only=True)
-class PagedCommand(Command[P], abc.ABC, Generic[P, Item_co]):
-    """A command that gives a list page by page: ``P`` is a page, ``Item`` what the list is of."""
+class PagedCommand(AccountCommand[P_co], Generic[P_co]):
+    """Base class of commands that read a list page by page; ``P`` is one page."""
 
     page_size: int | None = None
-    """How many items a page may hold; the API's own number if left out."""
+    """The number of items on a page; the API's default if left out."""
     start_after: str | None = None
-    """Where to go on: the ``next_cursor`` of the page before; from the beginning if left out."""
+    """The ``next_cursor`` of the page before; the list starts at its beginning if left out."""
 
-    @classmethod
-    def result_type(cls) -> Any:
-        """The ``P`` of ``PagedCommand[P, Item]``."""
-        return type_argument(cls, PagedCommand)
+    def after(self, page: Page[object]) -> Self | None:
+        """Return the command for the page after this one; None if this is the last.
 
-    @abc.abstractmethod
-    def items_of(self, page: P) -> Sequence[Item_co]:
-        """The items of a page, in their order."""
-
-    def after(self, page: P) -> Self | None:
-        """The command for the page after this one; None if this is the last.
-
-        Only the cursor tells: ``has_more`` may speak of the pages before as well.
+        Only the cursor counts: ``has_more`` may mean earlier pages as well.
         """
         return self.replace(start_after=page.next_cursor) if page.next_cursor else None
 
 
-# The page's type is Any: pyright cannot solve it where send is a generic method, and only the item's type matters here.
-async def iter_items(
-    send: Callable[[Command[Any]], Awaitable[Any]], command: PagedCommand[Any, Item]
-) -> AsyncIterator[Item]:
-    """The items of a list, page after page.
+# `send` is typed with Any: pyright cannot infer the page where `send` is a generic method.
+async def iter_pages(
+    send: Callable[[Command[Any]], Awaitable[Any]], command: PagedCommand[P]
+) -> AsyncGenerator[P, None]:
+    """Iterate over the pages of a list.
 
-    A page is asked for when the one before is used up, never earlier, so breaking off costs nothing and leaves nothing
-    behind. The list may change meanwhile: an item that moves between pages can come twice or not at all.
+    Each page is requested only when it is needed, so leaving the loop early costs nothing. The list may change
+    meanwhile: an item that moves between pages can appear twice or not at all.
 
     Args:
-        send: Carries a command out, such as ``client.send``.
+        send: Sends a command, such as ``client.send``.
         command: The command for the first page.
 
     Raises:
-        DecodeError: if the API gives a cursor that it has given before; the list would never end.
+        DecodeError: if the API repeats a cursor, since the list would never end.
     """
-    seen = {command.start_after}
-    following: PagedCommand[Any, Item] | None = command
+    cursors = {command.start_after}
+    following: PagedCommand[P] | None = command
     while following is not None:
-        page = await send(following)
-        for item in following.items_of(page):
-            yield item
+        page: P = await send(following)
+        yield page
         following = following.after(page)
+        if following is not None and following.start_after in cursors:
+            raise DecodeError(
+                f"the list does not end: the API repeated the cursor {following.start_after!r}",
+                path="$.next_cursor",
+                command=following,
+                operation_id=following.endpoint.operation_id,
+            )
         if following is not None:
-            if following.start_after in seen:
-                raise DecodeError(
-                    f"the list does not end: {following.start_after!r} is named as the next page for the second time",
-                    path="$.next_cursor",
-                    command=following,
-                    operation_id=following.endpoint.operation_id,
-                )
-            seen.add(following.start_after)
+            cursors.add(following.start_after)
+
+
+async def iter_items(
+    send: Callable[[Command[Any]], Awaitable[Any]], command: PagedCommand[Page[Item]]
+) -> AsyncGenerator[Item, None]:
+    """Iterate over the items of a list, page after page; see ``iter_pages``."""
+    async with aclosing(iter_pages(send, command)) as pages:
+        async for page in pages:
+            for item in page:
+                yield item

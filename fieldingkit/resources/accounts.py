@@ -1,11 +1,11 @@
-"""Accounts: what the credentials can reach, and who works there."""
+"""Accounts that the credentials can reach, and their users."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import attrs
 
-from fieldingkit.commands import Command, Endpoint, OpenEnum
-from fieldingkit.validators import account
+from fieldingkit.commands import AccountCommand, Command, Endpoint, OpenEnum
+from fieldingkit.results import Result, ResultList
 
 __all__ = [
     "Account",
@@ -19,44 +19,48 @@ __all__ = [
 
 
 class UserType(OpenEnum):
-    """What a user does in an account."""
+    """The role of a user in an account."""
 
     PROJECT_MANAGER = "project_manager"
 
 
+def _user_type(value: UserType | Literal["project_manager"] | None) -> UserType | None:
+    return None if value is None else UserType(value)
+
+
 @attrs.frozen(kw_only=True)
-class Account:
+class Account(Result):
     """An account that the credentials can reach."""
 
     id: int
     """The account's number: the ``account_id`` of a client or a command."""
     name: str | None = None
-    """What it is called."""
+    """The account's name."""
 
 
-@attrs.frozen(kw_only=True)
-class AccountList:
-    """The accounts that the credentials can reach; there may be none."""
+@attrs.frozen(kw_only=True, repr=False)
+class AccountList(ResultList[Account]):
+    """The accounts that the credentials can reach; possibly none."""
 
     accounts: tuple[Account, ...] = ()
     """The accounts."""
 
 
 @attrs.frozen(kw_only=True)
-class User:
-    """A person who works in an account."""
+class User(Result):
+    """A user of an account."""
 
     id: str
     """The user's id, such as the ``project_manager_id`` of a project or a target group."""
     email: str | None = None
-    """Their mail address."""
+    """The user's email address."""
     name: str | None = None
-    """Their name."""
+    """The user's name."""
 
 
-@attrs.frozen(kw_only=True)
-class UserList:
-    """The people who work in an account."""
+@attrs.frozen(kw_only=True, repr=False)
+class UserList(ResultList[User]):
+    """The users of an account."""
 
     users: tuple[User, ...] = ()
     """The users."""
@@ -64,17 +68,15 @@ class UserList:
 
 @attrs.frozen(kw_only=True)
 class ListAccounts(Command[AccountList]):
-    """List the accounts that the credentials can reach: the cheapest way to see whether they work."""
+    """List the accounts that the credentials can reach: the cheapest way to check that they work."""
 
     endpoint: ClassVar[Endpoint] = Endpoint("GET", "/accounts", operation_id="get_user_accounts")
 
 
 @attrs.frozen(kw_only=True)
-class ListAccountUsers(Command[UserList]):
-    """List the people who work in an account."""
+class ListAccountUsers(AccountCommand[UserList]):
+    """List the users of an account."""
 
     endpoint: ClassVar[Endpoint] = Endpoint("GET", "/accounts/{account_id}/users", operation_id="get_account_users")
-    account_id: str | int | None = attrs.field(default=None, validator=account)
-    """The account's number; the client's own if left out."""
-    user_type: UserType | None = None
-    """Only those who do this; everyone if left out."""
+    user_type: UserType | None = attrs.field(default=None, converter=_user_type)
+    """Only users with this role; all users if left out."""

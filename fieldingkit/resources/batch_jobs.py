@@ -1,7 +1,7 @@
 """Batch jobs: one action on many target groups of a project.
 
-A batch is a job: the API accepts it at once and works on it afterwards. A target group that already is where the action
-leads counts as updated. One that fails does not stop the others.
+The API accepts a batch at once and processes it afterwards. A target group that is already in the wanted status counts
+as updated. One that fails does not stop the others.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,9 +11,10 @@ from typing import Any, ClassVar
 import attrs
 
 from fieldingkit._repr import html_table, short_repr
-from fieldingkit.commands import Command, Endpoint, JobCommand, JobStatus
+from fieldingkit.commands import Command, Endpoint, JobAccepted, JobCommand, JobResult, JobStatus, ProjectCommand
 from fieldingkit.errors import BatchItemsFailedError
-from fieldingkit.validators import account, idempotency_key, ids, opaque_id, some_ulids, ulid
+from fieldingkit.results import Result, to_row
+from fieldingkit.validators import idempotency_key, opaque_id, str_tuple, ulids
 
 __all__ = [
     "BatchResult",
@@ -36,8 +37,8 @@ _BATCHES = "/demand/accounts/{account_id}/projects/{project_id}/batch-jobs"
 
 
 @attrs.frozen(kw_only=True)
-class FailedTargetGroup:
-    """A target group that a batch could not act on, and why."""
+class FailedTargetGroup(Result):
+    """A target group that a batch failed on, and the reason."""
 
     target_group_id: str
     """The target group's id."""
@@ -47,33 +48,33 @@ class FailedTargetGroup:
     """The API's explanation."""
 
 
-@attrs.frozen(kw_only=True)
-class BatchResult:
-    """A batch as it was when it was read; final once ``status`` is terminal."""
+@attrs.frozen(kw_only=True, repr=False)
+class BatchResult(Result):
+    """A batch at the time it was read; final once ``status`` is terminal."""
 
     job_id: str
     """The API's id of the job."""
     status: JobStatus
-    """``Completed`` means that every target group was dealt with, not that none failed."""
+    """The job's status; ``Completed`` means that every target group was processed, not that none failed."""
     created_at: datetime | None = None
-    """When the job was created, UTC."""
+    """The time the job was created, UTC."""
     created_by: str | None = None
     """The id of the user who created it."""
     updated: tuple[str, ...] = ()
-    """The ids of the target groups that now are where the action leads."""
+    """The ids of the target groups that the API reports as updated."""
     failed: tuple[FailedTargetGroup, ...] = ()
-    """The target groups that the action failed on, each with its reason."""
+    """The target groups that failed, each with its reason."""
     missing: tuple[str, ...] = ()
-    """Ids that were asked for and that a finished batch reports neither as updated nor as failed."""
+    """Requested ids that a finished batch reports neither as updated nor as failed."""
     unaccounted: int = 0
-    """How many target groups a finished batch reports nothing of; ``missing`` names them where they are known.
+    """The number of target groups that a finished batch does not report; ``missing`` names them if they are known.
 
-    A job that was resumed from its token knows how many ids were asked for, but not which.
+    A job that was resumed from its token knows how many ids were requested, but not which.
     """
 
     @classmethod
     def flatten(cls, body: dict[str, Any]) -> dict[str, Any]:
-        """The API's two nested lists as flat ones; while the job is processing they may be null or missing."""
+        """Flatten the API's two nested lists; while the job is processing they may be null or missing."""
         updated: list[dict[str, Any]] = (body.get("updated_target_groups") or {"data": ()})["data"] or []
         failed: list[dict[str, Any]] = (body.get("failed_target_groups") or {"data": ()})["data"] or []
         return {
@@ -82,36 +83,47 @@ class BatchResult:
             "failed": [{**(item.get("failure_reason") or {}), **item} for item in failed],
         }
 
-    def account_for(self, asked: Sequence[str] | None, count: int | None) -> "BatchResult":
-        """The same result with what it leaves out: the ids of ``asked``, or at least their number."""
+    def account_for(self, requested: Sequence[str] | None, count: int | None) -> "BatchResult":
+        """Return the same result with ``missing`` and ``unaccounted`` filled in.
+
+        Args:
+            requested: The requested ids; None if they are not known.
+            count: The number of requested ids, for a job whose ids are not known.
+        """
         reported = {*self.updated, *(item.target_group_id for item in self.failed)}
-        missing = tuple(item for item in asked or () if item not in reported)
-        unaccounted = len(missing) if asked is not None else max(0, (count or 0) - len(reported))
+        missing = tuple(item for item in requested or () if item not in reported)
+        unaccounted = len(missing) if requested is not None else max(0, (count or 0) - len(reported))
         return attrs.evolve(self, missing=missing, unaccounted=unaccounted) if unaccounted else self
 
     @property
     def ok(self) -> bool:
-        """Whether the batch completed and every target group that was asked for was updated."""
+        """True if the batch completed and every requested target group was updated."""
         return self.status is JobStatus.COMPLETED and not self.failed and not self.unaccounted
 
     @property
     def by_id(self) -> Mapping[str, FailedTargetGroup | None]:
-        """Each target group the batch reports: its failure, or None if it was updated."""
+        """The reported target groups: each with its failure, or None if it was updated."""
         return {**dict.fromkeys(self.updated), **{item.target_group_id: item for item in self.failed}}
 
+    def rows(self) -> list[dict[str, Any]]:
+        """Return one flat dictionary per target group: its id, outcome, and the code and description of a failure."""
+        failed = [{"outcome": "failed", **to_row(item)} for item in self.failed]
+        rest = [("missing", self.missing), ("updated", self.updated)]
+        others = [{"outcome": outcome, "target_group_id": item} for outcome, items in rest for item in items]
+        names = ("target_group_id", "outcome", "code", "description")
+        return [{name: row.get(name) for name in names} for row in (*failed, *others)]
+
     def __repr__(self) -> str:
-        missing = f"{self.unaccounted} unaccounted for" if self.unaccounted else ""
+        missing = f"{self.unaccounted} missing" if self.unaccounted else ""
         counts = (f"{len(self.updated)} updated", f"{len(self.failed)} failed", missing)
         return short_repr("BatchResult", f"{self.job_id} {self.status}", *counts)
 
     def _repr_html_(self) -> str:
-        rows = [(item.target_group_id, "failed", item.code, item.description) for item in self.failed]
-        rows += [(group_id, "not in the result", "", "") for group_id in self.missing]
-        rows += [(group_id, "updated", "", "") for group_id in self.updated]
+        rows = [tuple(row.values()) for row in self.rows()]
         return html_table(repr(self)[1:-1], ("target group", "outcome", "code", "description"), rows, len(rows))
 
     def raise_for_failures(self) -> None:
-        """Raise if a target group failed or is unaccounted for.
+        """Raise an error if a target group failed or is missing.
 
         Raises:
             BatchItemsFailedError: with ``failed`` and ``missing``.
@@ -134,34 +146,32 @@ class BatchResult:
 
 
 @attrs.frozen(kw_only=True)
-class _ReadBatch(Command[BatchResult]):
-    """Read where a batch stands."""
+class _GetBatch(ProjectCommand[BatchResult]):
+    """Base class of commands that read a batch."""
 
-    account_id: str | int | None = attrs.field(default=None, validator=account)
-    """The account's number; the client's own if left out."""
-    project_id: str = attrs.field(validator=ulid)
-    """The project's ULID."""
     job_id: str = attrs.field(validator=opaque_id)
     """The job's id."""
 
 
 @attrs.frozen(kw_only=True)
-class _Batch(JobCommand[BatchResult]):
-    """Act on many target groups of one project."""
+class _StartBatch(JobCommand[BatchResult], ProjectCommand[JobAccepted]):
+    """Base class of commands that act on many target groups of one project."""
 
-    account_id: str | int | None = attrs.field(default=None, validator=account)
-    """The account's number; the client's own if left out."""
-    project_id: str = attrs.field(validator=ulid)
-    """The project's ULID."""
-    target_group_ids: tuple[str, ...] = attrs.field(converter=ids, validator=some_ulids)
-    """The target groups' ULIDs, at least one; repeated ones are sent once, in order."""
+    target_group_ids: tuple[str, ...] = attrs.field(converter=str_tuple, validator=ulids)
+    """The target groups' ULIDs, at least one, in order; duplicates are sent once."""
+
+
+@attrs.frozen(kw_only=True)
+class _StartKeyedBatch(_StartBatch):
+    """Base class of batches that take an idempotency key."""
+
     idempotency_key: str | None = attrs.field(default=None, validator=idempotency_key)
     """A key of your own, 1 to 255 visible ASCII characters; by default one is made for each call."""
 
 
 @attrs.frozen(kw_only=True)
-class GetLaunchTargetGroupsJob(_ReadBatch):
-    """Read where a batch launch stands."""
+class GetLaunchTargetGroupsJob(_GetBatch):
+    """Read the status of a batch launch."""
 
     endpoint: ClassVar[Endpoint] = Endpoint(
         "GET",
@@ -171,8 +181,8 @@ class GetLaunchTargetGroupsJob(_ReadBatch):
 
 
 @attrs.frozen(kw_only=True)
-class GetPauseTargetGroupsJob(_ReadBatch):
-    """Read where a batch pause stands."""
+class GetPauseTargetGroupsJob(_GetBatch):
+    """Read the status of a batch pause."""
 
     endpoint: ClassVar[Endpoint] = Endpoint(
         "GET",
@@ -182,8 +192,8 @@ class GetPauseTargetGroupsJob(_ReadBatch):
 
 
 @attrs.frozen(kw_only=True)
-class GetResumeTargetGroupsJob(_ReadBatch):
-    """Read where a batch resume stands."""
+class GetResumeTargetGroupsJob(_GetBatch):
+    """Read the status of a batch resume."""
 
     endpoint: ClassVar[Endpoint] = Endpoint(
         "GET",
@@ -193,8 +203,8 @@ class GetResumeTargetGroupsJob(_ReadBatch):
 
 
 @attrs.frozen(kw_only=True)
-class GetCompleteTargetGroupsJob(_ReadBatch):
-    """Read where a batch completion stands."""
+class GetCompleteTargetGroupsJob(_GetBatch):
+    """Read the status of a batch completion."""
 
     endpoint: ClassVar[Endpoint] = Endpoint(
         "GET",
@@ -204,8 +214,8 @@ class GetCompleteTargetGroupsJob(_ReadBatch):
 
 
 @attrs.frozen(kw_only=True)
-class GetRelaunchTargetGroupsJob(_ReadBatch):
-    """Read where a batch relaunch stands."""
+class GetRelaunchTargetGroupsJob(_GetBatch):
+    """Read the status of a batch relaunch."""
 
     endpoint: ClassVar[Endpoint] = Endpoint(
         "GET",
@@ -215,8 +225,8 @@ class GetRelaunchTargetGroupsJob(_ReadBatch):
 
 
 @attrs.frozen(kw_only=True)
-class GetUpdateProjectManagersJob(_ReadBatch):
-    """Read where a batch change of project manager stands."""
+class GetUpdateProjectManagersJob(_GetBatch):
+    """Read the status of a batch change of project manager."""
 
     endpoint: ClassVar[Endpoint] = Endpoint(
         "GET",
@@ -226,19 +236,19 @@ class GetUpdateProjectManagersJob(_ReadBatch):
 
 
 @attrs.frozen(kw_only=True)
-class LaunchTargetGroups(_Batch):
-    """Launch scheduled target groups now. Drafts are launched one by one, with ``LaunchFromDraft``."""
+class LaunchTargetGroups(_StartKeyedBatch):
+    """Launch scheduled target groups now; drafts are launched one by one, with ``LaunchFromDraft``."""
 
     endpoint: ClassVar[Endpoint] = Endpoint(
         "POST",
         _BATCHES + "/launch-fielding-runs-by-target-group-id",
         operation_id="create_bulk_launch_target_groups_job",
     )
-    status_command: ClassVar[type[Command[Any]]] = GetLaunchTargetGroupsJob
+    status_command: ClassVar[type[Command[JobResult]]] = GetLaunchTargetGroupsJob
 
 
 @attrs.frozen(kw_only=True)
-class PauseTargetGroups(_Batch):
+class PauseTargetGroups(_StartKeyedBatch):
     """Pause live target groups, so that they take no new completes until they are resumed."""
 
     endpoint: ClassVar[Endpoint] = Endpoint(
@@ -246,51 +256,50 @@ class PauseTargetGroups(_Batch):
         _BATCHES + "/pause-fielding-runs-by-target-group-id",
         operation_id="create_bulk_pause_target_groups_job",
     )
-    status_command: ClassVar[type[Command[Any]]] = GetPauseTargetGroupsJob
+    status_command: ClassVar[type[Command[JobResult]]] = GetPauseTargetGroupsJob
 
 
 @attrs.frozen(kw_only=True)
-class ResumeTargetGroups(_Batch):
-    """Put paused target groups back to live, where neither their goal nor their end date has been reached."""
+class ResumeTargetGroups(_StartKeyedBatch):
+    """Resume paused target groups that have reached neither their goal nor their end date."""
 
     endpoint: ClassVar[Endpoint] = Endpoint(
         "POST",
         _BATCHES + "/resume-fielding-runs-by-target-group-id",
         operation_id="create_bulk_resume_target_groups_job",
     )
-    status_command: ClassVar[type[Command[Any]]] = GetResumeTargetGroupsJob
+    status_command: ClassVar[type[Command[JobResult]]] = GetResumeTargetGroupsJob
 
 
 @attrs.frozen(kw_only=True)
-class CompleteTargetGroups(_Batch):
-    """Complete target groups now, whatever their goals and end dates."""
+class CompleteTargetGroups(_StartKeyedBatch):
+    """Complete target groups now, whether or not their goals or end dates have been reached."""
 
     endpoint: ClassVar[Endpoint] = Endpoint(
         "POST",
         _BATCHES + "/complete-fielding-runs-by-target-group-id",
         operation_id="create_bulk_complete_target_groups_job",
     )
-    status_command: ClassVar[type[Command[Any]]] = GetCompleteTargetGroupsJob
+    status_command: ClassVar[type[Command[JobResult]]] = GetCompleteTargetGroupsJob
 
 
 @attrs.frozen(kw_only=True)
-class RelaunchTargetGroups(_Batch):
-    """Put completed target groups back to live, where neither their goal nor their end date has been reached."""
+class RelaunchTargetGroups(_StartKeyedBatch):
+    """Relaunch completed target groups that have reached neither their goal nor their end date."""
 
     endpoint: ClassVar[Endpoint] = Endpoint(
         "POST",
         _BATCHES + "/relaunch-fielding-runs-by-target-group-id",
         operation_id="create_bulk_relaunch_target_groups_job",
     )
-    status_command: ClassVar[type[Command[Any]]] = GetRelaunchTargetGroupsJob
+    status_command: ClassVar[type[Command[JobResult]]] = GetRelaunchTargetGroupsJob
 
 
 @attrs.frozen(kw_only=True)
-class UpdateProjectManagers(JobCommand[BatchResult]):
-    """Give target groups of one project to another project manager.
+class UpdateProjectManagers(_StartBatch):
+    """Assign target groups of one project to another project manager.
 
-    The API takes no idempotency key here. Doing it twice does no harm, but nothing keeps a repetition from making a
-    second job.
+    The API takes no idempotency key here. A repetition does no harm, but it starts a second job.
     """
 
     endpoint: ClassVar[Endpoint] = Endpoint(
@@ -298,12 +307,6 @@ class UpdateProjectManagers(JobCommand[BatchResult]):
         _BATCHES + "/update-target-group-project-managers",
         operation_id="create_bulk_update_target_group_project_manager_job",
     )
-    status_command: ClassVar[type[Command[Any]]] = GetUpdateProjectManagersJob
-    account_id: str | int | None = attrs.field(default=None, validator=account)
-    """The account's number; the client's own if left out."""
-    project_id: str = attrs.field(validator=ulid)
-    """The project's ULID."""
+    status_command: ClassVar[type[Command[JobResult]]] = GetUpdateProjectManagersJob
     project_manager_id: str = attrs.field(validator=opaque_id)
-    """The id of the user who is to manage them, as ``ListAccountUsers`` gives it."""
-    target_group_ids: tuple[str, ...] = attrs.field(converter=ids, validator=some_ulids)
-    """The target groups' ULIDs, at least one; repeated ones are sent once, in order."""
+    """The id of the new project manager, as ``ListAccountUsers`` returns it."""

@@ -1,7 +1,7 @@
 """Fielding runs: the period in which a target group takes completes, and the actions on it.
 
 A launched target group has exactly one run, which is kept through pause, resume, complete and relaunch. The actions are
-guarded by the run's ETag: read the run, look at it, and send its ``etag`` along as ``if_match``.
+guarded by the run's ETag: read the run, decide, and send its ``etag`` as ``if_match``.
 """
 
 from datetime import datetime
@@ -9,8 +9,9 @@ from typing import ClassVar
 
 import attrs
 
-from fieldingkit.commands import Command, Endpoint, OpenEnum
-from fieldingkit.validators import account, aware, ends_after, etag, opaque_id, ulid
+from fieldingkit.commands import Endpoint, OpenEnum, TargetGroupCommand
+from fieldingkit.results import Result, ResultList
+from fieldingkit.validators import check_period, etag, opaque_id, timezone_aware
 
 __all__ = [
     "CompleteFieldingRun",
@@ -32,7 +33,7 @@ _RUN = _RUNS + "/{fielding_run_id}"
 
 
 class FieldingRunStatus(OpenEnum):
-    """Where a fielding run stands."""
+    """The status of a fielding run."""
 
     SCHEDULED = "scheduled"
     LIVE = "live"
@@ -41,29 +42,29 @@ class FieldingRunStatus(OpenEnum):
 
 
 @attrs.frozen(kw_only=True)
-class FieldingRun:
-    """A fielding run as it was when it was read."""
+class FieldingRun(Result):
+    """A fielding run at the time it was read."""
 
     id: str
     """The run's id."""
     status: FieldingRunStatus
-    """Where it stands."""
+    """The run's status."""
     start_fielding_at: datetime
-    """When fielding starts or started, UTC."""
+    """The start of fielding, past or planned, UTC."""
     end_fielding_at: datetime
-    """When fielding ends, UTC."""
+    """The end of fielding, UTC."""
     version: int
-    """Counts the changes of the run."""
+    """The run's version; every change increases it."""
     last_changed_at: datetime | None = None
-    """When it was last changed, UTC."""
+    """The time of the last change, UTC."""
     last_changed_by: str | None = None
-    """The id of the user who last changed it."""
+    """The id of the user who made the last change."""
     etag: str = attrs.field(default="", metadata={"header": "etag"})
-    """The tag to send as ``if_match``, byte for byte; empty in a list, which gives none."""
+    """The tag to send as ``if_match``, byte for byte; empty in a list, which returns none."""
 
 
-@attrs.frozen(kw_only=True)
-class FieldingRunList:
+@attrs.frozen(kw_only=True, repr=False)
+class FieldingRunList(ResultList[FieldingRun]):
     """The runs of one target group: none for a draft, else one."""
 
     data: tuple[FieldingRun, ...]
@@ -71,55 +72,37 @@ class FieldingRunList:
 
 
 @attrs.frozen(kw_only=True)
-class FieldingRunChange:
-    """What an action left behind."""
+class FieldingRunChange(Result):
+    """The result of an action on a run."""
 
     etag: str = attrs.field(default="", metadata={"header": "etag"})
     """The run's new tag, for the next action; empty if the API did not send it."""
     start_fielding_at: datetime | None = None
-    """The new start, UTC, where the API tells it (``LaunchFieldingRunNow``)."""
+    """The new start, UTC, if the API sends it (``LaunchFieldingRunNow``)."""
     end_fielding_at: datetime | None = None
-    """The new end, UTC, where the API tells it (``LaunchFieldingRunNow``)."""
+    """The new end, UTC, if the API sends it (``LaunchFieldingRunNow``)."""
 
 
 @attrs.frozen(kw_only=True)
-class ListFieldingRuns(Command[FieldingRunList]):
+class ListFieldingRuns(TargetGroupCommand[FieldingRunList]):
     """List the fielding runs of a target group."""
 
     endpoint: ClassVar[Endpoint] = Endpoint("GET", _RUNS, operation_id="get_fielding_runs_by_target_group_id")
-    account_id: str | int | None = attrs.field(default=None, validator=account)
-    """The account's number; the client's own if left out."""
-    project_id: str = attrs.field(validator=ulid)
-    """The project's ULID."""
-    target_group_id: str = attrs.field(validator=ulid)
-    """The target group's ULID."""
 
 
 @attrs.frozen(kw_only=True)
-class GetFieldingRun(Command[FieldingRun]):
+class GetFieldingRun(TargetGroupCommand[FieldingRun]):
     """Read a fielding run and its ETag."""
 
     endpoint: ClassVar[Endpoint] = Endpoint("GET", _RUN, operation_id="get_fielding_run")
-    account_id: str | int | None = attrs.field(default=None, validator=account)
-    """The account's number; the client's own if left out."""
-    project_id: str = attrs.field(validator=ulid)
-    """The project's ULID."""
-    target_group_id: str = attrs.field(validator=ulid)
-    """The target group's ULID."""
     fielding_run_id: str = attrs.field(validator=opaque_id)
     """The run's id; not the id of the job that launched it."""
 
 
 @attrs.frozen(kw_only=True)
-class _RunAction(Command[FieldingRunChange]):
-    """A change of one run, guarded by its ETag. A refused tag is ``PreconditionFailedError``, nothing was done."""
+class _RunAction(TargetGroupCommand[FieldingRunChange]):
+    """Base class of the actions on one run. A stale ETag raises ``PreconditionFailedError``; nothing was changed."""
 
-    account_id: str | int | None = attrs.field(default=None, validator=account)
-    """The account's number; the client's own if left out."""
-    project_id: str = attrs.field(validator=ulid)
-    """The project's ULID."""
-    target_group_id: str = attrs.field(validator=ulid)
-    """The target group's ULID."""
     fielding_run_id: str = attrs.field(validator=opaque_id)
     """The run's id; not the id of the job that launched it."""
     if_match: str = attrs.field(validator=etag)
@@ -130,17 +113,17 @@ class _RunAction(Command[FieldingRunChange]):
 class UpdateFieldingRun(_RunAction):
     """Change the dates of a scheduled, live or paused run.
 
-    The API wants both dates. To extend a run that has started, send the start back as it was read.
+    The API requires both dates. To extend a run that has started, send the start back as it was read.
     """
 
     endpoint: ClassVar[Endpoint] = Endpoint("PUT", _RUN, operation_id="update_fielding_run")
-    start_fielding_at: datetime = attrs.field(validator=aware)
-    """The new start, with a time zone; a start that is not the present one must not be in the past."""
-    end_fielding_at: datetime = attrs.field(validator=aware)
-    """The new end, with a time zone; not before the start."""
+    start_fielding_at: datetime = attrs.field(validator=timezone_aware)
+    """The start, with a time zone; a changed start must not be in the past."""
+    end_fielding_at: datetime = attrs.field(validator=timezone_aware)
+    """The end, with a time zone; not before the start."""
 
     def __attrs_post_init__(self) -> None:
-        ends_after(self.start_fielding_at, self.end_fielding_at, self)
+        check_period(self, self.start_fielding_at, self.end_fielding_at)
 
 
 @attrs.frozen(kw_only=True)
@@ -152,21 +135,21 @@ class PauseFieldingRun(_RunAction):
 
 @attrs.frozen(kw_only=True)
 class ResumeFieldingRun(_RunAction):
-    """Put a paused fielding run back to live, if neither its goal nor its end date has been reached."""
+    """Resume a paused fielding run that has reached neither its goal nor its end date."""
 
     endpoint: ClassVar[Endpoint] = Endpoint("POST", _RUN + "/resume", operation_id="resume_fielding_run")
 
 
 @attrs.frozen(kw_only=True)
 class CompleteFieldingRun(_RunAction):
-    """Complete a live or scheduled fielding run now, whatever its goal and end date."""
+    """Complete a live or scheduled fielding run now, whether or not its goal or end date has been reached."""
 
     endpoint: ClassVar[Endpoint] = Endpoint("POST", _RUN + "/complete", operation_id="complete_fielding_run")
 
 
 @attrs.frozen(kw_only=True)
 class RelaunchFieldingRun(_RunAction):
-    """Put a completed fielding run back to live, if neither its goal nor its end date has been reached."""
+    """Relaunch a completed fielding run that has reached neither its goal nor its end date."""
 
     endpoint: ClassVar[Endpoint] = Endpoint("POST", _RUN + "/relaunch", operation_id="relaunch_fielding_run")
 

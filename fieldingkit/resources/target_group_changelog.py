@@ -1,14 +1,15 @@
-"""What happened to a target group: who changed what, and why the API itself did."""
+"""The changelog of a target group: who changed which setting, and the API's own status changes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, ClassVar
 
 import attrs
 
 from fieldingkit.commands import Endpoint, OpenEnum
-from fieldingkit.paging import PagedCommand
-from fieldingkit.validators import account, ids, some, ulid
+from fieldingkit.paging import Page, PagedCommand
+from fieldingkit.results import Result
+from fieldingkit.validators import enum_tuple, non_empty, ulid
 
 __all__ = [
     "ChangelogEntry",
@@ -21,11 +22,9 @@ __all__ = [
     "UserKind",
 ]
 
-_TARGET_GROUP = "/demand/accounts/{account_id}/projects/{project_id}/target-groups/{target_group_id}"
-
 
 class TargetGroupChangeType(OpenEnum):
-    """What was changed. The API adds to these without notice."""
+    """The kind of a change. The API adds kinds without notice."""
 
     BUSINESS_UNIT_CHANGE = "business_unit_change"
     COLLECTS_PII_CHANGE = "collects_pii_change"
@@ -72,7 +71,7 @@ class TargetGroupChangeType(OpenEnum):
 
 
 class StatusChangeReason(OpenEnum):
-    """Why the API itself changed a target group's status."""
+    """The reason of a status change that the API itself made."""
 
     MAX_CPI_LIMIT_REACHED = "max_cpi_limit_reached"
     LIVE_RESPONDENT_UNIQUE_CODES_EXHAUSTED = "live_respondent_unique_codes_exhausted"
@@ -91,60 +90,60 @@ class StatusChangeReason(OpenEnum):
 
 
 class UserKind(OpenEnum):
-    """Who changed something: a person, or one of the API's own systems."""
+    """The author of a change: a person, or one of the API's own systems."""
 
     LAS_USER = "las_user"
     SYSTEM_USER = "system_user"
     SYSTEM_MARKETPLACE_USER = "system_marketplace_user"
 
 
-def _change_types(values: Iterable[str] | None) -> tuple[TargetGroupChangeType, ...] | None:
-    return None if values is None else tuple(map(TargetGroupChangeType, ids(values)))
+def _change_types(values: Iterable[TargetGroupChangeType | str] | None) -> tuple[TargetGroupChangeType, ...] | None:
+    return None if values is None else enum_tuple(TargetGroupChangeType, values)
 
 
 @attrs.frozen(kw_only=True)
-class ChangelogUser:
-    """Who changed something."""
+class ChangelogUser(Result):
+    """The author of a change."""
 
     type: UserKind | None = None
     """A person, or one of the API's own systems."""
     las_user_id: str | None = None
-    """The user's id, if it was a person."""
+    """The user's id if it was a person."""
 
 
 @attrs.frozen(kw_only=True)
-class TargetGroupChange:
-    """One thing that was changed, from one value to another."""
+class TargetGroupChange(Result):
+    """One change, from one value to another."""
 
     object: TargetGroupChangeType | None = None
-    """What was changed."""
+    """The kind of change."""
     new_value: Any = None
-    """What it is since, as the API wrote it: text, a number, an amount as an object; None if it was taken away."""
+    """The new value as the API wrote it: text, a number, an amount as an object; None if it was removed."""
     old_value: Any = None
-    """What it was before; None if there was nothing."""
+    """The previous value; None if there was none."""
     reason_code: StatusChangeReason | None = None
-    """Why, where the API itself changed the status."""
+    """The reason if the API itself changed the status."""
     supplier_id: str | None = None
-    """The supplier, where its own price was changed."""
+    """The supplier if a supplier's own price was changed."""
 
 
 @attrs.frozen(kw_only=True)
-class ChangelogEntry:
-    """What was changed at one stroke, and by whom."""
+class ChangelogEntry(Result):
+    """Changes that one author made at the same time."""
 
     id: str | None = None
     """The entry's id."""
     occurred_at: datetime | None = None
-    """When, UTC."""
+    """The time of the changes, UTC."""
     user: ChangelogUser | None = None
-    """By whom."""
+    """Their author."""
     changes: tuple[TargetGroupChange, ...] = ()
-    """What."""
+    """The changes."""
 
 
-@attrs.frozen(kw_only=True)
-class TargetGroupChangelog:
-    """One page of a target group's history."""
+@attrs.frozen(kw_only=True, repr=False)
+class TargetGroupChangelog(Page[ChangelogEntry]):
+    """One page of a target group's changelog."""
 
     changelog: tuple[ChangelogEntry, ...] = ()
     """The entries of this page."""
@@ -153,23 +152,19 @@ class TargetGroupChangelog:
 
 
 @attrs.frozen(kw_only=True)
-class GetTargetGroupChangelog(PagedCommand[TargetGroupChangelog, ChangelogEntry]):
-    """Read who changed what in a target group, and why the API itself did, 1 to 50 entries on a page."""
+class GetTargetGroupChangelog(PagedCommand[TargetGroupChangelog]):
+    """Read the changelog of a target group, 1 to 50 entries on a page."""
 
     endpoint: ClassVar[Endpoint] = Endpoint(
-        "GET", _TARGET_GROUP + "/changelog", operation_id="get_target_group_changelog"
+        "GET",
+        "/demand/accounts/{account_id}/projects/{project_id}/target-groups/{target_group_id}/changelog",
+        operation_id="get_target_group_changelog",
     )
-    account_id: str | int | None = attrs.field(default=None, validator=account)
-    """The account's number; the client's own if left out."""
     project_id: str = attrs.field(validator=ulid)
     """The project's ULID."""
     target_group_id: str = attrs.field(validator=ulid)
     """The target group's ULID."""
     change_types: tuple[TargetGroupChangeType, ...] | None = attrs.field(
-        default=None, converter=_change_types, validator=some
+        default=None, converter=_change_types, validator=non_empty
     )
-    """Only changes of these."""
-
-    def items_of(self, page: TargetGroupChangelog) -> Sequence[ChangelogEntry]:
-        """The entries of a page."""
-        return page.changelog
+    """Only changes of these kinds."""

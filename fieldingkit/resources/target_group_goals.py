@@ -1,6 +1,6 @@
-"""The goals of a target group: how many completes it is to have, in all and in each of its quotas.
+"""The goals of a target group: the number of completes wanted, in total and for each of its quotas.
 
-A target group that stopped because its goal was reached can be resumed or relaunched once the goal is raised.
+A target group that stopped because it reached its goal can be resumed or relaunched once the goal is raised.
 """
 
 from collections.abc import Iterable
@@ -8,9 +8,10 @@ from typing import ClassVar
 
 import attrs
 
-from fieldingkit.commands import Command, Endpoint, OpenEnum
+from fieldingkit.commands import Endpoint, OpenEnum, TargetGroupCommand
 from fieldingkit.errors import InvalidCommandError
-from fieldingkit.validators import account, some, ulid
+from fieldingkit.results import Result
+from fieldingkit.validators import non_empty
 
 __all__ = [
     "Profile",
@@ -34,78 +35,78 @@ def _profiles(values: "Iterable[ProfileGoal] | None") -> "tuple[ProfileGoal, ...
 
 
 class ProfileKind(OpenEnum):
-    """Whether a profile stands on one question or on several."""
+    """The kind of a profile: on one question (regular) or on several (blended)."""
 
     REGULAR = "regular"
     BLENDED = "blended"
 
 
 @attrs.frozen(kw_only=True)
-class Quota:
-    """How many completes a quota is to have, and how many it has."""
+class Quota(Result):
+    """The goal and the progress of a quota."""
 
     completes_goal: int
-    """How many completes it is to have."""
+    """The number of completes wanted."""
     completes_goal_percentage: float
-    """The same as a part of the whole goal, 0 to 100."""
+    """The goal as a percentage of the target group's goal, 0 to 100."""
     quota_nominal: int
-    """How many completes were asked for."""
+    """The number of completes that was asked for."""
     completes: int | None = None
-    """How many completes it has."""
+    """The number of completes so far."""
     prescreens: int | None = None
-    """How many prescreens it has."""
+    """The number of prescreens so far."""
 
 
 @attrs.frozen(kw_only=True)
-class ProfileTarget:
-    """One answer, or set of answers, that a profile looks for. The conditions themselves are not modelled."""
+class ProfileTarget(Result):
+    """An answer, or a set of answers, that a profile selects. The conditions themselves are not modeled."""
 
     id: str
     """The quota's id."""
     name: str | None = None
-    """What it is called."""
+    """The quota's name."""
     text: str | None = None
-    """What is shown of it."""
+    """The quota's display text."""
     quota: Quota | None = None
-    """Its goal and how far it has come; None where it has no quota of its own."""
+    """The goal and progress; None if it has no quota of its own."""
 
 
 @attrs.frozen(kw_only=True)
-class Profile:
-    """Whom a target group looks for, in one respect."""
+class Profile(Result):
+    """A requirement on the respondents of a target group."""
 
     object: ProfileKind
-    """What kind of profile it is."""
+    """The kind of profile."""
     id: str
     """The profile's id."""
     quotas_enabled: bool
-    """Whether its quotas are in force."""
+    """True if its quotas are in force."""
     name: str
-    """What it is called."""
+    """The profile's name."""
     description: str
-    """What it is about."""
+    """The profile's description."""
     targets: tuple[ProfileTarget, ...] = ()
-    """What it looks for, each with its quota."""
+    """The answers that it selects, each with its quota."""
 
 
 @attrs.frozen(kw_only=True)
-class TargetGroupGoals:
-    """The goals of a target group after they were changed."""
+class TargetGroupGoals(Result):
+    """The goals of a target group after a change."""
 
     locale: str
     """The language and country of its respondents."""
     completes_goal: int
-    """How many completes or prescreens it is to have."""
+    """The number of completes or prescreens wanted."""
     profiles: tuple[Profile, ...] = ()
-    """Its profiles with their quotas; none where anybody may take part."""
+    """Its profiles with their quotas; empty if anyone may take part."""
 
 
 @attrs.frozen(kw_only=True)
 class QuotaGoal:
-    """A goal for a quota."""
+    """A new goal for a quota."""
 
     completes_goal: int
-    """How many completes it is to have, at least 1."""
+    """The number of completes wanted, at least 1."""
 
 
 @attrs.frozen(kw_only=True)
@@ -115,7 +116,7 @@ class TargetGoal:
     id: str
     """The quota's id."""
     quota: QuotaGoal
-    """Its new goal."""
+    """The new goal."""
 
 
 @attrs.frozen(kw_only=True)
@@ -124,15 +125,15 @@ class ProfileGoal:
 
     profile_id: str
     """The profile's id."""
-    targets: tuple[TargetGoal, ...] = attrs.field(converter=_targets, validator=some)
+    targets: tuple[TargetGoal, ...] = attrs.field(converter=_targets, validator=non_empty)
     """The quotas to change, 1 to 200."""
 
 
 @attrs.frozen(kw_only=True)
-class UpdateProfileFillingGoal(Command[TargetGroupGoals]):
+class UpdateProfileFillingGoal(TargetGroupCommand[TargetGroupGoals]):
     """Change the goal of a target group, of its quotas, or both.
 
-    If only the whole goal is given, the API works the goals of the quotas out anew. No tag guards it: the last one to
+    If only the total goal is given, the API recomputes the goals of the quotas. No ETag guards this command: the last
     write wins.
     """
 
@@ -141,19 +142,13 @@ class UpdateProfileFillingGoal(Command[TargetGroupGoals]):
         "/demand/accounts/{account_id}/projects/{project_id}/target-groups/{target_group_id}/profiles/completes-goal",
         operation_id="update_profile_filling_goal",
     )
-    account_id: str | int | None = attrs.field(default=None, validator=account)
-    """The account's number; the client's own if left out."""
-    project_id: str = attrs.field(validator=ulid)
-    """The project's ULID."""
-    target_group_id: str = attrs.field(validator=ulid)
-    """The target group's ULID."""
     completes_goal: int | None = None
-    """How many completes or prescreens the target group is to have, at least 1."""
-    profiles: tuple[ProfileGoal, ...] | None = attrs.field(default=None, converter=_profiles, validator=some)
-    """The profiles whose quotas to change, 1 to 1,500."""
+    """The number of completes or prescreens wanted in total, at least 1."""
+    profiles: tuple[ProfileGoal, ...] | None = attrs.field(default=None, converter=_profiles, validator=non_empty)
+    """The profiles whose quotas change, 1 to 1,500."""
 
     def __attrs_post_init__(self) -> None:
         if self.completes_goal is None and self.profiles is None:
             raise InvalidCommandError(
-                "UpdateProfileFillingGoal changes nothing: give it a completes_goal or profiles", field="completes_goal"
+                "UpdateProfileFillingGoal: nothing to change: set completes_goal or profiles", field="completes_goal"
             )

@@ -1,4 +1,4 @@
-"""How launched target groups are doing: their status, completes, costs and rates.
+"""The progress of launched target groups: status, completes, costs and rates.
 
 A draft has no progress: the API answers ``NotFoundError``.
 """
@@ -9,11 +9,12 @@ from typing import ClassVar
 import attrs
 
 from fieldingkit._repr import html_table, short_repr
-from fieldingkit.commands import Command, Endpoint
+from fieldingkit.commands import Command, Endpoint, TargetGroupCommand
 from fieldingkit.resources.fielding_assistant import PricingType
 from fieldingkit.resources.money import Money
 from fieldingkit.resources.target_groups import TargetGroupProgress, TargetGroupStatus
-from fieldingkit.validators import account, ulid
+from fieldingkit.results import Result, ResultList, to_row
+from fieldingkit.validators import ulid
 
 __all__ = [
     "CompletesInterval",
@@ -32,32 +33,32 @@ __all__ = [
 _TARGET_GROUP = "/demand/accounts/{account_id}/projects/{project_id}/target-groups/{target_group_id}"
 
 
-@attrs.frozen(kw_only=True)
-class TargetGroupOverview:
-    """Where a launched target group stands and how it is doing."""
+@attrs.frozen(kw_only=True, repr=False)
+class TargetGroupOverview(Result):
+    """The status and progress of a launched target group."""
 
     project_name: str
-    """What its project is called."""
+    """The project's name."""
     target_group_name: str
-    """What it is called."""
+    """The target group's name."""
     project_manager_id: str
     """The id of the user who manages it."""
     status: TargetGroupStatus
-    """Where it stands."""
+    """The target group's status."""
     progress: TargetGroupProgress
-    """How far it has come towards its goal."""
+    """The progress towards its goal."""
     pricing_model: PricingType
-    """How it is priced."""
+    """The pricing model."""
     is_pricing_restricted: bool
-    """Whether the Fielding Assistant limits its price."""
+    """True if the Fielding Assistant limits its price."""
     current_cost_per_interview: Money
-    """What a complete costs now."""
+    """The current cost of a complete."""
     current_cost: Money
-    """What its completes have cost so far."""
+    """The cost of all completes so far."""
     country_code: str
     """The country of its respondents."""
     language_code: str
-    """Their language."""
+    """The language of its respondents."""
     conversion_rate: float
     """From 0 to 1."""
     drop_off_rate: float
@@ -65,29 +66,30 @@ class TargetGroupOverview:
     incidence_rate: float
     """From 0 to 1."""
     created_at: datetime
-    """When it was created, UTC."""
+    """The time it was created, UTC."""
     average_cost_per_interview: Money | None = None
-    """What a complete has cost on average."""
+    """The average cost of a complete."""
     median_length_of_interview_seconds: int | None = None
     """The median length of an interview, in seconds."""
     human_readable_id: str | None = None
     """The short id that people see; unique within the account."""
     study_type_code: str | None = None
-    """What kind of study it is."""
+    """The kind of study."""
     target_group_customer_reference_number: str | None = None
     """The account's own reference."""
 
     def __repr__(self) -> str:
-        return short_repr(type(self).__name__, repr(self.target_group_name), self.status, self.progress)
+        done, goal = self.progress.current_completes, self.progress.filling_goal
+        return short_repr(type(self).__name__, repr(self.target_group_name), self.status, f"{done} of {goal}")
 
     def _repr_html_(self) -> str:
-        fields = [(field.name.replace("_", " "), getattr(self, field.name)) for field in attrs.fields(type(self))]
+        fields = [(name.replace("_", " "), value) for name, value in to_row(self).items()]
         return html_table(f"{self.target_group_name}: {self.status}", ("", "value"), fields, len(fields))
 
 
 @attrs.frozen(kw_only=True, repr=False)
 class TargetGroupOverviewById(TargetGroupOverview):
-    """The same, and which account and project the target group belongs to."""
+    """The overview of a target group, with its account and project."""
 
     account_id: int
     """The account's number."""
@@ -96,45 +98,45 @@ class TargetGroupOverviewById(TargetGroupOverview):
 
 
 @attrs.frozen(kw_only=True)
-class RespondentCount:
-    """How many respondents ended in one way."""
+class RespondentCount(Result):
+    """The number of respondents with one outcome."""
 
     status: str | None = None
-    """How they ended."""
+    """The API's code of the outcome."""
     label: str | None = None
-    """The same, as people say it."""
+    """The outcome in plain words."""
     description: str | None = None
-    """What it means."""
+    """The outcome's explanation."""
     count: int | None = None
-    """How many."""
+    """The number of respondents."""
 
 
 @attrs.frozen(kw_only=True)
-class RespondentAnalysis:
-    """How respondents ended."""
+class RespondentAnalysis(Result):
+    """The outcomes of respondents."""
 
     live: tuple[RespondentCount, ...] = ()
-    """Real ones."""
+    """Real respondents."""
     test: tuple[RespondentCount, ...] = ()
-    """Those of tests."""
+    """Respondents of tests."""
 
 
 @attrs.frozen(kw_only=True)
-class TargetGroupPerformance:
-    """How respondents fare in a target group."""
+class TargetGroupPerformance(Result):
+    """The performance of a target group: its respondents and their outcomes."""
 
     entrants: int
-    """How many entered."""
+    """The number of respondents who entered."""
     prescreens: int
-    """How many passed the screener."""
+    """The number of respondents who passed the screener."""
     completes: int
-    """How many completed."""
+    """The number of respondents who completed."""
     completes_cost: Money | None = None
-    """What the completes have cost."""
+    """The cost of all completes."""
     first_complete: datetime | None = None
-    """When the first complete came in, UTC."""
+    """The time of the first complete, UTC."""
     last_complete: datetime | None = None
-    """When the latest complete came in, UTC."""
+    """The time of the latest complete, UTC."""
     incidence_rate: float | None = None
     """From 0 to 1."""
     drop_off_rate: float | None = None
@@ -142,45 +144,39 @@ class TargetGroupPerformance:
     conversion_rate: float | None = None
     """From 0 to 1."""
     respondent_analysis: RespondentAnalysis | None = None
-    """How respondents ended."""
+    """The outcomes of respondents."""
 
 
 @attrs.frozen(kw_only=True)
-class CompletesInterval:
-    """How many completes there were at a moment."""
+class CompletesInterval(Result):
+    """The number of completes at the end of an interval."""
 
     timestamp: datetime
-    """When the interval ended, UTC."""
+    """The end of the interval, UTC."""
     count: int
-    """How many completes there were by then, all in all."""
+    """The total number of completes by then."""
 
 
-@attrs.frozen(kw_only=True)
-class TargetGroupCompletes:
-    """How completes came in over the fielding period."""
+@attrs.frozen(kw_only=True, repr=False)
+class TargetGroupCompletes(ResultList[CompletesInterval]):
+    """The completes of a target group over its fielding period."""
 
     aggregated_completes_intervals: tuple[CompletesInterval, ...] = ()
-    """One after the other."""
+    """The intervals in order."""
 
 
 @attrs.frozen(kw_only=True)
-class GetTargetGroupOverview(Command[TargetGroupOverview]):
-    """Read where a launched target group stands and how it is doing."""
+class GetTargetGroupOverview(TargetGroupCommand[TargetGroupOverview]):
+    """Read the status and progress of a launched target group."""
 
     endpoint: ClassVar[Endpoint] = Endpoint(
         "GET", _TARGET_GROUP + "/overview", operation_id="get_target_group_overview"
     )
-    account_id: str | int | None = attrs.field(default=None, validator=account)
-    """The account's number; the client's own if left out."""
-    project_id: str = attrs.field(validator=ulid)
-    """The project's ULID."""
-    target_group_id: str = attrs.field(validator=ulid)
-    """The target group's ULID."""
 
 
 @attrs.frozen(kw_only=True)
 class GetTargetGroupOverviewById(Command[TargetGroupOverviewById]):
-    """The same for a target group whose account and project are not known: the answer names them."""
+    """Read the overview of a target group whose account and project are not known; the result contains both."""
 
     endpoint: ClassVar[Endpoint] = Endpoint(
         "GET",
@@ -192,34 +188,22 @@ class GetTargetGroupOverviewById(Command[TargetGroupOverviewById]):
 
 
 @attrs.frozen(kw_only=True)
-class GetTargetGroupPerformance(Command[TargetGroupPerformance]):
-    """Read how respondents fare in a launched target group."""
+class GetTargetGroupPerformance(TargetGroupCommand[TargetGroupPerformance]):
+    """Read the performance of a launched target group."""
 
     endpoint: ClassVar[Endpoint] = Endpoint(
         "GET", _TARGET_GROUP + "/performance", operation_id="get_target_group_performance"
     )
-    account_id: str | int | None = attrs.field(default=None, validator=account)
-    """The account's number; the client's own if left out."""
-    project_id: str = attrs.field(validator=ulid)
-    """The project's ULID."""
-    target_group_id: str = attrs.field(validator=ulid)
-    """The target group's ULID."""
 
 
 @attrs.frozen(kw_only=True)
-class GetTargetGroupCompletes(Command[TargetGroupCompletes]):
-    """Read how completes came in over the fielding period."""
+class GetTargetGroupCompletes(TargetGroupCommand[TargetGroupCompletes]):
+    """Read the completes of a launched target group over its fielding period."""
 
     endpoint: ClassVar[Endpoint] = Endpoint(
         "GET",
         _TARGET_GROUP + "/completes-aggregated-by-interval",
         operation_id="get_target_group_completes_aggregated_by_interval",
     )
-    account_id: str | int | None = attrs.field(default=None, validator=account)
-    """The account's number; the client's own if left out."""
-    project_id: str = attrs.field(validator=ulid)
-    """The project's ULID."""
-    target_group_id: str = attrs.field(validator=ulid)
-    """The target group's ULID."""
     aggregation_interval: str | None = None
-    """How long an interval is, such as ``PT6H``; a day if left out."""
+    """The length of an interval, such as ``PT6H``; a day if left out."""

@@ -1,21 +1,21 @@
-"""Target groups: what is fielded. Finding them, and reading their settings.
+"""Target groups: finding them, reading their settings, and the actions that the API allows on them.
 
-What may be done with them is told by ``target_group_transitions``, how they are doing by ``target_group_progress``,
-what happened to them by ``target_group_changelog``. Their goals are changed with ``target_group_goals``.
+Their numbers are in ``target_group_progress``, their history in ``target_group_changelog``; their goals are changed
+with ``target_group_goals``.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import attrs
 
-from fieldingkit._repr import html_table, short_repr
-from fieldingkit.commands import Command, Endpoint, OpenEnum
-from fieldingkit.paging import PagedCommand
+from fieldingkit.commands import Endpoint, OpenEnum, ProjectCommand, TargetGroupCommand
+from fieldingkit.paging import Page, PagedCommand
 from fieldingkit.resources.fielding_assistant import FieldingAssistantAssignment, PricingType
 from fieldingkit.resources.money import Money
-from fieldingkit.validators import account, ids, some, some_ulids, ulid
+from fieldingkit.results import Result
+from fieldingkit.validators import enum_tuple, non_empty, optional_str_tuple, ulid, ulids
 
 __all__ = [
     "ComputeTargetGroupTransitions",
@@ -39,13 +39,13 @@ __all__ = [
     "TargetGroupTransitions",
 ]
 
-
-_TARGET_GROUPS = "/demand/accounts/{account_id}/projects/{project_id}/target-groups"
+_PROJECT = "/demand/accounts/{account_id}/projects/{project_id}"
+_TARGET_GROUPS = _PROJECT + "/target-groups"
 _TARGET_GROUP = _TARGET_GROUPS + "/{target_group_id}"
 
 
 class TargetGroupStatus(OpenEnum):
-    """Where a target group stands."""
+    """The status of a target group."""
 
     DRAFT = "draft"
     SCHEDULED = "scheduled"
@@ -55,8 +55,16 @@ class TargetGroupStatus(OpenEnum):
     ARCHIVED = "archived"
 
 
+StatusName: TypeAlias = Literal["draft", "scheduled", "live", "paused", "completed", "archived"]
+
+
+def status_tuple(values: Iterable[TargetGroupStatus | StatusName] | None) -> tuple[TargetGroupStatus, ...] | None:
+    """Convert a filter by status; None means no filter."""
+    return None if values is None else enum_tuple(TargetGroupStatus, values)
+
+
 class FillingStrategy(OpenEnum):
-    """What counts towards a target group's goal."""
+    """The kind of respondents that count towards a target group's goal."""
 
     AUTOMATED = "automated"
     PRESCREENS = "prescreens"
@@ -64,37 +72,29 @@ class FillingStrategy(OpenEnum):
 
 
 class IssueType(OpenEnum):
-    """How bad an issue is."""
+    """The severity of an issue."""
 
     WARNING = "warning"
     ERROR = "error"
 
 
-def _statuses(values: Iterable[str] | None) -> tuple[TargetGroupStatus, ...] | None:
-    return None if values is None else tuple(map(TargetGroupStatus, ids(values)))
-
-
-def _texts(values: Iterable[str] | None) -> tuple[str, ...] | None:
-    return None if values is None else ids(values)
-
-
 @attrs.frozen(kw_only=True)
-class TargetGroupProgress:
-    """How far a target group has come towards its goal."""
+class TargetGroupProgress(Result):
+    """The progress of a target group towards its goal."""
 
     current_completes: int
-    """How many completes it has."""
+    """The number of completes so far."""
     current_prescreens: int
-    """How many prescreens it has."""
+    """The number of prescreens so far."""
     filling_goal: int
-    """How many completes or prescreens it is to have."""
+    """The number of completes or prescreens wanted."""
     filling_strategy: FillingStrategy
-    """Which of the two the goal counts."""
+    """The kind of respondents that the goal counts."""
 
 
 @attrs.frozen(kw_only=True)
-class IssueNote:
-    """A reason for an issue, or a suggestion what to do about it."""
+class IssueNote(Result):
+    """A reason for an issue, or a suggestion to solve it."""
 
     code: str
     """The API's code; new ones may appear."""
@@ -103,33 +103,33 @@ class IssueNote:
 
 
 @attrs.frozen(kw_only=True)
-class StatisticIssue:
-    """Something that the API finds odd about a statistic."""
+class StatisticIssue(Result):
+    """An issue that the API reports about a statistic."""
 
     statistic: str
-    """Which statistic, such as ``conversion_rate``."""
+    """The name of the statistic, such as ``conversion_rate``."""
     issue_type: IssueType
-    """How bad it is."""
+    """The severity."""
     reason: IssueNote | None = None
-    """Why it is odd."""
+    """The reason."""
     suggestions: tuple[IssueNote, ...] = ()
-    """What might help."""
+    """Suggestions to solve it."""
 
 
 @attrs.frozen(kw_only=True)
-class TargetGroupStatistics:
-    """How a target group is doing: the values flat, and everything that is odd about them in one list."""
+class TargetGroupStatistics(Result):
+    """Statistics of a target group: flat values, and the issues of all of them in one list."""
 
     progress: TargetGroupProgress
-    """How far it has come."""
+    """The progress towards the goal."""
     last_complete_date: datetime | None = None
-    """When the latest complete came in, UTC."""
+    """The time of the latest complete, UTC."""
     earnings_per_click: Money | None = None
-    """What suppliers earn for each entrant."""
+    """The earnings of suppliers per entrant."""
     earnings_per_click_per_minute: Money | None = None
-    """The same for each minute of an interview."""
+    """The earnings of suppliers per entrant and minute of the interview."""
     average_cost_per_interview: Money | None = None
-    """What a complete has cost on average."""
+    """The average cost of a complete."""
     median_length_of_interview_seconds: int | None = None
     """The median length of an interview, in seconds."""
     incidence_rate: float | None = None
@@ -139,11 +139,11 @@ class TargetGroupStatistics:
     conversion_rate: float | None = None
     """From 0 to 1."""
     issues: tuple[StatisticIssue, ...] = ()
-    """What the API finds odd, and about which statistic."""
+    """The issues that the API reports, each with the name of its statistic."""
 
     @classmethod
     def flatten(cls, body: dict[str, Any]) -> dict[str, Any]:
-        """Each of the API's statistics is an object of a value and its issues; here they are apart."""
+        """Separate values and issues: the API sends an object of both for each statistic."""
         statistics: dict[str, dict[str, Any]] = {name: item for name, item in body.items() if isinstance(item, dict)}
         return {
             **{name: item.get("value") for name, item in statistics.items()},
@@ -154,293 +154,260 @@ class TargetGroupStatistics:
 
 
 @attrs.frozen(kw_only=True)
-class TargetGroupSummary:
-    """A target group as a list shows it."""
+class TargetGroupSummary(Result):
+    """A target group as an entry of a list."""
 
     id: str
     """The target group's ULID."""
     name: str
-    """What it is called."""
+    """The target group's name."""
     status: TargetGroupStatus
-    """Where it stands."""
+    """The target group's status."""
     project_manager_id: str
     """The id of the user who manages it."""
     locale: str
     """The language and country of its respondents."""
     created_at: datetime
-    """When it was created, UTC."""
+    """The time it was created, UTC."""
     statistics: TargetGroupStatistics
-    """How it is doing."""
+    """Its statistics."""
     updated_at: datetime | None = None
-    """When it was last changed, UTC."""
+    """The time of its last change, UTC."""
     human_readable_id: str | None = None
     """The short id that people see; unique within the account."""
     exclusion_enabled: bool | None = None
-    """Whether the project's exclusions apply to it."""
+    """True if the project's exclusions apply to it."""
     target_group_customer_reference_number: str | None = None
     """The account's own reference."""
 
 
-@attrs.frozen(kw_only=True)
-class TargetGroupList:
+@attrs.frozen(kw_only=True, repr=False)
+class TargetGroupList(Page[TargetGroupSummary]):
     """One page of a project's target groups."""
 
     target_groups: tuple[TargetGroupSummary, ...]
     """The target groups of this page."""
     has_more: bool = False
-    """Whether there are pages after or before this one; what to read next is told by ``next_cursor`` alone."""
+    """True if there are pages before or after this one; to read on, use ``next_cursor`` alone."""
     next_cursor: str | None = None
     """The ``start_after`` of the next page; None on the last one."""
 
-    def __repr__(self) -> str:
-        return short_repr(
-            "TargetGroupList", f"{len(self.target_groups)} target groups", self.next_cursor and "more to come"
-        )
-
-    def _repr_html_(self) -> str:
-        rows = [(group.id, group.name, group.status, group.locale) for group in self.target_groups]
-        return html_table("Target groups", ("id", "name", "status", "locale"), rows, len(rows))
-
 
 @attrs.frozen(kw_only=True)
-class FieldingSpecification:
-    """When a draft is meant to field."""
+class FieldingSpecification(Result):
+    """The planned fielding period of a draft."""
 
     start_at: datetime
-    """When fielding is to start, UTC."""
+    """The planned start of fielding, UTC."""
     end_at: datetime
-    """When fielding is to end, UTC."""
+    """The planned end of fielding, UTC."""
 
 
 @attrs.frozen(kw_only=True)
-class TargetGroupLinks:
-    """Where to try a target group out."""
+class TargetGroupLinks(Result):
+    """Links for testing a target group."""
 
     test_screener: str | None = None
-    """The screener, as a test; a draft has none."""
+    """The screener in test mode; None for a draft."""
     test_client_survey: str | None = None
-    """The survey itself, as a test."""
+    """The survey in test mode."""
 
 
 @attrs.frozen(kw_only=True)
-class TargetGroupDraft:
-    """A target group that was not launched yet.
-
-    What matters for its fielding is here. Its profiling, allocations, exclusions and re-entry rules are not: they are
-    large, and no fielding command takes them.
-    """
+class _Settings(Result):
+    """The settings that drafts and launched target groups share, as far as both may lack them."""
 
     human_readable_id: str | None = None
     """The short id that people see; unique within the account."""
+    client_cost_per_interview_note: Money | None = None
+    """The client's price, noted for the account's own use."""
+    client_id: int | None = None
+    """The number of the client it is made for."""
+    live_url: str | None = None
+    """The URL that qualified respondents are sent to."""
+    test_url: str | None = None
+    """The URL that respondents of a test are sent to."""
+    target_group_customer_reference_number: str | None = None
+    """The account's own reference."""
+    links: TargetGroupLinks | None = None
+    """Links for testing it."""
+
+
+@attrs.frozen(kw_only=True)
+class TargetGroupDraft(_Settings):
+    """A target group that has not been launched yet.
+
+    It holds the settings that matter for fielding. Profiling, allocations, exclusions and re-entry rules are left out:
+    they are large, and no fielding command takes them.
+    """
+
     name: str | None = None
-    """What it is called."""
+    """The target group's name."""
     business_unit_id: int | None = None
     """The business unit, which decides the currency."""
     locale: str | None = None
     """The language and country of its respondents."""
     collects_pii: bool | None = None
-    """Whether it asks for data that identify a person."""
+    """True if it collects personally identifiable information."""
     study_type_code: str | None = None
-    """What kind of study it is."""
+    """The kind of study."""
     industry_code: str | None = None
-    """The industry that it is about."""
+    """The industry that the survey is about."""
     industry_lockout_code: str | None = None
-    """For how long those are shut out who took another survey about that industry."""
+    """The period for which respondents of other surveys about that industry are excluded."""
     pricing_model: PricingType | None = None
-    """How it is priced."""
+    """The pricing model."""
     cost_per_interview: Money | None = None
     """The price of an interview, with dynamic pricing."""
-    client_cost_per_interview_note: Money | None = None
-    """What the client pays, noted for the account's own use."""
-    client_id: int | None = None
-    """The client it is made for."""
     project_manager_id: str | None = None
     """The id of the user who manages it."""
     fielding_specification: FieldingSpecification | None = None
-    """When it is meant to field."""
+    """The planned fielding period."""
     completes_goal: int | None = None
-    """How many completes or prescreens it is to have."""
+    """The number of completes or prescreens wanted."""
     expected_length_of_interview_minutes: int | None = None
-    """How long an interview should take, in minutes."""
+    """The expected length of an interview, in minutes."""
     expected_incidence_rate: float | None = None
-    """Which part of those who enter should qualify, from 0 to 1."""
-    live_url: str | None = None
-    """Where respondents who qualify are sent."""
-    test_url: str | None = None
-    """Where they are sent in a test."""
+    """The expected share of entrants who qualify, from 0 to 1."""
     fielding_assistant_assignment: FieldingAssistantAssignment | None = None
-    """The Fielding Assistant's modules, without an etag: to change them, read them on their own."""
+    """The Fielding Assistant's modules, without an etag: read them on their own to change them."""
     created_at: datetime | None = None
-    """When it was created, UTC."""
-    target_group_customer_reference_number: str | None = None
-    """The account's own reference."""
-    links: TargetGroupLinks | None = None
-    """Where to try it out."""
+    """The time it was created, UTC."""
 
 
 @attrs.frozen(kw_only=True)
-class TargetGroupDetails:
-    """The settings of a target group that was launched."""
+class TargetGroupDetails(_Settings):
+    """The settings of a launched target group."""
 
     id: str
     """The target group's ULID."""
     name: str
-    """What it is called."""
+    """The target group's name."""
     account_name: str
-    """What the account is called."""
+    """The account's name."""
     business_unit_id: str
     """The business unit, which decides the currency."""
     project_manager_id: str
     """The id of the user who manages it."""
     study_type_code: str
-    """What kind of study it is."""
+    """The kind of study."""
     industry_code: str
-    """The industry that it is about."""
+    """The industry that the survey is about."""
     industry_lockout_code: str
-    """For how long those are shut out who took another survey about that industry."""
+    """The period for which respondents of other surveys about that industry are excluded."""
     locale: str
     """The language and country of its respondents."""
     completes_goal: int
-    """How many completes or prescreens it is to have."""
+    """The number of completes or prescreens wanted."""
     expected_length_of_interview_minutes: int
-    """How long an interview should take, in minutes."""
+    """The expected length of an interview, in minutes."""
     expected_incidence_rate: float
-    """Which part of those who enter should qualify, from 0 to 1."""
+    """The expected share of entrants who qualify, from 0 to 1."""
     collects_pii: bool
-    """Whether it asks for data that identify a person."""
+    """True if it collects personally identifiable information."""
     created_at: datetime
-    """When it was created, UTC."""
-    human_readable_id: str | None = None
-    """The short id that people see; unique within the account."""
-    client_cost_per_interview_note: Money | None = None
-    """What the client pays, noted for the account's own use."""
-    client_id: int | None = None
-    """The client it is made for."""
-    live_url: str | None = None
-    """Where respondents who qualify are sent."""
-    test_url: str | None = None
-    """Where they are sent in a test."""
-    target_group_customer_reference_number: str | None = None
-    """The account's own reference."""
-    links: TargetGroupLinks | None = None
-    """Where to try it out."""
+    """The time it was created, UTC."""
 
 
 @attrs.frozen(kw_only=True)
-class ListTargetGroups(PagedCommand[TargetGroupList, TargetGroupSummary]):
-    """List the target groups of a project, 1 to 100 on a page. Filters add up: each leaves fewer."""
+class ListTargetGroups(PagedCommand[TargetGroupList]):
+    """List the target groups of a project, 1 to 100 on a page; several filters must all match."""
 
     endpoint: ClassVar[Endpoint] = Endpoint("GET", _TARGET_GROUPS, operation_id="get_list_target_groups")
-    account_id: str | int | None = attrs.field(default=None, validator=account)
-    """The account's number; the client's own if left out."""
     project_id: str = attrs.field(validator=ulid)
     """The project's ULID."""
-    status: tuple[TargetGroupStatus, ...] | None = attrs.field(default=None, converter=_statuses, validator=some)
-    """Only those that stand here."""
-    country: tuple[str, ...] | None = attrs.field(default=None, converter=_texts, validator=some)
-    """Only those of these countries, two small letters each."""
-    language: tuple[str, ...] | None = attrs.field(default=None, converter=_texts, validator=some)
-    """Only those in these languages, three small letters each."""
-    search_string: str | None = None
-    """Only those whose name or short id matches."""
-    human_readable_ids: tuple[str, ...] | None = attrs.field(default=None, converter=_texts, validator=some)
-    """Only those with these short ids."""
-    target_group_customer_reference_numbers: tuple[str, ...] | None = attrs.field(
-        default=None, converter=_texts, validator=some
+    status: tuple[TargetGroupStatus, ...] | None = attrs.field(
+        default=None, converter=status_tuple, validator=non_empty
     )
-    """Only those with these references."""
+    """Only target groups in one of these statuses."""
+    country: tuple[str, ...] | None = attrs.field(default=None, converter=optional_str_tuple, validator=non_empty)
+    """Only target groups of these countries, two small letters each."""
+    language: tuple[str, ...] | None = attrs.field(default=None, converter=optional_str_tuple, validator=non_empty)
+    """Only target groups in these languages, three small letters each."""
+    search_string: str | None = None
+    """Only target groups whose name or short id matches."""
+    human_readable_ids: tuple[str, ...] | None = attrs.field(
+        default=None, converter=optional_str_tuple, validator=non_empty
+    )
+    """Only target groups with these short ids."""
+    target_group_customer_reference_numbers: tuple[str, ...] | None = attrs.field(
+        default=None, converter=optional_str_tuple, validator=non_empty
+    )
+    """Only target groups with these references."""
     project_manager_id: str | None = None
-    """Only those that this user manages."""
+    """Only target groups that this user manages."""
     exclusion_status: bool | None = None
-    """Only those that the project's exclusions apply to, or do not."""
-
-    def items_of(self, page: TargetGroupList) -> Sequence[TargetGroupSummary]:
-        """The target groups of a page."""
-        return page.target_groups
+    """Only target groups that the project's exclusions apply to (True) or do not apply to (False)."""
 
 
 @attrs.frozen(kw_only=True)
-class GetTargetGroup(Command[TargetGroupDraft]):
-    """Read a draft. Once it is launched this is a ``RedirectError``: read its details instead."""
+class GetTargetGroup(TargetGroupCommand[TargetGroupDraft]):
+    """Read a draft; a launched target group raises ``RedirectError``: read its details instead."""
 
     endpoint: ClassVar[Endpoint] = Endpoint("GET", _TARGET_GROUP, operation_id="get_target_group")
-    account_id: str | int | None = attrs.field(default=None, validator=account)
-    """The account's number; the client's own if left out."""
-    project_id: str = attrs.field(validator=ulid)
-    """The project's ULID."""
-    target_group_id: str = attrs.field(validator=ulid)
-    """The target group's ULID."""
 
 
 @attrs.frozen(kw_only=True)
-class GetTargetGroupDetails(Command[TargetGroupDetails]):
-    """Read the settings of a target group that was launched; a draft is ``NotFoundError``."""
+class GetTargetGroupDetails(TargetGroupCommand[TargetGroupDetails]):
+    """Read the settings of a launched target group; a draft raises ``NotFoundError``."""
 
     endpoint: ClassVar[Endpoint] = Endpoint("GET", _TARGET_GROUP + "/details", operation_id="get_target_group_details")
-    account_id: str | int | None = attrs.field(default=None, validator=account)
-    """The account's number; the client's own if left out."""
-    project_id: str = attrs.field(validator=ulid)
-    """The project's ULID."""
-    target_group_id: str = attrs.field(validator=ulid)
-    """The target group's ULID."""
 
 
 @attrs.frozen(kw_only=True)
 class TargetGroupFilters:
-    """Which target groups of a project to look at; all of them where a filter is left out."""
+    """Filters on the target groups of a project; all of them match if a filter is left out."""
 
-    status: tuple[TargetGroupStatus, ...] | None = attrs.field(default=None, converter=_statuses, validator=some)
-    """Those that stand here."""
-    country: tuple[str, ...] | None = attrs.field(default=None, converter=_texts, validator=some)
-    """Those of these countries, two small letters each."""
-    language: tuple[str, ...] | None = attrs.field(default=None, converter=_texts, validator=some)
-    """Those in these languages, three small letters each."""
+    status: tuple[TargetGroupStatus, ...] | None = attrs.field(
+        default=None, converter=status_tuple, validator=non_empty
+    )
+    """Target groups in one of these statuses."""
+    country: tuple[str, ...] | None = attrs.field(default=None, converter=optional_str_tuple, validator=non_empty)
+    """Target groups of these countries, two small letters each."""
+    language: tuple[str, ...] | None = attrs.field(default=None, converter=optional_str_tuple, validator=non_empty)
+    """Target groups in these languages, three small letters each."""
 
 
 @attrs.frozen(kw_only=True)
-class TargetGroupTransitions:
-    """What may be done with a set of target groups. Each answer is for the set as a whole, not for each of its members.
+class TargetGroupTransitions(Result):
+    """The actions that are allowed on a set of target groups as a whole, not on each of its members.
 
-    They hold for the moment of the question only, so a batch that follows may still fail for some.
+    They hold for the moment of the request only, so a batch that follows may still fail for some.
     """
 
     target_groups: tuple[str, ...] = ()
-    """The ULIDs of the target groups that the question was about."""
+    """The ULIDs of the target groups in the set."""
     is_launch_allowed: bool | None = None
-    """Whether they may be launched."""
+    """True if they may be launched."""
     is_pause_allowed: bool | None = None
-    """Whether they may be paused."""
+    """True if they may be paused."""
     is_resume_allowed: bool | None = None
-    """Whether they may be resumed."""
+    """True if they may be resumed."""
     is_relaunch_allowed: bool | None = None
-    """Whether they may be relaunched."""
+    """True if they may be relaunched."""
     is_finish_allowed: bool | None = None
-    """Whether they may be completed."""
+    """True if they may be completed."""
 
 
 @attrs.frozen(kw_only=True)
-class ComputeTargetGroupTransitions(Command[TargetGroupTransitions]):
-    """Ask what may be done with some target groups of a project; nothing is changed."""
+class ComputeTargetGroupTransitions(ProjectCommand[TargetGroupTransitions]):
+    """Compute the actions that are allowed on a set of target groups; nothing is changed."""
 
     endpoint: ClassVar[Endpoint] = Endpoint(
         "POST",
-        "/demand/accounts/{account_id}/projects/{project_id}/compute-target-group-transitions",
+        _PROJECT + "/compute-target-group-transitions",
         operation_id="compute_target_group_transitions",
         read_only=True,
     )
-    account_id: str | int | None = attrs.field(default=None, validator=account)
-    """The account's number; the client's own if left out."""
-    project_id: str = attrs.field(validator=ulid)
-    """The project's ULID."""
     search_string: str | None = None
-    """Only those whose name or short id matches."""
+    """Only target groups whose name or short id matches."""
     filters: TargetGroupFilters | None = None
-    """Only those that pass."""
+    """Only target groups that pass these filters."""
     included_target_group_ids: tuple[str, ...] | None = attrs.field(
-        default=None, converter=_texts, validator=attrs.validators.optional(some_ulids)
+        default=None, converter=optional_str_tuple, validator=ulids
     )
-    """Only these, by their ULIDs."""
+    """Only these target groups, by their ULIDs."""
     excluded_target_group_ids: tuple[str, ...] | None = attrs.field(
-        default=None, converter=_texts, validator=attrs.validators.optional(some_ulids)
+        default=None, converter=optional_str_tuple, validator=ulids
     )
-    """None of these, by their ULIDs."""
+    """None of these target groups, by their ULIDs."""

@@ -1,19 +1,19 @@
-"""Webhooks: where the API tells of what happens, so that nobody needs to ask again and again.
+"""Webhooks: URLs that the API sends events to.
 
-What it sends there is verified and read with ``fieldingkit.events``.
+Deliveries are verified and parsed with ``fieldingkit.events``.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, ClassVar
-from urllib.parse import urlsplit
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import attrs
 
-from fieldingkit.commands import Command, Endpoint, OpenEnum
+from fieldingkit.commands import AccountCommand, Endpoint, OpenEnum
 from fieldingkit.errors import InvalidCommandError
-from fieldingkit.paging import PagedCommand
-from fieldingkit.validators import account, aware, etag, ids, opaque_id, some
+from fieldingkit.paging import Page, PagedCommand
+from fieldingkit.results import Result, ResultList
+from fieldingkit.validators import enum_tuple, etag, https_url, non_empty, opaque_id, timezone_aware
 
 __all__ = [
     "CreateWebhook",
@@ -40,7 +40,7 @@ _WEBHOOK = _WEBHOOKS + "/{webhook_id}"
 
 
 class WebhookEventType(OpenEnum):
-    """What a webhook can be told of."""
+    """The type of an event."""
 
     TARGET_GROUP_UPDATED = "target-group-updated"
     QUOTA_FILL_REGISTERED = "quota-fill-registered"
@@ -48,7 +48,7 @@ class WebhookEventType(OpenEnum):
 
 
 class DeliveryStatus(OpenEnum):
-    """How far the delivery of an event has come."""
+    """The status of an event's delivery."""
 
     PENDING = "pending"
     DELIVERING = "delivering"
@@ -59,69 +59,71 @@ class DeliveryStatus(OpenEnum):
 
 
 class SortOrder(OpenEnum):
-    """Oldest or newest first."""
+    """The order of a list: oldest or newest first."""
 
     ASCENDING = "asc"
     DESCENDING = "desc"
 
 
-def _types(values: Iterable[str]) -> tuple[WebhookEventType, ...]:
-    return tuple(map(WebhookEventType, ids(values)))
+EventName: TypeAlias = Literal["target-group-updated", "quota-fill-registered", "session-updated"]
+DeliveryStatusName: TypeAlias = Literal["pending", "delivering", "delivered", "undelivered", "bounced", "expired"]
 
 
-def _some_types(values: Iterable[str] | None) -> tuple[WebhookEventType, ...] | None:
-    return None if values is None else _types(values)
+def _event_types(values: Iterable[WebhookEventType | EventName]) -> tuple[WebhookEventType, ...]:
+    return enum_tuple(WebhookEventType, values)
 
 
-def _some_statuses(values: Iterable[str] | None) -> tuple[DeliveryStatus, ...] | None:
-    return None if values is None else tuple(map(DeliveryStatus, ids(values)))
+def _optional_event_types(
+    values: Iterable[WebhookEventType | EventName] | None,
+) -> tuple[WebhookEventType, ...] | None:
+    return None if values is None else enum_tuple(WebhookEventType, values)
 
 
-def _https(command: object, attribute: "attrs.Attribute[Any]", value: str | None) -> None:
-    if value is None:
-        return
-    parts = urlsplit(value)
-    if parts.scheme != "https" or not parts.hostname:
-        # The URL may hold a token of its owner's, so it is not shown.
-        raise InvalidCommandError(
-            f"{type(command).__name__}.{attribute.name} must be an https:// URL", field=attribute.name
-        )
+def _delivery_statuses(
+    values: Iterable[DeliveryStatus | DeliveryStatusName] | None,
+) -> tuple[DeliveryStatus, ...] | None:
+    return None if values is None else enum_tuple(DeliveryStatus, values)
+
+
+def _sort_order(value: SortOrder | Literal["asc", "desc"] | None) -> SortOrder | None:
+    return None if value is None else SortOrder(value)
 
 
 @attrs.frozen(kw_only=True)
-class Webhook:
-    """A webhook as it was when it was read."""
+class Webhook(Result):
+    """A webhook at the time it was read."""
 
     id: str
     """The webhook's id."""
     url: str | None = None
-    """Where events are sent."""
+    """The URL that events are sent to."""
     events: tuple[WebhookEventType, ...] = ()
-    """What it is told of."""
+    """The types of events that are sent."""
     created_at: datetime | None = None
-    """When it was created, UTC."""
+    """The time it was created, UTC."""
     updated_at: datetime | None = None
-    """When it was last changed, UTC."""
+    """The time of its last change, UTC."""
     etag: str = attrs.field(default="", metadata={"header": "etag"})
     """The tag to send as ``if_match``, byte for byte; empty unless it comes from ``GetWebhook``."""
 
 
 @attrs.frozen(kw_only=True)
 class WebhookWithSecret(Webhook):
-    """A webhook and its secret, which the API tells this once: store it before anything else."""
+    """A webhook with its secret. The API sends the secret only once: store it before anything else."""
 
     secret: str = attrs.field(repr=False)
-    """What deliveries are signed with: give it to ``events.verify`` as it stands. It is never shown in a repr."""
+    """The signing secret of deliveries, to be passed to ``events.verify`` unchanged. Never shown in a repr;
+    ``to_dict()`` and ``to_json()`` contain it."""
 
 
-@attrs.frozen(kw_only=True)
-class WebhookList:
+@attrs.frozen(kw_only=True, repr=False)
+class WebhookList(Page[Webhook]):
     """One page of an account's webhooks."""
 
     webhooks: tuple[Webhook, ...] = ()
     """The webhooks of this page; their ``etag`` is empty."""
     has_more: bool = False
-    """Whether there are more after this page."""
+    """True if there are more after this page."""
 
     @property
     def next_cursor(self) -> str | None:
@@ -130,23 +132,23 @@ class WebhookList:
 
 
 @attrs.frozen(kw_only=True)
-class WebhookEvent:
-    """An event in the history of a webhook, and what became of its delivery."""
+class WebhookEvent(Result):
+    """A past event of a webhook, and the status of its delivery."""
 
     id: str
-    """The event's id in the history; the API does not say that deliveries carry the same one."""
+    """The event's id in the history; the API does not promise that deliveries carry the same one."""
     type: WebhookEventType | None = None
-    """What it tells of."""
+    """The type of the event."""
     payload: Mapping[str, Any] = attrs.field(factory=dict[str, Any], hash=False)
-    """What it says, as the API wrote it."""
+    """The event's data as the API wrote them."""
     status: DeliveryStatus | None = None
-    """How far its delivery has come."""
+    """The status of its delivery."""
     created_at: datetime | None = None
-    """When it happened, UTC."""
+    """The time of the event, UTC."""
 
 
-@attrs.frozen(kw_only=True)
-class WebhookEventsHistory:
+@attrs.frozen(kw_only=True, repr=False)
+class WebhookEventsHistory(Page[WebhookEvent]):
     """One page of a webhook's past events."""
 
     events: tuple[WebhookEvent, ...] = ()
@@ -155,90 +157,76 @@ class WebhookEventsHistory:
     """The ``start_after`` of the next page; None on the last one."""
 
 
-@attrs.frozen(kw_only=True)
-class WebhookEventTypes:
-    """What a webhook can be told of at present."""
+@attrs.frozen(kw_only=True, repr=False)
+class WebhookEventTypes(ResultList[WebhookEventType]):
+    """The types of events that a webhook can receive at present."""
 
     events: tuple[WebhookEventType, ...] = ()
     """The types of events; new ones may appear."""
 
 
 @attrs.frozen(kw_only=True)
-class ListWebhooks(PagedCommand[WebhookList, Webhook]):
+class ListWebhooks(PagedCommand[WebhookList]):
     """List an account's webhooks, 1 to 100 on a page."""
 
     endpoint: ClassVar[Endpoint] = Endpoint("GET", _WEBHOOKS, operation_id="get_webhooks")
-    account_id: str | int | None = attrs.field(default=None, validator=account)
-    """The account's number; the client's own if left out."""
-
-    def items_of(self, page: WebhookList) -> Sequence[Webhook]:
-        """The webhooks of a page."""
-        return page.webhooks
 
 
 @attrs.frozen(kw_only=True)
-class ListWebhookEventTypes(Command[WebhookEventTypes]):
-    """List what a webhook can be told of."""
+class ListWebhookEventTypes(AccountCommand[WebhookEventTypes]):
+    """List the types of events that a webhook can receive."""
 
     endpoint: ClassVar[Endpoint] = Endpoint(
         "GET", "/accounts/{account_id}/webhooks-events", operation_id="get_webhook_events"
     )
-    account_id: str | int | None = attrs.field(default=None, validator=account)
-    """The account's number; the client's own if left out."""
 
 
 @attrs.frozen(kw_only=True)
-class CreateWebhook(Command[WebhookWithSecret]):
-    """Have events sent to a URL. Nothing keeps a repetition from making a second webhook: list them when in doubt."""
+class CreateWebhook(AccountCommand[WebhookWithSecret]):
+    """Create a webhook. A repetition creates a second one: after an ambiguous outcome, list the webhooks first."""
 
     endpoint: ClassVar[Endpoint] = Endpoint("POST", _WEBHOOKS, operation_id="create_webhook")
-    account_id: str | int | None = attrs.field(default=None, validator=account)
-    """The account's number; the client's own if left out."""
-    url: str = attrs.field(validator=_https)
-    """Where to send them; HTTPS only."""
-    events: tuple[WebhookEventType, ...] = attrs.field(converter=_types, validator=some)
-    """What to tell of, at least one."""
+    url: str = attrs.field(validator=https_url)
+    """The URL to send events to; HTTPS only."""
+    events: tuple[WebhookEventType, ...] = attrs.field(converter=_event_types, validator=non_empty)
+    """The types of events to send, at least one."""
 
 
 @attrs.frozen(kw_only=True)
-class GetWebhook(Command[Webhook]):
-    """Read a webhook and its ETag; its secret is not told again."""
+class GetWebhook(AccountCommand[Webhook]):
+    """Read a webhook and its ETag, without its secret."""
 
     endpoint: ClassVar[Endpoint] = Endpoint("GET", _WEBHOOK, operation_id="get_webhook")
-    account_id: str | int | None = attrs.field(default=None, validator=account)
-    """The account's number; the client's own if left out."""
     webhook_id: str = attrs.field(validator=opaque_id)
     """The webhook's id."""
 
 
 @attrs.frozen(kw_only=True)
-class UpdateWebhook(Command[Webhook]):
-    """Change where a webhook sends events, or what it is told of; what is left out stays."""
+class UpdateWebhook(AccountCommand[Webhook]):
+    """Change the URL or the events of a webhook; a field that is left out stays as it is."""
 
     endpoint: ClassVar[Endpoint] = Endpoint("PUT", _WEBHOOK, operation_id="update_webhook")
-    account_id: str | int | None = attrs.field(default=None, validator=account)
-    """The account's number; the client's own if left out."""
     webhook_id: str = attrs.field(validator=opaque_id)
     """The webhook's id."""
-    url: str | None = attrs.field(default=None, validator=_https)
-    """Where to send events; HTTPS only."""
-    events: tuple[WebhookEventType, ...] | None = attrs.field(default=None, converter=_some_types, validator=some)
-    """What to tell of, at least one; it replaces the whole list."""
+    url: str | None = attrs.field(default=None, validator=https_url)
+    """The URL to send events to; HTTPS only."""
+    events: tuple[WebhookEventType, ...] | None = attrs.field(
+        default=None, converter=_optional_event_types, validator=non_empty
+    )
+    """The types of events to send, at least one; they replace all previous ones."""
     if_match: str = attrs.field(validator=etag)
     """The webhook's current ETag, byte for byte as the API sent it."""
 
     def __attrs_post_init__(self) -> None:
         if self.url is None and self.events is None:
-            raise InvalidCommandError("UpdateWebhook changes nothing: give it a url or events", field="url")
+            raise InvalidCommandError("UpdateWebhook: nothing to change: set url or events", field="url")
 
 
 @attrs.frozen(kw_only=True)
-class DeleteWebhook(Command[None]):
-    """Delete a webhook for good."""
+class DeleteWebhook(AccountCommand[None]):
+    """Delete a webhook permanently."""
 
     endpoint: ClassVar[Endpoint] = Endpoint("DELETE", _WEBHOOK, operation_id="delete_webhook")
-    account_id: str | int | None = attrs.field(default=None, validator=account)
-    """The account's number; the client's own if left out."""
     webhook_id: str = attrs.field(validator=opaque_id)
     """The webhook's id."""
     if_match: str = attrs.field(validator=etag)
@@ -246,45 +234,39 @@ class DeleteWebhook(Command[None]):
 
 
 @attrs.frozen(kw_only=True)
-class RegenerateWebhookSecret(Command[WebhookWithSecret]):
-    """Give a webhook a new secret. The old one is void at once: deliveries are refused until the new one is in use."""
+class RegenerateWebhookSecret(AccountCommand[WebhookWithSecret]):
+    """Replace the secret of a webhook. The old one is void at once: use the new one before the next delivery."""
 
     endpoint: ClassVar[Endpoint] = Endpoint(
         "POST", _WEBHOOK + "/regenerate-secret", operation_id="regenerate_webhook_secret"
     )
-    account_id: str | int | None = attrs.field(default=None, validator=account)
-    """The account's number; the client's own if left out."""
     webhook_id: str = attrs.field(validator=opaque_id)
     """The webhook's id."""
 
 
 @attrs.frozen(kw_only=True)
-class ListWebhookEventsHistory(PagedCommand[WebhookEventsHistory, WebhookEvent]):
-    """Read what a webhook was, or should have been, told of, 1 to 100 events on a page.
+class ListWebhookEventsHistory(PagedCommand[WebhookEventsHistory]):
+    """Read the past events of a webhook, delivered or not, 1 to 100 on a page.
 
-    It only reads: the API delivers nothing again because of it.
+    This only reads: the API does not deliver any event again.
     """
 
     endpoint: ClassVar[Endpoint] = Endpoint(
         "GET", _WEBHOOK + "/events-history", operation_id="list_webhook_events_history"
     )
-    account_id: str | int | None = attrs.field(default=None, validator=account)
-    """The account's number; the client's own if left out."""
     webhook_id: str = attrs.field(validator=opaque_id)
     """The webhook's id."""
-    start_time: datetime = attrs.field(validator=aware)
-    """From when on, with a time zone."""
-    end_time: datetime | None = attrs.field(default=None, validator=attrs.validators.optional(aware))
-    """Until when, with a time zone; until now if left out."""
+    start_time: datetime = attrs.field(validator=timezone_aware)
+    """The start of the period, with a time zone."""
+    end_time: datetime | None = attrs.field(default=None, validator=attrs.validators.optional(timezone_aware))
+    """The end of the period, with a time zone; now if left out."""
     delivery_status: tuple[DeliveryStatus, ...] | None = attrs.field(
-        default=None, converter=_some_statuses, validator=some
+        default=None, converter=_delivery_statuses, validator=non_empty
     )
-    """Only those whose delivery has come so far."""
-    type: tuple[WebhookEventType, ...] | None = attrs.field(default=None, converter=_some_types, validator=some)
-    """Only those of these types."""
-    created_at_sort_order: SortOrder | None = None
-    """Oldest first unless told otherwise."""
-
-    def items_of(self, page: WebhookEventsHistory) -> Sequence[WebhookEvent]:
-        """The events of a page."""
-        return page.events
+    """Only events whose delivery has one of these statuses."""
+    type: tuple[WebhookEventType, ...] | None = attrs.field(
+        default=None, converter=_optional_event_types, validator=non_empty
+    )
+    """Only events of these types."""
+    created_at_sort_order: SortOrder | None = attrs.field(default=None, converter=_sort_order)
+    """The order of the events; oldest first if left out."""

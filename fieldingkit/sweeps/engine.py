@@ -117,7 +117,7 @@ async def _draw_up(
 ) -> SweepState:
     """Work out what is to be done. Nothing is sent."""
     if preview is not None and preview.plan.fingerprint != plan.fingerprint:
-        raise InvalidCommandError("the preview is of another plan", field="preview", command=plan)
+        raise InvalidCommandError("the preview is of another plan", field="preview")
     started = time.time()
     found = preview.groups if preview is not None else await find_groups(client, plan, progress.finding)
     ledger = Ledger(found)

@@ -12,10 +12,10 @@ import attrs
 
 from fieldingkit.errors import ConfigurationError, InvalidCommandError
 from fieldingkit.resources.projects import ListProjects, ProjectStatus
-from fieldingkit.resources.target_groups import ListTargetGroups, TargetGroupStatus
+from fieldingkit.resources.target_groups import ListTargetGroups, TargetGroupStatus, status_tuple
 from fieldingkit.sweeps.actions import Action
 from fieldingkit.sweeps.report import Outcome, SweepReport
-from fieldingkit.validators import account, ids, some, some_ulids, ulid
+from fieldingkit.validators import account_id, non_empty, optional_str_tuple, str_tuple, ulid, ulids
 
 __all__ = ["SweepPlan", "TargetGroupQuery"]
 
@@ -36,16 +36,8 @@ def _action(value: str) -> Action:
         ) from exc
 
 
-def _statuses(values: Iterable[str] | None) -> tuple[TargetGroupStatus, ...] | None:
-    return None if values is None else tuple(map(TargetGroupStatus, ids(values)))
-
-
-def _texts(values: Iterable[str] | None) -> tuple[str, ...] | None:
-    return None if values is None else ids(values)
-
-
 def _by_project(groups: Mapping[str, Iterable[str]] | None) -> Mapping[str, tuple[str, ...]] | None:
-    return None if groups is None else {project_id: ids(members) for project_id, members in groups.items()}
+    return None if groups is None else {project_id: str_tuple(members) for project_id, members in groups.items()}
 
 
 def _named(plan: object, attribute: "attrs.Attribute[Any]", value: str) -> None:
@@ -74,26 +66,28 @@ def _new_run_id() -> str:
 class TargetGroupQuery:
     """Which target groups: of these projects, those that pass every filter. A filter that is left out lets all pass."""
 
-    project_ids: tuple[str, ...] | None = attrs.field(
-        default=None, converter=_texts, validator=attrs.validators.optional(some_ulids)
-    )
+    project_ids: tuple[str, ...] | None = attrs.field(default=None, converter=optional_str_tuple, validator=ulids)
     """The projects' ULIDs; all projects of the account if left out."""
     project_status: ProjectStatus | None = attrs.field(default=None, converter=attrs.converters.optional(ProjectStatus))
     """Only projects in this state; where ``project_ids`` names them it is not asked."""
     project_search: str | None = None
     """Only projects whose name or short id matches; where ``project_ids`` names them it is not asked."""
-    status: tuple[TargetGroupStatus, ...] | None = attrs.field(default=None, converter=_statuses, validator=some)
+    status: tuple[TargetGroupStatus, ...] | None = attrs.field(
+        default=None, converter=status_tuple, validator=non_empty
+    )
     """Only target groups that stand here."""
-    country: tuple[str, ...] | None = attrs.field(default=None, converter=_texts, validator=some)
+    country: tuple[str, ...] | None = attrs.field(default=None, converter=optional_str_tuple, validator=non_empty)
     """Only those of these countries, two small letters each."""
-    language: tuple[str, ...] | None = attrs.field(default=None, converter=_texts, validator=some)
+    language: tuple[str, ...] | None = attrs.field(default=None, converter=optional_str_tuple, validator=non_empty)
     """Only those in these languages, three small letters each."""
     search_string: str | None = None
     """Only those whose name or short id matches."""
-    human_readable_ids: tuple[str, ...] | None = attrs.field(default=None, converter=_texts, validator=some)
+    human_readable_ids: tuple[str, ...] | None = attrs.field(
+        default=None, converter=optional_str_tuple, validator=non_empty
+    )
     """Only those with these short ids."""
     target_group_customer_reference_numbers: tuple[str, ...] | None = attrs.field(
-        default=None, converter=_texts, validator=some
+        default=None, converter=optional_str_tuple, validator=non_empty
     )
     """Only those with these references."""
     project_manager_id: str | None = None
@@ -138,7 +132,7 @@ class SweepPlan:
     """The target groups' ULIDs by their project's ULID."""
     query: TargetGroupQuery | None = None
     """What finds them."""
-    account_id: str | int | None = attrs.field(default=None, validator=account)
+    account_id: str | int | None = attrs.field(default=None, validator=account_id)
     """The account's number; the client's own if left out."""
     run_id: str = attrs.field(factory=_new_run_id, validator=_named)
     """The run's name: whatever is done twice under one name is done once. A new one is made if left out."""
@@ -174,11 +168,9 @@ class SweepPlan:
         fields = attrs.fields(SweepPlan)
         for project_id, members in (self.target_groups or {}).items():
             ulid(self, fields.target_groups, project_id)
-            some_ulids(self, fields.target_groups, members)
+            ulids(self, fields.target_groups, members)
             if twice := seen.intersection(members):
-                raise InvalidCommandError(
-                    f"target group {min(twice)} is named in two projects", field="target_groups", command=self
-                )
+                raise InvalidCommandError(f"target group {min(twice)} is named in two projects", field="target_groups")
             seen.update(members)
 
     @property
@@ -228,13 +220,12 @@ class SweepPlan:
         """
         opposite = self.action.opposite
         if opposite is None:
-            raise InvalidCommandError(f"there is no way back from {self.action}", field="action", command=self)
+            raise InvalidCommandError(f"there is no way back from {self.action}", field="action")
         if (report.run_id, report.action) != (self.run_id, self.action):
             raise InvalidCommandError(
                 f"the report is of the {report.action} run {report.run_id}, the plan of the {self.action} run "
                 f"{self.run_id}",
                 field="run_id",
-                command=self,
             )
         changed: dict[str, list[str]] = {}
         for group in report.of(Outcome.UPDATED):

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import attrs
 
 from fieldingkit import AsyncClient, Client, Command, JobCommand, PagedCommand
+from fieldingkit.paging import Page
 
 R = TypeVar("R")
 Item = TypeVar("Item")
@@ -23,7 +24,7 @@ class Walker(Protocol):
         """Start a job, and wait for it."""
         ...
 
-    async def all_of(self, command: PagedCommand[Any, Item]) -> list[Item]:
+    async def all_of(self, command: PagedCommand[Page[Item]]) -> list[Item]:
         """The items of a list, of all pages."""
         ...
 
@@ -42,7 +43,7 @@ class AsyncWalker:
         """Start a job, and wait for it."""
         return await self.client.run(command)
 
-    async def all_of(self, command: PagedCommand[Any, Item]) -> list[Item]:
+    async def all_of(self, command: PagedCommand[Page[Item]]) -> list[Item]:
         """The items of a list, of all pages."""
         items: AsyncIterator[Item] = self.client.iter_items(command)
         return [item async for item in items]
@@ -62,6 +63,6 @@ class BlockingWalker:
         """Start a job, and wait for it."""
         return await asyncio.to_thread(self.client.run, command)
 
-    async def all_of(self, command: PagedCommand[Any, Item]) -> list[Item]:
+    async def all_of(self, command: PagedCommand[Page[Item]]) -> list[Item]:
         """The items of a list, of all pages."""
         return await asyncio.to_thread(lambda: list(self.client.iter_items(command)))

@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-from collections.abc import Sequence
 from typing import Any, ClassVar, TypeVar, assert_type
 
 import attrs
@@ -10,7 +9,7 @@ import pytest
 
 from fieldingkit.commands import Command, Endpoint
 from fieldingkit.errors import DecodeError, FieldingKitError
-from fieldingkit.paging import PagedCommand, iter_items
+from fieldingkit.paging import Page, PagedCommand, iter_items
 from fieldingkit.resources.target_groups import ListTargetGroups, TargetGroupList, TargetGroupSummary
 from fieldingkit.resources.webhooks import ListWebhooks, Webhook, WebhookList
 
@@ -20,7 +19,7 @@ PROJECT = "01BTGNYV6HRNK8K8VKZASZCFP0"
 
 
 @attrs.frozen(kw_only=True)
-class Numbers:
+class Numbers(Page[int]):
     """A page of numbers."""
 
     numbers: tuple[int, ...] = ()
@@ -28,15 +27,11 @@ class Numbers:
 
 
 @attrs.frozen(kw_only=True)
-class ListNumbers(PagedCommand[Numbers, int]):
+class ListNumbers(PagedCommand[Numbers]):
     """List numbers."""
 
     endpoint: ClassVar[Endpoint] = Endpoint("GET", "/numbers", operation_id="list_numbers")
     least: int = 0
-
-    def items_of(self, page: Numbers) -> Sequence[int]:
-        """The numbers."""
-        return page.numbers
 
 
 class Server:

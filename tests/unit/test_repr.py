@@ -22,7 +22,7 @@ def result(updated: int, description: str = "not allowed") -> BatchResult:
 
 def test_a_batch_is_one_line() -> None:
     """A batch of thousands shows its counts, not its ids."""
-    assert repr(result(3000)) == "<BatchResult J1 Completed, 3000 updated, 1 failed, 1 unaccounted for>"
+    assert repr(result(3000)) == "<BatchResult J1 Completed, 3000 updated, 1 failed, 1 missing>"
 
 
 def test_a_batch_is_a_table_that_begins_with_what_matters() -> None:
@@ -45,7 +45,7 @@ async def test_lists_overviews_and_jobs_have_both(sandbox: Sandbox, client: Asyn
     page = await client.send(target_groups.ListTargetGroups(project_id=project.id))
     overview = await client.send(target_group_progress.GetTargetGroupOverviewById(target_group_id=project.groups[0].id))
     job = await client.submit(batch_jobs.PauseTargetGroups(project_id=project.id, target_group_ids=project.ids()))
-    assert repr(page) == "<TargetGroupList 2 target groups>"
+    assert repr(page) == "<TargetGroupList 2 items>"
     assert repr(overview).startswith("<TargetGroupOverviewById ")
     assert "live" in repr(overview)
     for shown in (page, overview, job):

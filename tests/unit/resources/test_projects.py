@@ -43,7 +43,7 @@ def test_projects_are_listed() -> None:
     assert project.last_activity_at == datetime(2026, 1, 31, 23, 59, 59, tzinfo=UTC)
     assert (project.statistics.conversion_rate_average, project.statistics.current_completes) == (1.0, 250)
     assert page.next_cursor == "c"
-    assert ListProjects().items_of(page) == page.projects
+    assert tuple(page) == page.projects
 
 
 def test_projects_are_chosen_by_query() -> None:

@@ -97,7 +97,7 @@ def test_target_groups_are_listed() -> None:
     """A page has the target groups with their statistics flat, and where to go on."""
     command = ListTargetGroups(project_id=PROJECT)
     page = answer(command, {"target_groups": [SUMMARY], "url": "/x", "has_more": True, "next_cursor": None})
-    (group,) = command.items_of(page)
+    (group,) = page
     assert (group.id, group.status, group.updated_at) == (GROUP, TargetGroupStatus.LIVE, None)
     statistics = group.statistics
     assert statistics.progress.current_completes == 40
@@ -355,7 +355,7 @@ def test_the_changelog_is_read() -> None:
     }
     command = GetTargetGroupChangelog(**IDS)
     page = answer(command, {"changelog": [entry], "next_cursor": ""})
-    (read,) = command.items_of(page)
+    (read,) = page
     assert read.user is not None
     assert (read.user.type, read.user.las_user_id) == (UserKind.SYSTEM_USER, None)
     assert read.occurred_at == datetime(2026, 1, 31, 23, 59, 59, 123000, tzinfo=UTC)

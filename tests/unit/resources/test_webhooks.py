@@ -126,7 +126,7 @@ def test_a_refused_url_is_not_shown() -> None:
 def test_webhooks_are_listed() -> None:
     """The last webhook's id stands in for the cursor that the API does not send."""
     page = answer(ListWebhooks(), {"webhooks": [WEBHOOK, {**WEBHOOK, "id": "last"}], "has_more": True})
-    assert [webhook.etag for webhook in ListWebhooks().items_of(page)] == ["", ""]
+    assert [webhook.etag for webhook in page] == ["", ""]
     assert page.next_cursor == "last"
     assert sent(ListWebhooks(page_size=5, start_after="x")).query == [("page_size", "5"), ("start_after", "x")]
 
@@ -170,7 +170,7 @@ def test_the_history_is_read() -> None:
     }
     command = ListWebhookEventsHistory(webhook_id=ID, start_time=datetime(2026, 1, 1, tzinfo=UTC))
     page = answer(command, {"events": [event], "next_cursor": None})
-    (read,) = command.items_of(page)
+    (read,) = page
     assert read.payload == event["payload"]
     assert read.status is not None
     assert not read.status.known

@@ -28,7 +28,7 @@ def a_plan(**changes: Any) -> SweepPlan:
         ({"query": TargetGroupQuery()}, "a plan needs target_groups or a query, and not both"),
         ({"target_groups": {"nonsense": [A]}}, "must be an id of 26 capital letters and digits"),
         ({"target_groups": {P1: ["nonsense"]}}, "must be an id of 26 capital letters and digits"),
-        ({"target_groups": {P1: []}}, "is empty"),
+        ({"target_groups": {P1: []}}, "must not be empty"),
         ({"target_groups": {P1: [A], P2: [B, A]}}, f"target group {A} is named in two projects"),
         ({"run_id": ""}, "run_id must be 1 to 100 letters"),
         ({"run_id": "a b"}, "run_id must be 1 to 100 letters"),

@@ -1,0 +1,120 @@
+"""Base classes of results: dictionaries, JSON, rows for data frames, and short displays."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any, TypeVar, cast, overload
+
+import attrs
+
+from fieldingkit._repr import html_table, short_repr
+
+__all__ = ["Result", "ResultList", "rfc3339", "to_plain", "to_row"]
+
+Item_co = TypeVar("Item_co", covariant=True)
+
+_COLUMNS = 8
+
+
+class Result:
+    """Base class of results and their parts, which are attrs classes."""
+
+    __slots__ = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON has them: times as RFC 3339 text, exact amounts as text, lists as lists."""
+        return cast("dict[str, Any]", to_plain(self))
+
+    def to_json(self, *, indent: int | None = None) -> str:
+        """Return ``to_dict()`` as JSON text.
+
+        Args:
+            indent: Spaces of each level; one line by default.
+        """
+        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False)
+
+
+class ResultList(Result, Sequence[Item_co]):
+    """Base class of results that are lists; the first field of the subclass holds the items."""
+
+    __slots__ = ()
+
+    @overload
+    def __getitem__(self, index: int) -> Item_co: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Item_co, ...]: ...
+    def __getitem__(self, index: int | slice) -> Item_co | tuple[Item_co, ...]:
+        return self._items[index]
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __iter__(self) -> Iterator[Item_co]:
+        return iter(self._items)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return one flat dictionary per item, for ``pandas.DataFrame(result.rows())`` and the like.
+
+        Nested fields are joined with dots (``statistics.progress.current_completes``); values keep their types.
+        """
+        return [to_row(item) for item in self]
+
+    def __repr__(self) -> str:
+        more = "more to come" if getattr(self, "next_cursor", None) else None
+        return short_repr(type(self).__name__, "1 item" if len(self) == 1 else f"{len(self)} items", more)
+
+    def _repr_html_(self) -> str:
+        rows = self.rows()
+        head = list(rows[0])[:_COLUMNS] if rows else []
+        return html_table(repr(self)[1:-1], head, ([row.get(name) for name in head] for row in rows), len(rows))
+
+    @property
+    def _items(self) -> tuple[Item_co, ...]:
+        kind: type[Any] = type(self)
+        return cast("tuple[Item_co, ...]", getattr(self, attrs.fields(kind)[0].name))
+
+
+def rfc3339(moment: datetime) -> str:
+    """Return a time as the API writes it: UTC with three fractional digits."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def to_plain(value: object) -> Any:
+    """Return a value as JSON has it: attrs objects as dictionaries, times and amounts as text."""
+    kind = type(value)
+    if value is None or kind in (str, int, float, bool):
+        return value
+    if attrs.has(kind):
+        return {field.name: to_plain(getattr(value, field.name)) for field in attrs.fields(kind)}
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, datetime):
+        return rfc3339(value)
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, Mapping):
+        return {str(name): to_plain(member) for name, member in cast("Mapping[object, object]", value).items()}
+    if isinstance(value, Sequence | set | frozenset) and not isinstance(value, str | bytes):
+        return [to_plain(item) for item in cast("Sequence[object]", value)]
+    return value if isinstance(value, str) else str(value)
+
+
+def to_row(value: object) -> dict[str, Any]:
+    """Return an attrs object as one flat dictionary; nested names are joined with dots, secrets are left out."""
+    kind = type(value)
+    if not attrs.has(kind):
+        return {"value": value.value if isinstance(value, Enum) else value}
+    row: dict[str, Any] = {}
+    for field in attrs.fields(kind):
+        member: Any = getattr(value, field.name)
+        if not field.repr:
+            continue
+        if attrs.has(type(member)):
+            row.update({f"{field.name}.{name}": inner for name, inner in to_row(member).items()})
+        elif isinstance(member, Enum):
+            row[field.name] = member.value
+        else:
+            row[field.name] = to_plain(member) if isinstance(member, tuple | Mapping) else member
+    return row
