@@ -1,4 +1,4 @@
-"""The commands of the command line; each is loaded when it is called."""
+"""The command line: its commands, groups and examples. A command's module is imported when it is called."""
 
 from importlib.metadata import version
 from typing import Any, Final
@@ -53,21 +53,21 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "webhooks regenerate-secret": (f"fieldingkit webhooks regenerate-secret {_WEBHOOK} --secret-file secret.txt",),
     "webhooks update": (f"fieldingkit webhooks update {_WEBHOOK} --url https://example.com/cint/events",),
 }
-"""By the command's words."""
+"""Examples by command."""
 
 
-_FLEET = Group("One action on a whole fleet", sort_key=1)
-_PARTS = Group("One thing at a time", sort_key=2)
-_OURS = Group("This program", sort_key=3)
+_SWEEPS = Group("Sweeps: one action on many target groups", sort_key=1)
+_RESOURCES = Group("Resources", sort_key=2)
+_TOOLS = Group("Tools", sort_key=3)
 
 
-def _default_worth_showing(value: Any) -> Any:
+def _shown_default(value: Any) -> Any:
     return None if value in (None, (), False) else value
 
 
-def _add(to: App, words: str, target: str, text: str, group: Group | None = None) -> None:
-    """Add a command that is imported when it is called."""
-    to.command(
+def _add(parent: App, words: str, target: str, text: str, group: Group | None = None) -> None:
+    """Add a command whose module is imported when it is called."""
+    parent.command(
         f"fieldingkit.cli.commands.{target}",
         name=words.rsplit(" ", 1)[-1],
         help=text,
@@ -76,11 +76,11 @@ def _add(to: App, words: str, target: str, text: str, group: Group | None = None
     )
 
 
-def _part(name: str, text: str) -> App:
-    """Add a command that has commands of its own."""
-    part = App(name=name, help=text, group=_PARTS)
-    app.command(part)
-    return part
+def _add_resource(name: str, text: str) -> App:
+    """Add a command with subcommands."""
+    resource = App(name=name, help=text, group=_RESOURCES)
+    app.command(resource)
+    return resource
 
 
 app: App = App(
@@ -89,7 +89,7 @@ app: App = App(
     help_format="plaintext",
     help_epilogue=EXIT_CODES,
     version=version("fieldingkit"),
-    default_parameter=Parameter(negative=(), show_default=_default_worth_showing),
+    default_parameter=Parameter(negative=(), show_default=_shown_default),
     suppress_keyboard_interrupt=False,
     exit_on_error=False,
     print_error=False,
@@ -97,38 +97,44 @@ app: App = App(
 )
 app.config = (ConfigFile(app),)
 
-_add(app, "pause", "sweep:pause", "Pause live target groups.", _FLEET)
-_add(app, "resume", "sweep:resume", "Put paused target groups back to live.", _FLEET)
-_add(app, "complete", "sweep:complete", "Complete target groups, whatever their goals and end dates.", _FLEET)
-_add(app, "relaunch", "sweep:relaunch", "Put completed target groups back to live.", _FLEET)
-_add(app, "launch", "sweep:launch", "Launch scheduled target groups now.", _FLEET)
-_add(app, "undo", "sweep:undo", "Take a pause or a resume back, for exactly what it changed.", _FLEET)
+_add(app, "pause", "sweep:pause", "Pause live target groups.", _SWEEPS)
+_add(app, "resume", "sweep:resume", "Resume paused target groups.", _SWEEPS)
+_add(app, "complete", "sweep:complete", "Complete target groups, regardless of their goals and end dates.", _SWEEPS)
+_add(app, "relaunch", "sweep:relaunch", "Relaunch completed target groups.", _SWEEPS)
+_add(app, "launch", "sweep:launch", "Launch scheduled target groups now.", _SWEEPS)
+_add(app, "undo", "sweep:undo", "Undo a pause or a resume, from its report.", _SWEEPS)
 
-_projects = _part("projects", "What projects there are.")
+_projects = _add_resource("projects", "List projects.")
 _add(_projects, "projects list", "projects:list_projects", "List the account's projects.")
 
-_groups = _part("groups", "What target groups there are.")
-_add(_groups, "groups list", "groups:list_groups", "List target groups. In a pipe they come as --ids takes them.")
+_groups = _add_resource("groups", "List target groups.")
+_add(_groups, "groups list", "groups:list_groups", "List target groups; in a pipe, in the format of --ids.")
 
-_runs = _part("runs", "The fielding run of one target group: show it, bring it to a status, extend it.")
+_runs = _add_resource("runs", "Show or change the fielding run of one target group.")
 _add(_runs, "runs show", "runs:show", "Show the fielding run of a target group.")
-_add(_runs, "runs ensure", "runs:ensure", "Bring a fielding run to a status, by the one action that leads there.")
-_add(_runs, "runs extend", "runs:extend", "Give a fielding run a later end.")
+_add(_runs, "runs ensure", "runs:ensure", "Bring a fielding run to a status.")
+_add(_runs, "runs extend", "runs:extend", "Move the end of a fielding run to a later time.")
 
-_jobs = _part("jobs", "Jobs that the API works on, by their tokens.")
-_add(_jobs, "jobs status", "jobs:status", "Look at a job once.")
-_add(_jobs, "jobs wait", "jobs:wait", "Wait until a job has ended. The job goes on whatever happens here.")
+_jobs = _add_resource("jobs", "Read the status of jobs, by their tokens.")
+_add(_jobs, "jobs status", "jobs:status", "Read the status of a job once.")
+_add(_jobs, "jobs wait", "jobs:wait", "Wait until a job ends.")
 
-_webhooks = _part("webhooks", "Where the API tells of what happens.")
+_webhooks = _add_resource("webhooks", "Manage webhooks.")
 _add(_webhooks, "webhooks list", "webhooks:list_webhooks", "List the account's webhooks.")
-_add(_webhooks, "webhooks event-types", "webhooks:event_types", "List what a webhook can be told of.")
-_add(_webhooks, "webhooks create", "webhooks:create", "Have events sent to a URL.")
-_add(_webhooks, "webhooks update", "webhooks:update", "Change where a webhook sends events, or what it is told of.")
-_add(_webhooks, "webhooks delete", "webhooks:delete", "Delete a webhook for good.")
-_add(_webhooks, "webhooks regenerate-secret", "webhooks:regenerate_secret", "Give a webhook a new secret.")
-_add(_webhooks, "webhooks history", "webhooks:history", "List what a webhook was, or should have been, told of.")
+_add(_webhooks, "webhooks event-types", "webhooks:event_types", "List the types of events that webhooks can receive.")
+_add(_webhooks, "webhooks create", "webhooks:create", "Create a webhook that sends events to a URL.")
+_add(_webhooks, "webhooks update", "webhooks:update", "Change the URL or the event types of a webhook.")
+_add(_webhooks, "webhooks delete", "webhooks:delete", "Delete a webhook.")
+_add(_webhooks, "webhooks regenerate-secret", "webhooks:regenerate_secret", "Replace the secret of a webhook.")
+_add(_webhooks, "webhooks history", "webhooks:history", "List the events of a webhook and their delivery.")
 
-_add(app, "doctor", "doctor:doctor", "Look at the credentials, the way to the API, its version and the clock.", _OURS)
-_add(app, "sandbox", "sandbox:sandbox", "Serve the API in memory.", _OURS)
-_add(app, "demo", "demo:demo", "Pause 40 target groups on a sandbox in this process.", _OURS)
-_add(app, "completion", "completion:completion", "Print the script that completes all this in a shell.", _OURS)
+_add(
+    app,
+    "doctor",
+    "doctor:doctor",
+    "Check the credentials, the connection, the API version and the clock.",
+    _TOOLS,
+)
+_add(app, "sandbox", "sandbox:sandbox", "Serve the API in memory, for development and tests.", _TOOLS)
+_add(app, "demo", "demo:demo", "Pause 40 target groups on a sandbox in this process; needs no account.", _TOOLS)
+_add(app, "completion", "completion:completion", "Print a shell completion script.", _TOOLS)

@@ -1,8 +1,9 @@
-"""How a command ends: the exit codes, and which of them an error stands for."""
+"""Exit codes and error messages."""
 
 import enum
 import re
-from typing import ClassVar
+from collections.abc import Iterator
+from typing import ClassVar, Final
 
 from fieldingkit.errors import (
     AmbiguousOutcomeError,
@@ -47,41 +48,41 @@ class ExitCode(enum.IntEnum):
     USAGE = 2
     REFUSED = 3
     UNKNOWN = 4
-    DEFECT = 70
+    INTERNAL_ERROR = 70
     INTERRUPTED = 130
-    CLOSED_PIPE = 141
+    BROKEN_PIPE = 141
 
 
-EXIT_CODES = """ExitCode codes:
+EXIT_CODES = """Exit codes:
 
-  0    all done
-  1    some failed; the rest was done
+  0    everything was done
+  1    some target groups failed; the others were processed
   2    the command line or the configuration is wrong; nothing was sent
-  3    the API refused, or could not be reached; nothing was changed
-  4    the outcome of some is not known
-  130  interrupted; a sweep names its journal, which goes on where it stopped"""
+  3    the API refused the request or could not be reached; nothing was changed
+  4    some outcomes are unknown
+  130  interrupted; a sweep prints the journal to resume from"""
 
 
 class StoppedError(Exception):
-    """A command stopped on purpose; its text is what to tell the user, on one or two lines."""
+    """A command stopped on purpose. The text is the message for the user, on one or two lines."""
 
     code: ClassVar[ExitCode]
 
 
 class UsageError(StoppedError):
-    """It cannot be carried out as it was given; nothing was sent."""
+    """The command line or the configuration is wrong; nothing was sent."""
 
     code = ExitCode.USAGE
 
 
 class NotPossibleError(StoppedError):
-    """It cannot be done as things are; nothing was changed."""
+    """The action is not possible in the present state; nothing was changed."""
 
     code = ExitCode.FAILED
 
 
 def exit_code_for(error: FieldingKitError) -> ExitCode:
-    """The exit code that an error stands for."""
+    """Return the exit code of an error."""
     if error.maybe_applied:
         return ExitCode.UNKNOWN
     if isinstance(error, InvalidCommandError | ConfigurationError):
@@ -90,61 +91,55 @@ def exit_code_for(error: FieldingKitError) -> ExitCode:
         return ExitCode.UNKNOWN
     if isinstance(error, JobFailedError | WorkflowError):
         return ExitCode.FAILED
-    if isinstance(error, ApiError | TransportError):
-        return ExitCode.REFUSED
-    # The job goes on, but its end was not seen; or the answer to a success could not be read.
+    # The job continues, but its end was not seen.
     return ExitCode.UNKNOWN if isinstance(error, JobError) else ExitCode.REFUSED
 
 
-_LONGEST = 300
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+_MAX_LENGTH: Final = 300
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 
-_ADVICE: tuple[tuple[type[FieldingKitError], str], ...] = (
-    (ConnectionFailedError, "Nothing was sent. Check the network and --base-url; `fieldingkit doctor` looks closer."),
-    (RequestTimeoutError, "Try again, or give it more time with --timeout."),
-    (DeadlineExceededError, "Try again, or give it more time with --deadline."),
-    (InvalidCommandError, "Nothing was sent. Correct it and try again."),
-    (ConfigurationError, "`fieldingkit doctor` looks at the configuration."),
-    (ConflictError, "Another request is in the way: look again in a minute."),
-    (ServerError, "The API failed. Try again later; its support finds the call by the trace id."),
-    (JobFailedError, "Correct the cause and submit it again."),
-    (StatusUnreachableError, "Nothing was done. Choose a status that one action leads to."),
-    (TransportError, "Check the network and --base-url; `fieldingkit doctor` looks closer."),
+_ADVICE: Final[tuple[tuple[type[FieldingKitError], str], ...]] = (
+    (ConnectionFailedError, "Nothing was sent. Check the network and --base-url, or run `fieldingkit doctor`."),
+    (RequestTimeoutError, "Try again, or allow more time with --timeout."),
+    (DeadlineExceededError, "Try again, or allow more time with --deadline."),
+    (InvalidCommandError, "Nothing was sent. Correct the value and try again."),
+    (ConfigurationError, "Run `fieldingkit doctor` to check the configuration."),
+    (ConflictError, "Another request is in progress. Try again in a minute."),
+    (ServerError, "The API failed. Try again later; the API's support can find the call by its trace id."),
+    (JobFailedError, "Correct the cause and submit the job again."),
+    (StatusUnreachableError, "Nothing was changed. Choose a status that one action leads to."),
+    (AmbiguousOutcomeError, "Read the resource before you repeat the command."),
+    (TransportError, "Check the network and --base-url, or run `fieldingkit doctor`."),
     (ClientClosedError, "Run the command again."),
-    (DecodeError, "The action itself was done. Read the resource; and tell us, this may be a defect of fieldingkit."),
+    (DecodeError, "The action was applied. Read the resource, and please report this; it may be a bug in fieldingkit."),
 )
 
 
 def strip_control_chars(text: object) -> str:
-    """Text of somebody else's on one line, without anything that a terminal would take for an order."""
+    """Return text from elsewhere on one line, without control characters that a terminal would interpret."""
     return _CONTROL.sub(" ", str(text))
 
 
 def format_error(error: FieldingKitError) -> str:
-    """One or two lines on an error."""
-    about = type(error.command).__name__ if error.command is not None else error.operation_id
-    what = f"{about}: {error.message}" if about else error.message
-    next_steps = [_advice(error)]
+    """Format an error on one or two lines: what happened; whether it may have been applied, and what to do."""
+    source = type(error.command).__name__ if error.command is not None else error.operation_id
+    first = strip_control_chars(f"{source}: {error.message}" if source else error.message or type(error).__name__)
+    if len(first) > _MAX_LENGTH:
+        first = f"{first[: _MAX_LENGTH - 1].rstrip()}…"
+    second = strip_control_chars(" ".join(_next_steps(error)))
+    return f"{first}\n{second}" if second else first
+
+
+def _next_steps(error: FieldingKitError) -> Iterator[str]:
     if error.maybe_applied:
-        next_steps.insert(0, "It may have been applied.")
+        yield "It may have been applied."
+    if advice := next((advice for kind, advice in _ADVICE if isinstance(error, kind)), error.advice):
+        yield advice
     if isinstance(error, RateLimitedError) and error.retry_after is not None:
-        next_steps.append(f"There is room again in {error.retry_after:g} s.")
+        yield f"The API accepts requests again in {error.retry_after:g} s."
     if isinstance(error, JobTimeoutError) and error.token:
-        next_steps.append(f"`fieldingkit jobs wait {error.token}`")
+        yield f"Run: fieldingkit jobs wait {error.token}"
     if error.trace_id:
-        next_steps.append(f"Trace id {error.trace_id}.")
+        yield f"Trace id {error.trace_id}."
     elif isinstance(error, ApiError) and error.request_id:
-        next_steps.append(f"Request id {strip_control_chars(error.request_id)}.")
-    said = strip_control_chars(what or type(error).__name__)
-    said = said if len(said) <= _LONGEST else f"{said[: _LONGEST - 1].rstrip()}…"
-    second = strip_control_chars(" ".join(filter(None, next_steps)))
-    return f"{said}\n{second}" if second else said
-
-
-def _advice(error: FieldingKitError) -> str:
-    if isinstance(error, AmbiguousOutcomeError):
-        return error.advice
-    for kind, advice in _ADVICE:
-        if isinstance(error, kind):
-            return advice
-    return error.advice
+        yield f"Request id {error.request_id}."

@@ -1,4 +1,4 @@
-"""Running a command: whatever goes wrong becomes one or two lines and an exit code, never a traceback."""
+"""Run a command line; every exception becomes one or two lines on stderr and an exit code."""
 
 import os
 import sys
@@ -15,7 +15,7 @@ __all__ = ["run"]
 
 
 def run(tokens: Sequence[str]) -> int:
-    """Run a command line and give its exit code.
+    """Run a command line and return its exit code.
 
     Args:
         tokens: The words after the program's name.
@@ -24,7 +24,7 @@ def run(tokens: Sequence[str]) -> int:
         code: object = app(tokens)
         sys.stdout.flush()
     except CycloptsError as exc:
-        return _fail(f"{strip_control_chars(exc)}\n{_help_of(tokens)} shows how it is called.", ExitCode.USAGE)
+        return _fail(f"{strip_control_chars(exc)}\nRun `{_help_command(tokens)}` for the usage.", ExitCode.USAGE)
     except StoppedError as exc:
         return _fail(str(exc), exc.code)
     except FieldingKitError as exc:
@@ -32,10 +32,10 @@ def run(tokens: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return _fail("interrupted", ExitCode.INTERRUPTED)
     except BrokenPipeError:
-        # Who read our output has gone; Python's own flush at the end would complain of it once more.
+        # Python flushes stdout once more at exit, and would report the broken pipe then.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.CLOSED_PIPE
-    except Exception as exc:  # noqa: BLE001  # the last resort of a program that never shows a traceback unasked
+        return ExitCode.BROKEN_PIPE
+    except Exception as exc:  # noqa: BLE001  # the program shows no traceback unless asked to
         return _report_bug(exc)
     return code if isinstance(code, int) else ExitCode.DONE
 
@@ -49,15 +49,15 @@ def _fail(text: str, code: ExitCode) -> ExitCode:
 def _report_bug(exc: Exception) -> ExitCode:
     if os.environ.get("FIELDINGKIT_DEBUG"):
         traceback.print_exception(exc)
-    # Only its kind: what a foreign exception says may quote anything.
+    # The message of an unknown exception may quote a secret, so only its type is shown.
     return _fail(
-        f"a defect of fieldingkit: {type(exc).__name__}\n"
-        "Please report it; FIELDINGKIT_DEBUG=1 shows where it was (look through that before you send it on).",
-        ExitCode.DEFECT,
+        f"internal error: {type(exc).__name__}. This is a bug in fieldingkit; please report it.\n"
+        "Set FIELDINGKIT_DEBUG=1 for a traceback; check it for secrets before you share it.",
+        ExitCode.INTERNAL_ERROR,
     )
 
 
-def _help_of(tokens: Sequence[str]) -> str:
+def _help_command(tokens: Sequence[str]) -> str:
     words: list[str] = []
     for token in tokens:
         if token.startswith("-") or token not in (app[words[0]] if words else app):

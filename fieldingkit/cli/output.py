@@ -1,4 +1,4 @@
-"""What is printed where: results on stdout, for people or for machines; everything else on stderr."""
+"""Output of a command: results on stdout, as text or JSON; everything else on stderr."""
 
 import json
 import sys
@@ -18,57 +18,57 @@ T = TypeVar("T")
 
 
 class Output:
-    """The two streams of a command.
+    """The output streams of a command.
 
     Args:
-        json: Whether results are for a machine: one JSON document a line.
+        json: Print results as JSON, one document a line, instead of text.
     """
 
     def __init__(self, *, json: bool = False) -> None:
         self.json = json
-        """Whether results are for a machine."""
+        """True if results are printed as JSON."""
         self.stdout: Console = Console(highlight=False, markup=False, soft_wrap=True)
-        """Where results go."""
+        """The stream for results."""
         self.stderr: Console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
-        """Where everything else goes."""
+        """The stream for everything else."""
 
-    def say(self, text: str) -> None:
-        """Tell a result to people; a machine gets its own by ``document``."""
+    def print_text(self, text: str) -> None:
+        """Print a result as text; nothing with ``json``, see ``print_json``."""
         if not self.json:
             self.stdout.print(text)
 
     def note(self, text: str) -> None:
-        """Tell something that is no result."""
+        """Print a message on stderr."""
         self.stderr.print(text)
 
-    def document(self, value: Any) -> None:
-        """Give a result to a machine; people are told by ``say``."""
+    def print_json(self, value: Any) -> None:
+        """Print a result as a JSON document; nothing without ``json``, see ``print_text``."""
         if self.json:
             sys.stdout.write(json.dumps(as_json(value)) + "\n")
 
-    def facts(self, facts: Mapping[str, object]) -> None:
-        """Tell people some facts, a line each; those that are not known are left out."""
-        known = {name: strip_control_chars(value) for name, value in facts.items() if value not in (None, "")}
+    def print_fields(self, fields: Mapping[str, object]) -> None:
+        """Print named values as text, one a line; unknown values are omitted."""
+        known = {name: strip_control_chars(value) for name, value in fields.items() if value not in (None, "")}
         width = max(map(len, known), default=0)
         for name, value in known.items():
-            self.say(f"{name:<{width}}  {value}")
+            self.print_text(f"{name:<{width}}  {value}")
 
-    async def table(
+    async def print_items(
         self,
         columns: Mapping[str, Callable[[T], object]],
         items: AsyncIterable[T],
         *,
         document: Callable[[T], object] = lambda item: item,
     ) -> int:
-        """List items: a table on a terminal, a line with tabs each in a pipe, a JSON document each for a machine.
+        """Print items: as a table on a terminal, as tab-separated lines in a pipe, as JSON documents with ``json``.
 
         Args:
-            columns: How each column is read from an item, by its heading.
-            items: What to list.
-            document: What a machine is given of an item; the item itself if it is left out.
+            columns: A function for each heading that reads the column's value from an item.
+            items: The items to print.
+            document: Returns the JSON document of an item; by default the item itself.
 
         Returns:
-            How many there were.
+            The number of items.
         """
         count = 0
         rows: list[list[str]] = []
@@ -77,7 +77,7 @@ class Output:
             count += 1
             cells = [_cell(read(item)) for read in columns.values()]
             if self.json:
-                self.document(document(item))
+                self.print_json(document(item))
             elif on_terminal:
                 rows.append(cells)
             else:
@@ -88,7 +88,7 @@ class Output:
 
 
 def _table(headings: list[str], rows: list[list[str]]) -> Table:
-    """A table whose columns keep their width, since an id that is cut is no use; only the last one may give way."""
+    """Return a table in which only the last column may be truncated; a truncated id would be useless."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     widths = [max(map(len, cells)) for cells in zip(headings, *rows, strict=True)]
     for heading, width in zip(headings, widths, strict=True):

@@ -1,4 +1,4 @@
-"""How a sweep comes along: a bar on a terminal, a line for each event in a pipe, a JSON document each for a machine."""
+"""Progress of a sweep: a bar on a terminal, one line an event in a pipe, one JSON document an event with ``--json``."""
 
 import time
 from types import TracebackType
@@ -11,15 +11,15 @@ from fieldingkit.sweeps.report import SweepProgress
 
 __all__ = ["ProgressDisplay"]
 
-_SELDOM: Final = 1.0
-"""Seconds between two lines of a phase in which nothing is settled yet."""
+_INTERVAL: Final = 1.0
+"""Seconds between two lines while no job ends."""
 
 
 class ProgressDisplay:
-    """Shows a sweep's progress while it is in its ``with`` statement.
+    """Display the progress of a sweep; a context manager, and the sweep's ``on_progress`` callback.
 
     Args:
-        output: Where to.
+        output: The output of the command.
     """
 
     def __init__(self, output: Output) -> None:
@@ -30,28 +30,28 @@ class ProgressDisplay:
         self._shown_at = 0.0
 
     def __call__(self, progress: SweepProgress) -> None:
-        """It has come so far."""
+        """Display a progress event."""
         if self._bar is not None and self._task is not None:
             self._bar.update(
                 self._task,
                 description=progress.phase,
                 completed=progress.counts.total,
                 total=progress.total or None,
-                told=_told(progress),
+                details=_details(progress),
             )
             return
         state, now = (progress.phase, progress.jobs_ended), time.monotonic()
-        if state == self._shown and now - self._shown_at < _SELDOM:
+        if state == self._shown and now - self._shown_at < _INTERVAL:
             return
         self._shown, self._shown_at = state, now
         if self._output.json:
-            self._output.document({"event": "progress", **_fields(progress)})
+            self._output.print_json({"event": "progress", **_fields(progress)})
         else:
             so_far = f"{progress.counts.total:,} of {progress.total:,} settled"
             if progress.phase == "finding":
                 so_far = f"{progress.total:,} found"
-            said = ", ".join(filter(None, [so_far, _told(progress)]))
-            self._output.note(f"{progress.elapsed:7.1f} s  {progress.phase:<9} {said}")
+            text = ", ".join(filter(None, [so_far, _details(progress)]))
+            self._output.note(f"{progress.elapsed:7.1f} s  {progress.phase:<9} {text}")
 
     def __enter__(self) -> Self:
         if self._output.stderr.is_terminal and not self._output.json:
@@ -60,11 +60,11 @@ class ProgressDisplay:
                 BarColumn(),
                 MofNCompleteColumn(),
                 TimeElapsedColumn(),
-                TextColumn("{task.fields[told]}"),
+                TextColumn("{task.fields[details]}"),
                 console=self._output.stderr,
                 transient=True,
             )
-            self._task = self._bar.add_task("finding", total=None, told="")
+            self._task = self._bar.add_task("finding", total=None, details="")
             self._bar.start()
         return self
 
@@ -75,11 +75,10 @@ class ProgressDisplay:
             self._bar.stop()
 
 
-def _told(progress: SweepProgress) -> str:
-    """What else there is to tell, in few words."""
+def _details(progress: SweepProgress) -> str:
     parts = [f"{progress.jobs_ended:,} of {progress.jobs:,} jobs"] if progress.jobs else []
-    parts += [f"{number:,} {name}" for name, number in (("failed", progress.counts.failed),) if number]
-    parts += [f"{progress.waiting:,} requests wait for the rate"] if progress.waiting else []
+    parts += [f"{progress.counts.failed:,} failed"] if progress.counts.failed else []
+    parts += [f"{progress.waiting:,} requests wait for the rate limit"] if progress.waiting else []
     return ", ".join(parts)
 
 

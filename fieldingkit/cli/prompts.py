@@ -1,4 +1,4 @@
-"""A question before something is changed."""
+"""The confirmation before something is changed."""
 
 import signal
 import sys
@@ -12,14 +12,14 @@ __all__ = ["confirm", "require_terminal"]
 
 
 def confirm(question: str, *, yes: bool) -> bool:
-    """Ask whether to go on; only a yes is one.
+    """Ask for confirmation and return True only for a yes.
 
     Args:
-        question: What is about to be done, such as "Pause 3 target groups".
-        yes: Whether the user has said so beforehand.
+        question: The pending action, such as "Pause 3 target groups".
+        yes: The action is confirmed already, by ``--yes``.
 
     Raises:
-        UsageError: if there is no terminal to ask at.
+        UsageError: There is no terminal to ask on.
     """
     if yes:
         return True
@@ -31,29 +31,29 @@ def confirm(question: str, *, yes: bool) -> bool:
 
 
 def require_terminal(question: str, *, yes: bool) -> None:
-    """See beforehand that a question can be asked, or need not be.
+    """Check in advance that a confirmation is possible, or not needed.
 
     Args:
-        question: What is about to be done.
-        yes: Whether the user has said so beforehand.
+        question: The pending action.
+        yes: The action is confirmed already, by ``--yes``.
 
     Raises:
-        UsageError: if there is no terminal to ask at.
+        UsageError: There is no terminal to ask on.
     """
     if not yes and not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError(
-            f"{question}? There is no terminal to ask at.\nGive --yes to do it, or --dry-run to look first."
+            f"{question}: there is no terminal to ask for confirmation\nNothing was changed. Give --yes to confirm."
         )
 
 
 @contextmanager
 def _interruptible() -> Generator[None]:
-    """Let Ctrl-C end the question at once: an event loop would take note of it and wait for the answer all the same."""
+    """Let Ctrl-C end the question at once; the event loop's handler would wait for the answer first."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, previous)

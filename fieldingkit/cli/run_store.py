@@ -1,4 +1,4 @@
-"""Where sweeps keep their journals, and which run is to be gone on with."""
+"""Locate journals and choose the run to resume."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -17,67 +17,67 @@ from fieldingkit.sweeps.plan import SweepPlan
 __all__ = ["JournalTarget", "choose_journal", "journal_folder", "open_journal"]
 
 
-_UNNAMED: Final = timedelta(hours=1)
-"""How long ago a run may have begun to be gone on with, if neither it nor its journal was named."""
-_IN_NAMED_FILE: Final = timedelta(hours=12)
-"""The same if its journal was named."""
+_MAX_AGE: Final = timedelta(hours=1)
+"""The age up to which a run is resumed if neither its id nor its journal was given."""
+_MAX_AGE_IN_NAMED_JOURNAL: Final = timedelta(hours=12)
+"""The age up to which a run is resumed if its journal was given."""
 
 
 @attrs.frozen
 class JournalTarget:
-    """Where a sweep is to be written down."""
+    """The journal and the run of a sweep."""
 
     path: Path
-    """The journal's file; there may be none yet."""
+    """The journal's file, which may not exist yet."""
     plan: SweepPlan
-    """The plan, under the run id to go on with."""
-    begun: RunSummary | None = None
-    """The run that is gone on with; None for a new one."""
-    older: "JournalTarget | None" = None
-    """A run that could be gone on with, and is not since it is too long ago."""
+    """The plan, with the id of the run to resume or of a new run."""
+    resumed: RunSummary | None = None
+    """The run to resume; None for a new run."""
+    too_old: "JournalTarget | None" = None
+    """A matching unfinished run that is not resumed because of its age."""
 
 
 def journal_folder(base_url: str) -> Path:
-    """Where journals are kept that no file was named for; each API has a folder of its own."""
+    """Return the folder for journals that were not named; each API host has its own."""
     host = urlsplit(base_url).netloc.rpartition("@")[2].replace(":", "-")
     return user_state_path("fieldingkit", appauthor=False) / "sweeps" / (host or "api")
 
 
 def choose_journal(plan: SweepPlan, path: Path | None, *, base_url: str, named: bool) -> JournalTarget:
-    """Find the run that this same command began and did not finish, or a place for a new one. Makes no file.
+    """Choose the unfinished run of the same plan, or a journal for a new run. Creates no file.
 
-    A run is for the target groups that were found when it began. So one that began long ago is only gone on with by its
-    name: who says "pause all that are live" now means those that are live now.
+    A run covers the target groups that matched when it started. An old run is therefore resumed only by its id: "all
+    live target groups" means those that are live when the command runs.
 
     Args:
-        plan: What is to be done.
-        path: The journal that was named; None for one where journals are kept.
-        base_url: The API.
-        named: Whether the plan's run id was given: then only the run of that name is gone on with.
+        plan: The plan of the sweep.
+        path: The given journal; None for one in the journal folder.
+        base_url: The base URL of the API.
+        named: The plan's run id was given, so only the run with this id is resumed.
 
     Raises:
-        UsageError: if the run of that name was for something else.
+        UsageError: The run with this id is of another plan.
     """
-    candidates = [path.expanduser()] if path is not None else _latest(journal_folder(base_url))
-    oldest = datetime.now(UTC) - (_IN_NAMED_FILE if path is not None else _UNNAMED)
-    older: JournalTarget | None = None
+    candidates = [path.expanduser()] if path is not None else _latest_journals(journal_folder(base_url))
+    oldest = datetime.now(UTC) - (_MAX_AGE_IN_NAMED_JOURNAL if path is not None else _MAX_AGE)
+    too_old: JournalTarget | None = None
     for candidate in candidates:
-        run = _run_in(candidate, plan, named=named)
+        run = _matching_run(candidate, plan, named=named)
         if run is None:
             continue
-        place = JournalTarget(candidate, attrs.evolve(plan, run_id=run.run_id), run)
+        target = JournalTarget(candidate, attrs.evolve(plan, run_id=run.run_id), run)
         if named or run.started_at >= oldest:
-            return place
-        older = older or place
-    where = path.expanduser() if path is not None else _new_file(base_url, plan.run_id)
-    return JournalTarget(where, plan, older=older)
+            return target
+        too_old = too_old or target
+    new = path.expanduser() if path is not None else journal_folder(base_url) / _file_name(plan.run_id)
+    return JournalTarget(new, plan, too_old=too_old)
 
 
 def open_journal(path: Path) -> Journal:
-    """Open a journal to write to it.
+    """Open a journal for writing.
 
     Raises:
-        UsageError: if it cannot be used, or another sweep is using it.
+        UsageError: The journal cannot be used, or another sweep is using it.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -88,30 +88,29 @@ def open_journal(path: Path) -> Journal:
         raise UsageError(f"{path} cannot be used as a journal: {exc.strerror}\nNothing was sent.") from exc
 
 
-def _new_file(base_url: str, run_id: str) -> Path:
-    return journal_folder(base_url) / f"{run_id.replace(':', '-')}.journal"
+def _file_name(run_id: str) -> str:
+    return f"{run_id.replace(':', '-')}.journal"
 
 
-def _run_in(path: Path, plan: SweepPlan, *, named: bool) -> RunSummary | None:
+def _matching_run(path: Path, plan: SweepPlan, *, named: bool) -> RunSummary | None:
     if not path.is_file():
         return None
     try:
         with Journal(path, read_only=True) as journal:
             for run in journal.runs():
-                same = journal.plan(run.run_id).fingerprint == plan.fingerprint
-                if named and run.run_id == plan.run_id and not same:
+                same_plan = journal.plan(run.run_id).fingerprint == plan.fingerprint
+                if named and run.run_id == plan.run_id and not same_plan:
                     raise UsageError(
-                        f"the run {run.run_id} of {path} was for other target groups\n"
-                        "Nothing was sent. Give another --run-id."
+                        f"the run {run.run_id} in {path} is of another plan\nNothing was sent. Give another --run-id."
                     )
-                if run.run_id == plan.run_id if named else same and run.finished_at is None:
+                if run.run_id == plan.run_id if named else same_plan and run.finished_at is None:
                     return run
     except JournalError:
-        pass  # whoever opens it to write will say what is wrong with it
+        pass  # open_journal reports it
     return None
 
 
-def _latest(folder: Path) -> Iterator[Path]:
+def _latest_journals(folder: Path) -> Iterator[Path]:
     try:
         found = [(path.stat().st_mtime, path) for path in folder.glob("*.journal")]
     except OSError:

@@ -1,4 +1,4 @@
-"""Which target groups a sweep is for, and how it goes about it: what the five sweeps can be told."""
+"""Parameters of the sweep commands: the selection of target groups, and the options."""
 
 import re
 import sys
@@ -21,27 +21,27 @@ __all__ = ["DEFAULT_OPTIONS", "NO_SELECTION", "Selection", "Status", "SweepOptio
 Status = Literal["draft", "scheduled", "live", "paused", "completed", "archived"]
 
 
-@Parameter(name="*", group=Group("Which target groups", sort_key=1))
+@Parameter(name="*", group=Group("Target groups", sort_key=1))
 @attrs.frozen(kw_only=True)
 class Selection:
-    """Which target groups: of some projects, of all of them, or by name."""
+    """The selected target groups: of some projects, of all projects, or listed in a file."""
 
     project: tuple[str, ...] = ()
-    """The id of a project; may be repeated."""
+    """A project id; may be repeated."""
     all_projects: bool = False
     """All projects of the account."""
     status: tuple[Status, ...] = ()
-    """Only target groups that stand here; may be repeated."""
+    """Only target groups with this status; may be repeated."""
     search: str | None = None
-    """Only those whose name or short id matches."""
+    """Only target groups whose name or short id matches."""
     ids: Annotated[Path | None, Parameter(allow_leading_hyphen=True)] = None
-    """A file that names them, or - for stdin: a project and a target group on each line."""
+    """A file with a project id and a target group id on each line; - reads stdin."""
 
     def plan(self, action: Action, *, account: str | None, run_id: str | None) -> SweepPlan:
-        """The plan to do something to them.
+        """Return the plan of an action on the selected target groups.
 
         Raises:
-            UsageError: if it is not said which, or in two ways.
+            UsageError: Nothing was selected, or the selection contradicts itself.
         """
         groups, query = self._groups(), self._query()
         if run_id is None:
@@ -52,9 +52,11 @@ class Selection:
         if self.ids is None:
             return None
         if self.all_projects or self.status or self.search is not None:
-            raise UsageError("--ids names the target groups: --all-projects, --status and --search do not go with it")
+            raise UsageError("--ids cannot be combined with --all-projects, --status or --search\nNothing was sent.")
         if len(self.project) > 1:
-            raise UsageError("with --ids, one --project is that of the lines that name none; there are several")
+            raise UsageError(
+                "--ids takes one --project, for the lines without a project id; got several\nNothing was sent."
+            )
         return read_ids(self.ids, self.project[0] if self.project else None)
 
     def _query(self) -> TargetGroupQuery | None:
@@ -62,54 +64,54 @@ class Selection:
             return None
         if bool(self.project) == self.all_projects:
             raise UsageError(
-                "say which target groups\nGive --project, once or several times, --all-projects, or --ids."
+                "no target groups selected\nGive exactly one of --project (may be repeated), --all-projects and --ids."
             )
         status = tuple(map(TargetGroupStatus, self.status)) or None
         return TargetGroupQuery(project_ids=self.project or None, status=status, search_string=self.search)
 
 
-@Parameter(name="*", group=Group("How", sort_key=2))
+@Parameter(name="*", group=Group("Options", sort_key=2))
 @attrs.frozen(kw_only=True)
 class SweepOptions:
-    """How a sweep goes about it."""
+    """The options of a sweep."""
 
     dry_run: bool = False
-    """Only look up the target groups and say what would be done."""
+    """Find the target groups and print a preview; change nothing."""
     yes: bool = False
-    """Do not ask."""
+    """Do not ask for confirmation."""
     report: Path | None = None
-    """Where to write the report: JSON, CSV or HTML by the ending .json, .csv or .html."""
+    """The file to write the report to, as JSON, CSV or HTML by its ending .json, .csv or .html."""
     journal: Path | None = None
-    """The file that lets the sweep go on after a crash; one is made for each sweep if it is not given."""
+    """The file to resume the sweep from after a crash; by default one is created for each sweep."""
     run_id: str | None = None
-    """The run's name: whatever is done twice under one name is done once. A new one is made if it is not given."""
+    """The run id. Sweeps are idempotent per run id; by default each sweep gets a new one."""
     rate: Annotated[float | None, Parameter(validator=Number(gt=0))] = None
-    """Requests a second at most."""
+    """Requests per second at most."""
     concurrency: Annotated[int, Parameter(validator=Number(gte=1))] = 100
-    """Jobs under way at once at most."""
+    """Concurrent jobs at most."""
     json: bool = False
-    """A JSON document a line for each event; the last one is the result."""
+    """Print one JSON document a line for each event; the last one is the report."""
 
 
 NO_SELECTION = Selection()
-"""Nothing was said of which."""
+"""No flag of the selection was given."""
 DEFAULT_OPTIONS = SweepOptions()
-"""Nothing was said of how."""
+"""No flag of the options was given."""
 
 
 _ID: Final = re.compile(r"[0-9A-Z]{26}")
-_BETWEEN: Final = re.compile(r"[\s,;]+")
+_SEPARATOR: Final = re.compile(r"[\s,;]+")
 
 
 def read_ids(path: Path, project_id: str | None) -> dict[str, tuple[str, ...]]:
-    """Read a list of target groups, by project.
+    """Read a list of target groups and return their ids by project id.
 
     Args:
         path: The file, or ``-`` for stdin.
-        project_id: The project of lines that name none.
+        project_id: The project of lines without a project id.
 
     Raises:
-        UsageError: if it cannot be read or understood.
+        UsageError: The list cannot be read or parsed.
     """
     if str(path) == "-":
         return parse_ids(sys.stdin, "stdin", project_id)
@@ -117,43 +119,44 @@ def read_ids(path: Path, project_id: str | None) -> dict[str, tuple[str, ...]]:
         with path.expanduser().open(encoding="utf-8-sig") as lines:
             return parse_ids(lines, str(path), project_id)
     except OSError as exc:
-        raise UsageError(f"{path} cannot be read: {exc.strerror}") from exc
+        raise UsageError(f"{path} cannot be read: {exc.strerror}\nNothing was sent.") from exc
     except UnicodeDecodeError as exc:
-        raise UsageError(f"{path} is not a text file") from exc
+        raise UsageError(f"{path} is not a text file\nNothing was sent.") from exc
 
 
 def parse_ids(lines: Iterable[str], name: str, project_id: str | None) -> dict[str, tuple[str, ...]]:
-    """The target groups of a list, by project.
+    """Parse a list of target groups and return their ids by project id.
 
-    A line names a project and a target group, or a target group alone, and may go on with anything else: what
-    ``fieldingkit groups list`` prints in a pipe, or the CSV of a report. Empty lines, headings and comments are left
-    out.
+    A line holds a project id and a target group id, or a target group id alone; further columns are ignored. So the
+    output of ``fieldingkit groups list`` and the CSV of a report are both valid. Empty lines, comments and a heading
+    are skipped.
 
     Args:
         lines: The lines.
-        name: What to call the list in an error.
-        project_id: The project of lines that name none.
+        name: The name of the list for error messages.
+        project_id: The project of lines without a project id.
 
     Raises:
-        UsageError: if a line names no target group, or its project is not known.
+        UsageError: A line has no target group id, or its project is unknown.
     """
-    found: dict[str, dict[str, None]] = {}
+    by_project: dict[str, dict[str, None]] = {}
     for number, line in enumerate(lines, 1):
-        words = _BETWEEN.split(line.strip())
-        named = [word for word in words[:2] if _ID.fullmatch(word)]
-        if words[0].startswith("#") or words == [""] or (number == 1 and not named):
+        words = _SEPARATOR.split(line.strip())
+        ids = [word for word in words[:2] if _ID.fullmatch(word)]
+        if words[0].startswith("#") or words == [""] or (number == 1 and not ids):
             continue
         if not _ID.fullmatch(words[0]):
             raise UsageError(
-                f"line {number} of {name} names no target group: {strip_control_chars(line.strip()[:60])!r}"
+                f"line {number} of {name} has no target group id: {strip_control_chars(line.strip()[:60])!r}\n"
+                "Nothing was sent."
             )
-        where = named[0] if len(named) == 2 else project_id
-        if where is None:
+        project = ids[0] if len(ids) == 2 else project_id
+        if project is None:
             raise UsageError(
-                f"line {number} of {name} does not say in which project the target group is\n"
-                "Give each line two ids, the project's first; or one --project for all lines."
+                f"line {number} of {name} has no project id\n"
+                "Nothing was sent. Put the project id before the target group id, or give --project for all lines."
             )
-        found.setdefault(where, {})[named[-1]] = None
-    if not found:
-        raise UsageError(f"{name} names no target groups")
-    return {where: tuple(ids) for where, ids in found.items()}
+        by_project.setdefault(project, {})[ids[-1]] = None
+    if not by_project:
+        raise UsageError(f"{name} lists no target groups\nNothing was sent.")
+    return {project: tuple(group_ids) for project, group_ids in by_project.items()}

@@ -1,4 +1,4 @@
-"""Sweeps as real processes: the whole story, and being killed or interrupted in the middle of it."""
+"""Sweeps as real processes: complete, killed, interrupted and concurrent."""
 
 import os
 import re
@@ -20,7 +20,7 @@ PROGRAM = [sys.executable, "-m", "fieldingkit.cli"]
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    """A sandbox with 30 projects of 10 live target groups, whose jobs take a moment."""
+    """Start a sandbox with 30 projects of 10 live target groups, and jobs of 0.3 s."""
     with Sandbox(job_seconds=0.3) as sandbox:
         for _ in range(30):
             sandbox.seed(live=10)
@@ -28,31 +28,31 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 def stop(how: signal.Signals, *words: str) -> tuple[int, str]:
-    """Run a command in a process of its own and stop it when its first jobs have ended; exit code and stderr."""
+    """Run a command in its own process, signal it once its first jobs end; return exit code and stderr."""
     with subprocess.Popen([*PROGRAM, *words], env={**os.environ}, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
-        said: list[str] = []
+        text: list[str] = []
         try:
             for line in process.stderr:
-                said.append(line)
+                text.append(line)
                 if re.search(r"sweeping +[1-9]", line):
                     process.send_signal(how)
                     break
-            said += process.stderr.readlines()
+            text += process.stderr.readlines()
         except BaseException:
             process.kill()
             raise
-    return process.returncode, "".join(said)
+    return process.returncode, "".join(text)
 
 
 def test_killed_in_the_middle_every_group_is_accounted_for(connected: Cli, sandbox: Sandbox) -> None:
-    """After a SIGKILL the same command goes on: nothing is done twice, nothing is lost, and undo undoes all of it."""
+    """After a SIGKILL the same command resumes: no job is duplicated, none is lost, and undo covers all."""
     words = ("pause", "--status", "live", "--all-projects", "--yes", "--journal", "j", "--report", "out.html")
-    code, said = stop(signal.SIGKILL, *words)
-    assert code == -signal.SIGKILL, said
+    code, text = stop(signal.SIGKILL, *words)
+    assert code == -signal.SIGKILL, text
     ended = connected(*words)
     assert ended.code == 0, ended.err
-    assert "Going on with the run of" in ended.err
+    assert "Resuming the run of" in ended.err
     record = read_report(Path("out.html"))
     assert record.report.counts.total == 300
     assert {group.outcome for group in record.report.groups} == {Outcome.UPDATED}
@@ -64,25 +64,25 @@ def test_killed_in_the_middle_every_group_is_accounted_for(connected: Cli, sandb
     assert {sandbox.group(group.target_group_id).status for group in record.report.groups} == {"live"}
 
 
-def test_interrupted_it_names_its_journal(connected: Cli, sandbox: Sandbox) -> None:
-    """Ctrl-C is exit code 130, with the journal's name and what is known; without --journal it is found again."""
+def test_an_interrupted_sweep_names_its_journal(connected: Cli, sandbox: Sandbox) -> None:
+    """Ctrl-C is exit code 130; the journal is named, and found again without --journal."""
     words = ("pause", "--all-projects", "--yes", "--report", "out.json")
-    code, said = stop(signal.SIGINT, *words)
-    assert code == 130, said
-    assert "Traceback" not in said
-    journal = re.search(r"The journal is (\S+\.journal)\. .* --run-id \S+", said)
+    code, text = stop(signal.SIGINT, *words)
+    assert code == 130, text
+    assert "Traceback" not in text
+    journal = re.search(r"--journal (\S+\.journal) --run-id \S+", text)
     assert journal
     assert Path(journal[1]).is_file()
     assert read_report(Path("out.json")).report.counts.unknown
     ended = connected(*words)
     assert ended.code == 0, ended.err
-    assert "Going on with the run of" in ended.err
+    assert "Resuming the run of" in ended.err
     assert read_report(Path("out.json")).report.counts.updated == 300
     assert len(sandbox.jobs) == 30
 
 
-def test_two_at_once_are_one_too_many(connected: Cli, sandbox: Sandbox) -> None:
-    """While a sweep runs, the same command in another process is refused, and told which process it is."""
+def test_a_concurrent_sweep_of_one_run_is_refused(connected: Cli, sandbox: Sandbox) -> None:
+    """While a sweep runs, the same command in another process is refused, and the first process is named."""
     words = ("pause", "--all-projects", "--yes", "--journal", "j", "--run-id", "r")
     with subprocess.Popen([*PROGRAM, *words], env={**os.environ}, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
@@ -94,8 +94,8 @@ def test_two_at_once_are_one_too_many(connected: Cli, sandbox: Sandbox) -> None:
     assert f"process {process.pid}" in second.err
 
 
-def test_the_whole_story(cli: Cli, bare: pytest.MonkeyPatch) -> None:
-    """One terminal serves 3,000 target groups in 40 projects; another stops all that are live, and has a report."""
+def test_sandbox_and_sweep_work_together(cli: Cli, bare: pytest.MonkeyPatch) -> None:
+    """A sweep pauses all live target groups of a sandbox with 40 projects in another process."""
     command = [*PROGRAM, "sandbox", "--port", "0", "--groups", "3000", "--projects", "40"]
     with subprocess.Popen(command, env={**os.environ}, stdout=subprocess.PIPE, text=True) as serving:
         assert serving.stdout is not None

@@ -11,7 +11,7 @@ from support.command_line import Cli, Ended
 
 @pytest.fixture
 def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
-    """An environment without credentials or configuration, in a folder of its own."""
+    """Remove credentials and configuration from the environment, and work in an empty folder."""
     for name in ("CINT_TOKEN", "CINT_TOKEN_FILE", "CINT_CLIENT_ID", "CINT_CLIENT_SECRET", "CINT_CLIENT_SECRET_FILE"):
         monkeypatch.delenv(name, raising=False)
     for name in ("CINT_ACCOUNT_ID", "CINT_BASE_URL", "CINT_API_VERSION", "CINT_TOKEN_URL", "FIELDINGKIT_CONFIG"):
@@ -24,7 +24,7 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
 
 @pytest.fixture
 def cli(bare: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
-    """Runs a command line in this process, without credentials."""
+    """Return a function that runs a command line in this process, without credentials."""
 
     def call(*tokens: str) -> Ended:
         capsys.readouterr()
@@ -37,7 +37,7 @@ def cli(bare: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
 
 @pytest.fixture
 def connected(cli: Cli, bare: pytest.MonkeyPatch, sandbox: Sandbox) -> Cli:
-    """Runs a command line in this process, with the sandbox's credentials in the environment."""
+    """Return a function that runs a command line in this process, with the credentials of the sandbox."""
     bare.setenv("CINT_BASE_URL", sandbox.url)
     bare.setenv("CINT_ACCOUNT_ID", str(sandbox.account_id))
     bare.setenv("CINT_TOKEN", sandbox.token)

@@ -1,22 +1,22 @@
-"""The command line as its tests call it."""
+"""Types of the command line fixtures."""
 
 from typing import NamedTuple, Protocol
 
 
 class Ended(NamedTuple):
-    """What came of a command."""
+    """The result of a command."""
 
     code: int
     """The exit code."""
     out: str
-    """What it wrote to stdout."""
+    """The text on stdout."""
     err: str
-    """What it wrote to stderr."""
+    """The text on stderr."""
 
 
 class Cli(Protocol):
-    """Runs a command line in this process."""
+    """A function that runs a command line in this process."""
 
     def __call__(self, *tokens: str) -> Ended:
-        """Run it."""
+        """Run the command line."""
         ...

@@ -1,4 +1,4 @@
-"""``fieldingkit completion``: the script that completes its commands and flags in a shell."""
+"""``fieldingkit completion``: print a shell completion script."""
 
 import sys
 from typing import Literal
@@ -9,10 +9,10 @@ __all__ = ["completion"]
 
 
 def completion(shell: Literal["bash", "zsh", "fish", "powershell"], /) -> int:
-    """Print the completion script of a shell, to be read by it at its start.
+    """Print the completion script of a shell.
 
     Args:
-        shell: Which shell.
+        shell: The shell.
     """
     sys.stdout.write(app.generate_completion(shell=shell))
     return 0

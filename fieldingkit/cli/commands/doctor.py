@@ -85,12 +85,12 @@ async def doctor(*, json: bool = False, connection: Connection = DEFAULT_CONNECT
     failed = False
     async for check in _checks(attrs.evolve(connection, deadline=connection.deadline or _DEADLINE)):
         failed |= check.severity is Severity.ERROR
-        output.document({**attrs.asdict(check), "severity": check.severity.value})
+        output.print_json({**attrs.asdict(check), "severity": check.severity.value})
         if not json:
             output.stdout.print(f"{check.severity.value:<8}", style=_STYLES[check.severity], end="")
-            output.say(f"{check.subject:<14}{strip_control_chars(check.message)}")
+            output.print_text(f"{check.subject:<14}{strip_control_chars(check.message)}")
             if check.advice:
-                output.say(f"{'':<22}-> {strip_control_chars(check.advice)}")
+                output.print_text(f"{'':<22}-> {strip_control_chars(check.advice)}")
     return ExitCode.FAILED if failed else ExitCode.DONE
 
 

@@ -1,13 +1,14 @@
-"""``fieldingkit groups list``: what target groups there are."""
+"""``fieldingkit groups list``: list target groups."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Final, Literal
+from typing import Final
 
 import attrs
 
 from fieldingkit.cli.connection import DEFAULT_CONNECTION, Connection
 from fieldingkit.cli.errors import UsageError
 from fieldingkit.cli.output import Output, as_json
+from fieldingkit.cli.selection import Status
 from fieldingkit.client import AsyncClient
 from fieldingkit.resources.projects import ListProjects
 from fieldingkit.resources.target_groups import ListTargetGroups, TargetGroupStatus, TargetGroupSummary
@@ -15,12 +16,9 @@ from fieldingkit.resources.target_groups import ListTargetGroups, TargetGroupSta
 __all__ = ["list_groups"]
 
 
-_Status = Literal["draft", "scheduled", "live", "paused", "completed", "archived"]
-
-
 @attrs.frozen
 class _Listed:
-    """A target group with the project it was found in."""
+    """A target group and its project."""
 
     project_id: str
     group: TargetGroupSummary
@@ -30,7 +28,7 @@ _COLUMNS: Final[dict[str, Callable[[_Listed], object]]] = {
     "Project": lambda listed: listed.project_id,
     "Target group": lambda listed: listed.group.id,
     "Status": lambda listed: listed.group.status,
-    "Completes": lambda listed: _filled(listed.group),
+    "Completes": lambda listed: _completes(listed.group),
     "Name": lambda listed: listed.group.name,
 }
 
@@ -39,33 +37,33 @@ async def list_groups(
     *,
     project: tuple[str, ...] = (),
     all_projects: bool = False,
-    status: tuple[_Status, ...] = (),
+    status: tuple[Status, ...] = (),
     search: str | None = None,
     json: bool = False,
     connection: Connection = DEFAULT_CONNECTION,
 ) -> int:
-    """List target groups; in a pipe, the first two columns are what `--ids -` takes.
+    """List target groups. In a pipe, `--ids -` of the sweep commands reads this list.
 
     Args:
-        project: The id of a project; may be repeated.
-        all_projects: Look through all projects of the account.
-        status: Only those that stand here; may be repeated.
-        search: Only those whose name or short id matches.
-        json: One JSON document a line.
+        project: A project id; may be repeated.
+        all_projects: All projects of the account.
+        status: Only target groups with this status; may be repeated.
+        search: Only target groups whose name or short id matches.
+        json: Print one JSON document a line.
         connection: How to reach the API.
     """
     if bool(project) == all_projects:
-        raise UsageError("say which projects\nGive --project, once or several times, or --all-projects.")
+        raise UsageError("no projects selected\nGive --project, once or more, or --all-projects.")
     output = Output(json=json)
     async with connection.open() as client:
-        found = _find(client, project or None, tuple(map(TargetGroupStatus, status)), search)
-        count = await output.table(_COLUMNS, found, document=_document)
+        groups = _target_groups(client, project or None, tuple(map(TargetGroupStatus, status)), search)
+        count = await output.print_items(_COLUMNS, groups, document=_document)
     if not count:
-        output.note("There are no such target groups.")
+        output.note("No matching target groups.")
     return 0
 
 
-async def _find(
+async def _target_groups(
     client: AsyncClient, project_ids: Sequence[str] | None, status: tuple[TargetGroupStatus, ...], search: str | None
 ) -> AsyncIterator[_Listed]:
     async for project_id in _project_ids(client, project_ids):
@@ -86,6 +84,6 @@ def _document(listed: _Listed) -> dict[str, object]:
     return {"project_id": listed.project_id, **as_json(listed.group)}
 
 
-def _filled(group: TargetGroupSummary) -> str:
+def _completes(group: TargetGroupSummary) -> str:
     progress = group.statistics.progress
     return f"{progress.current_completes} of {progress.filling_goal}"

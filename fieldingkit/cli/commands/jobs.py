@@ -1,4 +1,4 @@
-"""``fieldingkit jobs``: look at a job, or wait for it, by its token."""
+"""``fieldingkit jobs``: read the status of a job, or wait for it, by its token."""
 
 from typing import Annotated
 
@@ -16,18 +16,18 @@ __all__ = ["status", "wait"]
 
 
 async def status(token: str, /, *, json: bool = False, connection: Connection = DEFAULT_CONNECTION) -> int:
-    """Look at a job once.
+    """Read the status of a job once.
 
     Args:
-        token: What `job.token()` gave; it holds ids and nothing secret.
-        json: One JSON document.
+        token: The job's token, as printed or from `job.token()`. It holds ids and no secret.
+        json: Print one JSON document.
         connection: How to reach the API.
     """
     output = Output(json=json)
     async with connection.open() as client:
         result: JobResult = await client.job(token).status()
-    _tell(output, result)
-    return _exit_of(result)
+    _print(output, result)
+    return _exit_code(result)
 
 
 async def wait(
@@ -38,26 +38,26 @@ async def wait(
     json: bool = False,
     connection: Connection = DEFAULT_CONNECTION,
 ) -> int:
-    """Wait until a job has ended. The job goes on whatever happens here.
+    """Wait until a job ends. Interrupting the wait does not stop the job.
 
     Args:
-        token: What `job.token()` gave; it holds ids and nothing secret.
-        wait_seconds: How long to wait at most; the exit code is 4 if that is not enough.
-        json: One JSON document.
+        token: The job's token, as printed or from `job.token()`. It holds ids and no secret.
+        wait_seconds: Seconds to wait at most; the exit code is 4 if the job has not ended by then.
+        json: Print one JSON document.
         connection: How to reach the API.
     """
     output = Output(json=json)
     async with connection.open() as client:
         result: JobResult = await client.job(token).wait(wait_seconds)
-    _tell(output, result)
-    return _exit_of(result)
+    _print(output, result)
+    return _exit_code(result)
 
 
-def _tell(output: Output, result: JobResult) -> None:
-    output.document(result)
-    facts: dict[str, object] = {"Job": result.job_id, "Status": result.status}
+def _print(output: Output, result: JobResult) -> None:
+    output.print_json(result)
+    fields: dict[str, object] = {"Job": result.job_id, "Status": result.status}
     if isinstance(result, BatchResult):
-        facts |= {
+        fields |= {
             "Created": moment(result.created_at),
             "Updated": len(result.updated),
             "Failed": len(result.failed),
@@ -65,19 +65,19 @@ def _tell(output: Output, result: JobResult) -> None:
         }
     if isinstance(result, FieldingJobResult):
         reason = result.failure_reason
-        facts |= {
+        fields |= {
             "Fielding run": result.created_fielding_run_id,
             "Reason": reason and f"{reason.code}: {reason.description}",
             "Trace id": result.job_trace_id,
         }
-    output.facts(facts)
+    output.print_fields(fields)
     if isinstance(result, BatchResult) and result.failed:
-        output.say("")
+        output.print_text("")
         for failed in result.failed:
-            output.say(f"{failed.target_group_id}  {failed.code}: {failed.description}")
+            output.print_text(f"{failed.target_group_id}  {failed.code}: {failed.description}")
 
 
-def _exit_of(result: JobResult) -> ExitCode:
+def _exit_code(result: JobResult) -> ExitCode:
     if not result.status.terminal:
         return ExitCode.UNKNOWN
     done = result.ok if isinstance(result, BatchResult) else result.status is JobStatus.COMPLETED

@@ -1,4 +1,4 @@
-"""``fieldingkit projects list``: what projects there are."""
+"""``fieldingkit projects list``: list projects."""
 
 from collections.abc import Callable
 from typing import Final, Literal
@@ -30,10 +30,10 @@ async def list_projects(
     """List the account's projects.
 
     Args:
-        status: Only those in this state.
-        search: Only those whose name or short id matches; 5 characters at least.
-        manager: Only those that the user with this id manages.
-        json: One JSON document a line.
+        status: Only projects with this status.
+        search: Only projects whose name or short id matches; at least 5 characters.
+        manager: Only projects of the project manager with this user id.
+        json: Print one JSON document a line.
         connection: How to reach the API.
     """
     output = Output(json=json)
@@ -44,7 +44,7 @@ async def list_projects(
         page_size=100,
     )
     async with connection.open() as client:
-        count = await output.table(_COLUMNS, client.iter_items(command))
+        count = await output.print_items(_COLUMNS, client.iter_items(command))
     if not count:
-        output.note("There are no such projects.")
+        output.note("No matching projects.")
     return 0

@@ -1,4 +1,4 @@
-"""``fieldingkit runs``: look at the fielding run of one target group, bring it to a status, extend it."""
+"""``fieldingkit runs``: show, pause, resume, complete or extend the fielding run of one target group."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -25,13 +25,13 @@ async def show(group: str, /, *, project: str, json: bool = False, connection: C
     Args:
         group: The target group's id.
         project: The id of its project.
-        json: One JSON document.
+        json: Print one JSON document.
         connection: How to reach the API.
     """
     output = Output(json=json)
     async with connection.open() as client:
         run = await client.send(await _find(client, project, group))
-    _tell(output, run)
+    _print(output, run)
     return ExitCode.DONE
 
 
@@ -46,15 +46,15 @@ async def ensure(
     json: bool = False,
     connection: Connection = DEFAULT_CONNECTION,
 ) -> int:
-    """Bring the fielding run of a target group to a status, with the one action that leads there.
+    """Bring a fielding run to a status, by the action that leads there; none if the run has it already.
 
     Args:
         group: The target group's id.
-        status: Where it should be.
+        status: The wanted status.
         project: The id of its project.
-        dry_run: Only say what would be done.
-        yes: Do not ask.
-        json: One JSON document.
+        dry_run: Print the action without sending it.
+        yes: Do not ask for confirmation.
+        json: Print one JSON document.
         connection: How to reach the API.
     """
     output = Output(json=json)
@@ -63,12 +63,12 @@ async def ensure(
         run = await client.send(read)
         action = action_for(run.status, run.status.__class__(status))
         if run.status != status and action is not None:
-            question = f"The run of {group} is {run.status}: send {action.__name__}"
-            if not _go_on(output, question, dry_run=dry_run, yes=yes):
+            question = f"The run of {group} is {run.status}. Send {action.__name__}"
+            if not _confirmed(output, question, dry_run=dry_run, yes=yes):
                 return ExitCode.DONE
         outcome = await ensure_status(client, read, status)
-    output.document({"status": outcome.status, "changed": outcome.changed, "etag": outcome.etag})
-    output.say(f"{group} is {outcome.status}{'' if outcome.changed else ', and had been before'}.")
+    output.print_json({"status": outcome.status, "changed": outcome.changed, "etag": outcome.etag})
+    output.print_text(f"{group} is {'now' if outcome.changed else 'already'} {outcome.status}.")
     return ExitCode.DONE
 
 
@@ -84,68 +84,69 @@ async def extend(
     json: bool = False,
     connection: Connection = DEFAULT_CONNECTION,
 ) -> int:
-    """Give the fielding run of a target group a later end.
+    """Move the end of a fielding run to a later time.
 
     Args:
         group: The target group's id.
         project: The id of its project.
-        days: By so many days.
-        until: Until this time, in UTC unless it names a zone, such as 2026-05-01T12:00.
-        dry_run: Only say what would be done.
-        yes: Do not ask.
-        json: One JSON document.
+        days: Days to add to the present end.
+        until: The new end, such as 2026-05-01T12:00; in UTC unless it has an offset.
+        dry_run: Print the action without sending it.
+        yes: Do not ask for confirmation.
+        json: Print one JSON document.
         connection: How to reach the API.
     """
-    longer = _change_of(days, until)
+    change = _extension(days, until)
     output = Output(json=json)
     async with connection.open() as client:
         read = await _find(client, project, group)
         run = await client.send(read)
-        wanted = longer(run)
-        if wanted.end_fielding_at <= run.end_fielding_at:
+        extended = change(run)
+        if extended.end_fielding_at <= run.end_fielding_at:
             raise NotPossibleError(
-                f"the run ends at {moment(run.end_fielding_at)}, which is not before {moment(wanted.end_fielding_at)}\n"
-                "Nothing was changed: `extend` only ever gives a later end."
+                f"the run ends at {moment(run.end_fielding_at)}; the new end must be later\nNothing was changed."
             )
-        question = f"Move the end of {group} from {moment(run.end_fielding_at)} to {moment(wanted.end_fielding_at)}"
-        if not _go_on(output, question, dry_run=dry_run, yes=yes):
+        question = f"Move the end of {group} from {moment(run.end_fielding_at)} to {moment(extended.end_fielding_at)}"
+        if not _confirmed(output, question, dry_run=dry_run, yes=yes):
             return ExitCode.DONE
-        outcome = await update_run(client, read, longer)
-    output.document({"end_fielding_at": outcome.end_fielding_at, "changed": outcome.changed, "etag": outcome.etag})
-    output.say(f"{group} now ends at {moment(outcome.end_fielding_at)}.")
+        outcome = await update_run(client, read, change)
+    output.print_json({"end_fielding_at": outcome.end_fielding_at, "changed": outcome.changed, "etag": outcome.etag})
+    output.print_text(f"{group} now ends at {moment(outcome.end_fielding_at)}.")
     return ExitCode.DONE
 
 
 async def _find(client: AsyncClient, project_id: str, group_id: str) -> GetFieldingRun:
-    """The command that reads the one run of a target group."""
+    """Return the command that reads the run of a target group."""
     runs = (await client.send(ListFieldingRuns(project_id=project_id, target_group_id=group_id))).data
     if not runs:
-        raise NotPossibleError(f"the target group {group_id} has no fielding run: it is a draft\nLaunch it first.")
+        raise NotPossibleError(
+            f"target group {group_id} has no fielding run; it is a draft\nNothing was changed. Launch it first."
+        )
     return GetFieldingRun(project_id=project_id, target_group_id=group_id, fielding_run_id=runs[0].id)
 
 
-def _change_of(days: float | None, until: datetime | None) -> Callable[[FieldingRun], FieldingRun]:
+def _extension(days: float | None, until: datetime | None) -> Callable[[FieldingRun], FieldingRun]:
     if (days is None) == (until is None):
-        raise UsageError("say how long\nGive --days or --until, one of them.")
+        raise UsageError("no new end given\nGive either --days or --until.")
     if until is not None:
         end = until if until.tzinfo is not None else until.replace(tzinfo=UTC)
         return lambda run: attrs.evolve(run, end_fielding_at=end)
     return lambda run: attrs.evolve(run, end_fielding_at=run.end_fielding_at + timedelta(days=days or 0))
 
 
-def _go_on(output: Output, question: str, *, dry_run: bool, yes: bool) -> bool:
+def _confirmed(output: Output, question: str, *, dry_run: bool, yes: bool) -> bool:
     if dry_run:
-        output.note(f"{question}. Nothing was done: this is a dry run.")
+        output.note(f"Dry run: {question[0].lower()}{question[1:]}. Nothing was sent.")
         return False
     if confirm(question, yes=yes):
         return True
-    output.note("Nothing was done.")
+    output.note("Nothing was changed.")
     return False
 
 
-def _tell(output: Output, run: FieldingRun) -> None:
-    output.document(run)
-    output.facts(
+def _print(output: Output, run: FieldingRun) -> None:
+    output.print_json(run)
+    output.print_fields(
         {
             "Run": run.id,
             "Status": run.status,

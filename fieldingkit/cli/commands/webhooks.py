@@ -1,4 +1,4 @@
-"""A file for a secret that is told once: it is made before anything is sent, so that the secret has where to go."""
+"""``fieldingkit webhooks``: list, create, change and delete webhooks, and list their events."""
 
 import os
 import sys
@@ -34,7 +34,10 @@ __all__ = ["SecretFile", "create", "delete", "event_types", "history", "list_web
 
 
 class SecretFile:
-    """Where a secret is written: a new file that only its owner may read, or ``-`` for stdout."""
+    """A new file for a webhook's secret, readable by its owner only; ``-`` is stdout.
+
+    The API returns a secret once. The file is created before the request, so that the secret can be stored.
+    """
 
     def __init__(self, path: Path, descriptor: int) -> None:
         self._path = path
@@ -43,11 +46,11 @@ class SecretFile:
 
     @classmethod
     @contextmanager
-    def made(cls, path: Path) -> Generator["SecretFile"]:
-        """Make the file; it is removed again if no secret came to be written.
+    def create(cls, path: Path) -> Generator["SecretFile"]:
+        """Create the file; it is removed again if no secret is written.
 
         Raises:
-            UsageError: if it exists, or cannot be made.
+            UsageError: The file exists or cannot be created.
         """
         if str(path) == "-":
             yield cls(path, -1)
@@ -56,9 +59,9 @@ class SecretFile:
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
-            raise UsageError(f"{path} exists already\nNothing was sent. Name a new file.") from None
+            raise UsageError(f"{path} already exists\nNothing was sent. Name a new file.") from None
         except OSError as exc:
-            raise UsageError(f"{path} cannot be made: {exc.strerror}\nNothing was sent.") from exc
+            raise UsageError(f"{path} cannot be created: {exc.strerror}\nNothing was sent.") from exc
         file = cls(path, descriptor)
         try:
             yield file
@@ -69,26 +72,26 @@ class SecretFile:
                     path.unlink()
 
     def write(self, secret: str) -> str:
-        """Write the secret; gives what to tell the user of it."""
+        """Write the secret and return a message for the user."""
         if self._descriptor < 0:
             sys.stdout.write(f"{secret}\n")
             sys.stdout.flush()
-            return "The secret is on stdout; the API does not tell it again."
+            return "The secret is on stdout; the API does not return it again."
         os.write(self._descriptor, f"{secret}\n".encode())
         os.fsync(self._descriptor)
         self._written = True
-        return f"Its secret is in {self._path}; the API does not tell it again."
+        return f"The secret is in {self._path}; the API does not return it again."
 
 
 _SecretPath = Annotated[Path, Parameter(allow_leading_hyphen=True)]
 
-_WEBHOOKS: Final[dict[str, Callable[[Webhook], object]]] = {
+_WEBHOOK_COLUMNS: Final[dict[str, Callable[[Webhook], object]]] = {
     "Webhook": lambda webhook: webhook.id,
     "Events": lambda webhook: ",".join(webhook.events),
     "Created": lambda webhook: webhook.created_at,
     "URL": lambda webhook: webhook.url,
 }
-_EVENTS: Final[dict[str, Callable[[WebhookEvent], object]]] = {
+_EVENT_COLUMNS: Final[dict[str, Callable[[WebhookEvent], object]]] = {
     "At": lambda event: event.created_at,
     "Event": lambda event: event.type,
     "Delivery": lambda event: event.status,
@@ -100,30 +103,30 @@ async def list_webhooks(*, json: bool = False, connection: Connection = DEFAULT_
     """List the account's webhooks.
 
     Args:
-        json: One JSON document a line.
+        json: Print one JSON document a line.
         connection: How to reach the API.
     """
     output = Output(json=json)
     async with connection.open() as client:
-        count = await output.table(_WEBHOOKS, client.iter_items(ListWebhooks(page_size=100)))
+        count = await output.print_items(_WEBHOOK_COLUMNS, client.iter_items(ListWebhooks(page_size=100)))
     if not count:
-        output.note("There are no webhooks.")
+        output.note("No webhooks.")
     return ExitCode.DONE
 
 
 async def event_types(*, json: bool = False, connection: Connection = DEFAULT_CONNECTION) -> int:
-    """List what a webhook can be told of.
+    """List the types of events that webhooks can receive.
 
     Args:
-        json: One JSON document.
+        json: Print one JSON document.
         connection: How to reach the API.
     """
     output = Output(json=json)
     async with connection.open() as client:
         types = await client.send(ListWebhookEventTypes())
-    output.document(types)
+    output.print_json(types)
     for event in types.events:
-        output.say(event)
+        output.print_text(event)
     return ExitCode.DONE
 
 
@@ -136,24 +139,24 @@ async def create(
     json: bool = False,
     connection: Connection = DEFAULT_CONNECTION,
 ) -> int:
-    """Have events sent to a URL.
+    """Create a webhook that sends events to a URL.
 
     Args:
-        url: Where to send them, https.
-        event: What to tell of, as `webhooks event-types` lists it; may be repeated.
-        secret_file: A new file for the secret that deliveries are signed with, or - for stdout. It is told this once.
-        json: One JSON document, without the secret.
+        url: The https URL to send events to.
+        event: An event type, as listed by `webhooks event-types`; may be repeated.
+        secret_file: A new file for the secret that signs deliveries; - is stdout. The API returns it only once.
+        json: Print one JSON document, without the secret.
         connection: How to reach the API.
     """
     output = Output(json=json)
     command = CreateWebhook(url=url, events=tuple(map(WebhookEventType, event)))
     async with connection.open() as client:
-        with SecretFile.made(secret_file) as file:
+        with SecretFile.create(secret_file) as file:
             webhook = await client.send(command)
-            told = file.write(webhook.secret)
-    output.document(webhook)
-    output.say(f"Webhook {webhook.id} was created.")
-    output.note(told)
+            message = file.write(webhook.secret)
+    output.print_json(webhook)
+    output.print_text(f"Webhook {webhook.id} was created.")
+    output.note(message)
     return ExitCode.DONE
 
 
@@ -166,13 +169,13 @@ async def update(
     json: bool = False,
     connection: Connection = DEFAULT_CONNECTION,
 ) -> int:
-    """Change where a webhook sends events, or what it is told of; what is left out stays.
+    """Change the URL or the event types of a webhook. Omitted values stay as they are.
 
     Args:
         webhook: The webhook's id.
-        url: Where to send events, https.
-        event: What to tell of; may be repeated, and replaces the whole list.
-        json: One JSON document.
+        url: The new https URL.
+        event: An event type; may be repeated, and replaces the whole list.
+        json: Print one JSON document.
         connection: How to reach the API.
     """
     output = Output(json=json)
@@ -181,8 +184,8 @@ async def update(
         events = tuple(map(WebhookEventType, event)) or None
         change = UpdateWebhook(webhook_id=webhook, url=url, events=events, if_match=before.etag)
         after = await client.send(change)
-    output.document(after)
-    output.say(f"Webhook {webhook} was changed.")
+    output.print_json(after)
+    output.print_text(f"Webhook {webhook} was changed.")
     return ExitCode.DONE
 
 
@@ -193,21 +196,21 @@ async def delete(
     yes: bool = False,
     connection: Connection = DEFAULT_CONNECTION,
 ) -> int:
-    """Delete a webhook for good.
+    """Delete a webhook.
 
     Args:
         webhook: The webhook's id.
-        yes: Do not ask.
+        yes: Do not ask for confirmation.
         connection: How to reach the API.
     """
     output = Output()
     async with connection.open() as client:
         found = await client.send(GetWebhook(webhook_id=webhook))
-        if not confirm(f"Delete the webhook {webhook}, which sends to {found.url}", yes=yes):
-            output.note("Nothing was done.")
+        if not confirm(f"Delete webhook {webhook}, which sends to {found.url}", yes=yes):
+            output.note("Nothing was changed.")
             return ExitCode.DONE
         await client.send(DeleteWebhook(webhook_id=webhook, if_match=found.etag))
-    output.say(f"Webhook {webhook} was deleted.")
+    output.print_text(f"Webhook {webhook} was deleted.")
     return ExitCode.DONE
 
 
@@ -220,26 +223,26 @@ async def regenerate_secret(
     json: bool = False,
     connection: Connection = DEFAULT_CONNECTION,
 ) -> int:
-    """Give a webhook a new secret; the old one is void at once.
+    """Replace the secret of a webhook. The old one stops being valid at once.
 
     Args:
         webhook: The webhook's id.
-        secret_file: A new file for the secret, or - for stdout. It is told this once.
-        yes: Do not ask.
-        json: One JSON document, without the secret.
+        secret_file: A new file for the secret; - is stdout. The API returns it only once.
+        yes: Do not ask for confirmation.
+        json: Print one JSON document, without the secret.
         connection: How to reach the API.
     """
     output = Output(json=json)
     async with connection.open() as client:
-        with SecretFile.made(secret_file) as file:
-            if not confirm(f"Make the secret of webhook {webhook} void, and give it a new one", yes=yes):
-                output.note("Nothing was done.")
+        with SecretFile.create(secret_file) as file:
+            if not confirm(f"Replace the secret of webhook {webhook}; the old one stops being valid", yes=yes):
+                output.note("Nothing was changed.")
                 return ExitCode.DONE
             changed = await client.send(RegenerateWebhookSecret(webhook_id=webhook))
-            told = file.write(changed.secret)
-    output.document(changed)
-    output.say(f"Webhook {webhook} has a new secret.")
-    output.note(told)
+            message = file.write(changed.secret)
+    output.print_json(changed)
+    output.print_text(f"Webhook {webhook} has a new secret.")
+    output.note(message)
     return ExitCode.DONE
 
 
@@ -254,15 +257,15 @@ async def history(
     json: bool = False,
     connection: Connection = DEFAULT_CONNECTION,
 ) -> int:
-    """List what a webhook was, or should have been, told of.
+    """List the events of a webhook and their delivery.
 
     Args:
         webhook: The webhook's id.
-        since: From this time on, in UTC unless it names a zone.
-        hours: Or from so many hours ago on.
-        event: Only these types of events; may be repeated.
-        delivery: Only those whose delivery has come so far, such as undelivered; may be repeated.
-        json: One JSON document a line, with what each event says.
+        since: Only events since this time; in UTC unless it has an offset.
+        hours: Only events of the last hours; ignored if --since is given.
+        event: Only events of this type; may be repeated.
+        delivery: Only events with this delivery status, such as undelivered; may be repeated.
+        json: Print one JSON document a line, with the payload of each event.
         connection: How to reach the API.
     """
     output = Output(json=json)
@@ -275,7 +278,7 @@ async def history(
         page_size=100,
     )
     async with connection.open() as client:
-        count = await output.table(_EVENTS, client.iter_items(command))
+        count = await output.print_items(_EVENT_COLUMNS, client.iter_items(command))
     if not count:
-        output.note("There are no such events.")
+        output.note("No matching events.")
     return ExitCode.DONE

@@ -1,4 +1,4 @@
-"""Errors: one or two readable lines, the right exit code, never a traceback, never a secret."""
+"""Errors: one or two lines, the right exit code, no traceback, no secret."""
 
 import subprocess
 import sys
@@ -33,13 +33,13 @@ CODES = [
 
 @pytest.mark.parametrize(("error", "code"), CODES, ids=lambda value: getattr(type(value), "__name__", ""))
 def test_each_error_has_its_exit_code(error: errors.FieldingKitError, code: ExitCode) -> None:
-    """The exit code tells a program what it needs to know: wrong, refused, failed, or not known."""
+    """The exit code distinguishes wrong usage, refusal, failure and an unknown outcome."""
     assert exit_code_for(error) is code
 
 
 @pytest.mark.parametrize("name", [name for name in errors.__all__ if name not in {"Attempt", "InvalidParam"}])
-def test_no_error_takes_more_than_two_lines(name: str) -> None:
-    """Whatever an error says, it is one or two lines without orders to the terminal, and the trace id is kept."""
+def test_every_error_fits_on_two_lines(name: str) -> None:
+    """Every error is one or two lines without control characters, and keeps its trace id."""
     kind = getattr(errors, name)
     needed = {"status": 400} if issubclass(kind, errors.ApiError) else {}
     if kind is errors.StatusUnreachableError:
@@ -55,7 +55,7 @@ def test_no_error_takes_more_than_two_lines(name: str) -> None:
 
 
 def test_every_exit_code_is_documented(cli: Cli) -> None:
-    """`fieldingkit --help` lists each exit code that a sweep can end with."""
+    """`fieldingkit --help` lists each exit code of a sweep."""
     assert EXIT_CODES in cli("--help").out
     for code in (
         ExitCode.DONE,
@@ -68,8 +68,8 @@ def test_every_exit_code_is_documented(cli: Cli) -> None:
         assert f"\n  {code.value} " in EXIT_CODES
 
 
-def test_a_refusal_is_two_lines(connected: Cli, sandbox: Sandbox) -> None:
-    """A refusal says what happened, what to do, and the trace id by which the API's support finds it."""
+def test_a_refusal_has_advice_and_a_trace_id(connected: Cli, sandbox: Sandbox) -> None:
+    """A refusal says what happened, what to do, and the trace id for the API's support."""
     project = sandbox.seed(live=1)
     ended = connected("runs", "show", "01BTGNYV6HRNK8K8VKZASZCFP0", "--project", project.id)
     first, second = ended.err.splitlines()
@@ -80,7 +80,7 @@ def test_a_refusal_is_two_lines(connected: Cli, sandbox: Sandbox) -> None:
 
 
 def test_no_secret_is_ever_shown(connected: Cli, sandbox: Sandbox, bare: pytest.MonkeyPatch) -> None:
-    """Whatever goes wrong with a call, the token is in no output, also not with everything that there is to show."""
+    """The token is in no output, whichever way a call fails, also with FIELDINGKIT_DEBUG."""
     bare.setenv("FIELDINGKIT_DEBUG", "1")
     for fault in (
         faults.Answer(401),
@@ -97,8 +97,8 @@ def test_no_secret_is_ever_shown(connected: Cli, sandbox: Sandbox, bare: pytest.
         assert "Traceback" not in ended.err
 
 
-def test_a_defect_is_no_traceback(cli: Cli, bare: pytest.MonkeyPatch) -> None:
-    """A defect of ours is told as that, without what the exception says; its place is shown to who asks for it."""
+def test_a_bug_prints_no_traceback_by_default(cli: Cli, bare: pytest.MonkeyPatch) -> None:
+    """A bug is reported by its type alone; FIELDINGKIT_DEBUG adds the traceback."""
 
     def broken(_: object) -> None:
         raise KeyError("canary")
@@ -106,15 +106,15 @@ def test_a_defect_is_no_traceback(cli: Cli, bare: pytest.MonkeyPatch) -> None:
     bare.setattr(running, "app", broken)
     ended = cli("projects", "list")
     assert ended.code == 70
-    assert "defect of fieldingkit: KeyError" in ended.err
+    assert "internal error: KeyError. This is a bug in fieldingkit; please report it." in ended.err
     assert "canary" not in ended.err
     assert "Traceback" not in ended.err
     bare.setenv("FIELDINGKIT_DEBUG", "1")
     assert "Traceback" in cli("projects", "list").err
 
 
-def test_an_interruption_has_its_code(cli: Cli, bare: pytest.MonkeyPatch) -> None:
-    """Ctrl-C is exit code 130."""
+def test_ctrl_c_is_exit_code_130(cli: Cli, bare: pytest.MonkeyPatch) -> None:
+    """Ctrl-C ends a command with exit code 130."""
 
     def interrupted(_: object) -> None:
         raise KeyboardInterrupt
@@ -124,16 +124,16 @@ def test_an_interruption_has_its_code(cli: Cli, bare: pytest.MonkeyPatch) -> Non
     assert (ended.code, ended.err) == (130, "fieldingkit: interrupted\n")
 
 
-def test_a_reader_that_goes_away_is_no_error() -> None:
-    """`fieldingkit ... | head -1` ends in silence."""
+def test_a_closed_pipe_is_no_error() -> None:
+    """`fieldingkit ... | head -1` prints no error."""
     line = f"{sys.executable} -m fieldingkit.cli --help | head -1"
     ended = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=30, check=False)
     assert (ended.stdout.count("\n"), ended.stderr) == (1, "")
 
 
 @pytest.mark.parametrize("words", [["puase"], ["runs", "shw"], ["pause", "--jurnal", "x"]], ids=" ".join)
-def test_a_typing_error_is_answered_with_the_right_word(cli: Cli, words: list[str]) -> None:
-    """A wrong word is a usage error that names a likely one, and where to read on."""
+def test_a_typo_gets_a_suggestion(cli: Cli, words: list[str]) -> None:
+    """A misspelled word is a usage error with a suggestion and the --help command."""
     ended = cli(*words)
     assert ended.code == 2
     assert "Did you mean" in ended.err

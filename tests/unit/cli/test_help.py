@@ -1,4 +1,4 @@
-"""Help, examples, completion, and how little is loaded for them."""
+"""Help, examples and completion; they load no client."""
 
 import shlex
 import subprocess
@@ -13,7 +13,7 @@ IDS = {"$PROJECT": "01BTGNYV6HRNK8K8VKZASZCFP0", "$GROUP": "01BTGNYV6HRNK8K8VKZA
 
 
 def commands() -> list[str]:
-    """The words of every command."""
+    """Return the words of every command."""
     found: list[str] = []
     for name in app:
         if name.startswith("-"):
@@ -24,13 +24,13 @@ def commands() -> list[str]:
 
 
 def test_every_command_has_examples() -> None:
-    """Each command has an example, and each example is of a command."""
+    """Each command has an example, and each example belongs to a command."""
     assert sorted(EXAMPLES) == sorted(commands())
 
 
 @pytest.mark.parametrize("words", sorted(EXAMPLES))
 def test_help_shows_the_examples(cli: Cli, words: str) -> None:
-    """--help of each command ends well, says what each flag means, and shows its examples."""
+    """--help of each command describes its flags and shows its examples."""
     ended = cli(*words.split(), "--help")
     assert ended.code == 0
     assert "Examples:" in ended.out
@@ -39,8 +39,8 @@ def test_help_shows_the_examples(cli: Cli, words: str) -> None:
 
 
 @pytest.mark.parametrize("line", [line for lines in EXAMPLES.values() for line in lines])
-def test_every_example_can_be_parsed(line: str, bare: pytest.MonkeyPatch) -> None:
-    """Each part of each example is a command line that the program takes."""
+def test_every_example_is_a_valid_command_line(line: str, bare: pytest.MonkeyPatch) -> None:
+    """Each part of each example is a valid command line."""
     for name, value in IDS.items():
         line = line.replace(name, value)
     for part in line.split(" | "):
@@ -60,7 +60,7 @@ def test_completion_knows_the_commands(cli: Cli, shell: str) -> None:
 
 
 def test_help_loads_no_client() -> None:
-    """--help is quick: neither aiohttp nor the commands themselves are loaded for it."""
+    """--help loads neither aiohttp nor the modules of the commands."""
     code = (
         "import sys; from fieldingkit.cli.main import run; run(['--help']); "
         "print({'aiohttp', 'fieldingkit.client', 'fieldingkit.cli.commands.sweep'} & {*sys.modules})"
@@ -69,8 +69,8 @@ def test_help_loads_no_client() -> None:
     assert ended.stdout.splitlines()[-1] == "set()"
 
 
-def test_without_the_extra_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A plain install names the packages that the command line needs."""
+def test_without_the_extra_it_prints_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the extra, the command prints how to install it."""
     code = (
         "import importlib.util as util; found = util.find_spec; "
         "util.find_spec = lambda name, *more: None if name == 'platformdirs' else found(name, *more); "

@@ -1,4 +1,4 @@
-"""Which journal a sweep goes on with."""
+"""The journal of a sweep, and the run that it resumes."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -18,8 +18,8 @@ PROJECT, GROUP, OTHER = ulid("PPPP", 1), ulid("GGGG", 1), ulid("GGGG", 2)
 URL = "https://api.cint.com/v1"
 
 
-def test_an_unfinished_sweep_is_gone_on_with(connected: Cli, sandbox: Sandbox) -> None:
-    """A sweep that ended with unknown outcomes is gone on with by the same command, under its first run id."""
+def test_the_same_command_resumes_an_unfinished_sweep(connected: Cli, sandbox: Sandbox) -> None:
+    """A sweep that ended with unknown outcomes is resumed by the same command, under its run id."""
     project = sandbox.seed(live=2)
     for operation in ("get_bulk_pause_target_groups_job", "get_fielding_runs_by_target_group_id"):
         sandbox.faults.add(operation, faults.Answer(403), times=None)
@@ -27,14 +27,15 @@ def test_an_unfinished_sweep_is_gone_on_with(connected: Cli, sandbox: Sandbox) -
     sandbox.faults.clear()
     ended = connected("pause", "--project", project.id, "--yes")
     assert ended.code == 0
-    assert "Going on with the run of" in ended.err
+    assert "Resuming the run of" in ended.err
+    assert "0 of 2 target groups are settled" in ended.err
     assert len(sandbox.jobs) == 1
     ended = connected("pause", "--project", project.id, "--yes")
-    assert "Going on" not in ended.err
+    assert "Resuming" not in ended.err
 
 
-def test_another_command_is_another_run(connected: Cli, sandbox: Sandbox) -> None:
-    """An unfinished sweep of other target groups is left alone."""
+def test_another_selection_is_another_run(connected: Cli, sandbox: Sandbox) -> None:
+    """An unfinished sweep of other target groups is not resumed."""
     project, other = sandbox.seed(live=2), sandbox.seed(live=2)
     for operation in ("get_bulk_pause_target_groups_job", "get_fielding_runs_by_target_group_id"):
         sandbox.faults.add(operation, faults.Answer(403), times=None)
@@ -42,13 +43,13 @@ def test_another_command_is_another_run(connected: Cli, sandbox: Sandbox) -> Non
     sandbox.faults.clear()
     ended = connected("pause", "--project", other.id, "--yes", "--journal", "j")
     assert ended.code == 0
-    assert "Going on" not in ended.err
+    assert "Resuming" not in ended.err
 
 
-def test_an_old_run_is_gone_on_with_by_its_name_only(
+def test_an_old_run_is_resumed_only_by_its_id(
     connected: Cli, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Long after, the same command means what is live by then: it begins anew, and says how to finish the old run."""
+    """After an hour the same command is a new run, and prints how to resume the old one."""
     project = sandbox.seed(live=2)
     words = ("pause", "--project", project.id, "--yes")
     for operation in ("get_bulk_pause_target_groups_job", "get_fielding_runs_by_target_group_id"):
@@ -56,17 +57,17 @@ def test_an_old_run_is_gone_on_with_by_its_name_only(
     assert connected(*words).code == 4
     sandbox.faults.clear()
     sandbox.seed(project_id=project.id, live=1)
-    monkeypatch.setattr("fieldingkit.cli.run_store._UNNAMED", timedelta(0))
+    monkeypatch.setattr("fieldingkit.cli.run_store._MAX_AGE", timedelta(0))
     ended = connected(*words)
     assert ended.code == 0
     assert not project.ids("live")
-    assert "was never finished" in ended.err
-    old = ended.err.split("To go on with that one: ")[1].splitlines()[0].split()
-    assert "Going on with the run of" in connected(*words, *old).err
+    assert "did not finish" in ended.err
+    old = ended.err.split("To resume the old one: ")[1].splitlines()[0].split()
+    assert "Resuming the run of" in connected(*words, *old).err
 
 
-def test_a_journal_must_be_one(connected: Cli, sandbox: Sandbox, tmp_path: Path) -> None:
-    """A file that is something else is not written to, and nothing is sent."""
+def test_another_file_is_refused_as_a_journal(connected: Cli, sandbox: Sandbox, tmp_path: Path) -> None:
+    """A file that is no journal is not written to, and nothing is sent."""
     project = sandbox.seed(live=1)
     (tmp_path / "notes.txt").write_text("something else " * 100)
     ended = connected("pause", "--project", project.id, "--yes", "--journal", "notes.txt")
@@ -76,13 +77,13 @@ def test_a_journal_must_be_one(connected: Cli, sandbox: Sandbox, tmp_path: Path)
     assert project.ids("live")
 
 
-def test_each_api_has_a_folder_of_its_own(bare: pytest.MonkeyPatch) -> None:
-    """Journals of a sandbox and of the API are kept apart, and a place that is looked for makes no file."""
+def test_each_api_has_its_own_journal_folder(bare: pytest.MonkeyPatch) -> None:
+    """Journals of different APIs are kept apart, and choosing a journal creates no file."""
     assert journal_folder(URL) != journal_folder("http://127.0.0.1:8080/v1")
     plan = SweepPlan(action=Action.PAUSE, target_groups={PROJECT: [GROUP]}, run_id="a:b")
-    place = choose_journal(plan, None, base_url=URL, named=False)
-    assert place.path == journal_folder(URL) / "a-b.journal"
-    assert not place.path.parent.exists()
+    target = choose_journal(plan, None, base_url=URL, named=False)
+    assert target.path == journal_folder(URL) / "a-b.journal"
+    assert not target.path.parent.exists()
 
 
 @pytest.mark.parametrize(
@@ -94,16 +95,16 @@ def test_each_api_has_a_folder_of_its_own(bare: pytest.MonkeyPatch) -> None:
         f"{GROUP}\n{OTHER}\n{GROUP}",
     ],
 )
-def test_lists_of_ids_are_read(text: str) -> None:
-    """Ids between blanks, tabs or commas, with headings and comments, each once."""
+def test_lists_of_ids_are_parsed(text: str) -> None:
+    """Ids are separated by blanks, tabs or commas; headings and comments are skipped, duplicates removed."""
     assert parse_ids(text.splitlines(), "ids", PROJECT) == {PROJECT: (GROUP, OTHER)}
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
-    [("", "names no target groups"), (f"{PROJECT} {GROUP}\nnonsense", "line 2"), (GROUP, "in which project")],
+    ("text", "message"),
+    [("", "lists no target groups"), (f"{PROJECT} {GROUP}\nnonsense", "line 2"), (GROUP, "has no project id")],
 )
-def test_lists_that_make_no_sense_are_refused(text: str, said: str) -> None:
-    """A line that names nothing is told by its number."""
-    with pytest.raises(UsageError, match=said):
+def test_invalid_lists_are_refused(text: str, message: str) -> None:
+    """An invalid line is named by its number."""
+    with pytest.raises(UsageError, match=message):
         parse_ids(text.splitlines(), "ids", None)

@@ -1,4 +1,4 @@
-"""On a terminal: a preview, a question, a bar; and what an answer does."""
+"""The preview, the confirmation and the progress bar on a terminal."""
 
 import io
 import os
@@ -13,18 +13,18 @@ from fieldingkit.sandbox import Sandbox
 
 
 class Terminal(io.StringIO):
-    """Text that a person types."""
+    """The input of a person at a terminal."""
 
     def isatty(self) -> bool:
-        """It is one."""
+        """Return True, as for a terminal."""
         return True
 
 
 @pytest.mark.parametrize(("answer", "paused"), [("y", 2), ("YES", 2), ("n", 0), ("", 0), ("yeah", 0)])
-def test_only_a_yes_is_a_yes(
+def test_only_yes_confirms_a_sweep(
     connected: Cli, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, answer: str, paused: int
 ) -> None:
-    """The preview comes first, and anything but a yes leaves everything as it is."""
+    """The preview comes first, and any answer except yes changes nothing."""
     project = sandbox.seed(live=2)
     monkeypatch.setattr("sys.stdin", Terminal(f"{answer}\n"))
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
@@ -33,11 +33,11 @@ def test_only_a_yes_is_a_yes(
     assert "Would pause 2 target groups" in ended.out
     assert "Pause 2 target groups? [y/N]" in ended.err
     assert len(project.ids("paused")) == paused
-    assert ("Nothing was done." in ended.err) == (not paused)
+    assert ("Nothing was changed." in ended.err) == (not paused)
 
 
 def at_terminal(answer: bytes, *words: str) -> tuple[int, str]:
-    """Run a command on a terminal of its own and answer its question; gives the exit code and the screen."""
+    """Run a command on its own terminal, answer its question, and return the exit code and the screen."""
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "fieldingkit.cli", *words]
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100"}
@@ -56,7 +56,7 @@ def at_terminal(answer: bytes, *words: str) -> tuple[int, str]:
             while more := os.read(ours, 4096):
                 screen += more
         except OSError:
-            pass  # the other end was closed: the program has ended
+            pass  # the program ended and closed its side
         except BaseException:
             process.kill()
             raise
@@ -64,8 +64,8 @@ def at_terminal(answer: bytes, *words: str) -> tuple[int, str]:
     return process.returncode, screen.decode()
 
 
-def test_a_real_terminal(connected: Cli, sandbox: Sandbox) -> None:
-    """A program on a real terminal asks there and shows a bar."""
+def test_a_real_terminal_shows_a_progress_bar(connected: Cli, sandbox: Sandbox) -> None:
+    """On a real terminal the command asks for confirmation and shows a progress bar."""
     project = sandbox.seed(live=2)
     code, screen = at_terminal(b"y\n", "pause", "--project", project.id)
     assert code == 0
@@ -75,8 +75,8 @@ def test_a_real_terminal(connected: Cli, sandbox: Sandbox) -> None:
     assert len(project.ids("paused")) == 2
 
 
-def test_an_interrupted_question_is_a_no(connected: Cli, sandbox: Sandbox) -> None:
-    """Ctrl-C at the question ends the program at once, and nothing is done."""
+def test_ctrl_c_at_the_question_changes_nothing(connected: Cli, sandbox: Sandbox) -> None:
+    """Ctrl-C at the question ends the program at once, and nothing is changed."""
     project = sandbox.seed(live=2)
     code, screen = at_terminal(b"\x03", "pause", "--project", project.id)
     assert code == 130

@@ -1,4 +1,4 @@
-"""Lists: a table on a terminal, lines with tabs in a pipe, documents for a machine."""
+"""Lists: a table on a terminal, tab-separated lines in a pipe, JSON documents with ``--json``."""
 
 import json
 
@@ -8,8 +8,8 @@ from support.command_line import Cli
 from fieldingkit.sandbox import Sandbox
 
 
-def test_projects_are_listed(connected: Cli, sandbox: Sandbox) -> None:
-    """In a pipe each project is a line of fields between tabs, its id first."""
+def test_projects_are_listed_one_a_line(connected: Cli, sandbox: Sandbox) -> None:
+    """In a pipe each project is a line of tab-separated fields that starts with its id."""
     projects = [sandbox.seed(live=1).id for _ in range(3)]
     ended = connected("projects", "list")
     assert ended.code == 0
@@ -17,20 +17,20 @@ def test_projects_are_listed(connected: Cli, sandbox: Sandbox) -> None:
 
 
 def test_groups_are_listed_across_pages(connected: Cli, sandbox: Sandbox) -> None:
-    """A list that the API gives in several pages is one list."""
+    """A list of several pages is printed as one list."""
     project = sandbox.seed(live=230)
     lines = connected("groups", "list", "--project", project.id).out.splitlines()
     assert [line.split("\t")[1] for line in lines] == project.ids()
 
 
-def test_groups_are_filtered(connected: Cli, sandbox: Sandbox) -> None:
-    """--status may be repeated, and the filters are the API's own."""
+def test_groups_are_filtered_by_the_api(connected: Cli, sandbox: Sandbox) -> None:
+    """--status may be repeated; the API applies the filters."""
     project = sandbox.seed(live=2, paused=1, draft=1)
     lines = connected("groups", "list", "--project", project.id, "--status", "live", "--status", "paused").out
     assert len(lines.splitlines()) == 3
 
 
-def test_a_machine_gets_the_api_s_names(connected: Cli, sandbox: Sandbox) -> None:
+def test_json_has_the_names_of_the_api(connected: Cli, sandbox: Sandbox) -> None:
     """With --json each line is a document with every field of the model."""
     project = sandbox.seed(live=1)
     document = json.loads(connected("groups", "list", "--project", project.id, "--json").out)
@@ -39,8 +39,10 @@ def test_a_machine_gets_the_api_s_names(connected: Cli, sandbox: Sandbox) -> Non
     assert document["created_at"].endswith("Z")
 
 
-def test_a_terminal_gets_a_table(connected: Cli, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a terminal there are headings."""
+def test_a_terminal_gets_a_table_with_headings(
+    connected: Cli, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a terminal the list has headings."""
     project = sandbox.seed(live=1)
     monkeypatch.setattr("rich.console.Console.is_terminal", True)
     out = connected("groups", "list", "--project", project.id).out
@@ -48,16 +50,16 @@ def test_a_terminal_gets_a_table(connected: Cli, sandbox: Sandbox, monkeypatch: 
     assert project.ids()[0] in out
 
 
-def test_nothing_found_is_said(connected: Cli, sandbox: Sandbox) -> None:
+def test_an_empty_list_is_a_note_on_stderr(connected: Cli, sandbox: Sandbox) -> None:
     """An empty list is no error, and stdout stays empty."""
     project = sandbox.seed(live=1)
     ended = connected("groups", "list", "--project", project.id, "--status", "archived")
     assert (ended.code, ended.out) == (0, "")
-    assert "no such target groups" in ended.err
+    assert "No matching target groups" in ended.err
 
 
-def test_it_must_be_said_which_projects(connected: Cli, sandbox: Sandbox) -> None:
-    """Neither --project nor --all-projects is a usage error, not a list of everything."""
+def test_groups_list_requires_a_selection(connected: Cli, sandbox: Sandbox) -> None:
+    """Without --project and --all-projects the command is a usage error, not a list of everything."""
     ended = connected("groups", "list")
     assert ended.code == 2
     assert "--all-projects" in ended.err

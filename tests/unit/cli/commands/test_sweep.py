@@ -1,4 +1,4 @@
-"""Sweeps from the command line, in this process on a sandbox: selection, preview, question, output, exit codes."""
+"""The sweep commands on a sandbox: selection, preview, confirmation, output and exit codes."""
 
 import csv
 import json
@@ -14,7 +14,7 @@ from fieldingkit.sandbox import Sandbox, faults
 
 
 def events(text: str) -> list[dict[str, Any]]:
-    """The JSON documents of some lines."""
+    """Return the JSON documents of some lines."""
     return [json.loads(line) for line in text.splitlines()]
 
 
@@ -28,8 +28,10 @@ def events(text: str) -> list[dict[str, Any]]:
         ("launch", "scheduled", "live"),
     ],
 )
-def test_each_action_does_what_it_says(connected: Cli, sandbox: Sandbox, action: str, before: Any, after: Any) -> None:
-    """Each of the five leads a whole project where it says, and says so."""
+def test_each_action_leads_to_its_status(
+    connected: Cli, sandbox: Sandbox, action: str, before: Any, after: Any
+) -> None:
+    """Each of the five actions brings a whole project to its status, and reports it."""
     project = sandbox.seed(**{before: 3})
     ended = connected(action, "--project", project.id, "--yes")
     assert ended.code == 0
@@ -37,8 +39,8 @@ def test_each_action_does_what_it_says(connected: Cli, sandbox: Sandbox, action:
     assert len(project.ids(after)) == 3
 
 
-def test_a_sweep_goes_through_all_projects(connected: Cli, sandbox: Sandbox) -> None:
-    """--all-projects with --status finds the live ones of every project, one job each."""
+def test_a_sweep_covers_all_projects(connected: Cli, sandbox: Sandbox) -> None:
+    """--all-projects with --status finds the live target groups of every project, one job each."""
     projects = [sandbox.seed(live=3, draft=2) for _ in range(4)]
     ended = connected("pause", "--status", "live", "--all-projects", "--yes", "--json")
     assert ended.code == 0
@@ -47,10 +49,10 @@ def test_a_sweep_goes_through_all_projects(connected: Cli, sandbox: Sandbox) -> 
     assert not any(project.ids("live") for project in projects)
 
 
-def test_ids_come_from_what_the_list_prints(
+def test_ids_reads_the_output_of_groups_list(
     connected: Cli, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What `groups list` prints in a pipe names the target groups for --ids, in a file or on stdin."""
+    """--ids reads the output of `groups list`, from a file or from stdin."""
     projects = [sandbox.seed(live=2) for _ in range(2)]
     listed = connected("groups", "list", "--all-projects", "--status", "live").out
     (tmp_path / "live.txt").write_text(listed)
@@ -63,7 +65,7 @@ def test_ids_come_from_what_the_list_prints(
 
 
 def test_a_dry_run_changes_nothing(connected: Cli, sandbox: Sandbox, tmp_path: Path) -> None:
-    """A dry run says what would be done, how many requests it takes and how long at a rate, and leaves no journal."""
+    """A dry run prints the effect, the number of requests and the duration at a rate, and leaves no journal."""
     project = sandbox.seed(live=3, paused=1, draft=1)
     ended = connected("pause", "--project", project.id, "--dry-run", "--rate", "4")
     assert ended.code == 0
@@ -76,8 +78,8 @@ def test_a_dry_run_changes_nothing(connected: Cli, sandbox: Sandbox, tmp_path: P
     assert (seen[0]["event"], seen[0]["to_send"], seen[0]["skipped"]) == ("preview", 3, 1)
 
 
-def test_without_a_terminal_a_yes_is_needed(connected: Cli, sandbox: Sandbox) -> None:
-    """Nobody to ask is a usage error that names --yes, before anything is even looked up."""
+def test_without_a_terminal_yes_is_required(connected: Cli, sandbox: Sandbox) -> None:
+    """Without a terminal to ask on, the command is a usage error that names --yes, before any request."""
     project = sandbox.seed(live=1)
     ended = connected("pause", "--project", project.id)
     assert ended.code == 2
@@ -86,11 +88,11 @@ def test_without_a_terminal_a_yes_is_needed(connected: Cli, sandbox: Sandbox) ->
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "text"),
     [
-        ([], "say which target groups"),
-        (["--project", "01BTGNYV6HRNK8K8VKZASZCFP0", "--all-projects"], "say which target groups"),
-        (["--ids", "ids.txt", "--status", "live"], "do not go with it"),
+        ([], "no target groups selected"),
+        (["--project", "01BTGNYV6HRNK8K8VKZASZCFP0", "--all-projects"], "no target groups selected"),
+        (["--ids", "ids.txt", "--status", "live"], "cannot be combined"),
         (["--ids", "nowhere.txt"], "cannot be read"),
         (["--project", "x"], "26 capital letters and digits"),
         (["--all-projects", "--report", "report.pdf"], ".json, .csv, .html"),
@@ -99,19 +101,19 @@ def test_without_a_terminal_a_yes_is_needed(connected: Cli, sandbox: Sandbox) ->
         (["--all-projects", "--status", "alive"], "alive"),
     ],
 )
-def test_what_makes_no_sense_is_a_usage_error(
-    connected: Cli, sandbox: Sandbox, tmp_path: Path, words: list[str], said: str
+def test_an_invalid_combination_is_a_usage_error(
+    connected: Cli, sandbox: Sandbox, tmp_path: Path, words: list[str], text: str
 ) -> None:
-    """A selection or a options that makes no sense ends with exit code 2 and a word on it; nothing is sent."""
+    """Invalid flags end with exit code 2 and a reason; nothing is sent."""
     (tmp_path / "ids.txt").write_text("01BTGNYV6HRNK8K8VKZASZCFP0 01BTGNYV6HRNK8K8VKZASZCFP1\n")
     ended = connected("pause", *words, "--yes")
     assert (ended.code, ended.out) == (2, "")
-    assert said in ended.err
+    assert text in ended.err
     assert not sandbox.requests
 
 
-def test_some_that_fail_are_told_with_reason_and_trace(connected: Cli, sandbox: Sandbox) -> None:
-    """Some failed is exit code 1; the reason stands once, with advice, the target groups and their trace ids."""
+def test_failures_are_reported_by_reason_with_trace_ids(connected: Cli, sandbox: Sandbox) -> None:
+    """Failures are exit code 1; each reason is printed once, with advice, target groups and trace ids."""
     project = sandbox.seed(paused=2, goal_reached=True)
     sandbox.seed(project_id=project.id, paused=2)
     ended = connected("resume", "--project", project.id, "--yes")
@@ -123,7 +125,7 @@ def test_some_that_fail_are_told_with_reason_and_trace(connected: Cli, sandbox: 
 
 
 def test_unknown_outcomes_have_their_own_exit_code(connected: Cli, sandbox: Sandbox) -> None:
-    """A job that was created but cannot be found leaves its target groups unknown: exit code 4, and what to do."""
+    """A job whose status cannot be read leaves its target groups unknown: exit code 4, with advice."""
     project = sandbox.seed(live=2)
     sandbox.faults.add("get_bulk_pause_target_groups_job", faults.Answer(403), times=None)
     sandbox.faults.add("get_list_target_groups", faults.Delay(0), times=1)
@@ -136,7 +138,7 @@ def test_unknown_outcomes_have_their_own_exit_code(connected: Cli, sandbox: Sand
 
 
 def test_a_refusal_of_everything_has_its_own_exit_code(connected: Cli, sandbox: Sandbox) -> None:
-    """Where the API refuses us, whatever the target group, the exit code is 3."""
+    """If the API refuses the credentials, the exit code is 3."""
     project = sandbox.seed(live=2)
     sandbox.faults.add("create_bulk_pause_target_groups_job", faults.Answer(403), times=None)
     assert connected("pause", "--project", project.id, "--yes").code == 3
@@ -147,7 +149,7 @@ def test_a_refusal_of_everything_has_its_own_exit_code(connected: Cli, sandbox: 
 
 
 def test_a_pipe_gets_a_line_for_each_event(connected: Cli, sandbox: Sandbox) -> None:
-    """Progress is lines on stderr, the result is on stdout, and no line holds an escape sequence."""
+    """In a pipe, progress is lines on stderr, the result is on stdout, and there are no escape sequences."""
     project = sandbox.seed(live=2)
     ended = connected("pause", "--project", project.id, "--yes")
     assert "1 of 1 jobs" in ended.err
@@ -155,8 +157,8 @@ def test_a_pipe_gets_a_line_for_each_event(connected: Cli, sandbox: Sandbox) -> 
     assert "\x1b" not in ended.out + ended.err
 
 
-def test_a_machine_gets_documents_only(connected: Cli, sandbox: Sandbox) -> None:
-    """With --json each line of stdout is a document, and the last one names whatever was not changed."""
+def test_json_output_is_documents_only(connected: Cli, sandbox: Sandbox) -> None:
+    """With --json each line of stdout is a document, and the last one lists the unchanged target groups."""
     project = sandbox.seed(live=2, draft=1)
     documents = events(connected("pause", "--project", project.id, "--yes", "--json").out)
     assert {document["event"] for document in documents} == {"progress", "report"}
@@ -166,7 +168,7 @@ def test_a_machine_gets_documents_only(connected: Cli, sandbox: Sandbox) -> None
 
 
 def test_a_report_is_written_and_undone(connected: Cli, sandbox: Sandbox) -> None:
-    """A pause is reported, and its report taken back: exactly what it changed is live again, not what was paused."""
+    """Undo restores exactly the target groups that the pause changed, not those that were paused before."""
     project = sandbox.seed(live=3, paused=2)
     before = project.ids("live")
     ended = connected("pause", "--project", project.id, "--yes", "--report", "out.html")
@@ -179,20 +181,20 @@ def test_a_report_is_written_and_undone(connected: Cli, sandbox: Sandbox) -> Non
         assert [row["target_group_id"] for row in csv.DictReader(file)] == before
 
 
-def test_undoing_twice_is_undoing_once(connected: Cli, sandbox: Sandbox) -> None:
-    """A second undo of one report sends nothing, and says that it was done already."""
+def test_a_second_undo_sends_nothing(connected: Cli, sandbox: Sandbox) -> None:
+    """A second undo of one report sends nothing, and says that the run has finished."""
     project = sandbox.seed(live=2)
     connected("pause", "--project", project.id, "--yes", "--report", "out.json")
     assert connected("undo", "out.json", "--yes").code == 0
     jobs = len(sandbox.jobs)
     ended = connected("undo", "out.json", "--yes")
     assert ended.code == 0
-    assert "has finished already" in ended.err
+    assert "has already finished" in ended.err
     assert len(sandbox.jobs) == jobs
 
 
-def test_what_cannot_be_undone_is_not(connected: Cli, sandbox: Sandbox) -> None:
-    """A completion, another account's sweep, and a sweep that changed nothing are not taken back; each is explained."""
+def test_an_impossible_undo_is_explained(connected: Cli, sandbox: Sandbox) -> None:
+    """Undo explains why it refuses a completion, another account's report and a sweep without changes."""
     project = sandbox.seed(live=2)
     connected("complete", "--project", project.id, "--yes", "--report", "done.json")
     ended = connected("undo", "done.json", "--yes")
@@ -201,14 +203,14 @@ def test_what_cannot_be_undone_is_not(connected: Cli, sandbox: Sandbox) -> None:
     connected("pause", "--project", project.id, "--yes", "--report", "nothing.json")
     ended = connected("undo", "nothing.json", "--yes")
     assert (ended.code, sandbox.jobs.keys()) == (0, sandbox.jobs.keys())
-    assert "nothing to take back" in ended.err
+    assert "nothing to undo" in ended.err
     ended = connected("undo", "nothing.json", "--yes", "--account", "102")
     assert ended.code == 2
     assert "of account 101 at" in ended.err
 
 
-def test_a_report_tells_when_the_jobs_ran(connected: Cli, sandbox: Sandbox) -> None:
-    """Each job of a report has its beginning, its end and the trace id that the API knows it by."""
+def test_a_report_has_the_times_of_its_jobs(connected: Cli, sandbox: Sandbox) -> None:
+    """Each job of a report has its start, its end and its trace id."""
     project = sandbox.seed(live=2)
     connected("pause", "--project", project.id, "--yes", "--report", "out.json")
     record = read_report(Path("out.json"))
@@ -220,10 +222,10 @@ def test_a_report_tells_when_the_jobs_ran(connected: Cli, sandbox: Sandbox) -> N
     assert record.spans[0].began <= record.spans[0].ended
 
 
-def test_a_report_that_cannot_be_written_hides_nothing(
+def test_an_unwritable_report_keeps_the_result(
     connected: Cli, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A full disk at the end costs the report, not the result: it is told, the exit code is 1, and how to get it."""
+    """A full disk at the end loses only the report: the result is printed and the exit code is 1."""
     project = sandbox.seed(live=1)
 
     def full(*_: object) -> None:
@@ -237,27 +239,27 @@ def test_a_report_that_cannot_be_written_hides_nothing(
 
 
 def test_a_run_id_makes_a_sweep_happen_once(connected: Cli, sandbox: Sandbox) -> None:
-    """The same run id with the same journal is the same sweep; for other target groups it is refused."""
+    """The same run id with the same journal is the same sweep; with another plan it is refused."""
     project, other = sandbox.seed(live=1), sandbox.seed(live=1)
     words = ["--yes", "--run-id", "night", "--journal", "night.journal"]
     assert connected("pause", "--project", project.id, *words).code == 0
-    assert "has finished already" in connected("pause", "--project", project.id, *words).err
+    assert "has already finished" in connected("pause", "--project", project.id, *words).err
     assert len(sandbox.jobs) == 1
     ended = connected("pause", "--project", other.id, *words)
     assert ended.code == 2
-    assert "other target groups" in ended.err
+    assert "of another plan" in ended.err
 
 
 def test_rate_and_concurrency_reach_the_client(connected: Cli, sandbox: Sandbox) -> None:
-    """--rate holds requests back by the client's own limiter."""
+    """--rate limits the requests of the client."""
     project = sandbox.seed(live=1)
     assert connected("pause", "--project", project.id, "--yes", "--rate", "50", "--concurrency", "1").code == 0
     moments = [request.at.timestamp() for request in sandbox.requests]
     assert all(after - before > 0.01 for before, after in pairwise(moments))
 
 
-def test_what_was_held_back_is_not_all_done(connected: Cli, sandbox: Sandbox) -> None:
-    """Target groups that were not sent, since nothing could be sent any more, are neither done nor hidden."""
+def test_groups_that_were_not_sent_fail_the_sweep(connected: Cli, sandbox: Sandbox) -> None:
+    """Target groups that were not sent after a refusal make the sweep fail, and are reported."""
     projects = [sandbox.seed(live=1) for _ in range(3)]
     sandbox.faults.add("create_bulk_pause_target_groups_job", faults.Answer(401), times=None)
     ended = connected("pause", "--all-projects", "--yes", "--concurrency", "1")

@@ -1,4 +1,4 @@
-"""``fieldingkit webhooks``, in this process on a sandbox."""
+"""``fieldingkit webhooks``, in this process, on a sandbox."""
 
 import json
 from pathlib import Path
@@ -11,14 +11,14 @@ CREATE = ("webhooks", "create", "https://example.com/cint", "--event", "target-g
 
 
 def created(connected: Cli) -> str:
-    """The id of a new webhook."""
+    """Create a webhook and return its id."""
     ended = connected(*CREATE, "--secret-file", "-", "--json")
     webhook_id: str = json.loads(ended.out.splitlines()[-1])["id"]
     return webhook_id
 
 
-def test_a_secret_goes_into_a_file_of_its_own(connected: Cli, tmp_path: Path) -> None:
-    """The secret is in the file, which only its owner may read, and nowhere else."""
+def test_the_secret_is_written_to_a_private_file(connected: Cli, tmp_path: Path) -> None:
+    """The secret is only in the file, which only its owner can read."""
     ended = connected(*CREATE, "--secret-file", "secret.txt", "--json")
     assert ended.code == 0
     secret = (tmp_path / "secret.txt").read_text().strip()
@@ -27,8 +27,8 @@ def test_a_secret_goes_into_a_file_of_its_own(connected: Cli, tmp_path: Path) ->
     assert (tmp_path / "secret.txt").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_secret_never_has_nowhere_to_go(connected: Cli, sandbox: Sandbox, tmp_path: Path) -> None:
-    """A file that exists, or cannot be made, is refused before a webhook is created."""
+def test_an_unusable_secret_file_sends_nothing(connected: Cli, sandbox: Sandbox, tmp_path: Path) -> None:
+    """A file that exists, or cannot be created, is refused before a webhook is created."""
     (tmp_path / "secret.txt").write_text("another")
     for name in ("secret.txt", "nowhere/secret.txt"):
         ended = connected(*CREATE, "--secret-file", name)
@@ -39,14 +39,14 @@ def test_a_secret_never_has_nowhere_to_go(connected: Cli, sandbox: Sandbox, tmp_
 
 
 def test_a_refused_webhook_leaves_no_file(connected: Cli, sandbox: Sandbox, tmp_path: Path) -> None:
-    """The empty file is taken away again when the API refuses."""
+    """The empty file is removed when the API refuses the webhook."""
     sandbox.faults.add("create_webhook", faults.Answer(400))
     assert connected(*CREATE, "--secret-file", "secret.txt").code == 3
     assert not (tmp_path / "secret.txt").exists()
 
 
 def test_webhooks_are_listed_changed_and_deleted(connected: Cli) -> None:
-    """A webhook is listed, changed by its own ETag, and deleted for good after a yes."""
+    """A webhook is listed, changed with its ETag, and deleted after a confirmation."""
     webhook = created(connected)
     assert webhook in connected("webhooks", "list").out
     assert connected("webhooks", "update", webhook, "--url", "https://example.com/other").code == 0
@@ -56,8 +56,8 @@ def test_webhooks_are_listed_changed_and_deleted(connected: Cli) -> None:
     assert connected("webhooks", "list").out == ""
 
 
-def test_a_secret_is_made_anew(connected: Cli, tmp_path: Path) -> None:
-    """A new secret takes the old one's place after a yes; without one the file is not left behind."""
+def test_the_secret_is_replaced_after_a_confirmation(connected: Cli, tmp_path: Path) -> None:
+    """The secret is replaced after a confirmation; without one no file is left behind."""
     webhook = created(connected)
     words = ("webhooks", "regenerate-secret", webhook, "--secret-file", "new.txt")
     assert connected(*words).code == 2
@@ -67,7 +67,7 @@ def test_a_secret_is_made_anew(connected: Cli, tmp_path: Path) -> None:
 
 
 def test_a_plain_http_url_is_refused(connected: Cli, sandbox: Sandbox) -> None:
-    """A URL that is not https is refused before anything is sent."""
+    """A URL without https is refused before anything is sent."""
     ended = connected("webhooks", "create", "http://example.com", "--event", "x", "--secret-file", "-")
     assert ended.code == 2
     assert "https" in ended.err
@@ -75,7 +75,7 @@ def test_a_plain_http_url_is_refused(connected: Cli, sandbox: Sandbox) -> None:
 
 
 def test_event_types_and_history_are_listed(connected: Cli) -> None:
-    """What a webhook can be told of is listed; a new webhook has no history."""
+    """The event types are listed; a new webhook has no history."""
     assert "target-group-updated" in connected("webhooks", "event-types").out
     ended = connected("webhooks", "history", created(connected))
     assert (ended.code, ended.out) == (0, "")
