@@ -1,4 +1,4 @@
-"""The chaos soak in short: random faults, and an account of every action that the sandbox's record bears out."""
+"""A short soak: random faults, and reported outcomes that are compared with the sandbox's record."""
 
 import importlib.util
 import sys
@@ -17,7 +17,7 @@ SOAK = Path(__file__).parents[2] / "benchmarks" / "soak.py"
 
 @pytest.fixture(scope="module")
 def soak() -> ModuleType:
-    """The soak, loaded from its file: the benchmarks are not part of the package."""
+    """Load the soak from its file; the benchmarks are not part of the package."""
     spec = importlib.util.spec_from_file_location("soak", SOAK)
     assert spec is not None
     assert spec.loader is not None
@@ -28,16 +28,16 @@ def soak() -> ModuleType:
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-async def test_every_account_is_true(soak: ModuleType, seed: int) -> None:
-    """Under a fault rate of 20 % nothing is done twice, no job is lost, and no account is wrong, on both clients."""
+async def test_every_reported_outcome_is_true(soak: ModuleType, seed: int) -> None:
+    """With 20 % of faults no action is applied twice, no job is lost and no outcome is wrong, with both clients."""
     accounts, wrong, injected = await soak.soak(actions=80, fault_rate=0.2, seed=seed)
     assert wrong == []
     assert len(accounts) == 80
     assert len(injected) >= 8
 
 
-async def test_the_audit_finds_what_is_wrong(soak: ModuleType, sandbox: Sandbox, client: AsyncClient) -> None:
-    """The audit is not blind: of something that was done it believes done and maybe, and of nothing it does not."""
+async def test_the_audit_finds_a_wrong_outcome(soak: ModuleType, sandbox: Sandbox, client: AsyncClient) -> None:
+    """The audit accepts "done" only of an applied action, "refused" only of others, and "maybe" of both."""
     paused, live = sandbox.seed(live=2).groups
     assert paused.run is not None
     read = GetFieldingRun(project_id=paused.project_id, target_group_id=paused.id, fielding_run_id=paused.run.id)

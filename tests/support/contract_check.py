@@ -1,7 +1,6 @@
-"""Checks what a sandbox answered against the published contract, where a copy of that is at hand.
+"""Checks of a sandbox's exchanges against the published contract, if a copy of it is available.
 
-Any test can have it: inside `with checked_sandboxes():` every sandbox that is made has all its exchanges checked at
-the end, except those that a fault was put into.
+Every sandbox created inside `with checked_sandboxes():` is checked at the end, except the exchanges with a fault.
 """
 
 import re
@@ -22,12 +21,12 @@ from support.published_contract import CONTRACT, load_document
 KNOWN_FAULTS: Final = {
     "NullInDraftJobs": "The examples of both draft jobs have nulls that their schemas forbid.",
     "NullInManagerJobs": "The example of a project-manager job has nulls for both lists, which its schema forbids.",
-    "NullableInAllOf": "An allOf of `nullable: true` and a type is meant to allow null, and by the letter does not.",
+    "NullableInAllOf": "An allOf of `nullable: true` and a type is meant to allow null, but does not.",
     "RateCardBoostForgotten": "The changelog can be filtered by this type of change, and has no form for it.",
     "UndocumentedStatus": "No operation documents 405, 409, 413 and 415, nor the batch ones 429; their shapes exist.",
     "UndocumentedWebhookStatus": "Webhook operations and one other lack a status that their prose or path implies.",
 }
-"""Where the contract contradicts itself or is silent, by name."""
+"""Contradictions and gaps of the contract, by name."""
 
 _NULL_IN_JOBS = {
     "_from_draft_job": {"created_fielding_run_id", "failure_reason", "job_trace_id"},  # NullInDraftJobs
@@ -55,7 +54,7 @@ def _is_timestamp(value: object) -> bool:
 
 
 class Contract:
-    """The published contract, as far as responses go."""
+    """The published contract of every operation's request and responses."""
 
     def __init__(self, document: dict[str, Any]) -> None:
         self._operations = {
@@ -70,7 +69,7 @@ class Contract:
         )
 
     def complaints(self, exchange: RecordedRequest) -> list[str]:
-        """What is wrong with a recorded exchange."""
+        """Return the violations of the contract in a recorded exchange."""
         answer = exchange.answer
         operation = self._operations.get(exchange.operation_id or "")
         if answer is None or exchange.fault is not None or (operation is None and exchange.operation_id is not None):
@@ -95,7 +94,7 @@ class Contract:
             return found + (["there is a body"] if answer.body else [])
         if answer.headers.get("Content-Type", "").partition(";")[0] != "application/json":
             return [*found, "the body is not application/json"]
-        body = _mended(exchange.operation_id or "", answer.json)
+        body = _without_known_faults(exchange.operation_id or "", answer.json)
         return found + self._schema_complaints(content["application/json"]["schema"], body)
 
     def _header_complaints(self, response: Mapping[str, Any], headers: Mapping[str, str]) -> list[str]:
@@ -137,7 +136,7 @@ class Contract:
 
 @cache
 def load_contract() -> Contract | None:
-    """The contract, or None where it is not at hand."""
+    """Return the contract, or None if it is not available."""
     if not CONTRACT.exists():
         return None
     return Contract(load_document())
@@ -145,7 +144,7 @@ def load_contract() -> Contract | None:
 
 @contextmanager
 def checked_sandboxes() -> Iterator[None]:
-    """Check every exchange of every sandbox that is made inside."""
+    """Check every exchange of every sandbox that is created inside."""
     made: list[Sandbox] = []
     plain_init = Sandbox.__init__
 
@@ -172,8 +171,8 @@ def _parameters(node: Mapping[str, Any]) -> list[dict[str, Any]]:
     return list(node.get("parameters", []))
 
 
-def _mended(operation_id: str, body: Any) -> Any:
-    """The body without what the contract is known to have wrong."""
+def _without_known_faults(operation_id: str, body: Any) -> Any:
+    """Return the body without the parts that the contract is known to describe wrongly."""
     for suffix, names in _NULL_IN_JOBS.items():
         if operation_id.endswith(suffix):
             body = {name: value for name, value in body.items() if value is not None or name not in names}
@@ -183,7 +182,7 @@ def _mended(operation_id: str, body: Any) -> Any:
 
 
 def _absolute(node: Any) -> Any:
-    """The schema with its references led to the registry's own copy of the document."""
+    """Return the schema with its references resolved in the registry's copy of the document."""
     if isinstance(node, list):
         return [_absolute(item) for item in node]
     if not isinstance(node, dict):
@@ -192,7 +191,7 @@ def _absolute(node: Any) -> Any:
 
 
 def _with_nulls(node: Any) -> Any:
-    """The document with OpenAPI's `nullable` said in JSON Schema's own words."""
+    """Return the document with OpenAPI's `nullable` translated to JSON Schema."""
     if isinstance(node, list):
         return [_with_nulls(item) for item in node]
     if not isinstance(node, dict):

@@ -1,4 +1,4 @@
-"""A plain aiohttp client for the sandbox's own tests, so that nothing of ours is tested against itself."""
+"""A plain aiohttp client for the sandbox's own tests, independent of fieldingkit's client."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from fieldingkit.sandbox.model.target_groups import TargetGroup
 
 @attrs.frozen
 class Answer:
-    """What came back, read to the end."""
+    """An answer with its whole body."""
 
     status: int
     headers: Mapping[str, str]
@@ -24,13 +24,13 @@ class Answer:
 
 @attrs.frozen
 class Caller:
-    """Sends requests to a sandbox as a caller with a valid token would."""
+    """Sends requests with a valid token to a sandbox."""
 
     sandbox: Sandbox
     session: aiohttp.ClientSession
 
     async def __call__(self, method: str, path: str, *, without: str = "", **options: Any) -> Answer:
-        """Send a request: `path` goes after `/v1`, and the header `without` is left out."""
+        """Send a request to `path` after `/v1`, without the header `without`."""
         headers = {"Authorization": f"Bearer {self.sandbox.token}", "Cint-API-Version": "2025-12-18"}
         headers |= options.pop("headers", {})
         headers.pop(without, None)
@@ -42,11 +42,11 @@ class Caller:
             return Answer(response.status, response.headers, body, json.loads(body) if is_json else None)
 
     def group_path(self, group: TargetGroup) -> str:
-        """The path of a target group."""
+        """Return the path of a target group."""
         return f"/demand/accounts/101/projects/{group.project_id}/target-groups/{group.id}"
 
     def run_path(self, group: TargetGroup) -> str:
-        """The path of a target group's run."""
+        """Return the path of a target group's run."""
         return f"{self.group_path(group)}/fielding-runs/{run_of(group).id}"
 
     async def act(self, action: str, group: TargetGroup, etag: str | None = None) -> Answer:
@@ -65,7 +65,7 @@ class Caller:
         return await self("POST", path, json=dates, headers={"Idempotency-Key": key})
 
     async def finished(self, created: Answer) -> Any:
-        """Let a job's time pass, and read it."""
+        """Advance the clock past the job's end and return the job."""
         self.sandbox.clock.advance(1)
         answer = await self("GET", created.headers["Location"])
         assert answer.status == 200
@@ -73,12 +73,12 @@ class Caller:
 
 
 def one(sandbox: Sandbox, status: str, **settings: Any) -> TargetGroup:
-    """A new target group with a status, in a project of its own."""
+    """Return a new target group with this status, in a project of its own."""
     wanted: dict[str, Any] = {status: 1, **settings}
     return sandbox.seed(**wanted).groups[0]
 
 
 def run_of(group: TargetGroup) -> FieldingRun:
-    """The run that a target group surely has."""
+    """Return the run of a target group that has one."""
     assert group.run is not None
     return group.run

@@ -1,4 +1,4 @@
-"""Commands that a sandbox carries out, and how their jobs are looked at."""
+"""Commands for a sandbox, and the poll policy of their jobs."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -7,31 +7,31 @@ from fieldingkit.sandbox import Sandbox
 
 READS = "get_fielding_runs_by_target_group_id"
 PAUSES = "create_bulk_pause_target_groups_job"
-LOOKS = "get_bulk_pause_target_groups_job"
+POLLS = "get_bulk_pause_target_groups_job"
 
 EVERY = PollPolicy(first_delay=0.015, min_interval=0.015, max_interval=0.015)
-"""A job of the sandbox, which takes 0.02 s, is looked at twice."""
+"""Polls a job of the sandbox, which takes 0.02 s, twice."""
 
 
 def a_read(sandbox: Sandbox) -> fielding_runs.ListFieldingRuns:
-    """A command that changes nothing and may be repeated; its operation is ``READS``."""
+    """Return a read command; its operation is ``READS``."""
     group = sandbox.seed(live=1).groups[0]
     return fielding_runs.ListFieldingRuns(project_id=group.project_id, target_group_id=group.id)
 
 
 def path_of(read: fielding_runs.ListFieldingRuns) -> str:
-    """The path of the same read, for a request that is spelled out."""
+    """Return the path of the read command."""
     return f"/demand/accounts/101/projects/{read.project_id}/target-groups/{read.target_group_id}/fielding-runs"
 
 
 def a_batch(sandbox: Sandbox) -> batch_jobs.PauseTargetGroups:
-    """A batch that succeeds; its operation is ``PAUSES``, and its job is looked at by ``LOOKS``."""
+    """Return a batch command that succeeds; ``PAUSES`` creates its job and ``POLLS`` reads it."""
     project = sandbox.seed(live=2)
     return batch_jobs.PauseTargetGroups(project_id=project.id, target_group_ids=project.ids())
 
 
 def a_failure(sandbox: Sandbox) -> fielding_jobs.LaunchFromDraft:
-    """A launch whose job fails, since its end is past."""
+    """Return a launch whose job fails because its end date has passed."""
     group = sandbox.seed(draft=1).groups[0]
     past = datetime.now(UTC) - timedelta(days=1)
     return fielding_jobs.LaunchFromDraft(project_id=group.project_id, target_group_id=group.id, end_fielding_at=past)

@@ -1,4 +1,4 @@
-"""Walking a story with either client."""
+"""Running a story with either client."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,55 +14,55 @@ Item = TypeVar("Item")
 
 
 class Walker(Protocol):
-    """What a story needs of a client, to be awaited whichever client it is."""
+    """The verbs that a story needs, awaitable for both clients."""
 
     async def send(self, command: Command[R]) -> R:
-        """Carry out a command."""
+        """Send a command."""
         ...
 
     async def run(self, command: JobCommand[R]) -> R:
-        """Start a job, and wait for it."""
+        """Run a job command."""
         ...
 
     async def all_of(self, command: PagedCommand[Page[Item]]) -> list[Item]:
-        """The items of a list, of all pages."""
+        """Return the items of all pages of a list."""
         ...
 
 
 @attrs.frozen
 class AsyncWalker:
-    """Walks with the asynchronous client."""
+    """Runs a story with the asynchronous client."""
 
     client: AsyncClient
 
     async def send(self, command: Command[R]) -> R:
-        """Carry out a command."""
+        """Send a command."""
         return await self.client.send(command)
 
     async def run(self, command: JobCommand[R]) -> R:
-        """Start a job, and wait for it."""
+        """Run a job command."""
         return await self.client.run(command)
 
     async def all_of(self, command: PagedCommand[Page[Item]]) -> list[Item]:
-        """The items of a list, of all pages."""
+        """Return the items of all pages of a list."""
         items: AsyncIterator[Item] = self.client.iter_items(command)
         return [item async for item in items]
 
 
 @attrs.frozen
 class BlockingWalker:
-    """Walks with the blocking client, on threads, so that the test's own event loop goes on meanwhile."""
+    """Runs a story with the blocking client, on threads, so that the test's event loop keeps running."""
 
     client: Client
 
     async def send(self, command: Command[R]) -> R:
-        """Carry out a command."""
+        """Send a command."""
         return await asyncio.to_thread(self.client.send, command)
 
     async def run(self, command: JobCommand[R]) -> R:
-        """Start a job, and wait for it."""
+        """Run a job command."""
         return await asyncio.to_thread(self.client.run, command)
 
     async def all_of(self, command: PagedCommand[Page[Item]]) -> list[Item]:
-        """The items of a list, of all pages."""
+        """Return the items of all pages of a list."""
         return await asyncio.to_thread(lambda: list(self.client.iter_items(command)))

@@ -1,4 +1,4 @@
-"""A receiver of webhook deliveries, for the sandbox's own tests."""
+"""A receiver of webhook deliveries for the sandbox's own tests."""
 
 import hashlib
 import hmac
@@ -14,26 +14,26 @@ from aiohttp.test_utils import TestServer
 
 @attrs.frozen
 class Received:
-    """A delivery as it arrived, unpacked if it was compressed."""
+    """A received delivery, decompressed."""
 
     headers: Mapping[str, str]
     body: bytes
 
     @property
     def event(self) -> dict[str, Any]:
-        """The event in it."""
+        """The event in the body."""
         event: dict[str, Any] = json.loads(self.body)
         return event
 
     def is_signed_with(self, secret: str) -> bool:
-        """Whether the signature is that of the body, worked out here once more."""
+        """Return True if the signature is valid, computed independently of the sandbox."""
         parts = dict(part.split("=", 1) for part in self.headers["Cint-Signature"].split(","))
         signed = parts["t"].encode() + b"." + self.body
         return parts["v1"] == hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
 
 
 class Receiver:
-    """A server on loopback that acknowledges deliveries, or answers what it is told to answer."""
+    """A server on loopback that acknowledges deliveries, or sends the given answers first."""
 
     def __init__(self) -> None:
         application = web.Application()
@@ -54,12 +54,12 @@ class Receiver:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The URL of the receiver."""
         return str(self._server.make_url("/"))
 
     @property
     def changes(self) -> list[str]:
-        """What each event that arrived says was changed first."""
+        """The first changed field of each received event."""
         return [item.event["data"]["changes"][0]["object"] for item in self.received]
 
     async def _receive(self, request: web.Request) -> web.Response:

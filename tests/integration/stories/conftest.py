@@ -1,4 +1,4 @@
-"""Fixtures of the stories: each is walked with both clients, against a sandbox that keeps to the contract."""
+"""Fixtures of the stories: each runs with both clients, against a sandbox that is checked against the contract."""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -11,7 +11,7 @@ from fieldingkit.sandbox import Sandbox
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    """A sandbox whose jobs take no time; everything it answers is checked against the contract."""
+    """Run a sandbox whose jobs take no time; all its answers are checked against the contract."""
     from support.contract_check import checked_sandboxes
 
     with checked_sandboxes(), Sandbox(job_seconds=0) as running:
@@ -20,7 +20,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture(params=["async", "blocking"])
 async def walker(request: pytest.FixtureRequest, sandbox: Sandbox) -> AsyncIterator[Walker]:
-    """Each client in its turn."""
+    """Return each client in turn."""
     if request.param == "async":
         async with AsyncClient(account_id=sandbox.account_id, auth=sandbox.token, base_url=sandbox.url) as client:
             yield AsyncWalker(client)

@@ -1,4 +1,4 @@
-"""A draft becomes a live target group, and what can be read of it changes with it."""
+"""Story: a draft is launched."""
 
 from datetime import timedelta
 
@@ -12,8 +12,8 @@ from fieldingkit.resources.target_groups import GetTargetGroup, GetTargetGroupDe
 from fieldingkit.sandbox import Sandbox
 
 
-async def test_a_draft_is_launched(walker: Walker, sandbox: Sandbox) -> None:
-    """A draft has no details; once launched it has, and to read it as a draft is a redirect that is not followed."""
+async def test_a_launched_draft_is_read_by_its_details(walker: Walker, sandbox: Sandbox) -> None:
+    """A draft has no details; a launched group has, and reading it as a draft is a redirect that is not followed."""
     project = sandbox.seed(draft=1, goal=250)
     ids = {"project_id": project.id, "target_group_id": project.ids()[0]}
     draft = await walker.send(GetTargetGroup(**ids))

@@ -1,4 +1,4 @@
-"""One module of the fielding assistant is changed, and no other is lost, although somebody else changes one too."""
+"""Story: two users change modules of the same fielding assistant."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -24,8 +24,8 @@ from fieldingkit.resources.target_groups import GetTargetGroup
 from fieldingkit.sandbox import Sandbox
 
 
-async def test_no_module_is_lost(walker: Walker, sandbox: Sandbox) -> None:
-    """Two people change a module each: the second is told, reads again, and both changes last."""
+async def test_concurrent_changes_lose_no_module(walker: Walker, sandbox: Sandbox) -> None:
+    """The second of two concurrent changes is a 412; after a new read both changes are kept."""
     project = sandbox.seed(live=1)
     ids = {"project_id": project.id, "target_group_id": project.ids()[0]}
     mine = await walker.send(GetFieldingAssistantAssignment(**ids))
@@ -48,8 +48,8 @@ async def test_no_module_is_lost(walker: Walker, sandbox: Sandbox) -> None:
     ]
 
 
-async def test_a_draft_gets_its_first_modules(walker: Walker, sandbox: Sandbox) -> None:
-    """A draft has no assignment; the first one says that there must be none, so that two cannot make it."""
+async def test_only_the_first_assignment_of_a_draft_succeeds(walker: Walker, sandbox: Sandbox) -> None:
+    """A draft has no assignment; `If-None-Match: *` lets only one of two first assignments succeed."""
     project = sandbox.seed(draft=1)
     ids = {"project_id": project.id, "target_group_id": project.ids()[0]}
     with pytest.raises(NotFoundError):

@@ -1,4 +1,4 @@
-"""A survey is nearly full: find what is live, raise the goal, extend the run, and read who changed what."""
+"""Story: a survey reaches its goal; the goal is raised, the run extended, and the changes read."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -30,8 +30,8 @@ from fieldingkit.resources.target_groups import (
 from fieldingkit.sandbox import Sandbox
 
 
-async def test_a_full_survey_goes_on(walker: Walker, sandbox: Sandbox) -> None:
-    """A group that was paused at its goal takes completes again once the goal is raised, and until a later end."""
+async def test_a_full_survey_continues_after_its_goal_is_raised(walker: Walker, sandbox: Sandbox) -> None:
+    """A group that was paused at its goal is resumed after its goal is raised and its end moved."""
     project = sandbox.seed(live=25, paused=3, goal=200, completes=150)
     live = await walker.all_of(ListTargetGroups(project_id=project.id, status=[TargetGroupStatus.LIVE]))
     assert [group.id for group in live] == project.ids("live")
@@ -82,8 +82,8 @@ async def test_a_full_survey_goes_on(walker: Walker, sandbox: Sandbox) -> None:
     assert (log[2].changes[0].old_value, log[2].changes[0].new_value) == (200, 300)
 
 
-async def test_what_came_in_when(walker: Walker, sandbox: Sandbox) -> None:
-    """The completes of each interval add up to those that the performance counts."""
+async def test_completes_by_interval_add_up_to_the_performance(walker: Walker, sandbox: Sandbox) -> None:
+    """The completes by interval add up to those of the performance."""
     project = sandbox.seed(live=1, completes=40)
     ids = {"project_id": project.id, "target_group_id": project.ids()[0]}
     performance = await walker.send(GetTargetGroupPerformance(**ids))
@@ -93,8 +93,8 @@ async def test_what_came_in_when(walker: Walker, sandbox: Sandbox) -> None:
     assert (counts[-1], performance.completes, performance.entrants) == (40, 40, 100)
 
 
-async def test_asking_before_acting(walker: Walker, sandbox: Sandbox) -> None:
-    """What may be done with a set of groups can be asked before anything is tried."""
+async def test_allowed_transitions_are_computed_before_acting(walker: Walker, sandbox: Sandbox) -> None:
+    """The allowed actions of a set of groups can be computed before any of them is tried."""
     project = sandbox.seed(live=2, paused=2)
     all_of_them = await walker.send(ComputeTargetGroupTransitions(project_id=project.id))
     assert (all_of_them.is_pause_allowed, all_of_them.is_finish_allowed) == (False, True)

@@ -1,4 +1,4 @@
-"""Somebody goes on holiday: their target groups go to somebody else, in one batch."""
+"""Story: the target groups of one project manager are assigned to another in one batch job."""
 
 import pytest
 from support.walking import Walker
@@ -13,16 +13,16 @@ from fieldingkit.sandbox import Sandbox
 UNKNOWN = "01BTGNYV6HRNK8K8VKZASZCFP1"
 
 
-async def test_groups_are_handed_over(walker: Walker, sandbox: Sandbox) -> None:
-    """All groups of one manager go to another; one that does not exist is told, and stops nothing."""
+async def test_all_groups_of_a_manager_are_reassigned(walker: Walker, sandbox: Sandbox) -> None:
+    """All groups of one manager are reassigned; an unknown one is reported and does not affect the others."""
     project = sandbox.seed(live=12, draft=3)
-    away, stands_in, *_ = (await walker.send(ListAccountUsers(user_type=UserType.PROJECT_MANAGER))).users
+    away, substitute, *_ = (await walker.send(ListAccountUsers(user_type=UserType.PROJECT_MANAGER))).users
     mine = await walker.all_of(ListTargetGroups(project_id=project.id, project_manager_id=away.id))
     ids = [group.id for group in mine]
     assert ids == project.ids()
 
     command = UpdateProjectManagers(
-        project_id=project.id, project_manager_id=stands_in.id, target_group_ids=[*ids, UNKNOWN]
+        project_id=project.id, project_manager_id=substitute.id, target_group_ids=[*ids, UNKNOWN]
     )
     result = await walker.run(command)
     assert (result.updated, result.created_by, result.missing) == (tuple(ids), None, ())
@@ -32,11 +32,11 @@ async def test_groups_are_handed_over(walker: Walker, sandbox: Sandbox) -> None:
 
     assert await walker.all_of(ListTargetGroups(project_id=project.id, project_manager_id=away.id)) == []
     (entry,) = await walker.all_of(GetTargetGroupChangelog(project_id=project.id, target_group_id=ids[0]))
-    assert entry.changes[0].new_value == {"las_user_id": stands_in.id}
+    assert entry.changes[0].new_value == {"las_user_id": substitute.id}
 
 
-async def test_a_stranger_gets_nothing(walker: Walker, sandbox: Sandbox) -> None:
-    """Somebody who is no project manager of the account is refused before a job is made."""
+async def test_an_unknown_manager_is_refused(walker: Walker, sandbox: Sandbox) -> None:
+    """A user who is no project manager of the account is refused before a job is created."""
     project = sandbox.seed(live=1)
     command = UpdateProjectManagers(
         project_id=project.id,

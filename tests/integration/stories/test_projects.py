@@ -1,4 +1,4 @@
-"""From credentials to a project: which accounts there are, who works there, and where the work is."""
+"""Story: from credentials to accounts, users, projects and target groups."""
 
 from support.walking import Walker
 
@@ -9,15 +9,15 @@ from fieldingkit.resources.target_groups import ListTargetGroups, TargetGroupSta
 from fieldingkit.sandbox import Sandbox
 
 
-async def test_finding_the_way(walker: Walker, sandbox: Sandbox) -> None:
-    """The credentials lead to an account, that to its projects, and a search to the one that is wanted."""
+async def test_credentials_lead_to_a_project(walker: Walker, sandbox: Sandbox) -> None:
+    """The credentials lead to an account, the account to its projects, and a search to one of them."""
     wanted = [sandbox.seed(live=2, goal=10, completes=3) for _ in range(12)][7]
     finished = sandbox.seed(completed=1)
     accounts = await walker.send(ListAccounts())
     assert [account.id for account in accounts.accounts] == [101]
     managers = await walker.send(ListAccountUsers(user_type=UserType.PROJECT_MANAGER))
-    everybody = await walker.send(ListAccountUsers())
-    assert set(managers.users) < set(everybody.users)
+    users = await walker.send(ListAccountUsers())
+    assert set(managers.users) < set(users.users)
 
     active = await walker.all_of(ListProjects(status=ProjectStatus.ACTIVE))
     assert (len(active), finished.id in {project.id for project in active}) == (12, False)
@@ -30,8 +30,8 @@ async def test_finding_the_way(walker: Walker, sandbox: Sandbox) -> None:
     assert (overview.statistics.filling_goal, overview.statistics.current_completes) == (20, 6)
 
 
-async def test_everything_of_an_account_is_paused(walker: Walker, sandbox: Sandbox) -> None:
-    """Projects, their live groups, and a batch for each: afterwards nothing is live."""
+async def test_all_live_groups_of_an_account_are_paused(walker: Walker, sandbox: Sandbox) -> None:
+    """One batch job for each project pauses all live groups of an account."""
     projects = [sandbox.seed(live=3, draft=1) for _ in range(3)]
     for project in await walker.all_of(ListProjects(page_size=2)):
         command = ListTargetGroups(project_id=project.id, status=[TargetGroupStatus.LIVE])

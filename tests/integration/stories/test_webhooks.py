@@ -1,4 +1,4 @@
-"""A service asks to be told instead of asking again and again: it makes a webhook, and looks after it."""
+"""Story: a service subscribes to events with a webhook and manages it."""
 
 import asyncio
 import ssl
@@ -33,25 +33,25 @@ from fieldingkit.sandbox import Sandbox
 
 @attrs.define
 class Service:
-    """A service that takes deliveries over TLS, with the handler that fieldingkit has for it."""
+    """A service that receives deliveries over TLS with fieldingkit's handler."""
 
     url: str = ""
     secret: str = ""
-    told: list[TargetGroupUpdated] = attrs.field(factory=list[TargetGroupUpdated])
+    received: list[TargetGroupUpdated] = attrs.field(factory=list[TargetGroupUpdated])
 
     async def on_event(self, event: Event) -> None:
-        """Keep an event."""
-        self.told.append(cast("TargetGroupUpdated", event))
+        """Record an event."""
+        self.received.append(cast("TargetGroupUpdated", event))
 
     @property
     def statuses(self) -> list[object]:
-        """The status that each event tells."""
-        return [event.changes[0].new_value for event in self.told]
+        """The status in each event."""
+        return [event.changes[0].new_value for event in self.received]
 
 
 @pytest.fixture
 async def service(certified: Callable[..., ssl.SSLContext]) -> AsyncIterator[Service]:
-    """The service, on loopback; its secret can be changed while it runs."""
+    """Run the service on loopback; its secret can be changed while it runs."""
     service, seen = Service(), events.InMemoryEventStore()
 
     async def handle(request: web.Request) -> web.Response:
@@ -63,20 +63,20 @@ async def service(certified: Callable[..., ssl.SSLContext]) -> AsyncIterator[Ser
     await server.start_server(ssl=certified("localhost"))
     service.url = str(server.make_url("/cint"))
     yield service
-    while server.handler.connections:  # the other side has closed them, this one is yet to notice
+    while server.handler.connections:  # closed by the sandbox, but not yet noticed here
         await asyncio.sleep(0)
     await server.close()
 
 
 @pytest.fixture
 def quiet(sandbox: Sandbox) -> Sandbox:
-    """A sandbox that delivers only when it is asked to."""
+    """Return a sandbox that delivers events only on request."""
     sandbox.delivery.background = False
     return sandbox
 
 
-async def test_a_webhook_is_made_and_told(walker: Walker, quiet: Sandbox, service: Service) -> None:
-    """What a batch does is told, signed with the secret that was shown once, each change to the service once."""
+async def test_each_change_reaches_the_service_once(walker: Walker, quiet: Sandbox, service: Service) -> None:
+    """The changes of a batch job reach the service once each, although events are duplicated and reordered."""
     types = await walker.send(ListWebhookEventTypes())
     assert WebhookEventType.TARGET_GROUP_UPDATED in types.events
     created = await walker.send(CreateWebhook(url=service.url, events=[WebhookEventType.TARGET_GROUP_UPDATED]))
@@ -88,20 +88,20 @@ async def test_a_webhook_is_made_and_told(walker: Walker, quiet: Sandbox, servic
     project = quiet.seed(live=5)
     await walker.run(PauseTargetGroups(project_id=project.id, target_group_ids=project.ids()))
     await quiet.deliver()
-    assert [event.target_group_id for event in service.told] == project.ids()[::-1]
+    assert [event.target_group_id for event in service.received] == project.ids()[::-1]
     assert service.statuses == ["paused"] * 5
-    assert {(event.project_id, event.account_id) for event in service.told} == {(project.id, "101")}
+    assert {(event.project_id, event.account_id) for event in service.received} == {(project.id, "101")}
     assert [delivery.attempts for delivery in quiet.webhooks[0].deliveries] == [2] * 5
 
 
-async def test_the_goal_is_told(walker: Walker, quiet: Sandbox, service: Service) -> None:
-    """A group that the API itself pauses at its goal is told as the API's own doing."""
+async def test_a_pause_by_the_api_is_an_event(walker: Walker, quiet: Sandbox, service: Service) -> None:
+    """A group that reaches its goal is an event whose user is the API itself."""
     created = await walker.send(CreateWebhook(url=service.url, events=["target-group-updated"]))
     service.secret = created.secret
     (group,) = quiet.seed(live=1).groups
     group.goal_reached = True
     await quiet.deliver()
-    (event,) = service.told
+    (event,) = service.received
     assert event.user is not None
     assert (event.user.type, event.changes[0].object, event.occurred_at) == (
         "system_user",
@@ -110,22 +110,22 @@ async def test_the_goal_is_told(walker: Walker, quiet: Sandbox, service: Service
     )
 
 
-async def test_the_secret_is_changed(walker: Walker, quiet: Sandbox, service: Service) -> None:
-    """From the moment of a new secret the old one is void: nothing is taken until the service has it."""
+async def test_a_new_secret_replaces_the_old_one_at_once(walker: Walker, quiet: Sandbox, service: Service) -> None:
+    """After a new secret is created, events are refused until the service uses it."""
     created = await walker.send(CreateWebhook(url=service.url, events=["target-group-updated"]))
     service.secret = created.secret
     changed = await walker.send(RegenerateWebhookSecret(webhook_id=created.id))
     (group,) = quiet.seed(live=1).groups
     group.goal_reached = True
     await quiet.deliver()
-    assert (service.told, quiet.webhooks[0].deliveries[0].status) == ([], "undelivered")
+    assert (service.received, quiet.webhooks[0].deliveries[0].status) == ([], "undelivered")
     service.secret = changed.secret
     await quiet.deliver()
     assert service.statuses == ["paused"]
 
 
-async def test_after_an_outage(walker: Walker, quiet: Sandbox, service: Service) -> None:
-    """What got lost while the service was away is in the history, and the truth in the list of target groups."""
+async def test_lost_events_are_found_in_the_history(walker: Walker, quiet: Sandbox, service: Service) -> None:
+    """Events that were lost are in the history, and the current statuses in the list of target groups."""
     created = await walker.send(CreateWebhook(url=service.url, events=["target-group-updated"]))
     service.secret = created.secret
     began = quiet.clock.now()
@@ -133,7 +133,7 @@ async def test_after_an_outage(walker: Walker, quiet: Sandbox, service: Service)
     quiet.delivery.drop = 1.0
     await walker.run(PauseTargetGroups(project_id=project.id, target_group_ids=project.ids()))
     await quiet.deliver()
-    assert service.told == []
+    assert service.received == []
     missed = await walker.all_of(
         ListWebhookEventsHistory(
             webhook_id=created.id, start_time=began, delivery_status=[DeliveryStatus.EXPIRED], page_size=5
@@ -144,8 +144,8 @@ async def test_after_an_outage(walker: Walker, quiet: Sandbox, service: Service)
     assert {group.status.value for group in groups} == {"paused"}
 
 
-async def test_a_webhook_is_looked_after(walker: Walker, quiet: Sandbox, service: Service) -> None:
-    """Webhooks are listed over pages, changed and deleted with their tag, and then gone."""
+async def test_webhooks_are_listed_changed_and_deleted(walker: Walker, quiet: Sandbox, service: Service) -> None:
+    """Webhooks are listed in pages, and changed and deleted with their entity tag."""
     made = [
         await walker.send(CreateWebhook(url=f"{service.url}/{number}", events=["session-updated"]))
         for number in range(5)

@@ -18,7 +18,7 @@ def _contract() -> Iterator[None]:
 
 @pytest.fixture
 def clock() -> SandboxClock:
-    """A clock that stands still until it is moved."""
+    """Return a frozen clock."""
     clock = SandboxClock()
     clock.freeze()
     return clock
@@ -26,13 +26,13 @@ def clock() -> SandboxClock:
 
 @pytest.fixture
 async def sandbox(clock: SandboxClock) -> AsyncIterator[Sandbox]:
-    """A sandbox on the test's own event loop."""
+    """Run a sandbox on the test's own event loop."""
     async with Sandbox(clock=clock) as sandbox:
         yield sandbox
 
 
 @pytest.fixture
 async def call(sandbox: Sandbox) -> AsyncIterator[Caller]:
-    """A caller of it."""
+    """Return a caller of the sandbox."""
     async with aiohttp.ClientSession() as session:
         yield Caller(sandbox, session)

@@ -1,4 +1,4 @@
-"""The route table against the published contract, and the check that every other test here runs under."""
+"""The route table and the answers of the sandbox, checked against the published contract."""
 
 import attrs
 import pytest
@@ -13,7 +13,7 @@ needs_contract = pytest.mark.skipif(not CONTRACT.exists(), reason="the published
 
 @pytest.fixture
 def contract() -> Contract:
-    """The published contract."""
+    """Return the published contract."""
     loaded = load_contract()
     assert loaded is not None
     return loaded
@@ -21,7 +21,7 @@ def contract() -> Contract:
 
 @needs_contract
 def test_every_route_is_in_the_contract() -> None:
-    """Every operation has the contract's own method and path, and those of the two fielding tags are all there."""
+    """Every route has the contract's method, path and operation id; both fielding tags are complete."""
     published = {
         (method.upper(), path, operation["operationId"]): operation["tags"][0]
         for path, item in load_document()["paths"].items()
@@ -34,14 +34,14 @@ def test_every_route_is_in_the_contract() -> None:
 
 
 def test_routes_are_unique() -> None:
-    """No operation and no path is there twice."""
+    """No operation and no path is listed twice."""
     assert len({operation_id for _, _, operation_id in routes()}) == len(routes())
     assert len({(method, path) for method, path, _ in routes()}) == len(routes())
 
 
 @needs_contract
-async def test_the_check_finds_a_wrong_answer(sandbox: Sandbox, call: Caller, contract: Contract) -> None:
-    """The check complains about a missing field, a wrong type, a missing header and an undocumented status."""
+async def test_the_check_reports_a_wrong_answer(sandbox: Sandbox, call: Caller, contract: Contract) -> None:
+    """The check reports a missing field, a wrong type, a missing header and an undocumented status."""
     group = sandbox.seed(live=1).groups[0]
     await call("GET", call.run_path(group))
     (exchange,) = sandbox.requests
@@ -62,6 +62,6 @@ async def test_the_check_finds_a_wrong_answer(sandbox: Sandbox, call: Caller, co
     exchange.answer = answer
 
 
-def test_known_faults_are_told() -> None:
+def test_every_known_fault_has_a_name_and_a_sentence() -> None:
     """Each known fault of the contract has a name and a sentence."""
     assert all(name.isalnum() and sentence.endswith(".") for name, sentence in KNOWN_FAULTS.items())

@@ -1,4 +1,4 @@
-"""Every fault, and the plan that says which request meets which."""
+"""Every fault, and the plan that assigns faults to requests."""
 
 import gzip
 import time
@@ -10,9 +10,7 @@ import pytest
 from aiohttp import web
 from support.sandbox_caller import Caller
 
-from fieldingkit.sandbox import Sandbox, SandboxClock, faults
-from fieldingkit.sandbox.faults.base import Exchange
-from fieldingkit.sandbox.model.target_groups import TargetGroup
+from fieldingkit.sandbox import Sandbox, SandboxClock, TargetGroup, faults
 
 PAUSE = "pause_fielding_run"
 READ = "get_fielding_run"
@@ -21,16 +19,34 @@ BULK_PAUSE = "create_bulk_pause_target_groups_job"
 
 @pytest.fixture
 def group(sandbox: Sandbox) -> TargetGroup:
-    """A live target group."""
+    """Return a live target group."""
     return sandbox.seed(live=1).groups[0]
 
 
-async def test_answer(sandbox: Sandbox, call: Caller, group: TargetGroup) -> None:
-    """Any status, body and header can be answered, and the request is not handled."""
-    sandbox.faults.add(PAUSE, faults.Answer(503, {"sorry": True}, {"Retry-After": "7"}))
+@pytest.mark.parametrize(
+    ("fault", "status", "body", "headers"),
+    [
+        (faults.Answer(503, {"sorry": True}, {"Retry-After": "7"}), 503, b'{"sorry": true}', {"Retry-After": "7"}),
+        (faults.Answer(200, b"\x00", {"Content-Type": "application/x-odd"}), 200, b"\x00", {}),
+        (faults.HtmlPage(504), 504, b"<html>", {"Content-Type": "text/html; charset=utf-8"}),
+        (faults.Redirect("https://elsewhere.example/", 301), 301, b"", {"Location": "https://elsewhere.example/"}),
+    ],
+)
+async def test_a_fault_answers_without_handling_the_request(
+    sandbox: Sandbox,
+    call: Caller,
+    group: TargetGroup,
+    fault: faults.Fault,
+    status: int,
+    body: bytes,
+    headers: dict[str, str],
+) -> None:
+    """A fault can answer with any status, body and headers; the request is not handled."""
+    sandbox.faults.add(PAUSE, fault)
     answer = await call.act("pause", group)
-    assert (answer.status, answer.json, answer.headers["Retry-After"]) == (503, {"sorry": True}, "7")
+    assert (answer.status, answer.body[: len(body)]) == (status, body)
     assert answer.headers["traceparent"]
+    assert {name: answer.headers[name] for name in headers} == headers
     assert group.status == "live"
 
 
@@ -44,168 +60,116 @@ async def test_answer(sandbox: Sandbox, call: Caller, group: TargetGroup) -> Non
         (503, "unexpected_internal_error"),
     ],
 )
-async def test_answer_has_a_fitting_body(
+async def test_an_error_answer_has_the_apis_body(
     sandbox: Sandbox, call: Caller, group: TargetGroup, status: int, kind: str
 ) -> None:
-    """Without a body of its own an error is answered in the API's shape."""
+    """An error answer without a body of its own has the API's body for the status."""
     sandbox.faults.add(PAUSE, faults.Answer(status))
     answer = await call.act("pause", group)
     assert (answer.status, answer.json["object"]) == (status, kind)
 
 
-async def test_answer_with_bytes(sandbox: Sandbox, call: Caller, group: TargetGroup) -> None:
-    """Bytes are answered as they are."""
-    sandbox.faults.add(READ, faults.Answer(200, b"\x00\x01", {"Content-Type": "application/x-odd"}))
+@pytest.mark.parametrize(
+    ("fault", "headers", "body"),
+    [
+        (faults.EmptyBody(), {"ETag": 'W/"1"'}, b""),
+        (faults.WrongContentType("text/plain"), {"Content-Type": "text/plain"}, b'{"id":'),
+        (faults.WrongCharset(), {"Content-Type": "application/json; charset=utf-16"}, b'{"id":'),
+    ],
+)
+async def test_a_fault_changes_the_real_answer(
+    sandbox: Sandbox, call: Caller, group: TargetGroup, fault: faults.Fault, headers: dict[str, str], body: bytes
+) -> None:
+    """A fault can remove the body of the real answer, or declare another content type or charset."""
+    sandbox.faults.add(READ, fault)
     answer = await call("GET", call.run_path(group))
-    assert (answer.body, answer.headers["Content-Type"]) == (b"\x00\x01", "application/x-odd")
+    assert (answer.status, answer.body[:6]) == (200, body)
+    assert {name: answer.headers[name] for name in headers} == headers
 
 
-async def test_apply_then_answer(sandbox: Sandbox, call: Caller, group: TargetGroup) -> None:
-    """A failure can be answered after the request was carried out."""
+async def test_a_failure_can_be_answered_after_the_action(sandbox: Sandbox, call: Caller, group: TargetGroup) -> None:
+    """A failure can be answered although the request was handled."""
     sandbox.faults.add(PAUSE, faults.ApplyThenAnswer(500))
     assert (await call.act("pause", group)).status == 500
     assert group.status == "paused"
 
 
-async def test_delay(sandbox: Sandbox, call: Caller, group: TargetGroup) -> None:
-    """An answer can come late, in real time."""
+async def test_an_answer_can_be_delayed(sandbox: Sandbox, call: Caller, group: TargetGroup) -> None:
+    """An answer can be delayed in real time."""
     sandbox.faults.add(PAUSE, faults.Delay(0.05))
     began = time.monotonic()
     assert (await call.act("pause", group)).status == 204
     assert time.monotonic() - began >= 0.05
 
 
-async def test_drop_before(sandbox: Sandbox, call: Caller, group: TargetGroup) -> None:
-    """A connection can be closed before the request is handled."""
-    sandbox.faults.add(PAUSE, faults.DropBefore())
-    with pytest.raises(aiohttp.ClientConnectionError):
+@pytest.mark.parametrize(
+    ("fault", "status"), [(faults.DropBefore(), "live"), (faults.ApplyThenDrop(), "paused"), (faults.Garbage(), "live")]
+)
+async def test_a_connection_can_be_closed_without_an_answer(
+    sandbox: Sandbox, call: Caller, group: TargetGroup, fault: faults.Fault, status: str
+) -> None:
+    """A connection can be closed before or after the request is handled, or after bytes that are not HTTP."""
+    sandbox.faults.add(PAUSE, fault)
+    with pytest.raises(aiohttp.ClientError):
         await call.act("pause", group)
-    assert (group.status, sandbox.requests[0].status) == ("live", None)
+    assert (group.status, sandbox.requests[0].status) == (status, None)
 
 
-async def test_apply_then_drop(sandbox: Sandbox, call: Caller, group: TargetGroup) -> None:
-    """A connection can be closed after the request was handled."""
-    sandbox.faults.add(PAUSE, faults.ApplyThenDrop())
-    with pytest.raises(aiohttp.ClientConnectionError):
-        await call.act("pause", group)
-    assert (group.status, sandbox.requests[0].status) == ("paused", None)
-
-
-async def test_reset_mid_body(sandbox: Sandbox, call: Caller, group: TargetGroup) -> None:
-    """A connection can be reset in the middle of the body, when the status is known already."""
+async def test_a_connection_can_be_reset_within_the_body(sandbox: Sandbox, call: Caller, group: TargetGroup) -> None:
+    """A connection can be reset after the headers and half of the body."""
     sandbox.faults.add(READ, faults.ResetMidBody())
-    path = sandbox.url + call.run_path(group)
     headers = {"Authorization": f"Bearer {sandbox.token}", "Cint-API-Version": "2025-12-18"}
-    async with call.session.get(path, headers=headers) as response:
+    async with call.session.get(sandbox.url + call.run_path(group), headers=headers) as response:
         assert response.status == 200
         with pytest.raises(aiohttp.ClientError, match="reset"):
             await response.read()
     assert sandbox.requests[0].status == 200
 
 
-async def test_truncated_json(sandbox: Sandbox, call: Caller, group: TargetGroup) -> None:
-    """Half of the JSON can be answered as if it were all; an answer without a body gets half a one."""
-    sandbox.faults.add("*", faults.TruncatedJson(), times=2)
-    for answer in (await call_raw(call, "GET", group), await call_raw(call, "POST", group)):
-        assert answer[0] == 200
-        assert answer[1].startswith('{"id":')
-        assert not answer[1].endswith("}")
-    assert group.status == "paused"
+@pytest.mark.parametrize(("method", "suffix", "status"), [("GET", "", "live"), ("POST", "/pause", "paused")])
+async def test_json_can_be_truncated(
+    sandbox: Sandbox, call: Caller, group: TargetGroup, method: str, suffix: str, status: str
+) -> None:
+    """Half of the JSON can be answered as a complete body; an answer without a body gets one."""
+    sandbox.faults.add("*", faults.TruncatedJson())
+    headers = {"Authorization": f"Bearer {sandbox.token}", "Cint-API-Version": "2025-12-18", "If-Match": "*"}
+    url = sandbox.url + call.run_path(group) + suffix
+    async with call.session.request(method, url, headers=headers) as response:
+        body = await response.read()
+    assert (response.status, body[:6], body[-1:] == b"}") == (200, b'{"id":', False)
+    assert group.status == status
 
 
-async def call_raw(call: Caller, method: str, group: TargetGroup) -> tuple[int, str]:
-    """Read or pause a run, and give status and text as they are."""
-    path = call.sandbox.url + call.run_path(group) + ("/pause" if method == "POST" else "")
-    headers = {
-        "Authorization": f"Bearer {call.sandbox.token}",
-        "Cint-API-Version": "2025-12-18",
-        "If-Match": "*",
-    }
-    async with call.session.request(method, path, headers=headers) as response:
-        return response.status, (await response.read()).decode()
-
-
-async def test_empty_body(sandbox: Sandbox, call: Caller, group: TargetGroup) -> None:
-    """A body can be missing, with everything else in order."""
-    sandbox.faults.add(READ, faults.EmptyBody())
-    answer = await call("GET", call.run_path(group))
-    assert (answer.status, answer.body, answer.headers["ETag"]) == (200, b"", 'W/"1"')
-
-
-async def test_wrong_content_type(sandbox: Sandbox, call: Caller, group: TargetGroup) -> None:
-    """JSON can be called something else."""
-    sandbox.faults.add(READ, faults.WrongContentType("text/plain"))
-    answer = await call("GET", call.run_path(group))
-    assert (answer.headers["Content-Type"], answer.body[:1]) == ("text/plain", b"{")
-
-
-async def test_wrong_charset(sandbox: Sandbox, call: Caller, group: TargetGroup) -> None:
-    """A charset can be named that the body is not in."""
-    sandbox.faults.add(READ, faults.WrongCharset())
-    answer = await call("GET", call.run_path(group))
-    assert answer.headers["Content-Type"] == "application/json; charset=utf-16"
-
-
-async def test_html_page(sandbox: Sandbox, call: Caller, group: TargetGroup) -> None:
-    """A proxy's page can come instead of the API's answer."""
-    sandbox.faults.add(PAUSE, faults.HtmlPage(504))
-    answer = await call.act("pause", group)
-    assert (answer.status, answer.body[:6]) == (504, b"<html>")
-    assert answer.headers["Content-Type"].startswith("text/html")
-    assert group.status == "live"
-
-
-async def test_garbage(sandbox: Sandbox, call: Caller, group: TargetGroup) -> None:
-    """Bytes that are not HTTP can come over the wire."""
-    sandbox.faults.add(PAUSE, faults.Garbage())
-    with pytest.raises(aiohttp.ClientError):
-        await call.act("pause", group)
-    assert (group.status, sandbox.requests[0].status) == ("live", None)
-
-
-async def test_gzip_bomb(sandbox: Sandbox, call: Caller, group: TargetGroup) -> None:
-    """A small body can unpack to a huge one, which is valid JSON."""
+async def test_a_small_body_can_decompress_to_a_huge_one(sandbox: Sandbox, call: Caller, group: TargetGroup) -> None:
+    """A small gzip body can decompress to a huge one, which is valid JSON."""
     sandbox.faults.add(READ, faults.GzipBomb(3_000_000))
     async with aiohttp.ClientSession(auto_decompress=False) as session:
-        answer = await Caller(sandbox, session)("GET", call.run_path(group), headers={"If-Match": "*"})
+        answer = await Caller(sandbox, session)("GET", call.run_path(group))
     assert len(answer.body) < 30_000
-    whole = gzip.decompress(answer.body)
-    assert len(whole) == 3_000_000 + len('{"data":""}')
+    assert len(gzip.decompress(answer.body)) == 3_000_000 + len('{"data":""}')
 
 
-async def test_redirect(sandbox: Sandbox, call: Caller, group: TargetGroup) -> None:
-    """A redirect can come to anywhere."""
-    sandbox.faults.add(READ, faults.Redirect("https://elsewhere.example/", 301))
-    answer = await call("GET", call.run_path(group))
-    assert (answer.status, answer.headers["Location"]) == (301, "https://elsewhere.example/")
-
-
-async def test_skewed_date(sandbox: Sandbox, call: Caller, group: TargetGroup, clock: SandboxClock) -> None:
-    """The date of an answer can be off."""
+async def test_the_date_can_be_wrong(sandbox: Sandbox, call: Caller, group: TargetGroup, clock: SandboxClock) -> None:
+    """The `Date` of an answer can differ from the sandbox's clock."""
     sandbox.faults.add(READ, faults.SkewedDate(-3600))
     answer = await call("GET", call.run_path(group))
     assert (clock.now() - parsedate_to_datetime(answer.headers["Date"])).total_seconds() // 1 == 3600
 
 
-async def test_expire_token(sandbox: Sandbox, call: Caller, group: TargetGroup) -> None:
-    """A token can expire just before the request."""
-    sandbox.faults.add(PAUSE, faults.ExpireToken())
-    answer = await call.act("pause", group)
-    assert (answer.status, answer.json["object"]) == (403, "authorization_error")
-    assert (await call.act("pause", group)).status == 204
-
-
-async def test_change_etag(sandbox: Sandbox, call: Caller, group: TargetGroup) -> None:
-    """A run can be changed by somebody else just before the request."""
-    sandbox.faults.add(PAUSE, faults.ChangeEtag())
-    assert (await call.act("pause", group)).status == 412
+@pytest.mark.parametrize(("fault", "status"), [(faults.ExpireToken(), 403), (faults.ChangeEtag(), 412)])
+async def test_the_state_can_change_just_before_the_request(
+    sandbox: Sandbox, call: Caller, group: TargetGroup, fault: faults.Fault, status: int
+) -> None:
+    """Just before a request its token can expire, or another user can change its run."""
+    sandbox.faults.add(PAUSE, fault)
+    assert (await call.act("pause", group)).status == status
     assert group.status == "live"
     assert (await call.act("pause", group)).status == 204
 
 
 @pytest.mark.parametrize("operation", [BULK_PAUSE, "get_bulk_pause_target_groups_job"])
-async def test_stuck_job(sandbox: Sandbox, call: Caller, group: TargetGroup, operation: str) -> None:
-    """A job can stay `Processing` for ever, from its creation or from a read on."""
+async def test_a_job_can_get_stuck(sandbox: Sandbox, call: Caller, group: TargetGroup, operation: str) -> None:
+    """A job can stay `Processing` forever, from its creation or from a read on."""
     sandbox.faults.add(operation, faults.StuckJob())
     created = await call.create_batch("pause", group.project_id, [group.id])
     await call("GET", created.headers["Location"])
@@ -215,8 +179,8 @@ async def test_stuck_job(sandbox: Sandbox, call: Caller, group: TargetGroup, ope
 
 
 @pytest.mark.parametrize("status", [404, 410])
-async def test_job_gone(sandbox: Sandbox, call: Caller, group: TargetGroup, status: int) -> None:
-    """A job can become unreadable, and is done all the same."""
+async def test_a_job_can_become_unreadable(sandbox: Sandbox, call: Caller, group: TargetGroup, status: int) -> None:
+    """A job can become unreadable, and is executed nevertheless."""
     sandbox.faults.add(BULK_PAUSE, faults.JobGone(status))
     created = await call.create_batch("pause", group.project_id, [group.id])
     sandbox.clock.advance(1)
@@ -225,8 +189,8 @@ async def test_job_gone(sandbox: Sandbox, call: Caller, group: TargetGroup, stat
 
 
 @pytest.mark.parametrize(("position", "kept"), [(0, (1, 2)), (1, (0, 2)), (-1, (0, 1))])
-async def test_forget_item(sandbox: Sandbox, call: Caller, position: int, kept: tuple[int, ...]) -> None:
-    """A result can name one group of the request in neither list."""
+async def test_a_result_can_omit_an_item(sandbox: Sandbox, call: Caller, position: int, kept: tuple[int, ...]) -> None:
+    """A result can omit one target group of the request from both lists."""
     project = sandbox.seed(live=3)
     sandbox.faults.add(BULK_PAUSE, faults.ForgetItem(position))
     job = await call.finished(await call.create_batch("pause", project.id, project.ids()))
@@ -235,65 +199,51 @@ async def test_forget_item(sandbox: Sandbox, call: Caller, position: int, kept: 
     assert project.ids("paused") == project.ids()
 
 
-async def test_job_faults_need_a_job(sandbox: Sandbox, call: Caller, group: TargetGroup) -> None:
-    """A fault of a job does nothing to a request that has none."""
-    sandbox.faults.add("*", faults.StuckJob(), times=None)
+async def test_a_job_fault_needs_a_job_that_it_fits(sandbox: Sandbox, call: Caller, group: TargetGroup) -> None:
+    """A job fault does nothing to a request without a job, nor to a job without items if it is about items."""
+    sandbox.faults.add("*", faults.ForgetItem(), times=None)
     assert (await call.act("pause", group)).status == 204
     assert (await call.create_batch("pause", group.project_id, [])).status == 400
-
-
-async def test_forget_item_is_for_batches(sandbox: Sandbox, call: Caller) -> None:
-    """A draft job has no items to forget."""
-    (group,) = sandbox.seed(draft=1).groups
-    sandbox.faults.add("*", faults.ForgetItem())
-    created = await call.create_draft_job("launch", group, end_fielding_at="2999-01-01T00:00:00.000Z")
+    (draft,) = sandbox.seed(draft=1).groups
+    created = await call.create_draft_job("launch", draft, end_fielding_at="2999-01-01T00:00:00.000Z")
     assert (await call.finished(created))["status"] == "Completed"
 
 
-async def test_times(sandbox: Sandbox, call: Caller, group: TargetGroup) -> None:
-    """A fault meets as many requests as it was told, then the next one does, then none."""
+async def test_faults_are_used_up_in_order(sandbox: Sandbox, call: Caller, group: TargetGroup) -> None:
+    """A fault is injected the given number of times, then the next one, then none."""
     sandbox.faults.add(PAUSE, faults.Answer(500), times=2)
     sandbox.faults.add(PAUSE, faults.Answer(502))
     assert [(await call.act("pause", group)).status for _ in range(4)] == [500, 500, 502, 204]
-    assert [request.fault for request in sandbox.requests] == [
-        faults.Answer(500),
-        faults.Answer(500),
-        faults.Answer(502),
-        None,
-    ]
+    assert [request.fault for request in sandbox.requests] == [*[faults.Answer(500)] * 2, faults.Answer(502), None]
 
 
-async def test_for_ever_until_cleared(sandbox: Sandbox, call: Caller, group: TargetGroup) -> None:
-    """Without a number a fault stays until all are cleared."""
+async def test_a_fault_can_last_until_it_is_cleared(sandbox: Sandbox, call: Caller, group: TargetGroup) -> None:
+    """A fault without a number of times lasts until all faults are cleared."""
     sandbox.faults.add("*", faults.Answer(500), times=None)
     assert [(await call.act("pause", group)).status for _ in range(3)] == [500] * 3
     sandbox.faults.clear()
     assert (await call.act("pause", group)).status == 204
 
 
-async def test_patterns(sandbox: Sandbox, call: Caller, group: TargetGroup) -> None:
-    """A pattern fits all operations of its kind, and no others."""
+async def test_a_pattern_matches_operations(sandbox: Sandbox, call: Caller, group: TargetGroup) -> None:
+    """A pattern matches the operations of its kind; a star also matches the token endpoint and unknown paths."""
     sandbox.faults.add("create_bulk_*", faults.Answer(500), times=None)
     for kind in ("pause", "resume"):
         assert (await call.create_batch(kind, group.project_id, [group.id])).status == 500
     assert (await call.act("pause", group)).status == 204
-
-
-async def test_a_star_fits_everything(sandbox: Sandbox, call: Caller) -> None:
-    """A star fits the token endpoint and unknown paths as well."""
     sandbox.faults.add("*", faults.Answer(418), times=None)
     assert (await call("POST", sandbox.token_url)).status == 418
     assert (await call("GET", "/nowhere")).status == 418
 
 
-async def test_an_unknown_operation_is_refused(sandbox: Sandbox) -> None:
-    """A name or pattern that no operation fits is a ValueError, so that a slip of the pen is no silent success."""
+async def test_a_pattern_that_matches_no_operation_is_refused(sandbox: Sandbox) -> None:
+    """A misspelled operation is a ValueError instead of a fault that is never injected."""
     with pytest.raises(ValueError, match="pause_fielding_rum"):
         sandbox.faults.add("pause_fielding_rum", faults.DropBefore())
 
 
-async def test_probability_is_repeatable(call: Caller) -> None:
-    """A fault that comes by chance comes the same way again with the same seed, and about as often as told."""
+async def test_random_faults_are_reproducible(call: Caller) -> None:
+    """A fault with a probability is injected about that often, into the same requests for the same seed."""
     runs: list[list[int]] = []
     for seed in (1, 1, 2):
         async with Sandbox(seed=seed) as sandbox:
@@ -304,12 +254,12 @@ async def test_probability_is_repeatable(call: Caller) -> None:
     assert 5 < runs[0].count(500) < 30
 
 
-async def test_a_fault_of_your_own(sandbox: Sandbox, call: Caller, group: TargetGroup) -> None:
-    """A subclass of `Fault` can do what none of the catalogue does."""
+async def test_users_can_write_their_own_faults(sandbox: Sandbox, call: Caller, group: TargetGroup) -> None:
+    """A subclass of `Fault` can do anything with a request."""
 
     @attrs.frozen
     class Teapot(faults.Fault):
-        async def inject(self, exchange: Exchange) -> web.StreamResponse:
+        async def inject(self, exchange: faults.Exchange) -> web.StreamResponse:
             response = await exchange.proceed()
             response.headers["X-Teapot"] = "1"
             return response

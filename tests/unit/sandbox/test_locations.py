@@ -26,14 +26,14 @@ FORMS = {
 }
 
 
-def test_every_form_is_listed() -> None:
-    """The table of this module knows every form."""
+def test_every_form_is_in_the_table() -> None:
+    """The table of this module contains every form."""
     assert set(FORMS) == set(LocationForm)
 
 
 @pytest.mark.parametrize("form", FORMS)
-async def test_the_forms(form: str) -> None:
-    """Each form is written as the documents print it, for batch jobs and for draft jobs."""
+async def test_a_location_has_the_requested_form(form: str) -> None:
+    """Each form is written as in the documents, for batch jobs and for draft jobs."""
     async with (
         Sandbox(location_form=form, location_origin="https://elsewhere.example") as sandbox,
         aiohttp.ClientSession() as session,
@@ -62,15 +62,15 @@ async def test_the_forms(form: str) -> None:
             sandbox.requests.clear()  # without the header the contract is broken, as was asked for
 
 
-async def test_no_location_breaks_the_contract_only_on_request(call: Caller, sandbox: Sandbox) -> None:
-    """By default there is a Location, and it leads to the job when it is put after the base URL."""
+async def test_the_default_location_leads_to_the_job(call: Caller, sandbox: Sandbox) -> None:
+    """By default the Location leads to the job when it is appended to the base URL."""
     project = sandbox.seed(live=1)
     created = await call.create_batch("pause", project.id, project.ids())
     assert (await call("GET", created.headers["Location"])).status == 200
 
 
 async def test_job_ids_can_be_uuids() -> None:
-    """Job ids are ULIDs, or UUIDs on request."""
+    """Job ids are ULIDs by default and can be UUIDs."""
     async with Sandbox(job_ids="uuid") as sandbox, aiohttp.ClientSession() as session:
         call = Caller(sandbox, session)
         project = sandbox.seed(live=1)
@@ -81,6 +81,6 @@ async def test_job_ids_can_be_uuids() -> None:
 
 
 def test_an_unknown_form_is_refused() -> None:
-    """A form that does not exist is a ValueError."""
+    """An unknown form is a ValueError."""
     with pytest.raises(ValueError, match="somewhere"):
         Sandbox(location_form="somewhere")

@@ -18,7 +18,7 @@ from fieldingkit.sandbox import Sandbox, SandboxClock, faults
 
 
 def send(sandbox: Sandbox, method: str, path: str, **headers: str) -> int:
-    """Send a request with the standard library, and give the status."""
+    """Send a request with the standard library and return the status."""
     headers |= {"Authorization": f"Bearer {sandbox.token}", "Cint-API-Version": "2025-12-18"}
     request = urllib.request.Request(sandbox.url + path, method=method, headers=headers)
     try:
@@ -30,13 +30,13 @@ def send(sandbox: Sandbox, method: str, path: str, **headers: str) -> int:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Let the server's tasks run until something has happened."""
+    """Run the event loop until the condition holds."""
     while not condition():  # the server gives no other sign
         await asyncio.sleep(0)
 
 
-def test_blocking() -> None:
-    """Without an event loop the sandbox serves from a thread of its own, which is gone afterwards."""
+def test_the_blocking_form_serves_from_its_own_thread() -> None:
+    """Without an event loop the sandbox serves from a thread of its own, which ends with it."""
     before = threading.active_count()
     with Sandbox() as sandbox:
         group = sandbox.seed(live=1).groups[0]
@@ -49,15 +49,15 @@ def test_blocking() -> None:
     assert threading.active_count() == before
 
 
-async def test_blocking_inside_a_running_loop() -> None:
-    """The blocking form works where an event loop runs already, as in a notebook."""
+async def test_the_blocking_form_works_inside_a_running_loop() -> None:
+    """The blocking form works inside a running event loop, as in a notebook."""
     with Sandbox() as sandbox:
         async with aiohttp.ClientSession() as session:
             assert (await Caller(sandbox, session)("GET", "/nowhere")).status == 404
 
 
-def test_many_threads() -> None:
-    """Threads seed, look and send at the same time without losing anything."""
+def test_a_sandbox_can_be_used_from_many_threads() -> None:
+    """Threads can seed, read and send requests at the same time; nothing is lost."""
     with Sandbox(job_seconds=0) as sandbox:
 
         def work(_: int) -> int:
@@ -75,8 +75,8 @@ def test_many_threads() -> None:
         assert len({id(sandbox.group(request.path.split("/")[8])) for request in sandbox.requests}) == 80
 
 
-async def test_it_can_be_started_again(clock: SandboxClock) -> None:
-    """A sandbox that was stopped keeps its state and can serve once more."""
+async def test_a_stopped_sandbox_can_be_started_again(clock: SandboxClock) -> None:
+    """A stopped sandbox keeps its state and can be started again."""
     sandbox = Sandbox(clock=clock)
     group = sandbox.seed(live=1).groups[0]
     async with aiohttp.ClientSession() as session:
@@ -88,8 +88,8 @@ async def test_it_can_be_started_again(clock: SandboxClock) -> None:
     assert [request.index for request in sandbox.requests] == [0, 1]
 
 
-async def test_start_and_stop() -> None:
-    """`start` and `stop` do what the async with statement does, and stopping twice is no harm."""
+async def test_start_and_stop_replace_the_with_statement() -> None:
+    """`start` and `stop` do the same as the async with statement; a second `stop` does nothing."""
     sandbox = Sandbox()
     await sandbox.start()
     async with aiohttp.ClientSession() as session:
@@ -99,7 +99,7 @@ async def test_start_and_stop() -> None:
 
 
 def test_urls_need_a_running_sandbox() -> None:
-    """A sandbox that does not run has no URL, and says so."""
+    """A sandbox that is not running raises an error instead of returning a URL."""
     sandbox = Sandbox()
     assert repr(sandbox) == "<Sandbox not running>"
     with pytest.raises(RuntimeError, match="not running"):
@@ -108,16 +108,16 @@ def test_urls_need_a_running_sandbox() -> None:
         _ = sandbox.token_url
 
 
-def test_urls() -> None:
-    """The base URL ends with the version, the token endpoint stands beside it."""
+def test_the_token_url_is_beside_the_base_url() -> None:
+    """The base URL ends with the version; the token endpoint does not have it."""
     with Sandbox() as sandbox:
         origin = sandbox.url.removesuffix("/v1")
         assert sandbox.token_url == f"{origin}/oauth/token"
         assert repr(sandbox) == f"<Sandbox {origin}>"
 
 
-def test_a_port_in_use_is_told() -> None:
-    """A port that cannot be had is an OSError at the start, in the blocking form too."""
+def test_a_port_in_use_is_an_os_error() -> None:
+    """A port that is in use is an OSError at the start, in the blocking form too."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -126,7 +126,7 @@ def test_a_port_in_use_is_told() -> None:
 
 
 async def test_stopping_does_not_wait_for_answers() -> None:
-    """A request that is still being handled is cut off at the end."""
+    """A request that is still being handled is cancelled when the sandbox stops."""
     sandbox = Sandbox()
     sandbox.faults.add("*", faults.Delay(60))
     async with aiohttp.ClientSession() as session:
@@ -139,8 +139,8 @@ async def test_stopping_does_not_wait_for_answers() -> None:
             await request
 
 
-async def test_a_caller_that_gives_up(sandbox: Sandbox, call: Caller) -> None:
-    """A request whose caller has gone is handled all the same, and its answer is recorded as never sent."""
+async def test_a_request_is_handled_after_its_caller_has_gone(sandbox: Sandbox, call: Caller) -> None:
+    """A request whose caller has gone is still handled, and recorded without an answer."""
     group = sandbox.seed(live=1).groups[0]
     sandbox.faults.add("*", faults.Delay(0.1))
     with pytest.raises(TimeoutError):
@@ -149,7 +149,7 @@ async def test_a_caller_that_gives_up(sandbox: Sandbox, call: Caller) -> None:
     assert sandbox.requests[0].status is None
 
 
-def test_bodies_are_decoded() -> None:
+def test_recorded_bodies_are_decoded() -> None:
     """A recorded body decodes to what was sent."""
     with Sandbox() as sandbox:
         request = urllib.request.Request(

@@ -7,7 +7,7 @@ import pytest
 from support.fake_clock import FakeClock
 from support.fixture_types import MakeClient
 from support.otel import run_alone
-from support.sandbox_commands import EVERY, LOOKS, PAUSES, READS, a_batch, a_read
+from support.sandbox_commands import EVERY, PAUSES, POLLS, READS, a_batch, a_read
 
 from fieldingkit import AttemptEvent, ClientCredentials, RetryPolicy
 from fieldingkit.errors import ApiError, JobGoneError
@@ -97,7 +97,7 @@ async def test_jobs(
     sandbox: Sandbox, sandbox_clock: FakeClock, make_client: MakeClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     """29: a look that failed is logged, and the end of the job; both name the job."""
-    sandbox.faults.add(LOOKS, faults.TruncatedJson())
+    sandbox.faults.add(POLLS, faults.TruncatedJson())
     with caplog.at_level(logging.DEBUG, "fieldingkit.jobs"):
         job = await make_client(clock=sandbox_clock, poll=EVERY).submit(a_batch(sandbox))
         await job.wait()
@@ -127,7 +127,7 @@ async def test_unknown_status(
     with caplog.at_level(logging.INFO, "fieldingkit.jobs"):
         job = await client.submit(a_batch(sandbox))
         body = {"job_id": job.id, "status": "Pondering"}
-        sandbox.faults.add(LOOKS, faults.Answer(200, body), times=3)
+        sandbox.faults.add(POLLS, faults.Answer(200, body), times=3)
         await job.wait()
     ((_, message, entry),) = logged(caplog, "fieldingkit.jobs")
     assert message == "a job has a status that this release does not know"
@@ -159,7 +159,7 @@ async def test_nothing_secret(
     headers = {"Set-Cookie": f"session={CANARY}", "X-Internal": CANARY, "WWW-Authenticate": CANARY}
     sandbox.faults.add("get_fielding_runs*", faults.Answer(401, {"detail": CANARY}, headers=headers))
     sandbox.faults.add("get_fielding_runs*", faults.Answer(503, {"detail": CANARY}, headers=headers))
-    sandbox.faults.add(LOOKS, faults.Answer(502, CANARY.encode(), headers=headers))
+    sandbox.faults.add(POLLS, faults.Answer(502, CANARY.encode(), headers=headers))
     client = make_client(
         auth=credentials,
         clock=sandbox_clock,
@@ -192,7 +192,7 @@ async def test_quiet_about_what_was_handled(
     )
     sandbox.faults.add("get_fielding_runs*", faults.Answer(401))
     sandbox.faults.add("get_fielding_runs*", faults.DropBefore())
-    sandbox.faults.add(LOOKS, faults.TruncatedJson())
+    sandbox.faults.add(POLLS, faults.TruncatedJson())
     client = make_client(auth=credentials, clock=sandbox_clock, poll=EVERY)
     with caplog.at_level(logging.DEBUG):
         await client.send(a_read(sandbox))

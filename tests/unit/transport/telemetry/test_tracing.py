@@ -13,7 +13,7 @@ from support.examples import free_port, tagged
 from support.fake_clock import FakeClock
 from support.fixture_types import MakeClient
 from support.otel import Spans, ids_of, run_alone
-from support.sandbox_commands import EVERY, LOOKS, PAUSES, READS, a_batch, a_read, path_of
+from support.sandbox_commands import EVERY, PAUSES, POLLS, READS, a_batch, a_read, path_of
 
 from fieldingkit import Client, ClientCredentials, RetryPolicy, fielding_runs
 from fieldingkit.errors import ConnectionFailedError, NotFoundError, PreconditionFailedError, RequestTimeoutError
@@ -37,9 +37,9 @@ async def test_batch(sandbox: Sandbox, sandbox_clock: FakeClock, make_client: Ma
         "INTERNAL close the field\n"
         f"  INTERNAL fieldingkit {PAUSES}\n"
         "    CLIENT POST 201\n"
-        f"  INTERNAL fieldingkit {LOOKS} ~ POST\n"
+        f"  INTERNAL fieldingkit {POLLS} ~ POST\n"
         "    CLIENT GET 200\n"
-        f"  INTERNAL fieldingkit {LOOKS} ~ POST\n"
+        f"  INTERNAL fieldingkit {POLLS} ~ POST\n"
         "    CLIENT GET 200"
     )
 
@@ -102,7 +102,7 @@ async def test_cancelled_wait(sandbox: Sandbox, clock: FakeClock, make_client: M
     """48: a look that the caller broke off is no error, and leaves no span behind."""
     client = make_client(tracer_provider=spans.provider, clock=clock)
     came = asyncio.Event()
-    sandbox.faults.add(LOOKS, Stall(came, asyncio.get_running_loop()))
+    sandbox.faults.add(POLLS, Stall(came, asyncio.get_running_loop()))
     job = await client.submit(a_batch(sandbox))
     waiting = asyncio.create_task(job.wait())
     await came.wait()
@@ -111,7 +111,7 @@ async def test_cancelled_wait(sandbox: Sandbox, clock: FakeClock, make_client: M
         await waiting
     await asyncio.sleep(0)
     assert spans.tree() == (
-        f"INTERNAL fieldingkit {PAUSES}\n  CLIENT POST 201\nINTERNAL fieldingkit {LOOKS} ~ POST\n  CLIENT GET"
+        f"INTERNAL fieldingkit {PAUSES}\n  CLIENT POST 201\nINTERNAL fieldingkit {POLLS} ~ POST\n  CLIENT GET"
     )
 
 
@@ -126,9 +126,9 @@ async def test_resumed_job(sandbox: Sandbox, sandbox_clock: FakeClock, make_clie
         await other.job(job.token()).wait()
     assert later.tree() == (
         "INTERNAL next morning\n"
-        f"  INTERNAL fieldingkit {LOOKS} ~ elsewhere\n"
+        f"  INTERNAL fieldingkit {POLLS} ~ elsewhere\n"
         "    CLIENT GET 200\n"
-        f"  INTERNAL fieldingkit {LOOKS} ~ elsewhere\n"
+        f"  INTERNAL fieldingkit {POLLS} ~ elsewhere\n"
         "    CLIENT GET 200"
     )
     links = [link.context for span in later.finished for link in span.links]

@@ -1,10 +1,10 @@
-"""The fixtures that users get."""
+"""The pytest plugin."""
 
 import pytest
 
 pytest_plugins = ["pytester"]
 
-# Without Hypothesis, which every run would import anew; that takes seconds.
+# Without the Hypothesis plugin, whose import in every run takes seconds.
 INI = """
 [pytest]
 addopts = -p no:hypothesispytest
@@ -37,7 +37,7 @@ def test_blocking(sandbox, blocking_client):
 
 @pytest.mark.parametrize(("mode", "mark"), [("auto", ""), ("strict", "@pytest.mark.asyncio")])
 def test_the_fixtures_work_in_both_modes(pytester: pytest.Pytester, mode: str, mark: str) -> None:
-    """Both clients reach the sandbox, whichever mode pytest-asyncio is in."""
+    """Both clients reach the sandbox, in auto and in strict mode of pytest-asyncio."""
     pytester.makeini(INI)
     pytester.makeconftest(CONFTEST)
     pytester.makepyfile(TESTS.format(mark=mark))
@@ -45,7 +45,7 @@ def test_the_fixtures_work_in_both_modes(pytester: pytest.Pytester, mode: str, m
 
 
 def test_the_sandbox_can_be_replaced(pytester: pytest.Pytester) -> None:
-    """A `sandbox` fixture of the user's own takes the place of the plugin's."""
+    """A `sandbox` fixture of the user replaces the plugin's."""
     pytester.makeini(INI)
     pytester.makeconftest(
         CONFTEST
