@@ -1,4 +1,4 @@
-"""What retrying, limits and the breaker add to a call when nothing fails, over a network that answers at once.
+"""What retries and the rate limiter add to a call when nothing fails, over a network that answers at once.
 
 Run: ``python -m benchmarks.machinery``
 """
@@ -12,9 +12,8 @@ from benchmarks.measure import Row, Side, compare, main
 from fieldingkit import RetryPolicy
 from fieldingkit.clock import MonotonicClock
 from fieldingkit.idempotency import RetrySafety
-from fieldingkit.transport.circuit_breaker import Breaker
 from fieldingkit.transport.http import Call, Request, Response, Transport
-from fieldingkit.transport.rate_limit import Limits
+from fieldingkit.transport.rate_limit import RateLimiter
 from fieldingkit.transport.retry import Retry
 
 CALLS = 20_000
@@ -41,8 +40,7 @@ def measure(rounds: int) -> Sequence[Row]:
     transports: dict[str, Transport] = {
         "nothing": instant,
         "retry": Retry(instant, RetryPolicy()),
-        "limits": Limits(instant),
-        "breaker": Breaker(instant, after=5, pause=30.0),
+        "rate limiter": RateLimiter(instant),
     }
     with asyncio.Runner() as runner:
         sides = [

@@ -216,7 +216,7 @@ async def soak(
             "account_id": sandbox.account_id,
             "base_url": sandbox.url,
             "timeout": 0.3,
-            "retry": RetryPolicy(base_delay=0.005, max_delay=0.05, budget=1e9, breaker_after=None),
+            "retry": RetryPolicy(base_delay=0.005, max_delay=0.05, budget=1e9),
             "poll": PollPolicy(first_delay=0.01, min_interval=0.01, max_interval=0.2, not_found_grace=0.1),
         }
         auth = _Tokens(sandbox)

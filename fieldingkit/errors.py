@@ -8,7 +8,6 @@
     ├── ClientClosedError          the client was closed
     ├── TransportError             there was no answer
     │   ├── ConnectionFailedError  nothing was sent
-    │   │   └── CircuitOpenError   the server has stopped answering, and is left alone for a while
     │   ├── RequestTimeoutError    an attempt ran out of time
     │   ├── DeadlineExceededError  the call ran out of time
     │   └── AmbiguousOutcomeError  it was sent, nothing came back, and it is not repeated blindly
@@ -48,7 +47,6 @@ __all__ = [
     "Attempt",
     "BadRequestError",
     "BatchItemsFailedError",
-    "CircuitOpenError",
     "ClientClosedError",
     "ConfigurationError",
     "ConflictError",
@@ -241,13 +239,6 @@ class ConnectionFailedError(TransportError):
     """No connection came about: a wrong host, a closed port, a refused certificate. Nothing was sent."""
 
     advice = "Nothing was sent."
-
-
-class CircuitOpenError(ConnectionFailedError):
-    """The server did not answer many times in a row; for ``retry_after`` seconds it is not asked. Nothing was sent.
-
-    Seen as the ``__cause__`` of another error if the call had been sent before.
-    """
 
 
 class RequestTimeoutError(TransportError):

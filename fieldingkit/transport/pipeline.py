@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 from fieldingkit.transport.aiohttp import AiohttpTransport
 from fieldingkit.transport.auth import Auth
-from fieldingkit.transport.circuit_breaker import Breaker
 from fieldingkit.transport.credentials import TokenProvider
 from fieldingkit.transport.http import Transport
 from fieldingkit.transport.rate_limit import RateLimiter
@@ -54,12 +53,8 @@ def build(
     # Within a retry, so that a refreshed token signs the next attempt. A request for a token is an attempt as well.
     auth = Auth(attempt.__call__, attempt.__call__, provider)
     # Within a retry too, so that no attempt escapes it; around auth, so that no token is fetched in vain.
-    broken: Transport = auth.__call__
-    if retry.breaker_after is not None:
-        broken = Breaker(broken, after=retry.breaker_after, pause=retry.breaker_pause).__call__
-    # Within a retry, since limits count attempts; around the breaker, since waiting for a turn says nothing about the
-    # server.
-    rate_limiter = RateLimiter(broken, rate)
+    # Within a retry, since limits count attempts.
+    rate_limiter = RateLimiter(auth.__call__, rate)
     retried = Retry(rate_limiter.__call__, retry, telemetry.metrics)
     # Outermost the call's span: it covers every attempt and every wait between them.
     called = CallSpans(

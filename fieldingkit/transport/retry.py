@@ -8,7 +8,6 @@ import attrs
 
 from fieldingkit.errors import (
     AmbiguousOutcomeError,
-    CircuitOpenError,
     ConfigurationError,
     DeadlineExceededError,
     FieldingKitError,
@@ -51,10 +50,6 @@ class RetryPolicy:
     """Tokens that a retry takes; a call that succeeds gives one back."""
     idempotency_key_ttl: float = attrs.field(default=3600.0, validator=_positive)
     """Seconds for which the API is trusted to know an idempotency key again; it does not say for how long it does."""
-    breaker_after: int | None = attrs.field(default=10, validator=_positive)
-    """Attempts of all calls in a row without an answer, after which the server is left alone; None to never do so."""
-    breaker_pause: float = attrs.field(default=5.0, validator=_positive)
-    """Seconds at most to leave it alone: calls fail at once meanwhile. Then one attempt finds out if it is back."""
 
 
 class RetryDecision(NamedTuple):
@@ -75,8 +70,7 @@ def decide(retry_safety: RetrySafety, outcome: Response | TransportError, *, was
         was_ambiguous: Whether an earlier attempt of the call may have been applied.
     """
     if isinstance(outcome, TransportError):
-        # No time is left, or the server is being left alone.
-        hopeless = isinstance(outcome, DeadlineExceededError | CircuitOpenError)
+        hopeless = isinstance(outcome, DeadlineExceededError)
         if not outcome.sent:
             return RetryDecision(retry=outcome.retryable and not hopeless, ambiguous=False)
         decision = _uncertain(retry_safety, was_ambiguous=was_ambiguous)
@@ -158,7 +152,6 @@ class Retry:
             TransportError: if there is none; the subclass says why.
         """
         waits: Generator[float, None, None] | None = None
-        last: Response | TransportError | None = None
         attempt = 0
         while True:
             attempt += 1
@@ -177,10 +170,6 @@ class Retry:
                     if self.budget.tokens < self._policy.budget:
                         self.budget.give_back()
                     return outcome
-            if last is not None and isinstance(outcome, CircuitOpenError):
-                # What happened to this call tells more than that others had no luck either.
-                call.stop_reason, outcome = outcome, last
-            last = outcome
             waits = waits or _waits(self._policy)
             delay = self._delay(request, call, outcome, attempt, next(waits))
             if delay is None:

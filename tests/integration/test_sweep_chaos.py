@@ -42,7 +42,7 @@ async def test_no_outcome_is_untrue_whatever_goes_wrong(make_client: MakeClient,
             base_url=sandbox.url,
             auth=sandbox.token,
             clock=clock,
-            retry=RetryPolicy(max_attempts=2, breaker_after=None, budget=10_000.0),
+            retry=RetryPolicy(max_attempts=2, budget=10_000.0),
         )
         plan = SweepPlan(
             action="pause", target_groups={project.id: project.ids() for project in projects}, chunk_size=3

@@ -68,7 +68,7 @@ def making() -> None:
     assert_type(AsyncClient.from_env(timeout=None, deadline=5), AsyncClient)
     assert_type(Client(auth=BearerToken("token"), account_id="101", clock=clock), Client)
     assert_type(Client.from_env(account_id=101, retry=RetryPolicy(max_attempts=1), poll=PollPolicy()), Client)
-    AsyncClient(auth=ClientCredentials(client_id="i", client_secret="s"), retry=RetryPolicy(breaker_after=None))
+    AsyncClient(auth=ClientCredentials(client_id="i", client_secret="s"), retry=RetryPolicy(max_attempts=1))
     AsyncClient(auth=Vault(), clock=Stopped())
 
 
@@ -169,7 +169,7 @@ def refusals(error: errors.FieldingKitError) -> None:
     assert_type(error.maybe_applied, bool)
     assert_type(error.idempotency_key, str | None)
     match error:
-        case errors.CircuitOpenError():
+        case errors.ConnectionFailedError():
             assert_type(error.retry_after, float | None)
         case errors.PreconditionFailedError():
             assert_type(error.current_etag, str | None)

@@ -36,7 +36,7 @@ from fieldingkit.transport.retry import Retry, RetryPolicy
 UNAVAILABLE = Response(503, CIMultiDict(), b"")
 FINE = Response(200, CIMultiDict(), b"{}")
 ACCEPTED = answer(201, headers={"Location": LOCATION})
-PATIENT = RetryPolicy(max_attempts=5, breaker_after=None)
+PATIENT = RetryPolicy(max_attempts=5)
 
 
 def reading() -> Request:
@@ -137,7 +137,7 @@ async def test_budget(make_client: MakeClient) -> None:
 async def test_success_refills() -> None:
     """12. Each call that succeeds gives a token back, up to the capacity."""
     server = Script([failure(sent=True)] * 21 + [FINE] * 5 + [failure(sent=True)])
-    retry = Retry(server, RetryPolicy(max_attempts=50, breaker_after=None))
+    retry = Retry(server, RetryPolicy(max_attempts=50))
     with pytest.raises(TransportError):
         await retry(reading(), call(FakeClock()))
     assert (len(server.requests), retry.budget.tokens) == (21, 0)
@@ -276,7 +276,7 @@ async def test_two_kinds_of_422(code: str, kind: type[ApiError], serve: Serve, m
 async def test_key_is_not_trusted_for_ever(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
     """A key that may have been used is not sent again after idempotency_key_ttl seconds."""
     server = await serve(close)
-    policy = RetryPolicy(max_attempts=10_000, budget=1e9, base_delay=20.0, breaker_after=None, idempotency_key_ttl=300)
+    policy = RetryPolicy(max_attempts=10_000, budget=1e9, base_delay=20.0, idempotency_key_ttl=300)
     client = make_client(base_url=server.url, deadline=None, retry=policy, clock=clock)
     began = clock.time
 
@@ -475,7 +475,7 @@ async def test_cancelled_before_it_began(serve: Serve, make_client: MakeClient) 
     assert server.requests == []
 
 
-@pytest.mark.parametrize("field", [field.name for field in attrs.fields(RetryPolicy) if field.name != "breaker_after"])
+@pytest.mark.parametrize("field", [field.name for field in attrs.fields(RetryPolicy)])
 @pytest.mark.parametrize("value", [0, -1, float("nan")])
 def test_bad_policy(field: str, value: float) -> None:
     """10. A retry policy without attempts, delays or budget is refused."""
