@@ -26,12 +26,12 @@ def measure(rounds: int) -> Sequence[Row]:
     """All rows."""
     pause = command()
     request = encode(pause, account_id=ACCOUNT, headers=HEADERS)
-    call = Call(MonotonicClock(), None, None)
+    call = Call(request, pause, clock=MonotonicClock())
     answer = Response(204, {"ETag": TAG}, b"")
     parts: dict[str, Callable[[], object]] = {
         "making the command": command,
         "encoding it": lambda: encode(pause, account_id=ACCOUNT, headers=HEADERS),
-        "decoding the answer": lambda: decode(pause, request, answer, call),
+        "decoding the answer": lambda: decode(call, answer),
     }
 
     def repeat(part: Callable[[], object]) -> Callable[[int], None]:

@@ -23,7 +23,7 @@ from fieldingkit.clock import MonotonicClock
 from fieldingkit.codec import encode
 from fieldingkit.errors import Attempt
 from fieldingkit.transport.aiohttp import AiohttpTransport
-from fieldingkit.transport.http import Call, Request, Response, Transport
+from fieldingkit.transport.http import Call, Response, Transport
 from fieldingkit.transport.pipeline import build
 from fieldingkit.transport.telemetry import Telemetry
 
@@ -38,9 +38,8 @@ PARENT = TraceContext("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 class Instant:
     """A network that answers at once."""
 
-    async def __call__(self, request: Request, call: Call) -> Response:
+    async def __call__(self, call: Call) -> Response:
         """Answer."""
-        del request
         call.attempts.append(Attempt(1, 204, None, sent=True, started=0.0, duration=0.0, delay=call.delay))
         return Response(204, {"ETag": TAG}, b"")
 
@@ -121,7 +120,7 @@ _CLOCK = MonotonicClock()
 
 
 async def _send(send: Transport) -> object:
-    return await send(_REQUEST, Call(_CLOCK, timeout=30.0, deadline=120.0))
+    return await send(Call(_REQUEST, clock=_CLOCK, timeout=30.0, deadline=120.0))
 
 
 if __name__ == "__main__":

@@ -9,18 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack
 from opentelemetry.trace import TracerProvider
 
 from fieldingkit.clock import Clock, MonotonicClock
-from fieldingkit.codec import (
-    add_ambiguity_note,
-    annotate,
-    call_details,
-    decode,
-    encode,
-    raise_for_status,
-    raise_for_truncated_body,
-    raw_request,
-)
+from fieldingkit.codec import decode, encode, raise_for_status, raise_for_truncated_body, raw_request
 from fieldingkit.commands import Command, JobCommand
-from fieldingkit.errors import ClientClosedError, FieldingKitError
+from fieldingkit.errors import ClientClosedError
 from fieldingkit.jobs.poller import PollPolicy
 from fieldingkit.options import (
     API_VERSION,
@@ -199,18 +190,9 @@ class AsyncClient:
             TransportError: if there is no answer; ``maybe_applied`` says whether it may have taken effect.
             DecodeError: if the answer is not what was expected.
         """
-        # What `_carry` does, without its frame: this is the path that is taken most.
-        request = encode(command, account_id=self._account_id, headers=self._headers)
-        call = self._begin(command)
-        try:
-            response = await self._pipeline.send(request, call)
-        except FieldingKitError as exc:
-            annotate(exc, call_details(None, call, request=request, command=command))
-            raise
-        except BaseException as exc:  # cancelled, or something of a token provider or a hook of the user's own
-            add_ambiguity_note(exc, request, call)
-            raise
-        return decode(command, request, response, call)
+        call = self._encode(command)
+        result: R = decode(call, await self._perform(call))
+        return result
 
     async def submit(self, command: JobCommand[R]) -> "AsyncJob[R]":
         """Have the API start a job, and give its handle.
@@ -219,9 +201,8 @@ class AsyncClient:
             JobLocationError: if it was created, but the answer does not say where.
             FieldingKitError: as for ``send``.
         """
-        request = self._encode(command)
-        response, call = await self._carry(request, command)
-        return self._handles.from_response(command, request, response, call)
+        call = self._encode(command)
+        return self._handles.from_response(command, call, await self._perform(call))
 
     async def run(self, command: JobCommand[R], timeout: float | None = 600.0, *, waker: "Waker | None" = None) -> R:
         """Have the API start a job, wait until it has ended, and give its result.
@@ -260,18 +241,18 @@ class AsyncClient:
         Raises:
             FieldingKitError: as for ``send``.
         """
-        request = self._encode(command)
-        response, call = await self._carry(request, command)
-        result = decode(command, request, response, call)
-        facts = call_details(response, call, request=request)
+        call = self._encode(command)
+        response = await self._perform(call)
+        result: R = decode(call, response)
+        details = call.details(response)
         made: type[ApiResponse[R]] = import_module("fieldingkit.transport.http").ApiResponse
         return made(
             result=result,
             status=response.status,
             headers=public_headers(response.headers),
-            trace_id=facts["trace_id"],
-            request_id=facts["request_id"],
-            attempts=facts["attempts"],
+            trace_id=details["trace_id"],
+            request_id=details["request_id"],
+            attempts=details["attempts"],
             raw=read_problem(response.body).raw,
         )
 
@@ -326,9 +307,10 @@ class AsyncClient:
             FieldingKitError: as for ``send``.
         """
         request = raw_request(method.upper(), path, params=params, json=json, headers=headers or {}, own=self._headers)
-        response, call = await self._carry(request, None)
-        raise_for_status(response, request, call)
-        raise_for_truncated_body(response, request, call)
+        call = self._call(request)
+        response = await self._perform(call)
+        raise_for_status(call, response)
+        raise_for_truncated_body(call, response)
         return response
 
     def job(self, token: str) -> "AsyncJob[Any]":
@@ -361,7 +343,8 @@ class AsyncClient:
             # What comes with it costs more to load than the client, and not every client has jobs.
             made: type[JobFactory] = import_module("fieldingkit.jobs.factory").JobFactory
             self._made_handles = made(
-                send=self._carry,
+                new_call=self._call,
+                send=self._perform,
                 submit=self.submit,
                 base_url=self._base_url,
                 account_id=self._account_id,
@@ -373,22 +356,18 @@ class AsyncClient:
             )
         return self._made_handles
 
-    def _encode(self, command: Command[Any]) -> Request:
-        return encode(command, account_id=self._account_id, headers=self._headers)
+    def _encode(self, command: Command[Any]) -> Call:
+        return self._call(encode(command, account_id=self._account_id, headers=self._headers), command)
 
-    def _begin(self, command: Command[Any] | None) -> Call:
+    def _call(self, request: Request, command: Command[Any] | None = None) -> Call:
         if self._closed:
             raise ClientClosedError("the client is closed: make a new one", command=command)
-        return Call(self._clock, self._timeout, self._deadline)
+        return Call(request, command, clock=self._clock, timeout=self._timeout, deadline=self._deadline)
 
-    async def _carry(self, request: Request, command: Command[Any] | None) -> tuple[Response, Call]:
-        """Send a request through the pipeline; whatever goes wrong knows its command."""
-        call = self._begin(command)
+    async def _perform(self, call: Call) -> Response:
+        """Send a call through the pipeline; whatever is raised carries the call's details."""
         try:
-            return await self._pipeline.send(request, call), call
-        except FieldingKitError as exc:
-            annotate(exc, call_details(None, call, request=request, command=command))
-            raise
-        except BaseException as exc:  # cancelled, or something of a token provider or a hook of the user's own
-            add_ambiguity_note(exc, request, call)
+            return await self._pipeline.send(call)
+        except BaseException as exc:
+            call.annotate(exc)
             raise

@@ -6,23 +6,20 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from operator import attrgetter
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, cast
 from urllib.parse import unquote, urlencode
 
 import attrs
 
 from fieldingkit._json import dumps, loads, loads_exactly
 from fieldingkit.commands import Command, Endpoint, JobAccepted
-from fieldingkit.errors import DecodeError, DuplicateJobError, FieldingKitError, InvalidCommandError, JobLocationError
+from fieldingkit.errors import DecodeError, DuplicateJobError, InvalidCommandError, JobLocationError
 from fieldingkit.idempotency import RetrySafety
-from fieldingkit.transport.headers import public_headers, retry_after, trace_id_of
+from fieldingkit.transport.headers import public_headers, retry_after
 from fieldingkit.transport.http import Call, Request, Response
 from fieldingkit.transport.problem import error_from
 
 __all__ = [
-    "add_ambiguity_note",
-    "annotate",
-    "call_details",
     "decode",
     "encode",
     "raise_for_status",
@@ -31,10 +28,7 @@ __all__ = [
 ]
 
 
-R = TypeVar("R")
-
 _OK = range(200, 300)
-_RETRYABLE = frozenset({408, 429, 500, 502, 503, 504})
 _JSON = "application/json"
 
 
@@ -89,44 +83,39 @@ def encode(command: Command[Any], *, account_id: str | None, headers: Mapping[st
     )
 
 
-def decode(command: Command[R], request: Request, response: Response, call: Call) -> R:
-    """The result that a successful answer carries.
+def decode(call: Call, response: Response) -> Any:
+    """Return the result that a response to a command carries; its type is the command's ``result_type()``.
 
     Raises:
-        ApiError: if the answer is no; the subclass says which no.
-        DecodeError: if it is not what the contract says.
-        JobLocationError: if a job was created and the answer does not say where.
+        ApiError: if the API refused the command; the subclass says why.
+        DecodeError: if the body does not match the contract.
+        JobLocationError: if a job was created and the response does not say where.
     """
-    if response.status not in _OK:
-        raise_for_status(response, request, call, command=command)
-    kind: type = type(command)
+    raise_for_status(call, response)
+    kind: type = type(call.command)
     wanted, headers = _reading(kind)
     if wanted is JobAccepted:
-        return cast("R", _accepted(command, request, response, call))
+        return _accepted(call, response)
     if wanted is type(None):
-        return cast("R", None)
-    if response.body_error is not None:
-        raise_for_truncated_body(response, request, call, command=command)
+        return None
+    raise_for_truncated_body(call, response)
     converter = _converter()
     structure = converter.structure(wanted)
-    result: R
     try:
-        result = structure(_read(request, response, headers, loads), wanted)
+        return structure(_read(call, response, headers, loads), wanted)
     except converter.STRUCTURE_ERRORS:
         try:
-            result = structure(_read(request, response, headers, loads_exactly), wanted)
+            return structure(_read(call, response, headers, loads_exactly), wanted)
         except converter.STRUCTURE_ERRORS as exc:
-            path, what = converter.explain(response.body, wanted, exc)
-            raise _unreadable(f"{what} @ {path}", path, response, request, call, command=command) from exc
-    return result
+            path, reason = converter.explain(response.body, wanted, exc)
+            raise _decode_error(call, response, f"{reason} @ {path}", path) from exc
 
 
-def _read(
-    request: Request, response: Response, headers: Sequence[tuple[str, str]], read: Callable[[bytes], Any]
-) -> Any:
-    """What a successful answer holds. Actions may have no body; of a read none would pass for an empty list."""
+def _read(call: Call, response: Response, headers: Sequence[tuple[str, str]], read: Callable[[bytes], Any]) -> Any:
+    """Return the members of a successful response, those that come in headers included."""
     body = response.body
-    empty = request.retry_safety is not RetrySafety.READ and (not body or body.isspace())
+    # Actions may have no body. For a read, an empty body would pass for an empty list.
+    empty = call.request.retry_safety is not RetrySafety.READ and (not body or body.isspace())
     data: Any = dict[str, Any]() if empty else read(body)
     if data.__class__ is dict:
         for name, header in headers:
@@ -135,77 +124,39 @@ def _read(
     return data
 
 
-def raise_for_status(response: Response, request: Request, call: Call, *, command: Command[Any] | None = None) -> None:
-    """Raise the typed error that an answer other than 2xx stands for.
+def raise_for_status(call: Call, response: Response) -> None:
+    """Raise the typed error of a response unless its status is 2xx.
 
     Raises:
         ApiError: the subclass of the status.
     """
     if response.status not in _OK:
-        facts = call_details(response, call, command=command, request=request)
-        raise error_from(response, sent_etag=request.headers.get("If-Match"), **facts) from call.stop_reason
+        raise error_from(
+            response, sent_etag=call.request.headers.get("If-Match"), **call.details(response)
+        ) from call.stop_reason
 
 
-def raise_for_truncated_body(
-    response: Response, request: Request, call: Call, *, command: Command[Any] | None = None
-) -> None:
-    """Raise if the body of a successful answer is not all there.
+def raise_for_truncated_body(call: Call, response: Response) -> None:
+    """Raise if the body of a successful response is incomplete.
 
     Raises:
-        DecodeError: with as much of it as there is.
+        DecodeError: with the part of the body that was read.
     """
     if (body_error := response.body_error) is not None:
-        raise _unreadable(body_error.message, "$", response, request, call, command=command) from body_error
+        raise _decode_error(call, response, body_error.message, "$") from body_error
 
 
-def _unreadable(
-    what: str, path: str, response: Response, request: Request, call: Call, *, command: Command[Any] | None
-) -> DecodeError:
-    call.ambiguous = (
-        request.retry_safety is not RetrySafety.READ
-    )  # it says 2xx: the action was done, only its answer is unclear
+def _decode_error(call: Call, response: Response, reason: str, path: str) -> DecodeError:
+    # The status says 2xx: the action was done, and only its response is unreadable.
+    call.ambiguous = call.request.retry_safety is not RetrySafety.READ
     return DecodeError(
-        f"the answer ({response.status}) is not what was expected: {what}",
+        f"the response ({response.status}) does not match the contract: {reason}",
         path=path,
         status=response.status,
         headers=public_headers(response.headers),
         body=response.body,
-        **call_details(response, call, command=command, request=request),
+        **call.details(response),
     )
-
-
-def call_details(
-    response: Response | None, call: Call, *, request: Request, command: Command[Any] | None = None
-) -> dict[str, Any]:
-    """What every error tells of its call."""
-    headers: Mapping[str, str] = response.headers if response is not None else {}
-    return {
-        "command": command,
-        "operation_id": request.operation_id,
-        "maybe_applied": call.ambiguous,
-        "attempts": tuple(call.attempts),
-        "trace_id": trace_id_of(headers) or trace_id_of({"traceparent": call.trace or ""}),
-        "request_id": headers.get("x-request-id"),
-        "idempotency_key": request.headers.get("Idempotency-Key"),
-    }
-
-
-def add_ambiguity_note(exc: BaseException, request: Request, call: Call) -> None:
-    """Tell whoever breaks a call off whether it may have been applied, and how to repeat it."""
-    last = call.attempts[-1] if call.attempts else None
-    left = last is not None and last.sent and (last.status is None or last.status < 300)
-    if request.retry_safety is not RetrySafety.READ and (left or call.ambiguous):
-        key = request.headers.get("Idempotency-Key")
-        safe = f"; for about an hour it is safe to send it again with idempotency_key={key!r}" if key else ""
-        exc.add_note(f"{request.operation_id} may have been applied{safe}")
-
-
-def annotate(exc: FieldingKitError, facts: Mapping[str, Any]) -> FieldingKitError:
-    """Tell an error of its call, where it does not know better itself."""
-    for name, value in facts.items():
-        if not getattr(exc, name, None):
-            setattr(exc, name, value)
-    return exc
 
 
 @cache
@@ -311,25 +262,27 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in cast("list[Any]", value)] if isinstance(value, list | tuple) else value
 
 
-def _accepted(command: Command[Any], request: Request, response: Response, call: Call) -> JobAccepted:
+def _accepted(call: Call, response: Response) -> JobAccepted:
     accepted = JobAccepted(
         location=response.headers.get("Location", ""),
         retry_after=retry_after(response.headers),
-        idempotency_key=request.headers.get("Idempotency-Key"),
+        idempotency_key=call.request.headers.get("Idempotency-Key"),
     )
     if not accepted.job_id:
+        call.ambiguous = True
         raise JobLocationError(
-            f"a job was created ({response.status}), but the answer has no usable Location",
+            f"a job was created ({response.status}), but the response has no usable Location",
             location=response.headers.get("Location"),
             headers=public_headers(response.headers),
-            **{**call_details(response, call, command=command, request=request), "maybe_applied": True},
+            **call.details(response),
         )
     earlier = [JobAccepted(location=location).job_id for location in call.locations]
     if others := [job_id for job_id in earlier if job_id and job_id != accepted.job_id]:
+        call.ambiguous = True
         raise DuplicateJobError(
-            f"two answers to one call name different jobs: {others[0]} and {accepted.job_id}",
+            f"two responses to one call name different jobs: {others[0]} and {accepted.job_id}",
             job_ids=[*others, accepted.job_id],
-            **{**call_details(response, call, command=command, request=request), "maybe_applied": True},
+            **call.details(response),
         )
     return accepted
 

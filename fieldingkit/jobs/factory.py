@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from fieldingkit.clock import Clock
-from fieldingkit.codec import annotate, call_details, decode, encode
+from fieldingkit.codec import decode, encode
 from fieldingkit.commands import Command, JobAccepted, JobCommand
-from fieldingkit.errors import ConfigurationError, FieldingKitError, InvalidCommandError
+from fieldingkit.errors import ConfigurationError, InvalidCommandError, JobLocationError
 from fieldingkit.jobs.job import AsyncJob, Read, Submitter
 from fieldingkit.jobs.location import read_location
 from fieldingkit.jobs.observer import JobMetrics, JobReports, PollEvent
@@ -21,13 +21,10 @@ from fieldingkit.transport.headers import public_headers, retry_after
 from fieldingkit.transport.http import Call, Request, Response
 from fieldingkit.transport.urls import origin_of
 
-__all__ = ["JobFactory", "Send"]
+__all__ = ["JobFactory"]
 
 
 R = TypeVar("R")
-
-Send = Callable[[Request, Command[Any] | None], Awaitable[tuple[Response, Call]]]
-"""Sends a request through the pipeline."""
 
 _JOBS: dict[str, type[JobCommand[Any]]] = {
     kind.endpoint.operation_id: kind
@@ -41,7 +38,8 @@ class JobFactory:
     """Makes the handles of one client's jobs.
 
     Args:
-        send: Sends the requests that read jobs.
+        new_call: Begins the calls that read jobs.
+        send: Sends them through the pipeline.
         submit: Creates the jobs that retry what failed in others.
         base_url: The client's base URL.
         account_id: The client's account.
@@ -55,7 +53,8 @@ class JobFactory:
     def __init__(
         self,
         *,
-        send: Send,
+        new_call: Callable[[Request, Command[Any]], Call],
+        send: Callable[[Call], Awaitable[Response]],
         submit: Submitter,
         base_url: str,
         account_id: str | None,
@@ -65,7 +64,8 @@ class JobFactory:
         metrics: JobMetrics,
         on_poll: Callable[[PollEvent], object] | None,
     ) -> None:
-        self._carry = send
+        self._new_call = new_call
+        self._send = send
         self._submit = submit
         self._base_url = base_url
         self._origin = origin_of(base_url)
@@ -77,23 +77,24 @@ class JobFactory:
         # Operations whose jobs were found at the documented path, when their Location led nowhere.
         self._documented: set[str] = set()
 
-    def from_response(self, command: JobCommand[R], request: Request, response: Response, call: Call) -> AsyncJob[R]:
+    def from_response(self, command: JobCommand[R], call: Call, response: Response) -> AsyncJob[R]:
         """The handle of the job that an answer says was created.
 
         Raises:
             JobLocationError: if the answer does not say where.
             FieldingKitError: if it is not an answer that creates a job.
         """
-        accepted = decode(command, request, response, call)
+        accepted: JobAccepted = decode(call, response)
         reads = type(command).status_command
         path = {name: str(getattr(command, name)) for name in reads.endpoint.path_fields if name != "job_id"}
         path["account_id"] = str(getattr(command, "account_id", None) or self._account_id)
         status_path = _status_path(reads, path)
         try:
             where = read_location(accepted.location, base_url=self._base_url, status_path=status_path)
-        except FieldingKitError as exc:
-            known = call_details(response, call, request=request, command=command)
-            raise annotate(exc, {**known, "headers": public_headers(response.headers)}) from exc.__cause__
+        except JobLocationError as exc:
+            exc.headers = public_headers(response.headers)
+            call.annotate(exc, response)
+            raise
         asked: Sequence[str] | None = getattr(command, "target_group_ids", None)
         facts = JobToken(
             origin=self._origin,
@@ -155,8 +156,9 @@ class JobFactory:
 
         async def read(target: str) -> Read:
             followed = request.with_target(target, linked_to=facts.traceparent)
-            response, call = await self._carry(followed, status)
-            result = decode(status, followed, response, call)
+            call = self._new_call(followed, status)
+            response = await self._send(call)
+            result = decode(call, response)
             if target == request.target:
                 self._documented.add(facts.operation_id)
             return Read(result, retry_after(response.headers))

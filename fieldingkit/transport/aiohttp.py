@@ -24,7 +24,7 @@ from fieldingkit.errors import (
 )
 from fieldingkit.idempotency import RetrySafety
 from fieldingkit.secret import Secret
-from fieldingkit.transport.http import Call, Request, Response
+from fieldingkit.transport.http import Call, Response
 from fieldingkit.transport.timeouts import Timeouts
 
 __all__ = ["AiohttpTransport"]
@@ -75,12 +75,13 @@ class AiohttpTransport:
         self._closed = False
         self._made_at = file_and_line(calling_frame())
 
-    async def __call__(self, request: Request, call: Call) -> Response:
+    async def __call__(self, call: Call) -> Response:
         """Send a request once.
 
         Raises:
             TransportError: if there is no answer; ``sent`` says whether bytes of the request may have left.
         """
+        request = call.request
         session = self._session or self._open()
         task = asyncio.current_task()
         if task is None or self._loop is not task.get_loop():
@@ -113,7 +114,7 @@ class AiohttpTransport:
             if isinstance(failure, asyncio.CancelledError) and self._closed and not task.cancelling():
                 # aiohttp's connector does that, when it closes, to those who wait for a connection.
                 failure = aiohttp.ClientConnectionError("closed")
-            meaning = self._meaning(failure, request, limit=limit, too_late=too_late, sent=call.bytes_sent)
+            meaning = self._meaning(failure, call, limit=limit, too_late=too_late)
             if meaning is None:
                 raise
             raise meaning from exc
@@ -205,13 +206,13 @@ class AiohttpTransport:
     def _meaning(
         self,
         exc: BaseException,
-        request: Request,
+        call: Call,
         *,
         limit: float | None,
         too_late: type[TransportError],
-        sent: bool,
     ) -> FieldingKitError | None:
         """What a failure of aiohttp means to the caller; None for one that is not about HTTP."""
+        request, sent = call.request, call.bytes_sent
         where = f"{self._base.host}:{self._base.port}" if request.target.startswith("/") else request.target
         match exc:
             case aiohttp.ClientError() | OSError() | RuntimeError() if self._closed:

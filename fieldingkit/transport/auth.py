@@ -46,13 +46,13 @@ class Auth:
         self._held: _Held | None = None
         self._refresh: asyncio.Task[_Held] | None = None
 
-    async def __call__(self, request: Request, call: Call) -> Response:
+    async def __call__(self, call: Call) -> Response:
         """Sign and send; if the token turns out to be stale, get another and send once more."""
         used = self._held
         if used is None or (used.refresh_at < math.inf and call.clock.now() >= used.refresh_at):
             used = await self._renewed(call)
         call.headers = {"Authorization": used.header.reveal()}
-        response = await self._inner(request, call)
+        response = await self._inner(call)
         if response.status not in _REFUSED or not _stale(response, used, call.clock.now()):
             return response
         # Another call may have renewed it meanwhile.
@@ -61,11 +61,11 @@ class Auth:
             return response
         _logger.info(
             "the token was refused; it is sent again with another",
-            extra={"operation_id": request.operation_id, "attempt": len(call.attempts), "status": response.status},
+            extra={"operation_id": call.request.operation_id, "attempt": len(call.attempts), "status": response.status},
         )
         call.delay = 0.0
         call.headers = {"Authorization": fresh.header.reveal()}
-        return await self._inner(request, call)
+        return await self._inner(call)
 
     async def aclose(self) -> None:
         """Give up a refresh that is going on."""
@@ -106,7 +106,7 @@ class Auth:
 
     async def _fetch(self, clock: Clock, timeout: float | None) -> "_Held":
         async def http(request: Request) -> Response:
-            return await self._http(request, Call(clock, timeout=timeout, deadline=None))
+            return await self._http(Call(request, clock=clock, timeout=timeout))
 
         try:
             token = await self._provider.fetch(http)

@@ -1,14 +1,18 @@
-"""What goes down the pipeline and what comes back: requests, responses, and the facts of one call. No I/O here."""
+"""Requests, responses, and the state of one call. No I/O here."""
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import attrs
 
 from fieldingkit.clock import Clock
 from fieldingkit.errors import Attempt, DeadlineExceededError, FieldingKitError, RequestTimeoutError, TransportError
 from fieldingkit.idempotency import RetrySafety
+from fieldingkit.transport.headers import trace_id_of
+
+if TYPE_CHECKING:
+    from fieldingkit.commands import Command
 
 __all__ = ["ApiResponse", "Call", "Request", "Response", "Transport"]
 
@@ -90,25 +94,38 @@ class Response:
 
 
 class Call:
-    """What is known of one call while it goes on; each transport reads it, and writes only its own part."""
+    """One call: its request, its command, and its state. Each transport reads it and writes only its own part."""
 
     __slots__ = (
         "ambiguous",
         "attempts",
         "bytes_sent",
         "clock",
+        "command",
         "deadline",
         "delay",
         "has_trace",
         "headers",
         "locations",
+        "request",
         "started",
         "stop_reason",
         "timeout",
         "trace",
     )
 
-    def __init__(self, clock: Clock, timeout: float | None, deadline: float | None) -> None:
+    def __init__(
+        self,
+        request: Request,
+        command: "Command[Any] | None" = None,
+        *,
+        clock: Clock,
+        timeout: float | None = None,
+        deadline: float | None = None,
+    ) -> None:
+        self.request: Request = request
+        self.command: Command[Any] | None = command
+        """The command that the request carries out; None for a request that the caller spelled out."""
         self.clock: Clock = clock
         self.timeout: float | None = timeout
         """Seconds that one attempt may take; None for no limit."""
@@ -147,9 +164,47 @@ class Call:
             return self.timeout, RequestTimeoutError
         return max(0.0, self.deadline - now), DeadlineExceededError
 
+    def details(self, response: Response | None = None) -> dict[str, Any]:
+        """Return what every error of this call carries.
 
-Transport = Callable[[Request, Call], Awaitable[Response]]
-"""Sends a request and gives the answer, whatever its status; raises ``TransportError`` when there is none."""
+        Args:
+            response: The last response, if there was one.
+        """
+        headers: Mapping[str, str] = {} if response is None else response.headers
+        return {
+            "command": self.command,
+            "operation_id": self.request.operation_id,
+            "maybe_applied": self.ambiguous,
+            "attempts": tuple(self.attempts),
+            "trace_id": trace_id_of(headers) or trace_id_of({"traceparent": self.trace or ""}),
+            "request_id": headers.get("x-request-id"),
+            "idempotency_key": self.request.headers.get("Idempotency-Key"),
+        }
+
+    def annotate(self, exc: BaseException, response: Response | None = None) -> None:
+        """Add the call's details to an exception that ends it.
+
+        An error of fieldingkit gets those details that it does not have. Any other exception, such as a cancellation,
+        gets a note if the request may have been applied; the note names the idempotency key.
+        """
+        if isinstance(exc, FieldingKitError):
+            for name, value in self.details(response).items():
+                if not getattr(exc, name, None):
+                    setattr(exc, name, value)
+        elif self._may_have_been_applied():
+            key = self.request.headers.get("Idempotency-Key")
+            safe = f"; it is safe to send it again within an hour with idempotency_key={key!r}" if key else ""
+            exc.add_note(f"{self.request.operation_id} may have been applied{safe}")
+
+    def _may_have_been_applied(self) -> bool:
+        if self.request.retry_safety is RetrySafety.READ:
+            return False
+        last = self.attempts[-1] if self.attempts else None
+        return self.ambiguous or (last is not None and last.sent and (last.status is None or last.status < 300))
+
+
+Transport = Callable[[Call], Awaitable[Response]]
+"""Sends a call's request; returns the response, whatever its status; raises ``TransportError`` if there is none."""
 
 
 R_co = TypeVar("R_co", covariant=True)

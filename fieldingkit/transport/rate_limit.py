@@ -12,7 +12,7 @@ from functools import partial
 from fieldingkit.clock import Clock, Timer
 from fieldingkit.errors import DeadlineExceededError
 from fieldingkit.transport.headers import retry_after
-from fieldingkit.transport.http import Call, Request, Response, Transport
+from fieldingkit.transport.http import Call, Response, Transport
 
 __all__ = ["RateLimiter"]
 
@@ -64,20 +64,20 @@ class RateLimiter:
             return 0.0
         return self._delay(len(self._line), self._clock.now(), self.rate)
 
-    async def __call__(self, request: Request, call: Call) -> Response:
+    async def __call__(self, call: Call) -> Response:
         """Wait for the request's turn, then send it.
 
         Raises:
             DeadlineExceededError: if its turn cannot come before the call's deadline; nothing was sent.
         """
         if self.rate is None:
-            response = await self._inner(request, call)
+            response = await self._inner(call)
             if response.status == 429:
                 self._slow_down(response, call, left=None)
             return response
-        waited = await self._turn(request, call, self.rate)
+        waited = await self._turn(call, self.rate)
         left = call.clock.now()
-        response = await self._inner(request, call)
+        response = await self._inner(call)
         if response.status == 429:
             self._slow_down(response, call, left=left)
         else:
@@ -93,7 +93,7 @@ class RateLimiter:
         while self._line:
             _go(self._line.popitem(last=False)[0])
 
-    async def _turn(self, request: Request, call: Call, rate: float) -> bool:
+    async def _turn(self, call: Call, rate: float) -> bool:
         """Wait for a turn; gives whether that took time."""
         self._clock = call.clock
         now = call.clock.now()
@@ -102,7 +102,7 @@ class RateLimiter:
             return False
         delay = self._delay(len(self._line), now, rate)
         if call.deadline is not None and now + delay > call.deadline:
-            raise self._too_late(request, call, delay)
+            raise self._too_late(call, delay)
         turn: asyncio.Future[float | None] = asyncio.get_running_loop().create_future()
         self._line[turn] = call
         self._set_timer(call.clock)
@@ -111,7 +111,7 @@ class RateLimiter:
         finally:
             self._line.pop(turn, None)
         if too_long is not None:
-            raise self._too_late(request, call, too_long)
+            raise self._too_late(call, too_long)
         return True
 
     def _delay(self, ahead: int, now: float, rate: float) -> float:
@@ -181,14 +181,13 @@ class RateLimiter:
             else:
                 ahead += 1
 
-    def _too_late(self, request: Request, call: Call, delay: float) -> DeadlineExceededError:
+    def _too_late(self, call: Call, delay: float) -> DeadlineExceededError:
         left = call.remaining() or 0.0
         return DeadlineExceededError(
             f"its turn would come in {delay:.3g} s, and {left:.3g} s are left: {len(self._line)} requests are waiting, "
             f"and {self.rate or 0.0:.3g} may leave in a second",
             sent=False,
             retry_after=delay,
-            idempotency_key=request.headers.get("Idempotency-Key"),
         )
 
 

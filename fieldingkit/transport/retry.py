@@ -145,7 +145,7 @@ class Retry:
         self._policy = policy
         self.budget: RetryBudget = RetryBudget(policy.budget, policy.budget_cost)
 
-    async def __call__(self, request: Request, call: Call) -> Response:
+    async def __call__(self, call: Call) -> Response:
         """Send the request until there is an answer that stands.
 
         Raises:
@@ -157,13 +157,13 @@ class Retry:
             attempt += 1
             outcome: Response | TransportError
             try:
-                outcome = await self._inner(request, call)
+                outcome = await self._inner(call)
             except TransportError as exc:
                 outcome = exc
             else:
                 if outcome.status >= 400:
                     pass
-                elif isinstance(outcome.body_error, TransportError) and request.retry_safety is RetrySafety.READ:
+                elif isinstance(outcome.body_error, TransportError) and call.request.retry_safety is RetrySafety.READ:
                     # Nothing is lost by reading again; of a write's answer the head is worth more than the body.
                     outcome = outcome.body_error
                 else:
@@ -171,7 +171,7 @@ class Retry:
                         self.budget.give_back()
                     return outcome
             waits = waits or _waits(self._policy)
-            delay = self._delay(request, call, outcome, attempt, next(waits))
+            delay = self._delay(call, outcome, attempt, next(waits))
             if delay is None:
                 if isinstance(outcome, Response):
                     return outcome
@@ -179,42 +179,36 @@ class Retry:
             await call.clock.sleep(delay)
             call.delay = delay
 
-    def _delay(
-        self, request: Request, call: Call, outcome: Response | TransportError, attempt: int, wait: float
-    ) -> float | None:
+    def _delay(self, call: Call, outcome: Response | TransportError, attempt: int, wait: float) -> float | None:
         """Seconds until a failed attempt is repeated; None if it is not. The call keeps what there is to know of it."""
-        decision = decide(request.retry_safety, outcome, was_ambiguous=call.ambiguous)
+        decision = decide(call.request.retry_safety, outcome, was_ambiguous=call.ambiguous)
         call.ambiguous = call.ambiguous or decision.ambiguous
         asked = _asked(outcome)
         delay = max(wait, asked or 0.0)
-        if (
-            not decision.retry
-            or attempt >= self._policy.max_attempts
-            or self._reason_to_stop(request, call, delay, asked)
-        ):
+        if not decision.retry or attempt >= self._policy.max_attempts or self._reason_to_stop(call, delay, asked):
             if call.stop_reason is not None:
-                self._tell(request, call, outcome, delay)
+                self._tell(call, outcome, delay)
             return None
         if isinstance(outcome, Response) and (location := outcome.headers.get("Location")):
             call.locations.append(location)
-        self._tell(request, call, outcome, delay)
+        self._tell(call, outcome, delay)
         return delay
 
-    def _tell(self, request: Request, call: Call, outcome: Response | TransportError, delay: float) -> None:
+    def _tell(self, call: Call, outcome: Response | TransportError, delay: float) -> None:
         """Count and log an attempt that is going to be repeated, or the call that is not."""
         response, failure = (outcome, None) if isinstance(outcome, Response) else (None, outcome)
         error = error_type(response, failure) or ""
-        facts = {"operation_id": request.operation_id, "attempt": len(call.attempts), "error": error}
+        facts = {"operation_id": call.request.operation_id, "attempt": len(call.attempts), "error": error}
         if call.stop_reason is not None:
             _logger.info("a failed attempt is not repeated", extra={**facts, "reason": call.stop_reason.message})
             if self._metrics is not None and isinstance(call.stop_reason, RetryBudgetExhaustedError):
-                self._metrics.count_exhausted_budget(request)
+                self._metrics.count_exhausted_budget(call.request)
             return
         _logger.info("a failed attempt is repeated", extra={**facts, "delay": delay})
         if self._metrics is not None:
-            self._metrics.count_retry(request, error)
+            self._metrics.count_retry(call.request, error)
 
-    def _reason_to_stop(self, request: Request, call: Call, delay: float, asked: float | None) -> bool:
+    def _reason_to_stop(self, call: Call, delay: float, asked: float | None) -> bool:
         """Whether there is no sense in waiting for another attempt; the call keeps the reason."""
         if call.stop_reason is not None:
             return True
@@ -230,7 +224,7 @@ class Retry:
                 f"the next attempt would be in {delay:.3g} s, and {remaining:.3g} s are left"
             )
         elif (
-            request.retry_safety is RetrySafety.IDEMPOTENCY_KEY
+            call.request.retry_safety is RetrySafety.IDEMPOTENCY_KEY
             and call.ambiguous
             and age > self._policy.idempotency_key_ttl
         ):

@@ -104,10 +104,9 @@ class Script:
     outcomes: list[Response | Exception]
     requests: list[Request] = attrs.field(factory=list)
 
-    async def __call__(self, request: Request, call: Call) -> Response:
+    async def __call__(self, call: Call) -> Response:
         """Give the next outcome."""
-        del call
-        self.requests.append(request)
+        self.requests.append(call.request)
         outcome = self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
         if isinstance(outcome, Exception):
             raise outcome

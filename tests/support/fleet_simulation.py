@@ -85,11 +85,11 @@ class CountingApi:
         last = max(job.ends for job in self.jobs.values())
         return max((2 * len(self.jobs) + self.counts["list"] - 1) / rate, last) + self._latency
 
-    async def __call__(self, request: Request, call: Call) -> Response:
+    async def __call__(self, call: Call) -> Response:
         """Answer one request."""
         now = asyncio.get_running_loop().time()
         self.arrivals.append(now)
-        response = self._answer(request, now)
+        response = self._answer(call.request, now)
         await asyncio.sleep(self._latency)
         call.attempts.append(Attempt(1, response.status, None, sent=True, started=now, duration=0.0, delay=0.0))
         return response
@@ -173,8 +173,8 @@ def simulate(
         options: Options of the client.
     """
 
-    async def answer(_: AiohttpTransport, request: Request, call: Call) -> Response:
-        return await api(request, call)
+    async def answer(_: AiohttpTransport, call: Call) -> Response:
+        return await api(call)
 
     async def main() -> tuple[T, float]:
         async with AsyncClient(auth="token", account_id=101, clock=LoopClock(), **options) as client:

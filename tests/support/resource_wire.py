@@ -42,5 +42,6 @@ def answer(command: Command[R], body: object = None, *, status: int = 200, heade
     """What a command gives for an answer; without a body there is none."""
     request = encode(command, account_id="101", headers={})
     content = b"" if body is None else json.dumps(body).encode()
-    call = Call(MonotonicClock(), timeout=None, deadline=None)
-    return decode(command, request, Response(status, CIMultiDict(headers or {}), content), call)
+    call = Call(request, command, clock=MonotonicClock())
+    result: R = decode(call, Response(status, CIMultiDict(headers or {}), content))
+    return result

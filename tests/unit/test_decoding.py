@@ -49,9 +49,8 @@ def commands() -> dict[type, Command[Any]]:
 
 def given_back(command: Command[Any], body: bytes, status: int = 200, **headers: str) -> Any:
     """What a command gives for an answer."""
-    request = encode(READ if command is None else command, account_id="101", headers={})
-    call = Call(FakeClock(), timeout=None, deadline=None)
-    return decode(command, request, Response(status, CIMultiDict(headers), body), call)
+    call = Call(encode(command, account_id="101", headers={}), command, clock=FakeClock())
+    return decode(call, Response(status, CIMultiDict(headers), body))
 
 
 # Statement 66

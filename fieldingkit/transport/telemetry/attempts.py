@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import attrs
 
 from fieldingkit.transport.headers import trace_id_of
-from fieldingkit.transport.http import Call, Request, Response, Transport
+from fieldingkit.transport.http import Call, Response, Transport
 from fieldingkit.transport.telemetry.metrics import Metrics
 from fieldingkit.transport.telemetry.semconv import error_type
 
@@ -73,28 +73,28 @@ class AttemptObserver:
         self._metrics = metrics
         self._callback = callback
 
-    def __call__(self, request: Request, call: Call) -> Awaitable[Response]:
+    def __call__(self, call: Call) -> Awaitable[Response]:
         """Send once, and tell how it went."""
         if self._callback is None and not self._metrics.enabled and not _logger.isEnabledFor(logging.DEBUG):
-            return self._inner(request, call)
-        return self._reported(request, call)
+            return self._inner(call)
+        return self._reported(call)
 
-    async def _reported(self, request: Request, call: Call) -> Response:
+    async def _reported(self, call: Call) -> Response:
         before = len(call.attempts)
         response: Response | None = None
         failure: BaseException | None = None
         try:
-            response = await self._inner(request, call)
+            response = await self._inner(call)
             return response
         except BaseException as exc:
             failure = exc
             raise
         finally:
             if len(call.attempts) > before:
-                self._report(request, call, response, error_type(response, failure))
+                self._report(call, response, error_type(response, failure))
 
-    def _report(self, request: Request, call: Call, response: Response | None, error: str | None) -> None:
-        attempt = call.attempts[-1]
+    def _report(self, call: Call, response: Response | None, error: str | None) -> None:
+        request, attempt = call.request, call.attempts[-1]
         if self._metrics.enabled:
             self._metrics.record_attempt(request, response, error, attempt.duration)
         if self._callback is None and not _logger.isEnabledFor(logging.DEBUG):

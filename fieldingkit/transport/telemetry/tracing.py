@@ -51,32 +51,33 @@ class CallSpans:
         self._parent = parent
         self._generate = generate
 
-    def __call__(self, request: Request, call: Call) -> Awaitable[Response]:
+    def __call__(self, call: Call) -> Awaitable[Response]:
         """Send within a span that is named after the operation."""
         context: Context | None = None
         if self._parent is not None and not get_current_span().get_span_context().is_valid:
             context = self._parent.to_otel_context()
-        span = self._tracer.start_span(f"fieldingkit {request.operation_id}", context)
+        span = self._tracer.start_span(f"fieldingkit {call.request.operation_id}", context)
         if span is INVALID_SPAN or not span.get_span_context().is_valid:
             # There is no parent, and no SDK, which had begun a trace.
             if self._generate:
-                return self._within(span, _invented(request).to_otel_context(), request, call)
+                return self._within(span, _invented(call.request).to_otel_context(), call)
             call.has_trace = False
-            return self._inner(request, call)
+            return self._inner(call)
         if span is get_current_span():
-            return self._inner(request, call)  # no SDK: the caller's parent goes out as it is
-        return self._within(span, set_span_in_context(span, context), request, call)
+            return self._inner(call)  # no SDK: the caller's parent goes out as it is
+        return self._within(span, set_span_in_context(span, context), call)
 
-    async def _within(self, span: Span, context: Context, request: Request, call: Call) -> Response:
+    async def _within(self, span: Span, context: Context, call: Call) -> Response:
         token = otel_context.attach(context)
         response: Response | None = None
         failure: BaseException | None = None
         try:
             if span.is_recording():
+                request = call.request
                 span.set_attribute("fieldingkit.operation_id", request.operation_id)
                 if request.linked_to is not None and (followed := read_traceparent(request.linked_to)) is not None:
                     span.add_link(followed)
-            response = await self._inner(request, call)
+            response = await self._inner(call)
             return response
         except BaseException as exc:
             failure = exc
@@ -96,24 +97,24 @@ class AttemptSpans:
         self._tracer = tracer
         self._attributes = attributes
 
-    def __call__(self, request: Request, call: Call) -> Awaitable[Response]:
+    def __call__(self, call: Call) -> Awaitable[Response]:
         """Send once, within a span whose id goes out as ``traceparent``."""
         if not call.has_trace:
-            return self._inner(request, call)
+            return self._inner(call)
         parent = get_current_span()
         if not parent.get_span_context().is_valid:
-            return self._inner(request, call)  # no SDK and no parent: nothing to pass on, nothing is made up
+            return self._inner(call)  # no SDK and no parent: nothing to pass on, nothing is made up
         # A sampler sees what a span has from its start; but attributes that nobody records cost the most.
-        attributes = self._attributes.of_attempt(request, resends=len(call.attempts)) if parent.is_recording() else None
-        span = self._tracer.start_span(self._attributes.span_name(request), None, SpanKind.CLIENT, attributes)
+        attributes = self._attributes.of_attempt(request, resends=resends) if parent.is_recording() else None
+        span = self._tracer.start_span(self._attributes.span_name(call.request), None, SpanKind.CLIENT, attributes)
         if span is parent:
             _tell(call, otel_context.get_current())  # no SDK: the parent goes out
-            return self._inner(request, call)
+            return self._inner(call)
         if attributes is None and span.is_recording():
-            span.set_attributes(self._attributes.of_attempt(request, resends=len(call.attempts)))
-        return self._within(span, parent, request, call)
+            span.set_attributes(self._attributes.of_attempt(request, resends=resends))
+        return self._within(span, parent, call)
 
-    async def _within(self, span: Span, parent: Span, request: Request, call: Call) -> Response:
+    async def _within(self, span: Span, parent: Span, call: Call) -> Response:
         context = set_span_in_context(span)
         _tell(call, context)
         if _SUPPRESS is not None and span.get_span_context().span_id != parent.get_span_context().span_id:
@@ -124,7 +125,7 @@ class AttemptSpans:
         response: Response | None = None
         failure: BaseException | None = None
         try:
-            response = await self._inner(request, call)
+            response = await self._inner(call)
             return response
         except BaseException as exc:
             failure = exc

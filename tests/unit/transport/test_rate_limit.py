@@ -32,7 +32,7 @@ class Server:
         self.answers: list[Response] = []
         self.latency = 0.0
 
-    async def __call__(self, request: Request, call: Call) -> Response:
+    async def __call__(self, call: Call) -> Response:
         """Answer the next of the answers, or 200."""
         self.arrivals.append(self.clock.now() - 1000.0)
         self.limits.append(call.allowance(self.clock.now())[0])
@@ -62,11 +62,11 @@ class Line:
 
     def call(self, *, deadline: float | None = None, timeout: float | None = 30.0) -> Call:
         """The facts of one call."""
-        return Call(self.clock, timeout=timeout, deadline=deadline)
+        return Call(REQUEST, clock=self.clock, timeout=timeout, deadline=deadline)
 
     async def send(self, **options: Any) -> Response:
         """Send one request."""
-        return await self.limits(REQUEST, self.call(**options))
+        return await self.limits(self.call(**options))
 
     async def send_many(self, count: int, **options: Any) -> list[Response]:
         """Send many at once."""

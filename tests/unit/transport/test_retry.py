@@ -47,8 +47,8 @@ def reading() -> Request:
 
 
 def call(clock: FakeClock, **limits: float | None) -> Call:
-    """A call without limits."""
-    return Call(clock, **{"timeout": None, "deadline": None, **limits})
+    """A read, without limits unless some are given."""
+    return Call(reading(), clock=clock, **limits)
 
 
 # Delays
@@ -86,7 +86,7 @@ async def test_own_backoff_may_be_longer(monkeypatch: pytest.MonkeyPatch) -> Non
     clock = FakeClock()
     policy = RetryPolicy(base_delay=2, max_delay=5)
 
-    await Retry(Script([asking, asking, asking, FINE]), policy)(reading(), call(clock))
+    await Retry(Script([asking, asking, asking, FINE]), policy)(call(clock))
 
     assert clock.sleeps == [3.0, 4.0, 5.0]
 
@@ -95,7 +95,7 @@ async def test_full_jitter() -> None:
     """11. The first delays of 10,000 clients spread evenly: no two-percent bin has more than 5 % of them."""
     clock = FakeClock()
     for _ in range(10_000):
-        await Retry(Script([UNAVAILABLE, FINE]), RetryPolicy(base_delay=1.0))(reading(), call(clock))
+        await Retry(Script([UNAVAILABLE, FINE]), RetryPolicy(base_delay=1.0))(call(clock))
 
     bins = Counter(int(delay / 0.02) for delay in clock.sleeps)
 
@@ -111,7 +111,7 @@ async def test_bound_doubles(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = FakeClock()
     policy = RetryPolicy(max_attempts=7, base_delay=0.5, max_delay=5)
 
-    await Retry(Script([UNAVAILABLE]), policy)(reading(), call(clock))
+    await Retry(Script([UNAVAILABLE]), policy)(call(clock))
 
     assert clock.sleeps == [0.5, 1.0, 2.0, 4.0, 5.0, 5.0]
 
@@ -127,7 +127,7 @@ async def test_budget(make_client: MakeClient) -> None:
 
     async def one() -> None:
         with pytest.raises(TransportError):
-            await retry(reading(), call(clock))
+            await retry(call(clock))
 
     await asyncio.gather(*(one() for _ in range(1000)))
 
@@ -139,14 +139,14 @@ async def test_success_refills() -> None:
     server = Script([failure(sent=True)] * 21 + [FINE] * 5 + [failure(sent=True)])
     retry = Retry(server, RetryPolicy(max_attempts=50))
     with pytest.raises(TransportError):
-        await retry(reading(), call(FakeClock()))
+        await retry(call(FakeClock()))
     assert (len(server.requests), retry.budget.tokens) == (21, 0)
 
     for _ in range(5):
-        await retry(reading(), call(FakeClock()))
+        await retry(call(FakeClock()))
     assert retry.budget.tokens == 5
     with pytest.raises(TransportError):
-        await retry(reading(), call(FakeClock()))
+        await retry(call(FakeClock()))
 
     assert len(server.requests) == 21 + 5 + 2
 
@@ -155,7 +155,7 @@ async def test_full_bucket_stays_full() -> None:
     """12. Successes do not fill the bucket above its capacity."""
     retry = Retry(Script([FINE]), RetryPolicy(budget=7))
     for _ in range(3):
-        await retry(reading(), call(FakeClock()))
+        await retry(call(FakeClock()))
     assert retry.budget.tokens == 7
 
 
