@@ -105,8 +105,9 @@ class AttemptSpans:
         if not parent.get_span_context().is_valid:
             return self._inner(call)  # no SDK and no parent: nothing to pass on, nothing is made up
         # A sampler sees what a span has from its start; but attributes that nobody records cost the most.
+        request, resends = call.request, len(call.attempts)
         attributes = self._attributes.of_attempt(request, resends=resends) if parent.is_recording() else None
-        span = self._tracer.start_span(self._attributes.span_name(call.request), None, SpanKind.CLIENT, attributes)
+        span = self._tracer.start_span(self._attributes.span_name(request), None, SpanKind.CLIENT, attributes)
         if span is parent:
             _tell(call, otel_context.get_current())  # no SDK: the parent goes out
             return self._inner(call)
