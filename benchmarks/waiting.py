@@ -1,4 +1,4 @@
-"""Ten thousand jobs that one process waits for: what it remembers, how fast it asks, and how soon it knows.
+"""One process that waits for 10,000 jobs: its memory, its request rate, and the delay until their ends are found.
 
 Run: ``python -m benchmarks.waiting [--rounds HUNDREDS_OF_JOBS]``
 """
@@ -21,19 +21,19 @@ from fieldingkit.workflows import as_completed
 RATE = 400.0
 JOB_SECONDS = 60.0
 POLL = PollPolicy(first_delay=50.0, min_interval=5.0)
-"""With the defaults each job would be looked at 14 times, and 10,000 of them would keep the server busy for minutes."""
+"""With the defaults each job would be polled 14 times, and 10,000 of them would keep the server busy for minutes."""
 MOST_BYTES = 10 * 2**20
 MOST_LATE = 1.2 + 0.1 / JOB_SECONDS
 
 
 def measure(rounds: int) -> Sequence[Row]:
-    """All rows; the memory first, since what a sweep leaves behind would be in its figures."""
+    """Measure memory first, because the objects that the second part leaves behind would count in it."""
     jobs = 100 * rounds
-    return [*measure_memory(jobs), *measure_looks(jobs)]
+    return [*measure_memory(jobs), *measure_polls(jobs)]
 
 
 def measure_memory(count: int) -> Sequence[Row]:
-    """What it takes to wait for jobs that do not end."""
+    """Measure the memory of waiting for jobs that do not end."""
     with FleetServer(1, 1, 3600.0) as server:
         handles, waiting = asyncio.run(_remembered(server, count))
     return [
@@ -49,18 +49,18 @@ def measure_memory(count: int) -> Sequence[Row]:
 
 
 async def _remembered(server: FleetServer, count: int) -> tuple[int, int]:
-    """The bytes of so many handles, and of waiting for them."""
+    """Return the bytes of a number of handles, and of waiting for them."""
     async with AsyncClient(**server.options) as client:
         [(project_id, (id_,))] = server.fleet.items()
         token = (await client.submit(PauseTargetGroups(project_id=project_id, target_group_ids=(id_,)))).token()
         before = _resident()
         jobs = [client.job(token) for _ in range(count)]
         handles = _resident() - before
-        following = asyncio.ensure_future(_first(jobs))
+        task = asyncio.ensure_future(_first(jobs))
         await asyncio.sleep(2.0)
         waiting = _resident() - before - handles
-        following.cancel()
-        await asyncio.gather(following, return_exceptions=True)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
     return handles, waiting
 
 
@@ -70,14 +70,14 @@ async def _first(jobs: Sequence[AsyncJob[Any]]) -> None:
 
 
 def _resident() -> int:
-    """The bytes that this process holds now."""
+    """Return the resident memory of this process in bytes."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
-def measure_looks(count: int) -> Sequence[Row]:
-    """How jobs that take a minute are followed, at a limited rate."""
+def measure_polls(count: int) -> Sequence[Row]:
+    """Measure how jobs that take a minute are polled at a limited rate."""
     with FleetServer(count, min(count, 100), JOB_SECONDS) as server:
-        ages, departures = asyncio.run(_followed(server))
+        ages, departures = asyncio.run(_polled(server))
         counts = server.counts()
     assert counts["jobs"] == len(ages) == count
     assert counts["refused"] == 0
@@ -91,14 +91,14 @@ def measure_looks(count: int) -> Sequence[Row]:
             beside="the rate set",
             reference=RATE,
             ratio=busiest / RATE,
-            # A slot that the event loop came to late is made up for: one more than the rate may leave in a second.
+            # The limiter makes up for a slot that the event loop missed: one request more may leave in a second.
             budget=1 + 1 / RATE,
         ),
         Row(
-            what=f"{count:,} jobs of {JOB_SECONDS:g} s: looks at each",
+            what=f"{count:,} jobs of {JOB_SECONDS:g} s: polls of each",
             side="as_completed",
             value=counts["requests"] / count - 1,
-            unit="looks",
+            unit="polls",
         ),
         Row(
             what=f"{count:,} jobs of {JOB_SECONDS:g} s: found finished after",
@@ -113,8 +113,8 @@ def measure_looks(count: int) -> Sequence[Row]:
     ]
 
 
-async def _followed(server: FleetServer) -> tuple[list[float], list[datetime]]:
-    """The age of each job when it was known to have ended, and when each request left."""
+async def _polled(server: FleetServer) -> tuple[list[float], list[datetime]]:
+    """Return the age of each job when its end was found, and the departure times of all requests."""
     departures: list[datetime] = []
 
     def note(attempt: AttemptEvent) -> None:
@@ -128,8 +128,8 @@ async def _followed(server: FleetServer) -> tuple[list[float], list[datetime]]:
             return job, time.perf_counter()
 
         groups = ((project_id, id_) for project_id, ids in server.fleet.items() for id_ in ids)
-        born = dict(await asyncio.gather(*(submit(*group) for group in groups)))
-        ages = [time.perf_counter() - born[job] async for job in as_completed(born)]
+        submitted = dict(await asyncio.gather(*(submit(*group) for group in groups)))
+        ages = [time.perf_counter() - submitted[job] async for job in as_completed(submitted)]
     return ages, sorted(departures)
 
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from fieldingkit.events.waker import Waker
     from fieldingkit.jobs.job import AsyncJob, JobEvent
     from fieldingkit.paging import Page, PagedCommand
-    from fieldingkit.resources.batch_jobs import FailedTargetGroup
+    from fieldingkit.resources.batch_jobs import BatchResult, FailedTargetGroup
+    from fieldingkit.resources.fielding_jobs import FieldingJobResult
     from fieldingkit.transport.http import ApiResponse
     from fieldingkit.transport.rate_limit import RateLimiter
 
@@ -137,7 +138,7 @@ class Client:
         """
         return self._portal.call(self._client.request, method, path, params, json, headers)
 
-    def job(self, token: str) -> "Job[Any]":
+    def job(self, token: str) -> "Job[BatchResult | FieldingJobResult]":
         """The handle of a job that was submitted elsewhere, from its ``job.token()``. Makes no request.
 
         Raises:
@@ -220,7 +221,7 @@ class Job(Generic[R_co]):
         """The job as text, to follow it from another process with ``client.job(token)``."""
         return self._job.token()
 
-    def status(self) -> Any:
+    def status(self) -> "BatchResult | FieldingJobResult":
         """Look at the job now: a ``BatchResult`` or ``FieldingJobResult``.
 
         Raises:
@@ -263,12 +264,12 @@ class Job(Generic[R_co]):
         """
         return self._portal.each(self._job.watch())
 
-    def describe(self) -> list[tuple[str, object]]:
+    def describe(self) -> list[tuple[str, str | int]]:
         """What is known of the job, as names and values. Makes no request."""
         return self._job.describe()
 
     def __repr__(self) -> str:
-        return repr(self._job).replace("<Job", "<Job", 1)
+        return repr(self._job).replace("<AsyncJob", "<Job", 1)
 
     def _repr_html_(self) -> str:
         return html_table("Job", ("", "value"), self.describe(), len(self.describe()))

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from fieldingkit.jobs.job import AsyncJob
     from fieldingkit.jobs.observer import PollEvent
     from fieldingkit.paging import Page, PagedCommand
+    from fieldingkit.resources.batch_jobs import BatchResult
+    from fieldingkit.resources.fielding_jobs import FieldingJobResult
     from fieldingkit.transport.http import ApiResponse
     from fieldingkit.transport.telemetry.attempts import AttemptEvent
     from fieldingkit.transport.telemetry.propagation import TraceContext
@@ -313,7 +315,7 @@ class AsyncClient:
         raise_for_truncated_body(call, response)
         return response
 
-    def job(self, token: str) -> "AsyncJob[Any]":
+    def job(self, token: str) -> "AsyncJob[BatchResult | FieldingJobResult]":
         """The handle of a job that was submitted elsewhere, from its ``job.token()``. Makes no request.
 
         Raises:

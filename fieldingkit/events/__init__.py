@@ -1,19 +1,18 @@
-"""What webhooks send: deliveries are verified, read as typed events, and handled once each.
+"""Webhook events: verification, typed events, and handling each event once.
 
-With aiohttp it is one line; ``on_event`` is an ``async def`` that takes an event::
+With aiohttp it takes one line; ``on_event`` is an ``async def`` that takes an event::
 
     app.router.add_post("/cint", events.aiohttp_handler(secret, on_event))
 
-In any other framework it is three, with the body as it came, not parsed and written again::
+In any other framework it takes three, with the raw body, not one that was parsed and serialized again::
 
     event = events.verify(request.headers, body, secret)
-    await events.handle_once(event, on_event, seen)
+    await events.handle_once(event, on_event, store)
     return events.acknowledgement(event)          # status 200, as JSON
 
-An event comes at least once, in no particular order, and a delivery that is not acknowledged comes again.
+The API delivers each event at least once, in no particular order, and repeats a delivery that is not acknowledged.
 """
 
-import importlib
 from typing import TYPE_CHECKING
 
 from fieldingkit.errors import InvalidEventError, InvalidSignatureError
@@ -55,7 +54,9 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name: str) -> object:
-        # Only the handler needs aiohttp; whoever verifies in another framework does not load it.
+        # Only the handler needs aiohttp; programs that use another framework do not load it.
         if name == "aiohttp_handler":
-            return importlib.import_module("fieldingkit.events.aiohttp").aiohttp_handler
+            from fieldingkit.events.aiohttp import aiohttp_handler
+
+            return aiohttp_handler
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""A ready handler for aiohttp's server. Only this file of the package loads aiohttp."""
+"""Webhook handler for aiohttp's server; the only module of this package that imports aiohttp."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -13,33 +13,33 @@ from fieldingkit.events.signature import signing_key, verify
 __all__ = ["aiohttp_handler"]
 
 
-_log = logging.getLogger("fieldingkit.events")
+_logger = logging.getLogger("fieldingkit.events")
 
 
 def aiohttp_handler(
     secret: str,
     on_event: Callable[[Event], Awaitable[object]],
     *,
-    seen: EventStore | None = None,
+    store: EventStore | None = None,
     tolerance: float | None = None,
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
-    """A handler that verifies deliveries, has each event handled once, and acknowledges it.
+    """Return a handler that verifies deliveries, has each event handled once, and acknowledges it.
 
-    It answers 200 and the event's id once ``on_event`` has returned. A wrong signature is answered with 401, what is no
-    event with 400, an event that is being handled already with 503; if ``on_event`` raises, aiohttp answers 500. Any
-    answer but 200 has the API deliver the event again later.
+    The handler responds with 200 and the event's id once ``on_event`` has returned. It responds with 401 to a wrong
+    signature, with 400 to an invalid event, and with 503 while another delivery of the event is being handled. If
+    ``on_event`` raises, aiohttp responds with 500. After any response but 200 the API repeats the delivery.
 
     Args:
-        secret: The webhook's secret as the API gave it.
-        on_event: What to do with an event; be quick, the API waits for the answer.
-        seen: Who remembers which events were handled; this process's memory if left out.
+        secret: The webhook's secret as the API returned it.
+        on_event: Handles an event; it should be quick, because the API waits for the response.
+        store: Records which events were handled; in this process's memory by default.
         tolerance: As for ``verify``.
 
     Raises:
-        ConfigurationError: if the secret cannot be one.
+        ConfigurationError: if the secret is not valid.
     """
     signing_key(secret)
-    memory = InMemoryEventStore() if seen is None else seen
+    events = InMemoryEventStore() if store is None else store
 
     async def handle(request: web.Request) -> web.Response:
         body = await request.read()
@@ -49,7 +49,7 @@ def aiohttp_handler(
             return _refuse(401, exc)
         except InvalidEventError as exc:
             return _refuse(400, exc)
-        claim = await handle_once(event, on_event, memory)
+        claim = await handle_once(event, on_event, events)
         if claim is Claim.BUSY:
             return web.json_response({"error": "the event is being handled"}, status=503)
         return web.json_response(acknowledgement(event))
@@ -58,5 +58,5 @@ def aiohttp_handler(
 
 
 def _refuse(status: int, error: InvalidSignatureError | InvalidEventError) -> web.Response:
-    _log.warning("webhook delivery refused", extra={"status": status, "reason": error.message})
+    _logger.warning("webhook delivery refused", extra={"status": status, "reason": error.message})
     return web.json_response({"error": error.message}, status=status)

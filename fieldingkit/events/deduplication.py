@@ -1,4 +1,4 @@
-"""Handling each event once, although it may be delivered more often."""
+"""Deduplication of events: each event is handled once, although it may be delivered more often."""
 
 import enum
 from collections.abc import Awaitable, Callable
@@ -10,34 +10,38 @@ __all__ = ["Claim", "EventStore", "InMemoryEventStore", "acknowledgement", "hand
 
 
 class Claim(enum.Enum):
-    """What is known of an event when it is delivered."""
+    """The state of an event when it is delivered."""
 
     NEW = "new"
-    """It was not seen before: it is now for the caller to handle."""
+    """The event is new, and now claimed: the caller handles it."""
     BUSY = "busy"
-    """It is being handled elsewhere at this moment. If that fails it must come again: do not acknowledge it."""
+    """Another delivery of the event is being handled. It may fail, so do not acknowledge this one."""
     DONE = "done"
-    """It was handled: acknowledge it, and do nothing."""
+    """The event was handled: acknowledge it without handling it again."""
 
 
 class EventStore(Protocol):
-    """Remembers the ids of events. With several processes, keep them where all of them look."""
+    """Records the ids of claimed and handled events. Several processes need one store that they share."""
 
     async def claim(self, event_id: str) -> Claim:
-        """Take an event on, at one stroke: of two at the same time, only one gets ``NEW``."""
+        """Claim an event atomically: of several concurrent claims, only one returns ``NEW``."""
         ...
 
     async def done(self, event_id: str) -> None:
-        """It was handled."""
+        """Record that a claimed event was handled."""
         ...
 
     async def release(self, event_id: str) -> None:
-        """It could not be handled: its next delivery is ``NEW`` again."""
+        """Release a claimed event that could not be handled, so that its next delivery is ``NEW`` again."""
         ...
 
 
 class InMemoryEventStore:
-    """Remembers the latest events of this process, and forgets them when it ends."""
+    """An ``EventStore`` in the memory of this process.
+
+    Args:
+        capacity: The number of handled events that are remembered; the oldest are forgotten first.
+    """
 
     def __init__(self, capacity: int = 10_000) -> None:
         self._capacity = capacity
@@ -45,7 +49,7 @@ class InMemoryEventStore:
         self._done: dict[str, None] = {}
 
     async def claim(self, event_id: str) -> Claim:
-        """Take an event on."""
+        """Claim an event."""
         if event_id in self._done:
             return Claim.DONE
         if event_id in self._busy:
@@ -54,39 +58,39 @@ class InMemoryEventStore:
         return Claim.NEW
 
     async def done(self, event_id: str) -> None:
-        """It was handled; the oldest are forgotten once there are more than ``capacity``."""
+        """Record that a claimed event was handled."""
         self._busy.discard(event_id)
         self._done[event_id] = None
         while len(self._done) > self._capacity:
             del self._done[next(iter(self._done))]
 
     async def release(self, event_id: str) -> None:
-        """It could not be handled."""
+        """Release a claimed event that could not be handled."""
         self._busy.discard(event_id)
 
 
-async def handle_once(event: Event, on_event: Callable[[Event], Awaitable[object]], seen: EventStore) -> Claim:
-    """Handle an event unless it was, or is being, handled already.
+async def handle_once(event: Event, on_event: Callable[[Event], Awaitable[object]], store: EventStore) -> Claim:
+    """Handle an event unless it was handled, or is being handled, already.
 
     Args:
         event: The event, from ``verify``.
-        on_event: What to do with it. If it raises, the event is released and the error goes on to the caller.
-        seen: Who remembers.
+        on_event: Handles the event. If it raises, the event is released and the exception propagates.
+        store: Records which events were handled.
 
     Returns:
-        What was known of the event. Acknowledge it unless that is ``BUSY``.
+        The state of the event at delivery. Acknowledge the delivery unless it is ``BUSY``.
     """
-    claim = await seen.claim(event.id)
+    claim = await store.claim(event.id)
     if claim is Claim.NEW:
         try:
             await on_event(event)
         except BaseException:
-            await seen.release(event.id)
+            await store.release(event.id)
             raise
-        await seen.done(event.id)
+        await store.done(event.id)
     return claim
 
 
 def acknowledgement(event: Event) -> dict[str, str]:
-    """What to answer, as JSON and with status 200; anything else has the event delivered again."""
+    """Return the body that acknowledges a delivery, to be sent as JSON with status 200."""
     return {"event_id": event.id}

@@ -1,7 +1,7 @@
-"""The envelope of an event (CloudEvents 1.0) and what the API puts into it.
+"""Typed webhook events, and parsing them from the CloudEvents 1.0 envelope.
 
-Only the envelope is insisted on. What is in it is taken as it comes: a member that is missing or of another type than
-expected is None, and ``event.data`` always has the whole.
+Only the envelope is validated. A member of its data that is missing, or has an unexpected type, becomes None;
+``event.data`` always holds the complete data.
 """
 
 import json
@@ -21,49 +21,49 @@ _PREFIX = "com.cint."
 
 @attrs.frozen(kw_only=True)
 class Actor:
-    """Who caused a change."""
+    """The user or system that made a change."""
 
     type: str | None = None
     """``las_user`` for a person; ``system_user`` or ``system_marketplace_user`` for one of the API's own systems."""
     las_user_id: str | None = None
-    """The user's id, if it was a person."""
+    """The user's id; None for a system."""
 
 
 @attrs.frozen(kw_only=True)
 class Change:
-    """One thing that was changed."""
+    """One change of a resource."""
 
     object: str | None = None
-    """What was changed, such as ``status_change``; always spelled with underscores."""
+    """The kind of change, such as ``status_change``; always spelled with underscores."""
     new_value: Any = None
-    """What it is now, as the API wrote it."""
+    """The new value, as the API wrote it."""
     old_value: Any = None
-    """What it was before, where the API tells it."""
+    """The old value, as the API wrote it; None if the API does not report it."""
     reason_code: str | None = None
-    """Why, where the API itself changed the status and tells it."""
+    """The reason for a status change that the API made itself; None if it does not report one."""
 
 
 @attrs.frozen(kw_only=True)
 class Event:
-    """Something that happened; an event of a type that this release does not know is just this."""
+    """A webhook event. Events of types that this release does not know are instances of this class itself."""
 
     id: str
-    """The event's id: the same for every delivery of it."""
+    """The event's id, equal for all deliveries of the event."""
     type: str
-    """What it tells of, as the delivery spells it, such as ``com.cint.target-group.updated``."""
+    """The type as spelled in deliveries, such as ``com.cint.target-group.updated``."""
     name: str
-    """The same as webhooks are set up with, such as ``target-group-updated``."""
+    """The type as spelled in webhook subscriptions, such as ``target-group-updated``."""
     source: str | None = None
-    """Where it comes from."""
+    """The source of the event."""
     time: datetime | None = None
-    """When it happened, UTC: events come in no particular order."""
+    """The time of the event, UTC. Events are delivered in no particular order."""
     data: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False, hash=False)
-    """What it says, as the API wrote it."""
+    """The data of the event, as the API wrote it."""
 
 
 @attrs.frozen(kw_only=True)
 class TargetGroupUpdated(Event):
-    """Something was changed in a target group, such as its status, its dates or its goal."""
+    """A target group was changed, such as its status, its dates or its goal."""
 
     account_id: str | None = None
     """The account's number."""
@@ -72,16 +72,16 @@ class TargetGroupUpdated(Event):
     target_group_id: str | None = None
     """The target group's ULID."""
     occurred_at: datetime | None = None
-    """When it was changed, UTC."""
+    """The time of the change, UTC."""
     user: Actor | None = None
-    """By whom."""
+    """The user or system that made the change."""
     changes: tuple[Change, ...] = ()
-    """What was changed."""
+    """The changes."""
 
 
 @attrs.frozen(kw_only=True)
 class QuotaFillRegistered(Event):
-    """A quota has taken another prescreen or complete. Its counts are of that moment: go by the latest ``time``."""
+    """A quota counted another prescreen or complete. The event with the latest ``time`` has the current counts."""
 
     account_id: str | None = None
     """The account's number."""
@@ -90,19 +90,19 @@ class QuotaFillRegistered(Event):
     profile_quota_id: str | None = None
     """The quota's id."""
     screens: int | None = None
-    """How many have been screened for it."""
+    """The number of prescreens that the quota counted."""
     completes: int | None = None
-    """How many completes it has."""
+    """The number of completes that the quota counted."""
 
 
 @attrs.frozen(kw_only=True)
 class SessionUpdated(Event):
-    """A respondent's session has gone on. Of one session, the highest ``sequence_number`` is the latest."""
+    """A respondent's session changed. The highest ``sequence_number`` of a session is the latest state."""
 
     response_session_id: str | None = None
     """The session's id."""
     sequence_number: int | None = None
-    """Counts the events of the session."""
+    """The position of this event among the events of the session."""
     project_id: str | None = None
     """The project's ULID."""
     target_group_id: str | None = None
@@ -110,30 +110,30 @@ class SessionUpdated(Event):
     survey_id: str | None = None
     """The survey's id."""
     supplier_id: str | None = None
-    """The supplier that the respondent came from."""
+    """The id of the supplier that sent the respondent."""
     supplier_name: str | None = None
-    """What it is called."""
+    """The name of the supplier."""
     respondent_id: str | None = None
     """The respondent's id."""
     respondent_entry_date: datetime | None = None
-    """When the respondent entered, UTC."""
+    """The time when the respondent entered, UTC."""
     panelist_id: str | None = None
     """The respondent's id at the supplier."""
     entry_type: str | None = None
-    """How the respondent entered."""
+    """The way in which the respondent entered."""
     parent_sid: str | None = None
-    """The session that this one came out of."""
+    """The id of the session that this one continues."""
     mid: str | None = None
-    """The supplier's own id of the session."""
+    """The supplier's id of the session."""
     changes: tuple[Change, ...] = ()
-    """What was changed."""
+    """The changes."""
 
 
 def parse(body: bytes) -> Event:
-    """Read an event whose signature was verified already, or that comes from a trusted place.
+    """Parse an event without verifying a signature, for bodies from a trusted source.
 
     Raises:
-        InvalidEventError: if the body is no event.
+        InvalidEventError: if the body is not an event.
     """
     try:
         envelope = json.loads(body)
@@ -145,37 +145,39 @@ def parse(body: bytes) -> Event:
     for required in ("id", "type"):
         if not (isinstance(members.get(required), str) and members[required]):
             raise InvalidEventError(f"the event has no {required}", path=f"$.{required}")
-    name = _name_of(members["type"])
+    name = _subscription_name(members["type"])
     data = _object(members.get("data"))
     if data is None and members.get("data") is not None:
         raise InvalidEventError("the event's data is not an object", path="$.data")
-    time = _moment(members.get("time"))
+    time = _timestamp(members.get("time"))
     if time is None and members.get("time") is not None:
-        raise InvalidEventError("the event's time is not a time with a zone", path="$.time")
-    kind = _KINDS.get(name, Event)
-    facts: dict[str, Any] = {
-        field.name: _READ[field.type]((data or {}).get(field.name))
-        for field in attrs.fields(kind)
-        if field.name not in _ENVELOPE
+        raise InvalidEventError("the event's time is not a timestamp with a time zone", path="$.time")
+    cls = _CLASSES.get(name, Event)
+    fields: dict[str, Any] = {
+        field.name: _CONVERTERS[field.type]((data or {}).get(field.name))
+        for field in attrs.fields(cls)
+        if field.name not in _ENVELOPE_FIELDS
     }
-    return kind(
+    return cls(
         id=members["id"],
         type=members["type"],
         name=name,
         source=_text(members.get("source")),
         time=time,
         data=data or {},
-        **facts,
+        **fields,
     )
 
 
-def _name_of(kind: str) -> str:
-    """Deliveries and subscriptions spell types differently; this is how subscriptions do."""
-    return kind.removeprefix(_PREFIX).replace(".", "-").replace("_", "-") if kind.startswith(_PREFIX) else kind
+def _subscription_name(event_type: str) -> str:
+    """Return an event type as subscriptions spell it, which deliveries spell differently."""
+    if not event_type.startswith(_PREFIX):
+        return event_type
+    return event_type.removeprefix(_PREFIX).replace(".", "-").replace("_", "-")
 
 
 def _text(value: object) -> str | None:
-    # Samples of one and the same member show a number here and its text there.
+    # The published samples show some ids both as numbers and as text.
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return value if isinstance(value, str) else None
@@ -185,10 +187,10 @@ def _count(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def _moment(value: object) -> datetime | None:
+def _timestamp(value: object) -> datetime | None:
     try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-        return moment.astimezone(UTC) if moment is not None and moment.tzinfo is not None else None
+        time = datetime.fromisoformat(value) if isinstance(value, str) else None
+        return time.astimezone(UTC) if time is not None and time.tzinfo is not None else None
     except (ValueError, OverflowError):
         return None
 
@@ -203,7 +205,7 @@ def _objects(value: object) -> list[dict[str, Any]]:
 
 
 def _actor(value: object) -> Actor | None:
-    # Samples show one object here and a list of them there.
+    # The published samples show both a single object and a list of objects.
     user = _object(value) or next(iter(_objects(value)), None)
     return Actor(type=_text(user.get("type")), las_user_id=_text(user.get("las_user_id"))) if user else None
 
@@ -220,16 +222,16 @@ def _changes(value: object) -> tuple[Change, ...]:
     )
 
 
-_KINDS: Mapping[str, type[Event]] = {
+_CLASSES: Mapping[str, type[Event]] = {
     "target-group-updated": TargetGroupUpdated,
     "quota-fill-registered": QuotaFillRegistered,
     "session-updated": SessionUpdated,
 }
-_ENVELOPE = frozenset(field.name for field in attrs.fields(Event))
-_READ: Mapping[Any, Callable[[object], Any]] = {
+_ENVELOPE_FIELDS = frozenset(field.name for field in attrs.fields(Event))
+_CONVERTERS: Mapping[Any, Callable[[object], Any]] = {
     str | None: _text,
     int | None: _count,
-    datetime | None: _moment,
+    datetime | None: _timestamp,
     Actor | None: _actor,
     tuple[Change, ...]: _changes,
 }

@@ -1,4 +1,4 @@
-"""Whether a delivery really comes from the API, and was not changed on its way."""
+"""Verification of webhook deliveries: signature, age, size and compression."""
 
 import hashlib
 import hmac
@@ -13,7 +13,7 @@ from fieldingkit.events.models import Event, parse
 __all__ = ["MAX_SIZE", "signing_key", "verify"]
 
 MAX_SIZE = 1 << 20
-"""How many bytes a delivery may have, once it is uncompressed."""
+"""Largest body of a delivery in bytes, uncompressed."""
 
 _HEADER = "cint-signature"
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
@@ -30,25 +30,25 @@ def verify(
     now: datetime | None = None,
     max_size: int = MAX_SIZE,
 ) -> Event:
-    """Verify a delivery, and read its event.
+    """Verify a delivery and return its event.
 
     Args:
-        headers: The delivery's headers; their case does not matter.
-        body: Its body, byte for byte; parsed and written again it would not fit its signature. It may be gzip.
-        secret: The webhook's secret as the API gave it; its base64 text is the key, it is not to be decoded.
-        tolerance: How many seconds ago, or ahead, it may have been signed. None to not look at that: the API does not
-            say whether it signs again when it delivers again.
-        now: What to reckon that from; the present time if left out.
-        max_size: How many bytes the body may have, once it is uncompressed.
+        headers: The delivery's headers, in any case.
+        body: The raw body; JSON that was parsed and serialized again does not match its signature. It may be gzip.
+        secret: The webhook's secret as the API returned it. The base64 text itself is the key; do not decode it.
+        tolerance: Largest difference between the time of signing and now, in seconds. None skips this check: the API
+            does not document whether a repeated delivery is signed again.
+        now: The time to compare with; the present time by default.
+        max_size: Largest body in bytes, uncompressed.
 
     Raises:
-        InvalidSignatureError: if it was not signed with the secret, or not within the tolerance.
-        InvalidEventError: if it is too large, or no event.
-        ConfigurationError: if the secret cannot be one.
+        InvalidSignatureError: if the delivery was not signed with the secret, or not within the tolerance.
+        InvalidEventError: if the delivery is too large or not an event.
+        ConfigurationError: if the secret is not valid.
     """
     key = signing_key(secret)
-    signed_at, signatures = _read(headers)
-    content = _uncompressed(body, max_size)
+    signed_at, signatures = _parse_header(headers)
+    content = _decompress(body, max_size)
     expected = hmac.new(key, signed_at.encode() + b"." + content, hashlib.sha256).hexdigest().encode()
     if not any(hmac.compare_digest(expected, signature) for signature in signatures):
         raise InvalidSignatureError("the delivery is not signed with this secret")
@@ -61,18 +61,18 @@ def verify(
 
 
 def signing_key(secret: str) -> bytes:
-    """The key that a secret stands for: its text as it is.
+    """Return the signing key of a secret: its text, as bytes.
 
     Raises:
-        ConfigurationError: if the secret is empty, or no base64 text; an empty one would let everybody in.
+        ConfigurationError: if the secret is empty or not base64. An empty key would verify forged deliveries.
     """
     if not _BASE64.fullmatch(secret):
-        raise ConfigurationError("the webhook's secret is empty, or not the base64 text that the API gave")
+        raise ConfigurationError("the webhook's secret is empty or not base64: use it as the API returned it")
     return secret.encode()
 
 
-def _read(headers: Mapping[str, str]) -> tuple[str, list[bytes]]:
-    """The time and the signatures of ``t=...,v1=...``; parts of other names are for other kinds of signature."""
+def _parse_header(headers: Mapping[str, str]) -> tuple[str, list[bytes]]:
+    """Return the time and the signatures of ``t=...,v1=...``; other names belong to other kinds of signature."""
     found = [value for name, value in headers.items() if name.lower() == _HEADER]
     if len(found) != 1:
         raise InvalidSignatureError(f"the delivery has {'more than one' if found else 'no'} Cint-Signature header")
@@ -84,10 +84,9 @@ def _read(headers: Mapping[str, str]) -> tuple[str, list[bytes]]:
     return times[0], signatures
 
 
-def _uncompressed(body: bytes, max_size: int) -> bytes:
-    """The JSON text itself, which is what the signature covers."""
-    # Told by its first bytes: a server may have uncompressed it already and still show the header, and no JSON text
-    # begins so.
+def _decompress(body: bytes, max_size: int) -> bytes:
+    """Return the JSON text, which is what the signature covers."""
+    # The first bytes decide, not the Content-Encoding header: some servers decompress the body and keep the header.
     content = _gunzip(body, max_size) if body.startswith(_GZIP_MAGIC) else body
     if len(content) > max_size:
         raise InvalidEventError(f"the delivery has more than {max_size} bytes")
@@ -99,7 +98,7 @@ def _gunzip(body: bytes, max_size: int) -> bytes:
     try:
         content = stream.decompress(body, max_size + 1)
     except zlib.error as exc:
-        raise InvalidEventError("the delivery is not gzip, although it begins so") from exc
+        raise InvalidEventError("the delivery is not valid gzip") from exc
     if len(content) <= max_size and (not stream.eof or stream.unused_data):
-        raise InvalidEventError("the delivery is cut short, or has something after its end")
+        raise InvalidEventError("the delivery is truncated, or has data after its end")
     return content

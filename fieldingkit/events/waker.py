@@ -1,4 +1,4 @@
-"""Push beats poll: an event that has come makes those look at once who would have looked later."""
+"""Waker: polls that would come later are made at once when a webhook event arrives."""
 
 import asyncio
 import threading
@@ -11,51 +11,51 @@ __all__ = ["Waker"]
 
 
 class Waker:
-    """Wakes whoever waits for something in a project, when one of its target groups was changed.
+    """Brings polls of a project forward when an event reports a change of one of its target groups.
 
-    Hand it to ``aiohttp_handler`` as ``on_event``, or call ``ring`` from your own; and to ``job.wait(wake=...)``,
-    ``client.run(..., wake=...)`` or ``ensure_status(..., wake=...)``. An event that is lost costs no more than the
-    usual interval between two looks; what is true is what was read. May be rung from any thread.
+    Pass it to ``aiohttp_handler`` as ``on_event``, or call ``wake`` from a handler of your own; and pass it to
+    ``job.wait(waker=...)``, ``client.run(..., waker=...)`` or ``ensure_status(..., waker=...)``. Events are only hints:
+    state is always read from the API, so a lost event only means waiting for the next regular poll. Thread-safe.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._listeners: dict[str, dict[object, Callable[[], object]]] = {}
+        self._subscribers: dict[str, dict[object, Callable[[], None]]] = {}
 
     async def __call__(self, event: Event) -> None:
-        """Take an event as ``on_event``."""
+        """Handle an event as ``on_event``."""
         self.wake(event)
 
     def wake(self, event: Event) -> None:
-        """Waker those who wait for what the event is about."""
+        """Call the subscribers of the event's project."""
         if not isinstance(event, TargetGroupUpdated) or event.project_id is None:
             return
         with self._lock:
-            waiting = list(self._listeners.get(event.project_id, {}).values())
-        for waker in waiting:
-            waker()
+            subscribers = list(self._subscribers.get(event.project_id, {}).values())
+        for notify in subscribers:
+            notify()
 
     @contextmanager
-    def subscribe(self, project_id: str, waker: Callable[[], object]) -> Generator[None]:
-        """Have a function called in the running event loop, whenever something in a project was changed.
+    def subscribe(self, project_id: str, callback: Callable[[], object]) -> Generator[None]:
+        """Have a function called in the running event loop for each event of a project.
 
         Args:
             project_id: The project's ULID.
-            waker: The function.
+            callback: The function.
         """
         loop, key = asyncio.get_running_loop(), object()
 
-        def pass_on() -> None:
+        def notify() -> None:
             if not loop.is_closed():
-                loop.call_soon_threadsafe(waker)
+                loop.call_soon_threadsafe(callback)
 
         with self._lock:
-            self._listeners.setdefault(project_id, {})[key] = pass_on
+            self._subscribers.setdefault(project_id, {})[key] = notify
         try:
             yield
         finally:
             with self._lock:
-                listeners = self._listeners[project_id]
-                del listeners[key]
-                if not listeners:
-                    del self._listeners[project_id]
+                subscribers = self._subscribers[project_id]
+                del subscribers[key]
+                if not subscribers:
+                    del self._subscribers[project_id]

@@ -1,1 +1,1 @@
-"""The job poller: where a job's status is read, when, and what is given to the one who waits."""
+"""Jobs that the API works on: handles, polling, and tokens that resume a job in another process."""

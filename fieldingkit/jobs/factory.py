@@ -1,6 +1,6 @@
-"""JobFactory of jobs: of one that the API has just accepted, and of one from another process.
+"""Factory of job handles, from the response that accepted a job or from a token.
 
-Loaded with the first of them: the results of jobs cost more to load than a client.
+Loaded with the first job, because the results of jobs cost more to load than a client.
 """
 
 import time
@@ -11,14 +11,17 @@ from fieldingkit.clock import Clock
 from fieldingkit.codec import decode, encode
 from fieldingkit.commands import Command, JobAccepted, JobCommand
 from fieldingkit.errors import ConfigurationError, InvalidCommandError, JobLocationError
-from fieldingkit.jobs.job import AsyncJob, Read, Submitter
-from fieldingkit.jobs.location import read_location
-from fieldingkit.jobs.observer import JobMetrics, JobReports, PollEvent
-from fieldingkit.jobs.poller import PollPolicy
+from fieldingkit.jobs.job import AsyncJob, Submitter
+from fieldingkit.jobs.location import resolve_location
+from fieldingkit.jobs.observer import JobObserver, PollEvent
+from fieldingkit.jobs.poller import PollPolicy, PollResult
 from fieldingkit.jobs.token import JobToken
 from fieldingkit.resources import batch_jobs, fielding_jobs
+from fieldingkit.resources.batch_jobs import BatchResult
+from fieldingkit.resources.fielding_jobs import FieldingJobResult
 from fieldingkit.transport.headers import public_headers, retry_after
 from fieldingkit.transport.http import Call, Request, Response
+from fieldingkit.transport.telemetry.metrics import Metrics
 from fieldingkit.transport.urls import origin_of
 
 __all__ = ["JobFactory"]
@@ -61,7 +64,7 @@ class JobFactory:
         headers: Mapping[str, str],
         policy: PollPolicy,
         clock: Clock,
-        metrics: JobMetrics,
+        metrics: Metrics,
         on_poll: Callable[[PollEvent], object] | None,
     ) -> None:
         self._new_call = new_call
@@ -73,7 +76,8 @@ class JobFactory:
         self._headers = headers
         self._policy = policy
         self._clock = clock
-        self._reports = JobReports(metrics, on_poll)
+        self._metrics = metrics
+        self._on_poll = on_poll
         # Operations whose jobs were found at the documented path, when their Location led nowhere.
         self._documented: set[str] = set()
 
@@ -90,7 +94,7 @@ class JobFactory:
         path["account_id"] = str(getattr(command, "account_id", None) or self._account_id)
         status_path = _status_path(reads, path)
         try:
-            where = read_location(accepted.location, base_url=self._base_url, status_path=status_path)
+            where = resolve_location(accepted.location, base_url=self._base_url, status_path=status_path)
         except JobLocationError as exc:
             exc.headers = public_headers(response.headers)
             call.annotate(exc, response)
@@ -117,7 +121,7 @@ class JobFactory:
             foreign_location=where.foreign,
         )
 
-    def from_token(self, token: str) -> AsyncJob[Any]:
+    def from_token(self, token: str) -> AsyncJob[BatchResult | FieldingJobResult]:
         """The handle of a job that was submitted elsewhere.
 
         Raises:
@@ -154,14 +158,14 @@ class JobFactory:
         status = make(**facts.path, job_id=facts.job_id)
         request = encode(status, account_id=self._account_id, headers=self._headers)
 
-        async def read(target: str) -> Read:
+        async def read(target: str) -> PollResult:
             followed = request.with_target(target, linked_to=facts.traceparent)
             call = self._new_call(followed, status)
             response = await self._send(call)
             result = decode(call, response)
             if target == request.target:
                 self._documented.add(facts.operation_id)
-            return Read(result, retry_after(response.headers))
+            return PollResult(result, retry_after=retry_after(response.headers))
 
         return AsyncJob(
             facts=facts,
@@ -174,7 +178,7 @@ class JobFactory:
             accepted=accepted,
             command=command,
             foreign_location=foreign_location,
-            reports=self._reports,
+            observer=JobObserver(facts, metrics=self._metrics, callback=self._on_poll, resumed=accepted is None),
         )
 
 

@@ -1,16 +1,16 @@
-"""The handle of a job: look at it, watch it, wait for it, hand it to another process."""
+"""The handle of a job: read its status, watch it, wait for it, and pass it to another process."""
 
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
 from contextlib import nullcontext
-from typing import Any, Generic, NamedTuple, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 import attrs
 
 from fieldingkit._repr import html_table
 from fieldingkit.clock import Clock
-from fieldingkit.commands import JobAccepted, JobCommand, JobResult, JobStatus
+from fieldingkit.commands import JobAccepted, JobCommand, JobStatus
 from fieldingkit.errors import (
     ApiError,
     ClientClosedError,
@@ -21,7 +21,7 @@ from fieldingkit.errors import (
     JobTimeoutError,
 )
 from fieldingkit.events.waker import Waker
-from fieldingkit.jobs.observer import JobReports
+from fieldingkit.jobs.observer import JobObserver
 from fieldingkit.jobs.poller import Poller, PollPolicy, PollResult
 from fieldingkit.jobs.token import JobToken
 from fieldingkit.resources.batch_jobs import BatchResult, FailedTargetGroup
@@ -36,42 +36,33 @@ R_co = TypeVar("R_co", covariant=True)
 
 @attrs.frozen(kw_only=True)
 class JobEvent:
-    """What one look at a job showed."""
+    """The state of a job after a poll."""
 
     status: JobStatus | None
-    """Where the job was last seen to stand; None if no look has succeeded yet."""
+    """The last known status; None if no poll has succeeded yet."""
     polls: int
-    """How often it has been looked at."""
+    """The number of polls so far."""
     elapsed: float
-    """Seconds since the handle was made."""
+    """Seconds since the handle was created."""
     updated: int | None = None
-    """How many target groups are reported as updated; None for a job that is not a batch."""
+    """The number of target groups reported as updated; None if the job is not a batch."""
     failed: int | None = None
-    """How many target groups are reported as failed; None for a job that is not a batch."""
-    result: Any = None
-    """The whole status: a ``BatchResult`` or ``FieldingJobResult``."""
+    """The number of target groups reported as failed; None if the job is not a batch."""
+    result: BatchResult | FieldingJobResult | None = None
+    """The last status in full; None if no poll has succeeded yet."""
 
 
-class Read(NamedTuple):
-    """One reading of a job's status."""
-
-    result: JobResult
-    """The status."""
-    retry_after: float | None
-    """Seconds after which the API suggests to look again."""
-
-
-Reader = Callable[[str], Awaitable[Read]]
+Reader = Callable[[str], Awaitable[PollResult]]
 """Reads a job's status at a path below the base URL."""
 
 Submitter = Callable[[JobCommand[Any]], Awaitable["AsyncJob[Any]"]]
-"""Has the API start a job."""
+"""Creates a job, as ``client.submit`` does."""
 
 
 class AsyncJob(Generic[R_co]):
-    """A job that the API works on. ``await job`` waits for it and gives its result.
+    """A job that the API works on. ``await job`` waits for it and returns its result.
 
-    The API cannot cancel a job: whoever stops waiting only stops looking.
+    Cancelling a wait only stops polling; the job itself continues, because the API cannot cancel jobs.
     """
 
     def __init__(
@@ -87,7 +78,7 @@ class AsyncJob(Generic[R_co]):
         accepted: JobAccepted | None = None,
         command: JobCommand[R_co] | None = None,
         foreign_location: bool = False,
-        reports: JobReports | None = None,
+        observer: JobObserver | None = None,
     ) -> None:
         self._facts = facts
         self._targets = tuple(targets)
@@ -98,20 +89,19 @@ class AsyncJob(Generic[R_co]):
         self._clock = clock
         self._begun = clock.now()
         self.location: str | None = accepted.location if accepted is not None else None
-        """The ``Location`` header as it came; None for a job that was resumed."""
+        """The ``Location`` header as received; None for a job from a token."""
         self.command: JobCommand[R_co] | None = command
-        """The command that created the job; None for a job that was resumed."""
+        """The command that created the job; None for a job from a token."""
         self.foreign_location: bool = foreign_location
-        """Whether the location named another origin. That one was not contacted: the job is read from our own."""
-        report = None if reports is None else reports.of(facts, resumed=accepted is None)
-        if foreign_location and report is not None:
-            report.foreign()
+        """True if ``location`` names another origin. The job is then polled on the client's own origin."""
+        if foreign_location and observer is not None:
+            observer.foreign_location()
         self._poller = Poller(
-            self._look,
+            self._poll,
             policy=policy,
             clock=clock,
             first_delay=accepted.retry_after if accepted is not None else None,
-            report=report,
+            observer=observer,
         )
 
     @property
@@ -121,102 +111,100 @@ class AsyncJob(Generic[R_co]):
 
     @property
     def idempotency_key(self) -> str | None:
-        """The key that the job was created with."""
+        """The idempotency key that the job was created with."""
         return self._facts.idempotency_key
 
     @property
     def created_at(self) -> float:
-        """When the job was created: seconds since 1970, UTC, by this side's clock."""
+        """The creation time of the job, in seconds since 1970, UTC, by the local clock."""
         return self._facts.created
 
     @property
     def trace_id(self) -> str | None:
-        """The W3C trace id of the call that created the job, to give to the API's support."""
+        """The W3C trace id of the call that created the job, for the API's support."""
         return trace_id_of({"traceparent": self._facts.traceparent or ""})
 
     @property
     def clock(self) -> Clock:
-        """What its waits go by."""
+        """The clock for all waits of the job."""
         return self._clock
 
     @property
     def ended(self) -> bool:
-        """Whether its end has been seen, or it cannot be followed any more: ``await job`` makes no request then."""
+        """True once the job has ended or cannot be polled any more; ``await job`` then makes no request."""
         return self._poller.finished
 
     @property
     def next_poll_at(self) -> float:
-        """When it is due to be looked at next, on ``clock``; nobody looks unless somebody waits."""
-        return self._poller.due
+        """The time of the next poll, on ``clock``; nothing is polled while no task waits."""
+        return self._poller.next_poll_at
 
     def token(self) -> str:
-        """The job as text, to follow it from another process with ``client.job(token)``.
+        """Return the job as text, for ``client.job(token)`` in another process.
 
-        Safe in a URL, below 1 KiB, and free of credentials.
+        The token is safe in a URL, at most 1 KiB long and free of credentials.
         """
         return self._facts.encode()
 
-    async def status(self) -> Any:
-        """Look at the job now: a ``BatchResult`` or ``FieldingJobResult``.
-
-        Once the job has ended no request is made any more.
+    async def status(self) -> BatchResult | FieldingJobResult:
+        """Read the job's status now. Once the job has ended, no request is made.
 
         Raises:
-            FieldingKitError: if it cannot be read.
+            FieldingKitError: if the status cannot be read.
         """
         try:
-            await self._poller.look()
+            await self._poller.poll_now()
         except FieldingKitError as exc:
-            raise self._about(exc) from exc.__cause__
-        return self._poller.result
+            raise self._annotate(exc) from exc.__cause__
+        return cast("BatchResult | FieldingJobResult", self._poller.result)
 
     async def wait(self, timeout: float | None = 600.0, *, waker: Waker | None = None) -> R_co:
-        """Wait until the job has ended.
+        """Wait until the job has ended, and return its result.
 
-        Any number of tasks may wait for one job; together they look no more often than one.
+        Any number of tasks may wait for one job; together they poll no more often than one.
 
         Args:
-            timeout: Seconds to wait at most; None for no limit. The job goes on whatever happens here.
-            waker: Has webhook events of the job's project bring the next look forward.
+            timeout: Seconds to wait at most; None for no limit. The job itself continues after a timeout.
+            waker: Brings the next poll forward when a webhook event of the job's project arrives.
 
         Returns:
-            The result. A batch that completed is a result also where some of its target groups failed.
+            The result. A completed batch is a result even if some of its target groups failed.
 
         Raises:
-            JobTimeoutError: if it has not ended within ``timeout`` seconds.
-            JobFailedError: if it ended as ``Failed``.
-            JobGoneError: if its status cannot be read any more.
-            JobError: if looking at it failed too often; what went wrong is its ``__cause__``.
-            ClientClosedError: if the client was closed meanwhile.
+            JobTimeoutError: if the job has not ended within ``timeout`` seconds.
+            JobFailedError: if the job ended as ``Failed``.
+            JobGoneError: if the job's status cannot be read any more.
+            JobError: if too many polls failed; the last failure is its ``__cause__``.
+            ClientClosedError: if the client was closed during the wait.
         """
         project_id = self._facts.path["project_id"]
         with nullcontext() if waker is None else waker.subscribe(project_id, self._poller.nudge):
             try:
                 ended = await self._poller.wait(timeout=timeout)
             except asyncio.CancelledError as exc:
-                exc.add_note(self._goes_on())
+                exc.add_note(self._resume_note())
                 raise
         if not ended:
             last = self._poller.result
-            seen = f"its status was {last.status}" if last is not None else "its status was never seen"
-            raise self._about(JobTimeoutError(f"job {self.id} had not ended after {timeout:g} s; {seen}"))
+            seen = "its status was never read" if last is None else f"its last status was {last.status}"
+            raise self._annotate(JobTimeoutError(f"job {self.id} has not ended after {timeout:g} s; {seen}"))
         self._raise_if_lost()
-        result = self._poller.result
+        result = cast("BatchResult | FieldingJobResult", self._poller.result)
         if result.status is JobStatus.FAILED:
-            raise self._about(_failure(self.id, result, self.trace_id))
+            raise self._annotate(_job_failed(self.id, result, self.trace_id))
         return cast("R_co", result)
 
     def __await__(self) -> Generator[Any, None, R_co]:
         return self.wait().__await__()
 
     async def watch(self) -> AsyncIterator[JobEvent]:
-        """Look at the job until it has ended, and tell of each look; the last event is the end.
+        """Poll the job until it has ended, and yield an event after each poll; the last event is the end.
 
-        A look that failed and will be repeated is an event with the last known status. Leaving the loop stops the
-        looking, not the job.
+        A failed poll that will be repeated yields an event with the last known status. Leaving the loop stops polling;
+        the job itself continues.
 
         Raises:
-            JobError: if looking at it failed too often; what went wrong is its ``__cause__``.
+            JobError: if too many polls failed; the last failure is its ``__cause__``.
         """
         polls = -1 if self._poller.finished else self._poller.polls
         while True:
@@ -229,39 +217,54 @@ class AsyncJob(Generic[R_co]):
                 return
 
     async def retry_failed(self, only: Callable[[FailedTargetGroup], bool] | None = None) -> "AsyncJob[R_co]":
-        """Start a job of the same kind for the target groups that failed in this one, which must have ended.
+        """Create a job of the same kind for the target groups that failed in this one, which must have ended.
 
-        Its idempotency key follows from this job's: to call this again after an error makes no second job.
+        The new idempotency key is derived from this job's key, so calling this again after an error creates no second
+        job.
 
         Args:
-            only: Says of each failure whether to try again; all are tried again if it is left out.
+            only: Selects the failures to retry; all by default.
 
         Raises:
-            InvalidCommandError: if there is nothing to try again, or if the job was resumed and its token does not tell
-                all that the command takes.
-            ConfigurationError: if it is no batch.
-            JobError: if it has not ended yet.
+            InvalidCommandError: if there is nothing to retry, or if the job comes from a token, which does not hold all
+                arguments of the command.
+            ConfigurationError: if the job is not a batch.
+            JobError: if the job has not ended yet.
             FieldingKitError: as for ``client.submit``.
         """
         self._raise_if_lost()
         result = await self.status()
         if not isinstance(result, BatchResult):
-            raise ConfigurationError(f"job {self.id} is no batch: it has no failed target groups to try again")
+            raise ConfigurationError(f"job {self.id} is not a batch: it has no failed target groups to retry")
         if not result.status.terminal:
-            raise self._about(JobError(f"job {self.id} has not ended yet: wait for it first"))
+            raise self._annotate(JobError(f"job {self.id} has not ended yet: wait for it first"))
         failed = [item.target_group_id for item in result.failed if only is None or only(item)]
-        job = await self._submit(self._again(failed))
+        job = await self._submit(self._retry_command(failed))
         self._retries += 1
         return cast("AsyncJob[R_co]", job)
 
-    def __repr__(self) -> str:
-        last = self._poller.result
-        return (
-            f"<Job {self.id} of {self._facts.operation_id}: {last.status if last is not None else 'not looked at yet'}>"
-        )
+    def describe(self) -> list[tuple[str, str | int]]:
+        """Return the known facts of the job as pairs of name and value. Makes no request."""
+        return [
+            ("operation", self._facts.operation_id),
+            ("id", self.id),
+            ("status", self._last_status()),
+            ("polls", self._poller.polls),
+        ]
 
-    def _again(self, target_group_ids: Sequence[str]) -> JobCommand[Any]:
-        """The command for some of the target groups once more."""
+    def __repr__(self) -> str:
+        return f"<AsyncJob {self.id} of {self._facts.operation_id}: {self._last_status()}>"
+
+    def _repr_html_(self) -> str:
+        facts = self.describe()
+        return html_table("Job", ("", "value"), facts, len(facts))
+
+    def _last_status(self) -> str:
+        result = self._poller.result
+        return "not polled yet" if result is None else result.status
+
+    def _retry_command(self, target_group_ids: Sequence[str]) -> JobCommand[Any]:
+        """Return the job's command for some of its target groups, with a new idempotency key."""
         changes: dict[str, Any] = {"target_group_ids": target_group_ids}
         if self.idempotency_key is not None:
             changes["idempotency_key"] = retry_key(self.idempotency_key, self._retries + 1, target_group_ids)
@@ -269,20 +272,6 @@ class AsyncJob(Generic[R_co]):
             return self.command.replace(**changes)
         make = cast("Callable[..., JobCommand[Any]]", self._kind)
         return make(**self._facts.path, **changes)
-
-    def describe(self) -> list[tuple[str, object]]:
-        """What is known of the job, as names and values. Makes no request."""
-        last = self._poller.result
-        status = last.status if last is not None else "not looked at yet"
-        return [
-            ("operation", self._facts.operation_id),
-            ("id", self.id),
-            ("status", status),
-            ("looks", self._poller.polls),
-        ]
-
-    def _repr_html_(self) -> str:
-        return html_table("Job", ("", "value"), self.describe(), len(self.describe()))
 
     def _event(self) -> JobEvent:
         result = self._poller.result
@@ -296,33 +285,34 @@ class AsyncJob(Generic[R_co]):
             result=result,
         )
 
-    async def _look(self) -> PollResult:
-        """Read the status where it was found before, or wherever it can be found."""
+    async def _poll(self) -> PollResult:
+        """Read the status at the path that answered before, or at the first path that does not answer 404."""
         for target in self._targets[:-1]:
             try:
-                read = await self._read(target)
+                polled = await self._read(target)
             except ApiError as exc:
                 if exc.status != 404:
                     raise
             else:
                 self._targets = (target,)
-                return self._seen(read)
-        read = await self._read(self._targets[-1])
+                return self._complete(polled)
+        polled = await self._read(self._targets[-1])
         self._targets = self._targets[-1:]
-        return self._seen(read)
+        return self._complete(polled)
 
-    def _seen(self, read: Read) -> PollResult:
-        result, progress = read.result, 0
-        terminal = result.status.terminal
-        if isinstance(result, BatchResult):
-            progress = len(result.updated) + len(result.failed)
-            if terminal:
-                asked: Sequence[str] | None = getattr(self.command, "target_group_ids", None)
-                result = result.account_for(asked, self._facts.asked)
-        return PollResult(result, terminal, progress, read.retry_after)
+    def _complete(self, polled: PollResult) -> PollResult:
+        """Add the progress of a batch, and the target groups that its final result leaves out."""
+        result = polled.result
+        if not isinstance(result, BatchResult):
+            return polled
+        progress = len(result.updated) + len(result.failed)
+        if result.status.terminal:
+            asked: Sequence[str] | None = getattr(self.command, "target_group_ids", None)
+            result = result.account_for(asked, self._facts.asked)
+        return polled._replace(result=result, progress=progress)
 
-    def _about(self, exc: FieldingKitError) -> FieldingKitError:
-        """The error, with what it needs to know of the job."""
+    def _annotate(self, exc: FieldingKitError) -> FieldingKitError:
+        """Return the error with the facts of the job added."""
         if isinstance(exc, JobError):
             exc.job, exc.token, exc.job_id = self, self.token(), self.id
             exc.last_status = self._poller.result
@@ -330,40 +320,40 @@ class AsyncJob(Generic[R_co]):
             exc.operation_id = exc.operation_id or self._facts.operation_id
             exc.trace_id = exc.trace_id or self.trace_id
         elif not getattr(exc, "__notes__", None):
-            exc.add_note(self._goes_on())
+            exc.add_note(self._resume_note())
         return exc
 
-    def _goes_on(self) -> str:
-        return f"job {self.id} goes on; resume it with client.job({self.token()!r})"
+    def _resume_note(self) -> str:
+        return f"job {self.id} continues; get its handle with client.job({self.token()!r})"
 
     def _raise_if_lost(self) -> None:
-        """Raise if the job cannot be followed any more; an error about a look must not pass for one about the job."""
+        """Raise the error that ended polling, if any, as an error of the job rather than of one poll."""
         exc = self._poller.error
         if exc is None:
             return
         if isinstance(exc, JobError | ClientClosedError):
-            raise self._about(exc)
-        raise self._about(JobError(f"job {self.id} cannot be looked at: {exc}")) from exc
+            raise self._annotate(exc)
+        raise self._annotate(JobError(f"job {self.id} cannot be polled: {exc}")) from exc
 
 
 def retry_key(parent: str, number: int, target_group_ids: Sequence[str]) -> str:
-    """The idempotency key of a job that repeats part of another; the same for the same part, in any process."""
-    # The ids are in it because one key with two bodies is undocumented.
+    """Return the idempotency key of a job that retries part of another; equal for equal arguments, in any process."""
+    # The ids are part of it, because the API does not document what one key with two bodies does.
     return hashlib.sha256("\0".join([parent, "retry", str(number), *target_group_ids]).encode()).hexdigest()
 
 
-def _failure(job_id: str, result: JobResult, trace_id: str | None) -> JobFailedError:
+def _job_failed(job_id: str, result: BatchResult | FieldingJobResult, trace_id: str | None) -> JobFailedError:
     reason = result.failure_reason if isinstance(result, FieldingJobResult) else None
-    said = ": ".join(filter(None, [reason.code, reason.description])) if reason is not None else ""
+    detail = ": ".join(filter(None, [reason.code, reason.description])) if reason is not None else ""
     job_trace_id = result.job_trace_id if isinstance(result, FieldingJobResult) else None
     if job_trace_id is not None and job_trace_id != trace_id:
-        # Somewhere between us and the API a new trace was begun: this is the one to look for there.
-        said = f"{said} [the API's trace: {job_trace_id}]".lstrip()
+        # A proxy began a new trace between the client and the API; the API's support knows only that one.
+        detail = f"{detail} [the API's trace: {job_trace_id}]".lstrip()
     return JobFailedError(
-        f"job {job_id} failed" + (f": {said}" if said else ""),
+        f"job {job_id} failed" + (f": {detail}" if detail else ""),
         code=reason.code if reason is not None else None,
         description=reason.description if reason is not None else None,
         job_trace_id=job_trace_id,
-        # A batch may have dealt with some of its target groups before it failed; `last_status` tells which.
+        # A batch may have updated some of its target groups before it failed; `last_status` lists them.
         maybe_applied=isinstance(result, BatchResult),
     )

@@ -1,4 +1,7 @@
-"""Where a job's ``Location`` leads. A pure function, since none of the published forms resolves by RFC 3986 alone."""
+"""Resolution of a job's ``Location`` header to the paths where its status may be read.
+
+A pure function, because none of the published forms of the header resolves by RFC 3986 alone.
+"""
 
 import re
 from typing import NamedTuple
@@ -7,42 +10,42 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 from fieldingkit.errors import JobLocationError
 from fieldingkit.transport.urls import origin_of
 
-__all__ = ["Whereabouts", "read_location"]
+__all__ = ["ResolvedLocation", "resolve_location"]
 
 _CONTROL = re.compile(r"[\x00-\x20\x7f]")
 _JOB_ID = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._~-]{1,128}")
-# Segments of characters that cannot leave the path; a dot segment or an encoded slash could.
+# Characters that cannot leave the path; a dot segment or an encoded slash could.
 _SAFE_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~:@!$&'()*+,;=-]+)+")
 
 
-class Whereabouts(NamedTuple):
-    """Where to look for a job."""
+class ResolvedLocation(NamedTuple):
+    """A job's id, and the paths where its status may be read."""
 
     job_id: str
     """The API's id of the job."""
     targets: tuple[str, ...]
-    """One or two paths below the client's base URL, the better one first."""
+    """One or two paths below the client's base URL, in the order to try them."""
     foreign: bool
-    """Whether the location named another origin, which is never contacted."""
+    """True if the location names another origin, which is never contacted."""
 
 
-def read_location(location: str, *, base_url: str, status_path: str) -> Whereabouts:
-    """Work out where a job can be read.
+def resolve_location(location: str, *, base_url: str, status_path: str) -> ResolvedLocation:
+    """Resolve a ``Location`` header against the client's base URL and the documented status path.
 
     Args:
-        location: The ``Location`` header as it came.
+        location: The ``Location`` header as received.
         base_url: The client's base URL, such as ``https://api.cint.com/v1``.
-        status_path: The documented path of the job's status below it, with ``{job_id}`` still open.
+        status_path: The documented path of the job's status below it, containing ``{job_id}``.
 
     Returns:
-        The paths to try, in order: the location itself, brought below the base path; then the documented path with
-        the location's last segment as the id. They are one where they agree.
+        The paths to try, in order: the location itself, moved below the base path; then the documented path, with the
+        last segment of the location as the job id. If both are equal, there is one.
 
     Raises:
-        JobLocationError: if there is no id in it that could be put into a path.
+        JobLocationError: if the location holds no job id that is safe in a path.
     """
     if _CONTROL.search(location):
-        raise JobLocationError("the job's Location holds control characters or spaces", location=location)
+        raise JobLocationError("the job's Location contains control characters or spaces", location=location)
     try:
         parts = urlsplit(location)
         foreign = bool(parts.netloc) and not _same_origin(parts, base_url)
@@ -51,11 +54,11 @@ def read_location(location: str, *, base_url: str, status_path: str) -> Whereabo
     path = parts.path.rstrip("/")
     job_id = unquote(path.rsplit("/", 1)[-1])
     if not _JOB_ID.fullmatch(job_id):
-        raise JobLocationError("the job's Location names no job", location=location)
+        raise JobLocationError("the job's Location contains no job id", location=location)
     documented = status_path.replace("{job_id}", quote(job_id, safe="~"))
     given = None if foreign else _below_base(path, urlsplit(base_url).path.rstrip("/"))
     targets = (documented,) if given is None or given == documented else (given, documented)
-    return Whereabouts(job_id, targets, foreign)
+    return ResolvedLocation(job_id, targets, foreign)
 
 
 def _same_origin(parts: SplitResult, base_url: str) -> bool:
@@ -63,7 +66,7 @@ def _same_origin(parts: SplitResult, base_url: str) -> bool:
 
 
 def _below_base(path: str, base_path: str) -> str | None:
-    """A location's path as a target below the base path; None for a bare id, and for a path that is not safe."""
+    """Return a location's path relative to the base path; None for a bare id or an unsafe path."""
     if path.startswith(f"{base_path}/"):
         path = path[len(base_path) :]
     return path if _SAFE_PATH.fullmatch(path) and path.count("/") > 1 else None

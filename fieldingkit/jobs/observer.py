@@ -1,8 +1,8 @@
-"""What is told of jobs while they are followed: to the metrics, to the log, and to the callback that asked for it."""
+"""Metrics, log records and callbacks for job polling."""
 
 import logging
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -10,7 +10,12 @@ from fieldingkit.commands import JobStatus
 from fieldingkit.jobs.token import JobToken
 from fieldingkit.transport.telemetry.attempts import notify
 
-__all__ = ["JobMetrics", "JobReport", "JobReports", "PollEvent"]
+if TYPE_CHECKING:
+    from fieldingkit.resources.batch_jobs import BatchResult
+    from fieldingkit.resources.fielding_jobs import FieldingJobResult
+    from fieldingkit.transport.telemetry.metrics import Metrics
+
+__all__ = ["JobObserver", "PollEvent"]
 
 
 _logger = logging.getLogger("fieldingkit.jobs")
@@ -18,109 +23,93 @@ _logger = logging.getLogger("fieldingkit.jobs")
 
 @attrs.frozen(kw_only=True)
 class PollEvent:
-    """One look at a job, as ``on_poll`` is told of it."""
+    """One poll of a job, as passed to the ``on_poll`` callback."""
 
     job_id: str
     """The API's id of the job."""
     operation_id: str
-    """The operation that created it."""
+    """The operation that created the job."""
     status: JobStatus | None
-    """Where it stood when it was last seen; None if it was not yet."""
+    """The last known status; None before the first successful poll."""
     polls: int
-    """How often it has been looked at."""
+    """The number of polls so far, this one included."""
     elapsed: float
-    """Seconds since the handle was made."""
+    """Seconds since the handle was created."""
     finished: bool
-    """Whether this was the last look: it has ended, or cannot be followed any further."""
+    """True for the last poll: the job has ended or cannot be polled any more."""
     error: str | None
-    """The name of what went wrong with this look; None if it went well."""
-    result: Any = attrs.field(repr=False)
-    """The last status that was read: a ``BatchResult`` or ``FieldingJobResult``; None if there was none."""
+    """The name of the exception that failed this poll; None if the poll succeeded."""
+    result: "BatchResult | FieldingJobResult | None" = attrs.field(repr=False)
+    """The last status that was read, in full; None before the first successful poll."""
 
 
-class JobMetrics(Protocol):
-    """Measures how jobs go."""
-
-    def add_jobs_in_flight(self, operation_id: str, change: int) -> None:
-        """So many more jobs of an operation are being waited for."""
-        ...
-
-    def record_job(self, operation_id: str, outcome: str, *, polls: int, duration: float | None) -> None:
-        """A job has ended, or was lost sight of."""
-        ...
-
-
-class JobReports:
-    """Who is told of the jobs of one client.
+class JobObserver:
+    """Reports the polls of one job to the metrics, the log and the ``on_poll`` callback.
 
     Args:
-        metrics: Measures them.
-        callback: Is called with an event after each look.
+        token: The facts of the job.
+        metrics: Receives the measurements.
+        callback: Is called with an event after each poll.
+        resumed: Whether another handle created the job, so that its duration is not known.
     """
 
-    def __init__(self, metrics: JobMetrics, callback: Callable[[PollEvent], object] | None) -> None:
-        self.metrics = metrics
-        self.callback = callback
+    __slots__ = ("_callback", "_end_recorded", "_metrics", "_resumed", "_token", "_unknown_status")
 
-    def of(self, facts: JobToken, *, resumed: bool) -> "JobReport":
-        """What is told of one job.
-
-        Args:
-            facts: Which job it is.
-            resumed: Whether it was created by another handle: how long it took is not known then.
-        """
-        return JobReport(self, facts, resumed=resumed)
-
-
-class JobReport:
-    """Tells of one job."""
-
-    __slots__ = ("_ended", "_facts", "_odd", "_reports", "_resumed")
-
-    def __init__(self, reports: JobReports, facts: JobToken, *, resumed: bool) -> None:
-        self._reports = reports
-        self._facts = facts
+    def __init__(
+        self, token: JobToken, *, metrics: "Metrics", callback: Callable[[PollEvent], object] | None, resumed: bool
+    ) -> None:
+        self._token = token
+        self._metrics = metrics
+        self._callback = callback
         self._resumed = resumed
-        self._odd: str | None = None
-        self._ended = False
+        self._unknown_status: str | None = None
+        self._end_recorded = False
 
     def waiting(self, change: int) -> None:
-        """Somebody has begun to wait for it, or nobody waits any more."""
-        self._reports.metrics.add_jobs_in_flight(self._facts.operation_id, change)
+        """Record that the job is waited for (1), or no longer (-1)."""
+        self._metrics.add_jobs_in_flight(self._token.operation_id, change)
 
-    def foreign(self) -> None:
-        """Its ``Location`` names another origin."""
-        self._log(logging.INFO, "a job's Location names another origin; it is read from our own")
+    def foreign_location(self) -> None:
+        """Log that the job's ``Location`` names another origin."""
+        self._log(logging.INFO, "job Location names another origin; polling the client's own origin")
 
-    def looked(self, *, result: Any, polls: int, elapsed: float, finished: bool, failure: Exception | None) -> None:
-        """It was looked at.
+    def polled(
+        self,
+        *,
+        result: "BatchResult | FieldingJobResult | None",
+        polls: int,
+        elapsed: float,
+        finished: bool,
+        failure: Exception | None,
+    ) -> None:
+        """Report one poll.
 
         Args:
             result: The last status that was read.
-            polls: How often it has been looked at.
-            elapsed: Seconds since it was first looked for.
-            finished: Whether there is nothing more to look for.
-            failure: What went wrong with this look.
+            polls: The number of polls so far.
+            elapsed: Seconds since the handle was created.
+            finished: Whether this was the last poll.
+            failure: The exception that failed this poll; None if the poll succeeded.
         """
-        status: JobStatus | None = None if result is None else result.status
+        status = None if result is None else result.status
         error = None if failure is None else type(failure).__name__
         if failure is not None:
-            then = "it is given up" if finished else "it is repeated"
-            self._log(logging.INFO, f"a look at a job failed; {then}", polls=polls, error=error)
+            message = "poll failed; polling ends" if finished else "poll failed; polling continues"
+            self._log(logging.INFO, message, polls=polls, error=error)
         elif finished:
-            self._log(logging.DEBUG, "a job has ended", polls=polls, status=status, duration=elapsed)
-        elif status is not None and not status.known and status != self._odd:
-            self._odd = status
-            self._log(logging.INFO, "a job has a status that this release does not know", status=status)
-        if finished and not self._ended:  # two looks at a time may both see the end
-            self._ended = True
+            self._log(logging.DEBUG, "job ended", polls=polls, status=status, duration=elapsed)
+        elif status is not None and not status.known and status != self._unknown_status:
+            self._unknown_status = status
+            self._log(logging.INFO, "job has an unknown status", status=status)
+        if finished and not self._end_recorded:  # two polls at a time may both see the end
+            self._end_recorded = True
             outcome = "lost" if status is None or failure is not None else status.value.lower()
             duration = None if self._resumed else elapsed
-            self._reports.metrics.record_job(self._facts.operation_id, outcome, polls=polls, duration=duration)
-        if self._reports.callback is not None:
+            self._metrics.record_job(self._token.operation_id, outcome, polls=polls, duration=duration)
+        if self._callback is not None:
             event = PollEvent(
-                job_id=self._facts.job_id,
-                operation_id=self._facts.operation_id,
+                job_id=self._token.job_id,
+                operation_id=self._token.operation_id,
                 status=status,
                 polls=polls,
                 elapsed=elapsed,
@@ -128,11 +117,11 @@ class JobReport:
                 error=error,
                 result=result,
             )
-            notify(self._reports.callback, event)
+            notify(self._callback, event)
 
     def _log(self, level: int, message: str, **fields: object) -> None:
         _logger.log(
             level,
             message,
-            extra={"job_id": self._facts.job_id, "operation_id": self._facts.operation_id, **fields},
+            extra={"job_id": self._token.job_id, "operation_id": self._token.operation_id, **fields},
         )

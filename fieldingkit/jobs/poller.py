@@ -1,22 +1,26 @@
-"""Following a job: when to look again, and what a look means.
+"""Poll policy and poller: when a job's status is read, and what a failed poll means.
 
-A job that is waited for costs a timer, not a task: a task runs only while a look is under way, so that one process can
-wait for thousands. Nothing looks while nobody waits.
+A waited-for job costs a timer, not a task: a task exists only while a poll is in flight, so one process can wait for
+thousands of jobs. Nothing is polled while no task waits.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Generator
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import attrs
 
 from fieldingkit.clock import Clock, Timer
 from fieldingkit.errors import ApiError, ConfigurationError, DecodeError, FieldingKitError, JobGoneError, TransportError
-from fieldingkit.jobs.observer import JobReport
-from fieldingkit.transport.delays import poll_intervals
+from fieldingkit.transport.delays import Jitter, poll_intervals
 
-__all__ = ["Look", "PollPolicy", "PollResult", "Poller", "judge_failure"]
+if TYPE_CHECKING:
+    from fieldingkit.jobs.observer import JobObserver
+    from fieldingkit.resources.batch_jobs import BatchResult
+    from fieldingkit.resources.fielding_jobs import FieldingJobResult
+
+__all__ = ["Poll", "PollPolicy", "PollResult", "Poller"]
 
 
 def _not_negative(policy: object, attribute: "attrs.Attribute[Any]", value: float) -> None:
@@ -31,108 +35,101 @@ def _at_least_one(policy: object, attribute: "attrs.Attribute[Any]", value: floa
 
 @attrs.frozen(kw_only=True)
 class PollPolicy:
-    """How often a job's status is read while one waits for it."""
+    """Intervals between the polls of a job, and the tolerance for failed polls."""
 
     first_delay: float = attrs.field(default=0.1, validator=_not_negative)
-    """Seconds before the first look, unless the API names a time."""
+    """Seconds before the first poll, unless the API asks for another delay."""
     min_interval: float = attrs.field(default=0.15, validator=_not_negative)
-    """Seconds between two looks at least, also if the API asks for less."""
+    """Shortest interval between two polls in seconds, even if the API asks for less."""
     max_interval: float = attrs.field(default=300.0, validator=_not_negative)
-    """Seconds between two looks at most, also if the API asks for more."""
+    """Longest interval between two polls in seconds, even if the API asks for more."""
     growth: float = attrs.field(default=1.5, validator=_at_least_one)
-    """By how much the interval grows from look to look; it starts anew when the job makes progress."""
+    """Factor by which the interval grows from poll to poll; it starts over when the job makes progress."""
     error_tolerance: int = attrs.field(default=5, validator=_not_negative)
-    """How many looks in a row may fail before the wait gives up. A failing look is not a failing job."""
+    """Failed polls in a row before the wait ends with an error. A failed poll is not a failed job."""
     not_found_grace: float = attrs.field(default=5.0, validator=_not_negative)
-    """Seconds for which a new job may be not readable yet (404) before it counts as gone."""
+    """Seconds during which a new job may answer 404 before it counts as gone."""
 
 
 class PollResult(NamedTuple):
-    """What one look at a job showed."""
+    """The result of one successful poll."""
 
-    result: Any
-    """The job's status: a ``BatchResult`` or ``FieldingJobResult``."""
-    terminal: bool
-    """Whether the job has ended."""
-    progress: int
-    """How much of the job is done, in whatever unit; a change makes the next look come soon."""
-    retry_after: float | None
-    """Seconds after which the API suggests to look again."""
+    result: "BatchResult | FieldingJobResult"
+    """The job's status."""
+    progress: int = 0
+    """Finished items of the job; a change shortens the interval to the next poll."""
+    retry_after: float | None = None
+    """Seconds after which the API asks to be polled again; None if it did not ask."""
 
 
-Look = Callable[[], Awaitable[PollResult]]
+Poll = Callable[[], Awaitable[PollResult]]
 """Reads a job's status once."""
 
 
-def judge_failure(
-    exc: Exception, *, failures: int, age: float, seen_before: bool, policy: PollPolicy
-) -> Exception | None:
-    """Decide on a look that failed: the error to end the wait with, or None to look again.
+class Poller:
+    """Polls one job on behalf of all tasks that wait for it.
 
     Args:
-        exc: What went wrong.
-        failures: How many looks in a row have failed, this one included.
-        age: Seconds since the job was first looked for.
-        seen_before: Whether an earlier look found the job.
-        policy: How much to put up with.
+        poll: Reads the job's status once.
+        policy: The intervals, and the tolerance for failed polls.
+        clock: The clock for all waits.
+        first_delay: Seconds before the first poll, as the API asked; None if it did not ask.
+        observer: Is notified of every poll.
+        jitter: The random source, for tests.
     """
-    if isinstance(exc, ApiError) and exc.status in (404, 410):
-        if exc.status == 404 and not seen_before and age < policy.not_found_grace:
-            return None
-        return JobGoneError(f"the job cannot be read any more ({exc.status})", trace_id=exc.trace_id)
-    passing = isinstance(exc, TransportError | DecodeError) or (isinstance(exc, ApiError) and exc.retryable)
-    return None if passing and failures <= policy.error_tolerance else exc
-
-
-class Poller:
-    """Follows one job for everybody who waits for it."""
 
     __slots__ = (
         "_begun",
         "_clock",
-        "_due",
         "_failures",
         "_intervals",
-        "_look",
-        "_looked",
+        "_jitter",
+        "_last_poll_at",
         "_nudged",
+        "_observer",
         "_policy",
+        "_poll",
         "_progress",
-        "_report",
         "_task",
         "_timer",
         "_waiters",
         "error",
         "finished",
+        "next_poll_at",
         "polls",
         "result",
     )
 
     def __init__(
         self,
-        look: Look,
+        poll: Poll,
         *,
         policy: PollPolicy,
         clock: Clock,
-        first_delay: float | None,
-        report: JobReport | None = None,
+        first_delay: float | None = None,
+        observer: "JobObserver | None" = None,
+        jitter: Jitter | None = None,
     ) -> None:
-        self.result: Any = None
-        """The last status that was read; None before the first look."""
+        self.result: BatchResult | FieldingJobResult | None = None
+        """The last status that was read; None before the first successful poll."""
         self.error: Exception | None = None
-        """Why the job cannot be followed any further."""
+        """The error that ended polling; None otherwise."""
         self.finished: bool = False
-        """Whether there is nothing more to look for."""
+        """True once the job has ended, or ``error`` ended polling."""
         self.polls: int = 0
-        """How often the job was looked at."""
-        self._look = look
-        self._looked = clock.now()
-        self._report = report
+        """The number of polls so far."""
+        self._poll = poll
         self._policy = policy
         self._clock = clock
+        self._observer = observer
+        self._jitter = jitter
         self._begun = clock.now()
-        self._due = self._begun + (policy.first_delay if first_delay is None else self._bounded(first_delay))
-        self._intervals = _intervals(policy)
+        self._last_poll_at = self._begun
+        self.next_poll_at: float = self._begun + (
+            policy.first_delay if first_delay is None else self._bounded(first_delay)
+        )
+        """The time of the next poll, on the clock."""
+        self._intervals = self._new_intervals()
         self._failures = 0
         self._progress = 0
         self._nudged = False
@@ -141,25 +138,25 @@ class Poller:
         self._waiters: dict[asyncio.Future[None], int | None] = {}
 
     async def wait(self, *, beyond: int | None = None, timeout: float | None = None) -> bool:
-        """Wait until the job has ended, or until there were more than ``beyond`` looks.
+        """Wait until polling has ended, or until there were more than ``beyond`` polls.
 
         Args:
-            beyond: Be content with a further look.
+            beyond: The number of polls after which to return early; None to wait for the end.
             timeout: Seconds to wait at most; None for no limit.
 
         Returns:
-            Whether it came to that within the time.
+            Whether the condition was met in time.
         """
-        if self._enough(beyond):
+        if self._is_enough(beyond):
             return True
         loop = asyncio.get_running_loop()
         if any(waiter.get_loop() is not loop for waiter in self._waiters):
-            # A forked child inherits the waits that its parent had going on; here nobody would ever end them.
+            # After a fork, the child inherits the waiters of the parent's event loop, which does not run here.
             self._waiters, self._timer, self._task = {}, None, None
         waiter: asyncio.Future[None] = loop.create_future()
         self._waiters[waiter] = beyond
-        if len(self._waiters) == 1 and self._report is not None:
-            self._report.waiting(1)
+        if len(self._waiters) == 1 and self._observer is not None:
+            self._observer.waiting(1)
         if self._timer is None and self._task is None:
             self._set_timer()
         limit: Timer | None = None
@@ -167,123 +164,129 @@ class Poller:
             if timeout is not None:
                 limit = self._clock.call_later(timeout, partial(_release, waiter))
             await waiter
-            return self._enough(beyond)
+            return self._is_enough(beyond)
         finally:
             if limit is not None:
                 limit.cancel()
             del self._waiters[waiter]
             if not self._waiters:
-                self._rest()
-                if self._report is not None:
-                    self._report.waiting(-1)
+                self._stop()
+                if self._observer is not None:
+                    self._observer.waiting(-1)
 
-    @property
-    def due(self) -> float:
-        """When to look next, on the clock."""
-        return self._due
+    async def poll_now(self) -> None:
+        """Poll at once, without regard to the interval; do nothing if the job has ended.
 
-    async def look(self) -> None:
-        """Look now, whether or not it is time; does nothing once the job has ended.
-
-        A job that could not be followed any further is taken up again if this look succeeds.
+        If an earlier error ended polling and this poll succeeds, polling resumes.
         """
-        if not self._has_ended():
-            self._saw(await self._look())
-            self._wake()
+        if not self._job_has_ended():
+            self._succeeded(await self._poll())
+            self._release_waiters()
 
     def nudge(self) -> None:
-        """Something has happened: look soon, though no sooner than the shortest interval allows."""
+        """Bring the next poll forward, as far as the shortest interval allows."""
         if self._task is not None:
-            self._nudged = True  # the look that is under way may have been answered before
+            self._nudged = True  # the status may have been read before the event that caused the nudge
             return
-        soon = max(self._clock.now(), self._looked + self._policy.min_interval)
-        if soon < self._due:
-            self._due = soon
+        soon = max(self._clock.now(), self._last_poll_at + self._policy.min_interval)
+        if soon < self.next_poll_at:
+            self.next_poll_at = soon
             if self._timer is not None:
                 self._timer.cancel()
                 self._set_timer()
 
-    def _has_ended(self) -> bool:
+    def _job_has_ended(self) -> bool:
         return self.finished and self.error is None
 
-    def _enough(self, beyond: int | None) -> bool:
+    def _is_enough(self, beyond: int | None) -> bool:
         return self.finished or (beyond is not None and self.polls > beyond)
 
     def _set_timer(self) -> None:
-        self._timer = self._clock.call_later(max(0.0, self._due - self._clock.now()), self._start)
+        self._timer = self._clock.call_later(max(0.0, self.next_poll_at - self._clock.now()), self._start)
 
     def _start(self) -> None:
         self._timer = None
-        self._task = asyncio.create_task(self._poll())
+        self._task = asyncio.create_task(self._run())
 
-    async def _poll(self) -> None:
-        self._looked = self._clock.now()
+    async def _run(self) -> None:
+        """Poll once and schedule the next poll."""
+        self._last_poll_at = self._clock.now()
         try:
-            self._saw(await self._look())
-        except Exception as exc:  # noqa: BLE001  # whatever it is, those who wait must hear of it
+            self._succeeded(await self._poll())
+        except Exception as exc:  # noqa: BLE001  # every waiter has to learn of it
             self._failed(exc)
         except BaseException as exc:
-            if self._task is asyncio.current_task():  # it was not given up here, so there are some who wait
+            if self._task is asyncio.current_task():  # cancelled from outside, while tasks wait
                 self._task = None
-                self.error, self.finished = FieldingKitError(f"the look was broken off by a {type(exc).__name__}"), True
-                self._wake()
+                self.error = FieldingKitError(f"the poll was interrupted by {type(exc).__name__}")
+                self.finished = True
+                self._release_waiters()
             raise
         self._task = None
-        self._wake()
+        self._release_waiters()
         if self._nudged:
             self._nudged = False
             self.nudge()
         if self._waiters and not self.finished:
             self._set_timer()
 
-    def _saw(self, seen: PollResult) -> None:
-        if self._has_ended():  # seen by a look that began later and was answered sooner
+    def _succeeded(self, polled: PollResult) -> None:
+        if self._job_has_ended():  # a poll that began later has seen the end already
             return
-        self.result = seen.result
+        self.result = polled.result
         self.error = None
         self.polls += 1
         self._failures = 0
-        self.finished = seen.terminal
-        if seen.progress != self._progress:
-            self._progress = seen.progress
-            self._intervals = _intervals(self._policy)
-        own = next(self._intervals)
-        self._due = self._clock.now() + (own if seen.retry_after is None else self._bounded(seen.retry_after))
-        self._tell(None)
+        self.finished = polled.result.status.terminal
+        if polled.progress != self._progress:
+            self._progress = polled.progress
+            self._intervals = self._new_intervals()
+        interval = next(self._intervals)
+        if polled.retry_after is not None:
+            interval = self._bounded(polled.retry_after)
+        self.next_poll_at = self._clock.now() + interval
+        self._notify(None)
 
     def _failed(self, exc: Exception) -> None:
-        if self._has_ended():
+        if self._job_has_ended():
             return
         self.polls += 1
         self._failures += 1
-        age = self._clock.now() - self._begun
-        verdict = judge_failure(
-            exc, failures=self._failures, age=age, seen_before=self.result is not None, policy=self._policy
-        )
-        if verdict is not None:
-            if verdict is not exc:
-                verdict.__cause__ = exc
-            self.error, self.finished = verdict, True
-            self._tell(exc)
+        error = self._reason_to_stop(exc)
+        if error is not None:
+            if error is not exc:
+                error.__cause__ = exc
+            self.error, self.finished = error, True
+            self._notify(exc)
             return
-        self._tell(exc)
+        self._notify(exc)
         asked = exc.retry_after if isinstance(exc, ApiError | TransportError) else None
-        self._due = self._clock.now() + max(next(self._intervals), self._bounded(asked or 0.0))
+        self.next_poll_at = self._clock.now() + max(next(self._intervals), self._bounded(asked or 0.0))
 
-    def _tell(self, failure: Exception | None) -> None:
-        if self._report is not None:
+    def _reason_to_stop(self, exc: Exception) -> Exception | None:
+        """Return the error that ends the wait after a failed poll, or None to poll again."""
+        if isinstance(exc, ApiError) and exc.status in (404, 410):
+            age = self._clock.now() - self._begun
+            if exc.status == 404 and self.result is None and age < self._policy.not_found_grace:
+                return None
+            return JobGoneError(f"the job cannot be read any more ({exc.status})", trace_id=exc.trace_id)
+        passing = isinstance(exc, TransportError | DecodeError) or (isinstance(exc, ApiError) and exc.retryable)
+        return None if passing and self._failures <= self._policy.error_tolerance else exc
+
+    def _notify(self, failure: Exception | None) -> None:
+        if self._observer is not None:
             elapsed = self._clock.now() - self._begun
-            self._report.looked(
+            self._observer.polled(
                 result=self.result, polls=self.polls, elapsed=elapsed, finished=self.finished, failure=failure
             )
 
-    def _wake(self) -> None:
+    def _release_waiters(self) -> None:
         for waiter, beyond in self._waiters.items():
-            if self._enough(beyond):
+            if self._is_enough(beyond):
                 _release(waiter)
 
-    def _rest(self) -> None:
-        """Nobody waits any more: look no further. The job itself goes on."""
+    def _stop(self) -> None:
+        """Stop polling, because no task waits any more. The job itself continues."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -291,12 +294,12 @@ class Poller:
             self._task.cancel()
             self._task = None
 
+    def _new_intervals(self) -> Generator[float, None, None]:
+        policy = self._policy
+        return poll_intervals(policy.min_interval, policy.max_interval, growth=policy.growth, jitter=self._jitter)
+
     def _bounded(self, seconds: float) -> float:
         return min(max(seconds, self._policy.min_interval), self._policy.max_interval)
-
-
-def _intervals(policy: PollPolicy) -> Generator[float, None, None]:
-    return poll_intervals(policy.min_interval, policy.max_interval, growth=policy.growth)
 
 
 def _release(waiter: "asyncio.Future[None]") -> None:

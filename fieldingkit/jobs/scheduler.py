@@ -1,7 +1,7 @@
-"""The scheduler of looks: it follows any number of jobs with few requests, and no task for a job that is waited for.
+"""Scheduling the polls of many jobs: duration estimates, the poll scheduler, and ``as_completed``.
 
-The jobs stand on a heap by the moment of their next look. A look is made by the job's own poller, so that what a failed
-look means, and what the API asks for in ``Retry-After``, is the poller's affair; only when it is made is decided here.
+The scheduler keeps the jobs on a heap, ordered by the time of their next poll. The poll itself is made by the job's own
+poller, which also handles failed polls and ``Retry-After``; the scheduler only decides when it is made.
 """
 
 import asyncio
@@ -21,103 +21,105 @@ __all__ = ["DurationEstimator", "PollScheduler", "as_completed"]
 
 
 _SHRINK = 0.97
+"""Factor on the estimate after a first poll that found the job ended."""
 _STRETCH = 1.12
-"""A look in time makes the next ones come a little earlier, one in vain later: about one in five is in vain then."""
-_AGAIN = 1.35
-"""How much older a job should be for its next look when others of its kind have ended by then."""
-_LITTLE = 1.05
-"""How much older it should be at least."""
-_AFTER_OTHERS = 1.07
-"""How much later than another's turn a job's own next turn comes, so that one that is stuck does not take them all."""
-_LEAST_GROWTH, _MOST_GROWTH = 0.15, 0.4
-_YOUNG = 0.05
-"""Seconds of age below which nothing is learned from a job."""
+"""Factor on the estimate after a first poll that came too early; about 20 % of first polls do."""
+_REPEAT_GROWTH = 1.35
+"""Factor from a job's age at one poll to its age at the next, once jobs have ended."""
+_MIN_REPEAT_GROWTH = 1.05
+"""Smallest such factor, for a job that is younger than others were at their end."""
+_YIELD_TO_OTHERS = 1.07
+"""Extra delay of a job's own next poll while no job has ended, so that a stuck job does not take every turn."""
+_MIN_GROWTH, _MAX_GROWTH = 0.15, 0.4
+_MIN_AGE = 0.05
+"""Smallest age in seconds that the estimate is based on."""
 
 
 class DurationEstimator:
-    """How old the jobs of a sweep should be before they are looked at."""
+    """Estimates the age at which the jobs of a sweep should be polled."""
 
     def __init__(self) -> None:
         self.expected: float = 0.0
-        """The age in seconds at which a job is worth its first look."""
+        """The age in seconds at which a job is due for its first poll."""
         self.known: bool = False
-        """Whether a job has been seen to end."""
+        """True once a job has ended."""
         self.jobs = 0
-        """How many jobs are being followed."""
+        """The number of jobs that are polled."""
         self._longest = 0.0
         self._ended_at = 0.0
 
     @property
     def growth(self) -> float:
-        """How much older a job should be for the next look as long as none has ended: the more jobs, the more looks."""
-        return 1 + min(_MOST_GROWTH, max(_LEAST_GROWTH, 2 / max(1, self.jobs)))
+        """The factor between a job's ages at two polls while no job has ended: the more jobs, the smaller."""
+        return 1 + min(_MAX_GROWTH, max(_MIN_GROWTH, 2 / max(1, self.jobs)))
 
-    def ended(self, age: float, *, expected: float, looked_before: bool) -> None:
-        """A job of this age was seen to have ended.
+    def job_ended(self, age: float, *, expected: float, polled_before: bool) -> None:
+        """Learn from a poll that found a job ended.
 
         Args:
-            age: Seconds since it was submitted.
-            expected: What was expected when the look at it began.
-            looked_before: Whether an earlier look at it was in vain.
+            age: Seconds since the job was submitted.
+            expected: The value of ``expected`` when the poll began.
+            polled_before: Whether an earlier poll found the job running.
         """
         self._ended_at = age
         if not self.known:
             self.known = True
-            low = min(max(self._longest, age / _AGAIN**2), age)
+            low = min(max(self._longest, age / _REPEAT_GROWTH**2), age)
             self.expected = math.sqrt(low * age)
-        elif not looked_before and age <= expected * _STRETCH and self.expected == expected:
+        elif not polled_before and age <= expected * _STRETCH and self.expected == expected:
             self.expected *= _SHRINK
 
-    def goes_on(self, age: float, *, expected: float, looked_before: bool) -> float:
-        """A job of this age was seen not to have ended; gives the age at which it is worth the next look.
+    def job_running(self, age: float, *, expected: float, polled_before: bool) -> float:
+        """Learn from a poll that found a job running, and return the age at which it is due for its next poll.
 
         Args:
-            age: Seconds since it was submitted.
-            expected: What was expected when the look at it began.
-            looked_before: Whether an earlier look at it was in vain too.
+            age: Seconds since the job was submitted.
+            expected: The value of ``expected`` when the poll began.
+            polled_before: Whether an earlier poll found the job running, too.
         """
-        age = max(age, _YOUNG)
+        age = max(age, _MIN_AGE)
         if not self.known:
             self._longest = max(self._longest, age)
             self.expected = max(self.expected, age * self.growth)
-            return age * self.growth * (_AFTER_OTHERS if self.jobs > 1 else 1.0)
-        # Looks that began together learn the same: only the first of them says so.
-        if not looked_before and self.expected == expected:
-            self.expected = max(expected * _STRETCH, _YOUNG)
-        again = age * _AGAIN
-        return max(min(again, self._ended_at), age * _LITTLE) if age < self._ended_at else again
+            return age * self.growth * (_YIELD_TO_OTHERS if self.jobs > 1 else 1.0)
+        # Polls that began together learn the same; only the first of them changes the estimate.
+        if not polled_before and self.expected == expected:
+            self.expected = max(expected * _STRETCH, _MIN_AGE)
+        repeat = age * _REPEAT_GROWTH
+        return max(min(repeat, self._ended_at), age * _MIN_REPEAT_GROWTH) if age < self._ended_at else repeat
 
 
-Tell = Callable[[AsyncJob[Any]], object]
+Callback = Callable[[AsyncJob[Any]], object]
 
 
 class _Entry:
-    """A job that is followed."""
+    """A job that is being polled."""
 
-    __slots__ = ("added", "give_up", "held", "job", "next_age", "result", "tell")
+    __slots__ = ("added", "callback", "expires", "held", "job", "next_age", "result")
 
-    def __init__(self, job: AsyncJob[Any], tell: Tell, *, added: float, give_up: float) -> None:
+    def __init__(self, job: AsyncJob[Any], callback: Callback, *, added: float, expires: float) -> None:
         self.job = job
-        self.tell = tell
+        self.callback = callback
         self.added = added
-        self.give_up = give_up
+        self.expires = expires
         self.held = False
+        """True if the next poll was already put off in favor of other requests."""
         self.next_age: float | None = None
-        """The age for its next look; None before the first."""
+        """The age at which it is due for its next poll; None before the first poll."""
         self.result: Any = None
-        """What the last look showed."""
+        """The result of the last poll."""
 
 
 class PollScheduler:
-    """Looks at jobs until they have ended, a limited number of looks at a time.
+    """Polls jobs until they have ended, a limited number at a time.
 
     Args:
-        clock: What its waits go by.
-        polls_at_once: How many looks may be under way at the same time.
-        estimator: What the jobs teach about each other, if they are alike; without it each is looked at as its poller
-            says.
-        hold: Gives the seconds for which a look that is due should wait for more important requests. It is asked once
-            for each look, so that no look waits for ever.
+        clock: The clock for all waits.
+        polls_at_once: The number of polls that may be in flight at the same time.
+        estimator: Learns from each job when to poll the others, if the jobs are alike; without it each job is polled
+            at the intervals of its own poller.
+        hold: Returns the seconds by which a due poll should be put off in favor of more important requests. It is
+            called once for each poll, so that no poll is put off forever.
     """
 
     def __init__(
@@ -129,66 +131,68 @@ class PollScheduler:
         hold: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._clock = clock
-        self._at_once = polls_at_once
-        self._pace = estimator
+        self._polls_at_once = polls_at_once
+        self._estimator = estimator
         self._hold = hold
         self._heap: list[tuple[float, int, _Entry]] = []
-        self._order = itertools.count()
-        self._turns: list[_Entry] | None = None
-        """Those who wait for what another's look will teach; None if nobody looks to find out."""
-        self._looking: set[asyncio.Task[None]] = set()
+        self._numbers = itertools.count()
+        self._deferred: list[_Entry] | None = None
+        """Jobs that are due while a poll is in flight whose result decides when to poll them; None if there is none."""
+        self._tasks: set[asyncio.Task[None]] = set()
         self._timer: Timer | None = None
         self._timer_due = 0.0
+        self._closed = False
 
-    def add(self, job: AsyncJob[Any], tell: Tell, *, timeout: float | None = None) -> None:
-        """Follow a job.
+    def add(self, job: AsyncJob[Any], callback: Callback, *, timeout: float | None = None) -> None:
+        """Poll a job until it has ended.
 
         Args:
             job: The job.
-            tell: Is called with the job once it has ended, cannot be followed any further, or has taken too long.
-            timeout: Seconds after which it has taken too long; None for no limit.
+            callback: Is called with the job when it has ended, cannot be polled any more, or has timed out.
+            timeout: Seconds after which polling stops; None for no limit.
         """
         now = self._clock.now()
-        if self._pace is not None:
-            self._pace.jobs += 1
-        give_up = math.inf if timeout is None else now + timeout
-        followed = _Entry(job, tell, added=now, give_up=give_up)
-        self._put(followed, now if job.ended else self._due(followed))
-        self._go_on()
+        if self._estimator is not None:
+            self._estimator.jobs += 1
+        expires = math.inf if timeout is None else now + timeout
+        entry = _Entry(job, callback, added=now, expires=expires)
+        self._push(entry, now if job.ended else self._due(entry))
+        self._run_due()
 
     async def aclose(self) -> None:
-        """Stop looking. The jobs go on."""
+        """Stop polling. The jobs themselves continue."""
+        self._closed = True  # a poll that has just ended still calls `_polled`
         self._heap.clear()
-        self._turns = None
+        self._deferred = None
         if self._timer is not None:
             self._timer.cancel()
-        looking = list(self._looking)
-        for task in looking:
+        tasks = list(self._tasks)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*looking, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _put(self, followed: _Entry, due: float) -> None:
-        heapq.heappush(self._heap, (min(due, followed.give_up), next(self._order), followed))
+    def _push(self, entry: _Entry, due: float) -> None:
+        heapq.heappush(self._heap, (min(due, entry.expires), next(self._numbers), entry))
 
-    def _due(self, followed: _Entry) -> float:
-        """When the job's next look is allowed by its poller, and worth it."""
-        if self._pace is None:
-            return followed.job.next_poll_at
-        age = self._pace.expected
-        if followed.next_age is not None:
-            age = followed.next_age if self._pace.known else max(followed.next_age, age)
-        return max(followed.job.next_poll_at, followed.added + age)
+    def _due(self, entry: _Entry) -> float:
+        """Return the time of a job's next poll: not before its poller's, nor before the estimated age."""
+        if self._estimator is None:
+            return entry.job.next_poll_at
+        age = self._estimator.expected
+        if entry.next_age is not None:
+            age = entry.next_age if self._estimator.known else max(entry.next_age, age)
+        return max(entry.job.next_poll_at, entry.added + age)
 
-    def _go_on(self) -> None:
-        """Start the looks that are due, and set the timer for the next one."""
+    def _run_due(self) -> None:
+        """Start the polls that are due, and set the timer for the next one."""
         now = self._clock.now()
-        while self._heap and self._heap[0][0] <= now and len(self._looking) < self._at_once:
-            self._consider(heapq.heappop(self._heap)[2], now)
-        if self._heap and len(self._looking) < self._at_once:
+        while self._heap and self._heap[0][0] <= now and len(self._tasks) < self._polls_at_once:
+            self._dispatch(heapq.heappop(self._heap)[2], now)
+        if self._heap and len(self._tasks) < self._polls_at_once:
             self._set_timer(self._heap[0][0], now)
 
     def _set_timer(self, due: float, now: float) -> None:
-        """One timer for all jobs; one that comes too early does no harm."""
+        """Set the one timer for all jobs; it may fire early, never late."""
         if self._timer is not None:
             if self._timer_due <= due:
                 return
@@ -198,66 +202,66 @@ class PollScheduler:
 
     def _timer_fired(self) -> None:
         self._timer = None
-        self._go_on()
+        self._run_due()
 
-    def _consider(self, followed: _Entry, now: float) -> None:
-        """Start a look, unless it is not worth it any more."""
-        if followed.job.ended or now >= followed.give_up:
-            self._done(followed)
-        elif (due := self._due(followed)) > now:  # others have taught meanwhile that it is too early
-            self._put(followed, due)
-        elif not followed.held and (hold := self._hold()) > 0:
-            followed.held = True
-            self._put(followed, now + hold)
-        elif self._turns is not None:
-            self._turns.append(followed)
+    def _dispatch(self, entry: _Entry, now: float) -> None:
+        """Poll a job whose time has come, unless the poll is not due or not needed any more."""
+        if entry.job.ended or now >= entry.expires:
+            self._finish(entry)
+        elif (due := self._due(entry)) > now:  # the estimate has changed since
+            self._push(entry, due)
+        elif not entry.held and (hold := self._hold()) > 0:
+            entry.held = True
+            self._push(entry, now + hold)
+        elif self._deferred is not None:
+            self._deferred.append(entry)
         else:
-            if self._pace is not None and not self._pace.known:
-                self._turns = []
-            task = asyncio.create_task(self._look(followed))
-            self._looking.add(task)
-            task.add_done_callback(partial(self._looked, followed))
+            if self._estimator is not None and not self._estimator.known:
+                self._deferred = []
+            task = asyncio.create_task(self._poll(entry))
+            self._tasks.add(task)
+            task.add_done_callback(partial(self._polled, entry))
 
-    async def _look(self, followed: _Entry) -> None:
-        """One look, by the job's own poller; an error that ends the following stays with the job."""
-        expected = 0.0 if self._pace is None else self._pace.expected
-        async with aclosing(cast("AsyncGenerator[JobEvent, None]", followed.job.watch())) as events:
+    async def _poll(self, entry: _Entry) -> None:
+        """Have the job's own poller poll once; an error that ends polling stays with the job."""
+        expected = 0.0 if self._estimator is None else self._estimator.expected
+        async with aclosing(cast("AsyncGenerator[JobEvent, None]", entry.job.watch())) as events:
             event = await anext(events)
-        if self._pace is None or event.result is followed.result:
-            return  # nothing to learn: where the result is the one before, the look failed and will be repeated
-        followed.result = event.result
-        age = self._clock.now() - followed.added
-        looked_before = followed.next_age is not None
-        was_known = self._pace.known
+        if self._estimator is None or event.result is entry.result:
+            return  # an unchanged result means that the poll failed and will be repeated
+        entry.result = event.result
+        age = self._clock.now() - entry.added
+        polled_before = entry.next_age is not None
+        was_known = self._estimator.known
         if event.status is not None and event.status.terminal:
-            self._pace.ended(age, expected=expected, looked_before=looked_before)
+            self._estimator.job_ended(age, expected=expected, polled_before=polled_before)
         else:
-            followed.next_age = self._pace.goes_on(age, expected=expected, looked_before=looked_before)
-        if self._pace.known and not was_known:
-            self._reconsider_all()
+            entry.next_age = self._estimator.job_running(age, expected=expected, polled_before=polled_before)
+        if self._estimator.known and not was_known:
+            self._reschedule()
 
-    def _looked(self, followed: _Entry, task: "asyncio.Task[None]") -> None:
-        self._looking.discard(task)
-        if task.cancelled():
+    def _polled(self, entry: _Entry, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if self._closed or task.cancelled():
             return
-        followed.held = False
-        turns, self._turns = self._turns, None
-        for other in turns or ():
-            self._put(other, self._due(other))
-        if task.exception() is not None or followed.job.ended:
-            self._done(followed)
+        entry.held = False
+        deferred, self._deferred = self._deferred, None
+        for other in deferred or ():
+            self._push(other, self._due(other))
+        if task.exception() is not None or entry.job.ended:
+            self._finish(entry)
         else:
-            self._put(followed, self._due(followed))
-        self._go_on()
+            self._push(entry, self._due(entry))
+        self._run_due()
 
-    def _done(self, followed: _Entry) -> None:
-        if self._pace is not None:
-            self._pace.jobs -= 1
-        followed.tell(followed.job)
+    def _finish(self, entry: _Entry) -> None:
+        if self._estimator is not None:
+            self._estimator.jobs -= 1
+        entry.callback(entry.job)
 
-    def _reconsider_all(self) -> None:
-        """The first one has ended: the others may be worth a look earlier than it seemed."""
-        self._heap = [(min(self._due(item), item.give_up), number, item) for _, number, item in self._heap]
+    def _reschedule(self) -> None:
+        """Compute all due times again, after the first job has ended."""
+        self._heap = [(min(self._due(entry), entry.expires), number, entry) for _, number, entry in self._heap]
         heapq.heapify(self._heap)
 
 
@@ -265,7 +269,7 @@ R = TypeVar("R")
 
 
 async def as_completed(jobs: Iterable[AsyncJob[R]], *, max_concurrency: int = 8) -> AsyncIterator[AsyncJob[R]]:
-    """The jobs as they end, each once.
+    """Yield the jobs as they end, each once.
 
     ::
 
@@ -275,28 +279,28 @@ async def as_completed(jobs: Iterable[AsyncJob[R]], *, max_concurrency: int = 8)
             except JobError:
                 ...
 
-    A job that fails, or cannot be followed any further, comes like any other: awaiting it raises its error, and the
-    rest goes on. All jobs are waited for at the same time; one that takes long delays no other. Leaving the loop stops
-    the looking, not the jobs.
+    A job that failed, or that cannot be polled any more, is yielded like any other; awaiting it raises its error. All
+    jobs are waited for at the same time, so a slow job delays no other. Leaving the loop stops polling; the jobs
+    themselves continue.
 
     Args:
-        jobs: The handles, of one client.
-        max_concurrency: How many jobs may be looked at in the same moment.
+        jobs: The handles, all of one client.
+        max_concurrency: The number of polls that may be in flight at the same time.
 
     Raises:
-        ConfigurationError: if no job may be looked at.
+        ConfigurationError: if ``max_concurrency`` is less than 1.
     """
     if max_concurrency < 1:
         raise ConfigurationError(f"max_concurrency must be at least 1; got {max_concurrency}")
-    waited_for = list(dict.fromkeys(jobs))
-    if not waited_for:
+    pending = list(dict.fromkeys(jobs))
+    if not pending:
         return
     ended: asyncio.Queue[AsyncJob[Any]] = asyncio.Queue()
-    scheduler = PollScheduler(waited_for[0].clock, polls_at_once=max_concurrency)
+    scheduler = PollScheduler(pending[0].clock, polls_at_once=max_concurrency)
     try:
-        for job in waited_for:
+        for job in pending:
             scheduler.add(job, ended.put_nowait)
-        for _ in waited_for:
+        for _ in pending:
             yield await ended.get()
     finally:
         await scheduler.aclose()

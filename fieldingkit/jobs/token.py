@@ -1,4 +1,4 @@
-"""Job tokens: what another process needs to go on following a job, and nothing that is secret."""
+"""Job tokens: the facts that another process needs to resume a job, free of secrets."""
 
 import base64
 import json
@@ -16,51 +16,51 @@ _VERSION = 1
 _text = attrs.validators.instance_of(str)
 
 
-def _moment(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+def _timestamp(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
     if type(value) not in (int, float) or not math.isfinite(cast("float", value)):
-        raise TypeError(f"{attribute.name} is no time")
+        raise TypeError(f"{attribute.name} must be a timestamp")
 
 
-def _count(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+def _optional_count(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
     if value is not None and (type(value) is not int or value < 0):
-        raise TypeError(f"{attribute.name} is no number")
+        raise TypeError(f"{attribute.name} must be a count")
 
 
 @attrs.frozen(kw_only=True)
 class JobToken:
-    """The facts of a job that outlive its process. Holds ids, not URLs: it can only lead to its own origin."""
+    """The facts of a job that outlive its process. It holds ids, not URLs, so it can only lead to its own origin."""
 
     origin: str = attrs.field(validator=_text)
     """Scheme, host and port of the API."""
     api_version: str = attrs.field(validator=_text)
     """The API version that the job was created with."""
     operation_id: str = attrs.field(validator=_text)
-    """The operation that created it."""
+    """The operation that created the job."""
     path: dict[str, str] = attrs.field(validator=attrs.validators.deep_mapping(_text, _text))
-    """The ids of the path: account, project, and the target group of a draft job."""
+    """The ids in the path: account, project, and the target group of a draft job."""
     job_id: str = attrs.field(validator=opaque_id)
     """The API's id of the job."""
     idempotency_key: str | None = attrs.field(validator=idempotency_key)
-    """The key that it was created with."""
-    created: float = attrs.field(validator=_moment)
-    """When it was created: seconds since 1970, UTC."""
+    """The idempotency key that the job was created with."""
+    created: float = attrs.field(validator=_timestamp)
+    """The creation time, in seconds since 1970, UTC."""
     traceparent: str | None = attrs.field(validator=attrs.validators.optional(_text))
-    """The trace context of the request that created it."""
-    asked: int | None = attrs.field(validator=_count)
-    """How many target groups were asked for."""
+    """The trace context of the request that created the job."""
+    asked: int | None = attrs.field(validator=_optional_count)
+    """The number of target groups in the command."""
 
     def encode(self) -> str:
-        """The token as text that is safe in a URL."""
+        """Return the token as text that is safe in a URL."""
         fields = attrs.asdict(self)
         text = json.dumps({"v": _VERSION, **{_SHORT[name]: fields[name] for name in _SHORT}}, separators=(",", ":"))
         return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
 
     @classmethod
     def decode(cls, text: str) -> "JobToken":
-        """Read a token.
+        """Read a token from text.
 
         Raises:
-            ConfigurationError: if it is none, was made by a later release, or holds what no job has.
+            ConfigurationError: if the text is not a valid job token, or a later release made it.
         """
         try:
             raw = base64.b64decode(text.encode() + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
@@ -69,13 +69,13 @@ class JobToken:
         except (ValueError, TypeError, KeyError, RecursionError) as exc:
             raise ConfigurationError("this is not a job token") from exc
         if version != _VERSION:
-            raise ConfigurationError(f"this job token has version {version!r}; this release reads {_VERSION}")
+            raise ConfigurationError(f"this job token has version {version!r}; this release reads version {_VERSION}")
         try:
             return cls(**{name: fields[short] for name, short in _SHORT.items()})
         except KeyError as exc:
             raise ConfigurationError(f"this job token lacks {exc}") from exc
         except (TypeError, ValueError) as exc:
-            raise ConfigurationError("this job token holds what no job has") from exc
+            raise ConfigurationError("this job token contains an invalid value") from exc
 
 
 _SHORT = {
@@ -89,3 +89,4 @@ _SHORT = {
     "traceparent": "tp",
     "asked": "n",
 }
+"""The names of the fields inside a token, which every release keeps."""

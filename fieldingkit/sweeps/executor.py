@@ -120,7 +120,7 @@ class ChunkExecutor:
         await self._settle(chunk, self._each(chunk, there, Outcome.UPDATED), follow_up)
         return follow_up
 
-    async def _follow(self, chunk: Chunk, job: AsyncJob[BatchResult]) -> Chunk | None:
+    async def _follow(self, chunk: Chunk, job: AsyncJob[Any]) -> Chunk | None:
         """Wait for a job's end, and settle what its result says."""
         ended = asyncio.Event()
         self._lookout.add(job, lambda _: ended.set(), timeout=self._plan.job_timeout)

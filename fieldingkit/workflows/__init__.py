@@ -1,7 +1,7 @@
 """Higher-level workflows built on the public client API.
 
-Each is an ``async def`` that takes the client first: ``await ensure_status(client, ...)``, or with a blocking client
-``client.call(ensure_status, ...)``. Names are loaded on first use.
+Each workflow is an ``async def`` that takes the client first: ``await ensure_status(client, ...)``, or with a blocking
+client ``client.call(ensure_status, ...)``. Names are loaded on first use.
 """
 
 from importlib import import_module
@@ -24,20 +24,12 @@ __all__ = [
     "wait_for_status",
 ]
 
-_LAZY_ATTRIBUTES = {
-    "EnsuredStatus": "fieldingkit.workflows.runs",
-    "UpdatedRun": "fieldingkit.workflows.runs",
-    "as_completed": "fieldingkit.jobs.scheduler",
-    "wait_for_status": "fieldingkit.workflows.runs",
-    "ensure_status": "fieldingkit.workflows.runs",
-    "update_run": "fieldingkit.workflows.runs",
-}
-
 
 def __getattr__(name: str) -> Any:
-    if name not in _LAZY_ATTRIBUTES:
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_LAZY_ATTRIBUTES[name]), name)
+    module = "fieldingkit.jobs.scheduler" if name == "as_completed" else "fieldingkit.workflows.runs"
+    return getattr(import_module(module), name)
 
 
 def __dir__() -> list[str]:

@@ -1,13 +1,19 @@
-"""Reading a run again in the middle of a workflow."""
+"""Workflows for one fielding run: ``ensure_status``, ``update_run`` and ``wait_for_status``.
+
+``ensure_status`` and ``update_run`` share one optimistic update: read the run, decide, send a write that the run's ETag
+guards; after a conflict or an ambiguous outcome, read and decide again.
+"""
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 import attrs
 
 from fieldingkit.client import AsyncClient
+from fieldingkit.commands import Command
 from fieldingkit.errors import (
     FieldingKitError,
     InvalidCommandError,
@@ -20,6 +26,7 @@ from fieldingkit.events.waker import Waker
 from fieldingkit.resources.fielding_runs import (
     CompleteFieldingRun,
     FieldingRun,
+    FieldingRunChange,
     FieldingRunStatus,
     GetFieldingRun,
     LaunchFieldingRunNow,
@@ -35,23 +42,9 @@ __all__ = [
     "action_for",
     "ensure_status",
     "reachable_from",
-    "read_fresh",
     "update_run",
     "wait_for_status",
 ]
-
-
-async def read_fresh(client: AsyncClient, run: GetFieldingRun, conflicts: Sequence[FieldingKitError]) -> FieldingRun:
-    """Read the run; a failure to do so does not hide that an earlier action may have been applied.
-
-    Raises:
-        FieldingKitError: if it cannot be read; ``maybe_applied`` is that of the whole workflow.
-    """
-    try:
-        return await client.send(run)
-    except FieldingKitError as exc:
-        exc.maybe_applied = any(conflict.maybe_applied for conflict in conflicts)
-        raise
 
 
 Action = (
@@ -72,35 +65,38 @@ _ACTIONS: dict[tuple[FieldingRunStatus, FieldingRunStatus], Action] = {
     (_COMPLETED, _LIVE): RelaunchFieldingRun,
     (_LIVE, _COMPLETED): CompleteFieldingRun,
     (_SCHEDULED, _COMPLETED): CompleteFieldingRun,
-    # The API's documents disagree on this one, so it is tried. Resuming first would let respondents in again.
+    # The API's documents disagree about this transition, so it is tried. Resuming first would let respondents in again.
     (_PAUSED, _COMPLETED): CompleteFieldingRun,
 }
 
 
-@attrs.frozen(kw_only=True)
-class EnsuredStatus:
-    """A run is where it should be; and how it came to be there."""
-
-    status: FieldingRunStatus
-    """The status, which is the wanted one."""
-    etag: str
-    """The run's tag, for the next action; empty if the API did not send it."""
-    changed: bool
-    """Whether this workflow changed it, as far as can be told: after a doubtful outcome another may have done it."""
-    before: FieldingRun
-    """The run as it was first read."""
-    conflicts: tuple[FieldingKitError, ...] = ()
-    """The refusals and doubtful outcomes that were dealt with, in order."""
-
-
 def reachable_from(status: FieldingRunStatus) -> tuple[FieldingRunStatus, ...]:
-    """The statuses that a single action leads to."""
+    """Return the statuses that a single action leads to."""
     return tuple(wanted for present, wanted in _ACTIONS if present == status)
 
 
 def action_for(present: FieldingRunStatus, wanted: FieldingRunStatus) -> Action | None:
-    """The action that leads from one status to another; None if there is none."""
+    """Return the action that leads from one status to another; None if there is none."""
     return _ACTIONS.get((present, wanted))
+
+
+# ensure_status
+
+
+@attrs.frozen(kw_only=True)
+class EnsuredStatus:
+    """The result of ``ensure_status``: the run has the wanted status."""
+
+    status: FieldingRunStatus
+    """The status, which is the wanted one."""
+    etag: str
+    """The run's ETag, for the next action; empty if the API did not send one."""
+    changed: bool
+    """True if this workflow changed the status. After an ambiguous outcome, another user may have changed it."""
+    before: FieldingRun
+    """The run as first read."""
+    conflicts: tuple[FieldingKitError, ...] = ()
+    """The conflicts and ambiguous outcomes that were resolved, in order."""
 
 
 async def ensure_status(
@@ -112,80 +108,68 @@ async def ensure_status(
     confirm: float | None = None,
     waker: Waker | None = None,
 ) -> EnsuredStatus:
-    """Read a run, decide, act; read and decide again when it was changed meanwhile or the outcome is in doubt.
+    """Bring a run to a status with at most one kind of action, and resolve conflicts and ambiguous outcomes by reading.
 
-    Already there is success. From ``live`` to ``paused`` and back, from ``scheduled`` or ``completed`` to ``live``,
-    and to ``completed``: what a single action does. Never more than one, since each lets respondents in or out.
+    If the run already has the status, nothing is sent. A single action leads from ``live`` to ``paused`` and back, from
+    ``scheduled`` or ``completed`` to ``live``, and to ``completed``. Actions are never combined, because each of them
+    lets respondents in or keeps them out.
 
     Args:
         client: The client to use; with a blocking one, ``client.call(ensure_status, run, status)``.
         run: The command that reads the run.
-        status: The status that it should have.
-        max_conflicts: How often to begin anew at most.
-        confirm: Seconds to wait after the action until the run also reads so; by default the API's word is taken.
-        waker: Has webhook events bring the looks at it forward.
+        status: The wanted status.
+        max_conflicts: Conflicts and ambiguous outcomes to resolve before giving up.
+        confirm: Seconds to wait after the action until the run reads as wanted; None trusts the API's response.
+        waker: Brings the reads for ``confirm`` forward when a webhook event of the project arrives.
 
     Raises:
-        StatusUnreachableError: if no single action leads there; nothing was done.
-        TooManyConflictsError: if the run was changed meanwhile again and again; it lists each conflict.
-        InvalidStateError: if the API does not allow the action, such as resuming when the goal is reached.
-        WorkflowError: if it was to be confirmed, and does not read so in time.
+        StatusUnreachableError: if no single action leads to the status; nothing was sent.
+        TooManyConflictsError: if the run kept changing; the error lists every conflict.
+        InvalidStateError: if the API does not allow the action, such as resuming a run whose goal is reached.
+        WorkflowError: if the run did not read as wanted within ``confirm`` seconds.
         FieldingKitError: if the run cannot be read.
     """
     wanted = FieldingRunStatus(status)
-    conflicts: list[FieldingKitError] = []
-    before: FieldingRun | None = None
-    while True:
-        now = await read_fresh(client, run, conflicts)
-        before = before or now
+
+    def decide(now: FieldingRun, conflicts: Sequence[FieldingKitError]) -> Command[FieldingRunChange] | None:
         if now.status == wanted:
-            in_doubt = any(conflict.maybe_applied for conflict in conflicts)
-            return EnsuredStatus(
-                status=wanted, etag=now.etag, changed=in_doubt, before=before, conflicts=tuple(conflicts)
-            )
+            return None
         action = action_for(now.status, wanted)
         if action is None:
             reachable = reachable_from(now.status)
             raise StatusUnreachableError(
-                f"the run is {now.status}, from where no action leads to {wanted}; "
-                f"one leads to {' or '.join(reachable) or 'nothing'}",
+                f"the run is {now.status}: no single action leads from there to {wanted}, "
+                f"only to {' or '.join(reachable) or 'no other status'}",
                 status=now.status,
                 reachable=reachable,
                 conflicts=conflicts,
                 command=run,
             )
-        if len(conflicts) > max_conflicts:
-            raise TooManyConflictsError(
-                f"the run was changed {len(conflicts)} times while it was to become {wanted}; it is {now.status} now",
-                conflicts=conflicts,
-                command=run,
-                maybe_applied=any(conflict.maybe_applied for conflict in conflicts),
-            ) from conflicts[-1]
-        try:
-            change = await client.send(
-                action(
-                    account_id=run.account_id,
-                    project_id=run.project_id,
-                    target_group_id=run.target_group_id,
-                    fielding_run_id=run.fielding_run_id,
-                    if_match=now.etag,
-                )
-            )
-        except FieldingKitError as exc:
-            if not (isinstance(exc, PreconditionFailedError) or exc.maybe_applied):
-                raise
-            conflicts.append(exc)
-        else:
-            tag = change.etag
-            if confirm is not None:
-                tag = (await _confirmed(client, run, wanted, confirm, waker)).etag
-            return EnsuredStatus(status=wanted, etag=tag, changed=True, before=before, conflicts=tuple(conflicts))
+        return action(
+            account_id=run.account_id,
+            project_id=run.project_id,
+            target_group_id=run.target_group_id,
+            fielding_run_id=run.fielding_run_id,
+            if_match=now.etag,
+        )
+
+    update = await _update(client, run, decide, max_conflicts)
+    etag = update.now.etag if update.change is None else update.change.etag
+    if update.change is not None and confirm is not None:
+        etag = (await _confirm(client, run, wanted, confirm, waker)).etag
+    return EnsuredStatus(
+        status=wanted,
+        etag=etag,
+        changed=update.change is not None or _any_maybe_applied(update.conflicts),
+        before=update.before,
+        conflicts=update.conflicts,
+    )
 
 
-async def _confirmed(
+async def _confirm(
     client: AsyncClient, run: GetFieldingRun, wanted: FieldingRunStatus, seconds: float, waker: Waker | None
 ) -> FieldingRun:
-    """Wait until the run reads as it should; not to see it does not unmake the action."""
+    """Wait until the run reads as wanted; a failure to read it does not mean that the action was not applied."""
     try:
         return await wait_for_status(client, run, wanted, timeout=seconds, waker=waker)
     except FieldingKitError as exc:
@@ -193,22 +177,32 @@ async def _confirmed(
         raise
 
 
+# update_run
+
+
 @attrs.frozen(kw_only=True)
 class UpdatedRun:
-    """A run has the dates that it should have."""
+    """The result of ``update_run``: the run has the wanted dates."""
 
     start_fielding_at: datetime
     """The start, UTC."""
     end_fielding_at: datetime
     """The end, UTC."""
     etag: str
-    """The run's tag, for the next action; empty if the API did not send it."""
+    """The run's ETag, for the next action; empty if the API did not send one."""
     changed: bool
-    """Whether the dates were changed; False if the function left them as they were."""
+    """True if the dates were changed; False if ``change`` returned them unchanged."""
     before: FieldingRun
-    """The run as it was first read."""
+    """The run as first read."""
     conflicts: tuple[FieldingKitError, ...] = ()
-    """The refusals and doubtful outcomes that were dealt with, in order."""
+    """The conflicts and ambiguous outcomes that were resolved, in order."""
+
+
+class _Write(NamedTuple):
+    """The last write of dates."""
+
+    before: FieldingRun
+    wanted: FieldingRun
 
 
 async def update_run(
@@ -218,99 +212,69 @@ async def update_run(
     *,
     max_conflicts: int = 3,
 ) -> UpdatedRun:
-    """Read a run, let ``change`` say its new dates, and write them; begin anew when it was changed meanwhile.
+    """Read a run, compute its new dates with ``change``, and write them; start over after a conflict.
 
-    The API wants both dates with each change; the one that ``change`` leaves alone is sent back as it was. To extend a
+    The API requires both dates in each write; a date that ``change`` does not set is sent back unchanged. To extend a
     run by a day::
 
         await update_run(client, run, lambda r: attrs.evolve(r, end_fielding_at=r.end_fielding_at + timedelta(days=1)))
 
-    After a doubtful outcome the run is read before anything else, so that a day is never added twice.
+    After an ambiguous outcome the run is read first, so that a day is never added twice.
 
     Args:
         client: The client to use; with a blocking one, ``client.call(update_run, run, change)``.
         run: The command that reads the run.
-        change: From the run as it is, the run as it should be; only its dates count.
-        max_conflicts: How often to begin anew at most.
+        change: Takes the run as it is and returns it as it should be; only the dates may differ.
+        max_conflicts: Conflicts and ambiguous outcomes to resolve before giving up.
 
     Raises:
-        InvalidCommandError: if ``change`` changes something else than dates, or to dates that are refused.
-        TooManyConflictsError: if the run was changed meanwhile again and again; it lists each conflict.
-        AmbiguousOutcomeError: if it cannot be told whether the change was applied, since others changed the dates too.
-        InvalidStateError: if the API does not allow it, such as for a completed run.
+        InvalidCommandError: if ``change`` changes anything but dates, or returns invalid dates.
+        TooManyConflictsError: if the run kept changing; the error lists every conflict.
+        AmbiguousOutcomeError: if the outcome of a write cannot be resolved, because others changed the dates, too.
+        InvalidStateError: if the API does not allow the change, such as for a completed run.
         FieldingKitError: if the run cannot be read.
     """
-    conflicts: list[FieldingKitError] = []
-    before: FieldingRun | None = None
-    doubt: _Doubt | None = None
-    while True:
-        now = await read_fresh(client, run, conflicts)
-        before = before or now
-        if doubt is not None and doubt.was_applied(now):
-            return _done(now, now.etag, changed=True, before=before, conflicts=conflicts)
+    write: _Write | None = None
+
+    def decide(now: FieldingRun, conflicts: Sequence[FieldingKitError]) -> Command[FieldingRunChange] | None:
+        nonlocal write
+        if write is not None and conflicts[-1].maybe_applied:
+            if _dates(now) == _dates(write.wanted):
+                return None
+            if _dates(now) != _dates(write.before):
+                raise conflicts[-1]
         wanted = change(now)
         if attrs.evolve(wanted, start_fielding_at=now.start_fielding_at, end_fielding_at=now.end_fielding_at) != now:
             raise InvalidCommandError("only the dates of a run can be changed", field="change", command=run)
         if _dates(wanted) == _dates(now):
-            return _done(now, now.etag, changed=False, before=before, conflicts=conflicts)
-        if len(conflicts) > max_conflicts:
-            raise TooManyConflictsError(
-                f"the run was changed {len(conflicts)} times while its dates were to be changed",
-                conflicts=conflicts,
-                command=run,
-                maybe_applied=any(conflict.maybe_applied for conflict in conflicts),
-            ) from conflicts[-1]
-        try:
-            answer = await client.send(
-                UpdateFieldingRun(
-                    account_id=run.account_id,
-                    project_id=run.project_id,
-                    target_group_id=run.target_group_id,
-                    fielding_run_id=run.fielding_run_id,
-                    if_match=now.etag,
-                    start_fielding_at=wanted.start_fielding_at,
-                    end_fielding_at=wanted.end_fielding_at,
-                )
-            )
-        except FieldingKitError as exc:
-            if not (isinstance(exc, PreconditionFailedError) or exc.maybe_applied):
-                raise
-            conflicts.append(exc)
-            doubt = _Doubt(now, wanted, exc) if exc.maybe_applied else None
-        else:
-            return _done(wanted, answer.etag, changed=True, before=before, conflicts=conflicts)
+            return None
+        write = _Write(now, wanted)
+        return UpdateFieldingRun(
+            account_id=run.account_id,
+            project_id=run.project_id,
+            target_group_id=run.target_group_id,
+            fielding_run_id=run.fielding_run_id,
+            if_match=now.etag,
+            start_fielding_at=wanted.start_fielding_at,
+            end_fielding_at=wanted.end_fielding_at,
+        )
 
-
-class _Doubt(NamedTuple):
-    """A write whose outcome is not known."""
-
-    before: FieldingRun
-    wanted: FieldingRun
-    error: FieldingKitError
-
-    def was_applied(self, now: FieldingRun) -> bool:
-        """Tell by the dates as they are now; raises the error if they are neither the old nor the new ones."""
-        if _dates(now) not in (_dates(self.before), _dates(self.wanted)):
-            raise self.error
-        return _dates(now) == _dates(self.wanted)
-
-
-def _done(
-    run: FieldingRun, etag: str, *, changed: bool, before: FieldingRun, conflicts: list[FieldingKitError]
-) -> UpdatedRun:
-    start, end = _dates(run)
+    update = await _update(client, run, decide, max_conflicts)
+    written = write is not None and update.change is not None
+    start, end = _dates(write.wanted if write is not None and written else update.now)
+    was_applied = write is not None and _any_maybe_applied(update.conflicts) and (start, end) == _dates(write.wanted)
     return UpdatedRun(
         start_fielding_at=start,
         end_fielding_at=end,
-        etag=etag,
-        changed=changed,
-        before=before,
-        conflicts=tuple(conflicts),
+        etag=update.now.etag if update.change is None else update.change.etag,
+        changed=written or was_applied,
+        before=update.before,
+        conflicts=update.conflicts,
     )
 
 
 def _dates(run: FieldingRun) -> tuple[datetime, datetime]:
-    """Both dates as the API keeps them: UTC, to the millisecond."""
+    """Return both dates as the API stores them: UTC, to the millisecond."""
     start, end = run.start_fielding_at.astimezone(UTC), run.end_fielding_at.astimezone(UTC)
     return (
         start.replace(microsecond=start.microsecond // 1000 * 1000),
@@ -318,7 +282,68 @@ def _dates(run: FieldingRun) -> tuple[datetime, datetime]:
     )
 
 
-_FIRST, _LONGEST, _GROWTH = 0.5, 60.0, 1.5
+# The optimistic update
+
+
+class _Update(NamedTuple):
+    """The end of an optimistic update."""
+
+    before: FieldingRun
+    """The run as first read."""
+    now: FieldingRun
+    """The run as last read."""
+    change: FieldingRunChange | None
+    """The response to the write; None if nothing was left to send."""
+    conflicts: tuple[FieldingKitError, ...]
+
+
+_Decide = Callable[[FieldingRun, Sequence[FieldingKitError]], Command[FieldingRunChange] | None]
+"""Returns the write for a run as it is, given the conflicts so far; None if there is nothing to send."""
+
+
+async def _update(client: AsyncClient, run: GetFieldingRun, decide: _Decide, max_conflicts: int) -> _Update:
+    """Read a run, decide and send; read and decide again after a conflict or an ambiguous outcome."""
+    conflicts: list[FieldingKitError] = []
+    before: FieldingRun | None = None
+    while True:
+        now = await _read(client, run, conflicts)
+        before = before or now
+        command = decide(now, conflicts)
+        if command is None:
+            return _Update(before, now, None, tuple(conflicts))
+        if len(conflicts) > max_conflicts:
+            raise TooManyConflictsError(
+                f"the run changed {len(conflicts)} times during the update; it is {now.status} now",
+                conflicts=conflicts,
+                command=run,
+                maybe_applied=_any_maybe_applied(conflicts),
+            ) from conflicts[-1]
+        try:
+            change = await client.send(command)
+        except FieldingKitError as exc:
+            if not (isinstance(exc, PreconditionFailedError) or exc.maybe_applied):
+                raise
+            conflicts.append(exc)
+        else:
+            return _Update(before, now, change, tuple(conflicts))
+
+
+async def _read(client: AsyncClient, run: GetFieldingRun, conflicts: Sequence[FieldingKitError]) -> FieldingRun:
+    """Read the run; if that fails, the error keeps that an earlier write may have been applied."""
+    try:
+        return await client.send(run)
+    except FieldingKitError as exc:
+        exc.maybe_applied = _any_maybe_applied(conflicts)
+        raise
+
+
+def _any_maybe_applied(conflicts: Sequence[FieldingKitError]) -> bool:
+    return any(conflict.maybe_applied for conflict in conflicts)
+
+
+# wait_for_status
+
+_MIN_INTERVAL, _MAX_INTERVAL, _GROWTH = 0.5, 60.0, 1.5
 
 
 async def wait_for_status(
@@ -329,38 +354,35 @@ async def wait_for_status(
     timeout: float = 600.0,
     waker: Waker | None = None,
 ) -> FieldingRun:
-    """Read a run until it has a status, such as a scheduled one until it is live. Does nothing to it.
+    """Read a run until it has a status, such as a scheduled run until it is live. Changes nothing.
 
     Args:
         client: The client to use; with a blocking one, ``client.call(wait_for_status, run, status)``.
         run: The command that reads the run.
         status: The status to wait for.
-        timeout: Seconds to wait at most. The first look comes at once, the last when the time is over.
-        waker: Has webhook events bring the next look forward.
+        timeout: Seconds to wait at most. The run is read at once, and for the last time when the timeout ends.
+        waker: Brings the next read forward when a webhook event of the project arrives.
 
     Raises:
-        WorkflowError: if it does not have the status by then.
+        WorkflowError: if the run does not have the status within ``timeout`` seconds.
         FieldingKitError: if the run cannot be read.
     """
     wanted = FieldingRunStatus(status)
-    until = client.clock.now() + timeout
-    interval = _FIRST
-    changed = asyncio.Event()
+    deadline = client.clock.now() + timeout
+    interval = _MIN_INTERVAL
+    due = asyncio.Event()
     while True:
-        changed.clear()
+        due.clear()
         now = await client.send(run)
         if now.status == wanted:
             return now
-        remaining = until - client.clock.now()
+        remaining = deadline - client.clock.now()
         if remaining <= 0:
             raise WorkflowError(f"the run is still {now.status} after {timeout:g} s, not {wanted}", command=run)
-        timer = client.clock.call_later(min(interval, remaining), changed.set)
+        timer = client.clock.call_later(min(interval, remaining), due.set)
         try:
-            if waker is None:
-                await changed.wait()
-            else:
-                with waker.subscribe(run.project_id, changed.set):
-                    await changed.wait()
+            with nullcontext() if waker is None else waker.subscribe(run.project_id, due.set):
+                await due.wait()
         finally:
             timer.cancel()
-        interval = min(interval * _GROWTH, _LONGEST)
+        interval = min(interval * _GROWTH, _MAX_INTERVAL)

@@ -84,7 +84,7 @@ async def asynchronous(client: AsyncClient) -> None:
     assert_type(await client.send_detailed(read), ApiResponse[fielding_runs.FieldingRun])
     assert_type((await client.send_detailed(pause)).result, fielding_runs.FieldingRunChange)
     assert_type(await client.request("GET", "/x", params={"a": 1}, headers={}), Response)
-    assert_type(client.job("token"), AsyncJob[Any])
+    assert_type(client.job("token"), AsyncJob[batch_jobs.BatchResult | fielding_jobs.FieldingJobResult])
     async for group in client.iter_items(target_groups.ListTargetGroups(project_id=PROJECT)):
         assert_type(group, target_groups.TargetGroupSummary)
     async with client as same:
@@ -96,6 +96,7 @@ async def jobs(job: AsyncJob[batch_jobs.BatchResult]) -> None:
     """The async handle."""
     assert_type(await job, batch_jobs.BatchResult)
     assert_type(await job.wait(timeout=5), batch_jobs.BatchResult)
+    assert_type(await job.status(), batch_jobs.BatchResult | fielding_jobs.FieldingJobResult)
     assert_type(await job.retry_failed(), AsyncJob[batch_jobs.BatchResult])
     await job.retry_failed(only=lambda item: item.code == "x")
     assert_type(job.id, str)
@@ -105,6 +106,7 @@ async def jobs(job: AsyncJob[batch_jobs.BatchResult]) -> None:
     async for event in job.watch():
         assert_type(event, JobEvent)
         assert_type(event.status, JobStatus | None)
+        assert_type(event.result, batch_jobs.BatchResult | fielding_jobs.FieldingJobResult | None)
 
 
 def blocking(client: Client) -> None:
@@ -118,7 +120,7 @@ def blocking(client: Client) -> None:
     assert_type(client.run(launch, timeout=None), fielding_jobs.FieldingJobResult)
     assert_type(client.send_detailed(read), ApiResponse[fielding_runs.FieldingRun])
     assert_type(client.request("POST", "/x", json=[1]), Response)
-    assert_type(client.job("token"), Job[Any])
+    assert_type(client.job("token"), Job[batch_jobs.BatchResult | fielding_jobs.FieldingJobResult])
     assert_type(client.call(paused, 3), int)
     for group in client.iter_items(target_groups.ListTargetGroups(project_id=PROJECT)):
         assert_type(group, target_groups.TargetGroupSummary)

@@ -52,10 +52,10 @@ class Service:
 @pytest.fixture
 async def service(certified: Callable[..., ssl.SSLContext]) -> AsyncIterator[Service]:
     """Run the service on loopback; its secret can be changed while it runs."""
-    service, seen = Service(), events.InMemoryEventStore()
+    service, store = Service(), events.InMemoryEventStore()
 
     async def handle(request: web.Request) -> web.Response:
-        return await events.aiohttp_handler(service.secret, service.on_event, seen=seen)(request)
+        return await events.aiohttp_handler(service.secret, service.on_event, store=store)(request)
 
     application = web.Application()
     application.router.add_post("/cint", handle)

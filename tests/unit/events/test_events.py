@@ -1,4 +1,4 @@
-"""Webhook deliveries: verified, read, and handled once each."""
+"""Webhook deliveries: verification, parsing, and handling each event once."""
 
 import asyncio
 import copy
@@ -60,7 +60,7 @@ ENVELOPE: dict[str, Any] = {
 
 
 def body_of(**changes: Any) -> bytes:
-    """An event's body, some members of its envelope changed."""
+    """The body of an event, with some members of its envelope changed."""
     return json.dumps({**ENVELOPE, **changes}).encode()
 
 
@@ -76,15 +76,15 @@ def headers_of(body: bytes, **options: Any) -> dict[str, str]:
     return {"Cint-Signature": signature_of(body, **options)}
 
 
-def test_the_published_signature_is_accepted() -> None:
-    """The API's own example has the right signature; its body, which is no event, is refused only after that."""
+def test_published_signature_is_accepted() -> None:
+    """The published example has a valid signature; its body, which is not an event, is refused after that."""
     with pytest.raises(InvalidEventError, match="no id"):
         verify({"Cint-Signature": PUBLISHED_HEADER}, PUBLISHED_BODY, PUBLISHED_SECRET)
 
 
 @pytest.mark.parametrize("at", range(len(PUBLISHED_BODY)))
-def test_every_changed_byte_of_the_body_is_refused(at: int) -> None:
-    """The published body with one byte changed does not fit the published signature."""
+def test_body_with_one_changed_byte_is_refused(at: int) -> None:
+    """The published body with one byte changed does not match the published signature."""
     body = bytes(byte ^ 1 if index == at else byte for index, byte in enumerate(PUBLISHED_BODY))
     with pytest.raises(InvalidSignatureError):
         verify({"Cint-Signature": PUBLISHED_HEADER}, body, PUBLISHED_SECRET)
@@ -92,16 +92,16 @@ def test_every_changed_byte_of_the_body_is_refused(at: int) -> None:
 
 @pytest.mark.parametrize("bit", [1, 2, 32, 128])
 @pytest.mark.parametrize("at", range(len(PUBLISHED_HEADER)))
-def test_every_changed_byte_of_the_header_is_refused(at: int, bit: int) -> None:
-    """Timestamp, signature and what is between them: each byte counts, a capital hex digit included."""
+def test_header_with_one_changed_byte_is_refused(at: int, bit: int) -> None:
+    """A header with one byte changed in timestamp, signature or punctuation is refused."""
     header = "".join(chr(ord(char) ^ bit) if index == at else char for index, char in enumerate(PUBLISHED_HEADER))
     with pytest.raises(InvalidSignatureError):
         verify({"Cint-Signature": header}, PUBLISHED_BODY, PUBLISHED_SECRET)
 
 
 @pytest.mark.parametrize("at", range(len(PUBLISHED_SECRET)))
-def test_every_changed_byte_of_the_secret_is_refused(at: int) -> None:
-    """The key is the secret's text, its last character included."""
+def test_secret_with_one_changed_byte_is_refused(at: int) -> None:
+    """The signing key is the complete text of the secret, up to its last character."""
     other = "B" if PUBLISHED_SECRET[at] != "B" else "C"
     secret = PUBLISHED_SECRET[:at] + other + PUBLISHED_SECRET[at + 1 :]
     with pytest.raises((InvalidSignatureError, ConfigurationError)):
@@ -125,40 +125,40 @@ def test_every_changed_byte_of_the_secret_is_refused(at: int) -> None:
         PUBLISHED_HEADER[-64:],
     ],
 )
-def test_a_malformed_signature_is_refused(header: str) -> None:
-    """Whatever else the header says, it is no signature."""
+def test_malformed_signature_is_refused(header: str) -> None:
+    """A header of any other form is refused as a signature."""
     with pytest.raises(InvalidSignatureError):
         verify({"Cint-Signature": header}, PUBLISHED_BODY, PUBLISHED_SECRET)
 
 
-def test_a_delivery_without_a_signature_is_refused() -> None:
-    """No header is as bad as a wrong one."""
+def test_delivery_without_a_signature_is_refused() -> None:
+    """A delivery without the header is refused."""
     with pytest.raises(InvalidSignatureError, match="no Cint-Signature"):
         verify({}, body_of(), SECRET)
 
 
 def test_two_signature_headers_are_refused() -> None:
-    """Nobody knows which of them would count."""
+    """A delivery with two signature headers is refused, because either could be forged."""
     header = signature_of(body_of())
     with pytest.raises(InvalidSignatureError, match="more than one"):
         verify({"Cint-Signature": header, "cint-signature": header}, body_of(), SECRET)
 
 
 def test_one_of_several_signatures_is_enough() -> None:
-    """Signatures of kinds that this release does not know, and of other keys, do no harm."""
+    """Signatures of unknown kinds, or by other keys, are ignored beside a valid one."""
     header = signature_of(body_of()).replace(",", f",v0=abc, v1={'0' * 64} , ")
     assert verify({"CINT-SIGNATURE": header}, body_of(), SECRET).id == ENVELOPE["id"]
 
 
 @pytest.mark.parametrize("secret", ["", " ", "with space", SECRET + "\n", "sécret"])
-def test_what_cannot_be_a_secret_is_refused(secret: str) -> None:
-    """An empty secret would let everybody in, and one with a line end would let nobody in."""
+def test_invalid_secret_is_refused(secret: str) -> None:
+    """An empty secret would accept forged deliveries; one with a line end would refuse all."""
     with pytest.raises(ConfigurationError):
         verify(headers_of(body_of(), secret=secret), body_of(), secret)
 
 
 @pytest.mark.parametrize(("age", "accepted"), [(300, True), (301, False), (-300, True), (-301, False)])
-def test_the_tolerance_holds_both_ways(age: int, accepted: bool) -> None:
+def test_tolerance_holds_in_both_directions(age: int, accepted: bool) -> None:
     """A delivery that was signed too long ago, or too far ahead, is refused."""
     body, now = body_of(), SIGNED_AT + timedelta(seconds=age)
     if accepted:
@@ -168,15 +168,15 @@ def test_the_tolerance_holds_both_ways(age: int, accepted: bool) -> None:
             verify(headers_of(body), body, SECRET, tolerance=300, now=now)
 
 
-def test_the_age_does_not_matter_unless_asked_for() -> None:
-    """Nobody says whether a delivery that is repeated is signed again, so by default old ones are taken."""
+def test_age_is_not_checked_by_default() -> None:
+    """Old deliveries are accepted by default, because repeated ones may not be signed again."""
     assert verify(headers_of(body_of(), at=datetime(2020, 1, 1, tzinfo=UTC)), body_of(), SECRET)
     with pytest.raises(InvalidSignatureError):
         verify(headers_of(body_of(), at=datetime(2020, 1, 1, tzinfo=UTC)), body_of(), SECRET, tolerance=3600)
 
 
-def test_a_body_in_gzip_is_read() -> None:
-    """The signature is that of the JSON text, whether the body is compressed or not, whatever the headers say."""
+def test_gzip_body_is_verified_and_parsed() -> None:
+    """The signature covers the JSON text, for a compressed body as well, with any headers."""
     body = body_of()
     for headers in (headers_of(body), {**headers_of(body), "Content-Encoding": "gzip"}):
         assert verify(headers, gzip.compress(body), SECRET) == verify(headers, body, SECRET)
@@ -190,14 +190,14 @@ PACKED = gzip.compress(body_of(), mtime=0)
     [PACKED[:-4], PACKED[:20], PACKED + b"more", PACKED[:12] + b"\xff\xff" + PACKED[14:], PACKED[:2], PACKED + PACKED],
     ids=["no end", "half", "more", "garbled", "nothing", "twice"],
 )
-def test_a_damaged_gzip_is_refused(damaged: bytes) -> None:
-    """Cut short, garbled, or with something after its end."""
-    with pytest.raises(InvalidEventError, match=r"gzip|cut short"):
+def test_damaged_gzip_body_is_refused(damaged: bytes) -> None:
+    """A gzip body that is truncated, damaged, or followed by data is refused."""
+    with pytest.raises(InvalidEventError, match=r"gzip|truncated"):
         verify(headers_of(body_of()), damaged, SECRET)
 
 
-def test_a_bomb_is_refused_without_going_off() -> None:
-    """A small body that would unpack to 100 MB is never unpacked beyond the cap."""
+def test_gzip_bomb_is_not_decompressed() -> None:
+    """A small body of 100 MB uncompressed is never decompressed beyond the limit."""
     import tracemalloc
 
     bomb = gzip.compress(b" " * 100_000_000, compresslevel=1)
@@ -209,8 +209,8 @@ def test_a_bomb_is_refused_without_going_off() -> None:
     assert peak < 8_000_000
 
 
-def test_a_body_of_the_greatest_size_is_taken() -> None:
-    """The cap holds for plain and compressed bodies alike, to the byte."""
+def test_size_limit_holds_to_the_byte() -> None:
+    """The size limit holds for plain and compressed bodies, to the byte."""
     body = body_of()
     for sent in (body, gzip.compress(body)):
         assert verify(headers_of(body), sent, SECRET, max_size=len(body))
@@ -218,8 +218,8 @@ def test_a_body_of_the_greatest_size_is_taken() -> None:
             verify(headers_of(body), sent, SECRET, max_size=len(body) - 1)
 
 
-def test_an_update_of_a_target_group_is_read() -> None:
-    """Envelope and data are typed, and the data are there as they came, too."""
+def test_target_group_update_is_parsed() -> None:
+    """Envelope and data are typed, and the raw data is kept."""
     event = verify(headers_of(body_of()), body_of(), SECRET)
     assert event == TargetGroupUpdated(
         id=ENVELOPE["id"],
@@ -237,24 +237,24 @@ def test_an_update_of_a_target_group_is_read() -> None:
     )
 
 
-def test_the_other_spellings_of_an_update_are_read() -> None:
-    """Samples differ in an account's type and in whether the user is one or a list of one."""
+def test_variants_of_a_target_group_update_are_parsed() -> None:
+    """The account may be a number or text, and the user an object or a list."""
     data = {"account_id": 101, "user": [{"type": "las_user", "las_user_id": "u1"}], "changes": None}
     event = events.parse(body_of(data=data))
     assert isinstance(event, TargetGroupUpdated)
     assert (event.account_id, event.user, event.changes) == ("101", Actor(type="las_user", las_user_id="u1"), ())
 
 
-def test_a_quota_fill_is_read() -> None:
-    """Counts are numbers; what is none, a truth included, is None."""
+def test_quota_fill_is_parsed() -> None:
+    """Counts are numbers; any other value, including a boolean, becomes None."""
     data = {"account_id": 101, "target_group_id": "g", "screens": 5, "completes": True, "profile_quota_id": "q"}
     event = events.parse(body_of(type="quota-fill-registered", data=data))
     assert isinstance(event, QuotaFillRegistered)
     assert (event.screens, event.completes, event.profile_quota_id) == (5, None, "q")
 
 
-def test_a_session_is_read() -> None:
-    """Its sequence number tells which event of a session is the latest."""
+def test_session_update_is_parsed() -> None:
+    """The sequence number of a session event is parsed, so that the latest one can be found."""
     data = {
         "response_session_id": "s",
         "sequence_number": 3,
@@ -283,16 +283,16 @@ def test_a_session_is_read() -> None:
         ("org.example.other", "org.example.other", Event),
     ],
 )
-def test_both_vocabularies_name_the_same_events(kind: str, name: str, wanted: type[Event]) -> None:
-    """Deliveries and subscriptions spell types differently; new types are plain events."""
+def test_event_types_have_two_spellings(kind: str, name: str, wanted: type[Event]) -> None:
+    """Both spellings of a type parse to the same class, and unknown types to Event."""
     event = events.parse(body_of(type=kind))
     assert type(event) is wanted
     assert (event.type, event.name, event.data) == (kind, name, ENVELOPE["data"])
 
 
 @pytest.mark.parametrize("data", [{}, None, {"changes": 5, "occurred_at": 7, "user": "x", "account_id": []}])
-def test_data_of_another_shape_do_not_hold_an_event_up(data: dict[str, Any] | None) -> None:
-    """A refused event may block those after it, so only the envelope is insisted on."""
+def test_unexpected_data_does_not_refuse_an_event(data: dict[str, Any] | None) -> None:
+    """Only the envelope is validated, because a refused event may block the next ones."""
     event = events.parse(body_of(data=data))
     assert isinstance(event, TargetGroupUpdated)
     assert (event.changes, event.user, event.account_id, event.occurred_at) == ((), None, None, None)
@@ -318,15 +318,15 @@ def test_data_of_another_shape_do_not_hold_an_event_up(data: dict[str, Any] | No
         (body_of(time=7), "$.time"),
     ],
 )
-def test_what_is_no_event_is_refused(body: bytes, path: str) -> None:
-    """Signed or not: without an id and a type, or with a time that has no zone, there is no event."""
+def test_body_that_is_not_an_event_is_refused(body: bytes, path: str) -> None:
+    """A body without id or type, or with a time without a zone, is refused."""
     with pytest.raises(InvalidEventError) as caught:
         verify(headers_of(body), body, SECRET)
     assert caught.value.path == path
 
 
-def test_nothing_is_read_before_the_signature_is_verified() -> None:
-    """A body that nobody signed is not even parsed."""
+def test_unsigned_body_is_not_parsed() -> None:
+    """A body is not parsed before its signature is verified."""
     with pytest.raises(InvalidSignatureError):
         verify(headers_of(b"other"), b"[" * 200_000, SECRET)
 
@@ -341,7 +341,7 @@ def test_nothing_is_read_before_the_signature_is_verified() -> None:
     ],
 )
 def test_no_error_shows_the_secret(headers: dict[str, str], body: bytes) -> None:
-    """Errors are of the one root, can be copied and pickled, and never name the secret or the right signature."""
+    """Errors can be copied and pickled, and show neither the secret nor the valid signature."""
     with pytest.raises(FieldingKitError) as caught:
         verify(headers, body, SECRET)
     expected = signature_of(body).partition("v1=")[2]
@@ -352,71 +352,71 @@ def test_no_error_shows_the_secret(headers: dict[str, str], body: bytes) -> None
         assert type(error) is caught.type
 
 
-def test_an_event_does_not_show_its_data() -> None:
-    """Sessions are about people: their data are not in a repr by themselves."""
+def test_repr_of_an_event_hides_its_data() -> None:
+    """The repr of an event hides its data, which may be personal."""
     assert "canary" not in repr(events.parse(body_of(type="com.cint.novel", data={"email": "canary@example.com"})))
 
 
-async def test_an_event_is_handled_once() -> None:
-    """Of several deliveries of an event, one is handled, and all may be acknowledged."""
+async def test_event_is_handled_once() -> None:
+    """One of several deliveries of an event is handled, and all may be acknowledged."""
     handled: list[Event] = []
 
     async def on_event(event: Event) -> None:
         handled.append(event)
 
-    event, seen = events.parse(body_of()), InMemoryEventStore()
-    claims = [await handle_once(event, on_event, seen) for _ in range(3)]
+    event, store = events.parse(body_of()), InMemoryEventStore()
+    claims = [await handle_once(event, on_event, store) for _ in range(3)]
     assert claims == [Claim.NEW, Claim.DONE, Claim.DONE]
     assert handled == [event]
     assert events.acknowledgement(event) == {"event_id": ENVELOPE["id"]}
 
 
-async def test_an_event_that_failed_is_handled_again() -> None:
-    """A failure goes to the caller, and the next delivery gets its chance."""
-    event, seen = events.parse(body_of()), InMemoryEventStore()
+async def test_failed_event_is_handled_again() -> None:
+    """A failure propagates to the caller, and the next delivery is handled."""
+    event, store = events.parse(body_of()), InMemoryEventStore()
 
     async def fail(_: Event) -> None:
-        raise RuntimeError("database is away")
+        raise RuntimeError("database is down")
 
     async def succeed(_: Event) -> None:
         pass
 
     with pytest.raises(RuntimeError):
-        await handle_once(event, fail, seen)
-    assert await handle_once(event, succeed, seen) is Claim.NEW
+        await handle_once(event, fail, store)
+    assert await handle_once(event, succeed, store) is Claim.NEW
 
 
-async def test_an_event_that_is_being_handled_is_not_acknowledged() -> None:
-    """If the first delivery failed in the end, the second must come again; cancelling counts as failing."""
-    event, seen = events.parse(body_of()), InMemoryEventStore()
+async def test_event_in_progress_is_busy() -> None:
+    """A delivery is BUSY while another is handled; a cancelled handler counts as failed."""
+    event, store = events.parse(body_of()), InMemoryEventStore()
     begun = asyncio.Event()
 
     async def dawdle(_: Event) -> None:
         begun.set()
         await asyncio.sleep(60)
 
-    first = asyncio.create_task(handle_once(event, dawdle, seen))
+    first = asyncio.create_task(handle_once(event, dawdle, store))
     await begun.wait()
-    assert await handle_once(event, dawdle, seen) is Claim.BUSY
+    assert await handle_once(event, dawdle, store) is Claim.BUSY
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
         await first
-    assert await seen.claim(event.id) is Claim.NEW
+    assert await store.claim(event.id) is Claim.NEW
 
 
-async def test_the_memory_of_events_is_bounded() -> None:
-    """The oldest are forgotten first; what is being handled is not."""
-    seen = InMemoryEventStore(capacity=3)
-    assert await seen.claim("busy") is Claim.NEW
+async def test_in_memory_store_is_bounded() -> None:
+    """The oldest handled events are forgotten first; claimed ones are not."""
+    store = InMemoryEventStore(capacity=3)
+    assert await store.claim("busy") is Claim.NEW
     for number in range(5):
-        await seen.claim(str(number))
-        await seen.done(str(number))
-    assert [await seen.claim(str(number)) for number in range(5)] == [Claim.NEW] * 2 + [Claim.DONE] * 3
-    assert await seen.claim("busy") is Claim.BUSY
+        await store.claim(str(number))
+        await store.done(str(number))
+    assert [await store.claim(str(number)) for number in range(5)] == [Claim.NEW] * 2 + [Claim.DONE] * 3
+    assert await store.claim("busy") is Claim.BUSY
 
 
 class Receiver:
-    """A server on a socket with the ready handler, and what it was told."""
+    """A server on a socket with the aiohttp handler, and the events that it handled."""
 
     def __init__(self, url: str, session: ClientSession) -> None:
         self.url = url
@@ -425,13 +425,13 @@ class Receiver:
         self.fails = False
 
     async def on_event(self, event: Event) -> None:
-        """Take an event."""
+        """Handle an event."""
         if self.fails:
-            raise RuntimeError("database is away")
+            raise RuntimeError("database is down")
         self.handled.append(event)
 
     async def deliver(self, body: bytes, **headers: str) -> tuple[int, Any]:
-        """Deliver as the API does: its own signature unless another is given."""
+        """Deliver a body as the API does, with a valid signature unless another is given."""
         signed = {"Cint-Signature": signature_of(body), "Content-Type": "application/json", **headers}
         packed = gzip.compress(body) if headers.get("Content-Encoding") == "gzip" else body
         async with self.session.post(self.url, data=io.BytesIO(packed), headers=signed) as response:
@@ -451,20 +451,20 @@ async def receiver() -> AsyncIterator[Receiver]:
             yield receiver
 
 
-async def test_a_delivery_is_acknowledged_as_documented(receiver: Receiver) -> None:
-    """Status 200 and the event's id as JSON, once it was handled; a repetition is acknowledged without handling it."""
+async def test_delivery_is_acknowledged(receiver: Receiver) -> None:
+    """The response has status 200 and the event's id; a repeated delivery is not handled again."""
     for _ in range(2):
         assert await receiver.deliver(body_of()) == (200, {"event_id": ENVELOPE["id"]})
     assert [event.name for event in receiver.handled] == ["target-group-updated"]
 
 
-async def test_a_compressed_delivery_is_acknowledged(receiver: Receiver) -> None:
-    """The server unpacks it before the handler sees it, and leaves the header."""
+async def test_compressed_delivery_is_acknowledged(receiver: Receiver) -> None:
+    """A body that the server has decompressed is accepted, although the header says gzip."""
     assert await receiver.deliver(body_of(), **{"Content-Encoding": "gzip"}) == (200, {"event_id": ENVELOPE["id"]})
 
 
-async def test_a_forged_delivery_is_refused(receiver: Receiver, caplog: pytest.LogCaptureFixture) -> None:
-    """Status 401, nothing is handled, and the log says so without the secret."""
+async def test_forged_delivery_is_refused(receiver: Receiver, caplog: pytest.LogCaptureFixture) -> None:
+    """A forged delivery gets status 401, is not handled, and is logged without the secret."""
     with caplog.at_level(logging.DEBUG):
         status, answer = await receiver.deliver(body_of(), **{"Cint-Signature": "t=1,v1=" + "0" * 64})
     assert (status, receiver.handled) == (401, [])
@@ -472,16 +472,16 @@ async def test_a_forged_delivery_is_refused(receiver: Receiver, caplog: pytest.L
     assert "canary" not in repr(vars(record)) + repr(answer)
 
 
-async def test_a_delivery_that_is_no_event_is_refused(receiver: Receiver) -> None:
-    """Status 400 for what is signed but is no event, 413 for what is too large, compressed or not."""
+async def test_invalid_delivery_is_refused(receiver: Receiver) -> None:
+    """A signed body that is not an event gets status 400, and one that is too large 413."""
     assert (await receiver.deliver(b"{}"))[0] == 400
     assert (await receiver.deliver(b" " * (1 << 20) + b"{}"))[0] == 413
     assert (await receiver.deliver(b" " * 50_000_000, **{"Content-Encoding": "gzip"}))[0] == 413
     assert receiver.handled == []
 
 
-async def test_a_failure_has_the_event_delivered_again(receiver: Receiver) -> None:
-    """Status 500 while it fails, and the next delivery is handled."""
+async def test_failure_asks_for_another_delivery(receiver: Receiver) -> None:
+    """A failing handler gives status 500, and the next delivery is handled."""
     receiver.fails = True
     assert (await receiver.deliver(body_of()))[0] == 500
     receiver.fails = False
@@ -489,8 +489,8 @@ async def test_a_failure_has_the_event_delivered_again(receiver: Receiver) -> No
     assert len(receiver.handled) == 1
 
 
-async def test_two_deliveries_at_once_are_handled_once() -> None:
-    """The second is asked to come again, since nobody knows yet how the first will end."""
+async def test_concurrent_deliveries_are_handled_once() -> None:
+    """A delivery gets status 503 while another delivery of the event is handled."""
     begun, go_on, handled = asyncio.Event(), asyncio.Event(), list[str]()
 
     async def on_event(event: Event) -> None:
@@ -499,7 +499,7 @@ async def test_two_deliveries_at_once_are_handled_once() -> None:
         handled.append(event.id)
 
     app = web.Application()
-    app.router.add_post("/", aiohttp_handler(SECRET, on_event, seen=InMemoryEventStore(), tolerance=None))
+    app.router.add_post("/", aiohttp_handler(SECRET, on_event, store=InMemoryEventStore(), tolerance=None))
     async with TestClient(TestServer(app)) as client:
         first = asyncio.create_task(client.post("/", data=body_of(), headers=headers_of(body_of())))
         await begun.wait()
@@ -510,8 +510,8 @@ async def test_two_deliveries_at_once_are_handled_once() -> None:
     assert handled == [ENVELOPE["id"]]
 
 
-def test_a_handler_is_not_made_with_a_wrong_secret() -> None:
-    """It is found out when the application starts, not at the first delivery."""
+def test_handler_refuses_an_invalid_secret() -> None:
+    """An invalid secret is refused when the handler is created, not at the first delivery."""
 
     async def on_event(_: Event) -> None:
         pass
@@ -522,7 +522,7 @@ def test_a_handler_is_not_made_with_a_wrong_secret() -> None:
 
 
 def test_only_the_handler_loads_aiohttp() -> None:
-    """Whoever verifies in another framework loads no server, nor anything else of this package."""
+    """Verifying events loads neither aiohttp nor other parts of the package."""
     code = (
         "import sys; from fieldingkit.events import verify; assert 'aiohttp' not in sys.modules;"
         "own = {name for name in sys.modules if name.startswith('fieldingkit.')};"
@@ -532,7 +532,7 @@ def test_only_the_handler_loads_aiohttp() -> None:
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=30)
 
 
-def test_there_is_nothing_else() -> None:
-    """A name that is not there is an ordinary AttributeError, and every name that is promised is there."""
+def test_public_names_of_the_package() -> None:
+    """Every name in __all__ exists, and an unknown name is an AttributeError."""
     assert not hasattr(events, "novel")
     assert all(hasattr(events, name) for name in events.__all__)

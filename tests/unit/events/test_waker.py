@@ -1,4 +1,4 @@
-"""Push beats poll: an event brings the next look forward, and is never needed for the truth."""
+"""Waker: an event brings the next poll forward, and state is always read from the API."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ RARELY = PollPolicy(first_delay=3600, min_interval=0.0, max_interval=3600)
 
 
 def event_of(project_id: str | None) -> TargetGroupUpdated:
-    """An event that something in a project was changed."""
+    """An event that reports a change in a project."""
     return TargetGroupUpdated(
         id="e1",
         name="target-group-updated",
@@ -29,15 +29,15 @@ def event_of(project_id: str | None) -> TargetGroupUpdated:
     )
 
 
-async def heard(sandbox: Sandbox, requests: int) -> None:
-    """Let the loop turn until so many requests have come."""
+async def received(sandbox: Sandbox, requests: int) -> None:
+    """Wait until the sandbox has received a number of requests."""
     async with asyncio.timeout(10):
         while len(sandbox.requests) < requests:
             await asyncio.sleep(0)
 
 
-async def test_an_event_ends_the_wait_for_a_job(sandbox: Sandbox, make_client: MakeClient) -> None:
-    """A job that would be looked at in an hour is looked at when an event of its project comes."""
+async def test_event_brings_a_poll_forward(sandbox: Sandbox, make_client: MakeClient) -> None:
+    """A job whose next poll is an hour away is polled when an event of its project arrives."""
     client, waker = make_client(poll=RARELY), Waker()
     project = sandbox.seed(live=2)
     waiting = asyncio.create_task(
@@ -45,7 +45,7 @@ async def test_an_event_ends_the_wait_for_a_job(sandbox: Sandbox, make_client: M
             batch_jobs.PauseTargetGroups(project_id=project.id, target_group_ids=project.ids()), None, waker=waker
         )
     )
-    await heard(sandbox, 1)
+    await received(sandbox, 1)
     sandbox.clock.advance(5)
     async with asyncio.timeout(10):
         while not waiting.done():
@@ -54,8 +54,8 @@ async def test_an_event_ends_the_wait_for_a_job(sandbox: Sandbox, make_client: M
     assert (await waiting).ok
 
 
-async def test_events_of_others_wake_nobody(sandbox: Sandbox, make_client: MakeClient) -> None:
-    """An event of another project, or of another kind, brings nothing forward."""
+async def test_other_events_bring_nothing_forward(sandbox: Sandbox, make_client: MakeClient) -> None:
+    """An event of another project, or of another type, brings no poll forward."""
     client, waker = make_client(poll=RARELY), Waker()
     project, other = sandbox.seed(live=1), sandbox.seed(live=1)
     job = await client.submit(batch_jobs.PauseTargetGroups(project_id=project.id, target_group_ids=project.ids()))
@@ -78,55 +78,53 @@ async def test_events_of_others_wake_nobody(sandbox: Sandbox, make_client: MakeC
     waiting.cancel()
 
 
-async def test_a_lost_event_costs_only_the_interval(
+async def test_lost_event_costs_only_the_interval(
     sandbox: Sandbox, sandbox_clock: FakeClock, make_client: MakeClient
 ) -> None:
-    """Without any event the job is found by the usual looks."""
+    """Without any event, the regular polls find the end of the job."""
     client = make_client(clock=sandbox_clock)
     project = sandbox.seed(live=1)
     command = batch_jobs.PauseTargetGroups(project_id=project.id, target_group_ids=project.ids())
     assert (await client.run(command, waker=Waker())).ok
 
 
-async def test_nobody_listens_after_the_wait(sandbox: Sandbox, client: AsyncClient) -> None:
-    """When the wait is over the wake holds on to nothing."""
+async def test_waker_has_no_subscribers_after_the_wait(sandbox: Sandbox, client: AsyncClient) -> None:
+    """A wait unsubscribes from the waker when it ends."""
     waker = Waker()
     project = sandbox.seed(live=1)
     await client.run(batch_jobs.PauseTargetGroups(project_id=project.id, target_group_ids=project.ids()), waker=waker)
-    assert not waker._listeners
+    assert not waker._subscribers
 
 
 def reading(sandbox: Sandbox, **counts: int) -> GetFieldingRun:
-    """The command that reads the run of one new target group."""
+    """A command that reads the run of one new target group."""
     project = sandbox.seed(**counts)
     group = project.groups[0]
     assert group.run is not None
     return GetFieldingRun(project_id=project.id, target_group_id=group.id, fielding_run_id=group.run.id)
 
 
-async def test_a_scheduled_run_is_awaited(sandbox: Sandbox, sandbox_clock: FakeClock, make_client: MakeClient) -> None:
-    """A run that becomes live by itself is awaited, and nothing is done to it."""
+async def test_wait_for_a_scheduled_run(sandbox: Sandbox, sandbox_clock: FakeClock, make_client: MakeClient) -> None:
+    """wait_for_status waits until a scheduled run is live, and sends reads only."""
     client, read = make_client(clock=sandbox_clock), reading(sandbox, scheduled=1, starts_in=600)
     run = await wait_for_status(client, read, "live", timeout=3600.0)
     assert run.status == "live"
     assert {request.method for request in sandbox.requests} == {"GET"}
 
 
-async def test_a_run_that_does_not_come_is_said(
-    sandbox: Sandbox, sandbox_clock: FakeClock, make_client: MakeClient
-) -> None:
-    """After the time the error says where the run still is."""
+async def test_wait_for_status_times_out(sandbox: Sandbox, sandbox_clock: FakeClock, make_client: MakeClient) -> None:
+    """The error of a timed-out wait names the status of the run."""
     client, read = make_client(clock=sandbox_clock), reading(sandbox, paused=1)
     with pytest.raises(WorkflowError, match="still paused after 30 s, not live"):
         await wait_for_status(client, read, "live", timeout=30)
 
 
-async def test_an_event_brings_a_run_forward(sandbox: Sandbox, make_client: MakeClient) -> None:
-    """A run whose next look would be later is read when an event comes."""
+async def test_event_brings_a_read_of_the_run_forward(sandbox: Sandbox, make_client: MakeClient) -> None:
+    """A run whose next read is later is read when an event of its project arrives."""
     waker = Waker()
     client, read = make_client(), reading(sandbox, scheduled=1, starts_in=600)
     waiting = asyncio.create_task(wait_for_status(client, read, "live", timeout=3600.0, waker=waker))
-    await heard(sandbox, 1)
+    await received(sandbox, 1)
     sandbox.clock.advance(700)
     async with asyncio.timeout(10):
         while not waiting.done():
@@ -135,16 +133,16 @@ async def test_an_event_brings_a_run_forward(sandbox: Sandbox, make_client: Make
     assert (await waiting).status == "live"
 
 
-async def test_an_action_can_be_confirmed(sandbox: Sandbox, client: AsyncClient) -> None:
-    """With ``confirm`` the run is read after the action, and its fresh tag given."""
+async def test_action_is_confirmed_by_reading(sandbox: Sandbox, client: AsyncClient) -> None:
+    """With confirm, the run is read after the action, and its new ETag is returned."""
     read = reading(sandbox, live=1)
     outcome = await ensure_status(client, read, "paused", confirm=5)
     assert [request.method for request in sandbox.requests] == ["GET", "POST", "GET"]
     assert outcome.etag == (await client.send(read)).etag
 
 
-async def test_a_failing_confirmation_does_not_hide_the_action(sandbox: Sandbox, client: AsyncClient) -> None:
-    """When the action was done and cannot be confirmed, the error says that it may have been applied."""
+async def test_failed_confirmation_keeps_the_ambiguity(sandbox: Sandbox, client: AsyncClient) -> None:
+    """The error of a failed confirmation says that the action may have been applied."""
     read = reading(sandbox, live=1)
     sandbox.faults.add("pause_fielding_run", _ThenUnreadable(sandbox))
     with pytest.raises(NotFoundError) as caught:
@@ -153,7 +151,7 @@ async def test_a_failing_confirmation_does_not_hide_the_action(sandbox: Sandbox,
 
 
 class _ThenUnreadable(faults.Fault):
-    """Carry the action out, and let every read after it fail."""
+    """Apply the action, and let every later read fail."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox

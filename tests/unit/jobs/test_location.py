@@ -1,4 +1,4 @@
-"""Where a job's Location leads: a table over every published form, and whatever else may stand there."""
+"""Resolution of Location headers: every published form, and hostile ones."""
 
 import contextlib
 import logging
@@ -14,7 +14,7 @@ from support.fixture_types import MakeClient, Serve
 from support.raw_server import answer
 
 from fieldingkit.errors import JobLocationError
-from fieldingkit.jobs.location import read_location
+from fieldingkit.jobs.location import resolve_location
 from fieldingkit.sandbox import LocationForm, Sandbox
 
 UUID: Final = "c1a13cfe-6a1e-4a6f-9a53-0f8a2d9a7b11"
@@ -87,35 +87,35 @@ UNUSABLE: Final[dict[str, str]] = {
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_published_forms(name: str) -> None:
-    """25. Every published form leads to the documented status path, after itself if it could lead there on its own."""
+def test_every_published_form_resolves(name: str) -> None:
+    """Every published form resolves to the documented status path, after its own path if that is usable."""
     location, targets = FORMS[name]
-    found = read_location(location, base_url=BASE, status_path=STATUS)
+    found = resolve_location(location, base_url=BASE, status_path=STATUS)
     assert (found.targets, found.foreign) == (targets, False)
 
 
 @pytest.mark.parametrize("name", FOREIGN)
-def test_foreign_origin(name: str) -> None:
-    """25. Of a URL on another origin only the last segment is used, on our own origin, and the flag is up."""
-    found = read_location(FOREIGN[name], base_url=BASE, status_path=STATUS)
+def test_foreign_origin_is_replaced(name: str) -> None:
+    """Only the last segment of a URL on another origin is used, on the client's origin."""
+    found = resolve_location(FOREIGN[name], base_url=BASE, status_path=STATUS)
     assert found == (JOB, (DOCUMENTED,), True)
 
 
 @pytest.mark.parametrize("name", UNUSABLE)
-def test_unusable(name: str) -> None:
-    """25. What holds no id that could stand in a path is a JobLocationError that keeps it."""
+def test_unusable_location_is_refused(name: str) -> None:
+    """A location without an id that is safe in a path raises JobLocationError, which has the location."""
     with pytest.raises(JobLocationError) as caught:
-        read_location(UNUSABLE[name], base_url=BASE, status_path=STATUS)
+        resolve_location(UNUSABLE[name], base_url=BASE, status_path=STATUS)
     assert caught.value.location == UNUSABLE[name]
 
 
 @pytest.mark.parametrize("base", ["https://api.cint.com", "https://gate.example/cint/v1", "http://127.0.0.1:8080/v1"])
-def test_other_base_paths(base: str) -> None:
-    """25. The base path is the client's own, whatever it is."""
+def test_base_path_is_the_clients_own(base: str) -> None:
+    """Locations resolve below any base path of the client."""
     origin, _, path = base.partition("//")[2].partition("/")
     url = f"{base.partition('//')[0]}//{origin}"
     for location in (DOCUMENTED, f"{base}{DOCUMENTED}", f"{url}{DOCUMENTED}", f"/{path}{DOCUMENTED}" if path else JOB):
-        found = read_location(location, base_url=base, status_path=STATUS)
+        found = resolve_location(location, base_url=base, status_path=STATUS)
         assert found == (JOB, (DOCUMENTED,), False)
 
 
@@ -156,10 +156,10 @@ _pieces = st.sampled_from(
 
 
 @given(texts() | st.lists(_pieces, max_size=9).map("".join))
-def test_anything(location: str) -> None:
-    """25. Whatever the header holds: a JobLocationError, or paths that stay below our own base path."""
+def test_any_location_stays_below_the_base_path(location: str) -> None:
+    """Any header raises JobLocationError or resolves to paths below the base path."""
     try:
-        found = read_location(location, base_url=BASE, status_path=STATUS)
+        found = resolve_location(location, base_url=BASE, status_path=STATUS)
     except JobLocationError:
         return
     assert found.targets[-1] == STATUS.replace("{job_id}", found.job_id)
@@ -170,10 +170,10 @@ def test_anything(location: str) -> None:
 
 
 @given(st.from_regex(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,80}", fullmatch=True), st.sampled_from(sorted(FORMS)))
-def test_any_id(job_id: str, form: str) -> None:
-    """25. An id is found in every form, however it is made up."""
+def test_any_job_id_is_found_in_every_form(job_id: str, form: str) -> None:
+    """Any job id is found in every published form."""
     location = FORMS[form][0].replace(UUID, JOB).replace("%30" + JOB[1:], JOB).replace(JOB, job_id)
-    assert read_location(location, base_url=BASE, status_path=STATUS).job_id == job_id
+    assert resolve_location(location, base_url=BASE, status_path=STATUS).job_id == job_id
 
 
 # Over a socket
@@ -184,8 +184,8 @@ OWN_FORMS: Final = [form for form in LocationForm if form not in {LocationForm.N
 
 @pytest.mark.parametrize("job_ids", ["ulid", "uuid"])
 @pytest.mark.parametrize("form", OWN_FORMS)
-async def test_batch_runs_to_its_end(form: LocationForm, job_ids: str, make_client: MakeClient) -> None:
-    """25. With each form a batch runs to its end, and a later one of its kind costs one request a look."""
+async def test_batch_completes_with_every_form(form: LocationForm, job_ids: str, make_client: MakeClient) -> None:
+    """A batch completes with every form, and a later batch costs one request a poll."""
     with Sandbox(location_form=form, job_ids=job_ids) as sandbox:
         project = sandbox.seed(live=2)
         client = make_client(base_url=sandbox.url, auth=sandbox.token, clock=FakeClock(sandbox.clock, jump=60))
@@ -203,8 +203,8 @@ async def test_batch_runs_to_its_end(form: LocationForm, job_ids: str, make_clie
         assert project.ids("paused") == project.ids()
 
 
-async def test_found_at_second_try(make_client: MakeClient) -> None:
-    """25. A 404 of the location itself leads to the documented path, which is remembered at once."""
+async def test_404_of_the_location_leads_to_the_documented_path(make_client: MakeClient) -> None:
+    """A 404 of the location itself leads to the documented path, which is used from then on."""
     with Sandbox(location_form=LocationForm.BATCH_ALIAS) as sandbox:
         project = sandbox.seed(live=1)
         clock = FakeClock(sandbox.clock, jump=60)
@@ -221,7 +221,7 @@ async def test_found_at_second_try(make_client: MakeClient) -> None:
 async def test_foreign_origin_is_never_contacted(
     serve: Serve, make_client: MakeClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """25. A foreign origin sees no connection; the job runs to its end, carries the flag, and the log tells."""
+    """A foreign origin sees no connection; the job completes, is flagged, and a record is logged."""
     caplog.set_level(logging.INFO, logger="fieldingkit")
     elsewhere = await serve(answer(200))
     with Sandbox(location_form=LocationForm.FOREIGN, location_origin=elsewhere.origin) as sandbox:
@@ -239,15 +239,15 @@ async def test_foreign_origin_is_never_contacted(
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
-async def test_any_success_with_a_location(status: int, serve: Serve, make_client: MakeClient) -> None:
-    """26. Any 2xx with a usable Location is a created job."""
+async def test_any_2xx_with_a_location_is_a_job(status: int, serve: Serve, make_client: MakeClient) -> None:
+    """Any 2xx response with a usable Location is a created job."""
     server = await serve(answer(status, headers={"Location": f"/demand/x/{JOB}"}))
     job = await make_client(base_url=server.url).submit(KEYED)
     assert job.id == JOB
 
 
-async def test_no_location(make_client: MakeClient) -> None:
-    """26. Without a Location the error keeps every header and the key, and no id is made up."""
+async def test_response_without_a_location(make_client: MakeClient) -> None:
+    """Without a Location the error has every header and the key, and no invented id."""
     with Sandbox(location_form=LocationForm.NONE) as sandbox:
         project = sandbox.seed(live=1)
         client = make_client(base_url=sandbox.url, auth=sandbox.token)
@@ -263,8 +263,8 @@ async def test_no_location(make_client: MakeClient) -> None:
 
 
 @pytest.mark.parametrize("name", ["two dots", "a bracket that is not closed", "an encoded slash", "broken encoding"])
-async def test_unusable_location(name: str, serve: Serve, make_client: MakeClient) -> None:
-    """26. With an unusable Location it is the same."""
+async def test_response_with_an_unusable_location(name: str, serve: Serve, make_client: MakeClient) -> None:
+    """With an unusable Location the error has the headers, the key and the command."""
     server = await serve(answer(201, headers={"Location": UNUSABLE[name], "X-Request-Id": "r1"}))
 
     with pytest.raises(JobLocationError) as caught:
@@ -279,7 +279,7 @@ async def test_unusable_location(name: str, serve: Serve, make_client: MakeClien
 
 @pytest.mark.parametrize("name", [name for name in UNUSABLE if not re.search(r"[\r\n\x00]", UNUSABLE[name])])
 async def test_acceptance_with_an_unusable_location(name: str, serve: Serve, make_client: MakeClient) -> None:
-    """26. Whatever the Location, sending a job command gives the acceptance or a JobLocationError, never another."""
+    """Sending a job command returns the acceptance or raises JobLocationError, for any Location."""
     server = await serve(answer(201, headers={"Location": UNUSABLE[name]}))
     client = make_client(base_url=server.url)
     with contextlib.suppress(JobLocationError):

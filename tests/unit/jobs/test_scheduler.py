@@ -1,23 +1,27 @@
-"""Many jobs at once: as they end, with few requests, and none in the way of another."""
+"""as_completed: jobs in the order of their end, with few requests."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from typing import cast
 
 import pytest
+from support.fake_clock import FakeClock, settle
 from support.fixture_types import MakeClient
 from support.fleet_simulation import CountingApi, fleet_of, simulate, spread
 
-from fieldingkit import AsyncClient, AsyncJob, PollPolicy
+from fieldingkit import AsyncClient, AsyncJob, JobEvent, PollPolicy
+from fieldingkit.commands import JobStatus
 from fieldingkit.errors import ConfigurationError, JobError, JobFailedError
+from fieldingkit.jobs.scheduler import PollScheduler
 from fieldingkit.resources.batch_jobs import BatchResult, PauseTargetGroups
 from fieldingkit.sandbox import Sandbox, faults
 from fieldingkit.workflows import as_completed
 
-CREATE, LOOK = "create_bulk_pause_target_groups_job", "get_bulk_pause_target_groups_job"
+POLL = "get_bulk_pause_target_groups_job"
 
 
 async def submit(client: AsyncClient, sandbox: Sandbox, count: int) -> list[AsyncJob[BatchResult]]:
-    """So many jobs, one after the other."""
+    """A number of jobs, submitted one after the other."""
     return [
         await client.submit(PauseTargetGroups(project_id=project.id, target_group_ids=tuple(project.ids())))
         for project in (sandbox.seed(live=1) for _ in range(count))
@@ -25,7 +29,7 @@ async def submit(client: AsyncClient, sandbox: Sandbox, count: int) -> list[Asyn
 
 
 async def submit_all(client: AsyncClient, api: CountingApi) -> Sequence[AsyncJob[BatchResult]]:
-    """A job for each project of a simulated fleet, all at once."""
+    """A job for each project of a simulated API, all submitted at once."""
     return await asyncio.gather(
         *(
             client.submit(PauseTargetGroups(project_id=project_id, target_group_ids=tuple(ids)))
@@ -34,8 +38,8 @@ async def submit_all(client: AsyncClient, api: CountingApi) -> Sequence[AsyncJob
     )
 
 
-async def test_every_job_comes_once_and_has_ended(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
-    """Awaiting it then takes no request."""
+async def test_every_job_is_yielded_once_after_its_end(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
+    """Each job is yielded once, and awaiting it then makes no request."""
     jobs = await submit(sweep_client, sandbox, 5)
 
     ended = [job async for job in as_completed([*jobs, jobs[0]])]
@@ -47,8 +51,8 @@ async def test_every_job_comes_once_and_has_ended(sweep_client: AsyncClient, san
     assert len(sandbox.requests) == asked
 
 
-async def test_jobs_that_have_ended_before_come_without_a_request(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
-    """What is known need not be asked."""
+async def test_ended_jobs_are_yielded_without_a_request(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
+    """A job that is known to have ended is yielded without a request."""
     (job,) = await submit(sweep_client, sandbox, 1)
     await job
     asked = len(sandbox.requests)
@@ -57,17 +61,17 @@ async def test_jobs_that_have_ended_before_come_without_a_request(sweep_client: 
     assert len(sandbox.requests) == asked
 
 
-async def test_no_jobs_are_no_loop(sweep_client: AsyncClient) -> None:
-    """An empty list is not an error."""
+async def test_empty_list_yields_nothing(sweep_client: AsyncClient) -> None:
+    """An empty list of jobs is not an error."""
     assert [job async for job in as_completed(list[AsyncJob[BatchResult]]())] == []
 
 
-async def test_one_that_fails_does_not_stop_the_others(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
-    """A job that is gone, and one that failed, come like any other; their errors are theirs."""
+async def test_failed_job_does_not_stop_the_others(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
+    """A failed job and a job that is gone are yielded like any other; awaiting them raises."""
     jobs = await submit(sweep_client, sandbox, 4)
     failed = {"job_id": jobs[1].id, "status": "Failed", "created_at": "2026-11-21T12:00:00.000Z"}
-    sandbox.faults.add(LOOK, faults.JobGone(410))
-    sandbox.faults.add(LOOK, faults.Answer(200, failed))
+    sandbox.faults.add(POLL, faults.JobGone(410))
+    sandbox.faults.add(POLL, faults.Answer(200, failed))
 
     kinds: list[str] = []
     async for job in as_completed(jobs, max_concurrency=1):
@@ -80,9 +84,9 @@ async def test_one_that_fails_does_not_stop_the_others(sweep_client: AsyncClient
 
 
 async def test_leaving_the_loop_leaves_nothing_behind(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
-    """No task, no look; the jobs go on."""
+    """Leaving the loop leaves no task behind."""
     jobs = await submit(sweep_client, sandbox, 3)
-    sandbox.faults.add(LOOK, faults.StuckJob(), times=2)
+    sandbox.faults.add(POLL, faults.StuckJob(), times=2)
 
     ended = as_completed(jobs)
     async for _ in ended:
@@ -92,27 +96,58 @@ async def test_leaving_the_loop_leaves_nothing_behind(sweep_client: AsyncClient,
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-async def test_at_least_one_job_must_be_looked_at(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
-    """A loop that never looks would never end."""
+class SlowJob:
+    """A running job with one poll, which the test ends."""
+
+    ended, next_poll_at = False, 0.0
+
+    def __init__(self) -> None:
+        self.polled = asyncio.Event()
+        self.polls = 0
+
+    async def watch(self) -> AsyncIterator[JobEvent]:
+        """Yield one event when the test says so."""
+        self.polls += 1
+        await self.polled.wait()
+        yield JobEvent(status=JobStatus.PROCESSING, polls=1, elapsed=0.0)
+
+
+async def test_closing_in_the_moment_a_poll_ends(clock: FakeClock) -> None:
+    """A poll that ended just before the scheduler is closed leads to no other poll."""
+    scheduler, job = PollScheduler(clock, polls_at_once=1), SlowJob()
+    scheduler.add(cast("AsyncJob[BatchResult]", job), print)
+    await settle()
+
+    job.polled.set()
+    await asyncio.sleep(0)
+    await scheduler.aclose()
+    await settle()
+
+    assert (job.polls, clock.pending) == (1, 0)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_concurrency_of_zero_is_refused(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
+    """max_concurrency must be at least 1."""
     with pytest.raises(ConfigurationError, match="max_concurrency must be at least 1"):
         await anext(as_completed(await submit(sweep_client, sandbox, 1), max_concurrency=0))
 
 
-async def test_a_failing_look_does_not_fail_its_job(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
-    """The poller's tolerance holds here as well."""
+async def test_failed_poll_does_not_fail_its_job(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
+    """The tolerance for failed polls holds in as_completed, too."""
     jobs = await submit(sweep_client, sandbox, 2)
-    sandbox.faults.add(LOOK, faults.TruncatedJson(), times=3)
+    sandbox.faults.add(POLL, faults.TruncatedJson(), times=3)
 
     assert [(await job).ok async for job in as_completed(jobs)] == [True, True]
 
 
-async def test_what_the_api_asks_for_is_heeded(make_client: MakeClient) -> None:
-    """A Retry-After on a look says when the next one is due; other jobs are looked at meanwhile."""
+async def test_retry_after_delays_only_its_own_job(make_client: MakeClient) -> None:
+    """Retry-After delays the next poll of its own job; other jobs are polled meanwhile."""
     with Sandbox(job_seconds=0.0) as sandbox:
         client = make_client(base_url=sandbox.url, auth=sandbox.token, poll=PollPolicy(first_delay=0.0))
         jobs = await submit(client, sandbox, 3)
-        patience = {"job_id": jobs[0].id, "status": "Processing", "created_at": "2026-11-21T12:00:00.000Z"}
-        sandbox.faults.add(LOOK, faults.Answer(200, patience, headers={"Retry-After": "100"}))
+        running = {"job_id": jobs[0].id, "status": "Processing", "created_at": "2026-11-21T12:00:00.000Z"}
+        sandbox.faults.add(POLL, faults.Answer(200, running, headers={"Retry-After": "100"}))
 
         ended = as_completed(jobs, max_concurrency=1)
         assert {await anext(ended), await anext(ended)} == set(jobs[1:])
@@ -121,8 +156,8 @@ async def test_what_the_api_asks_for_is_heeded(make_client: MakeClient) -> None:
         assert jobs[0].next_poll_at - client.clock.now() > 90
 
 
-def test_one_slow_job_starves_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    """More slow jobs than may be looked at in one moment, and the quick ones come when they end all the same."""
+def test_slow_jobs_do_not_starve_fast_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With more slow jobs than concurrent polls, fast jobs are still yielded at their end."""
     durations = iter([*[1000.0] * 20, *[1.0] * 20])
     api = CountingApi(fleet_of(40, 40), lambda _: next(durations))
 
@@ -140,8 +175,8 @@ def test_one_slow_job_starves_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     assert moments[-1] < 1500.0
 
 
-def test_no_more_looks_at_once_than_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A thousand jobs that all end at the same moment are looked at a few at a time."""
+def test_concurrent_polls_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """300 jobs that end at the same moment are polled at most max_concurrency at a time."""
     api = CountingApi(fleet_of(300, 300), lambda _: 1.0, latency=0.1)
 
     async def work(client: AsyncClient) -> float:
@@ -152,13 +187,13 @@ def test_no_more_looks_at_once_than_allowed(monkeypatch: pytest.MonkeyPatch) -> 
 
     took, _ = simulate(monkeypatch, api, work)
 
-    # Ten at a time, a tenth of a second each; those of the first second are in vain.
+    # 10 at a time take 0.1 s each; the polls of the first second come too early.
     assert 3.0 <= took < 4.5
     assert api.counts["look"] <= 410
 
 
-def test_jobs_of_very_different_length_are_all_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where there is nothing to learn the looks are more, but not many more, and nobody is overlooked for long."""
+def test_jobs_of_very_different_duration_are_found_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs of 0.5 to 500 s are found soon after their end, with fewer than 12 polls each."""
     api = CountingApi(fleet_of(200, 200), spread(0.5, 500.0))
 
     async def work(client: AsyncClient) -> list[float]:
@@ -176,11 +211,11 @@ def test_jobs_of_very_different_length_are_all_found(monkeypatch: pytest.MonkeyP
     assert api.counts["look"] / 200 < 12
 
 
-async def test_failed_jobs_raise_what_waiting_for_them_raises(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
-    """The same error, with the same facts."""
+async def test_failed_job_raises_the_error_of_a_wait(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
+    """Awaiting a yielded job that failed raises the error that a wait raises."""
     (job,) = await submit(sweep_client, sandbox, 1)
     failed = {"job_id": job.id, "status": "Failed", "created_at": "2026-11-21T12:00:00.000Z"}
-    sandbox.faults.add(LOOK, faults.Answer(200, failed))
+    sandbox.faults.add(POLL, faults.Answer(200, failed))
 
     async for ended in as_completed([job]):
         with pytest.raises(JobFailedError, match=f"job {job.id} failed") as caught:

@@ -1,4 +1,4 @@
-"""Job tokens: small, without credentials, and of no use elsewhere."""
+"""Job tokens: their content, their size, and the refusal of foreign and altered tokens."""
 
 import base64
 import json
@@ -52,22 +52,22 @@ def cint(make_client: MakeClient) -> AsyncClient:
     return make_client(base_url="https://api.cint.com/v1")
 
 
-def test_golden_token() -> None:
-    """37. A token of the first release is written and read the same for ever."""
+def test_golden_token_never_changes() -> None:
+    """Every release writes and reads the token of the first release."""
     assert GOLDEN_FACTS.encode() == GOLDEN_TOKEN
     assert JobToken.decode(GOLDEN_TOKEN) == GOLDEN_FACTS
 
 
-async def test_golden_token_resumes(cint: AsyncClient) -> None:
-    """37. The golden token gives a handle, without a request."""
+async def test_golden_token_makes_a_handle(cint: AsyncClient) -> None:
+    """The golden token makes a handle without a request."""
     job = cint.job(GOLDEN_TOKEN)
     assert (job.id, job.idempotency_key) == (JOB, GOLDEN_FACTS.idempotency_key)
     assert GOLDEN_FACTS.operation_id in repr(job)
     assert job.token() == GOLDEN_TOKEN
 
 
-async def test_fields(sandbox: Sandbox, client: AsyncClient) -> None:
-    """37. It holds ids and versions, and nothing else."""
+async def test_token_holds_ids_and_versions(sandbox: Sandbox, client: AsyncClient) -> None:
+    """A token holds ids, versions, key and time, and nothing else."""
     project = sandbox.seed(live=2)
     job = await client.submit(KEYED.replace(project_id=project.id, target_group_ids=project.ids()))
 
@@ -79,8 +79,8 @@ async def test_fields(sandbox: Sandbox, client: AsyncClient) -> None:
     assert (fields["j"], fields["k"], fields["n"]) == (job.id, job.idempotency_key, 2)
 
 
-async def test_no_credential(sandbox: Sandbox, client: AsyncClient) -> None:
-    """37. No credential, no URL of the job and no header is in it."""
+async def test_token_holds_no_credential(sandbox: Sandbox, client: AsyncClient) -> None:
+    """A token holds no credential, no URL of the job and no header."""
     project = sandbox.seed(live=1)
     job = await client.submit(KEYED.replace(project_id=project.id, target_group_ids=project.ids()))
     text = json.dumps(unpacked(job.token()))
@@ -89,8 +89,8 @@ async def test_no_credential(sandbox: Sandbox, client: AsyncClient) -> None:
     assert "Bearer" not in text
 
 
-async def test_small_and_safe_in_a_url(serve: Serve, make_client: MakeClient) -> None:
-    """37. With the longest key and id and a thousand target groups it is still URL-safe and below 1 KiB."""
+async def test_token_is_small_and_safe_in_a_url(serve: Serve, make_client: MakeClient) -> None:
+    """A token with the longest key and id and 1,000 target groups is URL-safe and at most 1 KiB."""
     ids = [f"{number:026}" for number in range(1000)]
     server = await serve(answer(201, headers={"Location": "x" * 128}))
     client = make_client(base_url=server.url, account_id=10**18)
@@ -108,8 +108,8 @@ async def test_small_and_safe_in_a_url(serve: Serve, make_client: MakeClient) ->
         {"base_url": "https://api.cint.com/v1", "api_version": "2025-05-27"},
     ],
 )
-async def test_other_origin_or_version(options: dict[str, Any], make_client: MakeClient) -> None:
-    """37. Another origin or API version is refused, and the error names both."""
+async def test_token_of_another_origin_or_version(options: dict[str, Any], make_client: MakeClient) -> None:
+    """A token of another origin or API version is refused, and the error names it."""
     with pytest.raises(ConfigurationError, match=r"https://api\.cint\.com:443"):
         make_client(**options).job(GOLDEN_TOKEN)
 
@@ -123,33 +123,33 @@ BROKEN: dict[str, Any] = {
     "another path": {"p": {"account_id": "101"}},
     "too much of a path": {"p": {"account_id": "101", "project_id": PROJECT, "target_group_id": GROUP}},
     "a path that climbs": {"p": {"account_id": "101", "project_id": "../../../admin"}},
-    "an account that is none": {"p": {"account_id": "101/../1", "project_id": PROJECT}},
+    "an account that is not a number": {"p": {"account_id": "101/../1", "project_id": PROJECT}},
     "a number in the path": {"p": {"account_id": 101, "project_id": PROJECT}},
     "a job id that climbs": {"j": ".."},
     "a job id with a slash": {"j": "a/b"},
     "a job id with a query": {"j": "a?b=c"},
     "no job id": {"j": None},
-    "a key that is none": {"k": 7},
-    "a key that is no header": {"k": "a\r\nb"},
-    "a time that is none": {"t": "now"},
+    "a key that is not text": {"k": 7},
+    "a key that is not a header": {"k": "a\r\nb"},
+    "a time that is text": {"t": "now"},
     "no time": {"t": None},
-    "a trace that is none": {"tp": 7},
-    "a number that is none": {"n": "two"},
-    "a negative number": {"n": -1},
-    "truth for a number": {"n": True},
+    "a trace that is not text": {"tp": 7},
+    "a count that is text": {"n": "two"},
+    "a negative count": {"n": -1},
+    "a count that is a boolean": {"n": True},
 }
 
 
 @pytest.mark.parametrize("name", BROKEN)
-async def test_tampered(name: str, cint: AsyncClient) -> None:
-    """37. A token that was tampered with is refused: it cannot lead out of its own path."""
+async def test_altered_token_is_refused(name: str, cint: AsyncClient) -> None:
+    """An altered token is refused; it cannot lead out of its own path."""
     with pytest.raises(ConfigurationError):
         cint.job(packed(**{**unpacked(GOLDEN_TOKEN), **BROKEN[name]}))
 
 
 @pytest.mark.parametrize("field", ["v", "o", "a", "op", "p", "j", "k", "t", "tp", "n"])
-async def test_incomplete(field: str, cint: AsyncClient) -> None:
-    """37. A token that lacks a field is refused."""
+async def test_incomplete_token_is_refused(field: str, cint: AsyncClient) -> None:
+    """A token that lacks a field is refused."""
     fields = unpacked(GOLDEN_TOKEN)
     del fields[field]
     with pytest.raises(ConfigurationError):
@@ -157,8 +157,8 @@ async def test_incomplete(field: str, cint: AsyncClient) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "x", "====", "not a token", "é", "\ud800", "bnVsbA", "W10", "NQ", "[" * 3000])
-async def test_no_token(text: str, cint: AsyncClient) -> None:
-    """37. Text that is no token is refused."""
+async def test_text_that_is_not_a_token(text: str, cint: AsyncClient) -> None:
+    """Text that is not a token is refused."""
     with pytest.raises(ConfigurationError):
         cint.job(text)
 
@@ -171,16 +171,16 @@ _json = st.recursive(
 
 
 @given(texts(max_size=200) | st.binary(max_size=200).map(lambda raw: base64.urlsafe_b64encode(raw).decode()))
-def test_any_text(text: str) -> None:
-    """37. Whatever text is given as a token, it is refused with an error of ours."""
+def test_any_text_is_refused_as_a_token(text: str) -> None:
+    """Any text but a token is refused with a ConfigurationError."""
     client = AsyncClient(auth="x", base_url="https://api.cint.com/v1")
     with pytest.raises(ConfigurationError):
         client.job(text)
 
 
 @given(st.sampled_from(["v", "o", "a", "op", "p", "j", "k", "t", "tp", "n"]), _json)
-def test_any_field(field: str, value: Any) -> None:
-    """37. Whatever one field is changed to, the result is a job of our own origin or an error of ours."""
+def test_any_value_in_a_token_field(field: str, value: Any) -> None:
+    """Any value in a field gives a job of the client's own origin or a ConfigurationError."""
     client = AsyncClient(auth="x", base_url="https://api.cint.com/v1")
     try:
         job = client.job(packed(**{**unpacked(GOLDEN_TOKEN), field: value}))
@@ -191,8 +191,10 @@ def test_any_field(field: str, value: Any) -> None:
         assert re.fullmatch(r"[A-Za-z0-9_-]+", job.token())
 
 
-async def test_round_trip(sandbox: Sandbox, make_client: MakeClient, sandbox_clock: FakeClock) -> None:
-    """37. A job that was submitted by one client runs to its end with another, for every kind of job."""
+async def test_token_resumes_every_kind_of_job(
+    sandbox: Sandbox, make_client: MakeClient, sandbox_clock: FakeClock
+) -> None:
+    """A job of any kind that one client submitted is awaited with another client."""
     project = sandbox.seed(live=2, draft=1)
     draft = project.groups[0] if project.groups[0].status == "draft" else project.groups[-1]
     for command in (
@@ -207,7 +209,7 @@ async def test_round_trip(sandbox: Sandbox, make_client: MakeClient, sandbox_clo
 async def test_resumed_job_counts_what_is_missing(
     sandbox: Sandbox, make_client: MakeClient, sandbox_clock: FakeClock
 ) -> None:
-    """37. A resumed job knows how many ids were asked for, so that none is lost silently."""
+    """A job from a token counts the items that its result leaves out."""
     from fieldingkit.sandbox import faults
 
     project = sandbox.seed(live=3)
@@ -233,8 +235,8 @@ asyncio.run(main())
 """
 
 
-def test_another_process(sandbox: Sandbox, blocking_client: Client) -> None:
-    """37. A job that was submitted in one process is awaited in another, from its token alone."""
+def test_token_resumes_a_job_in_another_process(sandbox: Sandbox, blocking_client: Client) -> None:
+    """A job that one process submitted is awaited in another, from its token alone."""
     project = sandbox.seed(live=2)
     job = blocking_client.submit(KEYED.replace(project_id=project.id, target_group_ids=project.ids()))
 

@@ -1,4 +1,4 @@
-"""``ensure_status``: read, decide, act; and decide again from the fresh state, never blindly."""
+"""ensure_status: actions, conflicts and ambiguous outcomes."""
 
 import pytest
 
@@ -20,7 +20,7 @@ from fieldingkit.workflows.runs import reachable_from
 
 
 def seeded(sandbox: Sandbox, status: str, **more: bool) -> tuple[TargetGroup, GetFieldingRun]:
-    """One target group in a status, and the command that reads its run."""
+    """A target group with a status, and the command that reads its run."""
     project = sandbox.seed(**{status: 1}, **more)
     group = project.groups[0]
     assert group.run is not None
@@ -29,7 +29,7 @@ def seeded(sandbox: Sandbox, status: str, **more: bool) -> tuple[TargetGroup, Ge
 
 
 def writes(sandbox: Sandbox) -> int:
-    """How many requests arrived that could change something."""
+    """The number of requests that could change something."""
     return sum(request.method != "GET" for request in sandbox.requests)
 
 
@@ -44,8 +44,8 @@ def writes(sandbox: Sandbox) -> int:
         ("scheduled", "completed"),
     ],
 )
-async def test_one_action_leads_there(sandbox: Sandbox, client: AsyncClient, present: str, wanted: str) -> None:
-    """A status that one action leads to is reached by it, with the tag of the run as it was read."""
+async def test_status_needs_one_action(sandbox: Sandbox, client: AsyncClient, present: str, wanted: str) -> None:
+    """A status that one action leads to is reached with that action and the run's ETag."""
     group, read = seeded(sandbox, present)
     outcome = await ensure_status(client, read, wanted)
     assert (outcome.status, outcome.changed, outcome.before.status) == (wanted, True, present)
@@ -55,8 +55,8 @@ async def test_one_action_leads_there(sandbox: Sandbox, client: AsyncClient, pre
     assert writes(sandbox) == 1
 
 
-async def test_already_there_is_success(sandbox: Sandbox, client: AsyncClient) -> None:
-    """24. A run that is where it should be is left alone, and that is success."""
+async def test_wanted_status_needs_no_action(sandbox: Sandbox, client: AsyncClient) -> None:
+    """Nothing is sent for a run that has the wanted status."""
     _, read = seeded(sandbox, "paused")
     outcome = await ensure_status(client, read, "paused")
     assert (outcome.status, outcome.changed) == ("paused", False)
@@ -66,8 +66,8 @@ async def test_already_there_is_success(sandbox: Sandbox, client: AsyncClient) -
 @pytest.mark.parametrize(
     ("present", "wanted"), [("scheduled", "paused"), ("completed", "paused"), ("live", "scheduled")]
 )
-async def test_out_of_reach_is_said(sandbox: Sandbox, client: AsyncClient, present: str, wanted: str) -> None:
-    """A status that no single action leads to is an error that says which ones do, and nothing is done."""
+async def test_unreachable_status_is_refused(sandbox: Sandbox, client: AsyncClient, present: str, wanted: str) -> None:
+    """A status that no single action leads to raises, names the reachable ones, and sends nothing."""
     _, read = seeded(sandbox, present)
     with pytest.raises(StatusUnreachableError) as caught:
         await ensure_status(client, read, wanted)
@@ -77,8 +77,8 @@ async def test_out_of_reach_is_said(sandbox: Sandbox, client: AsyncClient, prese
     assert writes(sandbox) == 0
 
 
-async def test_a_conflict_is_decided_again(sandbox: Sandbox, client: AsyncClient) -> None:
-    """24. On a 412 the run is read again, and the action sent with the fresh tag."""
+async def test_conflict_is_resolved_by_reading(sandbox: Sandbox, client: AsyncClient) -> None:
+    """After a 412 the run is read again, and the action is sent with the new ETag."""
     group, read = seeded(sandbox, "live")
     sandbox.faults.add("pause_fielding_run", faults.ChangeEtag())
     outcome = await ensure_status(client, read, "paused")
@@ -87,8 +87,8 @@ async def test_a_conflict_is_decided_again(sandbox: Sandbox, client: AsyncClient
     assert group.status == "paused"
 
 
-async def test_somebody_else_was_faster(sandbox: Sandbox, client: AsyncClient) -> None:
-    """24. A run that somebody else brought there meanwhile is success, without another action and not as our change."""
+async def test_change_by_another_user_is_not_claimed(sandbox: Sandbox, client: AsyncClient) -> None:
+    """A status that another user set during the workflow is a success, but not a change."""
     group, read = seeded(sandbox, "live")
 
     class PausedByAnother(faults.Fault):
@@ -104,7 +104,7 @@ async def test_somebody_else_was_faster(sandbox: Sandbox, client: AsyncClient) -
 
 
 async def test_too_many_conflicts_are_listed(sandbox: Sandbox, client: AsyncClient) -> None:
-    """24. It begins anew ``max_conflicts`` times at most; the error lists every conflict."""
+    """More than max_conflicts conflicts raise an error that lists every conflict."""
     group, read = seeded(sandbox, "live")
     sandbox.faults.add("pause_fielding_run", faults.ChangeEtag(), times=None)
     with pytest.raises(TooManyConflictsError) as caught:
@@ -114,8 +114,8 @@ async def test_too_many_conflicts_are_listed(sandbox: Sandbox, client: AsyncClie
     assert group.status == "live"
 
 
-async def test_a_lost_answer_is_verified(sandbox: Sandbox, client: AsyncClient) -> None:
-    """23. The pause is applied, its answer lost, the repetition refused with 412: one more read, and success."""
+async def test_lost_response_is_resolved_by_reading(sandbox: Sandbox, client: AsyncClient) -> None:
+    """A pause that was applied, lost its response and got 412 on retry is a success after a read."""
     group, read = seeded(sandbox, "live")
     sandbox.faults.add("pause_fielding_run", faults.ApplyThenDrop())
     outcome = await ensure_status(client, read, "paused")
@@ -126,8 +126,8 @@ async def test_a_lost_answer_is_verified(sandbox: Sandbox, client: AsyncClient) 
     assert [change.action for change in group.history] == ["pause"]
 
 
-async def test_a_doubtful_outcome_that_was_none_is_acted_upon(sandbox: Sandbox, client: AsyncClient) -> None:
-    """After an ambiguous outcome the run is read; if nothing was done, the action is sent again."""
+async def test_unapplied_action_is_sent_again(sandbox: Sandbox, client: AsyncClient) -> None:
+    """After an ambiguous outcome the action is sent again if the run reads unchanged."""
     group, read = seeded(sandbox, "live")
     sandbox.faults.add("pause_fielding_run", faults.DropBefore(), times=2)
     outcome = await ensure_status(client, read, "paused")
@@ -135,8 +135,8 @@ async def test_a_doubtful_outcome_that_was_none_is_acted_upon(sandbox: Sandbox, 
     assert [change.action for change in group.history] == ["pause"]
 
 
-async def test_a_failing_read_does_not_hide_the_doubt(sandbox: Sandbox, client: AsyncClient) -> None:
-    """When the run cannot be read after an ambiguous action, the error says that it may have been applied."""
+async def test_failed_read_keeps_the_ambiguity(sandbox: Sandbox, client: AsyncClient) -> None:
+    """The error of a failed read after an ambiguous action says that it may have been applied."""
     _, read = seeded(sandbox, "live")
     sandbox.faults.add("pause_fielding_run", faults.ApplyThenAnswer(500), times=2)
     sandbox.faults.add("get_fielding_run", faults.ChangeEtag())
@@ -146,8 +146,8 @@ async def test_a_failing_read_does_not_hide_the_doubt(sandbox: Sandbox, client: 
     assert caught.value.maybe_applied
 
 
-async def test_what_the_api_does_not_allow_is_raised(sandbox: Sandbox, client: AsyncClient) -> None:
-    """A 422 with a tag that fits is the API's no: a run whose goal is reached is not resumed."""
+async def test_action_that_the_api_refuses_is_raised(sandbox: Sandbox, client: AsyncClient) -> None:
+    """A 422 with a current ETag is raised, such as for a run whose goal is reached."""
     _, read = seeded(sandbox, "paused", goal_reached=True)
     with pytest.raises(InvalidStateError) as caught:
         await ensure_status(client, read, "live")
@@ -155,8 +155,8 @@ async def test_what_the_api_does_not_allow_is_raised(sandbox: Sandbox, client: A
     assert writes(sandbox) == 1
 
 
-async def test_an_unreadable_run_is_raised(sandbox: Sandbox, client: AsyncClient) -> None:
-    """A run that cannot be read is an error before anything is done."""
+async def test_unreadable_run_is_raised(sandbox: Sandbox, client: AsyncClient) -> None:
+    """A run that cannot be read raises before anything is sent."""
     _, read = seeded(sandbox, "live")
     sandbox.faults.add("get_fielding_run", faults.Answer(404), times=None)
     with pytest.raises(NotFoundError) as caught:
@@ -164,14 +164,14 @@ async def test_an_unreadable_run_is_raised(sandbox: Sandbox, client: AsyncClient
     assert not caught.value.maybe_applied
 
 
-def test_the_blocking_client_runs_it(sandbox: Sandbox, blocking_client: Client) -> None:
-    """A workflow serves the blocking client through ``call``."""
+def test_blocking_client_ensures_a_status(sandbox: Sandbox, blocking_client: Client) -> None:
+    """The blocking client runs ensure_status with call."""
     _, read = seeded(sandbox, "live")
     assert blocking_client.call(ensure_status, read, "paused").changed
 
 
-async def test_a_server_that_keeps_failing_is_given_up(sandbox: Sandbox, client: AsyncClient) -> None:
-    """A doubtful outcome each time ends as too many conflicts that may have been applied."""
+async def test_repeated_ambiguous_outcomes_are_raised(sandbox: Sandbox, client: AsyncClient) -> None:
+    """Repeated ambiguous outcomes raise TooManyConflictsError that may have been applied."""
     _, read = seeded(sandbox, "live")
     sandbox.faults.add("pause_fielding_run", faults.Answer(500), times=None)
     with pytest.raises(TooManyConflictsError) as caught:

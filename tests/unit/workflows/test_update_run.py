@@ -1,4 +1,4 @@
-"""``update_run``: the dates of a run, by a function of what they are."""
+"""update_run: changed dates, conflicts and ambiguous outcomes."""
 
 from datetime import timedelta
 
@@ -15,20 +15,20 @@ DAY = timedelta(days=1)
 
 
 def a_day_longer(run: FieldingRun) -> FieldingRun:
-    """The run with an end one day later."""
+    """The run with its end one day later."""
     return attrs.evolve(run, end_fielding_at=run.end_fielding_at + DAY)
 
 
 def seeded(sandbox: Sandbox, status: str = "live") -> tuple[TargetGroup, GetFieldingRun]:
-    """One target group in a status, and the command that reads its run."""
+    """A target group with a status, and the command that reads its run."""
     project = sandbox.seed(**{status: 1})
     group = project.groups[0]
     assert group.run is not None
     return group, GetFieldingRun(project_id=project.id, target_group_id=group.id, fielding_run_id=group.run.id)
 
 
-async def test_a_live_run_is_extended(sandbox: Sandbox, client: AsyncClient) -> None:
-    """A live run gets a later end and keeps its start, which is in the past."""
+async def test_live_run_is_extended(sandbox: Sandbox, client: AsyncClient) -> None:
+    """A live run gets a later end and keeps its start in the past."""
     group, read = seeded(sandbox)
     before = await client.send(read)
     outcome = await update_run(client, read, a_day_longer)
@@ -39,16 +39,16 @@ async def test_a_live_run_is_extended(sandbox: Sandbox, client: AsyncClient) -> 
     assert len(group.history) == 1
 
 
-async def test_nothing_to_do_is_nothing_done(sandbox: Sandbox, client: AsyncClient) -> None:
-    """A function that leaves the dates as they are makes no request that could change something."""
+async def test_unchanged_dates_send_nothing(sandbox: Sandbox, client: AsyncClient) -> None:
+    """Nothing is sent if the function returns the dates unchanged."""
     group, read = seeded(sandbox)
     outcome = await update_run(client, read, lambda run: run)
     assert not outcome.changed
     assert not group.history
 
 
-async def test_a_conflict_asks_the_function_again(sandbox: Sandbox, client: AsyncClient) -> None:
-    """24. On a 412 the function is asked again, about the fresh run."""
+async def test_conflict_calls_the_function_again(sandbox: Sandbox, client: AsyncClient) -> None:
+    """After a 412 the function is called again with the run as it is now."""
     _, read = seeded(sandbox)
     asked: list[int] = []
 
@@ -63,8 +63,8 @@ async def test_a_conflict_asks_the_function_again(sandbox: Sandbox, client: Asyn
 
 
 @pytest.mark.parametrize("fault", [faults.ApplyThenDrop(), faults.ApplyThenAnswer(500), faults.TruncatedJson()])
-async def test_a_day_is_never_added_twice(sandbox: Sandbox, client: AsyncClient, fault: faults.Fault) -> None:
-    """23. When the answer is lost, the dates tell that the change was applied, and it is not applied again."""
+async def test_day_is_never_added_twice(sandbox: Sandbox, client: AsyncClient, fault: faults.Fault) -> None:
+    """A change whose response was lost is found by reading and not applied again."""
     group, read = seeded(sandbox)
     sandbox.faults.add("update_fielding_run", fault)
     outcome = await update_run(client, read, a_day_longer)
@@ -74,8 +74,8 @@ async def test_a_day_is_never_added_twice(sandbox: Sandbox, client: AsyncClient,
     assert len(group.history) == 1
 
 
-async def test_a_write_that_was_lost_is_repeated(sandbox: Sandbox, client: AsyncClient) -> None:
-    """When the dates tell that nothing was done, the change is sent again."""
+async def test_unapplied_write_is_sent_again(sandbox: Sandbox, client: AsyncClient) -> None:
+    """After an ambiguous outcome the write is sent again if the dates read unchanged."""
     group, read = seeded(sandbox)
     sandbox.faults.add("update_fielding_run", faults.DropBefore(), times=2)
     outcome = await update_run(client, read, a_day_longer)
@@ -83,8 +83,8 @@ async def test_a_write_that_was_lost_is_repeated(sandbox: Sandbox, client: Async
     assert len(group.history) == 1
 
 
-async def test_dates_of_somebody_else_leave_the_doubt(sandbox: Sandbox, client: AsyncClient) -> None:
-    """When the dates are neither the old nor the new ones, it cannot be told, and the doubt is raised."""
+async def test_dates_of_another_user_keep_the_ambiguity(sandbox: Sandbox, client: AsyncClient) -> None:
+    """An ambiguous outcome is raised if the dates read neither as before nor as wanted."""
     group, read = seeded(sandbox)
 
     class MovedByAnother(faults.Fault):
@@ -102,7 +102,7 @@ async def test_dates_of_somebody_else_leave_the_doubt(sandbox: Sandbox, client: 
 
 
 async def test_only_dates_can_be_changed(sandbox: Sandbox, client: AsyncClient) -> None:
-    """A function that changes something else than dates is refused before anything is sent."""
+    """A function that changes anything but dates is refused before anything is sent."""
     group, read = seeded(sandbox)
     with pytest.raises(InvalidCommandError) as caught:
         await update_run(client, read, lambda run: attrs.evolve(run, version=7))
@@ -110,15 +110,15 @@ async def test_only_dates_can_be_changed(sandbox: Sandbox, client: AsyncClient) 
     assert not group.history
 
 
-async def test_a_completed_run_keeps_its_dates(sandbox: Sandbox, client: AsyncClient) -> None:
-    """The API's no is raised as it is."""
+async def test_refused_change_is_raised(sandbox: Sandbox, client: AsyncClient) -> None:
+    """A change that the API does not allow is raised, such as of a completed run."""
     _, read = seeded(sandbox, "completed")
     with pytest.raises(InvalidStateError):
         await update_run(client, read, a_day_longer)
 
 
-async def test_conflicts_have_an_end(sandbox: Sandbox, client: AsyncClient) -> None:
-    """24. It begins anew ``max_conflicts`` times at most; the error lists every conflict."""
+async def test_too_many_conflicts_are_listed(sandbox: Sandbox, client: AsyncClient) -> None:
+    """More than max_conflicts conflicts raise an error that lists every conflict."""
     _, read = seeded(sandbox)
     sandbox.faults.add("update_fielding_run", faults.ChangeEtag(), times=None)
     with pytest.raises(TooManyConflictsError) as caught:
@@ -126,7 +126,7 @@ async def test_conflicts_have_an_end(sandbox: Sandbox, client: AsyncClient) -> N
     assert len(caught.value.conflicts) == 2
 
 
-def test_the_blocking_client_runs_it(sandbox: Sandbox, blocking_client: Client) -> None:
-    """A workflow serves the blocking client through ``call``."""
+def test_blocking_client_updates_a_run(sandbox: Sandbox, blocking_client: Client) -> None:
+    """The blocking client runs update_run with call."""
     _, read = seeded(sandbox)
     assert blocking_client.call(update_run, read, a_day_longer).changed

@@ -103,8 +103,8 @@ async def test_jobs(
         await job.wait()
     names = {"job_id": job.id, "operation_id": PAUSES}
     failed, ended = logged(caplog, "fieldingkit.jobs")
-    assert failed == ("INFO", "a look at a job failed; it is repeated", {**names, "polls": 1, "error": "DecodeError"})
-    assert ended[:2] == ("DEBUG", "a job has ended")
+    assert failed == ("INFO", "poll failed; polling continues", {**names, "polls": 1, "error": "DecodeError"})
+    assert ended[:2] == ("DEBUG", "job ended")
     assert {**ended[2], "duration": None} == {**names, "polls": 2, "status": "Completed", "duration": None}
 
 
@@ -116,7 +116,7 @@ async def test_lost_job(
     with caplog.at_level(logging.DEBUG, "fieldingkit.jobs"), pytest.raises(JobGoneError):
         await make_client(clock=sandbox_clock).run(a_batch(sandbox))
     ((level, message, _),) = logged(caplog, "fieldingkit.jobs")
-    assert (level, message) == ("INFO", "a look at a job failed; it is given up")
+    assert (level, message) == ("INFO", "poll failed; polling ends")
 
 
 async def test_unknown_status(
@@ -130,7 +130,7 @@ async def test_unknown_status(
         sandbox.faults.add(POLLS, faults.Answer(200, body), times=3)
         await job.wait()
     ((_, message, entry),) = logged(caplog, "fieldingkit.jobs")
-    assert message == "a job has a status that this release does not know"
+    assert message == "job has an unknown status"
     assert (entry["job_id"], entry["status"]) == (job.id, "Pondering")
 
 
@@ -141,7 +141,7 @@ async def test_foreign_location(caplog: pytest.LogCaptureFixture, make_client: M
         with caplog.at_level(logging.INFO, "fieldingkit.jobs"):
             job = await client.submit(a_batch(sandbox))
     ((level, message, entry),) = logged(caplog, "fieldingkit.jobs")
-    assert (level, message) == ("INFO", "a job's Location names another origin; it is read from our own")
+    assert (level, message) == ("INFO", "job Location names another origin; polling the client's own origin")
     assert entry["job_id"] == job.id
 
 
