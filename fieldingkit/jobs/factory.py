@@ -38,19 +38,19 @@ _JOBS: dict[str, type[JobCommand[Any]]] = {
 
 
 class JobFactory:
-    """Makes the handles of one client's jobs.
+    """Creates the job handles of one client.
 
     Args:
-        new_call: Begins the calls that read jobs.
-        send: Sends them through the pipeline.
-        submit: Creates the jobs that retry what failed in others.
+        new_call: Creates the calls that poll jobs.
+        send: Sends a call through the pipeline.
+        submit: Creates the jobs that retry the failed items of others.
         base_url: The client's base URL.
         account_id: The client's account.
-        headers: What every request of the client carries.
-        policy: How often jobs are looked at.
-        clock: What the waits go by.
-        metrics: Measures how the jobs go.
-        on_poll: Is called with an event after each look at a job.
+        headers: The headers of all requests of the client.
+        policy: The intervals between polls, and the tolerance for failed polls.
+        clock: The clock for all waits.
+        metrics: Receives the measurements of job polling.
+        on_poll: Is called with an event after each poll.
     """
 
     def __init__(
@@ -78,23 +78,23 @@ class JobFactory:
         self._clock = clock
         self._metrics = metrics
         self._on_poll = on_poll
-        # Operations whose jobs were found at the documented path, when their Location led nowhere.
+        # Operations whose jobs answered at the documented path, after their Location answered 404.
         self._documented: set[str] = set()
 
     def from_response(self, command: JobCommand[R], call: Call, response: Response) -> AsyncJob[R]:
-        """The handle of the job that an answer says was created.
+        """Return the handle of the job that a response accepted.
 
         Raises:
-            JobLocationError: if the answer does not say where.
-            FieldingKitError: if it is not an answer that creates a job.
+            JobLocationError: if the response has no usable ``Location``.
+            FieldingKitError: if the response does not accept a job.
         """
         accepted: JobAccepted = decode(call, response)
-        reads = type(command).status_command
-        path = {name: str(getattr(command, name)) for name in reads.endpoint.path_fields if name != "job_id"}
+        status_command = type(command).status_command
+        path = {name: str(getattr(command, name)) for name in status_command.endpoint.path_fields if name != "job_id"}
         path["account_id"] = str(getattr(command, "account_id", None) or self._account_id)
-        status_path = _status_path(reads, path)
+        status_path = _status_path(status_command, path)
         try:
-            where = resolve_location(accepted.location, base_url=self._base_url, status_path=status_path)
+            resolved = resolve_location(accepted.location, base_url=self._base_url, status_path=status_path)
         except JobLocationError as exc:
             exc.headers = public_headers(response.headers)
             call.annotate(exc, response)
@@ -105,44 +105,44 @@ class JobFactory:
             api_version=self._headers["Cint-API-Version"],
             operation_id=command.endpoint.operation_id,
             path=path,
-            job_id=where.job_id,
+            job_id=resolved.job_id,
             idempotency_key=accepted.idempotency_key,
             created=time.time(),
             traceparent=call.trace or response.headers.get("traceparent"),
             asked=None if asked is None else len(asked),
         )
-        found_there = command.endpoint.operation_id in self._documented
+        documented_first = command.endpoint.operation_id in self._documented
         return self._job(
             type(command),
             facts,
-            targets=where.targets[::-1] if found_there else where.targets,
+            targets=resolved.targets[::-1] if documented_first else resolved.targets,
             accepted=accepted,
             command=command,
-            foreign_location=where.foreign,
+            foreign_location=resolved.foreign,
         )
 
     def from_token(self, token: str) -> AsyncJob[BatchResult | FieldingJobResult]:
-        """The handle of a job that was submitted elsewhere.
+        """Return the handle of a job from its token.
 
         Raises:
-            ConfigurationError: if it is no job token, or one of another origin or API version.
+            ConfigurationError: if the text is not a job token, or belongs to another origin or API version.
         """
         facts = JobToken.decode(token)
         own = (self._origin, self._headers["Cint-API-Version"])
         if (facts.origin, facts.api_version) != own:
             raise ConfigurationError(
-                f"this job belongs to {facts.origin} (API {facts.api_version}), this client to {own[0]} (API {own[1]})"
+                f"the job belongs to {facts.origin} (API {facts.api_version}), the client to {own[0]} (API {own[1]})"
             )
         kind = _JOBS.get(facts.operation_id)
         if kind is None:
-            raise ConfigurationError(f"this release knows no job of {facts.operation_id!r}")
+            raise ConfigurationError(f"this release knows no jobs of {facts.operation_id!r}")
         if {*facts.path, "job_id"} != {*kind.status_command.endpoint.path_fields}:
-            raise ConfigurationError(f"this job token does not have the ids that a job of {facts.operation_id!r} has")
+            raise ConfigurationError(f"the job token does not contain the ids of a job of {facts.operation_id!r}")
         path = _status_path(kind.status_command, facts.path).replace("{job_id}", facts.job_id)
         try:
             return self._job(kind, facts, targets=(path,))
         except InvalidCommandError as exc:
-            raise ConfigurationError(f"this job token holds an id that is none: {exc.message}") from exc
+            raise ConfigurationError(f"the job token contains an invalid id: {exc.message}") from exc
 
     def _job(
         self,
@@ -159,8 +159,8 @@ class JobFactory:
         request = encode(status, account_id=self._account_id, headers=self._headers)
 
         async def read(target: str) -> PollResult:
-            followed = request.with_target(target, linked_to=facts.traceparent)
-            call = self._new_call(followed, status)
+            poll = request.with_target(target, linked_to=facts.traceparent)
+            call = self._new_call(poll, status)
             response = await self._send(call)
             result = decode(call, response)
             if target == request.target:
@@ -182,9 +182,9 @@ class JobFactory:
         )
 
 
-def _status_path(reads: type[Command[Any]], path: Mapping[str, str]) -> str:
-    """The documented path of a job's status, with only ``{job_id}`` still open."""
-    filled = reads.endpoint.path
+def _status_path(status_command: type[Command[Any]], path: Mapping[str, str]) -> str:
+    """Return the documented path of a job's status, with ``{job_id}`` as the only placeholder left."""
+    filled = status_command.endpoint.path
     for name, value in path.items():
         filled = filled.replace(f"{{{name}}}", value)
     return filled
