@@ -179,6 +179,16 @@ class AsyncClient:
         return self._clock
 
     @property
+    def base_url(self) -> str:
+        """The API's base URL, without a trailing slash."""
+        return self._base_url
+
+    @property
+    def account_id(self) -> str | None:
+        """The number of the account that commands are for unless they name another."""
+        return self._account_id
+
+    @property
     def rate_limiter(self) -> RateLimiter:
         """How fast requests may leave at present, and how many wait: ``.rate``, ``.waiting``, ``.delay``."""
         return self._pipeline.rate_limiter

@@ -1,4 +1,4 @@
-"""An Airflow provider: fielding on a schedule, on many machines (extra ``airflow``; Airflow 3.3 or newer).
+"""An Airflow provider: scheduled fielding actions (extra ``airflow``; Airflow 3.3 or newer).
 
 ::
 
@@ -6,10 +6,9 @@
 
     pause = FieldingSweepOperator(task_id="pause", action="pause", query={"project_ids": [...], "status": ["live"]})
 
-A task submits its batch jobs, hands their tokens to the triggerer, and leaves its worker; when the jobs have ended it
-comes back for the result. What it has done is kept in Airflow's own task state store, and the keys of its jobs follow
-from the task and the run: a task that was killed and is tried again finds the jobs of its first try. Names are loaded
-when they are first touched.
+A task submits its batch jobs, passes their tokens to the triggerer and frees its worker; it resumes when the jobs have
+ended. Its progress is kept in Airflow's task state store, and the idempotency keys of its jobs are derived from the
+task and the DAG run: a retry of a killed task finds the jobs of the first try. Names are loaded on first use.
 """
 
 from importlib import import_module

@@ -1,8 +1,8 @@
-"""What a task writes down on its way: the journal's part, played by Airflow's task state store.
+"""A sweep checkpoint in Airflow's task state store, and the run id that follows from a task instance.
 
-The store belongs to one task of one DAG run. It outlives the tries of the task, its being cleared and its worker, and
-Airflow removes it some time after. Two values are kept: what was found before anything was sent, written once, and how
-far the jobs have come, written before a job is sent and after each answer.
+The store belongs to one task of one DAG run. It survives retries, clearing and the loss of a worker; Airflow removes it
+some time later. The checkpoint keeps two values: the target groups that were found, written once before anything is
+sent, and the state of the jobs, written before each job is sent and after each response.
 """
 
 import asyncio
@@ -20,57 +20,57 @@ from fieldingkit.sweeps.plan import SweepPlan
 from fieldingkit.sweeps.report import GroupOutcome, Outcome
 from fieldingkit.sweeps.state import FoundGroup, Ledger, SweepState
 
-__all__ = ["StateStore", "TaskInstance", "TaskStateCheckpoint", "reference", "run_name"]
+__all__ = ["StateStore", "TaskInstance", "TaskStateCheckpoint", "run_id_for", "task_reference"]
 
 
 class TaskInstance(Protocol):
-    """What is needed of Airflow's task instance."""
+    """The attributes of Airflow's task instance that identify it."""
 
     dag_id: str
     """The DAG's id."""
     run_id: str
     """The DAG run's id."""
     task_id: str
-    """The task's id, with those of its task groups."""
+    """The task's id, with the ids of its task groups."""
     map_index: int | None
-    """Which of the mapped tasks it is; -1 or None if it is not mapped."""
+    """The index of a mapped task; -1 or None if the task is not mapped."""
 
 
-def run_name(ti: TaskInstance) -> str:
-    """The run id of a task's sweep, from which the idempotency keys of its jobs follow.
+def run_id_for(ti: TaskInstance) -> str:
+    """Return the run id of a task's sweep, from which the idempotency keys of its jobs are derived.
 
-    The number of the try has no part in it: a task that is tried again, or cleared, goes on with its own jobs. To do
-    the same afresh, start a new DAG run.
+    The try number is not part of it: a task that is retried or cleared resumes its own jobs. A new DAG run starts new
+    jobs.
     """
-    parts = json.dumps(list(reference(ti).values()))
+    parts = json.dumps(list(task_reference(ti).values()))
     return f"airflow-{hashlib.sha256(parts.encode()).hexdigest()[:40]}"
 
 
-def reference(ti: TaskInstance) -> dict[str, str | int]:
-    """Which task it is, of which run: plain JSON, to find its result again."""
+def task_reference(ti: TaskInstance) -> dict[str, str | int]:
+    """Return the ids of a task instance as plain JSON, by which its result is found in XCom."""
     index = -1 if ti.map_index is None else ti.map_index
     return {"dag_id": ti.dag_id, "run_id": ti.run_id, "task_id": ti.task_id, "map_index": index}
 
 
-FOUND = "fieldingkit.found"
-JOBS = "fieldingkit.jobs"
+FOUND_KEY = "fieldingkit.found"
+JOBS_KEY = "fieldingkit.jobs"
 _VERSION = 1
 
 
 class StateStore(Protocol):
-    """What is needed of ``context["task_state_store"]``."""
+    """The methods of ``context["task_state_store"]`` that the checkpoint uses."""
 
     def get(self, key: str) -> Any:
-        """The value of a key; None if there is none."""
+        """Return the value of a key; None if there is none."""
         ...
 
     def set(self, key: str, value: Any) -> object:
-        """Write a value: plain JSON, so lists and no tuples."""
+        """Write a value of plain JSON: lists, not tuples."""
         ...
 
 
 class TaskStateCheckpoint(Checkpoint):
-    """Writes a sweep's steps into a task's state store.
+    """A checkpoint in a task's state store.
 
     Args:
         store: The store.
@@ -78,35 +78,42 @@ class TaskStateCheckpoint(Checkpoint):
 
     def __init__(self, store: StateStore) -> None:
         self._store = store
-        self._standing: SweepState | None = None
-        self._initial = 0
-        self._rest: dict[int, list[list[Any]]] = {}
-        self._behind = False
-        self._turn = asyncio.Lock()
+        self._state: SweepState | None = None
+        self._initial_chunks = 0
+        self._exceptions: dict[int, list[list[Any]]] = {}
+        """The outcomes other than ``updated`` of each settled chunk, by its number."""
+        self._dirty = False
+        self._writing = asyncio.Lock()
 
     async def load(self, plan: SweepPlan) -> SweepState | None:
-        """How far an earlier try has come; None if there was none, or if it had another plan or another release."""
-        found = cast("dict[str, Any] | None", await asyncio.to_thread(self._store.get, FOUND))
+        """Return the state that an earlier try left; None if there is none, or another plan or release wrote it."""
+        found = cast("dict[str, Any] | None", await asyncio.to_thread(self._store.get, FOUND_KEY))
         if found is None or (found["v"], found["fingerprint"]) != (_VERSION, plan.fingerprint):
             return None
-        rows = cast("list[dict[str, Any]] | None", await asyncio.to_thread(self._store.get, JOBS)) or []
+        rows = cast("list[dict[str, Any]] | None", await asyncio.to_thread(self._store.get, JOBS_KEY)) or []
         ledger = Ledger(
             FoundGroup(id_, project_id, None if status is None else TargetGroupStatus(status))
             for project_id, members in found["groups"]
             for id_, status in members
         )
-        initial = split_into_chunks(plan.run_id, plan.action, ledger.judge(plan.action), size=plan.chunk_size)
-        chunks = list(_restored(initial, rows))
-        self._rest = {number: row["rest"] for number, row in enumerate(rows) if row["ended"]}
+        to_send = ledger.settle_by_status(plan.action)
+        initial = split_into_chunks(plan.run_id, plan.action, to_send, size=plan.chunk_size)
+        chunks = list(_chunks(initial, rows))
+        self._exceptions = {number: row["exceptions"] for number, row in enumerate(rows) if row["settled"]}
         self._settle(ledger, chunks)
-        self._initial = len(initial)
-        self._standing = SweepState(
-            fingerprint=plan.fingerprint, ledger=ledger, chunks=chunks, started=found["started"]
+        self._initial_chunks = len(initial)
+        self._state = SweepState(
+            fingerprint=plan.fingerprint,
+            base_url=found["base_url"],
+            account_id=found["account_id"],
+            ledger=ledger,
+            chunks=chunks,
+            started_at=found["started_at"],
         )
-        return self._standing
+        return self._state
 
-    async def begun(self, plan: SweepPlan, state: SweepState) -> None:
-        """Write down what was found."""
+    async def planned(self, plan: SweepPlan, state: SweepState) -> None:
+        """Save the target groups that were found."""
         projects: dict[str, list[list[str | None]]] = {}
         for group in state.ledger.found:
             projects.setdefault(group.project_id, []).append(
@@ -115,27 +122,29 @@ class TaskStateCheckpoint(Checkpoint):
         found = {
             "v": _VERSION,
             "fingerprint": plan.fingerprint,
-            "started": state.started,
+            "base_url": state.base_url,
+            "account_id": state.account_id,
+            "started_at": state.started_at,
             "groups": [[project_id, members] for project_id, members in projects.items()],
         }
-        self._standing, self._initial, self._rest = state, len(state.chunks), {}
-        await self._write()  # first, since an earlier try may have left the jobs of another plan
-        await asyncio.to_thread(self._store.set, FOUND, found)
+        self._state, self._initial_chunks, self._exceptions = state, len(state.chunks), {}
+        await self._write()  # first, because an earlier try may have left the jobs of another plan
+        await asyncio.to_thread(self._store.set, FOUND_KEY, found)
 
     async def sending(self, chunk: Chunk) -> None:
-        """Write down that the job's key is used from now on."""
-        del chunk  # it is part of the standing, as is every other
+        """Save that the key of a chunk is about to be used."""
+        del chunk  # the state contains it
         await self._write()
 
-    async def accepted(self, chunk: Chunk) -> None:
-        """Write down how to find the job again."""
+    async def submitted(self, chunk: Chunk) -> None:
+        """Save the token of the job that the API has accepted."""
         del chunk
         await self._write()
 
     async def settled(self, chunk: Chunk, outcomes: Sequence[GroupOutcome], follow_up: Chunk | None) -> None:
-        """Write down what became of a job's target groups, and the job that takes up the rest."""
+        """Save the outcomes of a chunk, and the follow-up chunk for the target groups that have none."""
         del follow_up
-        self._rest[chunk.number] = [
+        self._exceptions[chunk.number] = [
             [item.target_group_id, item.outcome.value, item.code, item.reason]
             for item in outcomes
             if item.outcome is not Outcome.UPDATED
@@ -143,31 +152,32 @@ class TaskStateCheckpoint(Checkpoint):
         await self._write()
 
     async def _write(self) -> None:
-        """Write how far the jobs have come; steps that come while a write is going on are written together."""
-        self._behind = True
-        async with self._turn:
-            if not self._behind or self._standing is None:
+        """Write the state of all jobs. Steps that happen during a write are saved together by the next one."""
+        self._dirty = True
+        async with self._writing:
+            if not self._dirty or self._state is None:
                 return
-            self._behind = False
-            rows = [self._row(chunk) for chunk in self._standing.chunks]
+            self._dirty = False
+            rows = [self._row(chunk) for chunk in self._state.chunks]
             try:
-                await asyncio.to_thread(self._store.set, JOBS, rows)
+                await asyncio.to_thread(self._store.set, JOBS_KEY, rows)
             except BaseException:
-                self._behind = True
+                self._dirty = True
                 raise
 
     def _row(self, chunk: Chunk) -> dict[str, Any]:
         row: dict[str, Any] = {
             "first_sent_at": chunk.first_sent_at,
             "token": chunk.token,
-            "job": chunk.job_id,
-            "ended": chunk.ended,
+            "job_id": chunk.job_id,
+            "ended_at": chunk.ended_at,
+            "settled": chunk.settled,
         }
-        if chunk.ended:
-            row["rest"] = self._rest.get(chunk.number, [])
-        if chunk.number >= self._initial:
+        if chunk.settled:
+            row["exceptions"] = self._exceptions.get(chunk.number, [])
+        if chunk.number >= self._initial_chunks:
             row |= {
-                "project": chunk.project_id,
+                "project_id": chunk.project_id,
                 "ids": list(chunk.ids),
                 "key": chunk.key,
                 "generation": chunk.generation,
@@ -175,22 +185,27 @@ class TaskStateCheckpoint(Checkpoint):
         return row
 
     def _settle(self, ledger: Ledger, chunks: Iterable[Chunk]) -> None:
-        """Enter the outcomes of the jobs that had ended; where a later job took something up, its word counts."""
+        """Restore the outcomes of settled chunks; the outcome of a follow-up chunk replaces an earlier one."""
         for chunk in chunks:
-            if not chunk.ended:
+            if not chunk.settled:
                 continue
             for id_ in chunk.ids:
                 ledger.settle(id_, Outcome.UPDATED, job_id=chunk.job_id)
-            for id_, outcome, code, reason in self._rest[chunk.number]:
+            for id_, outcome, code, reason in self._exceptions[chunk.number]:
                 ledger.settle(id_, Outcome(outcome), reason, code=code, job_id=chunk.job_id)
 
 
-def _restored(initial: Sequence[Chunk], rows: Sequence[dict[str, Any]]) -> Iterable[Chunk]:
-    """The jobs as they were written down; which they were at the beginning follows from what was found."""
+def _chunks(initial: Sequence[Chunk], rows: Sequence[dict[str, Any]]) -> Iterable[Chunk]:
+    """Return all chunks: the initial ones, which follow from the target groups, and the follow-ups that were saved."""
     for number, row in enumerate(rows):
         chunk = initial[number] if number < len(initial) else _follow_up(number, row)
         yield attrs.evolve(
-            chunk, first_sent_at=row["first_sent_at"], token=row["token"], job_id=row["job"], ended=row["ended"]
+            chunk,
+            first_sent_at=row["first_sent_at"],
+            token=row["token"],
+            job_id=row["job_id"],
+            ended_at=row["ended_at"],
+            settled=row["settled"],
         )
     yield from initial[len(rows) :]
 
@@ -198,7 +213,7 @@ def _restored(initial: Sequence[Chunk], rows: Sequence[dict[str, Any]]) -> Itera
 def _follow_up(number: int, row: dict[str, Any]) -> Chunk:
     return Chunk(
         number=number,
-        project_id=row["project"],
+        project_id=row["project_id"],
         ids=tuple(row["ids"]),
         key=row["key"],
         generation=row["generation"],

@@ -1,7 +1,7 @@
-"""What the triggers of one connection share in a triggerer: one client, and so one rate limiter and one token.
+"""A pool of clients for a triggerer: all triggers of a connection share one client, its rate limit and its token.
 
-A thousand triggers that wait for a thousand jobs are a thousand timers of one client. It is closed when nobody has
-needed it for a while.
+A thousand triggers that wait for a thousand jobs are a thousand timers of one client. The pool closes a client that was
+idle for a while.
 """
 
 import asyncio
@@ -19,99 +19,99 @@ from fieldingkit.client import AsyncClient
 from fieldingkit.jobs.poller import PollPolicy
 from fieldingkit.options import ClientOptions
 
-__all__ = ["Shared", "shared"]
+__all__ = ["PooledClient", "pooled_client"]
 
 
-_IDLE = 60.0
-"""Seconds after which a client that nobody uses is closed."""
-_FRESH = 60.0
-"""Seconds for which the connection is not read again: a thousand triggers that start at once read it once."""
+_IDLE_TIMEOUT = 60.0
+"""Seconds after which an unused client is closed."""
+_CONNECTION_TTL = 60.0
+"""Seconds for which a connection is not read again: a thousand triggers that start at once read it once."""
 _POLL = PollPolicy(min_interval=2.0, max_interval=60.0, growth=2.0, error_tolerance=1_000_000)
-"""Nobody is in a hurry here, and every look is a request: a job of a minute takes six or seven.
+"""Polls are rare, because triggers wait for many jobs: a job of one minute takes six or seven.
 
-An outage of the API ends no wait: how long to wait is the affair of the task that deferred.
+An outage of the API does not end a wait. The deferred task decides how long to wait.
 """
 
 
-class Shared:
-    """The client of a connection, and who uses it.
+class PooledClient:
+    """A client of the pool and the number of its users.
 
     Args:
         client: The client.
-        fingerprint_of: What tells its connection from the same connection after it was changed.
+        fingerprint: A hash of the connection, which changes when the connection is edited.
     """
 
-    def __init__(self, client: AsyncClient, fingerprint_of: str) -> None:
+    def __init__(self, client: AsyncClient, fingerprint: str) -> None:
         self.client = client
-        self.fingerprint_of = fingerprint_of
+        self.fingerprint = fingerprint
         self.read_at: float = time.monotonic()
-        """When its connection was last read."""
+        """When the connection was last read."""
         self.users: int = 0
-        """How many triggers use it."""
+        """The number of triggers that use the client."""
 
 
-class _Room:
-    """What is shared in one event loop."""
+class _LoopClients:
+    """The clients of one event loop."""
 
     def __init__(self) -> None:
-        self.by_connection: dict[str, Shared] = {}
-        self.turn = asyncio.Lock()
+        self.by_connection: dict[str, PooledClient] = {}
+        self.lock = asyncio.Lock()
         self.closing: set[asyncio.Task[None]] = set()
 
-    async def enter(self, fielding_conn_id: str) -> Shared:
-        """The client of a connection as the connection is now."""
-        async with self.turn:
-            found = self.by_connection.get(fielding_conn_id)
-            if found is None or time.monotonic() - found.read_at > _FRESH:
-                found = self.by_connection[fielding_conn_id] = await self._read(fielding_conn_id, found)
-            found.users += 1
-            return found
+    async def acquire(self, fielding_conn_id: str) -> PooledClient:
+        """Return the client of a connection; a new one if the connection has changed."""
+        async with self.lock:
+            pooled = self.by_connection.get(fielding_conn_id)
+            if pooled is None or time.monotonic() - pooled.read_at > _CONNECTION_TTL:
+                pooled = self.by_connection[fielding_conn_id] = await self._read(fielding_conn_id, pooled)
+            pooled.users += 1
+            return pooled
 
-    def leave(self, shared: Shared) -> None:
-        """It is needed once less; in a while it may be closed."""
-        shared.users -= 1
-        if not shared.users:
-            task = asyncio.create_task(self._close_when_idle(shared))
+    def release(self, pooled: PooledClient) -> None:
+        """Release a client; it is closed later unless it is acquired again."""
+        pooled.users -= 1
+        if not pooled.users:
+            task = asyncio.create_task(self._close_when_idle(pooled))
             self.closing.add(task)
             task.add_done_callback(self.closing.discard)
 
-    async def _read(self, fielding_conn_id: str, before: Shared | None) -> Shared:
+    async def _read(self, fielding_conn_id: str, current: PooledClient | None) -> PooledClient:
         connection: StoredConnection = await BaseHook.aget_connection(fielding_conn_id)
         fields = [connection.host, connection.login, connection.password, connection.extra]
-        fingerprint_of = hashlib.sha256(json.dumps(fields).encode()).hexdigest()
-        if before is not None and before.fingerprint_of == fingerprint_of:
-            before.read_at = time.monotonic()
-            return before
+        fingerprint = hashlib.sha256(json.dumps(fields).encode()).hexdigest()
+        if current is not None and current.fingerprint == fingerprint:
+            current.read_at = time.monotonic()
+            return current
         options: ClientOptions = {**triggerer_options(connection), "poll": _POLL}
-        return Shared(AsyncClient(**options), fingerprint_of)
+        return PooledClient(AsyncClient(**options), fingerprint)
 
-    async def _close_when_idle(self, shared: Shared) -> None:
-        """Close it unless it is used again; at once when the event loop is about to end."""
+    async def _close_when_idle(self, pooled: PooledClient) -> None:
+        """Close a client after the idle timeout unless it is in use; at once if the event loop is closing."""
         try:
-            await asyncio.sleep(_IDLE)
+            await asyncio.sleep(_IDLE_TIMEOUT)
         finally:
-            if not shared.users:
-                for fielding_conn_id in [key for key, value in self.by_connection.items() if value is shared]:
+            if not pooled.users:
+                for fielding_conn_id in [key for key, value in self.by_connection.items() if value is pooled]:
                     del self.by_connection[fielding_conn_id]
-                await shared.client.aclose()
+                await pooled.client.aclose()
 
 
-_ROOMS: WeakKeyDictionary[asyncio.AbstractEventLoop, _Room] = WeakKeyDictionary()
+_POOLS: WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopClients] = WeakKeyDictionary()
 
 
 @asynccontextmanager
-async def shared(fielding_conn_id: str) -> AsyncGenerator[Shared]:
-    """The client of a connection, shared with everybody in this event loop.
+async def pooled_client(fielding_conn_id: str) -> AsyncGenerator[AsyncClient]:
+    """Acquire the client of a connection, shared with all triggers of this event loop.
 
     Args:
         fielding_conn_id: The connection's id.
 
     Raises:
-        ConfigurationError: if the connection lacks credentials, or one of its fields makes no sense.
+        ConfigurationError: if the connection has no credentials, or one of its fields is invalid.
     """
-    room = _ROOMS.setdefault(asyncio.get_running_loop(), _Room())
-    found = await room.enter(fielding_conn_id)
+    clients = _POOLS.setdefault(asyncio.get_running_loop(), _LoopClients())
+    pooled = await clients.acquire(fielding_conn_id)
     try:
-        yield found
+        yield pooled.client
     finally:
-        room.leave(found)
+        clients.release(pooled)

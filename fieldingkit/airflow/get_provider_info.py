@@ -1,16 +1,16 @@
-"""What Airflow is told of this provider, through the entry point ``apache_airflow_provider``."""
+"""The metadata of this Airflow provider, for the entry point ``apache_airflow_provider``."""
 
 from typing import Any
 
 __all__ = ["get_provider_info"]
 
 
-_HERE = "fieldingkit.airflow"
+_PACKAGE = "fieldingkit.airflow"
 _INTEGRATION = "Cint fielding"
 
 
 def get_provider_info() -> dict[str, Any]:
-    """The provider's name, its modules, and the form of its connection."""
+    """Return the provider's name, its modules, and the form of its connection."""
     return {
         "package-name": "fieldingkit",
         "name": _INTEGRATION,
@@ -23,14 +23,14 @@ def get_provider_info() -> dict[str, Any]:
         "connection-types": [
             {
                 "connection-type": "fieldingkit",
-                "hook-class-name": f"{_HERE}.hooks.FieldingHook",
+                "hook-class-name": f"{_PACKAGE}.hooks.FieldingHook",
                 "hook-name": _INTEGRATION,
                 "ui-field-behaviour": {
                     "hidden-fields": ["port", "schema"],
                     "relabeling": {"host": "Base URL", "login": "Client id", "password": "Client secret"},
                     "placeholders": {
                         "host": "https://api.cint.com/v1",
-                        "login": "leave empty if the client secret is a bearer token",
+                        "login": "empty if the client secret is a bearer token",
                     },
                 },
                 "conn-fields": _FIELDS,
@@ -40,7 +40,7 @@ def get_provider_info() -> dict[str, Any]:
 
 
 def _modules(*names: str) -> dict[str, Any]:
-    return {"integration-name": _INTEGRATION, "python-modules": [f"{_HERE}.{name}" for name in names]}
+    return {"integration-name": _INTEGRATION, "python-modules": [f"{_PACKAGE}.{name}" for name in names]}
 
 
 def _field(label: str, kind: str, description: str) -> dict[str, Any]:
@@ -49,13 +49,19 @@ def _field(label: str, kind: str, description: str) -> dict[str, Any]:
 
 _FIELDS = {
     "account_id": _field("Account", "string", "The account's number."),
-    "token_url": _field("Token URL", "string", "Where client credentials get their tokens; Cint's own if empty."),
-    "api_version": _field("API version", "string", "Do not mix versions on one resource; the newest known if empty."),
-    "rate": _field("Requests per second", "number", "How many may leave one task in a second; no limit if empty."),
-    "triggerer_rate": _field(
-        "Requests per second of a triggerer", "number", "For all its triggers; as above if empty."
+    "token_url": _field("Token URL", "string", "The URL that issues access tokens; Cint's own if empty."),
+    "api_version": _field(
+        "API version",
+        "string",
+        "Use one version for each resource; the default if empty.",
     ),
-    "timeout": _field("Time-out", "number", "Seconds that one attempt of a call may take; 30 if empty."),
-    "deadline": _field("Deadline", "number", "Seconds that one call may take with all its attempts; 120 if empty."),
-    "proxy": _field("Proxy", "string", "The URL of a proxy to go through."),
+    "rate": _field("Requests per second", "number", "The limit for each task; no limit if empty."),
+    "triggerer_rate": _field(
+        "Requests per second of a triggerer",
+        "number",
+        "The limit for all its triggers; the limit of a task if empty.",
+    ),
+    "timeout": _field("Timeout", "number", "Seconds for one attempt of a call; 30 if empty."),
+    "deadline": _field("Deadline", "number", "Seconds for one call with all its attempts; 120 if empty."),
+    "proxy": _field("Proxy", "string", "The URL of a proxy."),
 }

@@ -1,4 +1,4 @@
-"""From an Airflow connection to the options of a client."""
+"""The hook: clients for an Airflow connection."""
 
 import json
 from typing import Any, Protocol, Unpack, cast
@@ -15,31 +15,31 @@ from fieldingkit.transport.credentials import BearerToken, ClientCredentials, To
 __all__ = ["FieldingHook", "StoredConnection", "client_options", "triggerer_options"]
 
 
-_TEXTS = ("account_id", "api_version", "proxy")
-_NUMBERS = ("rate", "triggerer_rate", "timeout", "deadline")
-_KNOWN = frozenset({*_TEXTS, *_NUMBERS, "token_url"})
+_TEXT_FIELDS = ("account_id", "api_version", "proxy")
+_NUMBER_FIELDS = ("rate", "triggerer_rate", "timeout", "deadline")
+_FIELDS = frozenset({*_TEXT_FIELDS, *_NUMBER_FIELDS, "token_url"})
 
 
 class StoredConnection(Protocol):
-    """What is needed of an Airflow connection, wherever it is kept."""
+    """The attributes of an Airflow connection that the hook reads."""
 
     conn_id: str
-    """Its id."""
+    """The connection's id."""
     host: str | None
     """The API's base URL."""
     login: str | None
     """The client id."""
     password: str | None
-    """The client secret; without a client id, a bearer token."""
+    """The client secret; a bearer token if there is no client id."""
     extra: str | None
     """The other fields of the form, as JSON."""
 
 
 def client_options(connection: StoredConnection) -> ClientOptions:
-    """The options of a task's client for a connection.
+    """Return the options of a task's client.
 
     Raises:
-        ConfigurationError: if it lacks credentials, or one of its fields makes no sense.
+        ConfigurationError: if the connection has no credentials, or one of its fields is invalid.
     """
     options = _options(connection)
     options.pop("triggerer_rate", None)
@@ -47,10 +47,10 @@ def client_options(connection: StoredConnection) -> ClientOptions:
 
 
 def triggerer_options(connection: StoredConnection) -> ClientOptions:
-    """The options of a triggerer's client for a connection.
+    """Return the options of a triggerer's client.
 
     Raises:
-        ConfigurationError: if it lacks credentials, or one of its fields makes no sense.
+        ConfigurationError: if the connection has no credentials, or one of its fields is invalid.
     """
     options = _options(connection)
     if (rate := options.pop("triggerer_rate", None)) is not None:
@@ -61,29 +61,29 @@ def triggerer_options(connection: StoredConnection) -> ClientOptions:
 def _options(connection: StoredConnection) -> dict[str, Any]:
     extra = _extra(connection)
     options: dict[str, Any] = {"auth": _auth(connection, extra), "user_agent": "fieldingkit-airflow"}
-    # A connection that is given as a URI has empty texts where there is nothing.
+    # A connection that was given as a URI has empty strings instead of None.
     if connection.host:
         options["base_url"] = connection.host
-    options.update((name, str(extra[name])) for name in _TEXTS if extra.get(name))
-    for name in _NUMBERS:
+    options.update((name, str(extra[name])) for name in _TEXT_FIELDS if extra.get(name))
+    for name in _NUMBER_FIELDS:
         if extra.get(name) not in (None, ""):
             options[name] = _number(connection, name, extra[name])
     return options
 
 
 def _extra(connection: StoredConnection) -> dict[str, Any]:
-    # Read here and not with extra_dejson: that asks the supervisor to mask it all, which blocks an event loop.
+    # Not read with extra_dejson, which blocks the event loop: it asks the supervisor to mask every value.
     try:
         extra = json.loads(connection.extra or "{}")
     except ValueError:
         extra = None
     if not isinstance(extra, dict):
-        raise ConfigurationError(f"the connection {connection.conn_id!r}: its extra is no JSON object")
+        raise ConfigurationError(f"connection {connection.conn_id!r}: extra must be a JSON object")
     fields = cast("dict[str, Any]", extra)
-    if unknown := sorted(fields.keys() - _KNOWN):
+    if unknown := sorted(fields.keys() - _FIELDS):
         raise ConfigurationError(
-            f"the connection {connection.conn_id!r}: its extra has {', '.join(unknown)}; it can have "
-            f"{', '.join(sorted(_KNOWN))}"
+            f"connection {connection.conn_id!r}: extra has unknown fields {', '.join(unknown)}; the fields are "
+            f"{', '.join(sorted(_FIELDS))}"
         )
     return fields
 
@@ -91,8 +91,8 @@ def _extra(connection: StoredConnection) -> dict[str, Any]:
 def _auth(connection: StoredConnection, extra: dict[str, Any]) -> TokenProvider:
     if not connection.password:
         raise ConfigurationError(
-            f"the connection {connection.conn_id!r} has no credentials: set its login to the client id and its "
-            "password to the client secret, or its password alone to a bearer token"
+            f"connection {connection.conn_id!r} has no credentials: set login to the client id and password to "
+            "the client secret, or only password to a bearer token"
         )
     if not connection.login:
         return BearerToken(connection.password)
@@ -106,12 +106,12 @@ def _number(connection: StoredConnection, name: str, value: object) -> float:
         return float(cast("str | float", value))
     except (ValueError, TypeError):
         raise ConfigurationError(
-            f"the connection {connection.conn_id!r}: {name} must be a number; got {str(value)[:40]!r}"
+            f"connection {connection.conn_id!r}: {name} must be a number; got {str(value)[:40]!r}"
         ) from None
 
 
 class FieldingHook(BaseHook):
-    """Gives clients for a connection of type ``fieldingkit``.
+    """Creates clients for a connection of type ``fieldingkit``.
 
     ::
 
@@ -119,7 +119,7 @@ class FieldingHook(BaseHook):
             live = [project.id for project in client.iter_items(projects.ListProjects(status="active"))]
 
     The connection's login and password are the client id and the client secret; without a login, the password is a
-    bearer token. Its host is the API's base URL; account, rate and time limits are further fields of its form.
+    bearer token. The host is the API's base URL. The form has further fields for account, rate and timeouts.
 
     Args:
         fielding_conn_id: The connection's id.
@@ -135,40 +135,40 @@ class FieldingHook(BaseHook):
         self.fielding_conn_id = fielding_conn_id
 
     def client(self, **settings: Unpack[Settings]) -> Client:
-        """A blocking client, to be closed or used in a ``with`` statement. Its workflows run by ``client.call``.
+        """Return a blocking client. Close it, or use it in a ``with`` statement.
 
         Args:
-            settings: What goes before the connection's own; ``AsyncClient`` says what each means.
+            settings: Options of ``AsyncClient`` that override those of the connection.
 
         Raises:
-            ConfigurationError: if the connection lacks credentials, or one of its fields makes no sense.
+            ConfigurationError: if the connection has no credentials, or one of its fields is invalid.
         """
         connection = self.get_connection(self.fielding_conn_id)
         options: ClientOptions = {**client_options(connection), **settings}
         return Client(**options)
 
     async def async_client(self, **settings: Unpack[Settings]) -> AsyncClient:
-        """An async client, to be closed or used in an ``async with`` statement: for triggers and async tasks.
+        """Return an async client, for triggers and async tasks. Close it, or use it in an ``async with`` statement.
 
         Args:
-            settings: What goes before the connection's own; ``AsyncClient`` says what each means.
+            settings: Options of ``AsyncClient`` that override those of the connection.
 
         Raises:
-            ConfigurationError: if the connection lacks credentials, or one of its fields makes no sense.
+            ConfigurationError: if the connection has no credentials, or one of its fields is invalid.
         """
         connection = await self.aget_connection(self.fielding_conn_id)
         options: ClientOptions = {**client_options(connection), **settings}
         return AsyncClient(**options)
 
     def get_conn(self) -> Client:
-        """A blocking client; see ``client``."""
+        """Return a blocking client; the same as ``client()``."""
         return self.client()
 
     def test_connection(self) -> tuple[bool, str]:
-        """Whether the API takes the credentials and shows the account's projects: the button of Airflow's form."""
+        """Test the credentials by listing the account's projects, for the test button of Airflow's form."""
         try:
             with self.client(deadline=20.0) as client:
                 client.send(ListProjects(page_size=1))
-                return True, f"The API lets {client!r} in."
+                return True, f"The API accepted the credentials of {client!r}."
         except FieldingKitError as exc:
             return False, str(exc)

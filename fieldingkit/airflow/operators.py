@@ -1,23 +1,26 @@
-"""What the operators that create jobs have in common: submit, hand over to the triggerer, come back for the result."""
+"""The operators: sweeps and batches that defer while their jobs run, and the status of a single run."""
 
 import abc
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, NoReturn
+from functools import partial
+from typing import Any, NoReturn, cast
 
 import attrs
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferralTimeout
 
-from fieldingkit.airflow.checkpoint import TaskStateCheckpoint, reference, run_name
-from fieldingkit.airflow.execution import Step, carry_to_the_end, settle, submit
+from fieldingkit.airflow.checkpoint import TaskStateCheckpoint, run_id_for, task_reference
 from fieldingkit.airflow.hooks import FieldingHook
-from fieldingkit.airflow.params import as_mapping, fleet_query
-from fieldingkit.airflow.results import FailOn, annotate_outlet_events, judge, result_of, summary
+from fieldingkit.airflow.params import parse_mapping, parse_query
+from fieldingkit.airflow.results import FailOn, annotate_outlet_events, summarize, task_failure, task_result
 from fieldingkit.airflow.triggers import FieldingJobsTrigger
 from fieldingkit.client import AsyncClient
 from fieldingkit.errors import ConfigurationError, InvalidCommandError, InvalidStateError, StatusUnreachableError
 from fieldingkit.resources.fielding_runs import GetFieldingRun, ListFieldingRuns
+from fieldingkit.sweeps.actions import ActionName
+from fieldingkit.sweeps.context import SweepContext
+from fieldingkit.sweeps.engine import discover, report, settle, submit
 from fieldingkit.sweeps.plan import SweepPlan, TargetGroupQuery
 from fieldingkit.workflows.runs import EnsuredStatus, ensure_status
 
@@ -25,29 +28,29 @@ __all__ = ["EnsureFieldingStatusOperator", "FieldingBatchOperator", "FieldingOpe
 
 
 _GRACE = 60.0
-"""Seconds that a worker waits for jobs that should have ended, before it reads what became of their target groups."""
+"""Seconds that a worker waits for jobs that should have ended, before it reads the status of their target groups."""
 
 
 class FieldingOperator(BaseOperator, abc.ABC):
-    """Carries out a plan.
+    """Applies a sweep plan; the base class of the operators that create jobs.
 
-    The way is the same for every plan:
+    The steps are the same for every plan:
 
-    1. On a worker: find the target groups, and submit their jobs, with keys that follow from the task and the run.
+    1. On a worker: find the target groups, and submit their jobs with keys derived from the task and the DAG run.
     2. On the triggerer: wait for the jobs, by their tokens.
-    3. On a worker: settle what they say; what failed for the API's own reasons goes into another job, and to 2.
+    3. On a worker: settle the results. Target groups that failed for internal reasons of the API go into another job,
+       which leads back to step 2.
 
-    Everything is written into the task's state store on the way. A task that was killed, cleared or failed, and is
-    tried again, follows the jobs that it finds there; one whose acceptance it never saw is sent again with its key,
-    which gives the same job.
+    Every step is saved in the task's state store. A retry of a killed, cleared or failed task continues the jobs in the
+    store. A job whose acceptance was not seen is sent again with its key, which results in the same job.
 
     Args:
-        job_timeout: Seconds to wait for jobs; then their target groups are read. The jobs go on.
-        fail_on: When the task fails: ``any``, if a target group failed; ``unknown``, only if it is not known what
-            became of one; or ``never``. The result goes to XCom in any case.
-        deferrable: Whether to wait on the triggerer, not on a worker.
+        job_timeout: Seconds to wait for jobs; then the status of their target groups is read. The jobs continue.
+        fail_on: When the task fails: ``any`` if a target group failed, ``unknown`` only if an outcome is unknown, or
+            ``never``. The result goes to XCom in every case.
+        deferrable: True to wait on the triggerer, False to wait on a worker.
         fielding_conn_id: The id of the Airflow connection to use.
-        kwargs: What every operator of Airflow takes.
+        kwargs: Arguments of every Airflow operator.
 
     Raises:
         ValueError: if ``fail_on`` is none of the three.
@@ -72,47 +75,43 @@ class FieldingOperator(BaseOperator, abc.ABC):
 
     @abc.abstractmethod
     def plan(self, context: Context) -> SweepPlan:
-        """What is to be done.
+        """Return the plan of the task.
 
         Raises:
-            InvalidCommandError: if it makes no sense.
+            InvalidCommandError: if a parameter is invalid.
         """
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Submit the jobs, and defer until they have ended.
+        """Submit the jobs, and defer until they end.
 
         Returns:
-            What became of them, if there is nothing to wait for.
+            The result, if there is nothing to wait for.
         """
-        plan = self._plan(context)
-        first = submit if self.deferrable else carry_to_the_end
-        with FieldingHook(self.fielding_conn_id).client() as client:
-            step = client.call(first, plan, TaskStateCheckpoint(context["task_state_store"]))
-        return self._go_on(context, plan, step)
+        return self._run(context, self._plan(context), submit if self.deferrable else settle)
 
     def resume(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Come back when the jobs have ended, or were waited for in vain.
+        """Settle the jobs that have ended or timed out.
 
         Args:
             context: The task's context.
-            event: What the trigger saw; it is read again, since a worker knows what was asked for.
+            event: The trigger's event. It is not used: the worker reads the jobs itself.
 
         Returns:
-            What became of them.
+            The result, if there is nothing left to wait for.
         """
         del event
         plan = self._plan(context)
-        patient = attrs.evolve(plan, job_timeout=min(plan.job_timeout, _GRACE))
-        with FieldingHook(self.fielding_conn_id).client() as client:
-            step = client.call(settle, patient, TaskStateCheckpoint(context["task_state_store"]))
-        return self._go_on(context, plan, step)
+        plan = attrs.evolve(plan, job_timeout=min(plan.job_timeout, _GRACE))
+        return self._run(context, plan, partial(settle, leave_new_jobs=True))
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Come back from the triggerer; if it took too long, to read what became of the target groups."""
+        """Resume after the deferral; after its timeout, read the status of the target groups."""
         try:
             return super().resume_execution(next_method, next_kwargs, context)
         except TaskDeferralTimeout:
-            self.log.warning("the jobs had not ended after %g s; their target groups are read", self.job_timeout)
+            self.log.warning(
+                "jobs had not ended after %g s; reading the status of their target groups", self.job_timeout
+            )
             return self.resume(context)
 
     def _plan(self, context: Context) -> SweepPlan:
@@ -121,13 +120,24 @@ class FieldingOperator(BaseOperator, abc.ABC):
         except (InvalidCommandError, ConfigurationError) as exc:
             raise AirflowFailException(str(exc)) from exc
 
-    def _go_on(self, context: Context, plan: SweepPlan, step: Step) -> dict[str, Any]:
-        if step.tokens:
-            self._defer(step.tokens)
-        report = step.state.report(plan)
-        result = result_of(report, reference(context["ti"]))
-        self.log.info(summary(result))
-        failure = judge(report, step.state, result, self.fail_on)
+    def _run(
+        self, context: Context, plan: SweepPlan, step: Callable[[SweepContext], Awaitable[tuple[str, ...]]]
+    ) -> dict[str, Any]:
+        """Take one step of the sweep; defer if jobs are left to wait for, and otherwise return the result."""
+        checkpoint = TaskStateCheckpoint(context["task_state_store"])
+
+        async def advance(client: AsyncClient) -> tuple[SweepContext, tuple[str, ...]]:
+            sweep = await discover(client, plan, checkpoint)
+            return sweep, await step(sweep)
+
+        with FieldingHook(self.fielding_conn_id).client() as client:
+            sweep, tokens = client.call(advance)
+        if tokens:
+            self._defer(tokens)
+        done = report(sweep)
+        result = task_result(done, task_reference(context["ti"]))
+        self.log.info(summarize(result))
+        failure = task_failure(done, sweep.state, result, self.fail_on)
         if failure is not None:
             if self.do_xcom_push:
                 context["ti"].xcom_push(key="return_value", value=result)
@@ -144,7 +154,7 @@ class FieldingOperator(BaseOperator, abc.ABC):
 
 
 class FieldingBatchOperator(FieldingOperator):
-    """Takes one action on target groups of one project, in one job, whatever their status.
+    """Applies an action to target groups of one project in one job, regardless of their status.
 
     ::
 
@@ -155,16 +165,16 @@ class FieldingBatchOperator(FieldingOperator):
             target_group_ids="{{ params.target_group_ids }}",
         )
 
-    A target group that already is where the action leads counts as updated, and one that the action is not allowed for
-    as failed. Nothing is read beforehand, so ``changed`` is empty in the result; where that matters, and for more than
-    one project, take ``FieldingSweepOperator``.
+    A target group that already has the target status counts as updated, and one whose status does not allow the action
+    as failed. No status is read first, so ``changed`` is empty in the result. For ``changed``, or for several projects,
+    use ``FieldingSweepOperator``.
 
     Args:
         action: ``pause``, ``resume``, ``complete``, ``relaunch`` or ``launch``.
         project_id: The project's ULID.
-        target_group_ids: The target groups' ULIDs; a text may have several, separated by spaces or commas.
-        account_id: The account's number; the connection's own if left out.
-        kwargs: What ``FieldingOperator`` takes, and every operator of Airflow.
+        target_group_ids: The target groups' ULIDs; a string may contain several, separated by spaces or commas.
+        account_id: The account's number; None for the account of the connection.
+        kwargs: Arguments of ``FieldingOperator`` and of every Airflow operator.
     """
 
     template_fields: Collection[str] = ("action", "project_id", "target_group_ids", "account_id")
@@ -185,18 +195,18 @@ class FieldingBatchOperator(FieldingOperator):
         self.account_id = account_id
 
     def plan(self, context: Context) -> SweepPlan:
-        """What is to be done: one job, with nothing read beforehand and nothing tried again.
+        """Return a plan with one job, which reads no status first and retries nothing.
 
         Raises:
-            InvalidCommandError: if it makes no sense.
+            InvalidCommandError: if a parameter is invalid.
         """
         named = self.target_group_ids
         ids = named.replace(",", " ").split() if isinstance(named, str) else list(named)
         return SweepPlan(
-            action=self.action,
+            action=cast("ActionName", self.action),  # a template may render to anything; the plan checks it
             target_groups={self.project_id: ids},
             account_id=self.account_id or None,
-            run_id=run_name(context["ti"]),
+            run_id=run_id_for(context["ti"]),
             check_status_first=False,
             chunk_size=max(1, len(ids)),
             max_retries=0,
@@ -205,28 +215,28 @@ class FieldingBatchOperator(FieldingOperator):
 
 
 class FieldingSweepOperator(FieldingOperator):
-    """Takes one action on the target groups of many projects, in as few jobs as will do, each exactly once.
+    """Applies an action to target groups of many projects, in few jobs, each exactly once.
 
     ::
 
         FieldingSweepOperator.partial(task_id="pause", action="pause").expand(query=queries)
 
-    with ``queries`` a list of such as ``{"project_ids": ["01K..."], "status": ["live"]}``: a mapped task for each, and
-    so the work is spread over the workers. What is found is written down before anything is sent: another try does not
-    look again, and so does not take for someone else's work what its first try has done.
+    Here, ``queries`` is a list of queries such as ``{"project_ids": ["01K..."], "status": ["live"]}``. Each query
+    becomes a mapped task, so that the workers share the work. The target groups are saved before anything is sent.
+    A retry does not query again; otherwise it would mistake its own earlier work for someone else's change.
 
     Args:
         action: ``pause``, ``resume``, ``complete``, ``relaunch`` or ``launch``.
-        query: What finds the target groups: the fields of ``TargetGroupQuery``.
-        target_groups: The target groups' ULIDs by their project's ULID.
-        changed_by: The ``task`` of another sweep's result: exactly the target groups that it changed. That result is
-            taken from XCom.
-        account_id: The account's number; the connection's own if left out.
-        check_status_first: Whether the status of target groups that are named is read beforehand; see ``SweepPlan``.
-        chunk_size: How many target groups go into one job at most.
-        concurrency: How many jobs may be under way at once.
-        max_retries: How often target groups are sent again that failed for the API's own reasons.
-        kwargs: What ``FieldingOperator`` takes, and every operator of Airflow.
+        query: A query that finds the target groups: the fields of ``TargetGroupQuery``.
+        target_groups: The ULIDs of the target groups, by the ULID of their project.
+        changed_by: The ``task`` of another sweep's result: selects exactly the target groups that the other sweep
+            changed. Its result is read from XCom.
+        account_id: The account's number; None for the account of the connection.
+        check_status_first: True to read the status of ``target_groups`` before sending; see ``SweepPlan``.
+        chunk_size: The largest number of target groups in one job.
+        concurrency: The largest number of jobs in progress at once.
+        max_retries: How often to resend target groups that failed for internal reasons of the API.
+        kwargs: Arguments of ``FieldingOperator`` and of every Airflow operator.
     """
 
     template_fields: Collection[str] = ("action", "query", "target_groups", "changed_by", "account_id")
@@ -257,24 +267,24 @@ class FieldingSweepOperator(FieldingOperator):
         self.max_retries = max_retries
 
     def plan(self, context: Context) -> SweepPlan:
-        """What is to be done.
+        """Return the plan of the task.
 
         Raises:
-            InvalidCommandError: if it makes no sense.
-            AirflowFailException: if the other sweep has left no result.
+            InvalidCommandError: if a parameter is invalid.
+            AirflowFailException: if the other sweep has no result in XCom.
         """
         target_groups = self.target_groups
         if self.changed_by is not None:
-            target_groups = _changed_by(context, as_mapping("changed_by", self.changed_by))
+            target_groups = _changed_by(context, parse_mapping("changed_by", self.changed_by))
         if target_groups is not None:
-            named = as_mapping("target_groups", target_groups)
+            named = parse_mapping("target_groups", target_groups)
             target_groups = {project_id: tuple(ids) for project_id, ids in named.items()}
         return SweepPlan(
-            action=self.action,
+            action=cast("ActionName", self.action),  # a template may render to anything; the plan checks it
             target_groups=target_groups,
-            query=None if self.query is None else fleet_query(self.query),
+            query=None if self.query is None else parse_query(self.query),
             account_id=self.account_id or None,
-            run_id=run_name(context["ti"]),
+            run_id=run_id_for(context["ti"]),
             check_status_first=self.check_status_first,
             chunk_size=self.chunk_size,
             concurrency=self.concurrency,
@@ -284,7 +294,7 @@ class FieldingSweepOperator(FieldingOperator):
 
 
 def _changed_by(context: Context, other: Mapping[str, Any]) -> Mapping[str, Iterable[str]]:
-    """The target groups that another task's sweep changed, by project."""
+    """Return the target groups that another task's sweep changed, by project."""
     result = context["ti"].xcom_pull(
         task_ids=other["task_id"],
         dag_id=other["dag_id"],
@@ -293,17 +303,17 @@ def _changed_by(context: Context, other: Mapping[str, Any]) -> Mapping[str, Iter
     )
     if result is None:
         raise AirflowFailException(
-            f"the task {other['task_id']} of {other['dag_id']}, run {other['run_id']}, left no result in XCom"
+            f"task {other['task_id']} of DAG {other['dag_id']}, run {other['run_id']}, has no result in XCom"
         )
     changed: Mapping[str, Iterable[str]] = result["changed"]
     return changed
 
 
-BEFORE = "fieldingkit.before"
+_PREVIOUS_STATUS_KEY = "fieldingkit.previous_status"
 
 
 class EnsureFieldingStatusOperator(BaseOperator):
-    """Brings the fielding run of a target group to a status, by the one action that leads there.
+    """Changes the status of a target group's fielding run, by the one action that leads to the status.
 
     ::
 
@@ -311,22 +321,22 @@ class EnsureFieldingStatusOperator(BaseOperator):
             task_id="resume", project_id="01K...", target_group_id="01K...", status="live"
         )
 
-    A run that is there already is left alone, and one that somebody changes meanwhile is read and judged again. That
-    takes two or three requests, so there is nothing to defer for. The result::
+    A run that already has the status is not changed. If someone else changes the run at the same time, it is read
+    again. This takes two or three requests, so the operator does not defer. An example of its result::
 
-        {"status": "live", "changed": True, "before": "paused", "conflicts": 0}
+        {"status": "live", "changed": True, "previous_status": "paused", "conflicts": 0}
 
-    ``changed`` is also true for another try that finds the run where the first try has brought it.
+    ``changed`` is also True for a retry that finds the status that the first try has set.
 
     Args:
         project_id: The project's ULID.
         target_group_id: The target group's ULID.
         status: ``live``, ``paused`` or ``completed``.
-        fielding_run_id: The run's id; if left out it is looked up, a target group has one run.
-        account_id: The account's number; the connection's own if left out.
-        max_conflicts: How often to begin anew at most when the run is changed meanwhile.
+        fielding_run_id: The run's id; by default the run of the target group is read.
+        account_id: The account's number; None for the account of the connection.
+        max_conflicts: How often to start again if someone else changes the run at the same time.
         fielding_conn_id: The id of the Airflow connection to use.
-        kwargs: What every operator of Airflow takes.
+        kwargs: Arguments of every Airflow operator.
     """
 
     template_fields: Collection[str] = (
@@ -359,32 +369,32 @@ class EnsureFieldingStatusOperator(BaseOperator):
         self.fielding_conn_id = fielding_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Bring it there.
+        """Change the status.
 
         Raises:
-            AirflowFailException: if no action leads there, or the API does not allow it: trying again is of no use.
-            FieldingKitError: if the API cannot be reached, or others keep changing the run.
+            AirflowFailException: if no action leads to the status, or the API does not allow it.
+            FieldingKitError: if the API cannot be reached, or the run keeps changing.
         """
         store = context["task_state_store"]
         try:
             with FieldingHook(self.fielding_conn_id).client() as client:
                 run = client.call(self._run)
-                before = store.get(BEFORE)
-                if before is None:
-                    before = client.send(run).status.value
-                    store.set(BEFORE, before)
+                previous_status = store.get(_PREVIOUS_STATUS_KEY)
+                if previous_status is None:
+                    previous_status = client.send(run).status.value
+                    store.set(_PREVIOUS_STATUS_KEY, previous_status)
                 outcome: EnsuredStatus = client.call(ensure_status, run, self.status, max_conflicts=self.max_conflicts)
         except (StatusUnreachableError, InvalidStateError, InvalidCommandError, ConfigurationError) as exc:
             raise AirflowFailException(str(exc)) from exc
         return {
             "status": outcome.status.value,
-            "changed": outcome.changed or before != outcome.status,
-            "before": before,
+            "changed": outcome.changed or previous_status != outcome.status,
+            "previous_status": previous_status,
             "conflicts": len(outcome.conflicts),
         }
 
     async def _run(self, client: AsyncClient) -> GetFieldingRun:
-        """The command that reads the run."""
+        """Return the command that reads the run."""
         account_id = self.account_id or None
         run_id = self.fielding_run_id
         if not run_id:
@@ -394,7 +404,7 @@ class EnsureFieldingStatusOperator(BaseOperator):
                 )
             )
             if not runs.data:
-                raise AirflowFailException(f"the target group {self.target_group_id} is a draft: it has no run yet")
+                raise AirflowFailException(f"target group {self.target_group_id} is a draft, which has no fielding run")
             run_id = runs.data[0].id
         return GetFieldingRun(
             account_id=account_id,

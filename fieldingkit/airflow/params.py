@@ -1,4 +1,4 @@
-"""Queries as DAG files write them, and as templates render them. Pure."""
+"""Parameters of operators: mappings and queries as DAG files write them and as templates render them. No I/O."""
 
 from collections.abc import Mapping
 from typing import Any, cast
@@ -8,31 +8,37 @@ import attrs
 from fieldingkit.errors import InvalidCommandError
 from fieldingkit.sweeps.plan import TargetGroupQuery
 
-__all__ = ["as_mapping", "fleet_query"]
+__all__ = ["parse_mapping", "parse_query"]
 
 
-def as_mapping(field: str, value: object) -> Mapping[str, Any]:
-    """A mapping, as it is.
+def parse_mapping(field: str, value: object) -> Mapping[str, Any]:
+    """Return a mapping as it is.
+
+    Args:
+        field: The name of the parameter.
+        value: Its value.
 
     Raises:
-        InvalidCommandError: if it is something else, such as the text that a template renders to by default.
+        InvalidCommandError: if it is not a mapping, such as the text that a template renders to by default.
     """
     if not isinstance(value, Mapping):
-        hint = "; set render_template_as_native_obj on the DAG if a template gives it" if isinstance(value, str) else ""
+        hint = "; set render_template_as_native_obj on the DAG to template it" if isinstance(value, str) else ""
         raise InvalidCommandError(f"{field} must be a mapping, not {type(value).__name__}{hint}", field=field)
     return cast("Mapping[str, Any]", value)
 
 
-def fleet_query(value: object) -> TargetGroupQuery:
-    """A query from its fields.
+def parse_query(value: object) -> TargetGroupQuery:
+    """Return a query from a mapping of its fields.
 
     Raises:
-        InvalidCommandError: if it has others, or one of them makes no sense.
+        InvalidCommandError: if a field is unknown or invalid.
     """
     if isinstance(value, TargetGroupQuery):
         return value
-    fields = as_mapping("query", value)
+    fields = parse_mapping("query", value)
     known = [field.name for field in attrs.fields(TargetGroupQuery)]
     if unknown := sorted(fields.keys() - set(known)):
-        raise InvalidCommandError(f"a query has no {', '.join(unknown)}; it has {', '.join(known)}", field="query")
+        raise InvalidCommandError(
+            f"a query has no fields {', '.join(unknown)}; its fields are {', '.join(known)}", field="query"
+        )
     return TargetGroupQuery(**fields)

@@ -1,4 +1,4 @@
-"""What a task says of its work: plain JSON for XCom, a line for the log, and whether the task has failed. Pure."""
+"""Task results: plain JSON for XCom, one line for the log, the failure of a task, and extras of asset events."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -10,19 +10,19 @@ from airflow.sdk import Asset, Context
 from fieldingkit.sweeps.report import Outcome, SweepReport
 from fieldingkit.sweeps.state import SweepState
 
-__all__ = ["FailOn", "Failure", "annotate_outlet_events", "judge", "result_of", "summary", "total"]
+__all__ = ["FailOn", "TaskFailure", "annotate_outlet_events", "summarize", "task_failure", "task_result", "total"]
 
 
 FailOn = Literal["any", "unknown", "never"]
-"""When a task fails: if any target group failed, only if it is not known what became of one, or never."""
+"""When a task fails: if any target group failed, only if any outcome is unknown, or never."""
 
 _NO_CODE = "no code"
-_REASONS = 3
-"""How many reasons a failure names at most: there may be one for each job."""
+_MAX_REASONS = 3
+"""The largest number of reasons in a failure message: every job may have its own."""
 
 
-def result_of(report: SweepReport, task: Mapping[str, str | int]) -> dict[str, Any]:
-    """A sweep's report as plain JSON.
+def task_result(report: SweepReport, task: Mapping[str, str | int]) -> dict[str, Any]:
+    """Return a sweep report as plain JSON.
 
     ::
 
@@ -36,20 +36,19 @@ def result_of(report: SweepReport, task: Mapping[str, str | int]) -> dict[str, A
             "jobs": ["01K..."],
         }
 
-    ``task`` is what ``changed_by`` of another task takes. ``failures`` has the target groups by the API's code.
-    ``changed`` has those, by project, that the sweep found elsewhere and brought to where they are: what is to be
-    undone if the sweep is.
+    ``task`` is the value for ``changed_by`` of another task. ``failures`` has target groups by the API's failure code.
+    ``changed`` has the target groups, by project, whose status the sweep changed: those that an undo restores.
 
     Args:
-        report: What became of the sweep.
-        task: Which task it was, of which run.
+        report: The report.
+        task: The reference of the task.
     """
     failures: dict[str, list[str]] = {}
     for group in report.of(Outcome.FAILED):
         failures.setdefault(group.code or _NO_CODE, []).append(group.target_group_id)
     changed: dict[str, list[str]] = {}
     for group in report.of(Outcome.UPDATED):
-        if group.before in report.action.sources:
+        if group.previous_status in report.action.sources:
             changed.setdefault(group.project_id, []).append(group.target_group_id)
     return {
         "task": dict(task),
@@ -63,7 +62,7 @@ def result_of(report: SweepReport, task: Mapping[str, str | int]) -> dict[str, A
 
 
 def total(results: Iterable[Mapping[str, Any] | None]) -> dict[str, Any]:
-    """The counts of many tasks' results together, such as those of a mapped task.
+    """Add up the results of many tasks, such as those of a mapped task.
 
     ::
 
@@ -76,7 +75,7 @@ def total(results: Iterable[Mapping[str, Any] | None]) -> dict[str, Any]:
         }
 
     Args:
-        results: The results; one that is missing is left out.
+        results: The results; None is ignored.
     """
     tasks, changed, jobs = 0, 0, 0
     counts = Counter({outcome.value: 0 for outcome in Outcome})
@@ -98,8 +97,8 @@ def total(results: Iterable[Mapping[str, Any] | None]) -> dict[str, Any]:
     }
 
 
-def summary(result: Mapping[str, Any]) -> str:
-    """A result in one line."""
+def summarize(result: Mapping[str, Any]) -> str:
+    """Return a result in one line."""
     counts = ", ".join(f"{number} {outcome}" for outcome, number in result["counts"].items() if number)
     failures = ", ".join(f"{len(ids)} {code}" for code, ids in result["failures"].items())
     jobs = len(result["jobs"])
@@ -107,42 +106,43 @@ def summary(result: Mapping[str, Any]) -> str:
     return f"{result['action']}: {counts or 'no target groups'}{why}; {jobs} {'job' if jobs == 1 else 'jobs'}"
 
 
-class Failure(NamedTuple):
-    """Why a task fails."""
+class TaskFailure(NamedTuple):
+    """The failure of a task."""
 
     message: str
-    """What happened, in one sentence."""
+    """The message."""
     final: bool
-    """Whether trying the task again would change nothing: everything was settled."""
+    """True if a retry of the task would change nothing, because everything is settled."""
 
 
-def judge(report: SweepReport, state: SweepState, result: Mapping[str, Any], fail_on: FailOn) -> Failure | None:
-    """Decide whether a task has failed; None if it has not.
+def task_failure(
+    report: SweepReport, state: SweepState, result: Mapping[str, Any], fail_on: FailOn
+) -> TaskFailure | None:
+    """Return the failure of a task; None if it has succeeded.
 
-    A job that could not be submitted, or whose end is not known, is not settled: another try goes on with it. What the
-    API has refused stays refused.
+    A retry continues jobs that could not be submitted or whose end is not known. Rejections by the API are final.
 
     Args:
-        report: What became of the sweep.
-        state: How far its jobs have come.
+        report: The report.
+        state: The state of the sweep.
         result: The task's result.
         fail_on: When to fail.
     """
     if fail_on == "never":
         return None
-    unsettled = [chunk for chunk in state.chunks if not chunk.ended]
+    unsettled = [chunk for chunk in state.chunks if not chunk.settled]
     if unsettled:
         ids = [id_ for chunk in unsettled for id_ in chunk.ids]
         reasons = dict.fromkeys(reason for id_ in ids if (reason := report.by_id[id_].reason))
-        why = "; ".join(islice(reasons, _REASONS))
-        return Failure(f"{summary(result)}; {len(ids)} target groups are not settled: {why}", final=False)
+        why = "; ".join(islice(reasons, _MAX_REASONS))
+        return TaskFailure(f"{summarize(result)}; {len(ids)} target groups are not settled: {why}", final=False)
     if fail_on == "any" and report.counts.failed:
-        return Failure(summary(result), final=True)
+        return TaskFailure(summarize(result), final=True)
     return None
 
 
 def annotate_outlet_events(context: Context, result: Mapping[str, Any]) -> None:
-    """Put a result's action, counts and number of jobs on the event of every asset among the task's outlets.
+    """Add a result's action, counts and number of jobs to the event of every asset among the task's outlets.
 
     Args:
         context: The task's context.

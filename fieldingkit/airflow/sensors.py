@@ -1,4 +1,4 @@
-"""The sensor that waits until target groups have reached a status."""
+"""The sensor: wait until target groups have a status."""
 
 from collections.abc import Collection, Mapping
 from datetime import timedelta
@@ -8,32 +8,31 @@ from airflow.sdk import BaseSensorOperator, Context, PokeReturnValue
 from airflow.sdk.exceptions import AirflowFailException
 
 from fieldingkit.airflow.hooks import FieldingHook
-from fieldingkit.airflow.triggers import FieldingStatusTrigger, Goal, look
+from fieldingkit.airflow.triggers import FieldingStatusTrigger, StatusCondition, check_condition
 from fieldingkit.errors import ConfigurationError, InvalidCommandError
 
 __all__ = ["FieldingStatusSensor"]
 
 
 class FieldingStatusSensor(BaseSensorOperator):
-    """Waits until a target group's run, or all target groups of a query, have a status.
+    """Waits until a target group, or all target groups of a query, have a status.
 
     ::
 
         FieldingStatusSensor(task_id="all_paused", query={"project_ids": ["01K..."]}, status="paused", timeout=3600)
 
-    It waits on the triggerer, where it costs a request or a few every ``poke_interval`` seconds. The result is such as
-    ``{"status": "paused", "target_groups": 40}``.
+    It waits on the triggerer, and sends one or a few requests every ``poke_interval`` seconds. An example of its
+    result is ``{"status": "paused", "target_groups": 40}``.
 
     Args:
         status: The status to wait for: ``draft``, ``scheduled``, ``live``, ``paused``, ``completed`` or ``archived``.
-        project_id: The project's ULID, for one target group.
+        project_id: The project's ULID, for a single target group.
         target_group_id: The target group's ULID.
-        query: What finds the target groups: the fields of ``TargetGroupQuery`` but for ``status``. One that finds
-            nothing goes on waiting.
-        account_id: The account's number; the connection's own if left out.
-        deferrable: Whether to wait on the triggerer, not on a worker.
+        query: The fields of ``TargetGroupQuery`` except ``status``. A query that matches no target group keeps waiting.
+        account_id: The account's number; None for the account of the connection.
+        deferrable: True to wait on the triggerer, False to wait on a worker.
         fielding_conn_id: The id of the Airflow connection to use.
-        kwargs: What every sensor of Airflow takes, such as ``poke_interval`` and ``timeout``.
+        kwargs: Arguments of every Airflow sensor, such as ``poke_interval`` and ``timeout``.
     """
 
     template_fields: Collection[str] = ("status", "project_id", "target_group_id", "query", "account_id")
@@ -60,50 +59,50 @@ class FieldingStatusSensor(BaseSensorOperator):
         self.fielding_conn_id = fielding_conn_id
 
     def execute(self, context: Context) -> Any:
-        """Look once, and defer until it is so.
+        """Check the condition once, and defer until it is met.
 
         Raises:
-            AirflowFailException: if what to wait for makes no sense.
+            AirflowFailException: if the condition is invalid.
         """
         if not self.deferrable:
             return super().execute(context)
-        seen = self.poke(context)
-        return seen.xcom_value if seen.is_done else self._defer()
+        checked = self.poke(context)
+        return checked.xcom_value if checked.is_done else self._defer()
 
     def poke(self, context: Context) -> PokeReturnValue:
-        """Look once.
+        """Check the condition once.
 
         Raises:
-            AirflowFailException: if what to wait for makes no sense.
+            AirflowFailException: if the condition is invalid.
         """
         del context
-        goal = self._goal()
+        condition = self._condition()
         with FieldingHook(self.fielding_conn_id).client() as client:
-            seen = client.call(look, goal)
+            result = client.call(check_condition, condition)
         return PokeReturnValue(
-            is_done=seen.reached, xcom_value={"status": goal.status.value, "target_groups": seen.seen}
+            is_done=result.met, xcom_value={"status": condition.status.value, "target_groups": result.checked}
         )
 
     def resume(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
-        """Come back when it is so.
+        """Return the event of the trigger as the result.
 
         Args:
             context: The task's context.
-            event: What the trigger saw.
+            event: The trigger's event.
         """
         del context
         return event
 
     def _defer(self) -> NoReturn:
         self.defer(
-            trigger=FieldingStatusTrigger(self._goal().fields(), self.poke_interval, self.fielding_conn_id),
+            trigger=FieldingStatusTrigger(self._condition().to_dict(), self.poke_interval, self.fielding_conn_id),
             method_name="resume",
             timeout=timedelta(seconds=self.timeout),
         )
 
-    def _goal(self) -> Goal:
+    def _condition(self) -> StatusCondition:
         try:
-            return Goal(
+            return StatusCondition(
                 status=self.status,
                 account_id=self.account_id or None,
                 project_id=self.project_id,

@@ -1,7 +1,7 @@
-"""The triggers that wait for jobs: on the triggerer's own event loop, from tokens that hold no secret.
+"""The triggers: wait for jobs and statuses on the triggerer, from tokens that contain no secret.
 
-A trigger only reads. Two triggerers that hold the same one do no harm, and one that dies loses nothing: the token is
-in Airflow's database, and the job goes on.
+Triggers only read. Two triggerers that run the same trigger do no harm, and a triggerer that dies loses nothing: the
+token is in Airflow's database, and the job continues.
 """
 
 import abc
@@ -12,8 +12,8 @@ from typing import Any, NamedTuple, cast
 import attrs
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from fieldingkit.airflow.client_pool import Shared, shared
-from fieldingkit.airflow.params import as_mapping, fleet_query
+from fieldingkit.airflow.client_pool import pooled_client
+from fieldingkit.airflow.params import parse_mapping, parse_query
 from fieldingkit.client import AsyncClient
 from fieldingkit.errors import ApiError, DecodeError, InvalidCommandError, JobError, JobFailedError, TransportError
 from fieldingkit.resources.batch_jobs import BatchResult
@@ -22,137 +22,137 @@ from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.sweeps.plan import TargetGroupQuery
 
 __all__ = [
+    "ConditionResult",
     "FieldingJobTrigger",
     "FieldingJobsTrigger",
     "FieldingStatusTrigger",
-    "Goal",
-    "Look",
     "SingleEventTrigger",
-    "look",
+    "StatusCondition",
+    "check_condition",
 ]
 
 
 _MIN_DELAY = 10.0
-"""Seconds that the scheduler gets to hear that the task has left its worker.
+"""Seconds before any event, which give the scheduler time to see that the task is deferred.
 
-Airflow 3.3 takes that news for the end of the task if the task has come back by then, and fails it
-(https://github.com/apache/airflow/issues/72716). What can be seen earlier is of no use, so nothing is asked for either.
+Airflow 3.3 fails a task that resumes earlier, because it takes the delayed news of the deferral for the end of the task
+(https://github.com/apache/airflow/issues/72716). An earlier event is of no use, so nothing is polled earlier either.
 """
 
 
 class SingleEventTrigger(BaseTrigger, abc.ABC):
-    """Waits for something, and then fires once."""
+    """A trigger that fires once."""
 
     @abc.abstractmethod
     async def wait(self) -> Any:
-        """Wait, and give what the event is to say."""
+        """Wait, and return the payload of the event."""
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Wait a while in any case, then for what it is about, and tell."""
-        if self.trigger_id is not None:  # otherwise it is run in line, as by ``airflow dags test``
+        """Wait for the minimum delay and then for the event."""
+        if self.trigger_id is not None:  # otherwise it runs inline, as in ``airflow dags test``
             await asyncio.sleep(_MIN_DELAY)
         yield TriggerEvent(await self.wait())
 
 
 @attrs.frozen(kw_only=True)
-class Goal:
-    """Which target groups are to reach which status: one target group, or all of a query."""
+class StatusCondition:
+    """A status that one target group, or all target groups of a query, should have."""
 
     status: TargetGroupStatus = attrs.field(converter=TargetGroupStatus)
     """The status."""
     account_id: str | int | None = None
-    """The account's number; the client's own if left out."""
+    """The account's number; None for the client's account."""
     project_id: str | None = None
-    """The project's ULID, if it is one target group."""
+    """The project's ULID, for a single target group."""
     target_group_id: str | None = None
-    """The target group's ULID, if it is one."""
+    """The target group's ULID."""
     query: Mapping[str, Any] | None = None
-    """The fields of a ``TargetGroupQuery``, if it is a query; not its ``status``, which is what is waited for."""
+    """The fields of a ``TargetGroupQuery`` except ``status``."""
 
     def __attrs_post_init__(self) -> None:
         if (self.project_id is None) != (self.target_group_id is None) or (
             (self.target_group_id is None) == (self.query is None)
         ):
-            raise InvalidCommandError("give a project_id and a target_group_id, or a query", field="query")
+            raise InvalidCommandError("give either a project_id and a target_group_id, or a query", field="query")
         if not self.status.known:
-            raise InvalidCommandError(f"there is no status {self.status[:40]!r}", field="status")
+            raise InvalidCommandError(f"{self.status[:40]!r} is not a status of target groups", field="status")
         if self.query is not None:
-            if "status" in as_mapping("query", self.query):
-                raise InvalidCommandError("a query for all of its target groups cannot choose by status", field="query")
-            fleet_query(self.query)
+            if "status" in parse_mapping("query", self.query):
+                raise InvalidCommandError("the query of a status condition cannot filter by status", field="query")
+            parse_query(self.query)
 
-    def fields(self) -> dict[str, Any]:
-        """The goal as plain JSON."""
+    def to_dict(self) -> dict[str, Any]:
+        """Return the condition as plain JSON."""
         return {**attrs.asdict(self), "status": self.status.value}
 
 
-class Look(NamedTuple):
-    """What a look showed."""
+class ConditionResult(NamedTuple):
+    """The result of checking a condition."""
 
-    reached: bool
-    """Whether all are there."""
-    seen: int
-    """How many were looked at: one that is not there yet ends the look."""
+    met: bool
+    """True if all target groups have the status."""
+    checked: int
+    """The number of target groups checked: the first one without the status ends the check."""
 
 
-async def look(client: AsyncClient, goal: Goal) -> Look:
-    """Look whether a goal is reached. A query that finds nothing has reached nothing.
+async def check_condition(client: AsyncClient, condition: StatusCondition) -> ConditionResult:
+    """Check a condition. A query that matches no target group does not meet it.
 
     Args:
         client: The client to use.
-        goal: What is to be reached.
+        condition: The condition.
 
     Raises:
-        FieldingKitError: if it cannot be read.
+        FieldingKitError: if the statuses cannot be read.
     """
-    if goal.query is None:
-        return await _look_at_one(client, goal)
-    query = fleet_query(goal.query)
-    seen = 0
-    for project_id in await _projects(client, goal, query):
-        async for group in client.iter_items(query.target_groups(goal.account_id, project_id)):
-            seen += 1
-            if group.status != goal.status:
-                return Look(reached=False, seen=seen)
-    return Look(reached=seen > 0, seen=seen)
+    if condition.query is None:
+        return await _check_one(client, condition)
+    query = parse_query(condition.query)
+    checked = 0
+    for project_id in await _projects(client, condition, query):
+        async for group in client.iter_items(query.list_target_groups(condition.account_id, project_id)):
+            checked += 1
+            if group.status != condition.status:
+                return ConditionResult(met=False, checked=checked)
+    return ConditionResult(met=checked > 0, checked=checked)
 
 
-async def _look_at_one(client: AsyncClient, goal: Goal) -> Look:
+async def _check_one(client: AsyncClient, condition: StatusCondition) -> ConditionResult:
     runs = await client.send(
         ListFieldingRuns(
-            account_id=goal.account_id,
-            project_id=cast("str", goal.project_id),
-            target_group_id=cast("str", goal.target_group_id),
+            account_id=condition.account_id,
+            project_id=cast("str", condition.project_id),
+            target_group_id=cast("str", condition.target_group_id),
         )
     )
     status = runs.data[0].status.value if runs.data else TargetGroupStatus.DRAFT
-    return Look(reached=status == goal.status, seen=1)
+    return ConditionResult(met=status == condition.status, checked=1)
 
 
-async def _projects(client: AsyncClient, goal: Goal, query: TargetGroupQuery) -> list[str]:
+async def _projects(client: AsyncClient, condition: StatusCondition, query: TargetGroupQuery) -> list[str]:
     if query.project_ids is not None:
         return list(query.project_ids)
-    return [project.id async for project in client.iter_items(query.projects(goal.account_id))]
+    return [project.id async for project in client.iter_items(query.list_projects(condition.account_id))]
 
 
 class FieldingJobTrigger(SingleEventTrigger):
-    """Waits until a job has ended, for an operator of your own.
+    """Waits until a job ends; for your own operators.
 
     ::
 
         job = client.submit(batch_jobs.PauseTargetGroups(...))
         self.defer(trigger=FieldingJobTrigger(job.token(), self.fielding_conn_id), method_name="resume")
 
-    Its one event says how the job ended::
+    An example of its event::
 
         {"job_id": "01K...", "status": "Completed", "updated": 98, "failed": 2, "error": None}
 
-    ``updated`` and ``failed`` are None for a job that is not a batch. ``error`` says why the job cannot be followed any
-    further; it is None if its end was seen. For the whole result, ``client.job(token).status()``.
+    ``updated`` and ``failed`` are None for a job that is not a batch. ``error`` is the reason why the job can no longer
+    be polled, and None if its end was seen. ``client.job(token).status()`` returns the whole result.
 
     Args:
         token: The job's token.
-        fielding_conn_id: The id of the Airflow connection to read the job with.
+        fielding_conn_id: The id of the Airflow connection to use.
     """
 
     def __init__(self, token: str, fielding_conn_id: str) -> None:
@@ -161,24 +161,24 @@ class FieldingJobTrigger(SingleEventTrigger):
         self.fielding_conn_id = fielding_conn_id
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Where it is found, and what it is made of: the token and the connection's id."""
+        """Return the class path and the arguments: the token and the connection id."""
         return (
             f"{__name__}.{type(self).__qualname__}",
             {"token": self.token, "fielding_conn_id": self.fielding_conn_id},
         )
 
     async def wait(self) -> dict[str, Any]:
-        """Wait for the job, and say how it ended."""
-        async with shared(self.fielding_conn_id) as ours:
-            return await _end_of(ours, self.token)
+        """Wait for the job, and return how it ended."""
+        async with pooled_client(self.fielding_conn_id) as client:
+            return await _wait_for_job(client, self.token)
 
 
 class FieldingJobsTrigger(SingleEventTrigger):
-    """Waits until all of some jobs have ended. Its one event has those of ``FieldingJobTrigger`` as ``jobs``.
+    """Waits until several jobs end. Its event lists the events of ``FieldingJobTrigger`` under ``jobs``.
 
     Args:
         tokens: The jobs' tokens.
-        fielding_conn_id: The id of the Airflow connection to read the jobs with.
+        fielding_conn_id: The id of the Airflow connection to use.
     """
 
     def __init__(self, tokens: Sequence[str], fielding_conn_id: str) -> None:
@@ -187,21 +187,21 @@ class FieldingJobsTrigger(SingleEventTrigger):
         self.fielding_conn_id = fielding_conn_id
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Where it is found, and what it is made of: the tokens and the connection's id."""
+        """Return the class path and the arguments: the tokens and the connection id."""
         return (
             f"{__name__}.{type(self).__qualname__}",
             {"tokens": self.tokens, "fielding_conn_id": self.fielding_conn_id},
         )
 
     async def wait(self) -> dict[str, Any]:
-        """Wait for the jobs, and say how they ended."""
-        async with shared(self.fielding_conn_id) as ours:
-            return {"jobs": await asyncio.gather(*(_end_of(ours, token) for token in self.tokens))}
+        """Wait for the jobs, and return how they ended."""
+        async with pooled_client(self.fielding_conn_id) as client:
+            return {"jobs": await asyncio.gather(*(_wait_for_job(client, token) for token in self.tokens))}
 
 
-async def _end_of(ours: Shared, token: str) -> dict[str, Any]:
-    """Wait until a job has ended, or cannot be followed any further."""
-    job = ours.client.job(token)
+async def _wait_for_job(client: AsyncClient, token: str) -> dict[str, Any]:
+    """Wait until a job ends or can no longer be polled."""
+    job = client.job(token)
     result: Any = None
     error: str | None = None
     try:
@@ -221,39 +221,43 @@ async def _end_of(ours: Shared, token: str) -> dict[str, Any]:
 
 
 class FieldingStatusTrigger(SingleEventTrigger):
-    """Looks again and again until a goal is reached; its one event says how many target groups there were.
+    """Waits until a status condition is met. Its event has the status and the number of target groups.
 
     Args:
-        goal: The fields of a ``Goal``.
-        poke_interval: Seconds between two looks.
-        fielding_conn_id: The id of the Airflow connection to look with.
+        condition: The fields of a ``StatusCondition``.
+        poke_interval: Seconds between two checks.
+        fielding_conn_id: The id of the Airflow connection to use.
     """
 
-    def __init__(self, goal: Mapping[str, Any], poke_interval: float, fielding_conn_id: str) -> None:
+    def __init__(self, condition: Mapping[str, Any], poke_interval: float, fielding_conn_id: str) -> None:
         super().__init__()
-        self.goal: dict[str, Any] = dict(goal)
+        self.condition: dict[str, Any] = dict(condition)
         self.poke_interval = poke_interval
         self.fielding_conn_id = fielding_conn_id
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Where it is found, and what it is made of."""
+        """Return the class path and the arguments."""
         return (
             f"{__name__}.{type(self).__qualname__}",
-            {"goal": self.goal, "poke_interval": self.poke_interval, "fielding_conn_id": self.fielding_conn_id},
+            {
+                "condition": self.condition,
+                "poke_interval": self.poke_interval,
+                "fielding_conn_id": self.fielding_conn_id,
+            },
         )
 
     async def wait(self) -> dict[str, Any]:
-        """Look until it is reached. A look that fails for a passing reason is repeated."""
-        goal = Goal(**self.goal)
-        async with shared(self.fielding_conn_id) as ours:
+        """Check the condition until it is met. A check that fails for a transient reason is repeated."""
+        condition = StatusCondition(**self.condition)
+        async with pooled_client(self.fielding_conn_id) as client:
             while True:
                 try:
-                    seen = await look(ours.client, goal)
+                    result = await check_condition(client, condition)
                 except (TransportError, DecodeError, ApiError) as exc:
                     if isinstance(exc, ApiError) and not exc.retryable:
                         raise
-                    self.log.warning("a look failed; it is repeated: %s", exc)
+                    self.log.warning("status check failed; retrying: %s", exc)
                 else:
-                    if seen.reached:
-                        return {"status": goal.status.value, "target_groups": seen.seen}
+                    if result.met:
+                        return {"status": condition.status.value, "target_groups": result.checked}
                 await asyncio.sleep(self.poke_interval)

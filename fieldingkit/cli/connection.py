@@ -1,6 +1,5 @@
 """The connection parameters that every command with API access shares."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +9,6 @@ from cyclopts.validators import Number
 
 from fieldingkit.cli.credentials import ResolvedCredentials, resolve_credentials
 from fieldingkit.client import AsyncClient
-from fieldingkit.jobs.observer import PollEvent
 from fieldingkit.options import API_VERSION, BASE_URL, Settings
 
 __all__ = ["DEFAULT_CONNECTION", "Connection"]
@@ -67,12 +65,11 @@ class Connection:
             token_url=self.token_url,
         )
 
-    def open(self, *, rate: float | None = None, on_poll: Callable[[PollEvent], object] | None = None) -> AsyncClient:
+    def open(self, *, rate: float | None = None) -> AsyncClient:
         """Return a client; close it, or use it in an ``async with``.
 
         Args:
             rate: Requests per second at most.
-            on_poll: Called after each poll of a job.
 
         Raises:
             UsageError: There are no credentials.
@@ -85,7 +82,6 @@ class Connection:
             "proxy": self.proxy or None,
             "user_agent": "fieldingkit-cli",
             "rate": rate,
-            "on_poll": on_poll,
         }
         if self.timeout is not None:
             options["timeout"] = self.timeout

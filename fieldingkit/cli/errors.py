@@ -1,7 +1,6 @@
 """Exit codes and error messages."""
 
 import enum
-import re
 from collections.abc import Iterator
 from typing import ClassVar, Final
 
@@ -27,6 +26,7 @@ from fieldingkit.errors import (
     TransportError,
     WorkflowError,
 )
+from fieldingkit.rendering.text import strip_control_chars
 
 __all__ = [
     "EXIT_CODES",
@@ -96,7 +96,6 @@ def exit_code_for(error: FieldingKitError) -> ExitCode:
 
 
 _MAX_LENGTH: Final = 300
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 
 _ADVICE: Final[tuple[tuple[type[FieldingKitError], str], ...]] = (
     (ConnectionFailedError, "Nothing was sent. Check the network and --base-url, or run `fieldingkit doctor`."),
@@ -113,11 +112,6 @@ _ADVICE: Final[tuple[tuple[type[FieldingKitError], str], ...]] = (
     (ClientClosedError, "Run the command again."),
     (DecodeError, "The action was applied. Read the resource, and please report this; it may be a bug in fieldingkit."),
 )
-
-
-def strip_control_chars(text: object) -> str:
-    """Return text from elsewhere on one line, without control characters that a terminal would interpret."""
-    return _CONTROL.sub(" ", str(text))
 
 
 def format_error(error: FieldingKitError) -> str:

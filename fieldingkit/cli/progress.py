@@ -40,7 +40,7 @@ class ProgressDisplay:
                 details=_details(progress),
             )
             return
-        state, now = (progress.phase, progress.jobs_ended), time.monotonic()
+        state, now = (progress.phase, progress.jobs_settled), time.monotonic()
         if state == self._shown and now - self._shown_at < _INTERVAL:
             return
         self._shown, self._shown_at = state, now
@@ -76,7 +76,7 @@ class ProgressDisplay:
 
 
 def _details(progress: SweepProgress) -> str:
-    parts = [f"{progress.jobs_ended:,} of {progress.jobs:,} jobs"] if progress.jobs else []
+    parts = [f"{progress.jobs_settled:,} of {progress.jobs:,} jobs"] if progress.jobs else []
     parts += [f"{progress.counts.failed:,} failed"] if progress.counts.failed else []
     parts += [f"{progress.waiting:,} requests wait for the rate limit"] if progress.waiting else []
     return ", ".join(parts)
@@ -90,7 +90,7 @@ def _fields(progress: SweepProgress) -> dict[str, object]:
         "counts": progress.counts._asdict(),
         "jobs": progress.jobs,
         "jobs_submitted": progress.jobs_submitted,
-        "jobs_ended": progress.jobs_ended,
+        "jobs_settled": progress.jobs_settled,
         "waiting": progress.waiting,
         "elapsed": round(progress.elapsed, 3),
     }

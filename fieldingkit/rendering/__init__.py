@@ -1,1 +1,1 @@
-"""Reports that people read."""
+"""Renderers of sweep reports: HTML, CSV and JSON files from one document model."""

@@ -1,41 +1,39 @@
-"""A sweep's report for spreadsheets: a line for each target group."""
+"""A sweep report as CSV for spreadsheets: one row for each target group."""
 
 import csv
 import io
 from typing import Final
 
-from fieldingkit.rendering.model import SweepRecord
+from fieldingkit.rendering.model import SweepDocument
 
-__all__ = ["as_csv"]
-
-
-_HEADINGS: Final = ("project_id", "target_group_id", "outcome", "before", "code", "reason", "job_id", "trace_id")
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""What a cell may not begin with: spreadsheets take it for a formula, and formulas can send data elsewhere."""
+__all__ = ["to_csv"]
 
 
-def as_csv(record: SweepRecord) -> str:
-    """The report as CSV by RFC 4180, with headings."""
+_COLUMNS: Final = (
+    "project_id",
+    "target_group_id",
+    "outcome",
+    "previous_status",
+    "code",
+    "reason",
+    "job_id",
+    "trace_id",
+)
+_FORMULA_PREFIXES: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
+"""The characters that make a spreadsheet evaluate a cell. A formula could send data elsewhere."""
+
+
+def to_csv(document: SweepDocument) -> str:
+    """Return the document as CSV by RFC 4180, with a header row."""
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(_HEADINGS)
-    traces = {job_id: span.trace_id for job_id, span in record.span_by_job.items()}
-    for group in record.report.groups:
-        cells = (
-            group.project_id,
-            group.target_group_id,
-            group.outcome,
-            group.before,
-            group.code,
-            group.reason,
-            group.job_id,
-            traces.get(group.job_id or ""),
-        )
-        writer.writerow([_harmless(cell) for cell in cells])
+    writer.writerow(_COLUMNS)
+    for group in document.groups:
+        writer.writerow([_escape(getattr(group, column)) for column in _COLUMNS])
     return text.getvalue()
 
 
-def _harmless(cell: str | None) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    text = "" if cell is None else str(cell)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+def _escape(cell: str | None) -> str:
+    """Return the cell, with an apostrophe in front if a spreadsheet would evaluate it."""
+    text = "" if cell is None else cell
+    return f"'{text}" if text.startswith(_FORMULA_PREFIXES) else text

@@ -1,52 +1,54 @@
-"""Writing a sweep's report as the ending of its file's name says, and reading it again."""
+"""Report files: write a document in the format that the file extension names, and read its data again."""
 
+import json
 import os
 import re
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, cast
 
-from fieldingkit.cli.errors import UsageError
-from fieldingkit.rendering.csv import as_csv
-from fieldingkit.rendering.html import DATA_ID, as_html
-from fieldingkit.rendering.model import SweepRecord
+from fieldingkit.errors import ConfigurationError
+from fieldingkit.rendering.csv import to_csv
+from fieldingkit.rendering.html import DATA_ID, to_html
+from fieldingkit.rendering.json import KIND, VERSION, to_json
+from fieldingkit.rendering.model import SweepDocument
 
-__all__ = ["check_report_path", "read_report", "write_report"]
+__all__ = ["check_report_path", "read_data", "write_document"]
 
 
-_WAYS: Final[Mapping[str, tuple[Callable[[SweepRecord], str], str]]] = {
-    ".json": (SweepRecord.encode, "utf-8"),
-    # Spreadsheets take a file without this mark for one in the machine's own old encoding.
-    ".csv": (as_csv, "utf-8-sig"),
-    ".html": (as_html, "utf-8"),
+_FORMATS: Final[Mapping[str, tuple[Callable[[SweepDocument], str], str]]] = {
+    ".json": (to_json, "utf-8"),
+    # Without the byte order mark, spreadsheets read the file in the legacy encoding of the machine.
+    ".csv": (to_csv, "utf-8-sig"),
+    ".html": (to_html, "utf-8"),
 }
 _DATA: Final = re.compile(f'<script type="application/json" id="{DATA_ID}">(.*?)</script>', re.DOTALL)
-_LARGEST: Final = 512 * 1024 * 1024
+_MAX_BYTES: Final = 512 * 1024 * 1024
 
 
 def check_report_path(path: Path) -> None:
-    """See beforehand that a report can be written.
+    """Check, before a sweep starts, that its report can be written.
 
     Raises:
-        UsageError: if it cannot, or its name does not say how.
+        ConfigurationError: if the file extension names no format, or the folder cannot be written to.
     """
-    if path.suffix.lower() not in _WAYS:
-        raise UsageError(f"the report {path} should end with {', '.join(_WAYS)}\nNothing was sent.")
+    _format(path)
     folder = path.expanduser().absolute().parent
     if not folder.is_dir() or not os.access(folder, os.W_OK) or path.expanduser().is_dir():
-        raise UsageError(f"the report {path} cannot be written there\nNothing was sent.")
+        raise ConfigurationError(f"the report {path} cannot be written to this folder")
 
 
-def write_report(record: SweepRecord, path: Path) -> None:
-    """Write a report, whole or not at all; what was there before is replaced.
+def write_document(document: SweepDocument, path: Path) -> None:
+    """Write a document to a file that replaces an earlier one as a whole.
 
     Raises:
-        OSError: if it cannot be written.
+        ConfigurationError: if the file extension names no format.
+        OSError: if the file cannot be written; an earlier file stays as it was.
     """
-    make, encoding = _WAYS[path.suffix.lower()]
-    content = make(record).encode(encoding)
+    render, encoding = _format(path)
+    content = render(document).encode(encoding)
     path = path.expanduser()
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -62,20 +64,34 @@ def write_report(record: SweepRecord, path: Path) -> None:
         raise
 
 
-def read_report(path: Path) -> SweepRecord:
-    """Read a report, from JSON or from the page that holds it.
+def read_data(path: Path) -> dict[str, Any]:
+    """Return the data of a report file: the JSON file itself, or the JSON inside the HTML page.
 
     Raises:
-        UsageError: if it cannot be read, or is none.
+        ConfigurationError: if the file is not a report, or a later release wrote it.
+        OSError: if the file cannot be read.
     """
-    try:
-        with path.expanduser().open("rb") as file:
-            text = file.read(_LARGEST).decode()
-    except OSError as exc:
-        raise UsageError(f"{path} cannot be read: {exc.strerror}") from exc
-    except UnicodeDecodeError as exc:
-        raise UsageError(f"{path} is not a report of a sweep") from exc
     if path.suffix.lower() == ".csv":
-        raise UsageError(f"{path} is for spreadsheets and lacks the plan\nGive the .json or .html report.")
-    page = _DATA.search(text)
-    return SweepRecord.decode(page[1] if page else text)
+        raise ConfigurationError(f"{path} does not contain the plan of the sweep; use the .json or .html report")
+    with path.expanduser().open("rb") as file:
+        content = file.read(_MAX_BYTES)
+    try:
+        text = content.decode()
+        page = _DATA.search(text)
+        data = cast("dict[str, Any]", json.loads(page[1] if page else text))
+        kind, version = data["kind"], data["version"]
+    except (ValueError, TypeError, KeyError):
+        raise ConfigurationError(f"{path} is not a sweep report") from None
+    if kind != KIND:
+        raise ConfigurationError(f"{path} is not a sweep report")
+    if version != VERSION:
+        raise ConfigurationError(f"the report {path} has version {version!r}; this release reads version {VERSION}")
+    return data
+
+
+def _format(path: Path) -> tuple[Callable[[SweepDocument], str], str]:
+    """Return the renderer and the encoding for a file extension."""
+    try:
+        return _FORMATS[path.suffix.lower()]
+    except KeyError:
+        raise ConfigurationError(f"the name of the report {path} must end with {', '.join(_FORMATS)}") from None

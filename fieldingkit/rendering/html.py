@@ -1,47 +1,55 @@
-"""A sweep's report for people: one HTML file that needs nothing else, on a screen and on paper."""
+"""A sweep report as one HTML page without scripts or external resources, for screens and for paper."""
 
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from typing import Final
 
-from fieldingkit.cli.output import moment
-from fieldingkit.rendering.charts import plot, spoken
+from fieldingkit.rendering.charts import job_bars, share_bar, timeline
+from fieldingkit.rendering.json import to_json
 from fieldingkit.rendering.markup import Markup, tag
-from fieldingkit.rendering.model import SweepRecord
+from fieldingkit.rendering.model import OUTCOMES, SweepDocument
 from fieldingkit.rendering.style import STYLE
-from fieldingkit.rendering.wording import Reason, advice_on, bars_of, headline, reasons, report_facts, share, worded
-from fieldingkit.sweeps.report import GroupOutcome, Outcome, count
+from fieldingkit.rendering.text import format_duration, format_time, pluralize
+from fieldingkit.rendering.wording import (
+    Reason,
+    advice_for,
+    format_reason,
+    group_by_reason,
+    headline,
+    outcome_label,
+    report_facts,
+)
 
-__all__ = ["DATA_ID", "all_groups", "as_html", "jobs_table", "projects_table", "reason_card"]
+__all__ = ["DATA_ID", "to_html"]
 
 
 DATA_ID: Final = "fieldingkit-sweep"
-"""The id of the element that holds the record itself, so that the page can be given to ``fieldingkit undo``."""
+"""The id of the element that holds the report as JSON, so that ``fieldingkit undo`` can read the page."""
 
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+_MAX_OPEN_ROWS: Final = 20
+"""The largest table that is shown open; a longer one is folded."""
 
 
-def as_html(record: SweepRecord) -> str:
-    """The report as a page. Everything in it that came from outside is escaped, and no script runs in it."""
-    report = record.report
-    title = f"{headline(report)} · fieldingkit"
+def to_html(document: SweepDocument) -> str:
+    """Return the document as a page. All outside text is escaped, and the page runs no script."""
     body = tag(
         "body",
-        _summary(record),
-        _timeline(record),
-        _reasons(record, "What went wrong, and what to do", Outcome.UNKNOWN, Outcome.FAILED),
-        _reasons(record, "What was left alone", Outcome.SKIPPED),
-        tag("section", tag("h2", "By project"), projects_table(record)),
-        _jobs(record),
-        tag("section", tag("h2", "Every target group"), all_groups(record), class_="screen"),
+        _summary(document),
+        _timeline(document),
+        _reasons(document, "Problems and what to do", "unknown", "failed"),
+        _reasons(document, "Skipped", "skipped"),
+        tag("section", tag("h2", "By project"), _projects(document)),
+        tag("section", tag("h2", "Jobs"), _jobs(document)) if document.jobs else Markup(""),
+        tag("section", tag("h2", "All target groups"), _groups(document), class_="screen"),
         tag(
             "footer",
-            f"Made by fieldingkit {version('fieldingkit')}. ",
-            "This file also holds the report as data: give it to ",
+            f"Created by fieldingkit {version('fieldingkit')}. ",
+            "This file also contains the report as data: ",
             tag("code", "fieldingkit undo"),
-            " to take a pause or a resume back.",
+            " reads it to undo a pause or a resume.",
         ),
-        _data(record),
+        _data(document),
     )
     head = tag(
         "head",
@@ -49,88 +57,62 @@ def as_html(record: SweepRecord) -> str:
         tag("meta", http_equiv="Content-Security-Policy", content=_POLICY),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", name="referrer", content="no-referrer"),
-        tag("title", title),
+        tag("title", f"{headline(document)} · fieldingkit"),
         tag("style", Markup(STYLE)),
     )
     return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
 
 
-def _summary(record: SweepRecord) -> Markup:
-    report = record.report
-    counts = report.counts
-    worst = Outcome.UNKNOWN if counts.unknown else Outcome.FAILED if counts.failed else Outcome.UPDATED
-    trouble = ((counts.unknown, "unknown"), (counts.failed, "failed"))
-    badge = ", ".join(f"{number:,} {name}" for number, name in trouble if number) or "all done"
+def _summary(document: SweepDocument) -> Markup:
+    counts = document.counts
+    worst = next((outcome for outcome in ("unknown", "failed") if counts[outcome]), "updated")
+    badge = ", ".join(f"{counts[name]:,} {name}" for name in ("unknown", "failed") if counts[name]) or "all done"
     tiles = (
         tag(
             "li",
             tag("b", f"{number:,}"),
-            worded(report.action, outcome),
+            outcome_label(document, outcome),
             class_=f"tile {outcome}" + ("" if number else " none"),
         )
-        for outcome, number in zip(Outcome, counts, strict=True)
+        for outcome, number in counts.items()
     )
-    facts = (part for name, value in report_facts(record).items() for part in (tag("dt", name), tag("dd", value)))
+    facts = (part for name, value in report_facts(document).items() for part in (tag("dt", name), tag("dd", value)))
     return tag(
         "section",
         tag("div", badge, class_=f"badge {worst}"),
-        tag("h1", headline(report)),
+        tag("h1", headline(document)),
         tag("ul", *tiles, class_="tiles"),
-        share(counts),
+        share_bar(counts),
         tag("dl", *facts, class_="facts"),
     )
 
 
-def _timeline(record: SweepRecord) -> Markup:
-    bars = bars_of(record)
+def _timeline(document: SweepDocument) -> Markup:
+    bars = job_bars(document)
     if not bars:
         return Markup("")
-    jobs = len(record.report.jobs)
-    undrawn = (
-        tag("p", f"Not drawn, since they ended in another process: {jobs - len(bars)}.", class_="soft")
-        if jobs > len(bars)
-        else Markup("")
-    )
-    return tag("section", tag("h2", "Timeline of the jobs"), plot(bars), undrawn)
+    missing = len(document.jobs) - len(bars)
+    note = tag("p", f"Jobs not shown, because their end was not seen: {missing}.", class_="soft")
+    return tag("section", tag("h2", "Timeline of the jobs"), timeline(bars), note if missing else Markup(""))
 
 
-def _reasons(record: SweepRecord, heading: str, *outcomes: Outcome) -> Markup:
-    found = reasons(record.report.groups, *outcomes)
-    if not found:
+def _reasons(document: SweepDocument, heading: str, *outcomes: str) -> Markup:
+    reasons = group_by_reason(document.groups, *outcomes)
+    if not reasons:
         return Markup("")
-    return tag(
-        "section",
-        tag("h2", heading),
-        *(reason_card(record, reason, advice_on(record.report.action, reason)) for reason in found),
-    )
+    return tag("section", tag("h2", heading), *(_reason(reason, advice_for(document, reason)) for reason in reasons))
 
 
-def _jobs(record: SweepRecord) -> Markup:
-    return tag("section", tag("h2", "Jobs"), jobs_table(record)) if record.report.jobs else Markup("")
-
-
-def _data(record: SweepRecord) -> Markup:
-    """The record itself, in an element that no browser runs; nothing in it can end the element."""
-    text = record.encode().replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
-    return Markup(f'<script type="application/json" id="{DATA_ID}">{text}</script>')
-
-
-_FEW: Final = 20
-"""How many lines a table may have to be shown at once; a longer one is folded."""
-
-
-def reason_card(record: SweepRecord, reason: Reason, advice: str) -> Markup:
-    """A reason, what to do about it, and the target groups that it concerns."""
-    said = ": ".join(filter(None, [reason.code, reason.text])) or "no reason was given"
+def _reason(reason: Reason, advice: str) -> Markup:
+    """Draw a reason with its advice and its target groups."""
     number = len(reason.groups)
-    traces = {job_id: span.trace_id for job_id, span in record.span_by_job.items()}
     rows = (
         (
             _id(group.project_id),
             _id(group.target_group_id),
-            group.before or "",
+            group.previous_status or "",
             _id(group.job_id),
-            _id(traces.get(group.job_id or "")),
+            _id(group.trace_id),
         )
         for group in reason.groups
     )
@@ -138,68 +120,68 @@ def reason_card(record: SweepRecord, reason: Reason, advice: str) -> Markup:
         "article",
         tag(
             "header",
-            tag("h3", said),
-            tag("span", f"{number:,} {'target group' if number == 1 else 'target groups'}", class_="count"),
+            tag("h3", format_reason(reason.code, reason.text) or "no reason given"),
+            tag("span", pluralize(number), class_="count"),
         ),
         tag("p", advice, class_="advice") if advice else Markup(""),
-        _folded(_table(("Project", "Target group", "Before", "Job", "Trace id"), rows), number, "Which ones"),
+        _folded(
+            _table(("Project", "Target group", "Previous status", "Job", "Trace id"), rows), number, "Target groups"
+        ),
         class_=f"reason {reason.outcome}",
     )
 
 
-def projects_table(record: SweepRecord) -> Markup:
-    """How the sweep went in each project."""
-    action = record.report.action
-    headings = ("Project", "Groups", *(worded(action, outcome) for outcome in Outcome), "")
+def _projects(document: SweepDocument) -> Markup:
+    headings = ("Project", "Groups", *(outcome_label(document, outcome) for outcome in OUTCOMES), "")
     rows = (
-        (_id(project_id), f"{counts.total:,}", *(f"{number:,}" for number in counts), share(counts, small=True))
-        for project_id, counts in record.report.by_project.items()
+        (
+            _id(project_id),
+            f"{sum(counts.values()):,}",
+            *(f"{number:,}" for number in counts.values()),
+            share_bar(counts, small=True),
+        )
+        for project_id, counts in document.by_project.items()
     )
     return _wide(_table(headings, rows, numbers=range(1, 7)))
 
 
-def jobs_table(record: SweepRecord) -> Markup:
-    """The jobs with their trace ids, which the API's support asks for."""
-    members: dict[str, list[GroupOutcome]] = {}
-    for group in record.report.groups:
-        members.setdefault(group.job_id or "", []).append(group)
-    spans = record.span_by_job
-    rows: list[Sequence[str]] = []
-    for job in record.report.jobs:
-        span = spans.get(job.job_id)
-        took = ""
-        if span is not None and span.began is not None and span.ended is not None:
-            took = spoken((span.ended - span.began).total_seconds())
-        rows.append(
-            (
-                _id(job.job_id),
-                _id(job.project_id),
-                f"{job.size:,}",
-                share(count(members.get(job.job_id, ())), small=True),
-                _id(moment(span.began)) if span is not None else "",
-                took,
-                _id(span.trace_id if span is not None else None),
-            )
+def _jobs(document: SweepDocument) -> Markup:
+    """Draw the jobs with their trace ids, which the API's support asks for."""
+    rows = [
+        (
+            _id(job.job_id),
+            _id(job.project_id),
+            f"{job.size:,}",
+            share_bar(document.by_job[job.job_id], small=True),
+            _id(format_time(job.created_at)),
+            "" if job.seconds is None else format_duration(job.seconds),
+            _id(job.trace_id),
         )
-    headings = ("Job", "Project", "Groups", "", "Created", "Took", "Trace id")
+        for job in document.jobs
+    ]
+    headings = ("Job", "Project", "Groups", "", "Created", "Duration", "Trace id")
     return _folded(_table(headings, rows, numbers=(2,)), len(rows), "All jobs")
 
 
-def all_groups(record: SweepRecord) -> Markup:
-    """Every target group with its outcome."""
-    action = record.report.action
+def _groups(document: SweepDocument) -> Markup:
     rows = (
         (
             _id(group.project_id),
             _id(group.target_group_id),
-            group.before or "",
-            worded(action, group.outcome),
-            ": ".join(filter(None, [group.code, group.reason])),
+            group.previous_status or "",
+            outcome_label(document, group.outcome),
+            format_reason(group.code, group.reason),
         )
-        for group in record.report.groups
+        for group in document.groups
     )
-    table = _table(("Project", "Target group", "Before", "Outcome", "Reason"), rows)
-    return _folded(table, len(record.report.groups), "All target groups")
+    table = _table(("Project", "Target group", "Previous status", "Outcome", "Reason"), rows)
+    return _folded(table, len(document.groups), "All target groups")
+
+
+def _data(document: SweepDocument) -> Markup:
+    """Embed the report as JSON in an element that no browser runs, escaped so that it cannot end the element."""
+    text = to_json(document).replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+    return Markup(f'<script type="application/json" id="{DATA_ID}">{text}</script>')
 
 
 def _table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Iterable[int] = ()) -> Markup:
@@ -225,8 +207,8 @@ def _wide(table: Markup) -> Markup:
     return tag("div", table, class_="wide")
 
 
-def _folded(table: Markup, lines: int, name: str) -> Markup:
-    """A table that is folded if it is long; on paper it is always whole."""
-    if lines <= _FEW:
+def _folded(table: Markup, rows: int, name: str) -> Markup:
+    """Fold a long table on screens; on paper it is always open."""
+    if rows <= _MAX_OPEN_ROWS:
         return _wide(table)
-    return tag("details", tag("summary", f"{name} ({lines:,})"), _wide(table))
+    return tag("details", tag("summary", f"{name} ({rows:,})"), _wide(table))

@@ -1,8 +1,8 @@
-"""HTML and SVG that cannot be broken out of: whatever is not markup already is escaped."""
+"""Escaped HTML and SVG elements: everything that is not markup already is escaped."""
 
 from html import escape
 
-from fieldingkit.cli.errors import strip_control_chars
+from fieldingkit.rendering.text import strip_control_chars
 
 __all__ = ["Markup", "tag"]
 
@@ -11,18 +11,19 @@ _VOID = frozenset({"meta", "br", "hr", "img"})
 
 
 class Markup(str):
-    """Text that is markup: made by ``tag``, or written in fieldingkit's own source."""
+    """Text that is markup: the result of ``tag``, or a literal of this package."""
 
     __slots__ = ()
 
 
 def tag(name: str, /, *children: "str | Markup", **attributes: str | float | None) -> Markup:
-    """An element.
+    """Return an element.
 
     Args:
         name: The element's name.
-        children: What is in it; text is escaped, markup stands as it is.
-        attributes: Its attributes; a trailing underscore is dropped and others become hyphens, and None leaves one out.
+        children: Its content; text is escaped, markup is kept.
+        attributes: Its attributes. A trailing underscore is dropped, other underscores become hyphens, and None leaves
+            an attribute out.
     """
     given = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{escape(strip_control_chars(_text(value)))}"'

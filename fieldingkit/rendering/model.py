@@ -1,122 +1,122 @@
-"""What a sweep's report file holds: the plan, what became of it, and when its jobs ran."""
+"""The document model of a sweep report: plain values, independent of the sweep engine that fills it."""
 
-import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Self, cast
+from functools import cached_property
+from typing import Any, Final
 
 import attrs
 
-from fieldingkit.cli.errors import UsageError
-from fieldingkit.cli.output import as_json
-from fieldingkit.errors import FieldingKitError
-from fieldingkit.resources.target_groups import TargetGroupStatus
-from fieldingkit.sweeps.actions import Action
-from fieldingkit.sweeps.journal import JobSpan
-from fieldingkit.sweeps.plan import SweepPlan
-from fieldingkit.sweeps.report import GroupOutcome, Outcome, SweepJob, SweepReport
+__all__ = ["OUTCOMES", "GroupRow", "JobRow", "SweepDocument", "count_outcomes"]
 
-__all__ = ["SweepRecord"]
-
-
-_KIND = "fieldingkit sweep report"
-_VERSION = 1
+OUTCOMES: Final = ("updated", "unchanged", "failed", "skipped", "unknown")
+"""The outcomes of a target group, in the order in which reports show them."""
 
 
 @attrs.frozen(kw_only=True)
-class SweepRecord:
-    """A sweep as its report file keeps it."""
+class GroupRow:
+    """One target group of a report."""
 
-    plan: SweepPlan
-    """What was to be done."""
-    report: SweepReport
-    """What became of it."""
-    base_url: str
-    """The API that it was done at."""
-    account: str | None = None
-    """The account that it was done in."""
-    spans: tuple[JobSpan, ...] = ()
-    """When its jobs ran."""
+    project_id: str
+    """The project's ULID."""
+    target_group_id: str
+    """The target group's ULID."""
+    outcome: str
+    """One of ``OUTCOMES``."""
+    previous_status: str | None = None
+    """The status before the sweep; None if it was not read."""
+    code: str | None = None
+    """The API's failure code."""
+    reason: str | None = None
+    """The reason for the outcome."""
+    job_id: str | None = None
+    """The API's id of the last job that contained it."""
+    trace_id: str | None = None
+    """The W3C trace id of that job."""
+
+
+@attrs.frozen(kw_only=True)
+class JobRow:
+    """One job of a report."""
+
+    job_id: str
+    """The API's id of the job."""
+    project_id: str
+    """The project's ULID."""
+    idempotency_key: str
+    """The key that the job was created with."""
+    size: int
+    """The number of target groups in the job."""
+    created_at: datetime | None = None
+    """When the job was created, UTC."""
+    ended_at: datetime | None = None
+    """When the end of the job was seen, UTC."""
+    trace_id: str | None = None
+    """The W3C trace id of the request that created the job."""
 
     @property
-    def span_by_job(self) -> Mapping[str, JobSpan]:
-        """The spans by the ids of their jobs."""
-        return {span.job_id: span for span in self.spans}
-
-    def encode(self) -> str:
-        """The record as JSON."""
-        return json.dumps(
-            {
-                "kind": _KIND,
-                "version": _VERSION,
-                "base_url": self.base_url,
-                "account": self.account,
-                "counts": self.report.counts._asdict(),
-                "ok": self.report.ok,
-                "report": as_json(self.report),
-                "spans": as_json(self.spans),
-                "plan": json.loads(self.plan.encode()),
-            }
-        )
-
-    @classmethod
-    def decode(cls, text: str) -> Self:
-        """Read a record from its JSON.
-
-        Raises:
-            UsageError: if it is none, or was made by a later release.
-        """
-        try:
-            content = cast("dict[str, Any]", json.loads(text))
-            kind, version = content["kind"], content["version"]
-        except (ValueError, TypeError, KeyError):
-            raise UsageError("this is not a report of a sweep") from None
-        if (kind, version) != (_KIND, _VERSION):
-            raise UsageError(f"this report has the version {version!r}; this release reads {_VERSION}")
-        try:
-            return cls(
-                plan=SweepPlan.decode(json.dumps(content["plan"])),
-                report=_report(content["report"]),
-                base_url=str(content["base_url"]),
-                account=content["account"],
-                spans=tuple(_span(span) for span in content["spans"]),
-            )
-        except (ValueError, TypeError, KeyError, AttributeError, FieldingKitError) as exc:
-            raise UsageError(f"this report is damaged: {type(exc).__name__}") from exc
+    def seconds(self) -> float | None:
+        """Seconds from creation to end; None if one of the two is not known."""
+        if self.created_at is None or self.ended_at is None:
+            return None
+        return (self.ended_at - self.created_at).total_seconds()
 
 
-def _report(fields: dict[str, Any]) -> SweepReport:
-    return SweepReport(
-        run_id=fields["run_id"],
-        action=Action(fields["action"]),
-        groups=tuple(_group(group) for group in fields["groups"]),
-        jobs=tuple(SweepJob(**job) for job in fields["jobs"]),
-        started_at=datetime.fromisoformat(fields["started_at"]),
-        finished_at=_moment(fields["finished_at"]),
-    )
+@attrs.frozen(kw_only=True)
+class SweepDocument:
+    """A sweep report as its renderers need it."""
+
+    run_id: str
+    """The run id."""
+    action: str
+    """The action, such as ``pause``."""
+    target_status: str
+    """The status that the action leads to."""
+    reversible: bool
+    """True if the action can be undone."""
+    ok: bool
+    """True if nothing failed and nothing is unknown."""
+    base_url: str
+    """The API's base URL."""
+    account_id: str | None = None
+    """The account's number."""
+    started_at: datetime
+    """When the run started, UTC."""
+    finished_at: datetime | None = None
+    """When the run finished, UTC; None if it has not."""
+    groups: tuple[GroupRow, ...]
+    """The target groups, in the order of the plan."""
+    jobs: tuple[JobRow, ...] = ()
+    """The jobs that the sweep created."""
+    not_sent: frozenset[str] = frozenset()
+    """The ids of skipped target groups that the action applies to: the sweep stopped before their turn."""
+    plan: Mapping[str, Any]
+    """The plan as JSON, which files carry so that the sweep can be undone from them."""
+
+    @cached_property
+    def counts(self) -> Mapping[str, int]:
+        """The number of target groups with each outcome."""
+        return count_outcomes(self.groups)
+
+    @cached_property
+    def by_project(self) -> Mapping[str, Mapping[str, int]]:
+        """The counts by project id."""
+        projects: dict[str, list[GroupRow]] = {}
+        for group in self.groups:
+            projects.setdefault(group.project_id, []).append(group)
+        return {project_id: count_outcomes(groups) for project_id, groups in projects.items()}
+
+    @cached_property
+    def by_job(self) -> Mapping[str, Mapping[str, int]]:
+        """The counts by job id; a target group counts for its last job only."""
+        jobs: dict[str, list[GroupRow]] = {}
+        for group in self.groups:
+            jobs.setdefault(group.job_id or "", []).append(group)
+        return {job.job_id: count_outcomes(jobs.get(job.job_id, ())) for job in self.jobs}
 
 
-def _group(fields: dict[str, Any]) -> GroupOutcome:
-    before = fields["before"]
-    return GroupOutcome(
-        target_group_id=fields["target_group_id"],
-        project_id=fields["project_id"],
-        outcome=Outcome(fields["outcome"]),
-        before=None if before is None else TargetGroupStatus(before),
-        code=fields["code"],
-        reason=fields["reason"],
-        job_id=fields["job_id"],
-    )
-
-
-def _span(fields: dict[str, Any]) -> JobSpan:
-    return JobSpan(
-        job_id=fields["job_id"],
-        trace_id=fields["trace_id"],
-        began=_moment(fields["began"]),
-        ended=_moment(fields["ended"]),
-    )
-
-
-def _moment(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
+def count_outcomes(groups: Iterable[GroupRow]) -> Mapping[str, int]:
+    """Return the number of target groups with each outcome, zeros included."""
+    found = Counter(group.outcome for group in groups)
+    return {outcome: found[outcome] for outcome in OUTCOMES}

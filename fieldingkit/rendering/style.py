@@ -1,4 +1,4 @@
-"""The style sheet of a sweep's report: for a screen by day and by night, and for paper."""
+"""The style sheet of the HTML report, for light and dark screens and for paper."""
 
 from typing import Final
 

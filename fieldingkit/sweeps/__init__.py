@@ -1,4 +1,4 @@
-"""Sweeps: one action on hundreds of target groups, each exactly once.
+"""Sweeps: apply one action to hundreds of target groups, each exactly once.
 
 ``await sweep(client, plan)``, or with a blocking client ``client.call(sweep, plan)``. Names are loaded on first use.
 """
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from fieldingkit.sweeps.report import SweepJob as SweepJob
     from fieldingkit.sweeps.report import SweepProgress as SweepProgress
     from fieldingkit.sweeps.report import SweepReport as SweepReport
+    from fieldingkit.sweeps.undo import undo as undo
+    from fieldingkit.sweeps.undo import undo_plan as undo_plan
 
 __all__ = [
     "Action",
@@ -39,6 +41,8 @@ __all__ = [
     "preview",
     "read_report",
     "sweep",
+    "undo",
+    "undo_plan",
 ]
 
 _LAZY_ATTRIBUTES = {
@@ -57,6 +61,8 @@ _LAZY_ATTRIBUTES = {
     "preview": "fieldingkit.sweeps.discovery",
     "read_report": "fieldingkit.sweeps.checkpoint",
     "sweep": "fieldingkit.sweeps.engine",
+    "undo": "fieldingkit.sweeps.undo",
+    "undo_plan": "fieldingkit.sweeps.undo",
 }
 
 

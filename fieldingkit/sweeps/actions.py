@@ -1,6 +1,7 @@
-"""What a sweep can do to target groups: where each action leads, from where, and by which batch."""
+"""The five actions of a sweep: their target status, the statuses they start from, and their batch commands."""
 
 import enum
+from typing import Literal
 
 from fieldingkit.resources.batch_jobs import (
     CompleteTargetGroups,
@@ -11,10 +12,12 @@ from fieldingkit.resources.batch_jobs import (
 )
 from fieldingkit.resources.target_groups import TargetGroupStatus
 
-__all__ = ["Action", "Batch"]
+__all__ = ["Action", "ActionName", "BatchCommand"]
 
+ActionName = Literal["pause", "resume", "complete", "relaunch", "launch"]
+"""An action as plain text."""
 
-Batch = (
+BatchCommand = (
     type[PauseTargetGroups]
     | type[ResumeTargetGroups]
     | type[CompleteTargetGroups]
@@ -27,7 +30,7 @@ _PAUSED, _COMPLETED = TargetGroupStatus.PAUSED, TargetGroupStatus.COMPLETED
 
 
 class Action(enum.StrEnum):
-    """What to do to each target group of a sweep."""
+    """An action that a sweep applies to each of its target groups."""
 
     PAUSE = "pause"
     RESUME = "resume"
@@ -37,22 +40,22 @@ class Action(enum.StrEnum):
 
     @property
     def target(self) -> TargetGroupStatus:
-        """The status that it leads to."""
+        """The status that the action leads to."""
         return _TARGETS.get(self, _LIVE)
 
     @property
     def sources(self) -> frozenset[TargetGroupStatus]:
-        """The statuses that it is allowed from."""
+        """The statuses that allow the action."""
         return _SOURCES[self]
 
     @property
-    def batch(self) -> Batch:
-        """The command that does it to many target groups of a project."""
+    def batch(self) -> BatchCommand:
+        """The command that applies the action to many target groups of one project."""
         return _BATCHES[self]
 
     @property
     def opposite(self) -> "Action | None":
-        """The action that takes it back; None if there is none."""
+        """The action that undoes this one; None if nothing undoes it."""
         return _OPPOSITES.get(self)
 
 
@@ -60,12 +63,12 @@ _TARGETS = {Action.PAUSE: _PAUSED, Action.COMPLETE: _COMPLETED}
 _SOURCES = {
     Action.PAUSE: frozenset({_LIVE}),
     Action.RESUME: frozenset({_PAUSED}),
-    # The API's documents disagree on paused ones, so it is tried.
+    # The API's documents disagree on whether paused target groups can be completed, so those are sent as well.
     Action.COMPLETE: frozenset({_LIVE, _SCHEDULED, _PAUSED}),
     Action.RELAUNCH: frozenset({_COMPLETED}),
     Action.LAUNCH: frozenset({_SCHEDULED}),
 }
-_BATCHES: dict[Action, Batch] = {
+_BATCHES: dict[Action, BatchCommand] = {
     Action.PAUSE: PauseTargetGroups,
     Action.RESUME: ResumeTargetGroups,
     Action.COMPLETE: CompleteTargetGroups,

@@ -1,4 +1,4 @@
-"""What a sweep writes down on its way, and reads again to go on."""
+"""Checkpoints: the persistence of every step of a sweep, so that another process can resume it."""
 
 import asyncio
 import sqlite3
@@ -18,35 +18,35 @@ __all__ = ["Checkpoint", "JournalCheckpoint", "read_report"]
 
 
 class Checkpoint:
-    """Takes note of a sweep's steps, and forgets them: a sweep without a journal."""
+    """The persistence interface of a sweep. This implementation keeps nothing: a sweep without a journal."""
 
     async def load(self, plan: SweepPlan) -> SweepState | None:
-        """How far the run has come in an earlier process; None if it was never begun."""
+        """Return the state that an earlier process left; None for a new run."""
         del plan
         return None
 
-    async def begun(self, plan: SweepPlan, state: SweepState) -> None:
-        """It was worked out what is to be done; nothing has been sent yet."""
+    async def planned(self, plan: SweepPlan, state: SweepState) -> None:
+        """Save the target groups and the chunks of a new run, before anything is sent."""
 
     async def sending(self, chunk: Chunk) -> None:
-        """A job is about to be sent."""
+        """Save that the key of a chunk is about to be used."""
 
-    async def accepted(self, chunk: Chunk) -> None:
-        """The API has taken a job on."""
+    async def submitted(self, chunk: Chunk) -> None:
+        """Save the token of the job that the API has accepted."""
 
     async def settled(self, chunk: Chunk, outcomes: Sequence[GroupOutcome], follow_up: Chunk | None) -> None:
-        """It is known what became of a job's target groups, but for those that another job is to deal with."""
+        """Save the outcomes of a chunk, and the follow-up chunk for the target groups that have none."""
 
     async def finished(self, state: SweepState) -> None:
-        """Nothing more is to be done now."""
+        """Save that this process has nothing left to do for the run."""
 
 
 class JournalCheckpoint(Checkpoint):
-    """Writes a sweep's steps into a journal.
+    """A checkpoint in a journal.
 
     Args:
         journal: The journal.
-        run_id: The run's id.
+        run_id: The run id.
     """
 
     def __init__(self, journal: Journal, run_id: str) -> None:
@@ -57,75 +57,69 @@ class JournalCheckpoint(Checkpoint):
         self._failure: BaseException | None = None
 
     async def load(self, plan: SweepPlan) -> SweepState | None:
-        """How far the run has come in an earlier process; None if it was never begun.
+        """Return the state that an earlier process left; None for a new run.
 
         Raises:
-            JournalError: if the run was of another plan, or the journal cannot be read.
+            JournalError: if the run belongs to another plan, or the journal cannot be read.
         """
-        state = await asyncio.wrap_future(self._journal.do(partial(_load, run_id=self._run_id)))
+        state = await asyncio.wrap_future(self._journal.run(partial(_load, run_id=self._run_id)))
         if state is not None and state.fingerprint != plan.fingerprint:
             raise JournalError(
-                f"the run {self._run_id} of {self._journal.path} is of another plan: give this one another run_id"
+                f"the run {self._run_id} in {self._journal.path} belongs to another plan; use another run_id"
             )
         return state
 
-    async def begun(self, plan: SweepPlan, state: SweepState) -> None:
-        """Write down what is to be done."""
+    async def planned(self, plan: SweepPlan, state: SweepState) -> None:
+        """Save the target groups and the chunks of a new run, before anything is sent."""
         ledger = state.ledger
         groups = (
-            (place, group.target_group_id, group.project_id, group.status, *_columns(ledger, group))
-            for place, group in enumerate(ledger.found)
+            (position, group.target_group_id, group.project_id, group.status, *_outcome_columns(ledger, group))
+            for position, group in enumerate(ledger.found)
         )
+        run = (self._run_id, plan.fingerprint, plan.encode(), state.base_url, state.account_id, state.started_at)
         await self._write(
-            Statement(
-                "INSERT INTO runs VALUES (?, ?, ?, ?, NULL)",
-                [(self._run_id, plan.fingerprint, plan.encode(), state.started)],
-            ),
+            Statement("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, NULL)", [run]),
             Statement("INSERT INTO groups VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", self._rows(groups)),
-            Statement(_NEW_CHUNK, self._rows(map(_chunk_row, state.chunks))),
+            Statement(_INSERT_CHUNK, self._rows(map(_chunk_row, state.chunks))),
         )
 
     async def sending(self, chunk: Chunk) -> None:
-        """Write down that the key is used from now on."""
-        await self._write(Statement(_BORN, [(chunk.first_sent_at, self._run_id, chunk.number)]))
+        """Save that the key of a chunk is about to be used."""
+        await self._write(Statement(_SET_SENDING, [(chunk.first_sent_at, self._run_id, chunk.number)]))
 
-    async def accepted(self, chunk: Chunk) -> None:
-        """Write down how to find the job again."""
-        await self._write(Statement(_ACCEPTED, [(chunk.token, chunk.job_id, self._run_id, chunk.number)]))
+    async def submitted(self, chunk: Chunk) -> None:
+        """Save the token of the job that the API has accepted."""
+        await self._write(Statement(_SET_SUBMITTED, [(chunk.token, chunk.job_id, self._run_id, chunk.number)]))
 
     async def settled(self, chunk: Chunk, outcomes: Sequence[GroupOutcome], follow_up: Chunk | None) -> None:
-        """Write down what became of a job's target groups, and the job that takes up the rest."""
+        """Save the outcomes of a chunk, and the follow-up chunk for the target groups that have none."""
         rows = [
             (item.outcome, item.code, item.reason, item.job_id, self._run_id, item.target_group_id) for item in outcomes
         ]
-        statements = [
-            Statement(_SETTLED, rows),
-            Statement(_ENDED, [(chunk.ended, chunk.first_sent_at, self._run_id, chunk.number)]),
-        ]
+        chunk_row = (chunk.settled, chunk.first_sent_at, chunk.ended_at, self._run_id, chunk.number)
+        statements = [Statement(_SET_OUTCOME, rows), Statement(_SET_SETTLED, [chunk_row])]
         if follow_up is not None:
-            statements.append(Statement(_NEW_CHUNK, self._rows([_chunk_row(follow_up)])))
+            statements.append(Statement(_INSERT_CHUNK, self._rows([_chunk_row(follow_up)])))
         await self._write(*statements)
 
     async def finished(self, state: SweepState) -> None:
-        """Write down that the run has ended, if every one of its jobs has."""
-        if state.ended == len(state.chunks):
-            await self._write(
-                Statement("UPDATE runs SET finished = ? WHERE run_id = ?", [(state.finished, self._run_id)])
-            )
+        """Save that the run is finished, if all of its chunks are settled."""
+        if state.settled == len(state.chunks):
+            await self._write(Statement(_SET_FINISHED, [(state.finished_at, self._run_id)]))
 
     def _rows(self, rows: Iterable[Sequence[object]]) -> Iterable[Sequence[object]]:
         return ((self._run_id, *row) for row in rows)
 
     async def _write(self, *statements: Statement) -> None:
-        """Write, together with whatever else has gathered while the write before was going on.
+        """Write the statements, together with those that other tasks added during the previous write.
 
         Raises:
-            JournalError: if it cannot be written; then nothing is written any more.
+            JournalError: if this write or an earlier one failed; nothing is written after a failure.
         """
         self._pending.extend(statements)
         async with self._writing:
             if self._failure is not None:
-                raise JournalError("an earlier write failed") from self._failure
+                raise JournalError("an earlier write to the journal failed") from self._failure
             pending, self._pending = self._pending, []
             if pending:
                 try:
@@ -135,8 +129,25 @@ class JournalCheckpoint(Checkpoint):
                     raise
 
 
-class _Row(NamedTuple):
-    """A row of the table of chunks."""
+def read_report(journal: Journal, run_id: str) -> SweepReport:
+    """Return the report of a run, finished or not; target groups that are still open are unknown.
+
+    Args:
+        journal: The journal; a read-only one is enough.
+        run_id: The run id.
+
+    Raises:
+        JournalError: if the journal does not contain the run, or cannot be read.
+    """
+    plan = journal.plan(run_id)
+    state = journal.run(partial(_load, run_id=run_id)).result()
+    if state is None:
+        raise JournalError(f"{journal.path} does not contain the run {run_id!r}")
+    return state.report(plan)
+
+
+class _ChunkRow(NamedTuple):
+    """A row of the table ``chunks``, without the run id."""
 
     number: int
     project_id: str
@@ -146,82 +157,71 @@ class _Row(NamedTuple):
     first_sent_at: float | None
     token: str | None
     job_id: str | None
-    ended: int
+    ended_at: float | None
+    settled: int
 
 
-_NEW_CHUNK = "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_BORN = "UPDATE chunks SET first_sent_at = ? WHERE run_id = ? AND number = ?"
-_ACCEPTED = "UPDATE chunks SET token = ?, job_id = ? WHERE run_id = ? AND number = ?"
-_ENDED = "UPDATE chunks SET ended = ?, first_sent_at = ? WHERE run_id = ? AND number = ?"
-_SETTLED = "UPDATE groups SET outcome = ?, code = ?, reason = ?, job_id = ? WHERE run_id = ? AND target_group_id = ?"
+_INSERT_CHUNK = "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_SET_SENDING = "UPDATE chunks SET first_sent_at = ? WHERE run_id = ? AND number = ?"
+_SET_SUBMITTED = "UPDATE chunks SET token = ?, job_id = ? WHERE run_id = ? AND number = ?"
+_SET_SETTLED = "UPDATE chunks SET settled = ?, first_sent_at = ?, ended_at = ? WHERE run_id = ? AND number = ?"
+_SET_OUTCOME = (
+    "UPDATE groups SET outcome = ?, code = ?, reason = ?, job_id = ? WHERE run_id = ? AND target_group_id = ?"
+)
+_SET_FINISHED = "UPDATE runs SET finished_at = ? WHERE run_id = ?"
 
-
-def read_report(journal: Journal, run_id: str) -> SweepReport:
-    """What became of a run, or has become of it so far: what is still open is unknown.
-
-    Args:
-        journal: The journal; one that was opened to read only will do.
-        run_id: The run's id.
-
-    Raises:
-        JournalError: if the journal knows no such run, or cannot be read.
-    """
-    plan = journal.plan(run_id)
-    state = journal.do(partial(_load, run_id=run_id)).result()
-    if state is None:
-        raise JournalError(f"{journal.path} knows no run {run_id!r}")
-    return state.report(plan)
+_SELECT_RUN = "SELECT fingerprint, base_url, account_id, started_at, finished_at FROM runs WHERE run_id = ?"
+_SELECT_GROUPS = (
+    "SELECT target_group_id, project_id, previous_status, outcome, code, reason, job_id FROM groups WHERE run_id = ?"
+    " ORDER BY position"
+)
+_SELECT_CHUNKS = (
+    "SELECT number, project_id, ids, key, generation, first_sent_at, token, job_id, ended_at, settled FROM chunks"
+    " WHERE run_id = ? ORDER BY number"
+)
 
 
 def _load(database: sqlite3.Connection, *, run_id: str) -> SweepState | None:
-    sql = "SELECT fingerprint, started, finished FROM runs WHERE run_id = ?"
-    run = database.execute(sql, (run_id,)).fetchone()
+    run = database.execute(_SELECT_RUN, (run_id,)).fetchone()
     if run is None:
         return None
-    fingerprint, started, finished = run
-    groups = database.execute(
-        "SELECT target_group_id, project_id, before, outcome, code, reason, job_id FROM groups WHERE run_id = ?"
-        " ORDER BY place",
-        (run_id,),
-    ).fetchall()
+    fingerprint, base_url, account_id, started_at, finished_at = run
+    groups = database.execute(_SELECT_GROUPS, (run_id,)).fetchall()
     ledger = Ledger(
-        FoundGroup(id_, project_id, None if before is None else TargetGroupStatus(before))
-        for id_, project_id, before, *_ in groups
+        FoundGroup(id_, project_id, None if status is None else TargetGroupStatus(status))
+        for id_, project_id, status, *_ in groups
     )
     for id_, _, _, outcome, code, reason, job_id in groups:
         if outcome is not None:
             ledger.settle(id_, Outcome(outcome), reason, code=code, job_id=job_id)
-    rows = database.execute(
-        "SELECT number, project_id, ids, key, generation, first_sent_at, token, job_id, ended FROM chunks"
-        " WHERE run_id = ? ORDER BY number",
-        (run_id,),
+    return SweepState(
+        fingerprint=fingerprint,
+        base_url=base_url,
+        account_id=account_id,
+        ledger=ledger,
+        chunks=[_chunk(_ChunkRow(*row)) for row in database.execute(_SELECT_CHUNKS, (run_id,))],
+        started_at=started_at,
+        finished_at=finished_at,
     )
-    chunks = [
-        Chunk(
-            number=row.number,
-            project_id=row.project_id,
-            ids=tuple(row.ids.split()),
-            key=row.key,
-            generation=row.generation,
-            first_sent_at=row.first_sent_at,
-            token=row.token,
-            job_id=row.job_id,
-            ended=bool(row.ended),
-        )
-        for row in map(_Row._make, rows)
-    ]
-    return SweepState(ledger=ledger, chunks=chunks, started=started, finished=finished, fingerprint=fingerprint)
 
 
-def _columns(ledger: Ledger, group: FoundGroup) -> tuple[str | None, ...]:
-    settled = ledger.outcome_of(group.target_group_id)
-    if settled is None:
-        return (None, None, None, None)
-    return (settled.outcome, settled.code, settled.reason, settled.job_id)
+def _chunk(row: _ChunkRow) -> Chunk:
+    return Chunk(
+        number=row.number,
+        project_id=row.project_id,
+        ids=tuple(row.ids.split()),
+        key=row.key,
+        generation=row.generation,
+        first_sent_at=row.first_sent_at,
+        token=row.token,
+        job_id=row.job_id,
+        ended_at=row.ended_at,
+        settled=bool(row.settled),
+    )
 
 
-def _chunk_row(chunk: Chunk) -> _Row:
-    return _Row(
+def _chunk_row(chunk: Chunk) -> _ChunkRow:
+    return _ChunkRow(
         number=chunk.number,
         project_id=chunk.project_id,
         ids=" ".join(chunk.ids),
@@ -230,5 +230,13 @@ def _chunk_row(chunk: Chunk) -> _Row:
         first_sent_at=chunk.first_sent_at,
         token=chunk.token,
         job_id=chunk.job_id,
-        ended=int(chunk.ended),
+        ended_at=chunk.ended_at,
+        settled=int(chunk.settled),
     )
+
+
+def _outcome_columns(ledger: Ledger, group: FoundGroup) -> tuple[str | None, ...]:
+    outcome = ledger.outcome_of(group.target_group_id)
+    if outcome is None:
+        return (None, None, None, None)
+    return (outcome.outcome, outcome.code, outcome.reason, outcome.job_id)

@@ -1,4 +1,4 @@
-"""How a sweep is cut into jobs, and the idempotency keys that make each of them happen once. Pure."""
+"""Chunks: the target groups of a sweep split into jobs, and the idempotency keys of those jobs. No I/O."""
 
 import hashlib
 import json
@@ -14,10 +14,10 @@ __all__ = ["Chunk", "chunk_key", "replacement_key", "retry_key", "split_into_chu
 
 @attrs.frozen(kw_only=True)
 class Chunk:
-    """The target groups of one job, and how far it has come."""
+    """The target groups of one job, and the progress of that job."""
 
     number: int
-    """Counts the chunks of a run."""
+    """The position of the chunk in its run, from 0."""
     project_id: str
     """The project's ULID."""
     ids: tuple[str, ...]
@@ -25,46 +25,48 @@ class Chunk:
     key: str
     """The idempotency key of the job."""
     generation: int = 0
-    """How many jobs these target groups were part of before."""
+    """The number of earlier jobs that these target groups were part of."""
     first_sent_at: float | None = None
-    """When the key was first used: seconds since 1970, UTC; None if it was not yet."""
+    """When the key was first used: seconds since 1970, UTC; None if it was not used yet."""
     token: str | None = None
-    """The job's token; None if the API has not been seen to accept it."""
+    """The job's token; None until the API has accepted the job."""
     job_id: str | None = None
     """The API's id of the job."""
-    ended: bool = False
-    """Whether there is nothing more to do for it."""
+    ended_at: float | None = None
+    """When the end of the job was seen: seconds since 1970, UTC; None if it was not seen."""
+    settled: bool = False
+    """True if nothing is left to do for this chunk."""
 
 
 def chunk_key(run_id: str, action: Action, project_id: str, ids: Sequence[str]) -> str:
-    """The idempotency key of a job: the same for the same job of the same run, in any process."""
+    """Return the idempotency key of a job: the same key for the same job of the same run, in every process."""
     return _key("sweep", run_id, action.value, project_id, *ids)
 
 
 def retry_key(parent: str, number: int, ids: Sequence[str]) -> str:
-    """The key of the job that sends the failed target groups of another job again.
+    """Return the key of a job that sends the failed target groups of another job again.
 
     Args:
-        parent: The other job's key.
-        number: Which retry it is.
-        ids: The target groups of the retry.
+        parent: The key of the other job.
+        number: The number of this retry, from 1.
+        ids: The target groups to retry.
     """
     return _key(parent, "retry", str(number), *ids)
 
 
 def replacement_key(parent: str, ids: Sequence[str]) -> str:
-    """The key of the job that takes the place of another one, whose key is too old to be used again."""
+    """Return the key of a job that replaces another one, whose key is too old to be sent again."""
     return _key(parent, "again", *ids)
 
 
 def split_into_chunks(run_id: str, action: Action, groups: Iterable[tuple[str, str]], *, size: int) -> list[Chunk]:
-    """Cut target groups into chunks: no chunk of two projects, none larger than ``size``, all in the order given.
+    """Split target groups into chunks. A chunk has one project and at most ``size`` target groups, in the given order.
 
     Args:
         run_id: The run's id.
-        action: What is to be done to them.
-        groups: Pairs of project and target group.
-        size: How many target groups a chunk may have.
+        action: The action of the sweep.
+        groups: Pairs of project id and target group id.
+        size: The largest number of target groups in a chunk.
     """
     projects: dict[str, list[str]] = {}
     for project_id, target_group_id in groups:
@@ -81,6 +83,6 @@ def split_into_chunks(run_id: str, action: Action, groups: Iterable[tuple[str, s
 
 
 def _key(*parts: str) -> str:
-    """A hash in the form of a UUID, since that is what the API recommends for keys."""
+    """Return a hash in the form of a UUID, the form that the API recommends for keys."""
     digest = hashlib.sha256(json.dumps(parts).encode()).digest()
     return str(uuid.UUID(bytes=digest[:16], version=4))

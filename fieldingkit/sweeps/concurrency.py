@@ -1,4 +1,4 @@
-"""Doing the same to many things, a limited number of them at once."""
+"""Bounded concurrency: run work for many items, a limited number at a time, and wait for the rate limiter."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -11,16 +11,17 @@ __all__ = ["run_limited", "wait_for_capacity"]
 
 T = TypeVar("T")
 
-_PATIENCE = 5.0
+_MAX_QUEUE_DELAY = 5.0
+"""Seconds that a request may wait in the limiter's queue; a longer wait happens before the call starts."""
 
 
-async def run_limited(items: Sequence[T], work: Callable[[T], Awaitable[object]], *, at_once: int) -> None:
-    """Do the work for each item, in order, at most so many at once. The first failure ends it all.
+async def run_limited(items: Sequence[T], work: Callable[[T], Awaitable[object]], *, limit: int) -> None:
+    """Run the work for each item, in order, at most ``limit`` items at a time. The first failure cancels the rest.
 
     Args:
-        items: What to work on.
-        work: What to do with each.
-        at_once: How many at once.
+        items: The items.
+        work: Called with each item.
+        limit: The largest number of items in progress at once.
     """
     remaining = iter(items)
 
@@ -30,7 +31,7 @@ async def run_limited(items: Sequence[T], work: Callable[[T], Awaitable[object]]
 
     if not items:
         return
-    workers = [asyncio.create_task(worker()) for _ in range(min(at_once, len(items)))]
+    workers = [asyncio.create_task(worker()) for _ in range(min(limit, len(items)))]
     try:
         done, _ = await asyncio.wait(workers, return_when=asyncio.FIRST_EXCEPTION)
         for task in done:
@@ -42,6 +43,6 @@ async def run_limited(items: Sequence[T], work: Callable[[T], Awaitable[object]]
 
 
 async def wait_for_capacity(client: AsyncClient) -> None:
-    """Wait until a request would not have to wait long: in the limiter's line its deadline would be running."""
-    while (delay := client.rate_limiter.delay) > _PATIENCE:
-        await client.clock.sleep(delay - _PATIENCE / 2)
+    """Wait until the limiter's queue is short. A call that waits in the queue uses up its deadline."""
+    while (delay := client.rate_limiter.delay) > _MAX_QUEUE_DELAY:
+        await client.clock.sleep(delay - _MAX_QUEUE_DELAY / 2)

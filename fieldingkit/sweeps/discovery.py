@@ -1,4 +1,4 @@
-"""Reading where target groups stand, with as few requests as will do."""
+"""Discovery: find the target groups of a plan and read their statuses with few requests."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -12,37 +12,39 @@ from fieldingkit.sweeps.chunks import Chunk, split_into_chunks
 from fieldingkit.sweeps.concurrency import run_limited, wait_for_capacity
 from fieldingkit.sweeps.plan import SweepPlan, TargetGroupQuery
 from fieldingkit.sweeps.report import Outcome
-from fieldingkit.sweeps.state import FoundGroup, judge_status
+from fieldingkit.sweeps.state import FoundGroup, outcome_for_status
 
 __all__ = ["SweepPreview", "find_groups", "preview", "read_statuses"]
 
 
-_FEW = 2
-_PAGE = 100
+_MAX_READ_ALONE = 2
+"""The largest number of target groups that are read one by one without listing their project first."""
+_PAGE_SIZE = 100
+_PROJECTS_AT_ONCE = 16
 
 
 async def read_statuses(
     client: AsyncClient, account_id: str | int | None, project_id: str, ids: Sequence[str]
 ) -> Mapping[str, TargetGroupStatus]:
-    """The status of target groups of one project; those that cannot be read are left out.
+    """Return the statuses of target groups of one project; those that cannot be read are left out.
 
-    A project's list shows a hundred at once, but may be long; so after as many pages as there are target groups left,
-    the rest are read one by one. That is never more than twice the requests of the better way.
+    The project is listed, a hundred target groups a page. If the list takes more pages than there are target groups
+    left to find, those are read one by one. This takes at most twice the requests of the better of the two.
 
     Args:
         client: The client to use.
-        account_id: The account; None for the client's own.
+        account_id: The account's number; None for the client's account.
         project_id: The project's ULID.
         ids: The target groups' ULIDs.
 
     Raises:
-        ApiError: if the API does not let us read, whatever the target group.
+        ApiError: if the API rejects every read, such as for a missing permission.
     """
     wanted = set(ids)
     found: dict[str, TargetGroupStatus] = {}
     command: ListTargetGroups | None = None
-    if len(wanted) > _FEW:
-        command = ListTargetGroups(account_id=account_id, project_id=project_id, page_size=_PAGE)
+    if len(wanted) > _MAX_READ_ALONE:
+        command = ListTargetGroups(account_id=account_id, project_id=project_id, page_size=_PAGE_SIZE)
     pages = 0
     while command is not None and pages < len(wanted) - len(found):
         await wait_for_capacity(client)
@@ -50,14 +52,14 @@ async def read_statuses(
             page = await client.send(command)
         except FieldingKitError as exc:
             if isinstance(exc, NotFoundError):
-                return found  # there is no such project, or nothing in it that this account may see
-            _raise_unless_passing(exc)
+                return found  # the project does not exist, or this account cannot see it
+            _raise_unless_transient(exc)
             break
         pages += 1
         found.update((summary.id, summary.status) for summary in page.target_groups if summary.id in wanted)
         command = command.after(page)
         if command is None:
-            return found  # the whole list was seen: what is not in it, is not in the project
+            return found  # the list was complete, so the missing target groups are not in the project
     for target_group_id in ids:
         if target_group_id not in found:
             status = await _read_one(client, account_id, project_id, target_group_id)
@@ -69,7 +71,7 @@ async def read_statuses(
 async def _read_one(
     client: AsyncClient, account_id: str | int | None, project_id: str, target_group_id: str
 ) -> TargetGroupStatus | None:
-    """The status of one target group, by its run: a draft has none. It answers for drafts and launched ones alike."""
+    """Return the status of a target group, which is the status of its run; a draft has no run."""
     await wait_for_capacity(client)
     try:
         runs = await client.send(
@@ -78,134 +80,131 @@ async def _read_one(
     except NotFoundError:
         return None
     except FieldingKitError as exc:
-        _raise_unless_passing(exc)
+        _raise_unless_transient(exc)
         return None
     return TargetGroupStatus(runs.data[0].status) if runs.data else TargetGroupStatus.DRAFT
 
 
-def _raise_unless_passing(exc: FieldingKitError) -> None:
-    """Let an error through that would meet every other request as well."""
+def _raise_unless_transient(exc: FieldingKitError) -> None:
+    """Raise an error that would occur for every other request as well."""
     if not (isinstance(exc, TransportError | DecodeError) or (isinstance(exc, ApiError) and exc.retryable)):
         raise exc
 
 
-_AT_ONCE = 16
-
-
 @attrs.frozen(kw_only=True)
 class SweepPreview:
-    """What a sweep would do if it were started now."""
+    """The target groups of a plan with their statuses, before anything is sent."""
 
     plan: SweepPlan
     """The plan."""
     groups: tuple[FoundGroup, ...]
-    """Every target group of the plan with its status, in the order in which they would be sent."""
+    """Every target group of the plan with its status, in the order in which they are sent."""
 
     @property
     def unchanged(self) -> tuple[FoundGroup, ...]:
-        """Those that are where the action leads, and would be left alone."""
-        return self._judged(Outcome.UNCHANGED)
+        """The target groups that have the target status already, and are not sent."""
+        return self._with_outcome(Outcome.UNCHANGED)
 
     @property
     def skipped(self) -> tuple[FoundGroup, ...]:
-        """Those whose status does not allow the action, and that would be left alone."""
-        return self._judged(Outcome.SKIPPED)
+        """The target groups whose status does not allow the action, and that are not sent."""
+        return self._with_outcome(Outcome.SKIPPED)
 
     @property
     def to_send(self) -> tuple[FoundGroup, ...]:
-        """Those that would be sent."""
-        return self._judged(None)
+        """The target groups that are sent."""
+        return self._with_outcome(None)
 
     @property
     def jobs(self) -> int:
-        """How many jobs that would take."""
+        """The number of jobs."""
         return len(self.chunks())
 
     @property
     def requests(self) -> int:
-        """How many requests the sweep needs at least: one to create each job, one to see that it has ended."""
+        """The smallest number of requests: one to create each job, and one to poll it."""
         return 2 * self.jobs
 
     def seconds(self, rate: float) -> float:
-        """How long it would take at least if so many requests may leave in a second."""
+        """Return the shortest duration in seconds at a rate in requests per second."""
         return max(0, self.requests - 1) / rate
 
     def chunks(self) -> list[Chunk]:
-        """The jobs that would be created."""
+        """Return the chunks of target groups, one for each job."""
         pairs = [(group.project_id, group.target_group_id) for group in self.to_send]
         return split_into_chunks(self.plan.run_id, self.plan.action, pairs, size=self.plan.chunk_size)
 
-    def _judged(self, wanted: Outcome | None) -> tuple[FoundGroup, ...]:
-        verdicts = ((group, judge_status(self.plan.action, group.status)) for group in self.groups)
-        return tuple(group for group, verdict in verdicts if (verdict and verdict[0]) == wanted)
+    def _with_outcome(self, outcome: Outcome | None) -> tuple[FoundGroup, ...]:
+        settled = ((group, outcome_for_status(self.plan.action, group.status)) for group in self.groups)
+        return tuple(group for group, result in settled if (result and result[0]) == outcome)
 
 
 async def preview(client: AsyncClient, plan: SweepPlan) -> SweepPreview:
-    """Look up the target groups of a plan, and show what a sweep would do to them. Changes nothing.
+    """Find the target groups of a plan and read their statuses. Nothing is changed.
 
     Args:
         client: The client to use; with a blocking one, ``client.call(preview, plan)``.
-        plan: What is to be done.
+        plan: The action and the target groups.
 
     Raises:
-        FieldingKitError: if the target groups cannot be looked up.
+        FieldingKitError: if the target groups cannot be read.
     """
     return SweepPreview(plan=plan, groups=await find_groups(client, plan))
 
 
 async def find_groups(
-    client: AsyncClient, plan: SweepPlan, tell: Callable[[int], object] = lambda _: None
+    client: AsyncClient, plan: SweepPlan, on_found: Callable[[int], object] = lambda _: None
 ) -> tuple[FoundGroup, ...]:
-    """The target groups of a plan, with their status where it is read, project by project.
+    """Return the target groups of a plan with the statuses that were read, project by project.
 
     Args:
         client: The client to use.
         plan: The plan.
-        tell: Is called with the number of target groups that are known so far.
+        on_found: Called with the number of target groups found so far.
 
     Raises:
-        FieldingKitError: if a query cannot be answered, or the API does not let us read.
+        FieldingKitError: if a query fails, or the API rejects every read.
     """
-    found: dict[str, tuple[FoundGroup, ...]] = {}
-    known = 0
+    found: dict[str, Sequence[FoundGroup]] = {}
+    total = 0
 
-    def note(project_id: str, groups: Sequence[FoundGroup]) -> None:
-        nonlocal known
-        found[project_id] = tuple(groups)
-        known += len(groups)
-        tell(known)
+    async def find(project_id: str) -> None:
+        nonlocal total
+        if plan.query is None:
+            found[project_id] = await _read_named(client, plan, project_id, (plan.target_groups or {})[project_id])
+        else:
+            found[project_id] = await _query_project(client, plan, plan.query, project_id)
+        total += len(found[project_id])
+        on_found(total)
 
-    async def look_up(project_id: str) -> None:
-        members = named[project_id]
-        to_read = members if plan.check_status_first else ()
-        statuses = await read_statuses(client, plan.account_id, project_id, to_read)
-        note(project_id, [FoundGroup(id_, project_id, statuses.get(id_)) for id_ in members])
-
-    async def query(project_id: str) -> None:
-        note(project_id, await _query_project(client, plan, asked, project_id))
-
-    asked = plan.query or TargetGroupQuery()
-    named = plan.target_groups or {}
     if plan.query is None:
-        projects = list(named)
-        await run_limited(projects, look_up, at_once=_AT_ONCE)
+        projects = list(plan.target_groups or {})
     else:
-        projects = await _projects(client, plan, asked)
-        await run_limited(projects, query, at_once=_AT_ONCE)
+        projects = await _query_projects(client, plan, plan.query)
+    await run_limited(projects, find, limit=_PROJECTS_AT_ONCE)
     return tuple(group for project_id in projects for group in found[project_id])
 
 
-async def _projects(client: AsyncClient, plan: SweepPlan, asked: TargetGroupQuery) -> list[str]:
-    if asked.project_ids is not None:
-        return list(asked.project_ids)
-    listed = [item async for item in client.iter_items(asked.projects(plan.account_id))]
+async def _read_named(
+    client: AsyncClient, plan: SweepPlan, project_id: str, ids: Sequence[str]
+) -> Sequence[FoundGroup]:
+    to_read = ids if plan.check_status_first else ()
+    statuses = await read_statuses(client, plan.account_id, project_id, to_read)
+    return [FoundGroup(id_, project_id, statuses.get(id_)) for id_ in ids]
+
+
+async def _query_projects(client: AsyncClient, plan: SweepPlan, query: TargetGroupQuery) -> list[str]:
+    if query.project_ids is not None:
+        return list(query.project_ids)
+    listed = [item async for item in client.iter_items(query.list_projects(plan.account_id))]
     return list(dict.fromkeys(project.id for project in listed if project.target_group_count))
 
 
 async def _query_project(
-    client: AsyncClient, plan: SweepPlan, asked: TargetGroupQuery, project_id: str
-) -> list[FoundGroup]:
+    client: AsyncClient, plan: SweepPlan, query: TargetGroupQuery, project_id: str
+) -> Sequence[FoundGroup]:
     await wait_for_capacity(client)
-    listed = [item async for item in client.iter_items(asked.target_groups(plan.account_id, project_id))]
-    # The list may change while it is read: what moved to a later page comes twice.
+    command = query.list_target_groups(plan.account_id, project_id)
+    listed = [item async for item in client.iter_items(command)]
+    # The list may change while it is read: a target group that moves to a later page is listed twice.
     return list({summary.id: FoundGroup(summary.id, project_id, summary.status) for summary in listed}.values())

@@ -1,7 +1,8 @@
-"""Sweep a fleet: one action on hundreds of target groups of many projects, as few jobs as will do, each exactly once.
+"""The sweep engine: discover target groups, submit their jobs, settle the results, and report them.
 
-The target groups are looked up, cut into chunks, and each chunk becomes a batch job, whose idempotency key follows from
-the run and the chunk. What is learned on the way is written into the journal before the next step is taken.
+``sweep`` takes all four steps. The steps are public, so that a program can take them in different processes: Airflow
+submits on one worker, waits on the triggerer, and settles on another worker. Every step is saved in a checkpoint before
+the next one starts.
 """
 
 import os
@@ -9,22 +10,26 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
-from typing import Any
+
+import attrs
 
 from fieldingkit.client import AsyncClient
 from fieldingkit.errors import InvalidCommandError
+from fieldingkit.jobs.job import AsyncJob
+from fieldingkit.resources.batch_jobs import BatchResult
 from fieldingkit.sweeps.checkpoint import Checkpoint, JournalCheckpoint
-from fieldingkit.sweeps.chunks import split_into_chunks
+from fieldingkit.sweeps.chunks import Chunk, split_into_chunks
 from fieldingkit.sweeps.concurrency import run_limited
+from fieldingkit.sweeps.context import SweepContext
 from fieldingkit.sweeps.discovery import SweepPreview, find_groups
-from fieldingkit.sweeps.executor import ChunkExecutor
+from fieldingkit.sweeps.executor import ChunkExecutor, JobPoller, WaitStrategy
 from fieldingkit.sweeps.journal import Journal
 from fieldingkit.sweeps.plan import SweepPlan
 from fieldingkit.sweeps.report import SweepProgress, SweepReport
 from fieldingkit.sweeps.state import Ledger, SweepState
 from fieldingkit.transport.telemetry.attempts import notify
 
-__all__ = ["sweep"]
+__all__ = ["discover", "report", "settle", "submit", "sweep"]
 
 
 async def sweep(
@@ -35,41 +40,157 @@ async def sweep(
     on_progress: Callable[[SweepProgress], object] | None = None,
     preview: SweepPreview | None = None,
 ) -> SweepReport:
-    """Carry out a plan: submit its jobs, follow them all, try again what is worth it, read what is in doubt.
+    """Apply an action to many target groups: submit batch jobs, poll them, retry, and read what stays ambiguous.
 
-    With a journal, a sweep that was broken off goes on where it stopped when it is called again with the same plan: no
-    job is created twice, and those that were submitted are followed to their end. A run that has finished gives its
-    report again, without a request. Without a journal, sending the same target groups under the same run id again gives
-    the same jobs for about an hour; statuses are read anew.
+    With a journal, calling it again with the same plan resumes an interrupted sweep: no job is created twice, and
+    submitted jobs are polled to their end. A finished run returns its report again without a request. Without a
+    journal, the same target groups under the same run id result in the same jobs for about an hour; statuses are read
+    again.
 
     Args:
         client: The client to use; with a blocking one, ``client.call(sweep, plan)``. Its ``rate`` is respected.
-        plan: What is to be done.
-        journal: Where to write down every step: an open journal, or the path of one.
-        on_progress: Is called with the progress after each step, in the client's event loop.
-        preview: A fresh preview of this very plan; its statuses are not read again.
+        plan: The action and the target groups.
+        journal: Where to record every step: an open journal, or the path of one.
+        on_progress: Called with the progress after each step, in the client's event loop.
+        preview: A recent preview of this plan; its statuses are not read again.
 
     Returns:
-        One of five outcomes for each target group of the plan. Trouble with some jobs is part of the report.
+        The report, with one of five outcomes for each target group. Failed jobs are part of the report.
 
     Raises:
-        JournalError: if the journal is being written by another process, or cannot be written.
-        FieldingKitError: if the target groups cannot be looked up; nothing was sent then.
+        InvalidCommandError: if the preview belongs to another plan.
+        JournalError: if another process writes to the journal, or it cannot be written.
+        FieldingKitError: if the target groups cannot be read; nothing was sent.
     """
-    progress = _Progress(client, plan, on_progress)
     with ExitStack() as stack:
-        checkpoint = _record(journal, plan, stack)
-        state = await checkpoint.load(plan)
-        if state is None:
-            state = await _draw_up(client, plan, preview, progress)
-            await checkpoint.begun(plan, state)
-        if state.finished is None:
-            await _carry_out(client, plan, state, checkpoint, progress)
-        return state.report(plan)
+        checkpoint = _open_checkpoint(journal, plan, stack)
+        context = await discover(client, plan, checkpoint, on_progress=on_progress, preview=preview)
+        await settle(context)
+        return report(context)
 
 
-class _Progress:
-    """Tells of the progress, if somebody wants to hear of it."""
+async def discover(
+    client: AsyncClient,
+    plan: SweepPlan,
+    checkpoint: Checkpoint,
+    *,
+    on_progress: Callable[[SweepProgress], object] | None = None,
+    preview: SweepPreview | None = None,
+) -> SweepContext:
+    """Load the run from its checkpoint; for a new run, find its target groups and split them into chunks.
+
+    Args:
+        client: The client to use.
+        plan: The action and the target groups.
+        checkpoint: Saves every step.
+        on_progress: Called with the progress after each step.
+        preview: A recent preview of this plan; its statuses are not read again.
+
+    Raises:
+        InvalidCommandError: if the preview belongs to another plan.
+        FieldingKitError: if the target groups cannot be read; nothing was sent.
+    """
+    progress = _ProgressReporter(client, plan, on_progress)
+    state = await checkpoint.load(plan)
+    if state is None:
+        if preview is not None and preview.plan.fingerprint != plan.fingerprint:
+            raise InvalidCommandError("the preview belongs to another plan", field="preview")
+        started_at = time.time()
+        found = preview.groups if preview is not None else await find_groups(client, plan, progress.found)
+        ledger = Ledger(found)
+        to_send = ledger.settle_by_status(plan.action)
+        state = SweepState(
+            fingerprint=plan.fingerprint,
+            base_url=client.base_url,
+            account_id=client.account_id if plan.account_id is None else str(plan.account_id),
+            ledger=ledger,
+            chunks=split_into_chunks(plan.run_id, plan.action, to_send, size=plan.chunk_size),
+            started_at=started_at,
+        )
+        await checkpoint.planned(plan, state)
+    return SweepContext(
+        client=client, plan=plan, state=state, checkpoint=checkpoint, notify=partial(progress.swept, state)
+    )
+
+
+async def submit(context: SweepContext) -> tuple[str, ...]:
+    """Submit the jobs of a sweep without waiting for them.
+
+    Jobs that an earlier process submitted are not submitted again.
+
+    Args:
+        context: The sweep.
+
+    Returns:
+        The tokens of the jobs to wait for. Afterwards, ``settle`` reads their results.
+    """
+    tokens: list[str] = []
+
+    async def leave(chunk: Chunk, job: AsyncJob[BatchResult]) -> bool:
+        del chunk
+        tokens.append(job.token())
+        return False
+
+    await _run_chunks(context, leave)
+    return tuple(tokens)
+
+
+async def settle(context: SweepContext, *, leave_new_jobs: bool = False) -> tuple[str, ...]:
+    """Submit what was not submitted, wait for the jobs, and settle their target groups.
+
+    Args:
+        context: The sweep.
+        leave_new_jobs: True to wait only for the jobs that were submitted before this call.
+
+    Returns:
+        The tokens of the jobs that are left to wait for; empty unless ``leave_new_jobs`` is set.
+    """
+    if context.state.finished_at is not None:
+        return ()
+    context.notify()
+    submitted_before = {chunk.number for chunk in context.state.chunks if chunk.token is not None}
+    tokens: list[str] = []
+    poller = JobPoller(context)
+
+    async def wait(chunk: Chunk, job: AsyncJob[BatchResult]) -> bool:
+        if leave_new_jobs and chunk.number not in submitted_before:
+            tokens.append(job.token())
+            return False
+        await poller.wait(job)
+        return True
+
+    try:
+        await _run_chunks(context, wait)
+    finally:
+        await poller.aclose()
+    if not tokens:
+        context.state.finished_at = time.time()
+        await context.checkpoint.finished(context.state)
+        context.notify()
+    return tuple(tokens)
+
+
+def report(context: SweepContext) -> SweepReport:
+    """Return the report of a sweep as far as it has come; target groups that are still open are unknown."""
+    return context.state.report(context.plan)
+
+
+async def _run_chunks(context: SweepContext, wait: WaitStrategy) -> None:
+    executor = ChunkExecutor(context, wait=wait)
+    await run_limited(context.state.unfinished(), executor.run, limit=context.plan.concurrency)
+
+
+def _open_checkpoint(journal: Journal | str | os.PathLike[str] | None, plan: SweepPlan, stack: ExitStack) -> Checkpoint:
+    if journal is None:
+        return Checkpoint()
+    if not isinstance(journal, Journal):
+        journal = stack.enter_context(Journal(journal))
+    stack.enter_context(journal.claim(plan.run_id))
+    return JournalCheckpoint(journal, plan.run_id)
+
+
+class _ProgressReporter:
+    """Calls ``on_progress``, if there is one."""
 
     def __init__(
         self, client: AsyncClient, plan: SweepPlan, callback: Callable[[SweepProgress], object] | None
@@ -77,65 +198,28 @@ class _Progress:
         self._client = client
         self._run_id = plan.run_id
         self._callback = callback
-        self._begun = client.clock.now()
+        self._started = client.clock.now()
 
-    def finding(self, known: int) -> None:
-        """So many target groups have been found."""
-        if self._callback is not None:
-            self._tell(self._callback, phase="finding", total=known)
+    def found(self, total: int) -> None:
+        """Report the number of target groups found so far."""
+        self._report(SweepProgress(run_id=self._run_id, phase="finding", total=total))
 
-    def sweeping(self, state: SweepState) -> None:
-        """A step was taken."""
-        if self._callback is not None:
-            self._tell(
-                self._callback,
-                phase="sweeping" if state.finished is None else "done",
+    def swept(self, state: SweepState) -> None:
+        """Report the progress of the jobs."""
+        self._report(
+            SweepProgress(
+                run_id=self._run_id,
+                phase="sweeping" if state.finished_at is None else "done",
                 total=len(state.ledger),
                 counts=state.ledger.counts,
                 jobs=len(state.chunks),
                 jobs_submitted=state.submitted,
-                jobs_ended=state.ended,
+                jobs_settled=state.settled,
             )
+        )
 
-    def _tell(self, callback: Callable[[SweepProgress], object], **facts: Any) -> None:
-        elapsed = self._client.clock.now() - self._begun
-        waiting = self._client.rate_limiter.waiting
-        notify(callback, SweepProgress(run_id=self._run_id, waiting=waiting, elapsed=elapsed, **facts))
-
-
-def _record(journal: Journal | str | os.PathLike[str] | None, plan: SweepPlan, stack: ExitStack) -> Checkpoint:
-    if journal is None:
-        return Checkpoint()
-    if not isinstance(journal, Journal):
-        journal = stack.enter_context(Journal(journal))
-    stack.enter_context(journal.sweeping(plan.run_id))
-    return JournalCheckpoint(journal, plan.run_id)
-
-
-async def _draw_up(
-    client: AsyncClient, plan: SweepPlan, preview: SweepPreview | None, progress: _Progress
-) -> SweepState:
-    """Work out what is to be done. Nothing is sent."""
-    if preview is not None and preview.plan.fingerprint != plan.fingerprint:
-        raise InvalidCommandError("the preview is of another plan", field="preview")
-    started = time.time()
-    found = preview.groups if preview is not None else await find_groups(client, plan, progress.finding)
-    ledger = Ledger(found)
-    to_send = ledger.judge(plan.action)
-    chunks = split_into_chunks(plan.run_id, plan.action, to_send, size=plan.chunk_size)
-    return SweepState(fingerprint=plan.fingerprint, ledger=ledger, chunks=chunks, started=started)
-
-
-async def _carry_out(
-    client: AsyncClient, plan: SweepPlan, state: SweepState, checkpoint: Checkpoint, progress: _Progress
-) -> None:
-    """Carry every chunk that is not settled to its end."""
-    progress.sweeping(state)
-    executor = ChunkExecutor(client, plan, state, checkpoint, partial(progress.sweeping, state))
-    try:
-        await run_limited(state.unfinished(), executor.carry, at_once=plan.concurrency)
-    finally:
-        await executor.aclose()
-    state.finished = time.time()
-    await checkpoint.finished(state)
-    progress.sweeping(state)
+    def _report(self, progress: SweepProgress) -> None:
+        if self._callback is not None:
+            elapsed = self._client.clock.now() - self._started
+            waiting = self._client.rate_limiter.waiting
+            notify(self._callback, attrs.evolve(progress, waiting=waiting, elapsed=elapsed))

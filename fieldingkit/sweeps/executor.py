@@ -1,222 +1,236 @@
-"""Carrying one job of a sweep from its first send to the last outcome of its target groups."""
+"""The executor of chunks: submit a job, wait for it, and settle the outcomes of its target groups."""
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 import attrs
 
-from fieldingkit.client import AsyncClient
 from fieldingkit.errors import ClientClosedError, FieldingKitError, JobError, JobFailedError, JobGoneError
 from fieldingkit.jobs.job import AsyncJob
 from fieldingkit.jobs.scheduler import DurationEstimator, PollScheduler
 from fieldingkit.resources.batch_jobs import BatchResult
 from fieldingkit.resources.target_groups import TargetGroupStatus
-from fieldingkit.sweeps.checkpoint import Checkpoint
 from fieldingkit.sweeps.chunks import Chunk, replacement_key, retry_key
+from fieldingkit.sweeps.context import SweepContext
 from fieldingkit.sweeps.discovery import read_statuses
-from fieldingkit.sweeps.plan import SweepPlan
 from fieldingkit.sweeps.report import GroupOutcome, Outcome
-from fieldingkit.sweeps.state import SweepState, read_result
+from fieldingkit.sweeps.state import partition_result
 from fieldingkit.sweeps.submitter import NotSubmitted, Submitted, Submitter, error_code
 
-__all__ = ["ChunkExecutor"]
+__all__ = ["ChunkExecutor", "JobPoller", "WaitStrategy"]
 
 
-_LONG = 5.0
-"""Seconds for which the limiter's line must be closed for looks to keep out of it."""
-_LOOKS_AT_ONCE = 16
+_LONG_HOLD = 5.0
+"""Seconds that the limiter must be held before polls wait for it."""
+_POLLS_AT_ONCE = 16
+
+
+WaitStrategy = Callable[[Chunk, AsyncJob[BatchResult]], Awaitable[bool]]
+"""Waits for the submitted job of a chunk: True to settle the chunk now, False to leave it to a later step."""
+
+
+class JobPoller:
+    """Waits for jobs by polling them all from one scheduler; jobs of a sweep are alike, so it learns their duration.
+
+    Args:
+        context: The sweep.
+    """
+
+    def __init__(self, context: SweepContext) -> None:
+        self._context = context
+        self._scheduler = PollScheduler(
+            context.client.clock, polls_at_once=_POLLS_AT_ONCE, estimator=DurationEstimator(), hold=self._hold
+        )
+
+    async def wait(self, job: AsyncJob[BatchResult]) -> None:
+        """Poll a job until it ends, cannot be polled any more, or exceeds the plan's ``job_timeout``."""
+        finished = asyncio.Event()
+        self._scheduler.add(job, lambda _: finished.set(), timeout=self._context.plan.job_timeout)
+        await finished.wait()
+
+    async def aclose(self) -> None:
+        """Stop polling. The jobs themselves continue."""
+        await self._scheduler.aclose()
+
+    def _hold(self) -> float:
+        """Return the seconds that a poll should wait: submissions take precedence, because polls can be made later."""
+        limiter = self._context.client.rate_limiter
+        if limiter.rate is None:
+            return 0.0
+        delay = limiter.delay
+        if submitting := self._context.state.submitting:
+            return max(delay, submitting / limiter.rate)
+        return delay if delay > _LONG_HOLD else 0.0
 
 
 class ChunkExecutor:
-    """Carries the jobs of one sweep.
+    """Runs the chunks of one sweep.
 
     Args:
-        client: The client to use.
-        plan: What is to be done.
-        state: How far it has come; kept up to date.
-        checkpoint: Takes note of every step.
-        changed: Is called after every step.
+        context: The sweep.
+        wait: The strategy to wait for submitted jobs.
     """
 
-    def __init__(
-        self,
-        client: AsyncClient,
-        plan: SweepPlan,
-        state: SweepState,
-        checkpoint: Checkpoint,
-        changed: Callable[[], object],
-    ) -> None:
-        self._client = client
-        self._plan = plan
-        self._standing = state
-        self._ledger = state.ledger
-        self._record = checkpoint
-        self._changed = changed
-        self._submitter = Submitter(client, plan, state, checkpoint, changed)
-        self._lookout = PollScheduler(
-            client.clock, polls_at_once=_LOOKS_AT_ONCE, estimator=DurationEstimator(), hold=self._hold
-        )
+    def __init__(self, context: SweepContext, *, wait: WaitStrategy) -> None:
+        self._context = context
+        self._wait = wait
+        self._submitter = Submitter(context)
 
-    async def carry(self, chunk: Chunk) -> None:
-        """Carry a chunk, and what follows from it, to the end."""
+    async def run(self, chunk: Chunk) -> None:
+        """Run a chunk and its follow-up chunks until they are settled or left open."""
         following: Chunk | None = chunk
         while following is not None:
-            following = await self._carry(following)
+            following = await self._run_job(following)
 
-    async def aclose(self) -> None:
-        """Stop following jobs. They go on."""
-        await self._lookout.aclose()
-
-    def _hold(self) -> float:
-        """Seconds that looks should wait: what is sent first is worth more, and can be looked at later."""
-        limits = self._client.rate_limiter
-        if limits.rate is None:
-            return 0.0
-        delay = limits.delay
-        if self._submitter.sending:
-            return max(delay, self._submitter.sending / limits.rate)
-        return delay if delay > _LONG else 0.0
-
-    async def _carry(self, chunk: Chunk) -> Chunk | None:
-        """Carry one job; gives the one that takes up what it left."""
+    async def _run_job(self, chunk: Chunk) -> Chunk | None:
+        """Run the job of a chunk; return the follow-up chunk for the target groups that need another job."""
         if chunk.token is not None:
-            return await self._follow(chunk, self._client.job(chunk.token))
-        if (
-            chunk.first_sent_at is not None
-            and not 0 <= time.time() - chunk.first_sent_at <= self._plan.idempotency_key_ttl
-        ):
+            return await self._await_job(chunk, self._context.client.job(chunk.token))
+        if chunk.first_sent_at is not None and self._key_expired(chunk.first_sent_at):
             return await self._reconcile_expired_key(chunk)
-        if self._submitter.stopped is not None:
-            skipped = self._each(chunk, chunk.ids, Outcome.SKIPPED, self._submitter.stopped)
-            await self._settle(chunk, skipped, ended=False)
+        if self._submitter.stop_reason is not None:
+            skipped = self._settle_all(chunk, chunk.ids, Outcome.SKIPPED, self._submitter.stop_reason)
+            await self._record(chunk, skipped, settled=False)
             return None
         sent = await self._submitter.submit(chunk)
         if isinstance(sent, Submitted):
-            return await self._follow(sent.chunk, sent.job)
+            return await self._await_job(sent.chunk, sent.job)
         await self._settle_unsubmitted(sent)
         return None
 
+    def _key_expired(self, first_sent_at: float) -> bool:
+        return not 0 <= time.time() - first_sent_at <= self._context.plan.idempotency_key_ttl
+
     async def _settle_unsubmitted(self, sent: NotSubmitted) -> None:
-        """A job could not be submitted: nothing was done, or it must be read what was."""
+        """Settle a chunk that could not be submitted: as failed, or by reading if its job may exist."""
         chunk, error = sent.chunk, sent.error
-        if not sent.in_doubt:
-            failed = self._each(chunk, chunk.ids, Outcome.FAILED, error.message, code=error_code(error))
-            await self._settle(attrs.evolve(chunk, first_sent_at=None), failed, ended=False)
+        if sent.ambiguous:
+            reason = f"it may have been sent, but the API did not confirm it: {error.message}"
+            await self._settle_by_reading(chunk, reason)
             return
-        await self._settle_by_reading(chunk, f"it may have been sent, but the API did not say so: {error.message}")
+        failed = self._settle_all(chunk, chunk.ids, Outcome.FAILED, error.message, code=error_code(error))
+        await self._record(attrs.evolve(chunk, first_sent_at=None), failed, settled=False)
 
     async def _reconcile_expired_key(self, chunk: Chunk) -> Chunk | None:
-        """The key is too old to be used again: read what was done, and send the rest with a new one."""
+        """Read the target groups of a chunk whose key is too old to be sent again; return a chunk for the rest."""
         statuses = await self._read(chunk.project_id, chunk.ids)
         if not statuses:
-            reason = "it may have been sent by an earlier process"
-            await self._settle(chunk, self._judge(chunk, statuses, reason), ended=False)
+            outcomes = self._outcomes_by_status(chunk, statuses, "it may have been sent by an earlier process")
+            await self._record(chunk, outcomes, settled=False)
             return None
-        there = [id_ for id_ in chunk.ids if statuses.get(id_) == self._plan.action.target]
-        rest = [id_ for id_ in chunk.ids if statuses.get(id_) != self._plan.action.target]
+        target = self._context.plan.action.target
+        done = [id_ for id_ in chunk.ids if statuses.get(id_) == target]
+        rest = [id_ for id_ in chunk.ids if statuses.get(id_) != target]
         follow_up = self._follow_up(chunk, rest, replacement_key(chunk.key, rest), chunk.generation)
-        await self._settle(chunk, self._each(chunk, there, Outcome.UPDATED), follow_up)
+        await self._record(chunk, self._settle_all(chunk, done, Outcome.UPDATED), follow_up)
         return follow_up
 
-    async def _follow(self, chunk: Chunk, job: AsyncJob[Any]) -> Chunk | None:
-        """Wait for a job's end, and settle what its result says."""
-        ended = asyncio.Event()
-        self._lookout.add(job, lambda _: ended.set(), timeout=self._plan.job_timeout)
-        await ended.wait()
-        if not job.ended:
-            await self._settle_by_reading(chunk, f"job {job.id} had not ended after {self._plan.job_timeout:g} s")
+    async def _await_job(self, chunk: Chunk, job: AsyncJob[BatchResult]) -> Chunk | None:
+        """Wait for a job and settle its chunk; leave the chunk open if the strategy does not wait for it."""
+        if not await self._wait(chunk, job):
             return None
+        if not job.ended:
+            await self._settle_by_reading(
+                chunk, f"job {job.id} had not ended after {self._context.plan.job_timeout:g} s"
+            )
+            return None
+        result: BatchResult | None
+        ended_at: float | None = chunk.ended_at or time.time()
         try:
-            result: Any = await job.wait()
+            result = await job.wait()
         except JobFailedError as exc:
-            result = exc.last_status
+            result = exc.last_status if isinstance(exc.last_status, BatchResult) else None
         except JobGoneError:
-            result = None  # nobody will ever say what it did, so it is as if it had left everybody out
+            result, ended_at = None, None  # its result will never be known: all target groups count as missing from it
         except JobError as exc:
             await self._settle_by_reading(chunk, exc.message)
             return None
-        return await self._settle_by_result(chunk, result)
+        return await self._settle_by_result(attrs.evolve(chunk, ended_at=ended_at), result)
 
     async def _settle_by_result(self, chunk: Chunk, result: BatchResult | None) -> Chunk | None:
-        """Settle what a job's result says; what it leaves out is read, and what can be tried again is."""
-        reading = read_result(chunk.ids, result)
-        statuses = await self._read(chunk.project_id, reading.missing)
-        left_out = [id_ for id_ in reading.missing if statuses.get(id_) != self._plan.action.target]
-        passing = [id_ for id_, item in reading.failed.items() if item.code in self._plan.retry_codes]
-        outcomes = self._each(chunk, reading.updated, Outcome.UPDATED)
-        outcomes += self._each(chunk, [id_ for id_ in reading.missing if id_ not in left_out], Outcome.UPDATED)
-        again: list[str] = []
-        if chunk.generation < self._plan.max_retries:
-            again = [*passing, *left_out]
+        """Settle a chunk by the result of its job; read what the result lacks, and return a chunk for what to retry."""
+        plan = self._context.plan
+        parts = partition_result(chunk.ids, result)
+        statuses = await self._read(chunk.project_id, parts.missing)
+        done = [id_ for id_ in parts.missing if statuses.get(id_) == plan.action.target]
+        not_done = [id_ for id_ in parts.missing if statuses.get(id_) != plan.action.target]
+        outcomes = self._settle_all(chunk, [*parts.updated, *done], Outcome.UPDATED)
+        retry: list[str] = []
+        if chunk.generation < plan.max_retries:
+            retry = [*(id_ for id_, item in parts.failed.items() if item.code in plan.retry_codes), *not_done]
         else:
-            for id_ in left_out:
-                outcomes.append(self._unaccounted(chunk, id_, statuses.get(id_)))
-        for id_, item in reading.failed.items():
-            if id_ not in again:
-                outcomes += self._each(chunk, [id_], Outcome.FAILED, item.description, code=item.code)
-        follow_up: Chunk | None = None
-        if again:
-            generation = chunk.generation + 1
-            follow_up = self._follow_up(chunk, again, retry_key(chunk.key, generation, again), generation)
-        await self._settle(
-            chunk, outcomes, follow_up, ended=all(item.outcome is not Outcome.UNKNOWN for item in outcomes)
-        )
+            outcomes += [self._settle_unreported(chunk, id_, statuses.get(id_)) for id_ in not_done]
+        for id_, item in parts.failed.items():
+            if id_ not in retry:
+                outcomes += self._settle_all(chunk, [id_], Outcome.FAILED, item.description, code=item.code)
+        generation = chunk.generation + 1
+        follow_up = self._follow_up(chunk, retry, retry_key(chunk.key, generation, retry), generation)
+        await self._record(chunk, outcomes, follow_up, settled=_all_known(outcomes))
         if follow_up is not None:
-            await self._client.clock.sleep(self._plan.retry_delay * 2**chunk.generation)
+            await self._context.client.clock.sleep(plan.retry_delay * 2**chunk.generation)
         return follow_up
 
-    def _unaccounted(self, chunk: Chunk, target_group_id: str, status: TargetGroupStatus | None) -> GroupOutcome:
-        """A target group that is not where it should be, and that the job's result says nothing of."""
-        why = f"job {chunk.job_id} does not say what became of it"
+    def _settle_unreported(self, chunk: Chunk, target_group_id: str, status: TargetGroupStatus | None) -> GroupOutcome:
+        """Settle a target group that is missing from the result of its last job, and lacks the target status."""
+        reason = f"the result of job {chunk.job_id} does not mention it"
         if status is None:
-            return self._each(chunk, [target_group_id], Outcome.UNKNOWN, f"{why}; it could not be read")[0]
-        return self._each(chunk, [target_group_id], Outcome.FAILED, f"{why}; it is {status}")[0]
+            return self._settle_all(chunk, [target_group_id], Outcome.UNKNOWN, f"{reason}; it could not be read")[0]
+        return self._settle_all(chunk, [target_group_id], Outcome.FAILED, f"{reason}; its status is {status}")[0]
 
     async def _settle_by_reading(self, chunk: Chunk, reason: str) -> None:
-        """Settle what reading shows; a job that is known to exist is followed again by the next process."""
+        """Settle a chunk by the statuses that are read. If some are unknown, the next process continues the chunk."""
         statuses = await self._read(chunk.project_id, chunk.ids)
-        outcomes = self._judge(chunk, statuses, reason)
-        await self._settle(chunk, outcomes, ended=all(item.outcome is not Outcome.UNKNOWN for item in outcomes))
+        outcomes = self._outcomes_by_status(chunk, statuses, reason)
+        await self._record(chunk, outcomes, settled=_all_known(outcomes))
 
-    def _judge(self, chunk: Chunk, statuses: Mapping[str, TargetGroupStatus], reason: str) -> list[GroupOutcome]:
-        """What reading shows: it is where it should be, or nothing is known, since a job may still be at work."""
+    def _outcomes_by_status(
+        self, chunk: Chunk, statuses: Mapping[str, TargetGroupStatus], reason: str
+    ) -> list[GroupOutcome]:
+        """Settle target groups by status: updated with the target status, and unknown otherwise."""
         outcomes: list[GroupOutcome] = []
         for id_ in chunk.ids:
             status = statuses.get(id_)
-            if status == self._plan.action.target:
-                outcomes += self._each(chunk, [id_], Outcome.UPDATED)
+            if status == self._context.plan.action.target:
+                outcomes += self._settle_all(chunk, [id_], Outcome.UPDATED)
             else:
-                seen = f"it was {status} when it was read" if status is not None else "it could not be read"
-                outcomes += self._each(chunk, [id_], Outcome.UNKNOWN, f"{reason}; {seen}")
+                seen = f"its status was {status}" if status is not None else "it could not be read"
+                outcomes += self._settle_all(chunk, [id_], Outcome.UNKNOWN, f"{reason}; {seen}")
         return outcomes
 
     async def _read(self, project_id: str, ids: Sequence[str]) -> Mapping[str, TargetGroupStatus]:
-        """The status of target groups; those that cannot be read are left out, whatever the reason."""
+        """Return the statuses of target groups; those that cannot be read for any reason are left out."""
         try:
-            return await read_statuses(self._client, self._plan.account_id, project_id, ids)
+            return await read_statuses(self._context.client, self._context.plan.account_id, project_id, ids)
         except ClientClosedError:
             raise
         except FieldingKitError:
             return {}
 
-    def _each(
+    def _settle_all(
         self, chunk: Chunk, ids: Iterable[str], outcome: Outcome, reason: str | None = None, *, code: str | None = None
     ) -> list[GroupOutcome]:
-        return [self._ledger.settle(id_, outcome, reason, code=code, job_id=chunk.job_id) for id_ in ids]
+        ledger = self._context.state.ledger
+        return [ledger.settle(id_, outcome, reason, code=code, job_id=chunk.job_id) for id_ in ids]
 
     def _follow_up(self, chunk: Chunk, ids: Sequence[str], key: str, generation: int) -> Chunk | None:
+        """Append a chunk for target groups that need another job; return None if there are none."""
         if not ids:
             return None
-        number = len(self._standing.chunks)
-        return self._standing.keep(
+        state = self._context.state
+        number = len(state.chunks)
+        return state.put(
             Chunk(number=number, project_id=chunk.project_id, ids=tuple(ids), key=key, generation=generation)
         )
 
-    async def _settle(
-        self, chunk: Chunk, outcomes: Sequence[GroupOutcome], follow_up: Chunk | None = None, *, ended: bool = True
+    async def _record(
+        self, chunk: Chunk, outcomes: Sequence[GroupOutcome], follow_up: Chunk | None = None, *, settled: bool = True
     ) -> None:
-        chunk = self._standing.keep(attrs.evolve(chunk, ended=ended))
-        await self._record.settled(chunk, outcomes, follow_up)
-        self._changed()
+        """Record the outcomes of a chunk in the checkpoint."""
+        chunk = self._context.state.put(attrs.evolve(chunk, settled=settled))
+        await self._context.checkpoint.settled(chunk, outcomes, follow_up)
+        self._context.notify()
+
+
+def _all_known(outcomes: Iterable[GroupOutcome]) -> bool:
+    return all(item.outcome is not Outcome.UNKNOWN for item in outcomes)

@@ -1,10 +1,10 @@
-"""What a sweep is to do, as a value that can be kept, looked at, and taken back."""
+"""Sweep plans: an action and its target groups, as an immutable value that is saved as JSON."""
 
 import hashlib
 import json
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Self, cast
 
@@ -13,21 +13,22 @@ import attrs
 from fieldingkit.errors import ConfigurationError, InvalidCommandError
 from fieldingkit.resources.projects import ListProjects, ProjectStatus
 from fieldingkit.resources.target_groups import ListTargetGroups, TargetGroupStatus, status_tuple
-from fieldingkit.sweeps.actions import Action
-from fieldingkit.sweeps.report import Outcome, SweepReport
+from fieldingkit.sweeps.actions import Action, ActionName
 from fieldingkit.validators import account_id, non_empty, optional_str_tuple, str_tuple, ulid, ulids
 
 __all__ = ["SweepPlan", "TargetGroupQuery"]
 
 
-_PAGE = 100
+_PAGE_SIZE = 100
 _RUN_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
+_VERSION = 1
+_FINGERPRINT_FIELDS = frozenset({"action", "target_groups", "query", "account_id", "check_status_first", "chunk_size"})
 
 RETRY_CODES = frozenset({"JobExecutionStartMessageFailed", "unexpected_internal_error"})
-"""The failure codes that speak of the API's own trouble, not of the target group; the API publishes no list."""
+"""The failure codes of internal API errors, which may succeed on a retry; the API publishes no list of codes."""
 
 
-def _action(value: str) -> Action:
+def _action(value: Action | ActionName) -> Action:
     try:
         return Action(value)
     except ValueError as exc:
@@ -40,7 +41,7 @@ def _by_project(groups: Mapping[str, Iterable[str]] | None) -> Mapping[str, tupl
     return None if groups is None else {project_id: str_tuple(members) for project_id, members in groups.items()}
 
 
-def _named(plan: object, attribute: "attrs.Attribute[Any]", value: str) -> None:
+def _check_run_id(plan: object, attribute: "attrs.Attribute[Any]", value: str) -> None:
     if not _RUN_ID.fullmatch(value):
         raise InvalidCommandError(
             f"{type(plan).__name__}.{attribute.name} must be 1 to 100 letters, digits and . _ : -; got {value[:40]!r}",
@@ -48,11 +49,12 @@ def _named(plan: object, attribute: "attrs.Attribute[Any]", value: str) -> None:
         )
 
 
-def _at_least(least: float) -> Any:
+def _at_least(minimum: float) -> "Callable[[object, attrs.Attribute[Any], float], None]":
     def check(plan: object, attribute: "attrs.Attribute[Any]", value: float) -> None:
-        if not value >= least:
+        if not value >= minimum:
             raise InvalidCommandError(
-                f"{type(plan).__name__}.{attribute.name} must be at least {least:g}; got {value}", field=attribute.name
+                f"{type(plan).__name__}.{attribute.name} must be at least {minimum:g}; got {value}",
+                field=attribute.name,
             )
 
     return check
@@ -64,45 +66,45 @@ def _new_run_id() -> str:
 
 @attrs.frozen(kw_only=True)
 class TargetGroupQuery:
-    """Which target groups: of these projects, those that pass every filter. A filter that is left out lets all pass."""
+    """Filters that select target groups. A target group must match all of them; None matches everything."""
 
     project_ids: tuple[str, ...] | None = attrs.field(default=None, converter=optional_str_tuple, validator=ulids)
-    """The projects' ULIDs; all projects of the account if left out."""
+    """Only these projects, by ULID; None for all projects of the account."""
     project_status: ProjectStatus | None = attrs.field(default=None, converter=attrs.converters.optional(ProjectStatus))
-    """Only projects in this state; where ``project_ids`` names them it is not asked."""
+    """Only projects with this status; ignored with ``project_ids``."""
     project_search: str | None = None
-    """Only projects whose name or short id matches; where ``project_ids`` names them it is not asked."""
+    """Only projects whose name or short id matches; ignored with ``project_ids``."""
     status: tuple[TargetGroupStatus, ...] | None = attrs.field(
         default=None, converter=status_tuple, validator=non_empty
     )
-    """Only target groups that stand here."""
+    """Only target groups with one of these statuses."""
     country: tuple[str, ...] | None = attrs.field(default=None, converter=optional_str_tuple, validator=non_empty)
-    """Only those of these countries, two small letters each."""
+    """Only target groups of these countries: two-letter codes in lower case."""
     language: tuple[str, ...] | None = attrs.field(default=None, converter=optional_str_tuple, validator=non_empty)
-    """Only those in these languages, three small letters each."""
+    """Only target groups in these languages: three-letter codes in lower case."""
     search_string: str | None = None
-    """Only those whose name or short id matches."""
+    """Only target groups whose name or short id matches."""
     human_readable_ids: tuple[str, ...] | None = attrs.field(
         default=None, converter=optional_str_tuple, validator=non_empty
     )
-    """Only those with these short ids."""
+    """Only target groups with these short ids."""
     target_group_customer_reference_numbers: tuple[str, ...] | None = attrs.field(
         default=None, converter=optional_str_tuple, validator=non_empty
     )
-    """Only those with these references."""
+    """Only target groups with these customer reference numbers."""
     project_manager_id: str | None = None
-    """Only those that this user manages."""
+    """Only target groups that this user manages."""
     exclusion_status: bool | None = None
-    """Only those that the project's exclusions apply to, or do not."""
+    """Only target groups that the project's exclusions apply to (True) or do not apply to (False)."""
 
-    def projects(self, account_id: str | int | None) -> ListProjects:
-        """The command that lists the projects."""
+    def list_projects(self, account_id: str | int | None) -> ListProjects:
+        """Return the command that lists the projects of the query."""
         return ListProjects(
-            account_id=account_id, status=self.project_status, search_string=self.project_search, page_size=_PAGE
+            account_id=account_id, status=self.project_status, search_string=self.project_search, page_size=_PAGE_SIZE
         )
 
-    def target_groups(self, account_id: str | int | None, project_id: str) -> ListTargetGroups:
-        """The command that lists a project's target groups."""
+    def list_target_groups(self, account_id: str | int | None, project_id: str) -> ListTargetGroups:
+        """Return the command that lists the matching target groups of one project."""
         return ListTargetGroups(
             account_id=account_id,
             project_id=project_id,
@@ -114,136 +116,97 @@ class TargetGroupQuery:
             target_group_customer_reference_numbers=self.target_group_customer_reference_numbers,
             project_manager_id=self.project_manager_id,
             exclusion_status=self.exclusion_status,
-            page_size=_PAGE,
+            page_size=_PAGE_SIZE,
         )
 
 
 @attrs.frozen(kw_only=True)
 class SweepPlan:
-    """One action on many target groups of many projects.
+    """An action on many target groups of many projects.
 
-    Name the target groups, or give a query that finds them; not both. The same plan with the same ``run_id`` sends the
-    same jobs with the same idempotency keys; to do it afresh, give it a new ``run_id``.
+    Give either the target groups or a query that finds them. The same plan with the same ``run_id`` sends the same
+    jobs with the same idempotency keys, so that the API applies them once. Repeating a sweep takes a new ``run_id``.
     """
 
     action: Action = attrs.field(converter=_action)
-    """What to do: ``pause``, ``resume``, ``complete``, ``relaunch`` or ``launch``."""
+    """The action: ``pause``, ``resume``, ``complete``, ``relaunch`` or ``launch``."""
     target_groups: Mapping[str, tuple[str, ...]] | None = attrs.field(default=None, converter=_by_project)
-    """The target groups' ULIDs by their project's ULID."""
+    """The ULIDs of the target groups, by the ULID of their project."""
     query: TargetGroupQuery | None = None
-    """What finds them."""
+    """The query that finds the target groups."""
     account_id: str | int | None = attrs.field(default=None, validator=account_id)
-    """The account's number; the client's own if left out."""
-    run_id: str = attrs.field(factory=_new_run_id, validator=_named)
-    """The run's name: whatever is done twice under one name is done once. A new one is made if left out."""
+    """The account's number; None for the client's account."""
+    run_id: str = attrs.field(factory=_new_run_id, validator=_check_run_id)
+    """The run id. Sweeps are idempotent per run id. A new one is generated by default."""
     check_status_first: bool = True
-    """Whether the status of target groups that are named is read beforehand, with a list of each project.
+    """True to read the status of ``target_groups`` before sending, by listing their projects.
 
-    Without it everything is sent as it is named: nothing is skipped, nothing is known to have been there already, and
-    the sweep cannot be undone. What a query finds comes with its status anyway.
+    Without it, all target groups are sent: none is skipped or reported as unchanged, and the sweep cannot be undone.
+    A query returns statuses in any case.
     """
     chunk_size: int = attrs.field(default=100, validator=_at_least(1))
-    """How many target groups go into one job at most. The API documents no limit; it advises projects of about 100."""
+    """The largest number of target groups in one job. The API documents no limit, and recommends about 100."""
     concurrency: int = attrs.field(default=100, validator=_at_least(1))
-    """How many jobs may be under way at once."""
+    """The largest number of jobs in progress at once."""
     max_retries: int = attrs.field(default=2, validator=_at_least(0))
-    """How often target groups are sent again that failed with one of ``retry_codes``, or were left out of a result."""
+    """How often to resend target groups that failed with one of ``retry_codes`` or are missing from a job's result."""
     retry_codes: frozenset[str] = attrs.field(default=RETRY_CODES, converter=frozenset)
-    """The API's failure codes that are worth another try."""
+    """The API's failure codes to retry."""
     retry_delay: float = attrs.field(default=2.0, validator=_at_least(0))
-    """Seconds before the first retry; doubles with each."""
+    """Seconds before the first retry; doubles with each retry."""
     job_timeout: float = attrs.field(default=1800.0, validator=_at_least(0))
-    """Seconds after which a job that has not ended is no longer followed; its target groups are read then."""
+    """Seconds to poll a job. The target groups of a job that has not ended by then are read instead."""
     idempotency_key_ttl: float = attrs.field(default=3600.0, validator=_at_least(0))
-    """Seconds for which the API is trusted to know an idempotency key again; the API does not say.
+    """Seconds for which the API is assumed to recognize an idempotency key; the API does not document this.
 
-    A job whose acceptance was never seen is sent again with its key for so long. Later its target groups are read
-    first, and only those that are not yet where they should be are sent, with a new key.
+    A job that may have been accepted is sent again with its key until then. Later, its target groups are read first,
+    and only those without the target status are sent, with a new key.
     """
 
     def __attrs_post_init__(self) -> None:
         if (self.target_groups is None) == (self.query is None):
-            raise InvalidCommandError("a plan needs target_groups or a query, and not both", field="target_groups")
+            raise InvalidCommandError("a plan needs either target_groups or a query", field="target_groups")
         seen: set[str] = set()
         fields = attrs.fields(SweepPlan)
         for project_id, members in (self.target_groups or {}).items():
             ulid(self, fields.target_groups, project_id)
             ulids(self, fields.target_groups, members)
             if twice := seen.intersection(members):
-                raise InvalidCommandError(f"target group {min(twice)} is named in two projects", field="target_groups")
+                raise InvalidCommandError(f"target group {min(twice)} is listed in two projects", field="target_groups")
             seen.update(members)
 
     @property
     def fingerprint(self) -> str:
-        """What tells one plan from another under the same ``run_id``; how patiently it is carried out does not."""
-        what = {name: value for name, value in self._fields().items() if name in _WHAT}
-        return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
+        """A hash of what the plan does. Concurrency, retries and timeouts are not part of it."""
+        fields = {name: value for name, value in self._fields().items() if name in _FINGERPRINT_FIELDS}
+        return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
     def encode(self) -> str:
-        """The plan as JSON, to be kept in a file or a journal."""
-        return json.dumps({"v": 1, **self._fields()}, separators=(",", ":"))
+        """Return the plan as JSON, to be kept in a file or a journal."""
+        return json.dumps({"v": _VERSION, **self._fields()}, separators=(",", ":"))
 
     @classmethod
     def decode(cls, text: str) -> Self:
-        """Read a plan from its JSON.
+        """Return the plan that ``encode`` wrote.
 
         Raises:
-            ConfigurationError: if it is none, or was made by a later release.
-            InvalidCommandError: if it is a plan that makes no sense.
+            ConfigurationError: if the text is not a plan, or a later release wrote it.
+            InvalidCommandError: if a field of the plan is invalid.
         """
         try:
             fields = cast("dict[str, Any]", json.loads(text))
             version = fields.pop("v")
         except (ValueError, TypeError, AttributeError, KeyError) as exc:
             raise ConfigurationError("this is not a sweep plan") from exc
-        if version != 1:
-            raise ConfigurationError(f"this sweep plan has version {version!r}; this release reads 1")
+        if version != _VERSION:
+            raise ConfigurationError(f"this sweep plan has version {version!r}; this release reads version {_VERSION}")
         try:
             if fields.get("query") is not None:
                 fields["query"] = TargetGroupQuery(**fields["query"])
             return cls(**fields)
         except (TypeError, AttributeError) as exc:
-            raise ConfigurationError(f"this is not a sweep plan: {exc}") from exc
-
-    def inverse(self, report: SweepReport) -> "SweepPlan":
-        """The plan that takes a pause or a resume back: for exactly the target groups that the sweep changed.
-
-        Those are the updated ones whose status beforehand is known. One that was there already is not touched, nor one
-        whose status was not read (``check_status_first=False``). The run id is the sweep's own with ``-undo``, so that
-        undoing twice is undoing once.
-
-        Args:
-            report: What became of this plan.
-
-        Raises:
-            InvalidCommandError: if there is no way back from the action, or the report is of another run.
-        """
-        opposite = self.action.opposite
-        if opposite is None:
-            raise InvalidCommandError(f"there is no way back from {self.action}", field="action")
-        if (report.run_id, report.action) != (self.run_id, self.action):
-            raise InvalidCommandError(
-                f"the report is of the {report.action} run {report.run_id}, the plan of the {self.action} run "
-                f"{self.run_id}",
-                field="run_id",
-            )
-        changed: dict[str, list[str]] = {}
-        for group in report.of(Outcome.UPDATED):
-            if group.before in self.action.sources:
-                changed.setdefault(group.project_id, []).append(group.target_group_id)
-        return attrs.evolve(
-            self,
-            action=opposite,
-            target_groups=changed,
-            query=None,
-            run_id=f"{self.run_id[: 100 - len(_UNDO)]}{_UNDO}",
-            check_status_first=True,
-        )
+            raise ConfigurationError(f"this sweep plan is damaged: {exc}") from exc
 
     def _fields(self) -> dict[str, Any]:
         account_id = None if self.account_id is None else str(self.account_id)
         return {**attrs.asdict(self), "account_id": account_id, "retry_codes": sorted(self.retry_codes)}
-
-
-_UNDO = "-undo"
-_WHAT = frozenset({"action", "target_groups", "query", "account_id", "check_status_first", "chunk_size"})

@@ -1,41 +1,43 @@
-"""What became of a sweep: one of five outcomes for each target group of its plan."""
+"""Sweep reports and progress: one of five outcomes for each target group of the plan."""
 
 import enum
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import attrs
 
 from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.sweeps.actions import Action
+from fieldingkit.sweeps.plan import SweepPlan
 
-__all__ = ["Counts", "GroupOutcome", "Outcome", "SweepJob", "SweepProgress", "SweepReport", "count"]
+__all__ = ["Counts", "GroupOutcome", "Outcome", "SweepJob", "SweepProgress", "SweepReport", "count_outcomes"]
 
 
 class Outcome(enum.StrEnum):
-    """How a target group came out of a sweep; exactly one of these for each."""
+    """The outcome of a sweep for one target group; each target group has exactly one."""
 
     UPDATED = "updated"
-    """It is where the action leads, and the sweep brought it there.
+    """The target group has the target status, and the sweep changed it.
 
-    The API reports it as updated, or it was found there by reading it afterwards. A target group whose status was not
-    known beforehand may have been there already: the API counts those as updated too.
+    The API reported it as updated, or its status was read afterwards. A target group whose previous status is not known
+    may have had the target status before: the API counts those as updated too.
     """
     UNCHANGED = "unchanged"
-    """It was read before anything was sent, and was where the action leads. It was left alone."""
+    """The target group had the target status before anything was sent, so it was not sent."""
     FAILED = "failed"
-    """The sweep did not change it: the API refused it, or nothing could be brought to the API."""
+    """The sweep did not change the target group: the API rejected it, or could not be reached."""
     SKIPPED = "skipped"
-    """It was not sent: its status does not allow the action, or the sweep was stopped before its turn."""
+    """The target group was not sent: its status does not allow the action, or the sweep stopped before its turn."""
     UNKNOWN = "unknown"
-    """It was sent, and what became of it could not be learned, also not by reading it."""
+    """The target group was sent, and neither the job nor reading its status showed the result."""
 
 
 class Counts(NamedTuple):
-    """How many target groups came out how."""
+    """The number of target groups with each outcome."""
 
     updated: int = 0
     unchanged: int = 0
@@ -45,123 +47,178 @@ class Counts(NamedTuple):
 
     @property
     def total(self) -> int:
-        """All of them together."""
+        """The number of target groups with any outcome."""
         return sum(self)
 
 
 @attrs.frozen(kw_only=True)
 class GroupOutcome:
-    """What became of one target group."""
+    """The outcome of a sweep for one target group, with its reason."""
 
     target_group_id: str
     """The target group's ULID."""
     project_id: str
-    """Its project's ULID."""
+    """The project's ULID."""
     outcome: Outcome
-    """How it came out."""
-    before: TargetGroupStatus | None = None
-    """Its status before the sweep; None if it is not known."""
+    """The outcome."""
+    previous_status: TargetGroupStatus | None = None
+    """The status before the sweep; None if it was not read."""
     code: str | None = None
-    """The API's code of the failure, such as ``StatusTransitionNotAllowed``; None for the other outcomes."""
+    """The API's failure code, such as ``StatusTransitionNotAllowed``; None for the other outcomes."""
     reason: str | None = None
-    """Why it failed, was skipped, or is unknown."""
+    """The reason why it failed, was skipped, or is unknown."""
     job_id: str | None = None
-    """The API's id of the last job that it was part of; None if there was none."""
+    """The API's id of the last job that contained it; None if no job did."""
 
 
 @attrs.frozen(kw_only=True)
 class SweepJob:
-    """One job of a sweep."""
+    """A job that a sweep created."""
 
     job_id: str
     """The API's id of the job."""
     project_id: str
     """The project's ULID."""
     idempotency_key: str
-    """The key that it was created with."""
+    """The key that the job was created with."""
     size: int
-    """How many target groups it was for."""
+    """The number of target groups in the job."""
+    created_at: datetime | None = None
+    """When the job was created, UTC."""
+    ended_at: datetime | None = None
+    """When the end of the job was seen, UTC; None if it was not seen."""
+    trace_id: str | None = None
+    """The W3C trace id of the request that created the job; None if the API did not return one."""
 
 
 @attrs.frozen(kw_only=True)
 class SweepReport:
-    """What became of a sweep. The counts of the five outcomes add up to the plan."""
+    """The result of a sweep. The counts of the five outcomes add up to the target groups of the plan."""
 
-    run_id: str
-    """The run's id, as in the plan."""
-    action: Action
-    """What was to be done."""
+    plan: SweepPlan
+    """The plan of the sweep."""
     groups: tuple[GroupOutcome, ...]
-    """Every target group of the plan, in the plan's order."""
+    """The outcome of every target group, in the order of the plan."""
     jobs: tuple[SweepJob, ...] = ()
-    """The jobs that were created for it."""
+    """The jobs that the sweep created."""
+    base_url: str
+    """The API's base URL."""
+    account_id: str | None = None
+    """The account's number."""
     started_at: datetime
-    """When the run began, UTC; with a journal that may have been in an earlier process."""
+    """When the run started, UTC; with a journal, this may have been in an earlier process."""
     finished_at: datetime | None = None
-    """When it ended, UTC; None if it has not."""
+    """When the run finished, UTC; None if it has not."""
+
+    @property
+    def run_id(self) -> str:
+        """The run id of the plan."""
+        return self.plan.run_id
+
+    @property
+    def action(self) -> Action:
+        """The action of the plan."""
+        return self.plan.action
 
     @cached_property
     def counts(self) -> Counts:
-        """How many target groups came out how."""
-        return count(self.groups)
+        """The number of target groups with each outcome."""
+        return count_outcomes(self.groups)
 
     @property
     def ok(self) -> bool:
-        """Whether nothing failed and nothing is unknown."""
+        """True if nothing failed and nothing is unknown."""
         return not self.counts.failed and not self.counts.unknown
 
     @cached_property
     def by_id(self) -> Mapping[str, GroupOutcome]:
-        """The outcomes by target group."""
+        """The outcomes by target group id."""
         return {group.target_group_id: group for group in self.groups}
 
     @cached_property
     def by_project(self) -> Mapping[str, Counts]:
-        """How many came out how in each project."""
+        """The counts by project id."""
         projects: dict[str, list[GroupOutcome]] = {}
         for group in self.groups:
             projects.setdefault(group.project_id, []).append(group)
-        return {project_id: count(groups) for project_id, groups in projects.items()}
+        return {project_id: count_outcomes(groups) for project_id, groups in projects.items()}
 
     @cached_property
     def failure_codes(self) -> Mapping[str, int]:
-        """How many failed with each code, the most frequent first; failures without a code are under ``""``."""
+        """The number of failures by code, the most frequent code first; failures without a code are under ``""``."""
         return dict(Counter(group.code or "" for group in self.of(Outcome.FAILED)).most_common())
 
+    @property
+    def not_sent(self) -> tuple[GroupOutcome, ...]:
+        """The skipped target groups that the action applies to: the sweep stopped before their turn."""
+        return tuple(
+            group
+            for group in self.of(Outcome.SKIPPED)
+            if group.previous_status is None or group.previous_status in self.action.sources
+        )
+
     def of(self, *outcomes: Outcome | str) -> tuple[GroupOutcome, ...]:
-        """The target groups that came out so.
+        """Return the target groups with one of the given outcomes.
 
         Args:
             outcomes: One or several outcomes, such as ``"failed", "unknown"``.
         """
         return tuple(group for group in self.groups if group.outcome in outcomes)
 
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the report to a file: a page (``.html``), JSON (``.json``) or a table for spreadsheets (``.csv``).
+
+        The file is replaced as a whole; if it cannot be written, an earlier file stays as it was.
+
+        Args:
+            path: The file. Its extension selects the format.
+
+        Raises:
+            ConfigurationError: if the extension is not one of the three.
+            OSError: if the file cannot be written.
+        """
+        from fieldingkit.sweeps.report_files import save_report
+
+        save_report(self, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Return the report that ``save`` wrote as ``.html`` or ``.json``.
+
+        Raises:
+            ConfigurationError: if the file is not such a report, or a later release wrote it.
+            OSError: if the file cannot be read.
+        """
+        from fieldingkit.sweeps.report_files import load_fields
+
+        return cls(**load_fields(path))
+
 
 @attrs.frozen(kw_only=True)
 class SweepProgress:
-    """How far a sweep has come."""
+    """The progress of a sweep, as passed to ``on_progress``."""
 
     run_id: str
-    """The run's id."""
+    """The run id."""
     phase: str
-    """``finding`` while target groups are looked up, then ``sweeping``, and ``done`` at the end."""
+    """``finding`` while target groups are read, then ``sweeping``, and ``done`` at the end."""
     total: int
-    """How many target groups the plan has, as far as is known yet."""
+    """The number of target groups found so far."""
     counts: Counts = attrs.field(factory=Counts)
-    """How many came out how so far."""
+    """The number of target groups with each outcome so far."""
     jobs: int = 0
-    """How many jobs are needed, as far as is known yet."""
+    """The number of jobs, as far as is known."""
     jobs_submitted: int = 0
-    """How many jobs the API has taken on."""
-    jobs_ended: int = 0
-    """How many of them are settled."""
+    """The number of jobs that the API has accepted."""
+    jobs_settled: int = 0
+    """The number of jobs with nothing left to do."""
     waiting: int = 0
-    """How many requests wait for the client's limiter."""
+    """The number of requests that wait for the client's rate limiter."""
     elapsed: float = 0.0
-    """Seconds since the sweep was called."""
+    """Seconds since ``sweep`` was called."""
 
 
-def count(groups: Iterable[GroupOutcome]) -> Counts:
-    """How many came out how."""
+def count_outcomes(groups: Iterable[GroupOutcome]) -> Counts:
+    """Return the number of target groups with each outcome."""
     found = Counter(group.outcome for group in groups)
     return Counts(*(found[outcome] for outcome in Outcome))

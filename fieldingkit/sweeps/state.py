@@ -1,4 +1,4 @@
-"""Keeping account of a sweep, so that the five outcomes always add up to the plan. Pure."""
+"""The state of a sweep: the outcomes of its target groups, which always add up to the plan, and its chunks. No I/O."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,14 +7,17 @@ from typing import NamedTuple
 
 import attrs
 
+from fieldingkit.errors import ConfigurationError
+from fieldingkit.jobs.token import JobToken
 from fieldingkit.resources.batch_jobs import BatchResult, FailedTargetGroup
 from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.sweeps.actions import Action
 from fieldingkit.sweeps.chunks import Chunk
 from fieldingkit.sweeps.plan import SweepPlan
 from fieldingkit.sweeps.report import Counts, GroupOutcome, Outcome, SweepJob, SweepReport
+from fieldingkit.transport.headers import trace_id_of
 
-__all__ = ["FoundGroup", "Ledger", "Reading", "SweepState", "judge_status", "read_result"]
+__all__ = ["FoundGroup", "Ledger", "PartitionedResult", "SweepState", "outcome_for_status", "partition_result"]
 
 
 @attrs.frozen
@@ -24,15 +27,15 @@ class FoundGroup:
     target_group_id: str
     """The target group's ULID."""
     project_id: str
-    """Its project's ULID."""
+    """The project's ULID."""
     status: TargetGroupStatus | None = None
-    """Its status; None if it was not read."""
+    """The status; None if it was not read."""
 
 
-def judge_status(action: Action, status: TargetGroupStatus | None) -> tuple[Outcome, str | None] | None:
-    """Decide by its status what to do with a target group: the outcome and its reason, or None to send it.
+def outcome_for_status(action: Action, status: TargetGroupStatus | None) -> tuple[Outcome, str | None] | None:
+    """Return the outcome and reason of a target group that needs no job because of its status; None to send it.
 
-    One whose status is not known, or is new to this release, is sent: the API knows best.
+    A target group is also sent if its status was not read or is new to this release: the API decides then.
     """
     if status is None or not status.known or status in action.sources:
         return None
@@ -41,29 +44,29 @@ def judge_status(action: Action, status: TargetGroupStatus | None) -> tuple[Outc
     return Outcome.SKIPPED, f"it is {status}; {action} is for {' or '.join(sorted(action.sources))} target groups"
 
 
-class Reading(NamedTuple):
-    """What a job's result says of the target groups that it was for."""
+class PartitionedResult(NamedTuple):
+    """The target groups of a job, by how its result reports them."""
 
     updated: tuple[str, ...]
-    """Those that it reports as updated."""
+    """The ids that the result reports as updated."""
     failed: Mapping[str, FailedTargetGroup]
-    """Those that it reports as failed."""
+    """The failures, by id."""
     missing: tuple[str, ...]
-    """Those that it reports in neither list, or in both."""
+    """The ids in neither list, or in both."""
 
 
-def read_result(ids: Sequence[str], result: BatchResult | None) -> Reading:
-    """Sort the target groups of a job by what its result says of them; what it says of others is left aside.
+def partition_result(ids: Sequence[str], result: BatchResult | None) -> PartitionedResult:
+    """Partition the target groups of a job by its result. Other target groups in the result are ignored.
 
     Args:
-        ids: The target groups that the job was for.
-        result: Its result; None if there is none.
+        ids: The target groups of the job.
+        result: The result; None if there is none.
     """
     if result is None:
-        return Reading((), {}, tuple(ids))
+        return PartitionedResult((), {}, tuple(ids))
     updated = set(result.updated)
     failed = {item.target_group_id: item for item in result.failed}
-    return Reading(
+    return PartitionedResult(
         updated=tuple(id_ for id_ in ids if id_ in updated and id_ not in failed),
         failed={id_: failed[id_] for id_ in ids if id_ in failed and id_ not in updated},
         missing=tuple(id_ for id_ in ids if (id_ in updated) == (id_ in failed)),
@@ -71,10 +74,10 @@ def read_result(ids: Sequence[str], result: BatchResult | None) -> Reading:
 
 
 class Ledger:
-    """The account of one sweep. Each target group has at most one outcome at any time, and exactly one in the end.
+    """The outcomes of one sweep. A target group has at most one outcome at any time, and exactly one at the end.
 
     Args:
-        found: The target groups of the plan, in its order.
+        found: The target groups of the plan, in order.
     """
 
     def __init__(self, found: Iterable[FoundGroup]) -> None:
@@ -87,16 +90,16 @@ class Ledger:
 
     @property
     def found(self) -> Iterable[FoundGroup]:
-        """The target groups of the plan, in its order."""
+        """The target groups of the plan, in order."""
         return self._found.values()
 
     @property
     def counts(self) -> Counts:
-        """How many have come out how so far."""
+        """The number of target groups with each outcome so far."""
         return Counts(*(self._counts[outcome] for outcome in Outcome))
 
     def outcome_of(self, target_group_id: str) -> GroupOutcome | None:
-        """How a target group came out; None if that is still open."""
+        """Return the outcome of a target group; None if it is still open."""
         return self._outcomes.get(target_group_id)
 
     def settle(
@@ -108,10 +111,10 @@ class Ledger:
         code: str | None = None,
         job_id: str | None = None,
     ) -> GroupOutcome:
-        """Write down how a target group came out; it takes the place of what was written before.
+        """Record the outcome of a target group in place of an earlier one, and return it.
 
         Raises:
-            KeyError: if it is not part of the plan.
+            KeyError: if the target group is not part of the plan.
         """
         group = self._found[target_group_id]
         self.reopen([target_group_id])
@@ -120,7 +123,7 @@ class Ledger:
             target_group_id=target_group_id,
             project_id=group.project_id,
             outcome=outcome,
-            before=group.status,
+            previous_status=group.status,
             code=code,
             reason=reason,
             job_id=job_id,
@@ -128,24 +131,24 @@ class Ledger:
         return settled
 
     def reopen(self, ids: Iterable[str]) -> None:
-        """Forget how target groups came out, since work on them goes on."""
+        """Discard the outcomes of target groups whose job is continued."""
         for target_group_id in ids:
             if earlier := self._outcomes.pop(target_group_id, None):
                 self._counts[earlier.outcome] -= 1
 
-    def judge(self, action: Action) -> list[tuple[str, str]]:
-        """Settle what needs no job; gives the rest, as pairs of project and target group."""
+    def settle_by_status(self, action: Action) -> list[tuple[str, str]]:
+        """Settle the target groups that need no job; return the others as pairs of project id and target group id."""
         to_send: list[tuple[str, str]] = []
         for group in self._found.values():
-            verdict = judge_status(action, group.status)
-            if verdict is None:
+            settled = outcome_for_status(action, group.status)
+            if settled is None:
                 to_send.append((group.project_id, group.target_group_id))
             else:
-                self.settle(group.target_group_id, *verdict)
+                self.settle(group.target_group_id, *settled)
         return to_send
 
     def close(self) -> tuple[GroupOutcome, ...]:
-        """All outcomes in the plan's order; one that is still open is unknown."""
+        """Return all outcomes in the order of the plan; a target group that is still open becomes unknown."""
         for target_group_id in self._found:
             if target_group_id not in self._outcomes:
                 self.settle(target_group_id, Outcome.UNKNOWN, "the sweep ended before it was settled")
@@ -153,67 +156,90 @@ class Ledger:
 
 
 class SweepState:
-    """How far a run has come: its target groups, its jobs, and how many of them are where.
+    """The state of a run: its target groups with their outcomes, and its chunks with their jobs.
 
     Args:
-        fingerprint: What tells its plan from others.
-        ledger: Its target groups and their outcomes.
-        chunks: Its jobs, ended ones included, by their number.
-        started: When it began: seconds since 1970, UTC.
-        finished: When it ended; None if it has not.
+        fingerprint: The fingerprint of the plan.
+        base_url: The API's base URL.
+        account_id: The account's number; None if neither the plan nor the client has one.
+        ledger: The target groups and their outcomes.
+        chunks: The chunks by number, settled ones included.
+        started_at: When the run started: seconds since 1970, UTC.
+        finished_at: When the run finished; None if it has not.
     """
 
     def __init__(
         self,
         *,
         fingerprint: str,
+        base_url: str,
+        account_id: str | None,
         ledger: Ledger,
         chunks: Iterable[Chunk],
-        started: float,
-        finished: float | None = None,
+        started_at: float,
+        finished_at: float | None = None,
     ) -> None:
         self.fingerprint = fingerprint
+        self.base_url = base_url
+        self.account_id = account_id
         self.ledger = ledger
         self.chunks: list[Chunk] = list(chunks)
-        self.started = started
-        self.finished = finished
+        self.started_at = started_at
+        self.finished_at = finished_at
+        self.submitting: int = 0
+        """The number of jobs that are being submitted right now."""
         self.submitted: int = sum(chunk.token is not None for chunk in self.chunks)
-        """How many jobs the API has taken on."""
-        self.ended: int = sum(chunk.ended for chunk in self.chunks)
-        """How many jobs are settled."""
+        """The number of jobs that the API has accepted."""
+        self.settled: int = sum(chunk.settled for chunk in self.chunks)
+        """The number of settled chunks."""
 
-    def keep(self, chunk: Chunk) -> Chunk:
-        """Put a job in the place of the one with its number, or at the end."""
+    def put(self, chunk: Chunk) -> Chunk:
+        """Replace the chunk with the same number, or append a new one; return the chunk."""
         if chunk.number == len(self.chunks):
             self.chunks.append(chunk)
         else:
-            before = self.chunks[chunk.number]
-            self.submitted -= before.token is not None
-            self.ended -= before.ended
+            previous = self.chunks[chunk.number]
+            self.submitted -= previous.token is not None
+            self.settled -= previous.settled
             self.chunks[chunk.number] = chunk
         self.submitted += chunk.token is not None
-        self.ended += chunk.ended
+        self.settled += chunk.settled
         return chunk
 
     def unfinished(self) -> list[Chunk]:
-        """The jobs that are not settled; how their target groups came out before is forgotten."""
-        open_chunks = [chunk for chunk in self.chunks if not chunk.ended]
+        """Return the chunks that are not settled, and reopen the outcomes of their target groups."""
+        open_chunks = [chunk for chunk in self.chunks if not chunk.settled]
         self.ledger.reopen(id_ for chunk in open_chunks for id_ in chunk.ids)
         return open_chunks
 
     def report(self, plan: SweepPlan) -> SweepReport:
-        """What became of it; what is still open is unknown."""
+        """Return the report of the run so far; target groups that are still open are unknown."""
         return SweepReport(
-            run_id=plan.run_id,
-            action=plan.action,
+            plan=plan,
             groups=self.ledger.close(),
-            jobs=tuple(
-                SweepJob(
-                    job_id=chunk.job_id, project_id=chunk.project_id, idempotency_key=chunk.key, size=len(chunk.ids)
-                )
-                for chunk in self.chunks
-                if chunk.job_id is not None
-            ),
-            started_at=datetime.fromtimestamp(self.started, UTC),
-            finished_at=None if self.finished is None else datetime.fromtimestamp(self.finished, UTC),
+            jobs=tuple(_job(chunk, chunk.job_id) for chunk in self.chunks if chunk.job_id is not None),
+            base_url=self.base_url,
+            account_id=self.account_id,
+            started_at=datetime.fromtimestamp(self.started_at, UTC),
+            finished_at=None if self.finished_at is None else datetime.fromtimestamp(self.finished_at, UTC),
         )
+
+
+def _job(chunk: Chunk, job_id: str) -> SweepJob:
+    created_at, trace_id = None, None
+    try:
+        token = JobToken.decode(chunk.token or "")
+    except ConfigurationError:
+        pass  # written by a later release: the report lacks the time and the trace id of this job
+    else:
+        created_at = datetime.fromtimestamp(token.created, UTC)
+        trace_id = trace_id_of({"traceparent": token.traceparent or ""})
+    return SweepJob(
+        job_id=job_id,
+        project_id=chunk.project_id,
+        idempotency_key=chunk.key,
+        size=len(chunk.ids),
+        created_at=created_at,
+        ended_at=None if chunk.ended_at is None else datetime.fromtimestamp(chunk.ended_at, UTC),
+        trace_id=trace_id,
+    )

@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 from support.command_line import Cli
 
-from fieldingkit.rendering.files import read_report
 from fieldingkit.sandbox import Sandbox
-from fieldingkit.sweeps.report import Outcome
+from fieldingkit.sweeps import Outcome, SweepReport
 
 PROGRAM = [sys.executable, "-m", "fieldingkit.cli"]
 
@@ -53,15 +52,15 @@ def test_killed_in_the_middle_every_group_is_accounted_for(connected: Cli, sandb
     ended = connected(*words)
     assert ended.code == 0, ended.err
     assert "Resuming the run of" in ended.err
-    record = read_report(Path("out.html"))
-    assert record.report.counts.total == 300
-    assert {group.outcome for group in record.report.groups} == {Outcome.UPDATED}
-    assert {group.before for group in record.report.groups} == {"live"}
+    report = SweepReport.load("out.html")
+    assert report.counts.total == 300
+    assert {group.outcome for group in report.groups} == {Outcome.UPDATED}
+    assert {group.previous_status for group in report.groups} == {"live"}
     assert len(sandbox.jobs) == 30
-    assert {sandbox.group(group.target_group_id).status for group in record.report.groups} == {"paused"}
-    assert len({span.trace_id for span in record.spans} - {None}) == 30
+    assert {sandbox.group(group.target_group_id).status for group in report.groups} == {"paused"}
+    assert len({job.trace_id for job in report.jobs} - {None}) == 30
     assert connected("undo", "out.html", "--yes").code == 0
-    assert {sandbox.group(group.target_group_id).status for group in record.report.groups} == {"live"}
+    assert {sandbox.group(group.target_group_id).status for group in report.groups} == {"live"}
 
 
 def test_an_interrupted_sweep_names_its_journal(connected: Cli, sandbox: Sandbox) -> None:
@@ -73,11 +72,11 @@ def test_an_interrupted_sweep_names_its_journal(connected: Cli, sandbox: Sandbox
     journal = re.search(r"--journal (\S+\.journal) --run-id \S+", text)
     assert journal
     assert Path(journal[1]).is_file()
-    assert read_report(Path("out.json")).report.counts.unknown
+    assert SweepReport.load("out.json").counts.unknown
     ended = connected(*words)
     assert ended.code == 0, ended.err
     assert "Resuming the run of" in ended.err
-    assert read_report(Path("out.json")).report.counts.updated == 300
+    assert SweepReport.load("out.json").counts.updated == 300
     assert len(sandbox.jobs) == 30
 
 
@@ -106,6 +105,6 @@ def test_sandbox_and_sweep_work_together(cli: Cli, bare: pytest.MonkeyPatch) -> 
         listed = cli("groups", "list", "--all-projects", "--status", "live")
         serving.send_signal(signal.SIGINT)
     assert ended.code == 0, ended.err
-    counts = read_report(Path("out.html")).report.counts
+    counts = SweepReport.load("out.html").counts
     assert counts.updated == counts.total > 1400
     assert (listed.code, listed.out) == (0, "")

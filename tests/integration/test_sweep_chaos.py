@@ -61,7 +61,7 @@ async def test_no_outcome_is_untrue_whatever_goes_wrong(make_client: MakeClient,
                 match group.outcome:
                     case Outcome.UPDATED:
                         assert truth.status == "paused"
-                        assert acted or group.before is None
+                        assert acted or group.previous_status is None
                     case Outcome.UNCHANGED | Outcome.SKIPPED | Outcome.FAILED:
                         assert acted == []
                         assert truth.status != "live" or group.outcome is Outcome.FAILED

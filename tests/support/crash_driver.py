@@ -58,7 +58,9 @@ def in_child(orders: dict[str, Any], plan: SweepPlan, path: Path) -> tuple[bool,
     if pid == 0:
         os.close(reading)
         report = asyncio.run(run(orders, plan, path))
-        outcomes = {group.target_group_id: [group.outcome, group.before, group.code] for group in report.groups}
+        outcomes = {
+            group.target_group_id: [group.outcome, group.previous_status, group.code] for group in report.groups
+        }
         with os.fdopen(writing, "w") as pipe:
             json.dump({"counts": report.counts, "outcomes": outcomes, "jobs": len(report.jobs)}, pipe)
         os._exit(0)

@@ -11,19 +11,20 @@ from fieldingkit.cli.progress import ProgressDisplay
 from fieldingkit.cli.prompts import confirm, require_terminal
 from fieldingkit.cli.run_store import JournalTarget, choose_journal, open_journal
 from fieldingkit.cli.selection import DEFAULT_OPTIONS, NO_SELECTION, Selection, SweepOptions
+from fieldingkit.cli.sweep_summary import preview_fields, preview_text, result_fields, result_text
 from fieldingkit.client import AsyncClient
-from fieldingkit.errors import JournalError
-from fieldingkit.rendering.files import check_report_path, read_report, write_report
-from fieldingkit.rendering.model import SweepRecord
-from fieldingkit.rendering.text import counted, preview_facts, preview_text, result_facts, result_text
-from fieldingkit.rendering.wording import held_back
+from fieldingkit.errors import ConfigurationError, JournalError
+from fieldingkit.rendering.files import check_report_path
+from fieldingkit.rendering.text import pluralize
 from fieldingkit.sweeps.actions import Action
-from fieldingkit.sweeps.checkpoint import read_report as read_run
+from fieldingkit.sweeps.checkpoint import read_report
 from fieldingkit.sweeps.discovery import SweepPreview, preview
 from fieldingkit.sweeps.engine import sweep
-from fieldingkit.sweeps.journal import JobEndTimes, Journal, spans_of
+from fieldingkit.sweeps.journal import Journal
 from fieldingkit.sweeps.plan import SweepPlan
 from fieldingkit.sweeps.report import Outcome, SweepReport
+from fieldingkit.sweeps.report_files import to_document
+from fieldingkit.sweeps.undo import undo_plan
 
 __all__ = ["complete", "launch", "pause", "relaunch", "resume", "undo"]
 
@@ -126,19 +127,19 @@ async def undo(
         options: The options of the sweep.
         connection: How to reach the API.
     """
-    record = read_report(report)
-    account = connection.account or record.account
-    if (connection.url, account) != (record.base_url, record.account):
+    original = _load_report(report)
+    account = connection.account or original.account_id
+    if (connection.url, account) != (original.base_url, original.account_id):
         raise UsageError(
-            f"the report is of account {record.account} at {record.base_url}, "
+            f"the report is of account {original.account_id} at {original.base_url}, "
             f"but the connection is to account {account} at {connection.url}\n"
             "Nothing was sent. Give the --account and --base-url of the report."
         )
-    plan = record.plan.inverse(record.report)
+    plan = undo_plan(original)
     if options.run_id is not None:
         plan = attrs.evolve(plan, run_id=options.run_id)
     if not plan.target_groups:
-        Output().note(f"The {record.plan.action} changed nothing, so there is nothing to undo.")
+        Output().note(f"The {original.action} changed nothing, so there is nothing to undo.")
         return ExitCode.DONE
     return await _SweepCommand(plan, options, attrs.evolve(connection, account=account), named=True).run()
 
@@ -164,16 +165,15 @@ class _SweepCommand:
         self._connection = connection
         self._named = named
         self._output = Output(json=options.json)
-        self._end_times = JobEndTimes()
 
     async def run(self) -> ExitCode:
         """Preview, confirm, sweep and report; return the exit code."""
         options, output = self._options, self._output
         if options.report is not None:
-            check_report_path(options.report)
+            _check_report_path(options.report)
         if not options.dry_run:
             require_terminal(f"{self._plan.action.capitalize()} target groups", yes=options.yes)
-        async with self._connection.open(rate=options.rate, on_poll=self._end_times) as client:
+        async with self._connection.open(rate=options.rate) as client:
             if options.dry_run:
                 await self._preview(client)
                 output.note("Dry run: nothing was changed.")
@@ -192,7 +192,7 @@ class _SweepCommand:
     async def _preview(self, client: AsyncClient) -> SweepPreview:
         self._output.note("Finding the target groups.")
         seen = await preview(client, self._plan)
-        self._output.print_json({"event": "preview", **preview_facts(seen, self._options.rate)})
+        self._output.print_json({"event": "preview", **preview_fields(seen, self._options.rate)})
         self._output.print_text(preview_text(seen, self._options.rate))
         return seen
 
@@ -205,7 +205,7 @@ class _SweepCommand:
                     f"Run {run.run_id} has already finished; this is its report. To sweep again, give another --run-id."
                 )
                 return True
-            settled = f"{run.counts.total - run.counts.unknown:,} of {counted(run.total)} are settled"
+            settled = f"{run.counts.total - run.counts.unknown:,} of {pluralize(run.total)} are settled"
             note(f"Resuming the run of {run.started_at:%Y-%m-%d %H:%M} UTC: {settled}.")
             return confirm(f"{action} the others", yes=yes)
         if target.too_old is not None and (run := target.too_old.resumed) is not None:
@@ -215,7 +215,7 @@ class _SweepCommand:
             )
         if seen is None or not seen.to_send:
             return True
-        return confirm(f"{action} {counted(len(seen.to_send))}", yes=yes)
+        return confirm(f"{action} {pluralize(len(seen.to_send))}", yes=yes)
 
     async def _sweep(self, client: AsyncClient, journal: Journal, seen: SweepPreview | None) -> SweepReport:
         try:
@@ -228,41 +228,32 @@ class _SweepCommand:
     def _report_interruption(self, journal: Journal) -> None:
         """Print how to resume, and write the report as far as it is known."""
         try:
-            report = read_run(journal, self._plan.run_id)
+            report = read_report(journal, self._plan.run_id)
         except JournalError:
             return  # the run had not started: there is nothing to resume
         counts = report.counts
         self._output.note(
-            f"Interrupted: {counts.total - counts.unknown:,} of {counted(counts.total)} are settled; submitted jobs "
+            f"Interrupted: {counts.total - counts.unknown:,} of {pluralize(counts.total)} are settled; submitted jobs "
             f"continue.\nTo resume, run the same command with --journal {journal.path} --run-id {self._plan.run_id}"
         )
         if self._options.report is not None:
-            self._write(self._record(report, journal), self._options.report)
+            self._write(report, self._options.report)
 
     def _finish(self, report: SweepReport, journal: Journal) -> ExitCode:
         """Print and write the report."""
         code = _exit_code(report)
-        record = self._record(report, journal)
-        facts = {"event": "report", "exit": code.value, "journal": str(journal.path), **result_facts(record)}
+        document = to_document(report)
+        facts = {"event": "report", "exit": code.value, "journal": str(journal.path), **result_fields(document)}
         self._output.print_json(facts)
-        self._output.print_text(result_text(record))
-        if self._options.report is not None and not self._write(record, self._options.report):
+        self._output.print_text(result_text(document))
+        if self._options.report is not None and not self._write(report, self._options.report):
             return code or ExitCode.FAILED
         return code
 
-    def _record(self, report: SweepReport, journal: Journal) -> SweepRecord:
-        return SweepRecord(
-            plan=self._plan,
-            report=report,
-            base_url=self._connection.url,
-            account=self._connection.account or None,
-            spans=spans_of(journal, self._plan.run_id, self._end_times),
-        )
-
-    def _write(self, record: SweepRecord, path: Path) -> bool:
+    def _write(self, report: SweepReport, path: Path) -> bool:
         """Write the report file and return whether that succeeded."""
         try:
-            write_report(record, path)
+            report.save(path)
         except OSError as exc:
             self._output.note(
                 f"The report {path} could not be written: {exc.strerror}.\n"
@@ -271,9 +262,25 @@ class _SweepCommand:
             )
             return False
         self._output.note(f"Report: {path}")
-        if record.report.counts.updated and record.plan.action.opposite is not None and path.suffix != ".csv":
+        if report.counts.updated and report.action.opposite is not None and path.suffix != ".csv":
             self._output.note(f"To undo: fieldingkit undo {path}")
         return True
+
+
+def _check_report_path(path: Path) -> None:
+    try:
+        check_report_path(path)
+    except ConfigurationError as exc:
+        raise UsageError(f"{exc.message}\nNothing was sent.") from exc
+
+
+def _load_report(path: Path) -> SweepReport:
+    try:
+        return SweepReport.load(path)
+    except ConfigurationError as exc:
+        raise UsageError(exc.message) from exc
+    except OSError as exc:
+        raise UsageError(f"{path} cannot be read: {exc.strerror}") from exc
 
 
 def _exit_code(report: SweepReport) -> ExitCode:
@@ -281,8 +288,7 @@ def _exit_code(report: SweepReport) -> ExitCode:
     if counts.unknown:
         return ExitCode.UNKNOWN
     if not counts.failed:
-        held = any(held_back(report.action, group) for group in report.of(Outcome.SKIPPED))
-        return ExitCode.FAILED if held else ExitCode.DONE
+        return ExitCode.FAILED if report.not_sent else ExitCode.DONE
     codes = {group.code for group in report.of(Outcome.FAILED)}
     refused = codes <= _REFUSALS and not counts.updated and not counts.unchanged
     return ExitCode.REFUSED if refused else ExitCode.FAILED

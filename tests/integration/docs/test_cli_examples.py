@@ -10,8 +10,8 @@ import pytest
 from support.command_line import Cli, Ended
 
 from fieldingkit.cli.errors import EXIT_CODES
-from fieldingkit.rendering.files import read_report
 from fieldingkit.sandbox import Sandbox
+from fieldingkit.sweeps import SweepReport
 
 PAGE = (Path(__file__).parents[3] / "docs" / "sweeps.md").read_text()
 LINES = [
@@ -45,7 +45,7 @@ def test_the_story_is_true(connected: Cli, sandbox: Sandbox, monkeypatch: pytest
             assert "Would pause 40 target groups" in ended.out
         if "--report out.html" in line:
             assert not any(project.ids("live") for project in projects)
-            assert read_report(Path("out.html")).report.counts.updated == 40
+            assert SweepReport.load("out.html").counts.updated == 40
         if " undo " in line:
             assert all(len(project.ids("live")) == 4 for project in projects)
             assert Path("back.csv").read_text(encoding="utf-8-sig").count("updated") == 40

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from support.command_line import Cli
-from support.sweep_records import ulid
+from support.sweep_reports import ulid
 
 from fieldingkit.cli.errors import UsageError
 from fieldingkit.cli.run_store import choose_journal, journal_folder

@@ -1,75 +1,71 @@
-"""A sweep's report as JSON and CSV, and reading it again."""
+"""Report files: formats, atomic replacement, and reading the data again."""
 
 import csv
 import io
 import json
 from pathlib import Path
 
-import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.sweep_records import NASTY, TRACE, swept, ulid
+from support.sweep_reports import TRACE, make_document, ulid
 
-from fieldingkit.cli.errors import UsageError
-from fieldingkit.rendering.csv import as_csv
-from fieldingkit.rendering.files import check_report_path, read_report, write_report
-from fieldingkit.rendering.model import SweepRecord
+from fieldingkit.errors import ConfigurationError
+from fieldingkit.rendering.csv import to_csv
+from fieldingkit.rendering.files import check_report_path, read_data, write_document
+from fieldingkit.rendering.json import to_json
+from fieldingkit.rendering.model import OUTCOMES
 from fieldingkit.sweeps.report import Outcome
 
 
-@pytest.mark.parametrize("ending", [".json", ".html", ".HTML"])
-def test_a_report_is_read_as_it_was_written(tmp_path: Path, ending: str) -> None:
-    """JSON and HTML reports give the very record that was written, whatever is in it."""
-    record = swept(outcomes=tuple(Outcome), each=5, reason=NASTY)
-    write_report(record, tmp_path / f"report{ending}")
-    assert read_report(tmp_path / f"report{ending}") == record
+def test_outcomes_are_those_of_a_sweep() -> None:
+    """The document model lists the outcomes of the sweep engine in the same order."""
+    assert tuple(Outcome) == OUTCOMES
 
 
-def test_a_report_is_enough_to_undo(tmp_path: Path) -> None:
-    """The plan that takes a pause back follows from its report file alone: exactly what was updated."""
-    write_report(swept(outcomes=tuple(Outcome), each=5), tmp_path / "report.json")
-    record = read_report(tmp_path / "report.json")
-    inverse = record.plan.inverse(record.report)
-    assert inverse.action == "resume"
-    assert inverse.target_groups == {ulid("PPPP", 0): (ulid("GGGG", 0),), ulid("PPPP", 1): (ulid("GGGG", 5),)}
-
-
-def test_json_tells_the_outcome_at_its_top() -> None:
-    """A program needs to look no further than the top for the counts."""
-    content = json.loads(swept(outcomes=(Outcome.UPDATED, Outcome.FAILED)).encode())
+def test_json_has_the_counts_at_the_top_level() -> None:
+    """A program finds the counts without reading the lists."""
+    content = json.loads(to_json(make_document(outcomes=(Outcome.UPDATED, Outcome.FAILED))))
     assert content["counts"] == {"updated": 4, "unchanged": 0, "failed": 4, "skipped": 0, "unknown": 0}
     assert content["ok"] is False
+
+
+@pytest.mark.parametrize("extension", [".json", ".html", ".HTML"])
+def test_data_is_read_as_it_was_written(tmp_path: Path, extension: str) -> None:
+    """The JSON file and the page contain the same data."""
+    document = make_document(outcomes=tuple(Outcome), each=5)
+    write_document(document, tmp_path / f"report{extension}")
+    assert read_data(tmp_path / f"report{extension}") == json.loads(to_json(document))
 
 
 @pytest.mark.parametrize(
     "text", ["", "{}", "[]", "null", '{"kind": "another", "version": 1}', "<html></html>", '{"kind":1,"version":2}']
 )
-def test_what_is_no_report_is_refused(tmp_path: Path, text: str) -> None:
-    """A file that holds something else is refused in words."""
+def test_another_file_is_refused_as_a_report(tmp_path: Path, text: str) -> None:
+    """A file with other content is refused with a message."""
     path = tmp_path / "report.json"
     path.write_text(text)
-    with pytest.raises(UsageError, match="report"):
-        read_report(path)
+    with pytest.raises(ConfigurationError, match="is not a sweep report"):
+        read_data(path)
 
 
-def test_a_damaged_report_is_refused() -> None:
-    """A report that lacks something is refused in words, not by a traceback."""
-    content = json.loads(swept().encode())
-    del content["report"]["groups"][0]["outcome"]
-    with pytest.raises(UsageError, match="damaged"):
-        SweepRecord.decode(json.dumps(content))
+def test_a_report_of_a_later_release_is_refused(tmp_path: Path) -> None:
+    """A report with a newer version of the format is refused with both versions."""
+    path = tmp_path / "report.json"
+    path.write_text('{"kind": "fieldingkit sweep report", "version": 2}')
+    with pytest.raises(ConfigurationError, match="has version 2; this release reads version 1"):
+        read_data(path)
 
 
-def test_csv_has_a_line_for_each_target_group() -> None:
-    """The CSV names each target group with its outcome, reason, job and trace id, under headings."""
-    rows = list(csv.DictReader(io.StringIO(as_csv(swept(outcomes=(Outcome.UPDATED, Outcome.FAILED))))))
+def test_csv_has_one_row_for_each_target_group() -> None:
+    """Each row names a target group with its outcome, reason, job and trace id."""
+    rows = list(csv.DictReader(io.StringIO(to_csv(make_document(outcomes=(Outcome.UPDATED, Outcome.FAILED))))))
     assert len(rows) == 8
     assert rows[1] == {
         "project_id": ulid("PPPP", 0),
         "target_group_id": ulid("GGGG", 1),
         "outcome": "failed",
-        "before": "live",
+        "previous_status": "live",
         "code": "StatusTransitionNotAllowed",
         "reason": "it is failed for a reason",
         "job_id": ulid("JJJJ", 0),
@@ -78,24 +74,24 @@ def test_csv_has_a_line_for_each_target_group() -> None:
 
 
 @given(st.text())
-def test_no_cell_is_a_formula(reason: str) -> None:
-    """Whatever a reason says, no cell of the CSV begins as a formula does."""
-    text = as_csv(swept(projects=1, each=1, outcomes=(Outcome.FAILED,), reason=reason))
+def test_no_csv_cell_is_a_formula(reason: str) -> None:
+    """Whatever the API says, no cell starts like a formula."""
+    text = to_csv(make_document(projects=1, each=1, outcomes=(Outcome.FAILED,), reason=reason))
     for row in csv.reader(io.StringIO(text, newline="")):
         for cell in row:
             assert not cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
 
 
-def test_csv_is_marked_as_unicode(tmp_path: Path) -> None:
-    """Spreadsheets take the file for UTF-8."""
-    write_report(swept(), tmp_path / "report.csv")
+def test_csv_starts_with_a_byte_order_mark(tmp_path: Path) -> None:
+    """Spreadsheets recognize UTF-8 by the mark; the file cannot be read as a report."""
+    write_document(make_document(), tmp_path / "report.csv")
     assert (tmp_path / "report.csv").read_bytes().startswith(b"\xef\xbb\xbfproject_id,")
-    with pytest.raises(UsageError, match="spreadsheets"):
-        read_report(tmp_path / "report.csv")
+    with pytest.raises(ConfigurationError, match=r"use the \.json or \.html report"):
+        read_data(tmp_path / "report.csv")
 
 
-def test_a_report_replaces_what_was_there_or_leaves_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A report that cannot be written whole leaves the earlier file as it was, and no other behind."""
+def test_a_failed_write_leaves_the_earlier_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A report is replaced as a whole; a failed write leaves the earlier file and no temporary one."""
     path = tmp_path / "report.json"
     path.write_text("before")
 
@@ -105,24 +101,19 @@ def test_a_report_replaces_what_was_there_or_leaves_it(tmp_path: Path, monkeypat
     with monkeypatch.context() as patch:
         patch.setattr("os.fdopen", full)
         with pytest.raises(OSError, match="No space"):
-            write_report(swept(), path)
+            write_document(make_document(), path)
     assert [item.name for item in tmp_path.iterdir()] == ["report.json"]
     assert path.read_text() == "before"
-    write_report(swept(), path)
-    assert read_report(path) == swept()
+    write_document(make_document(), path)
+    assert read_data(path)["run_id"] == "a-run"
 
 
-def test_where_a_report_cannot_go_is_said_beforehand(tmp_path: Path) -> None:
-    """An ending that says nothing, a folder that is not there, and a folder itself are refused."""
-    for name in ("report.pdf", "report", "nowhere/report.json"):
-        with pytest.raises(UsageError, match="Nothing was sent"):
+def test_an_impossible_report_path_is_refused_beforehand(tmp_path: Path) -> None:
+    """An unknown extension, a missing folder, and a path that is a folder are refused before a sweep starts."""
+    for name in ("report.pdf", "report"):
+        with pytest.raises(ConfigurationError, match=r"must end with \.json, \.csv, \.html"):
             check_report_path(tmp_path / name)
     (tmp_path / "folder.json").mkdir()
-    with pytest.raises(UsageError, match="cannot be written"):
-        check_report_path(tmp_path / "folder.json")
-
-
-def test_a_record_without_times_has_a_report() -> None:
-    """A sweep whose jobs' times are not known is reported all the same, without a timeline."""
-    record = attrs.evolve(swept(), spans=())
-    assert SweepRecord.decode(record.encode()) == record
+    for name in ("folder.json", "nowhere/report.json"):
+        with pytest.raises(ConfigurationError, match="cannot be written"):
+            check_report_path(tmp_path / name)

@@ -129,11 +129,11 @@ async def test_work_side_by_side_is_limited_and_ends_with_its_first_failure() ->
         finally:
             at_work -= 1
 
-    await run_limited(range(7), work, at_once=3)
+    await run_limited(range(7), work, limit=3)
     assert (most, sorted(done), at_work) == (3, list(range(7)), 0)
 
     with pytest.raises(ValueError, match="7"):
-        await run_limited(range(100), work, at_once=3)
+        await run_limited(range(100), work, limit=3)
     assert max(done) < 12
     assert at_work == 0
-    await run_limited([], work, at_once=3)
+    await run_limited([], work, limit=3)

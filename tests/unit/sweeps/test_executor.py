@@ -136,7 +136,7 @@ async def test_what_every_result_leaves_out_is_told_as_it_was_read(sweep_client:
     sandbox.faults.add(CREATE, faults.ForgetItem(0))
     report = await sweep(sweep_client, plan)
     assert tuple(report.counts) == (0, 0, 2, 0, 0)
-    assert "does not say what became of it; it is draft" in (report.groups[0].reason or "")
+    assert "does not mention it; its status is draft" in (report.groups[0].reason or "")
 
     sandbox.faults.add(RUNS, faults.Answer(503), times=None)
     report = await sweep(sweep_client, plan)
@@ -175,7 +175,7 @@ async def test_what_may_have_been_sent_and_is_not_done_is_unknown(hasty: AsyncCl
     report = await sweep(hasty, pausing(project))
 
     assert tuple(report.counts) == (0, 0, 0, 0, 3)
-    assert only(report, Outcome.UNKNOWN).endswith("it was live when it was read")
+    assert only(report, Outcome.UNKNOWN).endswith("its status was live")
 
 
 async def test_a_project_that_does_not_exist_fails_alone(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
@@ -198,7 +198,7 @@ async def test_credentials_that_are_refused_stop_the_sweep(make_client: MakeClie
 
     assert tuple(report.counts) == (0, 0, 2, 14, 0)
     assert report.failure_codes == {"authorization_error": 2}
-    assert only(report, Outcome.SKIPPED).startswith("not sent, since nothing can be sent: ")
+    assert only(report, Outcome.SKIPPED).startswith("not sent, because nothing can be sent: ")
     assert sum(request.operation_id == CREATE for request in sandbox.requests) <= 2
 
 
@@ -278,7 +278,7 @@ async def test_a_job_that_never_ends_is_unknown_where_its_work_is_not_seen(
     report = await sweep(sweep_client, pausing(stuck, fine, concurrency=1, job_timeout=40.0))
 
     assert tuple(report.counts) == (2, 0, 0, 0, 2)
-    assert "had not ended after 40 s; it was live when it was read" in only(report, Outcome.UNKNOWN)
+    assert "had not ended after 40 s; its status was live" in only(report, Outcome.UNKNOWN)
 
 
 async def test_a_job_that_cannot_be_read_any_more_is_made_up_for(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
@@ -315,7 +315,7 @@ async def test_a_list_that_cannot_be_read_keeps_nobody_from_being_paused(hasty: 
     report = await sweep(hasty, pausing(project))
 
     assert report.counts.updated + report.counts.unchanged == 4
-    assert sum(group.before is None for group in report.groups) == 2
+    assert sum(group.previous_status is None for group in report.groups) == 2
 
 
 async def test_a_sweep_that_is_cancelled_stops_at_once(

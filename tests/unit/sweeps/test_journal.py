@@ -81,7 +81,7 @@ def test_the_second_process_is_refused_and_takes_over_when_the_first_is_dead(pat
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
 
-        with pytest.raises(JournalError, match=f"is being written by another sweep: process {holder.pid} on "):
+        with pytest.raises(JournalError, match=f"is in use by another sweep: process {holder.pid} on "):
             Journal(path)
         with Journal(path, read_only=True) as looking:
             assert looking.runs() == []
@@ -124,7 +124,7 @@ def test_a_journal_of_a_later_release_is_refused_and_left_as_it_is(path: Path) -
     before = path.read_bytes()
 
     for read_only in (False, True):
-        with pytest.raises(JournalError, match=r"later release of fieldingkit \(schema 99; this release knows 1\)"):
+        with pytest.raises(JournalError, match=r"later release of fieldingkit \(schema 99; this release reads 1\)"):
             Journal(path, read_only=read_only)
 
     assert path.read_bytes() == before
@@ -182,7 +182,7 @@ async def test_a_journal_tells_of_its_runs(sweep_client: AsyncClient, sandbox: S
         assert read_report(journal, "tonight") == attrs.evolve(
             report, started_at=run.started_at, finished_at=run.finished_at
         )
-        with pytest.raises(JournalError, match="knows no run 'other'"):
+        with pytest.raises(JournalError, match="does not contain the run 'other'"):
             read_report(journal, "other")
 
 
@@ -201,7 +201,7 @@ async def test_a_run_that_was_broken_off_follows_its_jobs_and_sends_the_rest(
     report = await sweep(sweep_client, plan, journal=path)
 
     assert tuple(report.counts) == (10, 0, 0, 0, 0)
-    assert {group.before for group in report.groups} == {"live"}
+    assert {group.previous_status for group in report.groups} == {"live"}
     assert Counter(job.target_group_ids for job in sandbox.jobs.values()).most_common(1)[0][1] == 1
     assert len(sandbox.jobs) == 5
     created = [request for request in sandbox.requests if request.operation_id == CREATE]
@@ -255,7 +255,7 @@ async def test_another_plan_under_the_same_name_is_refused(
     one, other = sandbox.seed(live=2), sandbox.seed(live=2)
     await sweep(sweep_client, pausing(one), journal=path)
 
-    with pytest.raises(JournalError, match=r"the run tonight of .* is of another plan"):
+    with pytest.raises(JournalError, match=r"the run tonight in .* belongs to another plan"):
         await sweep(sweep_client, pausing(other), journal=path)
 
     assert other.ids("live") == other.ids()
@@ -276,7 +276,7 @@ async def test_one_journal_holds_several_sweeps_at_once_but_no_run_twice(
         assert {run.run_id: run.counts.updated for run in journal.runs()} == {"one": 4, "other": 4}
 
     assert isinstance(reports[2], JournalError)
-    assert "is already being carried out" in str(reports[2])
+    assert "is already in progress" in str(reports[2])
 
 
 async def test_a_journal_that_cannot_be_written_ends_the_sweep_before_it_sends(
@@ -285,9 +285,9 @@ async def test_a_journal_that_cannot_be_written_ends_the_sweep_before_it_sends(
     """Nothing is sent that is not written down."""
     project = sandbox.seed(live=4)
     with Journal(path) as journal:
-        journal.do(lambda database: database.execute("DROP TABLE chunks")).result()
+        journal.run(lambda database: database.execute("DROP TABLE chunks")).result()
 
-        with pytest.raises(JournalError, match="cannot be used any more"):
+        with pytest.raises(JournalError, match=r"sweeps\.db failed"):
             await sweep(sweep_client, pausing(project), journal=journal)
 
     assert not sandbox.jobs
@@ -431,7 +431,7 @@ async def test_after_a_write_that_failed_nothing_passes_for_written(path: Path) 
     """Those that waited to be written together with it hear of it too."""
     chunks = [Chunk(number=number, project_id="P", ids=("A",), key="K", first_sent_at=1.0) for number in range(3)]
     with Journal(path) as journal:
-        journal.do(lambda database: database.execute("DROP TABLE chunks")).result()
+        journal.run(lambda database: database.execute("DROP TABLE chunks")).result()
         checkpoint = JournalCheckpoint(journal, "tonight")
 
         results = await asyncio.gather(*(checkpoint.sending(chunk) for chunk in chunks), return_exceptions=True)

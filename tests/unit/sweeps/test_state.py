@@ -8,8 +8,8 @@ from fieldingkit.commands import JobStatus
 from fieldingkit.resources.batch_jobs import BatchResult, FailedTargetGroup
 from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.sweeps import Action, Outcome
-from fieldingkit.sweeps.report import count
-from fieldingkit.sweeps.state import FoundGroup, Ledger, judge_status, read_result
+from fieldingkit.sweeps.report import count_outcomes
+from fieldingkit.sweeps.state import FoundGroup, Ledger, outcome_for_status, partition_result
 
 IDS = [f"G{number}" for number in range(12)]
 STATUSES = [*TargetGroupStatus, TargetGroupStatus("unheard-of"), None]
@@ -26,7 +26,7 @@ def test_the_five_outcomes_always_add_up_to_the_plan(
     """Whatever happens in whatever order, each target group of the plan has exactly one outcome."""
     ledger = Ledger(FoundGroup(id_, "P", status) for id_, status in groups)
     planned = [id_ for id_, _ in groups]
-    to_send = ledger.judge(action)
+    to_send = ledger.settle_by_status(action)
     assert ledger.counts.total == len(planned) - len(to_send)
 
     for id_, outcome in events:
@@ -36,7 +36,7 @@ def test_the_five_outcomes_always_add_up_to_the_plan(
     outcomes = ledger.close()
 
     assert [item.target_group_id for item in outcomes] == planned
-    assert ledger.counts == count(outcomes)
+    assert ledger.counts == count_outcomes(outcomes)
     assert ledger.counts.total == len(planned)
     last = dict(events)
     assert all(item.outcome is last[item.target_group_id] for item in outcomes if item.target_group_id in last)
@@ -58,7 +58,7 @@ def test_a_result_sorts_the_target_groups_of_its_job_whatever_it_says(
         failed=tuple(FailedTargetGroup(target_group_id=id_) for id_ in failed),
     )
 
-    reading = read_result(asked, result)
+    reading = partition_result(asked, result)
 
     assert sorted([*reading.updated, *reading.failed, *reading.missing]) == sorted(asked)
     assert set(reading.updated) <= set(updated) - set(failed)
@@ -67,7 +67,7 @@ def test_a_result_sorts_the_target_groups_of_its_job_whatever_it_says(
 
 def test_no_result_leaves_all_open() -> None:
     """A job whose result is not known says nothing of anybody."""
-    assert read_result(["A", "B"], None).missing == ("A", "B")
+    assert partition_result(["A", "B"], None).missing == ("A", "B")
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_no_result_leaves_all_open() -> None:
 def test_what_is_sent_what_is_there_already_and_what_is_skipped(action: str, sent: set[str], unchanged: str) -> None:
     """The status that was read decides."""
     for status in TargetGroupStatus:
-        verdict = judge_status(Action(action), status)
+        verdict = outcome_for_status(Action(action), status)
         if status in sent:
             assert verdict is None
         elif status == unchanged:
@@ -99,7 +99,7 @@ def test_what_is_sent_what_is_there_already_and_what_is_skipped(action: str, sen
 @pytest.mark.parametrize("status", [None, TargetGroupStatus("unheard-of")])
 def test_a_status_that_says_nothing_keeps_nobody_from_being_sent(status: TargetGroupStatus | None) -> None:
     """The API knows best what may be done with a target group that we know nothing of."""
-    assert judge_status(Action.PAUSE, status) is None
+    assert outcome_for_status(Action.PAUSE, status) is None
 
 
 def test_an_outcome_that_is_never_written_is_unknown() -> None:

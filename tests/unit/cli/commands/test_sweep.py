@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from support.command_line import Cli
 
-from fieldingkit.rendering.files import read_report
 from fieldingkit.sandbox import Sandbox, faults
+from fieldingkit.sweeps import SweepReport
 
 
 def events(text: str) -> list[dict[str, Any]]:
@@ -69,7 +69,7 @@ def test_a_dry_run_changes_nothing(connected: Cli, sandbox: Sandbox, tmp_path: P
     project = sandbox.seed(live=3, paused=1, draft=1)
     ended = connected("pause", "--project", project.id, "--dry-run", "--rate", "4")
     assert ended.code == 0
-    assert "Would pause 3 target groups: 1 job, 2 requests at least" in ended.out
+    assert "Would pause 3 target groups: 1 job, at least 2 requests" in ended.out
     assert "Already paused: 1." in ended.out
     assert len(project.ids("live")) == 3
     assert {request.method for request in sandbox.requests} == {"GET"}
@@ -199,7 +199,7 @@ def test_an_impossible_undo_is_explained(connected: Cli, sandbox: Sandbox) -> No
     connected("complete", "--project", project.id, "--yes", "--report", "done.json")
     ended = connected("undo", "done.json", "--yes")
     assert ended.code == 2
-    assert "no way back from complete" in ended.err
+    assert "a complete cannot be undone" in ended.err
     connected("pause", "--project", project.id, "--yes", "--report", "nothing.json")
     ended = connected("undo", "nothing.json", "--yes")
     assert (ended.code, sandbox.jobs.keys()) == (0, sandbox.jobs.keys())
@@ -213,13 +213,11 @@ def test_a_report_has_the_times_of_its_jobs(connected: Cli, sandbox: Sandbox) ->
     """Each job of a report has its start, its end and its trace id."""
     project = sandbox.seed(live=2)
     connected("pause", "--project", project.id, "--yes", "--report", "out.json")
-    record = read_report(Path("out.json"))
-    job = sandbox.jobs[record.report.jobs[0].job_id]
-    assert len(record.spans) == 1
-    assert record.spans[0].trace_id == job.trace_id
-    assert record.spans[0].began
-    assert record.spans[0].ended
-    assert record.spans[0].began <= record.spans[0].ended
+    (swept,) = SweepReport.load("out.json").jobs
+    assert swept.trace_id == sandbox.jobs[swept.job_id].trace_id
+    assert swept.created_at
+    assert swept.ended_at
+    assert swept.created_at <= swept.ended_at
 
 
 def test_an_unwritable_report_keeps_the_result(
@@ -231,7 +229,7 @@ def test_an_unwritable_report_keeps_the_result(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("fieldingkit.cli.commands.sweep.write_report", full)
+    monkeypatch.setattr("fieldingkit.rendering.files.os.fdopen", full)
     ended = connected("pause", "--project", project.id, "--yes", "--report", "out.json")
     assert ended.code == 1
     assert "All 1 target groups are paused" in ended.out
@@ -265,4 +263,4 @@ def test_groups_that_were_not_sent_fail_the_sweep(connected: Cli, sandbox: Sandb
     ended = connected("pause", "--all-projects", "--yes", "--concurrency", "1")
     assert ended.code in {1, 3}
     assert all(project.ids("live") for project in projects)
-    assert "should have been: run the same command again" in ended.out
+    assert "should have been sent, and were not: run the same command again" in ended.out

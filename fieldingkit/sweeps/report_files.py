@@ -1,0 +1,103 @@
+"""Report files: convert a sweep report to the model that is rendered, and read a report from its file."""
+
+import json
+import os
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from fieldingkit.errors import ConfigurationError, FieldingKitError
+from fieldingkit.rendering.files import read_data, write_document
+from fieldingkit.rendering.model import GroupRow, JobRow, SweepDocument
+from fieldingkit.resources.target_groups import TargetGroupStatus
+from fieldingkit.sweeps.plan import SweepPlan
+from fieldingkit.sweeps.report import GroupOutcome, Outcome, SweepJob, SweepReport
+
+__all__ = ["load_fields", "save_report", "to_document"]
+
+
+def save_report(report: SweepReport, path: str | os.PathLike[str]) -> None:
+    """Write a report to a file; see ``SweepReport.save``."""
+    write_document(to_document(report), Path(path))
+
+
+def to_document(report: SweepReport) -> SweepDocument:
+    """Return a report as the document that is rendered."""
+    trace_ids = {job.job_id: job.trace_id for job in report.jobs}
+    return SweepDocument(
+        plan=json.loads(report.plan.encode()),
+        run_id=report.run_id,
+        action=report.action.value,
+        target_status=report.action.target.value,
+        reversible=report.action.opposite is not None,
+        ok=report.ok,
+        base_url=report.base_url,
+        account_id=report.account_id,
+        started_at=report.started_at,
+        finished_at=report.finished_at,
+        groups=tuple(
+            GroupRow(
+                project_id=group.project_id,
+                target_group_id=group.target_group_id,
+                outcome=group.outcome.value,
+                previous_status=None if group.previous_status is None else group.previous_status.value,
+                code=group.code,
+                reason=group.reason,
+                job_id=group.job_id,
+                trace_id=trace_ids.get(group.job_id or ""),
+            )
+            for group in report.groups
+        ),
+        jobs=tuple(
+            JobRow(
+                job_id=job.job_id,
+                project_id=job.project_id,
+                idempotency_key=job.idempotency_key,
+                size=job.size,
+                created_at=job.created_at,
+                ended_at=job.ended_at,
+                trace_id=job.trace_id,
+            )
+            for job in report.jobs
+        ),
+        not_sent=frozenset(group.target_group_id for group in report.not_sent),
+    )
+
+
+def load_fields(path: str | os.PathLike[str]) -> Mapping[str, Any]:
+    """Return the fields of the report in a file; see ``SweepReport.load``."""
+    data = read_data(Path(path))
+    try:
+        return {
+            "plan": SweepPlan.decode(json.dumps(data["plan"])),
+            "groups": tuple(map(_group, data["groups"])),
+            "jobs": tuple(map(_job, data["jobs"])),
+            "base_url": str(data["base_url"]),
+            "account_id": data["account_id"],
+            "started_at": datetime.fromisoformat(data["started_at"]),
+            "finished_at": _time(data["finished_at"]),
+        }
+    except (ValueError, TypeError, KeyError, AttributeError, FieldingKitError) as exc:
+        raise ConfigurationError(f"the report {path} is damaged: {type(exc).__name__}") from exc
+
+
+def _group(fields: Mapping[str, Any]) -> GroupOutcome:
+    status = fields["previous_status"]
+    return GroupOutcome(
+        target_group_id=fields["target_group_id"],
+        project_id=fields["project_id"],
+        outcome=Outcome(fields["outcome"]),
+        previous_status=None if status is None else TargetGroupStatus(status),
+        code=fields["code"],
+        reason=fields["reason"],
+        job_id=fields["job_id"],
+    )
+
+
+def _job(fields: Mapping[str, Any]) -> SweepJob:
+    return SweepJob(**{**fields, "created_at": _time(fields["created_at"]), "ended_at": _time(fields["ended_at"])})
+
+
+def _time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
