@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from fieldingkit.sweeps.discovery import SweepPreview as SweepPreview
     from fieldingkit.sweeps.discovery import preview as preview
     from fieldingkit.sweeps.engine import sweep as sweep
+    from fieldingkit.sweeps.inverse import undo as undo
+    from fieldingkit.sweeps.inverse import undo_plan as undo_plan
     from fieldingkit.sweeps.journal import Journal as Journal
     from fieldingkit.sweeps.journal import RunSummary as RunSummary
     from fieldingkit.sweeps.plan import SweepPlan as SweepPlan
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
     from fieldingkit.sweeps.report import SweepJob as SweepJob
     from fieldingkit.sweeps.report import SweepProgress as SweepProgress
     from fieldingkit.sweeps.report import SweepReport as SweepReport
-    from fieldingkit.sweeps.undo import undo as undo
-    from fieldingkit.sweeps.undo import undo_plan as undo_plan
 
 __all__ = [
     "Action",
@@ -61,8 +61,8 @@ _LAZY_ATTRIBUTES = {
     "preview": "fieldingkit.sweeps.discovery",
     "read_report": "fieldingkit.sweeps.checkpoint",
     "sweep": "fieldingkit.sweeps.engine",
-    "undo": "fieldingkit.sweeps.undo",
-    "undo_plan": "fieldingkit.sweeps.undo",
+    "undo": "fieldingkit.sweeps.inverse",
+    "undo_plan": "fieldingkit.sweeps.inverse",
 }
 
 

@@ -1,4 +1,4 @@
-"""Undo: a plan that restores exactly the target groups that a sweep changed."""
+"""The inverse of a sweep: a plan that restores exactly the target groups that the sweep changed."""
 
 import os
 from collections.abc import Callable
