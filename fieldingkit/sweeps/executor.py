@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import cast
 
 import attrs
 
@@ -86,7 +87,9 @@ class ChunkExecutor:
     async def _run_job(self, chunk: Chunk) -> Chunk | None:
         """Run the job of a chunk; return the follow-up chunk for the target groups that need another job."""
         if chunk.token is not None:
-            return await self._await_job(chunk, self._context.client.job(chunk.token))
+            # The jobs of a sweep are batch jobs, which a token alone cannot show.
+            job = cast("AsyncJob[BatchResult]", self._context.client.job(chunk.token))
+            return await self._await_job(chunk, job)
         if chunk.first_sent_at is not None and self._key_expired(chunk.first_sent_at):
             return await self._reconcile_expired_key(chunk)
         if self._submitter.stop_reason is not None:
