@@ -1,7 +1,7 @@
-"""JSON as text: what is read, and how it is written.
+"""Parse and write JSON.
 
-orjson reads for us where it is installed, with ``fieldingkit[speed]``. It does not write: it makes NaN a null, and what
-a request holds is too little to be worth it.
+orjson parses if it is installed (``fieldingkit[speed]``). It does not write: it would turn NaN into null, and request
+bodies are small.
 """
 
 import json
@@ -20,10 +20,10 @@ _decoder = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def loads_exactly(body: bytes) -> Any:
-    """The value of a JSON text, with integers of any size; constants that are not JSON, such as NaN, are refused.
+    """Parse JSON with integers of any size; constants that are not JSON, such as NaN, are refused.
 
     Raises:
-        ValueError: if it is no JSON.
+        ValueError: if the body is not JSON.
         RecursionError: if it is nested too deeply.
     """
     return _decoder.decode(body.decode("utf-8-sig"))
@@ -35,24 +35,25 @@ with suppress(ImportError):
 
 
 def loads(body: bytes) -> Any:
-    """The same, as fast as it can be had: then an integer of more than 64 bits is a float.
+    """Parse JSON as fast as possible: with orjson, an integer of more than 64 bits becomes a float.
 
     Raises:
-        ValueError: as above.
-        RecursionError: as above.
+        ValueError: if the body is not JSON.
+        RecursionError: if it is nested too deeply.
     """
     try:
         return _read(body)
     except ValueError:
-        # orjson refuses more: a byte order mark, half a surrogate pair. Who reads it must not change what is an error.
+        # orjson also refuses a byte order mark and half a surrogate pair. Both parsers must accept the same input.
         return loads_exactly(body)
 
 
 def dumps(value: Any) -> bytes:
-    """A value as compact JSON.
+    """Write a value as compact JSON.
 
     Raises:
-        ValueError: if it holds what JSON cannot express: NaN, infinity, half a surrogate pair.
-        TypeError: if it holds something else than JSON's own kinds.
+        ValueError: if it holds NaN, infinity or half a surrogate pair.
+        TypeError: if it holds a type that JSON does not have.
+        RecursionError: if it is nested too deeply.
     """
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()

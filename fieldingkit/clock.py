@@ -1,4 +1,4 @@
-"""The clock that every wait of fieldingkit goes by, so that a test can put another in its place."""
+"""The clock used for all waits and timeouts; tests can replace it."""
 
 import asyncio
 import time
@@ -9,41 +9,41 @@ __all__ = ["Clock", "MonotonicClock", "Timer"]
 
 
 class Timer(Protocol):
-    """A call that is going to be made."""
+    """A scheduled function call."""
 
     def cancel(self) -> None:
-        """Do not make it."""
+        """Cancel the function call."""
         ...
 
 
 class Clock(Protocol):
-    """A monotonic clock and ways to wait by it; setting the wall clock changes none of them."""
+    """A monotonic clock and waits that use it; setting the wall clock changes nothing."""
 
     def now(self) -> float:
-        """Seconds from an arbitrary beginning; never goes back."""
+        """Return seconds from an arbitrary beginning; the value never decreases."""
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Wait for so many seconds of this clock."""
+        """Wait for a number of seconds of this clock."""
         ...
 
     def call_later(self, seconds: float, function: Callable[[], object]) -> Timer:
-        """Call a function after so many seconds of this clock, in the running event loop."""
+        """Call a function after a number of seconds of this clock, in the running event loop."""
         ...
 
 
 class MonotonicClock:
-    """The real clock."""
+    """The real clock, ``time.monotonic``."""
 
     def __init__(self) -> None:
-        # The function itself rather than a method around it: each call asks for the time several times.
+        # The function itself, not a method that calls it: each call reads the time several times.
         self.now: Callable[[], float] = time.monotonic
-        """Seconds from an arbitrary beginning; never goes back."""
+        """Return seconds from an arbitrary beginning; the value never decreases."""
 
     async def sleep(self, seconds: float) -> None:
-        """Wait for so many seconds."""
+        """Wait for a number of seconds."""
         await asyncio.sleep(seconds)
 
     def call_later(self, seconds: float, function: Callable[[], object]) -> Timer:
-        """Call a function after so many seconds, in the running event loop."""
+        """Call a function after a number of seconds, in the running event loop."""
         return asyncio.get_running_loop().call_later(seconds, function)

@@ -1,10 +1,9 @@
-"""Commands become requests, answers become results or errors. The only place that knows both wings."""
+"""Encode commands as requests; decode responses into results or errors."""
 
 import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from importlib import import_module
 from operator import attrgetter
 from typing import Any, NamedTuple, cast
 from urllib.parse import unquote, urlencode
@@ -19,29 +18,25 @@ from fieldingkit.transport.headers import public_headers, retry_after
 from fieldingkit.transport.http import Call, Request, Response
 from fieldingkit.transport.problem import error_from
 
-__all__ = [
-    "decode",
-    "encode",
-    "raise_for_status",
-    "raise_for_truncated_body",
-    "raw_request",
-]
-
+__all__ = ["decode", "encode", "raise_for_status", "raise_for_truncated_body", "raw_request"]
 
 _OK = range(200, 300)
 _JSON = "application/json"
 
 
+# Encoding. The converter is imported where it is needed: it loads cattrs, and a client should be quick to make.
+
+
 def encode(command: Command[Any], *, account_id: str | None, headers: Mapping[str, str]) -> Request:
-    """The request that carries a command out.
+    """Return the request of a command.
 
     Args:
-        command: What to do.
-        account_id: The account to use where the command names none.
-        headers: What every request of the client carries.
+        command: The command.
+        account_id: The account for a command that names none.
+        headers: The headers of every request of the client.
 
     Raises:
-        InvalidCommandError: if there is no account to put into the path, or a value that no request can hold.
+        InvalidCommandError: if no account is set, or a value cannot be encoded.
     """
     kind: type = type(command)
     plan = _plan(kind)
@@ -51,7 +46,7 @@ def encode(command: Command[Any], *, account_id: str | None, headers: Mapping[st
     if None in values:
         name = plan.path_names[values.index(None)]
         raise InvalidCommandError(
-            f"{name} is not set: give it to the command or to the client", field=name, command=command
+            f"{name} is not set: pass it to the command or to the client", field=name, command=command
         )
     target = plan.path % tuple(values)
     own = {**headers}
@@ -61,16 +56,17 @@ def encode(command: Command[Any], *, account_id: str | None, headers: Mapping[st
         if (value := getattr(command, name)) is not None:
             own[header] = value
     body = None
-    try:
-        if plan.body:
-            body = dumps(
-                _members(command, plan.body) if plan.whole is None else _unstructured(getattr(command, plan.whole))
-            )
-            own["Content-Type"] = _JSON
-        if plan.query and (query := _members(command, plan.query)):
-            target = f"{target}?{_query(query)}"
-    except _converter().STRUCTURE_ERRORS as exc:
-        raise _unsendable(command, plan) from exc
+    if plan.body or plan.query:
+        from fieldingkit.converter import STRUCTURE_ERRORS
+
+        try:
+            if plan.body:
+                body = dumps(_body(command, plan))
+                own["Content-Type"] = _JSON
+            elif query := _members(command, plan.query):
+                target = f"{target}?{_query(query)}"
+        except STRUCTURE_ERRORS as exc:
+            raise _encode_error(command, plan) from exc
     endpoint = plan.endpoint
     return Request(
         endpoint.method,
@@ -83,6 +79,110 @@ def encode(command: Command[Any], *, account_id: str | None, headers: Mapping[st
     )
 
 
+class _Plan(NamedTuple):
+    """How to encode one class of commands; computed once."""
+
+    endpoint: Endpoint
+    path: str
+    path_names: tuple[str, ...]
+    values: Callable[[Any], tuple[Any, ...]]
+    """Returns a command's values of ``path_names``."""
+    account: int | None
+    """The index of the account among them; None if there is none."""
+    retry_safety: RetrySafety
+    keyed: bool
+    """True if the request carries an idempotency key."""
+    headers: tuple[tuple[str, str], ...]
+    """Pairs of a field and the header that carries it."""
+    query: tuple[str, ...]
+    body: tuple[str, ...]
+    whole: str | None
+    """The field whose value is the whole body; None if the fields are members of it."""
+
+
+@cache
+def _plan(kind: type[Any]) -> _Plan:
+    endpoint = kind.endpoint
+    path_names = endpoint.path_fields
+    path = endpoint.path.replace("%", "%%")
+    for name in path_names:
+        path = path.replace(f"{{{name}}}", "%s")
+    headers: list[tuple[str, str]] = []
+    members: list[str] = []
+    whole: str | None = None
+    for field in attrs.fields(kind):
+        if field.name in path_names or field.name in {"account_id", "idempotency_key"}:
+            continue
+        if field.name == "if_match":
+            headers.append((field.name, "If-Match"))
+        elif "header" in field.metadata:
+            headers.append((field.name, field.metadata["header"]))
+        else:
+            members.append(field.name)
+            whole = field.name if "body" in field.metadata else whole
+    in_query = endpoint.method in {"GET", "HEAD", "DELETE"}
+    return _Plan(
+        endpoint=endpoint,
+        path=path,
+        path_names=path_names,
+        values=_getter(path_names),
+        account=path_names.index("account_id") if "account_id" in path_names else None,
+        retry_safety=kind.retry_safety(),
+        keyed=kind.retry_safety() is RetrySafety.IDEMPOTENCY_KEY,
+        headers=tuple(headers),
+        query=tuple(members) if in_query else (),
+        body=() if in_query else tuple(members),
+        whole=whole,
+    )
+
+
+def _getter(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
+    if len(names) > 1:  # the usual case, in C
+        return attrgetter(*names)
+    return lambda command: tuple(getattr(command, name) for name in names)
+
+
+def _body(command: Command[Any], plan: _Plan) -> Any:
+    from fieldingkit.converter import unstructure
+
+    return _members(command, plan.body) if plan.whole is None else unstructure(getattr(command, plan.whole))
+
+
+def _members(command: Command[Any], names: Sequence[str]) -> dict[str, Any]:
+    from fieldingkit.converter import unstructure
+
+    return {name: unstructure(value) for name in names if (value := getattr(command, name)) is not None}
+
+
+def _query(members: dict[str, Any]) -> str:
+    return urlencode({name: _query_value(value) for name, value in members.items()}, doseq=True)
+
+
+def _query_value(value: Any) -> Any:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return [_query_value(item) for item in cast("list[Any]", value)] if isinstance(value, list | tuple) else value
+
+
+def _encode_error(command: Command[Any], plan: _Plan) -> InvalidCommandError:
+    """Return the error of a command that cannot be encoded; it names the first field that cannot."""
+    from fieldingkit.converter import STRUCTURE_ERRORS
+
+    write = dumps if plan.body else _query
+    field = None
+    for name in (*plan.body, *plan.query):
+        try:
+            write(_members(command, [name]))
+        except STRUCTURE_ERRORS:
+            field = name
+            break
+    kind = type(command).__name__
+    return InvalidCommandError(f"{kind}.{field} has a value that cannot be encoded", field=field, command=command)
+
+
+# Decoding
+
+
 def decode(call: Call, response: Response) -> Any:
     """Return the result that a response to a command carries; its type is the command's ``result_type()``.
 
@@ -93,21 +193,23 @@ def decode(call: Call, response: Response) -> Any:
     """
     raise_for_status(call, response)
     kind: type = type(call.command)
-    wanted, headers = _reading(kind)
+    wanted, headers = _result_spec(kind)
     if wanted is JobAccepted:
         return _accepted(call, response)
     if wanted is type(None):
         return None
     raise_for_truncated_body(call, response)
-    converter = _converter()
-    structure = converter.structure(wanted)
+    from fieldingkit.converter import STRUCTURE_ERRORS, explain, structure
+
+    structure_as = structure(wanted)
     try:
-        return structure(_read(call, response, headers, loads), wanted)
-    except converter.STRUCTURE_ERRORS:
+        return structure_as(_read(call, response, headers, loads), wanted)
+    except STRUCTURE_ERRORS:
+        # orjson reads an integer of more than 64 bits as a float.
         try:
-            return structure(_read(call, response, headers, loads_exactly), wanted)
-        except converter.STRUCTURE_ERRORS as exc:
-            path, reason = converter.explain(response.body, wanted, exc)
+            return structure_as(_read(call, response, headers, loads_exactly), wanted)
+        except STRUCTURE_ERRORS as exc:
+            path, reason = explain(response.body, wanted, exc)
             raise _decode_error(call, response, f"{reason} @ {path}", path) from exc
 
 
@@ -159,109 +261,6 @@ def _decode_error(call: Call, response: Response, reason: str, path: str) -> Dec
     )
 
 
-@cache
-def _converter() -> Any:
-    """What knows cattrs. Loaded with the first command that has a body or a result: a client is made sooner for it."""
-    return import_module("fieldingkit.converter")
-
-
-def _unstructured(value: Any) -> Any:
-    """A value as JSON has it."""
-    return _converter().unstructure(value)
-
-
-class _Plan(NamedTuple):
-    """How a class of commands becomes requests; worked out once."""
-
-    endpoint: Endpoint
-    path: str
-    path_names: tuple[str, ...]
-    values: Callable[[Any], tuple[Any, ...]]
-    """Gives a command's values of these names."""
-    account: int | None
-    """Which of them is the account, if one is."""
-    retry_safety: RetrySafety
-    keyed: bool
-    """Whether that is a key."""
-    headers: tuple[tuple[str, str], ...]
-    query: tuple[str, ...]
-    body: tuple[str, ...]
-    whole: str | None
-    """The one field whose value is the body, not a member of it."""
-
-
-@cache
-def _plan(kind: type[Any]) -> _Plan:
-    endpoint = kind.endpoint
-    path_names = endpoint.path_fields
-    path = endpoint.path.replace("%", "%%")
-    for name in path_names:
-        path = path.replace(f"{{{name}}}", "%s")
-    headers: list[tuple[str, str]] = []
-    members: list[str] = []
-    whole: str | None = None
-    for field in attrs.fields(kind):
-        if field.name in path_names or field.name in {"account_id", "idempotency_key"}:
-            continue
-        if field.name == "if_match":
-            headers.append((field.name, "If-Match"))
-        elif "header" in field.metadata:
-            headers.append((field.name, field.metadata["header"]))
-        else:
-            members.append(field.name)
-            whole = field.name if "body" in field.metadata else whole
-    in_query = endpoint.method in {"GET", "HEAD", "DELETE"}
-    return _Plan(
-        endpoint=endpoint,
-        path=path,
-        path_names=path_names,
-        values=_getter(path_names),
-        account=path_names.index("account_id") if "account_id" in path_names else None,
-        retry_safety=kind.retry_safety(),
-        keyed=kind.retry_safety() is RetrySafety.IDEMPOTENCY_KEY,
-        headers=tuple(headers),
-        query=tuple(members) if in_query else (),
-        body=() if in_query else tuple(members),
-        whole=whole,
-    )
-
-
-def _getter(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
-    """What gives the values of some fields: in C where there are several, as there mostly are."""
-    if len(names) > 1:
-        return attrgetter(*names)
-    return lambda command: tuple(getattr(command, name) for name in names)
-
-
-def _members(command: Command[Any], names: Sequence[str]) -> dict[str, Any]:
-    return {name: _unstructured(value) for name in names if (value := getattr(command, name)) is not None}
-
-
-def _unsendable(command: Command[Any], plan: "_Plan") -> InvalidCommandError:
-    """The refusal of a command that cannot be written down; it names the first field that cannot."""
-    write = dumps if plan.body else _query
-    field = None
-    for name in (*plan.body, *plan.query):
-        try:
-            write(_members(command, [name]))
-        except _converter().STRUCTURE_ERRORS:
-            field = name
-            break
-    name = f"{type(command).__name__}.{field}"
-    return InvalidCommandError(f"{name} holds what cannot be sent", field=field, command=command)
-
-
-def _query(members: dict[str, Any]) -> str:
-    return urlencode({name: _plain(value) for name, value in members.items()}, doseq=True)
-
-
-def _plain(value: Any) -> Any:
-    """A value as a query shows it: lists become repeated keys."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return [_plain(item) for item in cast("list[Any]", value)] if isinstance(value, list | tuple) else value
-
-
 def _accepted(call: Call, response: Response) -> JobAccepted:
     accepted = JobAccepted(
         location=response.headers.get("Location", ""),
@@ -288,21 +287,23 @@ def _accepted(call: Call, response: Response) -> JobAccepted:
 
 
 @cache
-def _reading(kind: type[Any]) -> tuple[Any, tuple[tuple[str, str], ...]]:
-    """What a command gives, and which of its fields come in headers."""
+def _result_spec(kind: type[Any]) -> tuple[Any, tuple[tuple[str, str], ...]]:
+    """Return a command's result type, and the pairs of its fields and the headers that carry them."""
     wanted = kind.result_type()
     fields = attrs.fields(wanted) if attrs.has(wanted) else ()
     return wanted, tuple((field.name, field.metadata["header"]) for field in fields if "header" in field.metadata)
 
 
+# Requests without a command
+
 _PATH = re.compile(r"(?:/(?:[A-Za-z0-9._~:@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+)+")
-# What a segment must not be once it is decoded: it could lead elsewhere, or be two.
-_ASTRAY = re.compile(r"\.{1,2}|.*[\x00-\x1f\x7f/\\].*", re.DOTALL)
+# Decoded segments that are refused: dot segments, and segments with slashes or control characters.
+_UNSAFE_SEGMENT = re.compile(r"\.{1,2}|.*[\x00-\x1f\x7f/\\].*", re.DOTALL)
 _METHOD = re.compile(r"[A-Z]{1,16}")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HEADER_TEXT = re.compile(r"[\x20-\x7e]*")
-# The trace headers are the attempt's own; a caller who holds some uses TraceContext.
-_NOT_YOURS = frozenset(
+# Headers that the client sets itself. A caller's trace goes into ``trace_context``.
+_RESERVED_HEADERS = frozenset(
     {
         "authorization",
         "content-length",
@@ -324,41 +325,41 @@ def raw_request(
     headers: Mapping[str, str],
     own: Mapping[str, str],
 ) -> Request:
-    """The request for what a user spells out; it is guarded by the headers that are given.
+    """Return the request of ``client.request()``; its headers decide its retry safety.
 
     Args:
         method: The HTTP method, in capitals.
         path: The path below the base URL.
         params: The query.
         json: The body.
-        headers: The user's headers.
-        own: The client's headers; the user's go before them.
+        headers: The caller's headers.
+        own: The client's headers; the caller's override them.
 
     Raises:
-        InvalidCommandError: if a part could not be sent, or would lead elsewhere.
+        InvalidCommandError: if a part is invalid, or the path would lead to another resource.
     """
     if not _METHOD.fullmatch(method):
         raise InvalidCommandError(f"{method[:20]!r} is not an HTTP method", field="method")
-    if not _PATH.fullmatch(path) or any(_ASTRAY.fullmatch(unquote(segment)) for segment in path.split("/")):
+    if not _PATH.fullmatch(path) or any(_UNSAFE_SEGMENT.fullmatch(unquote(segment)) for segment in path.split("/")):
         raise InvalidCommandError("path must be an absolute path below the base URL, without a query", field="path")
     spelled = {name.lower(): name for name in (*own, "Content-Type", "Idempotency-Key", "If-Match")}
     merged = dict(own)
     for name, value in headers.items():
         if not _HEADER_NAME.fullmatch(name) or not _HEADER_TEXT.fullmatch(value):
-            raise InvalidCommandError(f"header {name!r} holds characters that are not allowed", field="headers")
-        if name.lower() in _NOT_YOURS:
-            raise InvalidCommandError(f"the client sets {name} itself", field="headers")
+            raise InvalidCommandError(f"header {name!r} contains characters that are not allowed", field="headers")
+        if name.lower() in _RESERVED_HEADERS:
+            raise InvalidCommandError(f"header {name!r} is set by the client itself", field="headers")
         merged[spelled.get(name.lower(), name)] = value
     if json is not None:
         merged.setdefault("Content-Type", "application/json")
     try:
         body = None if json is None else dumps(json)
     except (TypeError, ValueError) as exc:
-        raise InvalidCommandError(f"json cannot be sent: {exc}", field="json") from exc
+        raise InvalidCommandError(f"json cannot be encoded: {exc}", field="json") from exc
     try:
         query = f"?{urlencode(params, doseq=True)}" if params else ""
     except (TypeError, ValueError) as exc:
-        raise InvalidCommandError(f"params cannot be sent: {exc}", field="params") from exc
+        raise InvalidCommandError(f"params cannot be encoded: {exc}", field="params") from exc
     return Request(
         method,
         path + query,
@@ -366,11 +367,11 @@ def raw_request(
         body=body,
         operation_id=f"{method} request",
         template="",
-        retry_safety=_guard(method, {name.lower() for name in headers}),
+        retry_safety=_retry_safety(method, {name.lower() for name in headers}),
     )
 
 
-def _guard(method: str, given: set[str]) -> RetrySafety:
+def _retry_safety(method: str, given: set[str]) -> RetrySafety:
     if method in {"GET", "HEAD"}:
         return RetrySafety.READ
     if "idempotency-key" in given:

@@ -1,38 +1,38 @@
-"""Every exception that fieldingkit raises on purpose.
+"""The exceptions of fieldingkit.
 
 ::
 
     FieldingKitError
     ├── InvalidCommandError        refused before anything was sent; also a ValueError
-    ├── ConfigurationError         the client cannot be built or used so; also a ValueError
+    ├── ConfigurationError         an option or a use of the client is invalid; also a ValueError
     ├── ClientClosedError          the client was closed
-    ├── TransportError             there was no answer
-    │   ├── ConnectionFailedError  nothing was sent
-    │   ├── RequestTimeoutError    an attempt ran out of time
-    │   ├── DeadlineExceededError  the call ran out of time
-    │   └── AmbiguousOutcomeError  it was sent, nothing came back, and it is not repeated blindly
-    ├── ApiError                   the answer is no
+    ├── TransportError             no response arrived
+    │   ├── ConnectionFailedError  no connection; nothing was sent
+    │   ├── RequestTimeoutError    one attempt took longer than ``timeout``
+    │   ├── DeadlineExceededError  the call took longer than ``deadline``
+    │   └── AmbiguousOutcomeError  the request was sent, no response arrived, and a retry is not safe
+    ├── ApiError                   the API refused the request
     │   ├── BadRequestError 400 · UnauthorizedError 401 · ForbiddenError 403 · NotFoundError 404
     │   ├── ConflictError 409 · PreconditionFailedError 412 · InvalidStateError 422
     │   ├── RateLimitedError 429 · ServerError 5xx
     │   └── RedirectError 3xx      redirects are never followed
-    ├── DecodeError                the answer is not what the contract says
-    ├── InvalidSignatureError      a webhook delivery that was not signed with the secret
-    ├── InvalidEventError          a webhook delivery that is no event
-    ├── RetryBudgetExhaustedError  why a call was not repeated; the __cause__ of another error
-    ├── JobError                   about a job that was created
-    │   ├── JobFailedError         it ended as Failed
-    │   ├── JobTimeoutError        we stopped waiting; the job goes on
-    │   ├── JobGoneError           its status cannot be read any more
-    │   ├── JobLocationError       it was created, but where to look for it is unusable
-    │   ├── DuplicateJobError      two answers to one call name two jobs
-    │   └── BatchItemsFailedError  it completed, and some of its target groups failed
-    └── WorkflowError              a workflow stopped before it was where it should be
+    ├── DecodeError                a successful response does not match the contract
+    ├── InvalidSignatureError      a webhook delivery has no valid signature
+    ├── InvalidEventError          a webhook delivery is not a valid event
+    ├── RetryBudgetExhaustedError  a retry would have come too late; the __cause__ of another error
+    ├── JobError                   a job was created, and its result is not available
+    │   ├── JobFailedError         the job ended as Failed
+    │   ├── JobTimeoutError        the wait ended before the job did
+    │   ├── JobGoneError           the job's status cannot be read any more
+    │   ├── JobLocationError       the response that created the job has no usable Location
+    │   ├── DuplicateJobError      two responses to one call name two jobs
+    │   └── BatchItemsFailedError  the batch completed, and some of its target groups failed
+    └── WorkflowError              a workflow stopped before it reached its goal
         ├── StatusUnreachableError no single action leads from the present status to the wanted one
-        ├── TooManyConflictsError  the resource changed again and again while we worked on it
-        └── JournalError           the journal of a sweep is in use, of a later release, or cannot be written
+        ├── TooManyConflictsError  the resource kept changing during the workflow
+        └── JournalError           the journal of a sweep is in use, from a later release, or not writable
 
-``except FieldingKitError`` is always enough. Every error can be pickled and copied; none holds a credential.
+``except FieldingKitError`` catches all of them. Every error can be pickled and copied; none holds a credential.
 """
 
 from collections.abc import Mapping, Sequence
@@ -82,58 +82,58 @@ __all__ = [
 ]
 
 _LONGEST = 300
-"""How long an error's text may get: a log line, not a dump. The whole answer stays in its attributes."""
+"""Characters of an error's text at most. The whole response stays in the error's attributes."""
 
 
 class Attempt(NamedTuple):
-    """One send of a call, as it is kept in ``error.attempts`` and ``exchange.attempts``."""
+    """One send of a call, as listed in ``error.attempts`` and ``ApiResponse.attempts``."""
 
     number: int
-    """1 for the first send of the call; retries and re-sends after a token refresh both count."""
+    """1 for the first send of the call; retries and resends after a token refresh both count."""
     status: int | None
-    """The HTTP status of the answer; None when there was none."""
+    """The HTTP status of the response; None if there was none."""
     error: str | None
-    """What went wrong when there was no answer: the name of the failure; None when there was one."""
+    """The name of the failure if there was no response, else None."""
     sent: bool
-    """Whether bytes of the request may have reached the server."""
+    """True if bytes of the request may have reached the server."""
     started: float
-    """When it began: seconds since the call began."""
+    """The start of the attempt, in seconds since the call began."""
     duration: float
-    """How long it took, in seconds."""
+    """The duration of the attempt, in seconds."""
     delay: float
-    """How long the client had waited before it, in seconds."""
+    """The time waited before the attempt, in seconds."""
 
 
 class InvalidParam(NamedTuple):
-    """One parameter that the API refused, and why."""
+    """One parameter that the API refused, with its reason."""
 
     name: str
-    """The parameter's name as the API gives it."""
+    """The parameter's name, as the API spells it."""
     reason: str
     """The API's reason."""
 
 
 class FieldingKitError(Exception):
-    """The root of all errors of fieldingkit."""
+    """The base class of all errors of fieldingkit."""
 
     advice: ClassVar[str] = ""
 
     message: str
-    """What happened, in one sentence."""
+    """A description of what happened."""
     command: "Command[object] | None"
-    """The command that was being carried out, if there was one."""
+    """The command that failed; None for ``request()`` and for errors outside a call."""
     operation_id: str | None
-    """The API's own name of the operation."""
+    """The API's name of the operation."""
     maybe_applied: bool
-    """True when the action may have taken effect although this error was raised."""
+    """True if the action may have taken effect although this error was raised."""
     attempts: tuple[Attempt, ...]
     """Every send of the call, in order."""
     trace_id: str | None
-    """The W3C trace id of the call, to give to the API's support."""
+    """The W3C trace id of the call, for the API's support."""
     request_id: str | None
-    """The ``x-request-id`` of the last answer."""
+    """The ``x-request-id`` of the last response."""
     idempotency_key: str | None
-    """The key that went out, if any: for about an hour it is safe to send the command again with it."""
+    """The idempotency key that was sent, if any. Sending the command again with it is safe for about an hour."""
 
     def __init__(
         self,
@@ -166,18 +166,26 @@ class FieldingKitError(Exception):
             tail += f" {self.advice}"
         if self.trace_id:
             tail += f" (trace {self.trace_id})"
-        head = f"{name}: {self.message}" if name else self.message
+        head = _printable(f"{name}: {self.message}" if name else self.message)
         if tail and head[-1:] not in {".", "…", "!", "?"}:
             head += "."
         if len(head) + len(tail) > _LONGEST:
             head = head[: max(0, _LONGEST - len(tail) - 1)].rstrip() + "…"
         return (head + tail)[:_LONGEST]
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({_printable(self.message)!r})"
+
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (type(self), self._pickle_state())
 
     def _pickle_state(self) -> dict[str, Any]:
         return dict(self.__dict__)
+
+
+def _printable(text: str) -> str:
+    """Return the beginning of a text without control characters: parts of it may come from the server."""
+    return "".join(char if char.isprintable() else " " for char in text[: _LONGEST + 1])
 
 
 def _restore(kind: type[FieldingKitError], state: dict[str, Any]) -> FieldingKitError:
@@ -187,10 +195,10 @@ def _restore(kind: type[FieldingKitError], state: dict[str, Any]) -> FieldingKit
 
 
 class InvalidCommandError(FieldingKitError, ValueError):
-    """A command was refused before anything was sent; ``field`` names what is wrong with it."""
+    """The command is invalid. Nothing was sent; ``field`` names the invalid field."""
 
     field: str | None
-    """The name of the field that was refused."""
+    """The name of the invalid field."""
 
     def __init__(
         self, message: str = "", *, field: str | None = None, command: "Command[object] | None" = None
@@ -200,25 +208,25 @@ class InvalidCommandError(FieldingKitError, ValueError):
 
 
 class ConfigurationError(FieldingKitError, ValueError):
-    """The client cannot be built, or not be used in this way."""
+    """An option is invalid, or the client cannot be used in this way."""
 
 
 class ClientClosedError(FieldingKitError):
-    """The client was closed; make a new one."""
+    """The client is closed. ``maybe_applied`` is True if the close interrupted a call that may have been applied."""
 
 
 class TransportError(FieldingKitError):
-    """There was no answer: the connection broke, or the time ran out.
+    """No response arrived: the connection broke, or the time ran out.
 
-    ``maybe_applied`` says whether the request may have taken effect all the same.
+    ``maybe_applied`` is True if the request may have taken effect nevertheless.
     """
 
     sent: bool
-    """Whether bytes of the last attempt may have reached the server."""
+    """True if bytes of the last attempt may have reached the server."""
     retryable: bool
-    """Whether the same call may succeed later, unchanged."""
+    """True if the same call may succeed later, unchanged."""
     retry_after: float | None
-    """Seconds that the server asked to wait, if it had said so before."""
+    """Seconds after which the call may succeed, if that is known."""
 
     def __init__(
         self,
@@ -236,52 +244,52 @@ class TransportError(FieldingKitError):
 
 
 class ConnectionFailedError(TransportError):
-    """No connection came about: a wrong host, a closed port, a refused certificate. Nothing was sent."""
+    """No connection was made: unknown host, closed port, untrusted certificate. Nothing was sent."""
 
     advice = "Nothing was sent."
 
 
 class RequestTimeoutError(TransportError):
-    """An attempt had no answer within ``timeout`` seconds, and there were no attempts left."""
+    """An attempt got no response within ``timeout`` seconds, and the call was not retried further."""
 
 
 class DeadlineExceededError(TransportError):
-    """The call had no answer within ``deadline`` seconds, all attempts and waits together."""
+    """The call got no response within ``deadline`` seconds, all attempts and waits included."""
 
 
 class AmbiguousOutcomeError(TransportError):
-    """It was sent, nothing came back, and repeating it blindly could do harm.
+    """The request was sent, no response arrived, and a retry could apply it twice.
 
-    Read the resource to learn what happened. Where ``idempotency_key`` is set, sending the command again with that key
+    Read the resource to find out what happened. If ``idempotency_key`` is set, sending the command again with that key
     is safe too.
     """
 
-    advice = "Read the resource before you repeat it."
+    advice = "Read the resource before sending it again."
 
 
 class ApiError(FieldingKitError):
-    """The API answered, and the answer is no."""
+    """The API refused the request; the subclass says why."""
 
     status: int
     """The HTTP status."""
     code: str | None
-    """What kind of error the API says it is: the ``object`` of its body."""
+    """The API's kind of error: the ``object`` of the response body."""
     detail: str | None
     """The API's explanation."""
     error_id: str | None
-    """The API's id of this very error."""
+    """The API's id of this occurrence of the error."""
     invalid_params: tuple[InvalidParam, ...]
-    """Which parameters the API refused, and why."""
+    """The parameters that the API refused, with its reasons."""
     retry_after: float | None
-    """Seconds that the API asks to wait."""
+    """Seconds to wait, as the API asks in ``Retry-After``."""
     retryable: bool
-    """Whether the same call may succeed later, unchanged."""
+    """True if the same call may succeed later, unchanged."""
     headers: Mapping[str, str]
-    """The answer's headers, with lower-case names; cookies are left out."""
+    """The response headers, with lower-case names and without cookies."""
     body: bytes
-    """The answer's body as it came."""
+    """The response body, unchanged."""
     raw: Any
-    """The body as decoded JSON; None when it is not JSON."""
+    """The body as decoded JSON; None if it is not JSON."""
 
     def __init__(
         self,
@@ -313,51 +321,51 @@ class ApiError(FieldingKitError):
 
     @classmethod
     def class_for(cls, status: int) -> "type[ApiError]":
-        """The class of error that stands for an HTTP status."""
-        if status >= 500:
+        """Return the class of error for an HTTP status."""
+        if 500 <= status < 600:
             return ServerError
-        if status < 400:
+        if 300 <= status < 400:
             return RedirectError
         return _BY_STATUS.get(status, ApiError)
 
 
 class BadRequestError(ApiError):
-    """400: the API refuses the request as it stands; ``invalid_params`` may say which part."""
+    """The request is invalid (400); ``invalid_params`` may name the parameters."""
 
     advice = "Correct the command before sending it again."
 
 
 class UnauthorizedError(ApiError):
-    """401: no valid token, also after it was refreshed once."""
+    """The access token is invalid (401), even after one refresh."""
 
     advice = "Check the credentials."
 
 
 class ForbiddenError(ApiError):
-    """403: not permitted, an expired token that could not be refreshed, or a header that is required."""
+    """The request is not permitted (403): a missing permission, an expired token, or a missing header."""
 
-    advice = "An expired token answers so too: check the token, the account and its permissions."
+    advice = "Check the account's permissions, and the token: the API answers 403 to an expired one too."
 
 
 class NotFoundError(ApiError):
-    """404: there is no such resource in this account and project."""
+    """The resource does not exist in this account and project (404)."""
 
     advice = "Check the ids, and that they belong together."
 
 
 class ConflictError(ApiError):
-    """409: it clashes with something else, such as another request with the same idempotency key."""
+    """The request conflicts with another one (409), such as one with the same idempotency key."""
 
 
 class PreconditionFailedError(ApiError):
-    """412: the resource was changed since its ETag was read, and nothing was done."""
+    """The resource was changed after its ETag was read (412)."""
 
-    advice = "Decide again from its present state."
+    advice = "Read the resource again and decide from its present state."
 
     sent_etag: str | None
-    """The tag that the command sent as ``if_match``."""
+    """The tag that was sent as ``If-Match``."""
     current_etag: str | None
-    """The resource's tag now, if the answer told it."""
+    """The resource's present tag, if the response has it."""
 
     def __init__(
         self,
@@ -373,25 +381,25 @@ class PreconditionFailedError(ApiError):
 
 
 class InvalidStateError(ApiError):
-    """422: the resource is not in a state that allows this."""
+    """The resource is not in a state that allows this action (422)."""
 
-    advice = "Read its state before you try again."
+    advice = "Read its state before sending it again."
 
 
 class RateLimitedError(ApiError):
-    """429: too many requests; ``retry_after`` says how many seconds to wait."""
+    """The API received too many requests (429); ``retry_after`` is the number of seconds to wait."""
 
     advice = "Slow down and try again later."
 
 
 class ServerError(ApiError):
-    """5xx: the API, or a gateway before it, failed."""
+    """The API, or a gateway in front of it, failed (5xx)."""
 
 
 class RedirectError(ApiError):
-    """3xx: redirects are never followed, since credentials would follow with them."""
+    """The API answered with a redirect (3xx), which is not followed: it would receive the credentials."""
 
-    advice = "Redirects are not followed. A target group that left draft answers so when read as a draft."
+    advice = "The API redirects reads of a draft once its target group has left draft."
 
 
 _BY_STATUS: dict[int, type[ApiError]] = {
@@ -407,16 +415,16 @@ _BY_STATUS: dict[int, type[ApiError]] = {
 
 
 class DecodeError(FieldingKitError):
-    """The API answered with success, but not with what the contract says. The action itself was done."""
+    """A successful response (2xx) does not match the contract. The action itself was done."""
 
     path: str
-    """Where in the body it went wrong, such as ``$.data[0].status``."""
+    """The JSON path of the mismatch, such as ``$.data[0].status``."""
     status: int | None
     """The HTTP status."""
     headers: Mapping[str, str]
-    """The answer's headers, with lower-case names; the ETag or Location of a done action is here."""
+    """The response headers, with lower-case names; they may hold the action's ETag or Location."""
     body: bytes
-    """The body as it came, or as much of it as was read."""
+    """The body, or the part of it that was read."""
 
     def __init__(
         self,
@@ -436,14 +444,14 @@ class DecodeError(FieldingKitError):
 
 
 class InvalidSignatureError(FieldingKitError):
-    """A webhook delivery that was not signed with the secret, or too long ago. Do not act on what it says."""
+    """A webhook delivery has no valid signature, or an old one. Do not act on its content."""
 
 
 class InvalidEventError(FieldingKitError):
-    """A webhook delivery that is no event: too large, not JSON, or without what every event has."""
+    """A webhook delivery is not a valid event: too large, not JSON, or without a required member."""
 
     path: str
-    """Where in the body it went wrong, such as ``$.time``."""
+    """The JSON path of the mismatch, such as ``$.time``."""
 
     def __init__(self, message: str = "", *, path: str = "$", **facts: Any) -> None:
         super().__init__(message, **facts)
@@ -451,19 +459,19 @@ class InvalidEventError(FieldingKitError):
 
 
 class RetryBudgetExhaustedError(FieldingKitError):
-    """The client's calls fail so often that retries are held back; seen as the ``__cause__`` of another error."""
+    """The retry budget is used up: a retry would have come too late. Seen as the ``__cause__`` of another error."""
 
 
 class JobError(FieldingKitError):
-    """Something about a job that was created. The job goes on whatever happens here.
+    """A job was created, and its result is not available. The job itself continues.
 
-    Raised itself when too many looks at the job in a row have failed; the last failure is its ``__cause__``.
+    Raised itself when too many polls of the job in a row have failed; the last failure is its ``__cause__``.
     """
 
     job: Any
-    """The job's handle, to go on with; None after pickling, since a handle belongs to its client."""
+    """The job, to wait for again; None after pickling, because a job belongs to its client."""
     token: str | None
-    """The job's token: ``client.job(token)`` gives its handle again, in any process."""
+    """The job's token: ``client.job(token)`` returns the job again, in any process."""
     job_id: str | None
     """The API's id of the job."""
     last_status: Any
@@ -496,7 +504,7 @@ class JobError(FieldingKitError):
 
 
 class JobFailedError(JobError):
-    """The job ended as ``Failed``; ``code`` and ``description`` say why where the API does."""
+    """The job ended as ``Failed``; ``code`` and ``description`` hold the API's reason, if it gave one."""
 
     code: str | None
     """The API's failure code, such as ``TargetGroupInvalidState``."""
@@ -522,31 +530,31 @@ class JobFailedError(JobError):
 
     @property
     def same_trace(self) -> bool | None:
-        """Whether ``job_trace_id`` is the ``trace_id`` of the call that created the job; None if one is not known."""
+        """True if ``job_trace_id`` is the ``trace_id`` of the call that created the job; None if either is unknown."""
         return None if self.job_trace_id is None or self.trace_id is None else self.job_trace_id == self.trace_id
 
 
 class JobTimeoutError(JobError):
-    """We stopped waiting after ``timeout`` seconds. The job itself goes on: the API cannot cancel one."""
+    """The job did not end within ``timeout`` seconds. It continues: the API cannot cancel jobs."""
 
-    advice = "The job goes on: wait again, or resume it from its token."
+    advice = "The job continues: wait again, or get it from its token with client.job()."
 
 
 class JobGoneError(JobError):
-    """The job's status cannot be read any more. Whether it was carried out is not known from here."""
+    """The job's status cannot be read any more. Its outcome is unknown."""
 
-    advice = "Read the target groups to learn what was done."
+    advice = "Read the target groups to find out what was done."
 
 
 class JobLocationError(JobError):
-    """The job was created, but the answer does not say where to look for it."""
+    """The job was created, but the response has no usable ``Location``."""
 
-    advice = "Read the target groups to learn what was done, or send again with the same idempotency key."
+    advice = "Read the target groups to find out what was done, or send it again with the same idempotency key."
 
     location: str | None
-    """The ``Location`` header as it came."""
+    """The ``Location`` header, unchanged."""
     headers: Mapping[str, str]
-    """All headers of the answer."""
+    """The response headers, with lower-case names."""
 
     def __init__(
         self,
@@ -562,9 +570,9 @@ class JobLocationError(JobError):
 
 
 class DuplicateJobError(JobError):
-    """Two answers to one call name two different jobs: both may be running."""
+    """Two responses to one call name two different jobs. Both may be running."""
 
-    advice = "Both jobs may be running: look at both."
+    advice = "Both jobs may be running: check both."
 
     job_ids: tuple[str, ...]
     """The ids of both jobs."""
@@ -575,12 +583,12 @@ class DuplicateJobError(JobError):
 
 
 class BatchItemsFailedError(JobError):
-    """The batch completed, and some of its target groups failed or are unaccounted for."""
+    """The batch completed, and some of its target groups failed or are missing from its result."""
 
     failed: tuple[Any, ...]
-    """A ``FailedTargetGroup`` for each that failed."""
+    """A ``FailedTargetGroup`` for each target group that failed."""
     missing: tuple[str, ...]
-    """Ids that were asked for and that the API reports neither as updated nor as failed."""
+    """The requested ids that the API reported neither as updated nor as failed."""
 
     def __init__(
         self,
@@ -597,10 +605,10 @@ class BatchItemsFailedError(JobError):
 
 
 class WorkflowError(FieldingKitError):
-    """A workflow stopped before it was where it should be; ``conflicts`` holds what it met on its way."""
+    """A workflow stopped before it reached its goal; ``conflicts`` lists the errors it handled."""
 
     conflicts: tuple[FieldingKitError, ...]
-    """The refusals and doubtful outcomes that the workflow dealt with, in order."""
+    """The refusals and ambiguous outcomes that the workflow handled, in order."""
 
     def __init__(self, message: str = "", *, conflicts: Sequence[FieldingKitError] = (), **facts: Any) -> None:
         super().__init__(message, **facts)
@@ -608,7 +616,7 @@ class WorkflowError(FieldingKitError):
 
 
 class StatusUnreachableError(WorkflowError):
-    """No single action leads from the present status to the wanted one. Nothing was done."""
+    """No single action leads from the present status to the wanted one. Nothing was sent."""
 
     status: str
     """The present status."""
@@ -622,13 +630,13 @@ class StatusUnreachableError(WorkflowError):
 
 
 class TooManyConflictsError(WorkflowError):
-    """The resource changed again and again while we worked on it."""
+    """The resource kept changing during the workflow."""
 
-    advice = "Find out who else is working on it."
+    advice = "Find out which other process changes it."
 
 
 class JournalError(WorkflowError):
     """The journal of a sweep cannot be used: another process holds it, a later release wrote it, or the disk is full.
 
-    What was sent until then stays sent; run the sweep again with the journal to go on.
+    Actions that were sent stay sent. Run the sweep again with the same journal to resume it.
     """

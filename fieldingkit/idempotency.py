@@ -1,4 +1,4 @@
-"""What protects a call from being applied twice."""
+"""Retry safety: the protection of a call against being applied twice."""
 
 import enum
 
@@ -6,13 +6,13 @@ __all__ = ["RetrySafety"]
 
 
 class RetrySafety(enum.Enum):
-    """What protects a call from being applied twice; it decides what a retry may do."""
+    """The protection of a call against being applied twice; it decides which failures are retried."""
 
     READ = "read"
-    """It changes nothing (GET)."""
+    """The call changes nothing (GET)."""
     IDEMPOTENCY_KEY = "key"
-    """An ``Idempotency-Key``: the API answers a repetition with the first answer."""
+    """The call has an ``Idempotency-Key``: the API answers a repetition with the first response."""
     IF_MATCH = "tag"
-    """An ``If-Match``: the API refuses a repetition, since the first one changed the tag."""
+    """The call has an ``If-Match``: the API refuses a repetition, because the first send changed the tag."""
     NONE = "none"
-    """Nothing does."""
+    """The call has no protection."""

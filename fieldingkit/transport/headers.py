@@ -1,4 +1,4 @@
-"""How long the server asks to wait: the ``Retry-After`` header (RFC 9110, section 10.2.3)."""
+"""Read response headers: ``Retry-After``, ``traceparent``, and the headers that errors keep."""
 
 import re
 from collections.abc import Mapping
@@ -7,29 +7,26 @@ from email.utils import parsedate_to_datetime
 
 __all__ = ["public_headers", "retry_after", "trace_id_of"]
 
-
+_SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 def public_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """An answer's headers as an error keeps them: lower-case names, no cookies."""
+    """Return response headers as errors keep them: with lower-case names and without cookies."""
     return {name.lower(): value for name, value in headers.items() if name.lower() != "set-cookie"}
 
 
 def trace_id_of(headers: Mapping[str, str]) -> str | None:
-    """The W3C trace id that an answer names in its ``traceparent``."""
+    """Return the W3C trace id of a ``traceparent`` header; None if there is no valid one."""
     match = _TRACEPARENT.fullmatch(headers.get("traceparent", ""))
     return match[1] if match else None
 
 
-_SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
-
-
 def retry_after(headers: Mapping[str, str], *, now: datetime | None = None) -> float | None:
-    """Seconds that an answer asks to wait; None if it does not say, or not intelligibly.
+    """Return the seconds that ``Retry-After`` asks for (RFC 9110, section 10.2.3); None if absent or invalid.
 
-    A date is compared with the answer's own ``Date`` where there is one, so that a clock set wrong on either side does
-    not matter; else with ``now`` (by default the present time).
+    A date is compared with the response's own ``Date``, so that a wrong clock on either side does not matter. Without
+    a ``Date`` it is compared with ``now``, which is the present time by default.
     """
     text = headers.get("Retry-After", "").strip()
     if not text:
@@ -44,7 +41,7 @@ def retry_after(headers: Mapping[str, str], *, now: datetime | None = None) -> f
 
 
 def _http_date(text: str) -> datetime | None:
-    """Any of the three forms of RFC 9110, section 5.6.7; all of them mean UTC."""
+    """Parse any of the three date formats of RFC 9110, section 5.6.7; all are in UTC."""
     try:
         moment = parsedate_to_datetime(text)
     except (ValueError, TypeError, IndexError, OverflowError):

@@ -18,7 +18,7 @@ __all__ = ["ApiResponse", "Call", "Request", "Response", "Transport"]
 
 
 class Request:
-    """One request, ready to be sent as often as it must be: the body is encoded, the key is minted."""
+    """One request, ready to be sent any number of times: its body is encoded, its key is made."""
 
     __slots__ = ("body", "headers", "linked_to", "method", "operation_id", "retry_safety", "target", "template")
 
@@ -36,7 +36,7 @@ class Request:
     ) -> None:
         self.method: str = method
         self.target: str = target
-        """The path and query below the base URL, percent-encoded; or a whole URL, for a token endpoint."""
+        """The path and query below the base URL, percent-encoded; a whole URL for a token endpoint."""
         self.headers: Mapping[str, str] = headers
         self.body: bytes | None = body
         self.operation_id: str = operation_id
@@ -46,7 +46,7 @@ class Request:
         """The ``traceparent`` of the request that this one follows up, such as the one that created a job."""
 
     def with_target(self, target: str, *, linked_to: str | None) -> "Request":
-        """The same request to another path, as a follow-up of an earlier one."""
+        """Return the same request with another path, linked to an earlier request."""
         return Request(
             self.method,
             target,
@@ -60,7 +60,7 @@ class Request:
 
 
 class Response:
-    """An answer, read to its end."""
+    """A response with its body."""
 
     __slots__ = ("body", "body_error", "headers", "status", "version")
 
@@ -74,18 +74,18 @@ class Response:
     ) -> None:
         self.status: int = status
         self.headers: Mapping[str, str] = headers
-        """Case-insensitive."""
+        """The headers; names are case-insensitive."""
         self.body: bytes = body
         self.body_error: FieldingKitError | None = body_error
-        """Why the body is not all there: it broke off, or is too long; the head of the answer is known all the same."""
+        """The reason if the body is incomplete: it broke off, or is too long."""
         self.version: tuple[int, int] | None = version
-        """The version of HTTP that it came by, such as (1, 1); None if that is not known."""
+        """The HTTP version, such as (1, 1); None if unknown."""
 
     def json(self) -> Any:
-        """The body as decoded JSON.
+        """Return the body as decoded JSON.
 
         Raises:
-            ValueError: if it is not JSON.
+            ValueError: if the body is not JSON.
         """
         return json.loads(self.body)
 
@@ -125,7 +125,7 @@ class Call:
     ) -> None:
         self.request: Request = request
         self.command: Command[Any] | None = command
-        """The command that the request carries out; None for a request that the caller spelled out."""
+        """The command of the request; None for ``client.request()``."""
         self.clock: Clock = clock
         self.timeout: float | None = timeout
         """Seconds that one attempt may take; None for no limit."""
@@ -136,29 +136,29 @@ class Call:
         self.delay: float = 0.0
         """Seconds waited before the attempt that is about to be sent."""
         self.ambiguous: bool = False
-        """Whether an earlier attempt may have been applied although its answer never came."""
+        """True if an earlier attempt may have been applied although no response arrived."""
         self.locations: list[str] = []
-        """The ``Location`` of answers that were not the last: they must name the same job."""
+        """The ``Location`` of each response that was retried: all must name the same job."""
         self.stop_reason: FieldingKitError | None = None
-        """Why a call that could have been repeated was not; it becomes the error's ``__cause__``."""
+        """The reason why a retryable failure was not retried; it becomes the error's ``__cause__``."""
         self.headers: dict[str, str] = {}
-        """What the attempt that is about to be sent has beside the request's own headers: its token, its trace."""
+        """Headers of the next attempt beside the request's own: its token, its trace."""
         self.bytes_sent: bool = False
-        """Whether bytes of the last attempt may have left."""
+        """True if bytes of the last attempt may have been sent."""
         self.trace: str | None = None
-        """The ``traceparent`` of the last attempt, if one was sent."""
+        """The ``traceparent`` of the last attempt, if it had one."""
         self.has_trace: bool = True
-        """False if the call is known to belong to no trace: then no attempt needs to look for one."""
+        """False if the call belongs to no trace; attempts skip tracing then."""
 
     def remaining(self) -> float | None:
-        """Seconds until the deadline, never below zero; None for no limit."""
+        """Return the seconds until the deadline, never below zero; None for no limit."""
         return None if self.deadline is None else max(0.0, self.deadline - self.clock.now())
 
     def allowance(self, now: float) -> tuple[float | None, type[TransportError]]:
-        """What an attempt may take that begins now, and what it means if that is not enough.
+        """Return the time limit of an attempt that begins now, and the error to raise when it is exceeded.
 
         Returns:
-            Seconds, its own time-out or what is left of the call; and the error for whichever of them it is.
+            Seconds, the lesser of the attempt's timeout and the time until the deadline; and the error of that limit.
         """
         if self.deadline is None or (self.timeout is not None and now + self.timeout <= self.deadline):
             return self.timeout, RequestTimeoutError
@@ -204,7 +204,7 @@ class Call:
 
 
 Transport = Callable[[Call], Awaitable[Response]]
-"""Sends a call's request; returns the response, whatever its status; raises ``TransportError`` if there is none."""
+"""Sends a call's request; returns the response of any status; raises ``TransportError`` if there is none."""
 
 
 R_co = TypeVar("R_co", covariant=True)
@@ -212,19 +212,19 @@ R_co = TypeVar("R_co", covariant=True)
 
 @attrs.frozen(kw_only=True)
 class ApiResponse(Generic[R_co]):
-    """A result together with the HTTP answer that carried it."""
+    """A result together with the HTTP response that carried it."""
 
     result: R_co
-    """What the command gives."""
+    """The result of the command."""
     status: int
     """The HTTP status."""
     headers: Mapping[str, str]
-    """The answer's headers, with lower-case names."""
+    """The response headers, with lower-case names and without cookies."""
     trace_id: str | None
-    """The W3C trace id of the call, to give to the API's support."""
+    """The W3C trace id of the call, for the API's support."""
     request_id: str | None
-    """The answer's ``x-request-id``."""
+    """The ``x-request-id`` of the response."""
     attempts: tuple[Attempt, ...]
     """Every send of the call, in order."""
     raw: Any
-    """The body as decoded JSON, with the fields that the result does not have; None if it is not JSON."""
+    """The body as decoded JSON, unknown members included; None if it is not JSON."""

@@ -1,4 +1,4 @@
-"""fieldingkit.transport.pipeline."""
+"""The pipeline: the order of the transports of one client."""
 
 from typing import NamedTuple
 
@@ -16,19 +16,19 @@ __all__ = ["Pipeline", "build"]
 
 
 class Pipeline(NamedTuple):
-    """The transports of one client, and what must be closed with it."""
+    """The transports of one client."""
 
     send: Transport
-    """Sends a request through all of them."""
+    """Sends a call through all of them."""
     rate_limiter: RateLimiter
-    """Holds back what would be too much at once."""
+    """Limits how many attempts leave in a second."""
     auth: Auth
-    """Holds the token."""
+    """Holds the access token."""
     http: AiohttpTransport
     """Holds the connections."""
 
     async def aclose(self) -> None:
-        """Close the connections and give up a token refresh that is going on."""
+        """Close the connections, and end waits and token refreshes."""
         await self.auth.aclose()
         self.rate_limiter.close()
         await self.http.aclose()
@@ -42,22 +42,21 @@ def build(
     telemetry: Telemetry,
     rate: float | None = None,
 ) -> Pipeline:
-    """Put the transports in order, from the network outwards.
+    """Build the pipeline, from the network outwards.
 
-    Each is given the bound method of the next: to call an object by its ``__call__`` costs a search for it each time.
+    Each transport gets the bound method of the next one, which is faster to call than an object with ``__call__``.
     """
-    # Innermost the attempt's span, so that traceparent names the hop that really leaves.
-    spanned = AttemptSpans(http.__call__, telemetry.tracer, telemetry.attributes)
-    # Around it, so that a callback is in the call's span, and not in one that has ended.
-    attempt = AttemptObserver(spanned.__call__, telemetry.metrics, telemetry.on_attempt)
-    # Within a retry, so that a refreshed token signs the next attempt. A request for a token is an attempt as well.
-    auth = Auth(attempt.__call__, attempt.__call__, provider)
-    # Within a retry too, so that no attempt escapes it; around auth, so that no token is fetched in vain.
-    # Within a retry, since limits count attempts.
+    # Innermost, so that traceparent names the hop that really leaves.
+    spans = AttemptSpans(http.__call__, telemetry.tracer, telemetry.attributes)
+    # Around the attempt's span, so that callbacks run in the call's span.
+    attempts = AttemptObserver(spans.__call__, telemetry.metrics, telemetry.on_attempt)
+    # Inside retry, so that a refreshed token signs the next attempt. Token requests are attempts as well.
+    auth = Auth(attempts.__call__, attempts.__call__, provider)
+    # Inside retry, because limits count attempts; around auth, so that no token expires in the queue.
     rate_limiter = RateLimiter(auth.__call__, rate)
-    retried = Retry(rate_limiter.__call__, retry, telemetry.metrics)
-    # Outermost the call's span: it covers every attempt and every wait between them.
-    called = CallSpans(
-        retried.__call__, telemetry.tracer, parent=telemetry.trace_context, generate=telemetry.generate_missing_trace
+    retries = Retry(rate_limiter.__call__, retry, telemetry.metrics)
+    # Outermost: the call's span covers all attempts and the waits between them.
+    calls = CallSpans(
+        retries.__call__, telemetry.tracer, parent=telemetry.trace_context, generate=telemetry.generate_missing_trace
     )
-    return Pipeline(called.__call__, rate_limiter, auth, http)
+    return Pipeline(calls.__call__, rate_limiter, auth, http)

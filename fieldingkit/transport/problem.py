@@ -1,4 +1,4 @@
-"""What a refusal says: one tolerant reader for the error bodies of the API, of its token endpoint and of gateways."""
+"""Error responses: parse the error bodies of the API, its token endpoint and gateways into typed errors."""
 
 import json
 import re
@@ -19,22 +19,22 @@ _RETRYABLE = frozenset({408, 429, 500, 502, 503, 504})
 
 
 class Problem(NamedTuple):
-    """The facts of an error body, as far as it has them."""
+    """The members of an error body; those it lacks are None or empty."""
 
     code: str | None
-    """What kind of error: the body's ``object``, or ``error`` of a token endpoint."""
+    """The kind of error: the body's ``object``, or ``error`` of a token endpoint."""
     detail: str | None
     """The explanation."""
     error_id: str | None
-    """The id of this very error."""
+    """The id of this occurrence of the error."""
     invalid_params: tuple[InvalidParam, ...]
-    """Which parameters were refused."""
+    """The refused parameters."""
     raw: Any
-    """The body as decoded JSON; None when it is not JSON."""
+    """The body as decoded JSON; None if it is not JSON."""
 
 
 def read_problem(body: bytes) -> Problem:
-    """Read an error body of any published shape; HTML, plain text and nothing at all included."""
+    """Parse an error body of any published shape, also HTML, plain text or an empty body."""
     try:
         raw = json.loads(body)
     except (ValueError, RecursionError):
@@ -48,25 +48,25 @@ def read_problem(body: bytes) -> Problem:
     return Problem(code, detail, _string(fields.get("id")), _params(params), fields)
 
 
-def error_from(response: Response, *, sent_etag: str | None = None, **facts: Any) -> ApiError:
-    """The typed error that an answer other than 2xx stands for.
+def error_from(response: Response, *, sent_etag: str | None = None, **details: Any) -> ApiError:
+    """Return the typed error of a response whose status is not 2xx.
 
     Args:
-        response: The answer.
-        sent_etag: The tag that went out as ``If-Match``.
-        facts: What the error tells of its call.
+        response: The response.
+        sent_etag: The tag that was sent as ``If-Match``.
+        details: The details of the call, see ``Call.details``.
     """
     problem = read_problem(response.body)
     kind = ApiError.class_for(response.status)
     if response.status == 422 and problem.code and "idempot" in problem.code:
-        # The IETF draft answers a key that came with another body so; an invalid state says so in its `object`.
+        # draft-ietf-httpapi-idempotency-key-header-07: 422 also means a key that was sent with another body.
         kind = ConflictError
     if issubclass(kind, PreconditionFailedError):
-        facts |= {"sent_etag": sent_etag, "current_etag": response.headers.get("ETag")}
-    said = " ".join(filter(None, [str(response.status), problem.code]))
-    named = "; ".join(f"{param.name}: {param.reason}" for param in problem.invalid_params)
+        details |= {"sent_etag": sent_etag, "current_etag": response.headers.get("ETag")}
+    head = " ".join(filter(None, [str(response.status), problem.code]))
+    params = "; ".join(f"{param.name}: {param.reason}" for param in problem.invalid_params)
     return kind(
-        ": ".join(filter(None, [said, problem.detail, named])),
+        ": ".join(filter(None, [head, problem.detail, params])),
         status=response.status,
         code=problem.code,
         detail=problem.detail,
@@ -77,7 +77,7 @@ def error_from(response: Response, *, sent_etag: str | None = None, **facts: Any
         headers=public_headers(response.headers),
         body=response.body,
         raw=problem.raw,
-        **facts,
+        **details,
     )
 
 
@@ -96,6 +96,6 @@ def _params(value: object) -> tuple[InvalidParam, ...]:
 
 
 def _text_of(body: bytes) -> str | None:
-    """The words of a page that is not JSON: what a person would read first."""
+    """Return the first words of a body that is not JSON, without HTML tags."""
     text = _TAG.sub(" ", body[:4096].decode("utf-8", "replace")).split()
     return " ".join(text)[:_LONGEST_DETAIL] or None

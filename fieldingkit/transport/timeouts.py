@@ -1,4 +1,4 @@
-"""Time-outs of many tasks by one timer: one for each would cost more than all the rest that is done for an attempt."""
+"""Timeouts of many tasks with a single timer: one timer each would cost more than the rest of an attempt."""
 
 import asyncio
 import time
@@ -10,18 +10,18 @@ Task = asyncio.Task[Any]
 
 
 class Timeouts:
-    """Cancels the tasks of one event loop that take too long for something; each may be at one thing at a time."""
+    """Cancels tasks of one event loop that exceed their time; each task may have one timeout at a time."""
 
     def __init__(self) -> None:
         self._running: dict[Task, tuple[float, int]] = {}
-        """When the time of each is over, and how many cancellations it had been asked for before."""
+        """For each task: the end of its time, and its count of cancellation requests at the start."""
         self._reached: dict[Task, int] = {}
-        """Those that were cancelled for it, until that is taken back."""
+        """Tasks that were cancelled by a timeout, until the cancellation is withdrawn."""
         self._timer: asyncio.TimerHandle | None = None
         self._due = 0.0
 
     def start(self, task: Task, seconds: float) -> None:
-        """Give a task so many seconds from now."""
+        """Start a timeout for a task."""
         now = time.monotonic()
         when = now + seconds
         self._running[task] = when, task.cancelling()
@@ -29,18 +29,18 @@ class Timeouts:
             self._set_timer(when, now)
 
     def stop(self, task: Task) -> None:
-        """It is done, in whatever way."""
+        """End the timeout of a task."""
         self._running.pop(task, None)
         if self._reached:
             self.caught(task)
 
     def caught(self, task: Task) -> bool:
-        """Whether a cancellation that a task caught is its time-out and nothing else; it is taken back."""
+        """Return True if the cancellation that a task caught is only its timeout; withdraw it then."""
         before = self._reached.pop(task, None)
         return before is not None and task.uncancel() <= before
 
     def close(self) -> None:
-        """Leave nothing behind; those that are running keep their time."""
+        """Cancel the timer unless a timeout is still running."""
         if self._timer is not None and not self._running:
             self._timer.cancel()
             self._timer = None
@@ -49,10 +49,10 @@ class Timeouts:
         if self._timer is not None:
             self._timer.cancel()
         self._due = due
-        self._timer = asyncio.get_running_loop().call_later(due - now, self._look)
+        self._timer = asyncio.get_running_loop().call_later(due - now, self._cancel_overdue)
 
-    def _look(self) -> None:
-        """End those whose time is over, and look again when the next one's is."""
+    def _cancel_overdue(self) -> None:
+        """Cancel the tasks whose time is over, and set the timer for the next."""
         self._timer = None
         now = time.monotonic()
         for task, (when, cancelling) in list(self._running.items()):

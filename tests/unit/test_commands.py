@@ -217,7 +217,7 @@ def test_refused(field: str, make: Callable[[], object]) -> None:
 def test_cannot_be_written_down(kind: str, text: str) -> None:
     """A text that no request can hold is refused when the request is made, in a query and in a body."""
     command: Any = kinds()[kind]
-    with pytest.raises(InvalidCommandError, match="cannot be sent") as caught:
+    with pytest.raises(InvalidCommandError, match="cannot be encoded") as caught:
         encode(command(project_id=PROJECT, search_string=text), account_id="1", headers={})
     assert caught.value.field == "search_string"
 
