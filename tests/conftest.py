@@ -1,4 +1,4 @@
-"""Fixtures of the whole suite: the sandbox, clients of it, and what takes the place of the world around them."""
+"""Fixtures of the whole suite: the sandbox, its clients, clocks, raw servers and certificates."""
 
 import gc
 import os
@@ -25,54 +25,54 @@ from fieldingkit.sandbox import Sandbox
 
 pytest_plugins = ["support.cli_fixtures"]
 
-# The suite tries the same examples every time, so that a failure is there for everybody; to look for new ones set
-# HYPOTHESIS_PROFILE=search.
+# The suite uses the same examples every time, so that failures are reproducible; HYPOTHESIS_PROFILE=search finds new
+# ones.
 settings.register_profile("suite", deadline=None, derandomize=True, database=None)
 settings.register_profile(
     "search", deadline=None, max_examples=3000, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
-# No test trusts this machine's authorities, and to read them takes a quarter of the time that a program needs to start.
-# This one, whose key is lost, is in their place: some programs want one at least.
-os.environ["SSL_CERT_FILE"] = str(Path(__file__).parent / "support" / "nobody.pem")
+# No test trusts this machine's authorities, and reading them takes a quarter of a program's start. This one, whose key
+# is lost, replaces them: some programs require at least one.
+os.environ["SSL_CERT_FILE"] = str(Path(__file__).parent / "support" / "unused_authority.pem")
 
-# A shell that runs the suite in the background has it ignore Ctrl-C, and so would every program that a test starts.
+# A shell that runs the suite in the background ignores Ctrl-C for it; programs that a test starts inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# What is loaded here stays for good: the garbage collector needs to look at none of it, now or later.
+# Objects loaded here live as long as the suite: the garbage collector need not traverse them.
 gc.disable()
 
 
 def pytest_collection_finish() -> None:
-    """Hand over to the collector, which starts with nothing but the tests' own objects."""
+    """Enable the garbage collector for the objects that the tests create."""
     gc.freeze()
     gc.enable()
 
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    """A sandbox on a thread of its own, so that asynchronous and blocking tests can use it."""
+    """Run a sandbox on its own thread, so that async and blocking tests can use it."""
     with Sandbox(job_seconds=0.02) as running:
         yield running
 
 
 @pytest.fixture
 def clock() -> FakeClock:
-    """A clock that jumps over waits of up to a minute, and comes to longer ones in time."""
+    """Return a clock that jumps over waits of up to a minute."""
     return FakeClock(jump=60.0)
 
 
 @pytest.fixture
 def sandbox_clock(sandbox: Sandbox) -> FakeClock:
-    """The same, and the sandbox goes by it."""
+    """Return a clock that the sandbox uses too."""
     return FakeClock(sandbox.clock, jump=60.0)
 
 
 @pytest.fixture
 async def make_client(request: pytest.FixtureRequest) -> AsyncIterator[MakeClient]:
-    """Makes clients that are closed after the test: of the sandbox, unless they are told a base URL."""
+    """Yield a function that makes clients, by default of the sandbox, which are closed after the test."""
     async with AsyncExitStack() as stack:
 
         def make(**options: Any) -> AsyncClient:
@@ -89,32 +89,32 @@ async def make_client(request: pytest.FixtureRequest) -> AsyncIterator[MakeClien
 
 @pytest.fixture
 async def client(make_client: MakeClient) -> AsyncClient:
-    """An async client of the sandbox."""
+    """Return an async client of the sandbox."""
     return make_client()
 
 
 @pytest.fixture
 def sweep_client(make_client: MakeClient, sandbox_clock: FakeClock) -> AsyncClient:
-    """A client of the sandbox for whom no time passes."""
+    """Return a client of the sandbox whose waits take no time."""
     return make_client(clock=sandbox_clock)
 
 
 @pytest.fixture
 def hasty(make_client: MakeClient, sandbox_clock: FakeClock) -> AsyncClient:
-    """The same, but it tries nothing again by itself."""
+    """Return a client of the sandbox without retries."""
     return make_client(clock=sandbox_clock, retry=RetryPolicy(max_attempts=1))
 
 
 @pytest.fixture
 def blocking_client(sandbox: Sandbox) -> Iterator[Client]:
-    """A blocking client of the sandbox."""
+    """Yield a blocking client of the sandbox."""
     with Client(account_id=sandbox.account_id, auth=sandbox.token, base_url=sandbox.url) as client:
         yield client
 
 
 @pytest.fixture
 async def serve() -> AsyncIterator[Serve]:
-    """Starts raw servers that play the steps they are given, and stops them after the test."""
+    """Yield a function that starts raw servers, which are stopped after the test."""
     async with AsyncExitStack() as stack:
 
         async def start(*script: Step, tls: ssl.SSLContext | None = None) -> RawServer:
@@ -125,13 +125,13 @@ async def serve() -> AsyncIterator[Serve]:
 
 @pytest.fixture(scope="session")
 def authority() -> trustme.CA:
-    """A certificate authority that nobody trusts by default."""
+    """Return a certificate authority that is not trusted by default."""
     return trustme.CA()
 
 
 @pytest.fixture
 def trusting(authority: trustme.CA) -> ssl.SSLContext:
-    """A client's context that trusts it."""
+    """Return a client's TLS context that trusts the authority."""
     context = ssl.create_default_context()
     authority.configure_trust(context)
     return context
@@ -139,7 +139,7 @@ def trusting(authority: trustme.CA) -> ssl.SSLContext:
 
 @pytest.fixture
 def certified(authority: trustme.CA) -> Certify:
-    """Makes a server's context with a certificate for a host, good or expired."""
+    """Return a function that makes a server's TLS context with a valid or expired certificate."""
 
     def certify(host: str = "localhost", *, expired: bool = False) -> ssl.SSLContext:
         moment = datetime(2001, 1, 1, tzinfo=UTC)
@@ -151,8 +151,8 @@ def certified(authority: trustme.CA) -> Certify:
     return certify
 
 
-class _MendedResponse(aiohttp.ClientResponse):
-    """What aioresponses 0.7.9 needs to build a response of aiohttp 3.14."""
+class _CompatibleResponse(aiohttp.ClientResponse):
+    """The argument of aiohttp 3.14 that aioresponses 0.7.9 does not pass."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, stream_writer=Mock(output_size=0), **options)
@@ -160,7 +160,7 @@ class _MendedResponse(aiohttp.ClientResponse):
 
 @pytest.fixture
 def mocked(monkeypatch: pytest.MonkeyPatch) -> Iterator[aioresponses]:
-    """Answers in aiohttp's place, for what a socket cannot provoke."""
-    monkeypatch.setattr("aioresponses.core.ClientResponse", _MendedResponse)
+    """Replace aiohttp's responses, for failures that a socket cannot provoke."""
+    monkeypatch.setattr("aioresponses.core.ClientResponse", _CompatibleResponse)
     with aioresponses() as mock:
         yield mock

@@ -1,4 +1,4 @@
-"""The service of docs/observability.md, run as it stands."""
+"""The example service of docs/observability.md, run as printed."""
 
 import re
 from pathlib import Path
@@ -17,7 +17,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "observability.md").read_text()
 
 
 def block(number: int) -> dict[str, Any]:
-    """What a code block of the page defines."""
+    """Return the names that a code block of the page defines."""
     code = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)[number]
     names: dict[str, Any] = {"__name__": "observability"}
     exec(compile(code, "docs/observability.md", "exec"), names)  # the page's own code
@@ -26,7 +26,7 @@ def block(number: int) -> dict[str, Any]:
 
 @pytest.fixture
 def environment(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Credentials, as the service finds them."""
+    """Set the credentials that the service reads."""
     monkeypatch.setenv("CINT_BASE_URL", sandbox.url)
     monkeypatch.setenv("CINT_ACCOUNT_ID", str(sandbox.account_id))
     monkeypatch.setenv("CINT_TOKEN", sandbox.token)
@@ -34,8 +34,10 @@ def environment(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("path", ["/pause", "/pause-in-a-thread"])
 @pytest.mark.parametrize("with_sdk", [False, True])
-async def test_one_trace(sandbox: Sandbox, environment: None, path: str, *, with_sdk: bool) -> None:
-    """49, 55: one trace id goes from the caller through the service to the API, for both clients."""
+async def test_one_trace_spans_caller_service_and_api(
+    sandbox: Sandbox, environment: None, path: str, *, with_sdk: bool
+) -> None:
+    """One trace id goes from the caller through the service to the API, for both clients."""
     project = sandbox.seed(live=2)
     caller, spans = Spans(), Spans()
     settings = {"tracer_provider": spans.provider} if with_sdk else {}
@@ -58,8 +60,8 @@ async def test_one_trace(sandbox: Sandbox, environment: None, path: str, *, with
         assert set(seen) == {f"{own.get_span_context().span_id:016x}"}
 
 
-async def test_service_without_a_trace(sandbox: Sandbox, environment: None) -> None:
-    """49: a request without a traceparent is served, and none is made up for it."""
+async def test_a_request_without_a_trace_generates_none(sandbox: Sandbox, environment: None) -> None:
+    """A request without a traceparent is served, and no trace is generated for it."""
     project = sandbox.seed(live=1)
     async with TestServer(block(0)["service"]()) as server, aiohttp.ClientSession() as session:
         body = {"project_id": project.id, "target_group_ids": project.ids()}
@@ -68,13 +70,13 @@ async def test_service_without_a_trace(sandbox: Sandbox, environment: None) -> N
     assert {seen.traceparent for seen in sandbox.requests} == {None}
 
 
-def test_callback() -> None:
-    """17: the page's callback is one that a client takes."""
+def test_a_client_accepts_the_callback_of_the_page() -> None:
+    """A client accepts the callback of the page."""
     assert block(1)["statuses"] == {}
 
 
-def test_page_names_all_that_is_measured() -> None:
-    """46: every instrument and every logger has its line on the page."""
+def test_the_page_lists_all_instruments_and_loggers() -> None:
+    """The page lists every instrument and every logger."""
     source = Path(__file__).parents[2] / "fieldingkit"
     text = "\n".join(file.read_text() for file in source.rglob("*.py") if "sandbox" not in file.parts)
     names = {constant for constant in Metrics._create_instruments.__code__.co_consts if isinstance(constant, str)}

@@ -1,4 +1,4 @@
-"""Where credentials go, and where they never do."""
+"""Origins: the client sends credentials only to the API and the token endpoint."""
 
 import asyncio
 import ssl
@@ -32,7 +32,7 @@ LOOPBACK = [
 async def test_redirects_are_not_followed(
     status: int, retry_safety: RetrySafety, serve: Serve, make_client: MakeClient
 ) -> None:
-    """42. A redirect is a RedirectError; neither another origin nor our own sees a second request."""
+    """A redirect is a RedirectError; neither another origin nor our own receives a second request."""
     elsewhere = await serve(answer(200))
     server = await serve(answer(status, headers={"Location": f"{elsewhere.url}/stolen?secret=1"}))
 
@@ -44,24 +44,24 @@ async def test_redirects_are_not_followed(
     assert str(elsewhere.port) not in repr(caught.value)
 
 
-async def test_redirect_to_itself(serve: Serve, make_client: MakeClient) -> None:
-    """42. A redirect on the same origin is not followed either."""
+async def test_a_redirect_on_the_same_origin_is_not_followed(serve: Serve, make_client: MakeClient) -> None:
+    """A redirect on the same origin is not followed either."""
     server = await serve(answer(307, headers={"Location": "/v1/elsewhere"}))
     with pytest.raises(RedirectError):
         await make_client(base_url=server.url).send(READ)
     assert len(server.requests) == 1
 
 
-async def test_group_that_left_draft(serve: Serve, make_client: MakeClient) -> None:
-    """42. The documented 301 to the read of a launched group says what it means."""
+async def test_the_301_of_a_launched_group_says_so(serve: Serve, make_client: MakeClient) -> None:
+    """The documented 301 for a launched target group says that it left draft."""
     server = await serve(answer(301, headers={"Location": "/demand/details"}))
     command = target_groups.GetTargetGroup(project_id=READ.project_id, target_group_id=READ.target_group_id)
     with pytest.raises(RedirectError, match="left draft"):
         await make_client(base_url=server.url).send(command)
 
 
-async def test_redirect_of_the_token_endpoint(serve: Serve, make_client: MakeClient) -> None:
-    """42. Nor is a redirect of the token endpoint followed, where the secret would go along."""
+async def test_a_redirect_of_the_token_endpoint_is_not_followed(serve: Serve, make_client: MakeClient) -> None:
+    """A redirect of the token endpoint is not followed: it would forward the client secret."""
     elsewhere = await serve(answer(200, {"access_token": "x"}))
     endpoint = await serve(answer(307, headers={"Location": f"{elsewhere.url}/token"}))
     auth = ClientCredentials(client_id="i", client_secret="s", token_url=endpoint.url)
@@ -70,8 +70,8 @@ async def test_redirect_of_the_token_endpoint(serve: Serve, make_client: MakeCli
     assert elsewhere.connections == 0
 
 
-async def test_redirect_in_the_sandbox(sandbox: Sandbox, client: AsyncClient) -> None:
-    """42. The same from end to end, with a fault that redirects a batch to another server."""
+async def test_a_redirected_batch_reaches_no_other_server(sandbox: Sandbox, client: AsyncClient) -> None:
+    """A batch that the sandbox redirects reaches no other server."""
     with Sandbox() as elsewhere:
         sandbox.faults.add("create_bulk_*", faults.Redirect(elsewhere.url))
         with pytest.raises(RedirectError):
@@ -83,8 +83,8 @@ async def test_redirect_in_the_sandbox(sandbox: Sandbox, client: AsyncClient) ->
 
 
 @pytest.mark.parametrize("url", PLAIN)
-def test_plain_http(url: str) -> None:
-    """43. Credentials are not sent over plain http to another machine, unless that was asked for."""
+def test_plain_http_to_another_host_needs_allow_insecure(url: str) -> None:
+    """Credentials go over plain http to another host only with ``allow_insecure``."""
     with pytest.raises(ConfigurationError, match="unencrypted"):
         AsyncClient(auth="x", base_url=url)
     with pytest.raises(ConfigurationError, match="unencrypted"):
@@ -94,8 +94,8 @@ def test_plain_http(url: str) -> None:
 
 
 @pytest.mark.parametrize("url", [*LOOPBACK, "https://api.cint.com/v1", "https://[2001:db8::1]:8443"])
-def test_loopback(url: str) -> None:
-    """43. Plain http within this machine is fine, and so is https anywhere."""
+def test_plain_http_to_loopback_is_allowed(url: str) -> None:
+    """Plain http to this machine is allowed, and https to any."""
     assert repr(AsyncClient(auth="x", base_url=url)).endswith(f"{url}>")
 
 
@@ -121,15 +121,15 @@ def test_loopback(url: str) -> None:
         "https://äpi.cint.com\u2100/v1",
     ],
 )
-def test_bad_url(url: str) -> None:
-    """43. What is no URL, or holds credentials itself, is refused without being shown in full."""
+def test_an_invalid_base_url_is_refused(url: str) -> None:
+    """An invalid URL, or one with credentials, is refused without being quoted in full."""
     with pytest.raises(ConfigurationError) as caught:
         AsyncClient(auth="x", base_url=url)
     assert "password" not in str(caught.value)
 
 
-def test_check_url_takes_the_slash_off() -> None:
-    """43. A trailing slash makes no difference."""
+def test_a_trailing_slash_of_a_url_is_removed() -> None:
+    """A trailing slash is removed."""
     checked = check_url("https://api.cint.com/v1/", what="base_url", allow_insecure=False)
     assert checked == "https://api.cint.com/v1"
 
@@ -142,8 +142,8 @@ def test_check_url_takes_the_slash_off() -> None:
         ("http://a.example:80", "http://a.example"),
     ],
 )
-def test_same_origin(one: str, other: str) -> None:
-    """43. An origin is scheme, host and port, however they are spelled."""
+def test_an_origin_is_scheme_host_and_port(one: str, other: str) -> None:
+    """An origin is scheme, host and port, in any spelling."""
     assert origin_of(one) == origin_of(other)
 
 
@@ -152,7 +152,7 @@ def test_same_origin(one: str, other: str) -> None:
 
 @pytest.fixture
 def hostile_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
-    """A .netrc with a password for this machine."""
+    """Provide a .netrc with a password for this machine."""
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login thief password stolen\n")
     netrc.chmod(0o600)
@@ -160,7 +160,7 @@ def hostile_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
 
 
 def set_proxy(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
-    """Have the environment name a proxy for everything."""
+    """Set the environment's proxy for all schemes."""
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
     for name in ("http_proxy", "https_proxy", "all_proxy"):
@@ -168,10 +168,10 @@ def set_proxy(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
 
 
 @pytest.mark.usefixtures("hostile_environment")
-async def test_environment_is_not_trusted(
+async def test_netrc_and_proxies_are_ignored_by_default(
     serve: Serve, make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """44. Neither a .netrc nor a proxy of the environment is heeded unless asked for."""
+    """A .netrc and the environment's proxies are ignored by default."""
     proxy = await serve(answer(200))
     set_proxy(monkeypatch, proxy.origin)
     server = await serve(answer(200, RUN_BODY))
@@ -182,8 +182,8 @@ async def test_environment_is_not_trusted(
     assert proxy.connections == 0
 
 
-async def test_environment_on_request(serve: Serve, make_client: MakeClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    """44. With trust_env=True the proxy of the environment is used."""
+async def test_trust_env_uses_the_proxy(serve: Serve, make_client: MakeClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With ``trust_env=True`` the environment's proxy is used."""
     proxy = await serve(answer(200, RUN_BODY))
     set_proxy(monkeypatch, proxy.origin)
 
@@ -193,15 +193,15 @@ async def test_environment_on_request(serve: Serve, make_client: MakeClient, mon
 
 
 @pytest.mark.usefixtures("hostile_environment")
-async def test_netrc_for_the_api_itself(serve: Serve, make_client: MakeClient) -> None:
-    """44. A .netrc that has a password for the API's own host does not take the token's place."""
+async def test_trust_env_does_not_read_the_netrc(serve: Serve, make_client: MakeClient) -> None:
+    """With ``trust_env=True`` a .netrc entry for the API's host does not replace the token."""
     server = await serve(answer(200, RUN_BODY))
     await make_client(base_url=server.url, auth="ours", trust_env=True).send(READ)
     assert server.requests[0].headers["authorization"] == "Bearer ours"
 
 
-async def test_proxy(serve: Serve, make_client: MakeClient) -> None:
-    """44. A proxy that is given is used, with its credentials, which the API does not see."""
+async def test_a_proxy_receives_its_credentials(serve: Serve, make_client: MakeClient) -> None:
+    """A proxy is used with its credentials, which the API does not receive."""
     proxy = await serve(answer(200, RUN_BODY))
     url = proxy.origin.replace("http://", "http://me:secret@")
 
@@ -213,10 +213,10 @@ async def test_proxy(serve: Serve, make_client: MakeClient) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-async def test_proxy_that_wants_credentials(
+async def test_a_407_of_a_proxy_is_not_retried(
     scheme: str, serve: Serve, make_client: MakeClient, clock: FakeClock
 ) -> None:
-    """44. A 407 of the proxy is a ConnectionFailedError that says so: nothing was sent, and it is not repeated."""
+    """A 407 of the proxy is a ConnectionFailedError: nothing was sent, and it is not retried."""
     proxy = await serve(answer(407, headers={"Proxy-Authenticate": "Basic"}))
     client = make_client(
         base_url=f"{scheme}://api.example.org/v1", allow_insecure=True, proxy=proxy.origin, clock=clock
@@ -229,8 +229,10 @@ async def test_proxy_that_wants_credentials(
     assert len(proxy.requests) == 1
 
 
-async def test_tunnel(serve: Serve, make_client: MakeClient, certified: Certify, trusting: ssl.SSLContext) -> None:
-    """44. Through a tunnel the proxy learns the API's host, and neither token nor path."""
+async def test_a_tunnel_hides_token_and_path(
+    serve: Serve, make_client: MakeClient, certified: Certify, trusting: ssl.SSLContext
+) -> None:
+    """Through a tunnel the proxy learns the API's host, and neither token nor path."""
     server = await serve(answer(200, RUN_BODY), tls=certified())
 
     async def tunnel(connection: Connection) -> None:
@@ -255,16 +257,18 @@ async def test_tunnel(serve: Serve, make_client: MakeClient, certified: Certify,
 
 
 @pytest.mark.parametrize("url", ["", "proxy", "proxy:3128", "socks5://proxy", "http://", "http://u:password@p:x"])
-def test_bad_proxy(url: str) -> None:
-    """44. A proxy that is no http URL is refused where it is given, and not shown."""
+def test_an_invalid_proxy_is_refused(url: str) -> None:
+    """A proxy that is no http URL is refused where it is given, and not quoted."""
     with pytest.raises(ConfigurationError, match="proxy") as caught:
         AsyncClient(auth="x", proxy=url)
     assert "password" not in str(caught.value)
     assert caught.value.__cause__ is None
 
 
-async def test_bypass(serve: Serve, make_client: MakeClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    """44. With trust_env=True the exceptions of the environment hold too."""
+async def test_trust_env_respects_no_proxy(
+    serve: Serve, make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With ``trust_env=True`` the environment's exceptions apply too."""
     proxy = await serve(answer(200))
     set_proxy(monkeypatch, proxy.origin)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
@@ -273,8 +277,8 @@ async def test_bypass(serve: Serve, make_client: MakeClient, monkeypatch: pytest
     assert proxy.connections == 0
 
 
-async def test_proxy_out_of_order(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
-    """44. A tunnel that the proxy cannot build is tried again: nothing was sent."""
+async def test_a_failed_tunnel_is_retried(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
+    """A tunnel that the proxy cannot build is retried: nothing was sent."""
     proxy = await serve(raw(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"))
     client = make_client(base_url="https://api.example.org/v1", proxy=proxy.origin, clock=clock)
     with pytest.raises(ConnectionFailedError) as caught:
@@ -283,7 +287,7 @@ async def test_proxy_out_of_order(serve: Serve, make_client: MakeClient, clock: 
     assert len(proxy.requests) == 4
 
 
-# What a user spells out
+# Requests without a command
 
 
 @pytest.mark.parametrize(
@@ -313,8 +317,8 @@ async def test_proxy_out_of_order(serve: Serve, make_client: MakeClient, clock: 
         "/",
     ],
 )
-async def test_path_of_ones_own(path: str, serve: Serve, make_client: MakeClient) -> None:
-    """42. client.request takes no path that could lead elsewhere."""
+async def test_request_refuses_unsafe_paths(path: str, serve: Serve, make_client: MakeClient) -> None:
+    """``request`` refuses paths that could lead elsewhere."""
     server = await serve(answer(200))
     with pytest.raises(InvalidCommandError) as caught:
         await make_client(base_url=server.url).request("GET", path)
@@ -323,8 +327,8 @@ async def test_path_of_ones_own(path: str, serve: Serve, make_client: MakeClient
 
 
 @pytest.mark.parametrize("name", ["Authorization", "authorization", "Host", "Content-Length", "Proxy-Authorization"])
-async def test_header_of_ones_own(name: str, make_client: MakeClient) -> None:
-    """42. client.request takes no header by which credentials or messages could be confused."""
+async def test_request_refuses_reserved_headers(name: str, make_client: MakeClient) -> None:
+    """``request`` refuses headers that carry credentials or frame the message."""
     with pytest.raises(InvalidCommandError) as caught:
         await make_client(base_url="https://api.example.org").request("GET", "/x", headers={name: "x"})
     assert caught.value.field == "headers"
@@ -333,15 +337,15 @@ async def test_header_of_ones_own(name: str, make_client: MakeClient) -> None:
 @pytest.mark.parametrize(
     ("name", "value"), [("X: y\r\nZ", "1"), ("X", "1\r\nZ: 2"), ("", "1"), ("X", "é"), ("X\x00", "")]
 )
-async def test_header_injection(name: str, value: str, make_client: MakeClient) -> None:
-    """42. Nor one that would be more than one."""
+async def test_request_refuses_header_injection(name: str, value: str, make_client: MakeClient) -> None:
+    """``request`` refuses header names and values that would add another header."""
     with pytest.raises(InvalidCommandError):
         await make_client(base_url="https://api.example.org").request("GET", "/x", headers={name: value})
 
 
 @pytest.mark.parametrize("spelling", ["Content-Type", "content-type", "CONTENT-TYPE"])
-async def test_header_in_place_of_ours(spelling: str, serve: Serve, make_client: MakeClient) -> None:
-    """42. A header of one's own takes the place of the client's, however it is spelled."""
+async def test_a_header_of_the_caller_replaces_ours(spelling: str, serve: Serve, make_client: MakeClient) -> None:
+    """A header of the caller replaces the client's in any spelling."""
     server = await serve(answer(200, {}))
     headers = {spelling: "text/json", "accept": "*/*"}
     await make_client(base_url=server.url).request("POST", "/x", json={}, headers=headers)
@@ -351,8 +355,8 @@ async def test_header_in_place_of_ours(spelling: str, serve: Serve, make_client:
 
 
 @pytest.mark.parametrize("method", ["", "GET /x HTTP/1.1\r\nX", "G T", "GÉT"])
-async def test_method_of_ones_own(method: str, make_client: MakeClient) -> None:
-    """42. Nor a method that is none."""
+async def test_request_refuses_invalid_methods(method: str, make_client: MakeClient) -> None:
+    """``request`` refuses methods that are no token."""
     with pytest.raises(InvalidCommandError) as caught:
         await make_client(base_url="https://api.example.org").request(method, "/x")
     assert caught.value.field == "method"

@@ -1,4 +1,4 @@
-"""A real proxy between the client and the API. What else a proxy may say is told by raw servers in test_origin."""
+"""A real proxy between the client and the API; test_origin has raw servers for a proxy's other responses."""
 
 import shutil
 import socket
@@ -29,31 +29,31 @@ pytestmark = pytest.mark.skipif(TINYPROXY is None, reason="tinyproxy is not inst
 
 @attrs.frozen
 class Proxy:
-    """A tinyproxy that wants a password."""
+    """A tinyproxy that requires a password."""
 
     port: int
     log: Path
 
     @property
     def url(self) -> str:
-        """Its URL with the right credentials."""
+        """Return its URL with the right credentials."""
         return f"http://me:proxy-password@127.0.0.1:{self.port}"
 
     @property
     def bare_url(self) -> str:
-        """Its URL without any; to wrong ones tinyproxy answers 401, which cannot be told from the API's."""
+        """Return its URL without credentials. tinyproxy answers wrong ones with a 401, like the API."""
         return f"http://127.0.0.1:{self.port}"
 
 
 def listens(port: int) -> bool:
-    """Whether somebody does."""
+    """Return whether a server listens on the port."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture(scope="module")
 def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
-    """Runs one for the tests of this file."""
+    """Run one for the tests of this file."""
     folder = tmp_path_factory.mktemp("proxy")
     port = free_port()
     log, settings = folder / "log", folder / "tinyproxy.conf"
@@ -80,8 +80,8 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
         process.wait()
 
 
-async def test_a_job_through_it(sandbox: Sandbox, make_client: MakeClient, proxy: Proxy) -> None:
-    """44. An action and all looks at its job go through the proxy, which the API does not notice."""
+async def test_a_job_runs_through_a_proxy(sandbox: Sandbox, make_client: MakeClient, proxy: Proxy) -> None:
+    """An action and the polls of its job go through the proxy, whose credentials the API does not receive."""
     project = sandbox.seed(live=2)
 
     result = await make_client(proxy=proxy.url).run(pause(project))
@@ -92,15 +92,15 @@ async def test_a_job_through_it(sandbox: Sandbox, make_client: MakeClient, proxy
     assert proxy.log.read_text().count("POST http") == 1
 
 
-def test_the_blocking_client(sandbox: Sandbox, proxy: Proxy) -> None:
-    """44. The blocking client takes it the same way."""
+def test_a_blocking_client_uses_the_proxy(sandbox: Sandbox, proxy: Proxy) -> None:
+    """The blocking client uses the proxy too."""
     project = sandbox.seed(live=2)
     with Client(account_id=sandbox.account_id, auth=sandbox.token, base_url=sandbox.url, proxy=proxy.url) as client:
         assert client.run(pause(project)).updated == tuple(project.ids())
 
 
-async def test_no_password(sandbox: Sandbox, make_client: MakeClient, proxy: Proxy) -> None:
-    """44. The proxy's 407 says so, and the API has seen nothing."""
+async def test_a_407_means_that_nothing_was_sent(sandbox: Sandbox, make_client: MakeClient, proxy: Proxy) -> None:
+    """A 407 of the proxy is reported, and the API received nothing."""
     project = sandbox.seed(live=1)
 
     with pytest.raises(ConnectionFailedError, match="407") as caught:
@@ -110,10 +110,10 @@ async def test_no_password(sandbox: Sandbox, make_client: MakeClient, proxy: Pro
     assert not sandbox.requests
 
 
-async def test_through_its_tunnel(
+async def test_a_tls_call_shows_the_proxy_only_the_host(
     serve: Serve, make_client: MakeClient, certified: Certify, trusting: ssl.SSLContext, proxy: Proxy
 ) -> None:
-    """44. Of a call over TLS the proxy learns the host, and neither the path nor the token."""
+    """Of a call over TLS the proxy learns the host, and neither the path nor the token."""
     server = await serve(answer(200, RUN_BODY), tls=certified())
 
     run = await make_client(base_url=server.url, proxy=proxy.url, ssl_context=trusting).send(READ)
@@ -126,10 +126,10 @@ async def test_through_its_tunnel(
     assert "test-token" not in log
 
 
-async def test_a_tunnel_to_nowhere(
+async def test_a_tunnel_to_a_closed_port_sends_nothing(
     make_client: MakeClient, trusting: ssl.SSLContext, proxy: Proxy, clock: FakeClock
 ) -> None:
-    """44. A tunnel that the proxy cannot build is no answer of the API: nothing was sent."""
+    """A tunnel that the proxy cannot build is no response of the API: nothing was sent."""
     client = make_client(
         base_url=f"https://localhost:{free_port()}/v1", proxy=proxy.url, ssl_context=trusting, clock=clock
     )
@@ -139,5 +139,5 @@ async def test_a_tunnel_to_nowhere(
 
 
 def pause(project: Project) -> batch_jobs.PauseTargetGroups:
-    """A job."""
+    """Return a batch job."""
     return batch_jobs.PauseTargetGroups(project_id=project.id, target_group_ids=project.ids())

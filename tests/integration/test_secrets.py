@@ -1,4 +1,4 @@
-"""No credential is ever shown."""
+"""Secrets: no repr, error, log record, copy or pickle shows a credential."""
 
 import copy
 import logging
@@ -30,7 +30,7 @@ PROXY = f"http://user:{CANARY}-password@127.0.0.1:9"
 
 
 def shown(value: object, seen: set[int] | None = None) -> Iterator[str]:
-    """Everything that looking at a value shows: repr, str, and the same of all that our own objects hold."""
+    """Yield every text that a value shows: repr and str of it and of all that our own objects hold."""
     seen = set() if seen is None else seen
     if id(value) in seen:
         return
@@ -51,12 +51,12 @@ def shown(value: object, seen: set[int] | None = None) -> Iterator[str]:
 
 
 def leaks(value: object) -> list[str]:
-    """What of it shows a canary."""
+    """Return the texts of a value that contain a canary."""
     return [text[:200] for text in shown(value) if CANARY in text]
 
 
 def error_texts(error: BaseException) -> Iterator[str]:
-    """Everything that an error shows: its attributes, its traceback with all causes, its notes, its copies."""
+    """Yield every text of an error: attributes, traceback with all causes, notes, copies."""
     yield "".join(traceback.format_exception(error))
     linked: BaseException | None = error
     while linked is not None:
@@ -68,7 +68,7 @@ def error_texts(error: BaseException) -> Iterator[str]:
 
 
 def holders() -> dict[str, Any]:
-    """Everything that is given a credential."""
+    """Return all objects that hold a credential."""
     credentials = ClientCredentials(client_id="id", client_secret=SECRET)
     return {
         "token provider": BearerToken(TOKEN),
@@ -82,27 +82,27 @@ def holders() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", holders())
-def test_reprs(name: str) -> None:
-    """45. repr, str and vars of client, pipeline and providers show no credential, however deep one looks."""
+def test_no_repr_shows_a_credential(name: str) -> None:
+    """The repr, str and vars of client, pipeline and providers show no credential at any depth."""
     assert leaks(holders()[name]) == []
 
 
 @pytest.mark.parametrize("name", holders())
-def test_copies(name: str) -> None:
-    """45. A copy shows no more than the original."""
+def test_no_copy_shows_a_credential(name: str) -> None:
+    """A copy shows no more than the original."""
     assert leaks(copy.copy(holders()[name])) == []
 
 
 @pytest.mark.parametrize("name", ["token provider", "access token", "credentials", "client of a token"])
-def test_pickles(name: str) -> None:
-    """45. What holds a credential is not pickled: that is refused, not done without it."""
+def test_credentials_are_never_pickled(name: str) -> None:
+    """Pickling an object that holds a credential is refused."""
     with pytest.raises((TypeError, AttributeError, pickle.PicklingError)) as caught:
         pickle.dumps(holders()[name])
     assert CANARY not in str(caught.value)
 
 
-def test_attrs_tools() -> None:
-    """45. Nor do attrs' own ways of taking an object apart show it."""
+def test_attrs_functions_show_no_credential() -> None:
+    """``attrs.asdict``, ``astuple`` and ``evolve`` show no credential."""
     for name in ("token provider", "access token", "credentials"):
         holder = holders()[name]
         assert CANARY not in repr(attrs.asdict(holder))
@@ -111,8 +111,8 @@ def test_attrs_tools() -> None:
 
 
 @given(st.text(alphabet="abc!~", min_size=1))
-def test_secret(value: str) -> None:
-    """45. A secret compares and hashes like its value, and shows nothing of it in any form of text."""
+def test_a_secret_compares_by_value_and_shows_nothing(value: str) -> None:
+    """A secret compares and hashes by its value, and no form of text shows it."""
     secret = Secret(value)
     assert secret.reveal() == value
     assert (secret, hash(secret)) == (Secret(value), hash(Secret(value)))
@@ -123,7 +123,7 @@ def test_secret(value: str) -> None:
 
 @pytest.mark.parametrize("bad", [f"{CANARY} with a space", f"{CANARY}\n", f"{CANARY}é"])
 def test_refused_credentials_are_not_quoted(bad: str) -> None:
-    """45. A credential that is refused is not quoted by the refusal."""
+    """A credential that is refused is not quoted in the error."""
     for make in (BearerToken, AccessToken, lambda token: AsyncClient(auth=token)):
         with pytest.raises(FieldingKitError) as caught:
             make(bad)
@@ -133,7 +133,7 @@ def test_refused_credentials_are_not_quoted(bad: str) -> None:
 @pytest.mark.parametrize("option", ["base_url", "proxy"])
 @pytest.mark.parametrize("url", [f"https://user:{CANARY}@a.example:port", f"https://user:{CANARY}@[a"])
 def test_refused_urls_are_not_quoted(option: str, url: str) -> None:
-    """45. Nor is a URL that holds one."""
+    """A refused URL that holds a credential is not quoted in the error."""
     with pytest.raises(FieldingKitError) as caught:
         AsyncClient(auth="x", **{option: url})
     assert CANARY not in str(caught.value)
@@ -156,10 +156,10 @@ STEPS: dict[str, Step] = {
 
 @pytest.mark.parametrize("name", STEPS)
 @pytest.mark.parametrize("command", [READ, TAGGED, KEYED, LAUNCH], ids=lambda command: type(command).__name__)
-async def test_errors(
+async def test_no_error_shows_the_token(
     name: str, command: Command[Any], serve: Serve, make_client: MakeClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """45. No error that any answer leads to shows the token: not in its text, attributes, causes, copies or pickles."""
+    """No error shows the token in its text, attributes, causes, copies or pickles."""
     caplog.set_level(logging.DEBUG)
     server = await serve(STEPS[name])
     client = make_client(base_url=server.url, auth=TOKEN, clock=FakeClock(), retry=RetryPolicy(max_attempts=2))
@@ -183,10 +183,10 @@ ENDPOINTS: dict[str, Step] = {
 
 
 @pytest.mark.parametrize("name", ENDPOINTS)
-async def test_token_endpoint(
+async def test_no_error_of_the_token_endpoint_shows_a_secret(
     name: str, serve: Serve, make_client: MakeClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """45. No error of a token endpoint shows the secret that was sent there, or the token that came."""
+    """No error of a token endpoint shows the client secret or the token."""
     caplog.set_level(logging.DEBUG)
     endpoint = await serve(ENDPOINTS[name])
     auth = ClientCredentials(client_id="id", client_secret=SECRET, token_url=endpoint.url)
@@ -200,8 +200,10 @@ async def test_token_endpoint(
     assert [record for record in caplog.records if CANARY in repr(vars(record))] == []
 
 
-async def test_proxy(make_client: MakeClient, caplog: pytest.LogCaptureFixture) -> None:
-    """45. A proxy that cannot be reached is reported without its password."""
+async def test_an_unreachable_proxy_is_reported_without_password(
+    make_client: MakeClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An unreachable proxy is reported without its password."""
     caplog.set_level(logging.DEBUG)
     proxy = f"http://user:{CANARY}@127.0.0.1:{free_port()}"
     client = make_client(base_url="https://api.example.org", proxy=proxy, retry=RetryPolicy(max_attempts=1))
@@ -214,10 +216,10 @@ async def test_proxy(make_client: MakeClient, caplog: pytest.LogCaptureFixture) 
 
 
 @pytest.mark.parametrize("level", [logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR])
-async def test_logs(
+async def test_no_log_record_shows_a_credential(
     level: int, sandbox: Sandbox, make_client: MakeClient, sandbox_clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """68. Over a whole life of calls, jobs and failures no logger at any level has a credential in any field."""
+    """Over calls, jobs and failures no logger at any level has a credential in any field."""
     caplog.set_level(level)
     auth = ClientCredentials(
         client_id=sandbox.client_id, client_secret=sandbox.client_secret, token_url=sandbox.token_url
@@ -238,8 +240,10 @@ async def test_logs(
         assert [record for record in caplog.records if secret in repr(vars(record)) or secret in caplog.text] == []
 
 
-async def test_logged_headers(serve: Serve, make_client: MakeClient, caplog: pytest.LogCaptureFixture) -> None:
-    """68. Of an answer's headers only those on a list are logged: not a cookie, nor any that nobody knows."""
+async def test_only_listed_response_headers_are_logged(
+    serve: Serve, make_client: MakeClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Only listed response headers are logged, never a cookie or an unknown one."""
     caplog.set_level(logging.DEBUG)
     odd = {"Set-Cookie": f"session={CANARY}", "X-Internal": CANARY, "X-Request-Id": "r1"}
     server = await serve(answer(400, {"detail": "no"}, odd))
@@ -251,8 +255,10 @@ async def test_logged_headers(serve: Serve, make_client: MakeClient, caplog: pyt
     assert any("r1" in repr(vars(record)) for record in caplog.records)
 
 
-async def test_logs_have_fields(serve: Serve, make_client: MakeClient, caplog: pytest.LogCaptureFixture) -> None:
-    """68. What a record tells stands in its fields: the message is the same whatever happened."""
+async def test_log_messages_are_constant(
+    serve: Serve, make_client: MakeClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The facts of a record are in its fields; its message is constant."""
     caplog.set_level(logging.DEBUG, logger="fieldingkit")
     server = await serve(answer(503), answer(400))
 
@@ -265,8 +271,8 @@ async def test_logs_have_fields(serve: Serve, make_client: MakeClient, caplog: p
     assert all("operation_id" in vars(record) for record in ours if record.name == "fieldingkit.attempts")
 
 
-async def test_job_tokens(sandbox: Sandbox, make_client: MakeClient) -> None:
-    """45. Neither a job, nor its token, nor an error about it shows a credential."""
+async def test_a_job_token_shows_no_credential(sandbox: Sandbox, make_client: MakeClient) -> None:
+    """Neither a job, nor its token, nor an error about it shows a credential."""
     import base64
 
     project = sandbox.seed(live=1)
@@ -280,8 +286,8 @@ async def test_job_tokens(sandbox: Sandbox, make_client: MakeClient) -> None:
     assert not [text for text in error_texts(caught.value) if sandbox.token in text]
 
 
-def test_secret_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """45. A client that is made from the environment shows no more than any other."""
+def test_a_client_from_env_shows_no_credential(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client made from the environment shows no credential."""
     monkeypatch.setenv("CINT_CLIENT_ID", "i")
     monkeypatch.setenv("CINT_CLIENT_SECRET", SECRET)
     monkeypatch.delenv("CINT_TOKEN", raising=False)

@@ -1,4 +1,4 @@
-"""A clock whose time only passes when somebody waits for it, or when a test says so."""
+"""A clock whose time passes only by waiting for it, or by the test."""
 
 import asyncio
 import heapq
@@ -11,38 +11,38 @@ FOREVER = float("inf")
 
 
 class FakeTimer:
-    """A call that is going to be made."""
+    """A scheduled call."""
 
     def __init__(self, due: float, function: Callable[[], object]) -> None:
         self.due = due
         self.function: Callable[[], object] | None = function
 
     def cancel(self) -> None:
-        """Do not make it."""
+        """Cancel the call."""
         self.function = None
 
     def fire(self) -> None:
-        """Make it, unless it was cancelled or has been made."""
+        """Make the call, unless it was cancelled or made before."""
         function, self.function = self.function, None
         if function is not None:
             function()
 
 
 class FakeClock:
-    """A ``fieldingkit.clock.Clock`` that costs no real time.
+    """A ``fieldingkit.clock.Clock`` that takes no real time.
 
     Args:
-        jump: Whoever waits for no longer than this does not wait: the time jumps. Longer waits end when jumps, or
-            ``advance``, have brought the time there. With 0 the time is the test's own affair.
-        linked: Sandbox clocks that go along.
+        jump: Waits up to this many seconds end at once: the time jumps to their end. Longer waits end when jumps or
+            ``advance`` have reached their end. With 0 only ``advance`` changes the time.
+        linked: Sandbox clocks that advance with it.
     """
 
     def __init__(self, *linked: SandboxClock, jump: float = FOREVER) -> None:
         self.time = 1000.0
         self.sleeps: list[float] = []
-        """How long each ``sleep`` was asked for."""
+        """The seconds of each ``sleep``."""
         self.waits: list[float] = []
-        """How far ahead each timer was set, sleeps included."""
+        """The seconds of each timer, sleeps included."""
         self._jump = jump
         self._linked = linked
         self._timers: list[tuple[float, int, FakeTimer]] = []
@@ -53,21 +53,21 @@ class FakeClock:
 
     @property
     def pending(self) -> int:
-        """How many timers are set."""
+        """The number of pending timers."""
         return sum(timer.function is not None for _, _, timer in self._timers)
 
     async def is_waited_for(self) -> None:
-        """Wait until somebody has set a timer."""
+        """Wait until a timer is set."""
         while not self.pending:
             self._set.clear()
             await self._set.wait()
 
     def now(self) -> float:
-        """What it shows."""
+        """Return the clock's time."""
         return self.time
 
     async def sleep(self, seconds: float) -> None:
-        """Wait until it shows so much more."""
+        """Wait for so many seconds of this clock."""
         self.sleeps.append(seconds)
         woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         timer = self.call_later(seconds, lambda: woken.done() or woken.set_result(None))
@@ -77,7 +77,7 @@ class FakeClock:
             timer.cancel()
 
     def call_later(self, seconds: float, function: Callable[[], object]) -> FakeTimer:
-        """Call a function when it shows so much more."""
+        """Call a function after so many seconds of this clock."""
         self.waits.append(seconds)
         timer = FakeTimer(self.time + max(0.0, seconds), function)
         heapq.heappush(self._timers, (timer.due, next(self._numbers), timer))
@@ -87,24 +87,24 @@ class FakeClock:
         return timer
 
     def advance(self, seconds: float) -> None:
-        """Let time pass, and make the calls that become due in their order."""
+        """Advance the time, and make the calls that become due in their order."""
         self._pass_until(self.time + seconds)
 
     def _jump_to(self, timer: FakeTimer) -> None:
         if timer.function is None:
             return
         self._pass_until(min(timer.due, self._timers[0][0]))
-        # What was due before it may lead to its being cancelled: let that happen first.
+        # An earlier call may lead to the cancellation of this one: let that happen first.
         asyncio.get_running_loop().call_soon(self._jump_to, timer)
 
     def _pass_until(self, moment: float) -> None:
         while self._timers and self._timers[0][0] <= moment:
             due, _, timer = heapq.heappop(self._timers)
-            self._show(due)
+            self._set_time(due)
             timer.fire()
-        self._show(moment)
+        self._set_time(moment)
 
-    def _show(self, moment: float) -> None:
+    def _set_time(self, moment: float) -> None:
         passed = max(0.0, moment - self.time)
         self.time = max(self.time, moment)
         for clock in self._linked:
@@ -112,6 +112,6 @@ class FakeClock:
 
 
 async def settle(rounds: int = 20) -> None:
-    """Let everything in the event loop run that does not wait for a clock or a socket."""
+    """Run the event loop until only clocks and sockets are waited for."""
     for _ in range(rounds):
         await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""What the fixtures give, for annotations."""
+"""The types of fixtures."""
 
 import ssl
 from typing import Any, Protocol
@@ -10,24 +10,24 @@ __all__ = ["Certify", "MakeClient", "Serve"]
 
 
 class MakeClient(Protocol):
-    """Makes an async client that is closed after the test; options have defaults that suit the sandbox."""
+    """Makes an async client that is closed after the test; by default a client of the sandbox."""
 
     def __call__(self, **options: Any) -> AsyncClient:
-        """Make one."""
+        """Return a new one."""
         ...
 
 
 class Serve(Protocol):
-    """Starts a raw server that plays some steps, and is stopped after the test."""
+    """Starts a raw server that plays the steps and is stopped after the test."""
 
     async def __call__(self, *script: Step, tls: ssl.SSLContext | None = None) -> RawServer:
-        """Start one."""
+        """Return a running server."""
         ...
 
 
 class Certify(Protocol):
-    """Makes a server's TLS context with a certificate for a host, good or expired."""
+    """Makes a server's TLS context with a valid or expired certificate for a host."""
 
     def __call__(self, host: str = "localhost", *, expired: bool = False) -> ssl.SSLContext:
-        """Make one."""
+        """Return a new one."""
         ...

@@ -1,4 +1,4 @@
-"""OpenTelemetry's SDK, kept in memory and out of the global providers, and its findings in a form that can be read."""
+"""In-memory providers of OpenTelemetry's SDK, with readable output."""
 
 import os
 import subprocess
@@ -15,14 +15,14 @@ from opentelemetry.trace import SpanContext, StatusCode
 
 
 def ids_of(span: ReadableSpan) -> SpanContext:
-    """The ids of a span that has ended."""
+    """Return the ids of a finished span."""
     context = span.get_span_context()
     assert context is not None
     return context
 
 
 class Spans:
-    """A tracer provider that keeps what it is given."""
+    """A tracer provider that keeps its spans."""
 
     def __init__(self, sampler: Sampler = ALWAYS_ON) -> None:
         self._exporter = InMemorySpanExporter()
@@ -32,19 +32,19 @@ class Spans:
 
     @property
     def finished(self) -> list[ReadableSpan]:
-        """The spans that have ended, by the time they began."""
+        """The finished spans in the order of their start."""
         return sorted(self._exporter.get_finished_spans(), key=lambda span: span.start_time or 0)
 
     def of_kind(self, kind: str) -> list[ReadableSpan]:
-        """Those of a kind, such as ``CLIENT``."""
+        """Return the finished spans of a kind, such as ``CLIENT``."""
         return [span for span in self.finished if span.kind.name == kind]
 
-    def forget(self) -> None:
-        """Begin anew."""
+    def clear(self) -> None:
+        """Remove all spans."""
         self._exporter.clear()
 
     def tree(self) -> str:
-        """All spans as an indented list: kind, name, status, resends, error, and what is linked."""
+        """Return all spans as an indented list: kind, name, status, resends, error and links."""
         spans = self.finished
         ids = {ids_of(span).span_id: span for span in spans}
 
@@ -75,20 +75,20 @@ def _line(span: ReadableSpan, ids: dict[int, ReadableSpan]) -> str:
 
 
 class Measurements:
-    """A meter provider that keeps what it is given."""
+    """A meter provider that keeps its measurements."""
 
     def __init__(self) -> None:
         self._reader = InMemoryMetricReader()
         self.provider = MeterProvider(metric_readers=[self._reader])
 
     def of(self, name: str) -> list[tuple[dict[str, Any], Any]]:
-        """What was measured under a name: attributes, and the point that has the value or the histogram."""
+        """Return the measurements of a name: attributes, and the point with the value or the histogram."""
         metrics = [metric for metric in self._all() if metric.name == name]
         return [(dict(point.attributes), point) for metric in metrics for point in metric.data.data_points]
 
     @property
     def names(self) -> set[str]:
-        """The names of all that was measured."""
+        """The names of all measurements."""
         return {metric.name for metric in self._all()}
 
     def _all(self) -> list[Any]:
@@ -98,7 +98,7 @@ class Measurements:
 
 
 def run_alone(script: str, **environment: str) -> str:
-    """Run a script in a Python of its own, where global providers may be set; gives what it prints."""
+    """Run a script in a separate process, where global providers may be set; return its output."""
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", script],
         env={**os.environ, **environment},

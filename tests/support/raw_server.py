@@ -1,4 +1,4 @@
-"""A server that says exactly the bytes a test wants, or says nothing, or hangs up."""
+"""A server that sends exactly the given bytes, sends nothing, or disconnects."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ import attrs
 
 @attrs.frozen
 class Received:
-    """One request as it came."""
+    """A request as received."""
 
     method: str
     target: str
@@ -26,7 +26,7 @@ class Received:
 
 @attrs.frozen
 class Connection:
-    """What a step can do to a client."""
+    """The server's side of a connection, for one request."""
 
     request: Received
     reader: asyncio.StreamReader
@@ -38,29 +38,36 @@ class Connection:
         await self.writer.drain()
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self.writer.close()
 
     def reset(self) -> None:
-        """Hang up rudely, with a RST."""
+        """Close the connection with a RST."""
         plain = self.writer.get_extra_info("socket")
         plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()
 
     async def gone(self) -> None:
-        """Wait until the client has hung up."""
+        """Wait until the client has disconnected."""
         while await self.reader.read(65536):
             pass
 
 
 Step = Callable[[Connection], Awaitable[None]]
-"""What becomes of one request."""
+"""The server's reaction to one request."""
 
 
 def answer(
     status: int = 200, body: object = None, headers: Mapping[str, str] | None = None, *, length: int | None = None
 ) -> Step:
-    """Answer; bytes go as they are, anything else as JSON. With another ``length`` than the body's, lie about it."""
+    """Return a step that responds; bytes are sent as they are, anything else as JSON.
+
+    Args:
+        status: The HTTP status.
+        body: The body.
+        headers: Additional headers.
+        length: A false ``Content-Length``.
+    """
     content = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
 
     async def step(connection: Connection) -> None:
@@ -68,7 +75,7 @@ def answer(
         if status != 204:
             fields["Content-Length"] = len(content) if length is None else length
         head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-        await connection.write(f"HTTP/1.1 {status} Whatever\r\n{head}\r\n".encode() + content)
+        await connection.write(f"HTTP/1.1 {status} Reason\r\n{head}\r\n".encode() + content)
         if length is not None and length > len(content):
             connection.close()
 
@@ -76,7 +83,7 @@ def answer(
 
 
 def raw(data: bytes) -> Step:
-    """Send bytes that may or may not be HTTP, then hang up."""
+    """Return a step that sends bytes, which need not be HTTP, and disconnects."""
 
     async def step(connection: Connection) -> None:
         await connection.write(data)
@@ -86,26 +93,26 @@ def raw(data: bytes) -> Step:
 
 
 async def close(connection: Connection) -> None:
-    """Hang up without an answer."""
+    """Disconnect without a response."""
     connection.close()
 
 
 async def reset(connection: Connection) -> None:
-    """Hang up rudely without an answer."""
+    """Disconnect with a RST, without a response."""
     connection.reset()
 
 
 async def hang(connection: Connection) -> None:
-    """Say nothing until the client has gone."""
+    """Send nothing until the client has disconnected."""
     await connection.gone()
 
 
 class RawServer:
-    """Plays a script: each request meets the next step, and the last step over and over.
+    """Plays a script: each request takes the next step; the last step is repeated.
 
     Args:
         script: The steps.
-        tls: How to speak TLS; None for plain HTTP.
+        tls: The TLS context; None for plain HTTP.
     """
 
     def __init__(self, *script: Step, tls: ssl.SSLContext | None = None) -> None:
@@ -113,7 +120,7 @@ class RawServer:
         self.requests: list[Received] = []
         self.connections = 0
         self.open = 0
-        """Connections that are open now."""
+        """The number of open connections."""
         self.handshakes_failed = 0
         self._tls = tls
         self._server: asyncio.Server | None = None
@@ -122,19 +129,19 @@ class RawServer:
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """The port."""
         assert self._server is not None
         port: int = self._server.sockets[0].getsockname()[1]
         return port
 
     @property
     def origin(self) -> str:
-        """Its origin by address; by name for TLS, since certificates go by names."""
+        """The origin, by address; by name for TLS, since certificates hold names."""
         return f"https://localhost:{self.port}" if self._tls else f"http://127.0.0.1:{self.port}"
 
     @property
     def url(self) -> str:
-        """A base URL for a client."""
+        """The base URL for a client."""
         return f"{self.origin}/v1"
 
     async def __aenter__(self) -> Self:
@@ -148,7 +155,7 @@ class RawServer:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for writer in self._writers:
-            writer.transport.abort()  # TLS would wait for the other side to say goodbye
+            writer.transport.abort()  # TLS would wait for the peer's close notification
         await asyncio.gather(*(writer.wait_closed() for writer in self._writers), return_exceptions=True)
         await self._server.wait_closed()
 

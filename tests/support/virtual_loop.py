@@ -1,4 +1,4 @@
-"""An event loop without real time, and the client's clock that goes by it."""
+"""An event loop with virtual time, and a client's clock that uses it."""
 
 import asyncio
 import selectors
@@ -9,20 +9,20 @@ T = TypeVar("T")
 
 
 class _JumpingSelector(selectors.DefaultSelector):
-    """Waits for nothing: the time that would be waited is passed at once."""
+    """Returns at once and adds the time to wait to the loop's time."""
 
     loop: "VirtualLoop"
 
     def select(self, timeout: float | None = None) -> Any:
-        """Pass the time."""
+        """Add the time to wait, and return what is ready."""
         if timeout is None:
-            raise RuntimeError("everything waits for something that will never come")
+            raise RuntimeError("deadlock: all tasks wait, and no timer is set")
         self.loop.passed += timeout
         return super().select(0)
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop whose time passes only when nothing else is left to do."""
+    """An event loop whose time advances only when no callback is ready."""
 
     def __init__(self) -> None:
         self.passed = 0.0
@@ -32,28 +32,28 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._clock_resolution = 1e-9
 
     def time(self) -> float:
-        """Seconds since the loop was made."""
+        """Return the seconds since the loop was made."""
         return self.passed
 
 
 class LoopClock:
-    """The client's clock, by the running loop's time."""
+    """A client's clock that uses the running loop's time."""
 
     def now(self) -> float:
-        """What the loop shows."""
+        """Return the loop's time."""
         return asyncio.get_running_loop().time()
 
     async def sleep(self, seconds: float) -> None:
-        """Wait by the loop's time."""
+        """Wait in the loop's time."""
         await asyncio.sleep(seconds)
 
     def call_later(self, seconds: float, function: Callable[[], object]) -> asyncio.TimerHandle:
-        """Call by the loop's time."""
+        """Call a function at the loop's time."""
         return asyncio.get_running_loop().call_later(seconds, function)
 
 
 def run_virtually(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run it in such a loop."""
+    """Run a coroutine in a virtual loop."""
     loop = VirtualLoop()
     try:
         return loop.run_until_complete(coroutine)

@@ -1,4 +1,4 @@
-"""How results show themselves in a terminal and in a notebook."""
+"""Short reprs for terminals and HTML tables for notebooks."""
 
 from fieldingkit import AsyncClient, Client, batch_jobs, target_group_progress, target_groups
 from fieldingkit._repr import html_table
@@ -8,7 +8,7 @@ from fieldingkit.sandbox import Sandbox
 
 
 def result(updated: int, description: str = "not allowed") -> BatchResult:
-    """A finished batch with one failure and one id that is missing."""
+    """Return a finished batch with one failure and one missing id."""
     failed = FailedTargetGroup(target_group_id="F" * 26, code="StatusTransitionNotAllowed", description=description)
     return BatchResult(
         job_id="J1",
@@ -20,27 +20,27 @@ def result(updated: int, description: str = "not allowed") -> BatchResult:
     )
 
 
-def test_a_batch_is_one_line() -> None:
+def test_a_batch_has_a_one_line_repr() -> None:
     """A batch of thousands shows its counts, not its ids."""
     assert repr(result(3000)) == "<BatchResult J1 Completed, 3000 updated, 1 failed, 1 missing>"
 
 
-def test_a_batch_is_a_table_that_begins_with_what_matters() -> None:
-    """In a notebook the failures come first, then what is missing, and no more rows than a page has."""
+def test_a_batch_table_begins_with_failures() -> None:
+    """A notebook shows the failures first, then the missing ids, and at most 20 rows."""
     html = result(3000)._repr_html_()
     assert html.index("F" * 26) < html.index("M" * 26) < html.index(f"{0:026d}")
     assert html.count("<tr>") <= 22
     assert "and 2982 more" in html
 
 
-def test_tables_are_escaped() -> None:
-    """Nothing that came over the wire becomes markup."""
+def test_table_cells_are_escaped() -> None:
+    """Text from the API never becomes markup."""
     assert "<script>" not in result(0, "<script>alert(1)</script>")._repr_html_()
     assert "<b>" not in html_table("<b>", ("<b>",), [("<b>",)], 1)
 
 
 async def test_lists_overviews_and_jobs_have_both(sandbox: Sandbox, client: AsyncClient) -> None:
-    """Lists of target groups, overviews and jobs have a line and a table."""
+    """Lists of target groups, overviews and jobs have a one-line repr and a table."""
     project = sandbox.seed(live=2)
     page = await client.send(target_groups.ListTargetGroups(project_id=project.id))
     overview = await client.send(target_group_progress.GetTargetGroupOverviewById(target_group_id=project.groups[0].id))
@@ -55,7 +55,7 @@ async def test_lists_overviews_and_jobs_have_both(sandbox: Sandbox, client: Asyn
     assert project.ids()[0] in page._repr_html_()
 
 
-def test_a_blocking_job_shows_itself_too(sandbox: Sandbox, blocking_client: Client) -> None:
+def test_a_blocking_job_has_a_repr_and_a_table(sandbox: Sandbox, blocking_client: Client) -> None:
     """A blocking job has the same table."""
     project = sandbox.seed(live=1)
     command = batch_jobs.PauseTargetGroups(project_id=project.id, target_group_ids=project.ids())

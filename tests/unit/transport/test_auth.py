@@ -1,4 +1,4 @@
-"""Tokens: fetched once for many, renewed in time, and tried anew once where one has expired."""
+"""Access tokens: fetched once for all callers, renewed before they expire, replaced once when rejected."""
 
 import asyncio
 import json
@@ -29,7 +29,7 @@ EXPIRED = answer(403, {"object": "authorization_error", "detail": "You do not ha
 
 
 class Tokens:
-    """A provider that counts, and does what it is told."""
+    """A token provider that counts its fetches and has prepared outcomes."""
 
     def __init__(self, lifetime: float | None = None, *, outcome: Callable[[int], object] | None = None) -> None:
         self.fetched = 0
@@ -39,7 +39,7 @@ class Tokens:
         self.go.set()
 
     async def fetch(self, http: Fetch) -> AccessToken:
-        """Give token-1, token-2 and so on."""
+        """Return token-1, token-2 and so on."""
         del http
         self.fetched += 1
         number = self.fetched
@@ -50,13 +50,15 @@ class Tokens:
 
 
 def signed(server: Any) -> list[str]:
-    """Which tokens a server saw."""
+    """Return the tokens that a server received."""
     return [request.headers["authorization"].removeprefix("Bearer ") for request in server.requests]
 
 
 @pytest.mark.parametrize("error", [TransportError("gone", sent=False, retryable=False), ConfigurationError("no file")])
-async def test_each_call_has_its_own_error(error: FieldingKitError, make_client: MakeClient) -> None:
-    """41. A fetch that fails for several calls is an error of each of them, with its own command and its own key."""
+async def test_a_failed_fetch_is_a_separate_error_of_each_call(
+    error: FieldingKitError, make_client: MakeClient
+) -> None:
+    """A fetch that fails for several calls is a separate error of each, with its own command and key."""
     client = make_client(base_url="http://127.0.0.1:9", auth=Tokens(outcome=lambda _: error), retry=ONCE)
     commands = [KEYED.replace(idempotency_key=key) for key in ("first", "second")]
 
@@ -68,8 +70,10 @@ async def test_each_call_has_its_own_error(error: FieldingKitError, make_client:
     ]
 
 
-async def test_a_provider_that_fails_in_its_own_way(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
-    """An exception of a provider's own goes to the caller, and tells what an earlier attempt may have done."""
+async def test_a_provider_error_carries_the_ambiguity_note(
+    serve: Serve, make_client: MakeClient, clock: FakeClock
+) -> None:
+    """An exception of a provider reaches the caller with a note that the request may have been applied."""
     tokens = Tokens(lifetime=10, outcome=lambda number: KeyError("vault") if number == 2 else None)
 
     async def late(connection: Connection) -> None:
@@ -84,8 +88,8 @@ async def test_a_provider_that_fails_in_its_own_way(serve: Serve, make_client: M
     assert "idempotency_key='mine'" in note
 
 
-async def test_fetched_once(serve: Serve, make_client: MakeClient) -> None:
-    """41. A hundred concurrent cold calls fetch one token."""
+async def test_concurrent_cold_calls_fetch_one_token(serve: Serve, make_client: MakeClient) -> None:
+    """A hundred concurrent cold calls fetch one token."""
     server = await serve(answer(200, RUN_BODY))
     tokens = Tokens()
     tokens.go.clear()
@@ -100,8 +104,8 @@ async def test_fetched_once(serve: Serve, make_client: MakeClient) -> None:
     assert set(signed(server)) == {"token-1"}
 
 
-async def test_failing_fetch(serve: Serve, make_client: MakeClient) -> None:
-    """41. A fetch that fails fails all who wait for it, once; the next call fetches anew."""
+async def test_a_failed_fetch_fails_all_waiters_once(serve: Serve, make_client: MakeClient) -> None:
+    """A failed fetch fails all its waiters once, and the next call fetches again."""
     server = await serve(answer(200, RUN_BODY))
     tokens = Tokens(outcome=lambda number: TransportError("no", sent=False) if number == 1 else None)
     tokens.go.clear()
@@ -118,8 +122,8 @@ async def test_failing_fetch(serve: Serve, make_client: MakeClient) -> None:
     assert tokens.fetched == 2
 
 
-async def test_cancelled_waiter(serve: Serve, make_client: MakeClient) -> None:
-    """41. Cancelling one of those who wait for a token leaves the fetch to the others."""
+async def test_cancelling_one_waiter_keeps_the_fetch(serve: Serve, make_client: MakeClient) -> None:
+    """Cancelling one waiter leaves the fetch to the others."""
     server = await serve(answer(200, RUN_BODY))
     tokens = Tokens()
     tokens.go.clear()
@@ -136,16 +140,16 @@ async def test_cancelled_waiter(serve: Serve, make_client: MakeClient) -> None:
     assert tokens.fetched == 1
 
 
-async def test_own_exception_of_a_provider(make_client: MakeClient) -> None:
-    """41. What a provider raises of its own accord comes through as it is."""
+async def test_a_provider_exception_is_raised_unchanged(make_client: MakeClient) -> None:
+    """An exception of a provider is raised unchanged."""
     tokens = Tokens(outcome=lambda _: LookupError("vault"))
     with pytest.raises(LookupError, match="vault"):
         await make_client(base_url="https://api.example.org", auth=tokens).send(READ)
     assert tokens.fetched == 1
 
 
-async def test_renewed_ahead(serve: Serve, make_client: MakeClient) -> None:
-    """41. A token is renewed before it expires: up to 7.5 minutes ahead, at another moment for each client."""
+async def test_a_token_is_renewed_before_it_expires(serve: Serve, make_client: MakeClient) -> None:
+    """A token is renewed up to 7.5 minutes before it expires, at another moment for each client."""
     server = await serve(answer(200, RUN_BODY))
     moments = set()
     for _ in range(8):
@@ -164,8 +168,10 @@ async def test_renewed_ahead(serve: Serve, make_client: MakeClient) -> None:
     assert len(moments) > 3
 
 
-async def test_short_lived_token(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
-    """41. A short-lived token is not renewed at every call."""
+async def test_a_short_lived_token_is_used_for_several_calls(
+    serve: Serve, make_client: MakeClient, clock: FakeClock
+) -> None:
+    """A short-lived token is not renewed at every call."""
     server = await serve(answer(200, RUN_BODY))
     tokens = Tokens(lifetime=60.0)
     client = make_client(base_url=server.url, auth=tokens, clock=clock)
@@ -174,8 +180,10 @@ async def test_short_lived_token(serve: Serve, make_client: MakeClient, clock: F
     assert tokens.fetched == 1
 
 
-async def test_no_new_token_ahead_of_time(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
-    """41. Where no new token can be had ahead of time, the old one is used for as long as it is good."""
+async def test_a_failed_early_renewal_keeps_the_valid_token(
+    serve: Serve, make_client: MakeClient, clock: FakeClock
+) -> None:
+    """An early renewal that fails keeps the old token in use until it expires."""
     server = await serve(answer(200, RUN_BODY))
     tokens = Tokens(lifetime=1000.0, outcome=lambda number: TransportError("no", sent=False) if number > 1 else None)
     client = make_client(base_url=server.url, auth=tokens, clock=clock, retry=ONCE)
@@ -191,8 +199,10 @@ async def test_no_new_token_ahead_of_time(serve: Serve, make_client: MakeClient,
 
 
 @pytest.mark.parametrize("refusal", [answer(401), EXPIRED], ids=["401", "403"])
-async def test_refused_token(refusal: Any, serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
-    """41. A 401, or a 403 with authorization_error to a token that is not brand-new: one refresh and one resend."""
+async def test_a_rejected_token_is_refreshed_and_resent_once(
+    refusal: Any, serve: Serve, make_client: MakeClient, clock: FakeClock
+) -> None:
+    """A 401, or a 403 with authorization_error for a token that is not new, leads to one refresh and one resend."""
     server = await serve(answer(200, RUN_BODY), refusal, answer(200, RUN_BODY))
     client = make_client(base_url=server.url, auth=Tokens(), clock=clock)
     await client.send(READ)
@@ -205,10 +215,10 @@ async def test_refused_token(refusal: Any, serve: Serve, make_client: MakeClient
 
 
 @pytest.mark.parametrize(("status", "kind"), [(401, UnauthorizedError), (403, ForbiddenError)])
-async def test_never_two(
+async def test_a_second_rejection_is_raised(
     status: int, kind: type[Exception], serve: Serve, make_client: MakeClient, clock: FakeClock
 ) -> None:
-    """41. Never two refreshes: the second refusal is raised."""
+    """The second rejection is raised: a call never refreshes twice."""
     refusal = answer(status, {"object": "authorization_error"})
     server = await serve(answer(200, RUN_BODY), refusal)
     tokens = Tokens()
@@ -223,8 +233,8 @@ async def test_never_two(
     assert tokens.fetched == 2
 
 
-async def test_brand_new_token(serve: Serve, make_client: MakeClient) -> None:
-    """41. A 403 to a token that was just fetched is a missing permission: it is raised."""
+async def test_a_403_for_a_new_token_is_raised(serve: Serve, make_client: MakeClient) -> None:
+    """A 403 for a token that was just fetched means a missing permission and is raised."""
     server = await serve(EXPIRED)
     tokens = Tokens()
     with pytest.raises(ForbiddenError):
@@ -233,8 +243,10 @@ async def test_brand_new_token(serve: Serve, make_client: MakeClient) -> None:
 
 
 @pytest.mark.parametrize("code", ["required_header_missing", "something_else", None])
-async def test_other_403(code: str | None, serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
-    """41. A 403 that says anything but authorization_error, such as required_header_missing, refreshes nothing."""
+async def test_a_403_of_another_kind_refreshes_nothing(
+    code: str | None, serve: Serve, make_client: MakeClient, clock: FakeClock
+) -> None:
+    """A 403 with any other code, such as required_header_missing, refreshes nothing."""
     server = await serve(answer(200, RUN_BODY), answer(403, {"object": code} if code else None))
     tokens = Tokens()
     client = make_client(base_url=server.url, auth=tokens, clock=clock)
@@ -247,16 +259,16 @@ async def test_other_403(code: str | None, serve: Serve, make_client: MakeClient
     assert (tokens.fetched, caught.value.code) == (1, code)
 
 
-async def test_same_token_again(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
-    """41. A provider that has only one token is not asked to send it twice."""
+async def test_the_same_token_is_not_resent(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
+    """A provider that has only one token gets no resend."""
     server = await serve(answer(401))
     with pytest.raises(UnauthorizedError):
         await make_client(base_url=server.url, auth="the-only-one", clock=clock).send(READ)
     assert len(server.requests) == 1
 
 
-async def test_many_refused_at_once(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
-    """41. Any number of calls whose token is refused at the same time share one refresh."""
+async def test_concurrent_rejections_share_one_refresh(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
+    """Calls whose token is rejected at the same time share one refresh."""
 
     async def by_token(connection: Connection) -> None:
         old = connection.request.headers["authorization"] == "Bearer token-1"
@@ -272,10 +284,10 @@ async def test_many_refused_at_once(serve: Serve, make_client: MakeClient, clock
     assert sorted(signed(server)) == ["token-1"] * 30 + ["token-2"] * 30
 
 
-async def test_expired_token_of_the_sandbox(
+async def test_an_expired_token_is_replaced_end_to_end(
     sandbox: Sandbox, make_client: MakeClient, sandbox_clock: FakeClock
 ) -> None:
-    """41. From end to end: the API's tokens expire, and a call goes on with a new one of the token endpoint."""
+    """An expired token of the sandbox is replaced by a new one of its token endpoint."""
     group = sandbox.seed(live=1).groups[0]
     credentials = ClientCredentials(
         client_id=sandbox.client_id, client_secret=sandbox.client_secret, token_url=sandbox.token_url
@@ -292,8 +304,8 @@ async def test_expired_token_of_the_sandbox(
     assert [request.status for request in sandbox.requests] == [403, 200, 200]
 
 
-async def test_closed_during_a_fetch(make_client: MakeClient) -> None:
-    """41. Closing the client ends the calls that wait for a token with ClientClosedError, not with a cancellation."""
+async def test_closing_ends_calls_that_wait_for_a_token(make_client: MakeClient) -> None:
+    """Closing the client ends calls that wait for a token with ClientClosedError, not with a cancellation."""
     tokens = Tokens()
     tokens.go.clear()
     client = make_client(base_url="https://api.example.org", auth=tokens)
@@ -310,15 +322,15 @@ async def test_closed_during_a_fetch(make_client: MakeClient) -> None:
 
 
 def credentials(url: str, **options: Any) -> ClientCredentials:
-    """Credentials for a token endpoint."""
+    """Return client credentials for a token endpoint."""
     return ClientCredentials(client_id="the-id", client_secret="the-secret", token_url=url, **options)
 
 
 GRANTED = answer(200, {"access_token": "granted", "expires_in": 86400, "token_type": "Bearer"})
 
 
-async def test_what_the_endpoint_is_sent(serve: Serve, make_client: MakeClient) -> None:
-    """41. The token endpoint gets the documented body, and nothing of the API's headers."""
+async def test_the_token_request_is_the_documented_one(serve: Serve, make_client: MakeClient) -> None:
+    """The token endpoint receives the documented body, and none of the API's headers."""
     endpoint, server = await serve(GRANTED), await serve(answer(200, RUN_BODY))
 
     await make_client(base_url=server.url, auth=credentials(f"{endpoint.origin}/oauth/token")).send(READ)
@@ -336,8 +348,8 @@ async def test_what_the_endpoint_is_sent(serve: Serve, make_client: MakeClient) 
     assert signed(server) == ["granted"]
 
 
-async def test_older_endpoint(serve: Serve, make_client: MakeClient) -> None:
-    """41. Audience, scope and the name of its field can be set, for older token endpoints."""
+async def test_audience_and_scope_field_can_be_set(serve: Serve, make_client: MakeClient) -> None:
+    """Audience, scope and the name of its field can be set, for older token endpoints."""
     endpoint, server = await serve(GRANTED), await serve(answer(200, RUN_BODY))
     auth = credentials(endpoint.url, audience="a", scope="s", scope_field="lucid_scopes")
     await make_client(base_url=server.url, auth=auth).send(READ)
@@ -345,8 +357,8 @@ async def test_older_endpoint(serve: Serve, make_client: MakeClient) -> None:
     assert (body["audience"], body["lucid_scopes"], "auth_scopes" in body) == ("a", "s", False)
 
 
-async def test_refused_credentials(serve: Serve, make_client: MakeClient) -> None:
-    """41. Credentials that the endpoint refuses are an UnauthorizedError in the endpoint's words, at once."""
+async def test_refused_credentials_are_unauthorized_at_once(serve: Serve, make_client: MakeClient) -> None:
+    """Credentials that the endpoint refuses raise UnauthorizedError with its words, without a retry."""
     endpoint = await serve(answer(401, {"error": "access_denied", "error_description": "Unauthorized"}))
     client = make_client(base_url="https://api.example.org", auth=credentials(endpoint.url))
 
@@ -359,8 +371,10 @@ async def test_refused_credentials(serve: Serve, make_client: MakeClient) -> Non
 
 
 @pytest.mark.parametrize("trouble", [close, answer(503), answer(500), answer(429)])
-async def test_endpoint_out_of_order(trouble: Any, serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
-    """41. An endpoint that is out of order is asked again, whatever the call is: nothing went to the API."""
+async def test_a_failing_token_endpoint_is_retried(
+    trouble: Any, serve: Serve, make_client: MakeClient, clock: FakeClock
+) -> None:
+    """A failing token endpoint is retried for any call, since nothing was sent to the API."""
     endpoint = await serve(trouble, trouble, GRANTED)
     server = await serve(answer(201, headers={"Location": "x"}))
     client = make_client(base_url=server.url, auth=credentials(endpoint.url), clock=clock)
@@ -387,8 +401,8 @@ async def test_endpoint_out_of_order(trouble: Any, serve: Serve, make_client: Ma
         b'{"access_token": "x", "expires_in": []}',
     ],
 )
-async def test_endpoint_talks_nonsense(nonsense: bytes, serve: Serve, make_client: MakeClient) -> None:
-    """41. An answer of the endpoint without a token is a TransportError that does not quote it."""
+async def test_a_response_without_a_token_is_not_quoted(nonsense: bytes, serve: Serve, make_client: MakeClient) -> None:
+    """A response of the endpoint without a valid token is a TransportError that does not quote it."""
     endpoint = await serve(answer(200, nonsense))
     client = make_client(base_url="https://api.example.org", auth=credentials(endpoint.url), retry=ONCE)
 
@@ -398,8 +412,8 @@ async def test_endpoint_talks_nonsense(nonsense: bytes, serve: Serve, make_clien
     assert (caught.value.sent, caught.value.maybe_applied) == (False, False)
 
 
-async def test_endpoint_cannot_be_reached(make_client: MakeClient, clock: FakeClock) -> None:
-    """41. An endpoint that cannot be reached is a TransportError: nothing was sent to the API."""
+async def test_an_unreachable_token_endpoint_is_not_ambiguous(make_client: MakeClient, clock: FakeClock) -> None:
+    """An unreachable endpoint is a TransportError: nothing was sent to the API."""
     auth = credentials(f"http://127.0.0.1:{free_port()}/token")
     with pytest.raises(TransportError, match="no token could be had") as caught:
         await make_client(base_url="https://api.example.org", auth=auth, clock=clock).send(KEYED)
@@ -410,21 +424,21 @@ async def test_endpoint_cannot_be_reached(make_client: MakeClient, clock: FakeCl
 
 
 @pytest.mark.parametrize("token", ["", " ", "a b", "a\r\nX: y", "é", "\x00"])
-def test_bad_token(token: str) -> None:
-    """41. A token that could not stand in a header is refused where it is given."""
+def test_a_token_unfit_for_a_header_is_refused(token: str) -> None:
+    """A token that cannot be sent in a header is refused where it is given."""
     for make in (BearerToken, AccessToken, lambda text: AsyncClient(auth=text)):
         with pytest.raises(ConfigurationError):
             make(token)
 
 
-def test_bearer_is_put_before_it(make_client: MakeClient) -> None:
-    """41. A text given as auth is a bearer token."""
+def test_a_string_as_auth_is_a_bearer_token(make_client: MakeClient) -> None:
+    """A string given as ``auth`` is a bearer token."""
     client = make_client(base_url="https://api.example.org", auth="abc")
     assert client._pipeline.auth._provider == BearerToken("abc")
 
 
-def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """41. from_env takes a token, else client credentials, and says so where there are neither."""
+def test_from_env_prefers_a_token_to_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``from_env`` takes a token, else client credentials, and reports that both are missing."""
     for name in ("CINT_TOKEN", "CINT_CLIENT_ID", "CINT_CLIENT_SECRET", "CINT_ACCOUNT_ID", "CINT_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(ConfigurationError, match="CINT_TOKEN"):

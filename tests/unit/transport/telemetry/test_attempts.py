@@ -1,4 +1,4 @@
-"""Callbacks for those who have no OpenTelemetry."""
+"""Callbacks: ``on_attempt`` and ``on_poll``."""
 
 import logging
 from typing import Any
@@ -13,8 +13,8 @@ from fieldingkit.errors import JobGoneError
 from fieldingkit.sandbox import Sandbox, faults
 
 
-async def test_attempts(sandbox: Sandbox, clock: FakeClock, make_client: MakeClient) -> None:
-    """17: each attempt is told of with its number, its outcome, its times and its ids."""
+async def test_each_attempt_is_reported_once(sandbox: Sandbox, clock: FakeClock, make_client: MakeClient) -> None:
+    """Each attempt is reported with its number, outcome, times and ids."""
     sandbox.faults.add("get_fielding_runs*", faults.Answer(503))
     sandbox.faults.add("get_fielding_runs*", faults.DropBefore())
     events: list[AttemptEvent] = []
@@ -34,8 +34,8 @@ async def test_attempts(sandbox: Sandbox, clock: FakeClock, make_client: MakeCli
     assert [event.request_id for event in events] == ["0HNSANDBOX000:00000000", None, "0HNSANDBOX000:00000002"]
 
 
-async def test_token_request_is_an_attempt(sandbox: Sandbox, make_client: MakeClient) -> None:
-    """17: a request for a token is told of as one, by a name of its own."""
+async def test_a_token_request_is_reported_as_an_attempt(sandbox: Sandbox, make_client: MakeClient) -> None:
+    """A token request is reported as an attempt of the operation ``token``."""
     credentials = ClientCredentials(
         client_id=sandbox.client_id, client_secret=sandbox.client_secret, token_url=sandbox.token_url
     )
@@ -44,8 +44,8 @@ async def test_token_request_is_an_attempt(sandbox: Sandbox, make_client: MakeCl
     assert [(event.operation_id, event.status) for event in events] == [("token", 200), (READS, 200)]
 
 
-async def test_polls(sandbox: Sandbox, sandbox_clock: FakeClock, make_client: MakeClient) -> None:
-    """40: each look at a job is told of with what it showed; the last one says so."""
+async def test_each_poll_is_reported_once(sandbox: Sandbox, sandbox_clock: FakeClock, make_client: MakeClient) -> None:
+    """Each poll is reported with the status it read; the last one is marked as finished."""
     events: list[PollEvent] = []
     client = make_client(on_poll=events.append, clock=sandbox_clock, poll=EVERY)
     sandbox.faults.add("get_bulk_*", faults.Garbage())
@@ -63,8 +63,10 @@ async def test_polls(sandbox: Sandbox, sandbox_clock: FakeClock, make_client: Ma
     assert "updated" not in repr(events[-1])
 
 
-async def test_lost_job(sandbox: Sandbox, sandbox_clock: FakeClock, make_client: MakeClient) -> None:
-    """40: the look after which a job is given up is the last, and tells why."""
+async def test_the_poll_that_loses_a_job_is_reported_as_the_last(
+    sandbox: Sandbox, sandbox_clock: FakeClock, make_client: MakeClient
+) -> None:
+    """The poll after which a job is given up is reported as the last, with its error."""
     events: list[PollEvent] = []
     sandbox.faults.add("create_bulk_*", faults.JobGone(410))
     with pytest.raises(JobGoneError):
@@ -72,10 +74,10 @@ async def test_lost_job(sandbox: Sandbox, sandbox_clock: FakeClock, make_client:
     assert [(event.status, event.error, event.finished) for event in events] == [(None, "ApiError", True)]
 
 
-async def test_failing_callbacks(
+async def test_a_failing_callback_is_logged_and_breaks_nothing(
     sandbox: Sandbox, sandbox_clock: FakeClock, make_client: MakeClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """68: what a callback raises is logged, and breaks neither the call nor the job."""
+    """An exception of a callback is logged and breaks neither the call nor the job."""
 
     def fail(event: Any) -> None:
         raise LookupError(type(event).__name__)
@@ -88,8 +90,8 @@ async def test_failing_callbacks(
     assert {str(record.exc_info and record.exc_info[1]) for record in caplog.records} == {"AttemptEvent", "PollEvent"}
 
 
-def test_blocking_client(sandbox: Sandbox) -> None:
-    """17: the blocking client calls back too."""
+def test_the_blocking_client_calls_back_too(sandbox: Sandbox) -> None:
+    """The blocking client calls both callbacks."""
     attempts: list[AttemptEvent] = []
     polls: list[PollEvent] = []
     with Client(

@@ -1,4 +1,4 @@
-"""Logs: fields, not prose; quiet about what was handled; silent about secrets."""
+"""Logs: facts as fields, nothing above INFO for what was handled, and no secrets."""
 
 import logging
 from typing import Any
@@ -19,19 +19,19 @@ _STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
 
 def fields(record: logging.LogRecord) -> dict[str, Any]:
-    """What a record has beyond what every record has."""
+    """Return the fields that a record has in addition to the standard ones."""
     return {name: value for name, value in vars(record).items() if name not in _STANDARD}
 
 
 def logged(caplog: pytest.LogCaptureFixture, name: str) -> list[tuple[str, str, dict[str, Any]]]:
-    """Level, message and fields of what one logger said."""
+    """Return level, message and fields of each record of one logger."""
     return [(record.levelname, record.getMessage(), fields(record)) for record in caplog.records if record.name == name]
 
 
-async def test_attempts(
+async def test_each_attempt_is_logged_at_debug(
     sandbox: Sandbox, clock: FakeClock, make_client: MakeClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """17: each attempt is logged at DEBUG with its number and how it went."""
+    """Each attempt is logged at DEBUG with its number and its outcome."""
     sandbox.faults.add("get_fielding_runs*", faults.Answer(503, headers={"Retry-After": "2"}))
     with caplog.at_level(logging.DEBUG, "fieldingkit.attempts"):
         await make_client(clock=clock).send(a_read(sandbox))
@@ -56,10 +56,10 @@ async def test_attempts(
     assert first["headers"]["retry-after"] == "2"
 
 
-async def test_retries(
+async def test_retries_are_logged_with_error_and_delay(
     sandbox: Sandbox, clock: FakeClock, make_client: MakeClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """68: a repetition is logged with its reason and its delay, and so is why there is no other."""
+    """A retry is logged with its error and delay, and a call that is not retried with the reason."""
     sandbox.faults.add("get_fielding_runs*", faults.Answer(503), times=None)
     policy = RetryPolicy(budget=5, budget_cost=5)
     with caplog.at_level(logging.DEBUG, "fieldingkit.retry"), pytest.raises(ApiError):
@@ -76,8 +76,10 @@ async def test_retries(
     assert "had to be repeated" in given_up[2]["reason"]
 
 
-async def test_auth(sandbox: Sandbox, make_client: MakeClient, caplog: pytest.LogCaptureFixture) -> None:
-    """68: a token that is fetched is logged without the token, and so is a refusal that a new one mends."""
+async def test_token_requests_are_logged_without_the_token(
+    sandbox: Sandbox, make_client: MakeClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A fetched token is logged without the token, and so is a rejected one that is replaced."""
     credentials = ClientCredentials(
         client_id=sandbox.client_id, client_secret=sandbox.client_secret, token_url=sandbox.token_url
     )
@@ -93,10 +95,10 @@ async def test_auth(sandbox: Sandbox, make_client: MakeClient, caplog: pytest.Lo
     ]
 
 
-async def test_jobs(
+async def test_a_failed_poll_and_the_end_of_a_job_are_logged(
     sandbox: Sandbox, sandbox_clock: FakeClock, make_client: MakeClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """29: a look that failed is logged, and the end of the job; both name the job."""
+    """A failed poll and the end of a job are logged, both with the job's id."""
     sandbox.faults.add(POLLS, faults.TruncatedJson())
     with caplog.at_level(logging.DEBUG, "fieldingkit.jobs"):
         job = await make_client(clock=sandbox_clock, poll=EVERY).submit(a_batch(sandbox))
@@ -108,10 +110,10 @@ async def test_jobs(
     assert {**ended[2], "duration": None} == {**names, "polls": 2, "status": "Completed", "duration": None}
 
 
-async def test_lost_job(
+async def test_a_job_that_is_given_up_is_logged(
     sandbox: Sandbox, sandbox_clock: FakeClock, make_client: MakeClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """29: that a job cannot be followed any further is logged too."""
+    """A job that cannot be polled any further is logged."""
     sandbox.faults.add("create_bulk_*", faults.JobGone(410))
     with caplog.at_level(logging.DEBUG, "fieldingkit.jobs"), pytest.raises(JobGoneError):
         await make_client(clock=sandbox_clock).run(a_batch(sandbox))
@@ -119,10 +121,10 @@ async def test_lost_job(
     assert (level, message) == ("INFO", "poll failed; polling ends")
 
 
-async def test_unknown_status(
+async def test_an_unknown_job_status_is_logged_once(
     sandbox: Sandbox, sandbox_clock: FakeClock, make_client: MakeClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """34: a status that this release does not know is logged once a job."""
+    """A status that is unknown to this release is logged once a job."""
     client = make_client(clock=sandbox_clock, poll=EVERY)
     with caplog.at_level(logging.INFO, "fieldingkit.jobs"):
         job = await client.submit(a_batch(sandbox))
@@ -134,8 +136,8 @@ async def test_unknown_status(
     assert (entry["job_id"], entry["status"]) == (job.id, "Pondering")
 
 
-async def test_foreign_location(caplog: pytest.LogCaptureFixture, make_client: MakeClient) -> None:
-    """25: a Location on another origin is logged."""
+async def test_a_foreign_location_is_logged(caplog: pytest.LogCaptureFixture, make_client: MakeClient) -> None:
+    """A ``Location`` on another origin is logged."""
     async with Sandbox(location_form=LocationForm.FOREIGN) as sandbox:
         client = make_client(base_url=sandbox.url, auth=sandbox.token)
         with caplog.at_level(logging.INFO, "fieldingkit.jobs"):
@@ -145,10 +147,10 @@ async def test_foreign_location(caplog: pytest.LogCaptureFixture, make_client: M
     assert entry["job_id"] == job.id
 
 
-async def test_nothing_secret(
+async def test_no_record_holds_a_secret(
     sandbox: Sandbox, sandbox_clock: FakeClock, make_client: MakeClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """68: at every level no record holds a credential, a header that is not on the list, or a body."""
+    """At no level does a record hold a credential, an unlisted header or a body."""
     credentials = ClientCredentials(
         client_id=sandbox.client_id, client_secret=sandbox.client_secret, token_url=sandbox.token_url
     )
@@ -183,10 +185,10 @@ async def test_nothing_secret(
         assert secret not in text
 
 
-async def test_quiet_about_what_was_handled(
+async def test_handled_failures_are_logged_at_info_at_most(
     sandbox: Sandbox, sandbox_clock: FakeClock, make_client: MakeClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """68: retries, refreshes and failing looks that were dealt with are never logged above INFO."""
+    """Retries, token refreshes and failed polls that were handled are not logged above INFO."""
     credentials = ClientCredentials(
         client_id=sandbox.client_id, client_secret=sandbox.client_secret, token_url=sandbox.token_url
     )
@@ -200,8 +202,8 @@ async def test_quiet_about_what_was_handled(
     assert max(record.levelno for record in caplog.records if record.name.startswith("fieldingkit")) == logging.INFO
 
 
-def test_loggers_are_left_alone() -> None:
-    """68: the library sets no handler, no level and no filter, on its own loggers or any other."""
+def test_the_library_configures_no_logger() -> None:
+    """The library sets no handler, level or filter on any logger."""
     script = """
 import logging
 before = [list(logging.root.handlers), logging.root.level]

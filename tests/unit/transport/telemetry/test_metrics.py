@@ -1,4 +1,4 @@
-"""Metrics: what is measured, under which names and with which attributes."""
+"""Metrics: names, units, attributes and values."""
 
 import asyncio
 from typing import Any
@@ -18,12 +18,14 @@ from fieldingkit.sandbox import Sandbox, faults
 
 @pytest.fixture
 def measured() -> Measurements:
-    """Where measurements go."""
+    """Return a meter provider that keeps its measurements."""
     return Measurements()
 
 
-async def test_requests(sandbox: Sandbox, clock: FakeClock, make_client: MakeClient, measured: Measurements) -> None:
-    """47: each attempt is measured under the conventions' name, in seconds and with their buckets and attributes."""
+async def test_each_attempt_is_measured_by_the_conventions(
+    sandbox: Sandbox, clock: FakeClock, make_client: MakeClient, measured: Measurements
+) -> None:
+    """Each attempt is measured under the conventions' name, in seconds, with their buckets and attributes."""
     sandbox.faults.add("get_fielding_runs*", faults.Answer(503))
     await make_client(meter_provider=measured.provider, clock=clock).send(a_read(sandbox))
     port = int(sandbox.url.split(":")[2].split("/")[0])
@@ -42,10 +44,10 @@ async def test_requests(sandbox: Sandbox, clock: FakeClock, make_client: MakeCli
     assert points[0][1].explicit_bounds == (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 
 
-async def test_request_without_an_answer(
+async def test_an_attempt_without_a_response_has_no_status(
     clock: FakeClock, make_client: MakeClient, measured: Measurements, sandbox: Sandbox
 ) -> None:
-    """47: an attempt without an answer has no status, and the class of its error."""
+    """An attempt without a response is measured with the class of its error and without a status."""
     url = f"http://127.0.0.1:{free_port()}/v1"
     with pytest.raises(ConnectionFailedError):
         await make_client(meter_provider=measured.provider, clock=clock, base_url=url).send(a_read(sandbox))
@@ -54,8 +56,10 @@ async def test_request_without_an_answer(
     assert "http.response.status_code" not in attributes
 
 
-async def test_retries(sandbox: Sandbox, clock: FakeClock, make_client: MakeClient, measured: Measurements) -> None:
-    """12: what was repeated is counted by operation and reason."""
+async def test_retries_are_counted_by_operation_and_error(
+    sandbox: Sandbox, clock: FakeClock, make_client: MakeClient, measured: Measurements
+) -> None:
+    """Retries are counted by operation and error."""
     sandbox.faults.add("get_fielding_runs*", faults.Answer(503))
     sandbox.faults.add("get_fielding_runs*", faults.DropBefore())
     await make_client(meter_provider=measured.provider, clock=clock).send(a_read(sandbox))
@@ -66,8 +70,10 @@ async def test_retries(sandbox: Sandbox, clock: FakeClock, make_client: MakeClie
     }
 
 
-async def test_budget(sandbox: Sandbox, clock: FakeClock, make_client: MakeClient, measured: Measurements) -> None:
-    """12: a call that is not repeated because the budget is used up is counted."""
+async def test_a_call_stopped_by_the_retry_budget_is_counted(
+    sandbox: Sandbox, clock: FakeClock, make_client: MakeClient, measured: Measurements
+) -> None:
+    """A call that is not retried because the retry budget is exhausted is counted."""
     sandbox.faults.add("get_fielding_runs*", faults.Answer(503), times=None)
     policy = RetryPolicy(budget=5, budget_cost=5)
     with pytest.raises(ApiError):
@@ -77,8 +83,10 @@ async def test_budget(sandbox: Sandbox, clock: FakeClock, make_client: MakeClien
     assert [point.value for _, point in measured.of("fieldingkit.client.retries")] == [1]
 
 
-async def test_job(sandbox: Sandbox, sandbox_clock: FakeClock, make_client: MakeClient, measured: Measurements) -> None:
-    """40: of a job that has ended, the time it took and the looks at it are known by outcome."""
+async def test_a_finished_job_is_measured_once(
+    sandbox: Sandbox, sandbox_clock: FakeClock, make_client: MakeClient, measured: Measurements
+) -> None:
+    """A finished job is measured once, with its duration, its polls and its outcome."""
     client = make_client(meter_provider=measured.provider, clock=sandbox_clock, poll=EVERY)
     job = await client.submit(a_batch(sandbox))
     await asyncio.gather(job.wait(), job.wait())
@@ -86,12 +94,14 @@ async def test_job(sandbox: Sandbox, sandbox_clock: FakeClock, make_client: Make
     expected = {"fieldingkit.operation_id": PAUSES, "fieldingkit.job.outcome": "completed"}
     ((attributes, took),) = measured.of("fieldingkit.job.duration")
     assert (attributes, took.count, round(took.sum, 6)) == (expected, 1, 0.03)
-    ((attributes, looks),) = measured.of("fieldingkit.job.polls")
-    assert (attributes, looks.count, looks.sum) == (expected, 1, 2)
+    ((attributes, polls),) = measured.of("fieldingkit.job.polls")
+    assert (attributes, polls.count, polls.sum) == (expected, 1, 2)
 
 
-async def test_jobs_in_flight(sandbox: Sandbox, make_client: MakeClient, measured: Measurements) -> None:
-    """40: a job is in flight while anybody waits for it, however many do, and whether or not it ends."""
+async def test_a_job_is_in_flight_while_it_is_awaited(
+    sandbox: Sandbox, make_client: MakeClient, measured: Measurements
+) -> None:
+    """A job counts as in flight once while anyone waits for it, whether or not it ends."""
     clock = FakeClock(jump=0)
     client = make_client(meter_provider=measured.provider, clock=clock)
     first, second = [await client.submit(a_batch(sandbox)) for _ in range(2)]
@@ -113,10 +123,10 @@ async def test_jobs_in_flight(sandbox: Sandbox, make_client: MakeClient, measure
     assert measured.of("fieldingkit.job.duration") == []
 
 
-async def test_job_outcomes(
+async def test_failed_and_lost_jobs_have_their_own_outcome(
     sandbox: Sandbox, sandbox_clock: FakeClock, make_client: MakeClient, measured: Measurements
 ) -> None:
-    """40: a job that failed, and one that cannot be followed any more, are told from one that completed."""
+    """A failed job and a lost job have outcomes of their own."""
     client = make_client(meter_provider=measured.provider, clock=sandbox_clock)
     with pytest.raises(JobFailedError):
         await client.run(a_failure(sandbox))
@@ -128,20 +138,20 @@ async def test_job_outcomes(
     assert found == [(launch, "failed"), (PAUSES, "lost")]
 
 
-async def test_resumed_job(
+async def test_a_resumed_job_has_no_duration(
     sandbox: Sandbox, sandbox_clock: FakeClock, make_client: MakeClient, measured: Measurements
 ) -> None:
-    """40: how long a resumed job took is not known here, so it is not told."""
+    """A resumed job has no duration, since its creation was not seen here."""
     job = await make_client(clock=sandbox_clock).submit(a_batch(sandbox))
     await make_client(meter_provider=measured.provider, clock=sandbox_clock).job(job.token()).wait()
     assert [point.count for _, point in measured.of("fieldingkit.job.polls")] == [1]
     assert measured.of("fieldingkit.job.duration") == []
 
 
-async def test_names(
+async def test_a_successful_job_uses_four_instruments(
     sandbox: Sandbox, sandbox_clock: FakeClock, make_client: MakeClient, measured: Measurements
 ) -> None:
-    """40: a call and a job that went well are told of under these names, and no others."""
+    """A successful call and job are measured by these four instruments only."""
     client = make_client(meter_provider=measured.provider, clock=sandbox_clock)
     await client.run(a_batch(sandbox))
     assert measured.names == {
@@ -152,21 +162,21 @@ async def test_names(
     }
 
 
-async def test_switched_off(sandbox: Sandbox, make_client: MakeClient) -> None:
-    """46: with a provider that does nothing a call costs no measurement and works all the same."""
+async def test_a_noop_meter_provider_breaks_nothing(sandbox: Sandbox, make_client: MakeClient) -> None:
+    """A no-op meter provider breaks nothing."""
     client = make_client(meter_provider=NoOpMeterProvider())
     assert (await client.send(a_read(sandbox))).data
 
 
-def test_blocking_client(sandbox: Sandbox, measured: Measurements) -> None:
-    """46: the blocking client measures the same."""
+def test_the_blocking_client_measures_too(sandbox: Sandbox, measured: Measurements) -> None:
+    """The blocking client measures its attempts."""
     with Client(account_id=101, auth=sandbox.token, base_url=sandbox.url, meter_provider=measured.provider) as client:
         client.send(a_read(sandbox))
     assert [point.count for _, point in measured.of("http.client.request.duration")] == [1]
 
 
-def test_global_provider(sandbox: Sandbox) -> None:
-    """46: measurements go to the global provider by default, also if it is set after the client was made."""
+def test_a_global_provider_may_be_set_after_the_client(sandbox: Sandbox) -> None:
+    """Measurements go to the global provider by default, even if it is set after the client was made."""
     read = a_read(sandbox)
     path = path_of(read)
     script = f"""

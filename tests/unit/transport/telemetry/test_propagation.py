@@ -1,4 +1,4 @@
-"""What of a trace goes over the wire: exactly one ``traceparent``, and it is our attempt's."""
+"""Trace propagation: each request has exactly one ``traceparent``, and it names the attempt's span."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -41,27 +41,27 @@ PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 @pytest.fixture
 def spans() -> Spans:
-    """Where spans go."""
+    """Return a tracer provider that keeps its spans."""
     return Spans()
 
 
 @pytest.fixture
 def instrumented() -> Iterator[Callable[[Spans], None]]:
-    """Switches the instrumentation of aiohttp's client on."""
+    """Yield a function that instruments aiohttp's client."""
     instrumentor = cast("Any", AioHttpClientInstrumentor())
     yield lambda spans: instrumentor.instrument(tracer_provider=spans.provider)
     instrumentor.uninstrument()
 
 
 def sent(sandbox: Sandbox, name: str = "traceparent") -> list[list[str]]:
-    """All values of a header, request by request."""
+    """Return all values of a header, request by request."""
     return [list(cast("CIMultiDictProxy[str]", seen.headers).getall(name, [])) for seen in sandbox.requests]
 
 
-async def test_header_of_each_attempt(
+async def test_each_attempt_sends_its_own_span_id(
     sandbox: Sandbox, clock: FakeClock, make_client: MakeClient, spans: Spans
 ) -> None:
-    """49: each attempt sends exactly one traceparent, with its own span id and the call's trace id."""
+    """Each attempt sends exactly one traceparent, with its own span id and the call's trace id."""
     sandbox.faults.add("get_fielding_runs*", faults.Answer(503), times=2)
     await make_client(tracer_provider=spans.provider, clock=clock).send(a_read(sandbox))
     attempts = [ids_of(span) for span in spans.of_kind("CLIENT")]
@@ -71,38 +71,40 @@ async def test_header_of_each_attempt(
     assert len({attempt.trace_id for attempt in attempts}) == 1
 
 
-async def test_sampled_flag(sandbox: Sandbox, make_client: MakeClient, spans: Spans) -> None:
-    """54: the low bit of the flags says that the call is recorded; other bits are the SDK's affair."""
+async def test_the_sampled_flag_is_sent(sandbox: Sandbox, make_client: MakeClient, spans: Spans) -> None:
+    """The low bit of the flags says that the call is sampled; the SDK may set other bits."""
     await make_client(tracer_provider=spans.provider).send(a_read(sandbox))
     assert int(sent(sandbox)[0][0].split("-")[3], 16) & 1
 
 
-async def test_state_is_passed_on(sandbox: Sandbox, make_client: MakeClient, spans: Spans) -> None:
-    """49: tracestate goes on byte for byte, with an SDK and without."""
+async def test_tracestate_is_sent_byte_for_byte(sandbox: Sandbox, make_client: MakeClient, spans: Spans) -> None:
+    """The tracestate is sent byte for byte, with an SDK and without."""
     with use_span(NonRecordingSpan(INCOMING)):
         await make_client(tracer_provider=spans.provider).send(a_read(sandbox))
         await make_client().send(a_read(sandbox))
     assert sent(sandbox, "tracestate") == [[STATE], [STATE]]
 
 
-async def test_no_sdk_forwards(sandbox: Sandbox, clock: FakeClock, make_client: MakeClient) -> None:
-    """49: without an SDK the incoming parent goes out unchanged, with every attempt."""
+async def test_without_an_sdk_the_parent_is_forwarded(
+    sandbox: Sandbox, clock: FakeClock, make_client: MakeClient
+) -> None:
+    """Without an SDK every attempt sends the incoming parent unchanged."""
     sandbox.faults.add("get_fielding_runs*", faults.Answer(503))
     with use_span(NonRecordingSpan(INCOMING)):
         await make_client(clock=clock).send(a_read(sandbox))
     assert sent(sandbox) == [[PARENT], [PARENT]]
 
 
-async def test_no_sdk_invents_nothing(sandbox: Sandbox, make_client: MakeClient) -> None:
-    """49: without an SDK and a parent no trace header is sent; the API's own trace id is there to be found."""
+async def test_without_sdk_and_parent_no_header_is_sent(sandbox: Sandbox, make_client: MakeClient) -> None:
+    """Without an SDK and a parent no trace header is sent, and the API's own trace id is returned."""
     exchange = await make_client().send_detailed(a_read(sandbox))
     assert (sent(sandbox), sent(sandbox, "tracestate")) == ([[]], [[]])
     assert exchange.trace_id
     assert exchange.trace_id == exchange.headers["traceparent"].split("-")[1]
 
 
-async def test_no_baggage(sandbox: Sandbox, make_client: MakeClient, spans: Spans) -> None:
-    """52: baggage stays at home, with an SDK and without."""
+async def test_baggage_is_never_sent(sandbox: Sandbox, make_client: MakeClient, spans: Spans) -> None:
+    """Baggage is never sent, with an SDK or without."""
     context = baggage.set_baggage("customer", "secret", set_span_in_context(NonRecordingSpan(INCOMING)))
     token = otel_context.attach(context)
     try:
@@ -115,8 +117,8 @@ async def test_no_baggage(sandbox: Sandbox, make_client: MakeClient, spans: Span
 
 
 @pytest.mark.parametrize("propagators", ["none", "baggage", "tracecontext,baggage"])
-def test_global_propagator_does_not_matter(sandbox: Sandbox, propagators: str) -> None:
-    """52: traceparent goes out, and baggage does not, whatever OTEL_PROPAGATORS says."""
+def test_the_global_propagator_is_not_used(sandbox: Sandbox, propagators: str) -> None:
+    """The traceparent is sent and baggage is not, for any value of OTEL_PROPAGATORS."""
     read = a_read(sandbox)
     path = path_of(read)
     script = f"""
@@ -138,16 +140,16 @@ asyncio.run(main())
     assert sent(sandbox, "baggage") == [[]]
 
 
-async def test_own_trace_headers_are_refused(make_client: MakeClient) -> None:
-    """49: a request that is spelled out cannot add a second traceparent."""
+async def test_request_refuses_a_traceparent_of_the_caller(make_client: MakeClient) -> None:
+    """``request`` refuses a traceparent among the caller's headers."""
     with pytest.raises(InvalidCommandError, match="Traceparent"):
         await make_client().request("GET", "/x", headers={"Traceparent": PARENT})
 
 
-async def test_beside_instrumentation(
+async def test_instrumented_aiohttp_adds_no_second_span(
     sandbox: Sandbox, clock: FakeClock, make_client: MakeClient, spans: Spans, instrumented: Callable[[Spans], None]
 ) -> None:
-    """53: with aiohttp instrumented there is one CLIENT span an attempt, ours, and its id is on the wire."""
+    """With aiohttp instrumented each attempt has one CLIENT span, ours, and its id is sent."""
     instrumented(spans)
     sandbox.faults.add("get_fielding_runs*", faults.Answer(503))
     await make_client(tracer_provider=spans.provider, clock=clock).send(a_read(sandbox))
@@ -159,14 +161,14 @@ async def test_beside_instrumentation(
 
 
 @pytest.mark.parametrize("options", [{}, {"tracer_provider": NoOpTracerProvider()}])
-async def test_instrumentation_alone(
+async def test_instrumented_aiohttp_makes_the_span_where_we_do_not(
     sandbox: Sandbox,
     make_client: MakeClient,
     spans: Spans,
     instrumented: Callable[[Spans], None],
     options: dict[str, Any],
 ) -> None:
-    """53: where we make no spans the instrumentation's are not suppressed, and there is still one header."""
+    """Without spans of ours the instrumentation's are not suppressed, and one header is sent."""
     instrumented(spans)
     with spans.tracer.start_as_current_span("the application"):
         await make_client(**options).send(a_read(sandbox))
@@ -176,8 +178,8 @@ async def test_instrumentation_alone(
     ]
 
 
-def test_blocking_threads(sandbox: Sandbox, spans: Spans) -> None:
-    """55: calls from many threads through one blocking client are each part of their caller's trace."""
+def test_each_thread_of_a_blocking_client_keeps_its_trace(sandbox: Sandbox, spans: Spans) -> None:
+    """Calls from several threads through one blocking client each belong to their caller's trace."""
     read = a_read(sandbox)
     traces: dict[str, str] = {}
 

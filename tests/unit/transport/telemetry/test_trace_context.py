@@ -1,4 +1,4 @@
-"""Trace context for callers who hold the headers themselves, and trace ids for everybody."""
+"""``TraceContext``, and the trace ids of results and errors."""
 
 from typing import Any, Literal
 
@@ -25,7 +25,7 @@ STATE = "rojo=00f067aa0ba902b7 , congo=t61rcWkgMzE"
 
 
 def traces(sandbox: Sandbox) -> list[str | None]:
-    """The trace id of each request that came."""
+    """Return the trace id of each request that the sandbox received."""
     return [None if seen.traceparent is None else seen.traceparent.split("-")[1] for seen in sandbox.requests]
 
 
@@ -46,20 +46,20 @@ def traces(sandbox: Sandbox) -> list[str | None]:
         (CIMultiDict([("traceparent", PARENT), ("Traceparent", OTHER)]), TraceContext()),
     ],
 )
-def test_from_headers(headers: Any, expected: Any) -> None:
-    """W3C trace context is read from headers in any case; what is not valid is no context."""
+def test_from_headers_accepts_only_a_valid_traceparent(headers: Any, expected: Any) -> None:
+    """Headers are read in any case; invalid ones give an empty context."""
     if headers is expected:
         expected = TraceContext(PARENT, tracestate="a=1,b=2")
     assert TraceContext.from_headers(headers) == expected
 
 
-def test_later_version() -> None:
-    """A header of a later version of the standard is read as far as this one goes."""
+def test_a_later_version_of_traceparent_is_read() -> None:
+    """A traceparent of a later version is read as far as it is known."""
     assert TraceContext.from_headers({"traceparent": f"cc-{PARENT[3:]}-what-the-future-brings"}).trace_id == TRACE
 
 
-def test_ids() -> None:
-    """A context tells its trace id, an empty one has none, and one that is made up is never the same twice."""
+def test_generated_trace_ids_differ() -> None:
+    """A context has its trace id, an empty one has none, and generated ones differ."""
     assert TraceContext(PARENT).trace_id == TRACE
     assert TraceContext().trace_id is None
     one, other = TraceContext.generate(), TraceContext.generate(sampled=False)
@@ -67,8 +67,8 @@ def test_ids() -> None:
     assert [(made.traceparent or "")[-3:] for made in (one, other)] == ["-01", "-00"]
 
 
-def test_invalid() -> None:
-    """A context that is spelled out must be valid, and so must be what to do without one."""
+def test_an_invalid_context_or_option_is_refused() -> None:
+    """An invalid traceparent and an unknown ``on_missing_trace`` are refused."""
     with pytest.raises(ConfigurationError, match="traceparent"):
         TraceContext("nonsense")
     never: Any = "never"
@@ -76,8 +76,8 @@ def test_invalid() -> None:
         Client(auth="t", on_missing_trace=never)
 
 
-async def test_block(sandbox: Sandbox, make_client: MakeClient) -> None:
-    """49: within a block every call is forwarded under the context, byte for byte; after it none is."""
+async def test_a_block_forwards_its_context(sandbox: Sandbox, make_client: MakeClient) -> None:
+    """Calls within a block forward its context byte for byte; calls after it do not."""
     client, read = make_client(), a_read(sandbox)
     with TraceContext.from_headers({"traceparent": PARENT, "tracestate": STATE}).use():
         await client.send(read)
@@ -86,8 +86,8 @@ async def test_block(sandbox: Sandbox, make_client: MakeClient) -> None:
     assert [seen.headers.get("tracestate") for seen in sandbox.requests] == [STATE, None]
 
 
-async def test_state_with_sdk(sandbox: Sandbox, make_client: MakeClient) -> None:
-    """49: with an SDK the span is ours, and tracestate still goes on byte for byte."""
+async def test_tracestate_is_forwarded_with_an_sdk(sandbox: Sandbox, make_client: MakeClient) -> None:
+    """With an SDK the span is ours, and the tracestate is forwarded byte for byte."""
     spans = Spans()
     with TraceContext(PARENT, tracestate=STATE).use():
         await make_client(tracer_provider=spans.provider).send(a_read(sandbox))
@@ -97,22 +97,22 @@ async def test_state_with_sdk(sandbox: Sandbox, make_client: MakeClient) -> None
     assert seen.headers["tracestate"] == STATE
 
 
-async def test_broken_state(sandbox: Sandbox, make_client: MakeClient) -> None:
-    """49: a tracestate that is none is left out, and the parent is kept."""
+async def test_an_invalid_tracestate_is_dropped(sandbox: Sandbox, make_client: MakeClient) -> None:
+    """An invalid tracestate is dropped and the parent is kept."""
     with TraceContext(PARENT, tracestate="no state\x7f at all").use():
         await make_client().send(a_read(sandbox))
     assert [(seen.traceparent, seen.headers.get("tracestate")) for seen in sandbox.requests] == [(PARENT, None)]
 
 
-async def test_empty_block(sandbox: Sandbox, make_client: MakeClient) -> None:
-    """An empty context changes nothing, so that no caller needs to ask whether there was a header."""
+async def test_an_empty_context_changes_nothing(sandbox: Sandbox, make_client: MakeClient) -> None:
+    """An empty context changes nothing, so callers need not check for the header."""
     spans = Spans()
     with spans.tracer.start_as_current_span("the application") as own, TraceContext.from_headers({}).use():
         await make_client(tracer_provider=spans.provider).send(a_read(sandbox))
     assert traces(sandbox) == [f"{own.get_span_context().trace_id:032x}"]
 
 
-async def test_client_wide(sandbox: Sandbox, make_client: MakeClient) -> None:
+async def test_a_client_context_is_the_default_parent(sandbox: Sandbox, make_client: MakeClient) -> None:
     """A client's own context is the parent of calls that have no other."""
     client, read = make_client(trace_context=TraceContext(PARENT, tracestate=STATE)), a_read(sandbox)
     await client.send(read)
@@ -123,8 +123,8 @@ async def test_client_wide(sandbox: Sandbox, make_client: MakeClient) -> None:
     assert not get_current_span().get_span_context().is_valid
 
 
-def test_blocking(sandbox: Sandbox) -> None:
-    """55: a block holds for the blocking client too, jobs included."""
+def test_a_block_holds_for_the_blocking_client(sandbox: Sandbox) -> None:
+    """A block holds for the blocking client too, including jobs."""
     project = sandbox.seed(live=2)
     command = batch_jobs.PauseTargetGroups(project_id=project.id, target_group_ids=project.ids())
     with (
@@ -135,8 +135,10 @@ def test_blocking(sandbox: Sandbox) -> None:
     assert set(traces(sandbox)) == {TRACE}
 
 
-async def test_generate(sandbox: Sandbox, clock: FakeClock, make_client: MakeClient) -> None:
-    """A client that makes traces up makes one for each call, which its retries share."""
+async def test_a_generated_trace_is_shared_by_retries(
+    sandbox: Sandbox, clock: FakeClock, make_client: MakeClient
+) -> None:
+    """With ``on_missing_trace="generate"`` each call gets a trace, which its retries share."""
     client, read = make_client(on_missing_trace="generate", clock=clock), a_read(sandbox)
     sandbox.faults.add("get_fielding_runs*", faults.Answer(503), times=2)
     first = await client.send_detailed(read)
@@ -146,8 +148,10 @@ async def test_generate(sandbox: Sandbox, clock: FakeClock, make_client: MakeCli
     assert all((seen.traceparent or "").endswith("-01") for seen in sandbox.requests)
 
 
-async def test_generate_for_jobs(sandbox: Sandbox, sandbox_clock: FakeClock, make_client: MakeClient) -> None:
-    """A look at a job goes on with the trace that created it, also in another process."""
+async def test_polls_continue_a_generated_trace(
+    sandbox: Sandbox, sandbox_clock: FakeClock, make_client: MakeClient
+) -> None:
+    """Polls continue the generated trace that created the job, also in another process."""
     project = sandbox.seed(live=2)
     client = make_client(on_missing_trace="generate", clock=sandbox_clock, poll=EVERY)
     job = await client.submit(batch_jobs.PauseTargetGroups(project_id=project.id, target_group_ids=project.ids()))
@@ -157,10 +161,10 @@ async def test_generate_for_jobs(sandbox: Sandbox, sandbox_clock: FakeClock, mak
 
 
 @pytest.mark.parametrize("missing", ["omit", "generate"])
-async def test_generate_only_what_is_missing(
+async def test_no_trace_is_generated_where_there_is_one(
     sandbox: Sandbox, make_client: MakeClient, missing: Literal["omit", "generate"]
 ) -> None:
-    """Nothing is made up where there is a trace: not within a block, and not with an SDK, which begins one itself."""
+    """No trace is generated within a block, nor with an SDK, which starts one itself."""
     spans = Spans()
     with TraceContext(PARENT).use():
         await make_client(on_missing_trace=missing).send(a_read(sandbox))
@@ -169,8 +173,8 @@ async def test_generate_only_what_is_missing(
     assert [span.parent for span in spans.of_kind("INTERNAL")] == [None]
 
 
-async def test_trace_id_of_errors(sandbox: Sandbox, make_client: MakeClient) -> None:
-    """65: every error tells the trace: the answer's where there was one, else the one that was sent."""
+async def test_errors_carry_the_trace_id(sandbox: Sandbox, make_client: MakeClient) -> None:
+    """An error carries the trace id of the response, or of the request if there was no response."""
     with pytest.raises(NotFoundError) as answered:
         await make_client().request("GET", "/nowhere")
     assert answered.value.trace_id == answered.value.headers["traceparent"].split("-")[1]
@@ -181,8 +185,10 @@ async def test_trace_id_of_errors(sandbox: Sandbox, make_client: MakeClient) -> 
     assert silent.value.trace_id == TRACE
 
 
-async def test_trace_id_of_job_errors(sandbox: Sandbox, clock: FakeClock, make_client: MakeClient) -> None:
-    """65: an error about a job tells the trace that created it."""
+async def test_job_errors_carry_the_creating_trace_id(
+    sandbox: Sandbox, clock: FakeClock, make_client: MakeClient
+) -> None:
+    """An error about a job carries the trace id of the call that created it."""
     project = sandbox.seed(live=1)
     sandbox.faults.add("create_bulk_*", faults.StuckJob())
     client = make_client(trace_context=TraceContext(PARENT), clock=clock)
@@ -192,10 +198,10 @@ async def test_trace_id_of_job_errors(sandbox: Sandbox, clock: FakeClock, make_c
 
 
 @pytest.mark.parametrize("context", [TraceContext(PARENT), None])
-async def test_failed_job(
+async def test_a_failed_job_carries_the_api_trace_id(
     sandbox: Sandbox, sandbox_clock: FakeClock, make_client: MakeClient, context: TraceContext | None
 ) -> None:
-    """65: a failed draft job tells the API's trace id, and whether it is the creating call's, sent or answered."""
+    """A failed draft job carries the API's trace id, and whether it equals the creating call's."""
     client = make_client(trace_context=context, clock=sandbox_clock)
     with pytest.raises(JobFailedError) as raised:
         await client.run(a_failure(sandbox))
@@ -206,7 +212,7 @@ async def test_failed_job(
 
 @attrs.frozen
 class OtherTrace(Fault):
-    """The job was worked on under another trace than it was created in."""
+    """Let the job have been processed under a trace of its own."""
 
     async def inject(self, exchange: Exchange) -> web.StreamResponse:
         """Say so."""
@@ -215,8 +221,10 @@ class OtherTrace(Fault):
         return await exchange.proceed()
 
 
-async def test_failed_job_of_another_trace(sandbox: Sandbox, sandbox_clock: FakeClock, make_client: MakeClient) -> None:
-    """65: if the API worked on a job under a trace of its own, the error says which."""
+async def test_a_failed_job_of_another_trace_names_it(
+    sandbox: Sandbox, sandbox_clock: FakeClock, make_client: MakeClient
+) -> None:
+    """A job that the API processed under another trace names that trace in its error."""
     sandbox.faults.add("get_launch_*", OtherTrace(), times=None)
     client = make_client(trace_context=TraceContext(PARENT), clock=sandbox_clock)
     with pytest.raises(JobFailedError) as raised:

@@ -1,4 +1,4 @@
-"""Spans: the whole tree of a call and of a job, as OpenTelemetry's SDK sees it."""
+"""Spans: the whole tree of a call and of a job, as OpenTelemetry's SDK exports it."""
 
 import asyncio
 import logging
@@ -24,12 +24,14 @@ from fieldingkit.workflows.runs import ensure_status
 
 @pytest.fixture
 def spans() -> Spans:
-    """Where spans go."""
+    """Return a tracer provider that keeps its spans."""
     return Spans()
 
 
-async def test_batch(sandbox: Sandbox, sandbox_clock: FakeClock, make_client: MakeClient, spans: Spans) -> None:
-    """46, 51: a batch is a call, and looks beside it that are linked to what created it; no span waits for its end."""
+async def test_polls_are_sibling_spans_linked_to_the_creation(
+    sandbox: Sandbox, sandbox_clock: FakeClock, make_client: MakeClient, spans: Spans
+) -> None:
+    """A batch is one call span; its polls are siblings, each linked to the attempt that created the job."""
     client = make_client(tracer_provider=spans.provider, clock=sandbox_clock, poll=EVERY)
     with spans.tracer.start_as_current_span("close the field"):
         await client.run(a_batch(sandbox))
@@ -44,8 +46,10 @@ async def test_batch(sandbox: Sandbox, sandbox_clock: FakeClock, make_client: Ma
     )
 
 
-async def test_retries(sandbox: Sandbox, clock: FakeClock, make_client: MakeClient, spans: Spans) -> None:
-    """47, 48: attempts that failed are errors and are counted; a call that came to its end all the same is none."""
+async def test_a_retried_call_that_succeeds_is_no_error(
+    sandbox: Sandbox, clock: FakeClock, make_client: MakeClient, spans: Spans
+) -> None:
+    """Failed attempts are errors with a resend count; the call that succeeds in the end is not."""
     sandbox.faults.add(READS, faults.Answer(503), times=2)
     await make_client(tracer_provider=spans.provider, clock=clock).send(a_read(sandbox))
     assert spans.tree() == (
@@ -58,14 +62,16 @@ async def test_retries(sandbox: Sandbox, clock: FakeClock, make_client: MakeClie
     assert (spans.finished[0].attributes or {})["fieldingkit.attempts"] == 3
 
 
-async def test_token_refresh(sandbox: Sandbox, make_client: MakeClient, spans: Spans) -> None:
-    """41, 47: a send after a token refresh counts as a resend, and the request for the token can be seen between."""
+async def test_a_resend_after_a_token_refresh_is_counted(
+    sandbox: Sandbox, make_client: MakeClient, spans: Spans
+) -> None:
+    """A send after a token refresh counts as a resend, and the token request is a span between the two."""
     credentials = ClientCredentials(
         client_id=sandbox.client_id, client_secret=sandbox.client_secret, token_url=sandbox.token_url
     )
     client = make_client(tracer_provider=spans.provider, auth=credentials)
     await client.send(a_read(sandbox))
-    spans.forget()
+    spans.clear()
     sandbox.faults.add(READS, faults.Answer(401))
     await client.send(a_read(sandbox))
     assert spans.tree() == (
@@ -75,8 +81,10 @@ async def test_token_refresh(sandbox: Sandbox, make_client: MakeClient, spans: S
     assert (token.attributes or {})["url.full"] == sandbox.token_url
 
 
-async def test_precondition(sandbox: Sandbox, make_client: MakeClient, spans: Spans) -> None:
-    """48: a refusal is an error of the attempt and of the call, named by its status."""
+async def test_a_refusal_is_an_error_named_by_its_status(
+    sandbox: Sandbox, make_client: MakeClient, spans: Spans
+) -> None:
+    """A refused attempt and its call are errors named by the status."""
     group = next(iter(sandbox.seed(live=1).groups))
     sandbox.faults.add("pause_fielding_run", faults.ChangeEtag())
     with pytest.raises(PreconditionFailedError):
@@ -86,7 +94,7 @@ async def test_precondition(sandbox: Sandbox, make_client: MakeClient, spans: Sp
 
 @attrs.frozen
 class Stall(Fault):
-    """Tells that a request has come, and never answers it."""
+    """Report that a request arrived, and never answer it."""
 
     came: asyncio.Event
     loop: asyncio.AbstractEventLoop
@@ -98,8 +106,10 @@ class Stall(Fault):
         return await exchange.proceed()
 
 
-async def test_cancelled_wait(sandbox: Sandbox, clock: FakeClock, make_client: MakeClient, spans: Spans) -> None:
-    """48: a look that the caller broke off is no error, and leaves no span behind."""
+async def test_a_cancelled_poll_is_no_error(
+    sandbox: Sandbox, clock: FakeClock, make_client: MakeClient, spans: Spans
+) -> None:
+    """A poll that its caller cancels is no error, and its spans end."""
     client = make_client(tracer_provider=spans.provider, clock=clock)
     came = asyncio.Event()
     sandbox.faults.add(POLLS, Stall(came, asyncio.get_running_loop()))
@@ -115,8 +125,10 @@ async def test_cancelled_wait(sandbox: Sandbox, clock: FakeClock, make_client: M
     )
 
 
-async def test_resumed_job(sandbox: Sandbox, sandbox_clock: FakeClock, make_client: MakeClient, spans: Spans) -> None:
-    """51: the looks of a resumed job are linked to the span that created it, in whatever process that was."""
+async def test_polls_of_a_resumed_job_link_to_its_creation(
+    sandbox: Sandbox, sandbox_clock: FakeClock, make_client: MakeClient, spans: Spans
+) -> None:
+    """The polls of a resumed job link to the span that created it in another process."""
     client = make_client(tracer_provider=spans.provider, clock=sandbox_clock, poll=EVERY)
     job = await client.submit(a_batch(sandbox))
     created = ids_of(spans.of_kind("CLIENT")[0])
@@ -135,8 +147,8 @@ async def test_resumed_job(sandbox: Sandbox, sandbox_clock: FakeClock, make_clie
     assert {(link.trace_id, link.span_id) for link in links} == {(created.trace_id, created.span_id)}
 
 
-async def test_workflow(sandbox: Sandbox, make_client: MakeClient, spans: Spans) -> None:
-    """51: a workflow has no span of its own; its calls are children of the caller's."""
+async def test_a_workflow_has_no_span_of_its_own(sandbox: Sandbox, make_client: MakeClient, spans: Spans) -> None:
+    """A workflow has no span; its calls are children of the caller's span."""
     group = next(iter(sandbox.seed(live=1).groups))
     assert group.run is not None
     get = fielding_runs.GetFieldingRun(
@@ -154,8 +166,10 @@ async def test_workflow(sandbox: Sandbox, make_client: MakeClient, spans: Spans)
     )
 
 
-async def test_attempt_attributes(sandbox: Sandbox, make_client: MakeClient, spans: Spans) -> None:
-    """47: an attempt says what was sent where and what came back; values of a query are not told."""
+async def test_attempt_spans_have_the_conventional_attributes(
+    sandbox: Sandbox, make_client: MakeClient, spans: Spans
+) -> None:
+    """An attempt's span has the conventions' attributes, with the values of the query redacted."""
     read = a_read(sandbox)
     path = path_of(read)
     client = make_client(tracer_provider=spans.provider)
@@ -181,8 +195,8 @@ async def test_attempt_attributes(sandbox: Sandbox, make_client: MakeClient, spa
     assert (scope.name, scope.schema_url) == ("fieldingkit", "https://opentelemetry.io/schemas/1.44.0")
 
 
-async def test_unknown_method(make_client: MakeClient, spans: Spans) -> None:
-    """47: a method that the conventions do not know names no span."""
+async def test_an_unknown_method_names_no_span(make_client: MakeClient, spans: Spans) -> None:
+    """A method that is unknown to the conventions is not the name of a span."""
     with pytest.raises(NotFoundError):
         await make_client(tracer_provider=spans.provider, retry=RetryPolicy(max_attempts=1)).request("PURGE", "/x")
     (attempt,) = spans.of_kind("CLIENT")
@@ -191,8 +205,10 @@ async def test_unknown_method(make_client: MakeClient, spans: Spans) -> None:
     assert (attributes["http.request.method"], attributes["http.request.method_original"]) == ("_OTHER", "PURGE")
 
 
-async def test_no_answer(sandbox: Sandbox, clock: FakeClock, make_client: MakeClient, spans: Spans) -> None:
-    """48: where there was no answer the error is named by its class, on the attempts and on the call."""
+async def test_a_missing_response_is_named_by_its_error_class(
+    sandbox: Sandbox, clock: FakeClock, make_client: MakeClient, spans: Spans
+) -> None:
+    """Without a response the attempts and the call are errors named by the exception's class."""
     client = make_client(
         tracer_provider=spans.provider,
         clock=clock,
@@ -208,8 +224,8 @@ async def test_no_answer(sandbox: Sandbox, clock: FakeClock, make_client: MakeCl
     )
 
 
-async def test_attempt_time_out(sandbox: Sandbox, make_client: MakeClient, spans: Spans) -> None:
-    """48: an attempt that ran out of time is an error, unlike one that the caller broke off."""
+async def test_an_attempt_that_timed_out_is_an_error(sandbox: Sandbox, make_client: MakeClient, spans: Spans) -> None:
+    """An attempt that timed out is an error, unlike one that its caller cancelled."""
     sandbox.faults.add(READS, faults.Delay(30))
     client = make_client(tracer_provider=spans.provider, timeout=0.05, retry=RetryPolicy(max_attempts=1))
     with pytest.raises(RequestTimeoutError):
@@ -219,8 +235,10 @@ async def test_attempt_time_out(sandbox: Sandbox, make_client: MakeClient, spans
     )
 
 
-async def test_torn_body(sandbox: Sandbox, clock: FakeClock, make_client: MakeClient, spans: Spans) -> None:
-    """48: an answer whose body broke off is an error with the status that came."""
+async def test_a_truncated_body_is_an_error_with_its_status(
+    sandbox: Sandbox, clock: FakeClock, make_client: MakeClient, spans: Spans
+) -> None:
+    """An attempt whose body was truncated is an error that keeps its status."""
     sandbox.faults.add(READS, faults.ResetMidBody())
     await make_client(tracer_provider=spans.provider, clock=clock).send(a_read(sandbox))
     assert spans.tree() == (
@@ -228,14 +246,14 @@ async def test_torn_body(sandbox: Sandbox, clock: FakeClock, make_client: MakeCl
     )
 
 
-async def test_watcher_stays_outside(
+async def test_watching_a_job_keeps_the_callers_span(
     sandbox: Sandbox,
     sandbox_clock: FakeClock,
     make_client: MakeClient,
     spans: Spans,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """50: within and after a loop over the looks at a job, the current span is the caller's."""
+    """Within and after ``job.watch()`` the current span is the caller's."""
     client = make_client(tracer_provider=spans.provider, clock=sandbox_clock, poll=EVERY)
     seen: list[Any] = []
     with caplog.at_level(logging.DEBUG), spans.tracer.start_as_current_span("the application") as own:
@@ -248,8 +266,8 @@ async def test_watcher_stays_outside(
     assert not [record for record in caplog.records if record.name.startswith("opentelemetry")]
 
 
-async def test_not_sampled(sandbox: Sandbox, clock: FakeClock, make_client: MakeClient) -> None:
-    """49, 54: a call that is not sampled makes no spans, and still is one trace that says so to the API."""
+async def test_an_unsampled_call_exports_nothing(sandbox: Sandbox, clock: FakeClock, make_client: MakeClient) -> None:
+    """An unsampled call exports no spans, and its attempts send one trace with the flag cleared."""
     spans = Spans(ALWAYS_OFF)
     sandbox.faults.add(READS, faults.Answer(503))
     await make_client(tracer_provider=spans.provider, clock=clock).send(a_read(sandbox))
@@ -259,8 +277,10 @@ async def test_not_sampled(sandbox: Sandbox, clock: FakeClock, make_client: Make
     assert [int(header.split("-")[3], 16) & 1 for header in (first, second)] == [0, 0]
 
 
-async def test_switched_off(sandbox: Sandbox, make_client: MakeClient, spans: Spans) -> None:
-    """53: with a provider that does nothing there are no spans of ours, and the caller's own trace goes out."""
+async def test_a_noop_tracer_forwards_the_callers_trace(
+    sandbox: Sandbox, make_client: MakeClient, spans: Spans
+) -> None:
+    """A no-op tracer provider makes no spans, and the caller's own trace is sent."""
     client = make_client(tracer_provider=NoOpTracerProvider())
     with spans.tracer.start_as_current_span("the application") as own:
         await client.send(a_read(sandbox))
@@ -268,8 +288,8 @@ async def test_switched_off(sandbox: Sandbox, make_client: MakeClient, spans: Sp
     assert (sandbox.requests[0].traceparent or "").split("-")[2] == f"{own.get_span_context().span_id:016x}"
 
 
-def test_blocking_client(sandbox: Sandbox, spans: Spans) -> None:
-    """46, 55: the spans of a blocking call are children of the caller's span."""
+def test_blocking_calls_are_children_of_the_caller(sandbox: Sandbox, spans: Spans) -> None:
+    """The spans of a blocking call are children of the caller's span."""
     with (
         Client(
             account_id=101, auth=sandbox.token, base_url=sandbox.url, tracer_provider=spans.provider, poll=EVERY
@@ -280,8 +300,8 @@ def test_blocking_client(sandbox: Sandbox, spans: Spans) -> None:
     assert spans.tree() == (f"INTERNAL the script\n  INTERNAL fieldingkit {READS}\n    CLIENT GET 200")
 
 
-def test_global_provider(sandbox: Sandbox) -> None:
-    """46: spans go to the global provider by default, also if it is set after the client was made."""
+def test_a_global_tracer_may_be_set_after_the_client(sandbox: Sandbox) -> None:
+    """Spans go to the global provider by default, even if it is set after the client was made."""
     read = a_read(sandbox)
     path = path_of(read)
     script = f"""
@@ -302,9 +322,9 @@ asyncio.run(main())
     assert run_alone(script, PYTHONPATH="tests") == "INTERNAL fieldingkit GET request\n  CLIENT GET 200"
 
 
-async def test_statuses_are_unset_but_for_errors(
+async def test_successful_spans_have_no_status(
     sandbox: Sandbox, sandbox_clock: FakeClock, make_client: MakeClient, spans: Spans
 ) -> None:
-    """48: a span without an error has no status at all, not even OK."""
+    """A span without an error has no status, not even OK."""
     await make_client(tracer_provider=spans.provider, clock=sandbox_clock, poll=EVERY).run(a_batch(sandbox))
     assert {span.status.status_code for span in spans.finished} == {StatusCode.UNSET}
