@@ -1,15 +1,17 @@
-"""HTTP by aiohttp: one request out, one answer in. The only file that speaks aiohttp; it decides nothing."""
+"""HTTP by aiohttp: one request out, one response in."""
 
 import asyncio
+import select
 import ssl
 import warnings
 from contextlib import suppress
-from contextvars import ContextVar
+from functools import partial
 from io import BytesIO
 from typing import Any
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
 from fieldingkit._warnings import calling_frame, file_and_line
@@ -18,6 +20,7 @@ from fieldingkit.errors import (
     ClientClosedError,
     ConfigurationError,
     ConnectionFailedError,
+    DeadlineExceededError,
     DecodeError,
     FieldingKitError,
     TransportError,
@@ -31,26 +34,25 @@ __all__ = ["AiohttpTransport"]
 
 _SAMPLE = 1000
 """Bytes that are kept of a body that is too long."""
-
-
-_call: ContextVar[Call] = ContextVar("fieldingkit_call")
-
-
-class _ClientRequest(aiohttp.ClientRequest):
-    """A request that tells its call when it begins to leave, since aiohttp does not."""
-
-    def send(self, conn: Any) -> Any:
-        _call.get().bytes_sent = True
-        return super().send(conn)
-
-
-# To these methods aiohttp would add a Content-Type where there is no body. Naming it in `skip_auto_headers` does the
-# same, but costs each request 5 us.
-_ClientRequest.POST_METHODS = set()
+_LARGE_BODY = 2**20
+"""Bytes above which aiohttp warns of a body that is no file; a batch of 36,000 target groups has as many."""
+_GRACE_PERIOD = 1.0
+"""Seconds that connections have to close."""
 
 
 class AiohttpTransport:
-    """Sends requests over one aiohttp session, which is made with the first of them."""
+    """Sends requests over one aiohttp session, which is opened by the first of them.
+
+    Args:
+        base_url: The client's base URL.
+        connector_limit: The maximum number of connections.
+        max_body: The maximum number of bytes of a response's body, decompressed.
+        connect_timeout: Seconds to connect to an address, TLS handshake included; None for no limit of its own.
+        keepalive_timeout: Seconds that an idle connection is kept; None to keep it until the server closes it.
+        proxy: The URL of a proxy, which may hold credentials.
+        ssl_context: The TLS context; by default the system's authorities are trusted.
+        trust_env: Whether to use the environment's proxies.
+    """
 
     def __init__(
         self,
@@ -58,6 +60,8 @@ class AiohttpTransport:
         *,
         connector_limit: int,
         max_body: int,
+        connect_timeout: float | None = 10.0,
+        keepalive_timeout: float | None = 15.0,
         proxy: str | None,
         ssl_context: ssl.SSLContext | None,
         trust_env: bool,
@@ -66,79 +70,95 @@ class AiohttpTransport:
         self._base_path = self._base.raw_path.rstrip("/")
         self._connector_limit = connector_limit
         self._max_body = max_body
+        self._connect_timeout = connect_timeout
+        self._keepalive_timeout = keepalive_timeout
         self._proxy = None if proxy is None else Secret(proxy)
         self._ssl = ssl_context
         self._direct = proxy is None and not trust_env
         self._session: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._attempts: dict[asyncio.Task[Any], _Attempt] = {}
         self._timeouts = Timeouts()
         self._closed = False
         self._made_at = file_and_line(calling_frame())
 
     async def __call__(self, call: Call) -> Response:
-        """Send a request once.
+        """Send a call's request once.
 
         Raises:
-            TransportError: if there is no answer; ``sent`` says whether bytes of the request may have left.
+            TransportError: if there is no response; ``sent`` says whether bytes of the request may have been sent.
         """
-        request = call.request
         session = self._session or self._open()
         task = asyncio.current_task()
-        if task is None or self._loop is not task.get_loop():
-            raise ConfigurationError("this client belongs to another event loop: make one client for each loop")
-        began = call.clock.now()
-        limit, too_late = call.allowance(began)
+        assert task is not None
+        limit, too_late = call.allowance(call.clock.now())
         if limit is not None and limit <= 0:
-            raise too_late("no time was left to send it", sent=False)
-        call.bytes_sent = False
-        _call.set(call)
-        status: int | None = None
-        failure: BaseException | None = None
-        if limit is not None:
-            self._timeouts.start(task, limit)
+            raise too_late("no time was left to send the request", sent=False)
+        attempt = self._attempts[task] = _Attempt(call, task, self._timeouts)
+        request, status, failure = call.request, None, None
         try:
             url = self._url(request.target)
-            answer = await session.request(
+            proxied = not self._direct and self._proxy_for(url) is not None
+            response = await session.request(
                 request.method,
                 url,
-                # aiohttp warns of bytes above 1 MiB; a batch of 36,000 target groups is as long.
-                data=BytesIO(request.body) if request.body and len(request.body) > 2**20 else request.body,
-                headers={**request.headers, **call.headers},
+                data=BytesIO(request.body) if request.body and len(request.body) > _LARGE_BODY else request.body,
+                headers=_headers(call),
                 allow_redirects=False,
-                proxy=None if self._direct else self._proxy_for(url),
+                proxy=self._proxy_for(url) if proxied else None,
             )
-            status = answer.status
-            return await self._read(answer, task, too_late)
+            status = response.status
+            if status == 407 and proxied and url.scheme == "http":
+                response.close()
+                raise ConnectionFailedError("the proxy requires credentials (407)", sent=False, retryable=False)
+            return await self._read(response, attempt)
         except BaseException as exc:
-            failure = TimeoutError() if isinstance(exc, asyncio.CancelledError) and self._timeouts.caught(task) else exc
-            if isinstance(failure, asyncio.CancelledError) and self._closed and not task.cancelling():
-                # aiohttp's connector does that, when it closes, to those who wait for a connection.
-                failure = aiohttp.ClientConnectionError("closed")
-            meaning = self._meaning(failure, call, limit=limit, too_late=too_late)
-            if meaning is None:
-                raise
-            raise meaning from exc
+            is_timeout = isinstance(exc, asyncio.CancelledError) and self._timeouts.caught(task)
+            error = self._to_error(TimeoutError() if is_timeout else exc, attempt)
+            failure = "TimeoutError" if is_timeout else type(exc).__name__
         finally:
+            del self._attempts[task]
             self._timeouts.stop(task)
-            error = None if failure is None else type(failure).__name__
-            began, took = began - call.started, call.clock.now() - began
-            call.attempts.append(
-                Attempt(len(call.attempts) + 1, status, error, call.bytes_sent, began, took, call.delay)
+            attempt.record(status, failure)
+        # Outside of the except block, so that the error does not refer to aiohttp's: the locals of aiohttp's frames, and
+        # some of its exceptions, hold the credentials that were sent.
+        raise error
+
+    def bind(self) -> None:
+        """Bind the client to the running event loop.
+
+        Raises:
+            ClientClosedError: if the client is closed.
+            ConfigurationError: if the client is bound to another event loop.
+        """
+        if self._closed:
+            raise ClientClosedError("the client is closed and nothing was sent; create a new client")
+        loop = asyncio.get_running_loop()
+        if self._loop is None:
+            self._loop = loop
+        elif self._loop is not loop:
+            raise ConfigurationError(
+                "the client is used in another event loop already and nothing was sent; create a client for each event loop"
             )
 
     async def aclose(self) -> None:
-        """Close the session; the transport cannot be used again."""
+        """Close the session and end the attempts that are under way; the transport cannot be used again."""
         self._closed = True
+        for task in list(self._attempts):
+            self._timeouts.expire(task)
         self._timeouts.close()
         if self._session is not None:
-            await self._session.close()
+            # A server that does not read holds up the end of a TLS connection, or of one with unsent bytes.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_GRACE_PERIOD):
+                    await self._session.close()
 
     def __del__(self) -> None:
         if self._session is None or self._session.closed or self._loop is None:
             return
         message = "this fieldingkit client was not closed: use it in an async with statement, or await aclose()"
         warnings.warn_explicit(message, ResourceWarning, *self._made_at)
-        # Closed in the owner's place: aiohttp would complain of each of its parts, and on stderr too.
+        # aiohttp would warn about each of its parts, and write to stderr too.
         closing = self._session.close()
         if self._loop.is_closed():
             with suppress(StopIteration):
@@ -147,16 +167,19 @@ class AiohttpTransport:
             self._loop.call_soon_threadsafe(self._loop.create_task, closing)
 
     def _open(self) -> aiohttp.ClientSession:
-        if self._closed:
-            raise ClientClosedError("the client is closed: make a new one")
-        self._loop = asyncio.get_running_loop()
+        self.bind()
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._connector_limit, ssl=self._ssl or True),
+            connector=_Connector(
+                self._attempts,
+                limit=self._connector_limit,
+                keepalive_timeout=self._keepalive_timeout,
+                ssl=self._ssl or True,
+            ),
             cookie_jar=aiohttp.DummyCookieJar(),
             request_class=_ClientRequest,
-            timeout=aiohttp.ClientTimeout(total=None),  # `Timeouts` does it
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect_timeout),
         )
-        # aiohttp sends GET and PUT a second time by itself when a kept connection breaks; here only `retry` repeats.
+        # aiohttp sends GET and PUT again by itself when a kept connection breaks; here only `retry` does that.
         self._session._retry_connection = False  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
         return self._session
 
@@ -168,24 +191,19 @@ class AiohttpTransport:
         return self._base.with_path(self._base_path + target, encoded=True)
 
     def _proxy_for(self, url: URL) -> str | None:
-        """The proxy to go through: our own, else the environment's."""
+        """Return the proxy's URL: the client's own, else the environment's."""
         if self._proxy is not None:
             return self._proxy.reveal()
-        # aiohttp's own `trust_env` would heed the .netrc too, and a password there stand in the token's way.
+        # aiohttp's own `trust_env` would also read the .netrc, whose password would replace the token.
         return None if proxy_bypass(url.host or "") else getproxies().get(url.scheme)
 
-    async def _read(
-        self, answer: aiohttp.ClientResponse, task: asyncio.Task[Any], too_late: type[TransportError]
-    ) -> Response:
-        """Read an answer to its end, but no further than the limit: a gzip bomb unpacks within it too."""
-        if answer.status == 407:
-            answer.close()
-            raise ConnectionFailedError("the proxy wants credentials (407)", sent=False, retryable=False)
+    async def _read(self, response: aiohttp.ClientResponse, attempt: "_Attempt") -> Response:
+        """Read a response to its end, but no further than ``max_body``, which also bounds a decompression bomb."""
         chunks: list[bytes] = []
         size = 0
         body_error: FieldingKitError | None = None
         try:
-            while chunk := await answer.content.readany():
+            while chunk := await response.content.readany():
                 size += len(chunk)
                 if size > self._max_body:
                     body_error = DecodeError(f"the body is longer than {self._max_body} bytes")
@@ -193,31 +211,26 @@ class AiohttpTransport:
                     break
                 chunks.append(chunk)
         except asyncio.CancelledError:
-            if not self._timeouts.caught(task):
+            if self._closed or not self._timeouts.caught(attempt.task):
                 raise
-            body_error = too_late(f"the body had not come to its end in time, after {size} bytes")
+            body_error = attempt.too_late(f"the body was incomplete at the timeout, after {size} bytes")
         except (aiohttp.ClientError, OSError) as exc:
-            body_error = TransportError(f"the body broke off after {size} bytes ({type(exc).__name__})")
+            body_error = TransportError(f"the body was cut off after {size} bytes ({type(exc).__name__})")
         finally:
-            if not answer.closed:  # as it is after its last byte
-                answer.release()
-        return Response(answer.status, answer.headers, b"".join(chunks), body_error, answer.version)
+            if not response.closed:  # it closes itself after its last byte
+                response.release()
+        return Response(response.status, response.headers, b"".join(chunks), body_error, response.version)
 
-    def _meaning(
-        self,
-        exc: BaseException,
-        call: Call,
-        *,
-        limit: float | None,
-        too_late: type[TransportError],
-    ) -> FieldingKitError | None:
-        """What a failure of aiohttp means to the caller; None for one that is not about HTTP."""
-        request, sent = call.request, call.bytes_sent
+    def _to_error(self, exc: BaseException, attempt: "_Attempt") -> BaseException:
+        """Return fieldingkit's error for a failure of aiohttp; any other exception as it is, without its traceback."""
+        request, sent = attempt.call.request, attempt.call.bytes_sent
         where = f"{self._base.host}:{self._base.port}" if request.target.startswith("/") else request.target
+        if self._closed and self._is_caused_by_close(exc, attempt.task):
+            applied = sent and request.retry_safety is not RetrySafety.READ
+            return ClientClosedError("the client was closed during the call", maybe_applied=applied)
         match exc:
-            case aiohttp.ClientError() | OSError() | RuntimeError() if self._closed:
-                applied = sent and request.retry_safety is not RetrySafety.READ
-                return ClientClosedError("the client was closed while the call was going on", maybe_applied=applied)
+            case FieldingKitError():
+                return exc
             case aiohttp.ClientConnectorCertificateError():
                 reason = f"the certificate of {where} is not trusted: {exc.certificate_error}"
                 return ConnectionFailedError(reason, sent=False, retryable=False)
@@ -229,12 +242,144 @@ class AiohttpTransport:
             case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
                 return ConfigurationError(f"not a URL that can be called: {where}")
             case aiohttp.ClientResponseError():
-                # aiohttp reports unreadable bytes as a 400 of its own making; the API never said that.
-                return TransportError(f"the answer of {where} was not HTTP: {exc.message[:80]!r}", sent=sent)
-            case TimeoutError() if limit is not None:
-                return too_late(f"no answer within {limit:.3g} s from {where}", sent=sent)
+                # aiohttp reports unreadable bytes as a 400, which the API never sent.
+                return TransportError(f"the response of {where} was not HTTP: {exc.message[:80]!r}", sent=sent)
+            case TimeoutError() if attempt.limit is not None:
+                awaited = "response" if attempt.started else "free connection"
+                return attempt.too_late(f"no {awaited} within {attempt.limit:.3g} s from {where}", sent=sent)
             case aiohttp.ClientError() | OSError():
                 reason = f"the connection to {where} broke: {type(exc).__name__} {exc}".rstrip()
                 return TransportError(reason, sent=sent)
             case _:
-                return None
+                return _without_tracebacks(exc)
+
+
+    @staticmethod
+    def _is_caused_by_close(exc: BaseException, task: asyncio.Task[Any]) -> bool:
+        if isinstance(exc, asyncio.CancelledError):
+            return not task.cancelling()  # the connector, not the caller, cancelled the wait for a connection
+        return isinstance(exc, aiohttp.ClientError | OSError | RuntimeError)
+
+
+class _Attempt:
+    """One send of a call: its start, and the limit that applies to it at present."""
+
+    __slots__ = ("_started_at", "_timeouts", "call", "limit", "started", "task", "too_late")
+
+    def __init__(self, call: Call, task: asyncio.Task[Any], timeouts: Timeouts) -> None:
+        self.call = call
+        self.task = task
+        self._timeouts = timeouts
+        self.started = False
+        self.limit: float | None = None
+        self.too_late: type[TransportError] = DeadlineExceededError
+        self._started_at = call.clock.now()
+        call.bytes_sent = False
+
+    def wait_for_connection(self) -> None:
+        """Limit the wait for a free connection by the deadline only: the server is not the reason for the wait."""
+        self.limit = self.call.remaining()
+        if self.limit is not None:
+            self._timeouts.start(self.task, self.limit)
+
+    def start(self) -> None:
+        """Start the attempt's own time: it has a connection, or is free to open one."""
+        if not self.started:
+            self.started = True
+            self._started_at = self.call.clock.now()
+            self.limit, self.too_late = self.call.allowance(self._started_at)
+            if self.limit is not None:
+                self._timeouts.start(self.task, self.limit)
+
+    def record(self, status: int | None, failure: str | None) -> None:
+        """Add this attempt to the call's attempts.
+
+        Args:
+            status: The status of the response; None if there was none.
+            failure: The name of the exception that ended the attempt; None if there was none.
+        """
+        call = self.call
+        started, duration = self._started_at - call.started, call.clock.now() - self._started_at
+        number = len(call.attempts) + 1
+        call.attempts.append(Attempt(number, status, failure, call.bytes_sent, started, duration, call.delay))
+
+
+class _Connector(aiohttp.TCPConnector):
+    """A connection pool that reports when an attempt waits for a connection, and when it may open one."""
+
+    def __init__(self, attempts: dict[asyncio.Task[Any], _Attempt], **options: Any) -> None:
+        super().__init__(**options)
+        self._attempts = attempts
+        self._factory = partial(_Protocol, self._loop, attempts)
+
+    async def _wait_for_available_connection(self, *args: Any) -> None:
+        if (attempt := _current(self._attempts)) is not None:
+            attempt.wait_for_connection()
+        await super()._wait_for_available_connection(*args)
+
+    async def _create_connection(self, *args: Any) -> ResponseHandler:
+        if (attempt := _current(self._attempts)) is not None:
+            attempt.start()
+        return await super()._create_connection(*args)
+
+
+class _Protocol(ResponseHandler):
+    """A connection that is not reused while it has unread input: that would be taken for the next response."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, attempts: dict[asyncio.Task[Any], _Attempt]) -> None:
+        super().__init__(loop)
+        self.attempts = attempts
+
+    def is_connected(self) -> bool:
+        """Return whether the connection can be used for another request."""
+        return super().is_connected() and not self.should_close and not _has_input(self.transport)
+
+
+class _ClientRequest(aiohttp.ClientRequest):
+    """A request that reports when it is sent, since aiohttp does not."""
+
+    def send(self, conn: Any) -> Any:
+        if (attempt := _current(conn.protocol.attempts)) is not None:
+            attempt.start()
+            attempt.call.bytes_sent = True
+        return super().send(conn)
+
+
+# To these methods aiohttp would add a Content-Type where there is no body. Naming it in `skip_auto_headers` does the
+# same, but costs each request 5 us.
+_ClientRequest.POST_METHODS = set()
+
+
+def _current(attempts: dict[asyncio.Task[Any], _Attempt]) -> _Attempt | None:
+    """Return the attempt of the running task."""
+    task = asyncio.current_task()
+    return None if task is None else attempts.get(task)
+
+
+def _has_input(transport: asyncio.BaseTransport | None) -> bool:
+    """Return whether a socket has input that the event loop has not read yet; the end of the stream counts as input."""
+    connection = None if transport is None else transport.get_extra_info("socket")
+    if connection is None:
+        return False
+    if not hasattr(select, "poll"):  # Windows
+        return bool(select.select([connection.fileno()], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def _headers(call: Call) -> dict[str, str]:
+    """Return all headers of an attempt. Only here does the access token leave its ``Secret``."""
+    headers = {**call.request.headers, **call.headers}
+    if call.authorization is not None:
+        headers["Authorization"] = call.authorization.reveal()
+    return headers
+
+
+def _without_tracebacks(exc: BaseException) -> BaseException:
+    """Remove the tracebacks of an exception and of those it refers to."""
+    linked = [exc]
+    for each in linked:
+        each.__traceback__ = None
+        linked += [other for other in (each.__cause__, each.__context__) if other is not None and other not in linked]
+    return exc

@@ -1,14 +1,15 @@
-"""Who is asking: token providers, and the transport that signs each attempt with a token that is still good."""
+"""Authentication: the transport that adds a valid access token to each attempt."""
 
 import asyncio
 import copy
 import logging
 import math
 import random
+from functools import partial
 from typing import NamedTuple
 
 from fieldingkit.clock import Clock
-from fieldingkit.errors import ClientClosedError, ConfigurationError, FieldingKitError, TransportError
+from fieldingkit.errors import ClientClosedError, FieldingKitError, TransportError
 from fieldingkit.secret import Secret
 from fieldingkit.transport.credentials import AccessToken, TokenProvider
 from fieldingkit.transport.http import Call, Request, Response, Transport
@@ -16,131 +17,177 @@ from fieldingkit.transport.problem import read_problem
 
 __all__ = ["Auth"]
 
-
 _logger = logging.getLogger("fieldingkit.auth")
+_REJECTIONS = frozenset({401, 403})
 _REFRESH_AHEAD = 300.0
-_BRAND_NEW = 30.0
-_REFUSED = frozenset({401, 403})
-"""Sends one request outside the API, for a provider that asks a token endpoint."""
-
-
-def _look_at(task: "asyncio.Task[_Held]") -> None:
-    """Take note of a failure even if every call that waited for it has gone."""
-    if not task.cancelled():
-        task.exception()
-
-
-def _is_cancelled() -> bool:
-    """Whether it is the running task itself that was cancelled, and not only what it waited for."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
+"""Seconds before its expiry at which a long-lived token is renewed, at least."""
+_MIN_INTERVAL = 30.0
+"""Seconds between two token requests, if early renewals fail or the API rejects every token."""
+_MAX_FETCH = 30.0
+"""Seconds that a fetch may take if the call that started it has neither a timeout nor a deadline."""
+_GRACE_PERIOD = 1.0
+"""Seconds that a cancelled fetch has to end when the client is closed."""
 
 
 class Auth:
-    """Signs each attempt. One token for the whole client: fetched once for any number of waiting calls."""
+    """Adds an access token to each attempt. The calls of a client share one token and one fetch.
+
+    Args:
+        inner: Sends the attempt.
+        http: Sends the requests of the token provider.
+        provider: Fetches tokens.
+    """
 
     def __init__(self, inner: Transport, http: Transport, provider: TokenProvider) -> None:
         self._inner = inner
         self._http = http
         self._provider = provider
-        self._held: _Held | None = None
-        self._refresh: asyncio.Task[_Held] | None = None
+        self._token: _Token | None = None
+        self._fetch: _Fetch | None = None
+        self._closed = False
 
     async def __call__(self, call: Call) -> Response:
-        """Sign and send; if the token turns out to be stale, get another and send once more."""
-        used = self._held
-        if used is None or (used.refresh_at < math.inf and call.clock.now() >= used.refresh_at):
-            used = await self._renewed(call)
-        call.headers = {"Authorization": used.header.reveal()}
+        """Send an attempt with the current token; if the API rejects the token, send it once more with a new one."""
+        token, now = self._token, call.clock.now()
+        if token is None or now >= token.expires_at:
+            token = await self._new_token(call)
+        elif now >= token.refresh_at and self._fetch is None and not self._closed:
+            self._start_fetch(call)  # in the background: the current token is still valid
+        call.authorization = token.header
         response = await self._inner(call)
-        if response.status not in _REFUSED or not _stale(response, used, call.clock.now()):
+        if response.status not in _REJECTIONS or not token.is_outdated(response, call.clock.now()):
             return response
-        # Another call may have renewed it meanwhile.
-        fresh = await self._renewed(call) if self._held is used else self._held
-        if fresh is None or fresh.token == used.token:
+        newer = await self._new_token(call, rejected=True) if self._token is token else self._token
+        if newer is None or newer.value == token.value:
             return response
         _logger.info(
-            "the token was refused; it is sent again with another",
+            "access token rejected; retrying with a new token",
             extra={"operation_id": call.request.operation_id, "attempt": len(call.attempts), "status": response.status},
         )
         call.delay = 0.0
-        call.headers = {"Authorization": fresh.header.reveal()}
+        call.authorization = newer.header
         return await self._inner(call)
 
     async def aclose(self) -> None:
-        """Give up a refresh that is going on."""
-        if self._refresh is not None:
-            self._refresh.cancel()
+        """Cancel a fetch that is under way, and wait a moment until it has ended."""
+        self._closed = True
+        fetch = self._fetch
+        if fetch is not None and fetch.task.get_loop() is asyncio.get_running_loop():
+            fetch.abandon()
+            await asyncio.wait({fetch.task}, timeout=_GRACE_PERIOD)
 
-    async def _renewed(self, call: Call) -> "_Held":
-        """Wait for a new token; the waiting calls share one request for it, and its failure."""
-        refresh = self._refresh
-        if refresh is None or refresh.done():
-            refresh = self._refresh = asyncio.create_task(self._fetch(call.clock, call.timeout))
-            refresh.add_done_callback(_look_at)
-        elif refresh.get_loop() is not asyncio.get_running_loop():
-            raise ConfigurationError("this client belongs to another event loop: make one client for each loop")
+    async def _new_token(self, call: Call, *, rejected: bool = False) -> "_Token":
+        """Wait for a new token. Concurrent calls share a fetch and its failure.
+
+        A fetch is abandoned when the time of the call that started it is over. Others who wait then start another one,
+        so that a fetch that hangs delays no call beyond its own time.
+        """
+        loop = asyncio.get_running_loop()
         limit, too_late = call.allowance(call.clock.now())
-        scope = asyncio.timeout(limit)
-        try:
-            async with scope:
-                return await asyncio.shield(refresh)
-        except TimeoutError:
-            if not scope.expired():
-                raise
-            raise too_late(f"no token within {limit:.3g} s", sent=False) from None
-        except asyncio.CancelledError:
-            if not refresh.cancelled() or _is_cancelled():
-                raise
-            raise ClientClosedError("the client was closed while the call waited for a token") from None
-        except FieldingKitError as exc:
-            # A token that was to be renewed ahead of time is still good for a while.
-            now, held = call.clock.now(), self._held
-            lost = held is None or now >= held.expires_at or now < held.refresh_at
-            if held is None or lost or not isinstance(exc, TransportError):
-                # Each call has its own error, which is going to be told of that call: its command, its key.
-                raise copy.copy(exc) from exc.__cause__
-            _logger.info("no new token could be had; the old one is still good", extra={"error": type(exc).__name__})
-            self._held = held._replace(refresh_at=now + _BRAND_NEW)
-            return self._held
+        end = None if limit is None else loop.time() + limit
+        while not self._closed:
+            remaining = None if end is None else end - loop.time()
+            if remaining is not None and remaining <= 0:
+                raise too_late(f"no access token within {limit:.3g} s; nothing was sent", sent=False)
+            token = (self._fetch or self._start_fetch(call, rejected=rejected)).token
+            await asyncio.wait({token}, timeout=remaining)
+            if not token.done() or token.cancelled():
+                continue
+            if (error := token.exception()) is None:
+                return token.result()
+            if isinstance(error, FieldingKitError):
+                raise copy.copy(error) from error.__cause__  # each call adds its own command and key
+            raise error
+        raise ClientClosedError("the client was closed while the call waited for an access token; nothing was sent")
 
-    async def _fetch(self, clock: Clock, timeout: float | None) -> "_Held":
-        async def http(request: Request) -> Response:
-            return await self._http(Call(request, clock=clock, timeout=timeout))
+    def _start_fetch(self, call: Call, *, rejected: bool = False) -> "_Fetch":
+        limit, _ = call.allowance(call.clock.now())
+        fetch = self._fetch = _Fetch(self._provider, self._http, call, _MAX_FETCH if limit is None else limit)
+        fetch.token.add_done_callback(partial(self._fetch_ended, call.clock, rejected))
+        return fetch
+
+    def _fetch_ended(self, clock: Clock, rejected: bool, fetched: "asyncio.Future[_Token]") -> None:
+        if self._fetch is not None and self._fetch.token is fetched:
+            self._fetch = None
+        error = None if fetched.cancelled() else fetched.exception()
+        if error is None and not fetched.cancelled():
+            self._token = fetched.result()._replace(replaces_rejected=rejected)
+            _logger.debug("access token fetched", extra={"lifetime": self._token.lifetime})
+        elif self._token is not None and not rejected and clock.now() < self._token.expires_at:
+            self._token = self._token._replace(refresh_at=clock.now() + _MIN_INTERVAL)
+            reason = "TimeoutError" if error is None else type(error).__name__
+            _logger.info("early token renewal failed; the current token stays in use", extra={"error": reason})
+
+
+class _Fetch:
+    """One fetch of a token: a task that ends within a time limit, and the future that its callers wait for."""
+
+    def __init__(self, provider: TokenProvider, http: Transport, call: Call, limit: float) -> None:
+        loop = asyncio.get_running_loop()
+        self.token: asyncio.Future[_Token] = loop.create_future()
+        """The token or the error; cancelled if the fetch is abandoned."""
+        # The time limit holds for the future, even if the provider's code suppresses the cancellation of the task.
+        timer = loop.call_later(limit, self.abandon)
+        self.token.add_done_callback(lambda _: timer.cancel())
+        self.task: asyncio.Task[None] = loop.create_task(self._run(provider, http, call.clock, call.timeout))
+
+    def abandon(self) -> None:
+        """Cancel the future and the task."""
+        self.token.cancel()
+        self.task.cancel()
+
+    async def _run(self, provider: TokenProvider, http: Transport, clock: Clock, timeout: float | None) -> None:
+        async def send(request: Request) -> Response:
+            return await http(Call(request, clock=clock, timeout=timeout))
 
         try:
-            token = await self._provider.fetch(http)
+            token = _Token.from_access_token(await provider.fetch(send), clock.now())
         except TransportError as exc:
-            reason = f"no token could be had: {exc.message}"
-            raise TransportError(reason, sent=False, retryable=exc.retryable, retry_after=exc.retry_after) from exc
-        _logger.debug("a token was fetched", extra={"lifetime": token.lifetime})
-        self._held = _held(token, clock.now())
-        return self._held
+            reason = f"no access token: {exc.message}; nothing was sent to the API"
+            error = TransportError(reason, sent=False, retryable=exc.retryable, retry_after=exc.retry_after)
+            error.__cause__ = exc
+            self._fail(error)
+        except Exception as exc:  # noqa: BLE001  # raised by the calls that wait for the token
+            self._fail(exc)
+        else:
+            if not self.token.done():
+                self.token.set_result(token)
+        finally:
+            self._fail(TransportError("no access token: its provider was cancelled", sent=False, retryable=False))
+
+    def _fail(self, error: Exception) -> None:
+        if not self.token.done():
+            self.token.set_exception(error)
 
 
-class _Held(NamedTuple):
-    """The token in use, and its times on the client's clock."""
+class _Token(NamedTuple):
+    """An access token, with its times on the client's clock."""
 
-    token: Secret
+    value: Secret
     header: Secret
-    fetched: float
+    lifetime: float | None
+    fetched_at: float
     refresh_at: float
     expires_at: float
-    brand_new: float
+    replaces_rejected: bool = False
 
+    @classmethod
+    def from_access_token(cls, token: AccessToken, now: float) -> "_Token":
+        """Plan the renewal of a new token: before it expires, and at another moment for each client."""
+        header = Secret(f"Bearer {token.value.reveal()}")
+        if token.lifetime is None:
+            return cls(token.value, header, None, now, math.inf, math.inf)
+        ahead = min(_REFRESH_AHEAD, token.lifetime / 10) * random.uniform(1.0, 1.5)
+        expires_at = now + token.lifetime
+        return cls(token.value, header, token.lifetime, now, expires_at - ahead, expires_at)
 
-def _held(token: AccessToken, now: float) -> _Held:
-    """A token that has just been fetched; it is renewed a while before it expires, not by all clients at once."""
-    header = Secret(f"Bearer {token.value.reveal()}")
-    if token.lifetime is None:
-        return _Held(token.value, header, now, math.inf, math.inf, _BRAND_NEW)
-    ahead = min(_REFRESH_AHEAD, token.lifetime / 10) * random.uniform(1.0, 1.5)
-    expires_at = now + token.lifetime
-    return _Held(token.value, header, now, expires_at - ahead, expires_at, min(_BRAND_NEW, token.lifetime / 10))
+    def is_outdated(self, response: Response, now: float) -> bool:
+        """Return whether a rejection means that a new token is needed.
 
-
-def _stale(response: Response, used: _Held, now: float) -> bool:
-    """Whether a refusal means that the token has expired. This API says so with 403, like a missing permission."""
-    if response.status == 401:
-        return True
-    return now - used.fetched >= used.brand_new and read_problem(response.body).code == "authorization_error"
+        The API answers 403 to an expired token, as it does to a missing permission. A new token rules out the first,
+        and an API that rejects the successor of a rejected token rejects any.
+        """
+        is_new = now - self.fetched_at < min(_MIN_INTERVAL, (self.lifetime or math.inf) / 10)
+        if response.status == 401:
+            return not (is_new and self.replaces_rejected)
+        return not is_new and read_problem(response.body).code == "authorization_error"

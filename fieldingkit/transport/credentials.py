@@ -1,6 +1,7 @@
-"""Tokens by OAuth 2.0 client credentials. Loaded by those who have such: https://www.rfc-editor.org/rfc/rfc6749."""
+"""Access tokens and their providers: a fixed bearer token, and OAuth 2.0 client credentials (RFC 6749)."""
 
 import json
+import math
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, cast
@@ -17,15 +18,14 @@ from fieldingkit.transport.urls import check_url
 
 __all__ = ["AccessToken", "BearerToken", "ClientCredentials", "Fetch", "TokenProvider", "as_secret"]
 
-
 Fetch = Callable[[Request], Awaitable[Response]]
-
+"""Sends one request outside the API, such as a token request."""
 
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 
 
 def as_secret(value: "str | Secret") -> Secret:
-    """Hide a plain string."""
+    """Return the value as a ``Secret``."""
     return value if isinstance(value, Secret) else Secret(value)
 
 
@@ -36,68 +36,85 @@ def _header_safe(holder: object, attribute: "attrs.Attribute[Any]", value: Secre
 
 @attrs.frozen
 class AccessToken:
-    """A bearer token and how long it is good for."""
+    """A bearer token and its lifetime."""
 
     value: Secret = attrs.field(converter=as_secret, validator=_header_safe)
-    """The token; a plain string is taken too, and hidden."""
+    """The token; a plain string is wrapped in a ``Secret``."""
     lifetime: float | None = attrs.field(default=None, kw_only=True)
-    """Seconds from now until it expires; None if that is not known."""
+    """Seconds from now until the token expires; None if unknown."""
 
 
 class TokenProvider(Protocol):
-    """Where tokens come from. Any object with this method will do; the client caches what it gives."""
+    """A source of access tokens: any object with this method. The client caches the tokens."""
 
     async def fetch(self, http: Fetch) -> AccessToken:
-        """Get a new token.
+        """Fetch a new token.
+
+        The client cancels a fetch that takes longer than the calls that wait for it may take.
 
         Args:
-            http: Sends a request by the client's own connection settings; a provider need not use it.
+            http: Sends a request over the client's connections; a provider need not use it.
         """
         ...
 
 
 @attrs.frozen
 class BearerToken:
-    """A token that was made elsewhere. It is good for 24 hours at most; prefer ``ClientCredentials`` in a service."""
+    """A token that was obtained elsewhere. It is valid for 24 hours at most; services need ``ClientCredentials``."""
 
     token: Secret = attrs.field(converter=as_secret, validator=_header_safe)
     """The token, without the word Bearer."""
 
     async def fetch(self, http: Fetch) -> AccessToken:
-        """The same token, always."""
+        """Return the token."""
         del http
         return AccessToken(self.token)
 
 
 @attrs.frozen(kw_only=True)
 class ClientCredentials:
-    """Tokens by OAuth 2.0 client credentials, as the API documents them; renewed before they expire."""
+    """A provider that requests tokens by OAuth 2.0 client credentials, as the API documents."""
 
     client_id: str
     """The client id from the API starter kit."""
     client_secret: Secret = attrs.field(converter=as_secret)
     """The client secret from the API starter kit."""
     token_url: str = "https://auth.cint.com/oauth/token"
-    """Where tokens are made; https, unless it is on this machine."""
+    """The URL of the token endpoint; https, except on this machine."""
     audience: str = "https://api.luc.id"
-    """The audience that the API's tokens are made for."""
+    """The audience of the tokens."""
     scope: str = "app:api"
-    """The scope to ask for."""
+    """The requested scope."""
     scope_field: str = "auth_scopes"
-    """The name of the scope's field; it was ``lucid_scopes`` with older token endpoints."""
+    """The name of the scope's field; older token endpoints call it ``lucid_scopes``."""
     allow_insecure: bool = False
-    """Whether ``token_url`` may be plain http to another machine."""
+    """Allow a ``token_url`` with plain http to another machine."""
 
     def __attrs_post_init__(self) -> None:
         check_url(self.token_url, what="token_url", allow_insecure=self.allow_insecure)
 
     async def fetch(self, http: Fetch) -> AccessToken:
-        """Ask the token endpoint for a new token.
+        """Request a new token.
 
         Raises:
-            ApiError: if it refuses the credentials.
-            TransportError: if it cannot be reached or is out of order; nothing was sent to the API then.
+            ApiError: if the token endpoint refuses the credentials.
+            TransportError: if it cannot be reached, fails, or sends no token.
         """
+        response = await http(self._request())
+        if response.status != 200:
+            error = error_from(response, operation_id="token", trace_id=trace_id_of(response.headers))
+            if error.retryable:
+                reason = f"the token endpoint failed: {error.message}"
+                raise TransportError(reason, sent=False, retry_after=error.retry_after) from error
+            raise error
+        token = _read_token(response.body)
+        if token is None:
+            raise TransportError("the token endpoint's response holds no token", sent=False)
+        return token
+
+    # The next two are functions of their own so that no frame of a traceback has the secret or the token as a local.
+
+    def _request(self) -> Request:
         body = {
             "client_id": self.client_id,
             "client_secret": self.client_secret.reveal(),
@@ -105,28 +122,22 @@ class ClientCredentials:
             "audience": self.audience,
             self.scope_field: self.scope,
         }
-        response = await http(
-            Request(
-                "POST",
-                self.token_url,
-                headers={"Content-Type": "application/json", "Accept": "application/json"},
-                body=json.dumps(body).encode(),
-                operation_id="token",
-                template="",
-                retry_safety=RetrySafety.READ,
-            )
+        return Request(
+            "POST",
+            self.token_url,
+            headers={"Content-Type": "application/json", "Accept": "application/json"},
+            body=json.dumps(body).encode(),
+            operation_id="token",
+            template="",
+            retry_safety=RetrySafety.READ,
         )
-        if response.status != 200:
-            facts = {"operation_id": "token", "trace_id": trace_id_of(response.headers)}
-            error = error_from(response, **facts)
-            if error.retryable:
-                reason = f"the token endpoint is out of order: {error.message}"
-                raise TransportError(reason, sent=False, retry_after=error.retry_after) from error
-            raise error
-        try:
-            fields = cast("dict[str, Any]", json.loads(response.body))
-            lifetime = fields.get("expires_in")
-            return AccessToken(fields["access_token"], lifetime=None if lifetime is None else float(lifetime))
-        except (ValueError, TypeError, KeyError, AttributeError):
-            # Not chained: the cause could quote the body, and the body holds a token.
-            raise TransportError("the token endpoint's answer holds no token", sent=False) from None
+
+
+def _read_token(body: bytes) -> AccessToken | None:
+    """Return the token of a response; None if it has no valid one."""
+    try:
+        fields = cast("dict[str, Any]", json.loads(body))
+        lifetime = float(fields.get("expires_in") or 0)
+        return AccessToken(fields["access_token"], lifetime=lifetime if 0 < lifetime < math.inf else None)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None

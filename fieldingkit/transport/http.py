@@ -9,6 +9,7 @@ import attrs
 from fieldingkit.clock import Clock
 from fieldingkit.errors import Attempt, DeadlineExceededError, FieldingKitError, RequestTimeoutError, TransportError
 from fieldingkit.idempotency import RetrySafety
+from fieldingkit.secret import Secret
 from fieldingkit.transport.headers import trace_id_of
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ class Call:
     __slots__ = (
         "ambiguous",
         "attempts",
+        "authorization",
         "bytes_sent",
         "clock",
         "command",
@@ -142,7 +144,9 @@ class Call:
         self.stop_reason: FieldingKitError | None = None
         """The reason why a retryable failure was not retried; it becomes the error's ``__cause__``."""
         self.headers: dict[str, str] = {}
-        """Headers of the next attempt beside the request's own: its token, its trace."""
+        """Headers of the attempt in addition to those of the request: its trace."""
+        self.authorization: Secret | None = None
+        """The ``Authorization`` header of the attempt."""
         self.bytes_sent: bool = False
         """True if bytes of the last attempt may have been sent."""
         self.trace: str | None = None

@@ -28,6 +28,12 @@ class Timeouts:
         if self._timer is None or when < self._due:
             self._set_timer(when, now)
 
+    def expire(self, task: Task) -> None:
+        """End a task's time now."""
+        _, cancelling = self._running.pop(task, (0.0, task.cancelling()))
+        self._reached[task] = cancelling
+        task.cancel()
+
     def stop(self, task: Task) -> None:
         """End the timeout of a task."""
         self._running.pop(task, None)

@@ -1,5 +1,6 @@
 """Telemetry configuration of one client."""
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from fieldingkit.transport.telemetry.semconv import SCHEMA_URL, SemanticAttribut
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
 
-    from fieldingkit.transport.telemetry.attempts import AttemptEvent
+    from fieldingkit.transport.telemetry.attempts import AttemptEvent, RequestEvent
     from fieldingkit.transport.telemetry.propagation import TraceContext
 
 __all__ = ["Telemetry"]
@@ -26,12 +27,14 @@ class Telemetry:
         version: The version of fieldingkit.
         tracer_provider: Receives the spans; by default the global provider, even if it is set later.
         meter_provider: Receives the measurements; by default the global provider, even if it is set later.
+        on_request: Called before each attempt.
         on_attempt: Called after each attempt.
         trace_context: The parent of calls outside any span.
         on_missing_trace: "generate" gives each call outside any trace one of its own, "omit" does not.
 
     Raises:
-        ConfigurationError: if ``on_missing_trace`` is neither "omit" nor "generate".
+        ConfigurationError: if ``on_missing_trace`` is neither "omit" nor "generate", or if ``FIELDINGKIT_LOG`` is
+            neither "debug" nor "info".
     """
 
     def __init__(
@@ -41,15 +44,21 @@ class Telemetry:
         version: str,
         tracer_provider: TracerProvider | None,
         meter_provider: "MeterProvider | None",
+        on_request: "Callable[[RequestEvent], object] | None" = None,
         on_attempt: "Callable[[AttemptEvent], object] | None",
         trace_context: "TraceContext | None",
         on_missing_trace: str,
     ) -> None:
         if on_missing_trace not in {"omit", "generate"}:
             raise ConfigurationError(f"on_missing_trace must be 'omit' or 'generate'; got {on_missing_trace!r}")
+        if "FIELDINGKIT_LOG" in os.environ:
+            from fieldingkit.transport.telemetry.logs import enable_logs_from_env
+
+            enable_logs_from_env()
         self.attributes: SemanticAttributes = SemanticAttributes(base_url)
         self.tracer: Tracer = get_tracer("fieldingkit", version, tracer_provider, SCHEMA_URL)
         self.metrics: Metrics = Metrics(meter_provider, version, self.attributes)
+        self.on_request: Callable[[RequestEvent], object] | None = on_request
         self.on_attempt: Callable[[AttemptEvent], object] | None = on_attempt
         self.trace_context: TraceContext | None = trace_context
         self.generate_missing_trace: bool = on_missing_trace == "generate"

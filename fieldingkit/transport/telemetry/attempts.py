@@ -1,4 +1,4 @@
-"""Callbacks for those who have no OpenTelemetry: what they are told of an attempt, and how they are called."""
+"""Log records and callbacks of attempts: ``on_request`` before each of them, ``on_attempt`` after it."""
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
@@ -9,77 +9,137 @@ import attrs
 from fieldingkit.transport.headers import trace_id_of
 from fieldingkit.transport.http import Call, Response, Transport
 from fieldingkit.transport.telemetry.metrics import Metrics
-from fieldingkit.transport.telemetry.semconv import error_type
+from fieldingkit.transport.telemetry.semconv import SemanticAttributes, error_type
 
-__all__ = ["AttemptEvent", "AttemptObserver", "notify"]
+__all__ = ["AttemptEvent", "AttemptObserver", "RequestEvent", "RequestObserver", "notify"]
 
-
-_hook_logger = logging.getLogger("fieldingkit.hooks")
+_logger = logging.getLogger("fieldingkit.attempts")
+_callback_logger = logging.getLogger("fieldingkit.callbacks")
+_LOGGED_HEADERS = ("content-type", "retry-after", "traceparent", "x-request-id", "x-tyk-trace-id")
+_SHOWN_HEADERS = frozenset(
+    {
+        "accept",
+        "cint-api-version",
+        "content-type",
+        "idempotency-key",
+        "if-match",
+        "if-none-match",
+        "traceparent",
+        "tracestate",
+        "user-agent",
+    }
+)
 
 E = TypeVar("E")
 
 
 @attrs.frozen(kw_only=True)
-class AttemptEvent:
-    """One send of a call, as ``on_attempt`` is told of it when it has ended."""
+class RequestEvent:
+    """A request that is about to be sent, as passed to ``on_request``."""
 
     operation_id: str
-    """The API's own name of the operation; ``token`` for a request to the token endpoint."""
+    """The API's name of the operation; ``token`` for a token request."""
+    method: str
+    """The HTTP method."""
+    url: str
+    """The full URL; the values of its query are replaced by ``REDACTED``."""
+    headers: Mapping[str, str]
+    """The headers; the value of each that may hold a credential is replaced by ``REDACTED``."""
+    number: int
+    """The number of the attempt within the call, from 1."""
+
+
+@attrs.frozen(kw_only=True)
+class AttemptEvent:
+    """An attempt that has ended, as passed to ``on_attempt``."""
+
+    operation_id: str
+    """The API's name of the operation; ``token`` for a token request."""
     method: str
     """The HTTP method."""
     number: int
-    """1 for the first send of the call; retries and re-sends after a token refresh both count."""
+    """The number of the attempt within the call, from 1; retries and resends after a token refresh both count."""
     status: int | None
-    """The HTTP status of the answer; None when there was none."""
+    """The HTTP status of the response; None if there was none."""
     error: str | None
-    """The class of error it ended with: the status, or the name of an exception; None if there was none."""
+    """The error: a status, or the name of an exception; None if the attempt succeeded."""
     sent: bool
-    """Whether bytes of the request may have reached the server."""
+    """True if bytes of the request may have reached the server."""
     duration: float
-    """How long it took, in seconds."""
+    """Seconds from the start of the attempt to the end of the response's body."""
     delay: float
-    """How long the client had waited before it, in seconds."""
+    """Seconds that the client waited before the attempt."""
     trace_id: str | None
-    """The W3C trace id; the answer's, or else the one that was sent."""
+    """The W3C trace id of the response, or of the request if there was no response."""
     request_id: str | None
-    """The answer's ``x-request-id``."""
+    """The response's ``x-request-id``."""
 
 
 def notify(callback: Callable[[E], object], event: E) -> None:
-    """Call a callback; whatever it raises is logged, and is no affair of the call."""
+    """Call a callback. Its exceptions are logged and never affect the call."""
     try:
         callback(event)
-    except Exception as exc:  # it is the application's code: it may raise anything
-        _hook_logger.warning("a callback failed", exc_info=exc, extra={"event": type(event).__name__})
+    except Exception as exc:  # noqa: BLE001  # the application's code may raise anything
+        _callback_logger.warning("callback failed", exc_info=exc, extra={"event": type(event).__name__})
 
 
-_logger = logging.getLogger("fieldingkit.attempts")
+class RequestObserver:
+    """Calls ``on_request`` with each request that is about to be sent.
 
-# All that is ever logged of an answer's head; nothing of the request's head is.
-_LOGGED = ("content-type", "retry-after", "traceparent", "x-request-id", "x-tyk-trace-id")
+    Args:
+        inner: Sends the request.
+        attributes: Redacts the URL.
+        callback: Receives a ``RequestEvent``.
+    """
+
+    def __init__(
+        self, inner: Transport, attributes: SemanticAttributes, callback: Callable[[RequestEvent], object]
+    ) -> None:
+        self._inner = inner
+        self._attributes = attributes
+        self._callback = callback
+
+    def __call__(self, call: Call) -> Awaitable[Response]:
+        """Call the callback, then send the request."""
+        request = call.request
+        headers = {
+            name: value if name.lower() in _SHOWN_HEADERS else "REDACTED"
+            for name, value in {**request.headers, **call.headers}.items()
+        }
+        if call.authorization is not None:
+            headers["Authorization"] = "REDACTED"
+        event = RequestEvent(
+            operation_id=request.operation_id,
+            method=request.method,
+            url=self._attributes.redacted_url(request),
+            headers=headers,
+            number=len(call.attempts) + 1,
+        )
+        notify(self._callback, event)
+        return self._inner(call)
 
 
 class AttemptObserver:
-    """Tells of each attempt, if anybody listens; if not, it adds no frame to the call.
+    """Measures and logs each attempt, and calls ``on_attempt``; without any of these it adds no frame to the call.
 
     Args:
         inner: Sends the attempt.
         metrics: Measures it.
-        callback: Is called with an event for each attempt.
+        callback: Receives an ``AttemptEvent`` for each attempt.
     """
 
-    def __init__(self, inner: Transport, metrics: Metrics, callback: "Callable[[AttemptEvent], object] | None") -> None:
+    def __init__(self, inner: Transport, metrics: Metrics, callback: Callable[[AttemptEvent], object] | None) -> None:
         self._inner = inner
         self._metrics = metrics
         self._callback = callback
 
     def __call__(self, call: Call) -> Awaitable[Response]:
-        """Send once, and tell how it went."""
+        """Send an attempt, and report how it ended."""
         if self._callback is None and not self._metrics.enabled and not _logger.isEnabledFor(logging.DEBUG):
             return self._inner(call)
-        return self._reported(call)
+        return self._observe(call)
 
-    async def _reported(self, call: Call) -> Response:
+    async def _observe(self, call: Call) -> Response:
         before = len(call.attempts)
         response: Response | None = None
         failure: BaseException | None = None
@@ -95,12 +155,11 @@ class AttemptObserver:
 
     def _report(self, call: Call, response: Response | None, error: str | None) -> None:
         request, attempt = call.request, call.attempts[-1]
-        if self._metrics.enabled:
-            self._metrics.record_attempt(request, response, error, attempt.duration)
+        self._metrics.record_attempt(request, response, error, attempt.duration)
         if self._callback is None and not _logger.isEnabledFor(logging.DEBUG):
             return
         headers: Mapping[str, str] = response.headers if response is not None else {}
-        facts: dict[str, Any] = {
+        fields: dict[str, Any] = {
             "operation_id": request.operation_id,
             "method": request.method,
             "status": attempt.status,
@@ -109,9 +168,9 @@ class AttemptObserver:
             "delay": attempt.delay,
             "trace_id": trace_id_of(headers) or trace_id_of({"traceparent": call.trace or ""}),
         }
-        logged = {name: value for name in _LOGGED if (value := headers.get(name)) is not None}
-        _logger.debug("an attempt has ended", extra={**facts, "attempt": attempt.number, "headers": logged})
+        logged = {name: value for name in _LOGGED_HEADERS if (value := headers.get(name)) is not None}
+        _logger.debug("attempt ended", extra={**fields, "attempt": attempt.number, "headers": logged})
         if self._callback is not None:
             request_id = headers.get("x-request-id")
-            event = AttemptEvent(**facts, number=attempt.number, sent=attempt.sent, request_id=request_id)
+            event = AttemptEvent(**fields, number=attempt.number, sent=attempt.sent, request_id=request_id)
             notify(self._callback, event)

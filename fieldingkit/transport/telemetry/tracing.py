@@ -1,12 +1,9 @@
-"""OpenTelemetry: a span for each call, a span for each attempt, and the ``traceparent`` that goes out.
+"""OpenTelemetry spans: one for each call, one for each attempt; and the ``traceparent`` of each attempt.
 
-Names and attributes follow the stable HTTP semantic conventions; see ``conventions``. Only the API is used: the
-application brings the SDK. Where there is none, neither transport adds a frame to the call.
+The application provides the SDK. Without one, neither transport adds a frame to the call.
 """
 
 from collections.abc import Awaitable
-from importlib import import_module
-from typing import TYPE_CHECKING
 
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
@@ -21,30 +18,26 @@ from opentelemetry.trace import (
 )
 
 from fieldingkit.transport.http import Call, Request, Response, Transport
-from fieldingkit.transport.telemetry.propagation import inject, read_traceparent
+from fieldingkit.transport.telemetry.propagation import TraceContext, inject, read_traceparent
 from fieldingkit.transport.telemetry.semconv import SemanticAttributes, error_type, protocol_version
 
-if TYPE_CHECKING:
-    from fieldingkit.transport.telemetry.propagation import TraceContext
-
 __all__ = ["AttemptSpans", "CallSpans"]
-
 
 _SUPPRESS = getattr(otel_context, "_SUPPRESS_HTTP_INSTRUMENTATION_KEY", None)
 
 
 class CallSpans:
-    """An INTERNAL span around each call, whatever number of attempts it takes.
+    """Opens an INTERNAL span around each call, with all its attempts.
 
     Args:
-        inner: What the call goes on through.
-        tracer: Makes the spans.
-        parent: The parent of calls that are made outside any span.
-        generate: Whether a call that belongs to no trace gets one of its own.
+        inner: Sends the call.
+        tracer: Creates the spans.
+        parent: The parent of calls outside any span.
+        generate: Whether a call outside any trace gets one of its own.
     """
 
     def __init__(
-        self, inner: Transport, tracer: Tracer, *, parent: "TraceContext | None" = None, generate: bool = False
+        self, inner: Transport, tracer: Tracer, *, parent: TraceContext | None = None, generate: bool = False
     ) -> None:
         self._inner = inner
         self._tracer = tracer
@@ -52,31 +45,31 @@ class CallSpans:
         self._generate = generate
 
     def __call__(self, call: Call) -> Awaitable[Response]:
-        """Send within a span that is named after the operation."""
+        """Send a call within a span named after its operation."""
         context: Context | None = None
         if self._parent is not None and not get_current_span().get_span_context().is_valid:
             context = self._parent.to_otel_context()
         span = self._tracer.start_span(f"fieldingkit {call.request.operation_id}", context)
         if span is INVALID_SPAN or not span.get_span_context().is_valid:
-            # There is no parent, and no SDK, which had begun a trace.
+            # There is neither a parent nor an SDK, which would have started a trace.
             if self._generate:
-                return self._within(span, _invented(call.request).to_otel_context(), call)
+                return self._send_within(span, _generated_trace(call.request).to_otel_context(), call)
             call.has_trace = False
             return self._inner(call)
         if span is get_current_span():
-            return self._inner(call)  # no SDK: the caller's parent goes out as it is
-        return self._within(span, set_span_in_context(span, context), call)
+            return self._inner(call)  # without an SDK the caller's parent is sent unchanged
+        return self._send_within(span, set_span_in_context(span, context), call)
 
-    async def _within(self, span: Span, context: Context, call: Call) -> Response:
+    async def _send_within(self, span: Span, context: Context, call: Call) -> Response:
         token = otel_context.attach(context)
         response: Response | None = None
         failure: BaseException | None = None
         try:
             if span.is_recording():
-                request = call.request
-                span.set_attribute("fieldingkit.operation_id", request.operation_id)
-                if request.linked_to is not None and (followed := read_traceparent(request.linked_to)) is not None:
-                    span.add_link(followed)
+                span.set_attribute("fieldingkit.operation_id", call.request.operation_id)
+                linked_to = call.request.linked_to
+                if linked_to is not None and (creation := read_traceparent(linked_to)) is not None:
+                    span.add_link(creation)
             response = await self._inner(call)
             return response
         except BaseException as exc:
@@ -90,7 +83,13 @@ class CallSpans:
 
 
 class AttemptSpans:
-    """A CLIENT span around each attempt, and the trace context in its headers."""
+    """Opens a CLIENT span around each attempt, and adds its trace context to the headers.
+
+    Args:
+        inner: Sends the attempt.
+        tracer: Creates the spans.
+        attributes: The attributes of the spans.
+    """
 
     def __init__(self, inner: Transport, tracer: Tracer, attributes: SemanticAttributes) -> None:
         self._inner = inner
@@ -98,29 +97,29 @@ class AttemptSpans:
         self._attributes = attributes
 
     def __call__(self, call: Call) -> Awaitable[Response]:
-        """Send once, within a span whose id goes out as ``traceparent``."""
+        """Send an attempt within a span whose id is sent as ``traceparent``."""
         if not call.has_trace:
             return self._inner(call)
         parent = get_current_span()
         if not parent.get_span_context().is_valid:
-            return self._inner(call)  # no SDK and no parent: nothing to pass on, nothing is made up
-        # A sampler sees what a span has from its start; but attributes that nobody records cost the most.
+            return self._inner(call)  # neither an SDK nor a parent
         request, resends = call.request, len(call.attempts)
+        # Samplers see only the attributes that a span starts with. But preparing them is most of the cost of a span.
         attributes = self._attributes.of_attempt(request, resends=resends) if parent.is_recording() else None
         span = self._tracer.start_span(self._attributes.span_name(request), None, SpanKind.CLIENT, attributes)
         if span is parent:
-            _tell(call, otel_context.get_current())  # no SDK: the parent goes out
+            _add_headers(call, otel_context.get_current())  # without an SDK the parent is sent
             return self._inner(call)
         if attributes is None and span.is_recording():
             span.set_attributes(self._attributes.of_attempt(request, resends=resends))
-        return self._within(span, parent, call)
+        return self._send_within(span, parent, call)
 
-    async def _within(self, span: Span, parent: Span, call: Call) -> Response:
+    async def _send_within(self, span: Span, parent: Span, call: Call) -> Response:
         context = set_span_in_context(span)
-        _tell(call, context)
+        _add_headers(call, context)
         if _SUPPRESS is not None and span.get_span_context().span_id != parent.get_span_context().span_id:
-            # An instrumented aiohttp would make a second span of the same attempt, and write its id into our header.
-            # Where we make no span of our own, its span is welcome.
+            # An instrumented aiohttp would create a second span, and overwrite our header with its id. It is suppressed
+            # only where there is a span of ours.
             context = otel_context.set_value(_SUPPRESS, True, context)
         token = otel_context.attach(context)
         response: Response | None = None
@@ -141,18 +140,15 @@ class AttemptSpans:
                 _end(span, error_type(response, failure))
 
 
-def _invented(request: Request) -> "TraceContext":
-    """A trace of the call's own; a look at a job goes on with the one that created it."""
-    made: type[TraceContext] = import_module("fieldingkit.transport.telemetry.propagation").TraceContext
-    followed = made.from_headers({"traceparent": request.linked_to or ""})
-    return followed if followed.traceparent is not None else made.generate()
+def _generated_trace(request: Request) -> TraceContext:
+    """Return a new trace; for a poll, the trace of the call that created the job."""
+    created = TraceContext.from_headers({"traceparent": request.linked_to or ""})
+    return created if created.traceparent is not None else TraceContext.generate()
 
 
-def _tell(call: Call, context: Context) -> None:
-    """Have the next attempt carry the trace context."""
-    headers = inject(context)
-    call.trace = headers.get("traceparent")
-    call.headers = {**call.headers, **headers}
+def _add_headers(call: Call, context: Context) -> None:
+    call.headers = inject(context)
+    call.trace = call.headers.get("traceparent")
 
 
 def _end(span: Span, error: str | None) -> None:
