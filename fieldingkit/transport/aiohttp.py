@@ -7,7 +7,7 @@ import warnings
 from contextlib import suppress
 from functools import partial
 from io import BytesIO
-from typing import Any
+from typing import Any, cast
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
@@ -89,38 +89,24 @@ class AiohttpTransport:
             TransportError: if there is no response; ``sent`` says whether bytes of the request may have been sent.
         """
         session = self._session or self._open()
-        task = asyncio.current_task()
-        assert task is not None
+        task = cast("asyncio.Task[Any]", asyncio.current_task())
         limit, too_late = call.allowance(call.clock.now())
         if limit is not None and limit <= 0:
             raise too_late("no time was left to send the request", sent=False)
         attempt = self._attempts[task] = _Attempt(call, task, self._timeouts)
-        request, status, failure = call.request, None, None
+        failure = None
         try:
-            url = self._url(request.target)
-            proxied = not self._direct and self._proxy_for(url) is not None
-            response = await session.request(
-                request.method,
-                url,
-                data=BytesIO(request.body) if request.body and len(request.body) > _LARGE_BODY else request.body,
-                headers=_headers(call),
-                allow_redirects=False,
-                proxy=self._proxy_for(url) if proxied else None,
-            )
-            status = response.status
-            if status == 407 and proxied and url.scheme == "http":
-                response.close()
-                raise ConnectionFailedError("the proxy requires credentials (407)", sent=False, retryable=False)
-            return await self._read(response, attempt)
-        except BaseException as exc:
-            is_timeout = isinstance(exc, asyncio.CancelledError) and self._timeouts.caught(task)
-            error = self._to_error(TimeoutError() if is_timeout else exc, attempt)
-            failure = "TimeoutError" if is_timeout else type(exc).__name__
+            return await self._send(session, attempt)
+        except BaseException as exc:  # noqa: BLE001  # raised below
+            if isinstance(exc, asyncio.CancelledError) and self._timeouts.caught(task):
+                error, failure = self._to_error(TimeoutError(), attempt), TimeoutError.__name__
+            else:
+                error, failure = self._to_error(exc, attempt), type(exc).__name__
         finally:
             del self._attempts[task]
             self._timeouts.stop(task)
-            attempt.record(status, failure)
-        # Outside of the except block, so that the error does not refer to aiohttp's: the locals of aiohttp's frames, and
+            attempt.record(failure)
+        # After the except block, so that the error does not refer to aiohttp's: the locals of aiohttp's frames, and
         # some of its exceptions, hold the credentials that were sent.
         raise error
 
@@ -137,9 +123,8 @@ class AiohttpTransport:
         if self._loop is None:
             self._loop = loop
         elif self._loop is not loop:
-            raise ConfigurationError(
-                "the client is used in another event loop already and nothing was sent; create a client for each event loop"
-            )
+            reason = "the client belongs to another event loop and nothing was sent"
+            raise ConfigurationError(f"{reason}; create one client for each event loop")
 
     async def aclose(self) -> None:
         """Close the session and end the attempts that are under way; the transport cannot be used again."""
@@ -197,6 +182,24 @@ class AiohttpTransport:
         # aiohttp's own `trust_env` would also read the .netrc, whose password would replace the token.
         return None if proxy_bypass(url.host or "") else getproxies().get(url.scheme)
 
+    async def _send(self, session: aiohttp.ClientSession, attempt: "_Attempt") -> Response:
+        request = attempt.call.request
+        url = self._url(request.target)
+        proxied = not self._direct and self._proxy_for(url) is not None
+        response = await session.request(
+            request.method,
+            url,
+            data=BytesIO(request.body) if request.body and len(request.body) > _LARGE_BODY else request.body,
+            headers=_headers(attempt.call),
+            allow_redirects=False,
+            proxy=self._proxy_for(url) if proxied else None,
+        )
+        attempt.status = response.status
+        if response.status == 407 and proxied and url.scheme == "http":  # in a tunnel it is the API's
+            response.close()
+            raise ConnectionFailedError("the proxy requires credentials (407)", sent=False, retryable=False)
+        return await self._read(response, attempt)
+
     async def _read(self, response: aiohttp.ClientResponse, attempt: "_Attempt") -> Response:
         """Read a response to its end, but no further than ``max_body``, which also bounds a decompression bomb."""
         chunks: list[bytes] = []
@@ -253,7 +256,6 @@ class AiohttpTransport:
             case _:
                 return _without_tracebacks(exc)
 
-
     @staticmethod
     def _is_caused_by_close(exc: BaseException, task: asyncio.Task[Any]) -> bool:
         if isinstance(exc, asyncio.CancelledError):
@@ -264,13 +266,14 @@ class AiohttpTransport:
 class _Attempt:
     """One send of a call: its start, and the limit that applies to it at present."""
 
-    __slots__ = ("_started_at", "_timeouts", "call", "limit", "started", "task", "too_late")
+    __slots__ = ("_started_at", "_timeouts", "call", "limit", "started", "status", "task", "too_late")
 
     def __init__(self, call: Call, task: asyncio.Task[Any], timeouts: Timeouts) -> None:
         self.call = call
         self.task = task
         self._timeouts = timeouts
         self.started = False
+        self.status: int | None = None
         self.limit: float | None = None
         self.too_late: type[TransportError] = DeadlineExceededError
         self._started_at = call.clock.now()
@@ -291,17 +294,16 @@ class _Attempt:
             if self.limit is not None:
                 self._timeouts.start(self.task, self.limit)
 
-    def record(self, status: int | None, failure: str | None) -> None:
+    def record(self, failure: str | None) -> None:
         """Add this attempt to the call's attempts.
 
         Args:
-            status: The status of the response; None if there was none.
             failure: The name of the exception that ended the attempt; None if there was none.
         """
         call = self.call
         started, duration = self._started_at - call.started, call.clock.now() - self._started_at
         number = len(call.attempts) + 1
-        call.attempts.append(Attempt(number, status, failure, call.bytes_sent, started, duration, call.delay))
+        call.attempts.append(Attempt(number, self.status, failure, call.bytes_sent, started, duration, call.delay))
 
 
 class _Connector(aiohttp.TCPConnector):
@@ -310,7 +312,7 @@ class _Connector(aiohttp.TCPConnector):
     def __init__(self, attempts: dict[asyncio.Task[Any], _Attempt], **options: Any) -> None:
         super().__init__(**options)
         self._attempts = attempts
-        self._factory = partial(_Protocol, self._loop, attempts)
+        self._factory: Any = partial(_Protocol, self._loop, attempts)
 
     async def _wait_for_available_connection(self, *args: Any) -> None:
         if (attempt := _current(self._attempts)) is not None:

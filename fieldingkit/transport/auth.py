@@ -102,7 +102,9 @@ class Auth:
 
     def _start_fetch(self, call: Call, *, rejected: bool = False) -> "_Fetch":
         limit, _ = call.allowance(call.clock.now())
-        fetch = self._fetch = _Fetch(self._provider, self._http, call, _MAX_FETCH if limit is None else limit)
+        fetch = self._fetch = _Fetch(
+            self._provider, self._http, call, limit=_MAX_FETCH if limit is None else limit, rejected=rejected
+        )
         fetch.token.add_done_callback(partial(self._fetch_ended, call.clock, rejected))
         return fetch
 
@@ -111,8 +113,9 @@ class Auth:
             self._fetch = None
         error = None if fetched.cancelled() else fetched.exception()
         if error is None and not fetched.cancelled():
-            self._token = fetched.result()._replace(replaces_rejected=rejected)
-            _logger.debug("access token fetched", extra={"lifetime": self._token.lifetime})
+            self._token = fetched.result()
+            lifetime = self._token.lifetime
+            _logger.debug("access token fetched", extra={"lifetime": lifetime if lifetime < math.inf else None})
         elif self._token is not None and not rejected and clock.now() < self._token.expires_at:
             self._token = self._token._replace(refresh_at=clock.now() + _MIN_INTERVAL)
             reason = "TimeoutError" if error is None else type(error).__name__
@@ -122,26 +125,30 @@ class Auth:
 class _Fetch:
     """One fetch of a token: a task that ends within a time limit, and the future that its callers wait for."""
 
-    def __init__(self, provider: TokenProvider, http: Transport, call: Call, limit: float) -> None:
+    def __init__(self, provider: TokenProvider, http: Transport, call: Call, *, limit: float, rejected: bool) -> None:
         loop = asyncio.get_running_loop()
+        self._provider = provider
+        self._http = http
+        self._clock = call.clock
+        self._timeout = call.timeout
+        self._rejected = rejected
         self.token: asyncio.Future[_Token] = loop.create_future()
         """The token or the error; cancelled if the fetch is abandoned."""
         # The time limit holds for the future, even if the provider's code suppresses the cancellation of the task.
         timer = loop.call_later(limit, self.abandon)
         self.token.add_done_callback(lambda _: timer.cancel())
-        self.task: asyncio.Task[None] = loop.create_task(self._run(provider, http, call.clock, call.timeout))
+        self.task: asyncio.Task[None] = loop.create_task(self._run())
 
     def abandon(self) -> None:
         """Cancel the future and the task."""
         self.token.cancel()
         self.task.cancel()
 
-    async def _run(self, provider: TokenProvider, http: Transport, clock: Clock, timeout: float | None) -> None:
-        async def send(request: Request) -> Response:
-            return await http(Call(request, clock=clock, timeout=timeout))
-
+    async def _run(self) -> None:
         try:
-            token = _Token.from_access_token(await provider.fetch(send), clock.now())
+            token = await self._provider.fetch(self._send)
+            if not self.token.done():
+                self.token.set_result(_Token.plan(token, self._clock.now(), replaces_rejected=self._rejected))
         except TransportError as exc:
             reason = f"no access token: {exc.message}; nothing was sent to the API"
             error = TransportError(reason, sent=False, retryable=exc.retryable, retry_after=exc.retry_after)
@@ -149,11 +156,11 @@ class _Fetch:
             self._fail(error)
         except Exception as exc:  # noqa: BLE001  # raised by the calls that wait for the token
             self._fail(exc)
-        else:
-            if not self.token.done():
-                self.token.set_result(token)
         finally:
             self._fail(TransportError("no access token: its provider was cancelled", sent=False, retryable=False))
+
+    async def _send(self, request: Request) -> Response:
+        return await self._http(Call(request, clock=self._clock, timeout=self._timeout))
 
     def _fail(self, error: Exception) -> None:
         if not self.token.done():
@@ -165,21 +172,20 @@ class _Token(NamedTuple):
 
     value: Secret
     header: Secret
-    lifetime: float | None
+    lifetime: float
     fetched_at: float
     refresh_at: float
     expires_at: float
-    replaces_rejected: bool = False
+    replaces_rejected: bool
 
     @classmethod
-    def from_access_token(cls, token: AccessToken, now: float) -> "_Token":
+    def plan(cls, token: AccessToken, now: float, *, replaces_rejected: bool) -> "_Token":
         """Plan the renewal of a new token: before it expires, and at another moment for each client."""
         header = Secret(f"Bearer {token.value.reveal()}")
-        if token.lifetime is None:
-            return cls(token.value, header, None, now, math.inf, math.inf)
-        ahead = min(_REFRESH_AHEAD, token.lifetime / 10) * random.uniform(1.0, 1.5)
-        expires_at = now + token.lifetime
-        return cls(token.value, header, token.lifetime, now, expires_at - ahead, expires_at)
+        lifetime = math.inf if token.lifetime is None else token.lifetime
+        ahead = min(_REFRESH_AHEAD, lifetime / 10) * random.uniform(1.0, 1.5)
+        expires_at = now + lifetime
+        return cls(token.value, header, lifetime, now, expires_at - ahead, expires_at, replaces_rejected)
 
     def is_outdated(self, response: Response, now: float) -> bool:
         """Return whether a rejection means that a new token is needed.
@@ -187,7 +193,7 @@ class _Token(NamedTuple):
         The API answers 403 to an expired token, as it does to a missing permission. A new token rules out the first,
         and an API that rejects the successor of a rejected token rejects any.
         """
-        is_new = now - self.fetched_at < min(_MIN_INTERVAL, (self.lifetime or math.inf) / 10)
+        is_new = now - self.fetched_at < min(_MIN_INTERVAL, self.lifetime / 10)
         if response.status == 401:
             return not (is_new and self.replaces_rejected)
         return not is_new and read_problem(response.body).code == "authorization_error"

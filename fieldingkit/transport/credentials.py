@@ -137,7 +137,7 @@ def _read_token(body: bytes) -> AccessToken | None:
     """Return the token of a response; None if it has no valid one."""
     try:
         fields = cast("dict[str, Any]", json.loads(body))
-        lifetime = float(fields.get("expires_in") or 0)
+        lifetime = math.inf if (seconds := fields.get("expires_in")) is None else float(seconds)
         return AccessToken(fields["access_token"], lifetime=lifetime if 0 < lifetime < math.inf else None)
     except (ValueError, TypeError, KeyError, AttributeError):
         return None

@@ -1,15 +1,16 @@
 """The pipeline: the order of the transports of one client."""
 
+from collections.abc import Awaitable
 from typing import NamedTuple
 
 from fieldingkit.transport.aiohttp import AiohttpTransport
 from fieldingkit.transport.auth import Auth
 from fieldingkit.transport.credentials import TokenProvider
-from fieldingkit.transport.http import Transport
+from fieldingkit.transport.http import Call, Response, Transport
 from fieldingkit.transport.rate_limit import RateLimiter
 from fieldingkit.transport.retry import Retry, RetryPolicy
 from fieldingkit.transport.telemetry import Telemetry
-from fieldingkit.transport.telemetry.attempts import AttemptObserver
+from fieldingkit.transport.telemetry.attempts import AttemptObserver, RequestObserver
 from fieldingkit.transport.telemetry.tracing import AttemptSpans, CallSpans
 
 __all__ = ["Pipeline", "build"]
@@ -46,8 +47,12 @@ def build(
 
     Each transport gets the bound method of the next one, which is faster to call than an object with ``__call__``.
     """
-    # Innermost, so that traceparent names the hop that really leaves.
-    spans = AttemptSpans(http.__call__, telemetry.tracer, telemetry.attributes)
+    network: Transport = http.__call__
+    # Innermost, so that the callback gets the headers that are sent.
+    if telemetry.on_request is not None:
+        network = RequestObserver(network, telemetry.attributes, telemetry.on_request).__call__
+    # Next, so that traceparent names the request that is sent.
+    spans = AttemptSpans(network, telemetry.tracer, telemetry.attributes)
     # Around the attempt's span, so that callbacks run in the call's span.
     attempts = AttemptObserver(spans.__call__, telemetry.metrics, telemetry.on_attempt)
     # Inside retry, so that a refreshed token signs the next attempt. Token requests are attempts as well.
@@ -59,4 +64,9 @@ def build(
     calls = CallSpans(
         retries.__call__, telemetry.tracer, parent=telemetry.trace_context, generate=telemetry.generate_missing_trace
     )
-    return Pipeline(calls.__call__, rate_limiter, auth, http)
+
+    def send(call: Call) -> Awaitable[Response]:
+        http.bind()  # first of all, since every transport belongs to one event loop
+        return calls(call)
+
+    return Pipeline(send, rate_limiter, auth, http)

@@ -79,7 +79,7 @@ def notify(callback: Callable[[E], object], event: E) -> None:
     """Call a callback. Its exceptions are logged and never affect the call."""
     try:
         callback(event)
-    except Exception as exc:  # noqa: BLE001  # the application's code may raise anything
+    except Exception as exc:  # the application's code may raise anything
         _callback_logger.warning("callback failed", exc_info=exc, extra={"event": type(event).__name__})
 
 

@@ -2,7 +2,7 @@
 
 import logging
 import os
-import time
+from datetime import UTC, datetime
 
 from fieldingkit.errors import ConfigurationError
 
@@ -31,12 +31,13 @@ _FIELDS = (
 class _Formatter(logging.Formatter):
     """Formats a record as one line: time, level, logger, message and fields."""
 
-    converter = time.gmtime
-    default_time_format = "%Y-%m-%dT%H:%M:%S"
-    default_msec_format = "%s.%03dZ"
-
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
+        """Return the time in UTC."""
+        del datefmt
+        return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # the name is logging's
         """Return the line of a record."""

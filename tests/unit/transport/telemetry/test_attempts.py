@@ -86,7 +86,7 @@ async def test_a_failing_callback_is_logged_and_breaks_nothing(
     with caplog.at_level(logging.WARNING, "fieldingkit"):
         result = await client.run(a_batch(sandbox))
     assert result.ok
-    assert {record.name for record in caplog.records} == {"fieldingkit.hooks"}
+    assert {record.name for record in caplog.records} == {"fieldingkit.callbacks"}
     assert {str(record.exc_info and record.exc_info[1]) for record in caplog.records} == {"AttemptEvent", "PollEvent"}
 
 

@@ -36,7 +36,7 @@ async def test_each_attempt_is_logged_at_debug(
     with caplog.at_level(logging.DEBUG, "fieldingkit.attempts"):
         await make_client(clock=clock).send(a_read(sandbox))
     (_, _, first), (level, message, second) = logged(caplog, "fieldingkit.attempts")
-    assert (level, message) == ("DEBUG", "an attempt has ended")
+    assert (level, message) == ("DEBUG", "attempt ended")
     assert set(second) == {
         "operation_id",
         "method",
@@ -86,12 +86,12 @@ async def test_token_requests_are_logged_without_the_token(
     sandbox.faults.add("get_fielding_runs*", faults.Answer(401))
     with caplog.at_level(logging.DEBUG, "fieldingkit.auth"):
         await make_client(auth=credentials).send(a_read(sandbox))
-    fetched = ("DEBUG", "a token was fetched", {"lifetime": 86400.0})
+    fetched = ("DEBUG", "access token fetched", {"lifetime": 86400.0})
     refused = {"operation_id": READS, "attempt": 1, "status": 401}
     assert logged(caplog, "fieldingkit.auth") == [
         fetched,
         fetched,
-        ("INFO", "the token was refused; it is sent again with another", refused),
+        ("INFO", "access token rejected; retrying with a new token", refused),
     ]
 
 
@@ -176,7 +176,7 @@ async def test_no_record_holds_a_secret(
     assert {record.name for record in caplog.records} >= {
         "fieldingkit.attempts",
         "fieldingkit.auth",
-        "fieldingkit.hooks",
+        "fieldingkit.callbacks",
         "fieldingkit.jobs",
         "fieldingkit.retry",
     }
