@@ -132,14 +132,14 @@ def _enum_tuple(value: Any, kind: Any) -> tuple[Any, ...]:
 
 def _model_hook(converter: Converter, kind: Any) -> Callable[[Any, Any], Any]:
     structure = make_dict_structure_fn(kind, converter)
-    flatten: Callable[[dict[str, Any]], dict[str, Any]] | None = getattr(kind, "flatten", None)
+    from_api: Callable[[dict[str, Any]], dict[str, Any]] | None = getattr(kind, "_from_api", None)
 
     def hook(value: Any, _: Any) -> Any:
         if value.__class__ is not dict:
             raise TypeError(f"expected an object, got {type(value).__name__}")
         members: dict[str, Any] = value
-        if flatten is not None:
-            members = flatten(members)
+        if from_api is not None:
+            members = from_api(members)
         if None in members.values():
             members = {name: member for name, member in members.items() if member is not None}
         return structure(members, kind)
@@ -152,12 +152,12 @@ def _unstructure_hook(converter: Converter, kind: Any) -> Callable[[Any], dict[s
         field.name: override(omit=True) for field in attrs.fields(kind) if "header" in field.metadata
     }
     unstructure = make_dict_unstructure_fn(kind, converter, **in_headers)
-    unflatten: Callable[[dict[str, Any]], dict[str, Any]] | None = getattr(kind, "unflatten", None)
+    to_api: Callable[[dict[str, Any]], dict[str, Any]] | None = getattr(kind, "_to_api", None)
 
     def hook(value: Any) -> dict[str, Any]:
         members = unstructure(value)
-        if unflatten is not None:
-            members = unflatten(members)
+        if to_api is not None:
+            members = to_api(members)
         return {name: member for name, member in members.items() if member is not None}
 
     return hook

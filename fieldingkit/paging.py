@@ -1,6 +1,5 @@
 """Lists that the API returns page by page. Does no I/O: the caller passes the function that sends."""
 
-import abc
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Any, Generic, Self, TypeVar
@@ -22,10 +21,8 @@ class Page(ResultList[Item_co]):
 
     __slots__ = ()
 
-    @property
-    @abc.abstractmethod
-    def next_cursor(self) -> str | None:
-        """The ``start_after`` of the next page; None or empty on the last one."""
+    next_cursor: str | None
+    """The ``start_after`` of the next page; None or empty on the last one."""
 
 
 P = TypeVar("P", bound=Page[Any])

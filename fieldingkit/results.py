@@ -103,7 +103,7 @@ def to_plain(value: object) -> Any:
 
 def to_row(value: object) -> dict[str, Any]:
     """Return an attrs object as one flat dictionary; nested names are joined with dots, secrets are left out."""
-    kind = type(value)
+    kind: type[Any] = type(value)
     if not attrs.has(kind):
         return {"value": value.value if isinstance(value, Enum) else value}
     row: dict[str, Any] = {}
@@ -111,10 +111,10 @@ def to_row(value: object) -> dict[str, Any]:
         member: Any = getattr(value, field.name)
         if not field.repr:
             continue
-        if attrs.has(type(member)):
+        if attrs.has(cast("type[Any]", type(member))):
             row.update({f"{field.name}.{name}": inner for name, inner in to_row(member).items()})
         elif isinstance(member, Enum):
             row[field.name] = member.value
         else:
-            row[field.name] = to_plain(member) if isinstance(member, tuple | Mapping) else member
+            row[field.name] = member if isinstance(member, datetime | Decimal) else to_plain(member)
     return row

@@ -73,7 +73,7 @@ class BatchResult(Result):
     """
 
     @classmethod
-    def flatten(cls, body: dict[str, Any]) -> dict[str, Any]:
+    def _from_api(cls, body: dict[str, Any]) -> dict[str, Any]:
         """Flatten the API's two nested lists; while the job is processing they may be null or missing."""
         updated: list[dict[str, Any]] = (body.get("updated_target_groups") or {"data": ()})["data"] or []
         failed: list[dict[str, Any]] = (body.get("failed_target_groups") or {"data": ()})["data"] or []

@@ -63,13 +63,13 @@ class _Replaceable(Result):
     """Members that this release of fieldingkit does not know; a write sends them back."""
 
     @classmethod
-    def flatten(cls, body: dict[str, Any]) -> dict[str, Any]:
+    def _from_api(cls, body: dict[str, Any]) -> dict[str, Any]:
         """Collect the unknown members of the API's object."""
         known = {field.name for field in attrs.fields(cls)}
         return {**body, "others": {name: value for name, value in body.items() if name not in known}}
 
     @classmethod
-    def unflatten(cls, body: dict[str, Any]) -> dict[str, Any]:
+    def _to_api(cls, body: dict[str, Any]) -> dict[str, Any]:
         """Put the unknown members back into the API's object."""
         return {**body["others"], **{name: value for name, value in body.items() if name != "others"}}
 

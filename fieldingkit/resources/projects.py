@@ -25,7 +25,7 @@ _PROJECTS = "/demand/accounts/{account_id}/projects"
 
 
 class ProjectStatus(OpenEnum):
-    """The status of a project: active while work is going on in it."""
+    """The status of a project."""
 
     ACTIVE = "active"
     INACTIVE = "inactive"

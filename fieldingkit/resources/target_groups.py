@@ -142,7 +142,7 @@ class TargetGroupStatistics(Result):
     """The issues that the API reports, each with the name of its statistic."""
 
     @classmethod
-    def flatten(cls, body: dict[str, Any]) -> dict[str, Any]:
+    def _from_api(cls, body: dict[str, Any]) -> dict[str, Any]:
         """Separate values and issues: the API sends an object of both for each statistic."""
         statistics: dict[str, dict[str, Any]] = {name: item for name, item in body.items() if isinstance(item, dict)}
         return {

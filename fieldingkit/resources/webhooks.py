@@ -124,11 +124,14 @@ class WebhookList(Page[Webhook]):
     """The webhooks of this page; their ``etag`` is empty."""
     has_more: bool = False
     """True if there are more after this page."""
+    next_cursor: str | None = None
+    """The ``start_after`` of the next page: the last webhook's id, since the API sends no cursor here."""
 
-    @property
-    def next_cursor(self) -> str | None:
-        """The ``start_after`` of the next page: the last webhook's id, since the API sends no cursor here."""
-        return self.webhooks[-1].id if self.has_more and self.webhooks else None
+    @classmethod
+    def _from_api(cls, body: dict[str, Any]) -> dict[str, Any]:
+        """Add the cursor that the API does not send."""
+        more = body.get("has_more") is True and body.get("webhooks")
+        return {**body, "next_cursor": body["webhooks"][-1]["id"] if more else None}
 
 
 @attrs.frozen(kw_only=True)

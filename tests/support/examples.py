@@ -1,4 +1,4 @@
-"""Commands to try things with."""
+"""Example commands, bodies and transports for tests."""
 
 import socket
 from datetime import UTC, datetime
@@ -23,15 +23,15 @@ JOB = "01BTGNYV6HRNK8K8VKZASZCFP4"
 LATER = datetime(2036, 1, 1, tzinfo=UTC)
 
 READ = fielding_runs.GetFieldingRun(project_id=PROJECT, target_group_id=GROUP, fielding_run_id=RUN)
-"""Guarded by changing nothing."""
+"""A read."""
 KEYED = batch_jobs.PauseTargetGroups(project_id=PROJECT, target_group_ids=(GROUP, OTHER))
-"""Guarded by an idempotency key."""
+"""A command that an idempotency key protects."""
 TAGGED = fielding_runs.PauseFieldingRun(
     project_id=PROJECT, target_group_id=GROUP, fielding_run_id=RUN, if_match='W/"1"'
 )
-"""Guarded by an ETag."""
+"""A command that an ETag protects."""
 BARE = webhooks.CreateWebhook(url="https://example.org/hook", events=("target-group-updated",))
-"""A POST that nothing guards."""
+"""A POST that nothing protects."""
 LAUNCH = fielding_jobs.LaunchFromDraft(project_id=PROJECT, target_group_id=GROUP, end_fielding_at=LATER)
 LIST = accounts.ListAccounts()
 
@@ -49,31 +49,31 @@ RUN_BODY = {
     "end_fielding_at": "2036-01-01T00:00:00.000Z",
     "version": 1,
 }
-"""What ``READ`` may answer."""
+"""A body for ``READ``."""
 BARE_BODY = {"id": "w1", "secret": "shown once"}
-"""What ``BARE`` may answer."""
+"""A body for ``BARE``."""
 JOB_BODY = {
     "job_id": JOB,
     "status": "Completed",
     "updated_target_groups": {"data": [{"target_group_id": GROUP}], "has_more": False},
     "failed_target_groups": {"data": [], "has_more": False},
 }
-"""What a read of a finished batch of ``KEYED`` may answer."""
+"""A body of the finished batch of ``KEYED``."""
 LOCATION = f"/demand/accounts/101/projects/{PROJECT}/batch-jobs/pause-fielding-runs-by-target-group-id/{JOB}"
-"""Where a batch of ``KEYED`` may be read."""
+"""The location of the batch of ``KEYED``."""
 
 
 AWKWARD = "".join(map(chr, range(256))) + "\u0130\u0131\u03a9\u0663\u200b\u2028\u212a\ud800\udfff\ufeff\uffff\U0001f600"
-"""Characters that have been somebody's trouble; short, since a table of all of Unicode takes seconds to build."""
+"""Characters that often cause errors; short, since a table of all of Unicode takes seconds to build."""
 
 
 def texts(*, min_size: int = 0, max_size: int = 40) -> st.SearchStrategy[str]:
-    """Any text, awkward ones included."""
+    """Return a strategy of texts, awkward ones included."""
     return st.text(alphabet=AWKWARD, min_size=min_size, max_size=max_size)
 
 
 def run_of(group: TargetGroup, **changes: Any) -> dict[str, Any]:
-    """The path of a sandbox's run as fields of a command."""
+    """Return the path of a sandbox's run as fields of a command."""
     assert group.run is not None
     return {
         "project_id": group.project_id,
@@ -84,13 +84,13 @@ def run_of(group: TargetGroup, **changes: Any) -> dict[str, Any]:
 
 
 def tagged(group: TargetGroup, **changes: Any) -> dict[str, Any]:
-    """The same with the run's current tag."""
+    """Return the same fields with the run's current ETag."""
     assert group.run is not None
     return run_of(group, if_match=group.run.etag, **changes)
 
 
 def free_port() -> int:
-    """A port on which nobody listens."""
+    """Return a free port."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         port: int = listening.getsockname()[1]
@@ -99,13 +99,13 @@ def free_port() -> int:
 
 @attrs.define
 class Script:
-    """A transport that plays outcomes, the last one over and over."""
+    """A transport that returns outcomes in order, and the last one repeatedly."""
 
     outcomes: list[Response | Exception]
     requests: list[Request] = attrs.field(factory=list)
 
     async def __call__(self, call: Call) -> Response:
-        """Give the next outcome."""
+        """Return the next outcome."""
         self.requests.append(call.request)
         outcome = self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
         if isinstance(outcome, Exception):
@@ -114,7 +114,7 @@ class Script:
 
 
 def failure(*, sent: bool) -> TransportError:
-    """An attempt without an answer."""
+    """Return the error of an attempt without an answer."""
     return TransportError("broken", sent=sent)
 
 

@@ -1,4 +1,4 @@
-"""The page of operations, made from the code: `python tests/support/operations_table.py > docs/operations.md`."""
+"""Generate the page of operations: `python tests/support/operations_table.py > docs/operations.md`."""
 
 import sys
 from importlib import import_module
@@ -8,11 +8,11 @@ from fieldingkit import resources
 from fieldingkit.commands import Command
 
 OF_THE_API = 158
-"""How many operations the contract of 2025-12-18 has."""
+"""The number of operations in the contract of 2025-12-18."""
 
 
 def commands() -> dict[str, list[type[Command[object]]]]:
-    """Every command by its module."""
+    """Return the commands by module."""
     found: dict[str, list[type[Command[object]]]] = {}
     for info in iter_modules(resources.__path__):
         module = import_module(f"{resources.__name__}.{info.name}")
@@ -24,23 +24,23 @@ def commands() -> dict[str, list[type[Command[object]]]]:
 
 
 def page() -> str:
-    """The page's text."""
+    """Return the text of the page."""
     by_module = commands()
     total = sum(len(kinds) for kinds in by_module.values())
     lines = [
         "# Operations",
         "",
-        f"{total} of the API's {OF_THE_API} operations have commands. The page is made from the code; a test compares.",
+        f"{total} of the API's {OF_THE_API} operations have commands. This page is generated from the code.",
         "",
-        "The others are reached by `client.request(method, path, params=..., json=..., headers=...)`, through the same",
-        "pipeline: auth, retries as the method and its `Idempotency-Key` or `If-Match` allow, tracing, typed errors.",
+        "Call the others with `client.request(method, path, params=..., json=..., headers=...)`. It uses the same",
+        "pipeline: auth, retries as its method, `Idempotency-Key` and `If-Match` allow, tracing, typed errors.",
     ]
     for module, kinds in by_module.items():
         lines += ["", f"## `{module}`", "", "| command | operation | |", "| --- | --- | --- |"]
         for kind in kinds:
             endpoint = kind.endpoint
-            said = (kind.__doc__ or "").splitlines()[0]
-            lines.append(f"| `{kind.__name__}` | `{endpoint.operation_id}` ({endpoint.method}) | {said} |")
+            summary = (kind.__doc__ or "").splitlines()[0]
+            lines.append(f"| `{kind.__name__}` | `{endpoint.operation_id}` ({endpoint.method}) | {summary} |")
     return "\n".join(lines) + "\n"
 
 

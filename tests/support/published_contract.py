@@ -1,4 +1,4 @@
-"""The published contract, where a copy of it is at hand; it is no part of the project."""
+"""The published contract, if a copy of it is present; it is not part of the project."""
 
 from functools import cache
 from pathlib import Path
@@ -13,6 +13,6 @@ FIELDING_ONLY: Final = FOLDER / "fielding-only.yml"
 
 @cache
 def load_document(path: Path = CONTRACT) -> dict[str, Any]:
-    """The contract's text, parsed; it is long, so it is read once a process, and by the C loader, which is as safe."""
+    """Return the parsed contract. It is long, so it is read once per process, by the C loader, which is as safe."""
     document: dict[str, Any] = yaml.load(path.read_bytes(), Loader=yaml.CSafeLoader)
     return document

@@ -1,4 +1,4 @@
-"""What a command sends and what an answer gives, without a network in between."""
+"""Encode commands and decode answers without a network."""
 
 import json
 from typing import Any, NamedTuple, TypeVar
@@ -21,7 +21,7 @@ GROUP_PATH = f"{PROJECT_PATH}/target-groups/{GROUP}"
 
 
 class Sent(NamedTuple):
-    """A request as the API sees it."""
+    """A request as the API receives it."""
 
     method: str
     path: str
@@ -31,7 +31,7 @@ class Sent(NamedTuple):
 
 
 def sent(command: Command[Any]) -> Sent:
-    """What a command sends, for account 101."""
+    """Return the request of a command for account 101."""
     request = encode(command, account_id="101", headers={})
     parts = urlsplit(request.target)
     body = None if request.body is None else json.loads(request.body)
@@ -39,7 +39,7 @@ def sent(command: Command[Any]) -> Sent:
 
 
 def answer(command: Command[R], body: object = None, *, status: int = 200, headers: dict[str, str] | None = None) -> R:
-    """What a command gives for an answer; without a body there is none."""
+    """Return the result of a command for an answer; a body of None is an empty one."""
     request = encode(command, account_id="101", headers={})
     content = b"" if body is None else json.dumps(body).encode()
     call = Call(request, command, clock=MonotonicClock())

@@ -1,4 +1,4 @@
-"""Commands: what is accepted is one valid request to the intended path, what is refused names its field."""
+"""Commands: an accepted one is a valid request to the intended path, a refused one names its field."""
 
 import importlib
 import json
@@ -32,7 +32,7 @@ BASE = {"Accept": "application/json", "Cint-API-Version": "2025-12-18", "User-Ag
 
 @cache
 def kinds() -> dict[str, type[Command[Any]]]:
-    """Every command by its name."""
+    """Return every command by name."""
     found: dict[str, type[Command[Any]]] = {}
     for info in pkgutil.iter_modules(fieldingkit.resources.__path__):
         module = importlib.import_module(f"fieldingkit.resources.{info.name}")
@@ -43,7 +43,7 @@ def kinds() -> dict[str, type[Command[Any]]]:
     return found
 
 
-# Values of every kind that a field may have, good ones and bad ones.
+# Values of every kind for fields, valid and invalid.
 
 _ids = st.sampled_from([PROJECT, GROUP, OTHER, "Z" * 26, "0" * 26])
 _bad_ids = st.sampled_from(["", "x", PROJECT.lower(), PROJECT[:-1], PROJECT + "0", f"{PROJECT}\n", f"../{PROJECT}"])
@@ -65,7 +65,7 @@ _of_kind: dict[Any, st.SearchStrategy[Any]] = {
 
 
 def likely(annotation: Any) -> st.SearchStrategy[Any]:
-    """Values that suit an annotation, more or less."""
+    """Return a strategy of values that mostly suit an annotation."""
     if annotation in _of_kind:
         return _of_kind[annotation]
     origin, arguments = get_origin(annotation), get_args(annotation)
@@ -84,7 +84,7 @@ def likely(annotation: Any) -> st.SearchStrategy[Any]:
 
 @cache
 def built(kind: type) -> st.SearchStrategy[Any]:
-    """Instances of an attrs class; those it refuses are left out."""
+    """Return a strategy of instances of an attrs class, without those that it rejects."""
     fields = {field.name: likely(field.type) for field in attrs.fields(attrs.resolve_types(kind)) if field.init}
 
     def make(values: dict[str, Any]) -> Any:
@@ -98,7 +98,7 @@ def built(kind: type) -> st.SearchStrategy[Any]:
 
 @st.composite
 def attempted(draw: st.DrawFn) -> tuple[type[Command[Any]], dict[str, Any]]:
-    """A command and fields for it: mostly likely ones, some odd, some left out, sometimes one too many."""
+    """Draw a command and fields for it: most are likely, some are odd, some are missing."""
     kind = kinds()[draw(st.sampled_from(sorted(kinds())))]
     values: dict[str, Any] = {}
     for field in attrs.fields(attrs.resolve_types(kind)):
@@ -116,13 +116,13 @@ def attempted(draw: st.DrawFn) -> tuple[type[Command[Any]], dict[str, Any]]:
 
 
 def parts_of(path: str) -> list[str]:
-    """The segments of a path."""
+    """Return the segments of a path."""
     return path.strip("/").split("/")
 
 
 @given(attempted())
-def test_any_fields(attempt: tuple[type[Command[Any]], dict[str, Any]]) -> None:
-    """Whatever the fields: a command that is one valid request to its own path, or a refusal that names one of them."""
+def test_any_fields_are_a_valid_request_or_refused(attempt: tuple[type[Command[Any]], dict[str, Any]]) -> None:
+    """Any fields make one valid request to the command's own path, or an error that names one of them."""
     kind, values = attempt
     try:
         command = kind(**values)
@@ -156,8 +156,8 @@ def test_any_fields(attempt: tuple[type[Command[Any]], dict[str, Any]]) -> None:
 
 
 @given(attempted(), st.sampled_from(["", "x", "__class__", "Project_id"]))
-def test_one_field_too_many(attempt: tuple[type[Command[Any]], dict[str, Any]], name: str) -> None:
-    """A field that there is not is refused, and named."""
+def test_unknown_fields_are_refused(attempt: tuple[type[Command[Any]], dict[str, Any]], name: str) -> None:
+    """An unknown field is rejected, and the error names it."""
     kind, values = attempt
     with pytest.raises(InvalidCommandError) as caught:
         kind(**{**values, name: 1})
@@ -205,8 +205,8 @@ REFUSED: list[tuple[str, Callable[[], object]]] = [
 
 
 @pytest.mark.parametrize(("field", "make"), REFUSED)
-def test_refused(field: str, make: Callable[[], object]) -> None:
-    """A bad id, a naive time, an empty list and the like are refused at once, and the error names the field."""
+def test_invalid_values_are_refused_by_name(field: str, make: Callable[[], object]) -> None:
+    """Invalid ids, naive times, empty lists and the like are rejected at once, and the error names the field."""
     with pytest.raises(InvalidCommandError) as caught:
         make()
     assert caught.value.field == field
@@ -214,15 +214,15 @@ def test_refused(field: str, make: Callable[[], object]) -> None:
 
 @pytest.mark.parametrize("kind", ["ListTargetGroups", "ComputeTargetGroupTransitions"])
 @pytest.mark.parametrize("text", ["\ud800", "x\udfff"])
-def test_cannot_be_written_down(kind: str, text: str) -> None:
-    """A text that no request can hold is refused when the request is made, in a query and in a body."""
+def test_unencodable_text_is_refused(kind: str, text: str) -> None:
+    """Text that cannot be encoded is rejected before sending, in a query and in a body."""
     command: Any = kinds()[kind]
     with pytest.raises(InvalidCommandError, match="cannot be encoded") as caught:
         encode(command(project_id=PROJECT, search_string=text), account_id="1", headers={})
     assert caught.value.field == "search_string"
 
 
-async def test_no_account(make_client: MakeClient) -> None:
+async def test_a_missing_account_is_refused(make_client: MakeClient) -> None:
     """Without an account in command and client nothing is sent."""
     client = make_client(base_url="https://api.example.org", account_id=None)
     with pytest.raises(InvalidCommandError) as caught:
@@ -230,8 +230,8 @@ async def test_no_account(make_client: MakeClient) -> None:
     assert (caught.value.field, caught.value.command) == ("account_id", READ)
 
 
-async def test_account_of_the_command(serve: Serve, make_client: MakeClient) -> None:
-    """The command's account goes before the client's; numbers and texts are the same."""
+async def test_the_account_of_the_command_wins(serve: Serve, make_client: MakeClient) -> None:
+    """The command's account takes precedence over the client's; numbers and texts are equivalent."""
     server = await serve(answer(204))
     client = make_client(base_url=server.url, account_id="101")
     for account in (None, 7, "7"):
@@ -256,7 +256,7 @@ async def test_bytes_on_the_wire(serve: Serve, make_client: MakeClient) -> None:
     assert batch.headers["user-agent"].startswith("fieldingkit/")
 
 
-async def test_large_batch(serve: Serve, make_client: MakeClient) -> None:
+async def test_a_large_batch_is_one_request(serve: Serve, make_client: MakeClient) -> None:
     """A batch of any size is one request."""
     server = await serve(answer(201, headers={"Location": "x"}))
     ids = [f"{number:026}" for number in range(50_000)]
@@ -264,22 +264,22 @@ async def test_large_batch(serve: Serve, make_client: MakeClient) -> None:
     assert json.loads(server.requests[0].body) == {"target_group_ids": ids}
 
 
-def test_each_id_once() -> None:
-    """Repeated ids go out once, in their order; one id alone need not be a list."""
+def test_duplicate_ids_are_sent_once() -> None:
+    """Duplicate ids are sent once, in order; a single id counts as a list of one."""
     assert KEYED.replace(target_group_ids=[OTHER, GROUP, OTHER]).target_group_ids == (OTHER, GROUP)
     assert KEYED.replace(target_group_ids=GROUP).target_group_ids == (GROUP,)
     assert KEYED.replace(target_group_ids=iter([GROUP])).target_group_ids == (GROUP,)
 
 
-def test_times_on_the_wire() -> None:
-    """Times go out in UTC with three fractional digits."""
+def test_times_are_sent_in_utc_milliseconds() -> None:
+    """Times are sent in UTC with three fractional digits."""
     moment = datetime(2030, 1, 1, 2, 30, 0, 1500, tzinfo=timezone(timedelta(hours=2, minutes=30)))
     request = encode(LAUNCH.replace(end_fielding_at=moment), account_id="1", headers={})
     assert request.body == b'{"end_fielding_at":"2030-01-01T00:00:00.001Z"}'
 
 
 @pytest.mark.parametrize("name", sorted(kinds()))
-def test_values(name: str) -> None:
+def test_commands_are_frozen_values(name: str) -> None:
     """A command is a frozen, keyword-only, slotted value that can be compared and hashed."""
     kind = kinds()[name]
     assert "__slots__" in vars(kind)
@@ -290,8 +290,8 @@ def test_values(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(kinds()))
-def test_result_types(name: str) -> None:
-    """What a command gives is read from its class: a job command gives its acceptance, and the job's result later."""
+def test_result_types_are_read_from_the_class(name: str) -> None:
+    """The result type of a command is read from its class; a job command has two: acceptance and result."""
     from fieldingkit.commands import JobAccepted, JobCommand
 
     kind = kinds()[name]
@@ -302,8 +302,8 @@ def test_result_types(name: str) -> None:
         assert attrs.has(kind.result_type()) or kind.result_type() is types.NoneType
 
 
-def test_query() -> None:
-    """Fields that are not in the path go into the query of a read; lists become repeated keys, None is left out."""
+def test_other_fields_of_a_read_go_into_the_query() -> None:
+    """Fields outside the path go into the query of a read; lists become repeated keys, None is left out."""
     from fieldingkit import target_groups
 
     command = target_groups.ListTargetGroups(project_id=PROJECT, status=("live", "paused"), page_size=5)
@@ -311,7 +311,7 @@ def test_query() -> None:
     assert parse_qsl(split.query) == [("page_size", "5"), ("status", "live"), ("status", "paused")]
 
 
-GUARDS = {
+RETRY_SAFETY = {
     RetrySafety.IDEMPOTENCY_KEY: {"LaunchFromDraft", "ScheduleFromDraft"}
     | {f"{verb}TargetGroups" for verb in ("Launch", "Pause", "Resume", "Complete", "Relaunch")},
     RetrySafety.IF_MATCH: {f"{verb}FieldingRun" for verb in ("Update", "Pause", "Resume", "Complete", "Relaunch")}
@@ -319,8 +319,8 @@ GUARDS = {
 }
 
 
-@pytest.mark.parametrize("retry_safety", GUARDS)
-def test_guards(retry_safety: RetrySafety) -> None:
-    """What protects the fielding commands is what the API documents: a key for jobs, a tag for actions on a run."""
-    for name in GUARDS[retry_safety]:
+@pytest.mark.parametrize("retry_safety", RETRY_SAFETY)
+def test_retry_safety_follows_the_contract(retry_safety: RetrySafety) -> None:
+    """Jobs are protected by an idempotency key, actions on a run by an ETag, as the API documents."""
+    for name in RETRY_SAFETY[retry_safety]:
         assert kinds()[name].retry_safety() is retry_safety

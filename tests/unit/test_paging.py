@@ -1,4 +1,4 @@
-"""Lists that come page by page, read as one."""
+"""Lists that the API returns page by page."""
 
 import asyncio
 import gc
@@ -6,12 +6,13 @@ from typing import Any, ClassVar, TypeVar, assert_type
 
 import attrs
 import pytest
+from support.resource_wire import answer
 
 from fieldingkit.commands import Command, Endpoint
 from fieldingkit.errors import DecodeError, FieldingKitError
 from fieldingkit.paging import Page, PagedCommand, iter_items
 from fieldingkit.resources.target_groups import ListTargetGroups, TargetGroupList, TargetGroupSummary
-from fieldingkit.resources.webhooks import ListWebhooks, Webhook, WebhookList
+from fieldingkit.resources.webhooks import ListWebhooks
 
 R = TypeVar("R")
 
@@ -35,14 +36,14 @@ class ListNumbers(PagedCommand[Numbers]):
 
 
 class Server:
-    """Gives pages by their cursor, and remembers what it was asked."""
+    """Returns pages by cursor and records the commands."""
 
     def __init__(self, **by_cursor: Any) -> None:
         self.by_cursor = by_cursor
         self.asked: list[ListNumbers] = []
 
     async def send(self, command: Command[Any]) -> Any:
-        """Carry a command out."""
+        """Return the page of a command."""
         assert isinstance(command, ListNumbers)
         self.asked.append(command)
         page = self.by_cursor[command.start_after or "first"]
@@ -53,7 +54,7 @@ class Server:
 
 @pytest.fixture
 def server() -> Server:
-    """Three pages, the second of them empty."""
+    """Return a server with three pages, the second of them empty."""
     return Server(
         first=Numbers(numbers=(1, 2), next_cursor="a"),
         a=Numbers(next_cursor="b"),
@@ -62,33 +63,33 @@ def server() -> Server:
 
 
 async def test_all_pages_are_read_as_one_list(server: Server) -> None:
-    """Items come in their order, through empty pages, until there is no cursor."""
+    """Items arrive in order, through empty pages, until there is no cursor."""
     assert [number async for number in iter_items(server.send, ListNumbers())] == [1, 2, 3]
     assert [command.start_after for command in server.asked] == [None, "a", "b"]
 
 
 async def test_every_page_is_asked_for_with_the_same_filters(server: Server) -> None:
-    """Whatever else the command says holds for all pages."""
+    """The other fields of the command apply to all pages."""
     async for _ in iter_items(server.send, ListNumbers(least=7, page_size=2)):
         pass
     assert {(command.least, command.page_size) for command in server.asked} == {(7, 2)}
 
 
 async def test_a_list_can_begin_in_its_middle(server: Server) -> None:
-    """A command with a cursor goes on from there."""
+    """A command with a cursor starts there."""
     assert [number async for number in iter_items(server.send, ListNumbers(start_after="b"))] == [3]
 
 
 @pytest.mark.parametrize("cursor", [None, ""])
 async def test_an_absent_or_empty_cursor_ends_the_list(cursor: str | None) -> None:
-    """The changelog says an empty cursor where others say none."""
+    """The changelog has an empty cursor on its last page, other lists have none."""
     server = Server(first=Numbers(numbers=(1,), next_cursor=cursor))
     assert [number async for number in iter_items(server.send, ListNumbers())] == [1]
     assert len(server.asked) == 1
 
 
 async def test_a_page_is_asked_for_only_when_it_is_needed(server: Server) -> None:
-    """The next page is not fetched while the present one has items left."""
+    """The next page is not fetched while the current one has items left."""
     numbers = iter_items(server.send, ListNumbers())
     assert await anext(numbers) == 1
     assert await anext(numbers) == 2
@@ -97,8 +98,8 @@ async def test_a_page_is_asked_for_only_when_it_is_needed(server: Server) -> Non
     assert len(server.asked) == 3
 
 
-async def test_breaking_off_leaves_nothing_behind(server: Server) -> None:
-    """After a break no request is made, and no task is left."""
+async def test_leaving_the_loop_leaves_nothing_behind(server: Server) -> None:
+    """After a break no request is made and no task is left."""
     async for _ in iter_items(server.send, ListNumbers()):
         break
     gc.collect()
@@ -119,7 +120,7 @@ async def test_breaking_off_leaves_nothing_behind(server: Server) -> None:
     ],
 )
 async def test_a_cursor_that_comes_again_is_refused(by_cursor: dict[str, Numbers]) -> None:
-    """A list that goes round in circles is an error, not an endless loop; what was read until then was given."""
+    """A repeated cursor is an error instead of an endless loop; the items before it were yielded."""
     numbers = iter_items(Server(**by_cursor).send, ListNumbers())
     assert [await anext(numbers), await anext(numbers)] == [1, 2]
     with pytest.raises(DecodeError, match="does not end") as caught:
@@ -129,7 +130,7 @@ async def test_a_cursor_that_comes_again_is_refused(by_cursor: dict[str, Numbers
 
 
 async def test_an_error_ends_the_list(server: Server) -> None:
-    """What sending raises goes to the consumer, after the items before it."""
+    """An error of a page reaches the consumer after the items before it."""
     server.by_cursor["a"] = FieldingKitError("no")
     numbers = iter_items(server.send, ListNumbers())
     assert [await anext(numbers), await anext(numbers)] == [1, 2]
@@ -138,30 +139,30 @@ async def test_an_error_ends_the_list(server: Server) -> None:
 
 
 def test_has_more_does_not_make_a_next_page() -> None:
-    """Target groups may say that there is more when they mean the pages before."""
+    """``has_more`` alone makes no next page: it may mean earlier pages."""
     command = ListTargetGroups(project_id=PROJECT)
     assert command.after(TargetGroupList(target_groups=(), has_more=True)) is None
     following = command.after(TargetGroupList(target_groups=(), has_more=False, next_cursor="c"))
     assert following == command.replace(start_after="c")
 
 
-def test_webhooks_go_on_after_the_last_one() -> None:
-    """Their list has no cursor, so the last id is one, as long as there is more."""
+def test_webhooks_continue_after_the_last_one() -> None:
+    """The list of webhooks has no cursor, so the last id is the cursor while there are more."""
     command = ListWebhooks(page_size=2)
-    webhooks = (Webhook(id="w1"), Webhook(id="w2"))
-    following = command.after(WebhookList(webhooks=webhooks, has_more=True))
+    webhooks = [{"id": "w1"}, {"id": "w2"}]
+    following = command.after(answer(command, {"webhooks": webhooks, "has_more": True}))
     assert following == ListWebhooks(page_size=2, start_after="w2")
-    assert command.after(WebhookList(webhooks=webhooks, has_more=False)) is None
-    assert command.after(WebhookList(has_more=True)) is None
+    assert command.after(answer(command, {"webhooks": webhooks, "has_more": False})) is None
+    assert command.after(answer(command, {"has_more": True})) is None
 
 
 def test_the_result_of_a_paged_command_is_its_page() -> None:
-    """The page's type is read from the class, as for any command."""
+    """The result type of a paged command is its page."""
     assert ListNumbers.result_type() is Numbers
 
 
 async def test_the_item_type_is_known() -> None:
-    """A type checker knows what a list is of, whether the way to send is for every command or for one kind of page."""
+    """A type checker infers the item type for a generic and for a specific ``send``."""
 
     async def send_one_kind(_: Command[TargetGroupList]) -> TargetGroupList:
         return TargetGroupList(target_groups=())

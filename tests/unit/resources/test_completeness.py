@@ -1,4 +1,4 @@
-"""The roll call: every command, every name, every error is there and as it should be."""
+"""Completeness: every command and model has its documentation, endpoint, route and export."""
 
 import ast
 import importlib
@@ -21,7 +21,7 @@ from fieldingkit.commands import Command, Endpoint, JobCommand
 from fieldingkit.errors import InvalidCommandError
 
 NOT_IN_THE_SANDBOX_YET: Final[frozenset[str]] = frozenset()
-"""Modules whose routes the sandbox is still to be taught. May only become shorter."""
+"""Modules whose routes the sandbox lacks; it may only become shorter."""
 
 MODULES: Final = {
     info.name: importlib.import_module(f"fieldingkit.resources.{info.name}")
@@ -45,7 +45,7 @@ every_module = pytest.mark.parametrize("module", sorted(MODULES))
 
 @cache
 def contract() -> dict[str, tuple[str, str, dict[str, Any]]]:
-    """The contract's operations: method, path and description by their ids."""
+    """Return the contract's operations by id: method, path and description."""
     found: dict[str, tuple[str, str, dict[str, Any]]] = {}
     for source in (FIELDING_ONLY, CONTRACT):
         if not source.exists():
@@ -64,12 +64,12 @@ def contract() -> dict[str, tuple[str, str, dict[str, Any]]]:
 
 @cache
 def sandbox_routes() -> dict[str, tuple[str, str]]:
-    """The sandbox's operations: method and path by their ids."""
+    """Return the sandbox's operations by id: method and path."""
     return {operation_id: (method, path) for method, path, operation_id in sandbox.routes()}
 
 
 def operation_of(name: str) -> tuple[str, str, dict[str, Any]]:
-    """The contract's operation of a command; skips where there is no contract."""
+    """Return the contract's operation of a command, or skip the test if there is no copy of the contract."""
     if not contract():
         pytest.skip(f"no contract in {FOLDER}")
     operation_id = COMMANDS[name].endpoint.operation_id
@@ -78,7 +78,7 @@ def operation_of(name: str) -> tuple[str, str, dict[str, Any]]:
 
 
 def filled(kind: type[Command[Any]]) -> Command[Any]:
-    """A command whose fields all have something in them, whatever their validators think of it."""
+    """Return a command with a value in every header and path field, bypassing its validators."""
     command = object.__new__(kind)
     for field in attrs.fields(kind):
         object.__setattr__(command, field.name, "x" if field.name in kind.endpoint.path_fields else None)
@@ -89,13 +89,13 @@ def filled(kind: type[Command[Any]]) -> Command[Any]:
 
 
 def test_there_are_commands() -> None:
-    """The roll call has something to call."""
+    """All commands are found."""
     assert len(COMMANDS) >= 45
 
 
 @every_command
-def test_docstring(name: str) -> None:
-    """A command says in a sentence what it does."""
+def test_commands_are_documented(name: str) -> None:
+    """Every command has a docstring whose first line is a sentence."""
     text = inspect.cleandoc(COMMANDS[name].__doc__ or "")
     assert text[:1].isupper()
     assert text.split("\n")[0].endswith(".")
@@ -103,7 +103,7 @@ def test_docstring(name: str) -> None:
 
 @every_module
 def test_field_docstrings(module: str) -> None:
-    """Under every field of every command and model stands what it is."""
+    """Every field of every command and model is documented."""
     tree = ast.parse(inspect.getsource(MODULES[module]))
     for body in (node.body for node in ast.walk(tree) if isinstance(node, ast.ClassDef)):
         for field, below in itertools.zip_longest(body, body[1:]):
@@ -113,8 +113,8 @@ def test_field_docstrings(module: str) -> None:
 
 
 @every_command
-def test_endpoint(name: str) -> None:
-    """A command has its own endpoint, with a method, an absolute path and an operation id."""
+def test_endpoints_are_complete(name: str) -> None:
+    """Every command has an endpoint with a method, an absolute path and an operation id."""
     endpoint = COMMANDS[name].endpoint
     assert isinstance(endpoint, Endpoint)
     assert endpoint.method in {"GET", "POST", "PUT", "PATCH", "DELETE"}
@@ -125,7 +125,7 @@ def test_endpoint(name: str) -> None:
 
 @every_command
 def test_in_the_contract(name: str) -> None:
-    """The contract has the command's operation, with the same method and path."""
+    """The contract has the command's operation with the same method and path."""
     method, path, _ = operation_of(name)
     endpoint = COMMANDS[name].endpoint
     assert (endpoint.method, endpoint.path) == (method, path)
@@ -157,7 +157,7 @@ def test_path_fields(name: str) -> None:
 
 
 @every_command
-def test_exported(name: str) -> None:
+def test_commands_are_exported(name: str) -> None:
     """A command is exported by the module that defines it."""
     kind = COMMANDS[name]
     module = inspect.getmodule(kind)
@@ -167,17 +167,17 @@ def test_exported(name: str) -> None:
 
 @every_command
 def test_in_the_sandbox(name: str) -> None:
-    """The sandbox has a route for the command, with the same method and path, spelled by its own hand."""
+    """The sandbox has its own route for the command, with the same method and path."""
     kind = COMMANDS[name]
     endpoint = kind.endpoint
     module = kind.__module__.rsplit(".", 1)[-1]
     if module in NOT_IN_THE_SANDBOX_YET and endpoint.operation_id not in sandbox_routes():
-        pytest.skip(f"the sandbox is still to be taught {module}")
+        pytest.skip(f"the sandbox lacks {module}")
     assert sandbox_routes().get(endpoint.operation_id) == (endpoint.method, endpoint.path)
 
 
-def test_still_to_come() -> None:
-    """A module on the list of those whose routes are to come does lack some; else it is to leave the list."""
+def test_the_list_of_missing_routes_is_current() -> None:
+    """Every module on the list of missing routes lacks at least one."""
     lacking = {
         kind.__module__.rsplit(".", 1)[-1]
         for kind in COMMANDS.values()
@@ -193,8 +193,8 @@ def test_operations_are_distinct() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(name for name, kind in COMMANDS.items() if issubclass(kind, JobCommand)))
-def test_followed_by(name: str) -> None:
-    """A job command is followed by a read whose path is its own and the job's id."""
+def test_a_job_is_read_below_its_own_path(name: str) -> None:
+    """The status command of a job has the job's path and its id."""
     kind: Any = COMMANDS[name]
     reads = kind.status_command
     assert reads.__name__ in COMMANDS
@@ -204,7 +204,7 @@ def test_followed_by(name: str) -> None:
 
 @every_module
 def test_module_exports(module: str) -> None:
-    """A module's ``__all__`` is sorted, and names all that it defines for others and nothing else."""
+    """A module's ``__all__`` is sorted and lists exactly its public classes."""
     namespace = vars(MODULES[module])
     exported = namespace["__all__"]
     assert exported == sorted(exported)
@@ -217,7 +217,7 @@ def test_module_exports(module: str) -> None:
     assert inspect.getdoc(MODULES[module])
 
 
-def test_models() -> None:
+def test_models_are_frozen_values() -> None:
     """Every model is a frozen, slotted, keyword-only value with resolvable annotations."""
     for module in MODULES.values():
         for name in module.__all__:
@@ -233,7 +233,7 @@ def test_models() -> None:
 
 
 def test_root_exports() -> None:
-    """``__all__`` of the root is sorted, importable, and all that its lazy tables know."""
+    """``__all__`` of the root is sorted, importable, and equal to its lazy tables."""
     assert fieldingkit.__all__ == sorted(fieldingkit.__all__)
     assert set(fieldingkit.__all__) == {*fieldingkit._LAZY_ATTRIBUTES, *fieldingkit._MODULES}
     for name in fieldingkit.__all__:
@@ -242,7 +242,7 @@ def test_root_exports() -> None:
 
 
 def test_root_matches_what_type_checkers_see() -> None:
-    """What a type checker sees in the root is what is there at run time."""
+    """Type checkers see the same names in the root as the interpreter."""
     tree = ast.parse(Path(fieldingkit.__file__).read_text())
     (block,) = (node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
     seen = {

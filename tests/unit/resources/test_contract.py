@@ -1,4 +1,4 @@
-"""Every command and model against the published contract, where a copy of that is at hand.
+"""Every command and model compared with the published contract, if a copy of it is present.
 
 A difference is a failure, unless ``DIFFERENCES`` has it with its reason; an entry there that no longer applies is a
 failure as well.
@@ -22,9 +22,7 @@ import fieldingkit.resources
 from fieldingkit.commands import Command, JobAccepted, JobCommand, OpenEnum
 from fieldingkit.converter import structure
 from fieldingkit.idempotency import RetrySafety
-from fieldingkit.resources import batch_jobs, fielding_assistant, target_groups
-
-"""Where the contract is, if it is there at all; it is no part of the project."""
+from fieldingkit.resources import batch_jobs, fielding_assistant, target_groups, webhooks
 
 Schema = dict[str, Any]
 
@@ -41,6 +39,7 @@ WIRE: Final[Mapping[type, Mapping[str, str | None]]] = {
         for field in attrs.fields(target_groups.TargetGroupStatistics)
     },
     target_groups.StatisticIssue: {"statistic": None},
+    webhooks.WebhookList: {"next_cursor": None},
     **{
         kind: {"others": None}
         for kind in (
@@ -52,14 +51,14 @@ WIRE: Final[Mapping[type, Mapping[str, str | None]]] = {
         )
     },
 }
-"""Where the fields of flattened models are in the API's JSON; None for one that is worked out here."""
+"""The places of flattened fields in the API's JSON; None for computed fields."""
 
 _ONE_WAY = "Pages are read forwards only; a list that is walked backwards would need another kind of command."
 _DEPRECATED = "Deprecated in favour of search_string, which every command here has."
 _ITSELF = "What has no id cannot be named in any other call; an answer without one is no use to anybody."
-_PROFILING = "Profiling is large and set elsewhere; the models say so."
-_CHANGE = "One model for all six guarded writes; only launch-now tells the dates."
-_LISTS = "A list is never paginated here, so there is nothing to say."
+_PROFILING = "Profiling is large and set elsewhere; the models document that."
+_CHANGE = "One model for all six guarded writes; only launch-now sends the dates."
+_LISTS = "This list is never paginated."
 _TYPED = "The examples are times, and the description says so; the schema has forgotten the format."
 _NO_PROFILES = "Of the body's three forms one has a list of profiles that is always empty; its items are never sent."
 _TAG_WANTED = "The contract's prose demands the tag, and without one a concurrent change would be lost."
@@ -79,7 +78,10 @@ DIFFERENCES: Final[Mapping[tuple[str, str], str]] = {
     ("get_account_users", "User.id is required here"): _ITSELF,
     ("*_webhook*", "Webhook.id is required here"): _ITSELF,
     ("*_webhook*", "WebhookWithSecret.id is required here"): _ITSELF,
-    ("*_webhook*", "WebhookWithSecret.secret is required here"): "It is told this once; without it all is in vain.",
+    (
+        "*_webhook*",
+        "WebhookWithSecret.secret is required here",
+    ): "It is sent only once; without it the webhook is useless.",
     ("list_webhook_events_history", "WebhookEvent.id is required here"): _ITSELF,
     ("get_bulk_update_target_group_project_manager_job", "BatchResult.job_id is required here"): _ITSELF,
     (
@@ -89,7 +91,7 @@ DIFFERENCES: Final[Mapping[tuple[str, str], str]] = {
     (
         "get_bulk_update_target_group_project_manager_job",
         "BatchResult.created_by is not in the contract",
-    ): "One model for all batches; this one does not tell who created it.",
+    ): "One model for all batches; this one does not name its creator.",
     ("update_webhook", "if_match is required here"): _TAG_WANTED,
     ("delete_webhook", "if_match is required here"): _TAG_WANTED,
     (
@@ -118,11 +120,11 @@ DIFFERENCES: Final[Mapping[tuple[str, str], str]] = {
     ("update_profile_filling_goal", "ProfileGoal.targets is required here"): _NO_PROFILES,
     ("update_profile_filling_goal", "completes_goal is not a int"): "One of the body's three forms forgets its format.",
 }
-"""What is meant to differ: operation (a pattern), difference, and why."""
+"""The intended differences: operation (a pattern), difference, and reason."""
 
 
 def resource_commands() -> Iterator[type[Command[Any]]]:
-    """Every command of every resource module."""
+    """Yield every command of every resource module."""
     for found in pkgutil.iter_modules(fieldingkit.resources.__path__):
         module = importlib.import_module(f"fieldingkit.resources.{found.name}")
         for name in module.__all__:
@@ -149,7 +151,7 @@ class Operation:
 
 
 class Contract:
-    """The published contract, with its references followed and its combinations spelled out."""
+    """The published contract, with references resolved and combinations expanded."""
 
     def __init__(self, document: Schema) -> None:
         self.document = document
@@ -227,7 +229,7 @@ def contract() -> Contract:
 
 
 class Comparison:
-    """Compares one operation with its command; what it finds is in ``found``."""
+    """Compares one operation with its command and collects the differences in ``found``."""
 
     def __init__(self, contract: Contract, operation_id: str) -> None:
         self.contract = contract
@@ -236,7 +238,7 @@ class Comparison:
         self.found: list[str] = []
 
     def run(self) -> list[str]:
-        """Everything that differs."""
+        """Return all differences."""
         endpoint = self.command.endpoint
         if (endpoint.method, endpoint.path) != (self.operation.method, self.operation.path):
             self.found.append(f"{endpoint.method} {endpoint.path} is not where it is")
@@ -284,7 +286,7 @@ class Comparison:
             self._compare(wanted, [self.operation.answer or {"type": "object"}], "the answer")
 
     def _compare(self, hint: Any, schemas: list[Schema], where: str, *, sent: bool = False) -> None:
-        """Whether a Python type and a schema mean the same."""
+        """Record a difference if a Python type and a schema do not match."""
         forms = [form for schema in schemas for form in self.contract.variants(schema)]
         hints = [each for each in _alternatives(hint) if each is not type(None)]
         if not any(self._fits(each, forms, where, sent=sent) for each in hints):
@@ -353,7 +355,7 @@ class Comparison:
         self.found += [f"{owner} lacks {name}" for name in sorted(missing)]
 
     def _is_inner(self, owner: str) -> bool:
-        """Whether a model is only a part of the answer, and so gets nothing from its headers."""
+        """Return True if a model is only a part of the answer, so that headers do not fill it."""
         return self.command.result_type().__name__ != owner
 
     def _at(self, properties: Mapping[str, list[Schema]], first: str, rest: str) -> list[Schema]:
@@ -377,7 +379,7 @@ def _fields(kind: Any) -> tuple["attrs.Attribute[Any]", ...]:
 
 
 def endpoint_fields(kind: type[Command[Any]]) -> tuple[str, ...]:
-    """The names in a command's path."""
+    """Return the names in a command's path."""
     return kind.endpoint.path_fields
 
 
@@ -401,11 +403,11 @@ def _is_scalar(hint: Any, form: Schema) -> bool:
 
 _MOMENT: Final = "2026-01-31T23:59:59.000Z"
 _ALWAYS: Final = frozenset({"id", "job_id", "secret", "status"})
-"""What is required here beyond the contract, as ``DIFFERENCES`` says."""
+"""Fields that are required here beyond the contract; see ``DIFFERENCES``."""
 
 
 def sample(contract: Contract, schema: Schema, pick: int, *, optional: str) -> Any:
-    """A value that a schema allows: ``pick`` chooses among forms, ``optional`` is full, absent or null."""
+    """Return a value that a schema allows: ``pick`` chooses a form, ``optional`` is full, absent or null."""
     forms = contract.variants(schema)
     form = forms[pick % len(forms)]
     if "enum" in form:
@@ -431,7 +433,7 @@ def sample(contract: Contract, schema: Schema, pick: int, *, optional: str) -> A
 
 
 def decoded_enums(value: Any) -> Iterator[OpenEnum]:
-    """Every enumeration in a decoded value."""
+    """Yield every enumeration member in a decoded value."""
     if isinstance(value, OpenEnum):
         yield value
     elif isinstance(value, tuple):
@@ -445,7 +447,7 @@ def decoded_enums(value: Any) -> Iterator[OpenEnum]:
 
 @pytest.fixture(scope="session")
 def differences(contract: Contract) -> set[tuple[str, str]]:
-    """Everything that differs, by operation."""
+    """Return all differences, by operation."""
     return {
         (operation_id, difference)
         for operation_id in COMMANDS
@@ -455,7 +457,7 @@ def differences(contract: Contract) -> set[tuple[str, str]]:
 
 @every_command
 def test_a_command_is_as_the_contract_has_it(operation_id: str, differences: set[tuple[str, str]]) -> None:
-    """Place, parameters, body and answer of a command are those of its operation, but for what is meant to differ."""
+    """Path, parameters, body and answer of a command match its operation, except for intended differences."""
     unmeant = [
         difference
         for other, difference in sorted(differences)
@@ -465,8 +467,8 @@ def test_a_command_is_as_the_contract_has_it(operation_id: str, differences: set
     assert not unmeant, "\n".join(unmeant)
 
 
-def test_every_meant_difference_still_is_one(differences: set[tuple[str, str]]) -> None:
-    """No entry among the meant differences has outlived its reason."""
+def test_every_intended_difference_still_exists(differences: set[tuple[str, str]]) -> None:
+    """Every intended difference still exists."""
     stale = [
         (pattern, text)
         for pattern, text in DIFFERENCES
@@ -480,7 +482,7 @@ def test_every_meant_difference_still_is_one(differences: set[tuple[str, str]]) 
 @every_command
 @pytest.mark.parametrize("optional", ["full", "absent", "null"])
 def test_what_the_contract_allows_is_decoded(contract: Contract, operation_id: str, optional: str) -> None:
-    """Answers made from the schema decode in every form and with every value, whatever is left out or null."""
+    """Answers made from the schema decode in every form, with optional fields present, absent or null."""
     answer, wanted = contract.operations[operation_id].answer, COMMANDS[operation_id].result_type()
     if answer is None or wanted is type(None):
         return
@@ -490,19 +492,19 @@ def test_what_the_contract_allows_is_decoded(contract: Contract, operation_id: s
 
 
 def test_an_operation_has_one_command() -> None:
-    """No two commands stand for one operation."""
+    """No two commands have the same operation."""
     assert len(list(resource_commands())) == len(COMMANDS)
 
 
 @pytest.mark.parametrize("kind", JOBS, ids=lambda kind: kind.__name__)
 def test_a_job_is_read_where_it_was_created(kind: type[JobCommand[Any]]) -> None:
-    """The command that reads a job has the job's own path, and gives what the job is said to give."""
+    """The command that reads a job has the job's path and returns the job's result."""
     assert kind.status_command.endpoint.path == kind.endpoint.path + "/{job_id}"
     assert kind.status_command.result_type() is kind.job_result_type()
 
 
 def test_a_difference_is_found(contract: Contract) -> None:
-    """The comparison sees a wrong path, a missing parameter, a wrong type and a value that an enumeration lacks."""
+    """The comparison finds a wrong path, a missing parameter, a wrong type and a missing enumeration value."""
     operation = contract.operations["get_target_group_overview"]
     answer: Schema = {
         "type": "object",

@@ -1,4 +1,4 @@
-"""The Fielding Assistant's assignment: read whole, changed, and sent back whole."""
+"""The Fielding Assistant's assignment is read, changed and written as a whole."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -43,12 +43,12 @@ WHOLE: dict[str, Any] = {
 
 
 def put(assignment: FieldingAssistantAssignment, **fields: Any) -> PutFieldingAssistantAssignment:
-    """The command that writes an assignment."""
+    """Return the command that writes an assignment."""
     return PutFieldingAssistantAssignment(project_id=PROJECT, target_group_id=GROUP, assignment=assignment, **fields)
 
 
 def test_all_four_modules_are_read() -> None:
-    """Every module is typed, and the tag comes from the header as it is."""
+    """Every module is typed, and the ETag comes from the header unchanged."""
     read = answer(GET, WHOLE, headers={"ETag": 'W/"7"'})
     assert read.pricing is not None
     assert read.pricing.type is PricingType.DYNAMIC
@@ -63,7 +63,7 @@ def test_all_four_modules_are_read() -> None:
 
 
 def test_modules_that_are_off_are_none() -> None:
-    """A null and a missing module both mean that it is off."""
+    """A null module and a missing module are both off."""
     read = answer(GET, {"pricing": None, "quota_overlay": None, "pacing": None})
     assert read == FieldingAssistantAssignment()
 
@@ -75,8 +75,8 @@ def test_new_kinds_of_module_are_read() -> None:
     assert (read.pacing.type.value, read.pacing.type.known, read.pacing.others) == ("burst", False, {"burst": 4})
 
 
-def test_what_was_read_goes_back_whole() -> None:
-    """A write of an unchanged assignment sends all that was read, also what this release does not know."""
+def test_an_assignment_is_written_back_completely() -> None:
+    """Writing an unchanged assignment sends everything that was read, unknown members included."""
     request = sent(put(answer(GET, WHOLE, headers={"ETag": 'W/"7"'})))
     assert (request.method, request.path, request.query) == ("PUT", PATH, [])
     assert request.body == WHOLE
@@ -84,7 +84,7 @@ def test_what_was_read_goes_back_whole() -> None:
 
 
 def test_a_change_keeps_the_rest_and_the_tag() -> None:
-    """Changing one module leaves the others, and the tag that guards the write."""
+    """Changing one module keeps the others and the ETag that guards the write."""
     changed = answer(GET, WHOLE, headers={"ETag": '"7"'}).replace(
         pacing=Pacing(type=PacingType.LINEAR, increment_interval="PT12H"), soft_launch=None
     )
@@ -103,14 +103,14 @@ def test_all_modules_can_be_switched_off() -> None:
 
 
 def test_an_assignment_that_was_not_read_is_refused() -> None:
-    """Without a tag a write would replace what nobody has looked at."""
+    """Without an ETag a write would replace an assignment that was never read."""
     with pytest.raises(InvalidCommandError, match="no etag") as caught:
         put(FieldingAssistantAssignment(pricing=Pricing(type=PricingType.RATE_CARD)))
     assert caught.value.field == "assignment"
 
 
 def test_the_first_assignment_is_guarded_too() -> None:
-    """Creating one says that there is none yet, so that a second creation is refused."""
+    """The first assignment is sent with ``If-None-Match``, so that the API rejects a second creation."""
     first = FieldingAssistantAssignment(
         pricing=Pricing(type=PricingType.RATE_CARD, boost_cpi=Money(value=Decimal("0.50"), currency_code="EUR"))
     )
@@ -122,13 +122,13 @@ def test_the_first_assignment_is_guarded_too() -> None:
 
 
 def test_an_assignment_is_either_the_first_or_read() -> None:
-    """A tag and the claim that there is none contradict each other."""
+    """An ETag and ``if_none_match`` exclude each other."""
     with pytest.raises(InvalidCommandError, match="first assignment"):
         put(FieldingAssistantAssignment(etag='"7"'), if_none_match="*")
 
 
 def test_a_naive_end_is_refused() -> None:
-    """A soft launch's end without a zone would be another moment elsewhere."""
+    """A soft launch's end needs a time zone."""
     with pytest.raises(InvalidCommandError, match="end_at"):
         SoftLaunch(
             end_at=datetime.fromisoformat("2026-03-01T12:00:00"),
@@ -138,12 +138,12 @@ def test_a_naive_end_is_refused() -> None:
 
 
 def test_a_write_is_guarded_by_its_tag() -> None:
-    """Retries may repeat it once: the API refuses the second."""
+    """A write is protected by ``If-Match``, which follows a replaced assignment."""
     assert PutFieldingAssistantAssignment.retry_safety() is RetrySafety.IF_MATCH
     changed = put(FieldingAssistantAssignment(etag='"7"')).replace(assignment=FieldingAssistantAssignment(etag='"8"'))
     assert changed.if_match == '"8"'
 
 
 def test_a_write_gives_nothing() -> None:
-    """The API answers with no content."""
+    """The API answers without content."""
     assert answer(put(FieldingAssistantAssignment(etag='"7"')), status=204) is None

@@ -1,4 +1,4 @@
-"""Target groups: listing and reading them, what may be done, their goals, their progress and their history."""
+"""Target groups: lists, drafts, transitions, goals and the changelog."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -23,17 +23,10 @@ from fieldingkit.resources.target_group_goals import (
     TargetGoal,
     UpdateProfileFillingGoal,
 )
-from fieldingkit.resources.target_group_progress import (
-    GetTargetGroupCompletes,
-    GetTargetGroupOverview,
-    GetTargetGroupOverviewById,
-    GetTargetGroupPerformance,
-)
 from fieldingkit.resources.target_groups import (
     ComputeTargetGroupTransitions,
     FillingStrategy,
     GetTargetGroup,
-    GetTargetGroupDetails,
     IssueNote,
     IssueType,
     ListTargetGroups,
@@ -94,7 +87,7 @@ IDS: dict[str, Any] = {"project_id": PROJECT, "target_group_id": GROUP}
 
 
 def test_target_groups_are_listed() -> None:
-    """A page has the target groups with their statistics flat, and where to go on."""
+    """A page contains target groups with flat statistics, and the cursor of the next page."""
     command = ListTargetGroups(project_id=PROJECT)
     page = answer(command, {"target_groups": [SUMMARY], "url": "/x", "has_more": True, "next_cursor": None})
     (group,) = page
@@ -108,8 +101,8 @@ def test_target_groups_are_listed() -> None:
     assert command.after(page) is None
 
 
-def test_what_is_odd_about_statistics_is_in_one_list() -> None:
-    """Each issue names the statistic that it is about; new kinds of issue are kept."""
+def test_issues_of_all_statistics_are_in_one_list() -> None:
+    """Each issue names its statistic; new severities are kept."""
     page = answer(ListTargetGroups(project_id=PROJECT), {"target_groups": [SUMMARY]})
     first, second = page.target_groups[0].statistics.issues
     assert first == StatisticIssue(
@@ -122,7 +115,7 @@ def test_what_is_odd_about_statistics_is_in_one_list() -> None:
 
 
 def test_target_groups_are_chosen_by_query() -> None:
-    """Lists become repeated keys in their order, truths are spelled in small letters, what is left out is not sent."""
+    """Lists become repeated keys, booleans are lower case, and missing filters are not sent."""
     request = sent(
         ListTargetGroups(
             project_id=PROJECT,
@@ -145,22 +138,22 @@ def test_target_groups_are_chosen_by_query() -> None:
     ]
 
 
-def test_one_value_is_as_good_as_a_list() -> None:
-    """A filter takes a single value, as text too, and never takes it apart."""
+def test_a_single_value_counts_as_a_list_of_one() -> None:
+    """A filter accepts a single value and never splits a text."""
     one = ListTargetGroups(project_id=PROJECT, status=TargetGroupStatus.LIVE, country="us")
     assert one == ListTargetGroups(project_id=PROJECT, status=["live"], country=["us"])
 
 
 @pytest.mark.parametrize("name", ["status", "country", "human_readable_ids"])
 def test_an_empty_filter_is_refused(name: str) -> None:
-    """Sent, it would mean all; whoever computed it meant none."""
+    """An empty filter would select everything although the caller meant nothing."""
     fields: dict[str, Any] = {name: []}
     with pytest.raises(InvalidCommandError, match="empty"):
         ListTargetGroups(project_id=PROJECT, **fields)
 
 
 def test_a_draft_is_read() -> None:
-    """What matters for fielding is there, numbers and amounts exact; profiling is passed over."""
+    """The settings for fielding are read, amounts exactly; profiling is ignored."""
     body = {
         "name": "Women 18-34",
         "business_unit_id": 4,
@@ -189,32 +182,8 @@ def test_a_launched_target_group_is_no_draft() -> None:
         answer(GetTargetGroup(**IDS), status=301, headers={"Location": "/elsewhere"})
 
 
-def test_the_details_of_a_launched_target_group_are_read() -> None:
-    """Its business unit is text here, a number in a draft."""
-    body = {
-        "id": GROUP,
-        "name": "Women 18-34",
-        "account_name": "Acme",
-        "business_unit_id": "4",
-        "project_manager_id": MANAGER,
-        "study_type_code": "adhoc",
-        "industry_code": "other",
-        "industry_lockout_code": "not_applicable",
-        "locale": "eng_us",
-        "completes_goal": 100,
-        "expected_length_of_interview_minutes": 10,
-        "expected_incidence_rate": 1,
-        "collects_pii": False,
-        "created_at": CREATED,
-        "target_group_customer_reference_number": None,
-    }
-    details = answer(GetTargetGroupDetails(**IDS), body)
-    assert (details.business_unit_id, details.expected_incidence_rate, details.links) == ("4", 1.0, None)
-    assert sent(GetTargetGroupDetails(**IDS)).path == GROUP_PATH + "/details"
-
-
 def test_transitions_are_asked_for() -> None:
-    """Filters are an object in the body; what is left out is not sent."""
+    """Filters are an object in the body; missing fields are not sent."""
     command = ComputeTargetGroupTransitions(
         project_id=PROJECT,
         filters=TargetGroupFilters(status=["live"], country="us"),
@@ -229,25 +198,17 @@ def test_transitions_are_asked_for() -> None:
     assert sent(ComputeTargetGroupTransitions(project_id=PROJECT)).body == {}
 
 
-def test_transitions_are_read() -> None:
-    """An answer that the API does not give is None, which is neither yes nor no."""
-    command = ComputeTargetGroupTransitions(project_id=PROJECT, included_target_group_ids=[GROUP])
-    allowed = answer(command, {"target_groups": [GROUP], "is_pause_allowed": True, "is_resume_allowed": False})
-    assert allowed.target_groups == (GROUP,)
-    assert (allowed.is_pause_allowed, allowed.is_resume_allowed, allowed.is_launch_allowed) == (True, False, None)
-
-
 @pytest.mark.parametrize("name", ["included_target_group_ids", "excluded_target_group_ids"])
 @pytest.mark.parametrize("wrong", [[], ["x"]])
 def test_ids_that_are_none_are_refused(name: str, wrong: list[str]) -> None:
-    """An empty list of ids would ask about the whole project."""
+    """An empty list of ids would select the whole project."""
     fields: dict[str, Any] = {name: wrong}
     with pytest.raises(InvalidCommandError):
         ComputeTargetGroupTransitions(project_id=PROJECT, **fields)
 
 
 def test_goals_are_changed() -> None:
-    """The whole goal, those of quotas, or both are sent."""
+    """The total goal, the goals of quotas, or both are sent."""
     command = UpdateProfileFillingGoal(
         **IDS,
         completes_goal=150,
@@ -263,7 +224,7 @@ def test_goals_are_changed() -> None:
 
 
 def test_a_change_of_no_goal_is_refused() -> None:
-    """There must be something to change."""
+    """A command that changes nothing is rejected."""
     with pytest.raises(InvalidCommandError):
         UpdateProfileFillingGoal(**IDS)
     with pytest.raises(InvalidCommandError):
@@ -273,7 +234,7 @@ def test_a_change_of_no_goal_is_refused() -> None:
 
 
 def test_changed_goals_are_read() -> None:
-    """Quotas are typed, conditions passed over, and a target without a quota has none."""
+    """Quotas are typed, conditions are ignored, and a target may have no quota."""
     quota = {"completes_goal_percentage": 37.5, "quota_nominal": 75, "completes_goal": 75, "completes": 3}
     profile = {
         "object": "blended",
@@ -293,54 +254,8 @@ def test_changed_goals_are_read() -> None:
     assert answer(command, {"locale": "eng_us", "completes_goal": 200, "profiles": None}).profiles == ()
 
 
-def test_an_overview_is_read() -> None:
-    """It has status, progress, price and rates."""
-    overview = answer(GetTargetGroupOverview(**IDS), OVERVIEW)
-    assert (overview.status, overview.median_length_of_interview_seconds) == (TargetGroupStatus.PAUSED, None)
-    assert overview.current_cost_per_interview.value == Decimal("2.7352")
-    assert (overview.drop_off_rate, overview.average_cost_per_interview) == (0.0, None)
-    assert sent(GetTargetGroupOverview(**IDS)).path == GROUP_PATH + "/overview"
-
-
-def test_an_overview_by_id_alone_names_account_and_project() -> None:
-    """It needs no account, so it works for a client that has none."""
-    command = GetTargetGroupOverviewById(target_group_id=GROUP)
-    body = {**OVERVIEW, "account_id": 101, "project_id": PROJECT, "median_length_of_interview_seconds": 300}
-    overview = answer(command, body)
-    assert (overview.account_id, overview.project_id) == (101, PROJECT)
-    assert sent(command).path == f"/demand/target-groups/{GROUP}/overview"
-
-
-def test_a_performance_is_read() -> None:
-    """What there is nothing of yet is None."""
-    body = {
-        "entrants": 10,
-        "prescreens": 5,
-        "completes": 0,
-        "completes_cost": None,
-        "first_complete": None,
-        "respondent_analysis": {"live": [{"status": "Terminate", "label": "Screened out", "count": 5}], "test": None},
-    }
-    performance = answer(GetTargetGroupPerformance(**IDS), body)
-    assert (performance.entrants, performance.completes_cost, performance.first_complete) == (10, None, None)
-    assert performance.respondent_analysis is not None
-    assert [(count.status, count.count) for count in performance.respondent_analysis.live] == [("Terminate", 5)]
-    assert performance.respondent_analysis.test == ()
-    assert sent(GetTargetGroupPerformance(**IDS)).path == GROUP_PATH + "/performance"
-
-
-def test_completes_over_time_are_read() -> None:
-    """The interval is a duration as ISO 8601 writes it."""
-    command = GetTargetGroupCompletes(**IDS, aggregation_interval="PT6H")
-    body = {"aggregated_completes_intervals": [{"timestamp": CREATED, "count": 3}, {"timestamp": CREATED, "count": 7}]}
-    assert [interval.count for interval in answer(command, body).aggregated_completes_intervals] == [3, 7]
-    request = sent(command)
-    assert request.path == GROUP_PATH + "/completes-aggregated-by-interval"
-    assert request.query == [("aggregation_interval", "PT6H")]
-
-
 def test_the_changelog_is_read() -> None:
-    """Values are as the API wrote them, reasons and types open, and the system is told from people."""
+    """Values stay as the API wrote them, reasons and kinds are open, and the author is a person or a system."""
     changes = [
         {"object": "status_change", "new_value": "paused", "old_value": "live", "reason_code": "high_median_loi"},
         {"object": "cpi_change", "new_value": {"value": "2.5", "currency_code": "USD"}, "old_value": None},
@@ -370,7 +285,7 @@ def test_the_changelog_is_read() -> None:
 
 
 def test_the_changelog_is_chosen_by_query() -> None:
-    """Types of change become repeated keys."""
+    """Kinds of changes become repeated keys."""
     command = GetTargetGroupChangelog(
         **IDS, change_types=["status_change", TargetGroupChangeType.FILLING_GOAL_CHANGE], page_size=50
     )

@@ -1,4 +1,4 @@
-"""Managing webhooks."""
+"""Webhooks: creating, reading, updating, deleting, and their history."""
 
 import copy
 from datetime import UTC, datetime
@@ -16,7 +16,6 @@ from fieldingkit.resources.webhooks import (
     DeliveryStatus,
     GetWebhook,
     ListWebhookEventsHistory,
-    ListWebhookEventTypes,
     ListWebhooks,
     RegenerateWebhookSecret,
     SortOrder,
@@ -37,7 +36,7 @@ WEBHOOK: dict[str, Any] = {
 
 
 def test_a_webhook_is_created() -> None:
-    """The URL and the types are sent, and nothing keeps a repetition from creating another."""
+    """URL and event types are sent, and nothing protects the command from creating a second webhook."""
     request = sent(CREATE)
     assert (request.method, request.path) == ("POST", "/accounts/101/webhooks")
     assert request.body == {"url": "https://example.com/cint", "events": ["target-group-updated"]}
@@ -46,7 +45,7 @@ def test_a_webhook_is_created() -> None:
 
 @pytest.mark.parametrize("command", [CREATE, RegenerateWebhookSecret(webhook_id=ID)])
 def test_a_secret_is_given_and_not_shown(command: Command[Any]) -> None:
-    """It is there to be stored, and in no repr, not even inside other things."""
+    """The secret is returned, and appears in no repr, not even inside other objects."""
     created = answer(command, {**WEBHOOK, "secret": SECRET}, status=201)
     assert created.secret == SECRET
     for shown in (repr(created), str(created), f"{[created]}", repr(copy.copy(created)), repr({"w": created})):
@@ -54,7 +53,7 @@ def test_a_secret_is_given_and_not_shown(command: Command[Any]) -> None:
 
 
 def test_an_answer_that_does_not_fit_does_not_show_the_secret() -> None:
-    """The error names the place that is wrong, not what is beside it."""
+    """The error names the path that is wrong and shows no other value."""
     with pytest.raises(DecodeError) as caught:
         answer(CREATE, {**WEBHOOK, "secret": SECRET, "created_at": "yesterday"}, status=201)
     assert caught.value.path == "$.created_at"
@@ -62,7 +61,7 @@ def test_an_answer_that_does_not_fit_does_not_show_the_secret() -> None:
 
 
 def test_a_webhook_is_read_with_its_tag() -> None:
-    """Types that this release does not know are kept."""
+    """Event types unknown to this release are kept."""
     webhook = answer(GetWebhook(webhook_id=ID), WEBHOOK, headers={"ETag": 'W/"5"'})
     assert webhook.etag == 'W/"5"'
     assert [(kind.value, kind.known) for kind in webhook.events] == [
@@ -74,14 +73,14 @@ def test_a_webhook_is_read_with_its_tag() -> None:
 
 
 def test_a_webhook_is_updated_in_part() -> None:
-    """What is left out is not sent; the tag goes into its header."""
+    """Missing fields are not sent; the ETag goes into its header."""
     request = sent(UpdateWebhook(webhook_id=ID, events=["session-updated"], if_match='W/"5"'))
     assert (request.method, request.body) == ("PUT", {"events": ["session-updated"]})
     assert request.headers["If-Match"] == 'W/"5"'
 
 
 def test_a_webhook_is_deleted() -> None:
-    """A deletion has its tag in the header and no body, and gives nothing."""
+    """A deletion has its ETag in the header, no body and no result."""
     command = DeleteWebhook(webhook_id=ID, if_match='W/"5"')
     request = sent(command)
     assert (request.method, request.path) == ("DELETE", f"/accounts/101/webhooks/{ID}")
@@ -90,7 +89,7 @@ def test_a_webhook_is_deleted() -> None:
 
 
 def test_a_new_secret_is_asked_for_without_a_body() -> None:
-    """There is nothing to say but which webhook."""
+    """The command has no body and no header of its own."""
     request = sent(RegenerateWebhookSecret(webhook_id=ID))
     assert (request.method, request.body, request.headers) == ("POST", None, {})
     assert request.path == f"/accounts/101/webhooks/{ID}/regenerate-secret"
@@ -110,32 +109,25 @@ def test_a_new_secret_is_asked_for_without_a_body() -> None:
         (ListWebhookEventsHistory, {"webhook_id": ID, "start_time": datetime.fromisoformat("2026-01-01")}),
     ],
 )
-def test_what_cannot_work_is_refused(kind: Any, fields: dict[str, Any]) -> None:
-    """A plain URL, an empty list, a missing tag and a time without a zone never leave the machine."""
+def test_invalid_webhook_commands_are_refused(kind: Any, fields: dict[str, Any]) -> None:
+    """A plain URL, an empty list, a missing ETag and a time without a zone are rejected."""
     with pytest.raises(InvalidCommandError):
         kind(**fields)
 
 
 def test_a_refused_url_is_not_shown() -> None:
-    """It may hold a token of its owner's."""
+    """The error does not show the URL, which may contain a token."""
     with pytest.raises(InvalidCommandError) as caught:
         CreateWebhook(url="http://example.com/?token=canary", events=["session-updated"])
     assert "canary" not in str(caught.value)
 
 
 def test_webhooks_are_listed() -> None:
-    """The last webhook's id stands in for the cursor that the API does not send."""
+    """The last webhook's id is the cursor, since the API sends none."""
     page = answer(ListWebhooks(), {"webhooks": [WEBHOOK, {**WEBHOOK, "id": "last"}], "has_more": True})
     assert [webhook.etag for webhook in page] == ["", ""]
     assert page.next_cursor == "last"
     assert sent(ListWebhooks(page_size=5, start_after="x")).query == [("page_size", "5"), ("start_after", "x")]
-
-
-def test_event_types_are_listed() -> None:
-    """They stand under a path of their own."""
-    types = answer(ListWebhookEventTypes(), {"events": ["quota-fill-registered", "novel"]})
-    assert types.events == (WebhookEventType.QUOTA_FILL_REGISTERED, WebhookEventType("novel"))
-    assert sent(ListWebhookEventTypes()).path == "/accounts/101/webhooks-events"
 
 
 def test_the_history_is_chosen_by_query() -> None:
@@ -160,7 +152,7 @@ def test_the_history_is_chosen_by_query() -> None:
 
 
 def test_the_history_is_read() -> None:
-    """Its times are written in another way than elsewhere, and payloads are left as they are."""
+    """The history's own time format is understood, and payloads stay as they are."""
     event = {
         "id": ID,
         "type": "target-group-updated",

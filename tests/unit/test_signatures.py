@@ -1,0 +1,119 @@
+"""Public signatures guide an editor: no ``object`` and no bare ``Any`` where the type is known."""
+
+import importlib
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
+from typing import Any, Final, get_args
+
+import pytest
+
+import fieldingkit
+from fieldingkit import batch_jobs, target_groups, webhooks
+from fieldingkit.commands import OpenEnum
+
+MODULES: Final = (
+    "fieldingkit",
+    "fieldingkit.commands",
+    "fieldingkit.errors",
+    "fieldingkit.events",
+    "fieldingkit.paging",
+    "fieldingkit.results",
+    "fieldingkit.sandbox",
+    "fieldingkit.sweeps",
+    "fieldingkit.workflows",
+    *(name for name in fieldingkit._MODULES.values() if ".resources." in name),
+)
+
+EXCEPTIONS: Final = {
+    "* data": "any JSON: the body of an event or a delivery",
+    "* others": "any JSON: members that this release does not know",
+    "* payload": "any JSON: the body of a past event",
+    "*.describe return": "values of several kinds, for display",
+    "*.json return": "any JSON",
+    "*.replace changes": "the fields of any command or module, checked at run time",
+    "*.rows return": "values of several kinds",
+    "*Client.request json": "any JSON",
+    "*Client.request params": "values of several kinds, checked at run time",
+    "ApiResponse raw": "any JSON",
+    "AsyncClient.job return": "pending",
+    "AsyncJob kind": "made by the client alone",
+    "AsyncJob submit": "made by the client alone",
+    "AsyncJob.status return": "pending",
+    "Client.job return": "pending",
+    "Job.status return": "pending",
+    "JobEvent result": "pending",
+    "PagedCommand.after page": "a page of anything",
+    "PollEvent result": "pending",
+    "Result.to_dict return": "any JSON",
+    "TargetGroup assistant": "any JSON: the sandbox's own state",
+    "TargetGroup.set_assistant assistant": "any JSON: the sandbox's own state",
+    "TargetGroupChange *_value": "any JSON: values of all kinds of settings",
+    "ValueChange *": "any JSON: the sandbox's own state",
+    "iter_* send": "pyright cannot infer the page where `send` is a generic method",
+    "to_* return": "any JSON",
+    "to_* value": "any value",
+}
+"""Parameters and results whose type really is not known, with the reason."""
+
+_IDIOMS = re.compile(r"Coroutine\[Any, Any|\], ([\w.]+\.)?(Awaitable\[)?object\]")
+"""A coroutine's own parameters, and a callback whose result is ignored."""
+
+
+def public_callables() -> Iterator[tuple[str, Callable[..., object]]]:
+    """Yield every public function, constructor and method, once, with its qualified name."""
+    for module in map(importlib.import_module, MODULES):
+        for name in module.__all__:
+            value = getattr(module, name)
+            if inspect.isfunction(value):
+                yield value.__qualname__, value
+            elif inspect.isclass(value):
+                if not issubclass(value, Exception):  # the library constructs its errors, not the user
+                    yield value.__name__, value.__init__
+                for method, member in inspect.getmembers(value, callable):
+                    function = getattr(member, "__func__", member)
+                    if inspect.isfunction(function) and not method.startswith("_"):
+                        yield function.__qualname__, function
+
+
+def vague(name: str, function: Callable[..., object]) -> Iterator[str]:
+    """Yield the parameters, and ``return``, that are annotated with ``object`` or ``Any``."""
+    signature = inspect.signature(function)
+    annotations = {parameter.name: parameter.annotation for parameter in signature.parameters.values()}
+    for parameter, annotation in {**annotations, "return": signature.return_annotation}.items():
+        text = annotation.__name__ if inspect.isclass(annotation) else str(annotation)
+        if re.search(r"\b(Any|object)\b", _IDIOMS.sub("", text.replace("typing.", ""))):
+            yield f"{name} {parameter}"
+
+
+FUNCTIONS: Final = dict(public_callables())
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_public_signatures_name_their_types(name: str) -> None:
+    """No parameter and no result of a public callable is an ``object`` or an ``Any``, but for reasoned exceptions."""
+    found = [place for place in vague(name, FUNCTIONS[name]) if not any(fnmatchcase(place, it) for it in EXCEPTIONS)]
+    assert not found
+
+
+def test_converted_fields_show_the_types_they_accept() -> None:
+    """The constructor of a command shows the types that its converters accept, not those that they return."""
+    signature = inspect.signature(target_groups.ListTargetGroups)
+    accepted = str(signature.parameters["status"].annotation)
+    assert "Iterable" in accepted
+    assert "Literal['draft'" in accepted
+    assert "Iterable[str]" in str(inspect.signature(batch_jobs.PauseTargetGroups).parameters["target_group_ids"])
+
+
+@pytest.mark.parametrize(
+    ("names", "kind"),
+    [
+        (target_groups.StatusName, target_groups.TargetGroupStatus),
+        (webhooks.EventName, webhooks.WebhookEventType),
+        (webhooks.DeliveryStatusName, webhooks.DeliveryStatus),
+    ],
+)
+def test_literals_name_the_members_of_their_enumeration(names: Any, kind: type[OpenEnum]) -> None:
+    """The literal names that a type checker offers are the values of the enumeration."""
+    assert get_args(names) == tuple(member.value for member in kind)
