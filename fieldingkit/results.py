@@ -111,7 +111,8 @@ def to_row(value: object) -> dict[str, Any]:
         member: Any = getattr(value, field.name)
         if not field.repr:
             continue
-        if attrs.has(cast("type[Any]", type(member))):
+        member_kind: type[Any] = type(member)
+        if attrs.has(member_kind):
             row.update({f"{field.name}.{name}": inner for name, inner in to_row(member).items()})
         elif isinstance(member, Enum):
             row[field.name] = member.value
