@@ -18,7 +18,7 @@ The API's documents leave some behavior open. The sandbox behaves as follows:
 - A missing `If-Match` or `Idempotency-Key` is a 400, as are a malformed id and an id that a batch contains twice.
 - An idempotency key belongs to the account and never expires; using it again for another request is a 409.
 - A job for a draft checks the dates when it is executed, and fails with `InvalidFieldingDates`.
-- A malformed `Cint-API-Version` is a 400; every well-formed version is served alike.
+- A `Cint-API-Version` that does not exist is a 400; every existing version is served alike.
 - Target groups, projects and webhooks are listed oldest first, a changelog newest first.
 - An action is allowed for a set of target groups if each of them allows it.
 - A project is active while any of its target groups is neither completed nor archived.

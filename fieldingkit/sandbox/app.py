@@ -14,7 +14,8 @@ from aiohttp import web
 
 from fieldingkit.sandbox import problems
 from fieldingkit.sandbox.context import HandlerResponse, RequestContext
-from fieldingkit.sandbox.faults.base import CREATED_JOB, Exchange, FaultPlan
+from fieldingkit.sandbox.faults.base import CREATED_JOB, Exchange
+from fieldingkit.sandbox.faults.plan import FaultPlan
 from fieldingkit.sandbox.formats import Identifiers
 from fieldingkit.sandbox.locations import Locations
 from fieldingkit.sandbox.model.state import SandboxState
@@ -75,17 +76,18 @@ def join_trace(headers: Mapping[str, str], identifiers: Identifiers) -> Trace:
     """
     match = _TRACEPARENT.fullmatch(headers.get("traceparent", ""))
     trace_id, flags = match.groups() if match else (identifiers.hexadecimal(32), "00")
+    tracestate = headers.get("tracestate", "")
     return Trace(
         trace_id,
         f"00-{trace_id}-{identifiers.hexadecimal(16)}-{flags}",
-        headers.get("tracestate") if match else None,
+        tracestate if match and tracestate and tracestate.isascii() else None,
     )
 
 
 TOKEN_OPERATION: Final = "request_access_token"
 """The operation id of the token endpoint, which the contract does not have."""
 
-_API_VERSION: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}|upcoming-release")
+_API_VERSIONS: Final = ("2024-12-02", "2025-02-17", "2025-05-27", "2025-12-18", "upcoming-release")
 _MAX_BODY_BYTES: Final = 64 * 2**20
 _RECORDED: Final = web.RequestKey("recorded", RecordedRequest)
 _TRACE: Final = web.RequestKey("trace", Trace)
@@ -145,6 +147,8 @@ class SandboxApp:
             recorded.body = await request.read()
         except web.HTTPRequestEntityTooLarge as error:
             response: web.StreamResponse = self._problem_response(_to_problem(error))
+        except web.RequestPayloadError:
+            response = self._problem_response(problems.bad_request("The request body cannot be read."))
         else:
             recorded.fault = self.faults.take(recorded.operation_id or "")
             if recorded.fault is None:
@@ -188,8 +192,10 @@ class SandboxApp:
         version = recorded.headers.get("Cint-API-Version")
         if not version:
             raise problems.missing_header("Cint-API-Version")
-        if not _API_VERSION.fullmatch(version):
-            raise problems.bad_request("The API version is malformed.", **{"Cint-API-Version": "Must be a date."})
+        if version not in _API_VERSIONS:
+            raise problems.bad_request(
+                "The API version does not exist.", **{"Cint-API-Version": f"Must be one of {', '.join(_API_VERSIONS)}."}
+            )
         if self.rate_limit is not None:
             self.rate_limit.take(now)
 

@@ -1,6 +1,5 @@
 """The input of a handler, its checks, and its output."""
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -10,7 +9,7 @@ from typing import Any, TypeVar, cast
 import attrs
 
 from fieldingkit.sandbox import problems
-from fieldingkit.sandbox.formats import ULID
+from fieldingkit.sandbox.formats import ULID, parse_json
 from fieldingkit.sandbox.model.fielding_runs import FieldingRun
 from fieldingkit.sandbox.model.jobs import Job
 from fieldingkit.sandbox.model.projects import Project
@@ -132,7 +131,7 @@ class RequestContext:
         if media_type != "application/json":
             raise problems.unsupported_media_type()
         try:
-            body: object = json.loads(self.recorded.body)
+            body: object = parse_json(self.recorded.body)
         except ValueError:
             raise problems.bad_request("The request body is not JSON.") from None
         if not isinstance(body, dict):

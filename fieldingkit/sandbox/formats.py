@@ -1,15 +1,62 @@
-"""Text formats of the API: timestamps, durations, ids and loopback URLs."""
+"""Text formats of the API: JSON, timestamps, durations, ids and loopback URLs."""
 
 import ipaddress
+import json
+import math
 import random
 import re
 import uuid
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final, NoReturn
 
 from yarl import URL
 
-__all__ = ["ULID", "Identifiers", "is_loopback", "parse_duration", "parse_timestamp", "readable_id", "write_timestamp"]
+__all__ = [
+    "ULID",
+    "Identifiers",
+    "is_loopback",
+    "parse_duration",
+    "parse_json",
+    "parse_timestamp",
+    "readable_id",
+    "write_timestamp",
+]
+
+
+_MAX_DEPTH = 100
+
+
+def parse_json(text: bytes) -> Any:
+    """Decode a JSON text.
+
+    Raises:
+        ValueError: If it is not JSON, has more than 100 levels, or numbers that JSON does not have.
+    """
+    try:
+        decoded: object = json.loads(text, parse_constant=_refuse, parse_float=_finite)
+    except RecursionError:
+        raise ValueError("the JSON has too many levels") from None
+    if text.count(b"[") + text.count(b"{") > _MAX_DEPTH and _is_too_deep(decoded):
+        raise ValueError("the JSON has too many levels")
+    return decoded
+
+
+def _refuse(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _refuse(text)
+
+
+def _is_too_deep(decoded: object) -> bool:
+    level = [decoded]
+    for _ in range(_MAX_DEPTH):
+        lists = [item for item in level if isinstance(item, list)]
+        objects = [item for item in level if isinstance(item, dict)]
+        level = [inner for item in lists for inner in item] + [inner for item in objects for inner in item.values()]
+    return bool(level)
 
 
 _RFC3339_UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]00:00)", re.ASCII)

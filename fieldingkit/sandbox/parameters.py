@@ -19,6 +19,7 @@ __all__ = [
     "check_texts",
     "read_choices",
     "read_flag",
+    "read_list",
     "read_number",
     "read_page",
     "read_target_group_ids",
@@ -131,6 +132,19 @@ def read_timestamps(body: Mapping[str, Any], *names: str) -> list[datetime]:
     return [moment for moment in moments.values() if moment is not None]
 
 
+def read_list(body: Mapping[str, object], name: str) -> list[object]:
+    """Return the list in a field of a body; 400 if it is missing or no list.
+
+    Args:
+        body: The decoded body, or an object in it.
+        name: The field.
+    """
+    values = body.get(name)
+    if not isinstance(values, list):
+        raise problems.bad_request("A list is missing or malformed.", **{name: "Must be a list."})
+    return cast("list[object]", values)
+
+
 def read_target_group_ids(body: Mapping[str, Any], name: str = "target_group_ids") -> tuple[str, ...]:
     """Return the ids in a field of a body: at least one, each a ULID, all different.
 
@@ -138,11 +152,11 @@ def read_target_group_ids(body: Mapping[str, Any], name: str = "target_group_ids
         body: The decoded body.
         name: The field.
     """
-    ids: object = body.get(name)
-    if not isinstance(ids, list) or not ids:
-        raise problems.bad_request("The target groups are missing.", **{name: "Must be a list with at least one id."})
-    checked = [id_ for id_ in cast("list[object]", ids) if isinstance(id_, str) and ULID.fullmatch(id_)]
-    if len(checked) < len(cast("list[object]", ids)):
+    ids = read_list(body, name)
+    if not ids:
+        raise problems.bad_request("The target groups are missing.", **{name: "Must have at least one id."})
+    checked = [id_ for id_ in ids if isinstance(id_, str) and ULID.fullmatch(id_)]
+    if len(checked) < len(ids):
         raise problems.bad_request("A target group id is malformed.", **{name: "Each id must be a ULID."})
     if len(set(checked)) < len(checked):
         raise problems.bad_request("A target group is named twice.", **{name: "The ids must be unique."})

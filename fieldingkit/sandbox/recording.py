@@ -1,6 +1,5 @@
 """The requests that a sandbox received, with its answers."""
 
-import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -9,6 +8,7 @@ import attrs
 from multidict import MultiMapping
 
 from fieldingkit.sandbox.faults.base import Fault
+from fieldingkit.sandbox.formats import parse_json
 
 __all__ = ["RecordedAnswer", "RecordedRequest"]
 
@@ -73,6 +73,6 @@ class RecordedRequest:
 
 def _decode(body: bytes) -> Any:
     try:
-        return json.loads(body)
+        return parse_json(body)
     except ValueError:
         return None

@@ -8,7 +8,7 @@ from typing import Literal, Self
 
 from fieldingkit.sandbox.app import TOKEN_OPERATION, RateLimit, SandboxApp
 from fieldingkit.sandbox.delivery import DeliverySettings, WebhookDispatcher
-from fieldingkit.sandbox.faults.base import FaultPlan
+from fieldingkit.sandbox.faults.plan import FaultPlan
 from fieldingkit.sandbox.formats import Identifiers
 from fieldingkit.sandbox.locations import LocationForm, Locations
 from fieldingkit.sandbox.model.clock import SandboxClock
@@ -67,8 +67,9 @@ class Sandbox:
         """The clock for all dates, jobs and tokens: `now`, `advance`, `freeze`, `thaw`."""
         self.account_id = account_id
         """The initial account."""
-        self.faults: FaultPlan = FaultPlan([*(operation for _, _, operation in routes()), TOKEN_OPERATION], seed)
-        """The faults to inject: `add` and `clear`."""
+        operations = [*(operation for _, _, operation in routes()), TOKEN_OPERATION]
+        self.faults: FaultPlan = FaultPlan(operations, self.clock, seed)
+        """The faults to inject: `add`, `outage` and `clear`."""
         self._state = SandboxState(
             clock=self.clock,
             identifiers=identifiers,

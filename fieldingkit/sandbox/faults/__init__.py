@@ -5,6 +5,9 @@
     from fieldingkit.sandbox import faults
 
     sandbox.faults.add("pause_fielding_run", faults.ApplyThenDrop())
+    sandbox.faults.add("create_webhook", faults.ApplyThenAnswer(503))      # applied, and reported as failed
+    sandbox.faults.add("get_bulk_*", faults.Hang())                        # a status read without an answer
+    sandbox.faults.outage(60)                                              # 502 for every request of a minute
     sandbox.faults.add("create_bulk_*", faults.Answer(503, headers={"Retry-After": "1"}), times=2)
     sandbox.faults.add("*", faults.Delay(0.05), times=None, probability=0.2)
 """
@@ -19,10 +22,12 @@ from fieldingkit.sandbox.faults.responses import (
     EmptyBody,
     Garbage,
     GzipBomb,
+    Hang,
     HtmlPage,
     Redirect,
     ResetMidBody,
     SkewedDate,
+    StrayAnswer,
     TruncatedJson,
     WrongCharset,
     WrongContentType,
@@ -43,12 +48,14 @@ __all__ = [
     "ForgetItem",
     "Garbage",
     "GzipBomb",
+    "Hang",
     "HtmlPage",
     "JobFault",
     "JobGone",
     "Redirect",
     "ResetMidBody",
     "SkewedDate",
+    "StrayAnswer",
     "StuckJob",
     "TruncatedJson",
     "WrongCharset",

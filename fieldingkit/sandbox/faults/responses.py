@@ -27,10 +27,12 @@ __all__ = [
     "EmptyBody",
     "Garbage",
     "GzipBomb",
+    "Hang",
     "HtmlPage",
     "Redirect",
     "ResetMidBody",
     "SkewedDate",
+    "StrayAnswer",
     "TruncatedJson",
     "WrongCharset",
     "WrongContentType",
@@ -232,6 +234,48 @@ class Delay(Fault):
         """Wait, then handle the request."""
         await asyncio.sleep(self.seconds)
         return await exchange.proceed()
+
+
+@attrs.frozen
+class Hang(Fault):
+    """Never answer, without handling the request; the connection stays open."""
+
+    async def inject(self, exchange: Exchange) -> web.Response:
+        """Wait until the caller or the sandbox closes the connection."""
+        del exchange
+        await asyncio.Event().wait()
+        return web.Response()
+
+
+@attrs.frozen
+class StrayAnswer(Fault):
+    """Handle the request and answer it, then send a second answer that nothing asked for on the same connection."""
+
+    status: int = 204
+    """The HTTP status of the second answer."""
+    seconds: float = 0.0
+    """The delay between the two answers, in real seconds."""
+
+    async def inject(self, exchange: Exchange) -> web.Response:
+        """Handle the request, then schedule the second answer."""
+        response = await exchange.proceed()
+        stray = _StrayResponse(status=response.status, headers=response.headers, body=response.body)
+        stray.second = f"HTTP/1.1 {self.status} Stray\r\nContent-Length: 0\r\n\r\n".encode()
+        stray.delay = self.seconds
+        return stray
+
+
+class _StrayResponse(web.Response):
+    """A response that is followed by a second one."""
+
+    second: bytes = b""
+    delay: float = 0.0
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        transport = None if self._req is None else self._req.transport
+        await super().write_eof(data)
+        if transport is not None:
+            asyncio.get_running_loop().call_later(self.delay, transport.write, self.second)
 
 
 @attrs.frozen

@@ -17,6 +17,7 @@ from fieldingkit.sandbox.parameters import (
     check_texts,
     read_choices,
     read_flag,
+    read_list,
     read_page,
     read_target_group_ids,
     read_text,
@@ -223,7 +224,7 @@ def update_completes_goal(context: RequestContext) -> HandlerResponse:
     """
     group, body = context.target_group(), context.json_object()
     goal, profiles = body.get("completes_goal"), body.get("profiles")
-    if profiles:
+    if profiles is not None and read_list(body, "profiles"):
         raise problems.invalid_profiles(*_NO_PROFILE)
     if not isinstance(goal, int) or isinstance(goal, bool):
         raise problems.bad_request("The goal is missing or malformed.", completes_goal="Must be a whole number.")
@@ -266,24 +267,23 @@ def compute_transitions(context: RequestContext) -> HandlerResponse:
 
 
 def _filters(body: dict[str, Any]) -> TargetGroupFilters:
-    given: object = body.get("filters") or {}
-    search = body.get("search_string")
-    if not isinstance(given, dict) or not isinstance(search, str | None):
+    given: object = body.get("filters", {})
+    search: object = body.get("search_string", "")
+    if not isinstance(given, dict):
         raise problems.bad_request("The filters are malformed.", filters="Must be an object.")
+    if not isinstance(search, str):
+        raise problems.bad_request("The search string is malformed.", search_string="Must be a string.")
     filters = cast("dict[str, object]", given)
     return TargetGroupFilters(
         statuses=_texts(filters, "status", "|".join(STATUSES)),
         countries=_texts(filters, "country", COUNTRY),
         languages=_texts(filters, "language", LANGUAGE),
-        search=search,
+        search=search or None,
     )
 
 
 def _texts(filters: dict[str, object], name: str, form: str) -> frozenset[str] | None:
-    values: object = filters.get(name) or []
-    if not isinstance(values, list):
-        raise problems.bad_request("The filters are malformed.", **{name: "Must be a list."})
-    return check_texts(map(str, cast("list[object]", values)), name, form)
+    return check_texts(map(str, read_list(filters, name)), name, form) if name in filters else None
 
 
 def _ids(body: dict[str, Any], name: str) -> frozenset[str] | None:

@@ -1,6 +1,6 @@
 """Handlers of the operations on webhooks."""
 
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from yarl import URL
 
@@ -8,7 +8,7 @@ from fieldingkit.sandbox import problems
 from fieldingkit.sandbox.context import HandlerResponse, RequestContext
 from fieldingkit.sandbox.formats import is_loopback, write_timestamp
 from fieldingkit.sandbox.model.webhooks import EVENT_TYPES, Webhook
-from fieldingkit.sandbox.parameters import read_choices, read_page, read_text, read_timestamp
+from fieldingkit.sandbox.parameters import read_choices, read_list, read_page, read_text, read_timestamp
 
 __all__ = [
     "create_webhook",
@@ -135,9 +135,9 @@ def _is_https(url: str) -> bool:
 
 
 def _events(body: dict[str, Any]) -> tuple[str, ...]:
-    events: object = body.get("events")
-    if not isinstance(events, list) or not events or not set(cast("list[object]", events)) <= set(EVENT_TYPES):
+    events = read_list(body, "events")
+    if not events or not all(isinstance(event, str) and event in EVENT_TYPES for event in events):
         raise problems.bad_request(
             "The events are missing or unknown.", events=f"Must be some of {', '.join(EVENT_TYPES)}."
         )
-    return tuple(dict.fromkeys(cast("list[str]", events)))
+    return tuple(dict.fromkeys(map(str, events)))

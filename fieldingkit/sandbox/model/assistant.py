@@ -1,7 +1,9 @@
 """The modules of the fielding assistant: their validation and their changes."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final, cast
 
 from fieldingkit.sandbox import problems
@@ -10,6 +12,8 @@ from fieldingkit.sandbox.model.fielding_runs import ValueChange
 
 __all__ = ["MODULES", "check_modules", "module_changes"]
 
+
+_DECIMAL: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
 
 MODULES: Final = ("pricing", "quota_overlay", "pacing", "soft_launch")
 """The modules of an assignment."""
@@ -41,10 +45,12 @@ def check_modules(assignment: Mapping[str, Any], now: datetime) -> None:
         assignment: The request body; unknown members are accepted.
         now: The current time.
     """
-    for name, check in (("quota_overlay", _check_quotas), ("pricing", _check_pricing), ("pacing", _check_pacing)):
+    for name, check in (("pricing", _check_pricing), ("pacing", _check_pacing)):
         if assignment.get(name) is not None:
             check(_module(assignment, name))
-    if assignment.get("soft_launch") is not None:
+    if "quota_overlay" in assignment:
+        _check_quotas(_module(assignment, "quota_overlay"))
+    if "soft_launch" in assignment:
         _check_soft_launch(_module(assignment, "soft_launch"), now)
 
 
@@ -85,14 +91,14 @@ def _members(assignment: Mapping[str, Any], module: str) -> Mapping[str, Any]:
 
 
 def _check_pricing(module: Mapping[str, Any]) -> None:
-    kind = module.get("type")
-    _require(kind in {"dynamic", "rate_card"}, "pricing.type", "Must be dynamic or rate_card.")
+    kind: object = module.get("type")
+    _require(kind in ("dynamic", "rate_card"), "pricing.type", "Must be dynamic or rate_card.")
     for name in ("total_budget", "maximum_cpi", "minimum_cpi", "boost_cpi"):
-        _require(name not in module or _cents(module[name]) is not None, f"pricing.{name}", "Must be an amount.")
+        _require(name not in module or _amount(module[name]) is not None, f"pricing.{name}", "Must be an amount.")
     if kind == "dynamic":
         limits = ("total_budget" in module) + ("maximum_cpi" in module)
         _require(limits == 1, "pricing", "Must have either total_budget or maximum_cpi.")
-        least, most = _cents(module.get("minimum_cpi")), _cents(module.get("maximum_cpi"))
+        least, most = _amount(module.get("minimum_cpi")), _amount(module.get("maximum_cpi"))
         _require(least is None or most is None or least < most, "pricing.minimum_cpi", "Must be below maximum_cpi.")
 
 
@@ -102,8 +108,8 @@ def _check_quotas(module: Mapping[str, Any]) -> None:
 
 
 def _check_pacing(module: Mapping[str, Any]) -> None:
-    kind = module.get("type")
-    _require(kind in {"linear", "adaptive", "gemini"}, "pacing.type", "Must be linear, adaptive or gemini.")
+    kind: object = module.get("type")
+    _require(kind in ("linear", "adaptive", "gemini"), "pacing.type", "Must be linear, adaptive or gemini.")
     if kind == "gemini":
         exposed = module.get("exposed_target_group_id")
         is_id = isinstance(exposed, str) and ULID.fullmatch(exposed) is not None
@@ -129,13 +135,16 @@ def _module(assignment: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return cast("dict[str, Any]", module)
 
 
-def _cents(amount: object) -> float | None:
+def _amount(amount: object) -> Decimal | None:
     """Return the value of an amount, or None if it is not an amount."""
-    value: object = cast("dict[str, object]", amount).get("value") if isinstance(amount, dict) else None
-    try:
-        return float(value) if isinstance(value, str) else None
-    except ValueError:
+    if not isinstance(amount, dict):
         return None
+    fields = cast("dict[str, object]", amount)
+    value, scale = fields.get("value"), fields.get("currency_scale")
+    is_scale = scale is None or (isinstance(scale, int) and not isinstance(scale, bool))
+    if not isinstance(value, str) or not is_scale or not isinstance(fields.get("currency_code", ""), str):
+        return None
+    return Decimal(value) if _DECIMAL.fullmatch(value) else None
 
 
 def _require(condition: bool, name: str, reason: str) -> None:

@@ -1,5 +1,6 @@
 """Authorization, rate limit, tracing and recording of every request."""
 
+import asyncio
 from email.utils import parsedate_to_datetime
 
 import aiohttp
@@ -49,12 +50,15 @@ async def test_all_tokens_can_be_expired(sandbox: Sandbox, call: Caller, path: s
     assert (await call("GET", path)).status == 200
 
 
-async def test_the_api_version_is_required(call: Caller, path: str) -> None:
-    """A request without its API version is a 403 with a code of its own, a malformed version a 400."""
+async def test_an_api_version_that_exists_is_required(call: Caller, path: str) -> None:
+    """A request without an API version is a 403 with a code of its own; a version that does not exist is a 400."""
     answer = await call("GET", path, without="Cint-API-Version")
     assert (answer.status, answer.json["object"]) == (403, "required_header_missing")
-    answer = await call("GET", path, headers={"Cint-API-Version": "latest"})
-    assert (answer.status, answer.json["object"]) == (400, "bad_request_error")
+    for version in ("latest", "2025-12-19", "2025-13-18"):
+        answer = await call("GET", path, headers={"Cint-API-Version": version})
+        assert (answer.status, answer.json["invalid_params"][0]["name"]) == (400, "Cint-API-Version")
+    for version in ("2024-12-02", "2025-02-17", "2025-05-27", "2025-12-18", "upcoming-release"):
+        assert (await call("GET", path, headers={"Cint-API-Version": version})).status == 200
 
 
 async def test_an_unknown_account_is_a_403(call: Caller, path: str) -> None:
@@ -134,6 +138,20 @@ async def test_an_invalid_trace_is_replaced(call: Caller, path: str, traceparent
     answer = await call("GET", path, headers={"traceparent": traceparent, "tracestate": "a=1"})
     assert answer.headers["traceparent"].split("-")[1] not in {TRACEPARENT.split("-")[1], "0" * 32}
     assert "tracestate" not in answer.headers
+
+
+@pytest.mark.parametrize("header", [b"tracestate: a=\xff\xfe", b"Content-Encoding: gzip", b'If-Match: "\xff"'])
+async def test_undecodable_headers_and_bodies_are_answered(sandbox: Sandbox, path: str, header: bytes) -> None:
+    """Header bytes that are not UTF-8, and a body that does not decompress, never cause a 500."""
+    host, _, port = sandbox.url.removesuffix("/v1").removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    head = f"PUT /v1{path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {sandbox.token}\r\nContent-Length: 2\r\n"
+    more = f"Cint-API-Version: 2025-12-18\r\ntraceparent: {TRACEPARENT}\r\nContent-Type: application/json\r\n"
+    writer.write(head.encode() + more.encode() + header + b"\r\n\r\n{}")
+    status = (await reader.readline()).split()[1]
+    assert status in {b"400", b"412"}
+    writer.close()
+    await writer.wait_closed()
 
 
 async def test_every_answer_has_the_gateways_headers(call: Caller, path: str, clock: SandboxClock) -> None:

@@ -1,5 +1,6 @@
 """Every fault, and the plan that assigns faults to requests."""
 
+import asyncio
 import gzip
 import time
 from email.utils import parsedate_to_datetime
@@ -209,6 +210,48 @@ async def test_a_job_fault_needs_a_job_that_it_fits(sandbox: Sandbox, call: Call
     assert (await call.finished(created))["status"] == "Completed"
 
 
+async def test_a_request_can_hang_without_being_handled(sandbox: Sandbox, call: Caller, group: TargetGroup) -> None:
+    """A request can get no answer at all; the next one does."""
+    sandbox.faults.add(PAUSE, faults.Hang())
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(call.act("pause", group), 0.05)
+    assert (group.status, sandbox.requests[0].status) == ("live", None)
+    assert (await call.act("pause", group)).status == 204
+
+
+async def test_a_stray_answer_follows_the_real_one(sandbox: Sandbox, call: Caller, group: TargetGroup) -> None:
+    """A second answer can follow on the same connection, although nothing asked for it."""
+    sandbox.faults.add(READ, faults.StrayAnswer(204))
+    host, _, port = sandbox.url.removesuffix("/v1").removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    head = f"GET /v1{call.run_path(group)} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {sandbox.token}\r\n"
+    writer.write(f"{head}Cint-API-Version: 2025-12-18\r\n\r\n".encode())
+    answers = await reader.readuntil(b"204 Stray\r\nContent-Length: 0\r\n\r\n")
+    assert answers.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b'"status":"live"' in answers
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_an_outage_ends_after_its_time(
+    sandbox: Sandbox, call: Caller, group: TargetGroup, clock: SandboxClock
+) -> None:
+    """An outage takes precedence over every other fault until its time has passed."""
+    sandbox.faults.add(PAUSE, faults.ApplyThenAnswer(503))
+    sandbox.faults.outage(60)
+    for _ in range(2):
+        assert (await call.act("pause", group)).status == 502
+        assert (await call("GET", "/nowhere")).status == 502
+        clock.advance(29)
+    assert group.status == "live"
+    clock.advance(2)
+    assert ((await call.act("pause", group)).status, group.status) == (503, "paused")
+    sandbox.faults.outage(60, faults.DropBefore(), operation="get_*")
+    with pytest.raises(aiohttp.ClientConnectionError):
+        await call("GET", call.run_path(group))
+    assert (await call.act("resume", group)).status == 204
+
+
 async def test_faults_are_used_up_in_order(sandbox: Sandbox, call: Caller, group: TargetGroup) -> None:
     """A fault is injected the given number of times, then the next one, then none."""
     sandbox.faults.add(PAUSE, faults.Answer(500), times=2)
@@ -240,6 +283,8 @@ async def test_a_pattern_that_matches_no_operation_is_refused(sandbox: Sandbox) 
     """A misspelled operation is a ValueError instead of a fault that is never injected."""
     with pytest.raises(ValueError, match="pause_fielding_rum"):
         sandbox.faults.add("pause_fielding_rum", faults.DropBefore())
+    with pytest.raises(ValueError, match="pause_fielding_rum"):
+        sandbox.faults.outage(1, operation="pause_fielding_rum")
 
 
 async def test_random_faults_are_reproducible(call: Caller) -> None:

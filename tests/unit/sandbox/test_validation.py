@@ -92,8 +92,9 @@ FIELDS = [
     ("run", {"start_fielding_at": PAST, "end_fielding_at": FUTURE}, "start_fielding_at"),
     ("run", {"start_fielding_at": LATER, "end_fielding_at": FUTURE}, "end_fielding_at"),
     *[("goal", {"completes_goal": goal}, "completes_goal") for goal in (None, "50", 1.5, True, [50])],
-    ("transitions", {"filters": ["live"]}, "filters"),
-    ("transitions", {"search_string": 7}, "filters"),
+    *[("transitions", {"filters": wrong}, "filters") for wrong in (["live"], [], "", 0, False)],
+    ("transitions", {"search_string": 7}, "search_string"),
+    *[("transitions", {"filters": {"status": wrong}}, "status") for wrong in ({}, "", 0, [7], [None])],
     ("transitions", {"filters": {"status": "live"}}, "status"),
     ("transitions", {"filters": {"status": ["Live"]}}, "status"),
     ("transitions", {"included_target_group_ids": []}, "included_target_group_ids"),
@@ -107,6 +108,8 @@ FIELDS = [
     ("assistant", pricing(maximum_cpi=amount("1"), minimum_cpi=amount("1")), "pricing.minimum_cpi"),
     ("assistant", {"quota_overlay": {"prevent_overfill": True}}, "quota_overlay.balance_fill"),
     ("assistant", {"pacing": {"type": "slow"}}, "pacing.type"),
+    ("assistant", {"pacing": {"type": {}}}, "pacing.type"),
+    ("assistant", {"pricing": {"type": []}}, "pricing.type"),
     ("assistant", {"pacing": {"type": "linear"}}, "pacing.increment_interval"),
     ("assistant", {"pacing": {"type": "linear", "increment_interval": "P398D"}}, "pacing.increment_interval"),
     ("assistant", {"pacing": {"type": "gemini", "exposed_target_group_id": "me"}}, "pacing.exposed_target_group_id"),
@@ -123,7 +126,7 @@ FIELDS = [
     ("webhook", {"url": "http://127.1.example/", "events": ["session-updated"]}, "url"),
     *[
         ("webhook", {"url": "https://example.com/", "events": events}, "events")
-        for events in (None, [], "session-updated", ["com.cint.session.updated"], [7])
+        for events in (None, [], "session-updated", ["com.cint.session.updated"], [7], [{}], [[]])
     ],
 ]
 
@@ -232,7 +235,9 @@ async def test_a_body_must_be_declared_as_json(call: Caller, paths: Mapping[str,
     assert (answer.status, answer.json["object"]) == (415, "unsupported_media_type_error")
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"7", b"null", b"\xff"])
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b"7", b"null", b"\xff", b"[" * 200_000, b'{"a":' * 101 + b"1" + b"}" * 101, b'{"a":NaN}']
+)
 async def test_a_body_must_be_a_json_object(call: Caller, paths: Mapping[str, str], body: bytes) -> None:
     """A body that is not a JSON object is a 400."""
     method, path = OPERATIONS["bulk"]

@@ -1,0 +1,159 @@
+"""Random requests for every operation: each gets an answer of the contract, and never a 500."""
+
+import json
+import uuid
+from collections.abc import Iterator, Mapping
+from http.client import HTTPConnection
+from typing import Any
+from urllib.parse import urlencode
+
+import attrs
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support.contract_check import load_contract
+
+from fieldingkit.sandbox import Sandbox, routes
+
+ULID = "01BTGNYV6HRNK8K8VKZASZCFP1"
+MONEY = {"value": "1.50", "currency_code": "USD", "currency_scale": 2}
+TEXTS = (
+    f"{ULID} 2998-01-01T00:00:00.000Z 9999-12-31T23:59:59.999Z 0001-01-01T00:00:00.000Z live us eng dynamic linear "
+    "gemini rate_card P1D P397DT99999H 1.50 NaN inf 1_0 https://example.com/ http://localhost/ https://[ "
+    "session-updated"
+).split()
+
+scalars = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.sampled_from(TEXTS))
+values = st.recursive(
+    scalars | st.just(MONEY) | st.just(MONEY | {"value": "NaN"}) | st.just({"value": "1"}),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=4), inner, max_size=2),
+    max_leaves=4,
+)
+dates = st.sampled_from(TEXTS[1:4])
+
+
+def fields(**valid: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """Return objects with these fields, each of them missing, valid or anything."""
+    return st.fixed_dictionaries({}, optional={name: strategy | values for name, strategy in valid.items()})
+
+
+FIELDING_DATES = fields(start_fielding_at=dates, end_fielding_at=dates)
+GROUPS = fields(target_group_ids=st.just([ULID]), project_manager_id=st.text())
+WEBHOOK = fields(url=st.just("https://example.com/"), events=st.just(["session-updated"]))
+FILTERS = fields(status=st.just(["live"]), country=st.just(["us"]), language=st.just(["eng"]))
+ASSISTANT = fields(
+    pricing=fields(
+        type=st.sampled_from(["dynamic", "rate_card"]),
+        total_budget=st.just(MONEY),
+        maximum_cpi=st.just(MONEY),
+        minimum_cpi=st.just(MONEY),
+        boost_cpi=st.just(MONEY),
+    ),
+    quota_overlay=fields(prevent_overfill=st.booleans(), balance_fill=st.booleans()),
+    pacing=fields(
+        type=st.sampled_from(["linear", "adaptive", "gemini"]),
+        increment_interval=st.just("P1D"),
+        exposed_target_group_id=st.just(ULID),
+    ),
+    soft_launch=fields(
+        end_at=dates, filling_goal_percentage=st.just(10), demographics_strictness_percentage=st.just(10)
+    ),
+)
+BODIES = {
+    "create_bulk_pause_target_groups_job": GROUPS,
+    "create_bulk_update_target_group_project_manager_job": GROUPS,
+    "create_launch_fielding_run_from_draft_job": FIELDING_DATES,
+    "create_schedule_fielding_run_from_draft_job": FIELDING_DATES,
+    "update_fielding_run": FIELDING_DATES,
+    "update_profile_filling_goal": fields(completes_goal=st.integers()),
+    "compute_target_group_transitions": fields(
+        filters=FILTERS, included_target_group_ids=st.just([ULID]), search_string=st.text()
+    ),
+    "create_or_update_fielding_assistant_assignment": ASSISTANT,
+    "create_webhook": WEBHOOK,
+    "update_webhook": WEBHOOK,
+}
+RAW = st.binary(max_size=8) | st.sampled_from(
+    [b"[" * 200_000, b'{"a":' * 200_000, b'{"a":' * 300 + b"1" + b"}" * 300, b'{"completes_goal":1e999}', b"9" * 5000]
+)
+QUERIES = st.dictionaries(
+    st.sampled_from(
+        ["page_size", "start_after", "end_before", "status", "search_string", "start_time", "type", "name"]
+    ),
+    st.text(max_size=8) | st.sampled_from(TEXTS),
+    max_size=2,
+)
+
+
+@attrs.frozen
+class Target:
+    """A sandbox with one resource of each kind, and a connection to it."""
+
+    sandbox: Sandbox
+    connection: HTTPConnection
+    ids: Mapping[str, str]
+
+    def send(self, route: tuple[str, str, str], body: bytes, query: str = "") -> list[str]:
+        """Send a request with every header that an operation can require; return the violations of the contract."""
+        method, template, _ = route
+        webhooks = self.sandbox.webhooks
+        path = template.format(**self.ids, webhook_id=webhooks[-1].id if webhooks else ULID)
+        headers = {
+            "Authorization": f"Bearer {self.sandbox.token}",
+            "Cint-API-Version": "2025-12-18",
+            "Content-Type": "application/json",
+            "If-Match": "*",
+            "Idempotency-Key": str(uuid.uuid4()),
+        }
+        self.connection.request(method, f"/v1{path}?{query}", body=body, headers=headers)
+        response = self.connection.getresponse()
+        response.read()
+        assert response.status < 500
+        contract, exchange = load_contract(), self.sandbox.requests.pop()
+        complaints = [] if contract is None else contract.complaints(exchange)
+        return [complaint for complaint in complaints if "query parameter" not in complaint]
+
+
+@pytest.fixture
+def target() -> Iterator[Target]:
+    """Run a sandbox with one resource of each kind."""
+    with Sandbox() as sandbox:
+        project = sandbox.seed(live=1, completes=1)
+        (group,) = project.groups
+        assert group.run is not None
+        host, _, port = sandbox.url.removesuffix("/v1").removeprefix("http://").partition(":")
+        connection = HTTPConnection(host, int(port))
+        ids = {
+            "account_id": "101",
+            "project_id": project.id,
+            "target_group_id": group.id,
+            "fielding_run_id": group.run.id,
+            "job_id": ULID,
+        }
+        yield Target(sandbox, connection, ids)
+        connection.close()
+
+
+fuzz = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@pytest.mark.parametrize("operation_id", BODIES)
+@fuzz
+@given(data=st.data())
+def test_any_body_gets_an_answer_of_the_contract(target: Target, operation_id: str, data: st.DataObject) -> None:
+    """An operation accepts the bodies that the contract allows, refuses others, and its resources stay readable."""
+    body = data.draw(BODIES[operation_id])
+    (route,) = (route for route in routes() if route[2] == operation_id)
+    assert target.send(route, json.dumps(body).encode()) == []
+    for read in routes():
+        if read[0] == "GET" and read[1] in {route[1], route[1] + "/{webhook_id}"}:
+            assert target.send(read, b"") == []
+
+
+@fuzz
+@given(route=st.sampled_from(routes()), body=RAW, query=QUERIES)
+def test_any_raw_body_and_query_get_an_answer_of_the_contract(
+    target: Target, route: tuple[str, str, str], body: bytes, query: dict[str, str]
+) -> None:
+    """Every operation answers any bytes and any query with a success or a documented client error."""
+    assert target.send(route, body, urlencode(query)) == []
