@@ -1,6 +1,7 @@
 """The command line: its commands, groups and examples. A command's module is imported when it is called."""
 
 from importlib.metadata import version
+from textwrap import wrap
 from typing import Any, Final
 
 from cyclopts import App, Group, Parameter
@@ -71,9 +72,14 @@ def _add(parent: App, words: str, target: str, text: str, group: Group | None = 
         f"fieldingkit.cli.commands.{target}",
         name=words.rsplit(" ", 1)[-1],
         help=text,
-        help_epilogue="\n".join(["Examples:", "", *(f"  {line}" for line in EXAMPLES[words])]),
+        help_epilogue="\n".join(["Examples:", "", *map(_example, EXAMPLES[words])]),
         group=group,
     )
+
+
+def _example(line: str) -> str:
+    """Indent an example; break one that is too long for a terminal so that it can be pasted into a shell."""
+    return "  " + " \\\n    ".join(wrap(line, 74, break_long_words=False, break_on_hyphens=False))
 
 
 def _add_resource(name: str, text: str) -> App:

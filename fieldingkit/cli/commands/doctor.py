@@ -207,7 +207,7 @@ def check_failure(error: FieldingKitError, *, url: str, version: str) -> Check:
     """Explain the failure of the first call."""
     if isinstance(error, ConnectionFailedError):
         advice = "Check the network, the proxy (--proxy) and --base-url."
-        return Check("Connection", Severity.ERROR, f"no connection to {url}: {error.message}", advice)
+        return Check("Connection", Severity.ERROR, error.message, advice)
     if isinstance(error, BadRequestError | ForbiddenError) and _concerns_version(error):
         advice = "Correct --api-version, or ask Cint to enable this version for the account."
         return Check("API version", Severity.ERROR, f"{version} was rejected: {error.detail}", advice)

@@ -1,14 +1,17 @@
 """``fieldingkit jobs``: read the status of a job, or wait for it, by its token."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from fieldingkit.cli.connection import DEFAULT_CONNECTION, Connection
-from fieldingkit.cli.errors import ExitCode
+from fieldingkit.cli.errors import ExitCode, UsageError
 from fieldingkit.cli.output import Output, moment
+from fieldingkit.client import AsyncClient
 from fieldingkit.commands import JobResult, JobStatus
+from fieldingkit.errors import ConfigurationError
+from fieldingkit.jobs.job import AsyncJob
 from fieldingkit.resources.batch_jobs import BatchResult
 from fieldingkit.resources.fielding_jobs import FieldingJobResult
 
@@ -25,7 +28,7 @@ async def status(token: str, /, *, json: bool = False, connection: Connection = 
     """
     output = Output(json=json)
     async with connection.open() as client:
-        result: JobResult = await client.job(token).status()
+        result: JobResult = await _job(client, token).status()
     _print(output, result)
     return _exit_code(result)
 
@@ -48,9 +51,16 @@ async def wait(
     """
     output = Output(json=json)
     async with connection.open() as client:
-        result: JobResult = await client.job(token).wait(wait_seconds)
+        result: JobResult = await _job(client, token).wait(wait_seconds)
     _print(output, result)
     return _exit_code(result)
+
+
+def _job(client: AsyncClient, token: str) -> AsyncJob[Any]:
+    try:
+        return client.job(token)
+    except ConfigurationError as exc:
+        raise UsageError(f"{exc.message}\nNothing was sent. Give the token of a job of this API.") from exc
 
 
 def _print(output: Output, result: JobResult) -> None:

@@ -53,5 +53,7 @@ def test_a_wait_timeout_prints_the_command_to_wait_again(connected: Cli, sandbox
 
 def test_an_invalid_token_is_a_usage_error(connected: Cli, sandbox: Sandbox) -> None:
     """An invalid token is refused before anything is sent."""
-    assert connected("jobs", "status", "nonsense").code == 2
+    ended = connected("jobs", "status", "nonsense")
+    assert ended.code == 2
+    assert "Give the token of a job" in ended.err
     assert not sandbox.requests
