@@ -8,7 +8,7 @@ from fieldingkit._repr import html_table
 from fieldingkit.client import AsyncClient
 from fieldingkit.commands import Command, JobCommand
 from fieldingkit.errors import JobError
-from fieldingkit.options import ClientOptions, Settings, options_from_env
+from fieldingkit.options import ClientOptions, Settings
 from fieldingkit.portal import Portal
 from fieldingkit.transport.http import Response
 
@@ -45,13 +45,15 @@ class Client:
         self._portal = _Portal(self._client)
 
     @classmethod
-    def from_env(cls, **settings: Unpack[Settings]) -> Self:
-        """A client with the credentials of the environment; see ``AsyncClient.from_env``.
+    def from_env(cls, connection: str | None = None, **settings: Unpack[Settings]) -> Self:
+        """Create a client from the environment and the configuration file; see ``AsyncClient.from_env``.
 
         Raises:
-            ConfigurationError: if there are no credentials.
+            ConfigurationError: There are no credentials, or a value is invalid.
         """
-        return cls(**options_from_env(settings))
+        from fieldingkit.configuration import client_options
+
+        return cls(**client_options(connection, settings))
 
     @property
     def rate_limiter(self) -> "RateLimiter":

@@ -19,7 +19,6 @@ from fieldingkit.options import (
     Settings,
     account_number,
     header_text,
-    options_from_env,
     proxy_url,
     requests_per_second,
     time_limit,
@@ -162,16 +161,23 @@ class AsyncClient:
         self._closed = False
 
     @classmethod
-    def from_env(cls, **settings: Unpack[Settings]) -> Self:
-        """A client with the credentials of the environment.
+    def from_env(cls, connection: str | None = None, **settings: Unpack[Settings]) -> Self:
+        """Create a client from the environment and the configuration file, like the command line.
 
-        Reads ``CINT_ACCOUNT_ID``, ``CINT_TOKEN`` or else ``CINT_CLIENT_ID`` and ``CINT_CLIENT_SECRET``, and
-        ``CINT_BASE_URL``. What is given here goes before them.
+        Reads ``CINT_TOKEN``, or ``CINT_CLIENT_ID`` and ``CINT_CLIENT_SECRET``, or the files that ``CINT_TOKEN_FILE``
+        and ``CINT_CLIENT_SECRET_FILE`` name; and ``CINT_ACCOUNT_ID``, ``CINT_BASE_URL``, ``CINT_TOKEN_URL``,
+        ``CINT_API_VERSION`` and ``CINT_PROXY``. Missing values come from ``config.toml``.
+
+        Args:
+            connection: The ``[connections.NAME]`` table of ``config.toml`` to use; ``CINT_CONNECTION`` by default.
+            settings: Options of the client, which override both.
 
         Raises:
-            ConfigurationError: if there are no credentials.
+            ConfigurationError: There are no credentials, or a value is invalid.
         """
-        return cls(**options_from_env(settings))
+        from fieldingkit.configuration import client_options
+
+        return cls(**client_options(connection, settings))
 
     @property
     def clock(self) -> Clock:

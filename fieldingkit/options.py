@@ -1,11 +1,9 @@
 """The options of a client: their names, their defaults, and what is refused."""
 
 import math
-import os
 import re
 import ssl
 from collections.abc import Callable
-from importlib import import_module
 from typing import TYPE_CHECKING, Literal, Required, TypedDict
 from urllib.parse import urlsplit
 
@@ -14,7 +12,6 @@ from opentelemetry.trace import TracerProvider
 from fieldingkit.clock import Clock
 from fieldingkit.errors import ConfigurationError
 from fieldingkit.jobs.poller import PollPolicy
-from fieldingkit.secret import Secret
 from fieldingkit.transport.credentials import TokenProvider
 from fieldingkit.transport.retry import RetryPolicy
 
@@ -22,7 +19,6 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
 
     from fieldingkit.jobs.observer import PollEvent
-    from fieldingkit.transport.credentials import ClientCredentials
     from fieldingkit.transport.telemetry.attempts import AttemptEvent
     from fieldingkit.transport.telemetry.propagation import TraceContext
 
@@ -33,7 +29,6 @@ __all__ = [
     "Settings",
     "account_number",
     "header_text",
-    "options_from_env",
     "proxy_url",
     "requests_per_second",
     "time_limit",
@@ -76,31 +71,6 @@ class ClientOptions(Settings):
     """What both clients can be told."""
 
     auth: Required[str | TokenProvider]
-
-
-def options_from_env(settings: Settings) -> ClientOptions:
-    """Settings, completed from the environment.
-
-    Raises:
-        ConfigurationError: if there are no credentials in it.
-    """
-    env = os.environ
-    auth: str | TokenProvider
-    if token := env.get("CINT_TOKEN"):
-        auth = token
-    elif (client_id := env.get("CINT_CLIENT_ID")) and (secret := env.get("CINT_CLIENT_SECRET")):
-        made: type[ClientCredentials] = import_module("fieldingkit.transport.credentials").ClientCredentials
-        auth = made(client_id=client_id, client_secret=Secret(secret))
-    else:
-        raise ConfigurationError(
-            "no credentials: set CINT_TOKEN, or CINT_CLIENT_ID and CINT_CLIENT_SECRET, in the environment"
-        )
-    found: Settings = {}
-    if account_id := env.get("CINT_ACCOUNT_ID"):
-        found["account_id"] = account_id
-    if base_url := env.get("CINT_BASE_URL"):
-        found["base_url"] = base_url
-    return {**found, **settings, "auth": auth}
 
 
 def account_number(account_id: str | int | None) -> str | None:

@@ -9,7 +9,7 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command line, or print how to install it where the extra ``cli`` is missing."""
-    if missing := [name for name in ("cyclopts", "platformdirs", "rich") if find_spec(name) is None]:
+    if missing := [name for name in ("cyclopts", "rich") if find_spec(name) is None]:
         names = " and ".join(missing)
         print(f'The command line requires {names}: python -m pip install "fieldingkit[cli]"', file=sys.stderr)
         raise SystemExit(2)

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from cyclopts import App, Group, Parameter
 
-from fieldingkit.cli.config import ConfigFile
+from fieldingkit.cli.config import CommandDefaults
 from fieldingkit.cli.errors import EXIT_CODES
 
 __all__ = ["EXAMPLES", "app"]
@@ -101,7 +101,7 @@ app: App = App(
     print_error=False,
     result_action="return_value",
 )
-app.config = (ConfigFile(app),)
+app.config = (CommandDefaults(app),)
 
 _add(app, "pause", "sweep:pause", "Pause live target groups.", _SWEEPS)
 _add(app, "resume", "sweep:resume", "Resume paused target groups.", _SWEEPS)

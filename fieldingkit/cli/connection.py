@@ -1,17 +1,18 @@
-"""The connection parameters that every command with API access shares."""
+"""The connection flags that every command with API access shares."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import attrs
 from cyclopts import Group, Parameter
 from cyclopts.validators import Number
 
-from fieldingkit.cli.credentials import ResolvedCredentials, resolve_credentials
-from fieldingkit.client import AsyncClient
-from fieldingkit.options import API_VERSION, BASE_URL, Settings
+from fieldingkit.configuration import Configuration, load
 
-__all__ = ["DEFAULT_CONNECTION", "Connection"]
+if TYPE_CHECKING:
+    from fieldingkit.client import AsyncClient
+
+__all__ = ["DEFAULT_CONNECTION", "Connection", "open_client"]
 
 _Seconds = Annotated[float | None, Parameter(validator=Number(gt=0))]
 
@@ -21,74 +22,60 @@ _Seconds = Annotated[float | None, Parameter(validator=Number(gt=0))]
 class Connection:
     """How to reach the API. Omitted values come from the environment, then from the configuration file."""
 
-    account: Annotated[str | None, Parameter(env_var="CINT_ACCOUNT_ID")] = None
-    """The account number."""
+    connection: str | None = None
+    """A [connections.NAME] table of the configuration file; or set CINT_CONNECTION."""
+    account: str | None = None
+    """The account number; or set CINT_ACCOUNT_ID."""
     token_file: Path | None = None
     """A file with a bearer token; or set CINT_TOKEN or CINT_TOKEN_FILE."""
     client_id: str | None = None
     """The id of OAuth client credentials; or set CINT_CLIENT_ID."""
     client_secret_file: Path | None = None
     """A file with their secret; or set CINT_CLIENT_SECRET or CINT_CLIENT_SECRET_FILE."""
-    base_url: Annotated[str | None, Parameter(env_var="CINT_BASE_URL")] = None
-    """The base URL of the API; https://api.cint.com/v1 by default."""
+    base_url: str | None = None
+    """The base URL of the API, https://api.cint.com/v1 by default; or set CINT_BASE_URL."""
     token_url: str | None = None
     """The token endpoint for client credentials; or set CINT_TOKEN_URL."""
-    api_version: Annotated[str | None, Parameter(env_var="CINT_API_VERSION")] = None
-    """The API version; do not mix versions on one resource."""
+    api_version: str | None = None
+    """The API version; or set CINT_API_VERSION. Do not mix versions on one resource."""
     timeout: _Seconds = None
     """Seconds for one attempt of a call; 30 by default."""
     deadline: _Seconds = None
     """Seconds for a call with all its attempts; 120 by default."""
-    proxy: Annotated[str | None, Parameter(env_var="CINT_PROXY")] = None
-    """The URL of an HTTP proxy."""
+    proxy: str | None = None
+    """The URL of an HTTP proxy; or set CINT_PROXY."""
 
-    @property
-    def url(self) -> str:
-        """The base URL in use."""
-        return (self.base_url or BASE_URL).rstrip("/")
-
-    @property
-    def version(self) -> str:
-        """The API version in use."""
-        return self.api_version or API_VERSION
-
-    def credentials(self) -> ResolvedCredentials:
-        """Return the credentials in use and their source.
+    def load(self) -> Configuration:
+        """Return the settings of the connection.
 
         Raises:
-            UsageError: There are none.
+            ConfigurationError: There are no credentials, or a value is invalid.
         """
-        return resolve_credentials(
-            token_file=self.token_file,
-            client_id=self.client_id,
-            client_secret_file=self.client_secret_file,
-            token_url=self.token_url,
-        )
+        return load(**attrs.asdict(self))
 
-    def open(self, *, rate: float | None = None) -> AsyncClient:
+    def open(self) -> "AsyncClient":
         """Return a client; close it, or use it in an ``async with``.
 
-        Args:
-            rate: Requests per second at most.
-
         Raises:
-            UsageError: There are no credentials.
-            ConfigurationError: A value is invalid.
+            ConfigurationError: There are no credentials, or a value is invalid.
         """
-        options: Settings = {
-            "account_id": self.account or None,
-            "base_url": self.url,
-            "api_version": self.version,
-            "proxy": self.proxy or None,
-            "user_agent": "fieldingkit-cli",
-            "rate": rate,
-        }
-        if self.timeout is not None:
-            options["timeout"] = self.timeout
-        if self.deadline is not None:
-            options["deadline"] = self.deadline
-        return AsyncClient(auth=self.credentials().provider, **options)
+        return open_client(self.load())
 
 
 DEFAULT_CONNECTION = Connection()
 """No flag of the connection was given."""
+
+
+def open_client(configuration: Configuration, *, rate: float | None = None) -> "AsyncClient":
+    """Return a client for a command.
+
+    Args:
+        configuration: The settings of the connection.
+        rate: Requests per second at most.
+
+    Raises:
+        ConfigurationError: A value is invalid.
+    """
+    from fieldingkit.client import AsyncClient
+
+    return AsyncClient(**configuration.options(), user_agent="fieldingkit-cli", rate=rate)

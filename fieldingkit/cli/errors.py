@@ -102,7 +102,7 @@ _ADVICE: Final[tuple[tuple[type[FieldingKitError], str], ...]] = (
     (RequestTimeoutError, "Try again, or allow more time with --timeout."),
     (DeadlineExceededError, "Try again, or allow more time with --deadline."),
     (InvalidCommandError, "Nothing was sent. Correct the value and try again."),
-    (ConfigurationError, "Run `fieldingkit doctor` to check the configuration."),
+    (ConfigurationError, "Nothing was sent. Run `fieldingkit doctor` to check the configuration."),
     (ConflictError, "Another request is in progress. Try again in a minute."),
     (ServerError, "The API failed. Try again later; the API's support can find the call by its trace id."),
     (JobFailedError, "Correct the cause and submit the job again."),

@@ -1,5 +1,6 @@
 """Fixtures that run the command line in this process, against a sandbox."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,9 @@ from support.command_line import Cli, Ended
 @pytest.fixture
 def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
     """Remove credentials and configuration from the environment, and work in an empty folder."""
-    for name in ("CINT_TOKEN", "CINT_TOKEN_FILE", "CINT_CLIENT_ID", "CINT_CLIENT_SECRET", "CINT_CLIENT_SECRET_FILE"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("CINT_ACCOUNT_ID", "CINT_BASE_URL", "CINT_API_VERSION", "CINT_TOKEN_URL", "FIELDINGKIT_CONFIG"):
-        monkeypatch.delenv(name, raising=False)
+    for name in os.environ:
+        if name.startswith(("CINT_", "FIELDINGKIT_")):
+            monkeypatch.delenv(name)
     for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "HOME"):
         monkeypatch.setenv(name, str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)

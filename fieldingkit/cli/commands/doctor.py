@@ -4,20 +4,22 @@ import base64
 import binascii
 import enum
 import json
+import os
+import stat
 import time
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Any, Final, cast
 
 import attrs
 
-from fieldingkit.cli.config import config_path
-from fieldingkit.cli.connection import DEFAULT_CONNECTION, Connection
-from fieldingkit.cli.credentials import readable_by_others
-from fieldingkit.cli.errors import ExitCode, UsageError, strip_control_chars
+from fieldingkit.cli.connection import DEFAULT_CONNECTION, Connection, open_client
+from fieldingkit.cli.errors import ExitCode, strip_control_chars
 from fieldingkit.cli.output import Output
 from fieldingkit.client import AsyncClient
+from fieldingkit.configuration import Configuration, config_path
 from fieldingkit.errors import (
     ApiError,
     BadRequestError,
@@ -96,42 +98,44 @@ async def doctor(*, json: bool = False, connection: Connection = DEFAULT_CONNECT
 
 async def _checks(connection: Connection) -> AsyncIterator[Check]:
     path = config_path()
-    source = str(path) if path.exists() else f"flags and environment only ({path} does not exist)"
-    yield Check("Configuration", Severity.OK, source)
+    exists = path.exists()
     try:
-        credentials = connection.credentials()
-        client = connection.open()
-    except (UsageError, ConfigurationError) as exc:
-        message, _, advice = str(exc).partition("\n")
-        yield Check("Credentials", Severity.ERROR, message, advice)
+        configuration = connection.load()
+        client = open_client(configuration)
+    except ConfigurationError as exc:
+        advice = f"The configuration file is {path}{'' if exists else '; it does not exist'}."
+        yield Check("Configuration", Severity.ERROR, exc.message, advice)
         return
+    source = str(path) if exists else f"flags and environment only ({path} does not exist)"
+    name = f", connection {configuration.connection}" if configuration.connection else ""
+    yield Check("Configuration", Severity.OK, f"{source}{name}")
+    credentials, file = configuration.credentials, configuration.credentials.file
     yield Check("Credentials", Severity.OK, f"from {credentials.source}")
-    file = credentials.file
-    if file is not None and readable_by_others(file):
+    if file is not None and _readable_by_others(file):
         yield Check("Credentials", Severity.WARNING, f"other users can read {file}", f"Run: chmod 600 {file}")
     if isinstance(credentials.provider, BearerToken):
         token = check_token(credentials.provider.token.reveal(), datetime.now(UTC))
         if token is not None:
             yield token
     async with client:
-        async for check in _call(client, connection):
+        async for check in _call(client, configuration):
             yield check
 
 
-async def _call(client: AsyncClient, connection: Connection) -> AsyncIterator[Check]:
+async def _call(client: AsyncClient, configuration: Configuration) -> AsyncIterator[Check]:
     started = time.monotonic()
     try:
         response = await client.send_detailed(ListAccounts())
     except FieldingKitError as exc:
-        yield check_failure(exc, url=connection.url, version=connection.version)
+        yield check_failure(exc, configuration)
         if isinstance(exc, ApiError):
             yield check_clock(exc.headers, datetime.now(UTC))
         return
     elapsed = 1000 * (time.monotonic() - started)
-    yield Check("Connection", Severity.OK, f"{connection.url} answered in {elapsed:.0f} ms")
-    yield Check("API version", Severity.OK, f"{connection.version} is accepted")
+    yield Check("Connection", Severity.OK, f"{configuration.base_url} answered in {elapsed:.0f} ms")
+    yield Check("API version", Severity.OK, f"{configuration.api_version} is accepted")
     yield check_clock(response.headers, datetime.now(UTC))
-    account = check_account(response.result, connection.account or None)
+    account = check_account(response.result, configuration.account)
     yield account
     if account.severity is not Severity.OK:
         return
@@ -203,14 +207,14 @@ def check_account(accounts: AccountList, account: str | None) -> Check:
     )
 
 
-def check_failure(error: FieldingKitError, *, url: str, version: str) -> Check:
+def check_failure(error: FieldingKitError, configuration: Configuration) -> Check:
     """Explain the failure of the first call."""
     if isinstance(error, ConnectionFailedError):
         advice = "Check the network, the proxy (--proxy) and --base-url."
         return Check("Connection", Severity.ERROR, error.message, advice)
     if isinstance(error, BadRequestError | ForbiddenError) and _concerns_version(error):
         advice = "Correct --api-version, or ask Cint to enable this version for the account."
-        return Check("API version", Severity.ERROR, f"{version} was rejected: {error.detail}", advice)
+        return Check("API version", Severity.ERROR, f"{configuration.api_version} was rejected: {error.detail}", advice)
     if isinstance(error, UnauthorizedError):
         advice = "They are wrong, or belong to another environment. Get new ones from the API starter kit."
         return Check("Credentials", Severity.ERROR, f"rejected by the API: {error.message}", advice)
@@ -221,7 +225,7 @@ def check_failure(error: FieldingKitError, *, url: str, version: str) -> Check:
         advice = "The API has a problem. Check https://status.cint.com and try again later."
         return Check("Connection", Severity.ERROR, error.message, advice)
     if isinstance(error, ApiError):
-        message = f"the response of {url} is not one of this API: {error.message}"
+        message = f"the response of {configuration.base_url} is not one of this API: {error.message}"
         return Check("Connection", Severity.ERROR, message, "Check --base-url.")
     advice = "Check the network, the proxy (--proxy) and --base-url."
     return Check("Connection", Severity.ERROR, error.message, advice)
@@ -230,6 +234,13 @@ def check_failure(error: FieldingKitError, *, url: str, version: str) -> Check:
 def _concerns_version(error: ApiError) -> bool:
     names = [param.name.casefold() for param in error.invalid_params]
     return "cint-api-version" in names or error.code == "required_header_missing"
+
+
+def _readable_by_others(path: Path) -> bool:
+    try:
+        return os.name == "posix" and bool(path.expanduser().stat().st_mode & (stat.S_IRGRP | stat.S_IROTH))
+    except OSError:
+        return False
 
 
 def _duration(seconds: float) -> str:

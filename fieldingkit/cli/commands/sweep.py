@@ -4,7 +4,7 @@ from pathlib import Path
 
 import attrs
 
-from fieldingkit.cli.connection import DEFAULT_CONNECTION, Connection
+from fieldingkit.cli.connection import DEFAULT_CONNECTION, Connection, open_client
 from fieldingkit.cli.errors import ExitCode, UsageError
 from fieldingkit.cli.output import Output
 from fieldingkit.cli.progress import ProgressDisplay
@@ -13,6 +13,7 @@ from fieldingkit.cli.run_store import JournalTarget, choose_journal, open_journa
 from fieldingkit.cli.selection import DEFAULT_OPTIONS, NO_SELECTION, Selection, SweepOptions
 from fieldingkit.cli.sweep_summary import preview_fields, preview_text, result_fields, result_text
 from fieldingkit.client import AsyncClient
+from fieldingkit.configuration import Configuration
 from fieldingkit.errors import ConfigurationError, JournalError
 from fieldingkit.rendering.files import check_report_path
 from fieldingkit.rendering.text import pluralize
@@ -128,11 +129,12 @@ async def undo(
         connection: How to reach the API.
     """
     original = _load_report(report)
-    account = connection.account or original.account_id
-    if (connection.url, account) != (original.base_url, original.account_id):
+    configuration = connection.load()
+    configuration = attrs.evolve(configuration, account=configuration.account or original.account_id)
+    if (configuration.base_url, configuration.account) != (original.base_url, original.account_id):
         raise UsageError(
             f"the report is of account {original.account_id} at {original.base_url}, "
-            f"but the connection is to account {account} at {connection.url}\n"
+            f"but the connection is to account {configuration.account} at {configuration.base_url}\n"
             "Nothing was sent. Give the --account and --base-url of the report."
         )
     plan = undo_plan(original)
@@ -141,12 +143,13 @@ async def undo(
     if not plan.target_groups:
         Output().note(f"The {original.action} changed nothing, so there is nothing to undo.")
         return ExitCode.DONE
-    return await _SweepCommand(plan, options, attrs.evolve(connection, account=account), named=True).run()
+    return await _SweepCommand(plan, options, configuration, named=True).run()
 
 
 async def _sweep(action: Action, selection: Selection, options: SweepOptions, connection: Connection) -> int:
-    plan = selection.plan(action, account=connection.account or None, run_id=options.run_id)
-    return await _SweepCommand(plan, options, connection, named=options.run_id is not None).run()
+    configuration = connection.load()
+    plan = selection.plan(action, account=configuration.account, run_id=options.run_id)
+    return await _SweepCommand(plan, options, configuration, named=options.run_id is not None).run()
 
 
 class _SweepCommand:
@@ -155,14 +158,14 @@ class _SweepCommand:
     Args:
         plan: The plan of the sweep.
         options: The options of the sweep.
-        connection: How to reach the API.
+        configuration: The settings of the connection.
         named: The run id was given or is derived; otherwise an unfinished run of the same plan is resumed.
     """
 
-    def __init__(self, plan: SweepPlan, options: SweepOptions, connection: Connection, *, named: bool) -> None:
+    def __init__(self, plan: SweepPlan, options: SweepOptions, configuration: Configuration, *, named: bool) -> None:
         self._plan = attrs.evolve(plan, concurrency=options.concurrency)
         self._options = options
-        self._connection = connection
+        self._configuration = configuration
         self._named = named
         self._output = Output(json=options.json)
 
@@ -173,12 +176,14 @@ class _SweepCommand:
             _check_report_path(options.report)
         if not options.dry_run:
             require_terminal(f"{self._plan.action.capitalize()} target groups", yes=options.yes)
-        async with self._connection.open(rate=options.rate) as client:
+        async with open_client(self._configuration, rate=options.rate) as client:
             if options.dry_run:
                 await self._preview(client)
                 output.note("Dry run: nothing was changed.")
                 return ExitCode.DONE
-            target = choose_journal(self._plan, options.journal, base_url=self._connection.url, named=self._named)
+            target = choose_journal(
+                self._plan, options.journal, base_url=self._configuration.base_url, named=self._named
+            )
             self._plan = target.plan
             seen = None if options.yes or target.resumed is not None else await self._preview(client)
             if not self._confirmed(target, seen):

@@ -73,7 +73,7 @@ def test_without_the_extra_it_prints_how_to_install_it(monkeypatch: pytest.Monke
     """Without the extra, the command prints how to install it."""
     code = (
         "import importlib.util as util; found = util.find_spec; "
-        "util.find_spec = lambda name, *more: None if name == 'platformdirs' else found(name, *more); "
+        "util.find_spec = lambda name, *more: None if name == 'cyclopts' else found(name, *more); "
         "from fieldingkit.cli.__main__ import main; main()"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False)

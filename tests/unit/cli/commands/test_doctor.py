@@ -27,7 +27,7 @@ def test_missing_credentials_send_nothing(cli: Cli) -> None:
     """Without credentials the doctor names the variables to set, and calls nothing."""
     ended = cli("doctor")
     assert ended.code == 1
-    assert "error   Credentials" in ended.out
+    assert "error   Configuration" in ended.out
     assert "CINT_CLIENT_ID" in ended.out
 
 

@@ -73,7 +73,7 @@ def test_an_unreachable_status_names_the_reachable_ones(connected: Cli, sandbox:
     project = sandbox.seed(completed=1)
     ended = connected("runs", "ensure", project.ids()[0], "paused", "--project", project.id, "--yes")
     assert ended.code == 1
-    assert "one leads to live" in ended.err
+    assert "only to live" in ended.err
 
 
 def test_extend_by_days_and_until(connected: Cli, sandbox: Sandbox) -> None:

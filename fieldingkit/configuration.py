@@ -1,0 +1,308 @@
+"""Connection settings and credentials from the environment, the configuration file and the keyring.
+
+``from_env()`` of both clients and the command line share them. Arguments override the environment, and the environment
+overrides the file, which is TOML::
+
+    account = "101"
+    client-id = "..."
+    client-secret-file = "~/.config/fieldingkit/secret"
+
+    [connections.staging]
+    base-url = "https://api.staging.example/v1"
+    token-url = "https://auth.staging.example/oauth/token"
+    account = "7"
+    token-file = "~/.config/fieldingkit/staging-token"
+
+The keys at the top are the default connection. A table is a connection of its own and inherits nothing from them; it is
+selected by name, with ``CINT_CONNECTION`` or an argument. The table of an argument overrides the environment too.
+"""
+
+import os
+import tomllib
+from collections import ChainMap
+from collections.abc import Iterable, Mapping
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from urllib.parse import urlsplit
+
+import attrs
+
+from fieldingkit.errors import ConfigurationError
+from fieldingkit.secret import Secret
+
+if TYPE_CHECKING:
+    from fieldingkit.transport.credentials import TokenProvider
+
+__all__ = [
+    "KEYS",
+    "Configuration",
+    "ResolvedCredentials",
+    "client_options",
+    "config_path",
+    "load",
+    "read_file",
+]
+
+
+_VARIABLES: Final = {
+    "account": "CINT_ACCOUNT_ID",
+    "api-version": "CINT_API_VERSION",
+    "base-url": "CINT_BASE_URL",
+    "client-id": "CINT_CLIENT_ID",
+    "client-secret": "CINT_CLIENT_SECRET",
+    "client-secret-file": "CINT_CLIENT_SECRET_FILE",
+    "proxy": "CINT_PROXY",
+    "token": "CINT_TOKEN",
+    "token-file": "CINT_TOKEN_FILE",
+    "token-url": "CINT_TOKEN_URL",
+}
+_SECRETS: Final = frozenset({"token", "client-secret", "secret", "password"})
+_NUMBERS: Final = frozenset({"deadline", "timeout"})
+_CREDENTIALS: Final = frozenset({"token", "token-file", "client-id"})
+_MAX_SECRET_SIZE: Final = 64 * 1024
+_KEYRING_SERVICE: Final = "fieldingkit"
+
+KEYS: Final = frozenset(_VARIABLES) - _SECRETS | _NUMBERS
+"""The keys of a connection in the configuration file."""
+
+_Values = Mapping[str, Any]
+
+
+class ResolvedCredentials(NamedTuple):
+    """Credentials and their source."""
+
+    provider: "TokenProvider"
+    """The token provider for a client."""
+    source: str
+    """The source, for messages; it holds no secret."""
+    file: Path | None = None
+    """The file that they were read from; None for another source."""
+
+
+@attrs.frozen(kw_only=True)
+class Configuration:
+    """The settings of one connection."""
+
+    connection: str | None = None
+    """The name of the connection; None for the default one."""
+    account: str | None = None
+    """The account number; None if there is none."""
+    base_url: str
+    """The base URL of the API."""
+    api_version: str
+    """The API version."""
+    proxy: str | None = attrs.field(default=None, repr=False)
+    """The URL of an HTTP proxy, which may hold a password."""
+    timeout: float | None = None
+    """Seconds for one attempt of a call; None for the client's default."""
+    deadline: float | None = None
+    """Seconds for a call with all its attempts; None for the client's default."""
+    credentials: ResolvedCredentials = attrs.field(repr=lambda credentials: repr(credentials.source))
+    """The credentials and their source."""
+
+    def options(self) -> dict[str, Any]:
+        """Return the settings as keyword arguments of a client."""
+        options = {
+            "auth": self.credentials.provider,
+            "account_id": self.account,
+            "base_url": self.base_url,
+            "api_version": self.api_version,
+            "proxy": self.proxy,
+            "timeout": self.timeout,
+            "deadline": self.deadline,
+        }
+        return {name: value for name, value in options.items() if value is not None}
+
+
+def config_path() -> Path:
+    """Return the path of the configuration file: ``FIELDINGKIT_CONFIG``, or the system's default for it."""
+    if path := os.environ.get("FIELDINGKIT_CONFIG"):
+        return Path(path)
+    from platformdirs import user_config_path
+
+    return user_config_path("fieldingkit", appauthor=False) / "config.toml"
+
+
+def read_file() -> dict[str, Any]:
+    """Return the content of the configuration file; empty if the default file does not exist.
+
+    Raises:
+        ConfigurationError: The file is missing although ``FIELDINGKIT_CONFIG`` names it, or it is not TOML, or it has
+            an unknown key or a secret.
+    """
+    path = config_path()
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError) as exc:
+        if os.environ.get("FIELDINGKIT_CONFIG"):
+            raise ConfigurationError(f"{path} cannot be read: {exc.strerror}") from exc
+        return {}
+    except OSError as exc:
+        raise ConfigurationError(f"{path} cannot be read: {exc.strerror}") from exc
+    except ValueError as exc:
+        raise ConfigurationError(f"{path} is not valid TOML: {exc}") from exc
+    connections = content.get("connections", {})
+    if not isinstance(connections, dict) or not all(isinstance(item, dict) for item in connections.values()):
+        raise ConfigurationError(f"{path}: each connection is a table, such as [connections.staging]")
+    _check_keys(path, {name: value for name, value in content.items() if not isinstance(value, dict)})
+    for table in cast("dict[str, dict[str, Any]]", connections).values():
+        _check_keys(path, table)
+    return content
+
+
+def load(connection: str | None = None, **given: str | float | Path | None) -> Configuration:
+    """Load the settings of a connection.
+
+    Args:
+        connection: The name of a ``[connections.NAME]`` table; ``CINT_CONNECTION`` or the default one if omitted.
+        given: Values for keys of the connection, such as ``base_url``; they override all others. None is not a value.
+
+    Raises:
+        ConfigurationError: There is no such connection, there are no credentials, or a value is invalid.
+    """
+    from fieldingkit.options import API_VERSION, BASE_URL
+
+    name = connection or os.environ.get("CINT_CONNECTION") or None
+    arguments = {key.replace("_", "-"): value for key, value in given.items() if value not in (None, "")}
+    environment, table = _environment(), _table(name)
+    sources = (arguments, table, environment) if connection else (arguments, environment, table)
+    values = ChainMap(*sources)
+    base_url = str(values.get("base-url", BASE_URL)).rstrip("/")
+    token_url = values.get("token-url")
+
+    source = next((source for source in sources if _CREDENTIALS & source.keys()), {})
+    if source is not environment and {"token-file", "client-id"} <= source.keys():
+        raise ConfigurationError("two kinds of credentials: give either a token file or a client id")
+    if "client-id" in source and not {"token", "token-file"} & source.keys():
+        if token_url is None and urlsplit(base_url).hostname != urlsplit(BASE_URL).hostname:
+            raise ConfigurationError(
+                f"no token URL for {base_url}: set CINT_TOKEN_URL (token-url in the file), "
+                "since the client secret must not be sent to the token endpoint of another API"
+            )
+        # A secret of the environment may belong to another connection than the one that an argument selected.
+        secrets = (arguments, source) if connection and source is table else (arguments, source, environment)
+        credentials = _client_credentials(str(source["client-id"]), secrets, token_url)
+    else:
+        credentials = _bearer_token(source, use_keyring=name is None)
+    return Configuration(
+        connection=name,
+        account=values.get("account"),
+        base_url=base_url,
+        api_version=values.get("api-version", API_VERSION),
+        proxy=values.get("proxy"),
+        timeout=values.get("timeout"),
+        deadline=values.get("deadline"),
+        credentials=credentials,
+    )
+
+
+def client_options(connection: str | None, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options of a client, completed by the settings of a connection.
+
+    Raises:
+        ConfigurationError: As for ``load``.
+    """
+    loaded = load(connection, account=options.get("account_id"), base_url=options.get("base_url"))
+    return {**loaded.options(), **options}
+
+
+def _read_secret(path: Path) -> Secret:
+    """Return the secret in a file.
+
+    Raises:
+        ConfigurationError: The file cannot be read, or does not hold exactly one word.
+    """
+    try:
+        with path.expanduser().open("rb") as file:
+            text = file.read(_MAX_SECRET_SIZE).decode().strip()
+    except OSError as exc:
+        raise ConfigurationError(f"{path} cannot be read: {exc.strerror or type(exc).__name__}") from exc
+    except UnicodeDecodeError:
+        # Not chained: the error quotes the bytes that it could not decode.
+        raise ConfigurationError(f"{path} is not a text file") from None
+    if len(text.split()) != 1:
+        raise ConfigurationError(
+            f"{path} must contain one secret and nothing else; it {'contains more' if text else 'is empty'}"
+        )
+    return Secret(text)
+
+
+def _check_keys(path: Path, values: _Values) -> None:
+    for key, value in values.items():
+        if key in _SECRETS:
+            raise ConfigurationError(f"{path} contains a secret, {key!r}; move it to its own file and name that file")
+        if key not in KEYS:
+            raise ConfigurationError(f"{path} has an unknown key {key!r}; the keys are: {', '.join(sorted(KEYS))}")
+        kinds = (int, float) if key in _NUMBERS else (str, int) if key == "account" else (str,)
+        if not isinstance(value, kinds) or isinstance(value, bool):
+            raise ConfigurationError(f"{path}: {key} must be {'a number' if key in _NUMBERS else 'text'}")
+
+
+def _environment() -> dict[str, Any]:
+    found = {key: value for key, name in _VARIABLES.items() if (value := os.environ.get(name, "").strip())}
+    return {key: Secret(value) if key in _SECRETS else value for key, value in found.items()}
+
+
+def _table(name: str | None) -> dict[str, Any]:
+    content = read_file()
+    if name is None:
+        table = {key: value for key, value in content.items() if not isinstance(value, dict)}
+    elif name in content.get("connections", {}):
+        table = content["connections"][name]
+    else:
+        known = ", ".join(sorted(content.get("connections", {}))) or "none"
+        raise ConfigurationError(f"{config_path()} has no connection {name!r}; its connections are: {known}")
+    return {key: value if key in _NUMBERS else str(value) for key, value in table.items() if value != ""}
+
+
+def _bearer_token(source: _Values, *, use_keyring: bool) -> ResolvedCredentials:
+    from fieldingkit.transport.credentials import BearerToken
+
+    if "token" in source:
+        return ResolvedCredentials(BearerToken(source["token"]), "CINT_TOKEN")
+    if "token-file" in source:
+        path = Path(source["token-file"])
+        return ResolvedCredentials(BearerToken(_read_secret(path)), f"the token file {path}", path)
+    # The token of the keyring is for the default connection; another one must not get it.
+    if use_keyring and (token := _from_keyring("token")):
+        return ResolvedCredentials(BearerToken(token), "the keyring")
+    raise ConfigurationError(
+        "no credentials found: set CINT_CLIENT_ID and CINT_CLIENT_SECRET, or CINT_TOKEN, or name a file with a token"
+    )
+
+
+def _client_credentials(client_id: str, secrets: Iterable[_Values], token_url: str | None) -> ResolvedCredentials:
+    from fieldingkit.transport.credentials import ClientCredentials
+
+    secret, origin, file = _client_secret(client_id, secrets)
+    provider = ClientCredentials(client_id=client_id, client_secret=secret)
+    if token_url is not None:
+        provider = attrs.evolve(provider, token_url=token_url)
+    return ResolvedCredentials(provider, f"the client id {client_id} with the secret of {origin}", file)
+
+
+def _client_secret(client_id: str, secrets: Iterable[_Values]) -> tuple[Secret, str, Path | None]:
+    for source in secrets:
+        if "client-secret" in source:
+            return source["client-secret"], "CINT_CLIENT_SECRET", None
+        if "client-secret-file" in source:
+            file = Path(source["client-secret-file"])
+            return _read_secret(file), str(file), file
+    if (secret := _from_keyring(client_id)) is not None:
+        return secret, "the keyring", None
+    raise ConfigurationError(
+        f"no secret found for client id {client_id}: set CINT_CLIENT_SECRET, or name a file with the secret"
+    )
+
+
+def _from_keyring(entry: str) -> Secret | None:
+    """Return a password of the system keyring; None if the package keyring is missing or the keyring is locked."""
+    if find_spec("keyring") is None:
+        return None
+    try:
+        password: str | None = import_module("keyring").get_password(_KEYRING_SERVICE, entry)
+    except Exception:  # noqa: BLE001  # keyring backends raise all kinds of exceptions
+        return None
+    return Secret(password.strip()) if password else None
