@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from benchmarks.measure import Row, main
 from fieldingkit import PollPolicy
 from fieldingkit.commands import JobStatus
-from fieldingkit.jobs.poller import Poller, PollResult
+from fieldingkit.jobs.poller import Poller, PollerGroup, PollResult
 from fieldingkit.resources.fielding_jobs import FieldingJobResult
 
 DURATIONS = [0.2 * 1.12**number for number in range(87)]
@@ -51,7 +51,7 @@ async def poll_times(jitter: Callable[[float], float]) -> list[float]:
         ended = clock.now() >= DURATIONS[-1]
         return PollResult(FieldingJobResult(job_id="1", status=JobStatus.COMPLETED if ended else JobStatus.PROCESSING))
 
-    await Poller(poll, policy=PollPolicy(), clock=clock, jitter=jitter).wait()
+    await Poller(poll, PollerGroup(PollPolicy(), clock, jitter=jitter)).wait()
     return times
 
 

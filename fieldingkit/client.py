@@ -342,6 +342,8 @@ class AsyncClient:
     async def aclose(self) -> None:
         """Close the connections. Calls that are going on fail; jobs go on. May be called any number of times."""
         self._closed = True
+        if self._made_handles is not None:
+            self._made_handles.close()
         await self._pipeline.aclose()
 
     async def __aenter__(self) -> Self:

@@ -14,7 +14,7 @@ from fieldingkit.errors import ConfigurationError, InvalidCommandError, JobLocat
 from fieldingkit.jobs.job import AsyncJob, Submitter
 from fieldingkit.jobs.location import resolve_location
 from fieldingkit.jobs.observer import JobObserver, PollEvent
-from fieldingkit.jobs.poller import PollPolicy, PollResult
+from fieldingkit.jobs.poller import PollerGroup, PollPolicy, PollResult
 from fieldingkit.jobs.token import JobToken
 from fieldingkit.resources import batch_jobs, fielding_jobs
 from fieldingkit.resources.batch_jobs import BatchResult
@@ -74,8 +74,7 @@ class JobFactory:
         self._origin = origin_of(base_url)
         self._account_id = account_id
         self._headers = headers
-        self._policy = policy
-        self._clock = clock
+        self._pollers = PollerGroup(policy, clock)
         self._metrics = metrics
         self._on_poll = on_poll
         # Operations whose jobs answered at the documented path, after their Location answered 404.
@@ -144,6 +143,10 @@ class JobFactory:
         except InvalidCommandError as exc:
             raise ConfigurationError(f"the job token contains an invalid id: {exc.message}") from exc
 
+    def close(self) -> None:
+        """End all waits for jobs with ``ClientClosedError``, because the client is closed."""
+        self._pollers.close()
+
     def _job(
         self,
         kind: type[JobCommand[Any]],
@@ -173,8 +176,7 @@ class JobFactory:
             kind=kind,
             read=read,
             submit=self._submit,
-            policy=self._policy,
-            clock=self._clock,
+            pollers=self._pollers,
             accepted=accepted,
             command=command,
             foreign_location=foreign_location,

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
 from contextlib import nullcontext
 from typing import Any, Generic, TypeVar, cast
@@ -22,7 +23,7 @@ from fieldingkit.errors import (
 )
 from fieldingkit.events.waker import Waker
 from fieldingkit.jobs.observer import JobObserver
-from fieldingkit.jobs.poller import Poller, PollPolicy, PollResult
+from fieldingkit.jobs.poller import Poller, PollerGroup, PollResult
 from fieldingkit.jobs.token import JobToken
 from fieldingkit.resources.batch_jobs import BatchResult, FailedTargetGroup
 from fieldingkit.resources.fielding_jobs import FieldingJobResult
@@ -73,8 +74,7 @@ class AsyncJob(Generic[R_co]):
         kind: type[JobCommand[Any]],
         read: Reader,
         submit: Submitter,
-        policy: PollPolicy,
-        clock: Clock,
+        pollers: PollerGroup,
         accepted: JobAccepted | None = None,
         command: JobCommand[R_co] | None = None,
         foreign_location: bool = False,
@@ -86,8 +86,8 @@ class AsyncJob(Generic[R_co]):
         self._read = read
         self._submit = submit
         self._retries = 0
-        self._clock = clock
-        self._begun = clock.now()
+        self._clock = pollers.clock
+        self._begun = pollers.clock.now()
         self.location: str | None = accepted.location if accepted is not None else None
         """The ``Location`` header as received; None for a job from a token."""
         self.command: JobCommand[R_co] | None = command
@@ -98,8 +98,7 @@ class AsyncJob(Generic[R_co]):
             observer.foreign_location()
         self._poller = Poller(
             self._poll,
-            policy=policy,
-            clock=clock,
+            pollers,
             first_delay=accepted.retry_after if accepted is not None else None,
             observer=observer,
         )
@@ -161,10 +160,12 @@ class AsyncJob(Generic[R_co]):
     async def wait(self, timeout: float | None = 600.0, *, waker: Waker | None = None) -> R_co:
         """Wait until the job has ended, and return its result.
 
-        Any number of tasks may wait for one job; together they poll no more often than one.
+        Any number of tasks may wait for one job; together they poll no more often than one. Failed polls are repeated;
+        see ``PollPolicy.error_tolerance``.
 
         Args:
-            timeout: Seconds to wait at most; None for no limit. The job itself continues after a timeout.
+            timeout: Seconds to wait at most; None for no limit. The job itself continues after a timeout, and a poll in
+                flight ends by itself, so that a later wait or ``ended`` may find its result.
             waker: Brings the next poll forward when a webhook event of the job's project arrives.
 
         Returns:
@@ -174,9 +175,11 @@ class AsyncJob(Generic[R_co]):
             JobTimeoutError: if the job has not ended within ``timeout`` seconds.
             JobFailedError: if the job ended as ``Failed``.
             JobGoneError: if the job's status cannot be read any more.
-            JobError: if too many polls failed; the last failure is its ``__cause__``.
-            ClientClosedError: if the client was closed during the wait.
+            JobError: if polls failed for too long; the last failure is its ``__cause__``.
+            ClientClosedError: if the client is closed.
+            ConfigurationError: if the client belongs to another event loop, or ``timeout`` is not a number.
         """
+        _check_timeout(timeout)
         project_id = self._facts.path["project_id"]
         with nullcontext() if waker is None else waker.subscribe(project_id, self._poller.nudge):
             try:
@@ -204,7 +207,8 @@ class AsyncJob(Generic[R_co]):
         the job itself continues.
 
         Raises:
-            JobError: if too many polls failed; the last failure is its ``__cause__``.
+            JobError: if polls failed for too long; the last failure is its ``__cause__``.
+            ClientClosedError: if the client is closed.
         """
         polls = -1 if self._poller.finished else self._poller.polls
         while True:
@@ -334,6 +338,11 @@ class AsyncJob(Generic[R_co]):
         if isinstance(exc, JobError | ClientClosedError):
             raise self._annotate(exc)
         raise self._annotate(JobError(f"job {self.id} cannot be polled: {exc}")) from exc
+
+
+def _check_timeout(timeout: object) -> None:
+    if timeout is not None and not (isinstance(timeout, int | float) and not math.isnan(timeout)):
+        raise ConfigurationError(f"timeout must be a number of seconds or None; got {timeout!r}")
 
 
 def retry_key(parent: str, number: int, target_group_ids: Sequence[str]) -> str:

@@ -1,18 +1,29 @@
 """Poll policy and poller: when a job's status is read, and what a failed poll means.
 
 A waited-for job costs a timer, not a task: a task exists only while a poll is in flight, so one process can wait for
-thousands of jobs. Nothing is polled while no task waits.
+thousands of jobs. No poll begins while no task waits; a poll in flight ends even if the wait for it does not.
 """
 
 import asyncio
+import math
+import os
 from collections.abc import Awaitable, Callable, Generator
+from contextvars import Context, copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import attrs
 
 from fieldingkit.clock import Clock, Timer
-from fieldingkit.errors import ApiError, ConfigurationError, DecodeError, FieldingKitError, JobGoneError, TransportError
+from fieldingkit.errors import (
+    ApiError,
+    ClientClosedError,
+    ConfigurationError,
+    DecodeError,
+    FieldingKitError,
+    JobGoneError,
+    TransportError,
+)
 from fieldingkit.transport.delays import Jitter, poll_intervals
 
 if TYPE_CHECKING:
@@ -20,35 +31,50 @@ if TYPE_CHECKING:
     from fieldingkit.resources.batch_jobs import BatchResult
     from fieldingkit.resources.fielding_jobs import FieldingJobResult
 
-__all__ = ["Poll", "PollPolicy", "PollResult", "Poller"]
+__all__ = ["Poll", "PollPolicy", "PollResult", "Poller", "PollerGroup"]
 
 
-def _not_negative(policy: object, attribute: "attrs.Attribute[Any]", value: float) -> None:
-    if not value >= 0:
-        raise ConfigurationError(f"{type(policy).__name__}.{attribute.name} must not be negative; got {value}")
+def _number_from(least: float, *, finite: bool = True) -> Callable[[object, "attrs.Attribute[Any]", object], None]:
+    def check(policy: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+        number = value if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+        if not number >= least or (finite and not math.isfinite(number)):
+            kind = "a finite number" if finite else "a number"
+            raise ConfigurationError(
+                f"{type(policy).__name__}.{attribute.name} must be {kind} of at least {least:g}; got {value!r}"
+            )
 
-
-def _at_least_one(policy: object, attribute: "attrs.Attribute[Any]", value: float) -> None:
-    if not value >= 1:
-        raise ConfigurationError(f"{type(policy).__name__}.{attribute.name} must be at least 1; got {value}")
+    return check
 
 
 @attrs.frozen(kw_only=True)
 class PollPolicy:
-    """Intervals between the polls of a job, and the tolerance for failed polls."""
+    """Intervals between the polls of a job, and the tolerance for failed polls.
 
-    first_delay: float = attrs.field(default=0.1, validator=_not_negative)
+    Raises:
+        ConfigurationError: if a value is not possible, or ``min_interval`` exceeds ``max_interval``.
+    """
+
+    first_delay: float = attrs.field(default=0.1, validator=_number_from(0))
     """Seconds before the first poll, unless the API asks for another delay."""
-    min_interval: float = attrs.field(default=0.15, validator=_not_negative)
+    min_interval: float = attrs.field(default=0.15, validator=_number_from(0))
     """Shortest interval between two polls in seconds, even if the API asks for less."""
-    max_interval: float = attrs.field(default=300.0, validator=_not_negative)
+    max_interval: float = attrs.field(default=300.0, validator=_number_from(0))
     """Longest interval between two polls in seconds, even if the API asks for more."""
-    growth: float = attrs.field(default=1.5, validator=_at_least_one)
+    growth: float = attrs.field(default=1.5, validator=_number_from(1))
     """Factor by which the interval grows from poll to poll; it starts over when the job makes progress."""
-    error_tolerance: int = attrs.field(default=5, validator=_not_negative)
-    """Failed polls in a row before the wait ends with an error. A failed poll is not a failed job."""
-    not_found_grace: float = attrs.field(default=5.0, validator=_not_negative)
-    """Seconds during which a new job may answer 404 before it counts as gone."""
+    error_tolerance: float = attrs.field(default=300.0, validator=_number_from(0, finite=False))
+    """Seconds of failed polls, without a single success, before the wait ends with an error.
+
+    A failed poll is not a failed job: with 0 the first failed poll ends the wait, with ``math.inf`` none does.
+    """
+    not_found_grace: float = attrs.field(default=5.0, validator=_number_from(0))
+    """Seconds during which a job may answer 404 or 410 before it counts as gone. It is polled at least once more."""
+
+    def __attrs_post_init__(self) -> None:
+        if self.min_interval > self.max_interval:
+            raise ConfigurationError(
+                f"PollPolicy.min_interval ({self.min_interval:g}) must not exceed max_interval ({self.max_interval:g})"
+            )
 
 
 class PollResult(NamedTuple):
@@ -66,28 +92,78 @@ Poll = Callable[[], Awaitable[PollResult]]
 """Reads a job's status once."""
 
 
+class PollerGroup:
+    """The settings that the pollers of one client share, and the pollers that are in use.
+
+    Args:
+        policy: The intervals, and the tolerance for failed polls.
+        clock: The clock for all waits.
+        jitter: The random source, for tests.
+    """
+
+    def __init__(self, policy: PollPolicy, clock: Clock, *, jitter: Jitter | None = None) -> None:
+        self.policy = policy
+        self.clock = clock
+        self.jitter = jitter
+        self.active: set[Poller] = set()
+        """The pollers that tasks wait for, or that have a poll in flight."""
+        self.closed = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._pid = 0
+
+    def bind_loop(self) -> asyncio.AbstractEventLoop:
+        """Return the running event loop, which all polls belong to.
+
+        Raises:
+            ConfigurationError: if the pollers belong to another event loop.
+        """
+        loop, pid = asyncio.get_running_loop(), os.getpid()
+        if self._loop is loop and self._pid == pid:
+            return loop
+        if self._pid == pid and self._loop is not None and not self._loop.is_closed():
+            raise ConfigurationError("this job belongs to another event loop: make one client for each loop")
+        # After a fork, the child inherits the waits of the parent's event loop, which does not run here.
+        for poller in self.active:
+            poller.forget_waiters()
+        self.active.clear()
+        self._loop, self._pid = loop, pid
+        return loop
+
+    def close(self) -> None:
+        """End all waits with ``ClientClosedError``, because the client is closed."""
+        self.closed = True
+        for poller in list(self.active):
+            poller.close()
+
+
+class _Waiter(NamedTuple):
+    """A task that waits."""
+
+    beyond: int | None
+    """The number of polls after which it is released; None for the end of the job."""
+    context: Context
+    """Its context variables, such as the current span."""
+
+
 class Poller:
     """Polls one job on behalf of all tasks that wait for it.
 
     Args:
         poll: Reads the job's status once.
-        policy: The intervals, and the tolerance for failed polls.
-        clock: The clock for all waits.
+        group: The pollers of the client.
         first_delay: Seconds before the first poll, as the API asked; None if it did not ask.
         observer: Is notified of every poll.
-        jitter: The random source, for tests.
     """
 
     __slots__ = (
         "_begun",
-        "_clock",
-        "_failures",
+        "_failing_since",
+        "_group",
         "_intervals",
-        "_jitter",
-        "_last_poll_at",
+        "_missing_since",
+        "_not_before",
         "_nudged",
         "_observer",
-        "_policy",
         "_poll",
         "_progress",
         "_task",
@@ -103,12 +179,10 @@ class Poller:
     def __init__(
         self,
         poll: Poll,
+        group: PollerGroup,
         *,
-        policy: PollPolicy,
-        clock: Clock,
         first_delay: float | None = None,
         observer: "JobObserver | None" = None,
-        jitter: Jitter | None = None,
     ) -> None:
         self.result: BatchResult | FieldingJobResult | None = None
         """The last status that was read; None before the first successful poll."""
@@ -119,23 +193,21 @@ class Poller:
         self.polls: int = 0
         """The number of polls so far."""
         self._poll = poll
-        self._policy = policy
-        self._clock = clock
+        self._group = group
         self._observer = observer
-        self._jitter = jitter
-        self._begun = clock.now()
-        self._last_poll_at = self._begun
-        self.next_poll_at: float = self._begun + (
-            policy.first_delay if first_delay is None else self._bounded(first_delay)
-        )
+        self._begun = group.clock.now()
+        delay = group.policy.first_delay if first_delay is None else self._bounded(first_delay)
+        self.next_poll_at: float = self._begun + delay
         """The time of the next poll, on the clock."""
+        self._not_before = self._begun + self._bounded(first_delay)
         self._intervals = self._new_intervals()
-        self._failures = 0
+        self._failing_since: float | None = None
+        self._missing_since: float | None = None
         self._progress = 0
         self._nudged = False
         self._timer: Timer | None = None
         self._task: asyncio.Task[None] | None = None
-        self._waiters: dict[asyncio.Future[None], int | None] = {}
+        self._waiters: dict[asyncio.Future[None], _Waiter] = {}
 
     async def wait(self, *, beyond: int | None = None, timeout: float | None = None) -> bool:
         """Wait until polling has ended, or until there were more than ``beyond`` polls.
@@ -146,31 +218,33 @@ class Poller:
 
         Returns:
             Whether the condition was met in time.
+
+        Raises:
+            ConfigurationError: if the job belongs to another event loop.
         """
+        if self._group.closed:
+            self.close()
         if self._is_enough(beyond):
             return True
-        loop = asyncio.get_running_loop()
-        if any(waiter.get_loop() is not loop for waiter in self._waiters):
-            # After a fork, the child inherits the waiters of the parent's event loop, which does not run here.
-            self._waiters, self._timer, self._task = {}, None, None
-        waiter: asyncio.Future[None] = loop.create_future()
-        self._waiters[waiter] = beyond
-        if len(self._waiters) == 1 and self._observer is not None:
-            self._observer.waiting(1)
-        if self._timer is None and self._task is None:
-            self._set_timer()
+        waiter: asyncio.Future[None] = self._group.bind_loop().create_future()
         limit: Timer | None = None
+        if not self._waiters and self._observer is not None:
+            self._observer.waiting(1)
+        self._waiters[waiter] = _Waiter(beyond, copy_context())
+        self._group.active.add(self)
         try:
+            if self._timer is None and self._task is None:
+                self._set_timer()
             if timeout is not None:
-                limit = self._clock.call_later(timeout, partial(_release, waiter))
+                limit = self._group.clock.call_later(timeout, partial(_release, waiter))
             await waiter
             return self._is_enough(beyond)
         finally:
             if limit is not None:
                 limit.cancel()
-            del self._waiters[waiter]
-            if not self._waiters:
-                self._stop()
+            if self._waiters.pop(waiter, None) is not None and not self._waiters:
+                self._cancel_timer()
+                self._leave_group()
                 if self._observer is not None:
                     self._observer.waiting(-1)
 
@@ -184,16 +258,31 @@ class Poller:
             self._release_waiters()
 
     def nudge(self) -> None:
-        """Bring the next poll forward, as far as the shortest interval allows."""
+        """Bring the next poll forward, as far as ``min_interval`` and the API's ``Retry-After`` allow."""
         if self._task is not None:
             self._nudged = True  # the status may have been read before the event that caused the nudge
             return
-        soon = max(self._clock.now(), self._last_poll_at + self._policy.min_interval)
+        soon = max(self._group.clock.now(), self._not_before)
         if soon < self.next_poll_at:
             self.next_poll_at = soon
             if self._timer is not None:
-                self._timer.cancel()
+                self._cancel_timer()
                 self._set_timer()
+
+    def close(self) -> None:
+        """End all waits, because the client is closed. The job itself continues."""
+        if not self.finished:
+            self.error = ClientClosedError("the client was closed: the job cannot be polled any more")
+            self.finished = True
+        self._cancel_timer()
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+        self._release_waiters()
+
+    def forget_waiters(self) -> None:
+        """Forget the waits that a forked process inherited from its parent."""
+        self._waiters, self._timer, self._task = {}, None, None
 
     def _job_has_ended(self) -> bool:
         return self.finished and self.error is None
@@ -202,26 +291,40 @@ class Poller:
         return self.finished or (beyond is not None and self.polls > beyond)
 
     def _set_timer(self) -> None:
-        self._timer = self._clock.call_later(max(0.0, self.next_poll_at - self._clock.now()), self._start)
+        delay = max(0.0, self.next_poll_at - self._group.clock.now())
+        self._timer = self._group.clock.call_later(delay, self._start)
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _start(self) -> None:
+        """Start a poll in the context of a task that waits now, not of one that has left."""
         self._timer = None
-        self._task = asyncio.create_task(self._run())
+        waiter = next(iter(self._waiters.values()))
+        self._task = asyncio.create_task(self._run(), context=waiter.context.copy())
 
     async def _run(self) -> None:
         """Poll once and schedule the next poll."""
-        self._last_poll_at = self._clock.now()
+        policy = self._group.policy
+        if self._group.clock.now() - self.next_poll_at > policy.error_tolerance:
+            self._failing_since = None  # no task waited meanwhile, so that earlier failures are out of date
         try:
             self._succeeded(await self._poll())
         except Exception as exc:  # noqa: BLE001  # every waiter has to learn of it
             self._failed(exc)
         except BaseException as exc:
-            if self._task is asyncio.current_task():  # cancelled from outside, while tasks wait
+            if self._task is asyncio.current_task():  # cancelled from outside
                 self._task = None
-                self.error = FieldingKitError(f"the poll was interrupted by {type(exc).__name__}")
-                self.finished = True
-                self._release_waiters()
+                if self._waiters:
+                    self.error = FieldingKitError(f"the poll was interrupted by {type(exc).__name__}")
+                    self.finished = True
+                    self._release_waiters()
+                self._leave_group()
             raise
+        if self._task is not asyncio.current_task():  # the poller was closed meanwhile
+            return
         self._task = None
         self._release_waiters()
         if self._nudged:
@@ -229,6 +332,7 @@ class Poller:
             self.nudge()
         if self._waiters and not self.finished:
             self._set_timer()
+        self._leave_group()
 
     def _succeeded(self, polled: PollResult) -> None:
         if self._job_has_ended():  # a poll that began later has seen the end already
@@ -236,7 +340,7 @@ class Poller:
         self.result = polled.result
         self.error = None
         self.polls += 1
-        self._failures = 0
+        self._failing_since = self._missing_since = None
         self.finished = polled.result.status.terminal
         if polled.progress != self._progress:
             self._progress = polled.progress
@@ -244,62 +348,74 @@ class Poller:
         interval = next(self._intervals)
         if polled.retry_after is not None:
             interval = self._bounded(polled.retry_after)
-        self.next_poll_at = self._clock.now() + interval
+        self._schedule(interval, polled.retry_after)
         self._notify(None)
 
     def _failed(self, exc: Exception) -> None:
-        if self._job_has_ended():
+        if self.finished:
+            return
+        asked = exc.retry_after if isinstance(exc, ApiError | TransportError) else None
+        if isinstance(exc, TransportError) and not exc.attempts:
+            # The client itself refused to send, such as for its rate limit: the job was not polled.
+            self._schedule(max(next(self._intervals), self._bounded(asked)), asked)
             return
         self.polls += 1
-        self._failures += 1
         error = self._reason_to_stop(exc)
         if error is not None:
             if error is not exc:
                 error.__cause__ = exc
             self.error, self.finished = error, True
-            self._notify(exc)
-            return
+        # However long the interval has grown, several polls have to fail before the wait ends.
+        policy = self._group.policy
+        longest = policy.error_tolerance / 10 if self._missing_since is None else policy.not_found_grace
+        self._schedule(max(min(next(self._intervals), longest), self._bounded(asked)), asked)
         self._notify(exc)
-        asked = exc.retry_after if isinstance(exc, ApiError | TransportError) else None
-        self.next_poll_at = self._clock.now() + max(next(self._intervals), self._bounded(asked or 0.0))
 
     def _reason_to_stop(self, exc: Exception) -> Exception | None:
         """Return the error that ends the wait after a failed poll, or None to poll again."""
+        now, policy = self._group.clock.now(), self._group.policy
         if isinstance(exc, ApiError) and exc.status in (404, 410):
-            age = self._clock.now() - self._begun
-            if exc.status == 404 and self.result is None and age < self._policy.not_found_grace:
-                return None
-            return JobGoneError(f"the job cannot be read any more ({exc.status})", trace_id=exc.trace_id)
-        passing = isinstance(exc, TransportError | DecodeError) or (isinstance(exc, ApiError) and exc.retryable)
-        return None if passing and self._failures <= self._policy.error_tolerance else exc
+            if self._missing_since is None:
+                self._missing_since = now
+            elif now - self._missing_since >= policy.not_found_grace:
+                return JobGoneError(f"the job cannot be read any more ({exc.status})", trace_id=exc.trace_id)
+            return None
+        if not isinstance(exc, TransportError | DecodeError) and not (isinstance(exc, ApiError) and exc.retryable):
+            return exc
+        if self._failing_since is None:
+            self._failing_since = now
+        return exc if now - self._failing_since >= policy.error_tolerance else None
+
+    def _schedule(self, interval: float, asked: float | None) -> None:
+        """Set the time of the next poll, and the earliest time to which an event may bring it forward."""
+        now = self._group.clock.now()
+        self.next_poll_at = now + interval
+        self._not_before = now + self._bounded(asked)
 
     def _notify(self, failure: Exception | None) -> None:
         if self._observer is not None:
-            elapsed = self._clock.now() - self._begun
+            elapsed = self._group.clock.now() - self._begun
             self._observer.polled(
                 result=self.result, polls=self.polls, elapsed=elapsed, finished=self.finished, failure=failure
             )
 
     def _release_waiters(self) -> None:
-        for waiter, beyond in self._waiters.items():
-            if self._is_enough(beyond):
-                _release(waiter)
+        for future, waiter in self._waiters.items():
+            if self._is_enough(waiter.beyond):
+                _release(future)
 
-    def _stop(self) -> None:
-        """Stop polling, because no task waits any more. The job itself continues."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if self._task is not None:
-            self._task.cancel()
-            self._task = None
+    def _leave_group(self) -> None:
+        if not self._waiters and self._task is None:
+            self._group.active.discard(self)
 
     def _new_intervals(self) -> Generator[float, None, None]:
-        policy = self._policy
-        return poll_intervals(policy.min_interval, policy.max_interval, growth=policy.growth, jitter=self._jitter)
+        policy = self._group.policy
+        return poll_intervals(policy.min_interval, policy.max_interval, growth=policy.growth, jitter=self._group.jitter)
 
-    def _bounded(self, seconds: float) -> float:
-        return min(max(seconds, self._policy.min_interval), self._policy.max_interval)
+    def _bounded(self, asked: float | None) -> float:
+        """Return the delay that the API asked for, within the bounds of the policy."""
+        policy = self._group.policy
+        return min(max(asked or 0.0, policy.min_interval), policy.max_interval)
 
 
 def _release(waiter: "asyncio.Future[None]") -> None:

@@ -2,8 +2,12 @@
 
 import asyncio
 import logging
+import math
+from collections.abc import Iterator
+from contextvars import ContextVar
 from typing import Any
 
+import attrs
 import pytest
 from support.examples import GROUP, JOB, KEYED, LAUNCH, LOCATION, OTHER, PROJECT, run_of
 from support.fake_clock import FakeClock, settle
@@ -13,8 +17,11 @@ from support.raw_server import Connection, RawServer, Step, answer, close
 from fieldingkit import Client, batch_jobs, fielding_runs
 from fieldingkit.commands import JobStatus
 from fieldingkit.errors import (
+    Attempt,
     BatchItemsFailedError,
+    ClientClosedError,
     ConfigurationError,
+    DeadlineExceededError,
     FieldingKitError,
     ForbiddenError,
     InvalidCommandError,
@@ -22,11 +29,12 @@ from fieldingkit.errors import (
     JobFailedError,
     JobGoneError,
     JobTimeoutError,
+    NotFoundError,
     ServerError,
     TransportError,
 )
 from fieldingkit.jobs.job import AsyncJob, retry_key
-from fieldingkit.jobs.poller import Poller, PollPolicy, PollResult
+from fieldingkit.jobs.poller import Poller, PollerGroup, PollPolicy, PollResult
 from fieldingkit.resources.fielding_jobs import FieldingJobResult
 from fieldingkit.sandbox import Sandbox, faults
 from fieldingkit.transport.credentials import AccessToken
@@ -114,25 +122,27 @@ async def test_retry_after_sets_the_interval(serve: Serve, make_client: MakeClie
     assert clock.waits == [0.0, 3.0, 0.25, 50.0]
 
 
-async def intervals_of(*results: PollResult, policy: PollPolicy, clock: FakeClock) -> list[float]:
-    """The waits before the polls of a job with these results, without jitter."""
-    remaining = iter(results)
+async def waits_between(
+    polls: Iterator[PollResult | FieldingJobResult | Exception], policy: PollPolicy, clock: FakeClock
+) -> list[float]:
+    """The waits before polls with these outcomes, without jitter."""
 
     async def poll() -> PollResult:
-        return next(remaining)
+        outcome = next(polls)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome if isinstance(outcome, PollResult) else PollResult(outcome)
 
-    await Poller(poll, policy=policy, clock=clock, jitter=lambda bound: bound).wait()
+    await Poller(poll, PollerGroup(policy, clock, jitter=lambda bound: bound)).wait()
     return clock.waits
 
 
 async def test_interval_grows_to_its_maximum(clock: FakeClock) -> None:
     """Without Retry-After the interval grows from poll to poll, up to max_interval."""
     policy = PollPolicy(first_delay=0, min_interval=1, max_interval=4, growth=1.5)
-    results = [PollResult(RUNNING_JOB)] * 5 + [PollResult(COMPLETED_JOB)]
+    polls = iter([RUNNING_JOB] * 5 + [COMPLETED_JOB])
 
-    waits = await intervals_of(*results, policy=policy, clock=clock)
-
-    assert waits == pytest.approx([0, 1, 1.5, 2.25, 3.375, 4])
+    assert await waits_between(polls, policy, clock) == pytest.approx([0, 1, 1.5, 2.25, 3.375, 4])
 
 
 async def test_intervals_have_jitter(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
@@ -149,48 +159,104 @@ async def test_intervals_have_jitter(serve: Serve, make_client: MakeClient, cloc
 async def test_progress_resets_the_interval(clock: FakeClock) -> None:
     """The interval starts over when the job makes progress."""
     policy = PollPolicy(first_delay=0, min_interval=1, max_interval=100, growth=1.5)
-    idle, moved = PollResult(RUNNING_JOB), PollResult(RUNNING_JOB, progress=1)
+    moved = PollResult(RUNNING_JOB, progress=1)
+    polls = iter([RUNNING_JOB, RUNNING_JOB, RUNNING_JOB, moved, moved, COMPLETED_JOB])
 
-    waits = await intervals_of(idle, idle, idle, moved, moved, PollResult(COMPLETED_JOB), policy=policy, clock=clock)
-
-    assert waits == pytest.approx([0, 1, 1.5, 2.25, 1, 1.5])
+    assert await waits_between(polls, policy, clock) == pytest.approx([0, 1, 1.5, 2.25, 1, 1.5])
 
 
 # Failed polls
 
 
-@pytest.mark.parametrize(
-    "failing", [close, answer(503), answer(429), answer(200, b"<html>"), answer(200, {"status": 7})]
-)
-async def test_failed_polls_within_the_tolerance(
-    failing: Step, serve: Serve, make_client: MakeClient, clock: FakeClock
-) -> None:
-    """Failed polls do not end the wait, up to error_tolerance in a row."""
-    polls = [failing] * 5 + [PROCESSING] + [failing] * 5
-    _, job = await started(serve, make_client, *polls, COMPLETED, clock=clock)
-    assert (await job.wait(timeout=None)).ok
+FAILURES = [close, answer(503), answer(429), answer(200, b"<html>"), answer(200, {"status": 7})]
 
 
-async def test_too_many_failed_polls_end_the_wait(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
-    """One more failed poll ends the wait with a JobError that has the job, and the failure as its cause."""
+def until(moment: float, clock: FakeClock, before: Step, after: Step) -> Step:
+    """A step that changes at a moment of the clock."""
+
+    async def step(connection: Connection) -> None:
+        await (before if clock.time < moment else after)(connection)
+
+    return step
+
+
+@pytest.mark.parametrize("failing", FAILURES)
+async def test_outage_of_a_minute(failing: Step, serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
+    """Polls that fail for a minute do not end the wait, and the end of the job is found soon after the minute."""
+    server = await serve(ACCEPTED, until(clock.time + 60, clock, failing, COMPLETED))
+    job = await make_client(base_url=server.url, clock=clock, retry=ONCE).submit(KEYED)
+    begun = clock.time
+
+    assert (await job.wait(600)).ok
+
+    assert 60 <= clock.time - begun <= 100
+
+
+async def test_outage_beyond_the_tolerance(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
+    """After error_tolerance seconds of failed polls the wait ends with a JobError, whose cause is the last failure."""
     server, job = await started(serve, make_client, close, clock=clock)
+    begun = clock.time
 
     with pytest.raises(JobError) as caught:
         await job.wait(timeout=None)
 
     assert isinstance(caught.value.__cause__, TransportError)
     assert (caught.value.job, caught.value.job_id, caught.value.token) == (job, JOB, job.token())
-    assert len(server.requests) == 1 + 5 + 1
+    assert clock.time - begun == pytest.approx(301, abs=1)
+    assert len(server.requests) == 1 + 301
 
 
-async def test_retries_within_a_poll_are_not_failed_polls(
+async def test_good_poll_resets_the_tolerance(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
+    """The tolerance counts from the first failed poll after a successful one."""
+    policy = attrs.evolve(STEADY, error_tolerance=5)
+    polls = [close] * 5 + [PROCESSING] + [close] * 5 + [COMPLETED]
+    _, job = await started(serve, make_client, *polls, clock=clock, poll=policy)
+    assert (await job.wait(timeout=None)).ok
+
+
+async def test_pause_between_waits_resets_the_tolerance(
     serve: Serve, make_client: MakeClient, clock: FakeClock
 ) -> None:
-    """A poll fails only when its call fails; the retries of the call do not count."""
-    polls = [answer(503)] * 2 + [COMPLETED]
-    policy = PollPolicy(first_delay=0, error_tolerance=0)
-    _, job = await started(serve, make_client, *polls, clock=clock, poll=policy, retry=RetryPolicy(max_attempts=3))
+    """Failed polls of an earlier wait do not count after a long time without polls."""
+    _, job = await started(serve, make_client, close, close, COMPLETED, clock=clock)
+    with pytest.raises(JobTimeoutError):
+        await job.wait(1.5)
+    clock.advance(3600)
     assert (await job.wait(timeout=None)).ok
+
+
+async def test_zero_tolerance_ends_at_the_first_failure(
+    serve: Serve, make_client: MakeClient, clock: FakeClock
+) -> None:
+    """With error_tolerance=0 the first failed poll ends the wait."""
+    policy = attrs.evolve(STEADY, error_tolerance=0)
+    server, job = await started(serve, make_client, close, COMPLETED, clock=clock, poll=policy)
+    with pytest.raises(JobError):
+        await job.wait(timeout=None)
+    assert len(server.requests) == 2
+
+
+async def test_long_interval_shrinks_after_a_failure(clock: FakeClock) -> None:
+    """However long the interval has grown, a failed poll is repeated within a tenth of the tolerance."""
+    broken = TransportError("broken", attempts=(Attempt(1, None, "TransportError", True, 0.0, 0.0, 0.0),))
+    polls = iter([RUNNING_JOB, broken, broken, COMPLETED_JOB])
+    policy = PollPolicy(first_delay=0, min_interval=0.2, growth=1000, error_tolerance=60)
+
+    assert await waits_between(polls, policy, clock) == pytest.approx([0.0, 0.2, 6.0, 6.0])
+
+
+async def test_refusal_by_the_client_is_not_a_failed_poll(clock: FakeClock) -> None:
+    """A poll that the client's own rate limit refused to send does not count, however often it happens."""
+    refusals = iter(range(1000))
+
+    async def poll() -> PollResult:
+        if next(refusals) < 999:
+            raise DeadlineExceededError("the rate limit leaves no turn in time", sent=False)
+        return PollResult(COMPLETED_JOB)
+
+    poller = Poller(poll, PollerGroup(STEADY, clock))
+    assert await poller.wait()
+    assert (poller.error, poller.polls) == (None, 1)
 
 
 async def test_permanent_error_ends_the_wait_at_once(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
@@ -202,38 +268,49 @@ async def test_permanent_error_ends_the_wait_at_once(serve: Serve, make_client: 
     assert len(server.requests) == 2
 
 
-async def test_new_job_may_answer_404_at_first(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
-    """A new job may answer 404 for not_found_grace seconds."""
-    _, job = await started(serve, make_client, *[answer(404)] * 4, COMPLETED, clock=clock)
+@pytest.mark.parametrize("status", [404, 410])
+@pytest.mark.parametrize("before", [[], [PROCESSING]])
+async def test_missing_job_within_the_grace(
+    before: list[Step], status: int, serve: Serve, make_client: MakeClient, clock: FakeClock
+) -> None:
+    """A new or a known job may answer 404 or 410 for not_found_grace seconds."""
+    _, job = await started(serve, make_client, *before, *[answer(status)] * 4, COMPLETED, clock=clock)
     assert (await job.wait(timeout=None)).ok
 
 
-async def test_404_beyond_the_grace_is_a_gone_job(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
-    """A 404 after not_found_grace seconds ends the wait with a JobGoneError."""
-    _, job = await started(serve, make_client, answer(404), clock=clock)
-    began = clock.time
-    with pytest.raises(JobGoneError) as caught:
-        await job.wait(timeout=None)
-    assert 5.0 <= clock.time - began <= 7.0
-    assert caught.value.token == job.token()
-
-
 @pytest.mark.parametrize("status", [404, 410])
-async def test_known_job_that_is_gone(status: int, serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
-    """A 404 or 410 of a job that was read before ends the wait; the error has its last status."""
-    server, job = await started(serve, make_client, PROCESSING, answer(status), clock=clock)
+@pytest.mark.parametrize("before", [[], [PROCESSING]])
+async def test_missing_job_beyond_the_grace(
+    before: list[Step], status: int, serve: Serve, make_client: MakeClient, clock: FakeClock
+) -> None:
+    """A job that answers 404 or 410 beyond not_found_grace seconds is gone; the error has its last status."""
+    _, job = await started(serve, make_client, *before, answer(status), clock=clock)
+    begun = clock.time
     with pytest.raises(JobGoneError) as caught:
         await job.wait(timeout=None)
-    assert caught.value.last_status.status is JobStatus.PROCESSING
-    assert len(server.requests) == 3
+    assert 5.0 <= clock.time - begun <= 8.0
+    assert caught.value.token == job.token()
+    assert (caught.value.last_status is None) == (not before)
 
 
-async def test_410_of_a_new_job_is_final(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
-    """A 410 ends the wait also for a new job."""
-    server, job = await started(serve, make_client, answer(410), clock=clock)
+async def test_missing_job_is_polled_again_without_grace(
+    serve: Serve, make_client: MakeClient, clock: FakeClock
+) -> None:
+    """Also with not_found_grace=0 a stray 404 between two good polls ends nothing, and a second 404 does."""
+    policy = attrs.evolve(STEADY, not_found_grace=0)
+    polls = [PROCESSING, answer(404), PROCESSING, answer(404), answer(404)]
+    server, job = await started(serve, make_client, *polls, clock=clock, poll=policy)
     with pytest.raises(JobGoneError):
         await job.wait(timeout=None)
-    assert len(server.requests) == 2
+    assert len(server.requests) == 1 + 5
+
+
+async def test_long_interval_shrinks_after_a_404(clock: FakeClock) -> None:
+    """However long the interval has grown, a job that answers 404 is polled again within not_found_grace."""
+    polls = iter([RUNNING_JOB, NotFoundError("not found", status=404), COMPLETED_JOB])
+    policy = PollPolicy(first_delay=0, min_interval=0.2, growth=1000)
+
+    assert await waits_between(polls, policy, clock) == pytest.approx([0.0, 0.2, 5.0])
 
 
 async def test_poll_with_an_expired_token(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
@@ -258,7 +335,8 @@ async def test_poll_with_an_expired_token(serve: Serve, make_client: MakeClient,
 
 async def test_lost_job_is_found_again(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
     """Polling resumes when a job that could not be polled is read again."""
-    server, job = await started(serve, make_client, *[close] * 6, PROCESSING, COMPLETED, clock=clock)
+    policy = attrs.evolve(STEADY, error_tolerance=5)
+    server, job = await started(serve, make_client, *[close] * 6, PROCESSING, COMPLETED, clock=clock, poll=policy)
     with pytest.raises(JobError):
         await job.wait(timeout=None)
 
@@ -329,25 +407,132 @@ async def test_cancelled_wait_sends_nothing(serve: Serve, make_client: MakeClien
 
 
 async def test_wait_cancelled_during_a_poll(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
-    """Cancelling a wait during a poll cancels the poll too, and a later wait polls again."""
-    reached, left = asyncio.Event(), asyncio.Event()
+    """Cancelling a wait during a poll lets the poll end, and a later wait has its result without a request."""
+    reached, proceed = asyncio.Event(), asyncio.Event()
 
-    async def hang(connection: Connection) -> None:
+    async def slow(connection: Connection) -> None:
         reached.set()
-        await connection.gone()
-        left.set()
+        await proceed.wait()
+        await COMPLETED(connection)
 
-    server, job = await started(serve, make_client, hang, COMPLETED, clock=clock)
+    server, job = await started(serve, make_client, slow, clock=clock)
     task = asyncio.create_task(job.wait(timeout=None))
     await reached.wait()
 
     task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    proceed.set()
     async with asyncio.timeout(10):
-        await left.wait()
+        while not job.ended:
+            await asyncio.sleep(0)
 
-    assert task.cancelled()
-    assert (await job.wait(timeout=None)).ok
-    assert len(server.requests) == 3
+    assert (await job.wait()).ok
+    assert len(server.requests) == 2
+
+
+async def test_short_waits_in_a_loop_come_to_an_end(clock: FakeClock) -> None:
+    """Waits that are shorter than a poll takes do finish, because a poll outlives its wait."""
+    polls = 0
+
+    async def poll() -> PollResult:
+        nonlocal polls
+        polls += 1
+        await clock.sleep(0.5)
+        return PollResult(COMPLETED_JOB)
+
+    poller = Poller(poll, PollerGroup(PollPolicy(), clock))
+    waits = 0
+    while not await poller.wait(timeout=0.3):
+        waits += 1
+
+    assert (waits, polls) == (2, 1)
+
+
+async def test_poll_runs_in_the_context_of_a_present_waiter(clock: FakeClock) -> None:
+    """A poll has the context variables of a task that waits, not those of one that has left."""
+    waiter: ContextVar[str] = ContextVar("waiter")
+    seen: list[str] = []
+
+    async def poll() -> PollResult:
+        seen.append(waiter.get())
+        return PollResult(RUNNING_JOB if len(seen) < 3 else COMPLETED_JOB)
+
+    poller = Poller(poll, PollerGroup(STEADY, clock))
+
+    async def wait(name: str, *, beyond: int | None = None) -> None:
+        waiter.set(name)
+        await poller.wait(beyond=beyond)
+
+    first = asyncio.create_task(wait("first", beyond=0))
+    await asyncio.sleep(0)
+    await asyncio.gather(first, wait("second"))
+
+    assert seen == ["first", "second", "second"]
+
+
+def test_wait_from_a_second_loop_is_refused(sandbox: Sandbox, make_client: MakeClient) -> None:
+    """A wait from a second event loop is refused at once, and does not affect the waits of the first."""
+    project = sandbox.seed(live=1)
+    sandbox.faults.add("get_bulk_*", faults.Answer(200, body()), times=None)
+    client = make_client(poll=PollPolicy(first_delay=0.01, min_interval=0.01, max_interval=0.01))
+
+    async def second(job: AsyncJob[batch_jobs.BatchResult]) -> str:
+        with pytest.raises(ConfigurationError) as caught:
+            await job.wait(5)
+        return caught.value.message
+
+    async def first() -> str:
+        job = await client.submit(KEYED.replace(project_id=project.id, target_group_ids=project.ids()))
+        waiting = asyncio.create_task(job.wait(60))
+        await asyncio.sleep(0.05)
+        message = await asyncio.to_thread(asyncio.run, second(job))
+        assert not waiting.done()
+        sandbox.faults.clear()
+        sandbox.clock.advance(60)
+        assert (await waiting).ok
+        await client.aclose()
+        return message
+
+    assert "another event loop" in asyncio.run(first())
+
+
+async def test_closing_the_client_ends_a_wait_during_a_poll(serve: Serve, make_client: MakeClient) -> None:
+    """Closing the client ends a wait whose poll is in flight at once."""
+    reached = asyncio.Event()
+
+    async def stall(connection: Connection) -> None:
+        reached.set()
+        await connection.gone()
+
+    server = await serve(ACCEPTED, stall)
+    client = make_client(base_url=server.url, poll=PollPolicy(first_delay=0))
+    job = await client.submit(KEYED)
+    waiting = asyncio.create_task(job.wait(None))
+    await reached.wait()
+
+    await client.aclose()
+
+    with pytest.raises(ClientClosedError):
+        await asyncio.wait_for(waiting, 1)
+
+
+async def test_closing_the_client_ends_waits_between_polls(serve: Serve, make_client: MakeClient) -> None:
+    """Closing the client ends waits between polls at once, and later waits too; the error has the job's token."""
+    clock = FakeClock(jump=0)
+    server = await serve(ACCEPTED)
+    client = make_client(base_url=server.url, clock=clock, poll=PollPolicy(first_delay=3600))
+    job, other = await client.submit(KEYED), await client.submit(KEYED)
+    waiting = asyncio.create_task(job.wait(None))
+    await clock.is_waited_for()
+
+    await client.aclose()
+
+    for wait in (waiting, job.wait(None), other.wait(None)):
+        with pytest.raises(ClientClosedError) as caught:
+            await asyncio.wait_for(wait, 1)
+        assert "client.job(" in caught.value.__notes__[0]
+    assert [request.method for request in server.requests] == ["POST", "POST"]
 
 
 async def test_waiters_share_polls_and_result(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
@@ -637,7 +822,7 @@ async def test_older_poll_does_not_undo_the_end(clock: FakeClock) -> None:
         answers.append(asyncio.get_running_loop().create_future())
         return await answers[-1]
 
-    poller = Poller(poll, policy=STEADY, clock=clock, first_delay=0)
+    poller = Poller(poll, PollerGroup(STEADY, clock))
     waiting = asyncio.create_task(poller.wait())
     await settle()
     by_hand = asyncio.create_task(poller.poll_now())
@@ -655,15 +840,15 @@ async def test_poll_cancelled_from_outside_ends_the_wait(clock: FakeClock) -> No
     async def poll() -> PollResult:
         raise asyncio.CancelledError
 
-    poller = Poller(poll, policy=STEADY, clock=clock, first_delay=0)
+    poller = Poller(poll, PollerGroup(STEADY, clock))
     async with asyncio.timeout(10):
         assert await poller.wait()
     assert isinstance(poller.error, FieldingKitError)
     assert "CancelledError" in str(poller.error)
 
 
-async def test_event_during_a_poll(clock: FakeClock) -> None:
-    """An event during a poll brings the next poll forward, because this one may have come too early."""
+async def polled_at(retry_after: float | None, clock: FakeClock) -> list[float]:
+    """The times of the polls of a job, seconds after the first; an event arrives during the first."""
     answers: list[asyncio.Future[PollResult]] = []
     begun: list[float] = []
 
@@ -673,30 +858,42 @@ async def test_event_during_a_poll(clock: FakeClock) -> None:
         return await answers[-1]
 
     slow = PollPolicy(first_delay=0, min_interval=1, max_interval=50, growth=50)
-    poller = Poller(poll, policy=slow, clock=clock, first_delay=None)
+    poller = Poller(poll, PollerGroup(slow, clock, jitter=lambda bound: bound))
     waiting = asyncio.create_task(poller.wait())
     await settle()
+    answers[0].set_result(PollResult(RUNNING_JOB))
+    await settle()
     poller.nudge()
-    answers[0].set_result(PollResult(RUNNING_JOB, retry_after=20.0))
+    answers[1].set_result(PollResult(RUNNING_JOB, retry_after=retry_after))
     await settle()
-    answers[1].set_result(PollResult(COMPLETED_JOB))
+    for _ in range(5):
+        poller.nudge()
+    answers[2].set_result(PollResult(COMPLETED_JOB))
     await waiting
+    return begun
 
-    assert begun == [0.0, 1.0]
+
+async def test_event_during_a_poll(clock: FakeClock) -> None:
+    """An event during a poll brings the next poll forward to min_interval, because this one may have come too early."""
+    assert await polled_at(None, clock) == [0.0, 1.0, 2.0]
 
 
-async def test_wait_with_a_wrong_timeout(clock: FakeClock) -> None:
-    """A wait that fails on a wrong timeout leaves no waiter behind, and nothing is polled."""
+async def test_events_respect_retry_after(clock: FakeClock) -> None:
+    """Events do not bring a poll forward to a time before the one that Retry-After asked for."""
+    assert await polled_at(20.0, clock) == [0.0, 1.0, 21.0]
 
-    async def poll() -> PollResult:
-        raise AssertionError("polled without a waiter")
 
-    poller = Poller(poll, policy=STEADY, clock=clock, first_delay=0)
-    with pytest.raises(TypeError):
-        await poller.wait(timeout="5")
+@pytest.mark.parametrize("timeout", ["5", math.nan, [1]])
+async def test_wait_with_a_wrong_timeout(timeout: Any, serve: Serve, make_client: MakeClient) -> None:
+    """A wait with a timeout that is not a number is refused, and nothing is polled."""
+    clock = FakeClock(jump=0)
+    server, job = await started(serve, make_client, PROCESSING, clock=clock)
+
+    with pytest.raises(ConfigurationError, match="timeout"):
+        await job.wait(timeout)
     await settle()
 
-    assert (poller.polls, clock.pending) == (0, 0)
+    assert (len(server.requests), clock.pending) == (1, 0)
 
 
 # Events
@@ -778,9 +975,27 @@ async def test_events_of_a_draft_job_have_no_counts(
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("first_delay", -1), ("min_interval", -1), ("growth", 0.5), ("error_tolerance", -1)]
+    ("field", "value"),
+    [
+        ("first_delay", -1),
+        ("first_delay", math.inf),
+        ("min_interval", -1),
+        ("min_interval", 301),
+        ("max_interval", math.nan),
+        ("max_interval", 0.1),
+        ("growth", 0.5),
+        ("growth", math.inf),
+        ("error_tolerance", -1),
+        ("error_tolerance", "5"),
+        ("not_found_grace", True),
+    ],
 )
-def test_poll_policy_refuses_bad_values(field: str, value: float) -> None:
+def test_poll_policy_refuses_bad_values(field: str, value: Any) -> None:
     """A poll policy with an impossible value is refused by its name."""
     with pytest.raises(ConfigurationError, match=field):
         PollPolicy(**{field: value})
+
+
+def test_poll_policy_may_tolerate_failures_forever() -> None:
+    """The tolerance for failed polls may be infinite."""
+    assert PollPolicy(error_tolerance=math.inf).error_tolerance == math.inf

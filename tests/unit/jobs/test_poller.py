@@ -11,7 +11,7 @@ from support.virtual_loop import LoopClock, run_virtually
 from fieldingkit import PollPolicy
 from fieldingkit.commands import JobStatus
 from fieldingkit.idempotency import RetrySafety
-from fieldingkit.jobs.poller import Poller, PollResult
+from fieldingkit.jobs.poller import Poller, PollerGroup, PollResult
 from fieldingkit.resources.fielding_jobs import FieldingJobResult
 from fieldingkit.transport.http import Call, Request, Response
 from fieldingkit.transport.rate_limit import RateLimiter
@@ -48,7 +48,7 @@ class Task:
     @property
     def poller(self) -> Poller:
         """A poller of the job, with the default policy."""
-        return Poller(self.poll, policy=PollPolicy(), clock=self.clock)
+        return Poller(self.poll, PollerGroup(PollPolicy(), self.clock))
 
 
 def poll_times(seconds: float) -> list[float]:
@@ -92,7 +92,7 @@ def test_ten_thousand_jobs_share_the_rate() -> None:
 
         async def lateness(number: int) -> float:
             task = Limited(number)
-            await Poller(task.poll, policy=policy, clock=task.clock).wait()
+            await Poller(task.poll, PollerGroup(policy, task.clock)).wait()
             return 0.0 if task.slow else task.polls[-1] - task.end
 
         return await asyncio.gather(*map(lateness, range(JOBS)))
