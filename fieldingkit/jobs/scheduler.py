@@ -10,6 +10,7 @@ import itertools
 import math
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import aclosing
+from contextvars import copy_context
 from functools import partial
 from typing import Any, TypeVar, cast
 
@@ -142,6 +143,8 @@ class PollScheduler:
         self._timer: Timer | None = None
         self._timer_due = 0.0
         self._closed = False
+        # The span of a task that adds a job may have ended by the time of a poll.
+        self._context = copy_context()
 
     def add(self, job: AsyncJob[Any], callback: Callback, *, timeout: float | None = None) -> None:
         """Poll a job until it has ended.
@@ -160,7 +163,7 @@ class PollScheduler:
         self._run_due()
 
     async def aclose(self) -> None:
-        """Stop polling. The jobs themselves continue."""
+        """Stop polling. The jobs themselves continue, and polls in flight end by themselves."""
         self._closed = True  # a poll that has just ended still calls `_polled`
         self._heap.clear()
         self._deferred = None
@@ -218,7 +221,7 @@ class PollScheduler:
         else:
             if self._estimator is not None and not self._estimator.known:
                 self._deferred = []
-            task = asyncio.create_task(self._poll(entry))
+            task = asyncio.create_task(self._poll(entry), context=self._context.copy())
             self._tasks.add(task)
             task.add_done_callback(partial(self._polled, entry))
 

@@ -8,6 +8,7 @@ from typing import Any, cast
 import attrs
 
 from fieldingkit.errors import ConfigurationError
+from fieldingkit.transport.headers import trace_id_of
 from fieldingkit.validators import idempotency_key, opaque_id
 
 __all__ = ["JobToken"]
@@ -24,6 +25,11 @@ def _timestamp(_: object, attribute: "attrs.Attribute[Any]", value: object) -> N
 def _optional_count(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
     if value is not None and (type(value) is not int or value < 0):
         raise TypeError(f"{attribute.name} must be a count")
+
+
+def _valid_traceparent(value: object) -> object:
+    """Drop text that is not a ``traceparent``: it comes from a response, and may be of any length."""
+    return None if isinstance(value, str) and trace_id_of({"traceparent": value}) is None else value
 
 
 @attrs.frozen(kw_only=True)
@@ -44,8 +50,8 @@ class JobToken:
     """The idempotency key that the job was created with."""
     created: float = attrs.field(validator=_timestamp)
     """The creation time, in seconds since 1970, UTC."""
-    traceparent: str | None = attrs.field(validator=attrs.validators.optional(_text))
-    """The trace context of the request that created the job."""
+    traceparent: str | None = attrs.field(converter=_valid_traceparent, validator=attrs.validators.optional(_text))
+    """The trace context of the request that created the job; None if it is not known, or not valid."""
     asked: int | None = attrs.field(validator=_optional_count)
     """The number of target groups in the command."""
 

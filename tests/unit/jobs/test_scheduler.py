@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextvars import ContextVar
 from typing import cast
 
 import pytest
@@ -84,7 +85,7 @@ async def test_failed_job_does_not_stop_the_others(sweep_client: AsyncClient, sa
 
 
 async def test_leaving_the_loop_leaves_nothing_behind(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
-    """Leaving the loop leaves no task behind."""
+    """Leaving the loop leaves no task behind but polls in flight, which end by themselves."""
     jobs = await submit(sweep_client, sandbox, 3)
     sandbox.faults.add(POLL, faults.StuckJob(), times=2)
 
@@ -92,8 +93,13 @@ async def test_leaving_the_loop_leaves_nothing_behind(sweep_client: AsyncClient,
     async for _ in ended:
         break
     await ended.aclose()
+    if in_flight := asyncio.all_tasks() - {asyncio.current_task()}:
+        await asyncio.wait(in_flight, timeout=10)
+    requests = len(sandbox.requests)
+    await settle()
 
     assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert len(sandbox.requests) == requests
 
 
 class SlowJob:
@@ -125,6 +131,30 @@ async def test_closing_in_the_moment_a_poll_ends(clock: FakeClock) -> None:
 
     assert (job.polls, clock.pending) == (1, 0)
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_polls_run_in_the_context_of_the_scheduler(clock: FakeClock) -> None:
+    """A poll has the context variables of the scheduler's creator, not those of the task that added the job."""
+    variable: ContextVar[str] = ContextVar("variable", default="scheduler")
+    seen: list[str] = []
+
+    class Job(SlowJob):
+        async def watch(self) -> AsyncIterator[JobEvent]:
+            seen.append(variable.get())
+            async for event in super().watch():
+                yield event
+
+    scheduler = PollScheduler(clock, polls_at_once=1)
+
+    async def add() -> None:
+        variable.set("task")
+        scheduler.add(cast("AsyncJob[BatchResult]", Job()), print)
+
+    await asyncio.create_task(add())
+    await settle()
+    await scheduler.aclose()
+
+    assert seen == ["scheduler"]
 
 
 async def test_concurrency_of_zero_is_refused(sweep_client: AsyncClient, sandbox: Sandbox) -> None:

@@ -99,6 +99,19 @@ async def test_token_is_small_and_safe_in_a_url(serve: Serve, make_client: MakeC
     assert len(job.token()) <= 1024
 
 
+@pytest.mark.parametrize("traceparent", ["x" * 7000, "00-0-0-00", "", "00-" + "\u0661" * 32 + "-" + "0" * 16 + "-01"])
+async def test_invalid_traceparent_is_dropped(traceparent: str, serve: Serve, make_client: MakeClient) -> None:
+    """A traceparent of a response that is not valid is not carried in the token, which stays within 1 KiB."""
+    headers = {"Location": f"/demand/x/{JOB}", "traceparent": traceparent}
+    server = await serve(answer(201, headers=headers))
+
+    job = await make_client(base_url=server.url).submit(KEYED)
+
+    assert len(job.token()) <= 1024
+    assert unpacked(job.token())["tp"] is None
+    assert job.trace_id is None
+
+
 @pytest.mark.parametrize(
     "options",
     [

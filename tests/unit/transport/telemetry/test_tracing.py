@@ -114,11 +114,11 @@ async def test_a_cancelled_poll_is_no_error(
     came = asyncio.Event()
     sandbox.faults.add(POLLS, Stall(came, asyncio.get_running_loop()))
     job = await client.submit(a_batch(sandbox))
-    waiting = asyncio.create_task(job.wait())
+    polling = asyncio.create_task(job.status())
     await came.wait()
-    waiting.cancel()
+    polling.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await waiting
+        await polling
     await asyncio.sleep(0)
     assert spans.tree() == (
         f"INTERNAL fieldingkit {PAUSES}\n  CLIENT POST 201\nINTERNAL fieldingkit {POLLS} ~ POST\n  CLIENT GET"
