@@ -1,6 +1,6 @@
-"""In the morning, resume exactly what the night's pause has paused: one mapped task for each of that night.
+"""In the morning, resume exactly the target groups that the night's pause changed, one mapped task for each night task.
 
-What people had paused themselves stays paused.
+Target groups that people paused themselves stay paused.
 """
 
 from datetime import timedelta
@@ -22,20 +22,20 @@ PAUSED = Asset("fielding-paused-for-the-night")
     default_args={"pool": "fielding", "retries": 3, "retry_delay": timedelta(minutes=2)},
 )
 def morning_resume() -> None:
-    """Look up what was paused, and resume it."""
+    """Find the tasks that paused target groups, and resume those target groups."""
 
     @task(inlets=[PAUSED])
     def last_night(*, inlet_events: Any) -> list[dict[str, Any]]:
-        """Which tasks have paused something since yesterday; an older night's are not ours to take back.
+        """Return the tasks that changed something since yesterday evening, and ignore older nights.
 
-        Every run of the night counts: a second one has found paused what the first had paused, and changed nothing.
+        Every run of the night counts, because a second run finds the target groups paused and changes nothing.
         """
         since = pendulum.now("UTC") - timedelta(hours=20)
         nights = list(inlet_events[PAUSED].after(since.isoformat()))
         if not nights:
-            raise LookupError("the night's pause has not ended: there is nothing to go by yet")
-        told = [paused for night in nights for paused in night.source_task_instance.xcom_pull()]
-        return [paused for place, paused in enumerate(told) if paused not in told[:place]]
+            raise LookupError("the pause of last night has not finished yet")
+        tasks = [paused for night in nights for paused in night.source_task_instance.xcom_pull()]
+        return [paused for position, paused in enumerate(tasks) if paused not in tasks[:position]]
 
     FieldingSweepOperator.partial(task_id="resume", action="resume").expand(changed_by=last_night())
 

@@ -1,6 +1,6 @@
-"""At night, pause every live target group of every active project: one mapped task for every ten projects.
+"""At night, pause every live target group of every active project, in one mapped task for every ten projects.
 
-What was paused is remembered for the morning, under the asset ``fielding-paused-for-the-night``.
+The asset ``fielding-paused-for-the-night`` records the tasks that changed something, for the morning.
 """
 
 from datetime import timedelta
@@ -24,11 +24,11 @@ PAUSED = Asset("fielding-paused-for-the-night")
     default_args={"pool": "fielding", "retries": 3, "retry_delay": timedelta(minutes=2)},
 )
 def nightly_pause() -> None:
-    """Find the projects, pause them, and remember what was paused."""
+    """Find the projects, pause their target groups, and record the tasks that changed something."""
 
     @task
     def live_groups() -> list[dict[str, Any]]:
-        """A query for every ten active projects."""
+        """Return a query for every ten active projects."""
         with FieldingHook().client() as client:
             active = [
                 project.id for project in client.iter_items(projects.ListProjects(status="active", page_size=100))
@@ -39,18 +39,18 @@ def nightly_pause() -> None:
         ]
 
     @task(outlets=[PAUSED], trigger_rule="all_done")
-    def remember(results: Any, *, outlet_events: Any) -> list[dict[str, Any]]:
-        """Which tasks have changed something; and for people, how much, on the asset's event."""
+    def record(results: Any, *, outlet_events: Any) -> list[dict[str, Any]]:
+        """Return the tasks that changed something, and add the totals to the asset event."""
         found = list(results)
         outlet_events[PAUSED].extra = total(found)
         return [result["task"] for result in found if result["changed"]]
 
     @task
     def all_paused() -> None:
-        """Nothing: but it can only be reached, and the run be green, if every project was paused."""
+        """Do nothing: this task runs, and the DAG run succeeds, only if every project was paused."""
 
     pause = FieldingSweepOperator.partial(task_id="pause", action="pause").expand(query=live_groups())
-    remember(pause.output)
+    record(pause.output)
     pause >> all_paused()
 
 

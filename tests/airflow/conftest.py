@@ -1,4 +1,4 @@
-"""The tests of the Airflow provider need Airflow: `nox -s airflow` has it, and the other sessions leave them out."""
+"""Fixtures for the tests of the Airflow provider, which only `nox -s airflow` runs."""
 
 import atexit
 import os
@@ -17,20 +17,20 @@ if find_spec("airflow.sdk") is None:
 else:
     from support.airflow_site import AirflowSite, connection_json
 
-    # Airflow makes its home where it is imported: not in the user's.
+    # Airflow creates its home when it is imported; the user's own must not be touched.
     _home = tempfile.mkdtemp(prefix="fieldingkit-airflow-")
     atexit.register(shutil.rmtree, _home, ignore_errors=True)
     os.environ["AIRFLOW_HOME"] = _home
 
     @pytest.fixture
     def connected(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
-        """The sandbox, and an Airflow connection of the default name that leads to it."""
+        """Set the default Airflow connection to the sandbox."""
         monkeypatch.setenv("AIRFLOW_CONN_FIELDINGKIT_DEFAULT", connection_json(sandbox))
         return sandbox
 
     @pytest.fixture(scope="session")
     def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowSite]:
-        """An installation of Airflow with a migrated SQLite database, shared by all tests that start no scheduler."""
+        """Create an Airflow installation with a migrated database, for all tests that start no scheduler."""
         site = AirflowSite(tmp_path_factory.mktemp("airflow"))
         site.migrate()
         yield site
@@ -38,5 +38,5 @@ else:
 
     @pytest.fixture(scope="session")
     def docs_folder() -> Path:
-        """Where the DAG files of the documentation are."""
+        """Return the folder with the DAG files of the documentation."""
         return Path(__file__).parents[2] / "docs" / "airflow"

@@ -1,4 +1,4 @@
-"""DAGs carried out by a real Airflow, one process, against the sandbox in another."""
+"""DAGs in a real Airflow in one process, against a sandbox in another."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -15,13 +15,13 @@ DAGS = Path(__file__).with_name("dags")
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    """A sandbox whose jobs are quick: what is tested here is not the waiting."""
+    """Start a sandbox with short jobs."""
     with Sandbox(job_seconds=0.05) as sandbox:
         yield sandbox
 
 
 def statuses(sandbox: Sandbox) -> Counter[str]:
-    """How many target groups stand where."""
+    """Return the number of target groups of all jobs by status."""
     return Counter(
         group.status
         for job in sandbox.jobs.values()
@@ -31,7 +31,7 @@ def statuses(sandbox: Sandbox) -> Counter[str]:
 
 
 def jobs_by_chunk(sandbox: Sandbox) -> Counter[tuple[str, tuple[str, ...]]]:
-    """How many jobs there were for each action on each chunk."""
+    """Return the number of jobs for each action and chunk."""
     return Counter((job.kind, job.target_group_ids) for job in sandbox.jobs.values() if isinstance(job, BatchJob))
 
 
@@ -39,16 +39,16 @@ def jobs_by_chunk(sandbox: Sandbox) -> Counter[tuple[str, tuple[str, ...]]]:
 def test_the_documented_dags_pause_at_night_and_resume_in_the_morning(
     site: AirflowSite, sandbox: Sandbox, docs_folder: Path
 ) -> None:
-    """200 projects: one job for each at night and in the morning, and what people had paused stays paused.
+    """200 projects get one job each at night and in the morning, and manually paused groups stay paused.
 
-    That the night's pause ran twice changes nothing.
+    A second pause in the same night changes nothing.
     """
-    fleet = [sandbox.seed(live=3, paused=1, draft=1) for _ in range(200)]
+    projects = [sandbox.seed(live=3, paused=1, draft=1) for _ in range(200)]
     site.connect(sandbox)
     site.add_dags(docs_folder / "nightly_pause.py", docs_folder / "morning_resume.py")
     site.run("dags", "test", "nightly_pause", timeout=900)
     assert site.run_state("nightly_pause") == "success"
-    assert Counter(group.status for project in fleet for group in project.groups) == {"paused": 800, "draft": 200}
+    assert Counter(group.status for project in projects for group in project.groups) == {"paused": 800, "draft": 200}
     assert len(sandbox.jobs) == 200
     assert set(jobs_by_chunk(sandbox).values()) == {1}
     asked = Counter(request.operation_id for request in sandbox.requests)  # the figures of docs/airflow.md
@@ -61,7 +61,7 @@ def test_the_documented_dags_pause_at_night_and_resume_in_the_morning(
     assert len(sandbox.jobs) == 200
     site.run("dags", "test", "morning_resume", timeout=900)
     assert site.run_state("morning_resume") == "success"
-    everything = Counter(group.status for project in fleet for group in project.groups)
+    everything = Counter(group.status for project in projects for group in project.groups)
     assert everything == {"live": 600, "paused": 200, "draft": 200}
     assert len(sandbox.jobs) == 400
     assert set(jobs_by_chunk(sandbox).values()) == {1}
@@ -71,19 +71,19 @@ def test_the_documented_dags_pause_at_night_and_resume_in_the_morning(
 
 
 @pytest.mark.timeout(900)
-def test_mapping_over_twenty_projects(site: AirflowSite, sandbox: Sandbox) -> None:
-    """A mapped task for each project, its result in XCom, and batches with arguments of their own."""
-    fleet = [sandbox.seed(live=2) for _ in range(20)]
+def test_a_task_can_be_mapped_over_projects(site: AirflowSite, sandbox: Sandbox) -> None:
+    """Each project has a mapped task with its result in XCom, and batches have arguments of their own."""
+    projects = [sandbox.seed(live=2) for _ in range(20)]
     site.connect(sandbox)
     site.add_dags(DAGS / "twenty_projects.py")
     site.run("dags", "test", "twenty_projects", timeout=900)
     states = site.states("twenty_projects")
-    for task_id in ("pause", "so", "resume"):
+    for task_id in ("pause", "all_paused", "resume"):
         assert [states[task_id, index] for index in range(20)] == ["success"] * 20
-    assert Counter(group.status for project in fleet for group in project.groups) == {"live": 18, "paused": 22}
+    assert Counter(group.status for project in projects for group in project.groups) == {"live": 18, "paused": 22}
     assert Counter(job.kind for job in sandbox.jobs.values()) == {"pause": 20, "resume": 20}
     assert set(jobs_by_chunk(sandbox).values()) == {1}
-    ensured = {"status": "paused", "changed": True, "before": "live", "conflicts": 0}
+    ensured = {"status": "paused", "changed": True, "previous_status": "live", "conflicts": 0}
     assert [site.result("twenty_projects", "one", index) for index in range(2)] == [ensured] * 2
     result = site.result("twenty_projects", "pause", 7)
     assert result["counts"] == {"updated": 2, "unchanged": 0, "failed": 0, "skipped": 0, "unknown": 0}
@@ -91,8 +91,8 @@ def test_mapping_over_twenty_projects(site: AirflowSite, sandbox: Sandbox) -> No
 
 
 @pytest.mark.timeout(1200)
-def test_a_failed_task_has_left_its_result_and_is_not_tried_again(site: AirflowSite, sandbox: Sandbox) -> None:
-    """What the API refuses fails the task for good; what became of the others is in XCom all the same."""
+def test_a_rejected_task_has_a_result_and_is_not_retried(site: AirflowSite, sandbox: Sandbox) -> None:
+    """A rejection by the API fails the task for good; the outcome of the other target groups is in XCom."""
     sandbox.seed(live=2, draft=1)
     site.connect(sandbox)
     site.add_dags(DAGS / "refused.py")
@@ -105,10 +105,8 @@ def test_a_failed_task_has_left_its_result_and_is_not_tried_again(site: AirflowS
 
 
 @pytest.mark.timeout(1200)
-def test_a_run_whose_process_was_killed_after_the_post_follows_the_same_job(
-    site: AirflowSite, sandbox: Sandbox
-) -> None:
-    """The whole process dies, and with it the run's store: the key alone leads to the job of the first time."""
+def test_a_run_killed_after_its_post_resumes_the_same_job(site: AirflowSite, sandbox: Sandbox) -> None:
+    """The task state store is lost with the process, and the key alone leads to the first job."""
     sandbox.seed(live=3)
     site.connect(sandbox)
     site.add_dags(DAGS / "killed.py")

@@ -1,4 +1,4 @@
-"""The operator for one run."""
+"""The operator that ensures the status of one run."""
 
 from typing import Any
 
@@ -11,24 +11,24 @@ from fieldingkit.sandbox import Project, Sandbox, faults
 
 
 def operator(project: Project, status: str, **fields: Any) -> EnsureFieldingStatusOperator:
-    """An operator for the project's one target group."""
+    """Return an operator for the one target group of a project."""
     (group,) = project.groups
     return EnsureFieldingStatusOperator(
         task_id="x", project_id=project.id, target_group_id=group.id, status=status, **fields
     )
 
 
-def test_it_brings_a_run_there_and_leaves_one_that_is_there_alone(connected: Sandbox) -> None:
-    """The run is looked up by its target group; the result says whether it was changed."""
+def test_it_changes_a_run_only_if_necessary(connected: Sandbox) -> None:
+    """The run is found by its target group; the result shows whether it was changed."""
     project = connected.seed(live=1)
     first = FakeTask().start(operator(project, "paused"))
-    assert first == {"status": "paused", "changed": True, "before": "live", "conflicts": 0}
+    assert first == {"status": "paused", "changed": True, "previous_status": "live", "conflicts": 0}
     second = FakeTask(run_id="next").start(operator(project, "paused"))
-    assert second == {"status": "paused", "changed": False, "before": "paused", "conflicts": 0}
+    assert second == {"status": "paused", "changed": False, "previous_status": "paused", "conflicts": 0}
 
 
-def test_another_try_tells_what_the_first_has_done(connected: Sandbox) -> None:
-    """A first try that was killed after its action: the next finds the run there, and knows where it was before."""
+def test_a_retry_reports_the_change_of_the_first_try(connected: Sandbox) -> None:
+    """A try that was killed after its action: the next one finds the status, and knows the previous one."""
     project = connected.seed(live=1)
     task = FakeTask()
     first = task.start(operator(project, "paused"))
@@ -37,8 +37,8 @@ def test_another_try_tells_what_the_first_has_done(connected: Sandbox) -> None:
     assert all(request.method == "GET" for request in connected.requests if "/oauth/" not in request.path)
 
 
-def test_a_conflict_is_dealt_with(connected: Sandbox) -> None:
-    """Somebody else changes the run between the read and the action: it is judged again."""
+def test_a_conflict_is_resolved_by_reading_again(connected: Sandbox) -> None:
+    """Someone else changes the run between read and action, so that it is read again."""
     project = connected.seed(live=1)
     connected.faults.add("pause_fielding_run", faults.ChangeEtag())
     assert FakeTask().start(operator(project, "paused"))["conflicts"] == 1
@@ -47,8 +47,8 @@ def test_a_conflict_is_dealt_with(connected: Sandbox) -> None:
 @pytest.mark.parametrize(
     ("seed", "status", "message"), [("draft", "live", "is a draft"), ("completed", "paused", "no")]
 )
-def test_what_no_action_leads_to_fails_for_good(connected: Sandbox, seed: str, status: str, message: str) -> None:
-    """Trying again would not help, so Airflow does not."""
+def test_an_unreachable_status_fails_without_a_retry(connected: Sandbox, seed: str, status: str, message: str) -> None:
+    """A status that no action leads to fails the task for good."""
     project = connected.seed(**{seed: 1})
     with pytest.raises(AirflowFailException, match=message):
         FakeTask().start(operator(project, status))

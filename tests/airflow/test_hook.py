@@ -1,4 +1,4 @@
-"""The hook: clients of a connection, and what is refused."""
+"""The hook: clients of a connection, and invalid connections."""
 
 import json
 from types import SimpleNamespace
@@ -14,15 +14,15 @@ from fieldingkit.sandbox import Sandbox, faults
 from fieldingkit.transport.credentials import BearerToken, ClientCredentials
 
 
-def stored(**fields: Any) -> Any:
-    """An Airflow connection."""
+def connection(**fields: Any) -> Any:
+    """Return an Airflow connection with the given fields."""
     blank = {"conn_id": "cint", "host": None, "login": None, "password": None, "extra": None}
     extra = fields.pop("extra", None)
     return SimpleNamespace(**{**blank, **fields, "extra": extra if isinstance(extra, str) else json.dumps(extra or {})})
 
 
-def test_it_gives_a_blocking_client(connected: Sandbox) -> None:
-    """The connection's credentials, account and base URL are those of the client."""
+def test_the_blocking_client_uses_the_connection(connected: Sandbox) -> None:
+    """The client has the credentials, the account and the base URL of the connection."""
     connected.seed(live=1)
     with FieldingHook().client() as client:
         assert len(client.send(ListProjects()).projects) == 1
@@ -31,15 +31,15 @@ def test_it_gives_a_blocking_client(connected: Sandbox) -> None:
     assert connected.requests[-1].headers["User-Agent"].startswith("fieldingkit-airflow fieldingkit/")
 
 
-async def test_it_gives_an_async_client(connected: Sandbox) -> None:
-    """The same, in an event loop."""
+async def test_the_async_client_uses_the_connection(connected: Sandbox) -> None:
+    """The async client uses the same connection in an event loop."""
     connected.seed(live=1)
     async with await FieldingHook().async_client(deadline=5.0) as client:
         assert len((await client.send(ListProjects())).projects) == 1
 
 
-def test_a_connection_is_tested_with_one_read(connected: Sandbox) -> None:
-    """The button of Airflow's form: yes, or the API's own reason, without a secret in it."""
+def test_a_connection_test_reports_the_reason_without_secrets(connected: Sandbox) -> None:
+    """The test button of Airflow's form shows success, or the reason of the API without a secret."""
     ok, message = FieldingHook().test_connection()
     assert ok
     assert connected.url in message
@@ -51,14 +51,14 @@ def test_a_connection_is_tested_with_one_read(connected: Sandbox) -> None:
     assert "Check the credentials" in message
 
 
-def test_credentials_are_of_two_kinds() -> None:
-    """With a login it is client credentials, without one a bearer token."""
-    credentials = client_options(stored(login="me", password="secret"))["auth"]
+def test_a_connection_without_login_has_a_bearer_token() -> None:
+    """With a login the credentials are client credentials, and otherwise a bearer token."""
+    credentials = client_options(connection(login="me", password="secret"))["auth"]
     assert isinstance(credentials, ClientCredentials)
     assert credentials.client_id == "me"
     assert credentials.token_url == "https://auth.cint.com/oauth/token"
-    assert isinstance(client_options(stored(password="token"))["auth"], BearerToken)
-    elsewhere = client_options(stored(login="me", password="s", extra={"token_url": "https://auth.example/token"}))
+    assert isinstance(client_options(connection(password="token"))["auth"], BearerToken)
+    elsewhere = client_options(connection(login="me", password="s", extra={"token_url": "https://auth.example/token"}))
     assert isinstance(elsewhere["auth"], ClientCredentials)
     assert elsewhere["auth"].token_url == "https://auth.example/token"
 
@@ -66,21 +66,21 @@ def test_credentials_are_of_two_kinds() -> None:
 def test_empty_fields_of_the_form_are_left_to_the_defaults() -> None:
     """A form sends empty texts and nulls for what was not filled in; a URI gives texts for numbers."""
     empty = {"account_id": "", "rate": None, "timeout": "", "proxy": None, "token_url": ""}
-    options = client_options(stored(host="", login="", password="token", extra=empty))
+    options = client_options(connection(host="", login="", password="token", extra=empty))
     assert options.keys() == {"auth", "user_agent"}
-    options = client_options(stored(password="token", extra={"account_id": 101, "rate": "7.5", "deadline": 60}))
+    options = client_options(connection(password="token", extra={"account_id": 101, "rate": "7.5", "deadline": 60}))
     assert options["account_id"] == "101"
     assert options["rate"] == 7.5
     assert options["deadline"] == 60.0
 
 
-def test_a_triggerer_may_have_a_rate_of_its_own() -> None:
-    """It waits for the jobs of all tasks, so that what is right for one task is too slow for it."""
-    both = stored(password="token", extra={"rate": 2, "triggerer_rate": "8"})
+def test_a_triggerer_can_have_its_own_rate() -> None:
+    """A triggerer polls the jobs of all tasks, so the rate of one task is too low for it."""
+    both = connection(password="token", extra={"rate": 2, "triggerer_rate": "8"})
     assert client_options(both)["rate"] == 2.0
     assert triggerer_options(both)["rate"] == 8.0
-    assert triggerer_options(stored(password="token", extra={"rate": 2}))["rate"] == 2.0
-    assert "rate" not in client_options(stored(password="token", extra={"triggerer_rate": 8}))
+    assert triggerer_options(connection(password="token", extra={"rate": 2}))["rate"] == 2.0
+    assert "rate" not in client_options(connection(password="token", extra={"triggerer_rate": 8}))
 
 
 @pytest.mark.parametrize(
@@ -88,14 +88,14 @@ def test_a_triggerer_may_have_a_rate_of_its_own() -> None:
     [
         ({}, "no credentials"),
         ({"login": "me"}, "no credentials"),
-        ({"password": "t", "extra": {"rat": 5}}, "its extra has rat"),
+        ({"password": "t", "extra": {"rat": 5}}, "extra has unknown fields rat"),
         ({"password": "t", "extra": {"rate": "fast"}}, "rate must be a number"),
-        ({"password": "t", "extra": "[1]"}, "no JSON object"),
-        ({"password": "t", "extra": "{"}, "no JSON object"),
+        ({"password": "t", "extra": "[1]"}, "must be a JSON object"),
+        ({"password": "t", "extra": "{"}, "must be a JSON object"),
     ],
 )
-def test_what_makes_no_sense_is_refused_by_name(fields: dict[str, Any], message: str) -> None:
-    """The connection's id and the field's name are in the error."""
+def test_an_invalid_connection_is_refused_by_field_name(fields: dict[str, Any], message: str) -> None:
+    """The error contains the connection id and the name of the field."""
     with pytest.raises(ConfigurationError, match=message) as refused:
-        client_options(stored(**fields))
+        client_options(connection(**fields))
     assert "'cint'" in str(refused.value)

@@ -1,4 +1,4 @@
-"""The operators, each in this process, with what Airflow gives them kept in memory."""
+"""The operators in one process, with an in-memory task instance."""
 
 from collections import Counter
 from typing import Any
@@ -7,14 +7,14 @@ import pytest
 from airflow.sdk import Asset
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferred
 from airflow.sdk.execution_time.context import OutletEventAccessors
-from support.fake_task import FakeTask, carry, posts
+from support.fake_task import FakeTask, posts, run_task
 
 from fieldingkit.airflow import FieldingBatchOperator, FieldingJobsTrigger, FieldingSweepOperator
 from fieldingkit.sandbox import Sandbox
 
 
-def test_a_batch_defers_with_its_token_and_comes_back_with_plain_json(connected: Sandbox) -> None:
-    """One job, a trigger with nothing but token and connection id, and counts with failures by reason."""
+def test_a_batch_defers_with_its_token_and_returns_plain_json(connected: Sandbox) -> None:
+    """One job, a trigger with only tokens and a connection id, and counts with failures by code."""
     project = connected.seed(live=3, draft=1)
     task, operator = (
         FakeTask(),
@@ -39,8 +39,8 @@ def test_a_batch_defers_with_its_token_and_comes_back_with_plain_json(connected:
     }
 
 
-def test_without_deferring_it_is_all_done_on_the_worker(connected: Sandbox) -> None:
-    """``deferrable=False`` gives the same result from one call."""
+def test_a_sweep_that_does_not_defer_runs_on_the_worker(connected: Sandbox) -> None:
+    """``deferrable=False`` returns the same result from one call."""
     project = connected.seed(live=3)
     operator = FieldingSweepOperator(
         task_id="pause", action="pause", query={"project_ids": [project.id]}, deferrable=False
@@ -51,24 +51,24 @@ def test_without_deferring_it_is_all_done_on_the_worker(connected: Sandbox) -> N
     assert len(connected.jobs) == 1
 
 
-def test_ids_may_come_as_text(connected: Sandbox) -> None:
-    """What a template renders to is a text: ids in it are separated by spaces or commas."""
+def test_ids_are_accepted_as_a_string(connected: Sandbox) -> None:
+    """A template renders to a string, in which spaces or commas separate the ids."""
     project = connected.seed(live=3)
     operator = FieldingBatchOperator(
         task_id="pause", action="pause", project_id=project.id, target_group_ids=", ".join(project.ids())
     )
-    assert carry(FakeTask(), operator)["counts"]["updated"] == 3
+    assert run_task(FakeTask(), operator)["counts"]["updated"] == 3
 
 
-def test_failing_is_for_the_dag_to_choose(connected: Sandbox) -> None:
-    """``any`` fails for a refusal, for good; ``unknown`` and ``never`` do not; the result is in XCom all the same."""
+def test_fail_on_selects_when_a_task_fails(connected: Sandbox) -> None:
+    """``any`` fails for a rejection, ``unknown`` and ``never`` do not; the result is in XCom in every case."""
     project = connected.seed(live=2, draft=1)
 
     def outcome(fail_on: Any) -> tuple[FakeTask, Any]:
         task = FakeTask(task_id=fail_on)
         batch = {"action": "pause", "project_id": project.id, "target_group_ids": project.ids(), "fail_on": fail_on}
         try:
-            return task, carry(task, FieldingBatchOperator(task_id="x", **batch))
+            return task, run_task(task, FieldingBatchOperator(task_id="x", **batch))
         except AirflowException as exc:
             return task, exc
 
@@ -83,32 +83,32 @@ def test_failing_is_for_the_dag_to_choose(connected: Sandbox) -> None:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"action": "pause"}, "target_groups or a query"),
+        ({"action": "pause"}, "either target_groups or a query"),
         ({"action": "sing", "query": {}}, "action must be one of"),
         ({"action": "pause", "query": {"project_ids": "x"}}, "project_ids"),
-        ({"action": "pause", "query": {"statu": ["live"]}}, "a query has no statu"),
+        ({"action": "pause", "query": {"statu": ["live"]}}, "a query has no fields statu"),
         ({"action": "pause", "query": "{'status': ['live']}"}, "render_template_as_native_obj"),
         ({"action": "pause", "target_groups": ["x"]}, "target_groups must be a mapping"),
         ({"action": "pause", "changed_by": "x"}, "changed_by must be a mapping"),
     ],
 )
-def test_a_plan_that_makes_no_sense_fails_for_good(connected: Sandbox, fields: dict[str, Any], message: str) -> None:
-    """Trying again would not help: the task fails at once, by the field's name."""
+def test_an_invalid_plan_fails_without_a_retry(connected: Sandbox, fields: dict[str, Any], message: str) -> None:
+    """The task fails at once and names the parameter."""
     with pytest.raises(AirflowFailException, match=message):
         FakeTask().start(FieldingSweepOperator(task_id="x", **fields))
     assert not connected.requests
 
 
-def test_a_batch_of_nothing_fails_for_good(connected: Sandbox) -> None:
-    """No target groups are no job: the API is not asked."""
+def test_an_empty_batch_fails_without_a_retry(connected: Sandbox) -> None:
+    """Without target groups there is no job, and no request is sent."""
     project = connected.seed(live=1)
     with pytest.raises(AirflowFailException, match="target_groups"):
         FakeTask().start(FieldingBatchOperator(task_id="x", action="pause", project_id=project.id, target_group_ids=[]))
     assert not connected.requests
 
 
-def test_nothing_found_is_nothing_done(connected: Sandbox) -> None:
-    """A query without a match is a success with no jobs, and without a trigger."""
+def test_a_query_without_a_match_succeeds_without_jobs(connected: Sandbox) -> None:
+    """A query without a match is a success without jobs and without a trigger."""
     project = connected.seed(draft=1)
     operator = FieldingSweepOperator(
         task_id="x", action="pause", query={"project_ids": [project.id], "status": ["live"]}
@@ -118,26 +118,26 @@ def test_nothing_found_is_nothing_done(connected: Sandbox) -> None:
     )
 
 
-def test_a_sweep_takes_back_what_another_has_changed(connected: Sandbox) -> None:
-    """``changed_by`` is exactly what the other sweep changed: what had been paused before stays paused."""
+def test_a_sweep_undoes_what_another_task_changed(connected: Sandbox) -> None:
+    """``changed_by`` selects what the other sweep changed: target groups that were paused before stay paused."""
     project = connected.seed(live=2, paused=2)
     night = FakeTask(task_id="pause", map_index=4)
-    paused = carry(night, FieldingSweepOperator(task_id="x", action="pause", query={"project_ids": [project.id]}))
+    paused = run_task(night, FieldingSweepOperator(task_id="x", action="pause", query={"project_ids": [project.id]}))
     assert paused["counts"] == {"updated": 2, "unchanged": 2, "failed": 0, "skipped": 0, "unknown": 0}
     morning = FakeTask(dag_id="morning", elsewhere={tuple(paused["task"].values()): paused})
-    resumed = carry(morning, FieldingSweepOperator(task_id="x", action="resume", changed_by=paused["task"]))
+    resumed = run_task(morning, FieldingSweepOperator(task_id="x", action="resume", changed_by=paused["task"]))
     assert resumed["counts"]["updated"] == 2
     assert Counter(group.status for group in project.groups) == {"live": 2, "paused": 2}
-    with pytest.raises(AirflowFailException, match="left no result"):
+    with pytest.raises(AirflowFailException, match="has no result in XCom"):
         FakeTask().start(FieldingSweepOperator(task_id="x", action="resume", changed_by=paused["task"]))
 
 
-def test_the_assets_of_a_task_are_told_what_came_of_it(connected: Sandbox) -> None:
-    """The event of each asset among the outlets has the counts."""
+def test_asset_events_contain_the_counts(connected: Sandbox) -> None:
+    """The event of each asset among the outlets contains the counts."""
     project = connected.seed(live=2)
     asset = Asset("paused")
     task = FakeTask(outlet_events=OutletEventAccessors())
-    carry(
+    run_task(
         task, FieldingSweepOperator(task_id="x", action="pause", query={"project_ids": [project.id]}, outlets=[asset])
     )
     extra = task.outlet_events[asset].extra
@@ -153,12 +153,12 @@ def test_the_assets_of_a_task_are_told_what_came_of_it(connected: Sandbox) -> No
 
 
 def test_a_sweep_of_many_projects_has_one_job_for_each_chunk(connected: Sandbox) -> None:
-    """Chunks do not cross projects; each is one job with a key of its own."""
-    fleet = [connected.seed(live=5) for _ in range(3)]
+    """Chunks do not cross projects; each is one job with its own key."""
+    projects = [connected.seed(live=5) for _ in range(3)]
     operator = FieldingSweepOperator(
-        task_id="x", action="pause", target_groups={project.id: project.ids() for project in fleet}, chunk_size=2
+        task_id="x", action="pause", target_groups={project.id: project.ids() for project in projects}, chunk_size=2
     )
-    result = carry(FakeTask(), operator)
+    result = run_task(FakeTask(), operator)
     assert result["counts"]["updated"] == 15
     assert len(connected.jobs) == 9
     assert len(set(posts(connected))) == len(posts(connected)) == 9

@@ -1,4 +1,4 @@
-"""The whole of Airflow: API server, scheduler, DAG processor, triggerer and workers as processes of their own."""
+"""A whole Airflow: API server, scheduler, DAG processor, triggerer and workers as separate processes."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -14,27 +14,27 @@ from fieldingkit.sandbox.model.jobs import BatchJob
 pytestmark = pytest.mark.timeout(2400)
 
 DAGS = Path(__file__).with_name("dags")
-# Their logs are for nobody, and would be served at a port that somebody else may have.
+# Their logs are not needed, and the port to serve them may be in use.
 SCHEDULER, TRIGGERER = ["scheduler", "--skip-serve-logs"], ["triggerer", "--skip-serve-logs"]
 TRACES = {"AIRFLOW__TRACES__OTEL_ON": "True", "OTEL_TRACES_EXPORTER": "console"}
-POST, LOOK = "create_bulk_pause_target_groups_job", "get_bulk_pause_target_groups_job"
+POST, POLL = "create_bulk_pause_target_groups_job", "get_bulk_pause_target_groups_job"
 
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
-    """A sandbox whose jobs take as long as the test wants: an hour of a clock that the test moves."""
+    """Start a sandbox whose jobs take an hour of a clock that the test advances."""
     with Sandbox(job_seconds=3600) as sandbox:
         yield sandbox
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox, docs_folder: Path) -> Iterator[AirflowSite]:
-    """An Airflow that is at work, and whose processes all end afterwards; its scheduler knows no other tests' DAGs."""
+    """Start all processes of an Airflow whose scheduler knows only the DAGs of this module."""
     site = AirflowSite(tmp_path_factory.mktemp("airflow"), **TRACES)
     site.migrate()
     site.connect(sandbox)
     site.add_dags(DAGS / "waiting.py", DAGS / "killed.py")
-    # It is to run when the test says so, and not at ten in the evening as well.
+    # The test triggers it; without a schedule it does not also run at ten in the evening.
     nightly = (docs_folder / "nightly_pause.py").read_text().replace('schedule="0 22 * * *"', "schedule=None")
     assert "schedule=None" in nightly
     (site.home / "dags" / "nightly_pause.py").write_text(nightly)
@@ -50,74 +50,74 @@ def running(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox, docs_fol
 
 @pytest.fixture
 def project(sandbox: Sandbox) -> Iterator[Project]:
-    """The one project with live target groups: they are not live any more afterwards."""
+    """Seed the only project with live target groups; all of them are paused at the end."""
     sandbox.requests.clear()
     project = sandbox.seed(live=4)
     yield project
     assert project.ids("paused") == project.ids()
 
 
-def seen(sandbox: Sandbox, operation_id: str) -> int:
-    """How many requests there were for an operation."""
+def count_requests(sandbox: Sandbox, operation_id: str) -> int:
+    """Return the number of requests of an operation."""
     return sum(request.operation_id == operation_id for request in sandbox.requests)
 
 
-def the_job(sandbox: Sandbox, project: Project) -> Any:
-    """The one job that there ever was for a project."""
+def only_job(sandbox: Sandbox, project: Project) -> Any:
+    """Return the only job of a project."""
     (job,) = [job for job in sandbox.jobs.values() if job.project_id == project.id]
     return job
 
 
 def wait_for_deferral(running: AirflowSite, sandbox: Sandbox, dag_id: str) -> None:
-    """Until a task of a new run waits on the triggerer, and the triggerer has looked at its job."""
+    """Wait until a task of a new run is deferred and the triggerer has polled its job."""
     running.until(
-        lambda: running.states(dag_id).get(("pause", -1)) == "deferred" and seen(sandbox, LOOK) > 0,
+        lambda: running.states(dag_id).get(("pause", -1)) == "deferred" and count_requests(sandbox, POLL) > 0,
         within=600,
         what=f"{dag_id} waits for its job",
     )
 
 
 def wait_for_success(running: AirflowSite, dag_id: str) -> None:
-    """Until a run has ended well."""
+    """Wait until a run has succeeded."""
     running.until(lambda: running.run_state(dag_id) != "running", within=600, what=f"the run of {dag_id} ends")
     assert running.run_state(dag_id) == "success", running.output()
 
 
-def test_a_triggerer_that_is_killed_and_started_again_changes_nothing(running: AirflowSite, sandbox: Sandbox) -> None:
-    """200 projects: their jobs end while no triggerer lives; the next one hears of it, and the results are true."""
-    fleet = [sandbox.seed(live=2) for _ in range(200)]
+def test_a_triggerer_can_be_killed_and_restarted(running: AirflowSite, sandbox: Sandbox) -> None:
+    """The jobs of 200 projects end while no triggerer runs; the next one sees it, and the results are correct."""
+    projects = [sandbox.seed(live=2) for _ in range(200)]
     running.run("dags", "trigger", "nightly_pause")
     mapped = {("pause", index): "deferred" for index in range(20)}
     running.until(
-        lambda: mapped.items() <= running.states("nightly_pause").items() and seen(sandbox, LOOK) > 0,
+        lambda: mapped.items() <= running.states("nightly_pause").items() and count_requests(sandbox, POLL) > 0,
         within=900,
         what="all tasks wait for their jobs",
     )
     running.kill("triggerer")
     sandbox.clock.advance(3600)
-    assert Counter(group.status for project in fleet for group in project.groups) == {"paused": 400}
-    looks = seen(sandbox, LOOK)
+    assert Counter(group.status for project in projects for group in project.groups) == {"paused": 400}
+    polls = count_requests(sandbox, POLL)
     running.start(*TRIGGERER)
     wait_for_success(running, "nightly_pause")
-    assert seen(sandbox, LOOK) > looks
-    assert seen(sandbox, POST) == 200
+    assert count_requests(sandbox, POLL) > polls
+    assert count_requests(sandbox, POST) == 200
     chunks = Counter(frozenset(job.target_group_ids) for job in sandbox.jobs.values() if isinstance(job, BatchJob))
-    assert chunks == {frozenset(project.ids()): 1 for project in fleet}
+    assert chunks == {frozenset(project.ids()): 1 for project in projects}
     results = [running.result("nightly_pause", "pause", index) for index in range(20)]
     assert [result["counts"]["updated"] for result in results] == [20] * 20
     assert {id_ for result in results for id_ in result["jobs"]} == set(sandbox.jobs)
     ((executor,),) = running.query(
         "SELECT context_carrier FROM dag_run WHERE dag_id = 'nightly_pause' ORDER BY id DESC LIMIT 1"
     )
-    for request in sandbox.requests:  # of the workers, of both triggerers, of the workers again
+    for request in sandbox.requests:  # of the workers and of both triggerers
         assert request.traceparent is not None
         assert request.traceparent.split("-")[1] in executor
 
 
-def test_a_task_that_is_cleared_in_the_middle_follows_its_job(
+def test_a_task_that_is_cleared_while_deferred_resumes_its_job(
     running: AirflowSite, sandbox: Sandbox, project: Project
 ) -> None:
-    """The next try finds the token that the one before has written down: nothing is sent again."""
+    """The next try finds the token of the previous one, so nothing is sent again."""
     running.run("dags", "trigger", "waiting")
     wait_for_deferral(running, sandbox, "waiting")
     running.run("tasks", "clear", "--yes", "waiting")
@@ -126,15 +126,15 @@ def test_a_task_that_is_cleared_in_the_middle_follows_its_job(
     wait_for_deferral(running, sandbox, "waiting")
     sandbox.clock.advance(3600)
     wait_for_success(running, "waiting")
-    assert seen(sandbox, POST) == 1
-    assert running.result("waiting", "pause")["jobs"] == [the_job(sandbox, project).id]
+    assert count_requests(sandbox, POST) == 1
+    assert running.result("waiting", "pause")["jobs"] == [only_job(sandbox, project).id]
     assert running.result("waiting", "pause")["counts"]["updated"] == 4
 
 
-def test_a_worker_that_is_killed_after_its_post_leaves_its_job_to_the_next_try(
+def test_a_worker_killed_after_its_post_leaves_its_job_to_the_retry(
     running: AirflowSite, sandbox: Sandbox, project: Project
 ) -> None:
-    """Killed before the answer was written down: Airflow tries again, the key is the same, and so is the job."""
+    """Airflow retries a task that was killed before it saved the answer; key and job are the same."""
     running.run("dags", "trigger", "killed")
     wait_for_deferral(running, sandbox, "killed")
     assert running.query("SELECT max(try_number) FROM task_instance WHERE dag_id = 'killed'") >= [(2,)]
@@ -143,17 +143,17 @@ def test_a_worker_that_is_killed_after_its_post_leaves_its_job_to_the_next_try(
     posts = [request for request in sandbox.requests if request.operation_id == POST]
     assert len(posts) == 2
     assert len({request.headers["Idempotency-Key"] for request in posts}) == 1
-    assert running.result("killed", "pause")["jobs"] == [the_job(sandbox, project).id]
+    assert running.result("killed", "pause")["jobs"] == [only_job(sandbox, project).id]
     assert running.result("killed", "pause")["counts"]["updated"] == 4
 
 
-def test_no_secret_is_written_down(running: AirflowSite, sandbox: Sandbox, project: Project) -> None:
-    """Credentials are in no trigger, XCom, task state or log: not in any file that Airflow has written."""
+def test_no_file_of_airflow_contains_a_secret(running: AirflowSite, sandbox: Sandbox, project: Project) -> None:
+    """Credentials appear in no trigger, XCom, task state or log."""
     running.run("dags", "trigger", "waiting")
     wait_for_deferral(running, sandbox, "waiting")
-    looks = [request for request in sandbox.requests if request.operation_id == LOOK]
+    polls = [request for request in sandbox.requests if request.operation_id == POLL]
     sandbox.clock.advance(3600)
     wait_for_success(running, "waiting")
-    for secret in (sandbox.client_secret, *(look.headers["Authorization"].removeprefix("Bearer ") for look in looks)):
+    for secret in (sandbox.client_secret, *(poll.headers["Authorization"].removeprefix("Bearer ") for poll in polls)):
         assert running.files_with(secret) == []
-    assert running.files_with(the_job(sandbox, project).id)  # what is written down would be found
+    assert running.files_with(only_job(sandbox, project).id)  # the search does find what is stored

@@ -1,4 +1,4 @@
-"""What Airflow knows of the provider: the list, the connection's form and test; and nothing else needs Airflow."""
+"""The provider's metadata, its connection form and its connection test."""
 
 import json
 import subprocess
@@ -18,14 +18,14 @@ pytestmark = pytest.mark.timeout(1200)
 
 
 def test_the_provider_is_listed(site: AirflowSite) -> None:
-    """``airflow providers list`` has it, with its version."""
+    """``airflow providers list`` shows the provider with its version."""
     listed = json.loads(site.run("providers", "list", "--output", "json"))
     (ours,) = [provider for provider in listed if provider["package_name"] == "fieldingkit"]
     assert ours["version"]
 
 
-def test_the_connections_form_is_declared(site: AirflowSite) -> None:
-    """Each field of the form is there, under the connection's type, and the hook has it."""
+def test_the_connection_form_has_all_fields(site: AirflowSite) -> None:
+    """Airflow finds the hook and each field of the form by the connection type."""
     hooks = json.loads(site.run("providers", "hooks", "--output", "json"))
     (hook,) = [hook for hook in hooks if hook["connection_type"] == "fieldingkit"]
     assert hook["class"] == "fieldingkit.airflow.hooks.FieldingHook"
@@ -34,8 +34,8 @@ def test_the_connections_form_is_declared(site: AirflowSite) -> None:
         assert f"extra__fieldingkit__{field}" in widgets
 
 
-def test_the_connection_is_tested_by_airflow(site: AirflowSite, sandbox: Sandbox) -> None:
-    """``airflow connections test`` says yes, or why not."""
+def test_airflow_can_test_the_connection(site: AirflowSite, sandbox: Sandbox) -> None:
+    """``airflow connections test`` reports success, or the reason of the failure."""
     site.connect(sandbox)
     assert "Connection success" in site.run("connections", "test", "fieldingkit_default")
     site.connect(sandbox, account_id="999")
@@ -43,8 +43,8 @@ def test_the_connection_is_tested_by_airflow(site: AirflowSite, sandbox: Sandbox
 
 
 @pytest.mark.parametrize("schema", ["provider_info.schema.json", "provider.yaml.schema.json"])
-def test_the_declaration_fits_airflows_schema(schema: str) -> None:
-    """The one that Airflow checks when it runs, and for the connection the stricter one of its own providers."""
+def test_the_metadata_fits_the_schema_of_airflow(schema: str) -> None:
+    """It fits the runtime schema, and its connection the stricter schema of Airflow's own providers."""
     rules = json.loads((Path(airflow.__path__[0]) / schema).read_text())
     if schema == "provider_info.schema.json":
         jsonschema.validate(get_provider_info(), rules)
@@ -52,8 +52,8 @@ def test_the_declaration_fits_airflows_schema(schema: str) -> None:
         jsonschema.validate(get_provider_info()["connection-types"], rules["properties"]["connection-types"])
 
 
-def test_every_module_that_is_declared_is_there() -> None:
-    """A module that was renamed would be missing from Airflow's lists without a word."""
+def test_every_declared_module_exists() -> None:
+    """Airflow silently drops a declared module that does not exist."""
     info = get_provider_info()
     for kind in ("hooks", "operators", "sensors", "triggers"):
         for entry in info[kind]:
@@ -61,8 +61,8 @@ def test_every_module_that_is_declared_is_there() -> None:
                 import_module(module)
 
 
-def test_the_rest_of_the_package_does_not_know_airflow() -> None:
-    """``import fieldingkit``, its clients and its workflows load nothing of Airflow."""
+def test_the_rest_of_the_package_does_not_import_airflow() -> None:
+    """The clients and the sweep engine load nothing of Airflow."""
     code = "import sys, fieldingkit as f; f.AsyncClient, f.Client; import fieldingkit.sweeps.engine"
     code += "; print(sorted(name for name in sys.modules if name.split('.')[0] == 'airflow'))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

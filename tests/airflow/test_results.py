@@ -1,12 +1,12 @@
-"""What many results come to, and what is kept between tries."""
+"""Task results, and the checkpoint that survives between tries."""
 
 from datetime import UTC, datetime
 
 import attrs
 from support.fake_task import MemoryStore
 
-from fieldingkit.airflow.checkpoint import JOBS, TaskStateCheckpoint
-from fieldingkit.airflow.results import judge, result_of, summary, total
+from fieldingkit.airflow.checkpoint import JOBS_KEY, TaskStateCheckpoint
+from fieldingkit.airflow.results import summarize, task_failure, task_result, total
 from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.sweeps.chunks import split_into_chunks
 from fieldingkit.sweeps.plan import SweepPlan
@@ -20,24 +20,31 @@ PLAN = SweepPlan(action="pause", target_groups={P1: GROUPS[:4], P2: GROUPS[4:]},
 
 
 def state() -> SweepState:
-    """A run of six target groups in three jobs, of which one was there already."""
+    """Return a run of six target groups in three chunks; one target group is unchanged."""
     ledger = Ledger(
         FoundGroup(id_, P1 if n < 4 else P2, TargetGroupStatus.PAUSED if n == 5 else TargetGroupStatus.LIVE)
         for n, id_ in enumerate(GROUPS)
     )
-    chunks = split_into_chunks(PLAN.run_id, PLAN.action, ledger.judge(PLAN.action), size=PLAN.chunk_size)
-    return SweepState(fingerprint=PLAN.fingerprint, ledger=ledger, chunks=chunks, started=datetime.now(UTC).timestamp())
+    chunks = split_into_chunks(PLAN.run_id, PLAN.action, ledger.settle_by_status(PLAN.action), size=PLAN.chunk_size)
+    return SweepState(
+        fingerprint=PLAN.fingerprint,
+        base_url="https://api.cint.com/v1",
+        account_id="101",
+        ledger=ledger,
+        chunks=chunks,
+        started_at=datetime.now(UTC).timestamp(),
+    )
 
 
-def test_results_add_up() -> None:
-    """The counts of many tasks are summed, and a task that left none is left out."""
+def test_total_adds_up_results() -> None:
+    """The counts of many tasks are added up, and a task without a result is ignored."""
     settled = state()
     for id_ in GROUPS[:4]:
         settled.ledger.settle(id_, Outcome.UPDATED)
     settled.ledger.settle(GROUPS[4], Outcome.FAILED, code="Odd")
-    result = result_of(settled.report(PLAN), TASK)
+    result = task_result(settled.report(PLAN), TASK)
     assert result["changed"] == {P1: GROUPS[:4]}
-    assert summary(result) == "pause: 4 updated, 1 already, 1 failed (1 Odd); 0 jobs"
+    assert summarize(result) == "pause: 4 updated, 1 unchanged, 1 failed (1 Odd); 0 jobs"
     assert total([result, None, result]) == {
         "tasks": 2,
         "counts": {"updated": 8, "unchanged": 2, "failed": 2, "skipped": 0, "unknown": 0},
@@ -48,33 +55,43 @@ def test_results_add_up() -> None:
     assert total([])["counts"] == dict.fromkeys(("updated", "unchanged", "failed", "skipped", "unknown"), 0)
 
 
-def test_a_failure_names_a_few_reasons() -> None:
-    """A thousand jobs may not be settled, each for a reason of its own; the message stays one for people to read."""
+def test_a_failure_message_names_at_most_three_reasons() -> None:
+    """Each of a thousand jobs may have its own reason; the message stays readable."""
     open_ = state()
     for place, id_ in enumerate(GROUPS[:5]):
         open_.ledger.settle(id_, Outcome.UNKNOWN, f"reason {place}")
     report = open_.report(PLAN)
-    failure = judge(report, open_, result_of(report, TASK), "unknown")
+    failure = task_failure(report, open_, task_result(report, TASK), "unknown")
     assert failure is not None
     assert not failure.final
     assert failure.message.endswith("5 target groups are not settled: reason 0; reason 1; reason 2")
-    assert judge(report, open_, result_of(report, TASK), "never") is None
+    assert task_failure(report, open_, task_result(report, TASK), "never") is None
 
 
-async def test_what_was_written_down_is_what_is_read_again() -> None:
-    """Jobs in every state come back as they were: not sent, sent, accepted, ended, and taken up by another."""
+async def test_a_checkpoint_restores_chunks_in_every_state() -> None:
+    """Chunks that were pending, sent, submitted, settled or followed up are restored unchanged."""
     store = MemoryStore()
-    record, before = TaskStateCheckpoint(store), state()
-    assert await record.load(PLAN) is None
-    await record.begun(PLAN, before)
+    checkpoint, before = TaskStateCheckpoint(store), state()
+    assert await checkpoint.load(PLAN) is None
+    await checkpoint.planned(PLAN, before)
     first, second, third = before.chunks
-    first = before.keep(attrs.evolve(first, first_sent_at=1.0, token="t1", job_id="j1", ended=True))
-    follow_up = before.keep(
-        attrs.evolve(first, number=3, ids=first.ids[:1], key="k4", generation=1, token="t4", job_id="j4", ended=False)
+    first = before.put(attrs.evolve(first, first_sent_at=1.0, token="t1", job_id="j1", ended_at=3.0, settled=True))
+    follow_up = before.put(
+        attrs.evolve(
+            first,
+            number=3,
+            ids=first.ids[:1],
+            key="k4",
+            generation=1,
+            token="t4",
+            job_id="j4",
+            ended_at=None,
+            settled=False,
+        )
     )
     failed = before.ledger.settle(first.ids[1], Outcome.FAILED, "because", code="Odd", job_id="j1")
-    await record.settled(first, [failed], follow_up)
-    await record.sending(before.keep(attrs.evolve(second, first_sent_at=2.0)))
+    await checkpoint.settled(first, [failed], follow_up)
+    await checkpoint.sending(before.put(attrs.evolve(second, first_sent_at=2.0)))
     after = await TaskStateCheckpoint(store).load(PLAN)
     assert after is not None
     assert after.chunks == before.chunks == [first, attrs.evolve(second, first_sent_at=2.0), third, follow_up]
@@ -83,4 +100,4 @@ async def test_what_was_written_down_is_what_is_read_again() -> None:
     assert report.by_id[first.ids[1]] == failed
     assert report.by_id[first.ids[0]].outcome is Outcome.UNKNOWN
     assert report.by_id[GROUPS[5]].outcome is Outcome.UNCHANGED
-    assert len(store[JOBS]) == 4
+    assert len(store[JOBS_KEY]) == 4

@@ -11,8 +11,8 @@ from fieldingkit.airflow.triggers import FieldingStatusTrigger
 from fieldingkit.sandbox import Sandbox
 
 
-def test_what_is_so_already_needs_no_waiting(connected: Sandbox) -> None:
-    """One look, no deferral: for all target groups of a query, and for one."""
+def test_a_condition_that_is_met_does_not_defer(connected: Sandbox) -> None:
+    """One check is enough, for all target groups of a query and for a single one."""
     project = connected.seed(paused=2)
     sensor = FieldingStatusSensor(task_id="x", status="paused", query={"project_ids": [project.id]})
     assert FakeTask().start(sensor) == {"status": "paused", "target_groups": 2}
@@ -20,8 +20,8 @@ def test_what_is_so_already_needs_no_waiting(connected: Sandbox) -> None:
     assert FakeTask().start(FieldingStatusSensor(task_id="x", status="paused", **one))["target_groups"] == 1
 
 
-def test_what_is_not_so_yet_is_waited_for_on_the_triggerer(connected: Sandbox) -> None:
-    """The trigger has the goal and the sensor's own intervals, and no secret."""
+def test_a_condition_that_is_not_met_defers_to_the_triggerer(connected: Sandbox) -> None:
+    """The trigger has the condition and the intervals of the sensor, and no secret."""
     project = connected.seed(live=1, draft=1)
     sensor = FieldingStatusSensor(
         task_id="x", status="live", query={"project_ids": [project.id]}, poke_interval=7, timeout=60
@@ -34,15 +34,15 @@ def test_what_is_not_so_yet_is_waited_for_on_the_triggerer(connected: Sandbox) -
     assert deferred.timeout.total_seconds() == 60
     kwargs = deferred.trigger.serialize()[1]
     assert kwargs["poke_interval"] == 7
-    assert kwargs["goal"]["query"] == {"project_ids": [project.id]}
+    assert kwargs["condition"]["query"] == {"project_ids": [project.id]}
     event = {"status": "live", "target_groups": 2}
     assert task.come_back(sensor, deferred, event) == event
     with pytest.raises(AirflowSensorTimeout):
         sensor.resume_execution("__fail__", {"error": "Trigger timeout"}, task.context(sensor))
 
 
-def test_a_draft_has_no_run_and_a_query_without_a_match_reaches_nothing(connected: Sandbox) -> None:
-    """A draft is a draft; nothing at all is not all of it."""
+def test_a_draft_counts_and_an_empty_query_does_not(connected: Sandbox) -> None:
+    """A draft has the status draft without a run; a query without a match does not meet the condition."""
     project = connected.seed(draft=1)
     draft = FieldingStatusSensor(task_id="x", status="draft", project_id=project.id, target_group_id=project.ids()[0])
     assert FakeTask().start(draft)["target_groups"] == 1
@@ -50,8 +50,8 @@ def test_a_draft_has_no_run_and_a_query_without_a_match_reaches_nothing(connecte
     assert isinstance(FakeTask().start(none), TaskDeferred)
 
 
-def test_all_projects_are_looked_at_where_none_is_named(connected: Sandbox) -> None:
-    """A query without projects is for all of the account's."""
+def test_a_query_without_projects_checks_all_projects(connected: Sandbox) -> None:
+    """A query without projects covers all projects of the account."""
     for _ in range(3):
         connected.seed(live=1)
     sensor = FieldingStatusSensor(task_id="x", status="live", query={}, deferrable=False)
@@ -70,8 +70,8 @@ def test_all_projects_are_looked_at_where_none_is_named(connected: Sandbox) -> N
         {"status": "live", "query": {}, "project_id": "p", "target_group_id": "g"},
     ],
 )
-def test_what_makes_no_sense_fails_for_good(connected: Sandbox, fields: dict[str, Any]) -> None:
-    """No request is made for it."""
+def test_an_invalid_condition_fails_without_a_request(connected: Sandbox, fields: dict[str, Any]) -> None:
+    """An invalid condition fails the task without a retry and without a request."""
     with pytest.raises(AirflowFailException):
         FakeTask().start(FieldingStatusSensor(task_id="x", **fields))
     assert not connected.requests

@@ -1,17 +1,17 @@
-"""What a task's tries leave to each other: no job twice, and the true result in the end."""
+"""Retries and cleared tasks: no job is created twice, and the result is correct in the end."""
 
 from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferred
-from support.fake_task import FakeTask, MemoryStore, carry, posts
+from support.fake_task import FakeTask, MemoryStore, posts, run_task
 
 from fieldingkit.airflow import FieldingBatchOperator, FieldingJobsTrigger, FieldingSweepOperator
 from fieldingkit.sandbox import Sandbox, faults
 
 
-def test_keys_follow_from_the_task_and_the_run_and_not_from_the_try(connected: Sandbox) -> None:
-    """The same task of the same run sends the same key, every other one another."""
+def test_keys_depend_on_the_task_and_the_run_but_not_on_the_try(connected: Sandbox) -> None:
+    """The same task of the same run sends the same key, and any other task another key."""
     project = connected.seed(live=3)
 
     def key(task: FakeTask, action: str = "pause", ids: tuple[str, ...] = project.ids()) -> str:
@@ -32,13 +32,13 @@ def test_keys_follow_from_the_task_and_the_run_and_not_from_the_try(connected: S
     assert len({first, *others}) == 7
 
 
-def test_a_try_that_was_killed_after_its_post_leaves_its_job_to_the_next(connected: Sandbox) -> None:
-    """Killed before the acceptance was written down: the next try sends the same key and gets the same job."""
+def test_a_try_killed_after_its_post_leaves_its_job_to_the_next(connected: Sandbox) -> None:
+    """A try that is killed before it saves the acceptance: the next one sends the same key and gets the same job."""
     project = connected.seed(live=3)
     task = FakeTask()
 
     class Killed(MemoryStore):
-        """Loses every write after the first three: what was found, and that the key is used."""
+        """A store that fails after three writes: the target groups, and the key that is about to be used."""
 
         def set(self, key: str, value: Any) -> None:
             if self.writes < 3:
@@ -54,8 +54,8 @@ def test_a_try_that_was_killed_after_its_post_leaves_its_job_to_the_next(connect
     store = MemoryStore()
     store.update(task.store)
     task.store = store
-    connected.clock.advance(10)  # the job ends while nobody looks: its target groups are not live any more
-    result = carry(task, FieldingSweepOperator(**sweep))
+    connected.clock.advance(10)  # the job ends between the tries: its target groups are no longer live
+    result = run_task(task, FieldingSweepOperator(**sweep))
     assert result["counts"] == {"updated": 3, "unchanged": 0, "failed": 0, "skipped": 0, "unknown": 0}
     assert result["changed"] == {project.id: list(project.ids())}
     assert len(connected.jobs) == 1
@@ -63,71 +63,73 @@ def test_a_try_that_was_killed_after_its_post_leaves_its_job_to_the_next(connect
     assert len(set(posts(connected))) == 1
 
 
-def test_a_try_that_was_killed_while_it_waited_follows_its_job(connected: Sandbox) -> None:
-    """The token is known: nothing is looked up and nothing is sent again."""
+def test_a_try_killed_while_it_waited_resumes_its_job(connected: Sandbox) -> None:
+    """The token is in the store, so nothing is discovered or sent again."""
     project = connected.seed(live=3)
     task = FakeTask()
     sweep = {"task_id": "pause", "action": "pause", "query": {"project_ids": [project.id], "status": ["live"]}}
     assert isinstance(task.start(FieldingSweepOperator(**sweep)), TaskDeferred)
-    before = len(connected.requests)
+    requests = len(connected.requests)
     again = task.start(FieldingSweepOperator(**sweep))
     assert isinstance(again, TaskDeferred)
-    assert len(connected.requests) == before
-    assert carry(task, FieldingSweepOperator(**sweep))["counts"]["updated"] == 3
+    assert len(connected.requests) == requests
+    assert run_task(task, FieldingSweepOperator(**sweep))["counts"]["updated"] == 3
     assert len(connected.jobs) == 1
 
 
-def test_a_task_that_is_cleared_after_its_end_gives_its_result_again(connected: Sandbox) -> None:
-    """To do the same afresh takes a new run: a cleared task tells what its run has done, without a request."""
+def test_a_cleared_task_returns_its_result_again(connected: Sandbox) -> None:
+    """A cleared task reports its run again without a request; repeating the work takes a new run."""
     project = connected.seed(live=3)
     task = FakeTask()
     sweep = {"task_id": "pause", "action": "pause", "query": {"project_ids": [project.id]}}
-    result = carry(task, FieldingSweepOperator(**sweep))
+    result = run_task(task, FieldingSweepOperator(**sweep))
     connected.requests.clear()
-    assert carry(task, FieldingSweepOperator(**sweep)) == result
+    assert run_task(task, FieldingSweepOperator(**sweep)) == result
     assert not connected.requests
 
 
-def test_a_key_that_is_too_old_is_not_used_again(connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hours later nobody knows whether the API still knows the key: what is not done yet is read, and sent anew."""
+def test_an_expired_key_is_not_sent_again(connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hours later the API may have forgotten a key: the target groups are read, and the rest gets a new key."""
     project = connected.seed(live=3)
     task = FakeTask()
     sweep = {"task_id": "pause", "action": "pause", "query": {"project_ids": [project.id]}}
     task.start(FieldingSweepOperator(**sweep))
     task.store["fieldingkit.jobs"][0].update(
-        token=None, job=None, first_sent_at=task.store["fieldingkit.jobs"][0]["first_sent_at"] - 7200
+        token=None, job_id=None, first_sent_at=task.store["fieldingkit.jobs"][0]["first_sent_at"] - 7200
     )
     connected.clock.advance(10)
-    result = carry(task, FieldingSweepOperator(**sweep))
+    result = run_task(task, FieldingSweepOperator(**sweep))
     assert result["counts"]["updated"] == 3
     assert len(posts(connected)) == 1
 
 
-def test_changes_of_the_plan_between_tries_begin_anew(connected: Sandbox) -> None:
-    """A DAG that was edited between two tries has its new plan carried out, under other keys."""
+def test_a_changed_plan_starts_a_new_sweep(connected: Sandbox) -> None:
+    """A DAG that was edited between two tries runs its new plan with other keys."""
     project = connected.seed(live=3)
     task = FakeTask()
-    carry(task, FieldingSweepOperator(task_id="x", action="pause", target_groups={project.id: project.ids()[:1]}))
-    result = carry(task, FieldingSweepOperator(task_id="x", action="pause", target_groups={project.id: project.ids()}))
+    run_task(task, FieldingSweepOperator(task_id="x", action="pause", target_groups={project.id: project.ids()[:1]}))
+    result = run_task(
+        task, FieldingSweepOperator(task_id="x", action="pause", target_groups={project.id: project.ids()})
+    )
     assert result["counts"] == {"updated": 2, "unchanged": 1, "failed": 0, "skipped": 0, "unknown": 0}
     assert len(connected.jobs) == 2
 
 
-def test_what_failed_for_the_apis_own_reasons_goes_into_another_job(connected: Sandbox) -> None:
-    """It is sent again with a key of its own, and the trigger waits for that job too."""
+def test_internal_errors_of_the_api_are_retried_in_another_job(connected: Sandbox) -> None:
+    """Failed target groups are sent again with a new key, and the trigger waits for that job too."""
     project = connected.seed(live=3)
     task = FakeTask()
     operator = FieldingSweepOperator(task_id="x", action="pause", target_groups={project.id: project.ids()})
     first = task.start(operator)
     (job,) = connected.jobs.values()
     trouble = {"code": "unexpected_internal_error", "description": "try again"}
-    told = {
+    status = {
         "job_id": job.id,
         "status": "Completed",
         "updated_target_groups": {"data": [{"target_group_id": id_} for id_ in project.ids()[1:]]},
         "failed_target_groups": {"data": [{"target_group_id": project.ids()[0], "failure_reason": trouble}]},
     }
-    connected.faults.add("get_bulk_pause_target_groups_job", faults.Answer(200, told))
+    connected.faults.add("get_bulk_pause_target_groups_job", faults.Answer(200, status))
     second = task.come_back(operator, first, {"jobs": []})
     assert isinstance(second, TaskDeferred)
     assert isinstance(second.trigger, FieldingJobsTrigger)
@@ -136,11 +138,11 @@ def test_what_failed_for_the_apis_own_reasons_goes_into_another_job(connected: S
     result = task.come_back(operator, second, {"jobs": []})
     assert result["counts"] == {"updated": 3, "unchanged": 0, "failed": 0, "skipped": 0, "unknown": 0}
     assert result["jobs"] == list(connected.jobs)
-    assert carry(task, operator) == result  # the next try finds the follow-up in the store as well
+    assert run_task(task, operator) == result  # the next try finds the follow-up in the store as well
 
 
-def test_what_could_not_be_sent_is_tried_again_by_the_next_try(connected: Sandbox) -> None:
-    """An API that is down fails the task so that Airflow tries it again; that try goes on where this one stopped."""
+def test_a_job_that_could_not_be_sent_is_sent_by_the_next_try(connected: Sandbox) -> None:
+    """An outage fails the task so that Airflow retries it, and the retry resumes the sweep."""
     project = connected.seed(live=2)
     connected.faults.add("create_bulk_pause_target_groups_job", faults.Answer(403, {"object": "forbidden"}))
     task = FakeTask()
@@ -149,11 +151,11 @@ def test_what_could_not_be_sent_is_tried_again_by_the_next_try(connected: Sandbo
         task.start(FieldingBatchOperator(task_id="x", **batch))
     assert not isinstance(failed.value, AirflowFailException)
     connected.faults.clear()
-    assert carry(task, FieldingBatchOperator(task_id="x", **batch))["counts"]["updated"] == 2
+    assert run_task(task, FieldingBatchOperator(task_id="x", **batch))["counts"]["updated"] == 2
 
 
-def test_jobs_that_take_too_long_are_settled_by_reading(connected: Sandbox) -> None:
-    """When the wait's time is over the target groups are read: those that are there count, the others are unknown."""
+def test_jobs_that_time_out_are_settled_by_reading(connected: Sandbox) -> None:
+    """After the timeout the target groups are read: those with the status are updated, the others unknown."""
     project = connected.seed(live=2)
     connected.faults.add("create_bulk_pause_target_groups_job", faults.StuckJob())
     task = FakeTask()

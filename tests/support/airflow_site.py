@@ -1,4 +1,4 @@
-"""An installation of Airflow of its own: its home, its database, its commands and its processes."""
+"""An isolated Airflow installation: its home, its database, its commands and its processes."""
 
 import contextlib
 import json
@@ -20,7 +20,7 @@ AIRFLOW = str(Path(sys.executable).with_name("airflow"))
 
 
 def connection_json(sandbox: Sandbox, **extra: Any) -> str:
-    """An Airflow connection that leads to a sandbox, as its environment variable has it."""
+    """Return an Airflow connection to a sandbox, as the value of an environment variable."""
     return json.dumps(
         {
             "conn_type": "fieldingkit",
@@ -33,11 +33,11 @@ def connection_json(sandbox: Sandbox, **extra: Any) -> str:
 
 
 class AirflowSite:
-    """An Airflow on this machine, with SQLite, everything on loopback.
+    """An Airflow installation with SQLite, on loopback only.
 
     Args:
         home: An empty folder.
-        environment: Settings of its own, as environment variables.
+        environment: Further settings, as environment variables.
     """
 
     def __init__(self, home: Path, **environment: str) -> None:
@@ -61,7 +61,7 @@ class AirflowSite:
             "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{self.port}",
             "AIRFLOW__API__WORKERS": "1",
             "AIRFLOW__API__SECRET_KEY": "for-tests-only",
-            "AIRFLOW__API_AUTH__JWT_SECRET": "for-tests-only-and-at-least-64-bytes-long-so-that-nobody-complains-ever",
+            "AIRFLOW__API_AUTH__JWT_SECRET": "for-tests-only-and-at-least-64-bytes-long-as-the-validator-requires",
             "AIRFLOW__CORE__FERNET_KEY": "",
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.database}",
             "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
@@ -76,23 +76,23 @@ class AirflowSite:
         (home / "dags").mkdir()
 
     def migrate(self) -> None:
-        """Make the database, and the pool that the documentation tells to make."""
+        """Create the database and the pool of the documentation."""
         self.run("db", "migrate")
         self.run("pools", "set", "fielding", "16", "calls of the Cint API")
 
     def connect(self, sandbox: Sandbox, **extra: Any) -> None:
-        """Have the default connection lead to a sandbox."""
+        """Set the default connection to a sandbox."""
         self.environment["AIRFLOW_CONN_FIELDINGKIT_DEFAULT"] = connection_json(sandbox, **extra)
 
     def add_dags(self, *files: Path) -> None:
-        """Put DAG files into the folder, in the place of those that are there."""
+        """Replace the DAG files."""
         shutil.rmtree(self.home / "dags")
         (self.home / "dags").mkdir()
         for file in files:
             shutil.copy(file, self.home / "dags")
 
     def run(self, *command: str, timeout: float = 400, expect: int | None = 0, **environment: str) -> str:
-        """Run an ``airflow`` command; gives what it printed."""
+        """Run an ``airflow`` command and return its output."""
         result = subprocess.run(
             [AIRFLOW, *command],
             env={**self.environment, **environment},
@@ -106,7 +106,7 @@ class AirflowSite:
         return result.stdout
 
     def start(self, *command: str) -> None:
-        """Start one of Airflow's own processes, in a group of its own; it writes to a file of its name."""
+        """Start an Airflow process in its own process group; its output goes to a file with its name."""
         with (self.home / f"{command[0]}.out").open("ab") as out:
             self.processes[command[0]] = subprocess.Popen(
                 [AIRFLOW, *command],
@@ -118,14 +118,14 @@ class AirflowSite:
             )
 
     def kill(self, name: str) -> None:
-        """End a process and all that it started, as a machine that fails would."""
+        """Kill a process and its children, as a machine failure would."""
         process = self.processes.pop(name)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait(60)
 
     def stop_all(self) -> None:
-        """End every process that was started."""
+        """Stop all processes."""
         for process in self.processes.values():
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)
@@ -135,21 +135,21 @@ class AirflowSite:
             self.kill(name)
 
     def output(self) -> str:
-        """What the processes have written, the end of it."""
+        """Return the last output of the processes."""
         return "\n".join(f"== {file.name}\n{file.read_text()[-3000:]}" for file in sorted(self.home.glob("*.out")))
 
     def files_with(self, text: str) -> list[str]:
-        """The files that a text stands in: the database, the logs, what the processes have written."""
+        """Return the files that contain a text: the database, the logs, and the output of the processes."""
         files = (file for file in self.home.rglob("*") if file.is_file())
         return [str(file) for file in files if text.encode() in file.read_bytes()]
 
     def query(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
-        """The rows of a query of Airflow's database."""
+        """Return the rows of a query on Airflow's database."""
         with contextlib.closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=60)) as database:
             return database.execute(sql, values).fetchall()
 
     def states(self, dag_id: str) -> dict[tuple[str, int], str | None]:
-        """The state of each task of a DAG's latest run, by the task's id and map index."""
+        """Return the states of the tasks of a DAG's latest run, by task id and map index."""
         rows = self.query(
             "SELECT task_id, map_index, state FROM task_instance WHERE dag_id = ? AND run_id ="
             " (SELECT run_id FROM dag_run WHERE dag_id = ? ORDER BY id DESC LIMIT 1)",
@@ -159,12 +159,12 @@ class AirflowSite:
         return {(task_id, map_index): state for task_id, map_index, state in rows}
 
     def run_state(self, dag_id: str) -> str | None:
-        """The state of a DAG's latest run."""
+        """Return the state of a DAG's latest run."""
         rows = self.query("SELECT state FROM dag_run WHERE dag_id = ? ORDER BY id DESC LIMIT 1", dag_id)
         return rows[0][0] if rows else None
 
     def result(self, dag_id: str, task_id: str, map_index: int = -1) -> Any:
-        """What a task of a DAG's latest run has left in XCom."""
+        """Return the XCom result of a task of a DAG's latest run."""
         rows = self.query(
             "SELECT value FROM xcom WHERE dag_id = ? AND task_id = ? AND map_index = ? AND key = 'return_value'"
             " ORDER BY dag_run_id DESC LIMIT 1",
@@ -174,14 +174,14 @@ class AirflowSite:
         )
         return json.loads(rows[0][0]) if rows else None
 
-    def until(self, happened: Callable[[], object], *, within: float, what: str) -> None:
-        """Wait until something has happened.
+    def until(self, condition: Callable[[], object], *, within: float, what: str) -> None:
+        """Wait until a condition is true.
 
         Raises:
-            AssertionError: if it has not within so many seconds, or one of the processes has ended.
+            AssertionError: if it takes too many seconds, or one of the processes has ended.
         """
         give_up = time.monotonic() + within
-        while not happened():
+        while not condition():
             ended = [name for name, process in self.processes.items() if process.poll() is not None]
             assert not ended, f"{ended} ended\n{self.output()}"
             assert time.monotonic() < give_up, f"not within {within} s: {what}\n{self.output()}"

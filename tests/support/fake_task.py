@@ -1,4 +1,4 @@
-"""What an operator is given by Airflow's task runner, in memory: for tests of one operator in one process."""
+"""An in-memory task instance, for tests of one operator in one process."""
 
 import json
 from typing import Any
@@ -13,14 +13,14 @@ from fieldingkit.sandbox import Sandbox
 
 
 class MemoryStore(dict[str, Any]):
-    """A task state store: like Airflow's it takes JSON and nothing that only looks like it."""
+    """A task state store that accepts exactly the JSON values that Airflow's own store accepts."""
 
     def __init__(self) -> None:
         super().__init__()
         self.writes = 0
 
     def set(self, key: str, value: Any) -> None:
-        """Keep a value."""
+        """Store a value."""
         body = SetTaskStateStore(ti_id=UUID(int=0), key=key, value=value, expires_at=None)
         self.writes += 1
         self[key] = json.loads(body.model_dump_json())["value"]
@@ -28,7 +28,7 @@ class MemoryStore(dict[str, Any]):
 
 @attrs.define(kw_only=True)
 class FakeTask:
-    """A task instance of a DAG run, with what Airflow keeps for it between its tries."""
+    """A task instance of a DAG run, with the data that Airflow keeps between its tries."""
 
     dag_id: str = "nightly"
     run_id: str = "scheduled__2026-01-01"
@@ -40,15 +40,15 @@ class FakeTask:
     outlet_events: dict[Any, Any] = attrs.field(factory=dict)
 
     def xcom_push(self, key: str, value: Any) -> None:
-        """Keep an XCom."""
+        """Store an XCom."""
         self.pushed[key] = value
 
     def xcom_pull(self, *, task_ids: str, dag_id: str, run_id: str, map_indexes: int) -> Any:
-        """The XCom of another task."""
+        """Return the XCom of another task."""
         return self.elsewhere.get((dag_id, run_id, task_ids, map_indexes))
 
     def context(self, operator: BaseOperator) -> Any:
-        """The context of a try."""
+        """Return the context of a try."""
         return {
             "ti": self,
             "task_state_store": self.store,
@@ -57,14 +57,14 @@ class FakeTask:
         }
 
     def start(self, operator: BaseOperator) -> Any:
-        """Begin a try: its result, or the deferral that it ends with."""
+        """Start a try, and return its result or its deferral."""
         try:
             return operator.execute(self.context(operator))
         except TaskDeferred as deferred:
             return deferred
 
     def come_back(self, operator: BaseOperator, deferred: TaskDeferred, event: Any) -> Any:
-        """Go on with a try after its trigger's event."""
+        """Resume a try with the event of its trigger."""
         kwargs = {**(deferred.kwargs or {}), "event": event}
         try:
             return operator.resume_execution(deferred.method_name, kwargs, self.context(operator))
@@ -72,8 +72,8 @@ class FakeTask:
             return again
 
 
-def carry(task: FakeTask, operator: BaseOperator) -> Any:
-    """A try from beginning to end: as often as it defers, its trigger is said to have seen the end."""
+def run_task(task: FakeTask, operator: BaseOperator) -> Any:
+    """Run a try to its end; whenever it defers, its trigger reports the end of the jobs at once."""
     outcome = task.start(operator)
     while isinstance(outcome, TaskDeferred):
         outcome = task.come_back(operator, outcome, {"jobs": []})
@@ -81,7 +81,7 @@ def carry(task: FakeTask, operator: BaseOperator) -> Any:
 
 
 def posts(sandbox: Sandbox) -> list[str]:
-    """The keys of the requests that create jobs, in order."""
+    """Return the keys of the requests that created jobs, in order."""
     return [
         request.headers["Idempotency-Key"]
         for request in sandbox.requests

@@ -1,4 +1,4 @@
-"""A task whose first try is killed between its POST and the moment it could write the answer down: for the tests."""
+"""A task whose first try is killed after its POST and before it saves the answer."""
 
 import os
 import signal
@@ -14,18 +14,18 @@ from fieldingkit.sweeps.chunks import Chunk
 
 
 class KilledOnce(FieldingSweepOperator):
-    """Dies when its job was accepted, unless it has died before."""
+    """Dies when its first job is accepted, but only once."""
 
     def execute(self, context: Context) -> Any:
-        """Sweep, or die on the way."""
+        """Sweep, or die."""
         marker = Path(os.environ["AIRFLOW_HOME"]) / "killed"
         if not marker.exists():
 
-            async def die(record: TaskStateCheckpoint, chunk: Chunk) -> None:
+            async def die(checkpoint: TaskStateCheckpoint, chunk: Chunk) -> None:
                 marker.touch()
                 os.kill(os.getpid(), signal.SIGKILL)
 
-            TaskStateCheckpoint.accepted = die
+            TaskStateCheckpoint.submitted = die
         return super().execute(context)
 
 

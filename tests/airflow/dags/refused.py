@@ -1,4 +1,4 @@
-"""A task that the API refuses in part, to be tried again if that were of any use: for the tests."""
+"""A task that the API rejects in part, and that has retries."""
 
 from typing import Any
 
@@ -11,11 +11,11 @@ from fieldingkit.airflow import FieldingBatchOperator, FieldingHook
 
 @dag(schedule=None, start_date=pendulum.datetime(2026, 1, 1), catchup=False)
 def refused() -> None:
-    """Pause everything there is, drafts too."""
+    """Pause all target groups, drafts included."""
 
     @task
     def everything() -> dict[str, Any]:
-        """The first project and all of its target groups."""
+        """Return the first project and all of its target groups."""
         with FieldingHook().client() as client:
             project = next(iter(client.iter_items(projects.ListProjects())))
             groups = client.iter_items(target_groups.ListTargetGroups(project_id=project.id))

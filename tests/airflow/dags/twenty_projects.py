@@ -1,4 +1,4 @@
-"""Mapping over projects, and a batch by templates: for the tests."""
+"""Tasks mapped over projects, and a batch with templated arguments."""
 
 from typing import Any
 
@@ -17,39 +17,41 @@ from fieldingkit.airflow import (
 
 @dag(schedule=None, start_date=pendulum.datetime(2026, 1, 1), catchup=False)
 def twenty_projects() -> None:
-    """Pause each project, wait until it is so, resume one target group of each by its name, two of them not."""
+    """Pause each project, wait, resume one target group of each project, and pause two of those again."""
 
     @task
     def ids() -> list[str]:
-        """The projects."""
+        """List the projects."""
         with FieldingHook().client() as client:
             return [project.id for project in client.iter_items(projects.ListProjects(page_size=100))]
 
     @task
     def batches(results: Any) -> list[dict[str, Any]]:
-        """One target group of each project, as the arguments of a batch."""
+        """Return one target group of each project, as the arguments of a batch."""
         found = [result["changed"].items() for result in results]
         return [{"project_id": id_, "target_group_ids": members[:1]} for ((id_, members),) in found]
 
     @task
     def ones(results: Any) -> list[dict[str, Any]]:
-        """The same target group of the first two projects."""
+        """Return the same target group of the first two projects."""
         found = [next(iter(result["changed"].items())) for result in list(results)[:2]]
         return [{"project_id": id_, "target_group_id": members[0]} for id_, members in found]
 
     @task
     def queries(project_ids: list[str]) -> list[dict[str, Any]]:
-        """A query for each project."""
+        """Return a query for each project."""
         return [{"project_ids": [id_]} for id_ in project_ids]
 
     found = queries(ids())
     pause = FieldingSweepOperator.partial(task_id="pause", action="pause", fail_on="never").expand(query=found)
-    so = FieldingStatusSensor.partial(task_id="so", status="paused", poke_interval=1).expand(query=found)
+    all_paused = FieldingStatusSensor.partial(task_id="all_paused", status="paused", poke_interval=1).expand(
+        query=found
+    )
     resume = FieldingBatchOperator.partial(task_id="resume", action="{{ 're' }}sume").expand_kwargs(
         batches(pause.output)
     )
     one = EnsureFieldingStatusOperator.partial(task_id="one", status="paused").expand_kwargs(ones(pause.output))
-    pause >> so >> resume >> one
+    pause >> all_paused >> resume >> one
 
 
 twenty_projects()

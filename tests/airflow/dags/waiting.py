@@ -1,4 +1,4 @@
-"""A task that waits on the triggerer: for the tests."""
+"""A task that waits on the triggerer."""
 
 import pendulum
 from airflow.sdk import DAG
