@@ -26,7 +26,7 @@ NAMES = (
     "imports",
     "detection",
     "waiting",
-    "fleet",
+    "sweep",
     "memory",
     "alternatives",
 )

@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from benchmarks.fleet_server import FleetServer, busiest_second
 from benchmarks.measure import Row, main
+from benchmarks.sweep_server import SeededServer, busiest_second
 from fieldingkit import AsyncClient, AsyncJob, AttemptEvent, PollPolicy
 from fieldingkit.resources.batch_jobs import BatchResult, PauseTargetGroups
 from fieldingkit.workflows import as_completed
@@ -34,7 +34,7 @@ def measure(rounds: int) -> Sequence[Row]:
 
 def measure_memory(count: int) -> Sequence[Row]:
     """Measure the memory of waiting for jobs that do not end."""
-    with FleetServer(1, 1, 3600.0) as server:
+    with SeededServer(1, 1, 3600.0) as server:
         handles, waiting = asyncio.run(_remembered(server, count))
     return [
         Row(what=f"{count:,} jobs: memory of the handles", side="Job", value=handles / 2**20, unit="MiB"),
@@ -48,10 +48,10 @@ def measure_memory(count: int) -> Sequence[Row]:
     ]
 
 
-async def _remembered(server: FleetServer, count: int) -> tuple[int, int]:
+async def _remembered(server: SeededServer, count: int) -> tuple[int, int]:
     """Return the bytes of a number of handles, and of waiting for them."""
     async with AsyncClient(**server.options) as client:
-        [(project_id, (id_,))] = server.fleet.items()
+        [(project_id, (id_,))] = server.groups.items()
         token = (await client.submit(PauseTargetGroups(project_id=project_id, target_group_ids=(id_,)))).token()
         before = _resident()
         jobs = [client.job(token) for _ in range(count)]
@@ -76,7 +76,7 @@ def _resident() -> int:
 
 def measure_polls(count: int) -> Sequence[Row]:
     """Measure how jobs that take a minute are polled at a limited rate."""
-    with FleetServer(count, min(count, 100), JOB_SECONDS) as server:
+    with SeededServer(count, min(count, 100), JOB_SECONDS) as server:
         ages, departures = asyncio.run(_polled(server))
         counts = server.counts()
     assert counts["jobs"] == len(ages) == count
@@ -113,7 +113,7 @@ def measure_polls(count: int) -> Sequence[Row]:
     ]
 
 
-async def _polled(server: FleetServer) -> tuple[list[float], list[datetime]]:
+async def _polled(server: SeededServer) -> tuple[list[float], list[datetime]]:
     """Return the age of each job when its end was found, and the departure times of all requests."""
     departures: list[datetime] = []
 
@@ -127,7 +127,7 @@ async def _polled(server: FleetServer) -> tuple[list[float], list[datetime]]:
             job = await client.submit(PauseTargetGroups(project_id=project_id, target_group_ids=(id_,)))
             return job, time.perf_counter()
 
-        groups = ((project_id, id_) for project_id, ids in server.fleet.items() for id_ in ids)
+        groups = ((project_id, id_) for project_id, ids in server.groups.items() for id_ in ids)
         submitted = dict(await asyncio.gather(*(submit(*group) for group in groups)))
         ages = [time.perf_counter() - submitted[job] async for job in as_completed(submitted)]
     return ages, sorted(departures)

@@ -83,10 +83,12 @@ def test_an_interrupted_sweep_names_its_journal(connected: Cli, sandbox: Sandbox
 def test_a_concurrent_sweep_of_one_run_is_refused(connected: Cli, sandbox: Sandbox) -> None:
     """While a sweep runs, the same command in another process is refused, and the first process is named."""
     words = ("pause", "--all-projects", "--yes", "--journal", "j", "--run-id", "r")
+    sandbox.clock.freeze()  # no job ends before the second command was refused
     with subprocess.Popen([*PROGRAM, *words], env={**os.environ}, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         assert "Run r" in process.stderr.readline()
         second = connected(*words)
+        sandbox.clock.thaw()
         process.stderr.read()
     assert process.returncode == 0
     assert second.code == 2

@@ -1,4 +1,4 @@
-"""A sweep while everything goes wrong: what it says is held against what was done."""
+"""A sweep under random faults: its report is compared with the state of the sandbox."""
 
 from collections import Counter
 from pathlib import Path
@@ -29,8 +29,8 @@ BAD_FOR_JOBS = (faults.JobGone(), faults.ForgetItem(1))
 
 
 @pytest.mark.parametrize("seed", range(6))
-async def test_no_outcome_is_untrue_whatever_goes_wrong(make_client: MakeClient, tmp_path: Path, seed: int) -> None:
-    """Updated is updated, failed is untouched, nothing is done twice, and a second run settles the rest."""
+async def test_every_outcome_is_true_under_random_faults(make_client: MakeClient, tmp_path: Path, seed: int) -> None:
+    """Updated is updated, failed is untouched, nothing happens twice, and a second run settles the rest."""
     with Sandbox(seed=seed) as sandbox:
         clock = FakeClock(sandbox.clock, jump=60.0)
         projects = [sandbox.seed(live=6, paused=1, draft=1) for _ in range(12)]
@@ -71,5 +71,5 @@ async def test_no_outcome_is_untrue_whatever_goes_wrong(make_client: MakeClient,
             assert set(keys.values()) <= {1}
         updated, unchanged, failed, skipped, unknown = report.counts
         assert (updated + unchanged, failed + skipped, unknown) == (12 * 7, 12, 0)
-        # Those whose status could not be read beforehand were sent, and the API told.
+        # Target groups whose status could not be read first were sent, and the API reported them.
         assert unchanged <= 12

@@ -1,10 +1,10 @@
-"""What a sweep may cost: requests and time, by a clock that jumps."""
+"""The cost of a sweep in requests, time and memory, in virtual time."""
 
 import asyncio
 import tracemalloc
 
 import pytest
-from support.fleet_simulation import CountingApi, fleet_of, simulate, spread
+from support.sweep_simulation import CountingApi, make_groups, simulate, spread
 
 from fieldingkit import AsyncClient
 from fieldingkit.sweeps import SweepPlan, SweepReport, sweep
@@ -13,8 +13,8 @@ from fieldingkit.sweeps import SweepPlan, SweepReport, sweep
 def sweep_all(
     monkeypatch: pytest.MonkeyPatch, api: CountingApi, *, check_status_first: bool, rate: float | None = 20.0
 ) -> tuple[SweepReport, float]:
-    """Pause a whole simulated fleet."""
-    plan = SweepPlan(action="pause", target_groups=api.fleet, check_status_first=check_status_first)
+    """Pause all target groups of a simulated API."""
+    plan = SweepPlan(action="pause", target_groups=api.groups, check_status_first=check_status_first)
 
     async def work(client: AsyncClient) -> SweepReport:
         return await sweep(client, plan)
@@ -24,11 +24,11 @@ def sweep_all(
 
 @pytest.mark.parametrize("check_status_first", [True, False])
 @pytest.mark.parametrize("seconds", [0.0, 0.2, 1.0, 3.0, 10.0, 30.0])
-def test_a_sweep_of_3000_target_groups_takes_hardly_more_than_it_must(
+def test_3000_target_groups_take_few_requests_and_little_time(
     monkeypatch: pytest.MonkeyPatch, seconds: float, *, check_status_first: bool
 ) -> None:
-    """At 20 requests a second: at most 1.3 times the requests, and 1.15 times the time, however long jobs take."""
-    api = CountingApi(fleet_of(3000, 40), lambda _: seconds)
+    """At 20 requests/s: at most 1.3 times the requests and 1.15 times the time, for any job duration."""
+    api = CountingApi(make_groups(3000, 40), lambda _: seconds)
 
     report, took = sweep_all(monkeypatch, api, check_status_first=check_status_first)
 
@@ -40,9 +40,9 @@ def test_a_sweep_of_3000_target_groups_takes_hardly_more_than_it_must(
     assert api.busiest_second <= 21
 
 
-def test_jobs_of_different_length_cost_a_little_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What one job teaches is not the whole truth about the next."""
-    api = CountingApi(fleet_of(3000, 40), spread(0.5, 3.0))
+def test_jobs_of_different_durations_stay_within_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Durations from 0.5 to 3 s take at most 1.3 times the requests and 1.25 times the time."""
+    api = CountingApi(make_groups(3000, 40), spread(0.5, 3.0))
 
     _, took = sweep_all(monkeypatch, api, check_status_first=True)
 
@@ -51,9 +51,9 @@ def test_jobs_of_different_length_cost_a_little_more(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("rate", [0.2, 2.0, 200.0])
-def test_every_rate_is_kept(monkeypatch: pytest.MonkeyPatch, rate: float) -> None:
-    """Also one that is so slow that requests would be too late if they stood in the line all at once."""
-    api = CountingApi(fleet_of(300, 30))
+def test_every_rate_limit_is_kept(monkeypatch: pytest.MonkeyPatch, rate: float) -> None:
+    """Requests do not exceed their deadline in the queue, even at a rate of one request in five seconds."""
+    api = CountingApi(make_groups(300, 30))
 
     report, took = sweep_all(monkeypatch, api, check_status_first=True, rate=rate)
 
@@ -62,9 +62,9 @@ def test_every_rate_is_kept(monkeypatch: pytest.MonkeyPatch, rate: float) -> Non
     assert took <= 1.15 * api.bound(rate) + 0.5
 
 
-def test_a_sweep_of_100000_target_groups_sends_hardly_more_than_it_must(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A thousand projects are no other matter than forty."""
-    api = CountingApi(fleet_of(100_000, 1_000), lambda _: 5.0)
+def test_100000_target_groups_stay_within_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand projects take at most 1.05 times the requests and the time."""
+    api = CountingApi(make_groups(100_000, 1_000), lambda _: 5.0)
 
     report, took = sweep_all(monkeypatch, api, check_status_first=False)
 
@@ -73,11 +73,11 @@ def test_a_sweep_of_100000_target_groups_sends_hardly_more_than_it_must(monkeypa
     assert took <= 1.05 * api.bound(20.0)
 
 
-def test_memory_grows_with_the_target_groups_and_no_faster(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Less than 2 KiB for each, plan, report and all."""
+def test_memory_grows_linearly_with_the_target_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A target group takes less than 2 KiB, plan and report included."""
 
     def peak(groups: int, projects: int) -> float:
-        api = CountingApi(fleet_of(groups, projects))
+        api = CountingApi(make_groups(groups, projects))
         tracemalloc.start()
         sweep_all(monkeypatch, api, check_status_first=False)
         _, most = tracemalloc.get_traced_memory()
@@ -91,13 +91,13 @@ def test_memory_grows_with_the_target_groups_and_no_faster(monkeypatch: pytest.M
 
 
 def test_two_sweeps_of_one_client_share_its_rate(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The limiter is the client's; together they are as fast as one, and both get on."""
-    api = CountingApi(fleet_of(2000, 40))
-    halves = [dict(list(api.fleet.items())[start::2]) for start in (0, 1)]
+    """Two concurrent sweeps take as long as one of the same size, and finish together."""
+    api = CountingApi(make_groups(2000, 40))
+    halves = [dict(list(api.groups.items())[start::2]) for start in (0, 1)]
 
     async def work(client: AsyncClient) -> list[tuple[SweepReport, float]]:
-        async def one(fleet: dict[str, list[str]]) -> tuple[SweepReport, float]:
-            report = await sweep(client, SweepPlan(action="pause", target_groups=fleet, check_status_first=False))
+        async def one(groups: dict[str, list[str]]) -> tuple[SweepReport, float]:
+            report = await sweep(client, SweepPlan(action="pause", target_groups=groups, check_status_first=False))
             return report, client.clock.now()
 
         return await asyncio.gather(*map(one, halves))

@@ -1,8 +1,7 @@
-"""Sweeps in child processes that kill themselves at a given write of the journal; then the same sweep once more.
+"""Run sweeps in child processes that kill themselves at a given journal write, and then resume them.
 
-It is a program of its own, so that nothing of the test's process is in it, and it forks, so that what a first sweep
-imports and builds is paid for once: by a practice sweep. It reads its orders from standard input as JSON, and writes a
-line of JSON for each trial.
+This program runs in its own process and forks, so that a warm-up sweep pays for imports and connections once. It reads
+its orders from standard input as JSON, and writes one line of JSON for each trial.
 """
 
 import asyncio
@@ -21,13 +20,13 @@ from fieldingkit.sweeps import SweepPlan, SweepReport, sweep
 from fieldingkit.sweeps.journal import Journal, Statement
 
 
-class DyingJournal(Journal):
-    """A journal whose process dies just before or just after its n-th write."""
+class CrashingJournal(Journal):
+    """A journal whose process is killed right before or after its n-th write."""
 
     fatal = 0
-    """Which write it is."""
+    """The number of the write."""
     late = False
-    """Whether the write is still done."""
+    """True to complete the write first."""
     writes = 0
 
     def _commit(self, database: sqlite3.Connection, statements: Sequence[Statement]) -> None:
@@ -40,19 +39,19 @@ class DyingJournal(Journal):
 
 
 async def run(orders: dict[str, Any], plan: SweepPlan, path: Path) -> SweepReport:
-    """One sweep."""
+    """Run one sweep."""
     async with AsyncClient(
         account_id=orders["account_id"],
         auth=orders["token"],
         base_url=orders["url"],
         poll=PollPolicy(first_delay=0.006, min_interval=0.003),
     ) as client:
-        with DyingJournal(path) as journal:
+        with CrashingJournal(path) as journal:
             return await sweep(client, plan, journal=journal)
 
 
 def in_child(orders: dict[str, Any], plan: SweepPlan, path: Path) -> tuple[bool, Any]:
-    """A sweep in a child; gives whether it was killed, and the report if not."""
+    """Run a sweep in a child process; return whether it was killed, and its report if it was not."""
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -72,7 +71,7 @@ def in_child(orders: dict[str, Any], plan: SweepPlan, path: Path) -> tuple[bool,
 
 
 def plan_of(trial: dict[str, Any]) -> SweepPlan:
-    """The sweep of a trial."""
+    """Return the plan of a trial."""
     return SweepPlan(
         action="resume",
         target_groups={trial["project"]: trial["ids"]},
@@ -86,21 +85,21 @@ def plan_of(trial: dict[str, Any]) -> SweepPlan:
 
 
 def main() -> None:
-    """Practise; then carry out the trials until one gets through without dying."""
+    """Run a warm-up sweep, and then the trials until one survives."""
     orders = json.load(sys.stdin)
     asyncio.run(run(orders, plan_of(orders["practice"]), Path(orders["folder"], "practice.db")))
     gc.freeze()
     for trial in orders["trials"]:
         plan = plan_of(trial)
         path = Path(orders["folder"], f"{trial['run_id']}.db")
-        DyingJournal.fatal, DyingJournal.late = trial["fatal"], trial["late"]
+        CrashingJournal.fatal, CrashingJournal.late = trial["fatal"], trial["late"]
         died, _ = in_child(orders, plan, path)
-        DyingJournal.fatal = 0
-        _, account = in_child(orders, plan, path)
-        sys.stdout.write(json.dumps({**trial, "died": died, "account": account}) + "\n")
-        sys.stdout.flush()  # or else the next child would have it too
+        CrashingJournal.fatal = 0
+        _, report = in_child(orders, plan, path)
+        sys.stdout.write(json.dumps({**trial, "died": died, "report": report}) + "\n")
+        sys.stdout.flush()  # otherwise the next child would inherit the buffer and write it again
         if not died:
-            return  # it does not write that often
+            return  # the sweep has fewer writes than this
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 from support.fake_clock import FakeClock, settle
 from support.fixture_types import MakeClient
-from support.fleet_simulation import CountingApi, fleet_of, simulate, spread
+from support.sweep_simulation import CountingApi, make_groups, simulate, spread
 
 from fieldingkit import AsyncClient, AsyncJob, JobEvent, PollPolicy
 from fieldingkit.commands import JobStatus
@@ -34,7 +34,7 @@ async def submit_all(client: AsyncClient, api: CountingApi) -> Sequence[AsyncJob
     return await asyncio.gather(
         *(
             client.submit(PauseTargetGroups(project_id=project_id, target_group_ids=tuple(ids)))
-            for project_id, ids in api.fleet.items()
+            for project_id, ids in api.groups.items()
         )
     )
 
@@ -189,7 +189,7 @@ async def test_retry_after_delays_only_its_own_job(make_client: MakeClient) -> N
 def test_slow_jobs_do_not_starve_fast_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     """With more slow jobs than concurrent polls, fast jobs are still yielded at their end."""
     durations = iter([*[1000.0] * 20, *[1.0] * 20])
-    api = CountingApi(fleet_of(40, 40), lambda _: next(durations))
+    api = CountingApi(make_groups(40, 40), lambda _: next(durations))
 
     async def work(client: AsyncClient) -> list[float]:
         moments: list[float] = []
@@ -207,7 +207,7 @@ def test_slow_jobs_do_not_starve_fast_ones(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_concurrent_polls_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     """300 jobs that end at the same moment are polled at most max_concurrency at a time."""
-    api = CountingApi(fleet_of(300, 300), lambda _: 1.0, latency=0.1)
+    api = CountingApi(make_groups(300, 300), lambda _: 1.0, latency=0.1)
 
     async def work(client: AsyncClient) -> float:
         jobs = await submit_all(client, api)
@@ -224,7 +224,7 @@ def test_concurrent_polls_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_jobs_of_very_different_duration_are_found_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Jobs of 0.5 to 500 s are found soon after their end, with fewer than 12 polls each."""
-    api = CountingApi(fleet_of(200, 200), spread(0.5, 500.0))
+    api = CountingApi(make_groups(200, 200), spread(0.5, 500.0))
 
     async def work(client: AsyncClient) -> list[float]:
         begun = client.clock.now()

@@ -75,7 +75,7 @@ def test_csv_has_one_row_for_each_target_group() -> None:
 
 @given(st.text())
 def test_no_csv_cell_is_a_formula(reason: str) -> None:
-    """Whatever the API says, no cell starts like a formula."""
+    """No reason of the API makes a cell start like a formula."""
     text = to_csv(make_document(projects=1, each=1, outcomes=(Outcome.FAILED,), reason=reason))
     for row in csv.reader(io.StringIO(text, newline="")):
         for cell in row:

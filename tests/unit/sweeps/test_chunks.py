@@ -1,4 +1,4 @@
-"""How a sweep is cut into jobs, and the keys of those."""
+"""Splitting into chunks, and idempotency keys."""
 
 import uuid
 
@@ -13,7 +13,7 @@ PAIRS = st.lists(st.tuples(st.sampled_from(["P1", "P2", "P3"]), st.uuids().map(s
 
 @given(PAIRS, st.integers(1, 9))
 def test_every_target_group_is_in_one_chunk_of_its_project(pairs: list[tuple[str, str]], size: int) -> None:
-    """Nothing is lost, nothing comes twice, no chunk is too large or of two projects, and the order stays."""
+    """Chunks lose and repeat nothing, keep the order, and have one project and a limited size."""
     chunks = split_into_chunks("run", Action.PAUSE, pairs, size=size)
 
     assert sorted((chunk.project_id, id_) for chunk in chunks for id_ in chunk.ids) == sorted(pairs)
@@ -25,8 +25,8 @@ def test_every_target_group_is_in_one_chunk_of_its_project(pairs: list[tuple[str
 
 
 @given(PAIRS, st.integers(1, 9))
-def test_as_few_chunks_as_will_do(pairs: list[tuple[str, str]], size: int) -> None:
-    """Every chunk is full but the last of each project."""
+def test_all_chunks_but_the_last_are_full(pairs: list[tuple[str, str]], size: int) -> None:
+    """Every chunk is full except the last one of each project."""
     projects: dict[str, int] = {}
     for project_id, _ in pairs:
         projects[project_id] = projects.get(project_id, 0) + 1
@@ -37,15 +37,15 @@ def test_as_few_chunks_as_will_do(pairs: list[tuple[str, str]], size: int) -> No
 
 
 @given(PAIRS)
-def test_every_chunk_has_a_key_of_its_own(pairs: list[tuple[str, str]]) -> None:
+def test_every_chunk_has_its_own_key(pairs: list[tuple[str, str]]) -> None:
     """Two jobs of a run never share a key."""
     keys = [chunk.key for chunk in split_into_chunks("run", Action.PAUSE, pairs, size=2)]
 
     assert len(set(keys)) == len(keys)
 
 
-def test_a_key_is_the_same_in_every_process_and_release() -> None:
-    """A key that changed with a release would make a second job after an update."""
+def test_keys_are_stable_across_releases() -> None:
+    """A key that changed with a release would create a second job after an update."""
     ids = ["01BTGNYV6HRNK8K8VKZASZCFP0", "01BTGNYV6HRNK8K8VKZASZCFP1"]
     key = chunk_key("run", Action.PAUSE, "01BTGNYV6HRNK8K8VKZASZCFPA", ids)
 
@@ -55,8 +55,8 @@ def test_a_key_is_the_same_in_every_process_and_release() -> None:
     assert uuid.UUID(key).version == 4
 
 
-def test_a_key_depends_on_everything_that_makes_a_job_another_job() -> None:
-    """Another run, action, project, target group or order is another job."""
+def test_a_key_depends_on_run_action_project_ids_and_order() -> None:
+    """Another run, action, project, target group or order results in another key."""
     keys = {
         chunk_key("run", Action.PAUSE, "P", ["A", "B"]),
         chunk_key("other", Action.PAUSE, "P", ["A", "B"]),

@@ -1,4 +1,4 @@
-"""Reading where target groups stand, with as few requests as will do."""
+"""Discovery: reading statuses and queries with few requests."""
 
 import asyncio
 from collections import Counter
@@ -15,8 +15,8 @@ from fieldingkit.sweeps.discovery import read_statuses
 LIST, RUNS = "get_list_target_groups", "get_fielding_runs_by_target_group_id"
 
 
-def asked(sandbox: Sandbox) -> tuple[int, int]:
-    """How many pages and how many single target groups were read."""
+def count_reads(sandbox: Sandbox) -> tuple[int, int]:
+    """Return the number of pages and of single target groups that were read."""
     operations = Counter(request.operation_id for request in sandbox.requests)
     return operations[LIST], operations[RUNS]
 
@@ -25,32 +25,30 @@ def asked(sandbox: Sandbox) -> tuple[int, int]:
     ("size", "wanted", "requests"),
     [(5, 5, (1, 0)), (250, 250, (3, 0)), (250, 100, (1, 0)), (5, 2, (0, 2)), (5, 1, (0, 1))],
 )
-async def test_a_project_is_read_by_its_list_and_a_few_are_read_one_by_one(
+async def test_a_project_is_listed_and_one_or_two_are_read_alone(
     sweep_client: AsyncClient, sandbox: Sandbox, size: int, wanted: int, requests: tuple[int, int]
 ) -> None:
-    """A page shows a hundred; reading ends when everybody was found."""
+    """A page shows a hundred target groups, and reading ends when all are found."""
     project = sandbox.seed(live=size)
 
     statuses = await read_statuses(sweep_client, None, project.id, project.ids()[:wanted])
 
     assert statuses == dict.fromkeys(project.ids()[:wanted], "live")
-    assert asked(sandbox) == requests
+    assert count_reads(sandbox) == requests
 
 
-async def test_a_few_at_the_end_of_a_long_list_do_not_cost_the_whole_list(
-    sweep_client: AsyncClient, sandbox: Sandbox
-) -> None:
-    """Never more than twice the better way."""
+async def test_reading_a_few_does_not_list_a_long_project(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
+    """It takes at most twice the requests of the better way."""
     project = sandbox.seed(live=1000)
 
     statuses = await read_statuses(sweep_client, None, project.id, project.ids()[-3:])
 
     assert len(statuses) == 3
-    assert asked(sandbox) == (3, 3)
+    assert count_reads(sandbox) == (3, 3)
 
 
-async def test_drafts_have_a_status_too(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
-    """By the list, and one by one, where they have no run."""
+async def test_a_draft_has_a_status_without_a_run(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
+    """The list and the single read agree, also for drafts."""
     project = sandbox.seed(draft=1, live=2, paused=1)
 
     by_list = await read_statuses(sweep_client, None, project.id, project.ids())
@@ -60,8 +58,8 @@ async def test_drafts_have_a_status_too(sweep_client: AsyncClient, sandbox: Sand
     assert sorted(by_list.values()) == ["draft", "live", "live", "paused"]
 
 
-async def test_who_does_not_exist_is_left_out(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
-    """In a list, one by one, and in a project that does not exist."""
+async def test_missing_target_groups_are_left_out(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
+    """Missing target groups are left out of the list, of single reads and of a missing project."""
     project, strangers = sandbox.seed(live=3), [f"01BTGNYV6HRNK8K8VKZASZCFA{number}" for number in range(4)]
 
     assert set(await read_statuses(sweep_client, None, project.id, [*project.ids(), *strangers])) == set(project.ids())
@@ -70,8 +68,8 @@ async def test_who_does_not_exist_is_left_out(sweep_client: AsyncClient, sandbox
     assert await read_statuses(sweep_client, None, project.id, []) == {}
 
 
-async def test_a_list_in_trouble_is_gone_around(hasty: AsyncClient, sandbox: Sandbox) -> None:
-    """Each one is read by itself then; what cannot be read is left out."""
+async def test_single_reads_replace_a_failing_list(hasty: AsyncClient, sandbox: Sandbox) -> None:
+    """Target groups are read one by one then; those that cannot be read are left out."""
     project = sandbox.seed(live=4)
     sandbox.faults.add(LIST, faults.Answer(500))
     sandbox.faults.add(RUNS, faults.Answer(500))
@@ -79,20 +77,18 @@ async def test_a_list_in_trouble_is_gone_around(hasty: AsyncClient, sandbox: San
     assert len(await read_statuses(hasty, None, project.id, project.ids())) == 3
 
 
-async def test_an_answer_that_says_nothing_is_not_taken_for_one_that_says_that_there_is_nothing(
-    hasty: AsyncClient, sandbox: Sandbox
-) -> None:
-    """A target group without a run is a draft; one of whose runs nothing was said is not."""
+async def test_an_empty_response_is_not_an_empty_list(hasty: AsyncClient, sandbox: Sandbox) -> None:
+    """A target group without a run is a draft; one with an unreadable response is not."""
     project = sandbox.seed(live=4)
     sandbox.faults.add(LIST, faults.EmptyBody())
     sandbox.faults.add(RUNS, faults.EmptyBody())
 
     assert sorted((await read_statuses(hasty, None, project.id, project.ids())).values()) == ["live"] * 3
-    assert asked(sandbox) == (1, 4)
+    assert count_reads(sandbox) == (1, 4)
 
 
-async def test_a_query_whose_answer_is_empty_is_an_error(hasty: AsyncClient, sandbox: Sandbox) -> None:
-    """Half a fleet must not pass for the whole one."""
+async def test_an_empty_response_to_a_query_is_an_error(hasty: AsyncClient, sandbox: Sandbox) -> None:
+    """A partial result must not be taken for all target groups."""
     sandbox.seed(live=4)
     plan = SweepPlan(action="pause", query=TargetGroupQuery())
 
@@ -104,8 +100,8 @@ async def test_a_query_whose_answer_is_empty_is_an_error(hasty: AsyncClient, san
     assert not sandbox.jobs
 
 
-async def test_a_refusal_that_would_meet_everything_is_raised(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
-    """Without the permission to read there is nothing to go around."""
+async def test_a_missing_permission_is_raised(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
+    """Without the permission to read, single reads would fail as well."""
     project = sandbox.seed(live=4)
     sandbox.faults.add(LIST, faults.Answer(403), times=None)
 
@@ -113,27 +109,27 @@ async def test_a_refusal_that_would_meet_everything_is_raised(sweep_client: Asyn
         await read_statuses(sweep_client, None, project.id, project.ids())
 
 
-async def test_work_side_by_side_is_limited_and_ends_with_its_first_failure() -> None:
-    """No more at once than allowed; nothing goes on after a failure."""
-    at_work, most, done = 0, 0, list[int]()
+async def test_run_limited_stops_at_the_first_failure() -> None:
+    """Concurrency is limited, and a failure cancels the rest."""
+    running, most, done = 0, 0, list[int]()
 
     async def work(item: int) -> None:
-        nonlocal at_work, most
-        at_work += 1
-        most = max(most, at_work)
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
         try:
             await asyncio.sleep(0)
             if item == 7:
                 raise ValueError(item)
             done.append(item)
         finally:
-            at_work -= 1
+            running -= 1
 
     await run_limited(range(7), work, limit=3)
-    assert (most, sorted(done), at_work) == (3, list(range(7)), 0)
+    assert (most, sorted(done), running) == (3, list(range(7)), 0)
 
     with pytest.raises(ValueError, match="7"):
         await run_limited(range(100), work, limit=3)
     assert max(done) < 12
-    assert at_work == 0
+    assert running == 0
     await run_limited([], work, limit=3)

@@ -1,4 +1,4 @@
-"""Sweeps when nothing goes wrong: what is sent, what is not, and what is told."""
+"""Sweeps without faults: requests, reports, previews, progress and undo."""
 
 from collections import Counter
 from pathlib import Path
@@ -9,16 +9,16 @@ import pytest
 from fieldingkit import AsyncClient, Client
 from fieldingkit.errors import InvalidCommandError
 from fieldingkit.sandbox import Sandbox, faults
-from fieldingkit.sweeps import Outcome, SweepPlan, SweepProgress, TargetGroupQuery, preview, sweep, undo_plan
+from fieldingkit.sweeps import Outcome, SweepPlan, SweepProgress, TargetGroupQuery, preview, sweep, undo
 
 
-def operations(sandbox: Sandbox) -> Counter[str | None]:
-    """How often each operation was asked for."""
+def count_operations(sandbox: Sandbox) -> Counter[str | None]:
+    """Return the number of requests of each operation."""
     return Counter(request.operation_id for request in sandbox.requests)
 
 
-async def test_a_sweep_does_what_it_is_told_and_tells_what_it_did(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
-    """Five outcomes, one job for each chunk, and the status beforehand."""
+async def test_a_sweep_applies_its_plan_and_reports_it(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
+    """The report has an outcome and the previous status of each target group, and one job for each chunk."""
     projects = [sandbox.seed(live=5, paused=2, draft=1) for _ in range(3)]
     plan = SweepPlan(action="pause", target_groups={project.id: project.ids() for project in projects}, chunk_size=3)
 
@@ -40,10 +40,8 @@ async def test_a_sweep_does_what_it_is_told_and_tells_what_it_did(sweep_client: 
     assert report.finished_at >= report.started_at
 
 
-async def test_what_is_there_already_or_does_not_allow_it_is_not_sent(
-    sweep_client: AsyncClient, sandbox: Sandbox
-) -> None:
-    """The batch holds nothing that cannot be changed."""
+async def test_only_target_groups_that_can_change_are_sent(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
+    """Target groups whose status does not allow the action are not part of a job."""
     project = sandbox.seed(live=2, paused=2, draft=2, scheduled=2, completed=2, archived=2)
 
     await sweep(sweep_client, SweepPlan(action="pause", target_groups={project.id: project.ids()}))
@@ -62,10 +60,10 @@ async def test_what_is_there_already_or_does_not_allow_it_is_not_sent(
         ("launch", "scheduled", "live"),
     ],
 )
-async def test_every_action_has_its_batch(
+async def test_every_action_creates_its_kind_of_job(
     sweep_client: AsyncClient, sandbox: Sandbox, action: str, status: Any, then: Any
 ) -> None:
-    """Each action goes to its own kind of job."""
+    """Each action leads to its target status."""
     project = sandbox.seed(**{status: 3})
 
     report = await sweep(sweep_client, SweepPlan(action=action, target_groups={project.id: project.ids()}))
@@ -74,8 +72,8 @@ async def test_every_action_has_its_batch(
     assert project.ids(then) == project.ids()
 
 
-async def test_a_query_finds_its_target_groups_in_all_projects(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
-    """Projects and their lists are read page by page; only what passes the filters is in the plan."""
+async def test_a_query_finds_target_groups_in_all_projects(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
+    """Projects and their lists are read page by page, and only matching target groups are in the plan."""
     projects = [sandbox.seed(live=2, paused=1, draft=1) for _ in range(11)]
     big = sandbox.seed(live=120)
 
@@ -83,14 +81,12 @@ async def test_a_query_finds_its_target_groups_in_all_projects(sweep_client: Asy
 
     assert tuple(report.counts) == (142, 11, 0, 0, 0)
     assert not any(project.ids("live") for project in [*projects, big])
-    assert operations(sandbox)["get_list_target_groups"] == 13
-    assert operations(sandbox)["create_bulk_pause_target_groups_job"] == 13
+    assert count_operations(sandbox)["get_list_target_groups"] == 13
+    assert count_operations(sandbox)["create_bulk_pause_target_groups_job"] == 13
 
 
-async def test_projects_without_target_groups_are_not_asked_for_them(
-    sweep_client: AsyncClient, sandbox: Sandbox
-) -> None:
-    """Their list says how many they have."""
+async def test_projects_without_target_groups_are_not_listed(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
+    """The list of projects contains the number of their target groups."""
     sandbox.seed(live=1)
     empty = {
         "id": "01BTGNYV6HRNK8K8VKZASZCFP0",
@@ -117,24 +113,22 @@ async def test_projects_without_target_groups_are_not_asked_for_them(
     report = await sweep(sweep_client, SweepPlan(action="pause", query=TargetGroupQuery()))
 
     assert report.counts.total == 0
-    assert operations(sandbox)["get_list_target_groups"] == 0
+    assert count_operations(sandbox)["get_list_target_groups"] == 0
 
 
-async def test_a_query_can_be_for_some_projects(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
-    """Projects that are named are not looked for."""
+async def test_a_query_for_given_projects_does_not_list_projects(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
+    """Projects that the query names are not listed."""
     one, other = sandbox.seed(live=2), sandbox.seed(live=2)
 
     report = await sweep(sweep_client, SweepPlan(action="pause", query=TargetGroupQuery(project_ids=[one.id])))
 
     assert report.counts.updated == 2
     assert other.ids("live") == other.ids()
-    assert operations(sandbox)["list_account_projects"] == 0
+    assert count_operations(sandbox)["list_account_projects"] == 0
 
 
-async def test_a_preview_shows_what_would_happen_and_changes_nothing(
-    sweep_client: AsyncClient, sandbox: Sandbox
-) -> None:
-    """What would be sent, what would not, and what it would cost."""
+async def test_a_preview_shows_outcomes_and_cost_without_changes(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
+    """A preview has the target groups that would be sent, the others, and the number of requests."""
     project = sandbox.seed(live=5, paused=3, draft=2)
     plan = SweepPlan(action="pause", target_groups={project.id: project.ids()}, chunk_size=2)
 
@@ -146,8 +140,8 @@ async def test_a_preview_shows_what_would_happen_and_changes_nothing(
     assert len(sandbox.requests) == 1
 
 
-async def test_a_fresh_preview_is_not_read_again(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
-    """Whoever has just been shown what would happen can have just that."""
+async def test_a_sweep_uses_the_statuses_of_its_preview(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
+    """A sweep with a preview does not read the statuses again."""
     project = sandbox.seed(live=5, paused=3)
     plan = SweepPlan(action="pause", target_groups={project.id: project.ids()})
     shown = await preview(sweep_client, plan)
@@ -155,11 +149,11 @@ async def test_a_fresh_preview_is_not_read_again(sweep_client: AsyncClient, sand
     report = await sweep(sweep_client, plan, preview=shown)
 
     assert tuple(report.counts) == (5, 3, 0, 0, 0)
-    assert operations(sandbox)["get_list_target_groups"] == 1
+    assert count_operations(sandbox)["get_list_target_groups"] == 1
 
 
 async def test_a_preview_of_another_plan_is_refused(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
-    """Statuses that were read for something else are no help."""
+    """Statuses that were read for another plan cannot be used."""
     project = sandbox.seed(live=2, paused=2)
     plan = SweepPlan(action="pause", target_groups={project.id: project.ids("live")})
     other = SweepPlan(action="pause", target_groups={project.id: project.ids()})
@@ -168,8 +162,8 @@ async def test_a_preview_of_another_plan_is_refused(sweep_client: AsyncClient, s
         await sweep(sweep_client, plan, preview=await preview(sweep_client, other))
 
 
-async def test_doing_the_same_again_creates_no_second_job(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
-    """What the first run did is found done by the second."""
+async def test_repeating_a_sweep_creates_no_second_job(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
+    """The second sweep finds the target groups unchanged."""
     project = sandbox.seed(live=5, paused=1, draft=1)
     plan = SweepPlan(action="pause", target_groups={project.id: project.ids()}, run_id="tonight", chunk_size=2)
     await sweep(sweep_client, plan)
@@ -181,10 +175,8 @@ async def test_doing_the_same_again_creates_no_second_job(sweep_client: AsyncCli
     assert set(sandbox.jobs) == jobs
 
 
-async def test_the_same_target_groups_under_the_same_name_are_the_same_jobs(
-    sweep_client: AsyncClient, sandbox: Sandbox
-) -> None:
-    """The keys follow from the plan, so that the API knows the jobs again; under another name they are new."""
+async def test_the_same_run_id_results_in_the_same_jobs(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
+    """Keys are derived from the plan, so the API returns the same jobs; another run id creates new ones."""
     project = sandbox.seed(live=5, paused=1)
     groups = {project.id: project.ids()}
     plan = SweepPlan(action="pause", target_groups=groups, run_id="tonight", chunk_size=2, check_status_first=False)
@@ -199,69 +191,70 @@ async def test_the_same_target_groups_under_the_same_name_are_the_same_jobs(
     assert len(sandbox.jobs) == 6
 
 
-async def test_undoing_brings_back_exactly_what_the_sweep_changed(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
-    """What was paused before stays paused."""
+async def test_undo_restores_exactly_what_the_sweep_changed(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
+    """Target groups that were paused before stay paused, and undoing twice is undoing once."""
     project = sandbox.seed(live=4, paused=3, draft=1, completed=1)
     live, paused = project.ids("live"), project.ids("paused")
     plan = SweepPlan(action="pause", target_groups={project.id: project.ids()})
     report = await sweep(sweep_client, plan)
     assert not project.ids("live")
 
-    undone = await sweep(sweep_client, undo_plan(report))
+    undone = await undo(sweep_client, report)
 
     assert tuple(undone.counts) == (4, 0, 0, 0, 0)
     assert (project.ids("live"), project.ids("paused")) == (live, paused)
     assert all(not sandbox.group(id_).history for id_ in paused)
+    assert (await undo(sweep_client, report)).counts.updated == 0
 
 
-async def test_progress_is_told_and_adds_up_in_the_end(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
-    """Finding, sweeping, done; a callback that fails is the application's own affair."""
+async def test_progress_adds_up_at_the_end(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
+    """The phases follow each other, and a failing callback does not affect the sweep."""
     projects = [sandbox.seed(live=3) for _ in range(3)]
     plan = SweepPlan(action="pause", target_groups={project.id: project.ids() for project in projects}, chunk_size=2)
-    told: list[SweepProgress] = []
+    events: list[SweepProgress] = []
 
-    def tell(progress: SweepProgress) -> None:
-        told.append(progress)
-        raise RuntimeError("the application's own mistake")
+    def on_progress(progress: SweepProgress) -> None:
+        events.append(progress)
+        raise RuntimeError("a bug of the application")
 
-    await sweep(sweep_client, plan, on_progress=tell)
+    await sweep(sweep_client, plan, on_progress=on_progress)
 
-    assert list(dict.fromkeys(progress.phase for progress in told)) == ["finding", "sweeping", "done"]
-    done = [progress.counts.total for progress in told if progress.phase != "finding"]
+    assert list(dict.fromkeys(progress.phase for progress in events)) == ["finding", "sweeping", "done"]
+    done = [progress.counts.total for progress in events if progress.phase != "finding"]
     assert done == sorted(done)
-    last = told[-1]
+    last = events[-1]
     assert (last.total, last.counts.total, last.jobs, last.jobs_submitted, last.jobs_settled) == (9, 9, 6, 6, 6)
 
 
 @pytest.mark.parametrize("concurrency", [1, 2, 50])
-async def test_no_more_jobs_are_under_way_than_allowed(
+async def test_concurrency_limits_the_jobs_in_progress(
     sweep_client: AsyncClient, sandbox: Sandbox, concurrency: int
 ) -> None:
-    """Considerate sweeps are possible."""
+    """At most ``concurrency`` jobs are submitted and not settled."""
     project = sandbox.seed(live=8)
     plan = SweepPlan(action="pause", target_groups={project.id: project.ids()}, chunk_size=1, concurrency=concurrency)
     most = 0
 
-    def tell(progress: SweepProgress) -> None:
+    def on_progress(progress: SweepProgress) -> None:
         nonlocal most
         most = max(most, progress.jobs_submitted - progress.jobs_settled)
 
-    report = await sweep(sweep_client, plan, on_progress=tell)
+    report = await sweep(sweep_client, plan, on_progress=on_progress)
 
     assert report.counts.updated == 8
     assert 1 <= most <= concurrency
 
 
-async def test_a_plan_for_nothing_does_nothing(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
-    """An empty plan is not an error."""
+async def test_an_empty_plan_sends_nothing(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
+    """A plan without target groups is not an error."""
     report = await sweep(sweep_client, SweepPlan(action="pause", target_groups={}))
 
     assert report.counts.total == 0
     assert not sandbox.requests
 
 
-def test_a_blocking_client_sweeps_as_well(blocking_client: Client, sandbox: Sandbox, tmp_path: Path) -> None:
-    """With ``client.call``."""
+def test_a_blocking_client_sweeps_by_call(blocking_client: Client, sandbox: Sandbox, tmp_path: Path) -> None:
+    """``client.call`` runs previews and sweeps."""
     project = sandbox.seed(live=3)
     plan = SweepPlan(action="pause", target_groups={project.id: project.ids()})
 

@@ -1,4 +1,4 @@
-"""Sweeps when things go wrong: what is tried again, what is read, and what is told."""
+"""Sweeps under faults: retries, ambiguous jobs, outages and cancellation."""
 
 import asyncio
 from typing import Any
@@ -13,29 +13,29 @@ from fieldingkit.sandbox import Sandbox, faults
 from fieldingkit.sandbox.model.state import Project
 from fieldingkit.sweeps import Outcome, SweepPlan, SweepReport, sweep
 
-CREATE, LOOK = "create_bulk_pause_target_groups_job", "get_bulk_pause_target_groups_job"
+CREATE, POLL = "create_bulk_pause_target_groups_job", "get_bulk_pause_target_groups_job"
 LIST, RUNS = "get_list_target_groups", "get_fielding_runs_by_target_group_id"
 ONCE = RetryPolicy(max_attempts=1)
 
 
 def pausing(*projects: Project, **changes: Any) -> SweepPlan:
-    """A plan to pause all target groups of projects, in one job each."""
+    """Return a plan to pause all target groups of projects, in one job for each project."""
     return SweepPlan(
         **{"action": "pause", "target_groups": {project.id: project.ids() for project in projects}, **changes}
     )
 
 
-def only(report: SweepReport, outcome: Outcome) -> str:
-    """The one reason that all target groups with an outcome have."""
+def only_reason(report: SweepReport, outcome: Outcome) -> str:
+    """Return the only reason of all target groups with an outcome."""
     assert report.counts.total == len(report.groups)
     (reason,) = {group.reason for group in report.of(outcome)}
     return reason or ""
 
 
-async def test_target_groups_that_the_api_refuses_fail_with_its_code(
+async def test_rejected_target_groups_fail_with_the_code_of_the_api(
     sweep_client: AsyncClient, sandbox: Sandbox
 ) -> None:
-    """One that fails does not stop the others."""
+    """A failure does not affect the other target groups."""
     project = sandbox.seed(paused=3)
     sandbox.seed(project_id=project.id, paused=2, goal_reached=True)
 
@@ -43,15 +43,13 @@ async def test_target_groups_that_the_api_refuses_fail_with_its_code(
 
     assert tuple(report.counts) == (3, 0, 2, 0, 0)
     assert report.failure_codes == {"StatusTransitionNotAllowed": 2}
-    assert only(report, Outcome.FAILED) == "the completes goal is reached"
+    assert only_reason(report, Outcome.FAILED) == "the completes goal is reached"
     assert len(sandbox.jobs) == 1
     assert not report.ok
 
 
-async def test_target_groups_of_another_project_are_told_as_the_api_tells_them(
-    sweep_client: AsyncClient, sandbox: Sandbox
-) -> None:
-    """What cannot be read is sent, and the API knows best."""
+async def test_target_groups_of_another_project_fail_by_the_api(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
+    """Target groups that cannot be read are sent, and the API decides."""
     one, other = sandbox.seed(live=1), sandbox.seed(live=1)
 
     report = await sweep(sweep_client, SweepPlan(action="pause", target_groups={one.id: [*one.ids(), *other.ids()]}))
@@ -60,10 +58,10 @@ async def test_target_groups_of_another_project_are_told_as_the_api_tells_them(
     assert report.failure_codes == {"TargetGroupNotFound": 1}
 
 
-async def test_failures_that_are_worth_it_are_tried_again_a_few_times(
+async def test_retryable_failures_are_retried_with_new_keys(
     sweep_client: AsyncClient, sandbox: Sandbox, sandbox_clock: FakeClock
 ) -> None:
-    """With a key of its own for each try, and no more than so often."""
+    """Each retry has its own key and a longer delay, up to ``max_retries``."""
     project = sandbox.seed(paused=1)
     sandbox.seed(project_id=project.id, paused=1, goal_reached=True)
     plan = pausing(project, action="resume", retry_codes=["StatusTransitionNotAllowed"], max_retries=3)
@@ -76,14 +74,14 @@ async def test_failures_that_are_worth_it_are_tried_again_a_few_times(
     assert [wait for wait in sandbox_clock.sleeps if wait >= 2.0] == [2.0, 4.0, 8.0]
 
 
-async def test_a_retry_that_succeeds_counts_as_updated(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
-    """Trouble that passes leaves no trace in the outcome."""
+async def test_a_successful_retry_counts_as_updated(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
+    """A transient failure does not appear in the outcome."""
     project = sandbox.seed(live=2)
     body = {
         "job_id": "J",
         "status": "Completed",
         "created_at": "2026-11-21T12:00:00.000Z",
-        "created_by": "somebody",
+        "created_by": "a-user",
         "updated_target_groups": {"data": [{"target_group_id": project.ids()[0]}]},
         "failed_target_groups": {
             "data": [
@@ -94,7 +92,7 @@ async def test_a_retry_that_succeeds_counts_as_updated(sweep_client: AsyncClient
             ]
         },
     }
-    sandbox.faults.add(LOOK, faults.Answer(200, body))
+    sandbox.faults.add(POLL, faults.Answer(200, body))
 
     report = await sweep(sweep_client, pausing(project))
 
@@ -102,8 +100,8 @@ async def test_a_retry_that_succeeds_counts_as_updated(sweep_client: AsyncClient
     assert [job.size for job in report.jobs] == [2, 1]
 
 
-async def test_what_a_result_leaves_out_is_read(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
-    """A target group in neither list was updated if it is where it should be."""
+async def test_target_groups_missing_from_a_result_are_read(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
+    """A target group in neither list is updated if it has the target status."""
     project = sandbox.seed(live=4)
     sandbox.faults.add(CREATE, faults.ForgetItem(1))
 
@@ -114,10 +112,10 @@ async def test_what_a_result_leaves_out_is_read(sweep_client: AsyncClient, sandb
     assert sandbox.requests[-1].operation_id == RUNS
 
 
-async def test_what_a_result_leaves_out_and_is_not_done_is_sent_again(
+async def test_missing_target_groups_that_are_not_done_are_sent_again(
     sweep_client: AsyncClient, sandbox: Sandbox
 ) -> None:
-    """The next result tells what the first one did not."""
+    """The result of the next job reports them."""
     project = sandbox.seed(live=1, draft=1)
     sandbox.faults.add(CREATE, faults.ForgetItem(project.ids().index(project.ids("draft")[0])))
 
@@ -128,8 +126,10 @@ async def test_what_a_result_leaves_out_and_is_not_done_is_sent_again(
     assert [job.size for job in report.jobs] == [2, 1]
 
 
-async def test_what_every_result_leaves_out_is_told_as_it_was_read(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
-    """Without more tries it failed if it is somewhere else, and is unknown if it cannot be read."""
+async def test_target_groups_missing_from_all_results_are_settled_by_status(
+    sweep_client: AsyncClient, sandbox: Sandbox
+) -> None:
+    """Without more retries they failed with another status, and are unknown if they cannot be read."""
     project = sandbox.seed(draft=2)
     plan = pausing(project, check_status_first=False, max_retries=0)
 
@@ -141,11 +141,11 @@ async def test_what_every_result_leaves_out_is_told_as_it_was_read(sweep_client:
     sandbox.faults.add(RUNS, faults.Answer(503), times=None)
     report = await sweep(sweep_client, plan)
     assert tuple(report.counts) == (0, 0, 1, 0, 1)
-    assert "it could not be read" in only(report, Outcome.UNKNOWN)
+    assert "it could not be read" in only_reason(report, Outcome.UNKNOWN)
 
 
-async def test_an_answer_that_is_lost_makes_no_second_job(hasty: AsyncClient, sandbox: Sandbox) -> None:
-    """The same key is sent again, and the API knows it."""
+async def test_a_lost_response_creates_no_second_job(hasty: AsyncClient, sandbox: Sandbox) -> None:
+    """The same key is sent again, and the API recognizes it."""
     project = sandbox.seed(live=3)
     sandbox.faults.add(CREATE, faults.ApplyThenDrop(), times=2)
 
@@ -155,8 +155,8 @@ async def test_an_answer_that_is_lost_makes_no_second_job(hasty: AsyncClient, sa
     assert len(sandbox.jobs) == len(report.jobs) == 1
 
 
-async def test_answers_that_are_always_lost_are_settled_by_reading(hasty: AsyncClient, sandbox: Sandbox) -> None:
-    """Nobody ever said that there is a job, but its work is there."""
+async def test_permanently_lost_responses_are_settled_by_reading(hasty: AsyncClient, sandbox: Sandbox) -> None:
+    """The job was never seen, but its effect is."""
     project = sandbox.seed(live=3)
     sandbox.faults.add(CREATE, faults.ApplyThenDrop(), times=None)
 
@@ -167,19 +167,19 @@ async def test_answers_that_are_always_lost_are_settled_by_reading(hasty: AsyncC
     assert report.jobs == ()
 
 
-async def test_what_may_have_been_sent_and_is_not_done_is_unknown(hasty: AsyncClient, sandbox: Sandbox) -> None:
-    """A job that nobody has seen may still be at work."""
+async def test_an_ambiguous_job_without_effect_is_unknown(hasty: AsyncClient, sandbox: Sandbox) -> None:
+    """A job that was never seen may still be running."""
     project = sandbox.seed(live=3)
     sandbox.faults.add(CREATE, faults.DropBefore(), times=None)
 
     report = await sweep(hasty, pausing(project))
 
     assert tuple(report.counts) == (0, 0, 0, 0, 3)
-    assert only(report, Outcome.UNKNOWN).endswith("its status was live")
+    assert only_reason(report, Outcome.UNKNOWN).endswith("its status was live")
 
 
-async def test_a_project_that_does_not_exist_fails_alone(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
-    """A refusal of one job says nothing of the others."""
+async def test_a_missing_project_does_not_affect_the_others(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
+    """The rejection of one job does not stop other jobs."""
     here, gone = sandbox.seed(live=2), "01BTGNYV6HRNK8K8VKZASZCFP0"
     plan = SweepPlan(action="pause", target_groups={gone: ["01BTGNYV6HRNK8K8VKZASZCFA0"] * 2, here.id: here.ids()})
 
@@ -189,8 +189,8 @@ async def test_a_project_that_does_not_exist_fails_alone(sweep_client: AsyncClie
     assert report.failure_codes == {"not_found_error": 1}
 
 
-async def test_credentials_that_are_refused_stop_the_sweep(make_client: MakeClient, sandbox: Sandbox) -> None:
-    """There is no sense in having a thousand jobs refused; what was never sent is skipped."""
+async def test_refused_credentials_stop_the_sweep(make_client: MakeClient, sandbox: Sandbox) -> None:
+    """The remaining target groups are skipped instead of being rejected one by one."""
     projects = [sandbox.seed(live=2) for _ in range(8)]
     sandbox.faults.add(CREATE, faults.Answer(401), times=None)
 
@@ -198,12 +198,12 @@ async def test_credentials_that_are_refused_stop_the_sweep(make_client: MakeClie
 
     assert tuple(report.counts) == (0, 0, 2, 14, 0)
     assert report.failure_codes == {"authorization_error": 2}
-    assert only(report, Outcome.SKIPPED).startswith("not sent, because nothing can be sent: ")
+    assert only_reason(report, Outcome.SKIPPED).startswith("not sent, because nothing can be sent: ")
     assert sum(request.operation_id == CREATE for request in sandbox.requests) <= 2
 
 
-async def test_a_dead_server_stops_the_sweep(make_client: MakeClient, clock: FakeClock) -> None:
-    """After a minute without a sign of life; it is not asked a thousand times."""
+async def test_an_unreachable_server_stops_the_sweep(make_client: MakeClient, clock: FakeClock) -> None:
+    """The sweep stops after a minute without a response."""
     groups = {f"01BTGNYV6HRNK8K8VKZASZCF{number:02}": [f"01BTGNYV6HRNK8K8VKZASZCA{number:02}"] for number in range(20)}
     client = make_client(base_url="http://127.0.0.1:9/v1", clock=clock, retry=ONCE)
 
@@ -212,14 +212,12 @@ async def test_a_dead_server_stops_the_sweep(make_client: MakeClient, clock: Fak
     )
 
     assert (report.counts.failed, report.counts.skipped) == (1, 19)
-    assert "127.0.0.1:9" in only(report, Outcome.FAILED)
+    assert "127.0.0.1:9" in only_reason(report, Outcome.FAILED)
     assert clock.now() - 1000.0 >= 60.0
 
 
-async def test_projects_that_we_may_not_touch_stop_the_sweep_when_there_are_many(
-    sweep_client: AsyncClient, sandbox: Sandbox
-) -> None:
-    """One may be an exception; three in a row mean that we may not do it at all."""
+async def test_three_consecutive_forbidden_projects_stop_the_sweep(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
+    """One forbidden project may be an exception; three in a row mean a missing permission."""
     projects = [sandbox.seed(live=1) for _ in range(8)]
     sandbox.faults.add(CREATE, faults.Answer(403))
     report = await sweep(sweep_client, pausing(*projects[:4], concurrency=1))
@@ -230,8 +228,8 @@ async def test_projects_that_we_may_not_touch_stop_the_sweep_when_there_are_many
     assert tuple(report.counts) == (0, 0, 3, 1, 0)
 
 
-async def test_an_outage_of_a_minute_costs_nothing_but_time(hasty: AsyncClient, sandbox: Sandbox) -> None:
-    """Jobs are sent again until the API is back."""
+async def test_a_short_outage_is_survived(hasty: AsyncClient, sandbox: Sandbox) -> None:
+    """Jobs are sent again until the API recovers."""
     projects = [sandbox.seed(live=2) for _ in range(5)]
     sandbox.faults.add(CREATE, faults.Answer(503), times=25)
 
@@ -241,8 +239,8 @@ async def test_an_outage_of_a_minute_costs_nothing_but_time(hasty: AsyncClient, 
     assert len(sandbox.jobs) == 5
 
 
-async def test_an_api_in_trouble_is_asked_again(hasty: AsyncClient, sandbox: Sandbox) -> None:
-    """A 503 and a 429 pass; the client's own retries are used up here."""
+async def test_503_and_429_are_retried_beyond_the_retries_of_a_call(hasty: AsyncClient, sandbox: Sandbox) -> None:
+    """A job is submitted again after the retries of one call are used up."""
     project = sandbox.seed(live=3)
     sandbox.faults.add(CREATE, faults.Answer(503))
     sandbox.faults.add(CREATE, faults.Answer(429, headers={"Retry-After": "3"}))
@@ -253,8 +251,8 @@ async def test_an_api_in_trouble_is_asked_again(hasty: AsyncClient, sandbox: San
     assert len(sandbox.jobs) == 1
 
 
-async def test_a_server_that_limits_us_is_obeyed_and_loses_us_nobody(make_client: MakeClient) -> None:
-    """A client that was told no rate learns one; a 429 is never an outcome."""
+async def test_the_rate_limit_of_the_server_costs_no_outcome(make_client: MakeClient) -> None:
+    """A client without a rate learns it from 429 responses, and a 429 is never an outcome."""
     with Sandbox(rate=20.0) as sandbox:
         clock = FakeClock(sandbox.clock, jump=60.0)
         client = make_client(base_url=sandbox.url, auth=sandbox.token, clock=clock)
@@ -268,21 +266,19 @@ async def test_a_server_that_limits_us_is_obeyed_and_loses_us_nobody(make_client
         assert len(sandbox.jobs) == 60
 
 
-async def test_a_job_that_never_ends_is_unknown_where_its_work_is_not_seen(
-    sweep_client: AsyncClient, sandbox: Sandbox
-) -> None:
-    """Its target groups are read when patience has run out; the other jobs go on meanwhile."""
+async def test_a_job_that_never_ends_is_unknown_without_effect(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
+    """Its target groups are read after the timeout, while other jobs continue."""
     stuck, fine = sandbox.seed(live=2), sandbox.seed(live=2)
     sandbox.faults.add(CREATE, faults.StuckJob())
 
     report = await sweep(sweep_client, pausing(stuck, fine, concurrency=1, job_timeout=40.0))
 
     assert tuple(report.counts) == (2, 0, 0, 0, 2)
-    assert "had not ended after 40 s; its status was live" in only(report, Outcome.UNKNOWN)
+    assert "had not ended after 40 s; its status was live" in only_reason(report, Outcome.UNKNOWN)
 
 
-async def test_a_job_that_cannot_be_read_any_more_is_made_up_for(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
-    """What it did is seen on its target groups; the rest is sent again, since nobody will ever say more."""
+async def test_a_job_that_is_gone_is_replaced(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
+    """Its effect is read from the target groups, and the rest is sent again."""
     project = sandbox.seed(live=3, draft=1)
     sandbox.faults.add(CREATE, faults.JobGone(410))
 
@@ -293,11 +289,11 @@ async def test_a_job_that_cannot_be_read_any_more_is_made_up_for(sweep_client: A
     assert report.jobs[0].size == 4
 
 
-async def test_a_job_that_fails_as_a_whole_is_read_and_tried_again(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
-    """Its result names nobody, so everybody was left out."""
+async def test_a_job_that_fails_as_a_whole_is_retried(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
+    """Its result names no target group, so all of them are read and sent again."""
     project = sandbox.seed(live=2)
     body = {"job_id": "J", "status": "Failed", "created_at": "2026-11-21T12:00:00.000Z"}
-    sandbox.faults.add(LOOK, faults.Answer(200, body))
+    sandbox.faults.add(POLL, faults.Answer(200, body))
     sandbox.faults.add(CREATE, faults.StuckJob())
 
     report = await sweep(sweep_client, pausing(project))
@@ -306,8 +302,8 @@ async def test_a_job_that_fails_as_a_whole_is_read_and_tried_again(sweep_client:
     assert [job.size for job in report.jobs] == [2, 2]
 
 
-async def test_a_list_that_cannot_be_read_keeps_nobody_from_being_paused(hasty: AsyncClient, sandbox: Sandbox) -> None:
-    """In an emergency it is better to act on what is not known than not to act; each one is read by itself then."""
+async def test_an_unreadable_list_does_not_prevent_a_pause(hasty: AsyncClient, sandbox: Sandbox) -> None:
+    """Target groups with an unknown status are sent."""
     project = sandbox.seed(live=3, paused=1)
     sandbox.faults.add(LIST, faults.Answer(500), times=None)
     sandbox.faults.add(RUNS, faults.Answer(500), times=2)
@@ -318,10 +314,10 @@ async def test_a_list_that_cannot_be_read_keeps_nobody_from_being_paused(hasty: 
     assert sum(group.previous_status is None for group in report.groups) == 2
 
 
-async def test_a_sweep_that_is_cancelled_stops_at_once(
+async def test_a_cancelled_sweep_leaves_no_tasks(
     sweep_client: AsyncClient, sandbox: Sandbox, sandbox_clock: FakeClock
 ) -> None:
-    """Nothing goes on behind the caller's back."""
+    """Cancelling a sweep ends all of its tasks and timers."""
     projects = [sandbox.seed(live=1) for _ in range(5)]
     sandbox.faults.add(CREATE, faults.StuckJob(), times=None)
     submitted = asyncio.Event()
@@ -342,8 +338,8 @@ async def test_a_sweep_that_is_cancelled_stops_at_once(
     assert sandbox_clock.pending == 0
 
 
-async def test_a_client_that_is_closed_meanwhile_ends_the_sweep(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
-    """A sweep cannot go on without its client; that is an error and not an outcome."""
+async def test_a_closed_client_ends_the_sweep_with_an_error(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
+    """A sweep with a closed client raises instead of reporting outcomes."""
     project = sandbox.seed(live=2)
     await sweep_client.aclose()
 

@@ -1,4 +1,4 @@
-"""The journal: who may write to it, what is refused, and going on with what was broken off."""
+"""The journal: its lock, refused files, and resumed runs."""
 
 import asyncio
 import os
@@ -38,12 +38,12 @@ sys.stdin.read()
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where the journal is."""
+    """Return the path of a journal."""
     return tmp_path / "sweeps.db"
 
 
 def pausing(*projects: Project, **changes: Any) -> SweepPlan:
-    """A plan to pause all target groups of projects."""
+    """Return a plan to pause all target groups of projects."""
     return SweepPlan(
         **{
             "action": "pause",
@@ -55,26 +55,26 @@ def pausing(*projects: Project, **changes: Any) -> SweepPlan:
 
 
 def change(path: Path, sql: str, *values: Any) -> None:
-    """Change a journal as nobody should."""
+    """Change a journal with plain SQL."""
     with sqlite3.connect(path) as database:
         database.execute(sql, values)
     database.close()
 
 
-async def broken_off(client: AsyncClient, plan: SweepPlan, path: Path, *, submitted: int) -> None:
-    """Cancel a sweep as soon as so many jobs have been submitted."""
+async def interrupt(client: AsyncClient, plan: SweepPlan, path: Path, *, submitted: int) -> None:
+    """Cancel a sweep as soon as a number of jobs has been submitted."""
 
-    def tell(progress: SweepProgress) -> None:
+    def on_progress(progress: SweepProgress) -> None:
         if progress.jobs_submitted >= submitted:
             sweeping.cancel()
 
-    sweeping = asyncio.ensure_future(sweep(client, plan, journal=path, on_progress=tell))
+    sweeping = asyncio.ensure_future(sweep(client, plan, journal=path, on_progress=on_progress))
     with pytest.raises(asyncio.CancelledError):
         await sweeping
 
 
-def test_the_second_process_is_refused_and_takes_over_when_the_first_is_dead(path: Path) -> None:
-    """However it dies."""
+def test_a_second_process_is_refused_until_the_first_is_dead(path: Path) -> None:
+    """The lock is released by the kernel, however the process dies."""
     with subprocess.Popen(
         [sys.executable, "-c", HOLD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as holder:
@@ -83,8 +83,8 @@ def test_the_second_process_is_refused_and_takes_over_when_the_first_is_dead(pat
 
         with pytest.raises(JournalError, match=f"is in use by another sweep: process {holder.pid} on "):
             Journal(path)
-        with Journal(path, read_only=True) as looking:
-            assert looking.runs() == []
+        with Journal(path, read_only=True) as reader:
+            assert reader.runs() == []
 
         os.kill(holder.pid, signal.SIGKILL)
         holder.wait()
@@ -92,15 +92,15 @@ def test_the_second_process_is_refused_and_takes_over_when_the_first_is_dead(pat
             assert journal.runs() == []
 
 
-def test_one_process_cannot_open_a_journal_twice_at_once(path: Path) -> None:
-    """But one after the other."""
+def test_a_process_cannot_open_a_journal_twice(path: Path) -> None:
+    """The journal can be opened again after it was closed."""
     with Journal(path), pytest.raises(JournalError, match=f"process {os.getpid()}"):
         Journal(path)
     Journal(path).close()
 
 
-def test_a_process_that_forks_does_not_leave_its_lock_to_the_child(path: Path) -> None:
-    """A child that lives on does not keep the dead parent's journal."""
+def test_a_forked_child_does_not_inherit_the_lock(path: Path) -> None:
+    """A child that outlives its parent does not hold the parent's journal."""
     program = f"""
 import os, sys, time
 from fieldingkit.sweeps import Journal
@@ -117,8 +117,8 @@ os.kill(os.getpid(), {int(signal.SIGKILL)})
     Journal(path).close()
 
 
-def test_a_journal_of_a_later_release_is_refused_and_left_as_it_is(path: Path) -> None:
-    """What we do not understand we do not touch."""
+def test_a_journal_of_a_later_release_is_refused_unchanged(path: Path) -> None:
+    """A newer schema is refused without a change to the file."""
     Journal(path).close()
     change(path, "PRAGMA user_version = 99")
     before = path.read_bytes()
@@ -131,8 +131,8 @@ def test_a_journal_of_a_later_release_is_refused_and_left_as_it_is(path: Path) -
 
 
 @pytest.mark.parametrize("content", [b"this is no database at all, but text of a certain length" * 20, "another"])
-def test_a_file_that_is_no_journal_is_refused_and_left_as_it_is(path: Path, content: bytes | str) -> None:
-    """Whoever gives the wrong file does not lose it."""
+def test_another_file_is_refused_unchanged(path: Path, content: bytes | str) -> None:
+    """A file with other content is refused without a change to it."""
     if isinstance(content, bytes):
         path.write_bytes(content)
     else:
@@ -145,18 +145,18 @@ def test_a_file_that_is_no_journal_is_refused_and_left_as_it_is(path: Path, cont
     assert path.read_bytes() == before
 
 
-def test_looking_at_a_journal_that_is_not_there_makes_none(path: Path) -> None:
-    """A typing error in the name is told."""
+def test_reading_a_missing_journal_creates_no_file(path: Path) -> None:
+    """A mistyped path is reported."""
     with pytest.raises(JournalError, match="cannot be used as a journal"):
         Journal(path, read_only=True)
 
     assert not path.exists()
 
 
-async def test_a_run_that_has_finished_gives_its_report_again_without_a_request(
+async def test_a_finished_run_returns_its_report_without_a_request(
     sweep_client: AsyncClient, sandbox: Sandbox, path: Path
 ) -> None:
-    """Everything is in the journal."""
+    """The journal contains the whole report."""
     project = sandbox.seed(live=3, paused=1, draft=1)
     plan = pausing(project, chunk_size=2)
     report = await sweep(sweep_client, plan, journal=path)
@@ -168,8 +168,8 @@ async def test_a_run_that_has_finished_gives_its_report_again_without_a_request(
     assert not sandbox.requests
 
 
-async def test_a_journal_tells_of_its_runs(sweep_client: AsyncClient, sandbox: Sandbox, path: Path) -> None:
-    """Which there were, what they were for, and what became of them, also while another process is sweeping."""
+async def test_a_journal_lists_its_runs(sweep_client: AsyncClient, sandbox: Sandbox, path: Path) -> None:
+    """Runs, plans and reports are readable while another process sweeps."""
     project = sandbox.seed(live=3, draft=1)
     plan = pausing(project)
     report = await sweep(sweep_client, plan, journal=path)
@@ -186,13 +186,13 @@ async def test_a_journal_tells_of_its_runs(sweep_client: AsyncClient, sandbox: S
             read_report(journal, "other")
 
 
-async def test_a_run_that_was_broken_off_follows_its_jobs_and_sends_the_rest(
+async def test_an_interrupted_run_resumes_without_repeating_jobs(
     sweep_client: AsyncClient, sandbox: Sandbox, path: Path
 ) -> None:
-    """What was submitted is followed by its token, what was not is sent, and nothing is sent twice."""
+    """Submitted jobs are polled by their tokens, the others are sent, and nothing is sent twice."""
     project = sandbox.seed(live=10)
     plan = pausing(project, chunk_size=2, concurrency=2)
-    await broken_off(sweep_client, plan, path, submitted=2)
+    await interrupt(sweep_client, plan, path, submitted=2)
     with Journal(path, read_only=True) as journal:
         (run,) = journal.runs()
         assert run.finished_at is None
@@ -208,14 +208,12 @@ async def test_a_run_that_was_broken_off_follows_its_jobs_and_sends_the_rest(
     assert len(created) <= 7
 
 
-async def test_a_run_of_a_query_keeps_the_target_groups_that_it_found_first(
-    sweep_client: AsyncClient, sandbox: Sandbox, path: Path
-) -> None:
-    """Those that are paused by now no longer match, but belong to the run."""
+async def test_a_resumed_query_keeps_its_target_groups(sweep_client: AsyncClient, sandbox: Sandbox, path: Path) -> None:
+    """Target groups that no longer match still belong to the run."""
     project = sandbox.seed(live=6)
     query = TargetGroupQuery(status=["live"])
     plan = SweepPlan(action="pause", query=query, run_id="tonight", chunk_size=2, concurrency=1)
-    await broken_off(sweep_client, plan, path, submitted=2)
+    await interrupt(sweep_client, plan, path, submitted=2)
 
     report = await sweep(sweep_client, plan, journal=path)
 
@@ -224,10 +222,10 @@ async def test_a_run_of_a_query_keeps_the_target_groups_that_it_found_first(
     assert project.ids("paused") == project.ids()
 
 
-async def test_a_job_that_had_not_ended_is_followed_again_later(
+async def test_an_unknown_outcome_is_resolved_by_a_later_run(
     sweep_client: AsyncClient, sandbox: Sandbox, path: Path
 ) -> None:
-    """Unknown is not the last word: the journal knows where to look."""
+    """A job that had not ended is polled again by the next process."""
     project = sandbox.seed(live=2)
     sandbox.faults.add(CREATE, faults.StuckJob())
     plan = pausing(project, job_timeout=5.0)
@@ -248,10 +246,10 @@ async def test_a_job_that_had_not_ended_is_followed_again_later(
     assert len(sandbox.jobs) == 1
 
 
-async def test_another_plan_under_the_same_name_is_refused(
+async def test_another_plan_with_the_same_run_id_is_refused(
     sweep_client: AsyncClient, sandbox: Sandbox, path: Path
 ) -> None:
-    """A run is what it was begun as."""
+    """A run keeps the plan that it was started with."""
     one, other = sandbox.seed(live=2), sandbox.seed(live=2)
     await sweep(sweep_client, pausing(one), journal=path)
 
@@ -261,10 +259,10 @@ async def test_another_plan_under_the_same_name_is_refused(
     assert other.ids("live") == other.ids()
 
 
-async def test_one_journal_holds_several_sweeps_at_once_but_no_run_twice(
+async def test_concurrent_sweeps_share_a_journal_but_not_a_run(
     sweep_client: AsyncClient, sandbox: Sandbox, path: Path
 ) -> None:
-    """Within one process an open journal can be shared."""
+    """An open journal can be shared within a process."""
     one, other = sandbox.seed(live=4), sandbox.seed(live=4)
     with Journal(path) as journal:
         reports = await asyncio.gather(
@@ -279,10 +277,10 @@ async def test_one_journal_holds_several_sweeps_at_once_but_no_run_twice(
     assert "is already in progress" in str(reports[2])
 
 
-async def test_a_journal_that_cannot_be_written_ends_the_sweep_before_it_sends(
+async def test_nothing_is_sent_if_the_journal_cannot_be_written(
     sweep_client: AsyncClient, sandbox: Sandbox, path: Path
 ) -> None:
-    """Nothing is sent that is not written down."""
+    """A failing write ends the sweep before its first job."""
     project = sandbox.seed(live=4)
     with Journal(path) as journal:
         journal.run(lambda database: database.execute("DROP TABLE chunks")).result()
@@ -293,8 +291,10 @@ async def test_a_journal_that_cannot_be_written_ends_the_sweep_before_it_sends(
     assert not sandbox.jobs
 
 
-async def sent_in_vain(client: AsyncClient, sandbox: Sandbox, plan: SweepPlan, path: Path, *, applied: bool) -> None:
-    """Carry a plan out so that no answer to a creation comes back, and no status can be read."""
+async def send_ambiguously(
+    client: AsyncClient, sandbox: Sandbox, plan: SweepPlan, path: Path, *, applied: bool
+) -> None:
+    """Run a sweep whose submissions are never answered and whose statuses cannot be read."""
     sandbox.faults.add(CREATE, faults.ApplyThenDrop() if applied else faults.DropBefore(), times=None)
     sandbox.faults.add(RUNS, faults.Answer(503), times=None)
     sandbox.faults.add(LIST, faults.Answer(503), times=None)
@@ -303,13 +303,11 @@ async def sent_in_vain(client: AsyncClient, sandbox: Sandbox, plan: SweepPlan, p
 
 
 @pytest.mark.parametrize("applied", [True, False])
-async def test_a_key_that_is_young_is_used_again(
-    hasty: AsyncClient, sandbox: Sandbox, path: Path, *, applied: bool
-) -> None:
-    """Whether the first request arrived or not: with its key there is one job in the end."""
+async def test_a_recent_key_is_sent_again(hasty: AsyncClient, sandbox: Sandbox, path: Path, *, applied: bool) -> None:
+    """The key results in one job, applied before or not."""
     project = sandbox.seed(live=2)
     plan = pausing(project)
-    await sent_in_vain(hasty, sandbox, plan, path, applied=applied)
+    await send_ambiguously(hasty, sandbox, plan, path, applied=applied)
     sandbox.faults.clear()
 
     report = await sweep(hasty, plan, journal=path)
@@ -321,13 +319,13 @@ async def test_a_key_that_is_young_is_used_again(
 
 @pytest.mark.parametrize("age", [7200.0, -7200.0])
 @pytest.mark.parametrize("applied", [True, False])
-async def test_a_key_that_is_old_is_not_used_again_before_reading(
+async def test_an_expired_key_is_reconciled_by_reading(
     hasty: AsyncClient, sandbox: Sandbox, path: Path, *, applied: bool, age: float
 ) -> None:
-    """What is done is not sent again; what is not done is sent with a new key. A clock set back makes a key old too."""
+    """Only target groups without the target status are sent, with a new key; a clock set back also expires a key."""
     project = sandbox.seed(live=2)
     plan = pausing(project)
-    await sent_in_vain(hasty, sandbox, plan, path, applied=applied)
+    await send_ambiguously(hasty, sandbox, plan, path, applied=applied)
     change(path, "UPDATE chunks SET first_sent_at = ?", time.time() - age)
     sandbox.faults.clear()
     sandbox.requests.clear()
@@ -341,13 +339,13 @@ async def test_a_key_that_is_old_is_not_used_again_before_reading(
     assert operations.count(CREATE) == (0 if applied else 1)
 
 
-async def test_an_old_key_is_left_alone_as_long_as_nothing_can_be_read(
+async def test_an_expired_key_waits_until_statuses_can_be_read(
     hasty: AsyncClient, sandbox: Sandbox, path: Path
 ) -> None:
-    """Neither sent nor given up: the next run may be able to read."""
+    """The chunk is neither sent nor given up; the next run settles it."""
     project = sandbox.seed(live=2)
     plan = pausing(project)
-    await sent_in_vain(hasty, sandbox, plan, path, applied=False)
+    await send_ambiguously(hasty, sandbox, plan, path, applied=False)
     change(path, "UPDATE chunks SET first_sent_at = ?", time.time() - 7200.0)
 
     report = await sweep(hasty, plan, journal=path)
@@ -360,14 +358,14 @@ async def test_an_old_key_is_left_alone_as_long_as_nothing_can_be_read(
     assert (await sweep(hasty, plan, journal=path)).counts.updated == 2
 
 
-async def test_one_that_does_not_exist_does_not_hold_up_the_others_of_an_old_chunk(
+async def test_a_missing_target_group_does_not_block_an_expired_chunk(
     hasty: AsyncClient, sandbox: Sandbox, path: Path
 ) -> None:
-    """What cannot be read is sent with the rest, once something can be read."""
+    """A target group that cannot be read is sent with the rest."""
     project = sandbox.seed(live=4)
     stranger = "01BTGNYV6HRNK8K8VKZASZCFA0"
     plan = pausing(project, target_groups={project.id: [*project.ids(), stranger]})
-    await sent_in_vain(hasty, sandbox, plan, path, applied=False)
+    await send_ambiguously(hasty, sandbox, plan, path, applied=False)
     change(path, "UPDATE chunks SET first_sent_at = ?", time.time() - 7200.0)
     sandbox.faults.clear()
 
@@ -377,10 +375,10 @@ async def test_one_that_does_not_exist_does_not_hold_up_the_others_of_an_old_chu
     assert report.failure_codes == {"TargetGroupNotFound": 1}
 
 
-async def test_what_was_refused_is_tried_again_by_the_next_process(
+async def test_a_rejected_job_is_sent_again_by_the_next_run(
     sweep_client: AsyncClient, sandbox: Sandbox, path: Path
 ) -> None:
-    """A refusal is no doubt: it stays a failure as long as it is refused, and goes on once it is not."""
+    """A rejection is not ambiguous: it is a failure until a later run succeeds."""
     project = sandbox.seed(live=2)
     plan = pausing(project)
     sandbox.faults.add(CREATE, faults.Answer(404), times=2)
@@ -392,8 +390,10 @@ async def test_what_was_refused_is_tried_again_by_the_next_process(
     assert (await sweep(sweep_client, plan, journal=path)).counts.updated == 2
 
 
-async def test_a_journal_can_be_moved(sweep_client: AsyncClient, sandbox: Sandbox, path: Path, tmp_path: Path) -> None:
-    """Closed, it is one file."""
+async def test_a_closed_journal_is_one_file(
+    sweep_client: AsyncClient, sandbox: Sandbox, path: Path, tmp_path: Path
+) -> None:
+    """A closed journal can be moved."""
     project = sandbox.seed(live=2)
     await sweep(sweep_client, pausing(project), journal=path)
     assert not path.with_name("sweeps.db-wal").exists()
@@ -404,19 +404,19 @@ async def test_a_journal_can_be_moved(sweep_client: AsyncClient, sandbox: Sandbo
         assert [run.run_id for run in journal.runs()] == ["tonight"]
 
 
-async def test_a_slow_disk_does_not_stop_the_event_loop(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Writing is done beside the loop, and what gathers meanwhile is written together."""
+async def test_a_slow_disk_does_not_block_the_event_loop(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Writes run beside the event loop, and pending ones are written together."""
     chunks = [Chunk(number=number, project_id="P", ids=("A",), key="K", first_sent_at=1.0) for number in range(10)]
     disk, write, writes = threading.Event(), Journal._commit, 0
 
-    def when_the_disk_is_ready(journal: Journal, *arguments: Any) -> None:
+    def slow_write(journal: Journal, *arguments: Any) -> None:
         nonlocal writes
         writes += 1
         assert disk.wait(20.0)
         write(journal, *arguments)
 
     with Journal(path) as journal:
-        monkeypatch.setattr(Journal, "_commit", when_the_disk_is_ready)
+        monkeypatch.setattr(Journal, "_commit", slow_write)
         checkpoint = JournalCheckpoint(journal, "tonight")
         writing = [asyncio.ensure_future(checkpoint.sending(chunk)) for chunk in chunks]
         await asyncio.wait(writing, timeout=0.02)
@@ -427,8 +427,8 @@ async def test_a_slow_disk_does_not_stop_the_event_loop(path: Path, monkeypatch:
     assert writes == 2
 
 
-async def test_after_a_write_that_failed_nothing_passes_for_written(path: Path) -> None:
-    """Those that waited to be written together with it hear of it too."""
+async def test_a_failed_write_fails_all_pending_writes(path: Path) -> None:
+    """Steps that wait to be written together all raise the error."""
     chunks = [Chunk(number=number, project_id="P", ids=("A",), key="K", first_sent_at=1.0) for number in range(3)]
     with Journal(path) as journal:
         journal.run(lambda database: database.execute("DROP TABLE chunks")).result()

@@ -1,4 +1,4 @@
-"""Plans: what is refused, what makes two of them the same, and how one is taken back."""
+"""Sweep plans: validation, fingerprint and JSON."""
 
 from typing import Any
 
@@ -15,12 +15,12 @@ LIVE, PAUSED = TargetGroupStatus.LIVE, TargetGroupStatus.PAUSED
 
 
 def a_plan(**changes: Any) -> SweepPlan:
-    """A plan to pause four target groups of two projects."""
+    """Return a plan to pause four target groups of two projects."""
     return SweepPlan(**{"action": "pause", "target_groups": {P1: [A, B], P2: [C, D]}, "run_id": "run", **changes})
 
 
 @pytest.mark.parametrize(
-    ("changes", "complaint"),
+    ("changes", "message"),
     [
         ({"action": "archive"}, "action must be one of pause, resume, complete, relaunch, launch"),
         ({"target_groups": None}, "a plan needs either target_groups or a query"),
@@ -37,21 +37,21 @@ def a_plan(**changes: Any) -> SweepPlan:
         ({"account_id": "mine"}, "account_id must be the account's number"),
     ],
 )
-def test_a_plan_that_makes_no_sense_is_refused(changes: dict[str, Any], complaint: str) -> None:
-    """Mistakes are found before anything is sent, and named."""
-    with pytest.raises(InvalidCommandError, match=complaint.replace("(", r"\(")):
+def test_an_invalid_plan_is_refused(changes: dict[str, Any], message: str) -> None:
+    """Invalid fields are found and named before anything is sent."""
+    with pytest.raises(InvalidCommandError, match=message.replace("(", r"\(")):
         a_plan(**changes)
 
 
-def test_a_target_group_that_is_named_twice_is_done_once() -> None:
-    """Repetitions within a project are harmless."""
+def test_a_repeated_target_group_is_sent_once() -> None:
+    """Repetitions within a project are removed."""
     plan = a_plan(target_groups={P1: [A, B, A]})
 
     assert plan.target_groups == {P1: (A, B)}
 
 
-def test_a_run_id_is_made_where_none_is_given() -> None:
-    """Two plans without a name are two runs."""
+def test_a_plan_without_run_id_gets_a_new_one() -> None:
+    """Two plans without a run id are two runs."""
     one, other = (SweepPlan(action="pause", query=TargetGroupQuery()) for _ in range(2))
 
     assert one.run_id != other.run_id
@@ -67,21 +67,21 @@ def test_a_run_id_is_made_where_none_is_given() -> None:
         ),
     ],
 )
-def test_a_plan_can_be_kept_as_text(plan: SweepPlan) -> None:
-    """What is read is what was written."""
+def test_a_plan_is_decoded_as_it_was_encoded(plan: SweepPlan) -> None:
+    """A plan survives JSON unchanged."""
     account_id = None if plan.account_id is None else str(plan.account_id)
     assert SweepPlan.decode(plan.encode()) == attrs.evolve(plan, account_id=account_id)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"v":1}', '{"v":1,"action":"pause","surprise":1}', '{"v":2}'])
-def test_a_text_that_is_no_plan_is_refused(text: str) -> None:
-    """So is one of a later release."""
+def test_other_text_is_not_decoded_as_a_plan(text: str) -> None:
+    """Other content, and a plan of a later release, raise a typed error."""
     with pytest.raises(ConfigurationError, match="sweep plan"):
         SweepPlan.decode(text)
 
 
-def test_patience_does_not_make_a_plan_another_plan_but_its_work_does() -> None:
-    """A run can be gone on with more slowly, but not with other target groups."""
+def test_the_fingerprint_covers_the_work_but_not_its_pace() -> None:
+    """A run can be resumed with another concurrency, but not with other target groups."""
     plan = a_plan(account_id=101)
 
     assert attrs.evolve(plan, concurrency=1, job_timeout=5.0, account_id="101").fingerprint == plan.fingerprint

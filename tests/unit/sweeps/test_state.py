@@ -1,4 +1,4 @@
-"""Keeping account: five outcomes that always add up."""
+"""The ledger: outcomes that always add up, by status and by result."""
 
 import pytest
 from hypothesis import given
@@ -20,10 +20,10 @@ STATUSES = [*TargetGroupStatus, TargetGroupStatus("unheard-of"), None]
     st.sampled_from(Action),
     st.lists(st.tuples(st.sampled_from(IDS), st.sampled_from(Outcome))),
 )
-def test_the_five_outcomes_always_add_up_to_the_plan(
+def test_outcomes_always_add_up_to_the_plan(
     groups: list[tuple[str, TargetGroupStatus | None]], action: Action, events: list[tuple[str, Outcome]]
 ) -> None:
-    """Whatever happens in whatever order, each target group of the plan has exactly one outcome."""
+    """In any order of events, each target group of the plan has exactly one outcome."""
     ledger = Ledger(FoundGroup(id_, "P", status) for id_, status in groups)
     planned = [id_ for id_, _ in groups]
     to_send = ledger.settle_by_status(action)
@@ -47,10 +47,10 @@ def test_the_five_outcomes_always_add_up_to_the_plan(
     st.lists(st.sampled_from(IDS)),
     st.lists(st.sampled_from(IDS)),
 )
-def test_a_result_sorts_the_target_groups_of_its_job_whatever_it_says(
+def test_a_result_partitions_the_target_groups_of_its_job(
     asked: list[str], updated: list[str], failed: list[str]
 ) -> None:
-    """Repetitions, strangers and contradictions in a result lose nobody and count nobody twice."""
+    """Repetitions, foreign ids and contradictions in a result lose and repeat no target group."""
     result = BatchResult(
         job_id="J",
         status=JobStatus.COMPLETED,
@@ -58,15 +58,15 @@ def test_a_result_sorts_the_target_groups_of_its_job_whatever_it_says(
         failed=tuple(FailedTargetGroup(target_group_id=id_) for id_ in failed),
     )
 
-    reading = partition_result(asked, result)
+    parts = partition_result(asked, result)
 
-    assert sorted([*reading.updated, *reading.failed, *reading.missing]) == sorted(asked)
-    assert set(reading.updated) <= set(updated) - set(failed)
-    assert set(reading.failed) <= set(failed) - set(updated)
+    assert sorted([*parts.updated, *parts.failed, *parts.missing]) == sorted(asked)
+    assert set(parts.updated) <= set(updated) - set(failed)
+    assert set(parts.failed) <= set(failed) - set(updated)
 
 
-def test_no_result_leaves_all_open() -> None:
-    """A job whose result is not known says nothing of anybody."""
+def test_without_a_result_all_target_groups_are_missing() -> None:
+    """A job without a result reports nothing about its target groups."""
     assert partition_result(["A", "B"], None).missing == ("A", "B")
 
 
@@ -80,37 +80,37 @@ def test_no_result_leaves_all_open() -> None:
         ("launch", {"scheduled"}, "live"),
     ],
 )
-def test_what_is_sent_what_is_there_already_and_what_is_skipped(action: str, sent: set[str], unchanged: str) -> None:
-    """The status that was read decides."""
+def test_the_status_decides_between_sent_unchanged_and_skipped(action: str, sent: set[str], unchanged: str) -> None:
+    """Each action is sent for its source statuses only."""
     for status in TargetGroupStatus:
-        verdict = outcome_for_status(Action(action), status)
+        settled = outcome_for_status(Action(action), status)
         if status in sent:
-            assert verdict is None
+            assert settled is None
         elif status == unchanged:
-            assert verdict == (Outcome.UNCHANGED, None)
+            assert settled == (Outcome.UNCHANGED, None)
         else:
-            assert verdict is not None
-            outcome, reason = verdict
+            assert settled is not None
+            outcome, reason = settled
             assert outcome is Outcome.SKIPPED
             assert reason is not None
             assert reason.startswith(f"it is {status}; {action} is for ")
 
 
 @pytest.mark.parametrize("status", [None, TargetGroupStatus("unheard-of")])
-def test_a_status_that_says_nothing_keeps_nobody_from_being_sent(status: TargetGroupStatus | None) -> None:
-    """The API knows best what may be done with a target group that we know nothing of."""
+def test_a_target_group_with_an_unknown_status_is_sent(status: TargetGroupStatus | None) -> None:
+    """The API decides about a status that was not read or is new."""
     assert outcome_for_status(Action.PAUSE, status) is None
 
 
-def test_an_outcome_that_is_never_written_is_unknown() -> None:
-    """A target group that nobody dealt with is not lost."""
+def test_a_target_group_without_an_outcome_is_unknown() -> None:
+    """A target group that was never settled is part of the report."""
     ledger = Ledger([FoundGroup("A", "P"), FoundGroup("B", "P")])
     ledger.settle("A", Outcome.UPDATED)
 
     assert [item.outcome for item in ledger.close()] == [Outcome.UPDATED, Outcome.UNKNOWN]
 
 
-def test_nobody_outside_the_plan_can_have_an_outcome() -> None:
-    """An id that the plan does not have is a mistake, not a sixth outcome."""
+def test_a_target_group_outside_the_plan_has_no_outcome() -> None:
+    """Settling an id that is not in the plan is a programming error."""
     with pytest.raises(KeyError):
         Ledger([]).settle("A", Outcome.UPDATED)

@@ -1,4 +1,4 @@
-"""A sandbox with a fleet in it, in a process of its own, which tells what it was asked."""
+"""A seeded sandbox in its own process, which reports the requests that it received."""
 
 import multiprocessing
 from collections import Counter
@@ -12,7 +12,7 @@ from fieldingkit.sandbox import Sandbox
 
 
 def busiest_second(moments: Sequence[datetime]) -> int:
-    """How many requests came in the busiest second."""
+    """Return the number of requests in the busiest second."""
     first, most = 0, 0
     for last, moment in enumerate(moments):
         while moments[first] <= moment - timedelta(seconds=1):
@@ -22,7 +22,7 @@ def busiest_second(moments: Sequence[datetime]) -> int:
 
 
 def counts(sandbox: Sandbox) -> dict[str, Any]:
-    """What the sandbox was asked since it was asked for this."""
+    """Return the figures of the requests since the previous call."""
     requests = list(sandbox.requests)
     sandbox.requests.clear()
     return {
@@ -37,13 +37,13 @@ def counts(sandbox: Sandbox) -> dict[str, Any]:
     }
 
 
-class FleetServer:
-    """The sandbox in its own process.
+class SeededServer:
+    """A sandbox in its own process.
 
     Args:
-        groups: How many target groups it has, all of them live.
-        projects: How many projects they are in, evenly.
-        job_seconds: How long a job takes.
+        groups: The number of target groups; all of them are live.
+        projects: The number of projects, with equal numbers of target groups.
+        job_seconds: The duration of a job.
     """
 
     def __init__(self, groups: int, projects: int, job_seconds: float) -> None:
@@ -54,8 +54,8 @@ class FleetServer:
     def __enter__(self) -> Self:
         self._process.start()
         self.options: dict[str, Any] = self._pipe.recv()
-        """What a client of it needs."""
-        self.fleet: dict[str, list[str]] = self._pipe.recv()
+        """The options of a client."""
+        self.groups: dict[str, list[str]] = self._pipe.recv()
         """The target groups of each project."""
         return self
 
@@ -66,7 +66,7 @@ class FleetServer:
         self._process.join()
 
     def counts(self) -> dict[str, Any]:
-        """What it was asked since the last time."""
+        """Return the figures of the requests since the previous call."""
         self._pipe.send(True)
         found: dict[str, Any] = self._pipe.recv()
         return found

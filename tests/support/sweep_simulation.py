@@ -1,4 +1,4 @@
-"""A fleet without a socket and without real time: an API that only counts."""
+"""A simulated API in virtual time, without a socket, that counts requests."""
 
 import asyncio
 import json
@@ -24,12 +24,12 @@ _CREATED = "2026-11-21T12:00:00.000Z"
 
 
 def ids_of(count: int, prefix: str = "G") -> list[str]:
-    """So many ids in the form of ULIDs."""
+    """Return ids in the form of ULIDs."""
     return [f"{prefix}{number:0{26 - len(prefix)}d}" for number in range(count)]
 
 
-def fleet_of(groups: int, projects: int) -> dict[str, list[str]]:
-    """So many target groups, spread evenly over so many projects."""
+def make_groups(groups: int, projects: int) -> dict[str, list[str]]:
+    """Return target group ids by project id, spread evenly over the projects."""
     ids = ids_of(groups)
     return {project: ids[number::projects] for number, project in enumerate(ids_of(projects, "P"))}
 
@@ -41,24 +41,24 @@ class _Job:
 
 
 class CountingApi:
-    """Batch jobs and lists, by the loop's time.
+    """An API with batch jobs and lists, in the time of the event loop.
 
     Args:
-        fleet: The target groups of each project; all of them are live.
-        seconds: How long a job takes, from 0 to 1 drawn anew for each.
-        latency: Seconds for each answer.
+        groups: The target groups of each project; all of them are live.
+        seconds: Returns the duration of a job from a random number between 0 and 1.
+        latency: Seconds for each response.
     """
 
     def __init__(
-        self, fleet: dict[str, list[str]], seconds: Callable[[float], float] = lambda _: 0.2, latency: float = 0.02
+        self, groups: dict[str, list[str]], seconds: Callable[[float], float] = lambda _: 0.2, latency: float = 0.02
     ) -> None:
-        self.fleet = fleet
+        self.groups = groups
         self.counts: Counter[str] = Counter()
-        """How many requests there were of each kind: ``create``, ``look``, ``list``."""
+        """The number of requests of each kind: ``create``, ``poll``, ``list``."""
         self.arrivals: list[float] = []
-        """When each request came."""
+        """The time of each request."""
         self.jobs: dict[str, _Job] = {}
-        """The jobs by their id."""
+        """The jobs by id."""
         self._keys: dict[str, str] = {}
         self._seconds = seconds
         self._latency = latency
@@ -67,12 +67,12 @@ class CountingApi:
 
     @property
     def requests(self) -> int:
-        """How many requests there were."""
+        """The number of requests."""
         return len(self.arrivals)
 
     @property
     def busiest_second(self) -> int:
-        """How many requests came in the busiest second."""
+        """The number of requests in the busiest second."""
         first, most = 0, 0
         for last, moment in enumerate(self.arrivals):
             while self.arrivals[first] <= moment - 1 + 1e-6:
@@ -81,12 +81,12 @@ class CountingApi:
         return most
 
     def bound(self, rate: float) -> float:
-        """How long it takes at least: the requests at this rate, or the last job and the look at it."""
+        """Return the shortest possible duration: all requests at this rate, or the last job and its poll."""
         last = max(job.ends for job in self.jobs.values())
         return max((2 * len(self.jobs) + self.counts["list"] - 1) / rate, last) + self._latency
 
     async def __call__(self, call: Call) -> Response:
-        """Answer one request."""
+        """Return the response to a request."""
         now = asyncio.get_running_loop().time()
         self.arrivals.append(now)
         response = self._answer(call.request, now)
@@ -108,7 +108,7 @@ class CountingApi:
         if rest[0] == "target-groups":
             self.counts["list"] += 1
             return self._page(project, request.target)
-        self.counts["look"] += 1
+        self.counts["poll"] += 1
         job_id = rest[-1]
         job = self.jobs[job_id]
         ended = now >= job.ends
@@ -116,14 +116,14 @@ class CountingApi:
             "job_id": job_id,
             "status": "Completed" if ended else "Processing",
             "created_at": _CREATED,
-            "created_by": "somebody",
+            "created_by": "a-user",
             "updated_target_groups": {"data": [{"target_group_id": id_} for id_ in job.ids] if ended else []},
             "failed_target_groups": {"data": []},
         }
         return _json(body)
 
     def _page(self, project: str, target: str) -> Response:
-        members = self.fleet[project]
+        members = self.groups[project]
         _, _, cursor = target.partition("start_after=")
         start = int(cursor) if cursor else 0
         end = start + 100
@@ -147,7 +147,7 @@ def _summary(id_: str) -> dict[str, Any]:
         "id": id_,
         "name": id_,
         "status": "live",
-        "project_manager_id": "somebody",
+        "project_manager_id": "a-user",
         "locale": "eng_us",
         "created_at": _CREATED,
         "statistics": {"progress": {"value": progress, "issues": []}},
@@ -164,12 +164,12 @@ def simulate(
     work: Callable[[AsyncClient], Coroutine[Any, Any, T]],
     **options: Any,
 ) -> tuple[T, float]:
-    """Do some work with a client of a simulated API; gives its result, and the virtual seconds that it took.
+    """Run work with a client of a simulated API; return its result and the virtual seconds it took.
 
     Args:
-        monkeypatch: Puts the API in the place of HTTP.
+        monkeypatch: Replaces HTTP by the API.
         api: The API.
-        work: What to do.
+        work: Called with the client.
         options: Options of the client.
     """
 
@@ -178,20 +178,20 @@ def simulate(
 
     async def main() -> tuple[T, float]:
         async with AsyncClient(auth="token", account_id=101, clock=LoopClock(), **options) as client:
-            begun = asyncio.get_running_loop().time()
+            started = asyncio.get_running_loop().time()
             result = await work(client)
-            return result, asyncio.get_running_loop().time() - begun
+            return result, asyncio.get_running_loop().time() - started
 
     monkeypatch.setattr(AiohttpTransport, "__call__", answer)
     return run_virtually(main())
 
 
 def spread(low: float, high: float) -> Callable[[float], float]:
-    """Durations between two bounds, the short ones more frequent, as waiting times are."""
+    """Return a function from a random number to a duration between two bounds, short ones more frequent."""
     return lambda chance: low * math.exp(chance * math.log(high / low))
 
 
 def in_order(values: Iterable[float]) -> bool:
-    """Whether no value is smaller than the one before."""
+    """Return whether no value is smaller than the previous one."""
     values = list(values)
     return values == sorted(values)
