@@ -199,18 +199,17 @@ def decode(call: Call, response: Response) -> Any:
     if wanted is type(None):
         return None
     raise_for_truncated_body(call, response)
-    from fieldingkit.converter import STRUCTURE_ERRORS, explain, structure
+    from fieldingkit.converter import STRUCTURE_ERRORS, StructureError, structure, structure_tolerantly
 
-    structure_as = structure(wanted)
     try:
-        return structure_as(_read(call, response, headers, loads), wanted)
+        return structure(wanted)(_read(call, response, headers, loads), wanted)
     except STRUCTURE_ERRORS:
-        # orjson reads an integer of more than 64 bits as a float.
+        # The slow way leaves out secondary fields that do not fit, and names the place of an error. It reads exactly,
+        # since orjson reads an integer of more than 64 bits as a float.
         try:
-            return structure_as(_read(call, response, headers, loads_exactly), wanted)
-        except STRUCTURE_ERRORS as exc:
-            path, reason = explain(response.body, wanted, exc)
-            raise _decode_error(call, response, f"{reason} @ {path}", path) from exc
+            return structure_tolerantly(lambda: _read(call, response, headers, loads_exactly), wanted)
+        except StructureError as exc:
+            raise _decode_error(call, response, str(exc), exc.path) from exc
 
 
 def _read(call: Call, response: Response, headers: Sequence[tuple[str, str]], read: Callable[[bytes], Any]) -> Any:

@@ -21,6 +21,7 @@ import attrs
 from fieldingkit import validators
 from fieldingkit.errors import InvalidCommandError
 from fieldingkit.idempotency import RetrySafety
+from fieldingkit.results import Result
 
 __all__ = [
     "AccountCommand",
@@ -176,7 +177,7 @@ class JobResult(Protocol):
 
 
 @attrs.frozen(kw_only=True)
-class JobAccepted:
+class JobAccepted(Result):
     """The API's acceptance of a job: its location, but no outcome yet."""
 
     location: str

@@ -5,20 +5,25 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache, partial
-from types import GenericAlias
-from typing import Any, cast, get_args, get_origin
+from types import GenericAlias, NoneType, UnionType
+from typing import Any, Union, cast, get_args, get_origin
 
 import attrs
 from cattrs import Converter
 from cattrs.errors import BaseValidationError
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
-from cattrs.v import transform_error
 
-from fieldingkit._json import loads_exactly
 from fieldingkit.commands import OpenEnum
 from fieldingkit.results import rfc3339
 
-__all__ = ["STRUCTURE_ERRORS", "explain", "make_converter", "rfc3339", "structure", "unstructure"]
+__all__ = [
+    "STRUCTURE_ERRORS",
+    "StructureError",
+    "make_converter",
+    "structure",
+    "structure_tolerantly",
+    "unstructure",
+]
 
 STRUCTURE_ERRORS = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError, BaseValidationError)
 """The exceptions that structuring and unstructuring raise for values that do not fit."""
@@ -28,13 +33,13 @@ STRUCTURE_ERRORS = (ValueError, TypeError, KeyError, AttributeError, OverflowErr
 _DECIMAL = re.compile(r"-?[0-9]*\.?[0-9]+")
 
 
-def make_converter(*, detailed_validation: bool = False) -> Converter:
+def make_converter() -> Converter:
     """Create a converter with the rules for this API's JSON.
 
     Scalars are strict: ``"false"`` is not a boolean and ``"5"`` is not a number. A null counts as left out. Unknown
     fields are ignored. Times must have a zone and become UTC. Amounts of money are decimals written as text.
     """
-    converter = Converter(detailed_validation=detailed_validation)
+    converter = Converter(detailed_validation=False)
     for kind in (bool, int, str):
         converter.register_structure_hook(kind, _strict(kind))
     converter.register_structure_hook(float, _float)
@@ -177,14 +182,88 @@ def unstructure(value: Any) -> Any:
     return _CONVERTER.unstructure(value)
 
 
-def explain(body: bytes, wanted: Any, cause: BaseException) -> tuple[str, str]:
-    """Return the path and the problem of a body that does not fit, found by the slow, detailed converter."""
-    if not body.strip():
-        return "$", "the body is empty"
+class StructureError(ValueError):
+    """A value that does not fit its type: ``path`` says where, ``problem`` says why."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(f"{problem} @ {path}")
+        self.path = path
+        self.problem = problem
+
+
+_STRICT = frozenset({"id", "status", "etag", "job_id", "secret"})
+"""Fields that are never left undecoded, whatever their class: without them an answer has no meaning."""
+
+
+def structure_tolerantly(load: Callable[[], Any], wanted: Any) -> Any:
+    """Convert decoded JSON, leaving out optional fields that do not fit; ``undecoded`` of the result names them.
+
+    This is the slow way, for answers that ``structure`` rejects. Required fields, ids, statuses, ETags, jobs and the
+    items and cursors of lists stay strict.
+
+    Args:
+        load: Returns the decoded JSON.
+        wanted: The type of the result.
+
+    Raises:
+        StructureError: if the value is no JSON, or a strict part of it does not fit.
+    """
+    undecoded: list[str] = []
     try:
-        make_converter(detailed_validation=True).structure(loads_exactly(body), wanted)
+        value = load()
     except STRUCTURE_ERRORS as exc:
-        found = transform_error(exc) if isinstance(exc, BaseValidationError) else [f"{exc} @ $"]
-        what, _, path = found[0].rpartition(" @ ")
-        return path or "$", what or type(exc).__name__
-    return "$", str(cause)
+        raise StructureError("$", str(exc) or type(exc).__name__) from exc
+    try:
+        result = _structure(value, wanted, "$", undecoded)
+    except RecursionError as exc:
+        raise StructureError("$", "nested too deeply") from exc
+    if undecoded:
+        object.__setattr__(result, "_undecoded", tuple(undecoded))
+    return result
+
+
+def _structure(value: Any, wanted: Any, path: str, undecoded: list[str]) -> Any:
+    if attrs.has(wanted):
+        return _structure_model(value, wanted, path, undecoded)
+    kinds = [kind for kind in get_args(wanted) if kind is not NoneType]
+    if get_origin(wanted) in {Union, UnionType} and len(kinds) == 1:
+        return _structure(value, kinds[0], path, undecoded)
+    if get_origin(wanted) is tuple and type(value) is list:
+        items = cast("list[object]", value)
+        return tuple(_structure(item, kinds[0], f"{path}[{index}]", undecoded) for index, item in enumerate(items))
+    try:
+        return structure(wanted)(value, wanted)
+    except STRUCTURE_ERRORS as exc:
+        raise StructureError(path, str(exc) or type(exc).__name__) from exc
+
+
+def _structure_model(value: Any, kind: Any, path: str, undecoded: list[str]) -> Any:
+    if type(value) is not dict:
+        raise StructureError(path, f"expected an object, got {type(value).__name__}")
+    members = cast("dict[str, Any]", value)
+    try:
+        members = getattr(kind, "_from_api", dict)(members)
+    except STRUCTURE_ERRORS as exc:
+        raise StructureError(path, f"{type(exc).__name__}: {exc}") from exc
+    fields: dict[str, Any] = {}
+    kept: dict[str, Any] = {}
+    for field in attrs.fields(attrs.resolve_types(kind)):
+        member = members.get(field.name)
+        if member is None:
+            if field.default is attrs.NOTHING:
+                raise StructureError(f"{path}.{field.name}", "required field missing")
+            continue
+        try:
+            fields[field.name] = _structure(member, field.type, f"{path}.{field.name}", undecoded)
+        except StructureError as exc:
+            if field.default is attrs.NOTHING or field.name in _STRICT or getattr(kind, "strict", False):
+                raise
+            del exc
+            undecoded.append(f"{path}.{field.name}")
+            kept[field.name] = member
+    if kept and "others" in members:  # a write sends back what could not be read
+        fields["others"] = {**fields.get("others", {}), **kept}
+    try:
+        return kind(**fields)
+    except STRUCTURE_ERRORS as exc:
+        raise StructureError(path, str(exc)) from exc

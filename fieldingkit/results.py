@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Any, TypeVar, cast, overload
+from typing import Any, ClassVar, TypeVar, cast, overload
 
 import attrs
 
@@ -21,11 +21,23 @@ _COLUMNS = 8
 class Result:
     """Base class of results and their parts, which are attrs classes."""
 
-    __slots__ = ()
+    __slots__ = ("_undecoded",)
+
+    strict: ClassVar[bool] = False
+    """True if each field must be readable. Otherwise an optional field that is not becomes None."""
+
+    @property
+    def undecoded(self) -> tuple[str, ...]:
+        """The JSON paths of optional fields that did not match the contract and are None; only at the top of a result.
+
+        For example ``("$.target_groups[1].updated_at",)``.
+        """
+        return cast("tuple[str, ...]", getattr(self, "_undecoded", ()))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON has them: times as RFC 3339 text, exact amounts as text, lists as lists."""
-        return cast("dict[str, Any]", to_plain(self))
+        members = cast("dict[str, Any]", to_plain(self))
+        return {**members, "undecoded": list(self.undecoded)} if self.undecoded else members
 
     def to_json(self, *, indent: int | None = None) -> str:
         """Return ``to_dict()`` as JSON text.
@@ -40,6 +52,8 @@ class ResultList(Result, Sequence[Item_co]):
     """Base class of results that are lists; the first field of the subclass holds the items."""
 
     __slots__ = ()
+
+    strict: ClassVar[bool] = True
 
     @overload
     def __getitem__(self, index: int) -> Item_co: ...

@@ -40,6 +40,7 @@ _BATCHES = "/demand/accounts/{account_id}/projects/{project_id}/batch-jobs"
 class FailedTargetGroup(Result):
     """A target group that a batch failed on, and the reason."""
 
+    strict: ClassVar[bool] = True
     target_group_id: str
     """The target group's id."""
     code: str | None = None
@@ -52,6 +53,7 @@ class FailedTargetGroup(Result):
 class BatchResult(Result):
     """A batch at the time it was read; final once ``status`` is terminal."""
 
+    strict: ClassVar[bool] = True
     job_id: str
     """The API's id of the job."""
     status: JobStatus

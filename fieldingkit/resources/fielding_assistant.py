@@ -71,7 +71,8 @@ class _Replaceable(Result):
     @classmethod
     def _to_api(cls, body: dict[str, Any]) -> dict[str, Any]:
         """Put the unknown members back into the API's object."""
-        return {**body["others"], **{name: value for name, value in body.items() if name != "others"}}
+        known = {name: value for name, value in body.items() if name != "others" and value is not None}
+        return {**body["others"], **known}
 
 
 @attrs.frozen(kw_only=True)

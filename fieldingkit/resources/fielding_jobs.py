@@ -37,6 +37,7 @@ _JOBS = "/demand/accounts/{account_id}/projects/{project_id}/target-groups/{targ
 class FailureDetail(Result):
     """One problem of the draft."""
 
+    strict: ClassVar[bool] = True
     name: str | None = None
     """The API's code of the problem, such as ``profile_validation_error_001``."""
     reason: str | None = None
@@ -49,6 +50,7 @@ class FailureDetail(Result):
 class FailureReason(Result):
     """The reason why a job failed."""
 
+    strict: ClassVar[bool] = True
     code: str | None = None
     """The API's code, such as ``TargetGroupInvalidState``; new ones may appear."""
     description: str | None = None
@@ -61,6 +63,7 @@ class FailureReason(Result):
 class FieldingJobResult(Result):
     """A launch or schedule job at the time it was read; final once ``status`` is terminal."""
 
+    strict: ClassVar[bool] = True
     job_id: str
     """The API's id of the job; not the run's."""
     status: JobStatus

@@ -81,9 +81,9 @@ class Profile(Result):
     """The profile's id."""
     quotas_enabled: bool
     """True if its quotas are in force."""
-    name: str
+    name: str | None = None
     """The profile's name."""
-    description: str
+    description: str | None = None
     """The profile's description."""
     targets: tuple[ProfileTarget, ...] = ()
     """The answers that it selects, each with its quota."""

@@ -243,7 +243,7 @@ class TargetGroupDraft(_Settings):
 
     name: str | None = None
     """The target group's name."""
-    business_unit_id: int | None = None
+    business_unit_id: str | None = None
     """The business unit, which decides the currency."""
     locale: str | None = None
     """The language and country of its respondents."""
@@ -273,6 +273,12 @@ class TargetGroupDraft(_Settings):
     """The Fielding Assistant's modules, without an etag: read them on their own to change them."""
     created_at: datetime | None = None
     """The time it was created, UTC."""
+
+    @classmethod
+    def _from_api(cls, body: dict[str, Any]) -> dict[str, Any]:
+        """Read the business unit as text: the API's schema has a number here, its example and other answers a text."""
+        unit = body.get("business_unit_id")
+        return {**body, "business_unit_id": str(unit)} if type(unit) is int else body
 
 
 @attrs.frozen(kw_only=True)

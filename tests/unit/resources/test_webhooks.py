@@ -55,9 +55,15 @@ def test_a_secret_is_given_and_not_shown(command: Command[Any]) -> None:
 def test_an_answer_that_does_not_fit_does_not_show_the_secret() -> None:
     """The error names the path that is wrong and shows no other value."""
     with pytest.raises(DecodeError) as caught:
-        answer(CREATE, {**WEBHOOK, "secret": SECRET, "created_at": "yesterday"}, status=201)
-    assert caught.value.path == "$.created_at"
+        answer(CREATE, {**WEBHOOK, "secret": SECRET, "id": 7}, status=201)
+    assert caught.value.path == "$.id"
     assert "canary" not in repr(caught.value) + str(caught.value)
+
+
+def test_an_unreadable_time_does_not_lose_the_secret() -> None:
+    """The secret is sent only once, so that it is returned although another field cannot be read."""
+    created = answer(CREATE, {**WEBHOOK, "secret": SECRET, "created_at": "yesterday"}, status=201)
+    assert (created.secret, created.created_at, created.undecoded) == (SECRET, None, ("$.created_at",))
 
 
 def test_a_webhook_is_read_with_its_tag() -> None:
