@@ -7,17 +7,13 @@
     async with AsyncClient.from_env() as client:
         result = await client.run(batch_jobs.PauseTargetGroups(project_id=..., target_group_ids=[...]))
 
-``Client`` is the same, blocking. Names are loaded when they are first touched, so that the import itself costs little.
+``Client`` has the same verbs, blocking. Names are loaded when they are first used, so that the import itself is fast.
 """
 
-from importlib import import_module
-
-# As type checkers know it; to import it from `typing` would take twenty times as long as all the rest of this.
+# Importing `typing` would take longer than the rest of this package; type checkers know this name.
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from fieldingkit import errors as errors
     from fieldingkit import events as events
     from fieldingkit.blocking import Client as Client
@@ -48,87 +44,31 @@ if TYPE_CHECKING:
     from fieldingkit.transport.retry import RetryPolicy as RetryPolicy
     from fieldingkit.transport.telemetry.attempts import AttemptEvent as AttemptEvent
     from fieldingkit.transport.telemetry.propagation import TraceContext as TraceContext
+    from fieldingkit.version import API_VERSION as API_VERSION
+    from fieldingkit.version import __version__ as __version__
+else:
+    from fieldingkit._lazy import lazy_names
 
-__all__ = [
-    "AccessToken",
-    "ApiResponse",
-    "AsyncClient",
-    "AsyncJob",
-    "AttemptEvent",
-    "BearerToken",
-    "Client",
-    "ClientCredentials",
-    "Command",
-    "Job",
-    "JobCommand",
-    "JobEvent",
-    "PagedCommand",
-    "PollEvent",
-    "PollPolicy",
-    "RetryPolicy",
-    "TraceContext",
-    "accounts",
-    "batch_jobs",
-    "errors",
-    "events",
-    "fielding_assistant",
-    "fielding_jobs",
-    "fielding_runs",
-    "projects",
-    "target_group_changelog",
-    "target_group_goals",
-    "target_group_progress",
-    "target_groups",
-    "webhooks",
-]
-
-_LAZY_ATTRIBUTES = {
-    "AccessToken": "fieldingkit.transport.credentials",
-    "AsyncClient": "fieldingkit.client",
-    "AttemptEvent": "fieldingkit.transport.telemetry.attempts",
-    "BearerToken": "fieldingkit.transport.credentials",
-    "Job": "fieldingkit.blocking",
-    "Client": "fieldingkit.blocking",
-    "ClientCredentials": "fieldingkit.transport.credentials",
-    "Command": "fieldingkit.commands",
-    "ApiResponse": "fieldingkit.transport.http",
-    "AsyncJob": "fieldingkit.jobs.job",
-    "JobCommand": "fieldingkit.commands",
-    "JobEvent": "fieldingkit.jobs.job",
-    "PagedCommand": "fieldingkit.paging",
-    "PollEvent": "fieldingkit.jobs.observer",
-    "PollPolicy": "fieldingkit.jobs.poller",
-    "RetryPolicy": "fieldingkit.transport.retry",
-    "TraceContext": "fieldingkit.transport.telemetry.propagation",
-}
-_MODULES = {
-    "accounts": "fieldingkit.resources.accounts",
-    "batch_jobs": "fieldingkit.resources.batch_jobs",
-    "errors": "fieldingkit.errors",
-    "events": "fieldingkit.events",
-    "fielding_assistant": "fieldingkit.resources.fielding_assistant",
-    "fielding_jobs": "fieldingkit.resources.fielding_jobs",
-    "fielding_runs": "fieldingkit.resources.fielding_runs",
-    "projects": "fieldingkit.resources.projects",
-    "target_group_changelog": "fieldingkit.resources.target_group_changelog",
-    "target_group_goals": "fieldingkit.resources.target_group_goals",
-    "target_group_progress": "fieldingkit.resources.target_group_progress",
-    "target_groups": "fieldingkit.resources.target_groups",
-    "webhooks": "fieldingkit.resources.webhooks",
-}
-
-
-def __getattr__(name: str) -> "Any":
-    found: Any
-    if name in _MODULES:
-        found = import_module(_MODULES[name])
-    elif name in _LAZY_ATTRIBUTES:
-        found = getattr(import_module(_LAZY_ATTRIBUTES[name]), name)
-    else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = found
-    return found
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    __getattr__, __dir__, __all__ = lazy_names(
+        __name__,
+        {
+            "fieldingkit": "errors events",
+            "fieldingkit.blocking": "Client Job",
+            "fieldingkit.client": "AsyncClient",
+            "fieldingkit.commands": "Command JobCommand",
+            "fieldingkit.jobs.job": "AsyncJob JobEvent",
+            "fieldingkit.jobs.observer": "PollEvent",
+            "fieldingkit.jobs.poller": "PollPolicy",
+            "fieldingkit.paging": "PagedCommand",
+            "fieldingkit.resources": (
+                "accounts batch_jobs fielding_assistant fielding_jobs fielding_runs projects target_group_changelog "
+                "target_group_goals target_group_progress target_groups webhooks"
+            ),
+            "fieldingkit.transport.credentials": "AccessToken BearerToken ClientCredentials",
+            "fieldingkit.transport.http": "ApiResponse",
+            "fieldingkit.transport.retry": "RetryPolicy",
+            "fieldingkit.transport.telemetry.attempts": "AttemptEvent",
+            "fieldingkit.transport.telemetry.propagation": "TraceContext",
+            "fieldingkit.version": "API_VERSION __version__",
+        },
+    )

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
 from fieldingkit._repr import html_table
 from fieldingkit.client import AsyncClient
 from fieldingkit.commands import Command, JobCommand
 from fieldingkit.errors import JobError
-from fieldingkit.options import ClientOptions, Settings
+from fieldingkit.options import ConnectionSettings, Options, with_parameters_of
 from fieldingkit.portal import Portal
 from fieldingkit.transport.http import Response
 
@@ -31,72 +31,91 @@ R_co = TypeVar("R_co", covariant=True)
 
 
 class Client:
-    """Carries out commands and blocks until they are done: for scripts, notebooks and threads.
+    """A blocking client of the API, for scripts, notebooks and threads.
 
-    It takes the options of ``AsyncClient`` and has its verbs. One client serves any number of threads: their calls run
-    side by side on one event loop, on a thread that starts with the first call and ends with ``close()``.
+    ::
+
+        with Client.from_env() as client:
+            run = client.send(fielding_runs.GetFieldingRun(...))
+            result = client.run(batch_jobs.PauseTargetGroups(...))
+
+    The client has the options and verbs of ``AsyncClient``, and may be shared by any number of threads. Their calls run
+    concurrently in one event loop, in a thread that starts with the first call and ends with ``close()``.
 
     Raises:
-        ConfigurationError: if an option makes no sense.
+        ConfigurationError: if an option is invalid.
     """
 
-    def __init__(self, **options: Unpack[ClientOptions]) -> None:
-        self._client = _Tenant(**options)
-        self._portal = _Portal(self._client)
+    @with_parameters_of(Options)
+    def __init__(self, **options: Any) -> None:
+        self._client = _LoopClient(**options)
+        self._portal = _BlockingPortal(self._client)
 
     @classmethod
-    def from_env(cls, connection: str | None = None, **settings: Unpack[Settings]) -> Self:
+    @with_parameters_of(ConnectionSettings)
+    def from_env(cls, *, connection: str | None = None, **settings: Any) -> Self:
         """Create a client from the environment and the configuration file; see ``AsyncClient.from_env``.
 
         Raises:
-            ConfigurationError: There are no credentials, or a value is invalid.
+            ConfigurationError: if there are no credentials, or a value is invalid.
         """
         from fieldingkit.configuration import client_options
 
         return cls(**client_options(connection, settings))
 
     @property
+    def base_url(self) -> str:
+        """The base URL of the API, without a trailing slash."""
+        return self._client.base_url
+
+    @property
+    def account_id(self) -> str | None:
+        """The account for commands that name no other."""
+        return self._client.account_id
+
+    @property
     def rate_limiter(self) -> "RateLimiter":
-        """How fast requests may leave at present, and how many wait: ``.rate``, ``.waiting``, ``.delay``."""
+        """The rate limiter, for reading: ``.rate``, ``.waiting`` and ``.delay``."""
         return self._client.rate_limiter
 
     def send(self, command: Command[R]) -> R:
-        """Carry out a command and give its result. For a job command that is the acceptance; see ``submit``.
+        """Send a command and return its result. The result of a job command is its acceptance; see ``submit``.
 
         Raises:
-            InvalidCommandError: if it cannot be sent like this.
-            ApiError: if the API says no; the subclass says which no.
-            TransportError: if there is no answer; ``maybe_applied`` says whether it may have taken effect.
-            DecodeError: if the answer is not what was expected.
+            InvalidCommandError: if the command cannot be sent; nothing was sent.
+            ApiError: if the API answers with an error; its subclasses stand for the statuses.
+            TransportError: if there is no response; ``maybe_applied`` says whether the action may have been applied.
+            DecodeError: if the response does not match the contract.
         """
         return self._portal.call(self._client.send, command)
 
     def submit(self, command: JobCommand[R]) -> "Job[R]":
-        """Have the API start a job, and give its handle.
+        """Start a job and return its handle.
 
         Raises:
-            JobLocationError: if it was created, but the answer does not say where.
+            JobLocationError: if the job was created, but the response does not say where.
             FieldingKitError: as for ``send``.
         """
         return Job(self._portal.call(self._client.submit, command), self._portal)
 
     def run(self, command: JobCommand[R], timeout: float | None = 600.0, *, waker: "Waker | None" = None) -> R:
-        """Have the API start a job, wait until it has ended, and give its result.
+        """Start a job, wait until it has ended, and return its result.
 
         Args:
-            command: What to do.
-            timeout: Seconds to wait for the job's end at most; None for no limit.
-            waker: Has webhook events of the job's project bring the next look forward.
+            command: The command that starts the job.
+            timeout: Seconds to wait for the job; None for no limit. The job itself continues after a timeout.
+            waker: Brings the next poll forward when a webhook event of the job's project arrives.
 
         Raises:
-            JobTimeoutError: if it has not ended by then; the error holds its token.
-            JobFailedError: if it ended as ``Failed``.
+            JobTimeoutError: if the job has not ended within ``timeout`` seconds; the error has its handle.
+            JobFailedError: if the job ended as ``Failed``.
+            ClientClosedError: if the client was closed during the wait; a note on the error carries the job's token.
             FieldingKitError: as for ``submit`` and ``Job.wait``.
         """
         return self._portal.call(self._client.run, command, timeout, waker=waker)
 
     def send_detailed(self, command: Command[R]) -> "ApiResponse[R]":
-        """Carry out a command, and give its result together with the HTTP answer.
+        """Send a command and return its result with the details of the HTTP response.
 
         Raises:
             FieldingKitError: as for ``send``.
@@ -112,7 +131,7 @@ class Client:
         Raises:
             FieldingKitError: as for ``send``, in the loop.
         """
-        return self._portal.each(self._client.iter_items(command))
+        return self._portal.iterate(self._client.iter_items(command))
 
     def iter_pages(self, command: "PagedCommand[PageT]") -> Iterator[PageT]:
         """Iterate over the pages of a list: ``for page in client.iter_pages(ListTargetGroups(...))``.
@@ -123,7 +142,7 @@ class Client:
         Raises:
             FieldingKitError: as for ``send``, in the loop.
         """
-        return self._portal.each(self._client.iter_pages(command))
+        return self._portal.iterate(self._client.iter_pages(command))
 
     def request(
         self,
@@ -133,7 +152,7 @@ class Client:
         json: Any = None,
         headers: Mapping[str, str] | None = None,
     ) -> Response:
-        """Call an operation that has no command yet; see ``AsyncClient.request``.
+        """Call an operation that has no command; see ``AsyncClient.request``.
 
         Raises:
             FieldingKitError: as for ``send``.
@@ -141,10 +160,10 @@ class Client:
         return self._portal.call(self._client.request, method, path, params, json, headers)
 
     def job(self, token: str) -> "Job[BatchResult | FieldingJobResult]":
-        """The handle of a job that was submitted elsewhere, from its ``job.token()``. Makes no request.
+        """Return the handle of a job that was submitted elsewhere, from its ``job.token()``. Sends no request.
 
         Raises:
-            ConfigurationError: if it is no job token, or one of another origin or API version.
+            ConfigurationError: if it is not a job token, or belongs to another origin or API version.
         """
         return Job(self._client.job(token), self._portal)
 
@@ -154,15 +173,15 @@ class Client:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> R:
-        """Run an async function that takes the async client first, such as any workflow.
+        """Run a coroutine function that takes the async client first, such as any workflow.
 
         Raises:
-            FieldingKitError: whatever the function raises.
+            FieldingKitError: as the function does.
         """
         return self._portal.call(function, self._client, *args, **kwargs)
 
     def close(self) -> None:
-        """Close the connections and end the thread. Calls of other threads fail; jobs go on."""
+        """Close the connections and end the thread. Calls in other threads fail; jobs continue. May be repeated."""
         self._portal.close()
 
     def __enter__(self) -> Self:
@@ -178,7 +197,7 @@ class Client:
 
 
 class Job(Generic[R_co]):
-    """A job that the API works on; ``Job``, blocking."""
+    """A job that the API works on, as a blocking handle; see ``AsyncJob``."""
 
     def __init__(self, job: "AsyncJob[R_co]", portal: Portal) -> None:
         self._job = job
@@ -191,109 +210,105 @@ class Job(Generic[R_co]):
 
     @property
     def location(self) -> str | None:
-        """The ``Location`` header as it came; None for a job that was resumed."""
+        """The ``Location`` header as received; None for a job from a token."""
         return self._job.location
 
     @property
     def foreign_location(self) -> bool:
-        """Whether the location named another origin, which was not contacted."""
+        """True if ``location`` names another origin. The job is then polled on the client's own origin."""
         return self._job.foreign_location
 
     @property
     def idempotency_key(self) -> str | None:
-        """The key that the job was created with."""
+        """The idempotency key that the job was created with."""
         return self._job.idempotency_key
 
     @property
     def created_at(self) -> float:
-        """When the job was created: seconds since 1970, UTC, by this side's clock."""
+        """The creation time of the job, in seconds since 1970, UTC, by the local clock."""
         return self._job.created_at
 
     @property
     def trace_id(self) -> str | None:
-        """The W3C trace id of the call that created the job, to give to the API's support."""
+        """The W3C trace id of the call that created the job, for the API's support."""
         return self._job.trace_id
 
     @property
     def ended(self) -> bool:
-        """Whether its end has been seen, or it cannot be followed any more: ``wait`` makes no request then."""
+        """True once the job has ended or cannot be polled any more; ``wait`` then makes no request."""
         return self._job.ended
 
     def token(self) -> str:
-        """The job as text, to follow it from another process with ``client.job(token)``."""
+        """Return the job as text, for ``client.job(token)`` in another process."""
         return self._job.token()
 
     def status(self) -> "BatchResult | FieldingJobResult":
-        """Look at the job now: a ``BatchResult`` or ``FieldingJobResult``.
+        """Read the job's status now. Once the job has ended, no request is made.
 
         Raises:
-            FieldingKitError: if it cannot be read.
+            FieldingKitError: if the status cannot be read.
         """
         return self._portal.call(self._job.status)
 
     def wait(self, timeout: float | None = 600.0, *, waker: "Waker | None" = None) -> R_co:
-        """Wait until the job has ended; see ``Job.wait``.
+        """Wait until the job has ended, and return its result; see ``AsyncJob.wait``.
 
         Args:
-            timeout: Seconds to wait at most; None for no limit. The job goes on whatever happens here.
-            waker: Has webhook events of the job's project bring the next look forward.
+            timeout: Seconds to wait at most; None for no limit. The job itself continues after a timeout.
+            waker: Brings the next poll forward when a webhook event of the job's project arrives.
 
         Raises:
-            JobTimeoutError: if it has not ended within ``timeout`` seconds.
-            JobFailedError: if it ended as ``Failed``.
+            JobTimeoutError: if the job has not ended within ``timeout`` seconds.
+            JobFailedError: if the job ended as ``Failed``.
             FieldingKitError: if its status cannot be read.
         """
         return self._portal.call(self._job.wait, timeout, waker=waker)
 
     def retry_failed(self, only: "Callable[[FailedTargetGroup], bool] | None" = None) -> "Job[R_co]":
-        """Start a job of the same kind for the target groups that failed in this one; see ``Job.retry_failed``.
+        """Create a job of the same kind for the target groups that failed in this one; see ``AsyncJob.retry_failed``.
 
         Args:
-            only: Says of each failure whether to try again; all are tried again if it is left out.
+            only: Selects the failures to retry; all by default.
 
         Raises:
-            InvalidCommandError: if there is nothing to try again.
-            JobError: if it has not ended yet.
+            InvalidCommandError: if there is nothing to retry.
+            JobError: if the job has not ended yet.
             FieldingKitError: as for ``client.submit``.
         """
         return Job(self._portal.call(self._job.retry_failed, only), self._portal)
 
     def watch(self) -> "Iterator[JobEvent]":
-        """Look at the job until it has ended, and tell of each look; the last event is the end.
+        """Poll the job until it has ended, and yield an event after each poll; the last event is the end.
 
         Raises:
-            FieldingKitError: if looking at it failed too often.
+            FieldingKitError: if too many polls failed.
         """
-        return self._portal.each(self._job.watch())
+        return self._portal.iterate(self._job.watch())
 
     def describe(self) -> list[tuple[str, str | int]]:
-        """What is known of the job, as names and values. Makes no request."""
+        """Return the known facts of the job as pairs of name and value. Makes no request."""
         return self._job.describe()
 
     def __repr__(self) -> str:
-        return repr(self._job).replace("<AsyncJob", "<Job", 1)
+        return repr(self._job).replace("AsyncJob", "Job", 1)
 
     def _repr_html_(self) -> str:
-        return html_table("Job", ("", "value"), self.describe(), len(self.describe()))
+        facts = self.describe()
+        return html_table("Job", ("", "value"), facts, len(facts))
 
 
-class _Tenant(AsyncClient):
-    """The async client of a blocking one. In a forked child it begins anew, as the same object: jobs hold on to it."""
+class _LoopClient(AsyncClient):
+    """The async client of a blocking one, as a resource of its event loop."""
 
-    def __init__(self, **options: Unpack[ClientOptions]) -> None:
-        super().__init__(**options)
-        # In a function, so that a look at the object shows no credential.
-        self._options: Callable[[], ClientOptions] = lambda: options
-
-    def renew(self) -> None:
-        """Begin anew: with no connection, no token, and none of the calls that the parent had going on."""
-        # What there was is kept as it is: if it were collected, it would close connections that are the parent's.
+    def reopen(self) -> None:
+        """Rebuild the pipeline in a forked child, without the connections, the token and the calls of the parent."""
+        # The same object, since jobs refer to it. The parent's part is kept: collecting it would close connections.
         self._inherited = vars(self).copy()
-        super().__init__(**self._options())
+        self._open()
 
 
-class _Portal(Portal):
-    """The way to the async client. What an error brings back from there is blocking too."""
+class _BlockingPortal(Portal):
+    """A portal whose errors carry blocking jobs."""
 
     def call(self, function: Callable[P, Coroutine[Any, Any, R]], *args: P.args, **kwargs: P.kwargs) -> R:
         try:

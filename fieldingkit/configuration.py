@@ -162,7 +162,8 @@ def load(connection: str | None = None, **given: str | float | Path | None) -> C
     Raises:
         ConfigurationError: There is no such connection, there are no credentials, or a value is invalid.
     """
-    from fieldingkit.options import API_VERSION, BASE_URL
+    from fieldingkit.options import BASE_URL
+    from fieldingkit.version import API_VERSION
 
     name = connection or os.environ.get("CINT_CONNECTION") or None
     arguments = {key.replace("_", "-"): value for key, value in given.items() if value not in (None, "")}

@@ -1,4 +1,4 @@
-"""An event loop on a thread of its own, and what lives in it."""
+"""The thread that runs the event loop of a blocking client."""
 
 import asyncio
 import contextvars
@@ -15,73 +15,71 @@ from fieldingkit.errors import ConfigurationError
 
 __all__ = ["GRACE_PERIOD", "LoopResource", "LoopThread", "new_event_loop"]
 
-
 P = ParamSpec("P")
 T = TypeVar("T")
 
 GRACE_PERIOD = 1.0
-"""Seconds that what was cancelled gets to clean up, before an interrupted caller or the interpreter's end goes on."""
+"""Seconds that cancelled work has to clean up before an interrupted caller or the interpreter's exit continues."""
 
 
 class LoopResource(Protocol):
-    """What lives in a loop and is closed with it."""
+    """A resource that is used in one event loop and closed with it."""
 
     async def aclose(self) -> None:
-        """Close what is open; what is under way fails."""
+        """Close the resource; pending operations fail."""
         ...
 
-    def renew(self) -> None:
-        """Begin anew in another loop, after a fork. What was open belongs to the parent: leave it as it is."""
+    def reopen(self) -> None:
+        """Prepare for another event loop after a fork, without touching the connections of the parent."""
         ...
 
 
 class LoopThread:
-    """A loop that runs until it is stopped, and then lets everything in it come to its end.
+    """A thread with an event loop that runs until it is stopped, and then cancels and awaits all its tasks.
 
     Raises:
-        ConfigurationError: if there is no thread any more, since the interpreter shuts down.
+        ConfigurationError: if no thread can be started because the interpreter is shutting down.
     """
 
-    def __init__(self, tenant: LoopResource) -> None:
+    def __init__(self, resource: LoopResource) -> None:
         self._stopped: bool = False
-        self._closes_tenant = False
-        # In an empty context: the loop must not keep the span of whoever happened to call first.
+        self._closes_resource = False
+        # An empty context: the loop must not keep the span of its first caller alive.
         run = contextvars.Context().run
         self.loop: asyncio.AbstractEventLoop = run(new_event_loop)
-        self.loop.set_default_executor(_Lookups())
+        self.loop.set_default_executor(_ResolverThreads())
         self.thread: threading.Thread = threading.Thread(
-            target=run, args=(self._serve, tenant), name="fieldingkit", daemon=True
+            target=run, args=(self._serve, resource), name="fieldingkit", daemon=True
         )
         try:
             self.thread.start()
-        except RuntimeError as exc:  # Python 3.12 starts none once the interpreter shuts down
+        except RuntimeError as exc:  # Python 3.12 starts no thread once the interpreter is shutting down
             self.loop.close()
-            raise ConfigurationError(f"there is no thread to run the client's event loop on: {exc}") from exc
-        except BaseException:  # interrupted: the thread may be running by now, and nobody would know of it
-            self.stop(close_tenant=False)
+            raise ConfigurationError(f"no thread can be started for the client's event loop: {exc}") from exc
+        except BaseException:  # interrupted by a signal: the thread may be running already
+            self.stop(close_resource=False)
             raise
 
-    def stop(self, *, close_tenant: bool = True) -> None:
-        """Have it end soon; does not wait."""
-        self.loop.call_soon_threadsafe(self._stop, close_tenant)
+    def stop(self, *, close_resource: bool = True) -> None:
+        """Request the end of the loop; does not wait for it."""
+        self.loop.call_soon_threadsafe(self._stop, close_resource)
 
-    def _stop(self, close_tenant: bool) -> None:  # call_soon passes no keywords
-        self._stopped, self._closes_tenant = True, close_tenant
+    def _stop(self, close_resource: bool) -> None:  # call_soon passes no keywords
+        self._stopped, self._closes_resource = True, close_resource
         self.loop.stop()
 
-    def _serve(self, tenant: LoopResource) -> None:
-        """The thread.
+    def _serve(self, resource: LoopResource) -> None:
+        """Run the loop, in the thread.
 
-        In a forked child this frame lives on, never to be run or freed: it keeps the loop and the tenant from being
-        collected there, which would close the parent's connections.
+        In a forked child this frame is never resumed or freed. It keeps the loop and the resource from being
+        collected there, which would close the connections of the parent.
         """
-        # A SystemExit or KeyboardInterrupt of a task breaks the loop off, whatever it is at; whoever waits for that
-        # task gets it as well.
+        # A SystemExit or KeyboardInterrupt in a task stops the loop; the caller that waits for the task gets it too.
         try:
             while not self._stopped:
                 with suppress(SystemExit, KeyboardInterrupt):
                     self.loop.run_forever()
-            ending = self.loop.create_task(_end(tenant if self._closes_tenant else None))
+            ending = self.loop.create_task(_finish(resource if self._closes_resource else None))
             while not ending.done():
                 with suppress(SystemExit, KeyboardInterrupt):
                     self.loop.run_until_complete(ending)
@@ -90,8 +88,8 @@ class LoopThread:
             self.loop.close()
 
 
-class _Lookups(ThreadPoolExecutor):
-    """Threads to look up host names on. In atexit handlers, where no pool takes work any more, the loop does it."""
+class _ResolverThreads(ThreadPoolExecutor):
+    """Threads for host name lookups. During interpreter shutdown, pools accept no work: the loop resolves itself."""
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         if threading.main_thread().is_alive():
@@ -101,13 +99,13 @@ class _Lookups(ThreadPoolExecutor):
         return found
 
 
-async def _end(tenant: LoopResource | None) -> None:
-    """Close the tenant before the tasks are cancelled: a request that breaks can tell what may have become of it."""
+async def _finish(resource: LoopResource | None) -> None:
+    """Close the resource, then cancel all tasks: a request that fails can report whether it may have been applied."""
     try:
         with suppress(TimeoutError):
-            async with asyncio.timeout(GRACE_PERIOD):  # a server may not take what is still to be sent
-                if tenant is not None:
-                    await tenant.aclose()
+            async with asyncio.timeout(GRACE_PERIOD):  # a stalled server may never read the rest of a request
+                if resource is not None:
+                    await resource.aclose()
     finally:
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
         for task in tasks:
@@ -116,12 +114,12 @@ async def _end(tenant: LoopResource | None) -> None:
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:
-    """A loop that is not running yet. Loads uvloop, if it is there, no earlier than a loop is needed."""
-    return _kind()()
+    """Return a new event loop: uvloop's if it is installed, else asyncio's."""
+    return _loop_factory()()
 
 
 @cache
-def _kind() -> Callable[[], asyncio.AbstractEventLoop]:
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     try:
         base = import_module("uvloop").Loop
     except ImportError:
@@ -131,9 +129,9 @@ def _kind() -> Callable[[], asyncio.AbstractEventLoop]:
 
 
 async def _getaddrinfo(loop: asyncio.AbstractEventLoop, host: Any, port: Any, **options: int) -> Any:
-    """Looks addresses up as asyncio does, on the loop's executor.
+    """Resolve a host name as asyncio does, on the loop's executor.
 
-    uvloop does it on threads of libuv's own, and in a forked child libuv crashes at exit, in search of these threads:
+    uvloop resolves on threads of libuv, and libuv crashes at the exit of a forked child that lacks these threads:
     https://github.com/libuv/libuv/issues/4443.
     """
     return await loop.run_in_executor(None, partial(socket.getaddrinfo, host, port, **options))

@@ -1,4 +1,4 @@
-"""A private event loop on a thread of its own, and the way into it from any other thread."""
+"""A portal: runs coroutines on a private event loop for callers in other threads."""
 
 import asyncio
 import atexit
@@ -10,7 +10,6 @@ import weakref
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import ExitStack, suppress
 from functools import partial
-from types import TracebackType
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from fieldingkit._warnings import calling_frame, file_and_line
@@ -24,35 +23,38 @@ T = TypeVar("T")
 
 
 class Portal:
-    """Runs coroutines for callers that are not in an event loop, or in one that they do not want to wait in.
+    """Runs coroutines on a private event loop, for blocking callers in any thread.
 
-    The thread starts with the first call, and once more in a forked child: threads do not survive a fork.
+    The loop's thread starts with the first call, and again in a forked child, since threads do not survive a fork.
+
+    Args:
+        resource: The resource that the coroutines use; it is closed with the loop.
     """
 
-    def __init__(self, tenant: LoopResource) -> None:
-        self._tenant = tenant
-        # Re-entrant: a signal handler or a finalizer may make a call in the midst of another one.
+    def __init__(self, resource: LoopResource) -> None:
+        self._resource = resource
+        # Re-entrant: a signal handler or a finalizer may make a call during another one.
         self._lock = threading.RLock()
         self._running: LoopThread | None = None
         self._thread: threading.Thread | None = None
         self._inherited = False
         self._closed = False
         self._warned = False
-        self._made_at = file_and_line(calling_frame())
+        self._created_at = file_and_line(calling_frame())
         _portals.add(self)
 
     def call(self, function: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run ``function(*args, **kwargs)`` on the loop and give its result.
+        """Run ``function(*args, **kwargs)`` on the loop and return its result.
 
-        The caller's context variables, the current span among them, are those of the coroutine. A caller who is
-        interrupted cancels it.
+        The coroutine runs in a copy of the caller's context, so that the current span is its parent. If the caller is
+        interrupted, the coroutine is cancelled.
 
         Raises:
-            ClientClosedError: if the portal was closed, before or during the call.
-            ConfigurationError: if called from its own loop, where it would wait for itself.
+            ClientClosedError: if the portal is closed, before or during the call.
+            ConfigurationError: if called on the portal's own loop, where it would deadlock.
         """
         self._refuse_own_loop(function)
-        self._warn_of_blocking()
+        self._warn_in_coroutine()
         call = _Call(partial(function, *args, **kwargs))
         try:
             self._submit(call)
@@ -61,20 +63,20 @@ class Portal:
             call.cancel()
             raise
         try:
-            return call.outcome()
+            return call.result()
         except asyncio.CancelledError as exc:
-            # Not passed on as it is: above a blocking call it would look as if the caller had been cancelled.
+            # Converted: a CancelledError from a blocking call would suggest that the caller was cancelled.
             kind = ClientClosedError if self._closed else FieldingKitError
-            reason = "the client was closed" if self._closed else "something in the event loop cancelled it"
-            error = kind(f"{reason} while the call was going on", maybe_applied=True)
-            for note in getattr(exc, "__notes__", ()):  # how to go on with what was broken off
+            reason = "the client was closed" if self._closed else "the call was cancelled in the event loop"
+            error = kind(f"{reason} during the call", maybe_applied=True)
+            for note in getattr(exc, "__notes__", ()):
                 error.add_note(note)
             raise error from exc
 
-    def each(self, items: AsyncIterator[T]) -> Iterator[T]:
-        """Give the items of an async iterator one by one.
+    def iterate(self, items: AsyncIterator[T]) -> Iterator[T]:
+        """Yield the items of an async iterator.
 
-        Who leaves early leaves nothing behind: the loop closes an async generator that nobody refers to any more.
+        Leaving the iteration early leaks nothing: the loop closes an async generator that is no longer referenced.
 
         Raises:
             ClientClosedError: as for ``call``, with each item.
@@ -85,63 +87,63 @@ class Portal:
             yield taken[0]
 
     def close(self) -> None:
-        """Break off what is running, close the tenant, and wait until the thread has ended. Calling it again is fine.
+        """Cancel running calls, close the resource, and wait for the end of the thread. Idempotent and thread-safe.
 
         Raises:
-            ConfigurationError: if called from its own loop.
+            ConfigurationError: if called on the portal's own loop.
         """
-        self._refuse_own_loop(self._tenant.aclose)
+        self._refuse_own_loop(self._resource.aclose)
         self._stop()
         self.join()
 
     def join(self, timeout: float | None = None) -> None:
-        """Wait until the thread has ended, if there is one."""
+        """Wait for the end of the thread, if there is one."""
         if self._thread is not None:
             self._thread.join(timeout)
 
     def abandon(self) -> None:
-        """Close it in the place of an owner who did not, and say so. Does not wait."""
+        """Stop a portal that its owner did not close, and warn about it. Does not wait."""
         if self._stop():
             message = "this fieldingkit client was not closed: use it in a with statement, or call close()"
-            warnings.warn_explicit(message, ResourceWarning, *self._made_at)
+            warnings.warn_explicit(message, ResourceWarning, *self._created_at)
 
     __del__ = abandon
 
-    def forked(self) -> None:
-        """Forget, in a forked child, what stayed in the parent: the thread, and whoever may hold the lock there."""
+    def reset_after_fork(self) -> None:
+        """Forget the parent's thread and lock, in a forked child."""
         self._lock = threading.RLock()
         self._inherited = self._inherited or self._thread is not None
         self._running = self._thread = None
 
     def _submit(self, call: "_Call[Any]") -> None:
-        with self._lock:  # what is let in comes before the end that close() asks for
+        with self._lock:  # a call that is submitted here precedes the stop that close() requests
             if self._running is None and not self._closed:
                 self._open()
             running = self._running
             if running is not None:
                 try:
-                    call.begin(running.loop)
+                    call.submit(running.loop)
                 except RuntimeError:
                     if not self._closed:
                         raise
-            if self._closed:  # before, or in the midst of this by a signal handler
+            if self._closed:  # before this call, or during it by a signal handler
                 self._stop()
-                if not call.has_begun():  # if it has, it may have left by now; the loop's end will settle it
-                    raise ClientClosedError("the client is closed: make a new one", maybe_applied=running is not None)
+                if not call.started():  # a started call may have been sent; the end of the loop settles it
+                    raise ClientClosedError("the client is closed: create a new one", maybe_applied=running is not None)
 
     def _open(self) -> None:
-        """Have a loop run. Its thread does not know the portal, which can be collected while it runs."""
+        """Start a loop thread. The thread has no reference to the portal, so that an unused portal is collected."""
         if self._inherited:
-            self._tenant.renew()
+            self._resource.reopen()
             self._inherited = False
-        opened = LoopThread(self._tenant)
+        opened = LoopThread(self._resource)
         if self._running is None and not self._closed:
             self._running, self._thread = opened, opened.thread
-        else:  # a signal handler came in between: it opened one of its own, or closed the portal
-            opened.stop(close_tenant=False)
+        else:  # a signal handler opened another one meanwhile, or closed the portal
+            opened.stop(close_resource=False)
 
     def _stop(self) -> bool:
-        """Let nobody in any more, and have the thread end; tells whether it was running."""
+        """Refuse new calls and stop the thread; return whether it was running."""
         with self._lock:
             running, self._running = self._running, None
             self._closed = True
@@ -152,27 +154,28 @@ class Portal:
     def _refuse_own_loop(self, function: object) -> None:
         if threading.current_thread() is self._thread:
             name = getattr(function, "__qualname__", repr(function))
-            reason = "a blocking call on the client's own event loop would wait for itself"
-            raise ConfigurationError(f"{reason}: use the async client's {name} there")
+            raise ConfigurationError(
+                f"a blocking call on the client's own event loop would deadlock: await {name} there"
+            )
 
-    def _warn_of_blocking(self) -> None:
-        """Warn, once, of a call in a coroutine function: its event loop stands still meanwhile."""
+    def _warn_in_coroutine(self) -> None:
+        """Warn once about calls from a coroutine function, whose event loop they block."""
         try:
             asyncio.get_running_loop()
         except RuntimeError:
             return
         user = frame = calling_frame()
-        # The cells of a notebook run within an event loop too. But a cell is a module: nobody expects it to be awaited.
+        # Notebook cells run in an event loop too, but they are modules, and cannot be awaited.
         while not self._warned and frame is not None and frame.f_code.co_flags & inspect.CO_OPTIMIZED:
             if frame.f_code.co_flags & (inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR):
                 self._warned = True
-                message = "a blocking call in a coroutine function stops its event loop: use AsyncClient there"
+                message = "a blocking call in a coroutine function blocks its event loop: use AsyncClient there"
                 warnings.warn_explicit(message, RuntimeWarning, *file_and_line(user))
             frame = frame.f_back
 
 
 class _Call(Generic[T]):
-    """One call. Its coroutine runs in the loop, while its caller waits on another thread for a lock to open."""
+    """One call: its coroutine runs in the loop while its caller waits in another thread."""
 
     __slots__ = ("_done", "_error", "_function", "_lock", "_loop", "_result", "_task")
 
@@ -184,36 +187,36 @@ class _Call(Generic[T]):
         self._task: asyncio.Task[None] | None = None
         self._error: BaseException | None = None
         self._done = False
-        # Half the price of a concurrent future, which is made of a condition and takes another lock for each wait.
+        # A bare lock takes half the time of a concurrent future with its condition.
         self._lock = threading.Lock()
         self._lock.acquire()
 
-    def begin(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Have it started in the loop, in a copy of the caller's context: nothing that is set there leaks back."""
-        self._loop = loop  # first, since it can be interrupted at any time from here on
+    def submit(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Schedule the coroutine in the loop, in a copy of the caller's context."""
+        self._loop = loop  # first, since an interrupt may arrive at any time after this
         loop.call_soon_threadsafe(self._start)
 
-    def has_begun(self) -> bool:
-        """Whether its coroutine is in the loop."""
+    def started(self) -> bool:
+        """Return whether the coroutine is in the loop."""
         return self._task is not None
 
     def wait(self) -> None:
-        """Wait until it is done."""
+        """Wait until the call is done."""
         while not self._lock.acquire(timeout=GRACE_PERIOD):
             pass  # in slices, since on Windows Ctrl-C does not interrupt the wait for a lock
 
-    def outcome(self) -> T:
-        """Give what the coroutine gave, or raise what it raised."""
+    def result(self) -> T:
+        """Return the coroutine's result, or raise its exception."""
         error, self._error = self._error, None
         if error is None:
             return self._result
         try:
             raise error
         finally:
-            del error  # its traceback holds this frame
+            del error  # its traceback refers to this frame
 
     def cancel(self) -> None:
-        """Cancel it because its caller was interrupted, and give it a moment to clean up."""
+        """Cancel the coroutine for an interrupted caller, and wait up to the grace period for its end."""
         if self._loop is not None and not self._done:
             with suppress(RuntimeError):  # the loop was closed meanwhile
                 self._loop.call_soon_threadsafe(self._cancel)
@@ -223,27 +226,19 @@ class _Call(Generic[T]):
         self._task = asyncio.create_task(self._run())
 
     def _cancel(self) -> None:
-        if self._task is None:  # interrupted before the loop had it
+        if self._task is None:  # interrupted before the loop started it
             self._lock.release()
         else:
-            # Not at once: a task that is cancelled before its first step never comes to the line that frees its caller.
+            # Deferred: a task that is cancelled before its first step would never release its caller.
             asyncio.get_running_loop().call_soon(self._task.cancel)
 
     async def _run(self) -> None:
-        with self:
+        try:
             self._result = await self._function()
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> bool:
-        # Whatever was raised is the caller's, also what would otherwise end the loop.
-        self._error = exc
+        except BaseException as exc:  # noqa: BLE001  # raised in the calling thread
+            self._error = exc
         self._done = True
         self._lock.release()
-        return True
 
 
 async def _take(items: AsyncIterator[T]) -> tuple[T] | None:
@@ -255,19 +250,19 @@ async def _take(items: AsyncIterator[T]) -> tuple[T] | None:
 _portals: "weakref.WeakSet[Portal]" = weakref.WeakSet()
 
 
-def _after_fork() -> None:
+def _reset_after_fork() -> None:
     for portal in _portals:
-        portal.forked()
+        portal.reset_after_fork()
 
 
-def _at_exit() -> None:
-    # While threads still run. Later a loop claims to run and does not, and who calls it waits for ever.
+def _close_at_exit() -> None:
+    # While threads still run: later, a loop claims to run but does not, and a call would wait forever.
     with ExitStack() as stack:
         for portal in list(_portals):
             stack.callback(portal.join, GRACE_PERIOD)
             stack.callback(portal.abandon)
 
 
-if hasattr(os, "register_at_fork"):  # there are no forks on Windows
-    os.register_at_fork(after_in_child=_after_fork)
-atexit.register(_at_exit)
+if hasattr(os, "register_at_fork"):  # Windows has no fork
+    os.register_at_fork(after_in_child=_reset_after_fork)
+atexit.register(_close_at_exit)

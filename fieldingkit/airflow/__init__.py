@@ -11,8 +11,7 @@ ended. Its progress is kept in Airflow's task state store, and the idempotency k
 task and the DAG run: a retry of a killed task finds the jobs of the first try. Names are loaded on first use.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fieldingkit.airflow.hooks import FieldingHook as FieldingHook
@@ -23,35 +22,16 @@ if TYPE_CHECKING:
     from fieldingkit.airflow.sensors import FieldingStatusSensor as FieldingStatusSensor
     from fieldingkit.airflow.triggers import FieldingJobsTrigger as FieldingJobsTrigger
     from fieldingkit.airflow.triggers import FieldingJobTrigger as FieldingJobTrigger
+else:
+    from fieldingkit._lazy import lazy_names
 
-__all__ = [
-    "EnsureFieldingStatusOperator",
-    "FieldingBatchOperator",
-    "FieldingHook",
-    "FieldingJobTrigger",
-    "FieldingJobsTrigger",
-    "FieldingStatusSensor",
-    "FieldingSweepOperator",
-    "total",
-]
-
-_LAZY_ATTRIBUTES = {
-    "EnsureFieldingStatusOperator": "fieldingkit.airflow.operators",
-    "FieldingBatchOperator": "fieldingkit.airflow.operators",
-    "FieldingHook": "fieldingkit.airflow.hooks",
-    "FieldingJobTrigger": "fieldingkit.airflow.triggers",
-    "FieldingJobsTrigger": "fieldingkit.airflow.triggers",
-    "FieldingStatusSensor": "fieldingkit.airflow.sensors",
-    "FieldingSweepOperator": "fieldingkit.airflow.operators",
-    "total": "fieldingkit.airflow.results",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _LAZY_ATTRIBUTES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_LAZY_ATTRIBUTES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    __getattr__, __dir__, __all__ = lazy_names(
+        __name__,
+        {
+            "fieldingkit.airflow.hooks": "FieldingHook",
+            "fieldingkit.airflow.operators": "EnsureFieldingStatusOperator FieldingBatchOperator FieldingSweepOperator",
+            "fieldingkit.airflow.results": "total",
+            "fieldingkit.airflow.sensors": "FieldingStatusSensor",
+            "fieldingkit.airflow.triggers": "FieldingJobTrigger FieldingJobsTrigger",
+        },
+    )

@@ -17,7 +17,6 @@ from airflow.sdk import BaseHook
 from fieldingkit.airflow.hooks import StoredConnection, triggerer_options
 from fieldingkit.client import AsyncClient
 from fieldingkit.jobs.poller import PollPolicy
-from fieldingkit.options import ClientOptions
 
 __all__ = ["PooledClient", "pooled_client"]
 
@@ -82,8 +81,7 @@ class _LoopClients:
         if current is not None and current.fingerprint == fingerprint:
             current.read_at = time.monotonic()
             return current
-        options: ClientOptions = {**triggerer_options(connection), "poll": _POLL}
-        return PooledClient(AsyncClient(**options), fingerprint)
+        return PooledClient(AsyncClient(**triggerer_options(connection), poll=_POLL), fingerprint)
 
     async def _close_when_idle(self, pooled: PooledClient) -> None:
         """Close a client after the idle timeout unless it is in use; at once if the event loop is closing."""

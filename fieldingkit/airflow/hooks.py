@@ -1,14 +1,14 @@
 """The hook: clients for an Airflow connection."""
 
 import json
-from typing import Any, Protocol, Unpack, cast
+from typing import Any, Protocol, cast
 
 from airflow.sdk import BaseHook
 
 from fieldingkit.blocking import Client
 from fieldingkit.client import AsyncClient
 from fieldingkit.errors import ConfigurationError, FieldingKitError
-from fieldingkit.options import ClientOptions, Settings
+from fieldingkit.options import Settings, with_parameters_of
 from fieldingkit.resources.projects import ListProjects
 from fieldingkit.transport.credentials import BearerToken, ClientCredentials, TokenProvider
 
@@ -35,7 +35,7 @@ class StoredConnection(Protocol):
     """The other fields of the form, as JSON."""
 
 
-def client_options(connection: StoredConnection) -> ClientOptions:
+def client_options(connection: StoredConnection) -> dict[str, Any]:
     """Return the options of a task's client.
 
     Raises:
@@ -43,10 +43,10 @@ def client_options(connection: StoredConnection) -> ClientOptions:
     """
     options = _options(connection)
     options.pop("triggerer_rate", None)
-    return cast("ClientOptions", options)
+    return options
 
 
-def triggerer_options(connection: StoredConnection) -> ClientOptions:
+def triggerer_options(connection: StoredConnection) -> dict[str, Any]:
     """Return the options of a triggerer's client.
 
     Raises:
@@ -55,7 +55,7 @@ def triggerer_options(connection: StoredConnection) -> ClientOptions:
     options = _options(connection)
     if (rate := options.pop("triggerer_rate", None)) is not None:
         options["rate"] = rate
-    return cast("ClientOptions", options)
+    return options
 
 
 def _options(connection: StoredConnection) -> dict[str, Any]:
@@ -134,7 +134,8 @@ class FieldingHook(BaseHook):
         super().__init__()
         self.fielding_conn_id = fielding_conn_id
 
-    def client(self, **settings: Unpack[Settings]) -> Client:
+    @with_parameters_of(Settings)
+    def client(self, **settings: Any) -> Client:
         """Return a blocking client. Close it, or use it in a ``with`` statement.
 
         Args:
@@ -144,10 +145,10 @@ class FieldingHook(BaseHook):
             ConfigurationError: if the connection has no credentials, or one of its fields is invalid.
         """
         connection = self.get_connection(self.fielding_conn_id)
-        options: ClientOptions = {**client_options(connection), **settings}
-        return Client(**options)
+        return Client(**{**client_options(connection), **settings})
 
-    async def async_client(self, **settings: Unpack[Settings]) -> AsyncClient:
+    @with_parameters_of(Settings)
+    async def async_client(self, **settings: Any) -> AsyncClient:
         """Return an async client, for triggers and async tasks. Close it, or use it in an ``async with`` statement.
 
         Args:
@@ -157,8 +158,7 @@ class FieldingHook(BaseHook):
             ConfigurationError: if the connection has no credentials, or one of its fields is invalid.
         """
         connection = await self.aget_connection(self.fielding_conn_id)
-        options: ClientOptions = {**client_options(connection), **settings}
-        return AsyncClient(**options)
+        return AsyncClient(**{**client_options(connection), **settings})
 
     def get_conn(self) -> Client:
         """Return a blocking client; the same as ``client()``."""

@@ -3,8 +3,7 @@
 ``await sweep(client, plan)``, or with a blocking client ``client.call(sweep, plan)``. Names are loaded on first use.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fieldingkit.sweeps.actions import Action as Action
@@ -24,53 +23,19 @@ if TYPE_CHECKING:
     from fieldingkit.sweeps.report import SweepJob as SweepJob
     from fieldingkit.sweeps.report import SweepProgress as SweepProgress
     from fieldingkit.sweeps.report import SweepReport as SweepReport
+else:
+    from fieldingkit._lazy import lazy_names
 
-__all__ = [
-    "Action",
-    "Counts",
-    "GroupOutcome",
-    "Journal",
-    "Outcome",
-    "RunSummary",
-    "SweepJob",
-    "SweepPlan",
-    "SweepPreview",
-    "SweepProgress",
-    "SweepReport",
-    "TargetGroupQuery",
-    "preview",
-    "read_report",
-    "sweep",
-    "undo",
-    "undo_plan",
-]
-
-_LAZY_ATTRIBUTES = {
-    "Action": "fieldingkit.sweeps.actions",
-    "Counts": "fieldingkit.sweeps.report",
-    "TargetGroupQuery": "fieldingkit.sweeps.plan",
-    "GroupOutcome": "fieldingkit.sweeps.report",
-    "Journal": "fieldingkit.sweeps.journal",
-    "Outcome": "fieldingkit.sweeps.report",
-    "RunSummary": "fieldingkit.sweeps.journal",
-    "SweepPlan": "fieldingkit.sweeps.plan",
-    "SweepPreview": "fieldingkit.sweeps.discovery",
-    "SweepProgress": "fieldingkit.sweeps.report",
-    "SweepReport": "fieldingkit.sweeps.report",
-    "SweepJob": "fieldingkit.sweeps.report",
-    "preview": "fieldingkit.sweeps.discovery",
-    "read_report": "fieldingkit.sweeps.checkpoint",
-    "sweep": "fieldingkit.sweeps.engine",
-    "undo": "fieldingkit.sweeps.inverse",
-    "undo_plan": "fieldingkit.sweeps.inverse",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _LAZY_ATTRIBUTES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_LAZY_ATTRIBUTES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    __getattr__, __dir__, __all__ = lazy_names(
+        __name__,
+        {
+            "fieldingkit.sweeps.actions": "Action",
+            "fieldingkit.sweeps.checkpoint": "read_report",
+            "fieldingkit.sweeps.discovery": "SweepPreview preview",
+            "fieldingkit.sweeps.engine": "sweep",
+            "fieldingkit.sweeps.inverse": "undo undo_plan",
+            "fieldingkit.sweeps.journal": "Journal RunSummary",
+            "fieldingkit.sweeps.plan": "SweepPlan TargetGroupQuery",
+            "fieldingkit.sweeps.report": "Counts GroupOutcome Outcome SweepJob SweepProgress SweepReport",
+        },
+    )

@@ -62,7 +62,7 @@ class AiohttpTransport:
         max_body: int,
         connect_timeout: float | None = 10.0,
         keepalive_timeout: float | None = 15.0,
-        proxy: str | None,
+        proxy: Secret | None,
         ssl_context: ssl.SSLContext | None,
         trust_env: bool,
     ) -> None:
@@ -72,7 +72,7 @@ class AiohttpTransport:
         self._max_body = max_body
         self._connect_timeout = connect_timeout
         self._keepalive_timeout = keepalive_timeout
-        self._proxy = None if proxy is None else Secret(proxy)
+        self._proxy = proxy
         self._ssl = ssl_context
         self._direct = proxy is None and not trust_env
         self._session: aiohttp.ClientSession | None = None

@@ -1,4 +1,4 @@
-"""Runs scripts that use the blocking client, each in a process of its own and with a time limit."""
+"""Fixtures that run scripts with the blocking client, each in its own process and with a time limit."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from support.scripts import LIMIT, Eventually, Outcome, Run, Script, Start
+from support.scripts import LIMIT, Outcome, Run, Script, Start, WaitUntil
 
 from fieldingkit import batch_jobs, fielding_runs
 from fieldingkit.sandbox import Sandbox
@@ -19,13 +19,13 @@ from fieldingkit.sandbox.model.state import Project
 
 @pytest.fixture
 def project(sandbox: Sandbox) -> Project:
-    """Three live target groups."""
+    """Create three live target groups."""
     return sandbox.seed(live=3)
 
 
 @pytest.fixture
 def start(sandbox: Sandbox, project: Project, tmp_path: Path) -> Iterator[Start]:
-    """Starts scripts, and sees to it that none outlives the test."""
+    """Start scripts; none outlives the test."""
     env = {
         **os.environ,
         "CINT_ACCOUNT_ID": str(sandbox.account_id),
@@ -58,7 +58,7 @@ def start(sandbox: Sandbox, project: Project, tmp_path: Path) -> Iterator[Start]
 
 @pytest.fixture
 def run(start: Start) -> Run:
-    """Runs scripts."""
+    """Run scripts to their end."""
 
     def run(script: str, *options: str) -> Outcome:
         return start(script, *options).outcome()
@@ -67,25 +67,25 @@ def run(start: Start) -> Run:
 
 
 @pytest.fixture
-def look(project: Project) -> fielding_runs.ListFieldingRuns:
-    """A quick read."""
+def read(project: Project) -> fielding_runs.ListFieldingRuns:
+    """Return a quick read."""
     return fielding_runs.ListFieldingRuns(project_id=project.id, target_group_id=project.ids()[0])
 
 
 @pytest.fixture
 def pause(project: Project) -> batch_jobs.PauseTargetGroups:
-    """A job."""
+    """Return a job command."""
     return batch_jobs.PauseTargetGroups(project_id=project.id, target_group_ids=project.ids())
 
 
 @pytest.fixture
-def eventually() -> Eventually:
-    """Waits until something is so, for a generous while."""
+def wait_until() -> WaitUntil:
+    """Wait until a condition holds, up to a generous limit."""
 
-    def eventually(happened: Callable[[], object]) -> None:
+    def wait_until(condition: Callable[[], object]) -> None:
         end = time.monotonic() + LIMIT
-        while not happened():
-            assert time.monotonic() < end, "it never came to that"
+        while not condition():
+            assert time.monotonic() < end, "the condition never held"
             time.sleep(0.005)
 
-    return eventually
+    return wait_until

@@ -1,4 +1,4 @@
-"""What goes into the loop with a call, and what comes back."""
+"""Calls of the blocking client: context, results, errors and jobs."""
 
 import asyncio
 import contextvars
@@ -13,7 +13,7 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from support.scripts import Eventually
+from support.scripts import WaitUntil
 
 from fieldingkit import AsyncClient, Client, Job, PollPolicy, batch_jobs, fielding_runs
 from fieldingkit.errors import FieldingKitError, JobTimeoutError
@@ -25,7 +25,7 @@ number: contextvars.ContextVar[int] = contextvars.ContextVar("number", default=0
 
 
 async def tasks(client: AsyncClient) -> int:
-    """How many tasks there are in the loop beside this one."""
+    """Return the number of other tasks in the loop."""
     del client
     return len(asyncio.all_tasks()) - 1
 
@@ -34,24 +34,26 @@ async def tasks(client: AsyncClient) -> int:
     ("blocking", "asynchronous", "without"),
     [(Client, AsyncClient, {"aclose", "clock"}), (Job, AsyncJob, {"clock", "next_poll_at"})],
 )
-def test_everything_is_there(blocking: type, asynchronous: type, without: set[str]) -> None:
-    """What the asynchronous class offers its user, the blocking one offers too, but for what only a loop needs."""
+def test_blocking_classes_offer_every_public_name_of_the_async_ones(
+    blocking: type, asynchronous: type, without: set[str]
+) -> None:
+    """The blocking classes have every public name of the async ones, except those that only an event loop needs."""
     missing = set(dir(asynchronous)) - set(dir(blocking))
     assert {name for name in missing if not name.startswith("_")} == without
 
 
-def test_the_speed_can_be_seen(sandbox: Sandbox, look: fielding_runs.ListFieldingRuns) -> None:
-    """How long the next request would have to wait can be asked from outside the loop, also before the first one."""
+def test_rate_limiter_is_readable_from_any_thread(sandbox: Sandbox, read: fielding_runs.ListFieldingRuns) -> None:
+    """The rate limiter can be read outside the loop, also before the first call."""
     options = {"account_id": sandbox.account_id, "auth": sandbox.token, "base_url": sandbox.url}
     with Client(**options, rate=0.001) as client:
         assert (client.rate_limiter.rate, client.rate_limiter.waiting, client.rate_limiter.delay) == (0.001, 0, 0.0)
-        client.send(look)
+        client.send(read)
         assert (client.rate_limiter.rate, client.rate_limiter.waiting) == (0.001, 0)
         assert 0 < client.rate_limiter.delay <= 1000.0
 
 
-def test_the_facts_of_a_job(blocking_client: Client, pause: batch_jobs.PauseTargetGroups) -> None:
-    """Since when there is a job, and whether there is still something to wait for."""
+def test_job_knows_its_creation_and_its_end(blocking_client: Client, pause: batch_jobs.PauseTargetGroups) -> None:
+    """A job knows when it was created and whether it has ended."""
     before = time.time()
     job = blocking_client.submit(pause)
     assert before - 1.0 < job.created_at < time.time() + 1.0
@@ -60,8 +62,8 @@ def test_the_facts_of_a_job(blocking_client: Client, pause: batch_jobs.PauseTarg
     assert job.ended
 
 
-def test_context_variables(blocking_client: Client) -> None:
-    """55: a thread's context variables are those of its coroutine, and nothing that is set in the loop leaks back."""
+def test_context_variables_reach_the_coroutine_and_never_leak_back(blocking_client: Client) -> None:
+    """A coroutine sees the context variables of its caller, and the caller never sees those of the coroutine."""
 
     async def work(client: AsyncClient) -> int:
         seen = number.get()
@@ -78,8 +80,8 @@ def test_context_variables(blocking_client: Client) -> None:
     assert blocking_client.call(work) == 0
 
 
-def test_the_current_span(sandbox: Sandbox, look: fielding_runs.ListFieldingRuns) -> None:
-    """55: the span that is current in the caller's thread is the parent of the call's, and stays the current one."""
+def test_current_span_is_the_parent_of_the_call(sandbox: Sandbox, read: fielding_runs.ListFieldingRuns) -> None:
+    """The span that is current in the calling thread is the parent of the call, and stays current."""
     exporter = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
@@ -88,7 +90,7 @@ def test_the_current_span(sandbox: Sandbox, look: fielding_runs.ListFieldingRuns
 
     def call(name: str) -> None:
         with tracer.start_as_current_span(name) as span:
-            client.send(look)
+            client.send(read)
             assert trace.get_current_span() is span
         assert not trace.get_current_span().get_span_context().is_valid
 
@@ -105,17 +107,17 @@ def test_the_current_span(sandbox: Sandbox, look: fielding_runs.ListFieldingRuns
 
 
 class LoopResource:
-    """A tenant that has nothing to close."""
+    """A resource without connections."""
 
     async def aclose(self) -> None:
         """Close nothing."""
 
-    def renew(self) -> None:
-        """Begin nothing anew."""
+    def reopen(self) -> None:
+        """Reopen nothing."""
 
 
-def test_the_first_caller_is_not_kept() -> None:
-    """63: the thread starts with an empty context: it does not keep the span, or whatever else, of who called first."""
+def test_loop_thread_does_not_keep_the_context_of_its_first_caller() -> None:
+    """The thread starts with an empty context, so that nothing of the first caller stays alive."""
 
     class Span:
         pass
@@ -137,8 +139,8 @@ def test_the_first_caller_is_not_kept() -> None:
     portal.close()
 
 
-def test_cancelled_from_within(blocking_client: Client) -> None:
-    """61: a coroutine that was cancelled raises an error of ours; it gives no None, and cancels nobody else."""
+def test_coroutine_that_cancels_itself_raises_a_fieldingkit_error(blocking_client: Client) -> None:
+    """A coroutine that is cancelled in the loop raises FieldingKitError, not CancelledError."""
 
     async def work(client: AsyncClient) -> None:
         task = asyncio.current_task()
@@ -152,8 +154,10 @@ def test_cancelled_from_within(blocking_client: Client) -> None:
 
 
 @pytest.mark.parametrize("end", [SystemExit, KeyboardInterrupt])
-def test_leaving_from_within(blocking_client: Client, end: type[BaseException]) -> None:
-    """61: SystemExit and KeyboardInterrupt in a coroutine or its tasks reach the caller, and do not end the loop."""
+def test_exit_exceptions_reach_the_caller_and_keep_the_loop_running(
+    blocking_client: Client, end: type[BaseException]
+) -> None:
+    """SystemExit and KeyboardInterrupt in a coroutine or its tasks reach the caller, and the loop keeps running."""
 
     async def leave() -> None:
         raise end("enough")
@@ -167,8 +171,8 @@ def test_leaving_from_within(blocking_client: Client, end: type[BaseException]) 
         assert blocking_client.call(tasks) == 0
 
 
-def test_errors_are_not_kept(blocking_client: Client) -> None:
-    """61: an error takes its traceback along and leaves no garbage that only the collector would find."""
+def test_raised_errors_leave_no_reference_cycle(blocking_client: Client) -> None:
+    """An error keeps its traceback and is freed without the garbage collector."""
 
     class BrokenError(Exception):
         pass
@@ -189,10 +193,10 @@ def test_errors_are_not_kept(blocking_client: Client) -> None:
         gc.enable()
 
 
-def test_the_wait_for_a_job_runs_out(
-    sandbox: Sandbox, pause: batch_jobs.PauseTargetGroups, look: fielding_runs.ListFieldingRuns
+def test_job_timeout_leaves_no_task_and_carries_a_blocking_job(
+    sandbox: Sandbox, pause: batch_jobs.PauseTargetGroups, read: fielding_runs.ListFieldingRuns
 ) -> None:
-    """60: when the wait for a job runs out nothing is left running; the error has the blocking handle to go on with."""
+    """A job timeout leaves no task in the loop, and its error carries the blocking job."""
     sandbox.clock.freeze()
     options = {"account_id": sandbox.account_id, "auth": sandbox.token, "base_url": sandbox.url}
     with Client(**options, poll=PollPolicy(max_interval=0.05)) as client:
@@ -207,25 +211,29 @@ def test_the_wait_for_a_job_runs_out(
         assert isinstance(job, Job)
         sandbox.clock.advance(1)
         assert job.wait().ok is True
-        assert client.send(look).data
+        assert client.send(read).data
 
 
-def test_a_watch_is_broken_off(sandbox: Sandbox, pause: batch_jobs.PauseTargetGroups, eventually: Eventually) -> None:
-    """38: a watch that is broken off leaves no task and looks no more."""
+def test_leaving_a_watch_ends_its_polling(
+    sandbox: Sandbox, pause: batch_jobs.PauseTargetGroups, wait_until: WaitUntil
+) -> None:
+    """Leaving a watch early leaves no task, and no poll follows."""
     sandbox.faults.add("create_bulk_pause_target_groups_job", faults.StuckJob())
     options = {"account_id": sandbox.account_id, "auth": sandbox.token, "base_url": sandbox.url}
     with Client(**options, poll=PollPolicy(max_interval=0.05)) as client:
         for event in client.submit(pause).watch():
             if event.polls == 3:
                 break
-        eventually(lambda: client.call(tasks) == 0)
+        wait_until(lambda: client.call(tasks) == 0)
         asked = len(sandbox.requests)
         time.sleep(0.3)
         assert len(sandbox.requests) == asked
 
 
-def test_a_watch_is_dropped_after_the_end(sandbox: Sandbox, pause: batch_jobs.PauseTargetGroups) -> None:
-    """38: a watch that is dropped only after its client was closed makes no noise."""
+def test_watch_may_be_dropped_after_the_client_was_closed(
+    sandbox: Sandbox, pause: batch_jobs.PauseTargetGroups
+) -> None:
+    """Dropping a watch after its client was closed raises no warning."""
     options = {"account_id": sandbox.account_id, "auth": sandbox.token, "base_url": sandbox.url}
     with Client(**options) as client:
         watch = client.submit(pause).watch()

@@ -1,4 +1,4 @@
-"""Closing the blocking client, and forgetting to."""
+"""Closing the blocking client, and dropping it unclosed."""
 
 import asyncio
 import gc
@@ -7,35 +7,37 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from support.scripts import Eventually
+from support.scripts import WaitUntil
 
 from fieldingkit import AsyncClient, Client, batch_jobs, fielding_runs
 from fieldingkit.errors import ClientClosedError, ConfigurationError
 from fieldingkit.sandbox import Sandbox, faults
 
-LOOK = "get_fielding_runs_by_target_group_id"
+LIST_RUNS = "get_fielding_runs_by_target_group_id"
 
 
 def our_threads() -> list[str]:
-    """The names of fieldingkit's threads but for the sandbox's."""
+    """Return the names of fieldingkit's threads, without the sandbox's."""
     names = [thread.name for thread in threading.enumerate()]
     return [name for name in names if name.startswith("fieldingkit") and name != "fieldingkit-sandbox"]
 
 
-def test_closing(blocking_client: Client, look: fielding_runs.ListFieldingRuns) -> None:
-    """58: after close() there is no thread of fieldingkit, and a call is refused."""
-    blocking_client.send(look)
+def test_close_ends_the_thread_and_refuses_further_calls(
+    blocking_client: Client, read: fielding_runs.ListFieldingRuns
+) -> None:
+    """After close() fieldingkit has no thread, and a call raises ClientClosedError."""
+    blocking_client.send(read)
     assert our_threads() == ["fieldingkit"]
     blocking_client.close()
     assert our_threads() == []
     with pytest.raises(ClientClosedError, match="closed"):
-        blocking_client.send(look)
+        blocking_client.send(read)
     assert our_threads() == []
 
 
-def test_closing_again(blocking_client: Client, look: fielding_runs.ListFieldingRuns) -> None:
-    """58: close() may be called by many threads at once and again later; each returns when the thread has ended."""
-    blocking_client.send(look)
+def test_close_is_idempotent_and_thread_safe(blocking_client: Client, read: fielding_runs.ListFieldingRuns) -> None:
+    """close() may be called repeatedly and from many threads; each call returns after the thread has ended."""
+    blocking_client.send(read)
 
     def close(_: int) -> list[str]:
         blocking_client.close()
@@ -46,39 +48,41 @@ def test_closing_again(blocking_client: Client, look: fielding_runs.ListFielding
     blocking_client.close()
 
 
-def test_closing_unused(blocking_client: Client, look: fielding_runs.ListFieldingRuns) -> None:
-    """58: a client that was never used can be closed, and is then closed."""
+def test_closing_an_unused_client_refuses_further_calls(
+    blocking_client: Client, read: fielding_runs.ListFieldingRuns
+) -> None:
+    """A client that was never used can be closed, and then refuses calls."""
     blocking_client.close()
     with pytest.raises(ClientClosedError):
-        blocking_client.send(look)
+        blocking_client.send(read)
 
 
-def test_never_used(sandbox: Sandbox) -> None:
-    """70: making a client starts no thread, and one that was never used may be dropped without a warning."""
+def test_unused_client_starts_no_thread_and_needs_no_closing(sandbox: Sandbox) -> None:
+    """Constructing a client starts no thread, and an unused client is dropped without a warning."""
     client = Client(account_id=sandbox.account_id, auth=sandbox.token, base_url=sandbox.url)
     assert our_threads() == []
     del client
 
 
-def test_closing_while_calls_go_on(
+def test_close_ends_the_calls_of_other_threads(
     sandbox: Sandbox,
     blocking_client: Client,
-    look: fielding_runs.ListFieldingRuns,
+    read: fielding_runs.ListFieldingRuns,
     pause: batch_jobs.PauseTargetGroups,
-    eventually: Eventually,
+    wait_until: WaitUntil,
 ) -> None:
-    """58: closing breaks off what other threads have going on, be it sent, between attempts, or a wait for a job."""
+    """close() ends the calls of other threads: a sent one, one between attempts, and a wait for a job."""
     sandbox.faults.add("create_bulk_pause_target_groups_job", faults.StuckJob())
     sandbox.faults.add("create_bulk_pause_target_groups_job", faults.Delay(60.0))
-    sandbox.faults.add(LOOK, faults.Answer(503, headers={"Retry-After": "60"}))
+    sandbox.faults.add(LIST_RUNS, faults.Answer(503, headers={"Retry-After": "60"}))
     job = blocking_client.submit(pause)
     with ThreadPoolExecutor(3) as pool:
         waiting = pool.submit(job.wait)
-        eventually(lambda: len(sandbox.requests) == 2)
-        between = pool.submit(blocking_client.send, look)
-        eventually(lambda: LOOK in {request.operation_id for request in sandbox.requests})
+        wait_until(lambda: len(sandbox.requests) == 2)
+        between = pool.submit(blocking_client.send, read)
+        wait_until(lambda: LIST_RUNS in {request.operation_id for request in sandbox.requests})
         sent = pool.submit(blocking_client.submit, pause)
-        eventually(lambda: any(isinstance(request.fault, faults.Delay) for request in sandbox.requests))
+        wait_until(lambda: any(isinstance(request.fault, faults.Delay) for request in sandbox.requests))
         blocking_client.close()
         for call in (sent, between, waiting):
             with pytest.raises(ClientClosedError, match="the client was closed"):
@@ -90,8 +94,8 @@ def test_closing_while_calls_go_on(
     assert job.token() in "".join(getattr(waiting.exception(), "__notes__", ()))
 
 
-def test_calls_that_race_with_the_end(sandbox: Sandbox, look: fielding_runs.ListFieldingRuns) -> None:
-    """58: a call that begins just as the client is closed has its answer or an error; it does not hang."""
+def test_calls_that_race_with_close_never_hang(sandbox: Sandbox, read: fielding_runs.ListFieldingRuns) -> None:
+    """A call that starts while the client is closed gets its result or ClientClosedError; it never hangs."""
     for _ in range(20):
         client = Client(account_id=sandbox.account_id, auth=sandbox.token, base_url=sandbox.url)
         client.call(nothing)
@@ -113,19 +117,19 @@ def test_calls_that_race_with_the_end(sandbox: Sandbox, look: fielding_runs.List
 
 
 async def nothing(client: AsyncClient) -> None:
-    """Do nothing in the loop."""
+    """Do nothing, in the loop."""
     del client
 
 
-def test_in_its_own_loop(
-    blocking_client: Client, look: fielding_runs.ListFieldingRuns, pause: batch_jobs.PauseTargetGroups
+def test_blocking_call_on_its_own_loop_is_refused(
+    blocking_client: Client, read: fielding_runs.ListFieldingRuns, pause: batch_jobs.PauseTargetGroups
 ) -> None:
-    """62: a blocking call on the client's own loop is refused at once, and the error names what to use there."""
+    """A blocking call on the client's own loop is refused at once; the error names the method to await."""
     job = blocking_client.submit(pause)
 
     async def main(client: AsyncClient) -> None:
         with pytest.raises(ConfigurationError, match=r"AsyncClient\.send"):
-            blocking_client.send(look)
+            blocking_client.send(read)
         with pytest.raises(ConfigurationError, match=r"Job\.wait"):
             job.wait()
         with pytest.raises(ConfigurationError, match=r"Job\.watch"):
@@ -134,34 +138,36 @@ def test_in_its_own_loop(
             blocking_client.close()
 
     blocking_client.call(main)
-    assert blocking_client.send(look).data
+    assert blocking_client.send(read).data
 
 
-def test_forgetting_it(sandbox: Sandbox, look: fielding_runs.ListFieldingRuns, eventually: Eventually) -> None:
-    """59: a client that is dropped without close() is closed, with a warning that names the line where it was made."""
+def test_dropped_client_is_closed_with_a_warning(
+    sandbox: Sandbox, read: fielding_runs.ListFieldingRuns, wait_until: WaitUntil
+) -> None:
+    """A client that is dropped without close() is closed, with a warning that names the line of its construction."""
     client = Client(account_id=sandbox.account_id, auth=sandbox.token, base_url=sandbox.url)
-    client.send(look)
+    client.send(read)
     with pytest.warns(ResourceWarning, match="was not closed") as caught:
         del client
     assert [warning.filename for warning in caught] == [__file__]
-    eventually(lambda: our_threads() == [])
+    wait_until(lambda: our_threads() == [])
 
 
-def test_a_job_outlives_its_client(
-    sandbox: Sandbox, pause: batch_jobs.PauseTargetGroups, eventually: Eventually
+def test_job_keeps_its_client_alive(
+    sandbox: Sandbox, pause: batch_jobs.PauseTargetGroups, wait_until: WaitUntil
 ) -> None:
-    """59: a job's handle keeps what it needs, also where nobody kept the client."""
+    """A job keeps the client that it needs, even if nothing else refers to it."""
     job = Client(account_id=sandbox.account_id, auth=sandbox.token, base_url=sandbox.url).submit(pause)
     gc.collect()
     assert job.wait().ok
     with pytest.warns(ResourceWarning, match="was not closed"):
         del job
-    eventually(lambda: our_threads() == [])
+    wait_until(lambda: our_threads() == [])
 
 
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
-def test_a_server_that_takes_nothing() -> None:
-    """58: closing does not wait for a server that takes no bytes any more; asyncio complains of the transport then."""
+def test_close_does_not_wait_for_a_stalled_server() -> None:
+    """close() does not wait for a server that has stopped reading; asyncio warns about the transport then."""
     with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
         client = Client(account_id=1, auth="token", base_url=f"http://127.0.0.1:{server.getsockname()[1]}")
         call = pool.submit(client.request, "POST", "/demand", json="x" * 32 * 2**20)
@@ -174,8 +180,8 @@ def test_a_server_that_takes_nothing() -> None:
     gc.collect()
 
 
-def test_a_stubborn_coroutine(blocking_client: Client) -> None:
-    """58: close() waits for a coroutine that takes its time to clean up, and its caller has what it gave."""
+def test_close_waits_for_the_cleanup_of_a_coroutine(blocking_client: Client) -> None:
+    """close() waits while a cancelled coroutine cleans up, and its caller gets its result."""
     begun = threading.Event()
 
     async def work(client: AsyncClient) -> str:

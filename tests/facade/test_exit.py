@@ -1,4 +1,4 @@
-"""The interpreter's end: without ``close()``, and from within atexit handlers."""
+"""Interpreter exit without ``close()``, and calls in atexit handlers."""
 
 from pathlib import Path
 
@@ -7,12 +7,12 @@ from support.scripts import Run
 
 UNCLOSED = """
     import sys
-    from support.facade_scene import LOOK
+    from support.facade_scene import READ
     from fieldingkit import Client
 
     def main():
         client = Client.from_env()
-        return client, client.send(LOOK).data
+        return client, client.send(READ).data
 
     client, runs = main()
     sys.exit(int(sys.argv[1]) if len(sys.argv) > 1 else 0)
@@ -20,8 +20,8 @@ UNCLOSED = """
 
 
 @pytest.mark.parametrize("options", [("-W", "default"), ("-X", "dev")], ids=" ".join)
-def test_unclosed(run: Run, tmp_path: Path, options: tuple[str, ...]) -> None:
-    """59: a script that ends without ``close()`` ends well, and one warning names the line where it made the client."""
+def test_exit_without_close_warns_once(run: Run, tmp_path: Path, options: tuple[str, ...]) -> None:
+    """A script that exits without close() succeeds, with one warning that names the line of the construction."""
     outcome = run(UNCLOSED, *options)
     assert (outcome.code, outcome.out) == (0, "")
     # In its debug mode asyncio remarks on what took long, which on a busy machine anything may.
@@ -30,23 +30,23 @@ def test_unclosed(run: Run, tmp_path: Path, options: tuple[str, ...]) -> None:
     assert line.strip() == "client = Client.from_env()"
 
 
-def test_unclosed_and_nobody_asked(run: Run) -> None:
-    """59: where warnings are not asked for it ends in silence, also after a host name was looked up on a thread."""
+def test_exit_without_close_is_silent_by_default(run: Run) -> None:
+    """With default warning filters the exit is silent, also after a host name lookup on a thread."""
     outcome = run(
         """
         import os
-        from support.facade_scene import LOOK
+        from support.facade_scene import READ
         from fieldingkit import Client
 
         client = Client.from_env(base_url=os.environ["CINT_BASE_URL"].replace("127.0.0.1", "localhost"))
-        assert client.send(LOOK).data
+        assert client.send(READ).data
         """
     )
     assert outcome == (0, "", "")
 
 
-def test_unclosed_while_calls_go_on(run: Run) -> None:
-    """59: calls that other threads have going on at the end do not hold it up, nor make it noisy."""
+def test_exit_does_not_wait_for_calls_of_other_threads(run: Run) -> None:
+    """Calls in other threads neither delay the exit nor print anything."""
     outcome = run(
         """
         import asyncio, threading
@@ -70,17 +70,17 @@ def test_unclosed_while_calls_go_on(run: Run) -> None:
     assert (outcome.code, outcome.err) == (0, "")
 
 
-def test_in_an_atexit_handler(run: Run) -> None:
-    """56: a call in an atexit handler works, also where it is the first to need a host name."""
+def test_calls_work_in_an_atexit_handler(run: Run) -> None:
+    """A call in an atexit handler works, also if it is the first to resolve a host name."""
     outcome = run(
         """
         import asyncio, atexit, os
-        from support.facade_scene import GROUPS, LOOK, PAUSE
+        from support.facade_scene import GROUPS, READ, PAUSE
         from fieldingkit import Client
 
         @atexit.register
         def leave():
-            print(len(client.send(LOOK).data), client.run(PAUSE).ok)
+            print(len(client.send(READ).data), client.run(PAUSE).ok)
             client.close()
 
         client = Client.from_env(base_url=os.environ["CINT_BASE_URL"].replace("127.0.0.1", "localhost"))
@@ -92,12 +92,12 @@ def test_in_an_atexit_handler(run: Run) -> None:
     assert outcome == (0, "1 True\n", "")
 
 
-def test_first_used_in_an_atexit_handler(run: Run) -> None:
-    """56: the first call of all works in an atexit handler, or says that this Python starts no thread any more."""
+def test_first_call_in_an_atexit_handler_works_or_is_refused(run: Run) -> None:
+    """The very first call works in an atexit handler, or reports that this Python starts no thread any more."""
     outcome = run(
         """
         import atexit
-        from support.facade_scene import LOOK
+        from support.facade_scene import READ
         from fieldingkit import Client
         from fieldingkit.errors import ConfigurationError
 
@@ -105,7 +105,7 @@ def test_first_used_in_an_atexit_handler(run: Run) -> None:
         def leave():
             try:
                 with Client.from_env() as client:
-                    print(len(client.send(LOOK).data))
+                    print(len(client.send(READ).data))
             except ConfigurationError as error:
                 print("thread" in str(error))
         """,
@@ -116,23 +116,23 @@ def test_first_used_in_an_atexit_handler(run: Run) -> None:
     assert outcome.out in {"1\n", "True\n"}
 
 
-def test_after_the_end_of_everything(run: Run) -> None:
-    """59: a call from a ``__del__`` that runs when all is over fails at once, and does not wait for a dead loop."""
+def test_call_after_interpreter_shutdown_fails_at_once(run: Run) -> None:
+    """A call from a ``__del__`` after the shutdown raises ClientClosedError instead of waiting for a dead loop."""
     outcome = run(
         """
-        from support.facade_scene import LOOK
+        from support.facade_scene import READ
         from fieldingkit import Client
         from fieldingkit.errors import ClientClosedError
 
         class Last:
             def __del__(self, refused=ClientClosedError, say=print):
                 try:
-                    client.send(LOOK)
+                    client.send(READ)
                 except refused:
                     say("refused")
 
         client = Client.from_env()
-        client.send(LOOK)
+        client.send(READ)
         last = Last()
         """
     )

@@ -1,4 +1,4 @@
-"""Ctrl-C: the caller is free at once, and what it had begun is cancelled."""
+"""Ctrl-C: the caller is released at once, and its coroutine is cancelled."""
 
 import asyncio
 import signal
@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import pytest
-from support.scripts import LIMIT, Eventually, Run, Start
+from support.scripts import LIMIT, Run, Start, WaitUntil
 
 from fieldingkit import AsyncClient, Client
 from fieldingkit.sandbox import Sandbox, faults
@@ -15,19 +15,19 @@ from fieldingkit.sandbox import Sandbox, faults
 pytestmark = pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="there is no such signal here")
 
 
-def test_during_a_call(start: Start, sandbox: Sandbox, eventually: Eventually) -> None:
-    """60: Ctrl-C during a call raises KeyboardInterrupt at once, and a script that does not catch it ends by it."""
+def test_interrupt_ends_a_call_at_once(start: Start, sandbox: Sandbox, wait_until: WaitUntil) -> None:
+    """Ctrl-C during a call raises KeyboardInterrupt at once, and an unhandled one ends the script by its signal."""
     sandbox.faults.add("get_fielding_runs_by_target_group_id", faults.Delay(60.0))
     script = start(
         """
-        from support.facade_scene import LOOK
+        from support.facade_scene import READ
         from fieldingkit import Client
 
         with Client.from_env() as client:
-            client.send(LOOK)
+            client.send(READ)
         """
     )
-    eventually(lambda: sandbox.requests)
+    wait_until(lambda: sandbox.requests)
     pressed = time.monotonic()
     script.process.send_signal(signal.SIGINT)
     outcome = script.outcome()
@@ -37,12 +37,14 @@ def test_during_a_call(start: Start, sandbox: Sandbox, eventually: Eventually) -
     assert "Exception ignored" not in outcome.err
 
 
-def test_while_waiting_for_a_job(start: Start, sandbox: Sandbox, eventually: Eventually) -> None:
-    """60: Ctrl-C while a job is waited for stops the looking, and the client can be used on."""
+def test_interrupt_of_a_wait_ends_polling_and_keeps_the_client(
+    start: Start, sandbox: Sandbox, wait_until: WaitUntil
+) -> None:
+    """Ctrl-C during a wait for a job ends its polling, and the client remains usable."""
     sandbox.faults.add("create_bulk_pause_target_groups_job", faults.StuckJob())
     script = start(
         """
-        from support.facade_scene import LOOK, PAUSE
+        from support.facade_scene import READ, PAUSE
         from fieldingkit import Client, PollPolicy
 
         client = Client.from_env(poll=PollPolicy(max_interval=0.1))
@@ -50,18 +52,18 @@ def test_while_waiting_for_a_job(start: Start, sandbox: Sandbox, eventually: Eve
         try:
             job.wait()
         except KeyboardInterrupt:
-            print(len(client.send(LOOK).data), "after", job.token()[:3])
+            print(len(client.send(READ).data), "after", job.token()[:3])
         client.close()
         """
     )
-    eventually(lambda: len(sandbox.requests) > 2)
+    wait_until(lambda: len(sandbox.requests) > 2)
     script.process.send_signal(signal.SIGINT)
     outcome = script.outcome()
     assert (outcome.code, outcome.out[:7], outcome.err) == (0, "1 after", "")
 
 
-def test_the_coroutine_cleans_up(start: Start) -> None:
-    """60: the cancelled coroutine comes to the end of its clean-up before KeyboardInterrupt goes on."""
+def test_interrupt_waits_for_the_cleanup_of_the_coroutine(start: Start) -> None:
+    """The cancelled coroutine finishes its cleanup before KeyboardInterrupt is raised."""
     script = start(
         """
         import asyncio
@@ -91,17 +93,19 @@ def test_the_coroutine_cleans_up(start: Start) -> None:
 
 
 @pytest.mark.parametrize("begun", [False, True])
-def test_on_the_way_in(begun: bool, blocking_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """60: an interruption just before or just after the loop gets the call leaves nothing running either."""
+def test_interrupt_during_submission_leaves_nothing_running(
+    begun: bool, blocking_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An interrupt just before or just after the call is submitted leaves nothing running."""
     loop = blocking_client.call(loop_of)
-    told, story = threading.Event(), list[str]()
+    running, story = threading.Event(), list[str]()
     schedule, interruption = loop.call_soon_threadsafe, pytest.MonkeyPatch()
 
     async def work(client: AsyncClient) -> None:
         del client
         try:
             story.append("begun")
-            told.set()
+            running.set()
             await asyncio.sleep(60)
         finally:
             story.append("cleaned up")
@@ -110,7 +114,7 @@ def test_on_the_way_in(begun: bool, blocking_client: Client, monkeypatch: pytest
         interruption.undo()
         if begun:
             schedule(*args)
-            told.wait(LIMIT)
+            running.wait(LIMIT)
         raise KeyboardInterrupt
 
     monkeypatch.setattr("fieldingkit.portal.GRACE_PERIOD", LIMIT)
@@ -122,13 +126,13 @@ def test_on_the_way_in(begun: bool, blocking_client: Client, monkeypatch: pytest
 
 
 async def loop_of(client: AsyncClient) -> asyncio.AbstractEventLoop:
-    """The loop that a blocking client's calls run in."""
+    """Return the event loop of a blocking client."""
     del client
     return asyncio.get_running_loop()
 
 
-def test_the_coroutine_does_not_listen(start: Start) -> None:
-    """60: a coroutine that does not let itself be cancelled holds up neither the caller nor the end for long."""
+def test_coroutine_that_ignores_cancellation_delays_only_briefly(start: Start) -> None:
+    """A coroutine that ignores its cancellation delays neither the caller nor the exit for long."""
     script = start(
         """
         import asyncio, os
@@ -158,8 +162,8 @@ def test_the_coroutine_does_not_listen(start: Start) -> None:
     assert outcome.out.startswith("no\n")
 
 
-def test_a_handler_makes_calls(run: Run) -> None:
-    """58: a signal handler may make a call of its own in the midst of any other, and close the client at last."""
+def test_signal_handler_may_call_and_close(run: Run) -> None:
+    """A signal handler may make calls during other calls, and may close the client."""
     outcome = run(
         """
         import asyncio, signal

@@ -285,13 +285,13 @@ def test_no_time_at_all(option: str, seconds: float, make_client: MakeClient) ->
 async def test_no_limit(make_client: MakeClient) -> None:
     """6. None means no limit."""
     client = make_client(base_url="https://api.example.org", timeout=None, deadline=None)
-    assert (client._timeout, client._deadline) == (None, None)
+    assert (client._options.timeout, client._options.deadline) == (None, None)
 
 
 async def test_not_given(make_client: MakeClient) -> None:
     """6. Not given means the documented 30 seconds for an attempt and 120 for a call."""
     client = make_client(base_url="https://api.example.org")
-    assert (client._timeout, client._deadline) == (30.0, 120.0)
+    assert (client._options.timeout, client._options.deadline) == (30.0, 120.0)
 
 
 async def test_wait_for_no_time(sandbox: Sandbox, make_client: MakeClient, sandbox_clock: FakeClock) -> None:

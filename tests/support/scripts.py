@@ -5,47 +5,47 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 LIMIT = 50.0
-"""Seconds for one script, on a machine that has other things to do."""
+"""Seconds that a script may take; generous, for a busy machine."""
 
 
 class Outcome(NamedTuple):
-    """How a script ended."""
+    """The exit code and output of a script."""
 
     code: int
-    """Its exit code; negative for the signal that killed it."""
+    """The exit code; negative for the signal that killed the script."""
     out: str
-    """What it printed."""
+    """The standard output."""
     err: str
-    """What it complained of."""
+    """The standard error."""
 
 
 class Script:
-    """A script that runs."""
+    """A running script."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self.process = process
 
     def outcome(self) -> Outcome:
-        """Wait for its end."""
+        """Wait for the end of the script and return its outcome."""
         out, err = self.process.communicate(timeout=LIMIT)
         return Outcome(self.process.returncode, out, err)
 
 
 class Start(Protocol):
-    """Starts a script; the sandbox's address, its credentials and ``facade_scene`` are there for it."""
+    """Starts scripts whose environment names the sandbox, and which can import ``support.facade_scene``."""
 
     def __call__(self, script: str, *options: str) -> Script:
-        """Start it with these options of the interpreter."""
+        """Start a script with these options of the interpreter."""
         ...
 
 
 Run = Callable[..., Outcome]
-"""Starts a script in the same way and waits for its end."""
+"""Runs a script like ``Start`` and returns its outcome."""
 
 
-class Eventually(Protocol):
-    """Waits until something is so."""
+class WaitUntil(Protocol):
+    """Waits until a condition holds."""
 
-    def __call__(self, happened: Callable[[], object]) -> None:
-        """Wait, and fail if it does not come to that."""
+    def __call__(self, condition: Callable[[], object]) -> None:
+        """Wait, and fail after a generous limit."""
         ...

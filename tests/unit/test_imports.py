@@ -1,9 +1,12 @@
-"""What an import loads, and what it and a client's construction leave undone."""
+"""Imports are lazy and have no side effects; neither does the construction of a client."""
 
+import ast
 import asyncio
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from support.examples import READ, RUN_BODY
@@ -14,11 +17,13 @@ import fieldingkit
 from fieldingkit.errors import ConfigurationError
 from fieldingkit.sandbox import Sandbox
 
+PACKAGES = {name: import_module(name) for name in ("fieldingkit", "fieldingkit.sweeps", "fieldingkit.workflows")}
+every_lazy_package = pytest.mark.parametrize("package", PACKAGES.values(), ids=PACKAGES)
 HEAVY = {"aiohttp", "asyncio", "attrs", "attr", "cattrs", "opentelemetry", "yarl", "backoff", "ssl", "socket"}
 
 
 def run(code: str, *arguments: str) -> str:
-    """What a fresh interpreter prints."""
+    """Return the output of a fresh interpreter."""
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code, *arguments],
         env={"PYTHONPATH": ":".join([str(Path(fieldingkit.__file__).parents[1]), *filter(None, sys.path)])},
@@ -39,10 +44,11 @@ for name in sys.argv[1:]:
 """
 
 
-def test_light() -> None:
-    """69. import fieldingkit and its errors loads nothing of weight; commands and models load attrs alone."""
+def test_import_loads_no_heavy_dependency() -> None:
+    """The root package and its errors load no dependency; commands and models load only attrs."""
     light = ["fieldingkit", "errors", "Command", "JobCommand", "batch_jobs", "fielding_runs", "fielding_jobs"]
-    light += sorted(fieldingkit._MODULES.keys() - {*light, "events"})
+    modules = {name for name in fieldingkit.__all__ if isinstance(getattr(fieldingkit, name), ModuleType)}
+    light += sorted(modules - {*light, "events"})
     loaded = {name: set(packages) for name, *packages in map(str.split, run(LOADING, *light).splitlines())}
 
     assert not loaded["fieldingkit"] & HEAVY
@@ -51,16 +57,16 @@ def test_light() -> None:
         assert not loaded[name] & {"aiohttp", "cattrs", "opentelemetry", "backoff", "yarl"}, name
 
 
-def test_no_sandbox() -> None:
-    """69. A client loads neither the sandbox, nor the command line, nor what only they need."""
+def test_clients_load_neither_sandbox_nor_command_line() -> None:
+    """The clients load neither the sandbox, nor the command line, nor their dependencies."""
     code = "import sys; from fieldingkit import AsyncClient, Client; print(*sys.modules)"
     loaded = {".".join(name.split(".")[:2]) for name in run(code).split()}
     assert "fieldingkit.client" in loaded
     assert not loaded & {"fieldingkit.sandbox", "fieldingkit.cli", "rich", "cyclopts", "pytest"}
 
 
-def test_first_client() -> None:
-    """69. Making a client loads what its first call needs, and not what only jobs, lists or measurements do."""
+def test_constructing_a_client_loads_only_what_a_call_needs() -> None:
+    """Constructing a client loads what its first call needs, and nothing that only jobs or metrics need."""
     late = {
         "cattrs",
         "backoff",
@@ -74,8 +80,21 @@ def test_first_client() -> None:
         assert not loaded & late, kind
 
 
-def test_unknown_name() -> None:
-    """69. A name that there is not is an AttributeError, as with any module."""
+@every_lazy_package
+def test_lazy_names_are_those_that_type_checkers_see(package: ModuleType) -> None:
+    """Every name that a type checker sees is the one that is loaded at run time, and there are no others."""
+    tree = ast.parse(Path(str(package.__file__)).read_text())
+    (block,) = (node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
+    seen: dict[str, object] = {}
+    for statement in block.body:
+        exec(ast.unparse(statement), {}, seen)
+    assert seen == {name: getattr(package, name) for name in package.__all__}
+    assert package.__all__ == sorted(package.__all__)
+    assert set(package.__all__) <= set(dir(package))
+
+
+def test_unknown_name_is_an_attribute_error() -> None:
+    """An unknown name of the root package is an AttributeError, as in any module."""
     with pytest.raises(AttributeError, match="no attribute 'Frobnicate'"):
         _ = fieldingkit.Frobnicate
 
@@ -108,8 +127,8 @@ print("nothing")
 """
 
 
-def test_nothing_happens() -> None:
-    """70. Importing everything and making clients opens no socket, starts no thread and makes no event loop."""
+def test_imports_and_constructors_have_no_side_effects() -> None:
+    """Importing every name and constructing clients opens no socket, starts no thread and creates no event loop."""
     from support.examples import GOLDEN_TOKEN
 
     assert run(NOTHING_HAPPENS, GOLDEN_TOKEN) == "nothing"
@@ -131,15 +150,15 @@ print("used")
 """
 
 
-def test_module_scope(sandbox: Sandbox) -> None:
-    """70. A client may be made at module scope, before there is a loop, and be used in the loop that comes."""
+def test_client_at_module_scope_works_in_a_later_loop(sandbox: Sandbox) -> None:
+    """A client that is constructed at module scope works in an event loop that starts later."""
     group = sandbox.seed(live=1).groups[0]
     path = f"/demand/accounts/101/projects/{group.project_id}/target-groups/{group.id}/fielding-runs"
     assert run(MODULE_SCOPE, sandbox.token, sandbox.url, path) == "used"
 
 
-async def test_second_loop(serve: Serve, make_client: MakeClient) -> None:
-    """70. Use from a second loop is refused in words that say so, and leaves the first one be."""
+async def test_second_event_loop_is_refused(serve: Serve, make_client: MakeClient) -> None:
+    """A call from a second event loop raises ConfigurationError and does not disturb the first loop."""
     server = await serve(answer(200, RUN_BODY))
     client = make_client(base_url=server.url)
     await client.send(READ)
@@ -151,8 +170,8 @@ async def test_second_loop(serve: Serve, make_client: MakeClient) -> None:
     assert len(server.requests) == 2
 
 
-async def test_second_loop_during_a_token(make_client: MakeClient) -> None:
-    """70. So is use from a second loop while the first still waits for its token."""
+async def test_second_event_loop_is_refused_during_a_token_fetch(make_client: MakeClient) -> None:
+    """A call from a second event loop is refused while the first loop still waits for its token."""
 
     class Never:
         async def fetch(self, http: object) -> None:
@@ -170,7 +189,7 @@ async def test_second_loop_during_a_token(make_client: MakeClient) -> None:
     task.cancel()
 
 
-def test_unused_client() -> None:
-    """70. A client that was never used needs no closing: nothing was opened."""
+def test_unused_client_needs_no_closing() -> None:
+    """A client that was never used may be dropped without a warning."""
     code = "import gc; from fieldingkit import AsyncClient; AsyncClient(auth='x'); gc.collect(); print('quiet')"
     assert run(code) == "quiet"

@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import pkgutil
 import re
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
@@ -9,7 +10,7 @@ from typing import Any, Final, get_args
 
 import pytest
 
-import fieldingkit
+import fieldingkit.resources
 from fieldingkit import batch_jobs, target_groups, webhooks
 from fieldingkit.commands import OpenEnum
 
@@ -23,7 +24,7 @@ MODULES: Final = (
     "fieldingkit.sandbox",
     "fieldingkit.sweeps",
     "fieldingkit.workflows",
-    *(name for name in fieldingkit._MODULES.values() if ".resources." in name),
+    *(f"fieldingkit.resources.{info.name}" for info in pkgutil.iter_modules(fieldingkit.resources.__path__)),
 )
 
 EXCEPTIONS: Final = {

@@ -42,7 +42,7 @@ def sandbox(
 
 
 async def _serve(api: Sandbox, groups: int, projects: int) -> None:
-    from fieldingkit.options import API_VERSION
+    from fieldingkit.version import API_VERSION
 
     async with api:
         seeded = [_seed(api, groups * (n + 1) // projects - groups * n // projects) for n in range(projects)]

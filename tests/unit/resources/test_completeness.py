@@ -6,7 +6,6 @@ import inspect
 import itertools
 import pkgutil
 from functools import cache
-from pathlib import Path
 from typing import Any, Final, get_type_hints
 
 import attrs
@@ -227,36 +226,6 @@ def test_models_are_frozen_values() -> None:
             assert "__slots__" in vars(kind), name
             assert all(field.kw_only for field in attrs.fields(kind)), name
             assert get_type_hints(kind), name
-
-
-# The package itself
-
-
-def test_root_exports() -> None:
-    """``__all__`` of the root is sorted, importable, and equal to its lazy tables."""
-    assert fieldingkit.__all__ == sorted(fieldingkit.__all__)
-    assert set(fieldingkit.__all__) == {*fieldingkit._LAZY_ATTRIBUTES, *fieldingkit._MODULES}
-    for name in fieldingkit.__all__:
-        assert getattr(fieldingkit, name) is not None
-    assert set(fieldingkit.__all__) <= set(dir(fieldingkit))
-
-
-def test_root_matches_what_type_checkers_see() -> None:
-    """Type checkers see the same names in the root as the interpreter."""
-    tree = ast.parse(Path(fieldingkit.__file__).read_text())
-    (block,) = (node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
-    seen = {
-        alias.asname or alias.name: node.module
-        for node in block.body
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("fieldingkit")
-        for alias in node.names
-    }
-    for name, home in seen.items():
-        if name in fieldingkit._MODULES:
-            assert fieldingkit._MODULES[name] == f"{home}.{name}"
-        else:
-            assert fieldingkit._LAZY_ATTRIBUTES[name] == home
-    assert sorted(seen) == fieldingkit.__all__
 
 
 def test_every_resource_is_in_the_root() -> None:

@@ -1,4 +1,4 @@
-"""In the midst of things: what a signal handler, Ctrl-C or the exit of a task finds half done."""
+"""Reentrancy: signal handlers, Ctrl-C and exiting tasks in the middle of opening and closing."""
 
 import signal
 
@@ -24,19 +24,19 @@ def threads():
 """
 
 
-def test_a_handler_calls_during_the_first_call(run: Run) -> None:
-    """58: a signal handler may make a call while the first call starts the thread; both come to one loop."""
+def test_signal_handler_may_call_while_the_thread_starts(run: Run) -> None:
+    """A signal handler may call while the first call starts the thread; both use one loop."""
     outcome = run(
         AS_THE_THREAD_STARTS
         + """
-from support.facade_scene import LOOK
+from support.facade_scene import READ
 from fieldingkit import Client
 
 client = Client.from_env()
-signal.signal(signal.SIGUSR1, lambda *_: print("handler", len(client.send(LOOK).data)))
+signal.signal(signal.SIGUSR1, lambda *_: print("handler", len(client.send(READ).data)))
 signal_as_the_thread_starts(signal.SIGUSR1)
-print("caller", len(client.send(LOOK).data))
-print("again", len(client.send(LOOK).data))
+print("caller", len(client.send(READ).data))
+print("again", len(client.send(READ).data))
 client.close()
 print(threads())
 """,
@@ -46,20 +46,20 @@ print(threads())
     assert outcome == (0, "handler 1\ncaller 1\nagain 1\n['MainThread']\n", "")
 
 
-def test_ctrl_c_during_the_first_call(run: Run) -> None:
-    """60: Ctrl-C while the thread starts leaves no thread behind, and the client can be used on."""
+def test_interrupt_while_the_thread_starts_leaves_no_thread(run: Run) -> None:
+    """Ctrl-C while the thread starts leaves no thread behind, and the client remains usable."""
     outcome = run(
         AS_THE_THREAD_STARTS
         + """
-from support.facade_scene import LOOK
+from support.facade_scene import READ
 from fieldingkit import Client
 
 client = Client.from_env()
 signal_as_the_thread_starts(signal.SIGINT)
 try:
-    client.send(LOOK)
+    client.send(READ)
 except KeyboardInterrupt:
-    print("interrupted", len(client.send(LOOK).data))
+    print("interrupted", len(client.send(READ).data))
 client.close()
 while len(threads()) > 1:
     pass
@@ -70,8 +70,8 @@ while len(threads()) > 1:
     assert outcome == (0, "interrupted 1\n", "")
 
 
-def test_a_handler_closes_while_the_loop_gets_the_call(run: Run) -> None:
-    """58: a call whose request has left is not denied because a signal handler closes the client just then."""
+def test_submitted_call_completes_although_a_signal_handler_closes(run: Run) -> None:
+    """A call that was already sent returns its result although a signal handler closes the client."""
     outcome = run(
         """
         import asyncio, signal, threading
@@ -100,8 +100,8 @@ def test_a_handler_closes_while_the_loop_gets_the_call(run: Run) -> None:
     assert outcome == (0, "True\n", "")
 
 
-def test_a_task_exits_as_the_client_is_closed(run: Run) -> None:
-    """58: the end is not forgotten because a task raises SystemExit in the same turn of the loop."""
+def test_close_completes_although_a_task_raises_system_exit(run: Run) -> None:
+    """close() completes although a task raises SystemExit in the same iteration of the loop."""
     outcome = run(
         """
         import asyncio, sys, threading, time
@@ -109,10 +109,10 @@ def test_a_task_exits_as_the_client_is_closed(run: Run) -> None:
         from fieldingkit.loop_thread import LoopThread
 
         stop, asked = LoopThread.stop, threading.Event()
-        def stop_and_tell(self, **options):
+        def stop_and_report(self, **options):
             stop(self, **options)
             asked.set()
-        LoopThread.stop = stop_and_tell
+        LoopThread.stop = stop_and_report
 
         async def leave():
             sys.exit(3)
@@ -134,8 +134,8 @@ def test_a_task_exits_as_the_client_is_closed(run: Run) -> None:
     assert outcome[:2] == (0, "ClientClosedError\n")
 
 
-def test_a_task_exits_when_it_is_cancelled(run: Run) -> None:
-    """58: who waits for another call is freed although a task answers its cancellation with SystemExit."""
+def test_system_exit_in_a_cancelled_task_releases_other_callers(run: Run) -> None:
+    """Other callers are released although a task answers its cancellation with SystemExit."""
     outcome = run(
         """
         import asyncio, sys, threading

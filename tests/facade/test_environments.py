@@ -1,4 +1,4 @@
-"""Where the blocking client works: scripts, threads, notebooks, coroutine functions, worker processes of pytest."""
+"""Environments of the blocking client: scripts, threads, notebooks, coroutine functions, pytest workers."""
 
 import os
 import subprocess
@@ -12,16 +12,16 @@ from support.scripts import LIMIT, Run
 from fieldingkit.sandbox import Sandbox
 
 
-def test_a_script(run: Run) -> None:
-    """56: it works in a plain script, which leaves nothing behind."""
+def test_plain_script_leaves_nothing_behind(run: Run) -> None:
+    """The client works in a plain script and leaves no thread behind."""
     outcome = run(
         """
         import threading
-        from support.facade_scene import GROUPS, LOOK, PAUSE
+        from support.facade_scene import GROUPS, READ, PAUSE
         from fieldingkit import Client
 
         with Client.from_env() as client:
-            assert client.send(LOOK).data
+            assert client.send(READ).data
             assert set(client.run(PAUSE).updated) == set(GROUPS)
         print(*(thread.name for thread in threading.enumerate()))
         """,
@@ -31,20 +31,20 @@ def test_a_script(run: Run) -> None:
     assert outcome == (0, "MainThread\n", "")
 
 
-def test_many_threads(run: Run, sandbox: Sandbox) -> None:
-    """56: 32 threads share one client, whose first calls come all at once, and one event loop."""
+def test_many_threads_share_one_loop(run: Run, sandbox: Sandbox) -> None:
+    """32 threads share one client and one event loop, although their first calls coincide."""
     outcome = run(
         """
         import threading
         from concurrent.futures import ThreadPoolExecutor
-        from support.facade_scene import LOOK
+        from support.facade_scene import READ
         from fieldingkit import Client
 
         at_once = threading.Barrier(32)
 
         def work(number):
             at_once.wait()
-            return [client.send(LOOK).data for _ in range(5)]
+            return [client.send(READ).data for _ in range(5)]
 
         with Client.from_env() as client, ThreadPoolExecutor(32) as pool:
             assert all(all(runs) for runs in pool.map(work, range(32)))
@@ -55,18 +55,18 @@ def test_many_threads(run: Run, sandbox: Sandbox) -> None:
     assert len(sandbox.requests) == 160
 
 
-def test_a_notebook(run: Run) -> None:
-    """56: it works in a notebook's cell, which runs within an event loop, and without a warning."""
+def test_notebook_cells_use_it_without_a_warning(run: Run) -> None:
+    """The client works in a notebook's cells, which run in an event loop, without a warning."""
     outcome = run(
         """
         import asyncio
 
         CELLS = [
-            "from support.facade_scene import LOOK, PAUSE",
+            "from support.facade_scene import READ, PAUSE",
             "from fieldingkit import Client",
             "client = Client.from_env()",
-            "def look(): return client.send(LOOK)",
-            "runs = look()",
+            "def read(): return client.send(READ)",
+            "runs = read()",
             "print(client.run(PAUSE).ok)",
             "client.close()",
         ]
@@ -84,21 +84,21 @@ def test_a_notebook(run: Run) -> None:
     assert outcome == (0, "True\n", "")
 
 
-def test_a_coroutine_function(run: Run, tmp_path: Path) -> None:
-    """56: within ``async def`` it blocks, with one warning that names the line and the way out."""
+def test_coroutine_function_gets_one_warning(run: Run, tmp_path: Path) -> None:
+    """The client blocks in a coroutine function, with one warning that names the line and AsyncClient."""
     outcome = run(
         """
         import asyncio
-        from support.facade_scene import LOOK
+        from support.facade_scene import READ
         from fieldingkit import Client
 
-        def look(client):
-            return client.send(LOOK)
+        def read(client):
+            return client.send(READ)
 
         async def main():
             with Client.from_env() as client:
-                assert look(client).data
-                assert look(client).data
+                assert read(client).data
+                assert read(client).data
 
         asyncio.run(main())
         """
@@ -107,11 +107,11 @@ def test_a_coroutine_function(run: Run, tmp_path: Path) -> None:
     warning, line = outcome.err.splitlines()
     assert warning.startswith(f"{tmp_path / 'script.py'}:6: RuntimeWarning: ")
     assert "AsyncClient" in warning
-    assert line.strip() == "return client.send(LOOK)"
+    assert line.strip() == "return client.send(READ)"
 
 
-def test_worker_processes_of_pytest(tmp_path: Path) -> None:
-    """56: it works under pytest-xdist, whose workers run the tests on a thread of their own choosing."""
+def test_pytest_xdist_workers_use_it(tmp_path: Path) -> None:
+    """The client works under pytest-xdist, whose workers run tests in a thread of their own."""
     pytest.importorskip("xdist")
     (tmp_path / "conftest.py").write_text('pytest_plugins = ["fieldingkit.sandbox.pytest_plugin"]\n')
     (tmp_path / "test_pausing.py").write_text(

@@ -1,0 +1,73 @@
+"""The options of both clients: one list of names, types and defaults, and checks that name the option."""
+
+import ast
+import inspect
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from fieldingkit import API_VERSION, AsyncClient, Client, PollPolicy, RetryPolicy, options
+from fieldingkit.errors import ConfigurationError
+from fieldingkit.options import BASE_URL, ConnectionSettings, Options
+
+every_client = pytest.mark.parametrize("client", [AsyncClient, Client])
+
+
+@every_client
+def test_signature_of_a_client_shows_every_option_and_its_default(client: type) -> None:
+    """``inspect.signature`` of a client shows the options, keyword-only, with their types and defaults."""
+    parameters = inspect.signature(client).parameters
+    assert dict(parameters) == dict(inspect.signature(Options).parameters)
+    assert {parameter.kind for parameter in parameters.values()} == {inspect.Parameter.KEYWORD_ONLY}
+    assert [name for name, parameter in parameters.items() if parameter.default is inspect.Parameter.empty] == ["auth"]
+    defaults = {"base_url": BASE_URL, "api_version": API_VERSION, "timeout": 30.0, "deadline": 120.0, "rate": None}
+    assert {name: parameters[name].default for name in defaults} == defaults
+    assert (parameters["retry"].default, parameters["poll"].default) == (RetryPolicy(), PollPolicy())
+
+
+@every_client
+def test_signature_of_from_env_shows_the_connection_and_every_option_but_auth(client: Any) -> None:
+    """``from_env`` takes a connection and every option except the credentials, which the connection provides."""
+    parameters = inspect.signature(client.from_env).parameters
+    assert dict(parameters) == dict(inspect.signature(ConnectionSettings).parameters)
+    assert set(inspect.signature(client).parameters) ^ set(parameters) == {"auth", "connection"}
+
+
+def test_every_option_is_documented() -> None:
+    """A docstring stands under every option."""
+    tree = ast.parse(Path(options.__file__).read_text())
+    documented = {
+        field.target.id
+        for node in tree.body
+        if isinstance(node, ast.ClassDef)
+        for field, below in zip(node.body, node.body[1:], strict=False)
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+        if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
+    }
+    assert documented == {*attrs.fields_dict(Options), *attrs.fields_dict(ConnectionSettings)}
+
+
+@every_client
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("account_id", "12a"),
+        ("base_url", "ftp://api.example.org"),
+        ("base_url", "http://api.example.org"),
+        ("api_version", "2025\n"),
+        ("timeout", 0),
+        ("deadline", -1.0),
+        ("deadline", float("nan")),
+        ("rate", 0),
+        ("rate", float("inf")),
+        ("user_agent", "ä"),
+        ("proxy", "socks5://proxy.example.org"),
+        ("on_missing_trace", "sometimes"),
+    ],
+)
+def test_option_that_cannot_work_is_refused_by_name(client: Any, option: str, value: object) -> None:
+    """An option that cannot work raises a ConfigurationError that names it."""
+    with pytest.raises(ConfigurationError, match=option):
+        client(**{"auth": "token", option: value})
