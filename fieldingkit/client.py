@@ -241,8 +241,8 @@ class AsyncClient:
     async def aclose(self) -> None:
         """Close the connections. Pending calls fail; jobs continue. May be called repeatedly."""
         self._closed = True
-        if self._made_handles is not None:
-            self._made_handles.close()
+        if self._job_factory is not None:
+            self._job_factory.close()
         await self._pipeline.aclose()
 
     async def __aenter__(self) -> Self:
