@@ -1,1 +1,1 @@
-"""What fieldingkit costs, beside the same work done by hand and by the libraries one would take instead."""
+"""Benchmarks of fieldingkit against the same work done by hand and with other libraries."""

@@ -1,4 +1,4 @@
-"""All benchmarks one after the other, each in a process of its own, and one table at the end.
+"""Run all benchmarks, each in a process of its own, and print one table.
 
 Run: ``python -m benchmarks [--rounds N] [--json FILE] [NAME ...]``
 """
@@ -33,17 +33,17 @@ NAMES = (
 
 
 def rows_of(file: Path) -> list[Row]:
-    """The rows that a benchmark wrote."""
+    """Return the rows that a benchmark wrote."""
     if not file.exists():
         return []
     found: list[dict[str, Any]] = json.loads(file.read_text())["rows"]
     for fields in found:
-        del fields["verdict"]
+        del fields["result"]
     return [Row(**fields) for fields in found]
 
 
 def main(names: Sequence[str], options: Sequence[str], file: Path | None) -> int:
-    """Run them; gives 1 if one of them failed or is over its budget."""
+    """Run the benchmarks; return 1 if one of them failed or exceeded its budget."""
     rows: list[Row] = []
     failed: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
@@ -56,7 +56,7 @@ def main(names: Sequence[str], options: Sequence[str], file: Path | None) -> int
             failed += [name] if taken.status else []
             rows += rows_of(written)
     print(f"\n== all, on {machine()}\n{report(rows)}")
-    over = [f"{row.what} ({row.side})" for row in rows if row.verdict == "over"]
+    over = [f"{row.what} ({row.side})" for row in rows if row.result == "over"]
     print(f"\nover: {'; '.join(over) or 'none'}\nfailed: {', '.join(failed) or 'none'}")
     if file is not None:
         found = [row.as_json() for row in rows]
@@ -66,9 +66,9 @@ def main(names: Sequence[str], options: Sequence[str], file: Path | None) -> int
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("names", nargs="*", choices=[*NAMES, []], help="which ones; all by default")
-    parser.add_argument("--rounds", type=int, help="how often each side is measured")
-    parser.add_argument("--json", type=Path, help="a file to write all rows to")
+    parser.add_argument("names", nargs="*", choices=[*NAMES, []], help="the benchmarks to run; all by default")
+    parser.add_argument("--rounds", type=int, help="the number of measurements of each side")
+    parser.add_argument("--json", type=Path, help="a file for all rows")
     arguments = parser.parse_args()
     rounds = [] if arguments.rounds is None else ["--rounds", str(arguments.rounds)]
     sys.exit(main(arguments.names or NAMES, rounds, arguments.json))

@@ -1,4 +1,4 @@
-"""The pause and the finished job of 10,000 groups with what one would take instead, beside aiohttp by hand.
+"""A pause and a finished job of 10,000 groups with other libraries, compared with aiohttp by hand.
 
 Run: ``python -m benchmarks.alternatives``
 """
@@ -23,7 +23,7 @@ async def _open(url: str) -> list[Way]:
 
 
 def measure(rounds: int) -> Sequence[Row]:
-    """All rows."""
+    """Return all rows."""
     rows: list[Row] = []
     with asyncio.Runner() as runner, Stub() as stub:
         ways = runner.run(_open(stub.url))

@@ -1,4 +1,4 @@
-"""A blocking pause: one by one beside httpx, urllib3 and requests, and from 64 threads at a server that takes 20 ms.
+"""A blocking pause: one by one against httpx, urllib3 and requests, and from 64 threads against a 20 ms server.
 
 Where uvloop is installed the client runs on it, as with the extra ``speed``.
 
@@ -25,7 +25,7 @@ LOOP = ", on uvloop" if FAST else ""
 
 
 def pause(client: Client) -> object:
-    """The call, with fieldingkit."""
+    """Send the call with fieldingkit."""
     return client.send(
         fielding_runs.PauseFieldingRun(
             project_id=PROJECT, target_group_id=GROUP, fielding_run_id=next_run(), if_match=TAG
@@ -34,13 +34,13 @@ def pause(client: Client) -> object:
 
 
 def repeat(call: Callable[[], object], calls: int) -> None:
-    """Make so many calls."""
+    """Make this many calls."""
     for _ in range(calls):
         call()
 
 
 def in_threads(call: Callable[[], object], calls: int) -> None:
-    """Make so many calls from 64 threads."""
+    """Make this many calls from 64 threads."""
     threads = [threading.Thread(target=repeat, args=(call, calls // THREADS)) for _ in range(THREADS)]
     for thread in threads:
         thread.start()
@@ -49,7 +49,7 @@ def in_threads(call: Callable[[], object], calls: int) -> None:
 
 
 def measure(rounds: int) -> Sequence[Row]:
-    """All rows."""
+    """Return all rows."""
     return [*_one_by_one(rounds), *_threads(max(5, rounds // 3))]
 
 

@@ -1,4 +1,4 @@
-"""The call that everything is compared with: a pause on aiohttp, as a good user writes it by hand."""
+"""The reference of every benchmark: a pause written by hand on aiohttp."""
 
 import itertools
 import json
@@ -29,20 +29,20 @@ _RUNS = itertools.cycle([f"01BTGNYV6HRNK8K8VK{number:08d}" for number in range(1
 
 
 def next_run() -> str:
-    """The id of the next run to pause: nobody pauses one run over and over, and caches of URLs must not think so."""
+    """Return the next run id. The ids vary, as in real use, so that caches of URLs do not distort the result."""
     return next(_RUNS)
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a pause gives."""
+    """The result of a pause."""
 
     etag: str
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """What became of one target group of a batch."""
+    """The result of one target group of a batch job."""
 
     id: str
     code: str | None = None
@@ -50,12 +50,12 @@ class Group:
 
 
 def read_job(body: bytes) -> list[Group]:
-    """A finished batch as an object per group."""
+    """Decode a finished batch job into one object per group."""
     return groups_of(json.loads(body))
 
 
 def groups_of(data: dict[str, Any]) -> list[Group]:
-    """The same, of decoded JSON."""
+    """Convert a decoded batch job into one object per group."""
     groups = [Group(item["target_group_id"]) for item in data["updated_target_groups"]["data"]]
     for item in data["failed_target_groups"]["data"]:
         reason = item["failure_reason"]
@@ -64,7 +64,7 @@ def groups_of(data: dict[str, Any]) -> list[Group]:
 
 
 class RawClient:
-    """A session, and the two calls."""
+    """A session and the two calls."""
 
     def __init__(self, base: str) -> None:
         self._base = base
@@ -81,7 +81,7 @@ class RawClient:
         return headers
 
     async def pause(self) -> Change:
-        """Pause a run, another one each time."""
+        """Pause a run, a different one each time."""
         groups = f"{self._base}/demand/accounts/{ACCOUNT}/projects/{PROJECT}/target-groups"
         url = f"{groups}/{GROUP}/fielding-runs/{next_run()}/pause"
         headers = {**self._headers(), "If-Match": TAG}
@@ -92,7 +92,7 @@ class RawClient:
             return Change(answer.headers["ETag"])
 
     async def job(self, groups: int) -> list[Group]:
-        """Read a finished batch."""
+        """Read a finished batch job."""
         url = (
             f"{self._base}/demand/accounts/{ACCOUNT}/projects/{PROJECT}"
             f"/batch-jobs/pause-fielding-runs-by-target-group-id/{groups}"

@@ -1,4 +1,4 @@
-"""A pause, one by one, 64 at once and 512 at once: fieldingkit beside aiohttp by hand.
+"""A pause, one by one, 64 and 512 concurrently: fieldingkit against aiohttp by hand.
 
 Run: ``python -m benchmarks.calls``
 """
@@ -13,16 +13,16 @@ from benchmarks.server import Stub
 from fieldingkit import AsyncClient, fielding_runs
 
 WIDTHS = {1: 300, 64: 640, 512: 1024}
-"""How many calls are made at once, and how many in all in a round."""
+"""The number of concurrent calls, and of all calls in a round."""
 
 
 def kit(url: str) -> AsyncClient:
-    """Fieldingkit's client."""
+    """Create fieldingkit's client."""
     return AsyncClient(account_id=ACCOUNT, auth=TOKEN, base_url=url)
 
 
 async def pause(client: AsyncClient) -> object:
-    """The call, with fieldingkit: command and all."""
+    """Send the call with fieldingkit, including the construction of the command."""
     return await client.send(
         fielding_runs.PauseFieldingRun(
             project_id=PROJECT, target_group_id=GROUP, fielding_run_id=next_run(), if_match=TAG
@@ -31,7 +31,7 @@ async def pause(client: AsyncClient) -> object:
 
 
 async def many(call: Callable[[], Awaitable[object]], calls: int, width: int) -> None:
-    """Make so many calls, ``width`` of them at once."""
+    """Make this many calls, ``width`` of them concurrently."""
 
     async def some() -> None:
         for _ in range(calls // width):
@@ -44,7 +44,7 @@ async def many(call: Callable[[], Awaitable[object]], calls: int, width: int) ->
 
 
 def measure(rounds: int) -> Sequence[Row]:
-    """All rows."""
+    """Return all rows."""
     rows: list[Row] = []
     with asyncio.Runner() as runner, Stub() as stub:
         raw, client = runner.run(_open(stub.url))

@@ -1,4 +1,4 @@
-"""A finished job of 10,000 target groups, one in five failed: sent for, read, decoded and typed.
+"""A finished job of 10,000 target groups, a fifth of them failed: requested, read, decoded and typed.
 
 Where orjson is installed it reads for fieldingkit, as with the extra ``speed``.
 
@@ -23,7 +23,7 @@ KIT = "fieldingkit, with orjson" if find_spec("orjson") else "fieldingkit"
 
 
 def measure(rounds: int) -> Sequence[Row]:
-    """All rows."""
+    """Return all rows."""
     with asyncio.Runner() as runner, Stub() as stub:
         raw, client = runner.run(_open(stub.url))
         command = batch_jobs.GetPauseTargetGroupsJob(project_id=PROJECT, job_id=str(GROUPS))

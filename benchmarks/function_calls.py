@@ -1,4 +1,4 @@
-"""How many functions one pause calls, in Python and in C: exact, whatever else the machine does.
+"""The number of function calls of one pause, in Python and in C: exact on any machine.
 
 Run: ``python -m benchmarks.function_calls``
 """
@@ -18,7 +18,7 @@ CALLS = 100
 
 
 async def count(call: Callable[[], Awaitable[object]]) -> float:
-    """The function calls of one call, once everything that happens only once has happened."""
+    """Count the function calls of one call, after the work that happens only once."""
     for _ in range(5):
         await call()
     profile = cProfile.Profile()
@@ -39,7 +39,7 @@ async def _count_both(url: str) -> tuple[float, float]:
 
 
 def measure(rounds: int) -> Sequence[Row]:
-    """The one row; a second round would find the same."""
+    """Return the one row; further rounds would give the same."""
     del rounds
     with Stub() as stub:
         theirs, mine = asyncio.run(_count_both(stub.url))

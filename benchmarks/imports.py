@@ -1,4 +1,4 @@
-"""What imports and the first client take, each in a Python of its own, beyond a Python that does nothing.
+"""The cost of imports and of the first client, each in a new interpreter, beyond an empty program.
 
 Run: ``python -m benchmarks.imports``
 """
@@ -33,14 +33,14 @@ BUDGETS = {"commands and models": 0.45, "first AsyncClient": 1.15, "first Client
 
 
 def measure(rounds: int) -> Sequence[Row]:
-    """All rows."""
+    """Return all rows."""
     programs = PROGRAMS | {
         name: code for name, code in OTHERS.items() if run([sys.executable, "-c", code], quiet=True).status == 0
     }
     programs |= _generated()
     times = {name: Times() for name in programs}
     with tempfile.TemporaryDirectory() as folder:
-        # Compiled once, as it is where Python is used; an environment may say that nothing is to be written.
+        # Compiled once, as in real use, even if the environment forbids to write bytecode.
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         environment["PYTHONPYCACHEPREFIX"] = folder
 

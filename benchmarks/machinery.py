@@ -1,4 +1,4 @@
-"""What retries and the rate limiter add to a call when nothing fails, over a network that answers at once.
+"""The cost of retries and of the rate limiter without failures, over a transport that answers immediately.
 
 Run: ``python -m benchmarks.machinery``
 """
@@ -24,7 +24,7 @@ _ANSWER = Response(204, {}, b"")
 
 
 async def instant(call: Call) -> Response:
-    """A network that answers at once."""
+    """Answer immediately."""
     del call
     return _ANSWER
 
@@ -36,7 +36,7 @@ async def _send(transport: Transport, calls: int) -> None:
 
 
 def measure(rounds: int) -> Sequence[Row]:
-    """All rows."""
+    """Return all rows."""
     transports: dict[str, Transport] = {
         "nothing": instant,
         "retry": Retry(instant, RetryPolicy()),

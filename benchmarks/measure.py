@@ -1,7 +1,7 @@
-"""How things are measured: side by side, in rounds, in random order, by CPU time and by wall time.
+"""The measurement: sides are run in rounds, in random order, and compared by CPU time and wall time.
 
-Absolute times drift with the machine; the ratio of two sides of one round does not. What is reported is the median of
-those ratios, with the quartiles as its spread.
+Absolute times vary with the machine; the ratio of two sides of one round does not. The report has the median of these
+ratios, and their quartiles as the spread.
 """
 
 import argparse
@@ -26,14 +26,14 @@ class Side:
 
     name: str
     run: Callable[[int], object]
-    """Does the work so many times."""
+    """Does the work this many times."""
     calls: int
-    """How many times a round does it."""
+    """The number of times in a round."""
 
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """What one side took, round by round, in seconds for doing the work once."""
+    """The times of one side in seconds per call, one for each round."""
 
     cpu: list[float] = field(default_factory=list)
     wall: list[float] = field(default_factory=list)
@@ -41,7 +41,7 @@ class Times:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One line of the report: a number beside another."""
+    """One line of the report: a value compared with another."""
 
     what: str
     side: str
@@ -52,25 +52,25 @@ class Row:
     ratio: float | None = None
     spread: tuple[float, float] | None = None
     budget: float | None = None
-    """For the ratio if there is one, else for the value."""
+    """The budget of the ratio if there is one, otherwise of the value."""
     at_least: bool = False
-    """Whether the budget is a lower bound."""
+    """True if the budget is a lower bound."""
 
     @property
-    def verdict(self) -> str:
-        """``within`` or ``over``; nothing where there is no budget."""
+    def result(self) -> str:
+        """``within`` or ``over``; empty without a budget."""
         if self.budget is None:
             return ""
         measured = self.value if self.ratio is None else self.ratio
         return "within" if (measured >= self.budget if self.at_least else measured <= self.budget) else "over"
 
     def as_json(self) -> dict[str, Any]:
-        """The row as it is written to a file."""
-        return {**asdict(self), "verdict": self.verdict}
+        """Return the row for a JSON file."""
+        return {**asdict(self), "result": self.result}
 
 
 def compare(sides: Sequence[Side], rounds: int) -> dict[str, Times]:
-    """Run the sides in rounds, each round in another order. The first round only warms up."""
+    """Run the sides in rounds, each round in another order. The first round is a warm-up."""
     found = {side.name: Times() for side in sides}
     for number in range(rounds + 1):
         for side in random.sample(sides, len(sides)):
@@ -93,7 +93,7 @@ def row(
     unit: str = "us",
     rate: bool = False,
 ) -> Row:
-    """The line for two sides' times in seconds; with ``rate``, for their calls a second instead."""
+    """Return the row for the times of two sides in seconds; with ``rate``, for their calls per second."""
     (name, times), (other, reference) = side, beside
     ratios = [b / a if rate else a / b for a, b in zip(times, reference, strict=True)]
     low, middle, high = statistics.quantiles(ratios, n=4)
@@ -114,20 +114,20 @@ def row(
 
 
 def keep_off_the_servers_core() -> None:
-    """Leave the last core to the server, where there is more than one."""
+    """Leave the last core to the server if there is more than one."""
     if hasattr(os, "sched_setaffinity") and len(cores := os.sched_getaffinity(0)) > 1:
         os.sched_setaffinity(0, cores - {max(cores)})
 
 
 def machine() -> str:
-    """What it was measured on."""
+    """Return a description of the machine."""
     return (
         f"{platform.python_implementation()} {platform.python_version()}, {os.cpu_count()} cores, {platform.system()}"
     )
 
 
 def report(rows: Sequence[Row]) -> str:
-    """The rows as a table."""
+    """Return the rows as a table."""
     head = ("what", "side", "measured", "beside", "", "ratio", "spread", "budget", "")
     return "\n".join(_aligned([head, *map(_cells, rows)]))
 
@@ -142,7 +142,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         "" if row.ratio is None else f"{row.ratio:.3f}",
         "" if row.spread is None else f"{row.spread[0]:.3f}-{row.spread[1]:.3f}",
         "" if row.budget is None else f"{'>=' if row.at_least else '<='} {row.budget:g}",
-        row.verdict,
+        row.result,
     )
 
 
@@ -153,10 +153,10 @@ def _aligned(lines: Sequence[tuple[str, ...]]) -> Iterator[str]:
 
 
 def main(measure: Callable[[int], Sequence[Row]], *, rounds: int = 25) -> None:
-    """The command line of one benchmark."""
+    """Run one benchmark from the command line."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--rounds", type=int, default=rounds, help="how often each side is measured")
-    parser.add_argument("--json", type=Path, help="a file to write the rows to as well")
+    parser.add_argument("--rounds", type=int, default=rounds, help="the number of measurements of each side")
+    parser.add_argument("--json", type=Path, help="a file for the rows")
     arguments = parser.parse_args()
     keep_off_the_servers_core()
     rows = measure(arguments.rounds)

@@ -1,6 +1,6 @@
-"""What stays behind: memory, open files and threads after many calls, many jobs, and many clients.
+"""Leaks: memory, open files and threads after many calls, many jobs and many clients.
 
-Run: ``python -m benchmarks.memory [--rounds N]``; a round is a thousand calls, a hundred jobs and ten clients.
+Run: ``python -m benchmarks.memory [--rounds N]``; a round has 1,000 calls, 100 jobs and 10 clients.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ MOST_KIB = 1024
 
 
 class Held(NamedTuple):
-    """What this process holds."""
+    """The resources of this process."""
 
     kib: float
     files: int
@@ -30,7 +30,7 @@ class Held(NamedTuple):
 
 
 def held() -> Held:
-    """What it holds now, after whatever nobody refers to has gone."""
+    """Return the current resources, after a garbage collection."""
     gc.collect()
     return Held(
         tracemalloc.get_traced_memory()[0] / 1024, len(list(Path("/proc/self/fd").iterdir())), threading.active_count()
@@ -38,12 +38,12 @@ def held() -> Held:
 
 
 async def job(client: AsyncClient) -> object:
-    """A job, from its creation to its result."""
+    """Run a job from its creation to its result."""
     return await client.run(batch_jobs.PauseTargetGroups(project_id=PROJECT, target_group_ids=(GROUP,)))
 
 
 async def several(client: AsyncClient, do: Callable[[AsyncClient], Awaitable[object]], count: int) -> None:
-    """Do it so many times, some of them at once."""
+    """Do the work this many times, partly concurrently."""
 
     async def some() -> None:
         for _ in range(count // AT_ONCE):
@@ -53,7 +53,7 @@ async def several(client: AsyncClient, do: Callable[[AsyncClient], Awaitable[obj
 
 
 async def kept(url: str, do: Callable[[AsyncClient], Awaitable[object]], count: int) -> tuple[Held, Held]:
-    """What is held after a tenth of them, and after all."""
+    """Return the resources after a tenth of the work, and after all of it."""
     async with kit(url) as client:
         await several(client, do, max(count // 10, AT_ONCE))
         before = held()
@@ -62,7 +62,7 @@ async def kept(url: str, do: Callable[[AsyncClient], Awaitable[object]], count: 
 
 
 def clients(url: str, count: int) -> tuple[Held, Held]:
-    """What is held after a few clients of both kinds that made a call and were closed, and after so many more."""
+    """Return the resources after a few clients of both kinds were used and closed, and after many more."""
 
     async def one() -> None:
         async with kit(url) as client:
@@ -81,7 +81,7 @@ def clients(url: str, count: int) -> tuple[Held, Held]:
 
 
 def measure(rounds: int) -> Sequence[Row]:
-    """All rows."""
+    """Return all rows."""
     tracemalloc.start()
     with Stub() as stub:
         taken = {

@@ -1,4 +1,4 @@
-"""What fieldingkit's own parts of a pause take, each by itself: making the command, encoding it, decoding the answer.
+"""The cost of fieldingkit's own parts of a pause: constructing the command, encoding it, decoding the answer.
 
 Run: ``python -m benchmarks.parts``
 """
@@ -18,12 +18,12 @@ HEADERS = {"Accept": "application/json", "Cint-API-Version": "2025-12-18", "User
 
 
 def command() -> fielding_runs.PauseFieldingRun:
-    """Make the command, with all its checks."""
+    """Construct the command with all its checks."""
     return fielding_runs.PauseFieldingRun(project_id=PROJECT, target_group_id=GROUP, fielding_run_id=RUN, if_match=TAG)
 
 
 def measure(rounds: int) -> Sequence[Row]:
-    """All rows."""
+    """Return all rows."""
     pause = command()
     request = encode(pause, account_id=ACCOUNT, headers=HEADERS)
     call = Call(request, pause, clock=MonotonicClock())

@@ -1,4 +1,4 @@
-"""Python processes of their own, and what each of them took."""
+"""Child processes and the resources they used."""
 
 import os
 import resource
@@ -10,7 +10,7 @@ __all__ = ["Taken", "run"]
 
 
 class Taken(NamedTuple):
-    """What a process took until it ended."""
+    """The exit status and the times of a process."""
 
     status: int
     cpu: float
@@ -18,7 +18,7 @@ class Taken(NamedTuple):
 
 
 def run(command: Sequence[str], *, quiet: bool = False, environment: Mapping[str, str] | None = None) -> Taken:
-    """Run a command and wait for it; with ``quiet`` its output is thrown away."""
+    """Run a command and wait for it; with ``quiet`` its output is discarded."""
     began = time.perf_counter()
     mute = [(os.POSIX_SPAWN_OPEN, stream, os.devnull, os.O_WRONLY, 0) for stream in (1, 2)]
     pid = os.posix_spawn(command[0], list(command), environment or os.environ, file_actions=mute if quiet else ())

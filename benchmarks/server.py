@@ -1,6 +1,6 @@
 """The server of the benchmarks: canned answers from a process of its own, so that only the clients are measured.
 
-It is far faster than any client here; ``stats`` shows how much of its core a measurement needed.
+It is much faster than any client; ``stats`` shows the CPU time that it used.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ _LOCATION = "/demand/accounts/101/projects/{}/batch-jobs/pause-fielding-runs-by-
 
 
 def job_body(groups: int) -> bytes:
-    """A finished batch of so many target groups, of which one in five has failed."""
+    """Return a finished batch job of this many target groups, a fifth of them failed."""
     ids = [f"01BTGNYV6HRNK8K8VK{number:08d}" for number in range(groups)]
     reason = {"code": "StatusTransitionNotAllowed", "description": "The target group cannot be paused from its status."}
     body = {
@@ -82,7 +82,7 @@ class _Exchanges(asyncio.Protocol):
             self._reply(self._to(first))
 
     def _to(self, first: bytes) -> bytes:
-        """The answer to a request line: by its ending, which is all that tells the benchmarks' requests apart."""
+        """Return the answer to a request line, chosen by its ending."""
         _Exchanges.requests += 1
         if first.endswith(b"/pause"):
             return _NO_CONTENT
@@ -104,7 +104,7 @@ async def _serve(delay: float, pipe: Connection) -> None:
     server = await loop.create_server(lambda: _Exchanges(delay), "127.0.0.1", 0, backlog=1024)
     pipe.send(server.sockets[0].getsockname()[1])
     over = asyncio.Event()
-    loop.add_reader(pipe.fileno(), over.set)  # the benchmark has ended, or says so
+    loop.add_reader(pipe.fileno(), over.set)  # the benchmark has ended
     await over.wait()
 
 
@@ -115,10 +115,10 @@ def _run(delay: float, pipe: Connection) -> None:
 
 
 class Stub:
-    """The server, in a process of its own, on the last core.
+    """The server in a process of its own on the last core.
 
     Args:
-        delay: Seconds that it lets each request wait.
+        delay: The delay of each answer, in seconds.
     """
 
     def __init__(self, delay: float = 0.0) -> None:
@@ -139,7 +139,7 @@ class Stub:
         self._process.join()
 
     def stats(self) -> dict[str, float]:
-        """What it has done so far: ``cpu`` and ``wall`` seconds, and ``requests``."""
+        """Return the statistics since the start: ``cpu`` and ``wall`` seconds, and ``requests``."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port)
         connection.request("GET", "/stats")
         found: dict[str, float] = json.load(connection.getresponse())

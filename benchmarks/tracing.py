@@ -1,7 +1,7 @@
-"""What tracing costs where no OpenTelemetry SDK is installed: the pipeline beside itself without the tracing layers.
+"""The cost of tracing without an OpenTelemetry SDK: the pipeline with and without its tracing layers.
 
-The whole call over a socket gives the ratio. What the layers take is too little to be seen there, so the pipeline is
-also measured over a network that answers at once; that difference is held against the budget.
+The whole call over a socket gives the ratio. The layers' share is too small to be seen there, so the pipeline is also
+measured over a transport that answers immediately; the budget applies to that difference.
 
 Run: ``python -m benchmarks.tracing``
 """
@@ -30,13 +30,13 @@ from fieldingkit.transport.telemetry import Telemetry
 T = TypeVar("T")
 
 BUDGET = 6.0
-"""Microseconds a call."""
+"""Microseconds per call."""
 LAYERS = ("CallSpans", "AttemptObserver", "AttemptSpans")
 PARENT = TraceContext("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 
 
 class Instant:
-    """A network that answers at once."""
+    """A transport that answers immediately."""
 
     async def __call__(self, call: Call) -> Response:
         """Answer."""
@@ -45,14 +45,14 @@ class Instant:
 
 
 class OnlyWithin:
-    """A layer that is nothing but what is within it."""
+    """A layer that only passes on to the inner one."""
 
     def __init__(self, inner: Transport, *_rest: object, **_options: object) -> None:
         self.__call__ = inner
 
 
 def bare(make: Callable[[], T]) -> T:
-    """Make something without the tracing layers."""
+    """Create something without the tracing layers."""
     with ExitStack() as stack:
         for name in LAYERS:
             stack.enter_context(patch(f"fieldingkit.transport.pipeline.{name}", OnlyWithin))
@@ -60,7 +60,7 @@ def bare(make: Callable[[], T]) -> T:
 
 
 def pipeline(parent: TraceContext | None = None) -> Transport:
-    """A pipeline over the network that answers at once."""
+    """Return a pipeline over the transport that answers immediately."""
     telemetry = Telemetry(
         "http://127.0.0.1:1/v1",
         version="0",
@@ -75,7 +75,7 @@ def pipeline(parent: TraceContext | None = None) -> Transport:
 
 
 def measure(rounds: int) -> Sequence[Row]:
-    """All rows."""
+    """Return all rows."""
     with asyncio.Runner() as runner, Stub() as stub:
         clients: dict[str, AsyncClient] = {
             "API alone": runner.run(_open(partial(kit, stub.url))),

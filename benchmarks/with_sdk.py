@@ -1,4 +1,4 @@
-"""A pause while an OpenTelemetry SDK records it: two spans of fieldingkit beside one of aiohttp by hand.
+"""A pause recorded by an OpenTelemetry SDK: two spans of fieldingkit against one span of aiohttp by hand.
 
 Run: ``python -m benchmarks.with_sdk``
 """
@@ -23,7 +23,7 @@ CALLS = 300
 
 
 class Nowhere(SpanExporter):
-    """Takes the spans and throws them away."""
+    """Discards the spans."""
 
     def export(self, spans: Sequence[Any]) -> SpanExportResult:
         """Do nothing."""
@@ -35,7 +35,7 @@ class Nowhere(SpanExporter):
 
 
 async def has_trace(raw: RawClient, tracer: Tracer, url: str, port: int) -> Change:
-    """The call by hand, with a span by hand."""
+    """Send the call by hand, with a span by hand."""
     attributes = {
         "http.request.method": "POST",
         "url.full": f"{url}{RUNS}/{RUN}/pause",
@@ -49,7 +49,7 @@ async def has_trace(raw: RawClient, tracer: Tracer, url: str, port: int) -> Chan
 
 
 def measure(rounds: int) -> Sequence[Row]:
-    """All rows."""
+    """Return all rows."""
     provider = TracerProvider()
     provider.add_span_processor(BatchSpanProcessor(Nowhere()))
     with asyncio.Runner() as runner, Stub() as stub:

@@ -1,4 +1,4 @@
-"""The same calls with what one would take instead: each library used as its own documentation does it."""
+"""The same calls with other libraries, each used as its own documentation recommends."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,12 +24,12 @@ _BLOCKING = ("urllib3_way", "httpx_way", "requests_way", "generated_way")
 
 
 class Missing(Exception):
-    """What would be measured is not here."""
+    """The library to measure is not available."""
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """The two calls with one library; all three are awaited where it is an asynchronous one."""
+    """The two calls with one library; for an asynchronous library all three functions are coroutines."""
 
     name: str
     pause: Callable[[], Any]
@@ -38,36 +38,36 @@ class Way:
 
 
 def pausing() -> str:
-    """The path of a pause, of another run each time."""
+    """Return the path of a pause, of another run each time."""
     return f"{RUNS}/{next_run()}/pause"
 
 
 def headers() -> dict[str, str]:
-    """The headers of a call, the trace context among them."""
+    """Return the headers of a call, including the trace context."""
     made = dict(OWN)
     propagate.inject(made)
     return made
 
 
 def tagged() -> dict[str, str]:
-    """The same, and the tag that guards an action."""
+    """Return the headers of an action, including its entity tag."""
     return {**headers(), "If-Match": TAG}
 
 
 def change(status: int, answered: Any) -> Change:
-    """The typed result of a pause."""
+    """Return the typed result of a pause."""
     if status != 204:
         raise RuntimeError(f"the answer was {status}")
     return Change(answered["ETag"])
 
 
 def async_ways(base: str) -> Iterator[Way]:
-    """Those that are awaited; to be made in the running loop."""
+    """Create the asynchronous libraries' calls, in the running event loop."""
     return _ways(_ASYNC, "asynchronous", base)
 
 
 def blocking_ways(base: str) -> Iterator[Way]:
-    """Those that block."""
+    """Create the blocking libraries' calls."""
     return _ways(_BLOCKING, "blocking", base)
 
 

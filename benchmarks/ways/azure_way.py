@@ -13,7 +13,7 @@ _HEADERS = {"Accept": "application/json", "Cint-API-Version": "2025-12-18"}
 
 
 def asynchronous(base: str) -> Way:
-    """With ``AsyncPipelineClient``."""
+    """Use ``AsyncPipelineClient``."""
     client: AsyncPipelineClient[HttpRequest, object] = AsyncPipelineClient(
         base,
         transport=AioHttpTransport(),

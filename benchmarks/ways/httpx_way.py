@@ -7,7 +7,7 @@ from benchmarks.ways import JOBS, Way, change, headers, pausing, tagged
 
 
 def asynchronous(base: str) -> Way:
-    """With ``httpx.AsyncClient``."""
+    """Use ``httpx.AsyncClient``."""
     client = httpx.AsyncClient(timeout=30)
 
     async def pause() -> Change:
@@ -22,7 +22,7 @@ def asynchronous(base: str) -> Way:
 
 
 def blocking(base: str) -> Way:
-    """With ``httpx.Client``."""
+    """Use ``httpx.Client``."""
     client = httpx.Client(timeout=30)
 
     def pause() -> Change:

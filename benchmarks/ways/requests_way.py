@@ -7,7 +7,7 @@ from benchmarks.ways import JOBS, Way, change, headers, pausing, tagged
 
 
 def blocking(base: str) -> Way:
-    """With a session, and a pool large enough for all threads."""
+    """Use a session with a pool large enough for all threads."""
     session = requests.Session()
     session.mount(base, requests.adapters.HTTPAdapter(pool_maxsize=100))
 

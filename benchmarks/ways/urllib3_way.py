@@ -7,7 +7,7 @@ from benchmarks.ways import JOBS, Way, change, headers, pausing, tagged
 
 
 def blocking(base: str) -> Way:
-    """With a pool large enough for all threads."""
+    """Use a pool large enough for all threads."""
     pool = urllib3.PoolManager(maxsize=100, timeout=30.0, retries=False)
 
     def pause() -> Change:

@@ -22,4 +22,4 @@ def test_benchmark_is_within_its_budget(name: str, rounds: int, tmp_path: Path) 
     assert done.returncode == 0, done.stderr
     rows: list[dict[str, Any]] = json.loads(report.read_text())["rows"]
     assert any(row["budget"] is not None for row in rows)
-    assert [row for row in rows if row["verdict"] == "over"] == []
+    assert [row for row in rows if row["result"] == "over"] == []
