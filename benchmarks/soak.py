@@ -1,10 +1,11 @@
-"""A chaos soak: many actions against a sandbox that goes wrong all the time, and an audit of what was said of each.
+"""A soak: many actions against a sandbox with random faults, and an audit of every reported outcome.
 
     python -m benchmarks.soak --actions 100000 --fault-rate 0.2 --seed 1
 
-Each action is on target groups of its own, so that the sandbox's record tells exactly what was done for it. The
-client's account of an action is one of three: *done*, *refused* (nothing was done) and *maybe*. The audit holds it
-against the record: what is done was done exactly once, what is refused not at all, and nothing ever twice.
+Each action has target groups of its own, so that the sandbox's record shows exactly how often it was applied. The
+client reports one of three outcomes: *done*, *refused* (not applied) or *maybe*. The audit compares them with the
+record: an action that is done was applied exactly once, a refused one never, and none was applied twice. Two kinds of
+actions have neither an idempotency key nor an entity tag; once they may have been applied, they are not sent again.
 """
 
 import argparse
@@ -21,13 +22,15 @@ from typing import Any, Literal, NamedTuple
 
 from fieldingkit import AsyncClient, Client, PollPolicy, RetryPolicy
 from fieldingkit.errors import FieldingKitError, JobError
-from fieldingkit.resources.batch_jobs import CompleteTargetGroups, PauseTargetGroups
+from fieldingkit.resources.accounts import ListAccountUsers, UserType
+from fieldingkit.resources.batch_jobs import CompleteTargetGroups, PauseTargetGroups, UpdateProjectManagers
 from fieldingkit.resources.fielding_jobs import LaunchFromDraft
 from fieldingkit.resources.fielding_runs import GetFieldingRun, PauseFieldingRun
+from fieldingkit.resources.webhooks import CreateWebhook
 from fieldingkit.sandbox import Sandbox, faults
 from fieldingkit.workflows import ensure_status
 
-Verdict = Literal["done", "refused", "maybe"]
+Outcome = Literal["done", "refused", "maybe"]
 
 _FAULTS: tuple[faults.Fault, ...] = (
     faults.DropBefore(),
@@ -47,21 +50,22 @@ _FAULTS: tuple[faults.Fault, ...] = (
     faults.ExpireToken(),
     faults.Delay(0.4),
 )
-_TOO_MANY = faults.Answer(429, headers={"Retry-After": "0"})
 _JOB_FAULTS: tuple[faults.Fault, ...] = (faults.StuckJob(), faults.JobGone(), faults.ForgetItem())
+_ASSIGN = "update_project_manager"
 
 
-class Account(NamedTuple):
-    """What the client says became of one action."""
+class ActionReport(NamedTuple):
+    """The outcome of one action as the client reported it."""
 
     kind: str
-    verdict: Verdict
-    group_ids: tuple[str, ...]
+    outcome: Outcome
+    group_ids: tuple[str, ...] = ()
     key: str | None = None
     job_id: str | None = None
-    updated: tuple[str, ...] = ()
+    updated: tuple[str, ...] | None = None
     missing: tuple[str, ...] = ()
     error: str | None = None
+    url: str | None = None
 
 
 class Group(NamedTuple):
@@ -71,147 +75,181 @@ class Group(NamedTuple):
     run_id: str
 
 
-Action = Callable[[AsyncClient, str, list[Group]], Coroutine[Any, Any, Account]]
+class Target(NamedTuple):
+    """The project and the target groups of one action."""
+
+    project_id: str
+    groups: list[Group]
+    manager_id: str
+
+    @property
+    def group_ids(self) -> tuple[str, ...]:
+        """The ids of the target groups."""
+        return tuple(group.id for group in self.groups)
 
 
-async def pause_one(client: AsyncClient, project_id: str, groups: list[Group]) -> Account:
-    """Read a run and pause it: a guarded action without a key."""
-    group = groups[0]
-    ids = {"project_id": project_id, "target_group_id": group.id, "fielding_run_id": group.run_id}
+Action = Callable[[AsyncClient, Target], Coroutine[Any, Any, ActionReport]]
+
+
+async def pause_one(client: AsyncClient, target: Target) -> ActionReport:
+    """Read a run and pause it: an action with an entity tag and without a key."""
+    (group,) = target.groups
+    ids = {"project_id": target.project_id, "target_group_id": group.id, "fielding_run_id": group.run_id}
     try:
         run = await client.send(GetFieldingRun(**ids))
         await client.send(PauseFieldingRun(**ids, if_match=run.etag))
     except FieldingKitError as exc:
-        return Account("pause", _verdict(exc), (group.id,), error=type(exc).__name__)
-    return Account("pause", "done", (group.id,))
+        return _failed("pause", exc, target)
+    return ActionReport("pause", "done", target.group_ids)
 
 
-async def ensure_paused(client: AsyncClient, project_id: str, groups: list[Group]) -> Account:
-    """Ensure that a run is paused: the workflow over the guarded action."""
-    group = groups[0]
-    read = GetFieldingRun(project_id=project_id, target_group_id=group.id, fielding_run_id=group.run_id)
+async def ensure_paused(client: AsyncClient, target: Target) -> ActionReport:
+    """Ensure that a run is paused: the workflow over the same action."""
+    (group,) = target.groups
+    read = GetFieldingRun(project_id=target.project_id, target_group_id=group.id, fielding_run_id=group.run_id)
     try:
         await ensure_status(client, read, "paused", max_conflicts=6)
     except FieldingKitError as exc:
-        return Account("pause", _verdict(exc), (group.id,), error=type(exc).__name__)
-    return Account("pause", "done", (group.id,))
+        return _failed("pause", exc, target)
+    return ActionReport("pause", "done", target.group_ids)
 
 
-async def pause_batch(client: AsyncClient, project_id: str, groups: list[Group]) -> Account:
-    """Pause a few groups in a batch: a call with a key, and a job to follow."""
-    return await _batch(client, PauseTargetGroups, "pause", project_id, groups)
+async def pause_batch(client: AsyncClient, target: Target) -> ActionReport:
+    """Pause a few groups in a batch job: a request with a key, and a job to poll."""
+    return await _run(client, PauseTargetGroups, "pause", target)
 
 
-async def complete_batch(client: AsyncClient, project_id: str, groups: list[Group]) -> Account:
-    """Complete a few groups in a batch."""
-    return await _batch(client, CompleteTargetGroups, "complete", project_id, groups)
+async def complete_batch(client: AsyncClient, target: Target) -> ActionReport:
+    """Complete a few groups in a batch job."""
+    return await _run(client, CompleteTargetGroups, "complete", target)
 
 
-async def _batch(
-    client: AsyncClient,
-    kind: type[PauseTargetGroups] | type[CompleteTargetGroups],
-    name: str,
-    project_id: str,
-    groups: list[Group],
-) -> Account:
-    ids = tuple(group.id for group in groups)
+async def _run(
+    client: AsyncClient, command: type[PauseTargetGroups | CompleteTargetGroups], kind: str, target: Target
+) -> ActionReport:
     key = str(uuid.uuid4())
     try:
-        command = kind(project_id=project_id, target_group_ids=ids, idempotency_key=key)
-        result = await client.run(command, timeout=5.0)
+        result = await client.run(
+            command(project_id=target.project_id, target_group_ids=target.group_ids, idempotency_key=key), timeout=5.0
+        )
     except FieldingKitError as exc:
-        job_id = exc.job_id if isinstance(exc, JobError) else None
-        return Account(name, _verdict(exc), ids, key=key, job_id=job_id, error=type(exc).__name__)
-    return Account(name, "done", ids, key, result.job_id, result.updated, result.missing)
+        return _failed(kind, exc, target, key)
+    return ActionReport(kind, "done", target.group_ids, key, result.job_id, result.updated, result.missing)
 
 
-async def launch(client: AsyncClient, project_id: str, groups: list[Group]) -> Account:
-    """Launch a draft."""
-    group_id, key = groups[0].id, str(uuid.uuid4())
+async def launch(client: AsyncClient, target: Target) -> ActionReport:
+    """Launch a draft: a request with a key, and a job to poll."""
+    (group,), key = target.groups, str(uuid.uuid4())
     until = datetime.now(UTC) + timedelta(days=7)
     try:
         result = await client.run(
             LaunchFromDraft(
-                project_id=project_id, target_group_id=group_id, end_fielding_at=until, idempotency_key=key
+                project_id=target.project_id, target_group_id=group.id, end_fielding_at=until, idempotency_key=key
             ),
             timeout=5.0,
         )
     except FieldingKitError as exc:
-        job_id = exc.job_id if isinstance(exc, JobError) else None
-        return Account("launch", _verdict(exc), (group_id,), key, job_id, error=type(exc).__name__)
-    return Account("launch", "done", (group_id,), key, result.job_id, (group_id,))
+        return _failed("launch", exc, target, key)
+    return ActionReport("launch", "done", target.group_ids, key, result.job_id, target.group_ids)
 
 
-def _verdict(exc: FieldingKitError) -> Verdict:
-    return "maybe" if exc.maybe_applied else "refused"
+async def assign(client: AsyncClient, target: Target) -> ActionReport:
+    """Assign a few groups to another project manager: a job that is created without a key."""
+    command = UpdateProjectManagers(
+        project_id=target.project_id, project_manager_id=target.manager_id, target_group_ids=target.group_ids
+    )
+    try:
+        result = await client.run(command, timeout=5.0)
+    except FieldingKitError as exc:
+        return _failed(_ASSIGN, exc, target)
+    return ActionReport(_ASSIGN, "done", target.group_ids, None, result.job_id, result.updated, result.missing)
 
 
-def audit(sandbox: Sandbox, accounts: list[Account]) -> list[str]:
-    """Hold the client's accounts against the sandbox's record; gives a sentence for each discrepancy."""
+async def subscribe(client: AsyncClient, target: Target) -> ActionReport:
+    """Create a webhook: a request with neither a key nor an entity tag."""
+    url = f"https://example.com/{target.project_id}"
+    try:
+        await client.send(CreateWebhook(url=url, events=["session-updated"]))
+    except FieldingKitError as exc:
+        return _failed("webhook", exc)._replace(url=url)
+    return ActionReport("webhook", "done", url=url)
+
+
+def _failed(kind: str, exc: FieldingKitError, target: Target | None = None, key: str | None = None) -> ActionReport:
+    outcome: Outcome = "maybe" if exc.maybe_applied else "refused"
+    job_id = exc.job_id if isinstance(exc, JobError) else None
+    group_ids = target.group_ids if target else ()
+    return ActionReport(kind, outcome, group_ids, key, job_id, error=type(exc).__name__)
+
+
+def audit(sandbox: Sandbox, reports: list[ActionReport]) -> list[str]:
+    """Compare the reported outcomes with the sandbox's record; return a sentence for each discrepancy."""
     jobs = sandbox.jobs
-    jobs_of = Counter(job.idempotency_key for job in jobs.values())
+    jobs_of_key = Counter(job.idempotency_key for job in jobs.values())
+    jobs_of_project = Counter(job.project_id for job in jobs.values() if job.idempotency_key is None)
+    webhooks = Counter(webhook.url for webhook in sandbox.webhooks)
     wrong: list[str] = []
-    for account in accounts:
-        done = {group_id: _times_done(sandbox, group_id, account.kind) for group_id in account.group_ids}
-        complaints = [*_about_groups(account, done)]
-        if account.key is not None:
-            complaints += _about_job(account, jobs_of[account.key], known=account.job_id in jobs)
-        wrong += [f"{complaint}: {account} {done}" for complaint in complaints]
+    for report in reports:
+        applied = {group_id: _times_applied(sandbox, group_id, report.kind) for group_id in report.group_ids}
+        if report.url is not None:
+            applied[report.url] = webhooks[report.url]
+        complaints = [*_check_changes(report, applied)]
+        if report.key is not None:
+            complaints += _check_jobs(report, jobs_of_key[report.key], known=report.job_id in jobs)
+        elif report.kind == _ASSIGN:
+            project_id = sandbox.group(report.group_ids[0]).project_id
+            complaints += _check_jobs(report, jobs_of_project[project_id], known=report.job_id in jobs)
+        wrong += [f"{complaint}: {report} {applied}" for complaint in complaints]
     return wrong
 
 
-def _times_done(sandbox: Sandbox, group_id: str, kind: str) -> int:
-    history = sandbox.group(group_id).history
-    return sum(change.after != change.before and change.action.startswith(kind) for change in history)
+def _times_applied(sandbox: Sandbox, group_id: str, kind: str) -> int:
+    changes = [change for change in sandbox.group(group_id).history if change.action.startswith(kind)]
+    return len(changes) if kind == _ASSIGN else sum(change.after != change.before for change in changes)
 
 
-def _about_groups(account: Account, done: dict[str, int]) -> Iterator[str]:
-    if any(times > 1 for times in done.values()):
-        yield "done twice"
-    if account.verdict == "refused" and any(done.values()):
-        yield "said to be refused, and done"
-    told = account.updated if account.key is not None else account.group_ids
-    if account.verdict == "done" and any(done[group_id] != 1 for group_id in told):
-        yield "said to be done, and not done"
+def _check_changes(report: ActionReport, applied: dict[str, int]) -> Iterator[str]:
+    if any(times > 1 for times in applied.values()):
+        yield "applied twice"
+    if report.outcome == "refused" and any(applied.values()):
+        yield "reported as refused, but applied"
+    updated = applied if report.updated is None else report.updated
+    if report.outcome == "done" and any(applied[name] != 1 for name in updated):
+        yield "reported as done, but not applied"
 
 
-def _about_job(account: Account, jobs: int, *, known: bool) -> Iterator[str]:
+def _check_jobs(report: ActionReport, jobs: int, *, known: bool) -> Iterator[str]:
     if jobs > 1:
-        yield f"{jobs} jobs for one key"
-    if account.verdict == "refused" and jobs:
-        yield "said to be refused, and there is a job"
-    if account.job_id is not None and not (jobs and known):
-        yield "a job that there is not"
-    if account.verdict == "done" and {*account.updated, *account.missing} != {*account.group_ids}:
-        yield "groups lost"
+        yield f"{jobs} jobs for one call"
+    if report.outcome == "refused" and jobs:
+        yield "reported as refused, but there is a job"
+    if report.job_id is not None and not (jobs and known):
+        yield "a job that does not exist"
+    if report.outcome == "done" and {*(report.updated or ()), *report.missing} != {*report.group_ids}:
+        yield "groups missing from the result"
 
 
 async def soak(
     *, actions: int, fault_rate: float, seed: int, concurrency: int = 32, blocking_share: float = 0.2
-) -> tuple[list[Account], list[str], Counter[str]]:
-    """Run so many actions, then audit them.
+) -> tuple[list[ActionReport], list[str], Counter[str]]:
+    """Run the actions, then audit them.
 
     Args:
-        actions: How many.
-        fault_rate: How likely a fault is for each request.
-        seed: Makes the faults come the same way again.
-        concurrency: Actions at the same time.
-        blocking_share: The share of them that goes through the blocking client.
+        actions: The number of actions.
+        fault_rate: The probability of a fault for each request.
+        seed: The seed of the faults and of the choice of actions.
+        concurrency: The number of concurrent actions.
+        blocking_share: The share of actions that use the blocking client.
 
     Returns:
-        The accounts, the discrepancies, and how often each fault was injected.
+        The reports, the discrepancies, and the number of injected faults by class.
     """
     chance = random.Random(seed)
     injected: Counter[str] = Counter()
-    accounts: list[Account] = []
-    kinds: list[Action] = [pause_one, ensure_paused, pause_batch, complete_batch, launch]
+    reports: list[ActionReport] = []
+    kinds: list[Action] = [pause_one, ensure_paused, pause_batch, complete_batch, launch, assign, subscribe]
     async with Sandbox(seed=seed, job_seconds=0.01) as sandbox:
-        # A fault is drawn by the first rule that fits, so the chances are conditional ones.
-        each = fault_rate / len(_FAULTS)
-        for number, fault in enumerate(_FAULTS):
-            sandbox.faults.add("*", fault, times=None, probability=each / (1 - each * number))
-        for fault in _JOB_FAULTS:
-            sandbox.faults.add("create_bulk_*", fault, times=None, probability=fault_rate / 20)
+        sandbox.delivery.background = False
         options: dict[str, Any] = {
             "account_id": sandbox.account_id,
             "base_url": sandbox.url,
@@ -220,18 +258,20 @@ async def soak(
             "poll": PollPolicy(first_delay=0.01, min_interval=0.01, max_interval=0.2, not_found_grace=0.1),
         }
         auth = _Tokens(sandbox)
-        turn = asyncio.Semaphore(concurrency)
+        slots = asyncio.Semaphore(concurrency)
         with ThreadPoolExecutor(concurrency) as threads, Client(auth=auth, **options) as blocking:
             async with AsyncClient(auth=auth, **options) as client:
+                managers = await client.send(ListAccountUsers(user_type=UserType.PROJECT_MANAGER))
+                _add_faults(sandbox, fault_rate)
 
-                async def act(action: Action, project_id: str, groups: list[Group], *, block: bool) -> None:
-                    async with turn:
+                async def act(action: Action, target: Target, *, block: bool) -> None:
+                    async with slots:
                         if block:
                             call = asyncio.get_running_loop().run_in_executor
-                            account = await call(threads, blocking.call, action, project_id, groups)
+                            report = await call(threads, blocking.call, action, target)
                         else:
-                            account = await action(client, project_id, groups)
-                    accounts.append(account)
+                            report = await action(client, target)
+                    reports.append(report)
 
                 for begin in range(0, actions, 1000):
                     async with asyncio.TaskGroup() as tasks:
@@ -239,16 +279,25 @@ async def soak(
                             action = chance.choice(kinds)
                             project = sandbox.seed(**_seed(action))
                             groups = [Group(g.id, g.run.id if g.run is not None else "") for g in project.groups]
-                            block = chance.random() < blocking_share
-                            tasks.create_task(act(action, project.id, groups, block=block))
+                            target = Target(project.id, groups, managers.users[-1].id)
+                            tasks.create_task(act(action, target, block=chance.random() < blocking_share))
                     injected.update(type(request.fault).__name__ for request in sandbox.requests if request.fault)
                     sandbox.requests.clear()
             sandbox.faults.clear()
-        return accounts, audit(sandbox, accounts), injected
+        return reports, audit(sandbox, reports), injected
+
+
+def _add_faults(sandbox: Sandbox, fault_rate: float) -> None:
+    # The first matching rule is used, so the probabilities are conditional.
+    each = fault_rate / len(_FAULTS)
+    for number, fault in enumerate(_FAULTS):
+        sandbox.faults.add("*", fault, times=None, probability=each / (1 - each * number))
+    for fault in _JOB_FAULTS:
+        sandbox.faults.add("create_bulk_*", fault, times=None, probability=fault_rate / 20)
 
 
 class _Tokens:
-    """A provider that asks the sandbox for a token whenever one is needed."""
+    """A token provider that takes its tokens from the sandbox."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
@@ -257,32 +306,33 @@ class _Tokens:
         from fieldingkit.transport.credentials import AccessToken
 
         del http
-        # Short-lived, so that one which has expired does not count as brand-new for long.
+        # Short-lived, so that an expired token does not count as brand-new for long.
         return AccessToken(self._sandbox.issue_token(), lifetime=0.2)
 
 
 def _seed(action: Action) -> dict[str, Any]:
     if action is launch:
         return {"draft": 1}
-    return {"live": 3 if action in (pause_batch, complete_batch) else 1}
+    return {"live": 3 if action in (pause_batch, complete_batch, assign) else 1}
 
 
 def main() -> int:
-    """Run it and print what came of it."""
+    """Run the soak and print its figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--actions", type=int, default=5000)
     parser.add_argument("--fault-rate", type=float, default=0.2)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     began = time.monotonic()
-    accounts, wrong, injected = asyncio.run(
+    reports, wrong, injected = asyncio.run(
         soak(actions=arguments.actions, fault_rate=arguments.fault_rate, seed=arguments.seed)
     )
-    verdicts = Counter(account.verdict for account in accounts)
-    print(f"{len(accounts)} actions in {time.monotonic() - began:.0f} s, {sum(injected.values())} faults injected")
-    print("  " + ", ".join(f"{name} {number}" for name, number in verdicts.most_common()))
+    outcomes = Counter(report.outcome for report in reports)
+    errors = Counter(report.error for report in reports if report.error)
+    print(f"{len(reports)} actions in {time.monotonic() - began:.0f} s, {sum(injected.values())} faults injected")
+    print("  " + ", ".join(f"{name} {number}" for name, number in outcomes.most_common()))
     print("  faults: " + ", ".join(f"{name} {number}" for name, number in injected.most_common()))
-    print("  errors: " + ", ".join(f"{n} {c}" for n, c in Counter(a.error for a in accounts if a.error).most_common()))
+    print("  errors: " + ", ".join(f"{name} {number}" for name, number in errors.most_common()))
     for sentence in wrong[:20]:
         print("WRONG", sentence)
     print(f"{len(wrong)} discrepancies")

@@ -30,9 +30,9 @@ def soak() -> ModuleType:
 @pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_every_reported_outcome_is_true(soak: ModuleType, seed: int) -> None:
     """With 20 % of faults no action is applied twice, no job is lost and no outcome is wrong, with both clients."""
-    accounts, wrong, injected = await soak.soak(actions=80, fault_rate=0.2, seed=seed)
+    reports, wrong, injected = await soak.soak(actions=80, fault_rate=0.2, seed=seed)
     assert wrong == []
-    assert len(accounts) == 80
+    assert len(reports) == 80
     assert len(injected) >= 8
 
 
@@ -43,8 +43,8 @@ async def test_the_audit_finds_a_wrong_outcome(soak: ModuleType, sandbox: Sandbo
     read = GetFieldingRun(project_id=paused.project_id, target_group_id=paused.id, fielding_run_id=paused.run.id)
     await ensure_status(client, read, "paused")
 
-    def complaints(group_id: str, verdict: str) -> int:
-        return len(soak.audit(sandbox, [soak.Account("pause", verdict, (group_id,))]))
+    def complaints(group_id: str, outcome: str) -> int:
+        return len(soak.audit(sandbox, [soak.ActionReport("pause", outcome, (group_id,))]))
 
-    assert [complaints(paused.id, verdict) for verdict in ("done", "maybe", "refused")] == [0, 0, 1]
-    assert [complaints(live.id, verdict) for verdict in ("done", "maybe", "refused")] == [1, 0, 0]
+    assert [complaints(paused.id, outcome) for outcome in ("done", "maybe", "refused")] == [0, 0, 1]
+    assert [complaints(live.id, outcome) for outcome in ("done", "maybe", "refused")] == [1, 0, 0]
