@@ -143,12 +143,11 @@ def read_file() -> dict[str, Any]:
         raise ConfigurationError(f"{path} cannot be read: {exc.strerror}") from exc
     except ValueError as exc:
         raise ConfigurationError(f"{path} is not valid TOML: {exc}") from exc
-    connections = content.get("connections", {})
-    if not isinstance(connections, dict) or not all(isinstance(item, dict) for item in connections.values()):
-        raise ConfigurationError(f"{path}: each connection is a table, such as [connections.staging]")
     _check_keys(path, {name: value for name, value in content.items() if not isinstance(value, dict)})
-    for table in cast("dict[str, dict[str, Any]]", connections).values():
-        _check_keys(path, table)
+    for name, table in cast("dict[str, object]", content.get("connections", {})).items():
+        if not isinstance(table, dict):
+            raise ConfigurationError(f"{path}: connections.{name} must be a table: [connections.{name}]")
+        _check_keys(path, cast("dict[str, Any]", table))
     return content
 
 
@@ -166,21 +165,23 @@ def load(connection: str | None = None, **given: str | float | Path | None) -> C
     from fieldingkit.version import API_VERSION
 
     name = connection or os.environ.get("CINT_CONNECTION") or None
-    arguments = {key.replace("_", "-"): value for key, value in given.items() if value not in (None, "")}
+    arguments: dict[str, Any] = {
+        key.replace("_", "-"): value for key, value in given.items() if value not in (None, "")
+    }
     environment, table = _environment(), _table(name)
     sources = (arguments, table, environment) if connection else (arguments, environment, table)
-    values = ChainMap(*sources)
+    values: ChainMap[str, Any] = ChainMap(*sources)
     base_url = str(values.get("base-url", BASE_URL)).rstrip("/")
     token_url = values.get("token-url")
 
-    source = next((source for source in sources if _CREDENTIALS & source.keys()), {})
+    source = next((source for source in sources if _CREDENTIALS & source.keys()), dict[str, Any]())
     if source is not environment and {"token-file", "client-id"} <= source.keys():
         raise ConfigurationError("two kinds of credentials: give either a token file or a client id")
     if "client-id" in source and not {"token", "token-file"} & source.keys():
-        if token_url is None and urlsplit(base_url).hostname != urlsplit(BASE_URL).hostname:
+        if token_url is None and _host(base_url) != _host(BASE_URL):
             raise ConfigurationError(
-                f"no token URL for {base_url}: set CINT_TOKEN_URL (token-url in the file), "
-                "since the client secret must not be sent to the token endpoint of another API"
+                f"no token URL for the API at {_host(base_url)}: set CINT_TOKEN_URL (token-url in the file); "
+                f"the client secret must not be sent to the token endpoint of {_host(BASE_URL)}"
             )
         # A secret of the environment may belong to another connection than the one that an argument selected.
         secrets = (arguments, source) if connection and source is table else (arguments, source, environment)
@@ -239,6 +240,13 @@ def _check_keys(path: Path, values: _Values) -> None:
         kinds = (int, float) if key in _NUMBERS else (str, int) if key == "account" else (str,)
         if not isinstance(value, kinds) or isinstance(value, bool):
             raise ConfigurationError(f"{path}: {key} must be {'a number' if key in _NUMBERS else 'text'}")
+
+
+def _host(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None  # the client reports an invalid URL
 
 
 def _environment() -> dict[str, Any]:
