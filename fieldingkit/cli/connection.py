@@ -1,5 +1,6 @@
 """The connection flags that every command with API access shares."""
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,7 @@ from fieldingkit.configuration import Configuration, load
 if TYPE_CHECKING:
     from fieldingkit.client import AsyncClient
 
-__all__ = ["DEFAULT_CONNECTION", "Connection", "open_client"]
+__all__ = ["DEFAULT_CONNECTION", "Connection"]
 
 _Seconds = Annotated[float | None, Parameter(validator=Number(gt=0))]
 
@@ -44,6 +45,8 @@ class Connection:
     """Seconds for a call with all its attempts; 120 by default."""
     proxy: str | None = None
     """The URL of an HTTP proxy; or set CINT_PROXY."""
+    verbose: Annotated[int, Parameter(name=["--verbose", "-v"], count=True)] = 0
+    """Log retries and jobs on stderr, and with -vv every attempt; or set FIELDINGKIT_LOG to info or debug."""
 
     def load(self) -> Configuration:
         """Return the settings of the connection.
@@ -51,31 +54,26 @@ class Connection:
         Raises:
             ConfigurationError: There are no credentials, or a value is invalid.
         """
-        return load(**attrs.asdict(self))
+        return load(**attrs.asdict(self, filter=lambda field, _: field.name != "verbose"))
 
-    def open(self) -> "AsyncClient":
+    def open(self, configuration: Configuration | None = None, *, rate: float | None = None) -> "AsyncClient":
         """Return a client; close it, or use it in an ``async with``.
+
+        Args:
+            configuration: The settings of the connection, if they were loaded before.
+            rate: Requests per second at most.
 
         Raises:
             ConfigurationError: There are no credentials, or a value is invalid.
         """
-        return open_client(self.load())
+        from fieldingkit.client import AsyncClient
+        from fieldingkit.transport.telemetry.logs import enable_logs
+
+        options = (configuration or self.load()).options()
+        if self.verbose:
+            enable_logs(logging.INFO if self.verbose == 1 else logging.DEBUG)
+        return AsyncClient(**options, user_agent="fieldingkit-cli", rate=rate)
 
 
 DEFAULT_CONNECTION = Connection()
 """No flag of the connection was given."""
-
-
-def open_client(configuration: Configuration, *, rate: float | None = None) -> "AsyncClient":
-    """Return a client for a command.
-
-    Args:
-        configuration: The settings of the connection.
-        rate: Requests per second at most.
-
-    Raises:
-        ConfigurationError: A value is invalid.
-    """
-    from fieldingkit.client import AsyncClient
-
-    return AsyncClient(**configuration.options(), user_agent="fieldingkit-cli", rate=rate)

@@ -225,7 +225,7 @@ def test_two_kinds_of_credentials_are_refused(write: Callable[[str], Path]) -> N
 
 def test_the_keys_are_the_connection_flags() -> None:
     """The keys of the file are the connection flags of every command."""
-    flags = {*Connection.__annotations__} - {"connection"}
+    flags = {*Connection.__annotations__} - {"connection", "verbose"}
     assert {name.replace("-", "_") for name in KEYS} == flags
 
 

@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 
 import attrs
 
-from fieldingkit.cli.connection import DEFAULT_CONNECTION, Connection, open_client
+from fieldingkit.cli.connection import DEFAULT_CONNECTION, Connection
 from fieldingkit.cli.errors import ExitCode, strip_control_chars
 from fieldingkit.cli.output import Output
 from fieldingkit.client import AsyncClient
@@ -101,7 +101,7 @@ async def _checks(connection: Connection) -> AsyncIterator[Check]:
     exists = path.exists()
     try:
         configuration = connection.load()
-        client = open_client(configuration)
+        client = connection.open(configuration)
     except ConfigurationError as exc:
         advice = f"The configuration file is {path}{'' if exists else '; it does not exist'}."
         yield Check("Configuration", Severity.ERROR, exc.message, advice)

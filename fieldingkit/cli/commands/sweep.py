@@ -4,7 +4,7 @@ from pathlib import Path
 
 import attrs
 
-from fieldingkit.cli.connection import DEFAULT_CONNECTION, Connection, open_client
+from fieldingkit.cli.connection import DEFAULT_CONNECTION, Connection
 from fieldingkit.cli.errors import ExitCode, UsageError
 from fieldingkit.cli.output import Output
 from fieldingkit.cli.progress import ProgressDisplay
@@ -143,13 +143,13 @@ async def undo(
     if not plan.target_groups:
         Output().note(f"The {original.action} changed nothing, so there is nothing to undo.")
         return ExitCode.DONE
-    return await _SweepCommand(plan, options, configuration, named=True).run()
+    return await _SweepCommand(plan, options, connection, configuration, named=True).run()
 
 
 async def _sweep(action: Action, selection: Selection, options: SweepOptions, connection: Connection) -> int:
     configuration = connection.load()
     plan = selection.plan(action, account=configuration.account, run_id=options.run_id)
-    return await _SweepCommand(plan, options, configuration, named=options.run_id is not None).run()
+    return await _SweepCommand(plan, options, connection, configuration, named=options.run_id is not None).run()
 
 
 class _SweepCommand:
@@ -158,13 +158,23 @@ class _SweepCommand:
     Args:
         plan: The plan of the sweep.
         options: The options of the sweep.
+        connection: How to reach the API.
         configuration: The settings of the connection.
         named: The run id was given or is derived; otherwise an unfinished run of the same plan is resumed.
     """
 
-    def __init__(self, plan: SweepPlan, options: SweepOptions, configuration: Configuration, *, named: bool) -> None:
+    def __init__(
+        self,
+        plan: SweepPlan,
+        options: SweepOptions,
+        connection: Connection,
+        configuration: Configuration,
+        *,
+        named: bool,
+    ) -> None:
         self._plan = attrs.evolve(plan, concurrency=options.concurrency)
         self._options = options
+        self._connection = connection
         self._configuration = configuration
         self._named = named
         self._output = Output(json=options.json)
@@ -176,7 +186,7 @@ class _SweepCommand:
             _check_report_path(options.report)
         if not options.dry_run:
             require_terminal(f"{self._plan.action.capitalize()} target groups", yes=options.yes)
-        async with open_client(self._configuration, rate=options.rate) as client:
+        async with self._connection.open(self._configuration, rate=options.rate) as client:
             if options.dry_run:
                 await self._preview(client)
                 output.note("Dry run: nothing was changed.")

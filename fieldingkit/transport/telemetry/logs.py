@@ -1,7 +1,9 @@
 """Log output for people: a handler on the logger ``fieldingkit`` that prints the facts of each record."""
 
+import contextlib
 import logging
 import os
+import sys
 from datetime import UTC, datetime
 
 from fieldingkit.errors import ConfigurationError
@@ -45,12 +47,17 @@ class _Formatter(logging.Formatter):
         return " ".join([super().formatMessage(record), *(f"{name}={_text(v)}" for name, v in fields if v is not None)])
 
 
-class _Handler(logging.StreamHandler):  # type: ignore[type-arg]
-    """Writes to the standard error stream."""
+class _Handler(logging.Handler):
+    """Writes to the present ``sys.stderr``, which a progress bar may have replaced."""
 
     def __init__(self) -> None:
         super().__init__()
         self.setFormatter(_Formatter())
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the line of a record; a closed stream loses it."""
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            sys.stderr.write(f"{self.format(record)}\n")
 
 
 def enable_logs(level: int) -> None:
