@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import cached_property
-from typing import NamedTuple, Self
+from typing import Literal, NamedTuple, Self
 
 import attrs
 
@@ -200,7 +200,7 @@ class SweepProgress:
 
     run_id: str
     """The run id."""
-    phase: str
+    phase: Literal["finding", "sweeping", "done"]
     """``finding`` while target groups are read, then ``sweeping``, and ``done`` at the end."""
     total: int
     """The number of target groups found so far."""

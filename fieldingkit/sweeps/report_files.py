@@ -96,7 +96,15 @@ def _group(fields: Mapping[str, Any]) -> GroupOutcome:
 
 
 def _job(fields: Mapping[str, Any]) -> SweepJob:
-    return SweepJob(**{**fields, "created_at": _time(fields["created_at"]), "ended_at": _time(fields["ended_at"])})
+    return SweepJob(
+        job_id=fields["job_id"],
+        project_id=fields["project_id"],
+        idempotency_key=fields["idempotency_key"],
+        size=fields["size"],
+        created_at=_time(fields["created_at"]),
+        ended_at=_time(fields["ended_at"]),
+        trace_id=fields["trace_id"],
+    )
 
 
 def _time(text: str | None) -> datetime | None:

@@ -30,14 +30,6 @@ def test_json_has_the_counts_at_the_top_level() -> None:
     assert content["ok"] is False
 
 
-@pytest.mark.parametrize("extension", [".json", ".html", ".HTML"])
-def test_data_is_read_as_it_was_written(tmp_path: Path, extension: str) -> None:
-    """The JSON file and the page contain the same data."""
-    document = make_document(outcomes=tuple(Outcome), each=5)
-    write_document(document, tmp_path / f"report{extension}")
-    assert read_data(tmp_path / f"report{extension}") == json.loads(to_json(document))
-
-
 @pytest.mark.parametrize(
     "text", ["", "{}", "[]", "null", '{"kind": "another", "version": 1}', "<html></html>", '{"kind":1,"version":2}']
 )

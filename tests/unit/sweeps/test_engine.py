@@ -9,7 +9,9 @@ import pytest
 from fieldingkit import AsyncClient, Client
 from fieldingkit.errors import InvalidCommandError
 from fieldingkit.sandbox import Sandbox, faults
-from fieldingkit.sweeps import Outcome, SweepPlan, SweepProgress, TargetGroupQuery, preview, sweep, undo
+from fieldingkit.sweeps import Journal, Outcome, SweepPlan, SweepProgress, TargetGroupQuery, preview, sweep, undo
+from fieldingkit.sweeps.checkpoint import Checkpoint, JournalCheckpoint
+from fieldingkit.sweeps.engine import discover, report, settle, submit
 
 
 def count_operations(sandbox: Sandbox) -> Counter[str | None]:
@@ -262,3 +264,41 @@ def test_a_blocking_client_sweeps_by_call(blocking_client: Client, sandbox: Sand
     report = blocking_client.call(sweep, plan, journal=tmp_path / "sweeps.db")
 
     assert len(shown.to_send) == report.counts.updated == 3
+
+
+async def test_the_steps_can_run_in_different_processes(
+    sweep_client: AsyncClient, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """``submit`` returns the tokens of the jobs without a poll, and ``settle`` continues from the checkpoint."""
+    project = sandbox.seed(live=5, paused=1)
+    plan = SweepPlan(action="pause", target_groups={project.id: project.ids()}, chunk_size=2)
+    with Journal(tmp_path / "sweeps.db") as journal:
+        tokens = await submit(await discover(sweep_client, plan, JournalCheckpoint(journal, plan.run_id)))
+        assert len(tokens) == len(sandbox.jobs) == 3
+        assert count_operations(sandbox)["get_bulk_pause_target_groups_job"] == 0
+
+        context = await discover(sweep_client, plan, JournalCheckpoint(journal, plan.run_id))
+        assert await settle(context, leave_new_jobs=True) == ()
+
+    assert tuple(report(context).counts) == (5, 1, 0, 0, 0)
+    assert report(context).finished_at is not None
+    assert len(sandbox.jobs) == 3
+
+
+async def test_settle_can_leave_new_jobs_to_a_later_step(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
+    """The job of a retry is submitted, and its token is returned instead of its result."""
+    project = sandbox.seed(paused=1)
+    sandbox.seed(project_id=project.id, paused=1, goal_reached=True)
+    plan = SweepPlan(
+        action="resume", target_groups={project.id: project.ids()}, retry_codes=["StatusTransitionNotAllowed"]
+    )
+    context = await discover(sweep_client, plan, Checkpoint())
+    await submit(context)
+
+    (token,) = await settle(context, leave_new_jobs=True)
+
+    assert token == context.state.chunks[-1].token
+    assert tuple(report(context).counts) == (1, 0, 0, 0, 1)
+    assert report(context).finished_at is None
+    assert await settle(context) == ()
+    assert report(context).failure_codes == {"StatusTransitionNotAllowed": 1}

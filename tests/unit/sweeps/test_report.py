@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 import pytest
-from support.sweep_reports import NASTY, make_report, ulid
+from support.sweep_reports import NASTY, make_report
 
 from fieldingkit.errors import ConfigurationError, InvalidCommandError
 from fieldingkit.resources.target_groups import TargetGroupStatus
@@ -102,14 +102,6 @@ def test_undo_restores_exactly_what_the_sweep_changed() -> None:
     assert (plan.action, plan.target_groups, plan.query) == (Action.RESUME, {P1: (A,)}, None)
     assert plan.run_id == "run-undo"
     assert plan == undo_plan(report)
-
-
-def test_undo_follows_from_a_report_file_alone(tmp_path: Path) -> None:
-    """A loaded report contains everything that the undo plan needs."""
-    make_report(outcomes=tuple(Outcome), each=5).save(tmp_path / "report.html")
-    plan = undo_plan(SweepReport.load(tmp_path / "report.html"))
-    assert plan.action == "resume"
-    assert plan.target_groups == {ulid("PPPP", 0): (ulid("GGGG", 0),), ulid("PPPP", 1): (ulid("GGGG", 5),)}
 
 
 def test_undo_of_a_sweep_without_changes_is_an_empty_plan() -> None:
