@@ -14,6 +14,7 @@ from fieldingkit.validators import idempotency_key, opaque_id
 __all__ = ["JobToken"]
 
 _VERSION = 1
+_MAX_LENGTH = 1024
 _text = attrs.validators.instance_of(str)
 
 
@@ -56,10 +57,16 @@ class JobToken:
     """The number of target groups in the command."""
 
     def encode(self) -> str:
-        """Return the token as text that is safe in a URL."""
+        """Return the token as text that is safe in a URL, of at most 1 KiB.
+
+        If it would be longer, as with the longest keys and hosts, it leaves out the traceparent, and then the key.
+        """
         fields = attrs.asdict(self)
-        text = json.dumps({"v": _VERSION, **{_SHORT[name]: fields[name] for name in _SHORT}}, separators=(",", ":"))
-        return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
+        token = _encode(fields)
+        for name in ("traceparent", "idempotency_key"):
+            if len(token) > _MAX_LENGTH:
+                token = _encode({**fields, "traceparent": None, name: None})
+        return token
 
     @classmethod
     def decode(cls, text: str) -> "JobToken":
@@ -82,6 +89,11 @@ class JobToken:
             raise ConfigurationError(f"this job token lacks {exc}") from exc
         except (TypeError, ValueError) as exc:
             raise ConfigurationError("this job token contains an invalid value") from exc
+
+
+def _encode(fields: dict[str, Any]) -> str:
+    text = json.dumps({"v": _VERSION, **{_SHORT[name]: fields[name] for name in _SHORT}}, separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
 
 
 _SHORT = {

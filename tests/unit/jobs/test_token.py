@@ -7,6 +7,7 @@ import subprocess
 import sys
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -97,6 +98,17 @@ async def test_token_is_small_and_safe_in_a_url(serve: Serve, make_client: MakeC
     job = await client.submit(KEYED.replace(target_group_ids=ids, idempotency_key="k" * 255))
     assert re.fullmatch(r"[A-Za-z0-9_-]+", job.token())
     assert len(job.token()) <= 1024
+
+
+def test_oversized_token_leaves_out_trace_and_key() -> None:
+    """A token that would exceed 1 KiB leaves out the traceparent, and then the idempotency key."""
+    longest = attrs.evolve(GOLDEN_FACTS, job_id="x" * 128, idempotency_key="k" * 255)
+    far, quoted = attrs.evolve(longest, origin=f"https://{'h' * 120}"), attrs.evolve(longest, idempotency_key="\\" * 255)
+
+    for facts, key in ((far, far.idempotency_key), (quoted, None)):
+        token = facts.encode()
+        assert len(token) <= 1024
+        assert JobToken.decode(token) == attrs.evolve(facts, traceparent=None, idempotency_key=key)
 
 
 @pytest.mark.parametrize("traceparent", ["x" * 7000, "00-0-0-00", "", "00-" + "\u0661" * 32 + "-" + "0" * 16 + "-01"])
