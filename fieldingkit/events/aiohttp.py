@@ -21,6 +21,7 @@ def aiohttp_handler(
     on_event: Callable[[Event], Awaitable[object]],
     *,
     store: EventStore | None = None,
+    lease: float = 300.0,
     tolerance: float | None = None,
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
     """Return a handler that verifies deliveries, has each event handled once, and acknowledges it.
@@ -33,6 +34,7 @@ def aiohttp_handler(
         secret: The webhook's secret as the API returned it.
         on_event: Handles an event; it should be quick, because the API waits for the response.
         store: Records which events were handled; in this process's memory by default.
+        lease: As for ``handle_once``.
         tolerance: As for ``verify``.
 
     Raises:
@@ -49,7 +51,7 @@ def aiohttp_handler(
             return _refuse(401, exc)
         except InvalidEventError as exc:
             return _refuse(400, exc)
-        claim = await handle_once(event, on_event, events)
+        claim = await handle_once(event, on_event, events, lease=lease)
         if claim is Claim.BUSY:
             return web.json_response({"error": "the event is being handled"}, status=503)
         return web.json_response(acknowledgement(event))

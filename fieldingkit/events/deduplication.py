@@ -1,12 +1,19 @@
-"""Deduplication of events: each event is handled once, although it may be delivered more often."""
+"""Deduplication of webhook events: each event is handled once, although it may be delivered more often."""
 
 import enum
+import logging
+import math
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from fieldingkit.clock import Clock, MonotonicClock
+from fieldingkit.errors import ConfigurationError
 from fieldingkit.events.models import Event
 
 __all__ = ["Claim", "EventStore", "InMemoryEventStore", "acknowledgement", "handle_once"]
+
+
+_logger = logging.getLogger("fieldingkit.events")
 
 
 class Claim(enum.Enum):
@@ -23,8 +30,12 @@ class Claim(enum.Enum):
 class EventStore(Protocol):
     """Records the ids of claimed and handled events. Several processes need one store that they share."""
 
-    async def claim(self, event_id: str) -> Claim:
-        """Claim an event atomically: of several concurrent claims, only one returns ``NEW``."""
+    async def claim(self, event_id: str, *, lease: float) -> Claim:
+        """Claim an event atomically: of several concurrent claims, only one returns ``NEW``.
+
+        A claim that is neither done nor released within ``lease`` seconds expires, as after a crash: the next delivery
+        is ``NEW`` again. With Redis, for example, that is ``SET event_id busy NX EX lease``.
+        """
         ...
 
     async def done(self, event_id: str) -> None:
@@ -41,54 +52,76 @@ class InMemoryEventStore:
 
     Args:
         capacity: The number of handled events that are remembered; the oldest are forgotten first.
+        clock: The clock for leases, for tests.
     """
 
-    def __init__(self, capacity: int = 10_000) -> None:
+    def __init__(self, capacity: int = 10_000, *, clock: Clock | None = None) -> None:
         self._capacity = capacity
-        self._busy: set[str] = set()
+        self._clock = clock or MonotonicClock()
+        self._busy: dict[str, float] = {}
+        """The times at which the claims expire."""
         self._done: dict[str, None] = {}
 
-    async def claim(self, event_id: str) -> Claim:
-        """Claim an event."""
+    async def claim(self, event_id: str, *, lease: float) -> Claim:
+        """Claim an event for ``lease`` seconds."""
+        now = self._clock.now()
         if event_id in self._done:
             return Claim.DONE
-        if event_id in self._busy:
+        if now < self._busy.get(event_id, -math.inf):
             return Claim.BUSY
-        self._busy.add(event_id)
+        self._busy[event_id] = now + lease
         return Claim.NEW
 
     async def done(self, event_id: str) -> None:
         """Record that a claimed event was handled."""
-        self._busy.discard(event_id)
+        self._busy.pop(event_id, None)
         self._done[event_id] = None
         while len(self._done) > self._capacity:
             del self._done[next(iter(self._done))]
 
     async def release(self, event_id: str) -> None:
         """Release a claimed event that could not be handled."""
-        self._busy.discard(event_id)
+        self._busy.pop(event_id, None)
 
 
-async def handle_once(event: Event, on_event: Callable[[Event], Awaitable[object]], store: EventStore) -> Claim:
+async def handle_once(
+    event: Event, on_event: Callable[[Event], Awaitable[object]], store: EventStore, *, lease: float = 300.0
+) -> Claim:
     """Handle an event unless it was handled, or is being handled, already.
+
+    An event is handled again if that it was handled cannot be recorded: each event is handled at least once.
 
     Args:
         event: The event, from ``verify``.
         on_event: Handles the event. If it raises, the event is released and the exception propagates.
         store: Records which events were handled.
+        lease: Seconds after which the claim of a process that crashed expires. It must exceed the time that
+            ``on_event`` takes.
 
     Returns:
         The state of the event at delivery. Acknowledge the delivery unless it is ``BUSY``.
+
+    Raises:
+        ConfigurationError: if ``lease`` is not a positive number.
     """
-    claim = await store.claim(event.id)
+    _check_lease(lease)
+    claim = await store.claim(event.id, lease=lease)
     if claim is Claim.NEW:
         try:
             await on_event(event)
+            await store.done(event.id)
         except BaseException:
-            await store.release(event.id)
+            try:
+                await store.release(event.id)
+            except Exception:
+                _logger.warning("event could not be released", extra={"event_id": event.id}, exc_info=True)
             raise
-        await store.done(event.id)
     return claim
+
+
+def _check_lease(lease: object) -> None:
+    if not (isinstance(lease, int | float) and lease > 0):
+        raise ConfigurationError(f"lease must be a positive number of seconds; got {lease!r}")
 
 
 def acknowledgement(event: Event) -> dict[str, str]:

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestClient, TestServer
+from support.fake_clock import FakeClock
 
 from fieldingkit import events
 from fieldingkit.errors import ConfigurationError, FieldingKitError, InvalidEventError, InvalidSignatureError
@@ -401,18 +402,93 @@ async def test_event_in_progress_is_busy() -> None:
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
         await first
-    assert await store.claim(event.id) is Claim.NEW
+    assert await store.claim(event.id, lease=60) is Claim.NEW
+
+
+class UnreliableStore(InMemoryEventStore):
+    """A store whose operations fail where a test says so."""
+
+    def __init__(self, *failing: str, clock: FakeClock) -> None:
+        super().__init__(clock=clock)
+        self.failing = set(failing)
+
+    async def done(self, event_id: str) -> None:
+        """Record the event, or fail."""
+        if "done" in self.failing:
+            raise OSError("the store is down")
+        await super().done(event_id)
+
+    async def release(self, event_id: str) -> None:
+        """Release the event, or fail."""
+        if "release" in self.failing:
+            raise OSError("the store is down")
+        await super().release(event_id)
+
+
+async def accept(_: Event) -> None:
+    """Handle an event."""
+
+
+async def reject(_: Event) -> None:
+    """Fail to handle an event."""
+    raise RuntimeError("database is down")
+
+
+async def test_store_that_fails_in_done(clock: FakeClock) -> None:
+    """An event whose end cannot be recorded is released: its next delivery is handled, not refused forever."""
+    event, store = events.parse(body_of()), UnreliableStore("done", clock=clock)
+    with pytest.raises(OSError, match="store is down"):
+        await handle_once(event, accept, store)
+    store.failing.clear()
+    assert await handle_once(event, accept, store) is Claim.NEW
+
+
+async def test_store_that_fails_in_done_and_release(clock: FakeClock) -> None:
+    """An event that cannot be released either is handled again when its lease has expired."""
+    event, store = events.parse(body_of()), UnreliableStore("done", "release", clock=clock)
+    with pytest.raises(OSError, match="store is down"):
+        await handle_once(event, accept, store, lease=60)
+    store.failing.clear()
+    assert await handle_once(event, accept, store) is Claim.BUSY
+    clock.advance(60)
+    assert await handle_once(event, accept, store) is Claim.NEW
+
+
+async def test_failed_release_does_not_hide_the_failure(clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
+    """The exception of the handler propagates even if the event cannot be released, which is logged."""
+    event, store = events.parse(body_of()), UnreliableStore("release", clock=clock)
+    with pytest.raises(RuntimeError, match="database is down"):
+        await handle_once(event, reject, store)
+    assert [record.message for record in caplog.records] == ["event could not be released"]
+
+
+async def test_claim_of_a_crashed_process_expires(clock: FakeClock) -> None:
+    """A claim that is neither done nor released is given up after its lease."""
+    event, store = events.parse(body_of()), InMemoryEventStore(clock=clock)
+    assert await store.claim(event.id, lease=30) is Claim.NEW
+    clock.advance(29)
+    assert await handle_once(event, accept, store) is Claim.BUSY
+    clock.advance(1)
+    assert await handle_once(event, accept, store) is Claim.NEW
+    assert await handle_once(event, accept, store) is Claim.DONE
+
+
+@pytest.mark.parametrize("lease", [0, -1, float("nan"), "60"])
+async def test_impossible_lease_is_refused(lease: Any) -> None:
+    """A lease that is not a positive number of seconds is refused before the event is claimed."""
+    with pytest.raises(ConfigurationError, match="lease"):
+        await handle_once(events.parse(body_of()), accept, InMemoryEventStore(), lease=lease)
 
 
 async def test_in_memory_store_is_bounded() -> None:
     """The oldest handled events are forgotten first; claimed ones are not."""
     store = InMemoryEventStore(capacity=3)
-    assert await store.claim("busy") is Claim.NEW
+    assert await store.claim("busy", lease=60) is Claim.NEW
     for number in range(5):
-        await store.claim(str(number))
+        await store.claim(str(number), lease=60)
         await store.done(str(number))
-    assert [await store.claim(str(number)) for number in range(5)] == [Claim.NEW] * 2 + [Claim.DONE] * 3
-    assert await store.claim("busy") is Claim.BUSY
+    assert [await store.claim(str(number), lease=60) for number in range(5)] == [Claim.NEW] * 2 + [Claim.DONE] * 3
+    assert await store.claim("busy", lease=60) is Claim.BUSY
 
 
 class Receiver:
@@ -527,7 +603,7 @@ def test_only_the_handler_loads_aiohttp() -> None:
         "import sys; from fieldingkit.events import verify; assert 'aiohttp' not in sys.modules;"
         "own = {name for name in sys.modules if name.startswith('fieldingkit.')};"
         "own -= {name for name in own if name.startswith('fieldingkit.events')};"
-        "assert own <= {'fieldingkit.errors', 'fieldingkit._lazy'}, own;"
+        "assert own <= {'fieldingkit.clock', 'fieldingkit.errors', 'fieldingkit._lazy'}, own;"
         "from fieldingkit.events import aiohttp_handler; assert 'aiohttp' in sys.modules"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=30)

@@ -103,7 +103,10 @@ async def test_token_is_small_and_safe_in_a_url(serve: Serve, make_client: MakeC
 def test_oversized_token_leaves_out_trace_and_key() -> None:
     """A token that would exceed 1 KiB leaves out the traceparent, and then the idempotency key."""
     longest = attrs.evolve(GOLDEN_FACTS, job_id="x" * 128, idempotency_key="k" * 255)
-    far, quoted = attrs.evolve(longest, origin=f"https://{'h' * 120}"), attrs.evolve(longest, idempotency_key="\\" * 255)
+    far, quoted = (
+        attrs.evolve(longest, origin=f"https://{'h' * 150}"),
+        attrs.evolve(longest, idempotency_key="\\" * 255),
+    )
 
     for facts, key in ((far, far.idempotency_key), (quoted, None)):
         token = facts.encode()
