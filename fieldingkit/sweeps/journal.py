@@ -211,7 +211,7 @@ class Journal:
         )
 
     def _take_lock(self) -> None:
-        """Lock a separate file by an open transaction: SQLite locks on every system, and the kernel releases."""
+        """Hold an open transaction on a separate file; the kernel releases its lock when the process dies."""
         lock = self._lock = _connect(f"{self.path}.lock")
         try:
             lock.execute("PRAGMA journal_mode = MEMORY")

@@ -94,7 +94,7 @@ async def test_an_empty_response_to_a_query_is_an_error(hasty: AsyncClient, sand
 
     for operation in ("list_account_projects", LIST):
         sandbox.faults.add(operation, faults.EmptyBody())
-        with pytest.raises(DecodeError, match=r"the body is empty"):
+        with pytest.raises(DecodeError):
             await sweep(hasty, plan)
 
     assert not sandbox.jobs
