@@ -6,8 +6,9 @@ import math
 import random
 import re
 import uuid
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, cast
 
 from yarl import URL
 
@@ -53,10 +54,14 @@ def _finite(text: str) -> float:
 def _is_too_deep(decoded: object) -> bool:
     level = [decoded]
     for _ in range(_MAX_DEPTH):
-        lists = [item for item in level if isinstance(item, list)]
-        objects = [item for item in level if isinstance(item, dict)]
-        level = [inner for item in lists for inner in item] + [inner for item in objects for inner in item.values()]
+        level = [inner for item in level for inner in _members(item)]
     return bool(level)
+
+
+def _members(item: object) -> Iterable[object]:
+    if isinstance(item, dict):
+        return cast("dict[str, object]", item).values()
+    return cast("list[object]", item) if isinstance(item, list) else ()
 
 
 _RFC3339_UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]00:00)", re.ASCII)

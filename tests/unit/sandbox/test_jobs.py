@@ -77,8 +77,9 @@ async def test_a_job_is_processing_until_it_is_due(sandbox: Sandbox, call: Calle
     """A job of any kind is `Processing` until it is due; it has no results and has changed nothing."""
     project = sandbox.seed(live=1, draft=1)
     live, draft = project.groups
+    empty: dict[str, object] = {"data": [], "has_more": False}
     for created, results in (
-        (await call.create_batch("pause", project.id, [live.id]), {"data": [], "has_more": False}),
+        (await call.create_batch("pause", project.id, [live.id]), empty),
         (await assign(call, project, [live.id], (await managers(call))[1]), None),
         (await call.create_draft_job("schedule", draft, key="2", **dates(clock, 60, 120)), None),
     ):

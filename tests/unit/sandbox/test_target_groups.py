@@ -238,16 +238,16 @@ async def test_a_goal_that_violates_a_rule_is_a_422(
 @pytest.mark.parametrize(
     ("status", "allowed"),
     [
-        ("draft", set()),
-        ("scheduled", {"launch", "finish"}),
-        ("live", {"pause", "finish"}),
-        ("paused", {"resume", "finish"}),
-        ("completed", {"relaunch"}),
-        ("archived", set()),
+        ("draft", ()),
+        ("scheduled", ("launch", "finish")),
+        ("live", ("pause", "finish")),
+        ("paused", ("resume", "finish")),
+        ("completed", ("relaunch",)),
+        ("archived", ()),
     ],
 )
 async def test_transitions_are_those_of_the_batch_jobs(
-    sandbox: Sandbox, call: Caller, status: str, allowed: set[str]
+    sandbox: Sandbox, call: Caller, status: str, allowed: tuple[str, ...]
 ) -> None:
     """The allowed transitions of a status are the ones that a batch job performs."""
     wanted: dict[str, Any] = {status: 2}
@@ -263,8 +263,8 @@ async def test_a_transition_must_be_allowed_for_every_group(sandbox: Sandbox, ca
     """An action is allowed if every group of the set allows it; a reached goal or end date forbids to resume."""
     answers = await compute(call, sandbox.seed(live=1, paused=1))
     assert {name for name, value in answers.items() if value is True} == {"is_finish_allowed"}
-    for limit in ("goal_reached", "ended"):
-        project = sandbox.seed(paused=1, **{limit: True})
+    for limit in ("goal", "end"):
+        project = sandbox.seed(paused=1, goal_reached=limit == "goal", ended=limit == "end")
         assert (await compute(call, project))["is_resume_allowed"] is False
 
 

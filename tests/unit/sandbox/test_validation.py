@@ -79,8 +79,11 @@ MALFORMED = (
     "2030-13-01T00:00:00Z",
     "2030-01-01T25:00:00Z",
 )
-FIELDS = [
-    *[("bulk", {"target_group_ids": ids}, "target_group_ids") for ids in (None, [], {}, ULID, [7], ["x"], [ULID] * 2)],
+NO_IDS: list[Any] = [None, [], {}, ULID, [7], ["x"], [ULID] * 2]
+NO_CHOICES: list[Any] = [{}, "", 0, [7], [None]]
+NO_EVENTS: list[Any] = [None, [], "session-updated", ["com.cint.session.updated"], [7], [{}], [[]]]
+FIELDS: list[tuple[str, dict[str, Any], str]] = [
+    *[("bulk", {"target_group_ids": ids}, "target_group_ids") for ids in NO_IDS],
     *[("managers", {"project_manager_id": id_, "target_group_ids": [ULID]}, "project_manager_id") for id_ in (7, UUID)],
     ("managers", {"project_manager_id": UUID}, "target_group_ids"),
     ("launch", {}, "end_fielding_at"),
@@ -94,7 +97,7 @@ FIELDS = [
     *[("goal", {"completes_goal": goal}, "completes_goal") for goal in (None, "50", 1.5, True, [50])],
     *[("transitions", {"filters": wrong}, "filters") for wrong in (["live"], [], "", 0, False)],
     ("transitions", {"search_string": 7}, "search_string"),
-    *[("transitions", {"filters": {"status": wrong}}, "status") for wrong in ({}, "", 0, [7], [None])],
+    *[("transitions", {"filters": {"status": wrong}}, "status") for wrong in NO_CHOICES],
     ("transitions", {"filters": {"status": "live"}}, "status"),
     ("transitions", {"filters": {"status": ["Live"]}}, "status"),
     ("transitions", {"included_target_group_ids": []}, "included_target_group_ids"),
@@ -124,10 +127,7 @@ FIELDS = [
         for url in (None, 7, "", "example.com", "http://example.com/", "ftp://127.0.0.1/", "https://", "https://[")
     ],
     ("webhook", {"url": "http://127.1.example/", "events": ["session-updated"]}, "url"),
-    *[
-        ("webhook", {"url": "https://example.com/", "events": events}, "events")
-        for events in (None, [], "session-updated", ["com.cint.session.updated"], [7], [{}], [[]])
-    ],
+    *[("webhook", {"url": "https://example.com/", "events": events}, "events") for events in NO_EVENTS],
 ]
 
 
