@@ -1,5 +1,7 @@
 """Secrets: no repr, error, log record, copy or pickle shows a credential."""
 
+import asyncio
+import contextvars
 import copy
 import logging
 import pickle
@@ -11,10 +13,10 @@ import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.examples import KEYED, LAUNCH, READ, TAGGED, free_port
+from support.examples import KEYED, LAUNCH, READ, RUN_BODY, TAGGED
 from support.fake_clock import FakeClock
 from support.fixture_types import MakeClient, Serve
-from support.raw_server import Step, answer, close, raw
+from support.raw_server import Connection, Step, answer, close, hang, raw
 
 from fieldingkit import AsyncClient, BearerToken, Client, ClientCredentials, RetryPolicy
 from fieldingkit.commands import Command
@@ -55,9 +57,22 @@ def leaks(value: object) -> list[str]:
     return [text[:200] for text in shown(value) if CANARY in text]
 
 
-def error_texts(error: BaseException) -> Iterator[str]:
-    """Yield every text of an error: attributes, traceback with all causes, notes, copies."""
+def traceback_with_locals(error: BaseException) -> str:
+    """Return the traceback of an error and of all it refers to, with the locals of each frame."""
+    texts: list[str] = []
+    linked = [error]
+    for each in linked:
+        texts += traceback.TracebackException.from_exception(each, capture_locals=True).format(chain=False)
+        texts.append(repr(each))
+        linked += [other for other in (each.__cause__, each.__context__) if other is not None and other not in linked]
+    return "".join(texts)
+
+
+def error_texts(error: BaseException, *, with_locals: bool = True) -> Iterator[str]:
+    """Yield every text of an error: attributes, traceback with all causes and locals, notes, copies."""
     yield "".join(traceback.format_exception(error))
+    if with_locals:
+        yield traceback_with_locals(error)
     linked: BaseException | None = error
     while linked is not None:
         if isinstance(linked, FieldingKitError):
@@ -127,7 +142,7 @@ def test_refused_credentials_are_not_quoted(bad: str) -> None:
     for make in (BearerToken, AccessToken, lambda token: AsyncClient(auth=token)):
         with pytest.raises(FieldingKitError) as caught:
             make(bad)
-        assert not [text for text in error_texts(caught.value) if CANARY in text]
+        assert not [text for text in error_texts(caught.value, with_locals=False) if CANARY in text]
 
 
 @pytest.mark.parametrize("option", ["base_url", "proxy"])
@@ -205,8 +220,7 @@ async def test_an_unreachable_proxy_is_reported_without_password(
 ) -> None:
     """An unreachable proxy is reported without its password."""
     caplog.set_level(logging.DEBUG)
-    proxy = f"http://user:{CANARY}@127.0.0.1:{free_port()}"
-    client = make_client(base_url="https://api.example.org", proxy=proxy, retry=RetryPolicy(max_attempts=1))
+    client = make_client(base_url="https://api.example.org", proxy=PROXY, retry=RetryPolicy(max_attempts=1))
 
     with pytest.raises(FieldingKitError) as caught:
         await client.send(READ)
@@ -294,3 +308,56 @@ def test_a_client_from_env_shows_no_credential(monkeypatch: pytest.MonkeyPatch) 
     assert leaks(AsyncClient.from_env()) == []
     monkeypatch.setenv("CINT_TOKEN", TOKEN)
     assert leaks(AsyncClient.from_env()) == []
+
+
+async def test_no_context_keeps_a_credential(serve: Serve, make_client: MakeClient) -> None:
+    """No context variable of the caller, or of a task that it starts later, holds a credential."""
+    endpoint = await serve(answer(200, {"access_token": TOKEN, "expires_in": 1000}))
+    server = await serve(answer(200, RUN_BODY), answer(401), answer(200, RUN_BODY))
+    auth = ClientCredentials(client_id="id", client_secret=SECRET, token_url=endpoint.url)
+    client = make_client(base_url=server.url, auth=auth)
+    await client.send(READ)
+    with pytest.raises(FieldingKitError):
+        await client.send(READ)
+
+    async def unrelated() -> contextvars.Context:
+        return contextvars.copy_context()
+
+    task = asyncio.create_task(unrelated())
+    await client.aclose()
+
+    for context in (contextvars.copy_context(), await task):
+        assert [text[:200] for value in context.values() for text in shown(value) if CANARY in text] == []
+
+
+@pytest.mark.parametrize("waits_for", ["token", "response", "body"])
+async def test_no_cancelled_call_shows_a_credential(waits_for: str, serve: Serve, make_client: MakeClient) -> None:
+    """The traceback of a cancelled call shows no credential, not even with the locals of its frames."""
+
+    async def torn(connection: Connection) -> None:
+        await connection.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
+        await connection.gone()
+
+    granted = answer(200, {"access_token": TOKEN})
+    endpoint = await serve(hang if waits_for == "token" else granted)
+    server = await serve(hang if waits_for == "response" else torn)
+    auth = ClientCredentials(client_id="id", client_secret=SECRET, token_url=endpoint.url)
+    call = asyncio.create_task(make_client(base_url=server.url, auth=auth).send(KEYED))
+    while not (endpoint if waits_for == "token" else server).requests:
+        await asyncio.sleep(0.001)
+    await asyncio.sleep(0.01)
+
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError) as caught:
+        await call
+
+    assert CANARY not in traceback_with_locals(caught.value)
+
+
+async def test_no_timeout_shows_a_credential(serve: Serve, make_client: MakeClient) -> None:
+    """The traceback of a call that timed out shows no credential."""
+    server = await serve(hang)
+    client = make_client(base_url=server.url, auth=TOKEN, timeout=0.05, retry=RetryPolicy(max_attempts=1))
+    with pytest.raises(FieldingKitError) as caught:
+        await client.send(READ)
+    assert [text[:300] for text in error_texts(caught.value) if CANARY in text] == []

@@ -3,25 +3,31 @@
 import asyncio
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from support.examples import KEYED, READ, RUN_BODY, free_port, run_of
 from support.fake_clock import FakeClock, settle
 from support.fixture_types import MakeClient, Serve
-from support.raw_server import Connection, answer, close
+from support.raw_server import Connection, answer, close, hang
 
 from fieldingkit import AsyncClient, BearerToken, ClientCredentials, fielding_runs
+from fieldingkit.clock import Clock, MonotonicClock
 from fieldingkit.errors import (
     ClientClosedError,
     ConfigurationError,
+    DeadlineExceededError,
     FieldingKitError,
     ForbiddenError,
     TransportError,
     UnauthorizedError,
 )
+from fieldingkit.idempotency import RetrySafety
 from fieldingkit.sandbox import Sandbox
-from fieldingkit.transport.credentials import AccessToken, Fetch
+from fieldingkit.transport.auth import Auth
+from fieldingkit.transport.credentials import AccessToken, Fetch, TokenProvider
+from fieldingkit.transport.http import Call, Request, Response
 from fieldingkit.transport.retry import RetryPolicy
 
 ONCE = RetryPolicy(max_attempts=1)
@@ -316,6 +322,199 @@ async def test_closing_ends_calls_that_wait_for_a_token(make_client: MakeClient)
 
     with pytest.raises(ClientClosedError):
         await call
+
+
+# Fetches that hang or fail
+
+
+async def refuse_cancellation() -> None:
+    """Wait until cancelled twice."""
+    for _ in range(2):
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+
+class Fetches:
+    """A token provider whose fetches hang or fail by turns, as its script says; after its end they succeed."""
+
+    def __init__(self, *script: str | Exception, lifetime: float | None = None) -> None:
+        self.script = list(script)
+        self.lifetime = lifetime
+        self.fetched = 0
+
+    async def fetch(self, http: Fetch) -> AccessToken:
+        """Return token-1, token-2 and so on."""
+        del http
+        self.fetched += 1
+        number = self.fetched
+        outcome = self.script.pop(0) if self.script else None
+        if isinstance(outcome, Exception):
+            raise outcome
+        if outcome is not None:
+            await (asyncio.Event().wait() if outcome == "hang" else refuse_cancellation())
+        return AccessToken(f"token-{number}", lifetime=self.lifetime)
+
+
+def auth_of(provider: TokenProvider, *statuses: int) -> tuple[Auth, list[str]]:
+    """Return the transport in front of an API that answers with the statuses, and the list of tokens it receives."""
+    tokens: list[str] = []
+    left = list(statuses)
+
+    async def api(call: Call) -> Response:
+        assert call.authorization is not None
+        tokens.append(call.authorization.reveal().removeprefix("Bearer "))
+        return Response(left.pop(0) if len(left) > 1 else [*left, 200][0], {}, b"")
+
+    async def http(call: Call) -> Response:
+        return Response(200, {}, json.dumps({"access_token": "granted"}).encode())
+
+    return Auth(api, http, provider), tokens
+
+
+def a_call(clock: Clock | None = None, **limits: float) -> Call:
+    """Return a call of a read."""
+    request = Request("GET", "/x", headers={}, body=None, operation_id="x", template="", retry_safety=RetrySafety.READ)
+    return Call(request, clock=clock or MonotonicClock(), **limits)
+
+
+HANGS = ["hang", "refuse to be cancelled"]
+
+
+@pytest.mark.parametrize("hangs", HANGS)
+async def test_a_hanging_fetch_does_not_block_later_calls(hangs: str) -> None:
+    """A fetch that hangs fails the call that started it at its deadline; the next call starts another."""
+    auth, tokens = auth_of(Fetches(hangs))
+
+    with pytest.raises(DeadlineExceededError, match="no access token") as caught:
+        await auth(a_call(deadline=0.05))
+    await auth(a_call())
+
+    assert (caught.value.sent, tokens) == (False, ["token-2"])
+
+
+@pytest.mark.parametrize("hangs", HANGS)
+async def test_a_hanging_fetch_is_replaced_for_those_who_still_wait(hangs: str) -> None:
+    """A call with a later deadline than the one that started a hanging fetch gets its token from another fetch."""
+    auth, tokens = auth_of(Fetches(hangs))
+
+    first = asyncio.create_task(auth(a_call(deadline=0.05)))
+    await settle()
+    await auth(a_call())
+
+    assert tokens == ["token-2"]
+    assert isinstance((await asyncio.gather(first, return_exceptions=True))[0], DeadlineExceededError)
+
+
+async def test_a_cancelled_call_leaves_a_bounded_fetch() -> None:
+    """A fetch whose callers were cancelled ends within the time of the call that started it."""
+    provider = Fetches("hang")
+    auth, _ = auth_of(provider)
+    others = asyncio.all_tasks()
+    call = asyncio.create_task(auth(a_call(deadline=0.05)))
+    await settle()
+    call.cancel()
+    while asyncio.all_tasks() - others:
+        await asyncio.sleep(0.001)
+    assert provider.fetched == 1
+
+
+@pytest.mark.parametrize("timeout", [None, 30.0])
+async def test_a_hanging_token_endpoint_is_bounded_by_the_deadline(
+    timeout: float | None, serve: Serve, make_client: MakeClient
+) -> None:
+    """A token endpoint that never answers fails a call at its deadline, with a timeout and without."""
+    endpoint = await serve(hang)
+    client = make_client(
+        base_url="https://api.example.org", auth=credentials(endpoint.url), timeout=timeout, deadline=0.1
+    )
+    with pytest.raises(DeadlineExceededError, match="no access token"):
+        await client.send(KEYED)
+
+
+EARLY_FAILURES = [
+    OSError("disk"),
+    KeyError("vault"),
+    TransportError("no", sent=False),
+    ForbiddenError("403", status=403),
+    ConfigurationError("no file"),
+]
+
+
+@pytest.mark.parametrize("failure", EARLY_FAILURES, ids=lambda failure: type(failure).__name__)
+async def test_no_failure_of_an_early_renewal_fails_a_call(failure: Exception, clock: FakeClock) -> None:
+    """An early renewal may fail in any way: the valid token stays in use, and the next renewal is 30 s later."""
+    provider = Fetches(lifetime=1000.0)
+    auth, tokens = auth_of(provider)
+    await auth(a_call(clock))
+    provider.script = [failure, failure]
+
+    clock.advance(950)
+    for _ in range(5):
+        await auth(a_call(clock))
+        await settle()
+    assert provider.fetched == 2
+
+    clock.advance(31)
+    await auth(a_call(clock))
+    await settle()
+    assert (provider.fetched, set(tokens)) == (3, {"token-1"})
+
+    clock.advance(31)
+    await auth(a_call(clock))
+    assert tokens[-1] == "token-4"
+
+
+async def test_an_early_renewal_delays_no_call(clock: FakeClock) -> None:
+    """A call does not wait for an early renewal, even if it hangs; the next calls use the new token."""
+    provider = Fetches(lifetime=1000.0)
+    auth, tokens = auth_of(provider)
+    await auth(a_call(clock))
+
+    provider.script = ["hang"]
+    clock.advance(950)
+    await auth(a_call(clock, timeout=0.05))
+    while auth._fetch is not None:
+        await asyncio.sleep(0.001)
+    clock.advance(31)
+    await auth(a_call(clock))
+    await settle()
+    await auth(a_call(clock))
+
+    assert tokens == ["token-1", "token-1", "token-1", "token-3"]
+
+
+@pytest.mark.parametrize("lifetime", [None, 86400.0])
+async def test_an_api_that_rejects_every_token_gets_few(lifetime: float | None, clock: FakeClock) -> None:
+    """An API that answers 401 to everything causes one token request in 30 s, not one for each call."""
+    provider = Fetches(lifetime=lifetime)
+    auth, _ = auth_of(provider, 401)
+
+    for _ in range(50):
+        assert (await auth(a_call(clock))).status == 401
+    assert provider.fetched == 2
+
+    clock.advance(31)
+    for _ in range(50):
+        await auth(a_call(clock))
+    assert provider.fetched == 3
+
+
+@pytest.mark.parametrize("hangs", HANGS)
+async def test_closing_ends_a_fetch_and_its_callers_at_once(hangs: str) -> None:
+    """Closing ends a fetch and the calls that wait for it, and leaves no task behind."""
+    auth, _ = auth_of(Fetches(hangs))
+    others = asyncio.all_tasks()
+    call = asyncio.create_task(auth(a_call()))
+    await settle()
+
+    await auth.aclose()
+
+    with pytest.raises(ClientClosedError, match="waited for an access token"):
+        await call
+    if hangs == "hang":
+        assert asyncio.all_tasks() == others
+    with pytest.raises(ClientClosedError):
+        await auth(a_call())
 
 
 # The token endpoint

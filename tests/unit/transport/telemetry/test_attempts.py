@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 from support.fake_clock import FakeClock
 from support.fixture_types import MakeClient
-from support.sandbox_commands import EVERY, PAUSES, READS, a_batch, a_read
+from support.sandbox_commands import EVERY, PAUSES, READS, a_batch, a_read, path_of
 
-from fieldingkit import AttemptEvent, Client, ClientCredentials, PollEvent
+from fieldingkit import AttemptEvent, Client, ClientCredentials, PollEvent, TraceContext
 from fieldingkit.errors import JobGoneError
 from fieldingkit.sandbox import Sandbox, faults
+from fieldingkit.transport.telemetry.attempts import RequestEvent
 
 
 async def test_each_attempt_is_reported_once(sandbox: Sandbox, clock: FakeClock, make_client: MakeClient) -> None:
@@ -42,6 +43,44 @@ async def test_a_token_request_is_reported_as_an_attempt(sandbox: Sandbox, make_
     events: list[AttemptEvent] = []
     await make_client(on_attempt=events.append, auth=credentials).send(a_read(sandbox))
     assert [(event.operation_id, event.status) for event in events] == [("token", 200), (READS, 200)]
+
+
+async def test_each_request_is_reported_before_it_is_sent(
+    sandbox: Sandbox, clock: FakeClock, make_client: MakeClient
+) -> None:
+    """Each request is reported before it is sent, with its method, redacted URL, headers and number."""
+    read = a_read(sandbox)
+    sandbox.faults.add("get_fielding_runs*", faults.Answer(503))
+    events: list[RequestEvent] = []
+    sent_before: list[int] = []
+
+    def record(event: RequestEvent) -> None:
+        events.append(event)
+        sent_before.append(len(sandbox.requests))
+
+    context = TraceContext.generate()
+    client = make_client(on_request=record, clock=clock, trace_context=context)
+    await client.request("GET", path_of(read), params={"page_size": 7}, headers={"X-Key": "secret"})
+
+    first, second = events
+    assert (first.operation_id, first.method, first.number, second.number) == ("GET request", "GET", 1, 2)
+    assert first.url == f"{sandbox.url}{path_of(read)}?page_size=REDACTED"
+    assert sent_before == [0, 1]
+    assert (first.headers["Authorization"], first.headers["X-Key"]) == ("REDACTED", "REDACTED")
+    assert first.headers["traceparent"] == sandbox.requests[0].headers["traceparent"] == context.traceparent
+    assert {name.lower() for name in first.headers} <= {name.lower() for name in sandbox.requests[0].headers}
+
+
+async def test_a_token_request_shows_no_secret(sandbox: Sandbox, make_client: MakeClient) -> None:
+    """The event of a token request holds neither the client secret nor the token."""
+    credentials = ClientCredentials(
+        client_id=sandbox.client_id, client_secret=sandbox.client_secret, token_url=sandbox.token_url
+    )
+    events: list[RequestEvent] = []
+    await make_client(on_request=events.append, auth=credentials).send(a_read(sandbox))
+    assert [event.operation_id for event in events] == ["token", READS]
+    token = sandbox.requests[-1].headers["Authorization"].removeprefix("Bearer ")
+    assert not [event for event in events for secret in (token, sandbox.client_secret) if secret in repr(event)]
 
 
 async def test_each_poll_is_reported_once(sandbox: Sandbox, sandbox_clock: FakeClock, make_client: MakeClient) -> None:

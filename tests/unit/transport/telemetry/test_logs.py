@@ -1,17 +1,21 @@
 """Logs: facts as fields, nothing above INFO for what was handled, and no secrets."""
 
 import logging
+import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 from support.fake_clock import FakeClock
 from support.fixture_types import MakeClient
 from support.otel import run_alone
-from support.sandbox_commands import EVERY, PAUSES, POLLS, READS, a_batch, a_read
+from support.sandbox_commands import EVERY, PAUSES, POLLS, READS, a_batch, a_read, path_of
 
-from fieldingkit import AttemptEvent, ClientCredentials, RetryPolicy
-from fieldingkit.errors import ApiError, JobGoneError
+from fieldingkit import AttemptEvent, Client, ClientCredentials, RetryPolicy
+from fieldingkit.errors import ApiError, ConfigurationError, JobGoneError
 from fieldingkit.sandbox import LocationForm, Sandbox, faults
+from fieldingkit.transport.telemetry import logs
 
 CANARY = "canary-5fbd1c"
 
@@ -216,3 +220,68 @@ own = [logger for name, logger in logging.root.manager.loggerDict.items() if nam
 print([(logger.handlers, logger.level, logger.filters) for logger in own if isinstance(logger, logging.Logger)])
 """
     assert set(run_alone(script).strip("[]").split("), ")) <= {"([], 0, []", "([], 0, [])"}
+
+
+LOGGING_PROGRAM = """
+import asyncio, logging, sys
+from fieldingkit import AsyncClient, Client, ClientCredentials
+
+async def main() -> None:
+    auth = ClientCredentials(client_id=sys.argv[1], client_secret=sys.argv[2], token_url=sys.argv[3])
+    Client(auth="t")
+    async with AsyncClient(auth=auth, base_url=sys.argv[4], account_id=101) as client:
+        response = await client.request("GET", sys.argv[5], params={"search_string": "secret plan"})
+    others = [logger for name, logger in logging.root.manager.loggerDict.items() if name != "fieldingkit"]
+    handlers = [handler for logger in others for handler in getattr(logger, "handlers", [])]
+    print(len(logging.getLogger("fieldingkit").handlers), logging.root.handlers, handlers)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(("level", "lines"), [("debug", 5), ("INFO", 2), ("", 0), (None, 0)])
+def test_fieldingkit_log_prints_the_facts(sandbox: Sandbox, level: str | None, lines: int) -> None:
+    """``FIELDINGKIT_LOG`` prints one line a record with its facts, and no secret, on the logger fieldingkit only."""
+    read = a_read(sandbox)
+    sandbox.faults.add("get_fielding_runs*", faults.Answer(503, {"detail": CANARY}))
+    sandbox.faults.add("get_fielding_runs*", faults.Answer(401, {"detail": CANARY}))
+    arguments = [sandbox.client_id, sandbox.client_secret, sandbox.token_url, sandbox.url, path_of(read)]
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", LOGGING_PROGRAM, *arguments],
+        env={**os.environ, **({} if level is None else {"FIELDINGKIT_LOG": level})},
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=True,
+    )
+    assert done.stdout.strip() == f"{1 if level else 0} [] []"
+    printed = done.stderr.splitlines()
+    ours = [line for line in printed if " fieldingkit." in line]
+    assert len(ours) == len(printed)
+    assert len(printed) >= lines
+    assert bool(printed) is bool(lines)
+    tokens = {seen.headers.get("Authorization", "").removeprefix("Bearer ") for seen in sandbox.requests} - {""}
+    for secret in (CANARY, sandbox.client_secret, "secret plan", *tokens):
+        assert secret not in done.stderr
+    if level == "debug":
+        (last,) = [line for line in printed if "status=200" in line and "GET request" in line]
+        assert " DEBUG fieldingkit.attempts: attempt ended operation_id='GET request' method=GET attempt=3" in last
+        assert (
+            f"trace_id={sandbox.requests[-1].headers.get('traceparent', '--').split('-')[1]}" in last
+            or "trace_id=" in last
+        )
+    if lines:
+        assert any("fieldingkit.retry" in line and "error=503" in line and "delay=" in line for line in printed)
+
+
+def test_an_unknown_value_of_fieldingkit_log_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A value other than debug and info is refused when a client is made."""
+    monkeypatch.setenv("FIELDINGKIT_LOG", "loud")
+    with pytest.raises(ConfigurationError, match="FIELDINGKIT_LOG must be 'debug' or 'info'; got 'loud'"):
+        Client(auth="t")
+
+
+def test_a_printed_record_is_one_line() -> None:
+    """A value with control characters or blanks is quoted, so that each record stays one line."""
+    record = logging.makeLogRecord({"name": "fieldingkit.x", "levelname": "INFO", "msg": "m", "error": "a\nb\x1b[31m"})
+    assert logs._Formatter().format(record).endswith(r"INFO fieldingkit.x: m error='a\nb\x1b[31m'")
