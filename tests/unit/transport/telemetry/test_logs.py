@@ -231,7 +231,7 @@ async def main() -> None:
     Client(auth="t")
     async with AsyncClient(auth=auth, base_url=sys.argv[4], account_id=101) as client:
         response = await client.request("GET", sys.argv[5], params={"search_string": "secret plan"})
-    others = [logger for name, logger in logging.root.manager.loggerDict.items() if name != "fieldingkit"]
+    others = [logger for name, logger in logging.root.manager.loggerDict.items() if name.startswith("fieldingkit.")]
     handlers = [handler for logger in others for handler in getattr(logger, "handlers", [])]
     print(len(logging.getLogger("fieldingkit").handlers), logging.root.handlers, handlers)
 
