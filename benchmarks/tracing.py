@@ -66,6 +66,7 @@ def pipeline(parent: TraceContext | None = None) -> Transport:
         version="0",
         tracer_provider=None,
         meter_provider=None,
+        on_request=None,
         on_attempt=None,
         trace_context=parent,
         on_missing_trace="omit",

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from fieldingkit.transport.http import ApiResponse as ApiResponse
     from fieldingkit.transport.retry import RetryPolicy as RetryPolicy
     from fieldingkit.transport.telemetry.attempts import AttemptEvent as AttemptEvent
+    from fieldingkit.transport.telemetry.attempts import RequestEvent as RequestEvent
     from fieldingkit.transport.telemetry.propagation import TraceContext as TraceContext
     from fieldingkit.version import API_VERSION as API_VERSION
     from fieldingkit.version import __version__ as __version__
@@ -67,7 +68,7 @@ else:
             "fieldingkit.transport.credentials": "AccessToken BearerToken ClientCredentials",
             "fieldingkit.transport.http": "ApiResponse",
             "fieldingkit.transport.retry": "RetryPolicy",
-            "fieldingkit.transport.telemetry.attempts": "AttemptEvent",
+            "fieldingkit.transport.telemetry.attempts": "AttemptEvent RequestEvent",
             "fieldingkit.transport.telemetry.propagation": "TraceContext",
             "fieldingkit.version": "API_VERSION __version__",
         },

@@ -18,7 +18,7 @@ from fieldingkit.jobs.poller import PollPolicy
 from fieldingkit.secret import Secret
 from fieldingkit.transport.credentials import BearerToken, TokenProvider
 from fieldingkit.transport.retry import RetryPolicy
-from fieldingkit.transport.telemetry.attempts import AttemptEvent
+from fieldingkit.transport.telemetry.attempts import AttemptEvent, RequestEvent
 from fieldingkit.transport.urls import check_url
 from fieldingkit.version import API_VERSION
 
@@ -97,7 +97,7 @@ class Settings:
     api_version: str = attrs.field(default=API_VERSION, validator=_header_text)
     """The API version that every request names. Do not mix versions on one resource."""
     timeout: float | None = attrs.field(default=30.0, validator=_time_limit)
-    """Seconds that one attempt may take, including its body; None for no limit."""
+    """Seconds that one attempt may take once it has a connection or opens one, body included; None for no limit."""
     deadline: float | None = attrs.field(default=120.0, validator=_time_limit)
     """Seconds that one call may take, including all attempts, delays and token refreshes; None for no limit."""
     retry: RetryPolicy = attrs.field(default=RetryPolicy())
@@ -107,7 +107,11 @@ class Settings:
     rate: float | None = attrs.field(default=None, validator=_request_rate)
     """Requests per second, of all calls together; None for no limit until the API answers 429."""
     connector_limit: int = 100
-    """The maximum number of simultaneous connections."""
+    """The maximum number of simultaneous connections. A call that waits for one is bounded by its deadline only."""
+    connect_timeout: float | None = attrs.field(default=10.0, validator=_time_limit)
+    """Seconds that connecting to one address may take, including the TLS handshake; None for no limit of its own."""
+    keepalive_timeout: float | None = attrs.field(default=15.0, validator=_time_limit)
+    """Seconds that an idle connection is kept open; None to keep it until the server closes it."""
     max_body: int = 64 * 1024 * 1024
     """The maximum size of a response body in bytes, after decompression."""
     user_agent: str | None = attrs.field(default=None, validator=_header_text)
@@ -128,6 +132,8 @@ class Settings:
     """The trace of calls that are made outside any span."""
     on_missing_trace: Literal["omit", "generate"] = "omit"
     """The ``traceparent`` of a call outside any trace: "omit" leaves it to the API, "generate" creates a new one."""
+    on_request: Callable[[RequestEvent], object] | None = None
+    """Called with an event before each attempt, in the client's event loop."""
     on_attempt: Callable[[AttemptEvent], object] | None = None
     """Called with an event after each attempt, in the client's event loop."""
     on_poll: Callable[[PollEvent], object] | None = None

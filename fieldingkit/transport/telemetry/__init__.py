@@ -44,7 +44,7 @@ class Telemetry:
         version: str,
         tracer_provider: TracerProvider | None,
         meter_provider: "MeterProvider | None",
-        on_request: "Callable[[RequestEvent], object] | None" = None,
+        on_request: "Callable[[RequestEvent], object] | None",
         on_attempt: "Callable[[AttemptEvent], object] | None",
         trace_context: "TraceContext | None",
         on_missing_trace: str,

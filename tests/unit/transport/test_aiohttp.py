@@ -7,13 +7,14 @@ import pytest
 from support.examples import READ, RUN_BODY, TAGGED
 from support.fake_clock import settle
 from support.fixture_types import MakeClient, Serve
-from support.raw_server import Connection, Step, answer, hang
+from support.raw_server import Connection, RawServer, Step, answer, hang
 
 from fieldingkit import RetryPolicy
 from fieldingkit.errors import (
     ApiError,
     ClientClosedError,
     ConfigurationError,
+    ConnectionFailedError,
     DeadlineExceededError,
     PreconditionFailedError,
 )
@@ -112,6 +113,25 @@ async def test_an_idle_connection_is_reused(serve: Serve, make_client: MakeClien
     for _ in range(3):
         await client.send(READ)
     assert server.connections == 1
+
+
+async def test_an_idle_connection_is_kept_for_keepalive_timeout(serve: Serve, make_client: MakeClient) -> None:
+    """A connection that was idle for longer than ``keepalive_timeout`` is not reused."""
+    server = await serve(answer(200, RUN_BODY))
+    client = make_client(base_url=server.url, keepalive_timeout=0.01)
+    await client.send(READ)
+    await asyncio.sleep(0.05)
+    await client.send(READ)
+    assert server.connections == 2
+
+
+async def test_connect_timeout_bounds_the_connection(make_client: MakeClient) -> None:
+    """A server that accepts a connection and never answers the TLS handshake fails after ``connect_timeout``."""
+    async with RawServer(answer(200)) as server:  # it speaks no TLS
+        client = make_client(base_url=f"https://localhost:{server.port}/v1", connect_timeout=0.1, retry=ONCE)
+        with pytest.raises(ConnectionFailedError, match="no connection to localhost") as caught:
+            await client.send(TAGGED)
+    assert (caught.value.sent, caught.value.maybe_applied) == (False, False)
 
 
 # The API's own 407

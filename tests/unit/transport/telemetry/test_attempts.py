@@ -8,10 +8,9 @@ from support.fake_clock import FakeClock
 from support.fixture_types import MakeClient
 from support.sandbox_commands import EVERY, PAUSES, READS, a_batch, a_read, path_of
 
-from fieldingkit import AttemptEvent, Client, ClientCredentials, PollEvent, TraceContext
+from fieldingkit import AttemptEvent, Client, ClientCredentials, PollEvent, RequestEvent, TraceContext
 from fieldingkit.errors import JobGoneError
 from fieldingkit.sandbox import Sandbox, faults
-from fieldingkit.transport.telemetry.attempts import RequestEvent
 
 
 async def test_each_attempt_is_reported_once(sandbox: Sandbox, clock: FakeClock, make_client: MakeClient) -> None:
