@@ -46,7 +46,7 @@ class Connection:
     proxy: str | None = None
     """The URL of an HTTP proxy; or set CINT_PROXY."""
     verbose: Annotated[int, Parameter(name=["--verbose", "-v"], count=True)] = 0
-    """Log retries and jobs on stderr, and with -vv every attempt; or set FIELDINGKIT_LOG to info or debug."""
+    """Log retries on stderr, with -vv every attempt; or set FIELDINGKIT_LOG to info or debug."""
 
     def load(self) -> Configuration:
         """Return the settings of the connection.
