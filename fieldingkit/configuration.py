@@ -31,6 +31,7 @@ import attrs
 
 from fieldingkit.errors import ConfigurationError
 from fieldingkit.secret import Secret
+from fieldingkit.version import API_VERSION
 
 if TYPE_CHECKING:
     from fieldingkit.transport.credentials import TokenProvider
@@ -93,8 +94,8 @@ class Configuration:
     """The base URL of the API."""
     api_version: str
     """The API version."""
-    proxy: str | None = attrs.field(default=None, repr=False)
-    """The URL of an HTTP proxy, which may hold a password."""
+    proxy: Secret | None = None
+    """The URL of an HTTP proxy, which may hold a password; None to connect directly."""
     timeout: float | None = None
     """Seconds for one attempt of a call; None for the client's default."""
     deadline: float | None = None
@@ -109,7 +110,7 @@ class Configuration:
             "account_id": self.account,
             "base_url": self.base_url,
             "api_version": self.api_version,
-            "proxy": self.proxy,
+            "proxy": None if self.proxy is None else self.proxy.reveal(),
             "timeout": self.timeout,
             "deadline": self.deadline,
         }
@@ -151,7 +152,7 @@ def read_file() -> dict[str, Any]:
     return content
 
 
-def load(connection: str | None = None, **given: str | float | Path | None) -> Configuration:
+def load(connection: str | None = None, **given: Any) -> Configuration:
     """Load the settings of a connection.
 
     Args:
@@ -162,12 +163,9 @@ def load(connection: str | None = None, **given: str | float | Path | None) -> C
         ConfigurationError: There is no such connection, there are no credentials, or a value is invalid.
     """
     from fieldingkit.options import BASE_URL
-    from fieldingkit.version import API_VERSION
 
     name = connection or os.environ.get("CINT_CONNECTION") or None
-    arguments: dict[str, Any] = {
-        key.replace("_", "-"): value for key, value in given.items() if value not in (None, "")
-    }
+    arguments = _values({key.replace("_", "-"): value for key, value in given.items() if value is not None})
     environment, table = _environment(), _table(name)
     sources = (arguments, table, environment) if connection else (arguments, environment, table)
     values: ChainMap[str, Any] = ChainMap(*sources)
@@ -217,18 +215,22 @@ def _read_secret(path: Path) -> Secret:
         ConfigurationError: The file cannot be read, or does not hold exactly one word.
     """
     try:
-        with path.expanduser().open("rb") as file:
-            text = file.read(_MAX_SECRET_SIZE).decode().strip()
+        secret = _only_word(path.expanduser())
     except OSError as exc:
         raise ConfigurationError(f"{path} cannot be read: {exc.strerror or type(exc).__name__}") from exc
+    if secret is None:
+        raise ConfigurationError(f"{path} must contain one secret and nothing else")
+    return secret
+
+
+def _only_word(path: Path) -> Secret | None:
+    # It raises nothing that quotes the content, and no frame that raises has the content among its locals.
+    with path.open("rb") as file:
+        words = file.read(_MAX_SECRET_SIZE).split()
+    try:
+        return Secret(words[0].decode()) if len(words) == 1 else None
     except UnicodeDecodeError:
-        # Not chained: the error quotes the bytes that it could not decode.
-        raise ConfigurationError(f"{path} is not a text file") from None
-    if len(text.split()) != 1:
-        raise ConfigurationError(
-            f"{path} must contain one secret and nothing else; it {'contains more' if text else 'is empty'}"
-        )
-    return Secret(text)
+        return None
 
 
 def _check_keys(path: Path, values: _Values) -> None:
@@ -250,8 +252,7 @@ def _host(url: str) -> str | None:
 
 
 def _environment() -> dict[str, Any]:
-    found = {key: value for key, name in _VARIABLES.items() if (value := os.environ.get(name, "").strip())}
-    return {key: Secret(value) if key in _SECRETS else value for key, value in found.items()}
+    return _values({key: os.environ.get(name, "").strip() for key, name in _VARIABLES.items()})
 
 
 def _table(name: str | None) -> dict[str, Any]:
@@ -263,7 +264,14 @@ def _table(name: str | None) -> dict[str, Any]:
     else:
         known = ", ".join(sorted(content.get("connections", {}))) or "none"
         raise ConfigurationError(f"{config_path()} has no connection {name!r}; its connections are: {known}")
-    return {key: value if key in _NUMBERS else str(value) for key, value in table.items() if value != ""}
+    return _values(table)
+
+
+def _values(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values as they are used: numbers or text, with secrets hidden; empty ones are left out."""
+    hidden = _SECRETS | {"proxy"}
+    values = {key: value if key in _NUMBERS else str(value) for key, value in raw.items() if value != ""}
+    return {key: Secret(value) if key in hidden else value for key, value in values.items()}
 
 
 def _bearer_token(source: _Values, *, use_keyring: bool) -> ResolvedCredentials:

@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from support.command_line import Cli
 
@@ -13,6 +15,7 @@ from fieldingkit import AsyncClient, Client, configuration
 from fieldingkit.cli.connection import Connection
 from fieldingkit.configuration import KEYS, load
 from fieldingkit.errors import ConfigurationError
+from fieldingkit.options import Options
 from fieldingkit.resources.projects import ListProjects
 from fieldingkit.sandbox import Sandbox
 from fieldingkit.transport.credentials import BearerToken, ClientCredentials
@@ -163,6 +166,8 @@ def test_a_secret_file_holds_one_word(bare: pytest.MonkeyPatch, tmp_path: Path, 
         load()
     assert "canary" not in str(caught.value)
     assert caught.value.__cause__ is None
+    frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
+    assert not [frame for frame in frames[1:] if "canary" in repr(frame.f_locals)]
 
 
 @pytest.mark.parametrize(
@@ -248,3 +253,12 @@ def test_doctor_and_from_env_agree(
     assert cli("doctor").code == 0
     with Client.from_env() as client:
         client.send(ListProjects())
+
+
+def test_the_help_names_the_defaults_of_the_client(cli: Cli) -> None:
+    """The defaults in the help of the connection flags are those of the client's options."""
+    options = attrs.fields(Options)
+    text = " ".join(cli("doctor", "--help").out.replace("│", " ").split())
+    for default in (f"{options.timeout.default:g}", f"{options.deadline.default:g}"):
+        assert f"{default} by default" in text
+    assert f"{options.base_url.default} by default" in text
