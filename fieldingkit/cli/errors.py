@@ -36,7 +36,6 @@ __all__ = [
     "UsageError",
     "exit_code_for",
     "format_error",
-    "strip_control_chars",
 ]
 
 

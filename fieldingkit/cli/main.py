@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from cyclopts import CycloptsError
 
 from fieldingkit.cli.app import app
-from fieldingkit.cli.errors import ExitCode, StoppedError, exit_code_for, format_error, strip_control_chars
+from fieldingkit.cli.errors import ExitCode, StoppedError, exit_code_for, format_error
 from fieldingkit.errors import FieldingKitError
+from fieldingkit.rendering.text import strip_control_chars
 
 __all__ = ["run"]
 

@@ -10,9 +10,9 @@ import attrs
 from rich.console import Console
 from rich.table import Table
 
-from fieldingkit.cli.errors import strip_control_chars
+from fieldingkit.rendering.text import format_time, strip_control_chars
 
-__all__ = ["Output", "as_json", "moment"]
+__all__ = ["Output", "as_json"]
 
 T = TypeVar("T")
 
@@ -112,12 +112,7 @@ def as_json(value: Any) -> Any:
     return value if value is None or isinstance(value, str | int | float) else str(value)
 
 
-def moment(at: datetime | None) -> str:
-    """A time as people and programs both read it, to the second; empty if there is none."""
-    return "" if at is None else at.isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
 def _cell(value: object) -> str:
     if value is None:
         return ""
-    return moment(value) if isinstance(value, datetime) else strip_control_chars(value).strip()
+    return format_time(value) if isinstance(value, datetime) else strip_control_chars(value).strip()

@@ -10,7 +10,8 @@ import attrs
 from cyclopts import Group, Parameter
 from cyclopts.validators import Number
 
-from fieldingkit.cli.errors import UsageError, strip_control_chars
+from fieldingkit.cli.errors import UsageError
+from fieldingkit.rendering.text import strip_control_chars
 from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.sweeps.actions import Action
 from fieldingkit.sweeps.plan import SweepPlan, TargetGroupQuery

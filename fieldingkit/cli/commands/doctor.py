@@ -16,7 +16,7 @@ from typing import Any, Final, cast
 import attrs
 
 from fieldingkit.cli.connection import DEFAULT_CONNECTION, Connection
-from fieldingkit.cli.errors import ExitCode, strip_control_chars
+from fieldingkit.cli.errors import ExitCode
 from fieldingkit.cli.output import Output
 from fieldingkit.client import AsyncClient
 from fieldingkit.configuration import Configuration, config_path
@@ -30,6 +30,7 @@ from fieldingkit.errors import (
     ServerError,
     UnauthorizedError,
 )
+from fieldingkit.rendering.text import strip_control_chars
 from fieldingkit.resources.accounts import AccountList, ListAccounts
 from fieldingkit.resources.projects import ListProjects
 from fieldingkit.transport.credentials import BearerToken

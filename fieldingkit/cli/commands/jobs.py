@@ -7,11 +7,12 @@ from cyclopts.validators import Number
 
 from fieldingkit.cli.connection import DEFAULT_CONNECTION, Connection
 from fieldingkit.cli.errors import ExitCode, UsageError
-from fieldingkit.cli.output import Output, moment
+from fieldingkit.cli.output import Output
 from fieldingkit.client import AsyncClient
 from fieldingkit.commands import JobResult, JobStatus
 from fieldingkit.errors import ConfigurationError
 from fieldingkit.jobs.job import AsyncJob
+from fieldingkit.rendering.text import format_time
 from fieldingkit.resources.batch_jobs import BatchResult
 from fieldingkit.resources.fielding_jobs import FieldingJobResult
 
@@ -68,7 +69,7 @@ def _print(output: Output, result: JobResult) -> None:
     fields: dict[str, object] = {"Job": result.job_id, "Status": result.status}
     if isinstance(result, BatchResult):
         fields |= {
-            "Created": moment(result.created_at),
+            "Created": format_time(result.created_at),
             "Updated": len(result.updated),
             "Failed": len(result.failed),
             "Unaccounted": result.unaccounted,

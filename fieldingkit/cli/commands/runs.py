@@ -10,9 +10,10 @@ from cyclopts.validators import Number
 
 from fieldingkit.cli.connection import DEFAULT_CONNECTION, Connection
 from fieldingkit.cli.errors import ExitCode, NotPossibleError, UsageError
-from fieldingkit.cli.output import Output, moment
+from fieldingkit.cli.output import Output
 from fieldingkit.cli.prompts import confirm
 from fieldingkit.client import AsyncClient
+from fieldingkit.rendering.text import format_time
 from fieldingkit.resources.fielding_runs import FieldingRun, GetFieldingRun, ListFieldingRuns
 from fieldingkit.workflows.runs import action_for, ensure_status, update_run
 
@@ -104,14 +105,15 @@ async def extend(
         extended = change(run)
         if extended.end_fielding_at <= run.end_fielding_at:
             raise NotPossibleError(
-                f"the run ends at {moment(run.end_fielding_at)}; the new end must be later\nNothing was changed."
+                f"the run ends at {format_time(run.end_fielding_at)}; the new end must be later\nNothing was changed."
             )
-        question = f"Move the end of {group} from {moment(run.end_fielding_at)} to {moment(extended.end_fielding_at)}"
+        old_end, new_end = format_time(run.end_fielding_at), format_time(extended.end_fielding_at)
+        question = f"Move the end of {group} from {old_end} to {new_end}"
         if not _confirmed(output, question, dry_run=dry_run, yes=yes):
             return ExitCode.DONE
         outcome = await update_run(client, read, change)
     output.print_json({"end_fielding_at": outcome.end_fielding_at, "changed": outcome.changed, "etag": outcome.etag})
-    output.print_text(f"{group} now ends at {moment(outcome.end_fielding_at)}.")
+    output.print_text(f"{group} now ends at {format_time(outcome.end_fielding_at)}.")
     return ExitCode.DONE
 
 
@@ -150,11 +152,11 @@ def _print(output: Output, run: FieldingRun) -> None:
         {
             "Run": run.id,
             "Status": run.status,
-            "Start": moment(run.start_fielding_at),
-            "End": moment(run.end_fielding_at),
+            "Start": format_time(run.start_fielding_at),
+            "End": format_time(run.end_fielding_at),
             "Version": run.version,
             "ETag": run.etag,
-            "Last change": moment(run.last_changed_at),
+            "Last change": format_time(run.last_changed_at),
             "Changed by": run.last_changed_by,
         }
     )
