@@ -1,14 +1,15 @@
 """The blocking client: the async one, run on a private event loop."""
 
 from collections.abc import Callable, Coroutine, Iterator, Mapping
+from copy import copy
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar, Unpack
 
 from fieldingkit._repr import html_table
 from fieldingkit.client import AsyncClient
 from fieldingkit.commands import Command, JobCommand
 from fieldingkit.errors import JobError
-from fieldingkit.options import ConnectionSettings, Options, with_parameters_of
+from fieldingkit.options import CallOptions, ConnectionSettings, Options, with_parameters_of
 from fieldingkit.portal import Portal
 from fieldingkit.transport.http import Response
 
@@ -50,6 +51,7 @@ class Client:
     def __init__(self, **options: Any) -> None:
         self._client = _LoopClient(**options)
         self._portal = _BlockingPortal(self._client)
+        self._is_view = False
 
     @classmethod
     @with_parameters_of(ConnectionSettings)
@@ -62,6 +64,16 @@ class Client:
         from fieldingkit.configuration import client_options
 
         return cls(**client_options(connection, settings))
+
+    def with_options(self, **changes: Unpack[CallOptions]) -> Self:
+        """Return a view of this client with other options; see ``AsyncClient.with_options``.
+
+        Raises:
+            ConfigurationError: if an option is invalid, or belongs to the whole client.
+        """
+        view = copy(self)
+        vars(view).update(_client=self._client.with_options(**changes), _is_view=True)
+        return view
 
     @property
     def base_url(self) -> str:
@@ -181,8 +193,12 @@ class Client:
         return self._portal.call(function, self._client, *args, **kwargs)
 
     def close(self) -> None:
-        """Close the connections and end the thread. Calls in other threads fail; jobs continue. May be repeated."""
-        self._portal.close()
+        """Close the connections and end the thread; does nothing on a view.
+
+        Calls in other threads fail, jobs continue. May be called repeatedly and from any thread.
+        """
+        if not self._is_view:
+            self._portal.close()
 
     def __enter__(self) -> Self:
         return self
@@ -302,9 +318,7 @@ class _LoopClient(AsyncClient):
 
     def reopen(self) -> None:
         """Rebuild the pipeline in a forked child, without the connections, the token and the calls of the parent."""
-        # The same object, since jobs refer to it. The parent's part is kept: collecting it would close connections.
-        self._inherited = vars(self).copy()
-        self._open()
+        self._core.reopen()
 
 
 class _BlockingPortal(Portal):

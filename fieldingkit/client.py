@@ -1,21 +1,25 @@
 """The async client: sends commands, follows jobs, pages lists, and calls operations that have no command."""
 
 from collections.abc import AsyncIterator, Mapping
+from copy import copy
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
+from weakref import WeakSet
 
 from fieldingkit.clock import Clock
 from fieldingkit.codec import decode, encode, raise_for_status, raise_for_truncated_body, raw_request
 from fieldingkit.commands import Command, JobCommand
 from fieldingkit.errors import ClientClosedError
-from fieldingkit.options import ConnectionSettings, Options, with_parameters_of
+from fieldingkit.options import CallOptions, ConnectionSettings, Options, with_parameters_of
 from fieldingkit.transport.aiohttp import AiohttpTransport
+from fieldingkit.transport.custom import CustomTransport
 from fieldingkit.transport.headers import public_headers
 from fieldingkit.transport.http import ApiResponse, Call, Request, Response
-from fieldingkit.transport.pipeline import build
+from fieldingkit.transport.pipeline import Pipeline, build
 from fieldingkit.transport.problem import read_problem
 from fieldingkit.transport.rate_limit import RateLimiter
 from fieldingkit.transport.telemetry import Telemetry
+from fieldingkit.transport.telemetry.metrics import Metrics
 from fieldingkit.version import __version__
 
 if TYPE_CHECKING:
@@ -55,7 +59,9 @@ class AsyncClient:
     @with_parameters_of(Options)
     def __init__(self, **options: Any) -> None:
         self._options = Options(**options)
-        self._open()
+        self._core = _Core(self._options)
+        self._is_view = False
+        self._job_factory: JobFactory | None = None
 
     @classmethod
     @with_parameters_of(ConnectionSettings)
@@ -77,6 +83,20 @@ class AsyncClient:
 
         return cls(**client_options(connection, settings))
 
+    def with_options(self, **changes: Unpack[CallOptions]) -> Self:
+        """Return a view of this client with other options: ``client.with_options(timeout=5).send(command)``.
+
+        A view is cheap. It shares the connections, the access token and the rate limiter of its client, and is closed
+        with it; closing the view closes nothing. Options that are left out stay as they are, and ``headers`` are added
+        to those of the client. The retry budget remains that of the client.
+
+        Raises:
+            ConfigurationError: if an option is invalid, or belongs to the whole client.
+        """
+        view = copy(self)
+        vars(view).update(_options=self._options.changed(changes), _is_view=True, _job_factory=None)
+        return view
+
     @property
     def clock(self) -> Clock:
         """The clock for all waits and timeouts of the client."""
@@ -95,7 +115,7 @@ class AsyncClient:
     @property
     def rate_limiter(self) -> RateLimiter:
         """The rate limiter, for reading: ``.rate``, ``.waiting`` and ``.delay``."""
-        return self._pipeline.rate_limiter
+        return self._core.pipeline.rate_limiter
 
     async def send(self, command: Command[R]) -> R:
         """Send a command and return its result. The result of a job command is its acceptance; see ``submit``.
@@ -222,9 +242,8 @@ class AsyncClient:
         Raises:
             FieldingKitError: as for ``send``.
         """
-        call = self._call(
-            raw_request(method.upper(), path, params=params, json=json, headers=headers or {}, own=self._headers)
-        )
+        own = self._options.request_headers
+        call = self._call(raw_request(method.upper(), path, params=params, json=json, headers=headers or {}, own=own))
         response = await self._perform(call)
         raise_for_status(call, response)
         raise_for_truncated_body(call, response)
@@ -239,11 +258,9 @@ class AsyncClient:
         return self._jobs.from_token(token)
 
     async def aclose(self) -> None:
-        """Close the connections. Pending calls fail; jobs continue. May be called repeatedly."""
-        self._closed = True
-        if self._job_factory is not None:
-            self._job_factory.close()
-        await self._pipeline.aclose()
+        """Close the connections; does nothing on a view. Pending calls fail, jobs continue. May be repeated."""
+        if not self._is_view:
+            await self._core.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -255,39 +272,6 @@ class AsyncClient:
 
     def __repr__(self) -> str:
         return f"<AsyncClient of account {self._options.account_id or '?'} at {self._options.base_url}>"
-
-    def _open(self) -> None:
-        """Build the pipeline from the options. No connection is opened yet."""
-        options = self._options
-        self._headers = {
-            "Accept": "application/json",
-            "Cint-API-Version": options.api_version,
-            "User-Agent": " ".join(filter(None, [options.user_agent, f"fieldingkit/{__version__}"])),
-        }
-        telemetry = Telemetry(
-            options.base_url,
-            version=__version__,
-            tracer_provider=options.tracer_provider,
-            meter_provider=options.meter_provider,
-            on_request=options.on_request,
-            on_attempt=options.on_attempt,
-            trace_context=options.trace_context,
-            on_missing_trace=options.on_missing_trace,
-        )
-        http = AiohttpTransport(
-            options.base_url,
-            connector_limit=options.connector_limit,
-            max_body=options.max_body,
-            connect_timeout=options.connect_timeout,
-            keepalive_timeout=options.keepalive_timeout,
-            proxy=options.proxy,
-            ssl_context=options.ssl_context,
-            trust_env=options.trust_env,
-        )
-        self._pipeline = build(http, provider=options.auth, retry=options.retry, telemetry=telemetry, rate=options.rate)
-        self._metrics = telemetry.metrics
-        self._job_factory: JobFactory | None = None
-        self._closed = False
 
     @property
     def _jobs(self) -> "JobFactory":
@@ -301,19 +285,21 @@ class AsyncClient:
                 submit=self.submit,
                 base_url=self._options.base_url,
                 account_id=self._options.account_id,
-                headers=self._headers,
+                headers=self._options.request_headers,
                 policy=self._options.poll,
                 clock=self._options.clock,
-                metrics=self._metrics,
+                metrics=self._core.metrics,
                 on_poll=self._options.on_poll,
             )
+            self._core.job_factories.add(self._job_factory)
         return self._job_factory
 
     def _encode(self, command: Command[Any]) -> Call:
-        return self._call(encode(command, account_id=self._options.account_id, headers=self._headers), command)
+        options = self._options
+        return self._call(encode(command, account_id=options.account_id, headers=options.request_headers), command)
 
     def _call(self, request: Request, command: Command[Any] | None = None) -> Call:
-        if self._closed:
+        if self._core.closed:
             raise ClientClosedError("the client is closed: create a new one", command=command)
         options = self._options
         return Call(request, command, clock=options.clock, timeout=options.timeout, deadline=options.deadline)
@@ -321,7 +307,62 @@ class AsyncClient:
     async def _perform(self, call: Call) -> Response:
         """Send a call through the pipeline; every exception carries the details of the call."""
         try:
-            return await self._pipeline.send(call)
+            return await self._core.pipeline.send(call)
         except BaseException as exc:
             call.annotate(exc)
             raise
+
+
+class _Core:
+    """The part of a client that its views share: connections, access token, limits and telemetry."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self.closed: bool = False
+        self.job_factories: WeakSet[JobFactory] = WeakSet()
+        self._open()
+
+    def _open(self) -> None:
+        """Build the pipeline. No connection is opened yet."""
+        options = self._options
+        telemetry = Telemetry(
+            options.base_url,
+            version=__version__,
+            tracer_provider=options.tracer_provider,
+            meter_provider=options.meter_provider,
+            on_request=options.on_request,
+            on_attempt=options.on_attempt,
+            trace_context=options.trace_context,
+            on_missing_trace=options.on_missing_trace,
+        )
+        network = (
+            CustomTransport(options.transport)
+            if options.transport is not None
+            else AiohttpTransport(
+                options.base_url,
+                connector_limit=options.connector_limit,
+                max_body=options.max_body,
+                connect_timeout=options.connect_timeout,
+                keepalive_timeout=options.keepalive_timeout,
+                proxy=options.proxy,
+                ssl_context=options.ssl_context,
+                trust_env=options.trust_env,
+            )
+        )
+        self.metrics: Metrics = telemetry.metrics
+        self.pipeline: Pipeline = build(
+            network, provider=options.auth, retry=options.retry, telemetry=telemetry, rate=options.rate
+        )
+
+    def reopen(self) -> None:
+        """Build a new pipeline in a forked child."""
+        # The parent's pipeline is kept: collecting it would close the parent's connections.
+        self._inherited = self.pipeline
+        self._open()
+
+    async def aclose(self) -> None:
+        """End waits for jobs, close the connections, and refuse further calls."""
+        self.closed = True
+        for factory in list(self.job_factories):
+            factory.close()
+        await self.pipeline.aclose()

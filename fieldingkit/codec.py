@@ -14,7 +14,7 @@ from fieldingkit._json import dumps, loads, loads_exactly
 from fieldingkit.commands import Command, Endpoint, JobAccepted
 from fieldingkit.errors import DecodeError, DuplicateJobError, InvalidCommandError, JobLocationError
 from fieldingkit.idempotency import RetrySafety
-from fieldingkit.transport.headers import public_headers, retry_after
+from fieldingkit.transport.headers import RESERVED_HEADERS, is_header, public_headers, retry_after
 from fieldingkit.transport.http import Call, Request, Response
 from fieldingkit.transport.problem import error_from
 
@@ -299,20 +299,6 @@ _PATH = re.compile(r"(?:/(?:[A-Za-z0-9._~:@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+)+")
 # Decoded segments that are refused: dot segments, and segments with slashes or control characters.
 _UNSAFE_SEGMENT = re.compile(r"\.{1,2}|.*[\x00-\x1f\x7f/\\].*", re.DOTALL)
 _METHOD = re.compile(r"[A-Z]{1,16}")
-_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_HEADER_TEXT = re.compile(r"[\x20-\x7e]*")
-# Headers that the client sets itself. A caller's trace goes into ``trace_context``.
-_RESERVED_HEADERS = frozenset(
-    {
-        "authorization",
-        "content-length",
-        "host",
-        "proxy-authorization",
-        "traceparent",
-        "tracestate",
-        "transfer-encoding",
-    }
-)
 
 
 def raw_request(
@@ -344,9 +330,9 @@ def raw_request(
     spelled = {name.lower(): name for name in (*own, "Content-Type", "Idempotency-Key", "If-Match")}
     merged = dict(own)
     for name, value in headers.items():
-        if not _HEADER_NAME.fullmatch(name) or not _HEADER_TEXT.fullmatch(value):
-            raise InvalidCommandError(f"header {name!r} contains characters that are not allowed", field="headers")
-        if name.lower() in _RESERVED_HEADERS:
+        if not is_header(name, value):
+            raise InvalidCommandError(f"header {name!r:.60} has a name or value that cannot be sent", field="headers")
+        if name.lower() in RESERVED_HEADERS:
             raise InvalidCommandError(f"header {name!r} is set by the client itself", field="headers")
         merged[spelled.get(name.lower(), name)] = value
     if json is not None:

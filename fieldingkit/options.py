@@ -1,11 +1,11 @@
 """The options of a client: their names, types, defaults and checks."""
 
 import inspect
-import math
 import re
 import ssl
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, Self, TypedDict, TypeVar, cast
 from urllib.parse import urlsplit
 
 import attrs
@@ -15,19 +15,22 @@ from fieldingkit.clock import Clock, MonotonicClock
 from fieldingkit.errors import ConfigurationError
 from fieldingkit.jobs.observer import PollEvent
 from fieldingkit.jobs.poller import PollPolicy
+from fieldingkit.option_validators import callback, having, instance, number
 from fieldingkit.secret import Secret
 from fieldingkit.transport.credentials import BearerToken, TokenProvider
+from fieldingkit.transport.headers import RESERVED_HEADERS, is_header
+from fieldingkit.transport.http import Transport
 from fieldingkit.transport.retry import RetryPolicy
 from fieldingkit.transport.telemetry.attempts import AttemptEvent, RequestEvent
 from fieldingkit.transport.urls import check_url
-from fieldingkit.version import API_VERSION
+from fieldingkit.version import API_VERSION, __version__
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
 
     from fieldingkit.transport.telemetry.propagation import TraceContext
 
-__all__ = ["BASE_URL", "ConnectionSettings", "Options", "Settings", "with_parameters_of"]
+__all__ = ["BASE_URL", "CallOptions", "ConnectionSettings", "Options", "Settings", "with_parameters_of"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -35,6 +38,10 @@ T = TypeVar("T")
 BASE_URL = "https://api.cint.com/v1"
 
 _HEADER_TEXT = re.compile(r"[\x20-\x7e]+")
+# Default headers cannot replace headers that depend on the request, or that have an option of their own.
+_PER_REQUEST = frozenset(
+    {"accept", "cint-api-version", "content-type", "idempotency-key", "if-match", "if-none-match", "user-agent"}
+)
 
 
 def _account_id(value: str | int | None) -> str | None:
@@ -45,6 +52,8 @@ def _account_id(value: str | int | None) -> str | None:
 
 
 def _without_trailing_slash(url: str) -> str:
+    if not isinstance(cast("object", url), str):
+        raise ConfigurationError("base_url must be an http or https URL")
     return url.rstrip("/")
 
 
@@ -56,34 +65,50 @@ def _token_provider(auth: str | TokenProvider) -> TokenProvider:
     return BearerToken(auth) if isinstance(auth, str) else auth
 
 
-def _proxy(url: str | None) -> Secret | None:
-    if url is None:
-        return None
+def _proxy(url: str | Secret | None) -> Secret | None:
+    if url is None or isinstance(url, Secret):
+        return url
     try:
         parts = urlsplit(url)
         usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
+    except (ValueError, AttributeError, TypeError):
         usable = False
     if not usable:  # not quoted and not chained: the URL may hold a password
         raise ConfigurationError("proxy must be an http or https URL")
     return Secret(url)
 
 
-def _time_limit(_: object, attribute: "attrs.Attribute[Any]", seconds: float | None) -> None:
-    if seconds is not None and not seconds > 0:
-        raise ConfigurationError(f"{attribute.name} must be above 0 seconds, or None for no limit; got {seconds}")
-
-
-def _request_rate(_: object, attribute: "attrs.Attribute[Any]", rate: float | None) -> None:
-    if rate is not None and not 0 < rate < math.inf:
-        raise ConfigurationError(
-            f"{attribute.name} must be above 0 requests per second, or None for no limit; got {rate}"
-        )
+def _headers(headers: Mapping[str, str] | None) -> Mapping[str, str]:
+    try:
+        copied = dict(headers or {})
+    except (TypeError, ValueError) as exc:
+        raise ConfigurationError("headers must be a mapping of names to values") from exc
+    for name, value in copied.items():
+        if not is_header(name, value):
+            raise ConfigurationError(f"headers: {name!r:.60} has a name or value that no header can have")
+        if name.lower() in RESERVED_HEADERS | _PER_REQUEST:
+            raise ConfigurationError(f"headers: {name!r:.60} is set by the client itself")
+    return MappingProxyType(copied)
 
 
 def _header_text(_: object, attribute: "attrs.Attribute[Any]", text: str | None) -> None:
-    if text is not None and not _HEADER_TEXT.fullmatch(text):
-        raise ConfigurationError(f"{attribute.name} must be visible ASCII; got {text[:40]!r}")
+    if text is not None and not (isinstance(cast("object", text), str) and _HEADER_TEXT.fullmatch(text)):
+        raise ConfigurationError(f"{attribute.name} must be visible ASCII; got {text!r:.60}")
+
+
+_time_limit = number(above=0, unit="seconds", none="no limit")
+_switch = instance(bool)
+
+
+class CallOptions(TypedDict, total=False):
+    """The options that ``client.with_options`` can change."""
+
+    account_id: str | int | None
+    timeout: float | None
+    deadline: float | None
+    retry: RetryPolicy
+    poll: PollPolicy
+    headers: Mapping[str, str]
 
 
 @attrs.frozen(kw_only=True)
@@ -94,60 +119,92 @@ class Settings:
     """The account for commands that name no other."""
     base_url: str = attrs.field(default=BASE_URL, converter=_without_trailing_slash, validator=_safe_url)
     """The base URL of the API. It must be https, except on this machine."""
-    api_version: str = attrs.field(default=API_VERSION, validator=_header_text)
+    api_version: str = attrs.field(default=API_VERSION, validator=[instance(str), _header_text])
     """The API version that every request names. Do not mix versions on one resource."""
     timeout: float | None = attrs.field(default=30.0, validator=_time_limit)
-    """Seconds that one attempt may take once it has a connection or opens one, body included; None for no limit."""
+    """Seconds that one attempt may take, including its body; None for no limit."""
     deadline: float | None = attrs.field(default=120.0, validator=_time_limit)
     """Seconds that one call may take, including all attempts, delays and token refreshes; None for no limit."""
-    retry: RetryPolicy = attrs.field(default=RetryPolicy())
+    retry: RetryPolicy = attrs.field(default=RetryPolicy(), validator=instance(RetryPolicy))
     """The policy for repeating failed attempts."""
-    poll: PollPolicy = attrs.field(default=PollPolicy())
+    poll: PollPolicy = attrs.field(default=PollPolicy(), validator=instance(PollPolicy))
     """The policy for polling jobs."""
-    rate: float | None = attrs.field(default=None, validator=_request_rate)
+    rate: float | None = attrs.field(
+        default=None, validator=number(above=0, unit="requests per second", none="no limit")
+    )
     """Requests per second, of all calls together; None for no limit until the API answers 429."""
-    connector_limit: int = 100
-    """The maximum number of simultaneous connections. A call that waits for one is bounded by its deadline only."""
-    connect_timeout: float | None = attrs.field(default=10.0, validator=_time_limit)
-    """Seconds that connecting to one address may take, including the TLS handshake; None for no limit of its own."""
-    keepalive_timeout: float | None = attrs.field(default=15.0, validator=_time_limit)
-    """Seconds that an idle connection is kept open; None to keep it until the server closes it."""
-    max_body: int = 64 * 1024 * 1024
-    """The maximum size of a response body in bytes, after decompression."""
+    headers: Mapping[str, str] = attrs.field(default=None, converter=_headers, repr=False)
+    """Further headers for every request, except those that the client sets itself."""
     user_agent: str | None = attrs.field(default=None, validator=_header_text)
     """The name of the application; the name of fieldingkit is added to it."""
+    connector_limit: int = attrs.field(default=100, validator=number(at_least=1, whole=True))
+    """The maximum number of simultaneous connections."""
+    connect_timeout: float | None = attrs.field(default=10.0, validator=_time_limit)
+    """Seconds to connect to an address, including the TLS handshake; None for no limit but ``timeout``."""
+    keepalive_timeout: float | None = attrs.field(
+        default=15.0, validator=number(above=0, unit="seconds", none="as long as the server does")
+    )
+    """Seconds that an idle connection is kept; None to keep it until the server closes it."""
+    max_body: int = attrs.field(default=64 * 1024 * 1024, validator=number(at_least=1, unit="byte", whole=True))
+    """The maximum size of a response body in bytes, after decompression. Downloads are not limited."""
     proxy: Secret | None = attrs.field(default=None, converter=_proxy)
     """The http or https URL of a proxy. It may include a user and a password."""
-    trust_env: bool = False
+    trust_env: bool = attrs.field(default=False, validator=_switch)
     """True to use the proxies that the environment names. Its ``.netrc`` is never read."""
-    ssl_context: ssl.SSLContext | None = None
+    ssl_context: ssl.SSLContext | None = attrs.field(default=None, validator=instance(ssl.SSLContext, optional=True))
     """The TLS settings for the API's connections; None for Python's defaults."""
-    allow_insecure: bool = False
+    allow_insecure: bool = attrs.field(default=False, validator=_switch)
     """True to allow sending credentials to another machine over plain http."""
-    tracer_provider: TracerProvider | None = None
+    tracer_provider: TracerProvider | None = attrs.field(default=None, validator=having("get_tracer", optional=True))
     """The OpenTelemetry provider for spans; None for the global one."""
-    meter_provider: "MeterProvider | None" = None
+    meter_provider: "MeterProvider | None" = attrs.field(default=None, validator=having("get_meter", optional=True))
     """The OpenTelemetry provider for metrics; None for the global one."""
     trace_context: "TraceContext | None" = None
     """The trace of calls that are made outside any span."""
     on_missing_trace: Literal["omit", "generate"] = "omit"
     """The ``traceparent`` of a call outside any trace: "omit" leaves it to the API, "generate" creates a new one."""
-    on_request: Callable[[RequestEvent], object] | None = None
+    on_request: Callable[[RequestEvent], object] | None = attrs.field(default=None, validator=callback)
     """Called with an event before each attempt, in the client's event loop."""
-    on_attempt: Callable[[AttemptEvent], object] | None = None
+    on_attempt: Callable[[AttemptEvent], object] | None = attrs.field(default=None, validator=callback)
     """Called with an event after each attempt, in the client's event loop."""
-    on_poll: Callable[[PollEvent], object] | None = None
+    on_poll: Callable[[PollEvent], object] | None = attrs.field(default=None, validator=callback)
     """Called with an event after each poll of a job, in the client's event loop."""
-    clock: Clock = attrs.field(default=MonotonicClock())
+    clock: Clock = attrs.field(default=MonotonicClock(), validator=having("now", "sleep", "call_later"))
     """The clock for all waits and timeouts; tests can replace it."""
+    transport: Transport | None = attrs.field(default=None, validator=callback)
+    """A coroutine function that sends a call in place of the network, for simulations and tests."""
+
+
+def _request_headers(settings: Settings) -> Mapping[str, str]:
+    return {
+        **settings.headers,
+        "Accept": "application/json",
+        "Cint-API-Version": settings.api_version,
+        "User-Agent": " ".join(filter(None, [settings.user_agent, f"fieldingkit/{__version__}"])),
+    }
 
 
 @attrs.frozen(kw_only=True)
 class Options(Settings):
     """The options of a client."""
 
-    auth: TokenProvider = attrs.field(converter=_token_provider)
+    auth: TokenProvider = attrs.field(converter=_token_provider, validator=having("fetch"))
     """The credentials: a bearer token, ``ClientCredentials``, or any object with their ``fetch``."""
+    request_headers: Mapping[str, str] = attrs.field(
+        init=False, repr=False, default=attrs.Factory(_request_headers, takes_self=True)
+    )
+    """The headers of every request that follow from the options."""
+
+    def changed(self, changes: CallOptions) -> Self:
+        """Return the options of a view: these, with some changed and further headers.
+
+        Raises:
+            ConfigurationError: if a change is invalid, or not possible in a view.
+        """
+        if others := sorted(changes.keys() - CallOptions.__annotations__.keys()):
+            raise ConfigurationError(f"{others[0]} belongs to the whole client and cannot be changed by with_options()")
+        given: dict[str, Any] = {**changes, "headers": {**self.headers, **_headers(changes.get("headers"))}}
+        return attrs.evolve(self, **given)
 
 
 @attrs.frozen(kw_only=True)

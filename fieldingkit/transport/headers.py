@@ -1,14 +1,40 @@
-"""Read response headers: ``Retry-After``, ``traceparent``, and the headers that errors keep."""
+"""Headers: ``Retry-After`` and ``traceparent`` of responses, and the headers that a caller may set."""
 
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-__all__ = ["public_headers", "retry_after", "trace_id_of"]
+__all__ = ["RESERVED_HEADERS", "is_header", "public_headers", "retry_after", "trace_id_of"]
+
+RESERVED_HEADERS = frozenset(
+    {
+        "authorization",
+        "content-length",
+        "host",
+        "proxy-authorization",
+        "traceparent",
+        "tracestate",
+        "transfer-encoding",
+    }
+)
+"""Headers that the client sets itself, in lower case. A caller's trace goes into ``trace_context``."""
+
+_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_VALUE = re.compile(r"[\x20-\x7e]*")
 
 _SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+def is_header(name: object, value: object) -> bool:
+    """Return whether a name and a value can be sent as a header."""
+    return (
+        isinstance(name, str)
+        and isinstance(value, str)
+        and _NAME.fullmatch(name) is not None
+        and _VALUE.fullmatch(value) is not None
+    )
 
 
 def public_headers(headers: Mapping[str, str]) -> dict[str, str]:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from fieldingkit.transport.aiohttp import AiohttpTransport
 from fieldingkit.transport.auth import Auth
 from fieldingkit.transport.credentials import TokenProvider
+from fieldingkit.transport.custom import CustomTransport
 from fieldingkit.transport.http import Call, Response, Transport
 from fieldingkit.transport.rate_limit import RateLimiter
 from fieldingkit.transport.retry import Retry, RetryPolicy
@@ -25,7 +26,7 @@ class Pipeline(NamedTuple):
     """Limits how many attempts leave in a second."""
     auth: Auth
     """Holds the access token."""
-    http: AiohttpTransport
+    http: AiohttpTransport | CustomTransport
     """Holds the connections."""
 
     async def aclose(self) -> None:
@@ -36,7 +37,7 @@ class Pipeline(NamedTuple):
 
 
 def build(
-    http: AiohttpTransport,
+    http: AiohttpTransport | CustomTransport,
     *,
     provider: TokenProvider,
     retry: RetryPolicy,

@@ -1,0 +1,73 @@
+"""Validators of client options and policies. They raise ``ConfigurationError``, which names the option."""
+
+import math
+from collections.abc import Callable
+from typing import Any, cast
+
+import attrs
+
+from fieldingkit.errors import ConfigurationError
+
+__all__ = ["Validator", "callback", "having", "instance", "number"]
+
+Validator = Callable[[Any, "attrs.Attribute[Any]", Any], None]
+
+
+def number(
+    *, above: float | None = None, at_least: float | None = None, unit: str = "", whole: bool = False, none: str = ""
+) -> Validator:
+    """Return a validator of finite numbers.
+
+    Args:
+        above: The number must be greater than this.
+        at_least: The number must not be less than this.
+        unit: The unit, for the message.
+        whole: True to require an integer.
+        none: The meaning of None, for the message; None is invalid if it is empty.
+    """
+    kinds = int if whole else (int, float)
+    bound = f"above {above:g}" if above is not None else f"at least {at_least:g}"
+    rule = f"must be {bound}{' ' if unit else ''}{unit}{' and an integer' if whole else ''}"
+    rule += f", or None for {none}" if none else ""
+
+    def validate(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+        if value is None and none:
+            return
+        if isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(number := cast("float", value)):
+            if above is not None and number > above:
+                return
+            if at_least is not None and number >= at_least:
+                return
+        raise ConfigurationError(f"{attribute.name} {rule}; got {value!r:.60}")
+
+    return validate
+
+
+def instance(kind: type, *, optional: bool = False) -> Validator:
+    """Return a validator of instances of a class."""
+
+    def validate(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+        if not (isinstance(value, kind) or (optional and value is None)):
+            found = "None" if value is None else f"an instance of {type(value).__name__}"
+            raise ConfigurationError(f"{attribute.name} must be of type {kind.__name__}, not {found}")
+
+    return validate
+
+
+def having(*methods: str, optional: bool = False) -> Validator:
+    """Return a validator of objects with certain methods."""
+
+    def validate(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+        missing = [name for name in methods if not callable(getattr(value, name, None))]
+        if missing and not (optional and value is None):
+            raise ConfigurationError(
+                f"{attribute.name} must have a method {missing[0]}(); got an instance of {type(value).__name__}"
+            )
+
+    return validate
+
+
+def callback(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    """Require a function; None means that the option is not used."""
+    if value is not None and not callable(value):
+        raise ConfigurationError(f"{attribute.name} must be a function, not an instance of {type(value).__name__}")
