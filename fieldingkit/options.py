@@ -37,6 +37,7 @@ T = TypeVar("T")
 
 BASE_URL = "https://api.cint.com/v1"
 
+_OWN_NAME = f"fieldingkit/{__version__}"
 _HEADER_TEXT = re.compile(r"[\x20-\x7e]+")
 # Default headers cannot replace headers that depend on the request, or that have an option of their own.
 _PER_REQUEST = frozenset(
@@ -94,6 +95,13 @@ def _headers(headers: Mapping[str, str] | None) -> Mapping[str, str]:
 def _header_text(_: object, attribute: "attrs.Attribute[Any]", text: str | None) -> None:
     if text is not None and not (isinstance(cast("object", text), str) and _HEADER_TEXT.fullmatch(text)):
         raise ConfigurationError(f"{attribute.name} must be visible ASCII; got {text!r:.60}")
+
+
+def _trace_context(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    if value is not None:
+        from fieldingkit.transport.telemetry.propagation import TraceContext
+
+        instance(TraceContext)(None, attribute, value)
 
 
 _time_limit = number(above=0, unit="seconds", none="no limit")
@@ -159,7 +167,7 @@ class Settings:
     """The OpenTelemetry provider for spans; None for the global one."""
     meter_provider: "MeterProvider | None" = attrs.field(default=None, validator=having("get_meter", optional=True))
     """The OpenTelemetry provider for metrics; None for the global one."""
-    trace_context: "TraceContext | None" = None
+    trace_context: "TraceContext | None" = attrs.field(default=None, validator=_trace_context)
     """The trace of calls that are made outside any span."""
     on_missing_trace: Literal["omit", "generate"] = "omit"
     """The ``traceparent`` of a call outside any trace: "omit" leaves it to the API, "generate" creates a new one."""
@@ -180,7 +188,7 @@ def _request_headers(settings: Settings) -> Mapping[str, str]:
         **settings.headers,
         "Accept": "application/json",
         "Cint-API-Version": settings.api_version,
-        "User-Agent": " ".join(filter(None, [settings.user_agent, f"fieldingkit/{__version__}"])),
+        "User-Agent": f"{settings.user_agent} {_OWN_NAME}" if settings.user_agent else _OWN_NAME,
     }
 
 

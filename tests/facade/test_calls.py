@@ -199,7 +199,7 @@ def test_job_timeout_leaves_no_task_and_carries_a_blocking_job(
     """A job timeout leaves no task in the loop, and its error carries the blocking job."""
     sandbox.clock.freeze()
     options = {"account_id": sandbox.account_id, "auth": sandbox.token, "base_url": sandbox.url}
-    with Client(**options, poll=PollPolicy(max_interval=0.05)) as client:
+    with Client(**options, poll=PollPolicy(min_interval=0.05, max_interval=0.05)) as client:
         for wait in (lambda: client.run(pause, timeout=0.2), lambda: client.submit(pause).wait(0.2)):
             with pytest.raises(JobTimeoutError) as caught:
                 wait()
@@ -220,7 +220,7 @@ def test_leaving_a_watch_ends_its_polling(
     """Leaving a watch early leaves no task, and no poll follows."""
     sandbox.faults.add("create_bulk_pause_target_groups_job", faults.StuckJob())
     options = {"account_id": sandbox.account_id, "auth": sandbox.token, "base_url": sandbox.url}
-    with Client(**options, poll=PollPolicy(max_interval=0.05)) as client:
+    with Client(**options, poll=PollPolicy(min_interval=0.05, max_interval=0.05)) as client:
         for event in client.submit(pause).watch():
             if event.polls == 3:
                 break

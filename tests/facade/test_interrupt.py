@@ -47,7 +47,7 @@ def test_interrupt_of_a_wait_ends_polling_and_keeps_the_client(
         from support.facade_scene import READ, PAUSE
         from fieldingkit import Client, PollPolicy
 
-        client = Client.from_env(poll=PollPolicy(max_interval=0.1))
+        client = Client.from_env(poll=PollPolicy(min_interval=0.1, max_interval=0.1))
         job = client.submit(PAUSE)
         try:
             job.wait()
