@@ -130,7 +130,7 @@ class Settings:
     api_version: str = attrs.field(default=API_VERSION, validator=[instance(str), _header_text])
     """The API version that every request names. Do not mix versions on one resource."""
     timeout: float | None = attrs.field(default=30.0, validator=_time_limit)
-    """Seconds that one attempt may take, including its body; None for no limit."""
+    """Seconds that one attempt may take once it has a connection or opens one, body included; None for no limit."""
     deadline: float | None = attrs.field(default=120.0, validator=_time_limit)
     """Seconds that one call may take, including all attempts, delays and token refreshes; None for no limit."""
     retry: RetryPolicy = attrs.field(default=RetryPolicy(), validator=instance(RetryPolicy))
@@ -146,13 +146,13 @@ class Settings:
     user_agent: str | None = attrs.field(default=None, validator=_header_text)
     """The name of the application; the name of fieldingkit is added to it."""
     connector_limit: int = attrs.field(default=100, validator=number(at_least=1, whole=True))
-    """The maximum number of simultaneous connections."""
+    """The maximum number of simultaneous connections. A call that waits for one is bounded by its deadline only."""
     connect_timeout: float | None = attrs.field(default=10.0, validator=_time_limit)
-    """Seconds to connect to an address, including the TLS handshake; None for no limit but ``timeout``."""
+    """Seconds that connecting to one address may take, including the TLS handshake; None for no limit of its own."""
     keepalive_timeout: float | None = attrs.field(
         default=15.0, validator=number(above=0, unit="seconds", none="as long as the server does")
     )
-    """Seconds that an idle connection is kept; None to keep it until the server closes it."""
+    """Seconds that an idle connection is kept open; None to keep it until the server closes it."""
     max_body: int = attrs.field(default=64 * 1024 * 1024, validator=number(at_least=1, unit="byte", whole=True))
     """The maximum size of a response body in bytes, after decompression. Downloads are not limited."""
     proxy: Secret | None = attrs.field(default=None, converter=_proxy)

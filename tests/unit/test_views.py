@@ -8,7 +8,7 @@ import pytest
 from support.examples import READ, RUN_BODY
 from support.fake_clock import FakeClock
 from support.fixture_types import MakeClient, Serve
-from support.raw_server import Connection, answer, close
+from support.raw_server import Connection, answer
 
 from fieldingkit import AccessToken, AsyncClient, Client, PollPolicy, RetryPolicy, accounts, batch_jobs
 from fieldingkit.errors import ClientClosedError, ConfigurationError, InvalidCommandError, TransportError
@@ -45,26 +45,11 @@ async def test_view_changes_the_account_and_adds_headers(serve: Serve, make_clie
     await client.send(accounts.ListAccountUsers())
 
     sent = [
-        (request.target.split("/")[4], request.headers["x-team"], request.headers["x-tool"])
+        (request.target.split("/")[3], request.headers["x-team"], request.headers["x-tool"])
         for request in server.requests
     ]
     assert sent == [("7", "c", "b"), ("101", "a", "b")]
     assert (view.account_id, client.account_id) == ("7", "101")
-
-
-async def test_view_changes_timeout_deadline_and_retry(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
-    """The limits and the retry policy of a view are its own."""
-    server = await serve(close)
-    client = make_client(base_url=server.url, clock=clock)
-    view = client.with_options(retry=RetryPolicy(max_attempts=1))
-
-    with pytest.raises(TransportError) as caught:
-        await view.send(READ)
-    assert len(caught.value.attempts) == len(server.requests) == 1
-
-    with pytest.raises(TransportError) as caught:
-        await client.with_options(retry=RetryPolicy(max_attempts=3)).send(READ)
-    assert len(caught.value.attempts) == 3
 
 
 async def test_view_changes_the_timeout_of_an_attempt(serve: Serve, make_client: MakeClient) -> None:
@@ -96,7 +81,7 @@ async def test_views_of_views_combine_their_changes(make_client: MakeClient, ser
     view = client.with_options(account_id=7, headers={"X-A": "1"}).with_options(headers={"X-B": "2"})
     await view.send(accounts.ListAccountUsers())
     (request,) = server.requests
-    assert (request.target.split("/")[4], request.headers["x-a"], request.headers["x-b"]) == ("7", "1", "2")
+    assert (request.target.split("/")[3], request.headers["x-a"], request.headers["x-b"]) == ("7", "1", "2")
 
 
 async def test_closing_a_view_closes_nothing(serve: Serve, make_client: MakeClient) -> None:
