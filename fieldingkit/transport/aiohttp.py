@@ -153,13 +153,12 @@ class AiohttpTransport:
 
     def _open(self) -> aiohttp.ClientSession:
         self.bind()
+        connector = _Connector(
+            limit=self._connector_limit, keepalive_timeout=self._keepalive_timeout, ssl=self._ssl or True
+        )
+        connector.observe(self._attempts)
         self._session = aiohttp.ClientSession(
-            connector=_Connector(
-                self._attempts,
-                limit=self._connector_limit,
-                keepalive_timeout=self._keepalive_timeout,
-                ssl=self._ssl or True,
-            ),
+            connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             request_class=_ClientRequest,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect_timeout),
@@ -309,20 +308,20 @@ class _Attempt:
 class _Connector(aiohttp.TCPConnector):
     """A connection pool that reports when an attempt waits for a connection, and when it may open one."""
 
-    def __init__(self, attempts: dict[asyncio.Task[Any], _Attempt], **options: Any) -> None:
-        super().__init__(**options)
+    def observe(self, attempts: dict[asyncio.Task[Any], _Attempt]) -> None:
+        """Set the attempts that use the pool."""
         self._attempts = attempts
         self._factory: Any = partial(_Protocol, self._loop, attempts)
 
-    async def _wait_for_available_connection(self, *args: Any) -> None:
+    async def _wait_for_available_connection(self, key: Any, traces: Any) -> None:
         if (attempt := _current(self._attempts)) is not None:
             attempt.wait_for_connection()
-        await super()._wait_for_available_connection(*args)
+        await super()._wait_for_available_connection(key, traces)
 
-    async def _create_connection(self, *args: Any) -> ResponseHandler:
+    async def _create_connection(self, req: Any, traces: Any, timeout: Any) -> ResponseHandler:
         if (attempt := _current(self._attempts)) is not None:
             attempt.start()
-        return await super()._create_connection(*args)
+        return await super()._create_connection(req, traces, timeout)
 
 
 class _Protocol(ResponseHandler):

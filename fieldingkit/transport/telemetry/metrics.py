@@ -50,7 +50,7 @@ class Metrics:
 
     @property
     def enabled(self) -> bool:
-        """Whether the application measures; if it does not, nothing needs to be prepared."""
+        """True if the application measures; otherwise no attributes need to be prepared."""
         if not self._has_instruments:
             if "opentelemetry.metrics" not in sys.modules:
                 return False

@@ -85,7 +85,7 @@ class Stray:
         await answer(200, RUN_BODY)(connection)
 
     def send(self) -> None:
-        """Send a 204 that nobody asked for."""
+        """Send a 204 without a request."""
         assert self.connection is not None
         self.connection.writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
 
