@@ -38,6 +38,9 @@ PARENT = TraceContext("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 class Instant:
     """A transport that answers immediately."""
 
+    def bind(self) -> None:
+        """Belong to any event loop."""
+
     async def __call__(self, call: Call) -> Response:
         """Answer."""
         call.attempts.append(Attempt(1, 204, None, sent=True, started=0.0, duration=0.0, delay=call.delay))

@@ -62,12 +62,12 @@ def build(
     rate_limiter = RateLimiter(auth.__call__, rate)
     retries = Retry(rate_limiter.__call__, retry, telemetry.metrics)
     # Outermost: the call's span covers all attempts and the waits between them.
-    calls = CallSpans(
+    spanned: Transport = CallSpans(
         retries.__call__, telemetry.tracer, parent=telemetry.trace_context, generate=telemetry.generate_missing_trace
-    )
+    ).__call__
 
     def send(call: Call) -> Awaitable[Response]:
         http.bind()  # first of all, since every transport belongs to one event loop
-        return calls(call)
+        return spanned(call)
 
     return Pipeline(send, rate_limiter, auth, http)
