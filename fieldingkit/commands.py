@@ -12,6 +12,7 @@ query of a GET or DELETE and the JSON body of any other method::
 import enum
 import functools
 import re
+import reprlib
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, cast, get_args, get_origin
 from urllib.parse import unquote, urlsplit
@@ -22,10 +23,12 @@ from fieldingkit import validators
 from fieldingkit.errors import InvalidCommandError
 from fieldingkit.idempotency import RetrySafety
 from fieldingkit.results import Result
+from fieldingkit.validators import find_misfit
 
 __all__ = [
     "AccountCommand",
     "Command",
+    "CommandPart",
     "Endpoint",
     "JobAccepted",
     "JobCommand",
@@ -62,23 +65,33 @@ class Endpoint:
 
 
 # Converters and validators raise these for values that a type checker would have rejected.
-_BAD_INPUT = (TypeError, ValueError, AttributeError)
+_BAD_INPUT = (TypeError, ValueError, AttributeError, RecursionError)
 
 
 def _checked(cls: type, init: Callable[..., None]) -> Callable[..., None]:
     """Wrap a constructor so that missing, unknown and unfit fields raise InvalidCommandError."""
 
     @functools.wraps(init)
-    def checked_init(self: object, **fields: object) -> None:
+    def checked_init(self: object, *args: object, **fields: object) -> None:
+        if args:
+            raise InvalidCommandError(f"{cls.__name__}: fields are given by name; got {reprlib.repr(args[0])}")
         try:
             init(self, **fields)
         except InvalidCommandError:
             raise
         except _BAD_INPUT as exc:
-            name, problem = _find_problem(cls, fields)
-            raise InvalidCommandError(f"{cls.__name__}: {problem}", field=name) from exc
+            field, problem = _find_problem(cls, fields)
+            raise InvalidCommandError(f"{cls.__name__}: {problem}", field=field) from exc
+        for name, kind in validators.kinds_of(cls).items():
+            value = getattr(self, name)
+            if path := find_misfit(value, kind, name):
+                raise InvalidCommandError(f"{cls.__name__}: {_invalid_value(path, value)}", field=name)
 
     return checked_init
+
+
+def _invalid_value(path: str, value: object) -> str:
+    return f"invalid value for {path}: {reprlib.repr(value):.60}"
 
 
 def _find_problem(cls: type, fields: Mapping[str, object]) -> tuple[str | None, str]:
@@ -91,7 +104,7 @@ def _find_problem(cls: type, fields: Mapping[str, object]) -> tuple[str | None, 
         if name not in fields and field.default is attrs.NOTHING:
             return name, f"missing field {name}"
         if name in fields and not _accepts(cls, field, fields[name]):
-            return name, f"invalid value for {name}: {fields[name]!r:.60}"
+            return name, _invalid_value(name, fields[name])
     return None, "invalid combination of fields"
 
 
@@ -104,19 +117,24 @@ def _accepts(cls: type, field: "attrs.Attribute[Any]", value: object) -> bool:
             field.validator(object.__new__(cls), field, value)
     except _BAD_INPUT:
         return False
-    return True
+    return find_misfit(value, validators.kinds_of(cls).get(field.name, Any)) is None
 
 
 @attrs.frozen(kw_only=True)
-class Command(Generic[R_co]):
-    """One operation of the API as a value; sending it returns an ``R``."""
-
-    endpoint: ClassVar[Endpoint]
-    """The operation: method, path and operation id."""
+class CommandPart:
+    """Base class of commands and of the objects inside them: invalid fields raise ``InvalidCommandError``."""
 
     @classmethod
     def __attrs_init_subclass__(cls) -> None:
         type.__setattr__(cls, "__init__", _checked(cls, cls.__init__))
+
+
+@attrs.frozen(kw_only=True)
+class Command(CommandPart, Generic[R_co]):
+    """One operation of the API as a value; sending it returns an ``R``."""
+
+    endpoint: ClassVar[Endpoint]
+    """The operation: method, path and operation id."""
 
     @classmethod
     def result_type(cls) -> type[R_co]:

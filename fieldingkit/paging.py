@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import attrs
 
 from fieldingkit.commands import AccountCommand, Command
 from fieldingkit.errors import DecodeError
 from fieldingkit.results import ResultList
+from fieldingkit.validators import integer
 
 __all__ = ["Page", "PagedCommand", "iter_items", "iter_pages"]
 
@@ -29,12 +30,18 @@ P = TypeVar("P", bound=Page[Any])
 P_co = TypeVar("P_co", bound=Page[Any], covariant=True)
 
 
+def _page_size(command: "PagedCommand[Any]", attribute: "attrs.Attribute[Any]", value: object) -> None:
+    integer(1, command.max_page_size)(command, attribute, value)
+
+
 @attrs.frozen(kw_only=True)
 class PagedCommand(AccountCommand[P_co], Generic[P_co]):
     """Base class of commands that read a list page by page; ``P`` is one page."""
 
-    page_size: int | None = None
-    """The number of items on a page; the API's default if left out."""
+    max_page_size: ClassVar[int] = 100
+
+    page_size: int | None = attrs.field(default=None, validator=_page_size)
+    """The number of items on a page, 1 to 100 for most lists; the API's default if left out."""
     start_after: str | None = None
     """The ``next_cursor`` of the page before; the list starts at its beginning if left out."""
 

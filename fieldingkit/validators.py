@@ -1,9 +1,12 @@
 """Validators and converters of command fields. Converters are annotated, so that constructors show their types."""
 
 import re
-from collections.abc import Iterable
+import reprlib
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, TypeVar, cast
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeAlias, TypeVar, Union, cast, get_args, get_origin
 from urllib.parse import urlsplit
 
 import attrs
@@ -13,10 +16,20 @@ from fieldingkit.errors import InvalidCommandError
 __all__ = [
     "account_id",
     "check_period",
+    "country",
+    "duration",
+    "each",
     "enum_tuple",
     "etag",
+    "find_misfit",
     "https_url",
     "idempotency_key",
+    "instance_of",
+    "integer",
+    "kinds_of",
+    "language",
+    "length",
+    "matching",
     "non_empty",
     "opaque_id",
     "optional_str_tuple",
@@ -24,12 +37,16 @@ __all__ = [
     "timezone_aware",
     "ulid",
     "ulids",
+    "uuid",
 ]
+
+Validator: TypeAlias = Callable[[Any, "attrs.Attribute[Any]", Any], None]
 
 E = TypeVar("E", bound=str)
 
 _ULID = re.compile(r"[0-9A-Z]{26}")
-_ACCOUNT = re.compile(r"[0-9]{1,19}")
+_ACCOUNT = re.compile(r"[0-9]{1,10}")
+_LARGEST_ACCOUNT = 2**31 - 1
 _HEADER_TEXT = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 # Unreserved characters of RFC 3986 only: nothing that could end a path segment, start a query, or climb out with "..".
@@ -84,7 +101,8 @@ def opaque_id(command: object, attribute: "attrs.Attribute[Any]", value: object)
 
 def account_id(command: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
     """Require an account's number; None means the client's own account."""
-    if value is not None and (isinstance(value, bool) or not _ACCOUNT.fullmatch(str(value))):
+    known = value is None or (type(value) in (int, str) and _ACCOUNT.fullmatch(str(value)))
+    if not known or int(cast("str", value or 0)) > _LARGEST_ACCOUNT:
         raise _invalid(command, attribute, value, "must be the account's number")
 
 
@@ -92,6 +110,8 @@ def etag(command: object, attribute: "attrs.Attribute[Any]", value: object) -> N
     """Require an ETag that fits into a header; quotes and ``W/`` stay as they are."""
     if not value:
         raise _invalid(command, attribute, value, "is empty: read the resource first, its ETag guards this action")
+    if value == "*":
+        raise _invalid(command, attribute, value, "guards nothing: send the ETag of the resource as it was read")
     if not (isinstance(value, str) and _HEADER_TEXT.fullmatch(value)):
         raise _invalid(command, attribute, value, "must be the ETag as the API sent it")
 
@@ -126,6 +146,80 @@ def https_url(command: object, attribute: "attrs.Attribute[Any]", value: object)
         )
 
 
+def integer(minimum: int, maximum: int | None = None) -> Validator:
+    """Return a validator of whole numbers; None means that the field is left out."""
+    limits = f"at least {minimum}" if maximum is None else f"from {minimum} to {maximum}"
+
+    def check(command: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+        if value is None:
+            return
+        if type(value) is not int or value < minimum or (maximum is not None and value > maximum):
+            raise _invalid(command, attribute, value, f"must be a whole number, {limits}")
+
+    return check
+
+
+def length(minimum: int, maximum: int) -> Validator:
+    """Return a validator of texts by their number of characters; None means that the field is left out."""
+
+    def check(command: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+        if value is not None and not (isinstance(value, str) and minimum <= len(value) <= maximum):
+            raise _invalid(command, attribute, value, f"must have {minimum} to {maximum} characters")
+
+    return check
+
+
+def matching(pattern: str, rule: str) -> Validator:
+    """Return a validator of texts that match a regular expression as a whole; None means that the field is left out.
+
+    Args:
+        pattern: The regular expression.
+        rule: The continuation of "must be" in the error message.
+    """
+    compiled = re.compile(pattern)
+
+    def check(command: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+        if value is not None and not (isinstance(value, str) and compiled.fullmatch(value)):
+            raise _invalid(command, attribute, value, f"must be {rule}")
+
+    return check
+
+
+def each(check_item: Validator, *, maximum: int | None = None) -> Validator:
+    """Return a validator of lists: not empty, without duplicates, every item valid; None means that it is left out."""
+
+    def check(command: object, attribute: "attrs.Attribute[Any]", value: "tuple[Any, ...] | None") -> None:
+        if value is None:
+            return
+        non_empty(command, attribute, value)
+        if maximum is not None and len(value) > maximum:
+            raise _invalid(command, attribute, value, f"must not have more than {maximum} items")
+        for item in value:
+            check_item(command, attribute, item)
+        if len(set(value)) < len(value):
+            raise _invalid(command, attribute, value, "must not have duplicates")
+
+    return check
+
+
+def instance_of(kind: type) -> Validator:
+    """Return a validator of objects of one class."""
+
+    def check(command: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+        if not isinstance(value, kind):
+            raise _invalid(command, attribute, value, f"must be a {kind.__name__}")
+
+    return check
+
+
+uuid = matching(r"(?i)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "a UUID")
+country = matching(r"[a-z]{2}", "a country of two small letters, such as 'us'")
+language = matching(r"[a-z]{3}", "a language of three small letters, such as 'eng'")
+duration = matching(
+    r"P(?!$)(\d+Y)?(\d+M)?(\d+W)?(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+S)?)?", "an ISO 8601 duration, such as 'PT12H'"
+)
+
+
 def check_period(command: object, start: datetime, end: datetime) -> None:
     """Reject a fielding period that ends before it starts.
 
@@ -140,8 +234,52 @@ def check_period(command: object, start: datetime, end: datetime) -> None:
         )
 
 
+# Kinds
+
+
+def find_misfit(value: object, hint: Any, path: str = "") -> str | None:
+    """Return the path of the first part of a value that is not of the annotated kind; None if all of it fits.
+
+    Args:
+        value: The value.
+        hint: Its annotation.
+        path: The path of the value itself.
+    """
+    origin, kinds = get_origin(hint), get_args(hint)
+    if origin in {Union, UnionType}:
+        misfits = [find_misfit(value, kind, path) for kind in kinds if kind is not NoneType]
+        return None if (value is None and NoneType in kinds) or None in misfits else misfits[0]
+    if origin is tuple and isinstance(value, tuple):
+        items = cast("tuple[object, ...]", value)
+        misfits = [find_misfit(item, kinds[0], f"{path}[{index}]") for index, item in enumerate(items)]
+        return next(filter(None, misfits), None)
+    if attrs.has(hint) and isinstance(value, hint):
+        misfits = [find_misfit(getattr(value, name), kind, f"{path}.{name}") for name, kind in kinds_of(hint).items()]
+        return next(filter(None, misfits), None)
+    return None if _is_of_kind(value, hint, origin, kinds) else path
+
+
+def _is_of_kind(value: object, hint: Any, origin: Any, kinds: tuple[Any, ...]) -> bool:
+    if hint is Any or hint is object:
+        return True
+    if origin is Literal:
+        return value in kinds
+    if origin is Mapping:
+        return isinstance(value, Mapping)
+    if hint in (int, float):
+        return isinstance(value, int if hint is int else int | float) and not isinstance(value, bool)
+    return isinstance(value, origin or hint)
+
+
+@cache
+def kinds_of(kind: Any) -> dict[str, Any]:
+    """Return the annotations of the fields, without lists whose validator has checked every item."""
+    fields = attrs.fields(attrs.resolve_types(kind))
+    return {field.name: field.type for field in fields if field.validator is None or "tuple" not in str(field.type)}
+
+
 def _invalid(command: object, attribute: "attrs.Attribute[Any]", value: object, rule: str) -> InvalidCommandError:
     # Validators run while the command is being built, so only its name can safely be shown.
-    shown = repr(value)
+    shown = reprlib.repr(value)
     shown = shown if len(shown) <= 60 else f"{shown[:59]}…"
     return InvalidCommandError(f"{type(command).__name__}: {attribute.name} {rule}; got {shown}", field=attribute.name)

@@ -14,7 +14,7 @@ from fieldingkit._repr import html_table, short_repr
 from fieldingkit.commands import Command, Endpoint, JobAccepted, JobCommand, JobResult, JobStatus, ProjectCommand
 from fieldingkit.errors import BatchItemsFailedError
 from fieldingkit.results import Result, to_row
-from fieldingkit.validators import idempotency_key, opaque_id, str_tuple, ulids
+from fieldingkit.validators import idempotency_key, opaque_id, str_tuple, ulids, uuid
 
 __all__ = [
     "BatchResult",
@@ -310,5 +310,5 @@ class UpdateProjectManagers(_StartBatch):
         operation_id="create_bulk_update_target_group_project_manager_job",
     )
     status_command: ClassVar[type[Command[JobResult]]] = GetUpdateProjectManagersJob
-    project_manager_id: str = attrs.field(validator=opaque_id)
-    """The id of the new project manager, as ``ListAccountUsers`` returns it."""
+    project_manager_id: str = attrs.field(validator=uuid)
+    """The id of the new project manager, a UUID, as ``ListAccountUsers`` returns it."""

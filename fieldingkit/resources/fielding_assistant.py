@@ -10,15 +10,15 @@ change the module you want to change, and send the whole assignment back, its ``
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self, cast
 
 import attrs
 
-from fieldingkit.commands import Endpoint, OpenEnum, TargetGroupCommand
+from fieldingkit.commands import CommandPart, Endpoint, OpenEnum, TargetGroupCommand
 from fieldingkit.errors import InvalidCommandError
 from fieldingkit.resources.money import Money
 from fieldingkit.results import Result
-from fieldingkit.validators import etag, timezone_aware
+from fieldingkit.validators import duration, etag, instance_of, integer, timezone_aware, ulid
 
 __all__ = [
     "FieldingAssistantAssignment",
@@ -55,8 +55,16 @@ class PacingType(OpenEnum):
     """Each quota takes at most as many completes as the same quota of another, exposed target group."""
 
 
+def _pricing_type(value: PricingType | Literal["dynamic", "rate_card"]) -> PricingType:
+    return PricingType(value)
+
+
+def _pacing_type(value: PacingType | Literal["linear", "adaptive", "gemini"]) -> PacingType:
+    return PacingType(value)
+
+
 @attrs.frozen(kw_only=True)
-class _Replaceable(Result):
+class _Replaceable(CommandPart, Result):
     """Base class of objects that are read and written as a whole, members unknown to this release included."""
 
     others: Mapping[str, Any] = attrs.field(factory=dict[str, Any], hash=False)
@@ -79,7 +87,7 @@ class _Replaceable(Result):
 class Pricing(_Replaceable):
     """The module that sets the price of an interview."""
 
-    type: PricingType
+    type: PricingType = attrs.field(converter=_pricing_type)
     """The pricing model; it must be the target group's own."""
     total_budget: Money | None = None
     """``dynamic``: the maximum cost of all completes; either this or ``maximum_cpi``, not both."""
@@ -105,7 +113,7 @@ class QuotaOverlay(_Replaceable):
 class Pacing(_Replaceable):
     """The module that spreads completes over the fielding period."""
 
-    type: PacingType
+    type: PacingType = attrs.field(converter=_pacing_type)
     """The way of pacing."""
     increment_interval: str | None = None
     """``linear``, ``adaptive``: the length of a step, such as ``P1D`` or ``PT12H``; less than 398 days."""
@@ -122,7 +130,7 @@ class SoftLaunch(_Replaceable):
     filling_goal_percentage: int
     """The percentage of the goal to field, 1 to 100."""
     demographics_strictness_percentage: int
-    """The adherence to the demographics of the full launch: 100 is strict, 0 is none."""
+    """The adherence to the demographics of the full launch, 0 to 100: 100 is strict, 0 is none."""
 
 
 @attrs.frozen(kw_only=True)
@@ -152,6 +160,18 @@ class GetFieldingAssistantAssignment(TargetGroupCommand[FieldingAssistantAssignm
     endpoint: ClassVar[Endpoint] = Endpoint("GET", _ASSIGNMENT, operation_id="get_fielding_assistant_assignment")
 
 
+def _sendable(command: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    """Check the bounds of the modules. The modules themselves accept all that the API answers."""
+    instance_of(FieldingAssistantAssignment)(command, attribute, value)
+    assignment = cast("FieldingAssistantAssignment", value)
+    if assignment.pacing is not None:
+        duration(command, attribute, assignment.pacing.increment_interval)
+        attrs.validators.optional(ulid)(command, attribute, assignment.pacing.exposed_target_group_id)
+    if assignment.soft_launch is not None:
+        integer(1, 100)(command, attribute, assignment.soft_launch.filling_goal_percentage)
+        integer(0, 100)(command, attribute, assignment.soft_launch.demographics_strictness_percentage)
+
+
 def _own_etag(command: "PutFieldingAssistantAssignment") -> str | None:
     return command.assignment.etag or None
 
@@ -168,11 +188,9 @@ class PutFieldingAssistantAssignment(TargetGroupCommand[None]):
     endpoint: ClassVar[Endpoint] = Endpoint(
         "PUT", _ASSIGNMENT, operation_id="create_or_update_fielding_assistant_assignment"
     )
-    assignment: FieldingAssistantAssignment = attrs.field(metadata={"body": True})
+    assignment: FieldingAssistantAssignment = attrs.field(validator=_sendable, metadata={"body": True})
     """The whole new assignment."""
-    if_none_match: str | None = attrs.field(
-        default=None, validator=attrs.validators.optional(etag), metadata={"header": "If-None-Match"}
-    )
+    if_none_match: Literal["*"] | None = attrs.field(default=None, metadata={"header": "If-None-Match"})
     """``*`` if the target group has no assignment yet; the API rejects it if there is one."""
     if_match: str | None = attrs.field(
         init=False, default=attrs.Factory(_own_etag, takes_self=True), validator=attrs.validators.optional(etag)

@@ -8,6 +8,7 @@ import attrs
 from fieldingkit.commands import Endpoint, OpenEnum, ProjectCommand
 from fieldingkit.paging import Page, PagedCommand
 from fieldingkit.results import Result
+from fieldingkit.validators import length, uuid
 
 __all__ = [
     "GetProject",
@@ -144,11 +145,11 @@ class ListProjects(PagedCommand[ProjectList]):
     """List an account's projects, 1 to 100 on a page."""
 
     endpoint: ClassVar[Endpoint] = Endpoint("GET", _PROJECTS, operation_id="list_account_projects")
-    project_manager_id: str | None = None
-    """Only projects that this user manages."""
+    project_manager_id: str | None = attrs.field(default=None, validator=uuid)
+    """Only projects that this user manages; a UUID."""
     status: ProjectStatus | None = attrs.field(default=None, converter=_status)
     """Only projects in this status."""
-    search_string: str | None = None
+    search_string: str | None = attrs.field(default=None, validator=length(5, 128))
     """Only projects whose name, short id or target groups' short ids match; 5 to 128 characters."""
 
 

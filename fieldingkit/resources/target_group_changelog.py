@@ -160,6 +160,7 @@ class GetTargetGroupChangelog(PagedCommand[TargetGroupChangelog]):
         "/demand/accounts/{account_id}/projects/{project_id}/target-groups/{target_group_id}/changelog",
         operation_id="get_target_group_changelog",
     )
+    max_page_size: ClassVar[int] = 50
     project_id: str = attrs.field(validator=ulid)
     """The project's ULID."""
     target_group_id: str = attrs.field(validator=ulid)

@@ -8,10 +8,10 @@ from typing import ClassVar
 
 import attrs
 
-from fieldingkit.commands import Endpoint, OpenEnum, TargetGroupCommand
+from fieldingkit.commands import CommandPart, Endpoint, OpenEnum, TargetGroupCommand
 from fieldingkit.errors import InvalidCommandError
 from fieldingkit.results import Result
-from fieldingkit.validators import non_empty
+from fieldingkit.validators import each, instance_of, integer, ulid
 
 __all__ = [
     "Profile",
@@ -102,36 +102,38 @@ class TargetGroupGoals(Result):
 
 
 @attrs.frozen(kw_only=True)
-class QuotaGoal:
+class QuotaGoal(CommandPart):
     """A new goal for a quota."""
 
-    completes_goal: int
+    completes_goal: int = attrs.field(validator=integer(1))
     """The number of completes wanted, at least 1."""
 
 
 @attrs.frozen(kw_only=True)
-class TargetGoal:
+class TargetGoal(CommandPart):
     """A new goal for one quota of a profile."""
 
-    id: str
-    """The quota's id."""
+    id: str = attrs.field(validator=ulid)
+    """The quota's ULID."""
     quota: QuotaGoal
     """The new goal."""
 
 
 @attrs.frozen(kw_only=True)
-class ProfileGoal:
+class ProfileGoal(CommandPart):
     """New goals for the quotas of one profile."""
 
     profile_id: str
     """The profile's id."""
-    targets: tuple[TargetGoal, ...] = attrs.field(converter=_targets, validator=non_empty)
-    """The quotas to change, 1 to 200."""
+    targets: tuple[TargetGoal, ...] = attrs.field(
+        converter=_targets, validator=each(instance_of(TargetGoal), maximum=200)
+    )
+    """The quotas to change, 1 to 200, each once."""
 
 
 @attrs.frozen(kw_only=True)
 class UpdateProfileFillingGoal(TargetGroupCommand[TargetGroupGoals]):
-    """Change the goal of a target group, of its quotas, or both.
+    """Change the goal of a target group or of its quotas; changing both takes two commands.
 
     If only the total goal is given, the API recomputes the goals of the quotas. No ETag guards this command: the last
     write wins.
@@ -142,13 +144,18 @@ class UpdateProfileFillingGoal(TargetGroupCommand[TargetGroupGoals]):
         "/demand/accounts/{account_id}/projects/{project_id}/target-groups/{target_group_id}/profiles/completes-goal",
         operation_id="update_profile_filling_goal",
     )
-    completes_goal: int | None = None
+    completes_goal: int | None = attrs.field(default=None, validator=integer(1))
     """The number of completes or prescreens wanted in total, at least 1."""
-    profiles: tuple[ProfileGoal, ...] | None = attrs.field(default=None, converter=_profiles, validator=non_empty)
-    """The profiles whose quotas change, 1 to 1,500."""
+    profiles: tuple[ProfileGoal, ...] | None = attrs.field(
+        default=None, converter=_profiles, validator=each(instance_of(ProfileGoal), maximum=1500)
+    )
+    """The profiles whose quotas change, 1 to 1,500, each once."""
 
     def __attrs_post_init__(self) -> None:
-        if self.completes_goal is None and self.profiles is None:
-            raise InvalidCommandError(
-                "UpdateProfileFillingGoal: nothing to change: set completes_goal or profiles", field="completes_goal"
+        if (self.completes_goal is None) == (self.profiles is None):
+            problem = (
+                "nothing to change: set completes_goal or profiles"
+                if self.profiles is None
+                else "the API's contract rejects completes_goal and profiles together: send one command for each"
             )
+            raise InvalidCommandError(f"UpdateProfileFillingGoal: {problem}", field="completes_goal")

@@ -14,7 +14,7 @@ from fieldingkit.resources.fielding_assistant import PricingType
 from fieldingkit.resources.money import Money
 from fieldingkit.resources.target_groups import TargetGroupProgress, TargetGroupStatus
 from fieldingkit.results import Result, ResultList, to_row
-from fieldingkit.validators import ulid
+from fieldingkit.validators import duration, ulid
 
 __all__ = [
     "CompletesInterval",
@@ -205,5 +205,5 @@ class GetTargetGroupCompletes(TargetGroupCommand[TargetGroupCompletes]):
         _TARGET_GROUP + "/completes-aggregated-by-interval",
         operation_id="get_target_group_completes_aggregated_by_interval",
     )
-    aggregation_interval: str | None = None
+    aggregation_interval: str | None = attrs.field(default=None, validator=duration)
     """The length of an interval, such as ``PT6H``; a day if left out."""

@@ -10,12 +10,24 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 import attrs
 
-from fieldingkit.commands import Endpoint, OpenEnum, ProjectCommand, TargetGroupCommand
+from fieldingkit.commands import CommandPart, Endpoint, OpenEnum, ProjectCommand, TargetGroupCommand
 from fieldingkit.paging import Page, PagedCommand
 from fieldingkit.resources.fielding_assistant import FieldingAssistantAssignment, PricingType
 from fieldingkit.resources.money import Money
 from fieldingkit.results import Result
-from fieldingkit.validators import enum_tuple, non_empty, optional_str_tuple, ulid, ulids
+from fieldingkit.validators import (
+    country,
+    each,
+    enum_tuple,
+    language,
+    length,
+    matching,
+    non_empty,
+    optional_str_tuple,
+    ulid,
+    ulids,
+    uuid,
+)
 
 __all__ = [
     "ComputeTargetGroupTransitions",
@@ -76,6 +88,9 @@ class IssueType(OpenEnum):
 
     WARNING = "warning"
     ERROR = "error"
+
+
+_reference = matching(r"[a-zA-Z0-9\-_ ]{3,128}", "a reference of 3 to 128 letters, digits, spaces, - and _")
 
 
 @attrs.frozen(kw_only=True)
@@ -326,22 +341,22 @@ class ListTargetGroups(PagedCommand[TargetGroupList]):
         default=None, converter=status_tuple, validator=non_empty
     )
     """Only target groups in one of these statuses."""
-    country: tuple[str, ...] | None = attrs.field(default=None, converter=optional_str_tuple, validator=non_empty)
+    country: tuple[str, ...] | None = attrs.field(default=None, converter=optional_str_tuple, validator=each(country))
     """Only target groups of these countries, two small letters each."""
-    language: tuple[str, ...] | None = attrs.field(default=None, converter=optional_str_tuple, validator=non_empty)
+    language: tuple[str, ...] | None = attrs.field(default=None, converter=optional_str_tuple, validator=each(language))
     """Only target groups in these languages, three small letters each."""
     search_string: str | None = None
     """Only target groups whose name or short id matches."""
     human_readable_ids: tuple[str, ...] | None = attrs.field(
-        default=None, converter=optional_str_tuple, validator=non_empty
+        default=None, converter=optional_str_tuple, validator=each(length(7, 7))
     )
-    """Only target groups with these short ids."""
+    """Only target groups with these short ids, 7 characters each."""
     target_group_customer_reference_numbers: tuple[str, ...] | None = attrs.field(
-        default=None, converter=optional_str_tuple, validator=non_empty
+        default=None, converter=optional_str_tuple, validator=each(_reference)
     )
-    """Only target groups with these references."""
-    project_manager_id: str | None = None
-    """Only target groups that this user manages."""
+    """Only target groups with these references: 3 to 128 letters, digits, spaces, ``-`` and ``_`` each."""
+    project_manager_id: str | None = attrs.field(default=None, validator=uuid)
+    """Only target groups that this user manages; a UUID."""
     exclusion_status: bool | None = None
     """Only target groups that the project's exclusions apply to (True) or do not apply to (False)."""
 
@@ -361,16 +376,16 @@ class GetTargetGroupDetails(TargetGroupCommand[TargetGroupDetails]):
 
 
 @attrs.frozen(kw_only=True)
-class TargetGroupFilters:
+class TargetGroupFilters(CommandPart):
     """Filters on the target groups of a project; all of them match if a filter is left out."""
 
     status: tuple[TargetGroupStatus, ...] | None = attrs.field(
         default=None, converter=status_tuple, validator=non_empty
     )
     """Target groups in one of these statuses."""
-    country: tuple[str, ...] | None = attrs.field(default=None, converter=optional_str_tuple, validator=non_empty)
+    country: tuple[str, ...] | None = attrs.field(default=None, converter=optional_str_tuple, validator=each(country))
     """Target groups of these countries, two small letters each."""
-    language: tuple[str, ...] | None = attrs.field(default=None, converter=optional_str_tuple, validator=non_empty)
+    language: tuple[str, ...] | None = attrs.field(default=None, converter=optional_str_tuple, validator=each(language))
     """Target groups in these languages, three small letters each."""
 
 

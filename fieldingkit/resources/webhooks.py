@@ -13,7 +13,7 @@ from fieldingkit.commands import AccountCommand, Endpoint, OpenEnum
 from fieldingkit.errors import InvalidCommandError
 from fieldingkit.paging import Page, PagedCommand
 from fieldingkit.results import Result, ResultList
-from fieldingkit.validators import enum_tuple, etag, https_url, non_empty, opaque_id, timezone_aware
+from fieldingkit.validators import enum_tuple, etag, https_url, non_empty, timezone_aware, ulid
 
 __all__ = [
     "CreateWebhook",
@@ -200,8 +200,8 @@ class GetWebhook(AccountCommand[Webhook]):
     """Read a webhook and its ETag, without its secret."""
 
     endpoint: ClassVar[Endpoint] = Endpoint("GET", _WEBHOOK, operation_id="get_webhook")
-    webhook_id: str = attrs.field(validator=opaque_id)
-    """The webhook's id."""
+    webhook_id: str = attrs.field(validator=ulid)
+    """The webhook's ULID."""
 
 
 @attrs.frozen(kw_only=True)
@@ -209,8 +209,8 @@ class UpdateWebhook(AccountCommand[Webhook]):
     """Change the URL or the events of a webhook; a field that is left out stays as it is."""
 
     endpoint: ClassVar[Endpoint] = Endpoint("PUT", _WEBHOOK, operation_id="update_webhook")
-    webhook_id: str = attrs.field(validator=opaque_id)
-    """The webhook's id."""
+    webhook_id: str = attrs.field(validator=ulid)
+    """The webhook's ULID."""
     url: str | None = attrs.field(default=None, validator=https_url)
     """The URL to send events to; HTTPS only."""
     events: tuple[WebhookEventType, ...] | None = attrs.field(
@@ -230,8 +230,8 @@ class DeleteWebhook(AccountCommand[None]):
     """Delete a webhook permanently."""
 
     endpoint: ClassVar[Endpoint] = Endpoint("DELETE", _WEBHOOK, operation_id="delete_webhook")
-    webhook_id: str = attrs.field(validator=opaque_id)
-    """The webhook's id."""
+    webhook_id: str = attrs.field(validator=ulid)
+    """The webhook's ULID."""
     if_match: str = attrs.field(validator=etag)
     """The webhook's current ETag, byte for byte as the API sent it."""
 
@@ -243,8 +243,8 @@ class RegenerateWebhookSecret(AccountCommand[WebhookWithSecret]):
     endpoint: ClassVar[Endpoint] = Endpoint(
         "POST", _WEBHOOK + "/regenerate-secret", operation_id="regenerate_webhook_secret"
     )
-    webhook_id: str = attrs.field(validator=opaque_id)
-    """The webhook's id."""
+    webhook_id: str = attrs.field(validator=ulid)
+    """The webhook's ULID."""
 
 
 @attrs.frozen(kw_only=True)
@@ -257,8 +257,8 @@ class ListWebhookEventsHistory(PagedCommand[WebhookEventsHistory]):
     endpoint: ClassVar[Endpoint] = Endpoint(
         "GET", _WEBHOOK + "/events-history", operation_id="list_webhook_events_history"
     )
-    webhook_id: str = attrs.field(validator=opaque_id)
-    """The webhook's id."""
+    webhook_id: str = attrs.field(validator=ulid)
+    """The webhook's ULID."""
     start_time: datetime = attrs.field(validator=timezone_aware)
     """The start of the period, with a time zone."""
     end_time: datetime | None = attrs.field(default=None, validator=attrs.validators.optional(timezone_aware))

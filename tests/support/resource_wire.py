@@ -1,11 +1,14 @@
 """Encode commands and decode answers without a network."""
 
+import importlib
 import json
+import pkgutil
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from multidict import CIMultiDict
 
+import fieldingkit.resources
 from fieldingkit.clock import MonotonicClock
 from fieldingkit.codec import decode, encode
 from fieldingkit.commands import Command
@@ -28,6 +31,17 @@ class Sent(NamedTuple):
     query: list[tuple[str, str]]
     headers: dict[str, str]
     body: Any
+
+
+def commands_by_operation() -> dict[str, type[Command[Any]]]:
+    """Return every command of every resource by its operation id."""
+    found: dict[str, type[Command[Any]]] = {}
+    for info in pkgutil.iter_modules(fieldingkit.resources.__path__):
+        module = importlib.import_module(f"fieldingkit.resources.{info.name}")
+        for kind in (getattr(module, name) for name in module.__all__):
+            if isinstance(kind, type) and issubclass(kind, Command):
+                found[kind.endpoint.operation_id] = kind
+    return found
 
 
 def sent(command: Command[Any]) -> Sent:

@@ -13,19 +13,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from fnmatch import fnmatchcase
-from typing import Any, Final, Union, cast, get_args, get_origin
+from typing import Any, Final, Literal, Union, cast, get_args, get_origin
 
 import attrs
 import pytest
-from support.published_contract import CONTRACT, load_document
+from support.published_contract import CONTRACT, Contract, Schema, load_document
 
 import fieldingkit.resources
 from fieldingkit.commands import Command, JobAccepted, JobCommand, OpenEnum
 from fieldingkit.converter import structure, structure_tolerantly
 from fieldingkit.idempotency import RetrySafety
 from fieldingkit.resources import batch_jobs, fielding_assistant, target_groups, webhooks
-
-Schema = dict[str, Any]
 
 WIRE: Final[Mapping[type, Mapping[str, str | None]]] = {
     batch_jobs.BatchResult: {
@@ -143,98 +141,12 @@ JOBS: Final = [cast("type[JobCommand[Any]]", kind) for kind in COMMANDS.values()
 every_command = pytest.mark.parametrize("operation_id", sorted(COMMANDS))
 
 
-@attrs.frozen
-class Operation:
-    """An operation as the contract has it."""
-
-    method: str
-    path: str
-    parameters: list[Schema]
-    body: Schema | None
-    answer: Schema | None
-    headers: frozenset[str]
-    examples: list[Any]
-
-
-class Contract:
-    """The published contract, with references resolved and combinations expanded."""
-
-    def __init__(self, document: Schema) -> None:
-        self.document = document
-        self.operations: dict[str, Operation] = {}
-        for path, item in document["paths"].items():
-            for method, node in item.items():
-                if method not in {"parameters", "servers"} and node["operationId"] in COMMANDS:
-                    self.operations[node["operationId"]] = self._operation(method, path, item, node)
-
-    def _operation(self, method: str, path: str, item: Schema, node: Schema) -> Operation:
-        parameters = [
-            self.resolve(parameter) for parameter in [*item.get("parameters", ()), *node.get("parameters", ())]
-        ]
-        codes = [code for code in node["responses"] if str(code).startswith("2")]
-        assert len(codes) == 1
-        answer = self.resolve(node["responses"][codes[0]])
-        media: Schema = answer.get("content", {}).get("application/json", {})
-        body: Schema = self.resolve(node.get("requestBody", {})).get("content", {})
-        return Operation(
-            method.upper(),
-            path,
-            parameters,
-            body.get("application/json", {}).get("schema"),
-            media.get("schema"),
-            frozenset(name.lower() for name in answer.get("headers", ())),
-            [self.resolve(example)["value"] for example in media.get("examples", {}).values()]
-            + [media[name] for name in ("example",) if name in media],
-        )
-
-    def resolve(self, node: Schema) -> Schema:
-        """Follow a reference."""
-        while "$ref" in node:
-            target: Any = self.document
-            for step in node["$ref"].removeprefix("#/").split("/"):
-                target = target[step]
-            node = target
-        return node
-
-    def variants(self, schema: Schema) -> list[Schema]:
-        """Each form that a schema allows, without combinations at its top."""
-        schema = self.resolve(schema)
-        own = {name: value for name, value in schema.items() if name not in {"allOf", "oneOf", "anyOf"}}
-        forms = [own]
-        for part in schema.get("allOf", ()):
-            forms = [_both(form, other) for form in forms for other in self.variants(part)]
-        alternatives = [*schema.get("oneOf", ()), *schema.get("anyOf", ())]
-        if alternatives:
-            forms = [_both(form, other) for form in forms for part in alternatives for other in self.variants(part)]
-        return forms
-
-    def members(self, forms: Iterable[Schema]) -> tuple[dict[str, list[Schema]], set[str]]:
-        """The properties of an object in all its forms, and which of them all forms require."""
-        properties: dict[str, list[Schema]] = {}
-        required: list[set[str]] = []
-        for form in forms:
-            for name, schema in form.get("properties", {}).items():
-                properties.setdefault(name, []).append(schema)
-            required.append(set(form.get("required", ())))
-        return properties, set[str].intersection(*required) if required else set()
-
-
-def _both(one: Schema, other: Schema) -> Schema:
-    return {
-        **one,
-        **other,
-        "properties": {**one.get("properties", {}), **other.get("properties", {})},
-        "required": [*one.get("required", ()), *other.get("required", ())],
-        "nullable": bool(one.get("nullable") or other.get("nullable")),
-    }
-
-
 @pytest.fixture(scope="session")
 def contract() -> Contract:
     """The published contract."""
     if not CONTRACT.exists():
         pytest.skip(f"the published contract is not at hand: {CONTRACT}")
-    return Contract(load_document())
+    return Contract(load_document(), COMMANDS)
 
 
 class Comparison:
@@ -314,6 +226,8 @@ class Comparison:
                 return False
             self._object(_fields(hint), forms, hint.__name__, WIRE.get(hint, {}), sent=sent)
             return True
+        if get_origin(hint) is Literal:
+            return all(form.get("type") == "string" for form in forms)
         values = {value for form in forms for value in form.get("enum", ())}
         if issubclass(hint, OpenEnum):
             ours = {member.value for member in hint}
@@ -540,7 +454,7 @@ def test_a_difference_is_found(contract: Contract) -> None:
         "required": ["nothing_of_ours", "status"],
         "properties": {"status": {"type": "string", "enum": ["draft", "novel"]}, "project_name": {"type": "integer"}},
     }
-    changed = Contract({"paths": {}})
+    changed = Contract({"paths": {}}, COMMANDS)
     changed.operations["get_target_group_overview"] = attrs.evolve(
         operation,
         path="/elsewhere",

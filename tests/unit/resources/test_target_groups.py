@@ -208,17 +208,13 @@ def test_ids_that_are_none_are_refused(name: str, wrong: list[str]) -> None:
 
 
 def test_goals_are_changed() -> None:
-    """The total goal, the goals of quotas, or both are sent."""
-    command = UpdateProfileFillingGoal(
-        **IDS,
-        completes_goal=150,
-        profiles=[ProfileGoal(profile_id="p1", targets=[TargetGoal(id="q1", quota=QuotaGoal(completes_goal=75))])],
-    )
+    """The total goal or the goals of quotas are sent."""
+    goal = TargetGoal(id=OTHER, quota=QuotaGoal(completes_goal=75))
+    command = UpdateProfileFillingGoal(**IDS, profiles=[ProfileGoal(profile_id="p1", targets=[goal])])
     request = sent(command)
     assert (request.method, request.path) == ("PUT", GROUP_PATH + "/profiles/completes-goal")
     assert request.body == {
-        "completes_goal": 150,
-        "profiles": [{"profile_id": "p1", "targets": [{"id": "q1", "quota": {"completes_goal": 75}}]}],
+        "profiles": [{"profile_id": "p1", "targets": [{"id": OTHER, "quota": {"completes_goal": 75}}]}],
     }
     assert sent(UpdateProfileFillingGoal(**IDS, completes_goal=150)).body == {"completes_goal": 150}
 
