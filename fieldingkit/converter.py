@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache, partial
+from json import JSONDecodeError
 from types import GenericAlias, NoneType, UnionType
 from typing import Any, Union, cast, get_args, get_origin
 
@@ -212,7 +213,8 @@ def structure_tolerantly(load: Callable[[], Any], wanted: Any) -> Any:
     try:
         value = load()
     except STRUCTURE_ERRORS as exc:
-        raise StructureError("$", str(exc) or type(exc).__name__) from exc
+        empty = isinstance(exc, JSONDecodeError) and not exc.doc.strip()
+        raise StructureError("$", "the body is empty" if empty else str(exc) or type(exc).__name__) from exc
     try:
         result = _structure(value, wanted, "$", undecoded)
     except RecursionError as exc:
