@@ -7,6 +7,7 @@ idle for a while.
 import asyncio
 import hashlib
 import json
+import math
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -25,7 +26,7 @@ _IDLE_TIMEOUT = 60.0
 """Seconds after which an unused client is closed."""
 _CONNECTION_TTL = 60.0
 """Seconds for which a connection is not read again: a thousand triggers that start at once read it once."""
-_POLL = PollPolicy(min_interval=2.0, max_interval=60.0, growth=2.0, error_tolerance=1_000_000)
+_POLL = PollPolicy(min_interval=2.0, max_interval=60.0, growth=2.0, error_tolerance=math.inf)
 """Polls are rare, because triggers wait for many jobs: a job of one minute takes six or seven.
 
 An outage of the API does not end a wait. The deferred task decides how long to wait.

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 from collections import Counter
 from collections.abc import AsyncIterator
 from importlib import import_module
@@ -15,7 +16,6 @@ from fieldingkit import AsyncClient, Client
 from fieldingkit.airflow import FieldingJobsTrigger, FieldingJobTrigger, client_pool, triggers
 from fieldingkit.airflow.client_pool import pooled_client
 from fieldingkit.airflow.triggers import FieldingStatusTrigger
-from fieldingkit.jobs.poller import PollPolicy
 from fieldingkit.resources.batch_jobs import PauseTargetGroups
 from fieldingkit.sandbox import Project, Sandbox, faults
 
@@ -149,17 +149,19 @@ async def test_two_triggerers_can_run_the_same_trigger(connected: Sandbox) -> No
 
 
 async def test_an_outage_of_the_api_does_not_end_a_wait(connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Failed polls are repeated beyond the error tolerance of an ordinary client."""
+    """Failed polls are repeated without a limit."""
+    assert client_pool._POLL.error_tolerance == math.inf
     monkeypatch.setattr(client_pool, "_POLL", attrs.evolve(client_pool._POLL, min_interval=0.01, max_interval=0.05))
     trigger = FieldingJobTrigger(await submitted(connected, connected.seed(live=1)), CONNECTION)
-    connected.faults.add(
-        "get_bulk_pause_target_groups_job", faults.TruncatedJson(), times=PollPolicy().error_tolerance + 2
-    )
+    connected.faults.add("get_bulk_pause_target_groups_job", faults.TruncatedJson(), times=7)
     assert (await only_event(trigger))["status"] == "Completed"
 
 
-async def test_a_job_that_is_gone_is_reported_as_an_error(connected: Sandbox) -> None:
+async def test_a_job_that_is_gone_is_reported_as_an_error(
+    connected: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The task resumes all the same, and reads its target groups."""
+    monkeypatch.setattr(client_pool, "_POLL", attrs.evolve(client_pool._POLL, min_interval=0.01, not_found_grace=0.0))
     trigger = FieldingJobTrigger(await submitted(connected, connected.seed(live=1)), CONNECTION)
     connected.faults.add("get_bulk_pause_target_groups_job", faults.JobGone(410), times=None)
     payload = await only_event(trigger)
