@@ -198,13 +198,6 @@ class UpdatedRun:
     """The conflicts and ambiguous outcomes that were resolved, in order."""
 
 
-class _Write(NamedTuple):
-    """The last write of dates."""
-
-    before: FieldingRun
-    wanted: FieldingRun
-
-
 async def update_run(
     client: AsyncClient,
     run: GetFieldingRun,
@@ -234,21 +227,23 @@ async def update_run(
         InvalidStateError: if the API does not allow the change, such as for a completed run.
         FieldingKitError: if the run cannot be read.
     """
-    write: _Write | None = None
+    sent: list[tuple[datetime, datetime]] = []
+    unchanged: tuple[datetime, datetime] | None = None
 
     def decide(now: FieldingRun, conflicts: Sequence[FieldingKitError]) -> Command[FieldingRunChange] | None:
-        nonlocal write
-        if write is not None and conflicts[-1].maybe_applied:
-            if _dates(now) == _dates(write.wanted):
-                return None
-            if _dates(now) != _dates(write.before):
-                raise conflicts[-1]
+        nonlocal unchanged
+        ambiguous = [conflict for conflict in conflicts if conflict.maybe_applied]
+        if ambiguous and _dates(now) in sent:
+            return None
+        if ambiguous and _dates(now) != unchanged:
+            raise ambiguous[-1]
         wanted = change(now)
         if attrs.evolve(wanted, start_fielding_at=now.start_fielding_at, end_fielding_at=now.end_fielding_at) != now:
             raise InvalidCommandError("only the dates of a run can be changed", field="change", command=run)
         if _dates(wanted) == _dates(now):
             return None
-        write = _Write(now, wanted)
+        unchanged = _dates(now)
+        sent.append(_dates(wanted))
         return UpdateFieldingRun(
             account_id=run.account_id,
             project_id=run.project_id,
@@ -260,14 +255,12 @@ async def update_run(
         )
 
     update = await _update(client, run, decide, max_conflicts)
-    written = write is not None and update.change is not None
-    start, end = _dates(write.wanted if write is not None and written else update.now)
-    was_applied = write is not None and _any_maybe_applied(update.conflicts) and (start, end) == _dates(write.wanted)
+    start, end = _dates(update.now) if update.change is None else sent[-1]
     return UpdatedRun(
         start_fielding_at=start,
         end_fielding_at=end,
         etag=update.now.etag if update.change is None else update.change.etag,
-        changed=written or was_applied,
+        changed=update.change is not None or (_any_maybe_applied(update.conflicts) and (start, end) in sent),
         before=update.before,
         conflicts=update.conflicts,
     )
@@ -379,10 +372,13 @@ async def wait_for_status(
         remaining = deadline - client.clock.now()
         if remaining <= 0:
             raise WorkflowError(f"the run is still {now.status} after {timeout:g} s, not {wanted}", command=run)
+        earliest = client.clock.now() + _MIN_INTERVAL
         timer = client.clock.call_later(min(interval, remaining), due.set)
         try:
             with nullcontext() if waker is None else waker.subscribe(run.project_id, due.set):
                 await due.wait()
         finally:
             timer.cancel()
+        if (early := min(earliest, deadline) - client.clock.now()) > 0:  # an event arrived
+            await client.clock.sleep(early)
         interval = min(interval * _GROWTH, _MAX_INTERVAL)

@@ -157,9 +157,7 @@ async def test_an_outage_of_the_api_does_not_end_a_wait(connected: Sandbox, monk
     assert (await only_event(trigger))["status"] == "Completed"
 
 
-async def test_a_job_that_is_gone_is_reported_as_an_error(
-    connected: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_job_that_is_gone_is_reported_as_an_error(connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """The task resumes all the same, and reads its target groups."""
     monkeypatch.setattr(client_pool, "_POLL", attrs.evolve(client_pool._POLL, min_interval=0.01, not_found_grace=0.0))
     trigger = FieldingJobTrigger(await submitted(connected, connected.seed(live=1)), CONNECTION)

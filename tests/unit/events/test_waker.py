@@ -1,6 +1,8 @@
 """Waker: an event brings the next poll forward, and state is always read from the API."""
 
 import asyncio
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 
 import pytest
@@ -131,6 +133,22 @@ async def test_event_brings_a_read_of_the_run_forward(sandbox: Sandbox, make_cli
             await waker(event_of(read.project_id))
             await asyncio.sleep(0)
     assert (await waiting).status == "live"
+
+
+class EagerWaker(Waker):
+    """A waker that reports an event as soon as someone subscribes."""
+
+    def subscribe(self, project_id: str, callback: Callable[[], object]) -> AbstractContextManager[None]:
+        """Subscribe, and call the subscriber."""
+        asyncio.get_running_loop().call_soon(callback)
+        return super().subscribe(project_id, callback)
+
+
+async def test_events_do_not_bring_reads_closer_than_the_minimum(sandbox: Sandbox, client: AsyncClient) -> None:
+    """However many events arrive, a run is read at most every half second."""
+    with pytest.raises(WorkflowError):
+        await wait_for_status(client, reading(sandbox, paused=1), "live", timeout=1.2, waker=EagerWaker())
+    assert len(sandbox.requests) <= 4
 
 
 async def test_action_is_confirmed_by_reading(sandbox: Sandbox, client: AsyncClient) -> None:

@@ -6,7 +6,13 @@ import attrs
 import pytest
 
 from fieldingkit import AsyncClient, Client
-from fieldingkit.errors import AmbiguousOutcomeError, InvalidCommandError, InvalidStateError, TooManyConflictsError
+from fieldingkit.errors import (
+    AmbiguousOutcomeError,
+    InvalidCommandError,
+    InvalidStateError,
+    PreconditionFailedError,
+    TooManyConflictsError,
+)
 from fieldingkit.resources.fielding_runs import FieldingRun, GetFieldingRun
 from fieldingkit.sandbox import Sandbox, TargetGroup, faults
 from fieldingkit.workflows import update_run
@@ -72,6 +78,31 @@ async def test_day_is_never_added_twice(sandbox: Sandbox, client: AsyncClient, f
     assert outcome.changed
     assert after.end_fielding_at == outcome.before.end_fielding_at + DAY
     assert len(group.history) == 1
+
+
+async def test_write_that_is_applied_late_is_not_repeated(sandbox: Sandbox, client: AsyncClient) -> None:
+    """A 412 after an ambiguous write keeps the ambiguity: if the dates read as wanted, the write was applied."""
+    group, read = seeded(sandbox)
+    before = await client.send(read)
+
+    class AppliedBefore(faults.Fault):
+        """The lost write arrives just before this one, whose ETag is then out of date."""
+
+        async def inject(self, exchange: faults.Exchange) -> object:
+            run = group.run
+            assert run is not None
+            with exchange.state.locked() as now:
+                theirs = exchange.state.groups[group.id]
+                theirs.reschedule(run.start_at, run.end_at + DAY, at=now, request=exchange.index)
+            return await exchange.proceed()
+
+    sandbox.faults.add("update_fielding_run", faults.DropBefore(), times=2)
+    sandbox.faults.add("update_fielding_run", AppliedBefore())
+    outcome = await update_run(client, read, a_day_longer)
+    after = await client.send(read)
+    assert [type(conflict) for conflict in outcome.conflicts] == [AmbiguousOutcomeError, PreconditionFailedError]
+    assert after.end_fielding_at == before.end_fielding_at + DAY
+    assert outcome.changed
 
 
 async def test_unapplied_write_is_sent_again(sandbox: Sandbox, client: AsyncClient) -> None:
