@@ -8,6 +8,7 @@ import attrs
 from cyclopts import Group, Parameter
 from cyclopts.validators import Number
 
+from fieldingkit.cli.retry_notices import show_retries
 from fieldingkit.configuration import Configuration, load
 
 if TYPE_CHECKING:
@@ -72,6 +73,8 @@ class Connection:
         options = (configuration or self.load()).options()
         if self.verbose:
             enable_logs(logging.INFO if self.verbose == 1 else logging.DEBUG)
+        else:
+            show_retries()
         return AsyncClient(**options, user_agent="fieldingkit-cli", rate=rate)
 
 

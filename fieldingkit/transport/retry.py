@@ -204,7 +204,8 @@ class Retry:
             if self._metrics is not None and isinstance(call.stop_reason, RetryBudgetExhaustedError):
                 self._metrics.count_exhausted_budget(call.request)
             return
-        _logger.info("a failed attempt is repeated", extra={**facts, "delay": delay})
+        times = {"delay": delay, "elapsed": call.clock.now() - call.started, "remaining": call.remaining()}
+        _logger.info("a failed attempt is repeated", extra={**facts, **times})
         if self._metrics is not None:
             self._metrics.count_retry(call.request, error)
 

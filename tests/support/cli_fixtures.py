@@ -1,6 +1,8 @@
 """Fixtures that run the command line in this process, against a sandbox."""
 
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from support.command_line import Cli, Ended
 
 
 @pytest.fixture
-def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
+def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[pytest.MonkeyPatch]:
     """Remove credentials and configuration from the environment, and work in an empty folder."""
     for name in os.environ:
         if name.startswith(("CINT_", "FIELDINGKIT_")):
@@ -19,7 +21,10 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
     for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "HOME"):
         monkeypatch.setenv(name, str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
-    return monkeypatch
+    yield monkeypatch
+    retries = logging.getLogger("fieldingkit.retry")
+    retries.setLevel(logging.NOTSET)
+    retries.handlers.clear()
 
 
 @pytest.fixture

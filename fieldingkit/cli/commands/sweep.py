@@ -200,7 +200,7 @@ class _SweepCommand:
                 output.note("Nothing was changed.")
                 return ExitCode.DONE
             with open_journal(target.path) as journal:
-                output.note(f"Run {self._plan.run_id}, journal {target.path}")
+                output.note(f"Run {self._plan.run_id}\nJournal {target.path}")
                 report = await self._sweep(client, journal, seen)
                 return self._finish(report, journal)
 
