@@ -114,7 +114,7 @@ def test_the_environment_selects_a_connection(bare: pytest.MonkeyPatch, write: C
 def test_a_connection_argument_overrides_the_environment(
     bare: pytest.MonkeyPatch, write: Callable[[str], Path]
 ) -> None:
-    """The connection of an argument keeps its own account, host and credentials, whatever the environment has."""
+    """The connection of an argument keeps its own account, host and credentials, regardless of the environment."""
     write(
         f'[connections.a]\naccount = "1"\ntoken-file = "~/token"\nbase-url = "{OTHER}"\n'
         f'[connections.b]\nclient-id = "id"\nbase-url = "{OTHER}"\ntoken-url = "{OTHER_TOKENS}"'
