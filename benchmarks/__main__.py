@@ -21,6 +21,7 @@ NAMES = (
     "tracing",
     "parts",
     "machinery",
+    "outages",
     "blocking",
     "decoding",
     "imports",

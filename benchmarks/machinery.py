@@ -9,12 +9,11 @@ from collections.abc import Sequence
 
 from benchmarks.by_hand import PROJECT
 from benchmarks.measure import Row, Side, compare, main
-from fieldingkit import RetryPolicy
 from fieldingkit.clock import MonotonicClock
 from fieldingkit.idempotency import RetrySafety
 from fieldingkit.transport.http import Call, Request, Response, Transport
 from fieldingkit.transport.rate_limit import RateLimiter
-from fieldingkit.transport.retry import Retry
+from fieldingkit.transport.retry import Retry, RetryBudget
 
 CALLS = 20_000
 _REQUEST = Request(
@@ -39,7 +38,7 @@ def measure(rounds: int) -> Sequence[Row]:
     """Return all rows."""
     transports: dict[str, Transport] = {
         "nothing": instant,
-        "retry": Retry(instant, RetryPolicy()),
+        "retry": Retry(instant, RetryBudget(20, 2)),
         "rate limiter": RateLimiter(instant),
     }
     with asyncio.Runner() as runner:

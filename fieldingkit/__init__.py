@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from fieldingkit.transport.credentials import BearerToken as BearerToken
     from fieldingkit.transport.credentials import ClientCredentials as ClientCredentials
     from fieldingkit.transport.http import ApiResponse as ApiResponse
-    from fieldingkit.transport.retry import RetryPolicy as RetryPolicy
+    from fieldingkit.transport.retry_policy import RetryPolicy as RetryPolicy
     from fieldingkit.transport.telemetry.attempts import AttemptEvent as AttemptEvent
     from fieldingkit.transport.telemetry.attempts import RequestEvent as RequestEvent
     from fieldingkit.transport.telemetry.propagation import TraceContext as TraceContext
@@ -67,7 +67,7 @@ else:
             ),
             "fieldingkit.transport.credentials": "AccessToken BearerToken ClientCredentials",
             "fieldingkit.transport.http": "ApiResponse",
-            "fieldingkit.transport.retry": "RetryPolicy",
+            "fieldingkit.transport.retry_policy": "RetryPolicy",
             "fieldingkit.transport.telemetry.attempts": "AttemptEvent RequestEvent",
             "fieldingkit.transport.telemetry.propagation": "TraceContext",
             "fieldingkit.version": "API_VERSION __version__",

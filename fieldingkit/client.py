@@ -18,6 +18,7 @@ from fieldingkit.transport.http import ApiResponse, Call, Request, Response
 from fieldingkit.transport.pipeline import Pipeline, build
 from fieldingkit.transport.problem import read_problem
 from fieldingkit.transport.rate_limit import RateLimiter
+from fieldingkit.transport.retry_policy import RetryPolicy
 from fieldingkit.transport.telemetry import Telemetry
 from fieldingkit.transport.telemetry.metrics import Metrics
 from fieldingkit.version import __version__
@@ -298,11 +299,18 @@ class AsyncClient:
         options = self._options
         return self._call(encode(command, account_id=options.account_id, headers=options.request_headers), command)
 
-    def _call(self, request: Request, command: Command[Any] | None = None) -> Call:
+    def _call(self, request: Request, command: Command[Any] | None = None, retry: RetryPolicy | None = None) -> Call:
         if self._core.closed:
             raise ClientClosedError("the client is closed: create a new one", command=command)
         options = self._options
-        return Call(request, command, clock=options.clock, timeout=options.timeout, deadline=options.deadline)
+        return Call(
+            request,
+            command,
+            clock=options.clock,
+            timeout=options.timeout,
+            deadline=options.deadline,
+            retry=retry or options.retry,
+        )
 
     async def _perform(self, call: Call) -> Response:
         """Send a call through the pipeline; every exception carries the details of the call."""

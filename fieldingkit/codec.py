@@ -191,7 +191,8 @@ def decode(call: Call, response: Response) -> Any:
         DecodeError: if the body does not match the contract.
         JobLocationError: if a job was created and the response does not say where.
     """
-    raise_for_status(call, response)
+    if response.status not in _OK:
+        raise_for_status(call, response)
     kind: type = type(call.command)
     wanted, headers = _result_spec(kind)
     if wanted is JobAccepted:

@@ -20,7 +20,7 @@ from fieldingkit.secret import Secret
 from fieldingkit.transport.credentials import BearerToken, TokenProvider
 from fieldingkit.transport.headers import RESERVED_HEADERS, is_header
 from fieldingkit.transport.http import Transport
-from fieldingkit.transport.retry import RetryPolicy
+from fieldingkit.transport.retry_policy import RetryPolicy
 from fieldingkit.transport.telemetry.attempts import AttemptEvent, RequestEvent
 from fieldingkit.transport.urls import check_url
 from fieldingkit.version import API_VERSION, __version__

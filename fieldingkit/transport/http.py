@@ -11,11 +11,15 @@ from fieldingkit.errors import Attempt, DeadlineExceededError, FieldingKitError,
 from fieldingkit.idempotency import RetrySafety
 from fieldingkit.secret import Secret
 from fieldingkit.transport.headers import trace_id_of
+from fieldingkit.transport.retry_policy import RetryPolicy
 
 if TYPE_CHECKING:
     from fieldingkit.commands import Command
 
 __all__ = ["ApiResponse", "Call", "Request", "Response", "Transport"]
+
+
+_DEFAULT_RETRY = RetryPolicy()
 
 
 class Request:
@@ -110,6 +114,7 @@ class Call:
         "headers",
         "locations",
         "request",
+        "retry",
         "started",
         "stop_reason",
         "timeout",
@@ -124,11 +129,13 @@ class Call:
         clock: Clock,
         timeout: float | None = None,
         deadline: float | None = None,
+        retry: RetryPolicy = _DEFAULT_RETRY,
     ) -> None:
         self.request: Request = request
         self.command: Command[Any] | None = command
         """The command of the request; None for ``client.request()``."""
         self.clock: Clock = clock
+        self.retry: RetryPolicy = retry
         self.timeout: float | None = timeout
         """Seconds that one attempt may take; None for no limit."""
         self.started: float = clock.now()

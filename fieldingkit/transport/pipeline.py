@@ -9,7 +9,8 @@ from fieldingkit.transport.credentials import TokenProvider
 from fieldingkit.transport.custom import CustomTransport
 from fieldingkit.transport.http import Call, Response, Transport
 from fieldingkit.transport.rate_limit import RateLimiter
-from fieldingkit.transport.retry import Retry, RetryPolicy
+from fieldingkit.transport.retry import Retry, RetryBudget
+from fieldingkit.transport.retry_policy import RetryPolicy
 from fieldingkit.transport.telemetry import Telemetry
 from fieldingkit.transport.telemetry.attempts import AttemptObserver, RequestObserver
 from fieldingkit.transport.telemetry.tracing import AttemptSpans, CallSpans
@@ -22,6 +23,8 @@ class Pipeline(NamedTuple):
 
     send: Transport
     """Sends a call through all of them."""
+    retries: Retry
+    """Sends again what failed."""
     rate_limiter: RateLimiter
     """Limits how many attempts leave in a second."""
     auth: Auth
@@ -31,8 +34,9 @@ class Pipeline(NamedTuple):
 
     async def aclose(self) -> None:
         """Close the connections, and end waits and token refreshes."""
-        await self.auth.aclose()
+        self.retries.close()
         self.rate_limiter.close()
+        await self.auth.aclose()
         await self.http.aclose()
 
 
@@ -60,7 +64,7 @@ def build(
     auth = Auth(attempts.__call__, attempts.__call__, provider)
     # Inside retry, because limits count attempts; around auth, so that no token expires in the queue.
     rate_limiter = RateLimiter(auth.__call__, rate)
-    retries = Retry(rate_limiter.__call__, retry, telemetry.metrics)
+    retries = Retry(rate_limiter.__call__, RetryBudget(retry.budget, retry.budget_refill), telemetry.metrics)
     # Outermost: the call's span covers all attempts and the waits between them.
     spanned: Transport = CallSpans(
         retries.__call__, telemetry.tracer, parent=telemetry.trace_context, generate=telemetry.generate_missing_trace
@@ -70,4 +74,4 @@ def build(
         http.bind()  # first of all, since every transport belongs to one event loop
         return spanned(call)
 
-    return Pipeline(send, rate_limiter, auth, http)
+    return Pipeline(send, retries, rate_limiter, auth, http)

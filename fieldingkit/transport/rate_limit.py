@@ -1,8 +1,7 @@
-"""How fast requests leave: one line for all calls of a client, first come, first served.
+"""Adaptive rate limiter: one queue for all calls of a client, first come, first served.
 
-The line is as fast as the client is told to be. A 429 holds it for as long as the server asks, and halves its speed;
-what goes well after that makes it faster again (additive increase, multiplicative decrease, as TCP does it). Without a
-rate and without a 429 there is no line.
+Requests leave at ``rate``. A 429 response holds the queue for as long as the server asks, and halves its rate;
+successful requests raise the rate again. Without a rate and without a 429 there is no queue.
 """
 
 import asyncio
@@ -10,34 +9,27 @@ from collections import OrderedDict
 from functools import partial
 
 from fieldingkit.clock import Clock, Timer
-from fieldingkit.errors import DeadlineExceededError
+from fieldingkit.errors import ClientClosedError, DeadlineExceededError
 from fieldingkit.transport.headers import retry_after
 from fieldingkit.transport.http import Call, Response, Transport
 
 __all__ = ["RateLimiter"]
 
-
-_FIRST_GUESS = 10.0
-"""Requests per second to begin with after the first 429 of a client that was told no rate; doubles every second."""
-_SLOWEST = 0.1
-"""Requests per second at least, however many 429s there are."""
-_SECONDS_TO_RECOVER = 20.0
-"""How long it takes to be twice as fast again after the speed was halved, if there is work all the time."""
+_FIRST_RATE = 10.0
+"""Requests per second after the first 429 of a client without a rate."""
+_LOWEST_RATE = 0.1
+"""Requests per second at least, after any number of 429s."""
+_GAIN = 0.04
+"""Requests per second that each request adds if it waited and succeeded; the rate doubles in about 17 s."""
 _HOLD = 1.0
-"""Seconds for which a 429 holds the line if it does not say for how long."""
-_LONGEST_HOLD = 300.0
-"""Seconds for which a 429 can hold the line at most; after that one request may find out whether it still stands."""
-_CALM = 300.0
-"""Seconds without a 429 after which a speed that was only learned is forgotten."""
-_WORTH_A_REVIEW = 0.1
-"""Seconds by which the line must be delayed before it is looked through for calls that will not make it any more."""
+"""Seconds for which a 429 without ``Retry-After`` holds the queue."""
 
 
 class RateLimiter:
-    """Lets attempts pass one after the other, so that no more than so many leave in a second.
+    """The transport that lets attempts leave one after the other, at a rate.
 
-    Waiting here counts against the call's deadline, not against the attempt's time-out. A call whose turn cannot come
-    before its deadline ends at once.
+    Waiting counts against the call's deadline, not against the attempt's timeout. A call whose turn would come after
+    its deadline ends at once.
     """
 
     def __init__(self, inner: Transport, rate: float | None = None) -> None:
@@ -45,152 +37,174 @@ class RateLimiter:
         """Requests per second that may leave at present; None for no limit."""
         self._inner = inner
         self._ceiling = rate
-        self._line: OrderedDict[asyncio.Future[float | None], Call] = OrderedDict()
+        self._queue: OrderedDict[asyncio.Future[None], Call] = OrderedDict()
         self._next = 0.0
+        """The moment of the next free turn."""
         self._timer: Timer | None = None
         self._clock: Clock | None = None
         self._slowed = 0.0
-        self._gain: float | None = None
+        """The moment at which the rate was last lowered."""
+        self._held_paths: dict[str, float] = {}
+        """The moment until which each kind of path is held that the API refuses for longer than a call waits."""
+        self._held: set[asyncio.Future[None]] = set()
+        """The calls that wait for their kind of path."""
 
     @property
     def waiting(self) -> int:
-        """How many requests wait for their turn."""
-        return len(self._line)
+        """The number of requests that wait for their turn."""
+        return len(self._queue)
 
     @property
     def delay(self) -> float:
-        """Seconds that a request would have to wait if it were made now."""
+        """Seconds that a new request would wait."""
         if self.rate is None or self._clock is None:
             return 0.0
-        return self._delay(len(self._line), self._clock.now(), self.rate)
+        return self._delay(len(self._queue), self._clock.now(), self.rate)
 
     async def __call__(self, call: Call) -> Response:
-        """Wait for the request's turn, then send it.
+        """Wait for the call's turn, then send it.
 
         Raises:
             DeadlineExceededError: if its turn cannot come before the call's deadline; nothing was sent.
+            ClientClosedError: if the client is closed while it waits.
         """
-        if self.rate is None:
-            response = await self._inner(call)
-            if response.status == 429:
-                self._slow_down(response, call, left=None)
-            return response
-        waited = await self._turn(call, self.rate)
-        left = call.clock.now()
+        if self._held_paths:
+            await self._wait_for_path(call)
+        waited = self.rate is not None and await self._wait_for_turn(call, self.rate)
+        left = 0.0 if self.rate is None else call.clock.now()
         response = await self._inner(call)
         if response.status == 429:
-            self._slow_down(response, call, left=left)
-        else:
-            self._speed_up(call.clock.now(), waited=waited)
+            self._slow_down(call, response, left)
+        elif waited and self.rate is not None:
+            self.rate = min(self.rate + _GAIN, self._ceiling or self.rate + _GAIN)
         return response
 
     def close(self) -> None:
-        """Let all go that wait, since nothing will be sent any more."""
+        """End all waits; their calls raise ClientClosedError."""
         self.rate = None
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        while self._line:
-            _go(self._line.popitem(last=False)[0])
+        for turn in (*self._queue, *self._held):
+            _refuse(turn, ClientClosedError("the client was closed while the call waited for its turn"))
+        self._queue.clear()
 
-    async def _turn(self, call: Call, rate: float) -> bool:
-        """Wait for a turn; gives whether that took time."""
+    async def _wait_for_path(self, call: Call) -> None:
+        """Wait until the call's kind of path is not held any more."""
+        kind, now = _kind_of_path(call), call.clock.now()
+        until = self._held_paths.get(kind, 0.0)
+        if until <= now:
+            self._held_paths.pop(kind, None)
+            return
+        if call.deadline is not None and until > call.deadline:
+            raise self._too_late(call, until - now)
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._held.add(turn)
+        timer = call.clock.call_later(until - now, partial(_give, turn))
+        try:
+            await turn
+        finally:
+            timer.cancel()
+            self._held.discard(turn)
+        call.delay += until - now
+
+    async def _wait_for_turn(self, call: Call, rate: float) -> bool:
+        """Wait for a turn; return True if that took time."""
         self._clock = call.clock
         now = call.clock.now()
-        if not self._line and self._next <= now:
+        if not self._queue and self._next <= now:
             self._next = now + 1 / rate
             return False
-        delay = self._delay(len(self._line), now, rate)
+        delay = self._delay(len(self._queue), now, rate)
         if call.deadline is not None and now + delay > call.deadline:
             raise self._too_late(call, delay)
-        turn: asyncio.Future[float | None] = asyncio.get_running_loop().create_future()
-        self._line[turn] = call
-        self._set_timer(call.clock)
-        try:
-            too_long = await turn
-        finally:
-            self._line.pop(turn, None)
-        if too_long is not None:
-            raise self._too_late(call, too_long)
+        await self._wait(call)
+        call.delay += call.clock.now() - now
         return True
+
+    async def _wait(self, call: Call) -> None:
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queue[turn] = call
+        if self._timer is None:
+            self._set_timer(call.clock)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled() and self.rate is not None:
+                self._next -= 1 / self.rate  # the call had its turn and does not use it
+                self._set_timer(call.clock)
+            raise
+        finally:
+            self._queue.pop(turn, None)
 
     def _delay(self, ahead: int, now: float, rate: float) -> float:
         return max(0.0, self._next - now) + ahead / rate
 
     def _set_timer(self, clock: Clock) -> None:
-        if self._timer is None:
-            self._timer = clock.call_later(max(0.0, self._next - clock.now()), partial(self._advance, clock))
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = clock.call_later(max(0.0, self._next - clock.now()), partial(self._advance, clock))
 
     def _advance(self, clock: Clock) -> None:
-        """Let those go whose turn it is."""
+        """Give the next calls their turn."""
         self._timer = None
         now = clock.now()
-        while self._line and self.rate is not None and self._next <= now:
-            turn, _ = self._line.popitem(last=False)
+        while self._queue and self.rate is not None and self._next <= now:
+            turn, _ = self._queue.popitem(last=False)
             if not turn.done():
-                # A late slot is made up for, but no more than one: a stall must not end in a burst.
+                # A late turn is made up for, but no more than one: a blocked loop must not end in a burst.
                 self._next = max(self._next, now - 1 / self.rate) + 1 / self.rate
-                _go(turn)
-        if self._line:
+                _give(turn)
+        if self._queue:
             self._set_timer(clock)
 
-    def _slow_down(self, response: Response, call: Call, *, left: float | None) -> None:
-        """A 429: hold the line, and go on more slowly.
-
-        Args:
-            response: The answer.
-            call: The call that got it.
-            left: When the request left; None if there was no line yet.
-        """
+    def _slow_down(self, call: Call, response: Response, left: float) -> None:
+        """Hold the queue after a 429, and lower its rate."""
         now = call.clock.now()
-        asked = retry_after(response.headers)
-        free = now + min(_HOLD if asked is None else asked, _LONGEST_HOLD)
-        before, self._next = self._next, max(self._next, free)
-        cut = False
-        if self.rate is None:
-            self.rate, self._gain, cut = _FIRST_GUESS, None, True
-        elif left is not None and left >= self._slowed:
-            # Requests that had left before the speed was last halved say nothing about the new one.
-            self.rate, cut = max(_SLOWEST, self.rate / 2), True
-            self._gain = self.rate / _SECONDS_TO_RECOVER
-        if cut:
-            self._slowed = now
-        if cut or self._next - before > _WORTH_A_REVIEW:
-            self._review(now, self.rate)
-
-    def _speed_up(self, now: float, *, waited: bool) -> None:
-        """A request went well: if the line holds calls up, make it faster."""
-        if self.rate is None or self.rate == self._ceiling:
+        hold = retry_after(response.headers)
+        if hold is not None and hold > call.retry.max_retry_after:
+            # Not a matter of pace: a quota of this kind of path, maybe of a day. Other paths are not concerned.
+            self._held_paths[_kind_of_path(call)] = now + call.retry.max_retry_after
             return
-        if self._ceiling is None and now - self._slowed > _CALM and not self._line:
-            self.rate = None
-        elif waited:
-            # In a second there are `rate` of these: together they add the gain of a second, or double the first guess.
-            self.rate += 1.0 if self._gain is None else self._gain / self.rate
-            if self._ceiling is not None:
-                self.rate = min(self.rate, self._ceiling)
+        if self.rate is None:
+            self.rate, self._slowed = _FIRST_RATE, now
+        elif left >= self._slowed:
+            # Requests that had left before the rate was last lowered say nothing about the new rate.
+            self.rate, self._slowed = max(_LOWEST_RATE, self.rate / 2), now
+        self._next = max(self._next, now + (_HOLD if hold is None else hold))
+        self._refuse_late(now, self.rate)
 
-    def _review(self, now: float, rate: float) -> None:
-        """Tell those at once who will not have their turn in time any more."""
+    def _refuse_late(self, now: float, rate: float) -> None:
+        """End the calls whose turn would now come after their deadline."""
         ahead = 0
-        for turn, call in list(self._line.items()):
+        for turn, call in list(self._queue.items()):
             delay = self._delay(ahead, now, rate)
             if call.deadline is not None and now + delay > call.deadline:
-                del self._line[turn]
-                _go(turn, delay)
+                del self._queue[turn]
+                _refuse(turn, self._too_late(call, delay))
             else:
                 ahead += 1
 
     def _too_late(self, call: Call, delay: float) -> DeadlineExceededError:
-        left = call.remaining() or 0.0
         return DeadlineExceededError(
-            f"its turn would come in {delay:.3g} s, and {left:.3g} s are left: {len(self._line)} requests are waiting, "
-            f"and {self.rate or 0.0:.3g} may leave in a second",
+            f"the rate limiter has no turn before the deadline: the next turn is in {delay:.3g} s, "
+            f"{call.remaining() or 0.0:.3g} s are left; {len(self._queue)} requests wait, "
+            f"{self.rate or 0.0:.3g} per second may leave",
             sent=False,
             retry_after=delay,
         )
 
 
-def _go(turn: "asyncio.Future[float | None]", too_long: float | None = None) -> None:
+def _give(turn: "asyncio.Future[None]") -> None:
     if not turn.done():
-        turn.set_result(too_long)
+        turn.set_result(None)
+
+
+def _refuse(turn: "asyncio.Future[None]", error: Exception) -> None:
+    if not turn.done():
+        turn.set_exception(error)
+
+
+def _kind_of_path(call: Call) -> str:
+    """Return the path template of a command, or the path of a request that has no command."""
+    return call.request.template or call.request.target.partition("?")[0]

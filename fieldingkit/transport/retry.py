@@ -1,16 +1,17 @@
-"""Whether an attempt is repeated, and when. The table is a pure function; the transport around it only obeys."""
+"""Retries: decide which failures are retried and when, within the call's deadline and the client's retry budget."""
 
+import asyncio
 import logging
-from collections.abc import Generator
+import math
 from typing import Any, NamedTuple, Protocol
-
-import attrs
 
 from fieldingkit.errors import (
     AmbiguousOutcomeError,
-    ConfigurationError,
+    ClientClosedError,
+    ConnectionFailedError,
     DeadlineExceededError,
     FieldingKitError,
+    RequestTimeoutError,
     RetryBudgetExhaustedError,
     TransportError,
 )
@@ -18,76 +19,61 @@ from fieldingkit.idempotency import RetrySafety
 from fieldingkit.transport.delays import retry_delays
 from fieldingkit.transport.headers import retry_after
 from fieldingkit.transport.http import Call, Request, Response, Transport
+from fieldingkit.transport.retry_policy import RetryPolicy
 from fieldingkit.transport.telemetry.semconv import error_type
 
-__all__ = ["Retry", "RetryBudget", "RetryDecision", "RetryPolicy", "decide"]
+__all__ = ["Retry", "RetryBudget", "RetryDecision", "decide"]
 
 _logger = logging.getLogger("fieldingkit.retry")
 
-_UNCERTAIN = frozenset({408, 500, 502, 504})
+_UNCERTAIN = frozenset({408, 500, 502, 503, 504})
+"""Statuses that may be sent by a gateway after the API applied the request, or before."""
+_ATTEMPTS_WITHOUT_DEADLINE = 8
+"""Sends of a call that has no deadline, unless the policy names a number."""
+_ATTEMPTS_TO_CONNECT = 4
+"""Sends of a call that cannot connect to an API that never responded: the base URL may be wrong."""
+_LONGEST_BUDGET_WAIT = 120.0
+"""Seconds that a call without a deadline waits for the retry budget at most."""
+_SUCCESS = 0.2
+"""Retries that a successful call gives back to the budget."""
 
-
-def _positive(policy: object, attribute: "attrs.Attribute[Any]", value: float | None) -> None:
-    if value is not None and not value > 0:
-        raise ConfigurationError(f"{type(policy).__name__}.{attribute.name} must be above 0; got {value}")
-
-
-@attrs.frozen(kw_only=True)
-class RetryPolicy:
-    """How often and how patiently a failed attempt is repeated. What may be repeated is not a matter of policy."""
-
-    max_attempts: int = attrs.field(default=4, validator=_positive)
-    """Sends of one call at most, the first included; 1 switches retries off."""
-    base_delay: float = attrs.field(default=0.5, validator=_positive)
-    """Seconds before the second attempt at most; the bound doubles with each, the wait is random below it."""
-    max_delay: float = attrs.field(default=20.0, validator=_positive)
-    """Seconds between attempts at most, unless the server asks for more."""
-    max_retry_after: float = attrs.field(default=120.0, validator=_positive)
-    """Seconds the server may ask to wait; if it asks for more, the call ends at once and says so."""
-    budget: float = attrs.field(default=100.0, validator=_positive)
-    """Tokens for retries that the client's calls share: a dead server is not asked many times over by all of them."""
-    budget_cost: float = attrs.field(default=5.0, validator=_positive)
-    """Tokens that a retry takes; a call that succeeds gives one back."""
-    idempotency_key_ttl: float = attrs.field(default=3600.0, validator=_positive)
-    """Seconds for which the API is trusted to know an idempotency key again; it does not say for how long it does."""
+Outcome = Response | TransportError
 
 
 class RetryDecision(NamedTuple):
-    """What follows from the outcome of one attempt."""
+    """The consequences of one attempt's outcome."""
 
     retry: bool
-    """Whether it may be sent again."""
+    """True if the request may be sent again."""
     ambiguous: bool
-    """Whether it may have been applied all the same."""
+    """True if the request may have been applied."""
 
 
-def decide(retry_safety: RetrySafety, outcome: Response | TransportError, *, was_ambiguous: bool) -> RetryDecision:
-    """Decide on one attempt, by what protects the call and by what came of it.
+def decide(retry_safety: RetrySafety, outcome: Outcome, *, was_ambiguous: bool) -> RetryDecision:
+    """Decide whether to retry after one attempt.
 
     Args:
-        retry_safety: What protects the call from being applied twice.
-        outcome: The answer, or the failure to get one.
-        was_ambiguous: Whether an earlier attempt of the call may have been applied.
+        retry_safety: The protection of the call against being applied twice.
+        outcome: The response, or the failure to get one.
+        was_ambiguous: True if an earlier attempt of the call may have been applied.
     """
     if isinstance(outcome, TransportError):
-        hopeless = isinstance(outcome, DeadlineExceededError)
+        too_late = isinstance(outcome, DeadlineExceededError)
         if not outcome.sent:
-            return RetryDecision(retry=outcome.retryable and not hopeless, ambiguous=False)
+            return RetryDecision(retry=outcome.retryable and not too_late, ambiguous=False)
         decision = _uncertain(retry_safety, was_ambiguous=was_ambiguous)
-        return decision._replace(retry=False) if hopeless else decision
+        return decision._replace(retry=False) if too_late else decision
     status = outcome.status
     if status == 429:
         return RetryDecision(retry=True, ambiguous=False)
-    if status == 503:
-        if retry_safety is RetrySafety.NONE and retry_after(outcome.headers) is not None:
-            return RetryDecision(retry=True, ambiguous=False)
-        return _uncertain(retry_safety, was_ambiguous=was_ambiguous)
     if status in _UNCERTAIN:
         return _uncertain(retry_safety, was_ambiguous=was_ambiguous)
     if status == 409 and retry_safety is RetrySafety.IDEMPOTENCY_KEY and was_ambiguous:
-        # Our own first attempt is still being worked on (draft-ietf-httpapi-idempotency-key-header, section 2.6).
+        # The first attempt is still being processed (draft-ietf-httpapi-idempotency-key-header-07, section 2.6).
         return RetryDecision(retry=True, ambiguous=False)
-    return RetryDecision(retry=False, ambiguous=False)
+    # A status that HTTP does not have, or 101, says nothing about the request.
+    unknown = not 200 <= status < 600 and retry_safety is not RetrySafety.READ
+    return RetryDecision(retry=False, ambiguous=unknown)
 
 
 def _uncertain(retry_safety: RetrySafety, *, was_ambiguous: bool) -> RetryDecision:
@@ -97,167 +83,249 @@ def _uncertain(retry_safety: RetrySafety, *, was_ambiguous: bool) -> RetryDecisi
         case RetrySafety.IDEMPOTENCY_KEY:
             return RetryDecision(retry=True, ambiguous=True)
         case RetrySafety.IF_MATCH:
-            # It cannot apply twice: the first time changes the tag. One repetition tells what there is to tell.
+            # It cannot apply twice, because the first send changes the tag. One retry finds out whether it applied.
             return RetryDecision(retry=not was_ambiguous, ambiguous=True)
         case RetrySafety.NONE:
             return RetryDecision(retry=False, ambiguous=True)
 
 
 class RetryBudget:
-    """A bucket of tokens that the calls of one client share: retries take from it, successes give back."""
+    """The retries that the calls of one client share. Time and successful calls refill it.
 
-    def __init__(self, capacity: float, cost: float) -> None:
-        self._capacity = capacity
-        self._cost = cost
-        self.tokens: float = capacity
+    A retry that finds the budget empty takes the next one that will be refilled, and waits for it.
 
-    def take(self) -> bool:
-        """Take what one retry costs, if it is there."""
-        if self.tokens < self._cost:
-            return False
-        self.tokens -= self._cost
-        return True
+    Args:
+        capacity: Retries that may be made at once.
+        refill: Retries per second.
+    """
 
-    def give_back(self) -> None:
-        """A call succeeded: the server is well."""
-        if self.tokens < self._capacity:
-            self.tokens = min(self._capacity, self.tokens + 1.0)
+    def __init__(self, capacity: float, refill: float) -> None:
+        self.capacity: float = capacity
+        self.level: float = capacity
+        """Retries left at the last change; below zero if retries wait for it."""
+        self._refill = refill
+        self._changed = -math.inf
+
+    def wait(self, now: float) -> float:
+        """Return the seconds until a retry that is taken now may be sent."""
+        return max(0.0, (1.0 - self._level_at(now)) / self._refill)
+
+    def take(self, now: float) -> None:
+        """Take one retry."""
+        self.level, self._changed = self._level_at(now) - 1.0, now
+
+    def give_back(self, retries: float) -> None:
+        """Give back some retries, up to the capacity."""
+        self.level = min(self.capacity, self.level + retries)
+
+    def _level_at(self, now: float) -> float:
+        return min(self.capacity, self.level + (now - self._changed) * self._refill)
 
 
 class RetryMetrics(Protocol):
-    """Counts what ``Retry`` does."""
+    """Counts retries."""
 
-    def count_retry(self, request: Request, error: str) -> None:
-        """An attempt that ended with an error is going to be repeated."""
+    def count_retry(self, request: Request, reason: str) -> None:
+        """Count an attempt that failed and is retried."""
         ...
 
     def count_exhausted_budget(self, request: Request) -> None:
-        """A call was not repeated, since the retry budget is used up."""
+        """Count a call that was not retried because the retry budget is used up."""
         ...
 
 
-class Retry:
-    """Sends a request again where that is safe and there is time, attempts and budget for it."""
+class _Failures:
+    """The failed attempts of one call."""
 
-    def __init__(self, inner: Transport, policy: RetryPolicy, metrics: RetryMetrics | None = None) -> None:
+    __slots__ = ("counted", "delays", "last", "sends")
+
+    def __init__(self, policy: RetryPolicy) -> None:
+        self.counted = 0
+        """Attempts that count towards ``max_attempts``."""
+        self.delays = retry_delays(policy.base_delay, policy.max_delay)
+        self.last: Outcome | None = None
+        """The outcome of the last attempt."""
+        self.sends = 0
+        """Sends of the call up to then."""
+
+
+class Retry:
+    """The transport that sends a request again where that is safe, and where time and budget permit.
+
+    Args:
+        inner: Sends one attempt.
+        budget: The retry budget of the client.
+        metrics: Counts retries.
+    """
+
+    def __init__(self, inner: Transport, budget: RetryBudget, metrics: RetryMetrics | None = None) -> None:
         self._inner = inner
+        self._budget = budget
         self._metrics = metrics
-        self._policy = policy
-        self.budget: RetryBudget = RetryBudget(policy.budget, policy.budget_cost)
+        self._has_response = False
+        self._waits: set[asyncio.Timeout] = set()
+        self._closed = False
 
     async def __call__(self, call: Call) -> Response:
-        """Send the request until there is an answer that stands.
+        """Send the request until the outcome is final.
 
         Raises:
-            TransportError: if there is none; the subclass says why.
+            TransportError: if no response arrived; the subclass says why.
+            ClientClosedError: if the client is closed during a delay.
         """
-        waits: Generator[float, None, None] | None = None
-        attempt = 0
+        failures: _Failures | None = None
         while True:
-            attempt += 1
-            outcome: Response | TransportError
+            outcome: Outcome
             try:
                 outcome = await self._inner(call)
             except TransportError as exc:
                 outcome = exc
             else:
-                if outcome.status >= 400:
-                    pass
-                elif isinstance(outcome.body_error, TransportError) and call.request.retry_safety is RetrySafety.READ:
-                    # Nothing is lost by reading again; of a write's answer the head is worth more than the body.
-                    outcome = outcome.body_error
-                else:
-                    if self.budget.tokens < self._policy.budget:
-                        self.budget.give_back()
+                self._has_response = True
+                if 200 <= outcome.status < 400 and (outcome.body_error is None or not _can_read_again(call, outcome)):
+                    if self._budget.level < self._budget.capacity:
+                        self._budget.give_back(_SUCCESS)
                     return outcome
-            waits = waits or _waits(self._policy)
-            delay = self._delay(call, outcome, attempt, next(waits))
+            failures = failures or _Failures(call.retry)
+            delay = self._delay(call, outcome, failures)
             if delay is None:
-                if isinstance(outcome, Response):
-                    return outcome
-                raise _final(call, outcome) from call.stop_reason or outcome.__cause__
-            await call.clock.sleep(delay)
-            call.delay = delay
+                return _end(call, failures.last or outcome)
+            await self._wait(call, delay)
 
-    def _delay(self, call: Call, outcome: Response | TransportError, attempt: int, wait: float) -> float | None:
-        """Seconds until a failed attempt is repeated; None if it is not. The call keeps what there is to know of it."""
+    def close(self) -> None:
+        """End all delays; their calls raise ClientClosedError."""
+        self._closed = True
+        while self._waits:
+            self._waits.pop().reschedule(0.0)
+
+    def _delay(self, call: Call, outcome: Outcome, failures: _Failures) -> float | None:
+        """Return the seconds until the next attempt, taken from the budget; None if there is none."""
+        was_sent = len(call.attempts) > failures.sends
+        if failures.last is not None and isinstance(outcome, DeadlineExceededError) and not was_sent:
+            # This attempt found no time to leave: the outcome of the one before is what the caller needs.
+            self._stop(call, failures.last, outcome)
+            return None
+        if isinstance(outcome, Response) and isinstance(outcome.body_error, TransportError) and outcome.status < 400:
+            outcome = outcome.body_error
+        failures.last, failures.sends = outcome, len(call.attempts)
         decision = decide(call.request.retry_safety, outcome, was_ambiguous=call.ambiguous)
         call.ambiguous = call.ambiguous or decision.ambiguous
-        asked = _asked(outcome)
-        delay = max(wait, asked or 0.0)
-        if not decision.retry or attempt >= self._policy.max_attempts or self._reason_to_stop(call, delay, asked):
-            if call.stop_reason is not None:
-                self._tell(call, outcome, delay)
+        limited = isinstance(outcome, Response) and outcome.status == 429
+        if not limited or call.deadline is None or call.retry.max_attempts == 1:
+            failures.counted += 1
+        if not decision.retry or failures.counted >= self._max_attempts(call, outcome):
+            return None
+        now = call.clock.now()
+        # After a 429 the rate limiter holds the request back; and a server that answers 429 is well.
+        backoff = 0.0 if limited else next(failures.delays)
+        budget_wait = 0.0 if limited else self._budget.wait(now)
+        delay = max(backoff, budget_wait, _requested_delay(outcome) or 0.0)
+        if (reason := _reason_to_stop(call, outcome, delay, budget_wait)) is not None:
+            self._stop(call, outcome, reason)
             return None
         if isinstance(outcome, Response) and (location := outcome.headers.get("Location")):
             call.locations.append(location)
-        self._tell(call, outcome, delay)
+        self._report(call, outcome, delay)
+        if limited:
+            return 0.0
+        self._budget.take(now)
         return delay
 
-    def _tell(self, call: Call, outcome: Response | TransportError, delay: float) -> None:
-        """Count and log an attempt that is going to be repeated, or the call that is not."""
-        response, failure = (outcome, None) if isinstance(outcome, Response) else (None, outcome)
-        error = error_type(response, failure) or ""
-        facts = {"operation_id": call.request.operation_id, "attempt": len(call.attempts), "error": error}
-        if call.stop_reason is not None:
-            _logger.info("a failed attempt is not repeated", extra={**facts, "reason": call.stop_reason.message})
-            if self._metrics is not None and isinstance(call.stop_reason, RetryBudgetExhaustedError):
-                self._metrics.count_exhausted_budget(call.request)
+    async def _wait(self, call: Call, delay: float) -> None:
+        call.delay = delay
+        if not delay:
             return
+        wait = asyncio.timeout(0.0 if self._closed else None)
+        self._waits.add(wait)
+        try:
+            async with wait:
+                await call.clock.sleep(delay)
+        except TimeoutError:
+            raise ClientClosedError("the client was closed while the call waited for its next attempt") from None
+        except asyncio.CancelledError:
+            self._budget.give_back(1.0)
+            raise
+        finally:
+            self._waits.discard(wait)
+
+    def _max_attempts(self, call: Call, outcome: Outcome) -> float:
+        limit = call.retry.max_attempts or (_ATTEMPTS_WITHOUT_DEADLINE if call.deadline is None else math.inf)
+        if self._has_response or isinstance(outcome, Response):
+            return limit
+        # If the token endpoint cannot be reached, that failure is the cause of this one.
+        unreachable = isinstance(outcome.__cause__, ConnectionFailedError) or (
+            isinstance(outcome, ConnectionFailedError | RequestTimeoutError) and not outcome.sent
+        )
+        return min(limit, _ATTEMPTS_TO_CONNECT) if unreachable else limit
+
+    def _stop(self, call: Call, outcome: Outcome, reason: FieldingKitError) -> None:
+        """Record the reason not to retry."""
+        call.stop_reason = reason
+        _logger.info("a failed attempt is not retried", extra={**_facts(call, outcome), "reason": reason.message})
+        if self._metrics is not None and isinstance(reason, RetryBudgetExhaustedError):
+            self._metrics.count_exhausted_budget(call.request)
+
+    def _report(self, call: Call, outcome: Outcome, delay: float) -> None:
+        """Count and log a retry."""
+        facts = _facts(call, outcome)
         times = {"delay": delay, "elapsed": call.clock.now() - call.started, "remaining": call.remaining()}
-        _logger.info("a failed attempt is repeated", extra={**facts, **times})
+        _logger.info("a failed attempt is retried", extra={**facts, **times})
         if self._metrics is not None:
-            self._metrics.count_retry(call.request, error)
-
-    def _reason_to_stop(self, call: Call, delay: float, asked: float | None) -> bool:
-        """Whether there is no sense in waiting for another attempt; the call keeps the reason."""
-        if call.stop_reason is not None:
-            return True
-        remaining = call.remaining()
-        age = call.clock.now() - call.started + delay
-        if asked is not None and asked > self._policy.max_retry_after:
-            limit = self._policy.max_retry_after
-            call.stop_reason = FieldingKitError(
-                f"the server asks to wait {asked:g} s, more than max_retry_after ({limit:g} s)"
-            )
-        elif remaining is not None and delay >= remaining:
-            call.stop_reason = FieldingKitError(
-                f"the next attempt would be in {delay:.3g} s, and {remaining:.3g} s are left"
-            )
-        elif (
-            call.request.retry_safety is RetrySafety.IDEMPOTENCY_KEY
-            and call.ambiguous
-            and age > self._policy.idempotency_key_ttl
-        ):
-            limit = self._policy.idempotency_key_ttl
-            call.stop_reason = FieldingKitError(
-                f"the idempotency key would be older than idempotency_key_ttl ({limit:g} s)"
-            )
-        elif not self.budget.take():
-            call.stop_reason = RetryBudgetExhaustedError("too many calls of this client had to be repeated of late")
-        return call.stop_reason is not None
+            self._metrics.count_retry(call.request, facts["error"])
 
 
-def _waits(policy: RetryPolicy) -> Generator[float, None, None]:
-    return retry_delays(policy.base_delay, policy.max_delay)
+def _reason_to_stop(call: Call, outcome: Outcome, delay: float, budget_wait: float) -> FieldingKitError | None:
+    """Return the reason not to wait for another attempt; None if there is none."""
+    policy, remaining = call.retry, call.remaining()
+    requested = _requested_delay(outcome)
+    if requested is not None and requested > policy.max_retry_after:
+        return FieldingKitError(
+            f"the server asks to wait {requested:g} s, more than max_retry_after ({policy.max_retry_after:g} s)"
+        )
+    if budget_wait > 0 and budget_wait >= (_LONGEST_BUDGET_WAIT if remaining is None else remaining):
+        return RetryBudgetExhaustedError(
+            f"retry budget exhausted: too many recent retries; the next one may be sent in {budget_wait:.3g} s"
+        )
+    if remaining is not None and delay >= remaining:
+        return FieldingKitError(f"the next attempt would be in {delay:.3g} s, and {remaining:.3g} s are left")
+    age = call.clock.now() - call.started + delay
+    keyed = call.request.retry_safety is RetrySafety.IDEMPOTENCY_KEY
+    if keyed and call.ambiguous and age > policy.idempotency_key_ttl:
+        return FieldingKitError(
+            f"the idempotency key would be older than idempotency_key_ttl ({policy.idempotency_key_ttl:g} s)"
+        )
+    return None
 
 
-def _asked(outcome: Response | TransportError) -> float | None:
+def _facts(call: Call, outcome: Outcome) -> dict[str, Any]:
+    response, failure = (outcome, None) if isinstance(outcome, Response) else (None, outcome)
+    return {
+        "operation_id": call.request.operation_id,
+        "attempt": len(call.attempts),
+        "error": error_type(response, failure) or "",
+    }
+
+
+def _requested_delay(outcome: Outcome) -> float | None:
     return outcome.retry_after if isinstance(outcome, TransportError) else retry_after(outcome.headers)
 
 
-def _final(call: Call, failure: TransportError) -> TransportError:
-    """The error that ends a call without an answer."""
-    kind: type[TransportError]
-    if isinstance(failure, DeadlineExceededError):
-        kind, message = DeadlineExceededError, f"no answer before the deadline: {failure.message}"
+def _can_read_again(call: Call, response: Response) -> bool:
+    """Return True if a body broke off and nothing is lost by reading again; the head of a write's response counts."""
+    return isinstance(response.body_error, TransportError) and call.request.retry_safety is RetrySafety.READ
+
+
+def _end(call: Call, outcome: Outcome) -> Response:
+    """Return the final response, or raise the final error."""
+    if isinstance(outcome, Response):
+        return outcome
+    error = outcome
+    if isinstance(outcome, DeadlineExceededError):
+        error = _as(DeadlineExceededError, outcome, f"no response before the deadline: {outcome.message}")
     elif call.ambiguous:
-        kind, message = AmbiguousOutcomeError, failure.message
-    else:
-        return failure
-    return kind(
-        message,
-        sent=failure.sent,
-        retryable=failure.retryable,
-        retry_after=failure.retry_after,
-    )
+        error = _as(AmbiguousOutcomeError, outcome, outcome.message)
+    raise error from call.stop_reason or outcome.__cause__
+
+
+def _as(kind: type[TransportError], error: TransportError, message: str) -> TransportError:
+    return kind(message, sent=error.sent, retryable=error.retryable, retry_after=error.retry_after)

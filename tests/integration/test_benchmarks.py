@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 START = f"import runpy, sys; sys.path.append({str(ROOT)!r}); runpy.run_module(sys.argv.pop(1), run_name='__main__')"
 
 
-@pytest.mark.parametrize(("name", "rounds"), [("function_calls", 1), ("memory", 1), ("detection", 200)])
+@pytest.mark.parametrize(("name", "rounds"), [("function_calls", 1), ("memory", 1), ("detection", 200), ("outages", 2)])
 def test_benchmark_is_within_its_budget(name: str, rounds: int, tmp_path: Path) -> None:
     """Function calls, retained memory and poll counts stay within the budgets of their benchmarks."""
     report = tmp_path / "rows.json"

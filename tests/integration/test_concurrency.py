@@ -41,7 +41,7 @@ IDS = {"project_id": PROJECT, "target_group_id": GROUP, "fielding_run_id": RUN}
 
 @pytest.mark.parametrize("tag", TAGS)
 async def test_tag_is_kept(tag: str, serve: Serve, make_client: MakeClient) -> None:
-    """20. A run's etag is what the API sent, byte for byte, and goes back as If-Match byte for byte."""
+    """A run's etag is what the API sent, byte for byte, and goes back as If-Match byte for byte."""
     server = await serve(answer(200, RUN_BODY, {"ETag": tag}), answer(204, headers={"ETag": tag}))
     client = make_client(base_url=server.url)
 
@@ -53,7 +53,7 @@ async def test_tag_is_kept(tag: str, serve: Serve, make_client: MakeClient) -> N
 
 
 async def test_weak_tag_matches(sandbox: Sandbox, client: AsyncClient) -> None:
-    """20. The weak tag of a read run is accepted, since the API compares weakly; so is the tag that an action gives."""
+    """The weak tag of a read run is accepted, since the API compares weakly; so is the tag that an action gives."""
     group = sandbox.seed(live=1).groups[0]
     run = await client.send(fielding_runs.GetFieldingRun(**run_of(group)))
     assert run.etag.startswith('W/"')
@@ -65,7 +65,7 @@ async def test_weak_tag_matches(sandbox: Sandbox, client: AsyncClient) -> None:
 
 
 async def test_no_tag_in_an_answer(serve: Serve, make_client: MakeClient) -> None:
-    """20. An action whose answer has no tag leaves none made up: it is empty, and an empty one is refused."""
+    """An action whose answer has no tag leaves none made up: it is empty, and an empty one is refused."""
     server = await serve(answer(204))
     change = await make_client(base_url=server.url).send(TAGGED)
     assert change.etag == ""
@@ -74,12 +74,12 @@ async def test_no_tag_in_an_answer(serve: Serve, make_client: MakeClient) -> Non
 
 
 def test_a_job_has_no_tag() -> None:
-    """20. The tag comes from the run: a job's status offers none to be mistaken for it."""
+    """The tag comes from the run: a job's status offers none to be mistaken for it."""
     assert not hasattr(fielding_jobs.FieldingJobResult, "etag")
 
 
 async def test_list_has_no_tag(sandbox: Sandbox, client: AsyncClient) -> None:
-    """20. A run out of a list has an empty tag, not one made up from its version."""
+    """A run out of a list has an empty tag, not one made up from its version."""
     group = sandbox.seed(live=1).groups[0]
     listed = await client.send(fielding_runs.ListFieldingRuns(project_id=group.project_id, target_group_id=group.id))
     assert [run.etag for run in listed.data] == [""]
@@ -87,7 +87,7 @@ async def test_list_has_no_tag(sandbox: Sandbox, client: AsyncClient) -> None:
 
 @pytest.mark.parametrize("kind", GUARDED, ids=lambda kind: kind.__name__)
 def test_tag_left_out(kind: Any) -> None:
-    """21. A guarded write without if_match is refused before it is a request, and the error names the field."""
+    """A guarded write without if_match is refused before it is a request, and the error names the field."""
     with pytest.raises(InvalidCommandError) as caught:
         kind(**IDS, **GUARDED[kind])
     assert caught.value.field == "if_match"
@@ -95,7 +95,7 @@ def test_tag_left_out(kind: Any) -> None:
 
 @pytest.mark.parametrize("tag", ["", None, "\r\n", 'W/"1"\r\nX: y', '"é"', " ", 7])
 def test_bad_tag(tag: Any) -> None:
-    """21. A tag that is empty or no header text is refused."""
+    """A tag that is empty or no header text is refused."""
     with pytest.raises(InvalidCommandError) as caught:
         TAGGED.replace(if_match=tag)
     assert caught.value.field == "if_match"
@@ -103,7 +103,7 @@ def test_bad_tag(tag: Any) -> None:
 
 @pytest.mark.parametrize("kind", GUARDED, ids=lambda kind: kind.__name__)
 async def test_tag_goes_in_as_it_is(kind: Any, serve: Serve, make_client: MakeClient) -> None:
-    """21. Each of the six sends run.etag as If-Match, and none sends an idempotency key."""
+    """Each of the six sends run.etag as If-Match, and none sends an idempotency key."""
     server = await serve(answer(200, {}))
     await make_client(base_url=server.url).send(kind(**IDS, **GUARDED[kind], if_match='W/"7"'))
     assert server.requests[0].headers["if-match"] == 'W/"7"'
@@ -111,7 +111,7 @@ async def test_tag_goes_in_as_it_is(kind: Any, serve: Serve, make_client: MakeCl
 
 
 async def test_stale_tag(sandbox: Sandbox, client: AsyncClient) -> None:
-    """22. A stale tag is a PreconditionFailedError with both tags; it is not sent again, and nothing was done."""
+    """A stale tag is a PreconditionFailedError with both tags; it is not sent again, and nothing was done."""
     group = sandbox.seed(live=1).groups[0]
     command = fielding_runs.PauseFieldingRun(**tagged(group))
     sandbox.faults.add("pause_fielding_run", faults.ChangeEtag())
@@ -125,7 +125,7 @@ async def test_stale_tag(sandbox: Sandbox, client: AsyncClient) -> None:
 
 
 async def test_current_tag(serve: Serve, make_client: MakeClient) -> None:
-    """22. Where the answer tells the current tag the error has it."""
+    """Where the answer tells the current tag the error has it."""
     server = await serve(answer(412, {"object": "precondition_failed_error"}, {"ETag": 'W/"2"'}))
     with pytest.raises(PreconditionFailedError) as caught:
         await make_client(base_url=server.url).send(TAGGED)
@@ -133,14 +133,14 @@ async def test_current_tag(serve: Serve, make_client: MakeClient) -> None:
 
 
 async def test_foreign_shape_of_412(serve: Serve, make_client: MakeClient) -> None:
-    """22. A 412 is known by its status, whatever its body says."""
+    """A 412 is known by its status, whatever its body says."""
     server = await serve(answer(412, {"error": {"code": "conflict"}}))
     with pytest.raises(PreconditionFailedError):
         await make_client(base_url=server.url).send(TAGGED)
 
 
 async def test_our_own_change(sandbox: Sandbox, make_client: MakeClient, clock: FakeClock) -> None:
-    """23. The API applies a pause and drops the answer: the 412 to the second attempt says maybe_applied."""
+    """The API applies a pause and drops the answer: the 412 to the second attempt says maybe_applied."""
     group = sandbox.seed(live=1).groups[0]
     sandbox.faults.add("pause_fielding_run", faults.ApplyThenDrop())
 
@@ -160,7 +160,7 @@ async def test_our_own_change(sandbox: Sandbox, make_client: MakeClient, clock: 
 async def test_refused_after_an_ambiguous_attempt(
     *, first: Any, status: int, kind: type[ApiError], serve: Serve, make_client: MakeClient, clock: FakeClock
 ) -> None:
-    """23. After an ambiguous attempt a 404, 412 or 422 carries maybe_applied."""
+    """After an ambiguous attempt a 404, 412 or 422 carries maybe_applied."""
     server = await serve(first, answer(status))
     with pytest.raises(kind) as caught:
         await make_client(base_url=server.url, clock=clock).send(TAGGED)
@@ -172,7 +172,7 @@ async def test_refused_after_an_ambiguous_attempt(
 async def test_refused_after_a_harmless_attempt(
     status: int, serve: Serve, make_client: MakeClient, clock: FakeClock
 ) -> None:
-    """23. After an attempt that certainly did nothing it does not."""
+    """After an attempt that certainly did nothing it does not."""
     server = await serve(answer(429), answer(status))
     with pytest.raises(ApiError) as caught:
         await make_client(base_url=server.url, clock=clock).send(TAGGED)
@@ -180,7 +180,7 @@ async def test_refused_after_a_harmless_attempt(
 
 
 async def test_success_after_an_ambiguous_attempt(sandbox: Sandbox, make_client: MakeClient, clock: FakeClock) -> None:
-    """23. An ambiguous attempt that did nothing is repeated with the same tag, and that is a plain success."""
+    """An ambiguous attempt that did nothing is repeated with the same tag, and that is a plain success."""
     group = sandbox.seed(live=1).groups[0]
     sandbox.faults.add("pause_fielding_run", faults.DropBefore())
 

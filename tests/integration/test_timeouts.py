@@ -20,7 +20,7 @@ from fieldingkit.errors import (
 from fieldingkit.jobs.poller import PollPolicy
 from fieldingkit.sandbox import Sandbox, faults
 from fieldingkit.transport.credentials import AccessToken
-from fieldingkit.transport.retry import RetryPolicy
+from fieldingkit.transport.retry_policy import RetryPolicy
 
 ONCE = RetryPolicy(max_attempts=1)
 STEADY = PollPolicy(first_delay=1, min_interval=1, max_interval=1, growth=1)
@@ -45,7 +45,7 @@ class NoToken:
 
 
 async def test_timeout_is_of_one_attempt(serve: Serve, make_client: MakeClient) -> None:
-    """1. timeout= ends an attempt, and leaves the call the rest of its deadline for others."""
+    """Timeout= ends an attempt, and leaves the call the rest of its deadline for others."""
     server = await serve(hang, answer(200, RUN_BODY))
     client = make_client(base_url=server.url, timeout=0.1, deadline=AGES, clock=FakeClock())
 
@@ -55,7 +55,7 @@ async def test_timeout_is_of_one_attempt(serve: Serve, make_client: MakeClient) 
 
 
 async def test_timeout_does_not_limit_a_call(serve: Serve, make_client: MakeClient) -> None:
-    """1. A call may take longer than timeout=, as long as each of its attempts does not."""
+    """A call may take longer than timeout=, as long as each of its attempts does not."""
     server = await serve(answer(503, headers={"Retry-After": "60"}), answer(200, RUN_BODY))
     clock = FakeClock()
 
@@ -65,7 +65,7 @@ async def test_timeout_does_not_limit_a_call(serve: Serve, make_client: MakeClie
 
 
 async def test_deadline_is_of_the_call(serve: Serve, make_client: MakeClient) -> None:
-    """1. deadline= ends a call although timeout= would allow the attempt far more."""
+    """Deadline= ends a call although timeout= would allow the attempt far more."""
     server = await serve(hang)
     client = make_client(base_url=server.url, timeout=AGES, deadline=0.2, retry=ONCE)
     began = time.monotonic()
@@ -77,7 +77,7 @@ async def test_deadline_is_of_the_call(serve: Serve, make_client: MakeClient) ->
 
 
 async def test_deadline_covers_a_body(serve: Serve, make_client: MakeClient) -> None:
-    """1. deadline= covers the reading of the body."""
+    """Deadline= covers the reading of the body."""
     server = await serve(body_that_stops)
     client = make_client(base_url=server.url, timeout=AGES, deadline=0.2, retry=ONCE)
 
@@ -88,7 +88,7 @@ async def test_deadline_covers_a_body(serve: Serve, make_client: MakeClient) -> 
 
 
 async def test_deadline_covers_a_token(make_client: MakeClient) -> None:
-    """1. deadline= covers waiting for a token, and nothing was sent then."""
+    """Deadline= covers waiting for a token, and nothing was sent then."""
     client = make_client(base_url="http://127.0.0.1:9/v1", auth=NoToken(), timeout=AGES, deadline=0.1)
 
     with pytest.raises(DeadlineExceededError) as caught:
@@ -98,7 +98,7 @@ async def test_deadline_covers_a_token(make_client: MakeClient) -> None:
 
 
 async def test_timeout_covers_a_token(make_client: MakeClient) -> None:
-    """1. timeout= covers waiting for a token, whatever the deadline."""
+    """Timeout= covers waiting for a token, whatever the deadline."""
     client = make_client(base_url="http://127.0.0.1:9/v1", auth=NoToken(), timeout=0.1, deadline=None, retry=ONCE)
 
     with pytest.raises(RequestTimeoutError, match="token"):
@@ -106,7 +106,7 @@ async def test_timeout_covers_a_token(make_client: MakeClient) -> None:
 
 
 async def test_wait_is_longer_than_a_deadline(sandbox: Sandbox, make_client: MakeClient) -> None:
-    """1. wait(timeout=) is of the polling: it goes on for much longer than timeout= and deadline= of its calls."""
+    """Wait(timeout=) is of the polling: it goes on for much longer than timeout= and deadline= of its calls."""
     clock = FakeClock(sandbox.clock, jump=2)
     sandbox.faults.add("create_bulk_*", faults.StuckJob())
     project = sandbox.seed(live=1)
@@ -122,7 +122,7 @@ async def test_wait_is_longer_than_a_deadline(sandbox: Sandbox, make_client: Mak
 
 
 async def test_wait_is_shorter_than_a_deadline(sandbox: Sandbox, make_client: MakeClient) -> None:
-    """1. wait(timeout=) ends although its calls may take far longer."""
+    """Wait(timeout=) ends although its calls may take far longer."""
     clock = FakeClock(sandbox.clock, jump=2)
     sandbox.faults.add("create_bulk_*", faults.StuckJob())
     project = sandbox.seed(live=1)
@@ -136,7 +136,7 @@ async def test_wait_is_shorter_than_a_deadline(sandbox: Sandbox, make_client: Ma
 
 
 async def test_always_503(serve: Serve, make_client: MakeClient) -> None:
-    """2. With deadline=1 and a server that always answers 503 the call ends in time."""
+    """With deadline=1 and a server that always answers 503 the call ends in time."""
     server = await serve(answer(503))
     for _ in range(20):
         clock = FakeClock()
@@ -149,7 +149,7 @@ async def test_always_503(serve: Serve, make_client: MakeClient) -> None:
 
 
 async def test_always_503_in_real_time(serve: Serve, make_client: MakeClient) -> None:
-    """2. The same by the real clock: no later than the deadline and a generous tick."""
+    """The same by the real clock: no later than the deadline and a generous tick."""
     server = await serve(answer(503))
     client = make_client(base_url=server.url, deadline=0.5, retry=RetryPolicy(max_attempts=100, base_delay=0.1))
     began = time.monotonic()
@@ -161,7 +161,7 @@ async def test_always_503_in_real_time(serve: Serve, make_client: MakeClient) ->
 
 
 async def test_attempt_is_cut_by_what_is_left(serve: Serve, make_client: MakeClient) -> None:
-    """2. An attempt in flight is cut by the remaining time, not by its own time-out."""
+    """An attempt in flight is cut by the remaining time, not by its own time-out."""
     server = await serve(answer(503, headers={"Retry-After": "9.8"}), hang)
     client = make_client(base_url=server.url, deadline=10, timeout=AGES, clock=FakeClock())
     began = time.monotonic()
@@ -174,7 +174,7 @@ async def test_attempt_is_cut_by_what_is_left(serve: Serve, make_client: MakeCli
 
 
 async def test_deadline_after_a_slow_token(serve: Serve, make_client: MakeClient) -> None:
-    """2. An attempt that began with less time than it might have, because a token took long, is cut all the same."""
+    """An attempt that began with less time than it might have, because a token took long, is cut all the same."""
     clock = FakeClock()
 
     class SlowToken:
@@ -194,7 +194,7 @@ async def test_deadline_after_a_slow_token(serve: Serve, make_client: MakeClient
 
 
 async def test_no_sense_in_waiting(serve: Serve, make_client: MakeClient) -> None:
-    """3. If the next delay would pass the deadline the call ends now, with the answer and its Retry-After."""
+    """If the next delay would pass the deadline the call ends now, with the answer and its Retry-After."""
     server = await serve(answer(503, {"object": "unexpected_internal_error"}, {"Retry-After": "60"}))
     clock = FakeClock()
 
@@ -210,7 +210,7 @@ async def test_no_sense_in_waiting(serve: Serve, make_client: MakeClient) -> Non
 async def test_no_sense_in_waiting_without_an_answer(
     serve: Serve, make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """3. The same where there was no answer: the failure of the last attempt is raised now."""
+    """The same where there was no answer: the failure of the last attempt is raised now."""
     monkeypatch.setattr("backoff.full_jitter", lambda bound: bound)
     server = await serve(close)
     clock = FakeClock()
@@ -224,7 +224,7 @@ async def test_no_sense_in_waiting_without_an_answer(
 
 
 async def test_wall_clock(sandbox: Sandbox, make_client: MakeClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    """4. A wall clock that is set back by an hour whenever it is read changes nothing."""
+    """A wall clock that is set back by an hour whenever it is read changes nothing."""
     real = time.time
     readings = iter(range(10**9))
     monkeypatch.setattr("time.time", lambda: real() - 3600 * next(readings))
@@ -240,7 +240,7 @@ async def test_wall_clock(sandbox: Sandbox, make_client: MakeClient, monkeypatch
 
 
 async def test_outer_timeout_in_an_attempt(serve: Serve, make_client: MakeClient) -> None:
-    """5. An outer asyncio.timeout that fires during an attempt raises TimeoutError, never an error of ours."""
+    """An outer asyncio.timeout that fires during an attempt raises TimeoutError, never an error of ours."""
     server = await serve(hang)
     client = make_client(base_url=server.url, deadline=AGES, timeout=AGES)
 
@@ -252,7 +252,7 @@ async def test_outer_timeout_in_an_attempt(serve: Serve, make_client: MakeClient
 
 
 async def test_outer_timeout_between_attempts(serve: Serve, make_client: MakeClient) -> None:
-    """5. The same for one that fires while the call waits for its next attempt."""
+    """The same for one that fires while the call waits for its next attempt."""
     server = await serve(answer(503, headers={"Retry-After": "20"}))
     client = make_client(base_url=server.url, deadline=AGES)
 
@@ -264,7 +264,7 @@ async def test_outer_timeout_between_attempts(serve: Serve, make_client: MakeCli
 
 
 async def test_outer_timeout_during_a_token(make_client: MakeClient) -> None:
-    """5. The same for one that fires while the call waits for a token."""
+    """The same for one that fires while the call waits for a token."""
     client = make_client(base_url="http://127.0.0.1:9/v1", auth=NoToken(), deadline=AGES)
 
     with pytest.raises(TimeoutError) as caught:
@@ -277,25 +277,25 @@ async def test_outer_timeout_during_a_token(make_client: MakeClient) -> None:
 @pytest.mark.parametrize("option", ["timeout", "deadline"])
 @pytest.mark.parametrize("seconds", [0, -1, float("nan")])
 def test_no_time_at_all(option: str, seconds: float, make_client: MakeClient) -> None:
-    """6. timeout=0 is refused, for it is no time to send anything in."""
+    """Timeout=0 is refused, for it is no time to send anything in."""
     with pytest.raises(ConfigurationError, match=option):
         make_client(base_url="https://api.example.org", **{option: seconds})
 
 
 async def test_no_limit(make_client: MakeClient) -> None:
-    """6. None means no limit."""
+    """None means no limit."""
     client = make_client(base_url="https://api.example.org", timeout=None, deadline=None)
     assert (client._options.timeout, client._options.deadline) == (None, None)
 
 
 async def test_not_given(make_client: MakeClient) -> None:
-    """6. Not given means the documented 30 seconds for an attempt and 120 for a call."""
+    """Not given means the documented 30 seconds for an attempt and 120 for a call."""
     client = make_client(base_url="https://api.example.org")
     assert (client._options.timeout, client._options.deadline) == (30.0, 120.0)
 
 
 async def test_wait_for_no_time(sandbox: Sandbox, make_client: MakeClient, sandbox_clock: FakeClock) -> None:
-    """6. wait(timeout=0) does not look and gives up; wait(timeout=None) waits for as long as it takes."""
+    """Wait(timeout=0) does not look and gives up; wait(timeout=None) waits for as long as it takes."""
     project = sandbox.seed(live=1)
     client = make_client(clock=sandbox_clock, poll=STEADY)
     job = await client.submit(KEYED.replace(project_id=project.id, target_group_ids=project.ids()))

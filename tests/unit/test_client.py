@@ -11,7 +11,7 @@ from support.fake_clock import FakeClock
 from support.fixture_types import MakeClient, Serve
 from support.raw_server import answer, close
 
-from fieldingkit import AsyncClient, Client, batch_jobs, fielding_runs
+from fieldingkit import AsyncClient, Client, RetryPolicy, batch_jobs, fielding_runs
 from fieldingkit.commands import Command, JobAccepted, JobCommand
 from fieldingkit.errors import (
     AmbiguousOutcomeError,
@@ -58,6 +58,8 @@ async def either(request: pytest.FixtureRequest, sandbox: Sandbox, sandbox_clock
         "auth": sandbox.token,
         "base_url": sandbox.url,
         "clock": sandbox_clock,
+        "deadline": None,
+        "retry": RetryPolicy(max_attempts=4),
     }
     if request.param == "blocking":
         blocking = Client(**options)
@@ -372,8 +374,9 @@ async def test_request_retries_as_its_headers_allow(
 ) -> None:
     """``request`` retries like a command with the same headers."""
     server = await serve(close)
+    client = make_client(base_url=server.url, clock=clock, retry=RetryPolicy(max_attempts=4))
     with pytest.raises(TransportError) as caught:
-        await make_client(base_url=server.url, clock=clock).request(method, "/x", headers=headers)
+        await client.request(method, "/x", headers=headers)
     assert len(server.requests) == sends
     assert isinstance(caught.value, AmbiguousOutcomeError) is (method not in {"GET", "HEAD"})
     assert caught.value.idempotency_key == ("k" if sends == 4 and headers else None)

@@ -57,7 +57,7 @@ def given_back(command: Command[Any], body: bytes, status: int = 200, **headers:
 
 
 async def test_page_of_a_proxy(serve: Serve, make_client: MakeClient) -> None:
-    """66. An HTML 502 of a proxy is a ServerError with the page's words."""
+    """An HTML 502 of a proxy is a ServerError with the page's words."""
     server = await serve(answer(502, b"<html><body><h1>Bad gateway</h1></body></html>", {"Content-Type": "text/html"}))
     with pytest.raises(ServerError, match="502: Bad gateway") as caught:
         await make_client(base_url=server.url, retry=ONCE).send(READ)
@@ -68,7 +68,7 @@ async def test_page_of_a_proxy(serve: Serve, make_client: MakeClient) -> None:
     "body", [b"", b"  ", b"{}", b"null", b"[]", b'"text"', b"<html></html>", b'{"id": "x"', b"\xff\xfe"]
 )
 async def test_unexpected_success(body: bytes, serve: Serve, make_client: MakeClient) -> None:
-    """66. A success with an empty body, with HTML, with half of the JSON or with other JSON is a DecodeError."""
+    """A success with an empty body, with HTML, with half of the JSON or with other JSON is a DecodeError."""
     server = await serve(answer(200, body, {"ETag": 'W/"1"'}))
     with pytest.raises(DecodeError) as caught:
         await make_client(base_url=server.url).send(READ)
@@ -78,7 +78,7 @@ async def test_unexpected_success(body: bytes, serve: Serve, make_client: MakeCl
 
 @pytest.mark.parametrize("body", [b"", b" ", b"{}", b'{"projects": null}', b"null"])
 async def test_nothing_is_not_an_empty_list(body: bytes, serve: Serve, make_client: MakeClient) -> None:
-    """66. A list that the answer does not hold is a DecodeError: as an empty one it would hide whole projects."""
+    """A list that the answer does not hold is a DecodeError: as an empty one it would hide whole projects."""
     server = await serve(answer(200, body))
     with pytest.raises(DecodeError):
         await make_client(base_url=server.url).send(projects.ListProjects())
@@ -86,7 +86,7 @@ async def test_nothing_is_not_an_empty_list(body: bytes, serve: Serve, make_clie
 
 @pytest.mark.parametrize("charset", ["utf-16", "klingon", "latin-1"])
 async def test_wrong_charset(charset: str, sandbox: Sandbox, make_client: MakeClient) -> None:
-    """66. A charset that is wrong or that there is not does not matter: JSON is UTF-8."""
+    """A charset that is wrong or that there is not does not matter: JSON is UTF-8."""
     from support.examples import run_of
 
     group = sandbox.seed(live=1).groups[0]
@@ -96,7 +96,7 @@ async def test_wrong_charset(charset: str, sandbox: Sandbox, make_client: MakeCl
 
 
 async def test_other_encoding(serve: Serve, make_client: MakeClient) -> None:
-    """66. A body that is not UTF-8 is a DecodeError; a byte order mark before UTF-8 is put up with."""
+    """A body that is not UTF-8 is a DecodeError; a byte order mark before UTF-8 is put up with."""
     body = json.dumps(RUN_BODY)
     server = await serve(answer(200, body.encode("utf-16")), answer(200, b"\xef\xbb\xbf" + body.encode()))
     client = make_client(base_url=server.url)
@@ -106,21 +106,21 @@ async def test_other_encoding(serve: Serve, make_client: MakeClient) -> None:
 
 
 async def test_body_breaks_off(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
-    """66. A read whose body breaks off is repeated, since nothing is lost by reading again."""
+    """A read whose body breaks off is repeated, since nothing is lost by reading again."""
     server = await serve(answer(200, b'{"id"', length=500), answer(200, RUN_BODY))
     assert (await make_client(base_url=server.url, clock=clock).send(READ)).id == RUN
     assert len(server.requests) == 2
 
 
 async def test_body_always_breaks_off(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
-    """66. If it always does it is a TransportError that says so."""
+    """If it always does it is a TransportError that says so."""
     server = await serve(answer(200, b'{"id"', length=500))
     with pytest.raises(TransportError, match="broke off after 5 bytes"):
         await make_client(base_url=server.url, clock=clock).send(READ)
 
 
 async def test_body_of_a_write_breaks_off(serve: Serve, make_client: MakeClient) -> None:
-    """66. A write whose body breaks off was done: a DecodeError with the head, never sent again."""
+    """A write whose body breaks off was done: a DecodeError with the head, never sent again."""
     server = await serve(answer(200, b'{"start', {"ETag": 'W/"2"'}, length=500))
     with pytest.raises(DecodeError) as caught:
         await make_client(base_url=server.url).send(TAGGED)
@@ -129,13 +129,13 @@ async def test_body_of_a_write_breaks_off(serve: Serve, make_client: MakeClient)
 
 
 async def test_acceptance_breaks_off(serve: Serve, make_client: MakeClient) -> None:
-    """66. A job whose acceptance breaks off after its head is created all the same."""
+    """A job whose acceptance breaks off after its head is created all the same."""
     server = await serve(answer(201, b"{", {"Location": LOCATION}, length=500))
     assert (await make_client(base_url=server.url).submit(KEYED)).id == JOB
 
 
 async def test_raw_body_breaks_off(serve: Serve, make_client: MakeClient) -> None:
-    """66. client.request does not pass half a body off as a whole one."""
+    """Client.request does not pass half a body off as a whole one."""
     server = await serve(answer(200, b"half", length=500))
     with pytest.raises(DecodeError, match="broke off") as caught:
         await make_client(base_url=server.url).request("POST", "/things")
@@ -143,7 +143,7 @@ async def test_raw_body_breaks_off(serve: Serve, make_client: MakeClient) -> Non
 
 
 async def test_refusal_breaks_off(serve: Serve, make_client: MakeClient) -> None:
-    """66. A refusal whose body breaks off is a refusal still."""
+    """A refusal whose body breaks off is a refusal still."""
     server = await serve(answer(404, b'{"object"', length=500))
     for command in (READ, TAGGED):
         with pytest.raises(NotFoundError):
@@ -152,7 +152,7 @@ async def test_refusal_breaks_off(serve: Serve, make_client: MakeClient) -> None
 
 
 async def test_endless_refusal(serve: Serve, make_client: MakeClient) -> None:
-    """66. A refusal that is longer than max_body is a refusal still."""
+    """A refusal that is longer than max_body is a refusal still."""
     server = await serve(answer(404, b"x" * 5000))
     with pytest.raises(NotFoundError) as caught:
         await make_client(base_url=server.url, max_body=1000).send(READ)
@@ -161,7 +161,7 @@ async def test_endless_refusal(serve: Serve, make_client: MakeClient) -> None:
 
 @pytest.mark.parametrize("command", [READ, TAGGED, BARE], ids=["READ", "TAG", "NONE"])
 async def test_endless_body(command: Command[Any], serve: Serve, make_client: MakeClient) -> None:
-    """66. A body that is longer than max_body is read no further: a DecodeError, and the connection is closed."""
+    """A body that is longer than max_body is read no further: a DecodeError, and the connection is closed."""
     stopped = asyncio.Event()
 
     async def pour(connection: Connection) -> None:
@@ -186,7 +186,7 @@ async def test_endless_body(command: Command[Any], serve: Serve, make_client: Ma
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
 async def test_bomb(encoding: str, serve: Serve, make_client: MakeClient) -> None:
-    """66. A bomb that unpacks to far more than max_body is defused."""
+    """A bomb that unpacks to far more than max_body is defused."""
     packed = gzip.compress(b"0" * 20_000_000) if encoding == "gzip" else zlib.compress(b"0" * 20_000_000)
     server = await serve(answer(200, packed, {"Content-Encoding": encoding}))
     with pytest.raises(DecodeError, match="longer than 1000000 bytes"):
@@ -194,14 +194,14 @@ async def test_bomb(encoding: str, serve: Serve, make_client: MakeClient) -> Non
 
 
 async def test_bomb_of_the_sandbox(sandbox: Sandbox, make_client: MakeClient) -> None:
-    """66. The same by the default limit of 64 MiB."""
+    """The same by the default limit of 64 MiB."""
     sandbox.faults.add("get_fielding_run", faults.GzipBomb(size=80 * 2**20))
     with pytest.raises(DecodeError, match="longer than 67108864 bytes"):
         await make_client().send(READ)
 
 
 async def test_packed(serve: Serve, make_client: MakeClient) -> None:
-    """66. A packed body within the limit is unpacked."""
+    """A packed body within the limit is unpacked."""
     packed = gzip.compress(json.dumps(RUN_BODY).encode())
     server = await serve(answer(200, packed, {"Content-Encoding": "gzip"}))
     assert (await make_client(base_url=server.url).send(READ)).id == RUN
@@ -209,14 +209,14 @@ async def test_packed(serve: Serve, make_client: MakeClient) -> None:
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
 async def test_not_packed_at_all(encoding: str, serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
-    """66. A body that claims to be packed and is not is an error of ours."""
+    """A body that claims to be packed and is not is an error of ours."""
     server = await serve(answer(200, b"not packed", {"Content-Encoding": encoding}))
     with pytest.raises((TransportError, DecodeError)):
         await make_client(base_url=server.url, clock=clock).send(READ)
 
 
 async def test_path_of_a_decode_error(serve: Serve, make_client: MakeClient) -> None:
-    """66. A DecodeError says where in the body it went wrong, and with what."""
+    """A DecodeError says where in the body it went wrong, and with what."""
     body = {**JOB_BODY, "failed_target_groups": {"data": [{"target_group_id": GROUP, "failure_reason": {"code": 7}}]}}
     server = await serve(answer(200, body))
     read = batch_jobs.GetPauseTargetGroupsJob(project_id=KEYED.project_id, job_id=JOB)
@@ -250,7 +250,7 @@ WRONG_KINDS = [
 
 @pytest.mark.parametrize(("field", "value"), WRONG_KINDS)
 def test_wrong_kind(field: str, value: Any) -> None:
-    """67. A value of another kind is no value: it is not made into one, and the path names it."""
+    """A value of another kind is no value: it is not made into one, and the path names it."""
     with pytest.raises(DecodeError) as caught:
         given_back(READ, json.dumps({**RUN_BODY, field: value}).encode())
     assert caught.value.path in {f"$.{field}", "$"}
@@ -267,7 +267,7 @@ def test_no_truth_but_the_truth(value: Any) -> None:
 
 @pytest.mark.parametrize("value", [{}, "", {"a": 1}, "x", 0, True])
 def test_no_list_but_a_list(value: Any) -> None:
-    """67. An empty object or text is not an empty list."""
+    """An empty object or text is not an empty list."""
     command = fielding_runs.ListFieldingRuns(project_id=READ.project_id, target_group_id=GROUP)
     with pytest.raises(DecodeError) as caught:
         given_back(command, json.dumps({"data": value}).encode())
@@ -275,7 +275,7 @@ def test_no_list_but_a_list(value: Any) -> None:
 
 
 def test_place_in_a_list() -> None:
-    """67. The path of what is wrong in a list has its place."""
+    """The path of what is wrong in a list has its place."""
     command = fielding_runs.ListFieldingRuns(project_id=READ.project_id, target_group_id=GROUP)
     with pytest.raises(DecodeError) as caught:
         given_back(command, json.dumps({"data": [RUN_BODY, {**RUN_BODY, "id": 7}]}).encode())
@@ -283,13 +283,13 @@ def test_place_in_a_list() -> None:
 
 
 def test_nulls() -> None:
-    """67. A null counts as left out, where that is allowed."""
+    """A null counts as left out, where that is allowed."""
     run = given_back(READ, json.dumps({**RUN_BODY, "last_changed_by": None}).encode())
     assert run.last_changed_by is None
 
 
 async def test_unknown_fields(serve: Serve, make_client: MakeClient) -> None:
-    """67. Unknown fields are ignored, and kept in the exchange's raw body."""
+    """Unknown fields are ignored, and kept in the exchange's raw body."""
     body = {**RUN_BODY, "account_id": "101", "new": {"thing": [1]}}
     server = await serve(answer(200, body))
     exchange = await make_client(base_url=server.url).send_detailed(READ)
@@ -298,7 +298,7 @@ async def test_unknown_fields(serve: Serve, make_client: MakeClient) -> None:
 
 
 def test_unknown_member() -> None:
-    """67. A value that an enumeration does not have yet is kept as it came."""
+    """A value that an enumeration does not have yet is kept as it came."""
     run = given_back(READ, json.dumps({**RUN_BODY, "status": "hibernating"}).encode())
     assert (run.status, run.status.known, type(run.status)) == (
         "hibernating",
@@ -308,21 +308,21 @@ def test_unknown_member() -> None:
 
 
 def test_large_numbers() -> None:
-    """67. An integer beyond 64 bits stays what it is."""
+    """An integer beyond 64 bits stays what it is."""
     run = given_back(READ, json.dumps({**RUN_BODY, "version": 2**70}).encode())
     assert run.version == 2**70
 
 
 @pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])
 def test_no_numbers(constant: str) -> None:
-    """67. What is not JSON is refused, also in a field that nobody knows."""
+    """What is not JSON is refused, also in a field that nobody knows."""
     body = json.dumps(RUN_BODY)[:-1] + f', "x": {constant}}}'
     with pytest.raises(DecodeError):
         given_back(READ, body.encode())
 
 
 def test_times_become_utc() -> None:
-    """67. A time with another zone becomes UTC."""
+    """A time with another zone becomes UTC."""
     run = given_back(READ, json.dumps({**RUN_BODY, "start_fielding_at": "2026-01-01T02:30:00+02:30"}).encode())
     assert run.start_fielding_at == datetime(2026, 1, 1, tzinfo=UTC)
     assert run.start_fielding_at.tzinfo is UTC
@@ -379,7 +379,7 @@ _values = st.recursive(
 
 @given(st.sampled_from(sorted(commands(), key=repr)), _values)
 def test_any_json(kind: type, value: Any) -> None:
-    """67. Any JSON is a result or a DecodeError, never another exception, for every type of result."""
+    """Any JSON is a result or a DecodeError, never another exception, for every type of result."""
     command = commands()[kind]
     body = json.dumps(value).encode("utf-8", "surrogatepass")
     try:
@@ -393,7 +393,7 @@ def test_any_json(kind: type, value: Any) -> None:
 
 @given(st.sampled_from(sorted(commands(), key=repr)), st.binary(max_size=60), st.integers(200, 299))
 def test_any_bytes(kind: type, body: bytes, status: int) -> None:
-    """67. So are any bytes."""
+    """So are any bytes."""
     try:
         result = given_back(commands()[kind], body, status=status)
     except (DecodeError, JobLocationError):
@@ -424,7 +424,7 @@ _WHOLE = {
 
 @given(st.sampled_from(_places(_WHOLE)), _values)
 def test_any_damage(place: tuple[Any, ...], value: Any) -> None:
-    """67. So is a batch with any damage in any place."""
+    """So is a batch with any damage in any place."""
     read = batch_jobs.GetPauseTargetGroupsJob(project_id=KEYED.project_id, job_id=JOB)
     body = json.dumps(_with(_WHOLE, place, value)).encode("utf-8", "surrogatepass")
     try:
@@ -439,6 +439,6 @@ def test_any_damage(place: tuple[Any, ...], value: Any) -> None:
 
 @pytest.mark.parametrize("body", [b"[" * 100_000, b'{"a":' * 100_000, b"1" * 100_000])
 def test_deep_and_long(body: bytes) -> None:
-    """67. JSON too deep or a number too long to be read is a DecodeError."""
+    """JSON too deep or a number too long to be read is a DecodeError."""
     with pytest.raises(DecodeError):
         given_back(READ, body)

@@ -72,19 +72,19 @@ def example(kind: type[FieldingKitError]) -> FieldingKitError:
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
 def test_one_root(kind: type[Exception]) -> None:
-    """65. Every error derives from FieldingKitError."""
+    """Every error derives from FieldingKitError."""
     assert issubclass(kind, FieldingKitError)
 
 
 def test_all_is_all() -> None:
-    """65. The module exports every error it defines, in order."""
+    """The module exports every error it defines, in order."""
     own = [value for value in vars(errors).values() if inspect.isclass(value) and value.__module__ == errors.__name__]
     defined = [value.__name__ for value in own]
     assert sorted(name for name in defined if not name.startswith("_")) == errors.__all__
 
 
 def test_tree_of_the_docstring() -> None:
-    """65. The tree that is drawn on top of the module is the tree there is."""
+    """The tree that is drawn on top of the module is the tree there is."""
     drawn: dict[str, str] = {}
     above: dict[int, str] = {}
     for line in (errors.__doc__ or "").splitlines():
@@ -101,7 +101,7 @@ def test_tree_of_the_docstring() -> None:
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_pickle(kind: type[FieldingKitError], protocol: int) -> None:
-    """65. Every error can be pickled with all that it holds, but for the handle of a job."""
+    """Every error can be pickled with all that it holds, but for the handle of a job."""
     error = example(kind)
     if isinstance(error, JobError):
         error.job = object()
@@ -115,7 +115,7 @@ def test_pickle(kind: type[FieldingKitError], protocol: int) -> None:
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
 def test_copy(kind: type[FieldingKitError]) -> None:
-    """65. Every error can be copied, shallow and deep."""
+    """Every error can be copied, shallow and deep."""
     error = example(kind)
     for back in (copy.copy(error), copy.deepcopy(error)):
         assert back is not error
@@ -124,14 +124,14 @@ def test_copy(kind: type[FieldingKitError]) -> None:
 
 
 def test_copy_keeps_the_handle() -> None:
-    """65. A copy of a job's error has its handle, since it stays in the process."""
+    """A copy of a job's error has its handle, since it stays in the process."""
     error = JobError("x", job=object())
     assert copy.copy(error).job is error.job
 
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
 def test_every_attribute_is_there(kind: type[FieldingKitError]) -> None:
-    """65. What a class documents an instance has, also one that was made of a message alone."""
+    """What a class documents an instance has, also one that was made of a message alone."""
     parameters = inspect.signature(kind.__init__).parameters.values()
     needed = {one.name: 400 for one in parameters if one.kind is one.KEYWORD_ONLY and one.default is one.empty}
     error = kind("x", **{**needed, **({"status": 400} if issubclass(kind, ApiError) else {})})
@@ -165,7 +165,7 @@ def test_every_attribute_is_there(kind: type[FieldingKitError]) -> None:
     ],
 )
 async def test_class_by_status(status: int, name: str, serve: Serve, make_client: MakeClient) -> None:
-    """65. The class of an error says what its status means."""
+    """The class of an error says what its status means."""
     from fieldingkit import RetryPolicy
 
     server = await serve(answer(status))
@@ -203,7 +203,7 @@ SHAPES: dict[str, tuple[Any, str | None, str | None]] = {
 
 @pytest.mark.parametrize("name", SHAPES)
 async def test_shapes(name: str, serve: Serve, make_client: MakeClient) -> None:
-    """65. Every published shape of an error body is read, and whatever a gateway may send."""
+    """Every published shape of an error body is read, and whatever a gateway may send."""
     body, code, detail = SHAPES[name]
     server = await serve(answer(400, body if body is not None else b"null"))
     with pytest.raises(ApiError) as caught:
@@ -212,7 +212,7 @@ async def test_shapes(name: str, serve: Serve, make_client: MakeClient) -> None:
 
 
 async def test_everything_told(serve: Serve, make_client: MakeClient) -> None:
-    """65. An HTTP error has status, code, id, detail, parameters, raw body, request and trace ids, and its command."""
+    """An HTTP error has status, code, id, detail, parameters, raw body, request and trace ids, and its command."""
     trace = "0af7651916cd43dd8448eb211c80319c"
     raw = {
         "object": "bad_request_error",
@@ -241,7 +241,7 @@ async def test_everything_told(serve: Serve, make_client: MakeClient) -> None:
 @pytest.mark.parametrize(("status", "retryable"), [(408, True), (429, True), (500, True), (502, True), (503, True)])
 @pytest.mark.parametrize(("other", "final"), [(400, False), (404, False), (409, False), (412, False), (501, False)])
 def test_retryable(*, status: int, retryable: bool, other: int, final: bool) -> None:
-    """65. retryable says whether the same call may succeed later."""
+    """Retryable says whether the same call may succeed later."""
     from multidict import CIMultiDict
 
     from fieldingkit.transport.http import Response
@@ -252,7 +252,7 @@ def test_retryable(*, status: int, retryable: bool, other: int, final: bool) -> 
 
 
 async def test_body_is_not_dumped(serve: Serve, make_client: MakeClient) -> None:
-    """65. The text of an error is a line of at most 300 characters, whatever the body; the body is kept."""
+    """The text of an error is a line of at most 300 characters, whatever the body; the body is kept."""
     page = b"<html><style>" + b"x" * 10_000 + b"</style>" + b"<p>lots of words</p>" * 1000
     server = await serve(answer(400, page))
     with pytest.raises(ApiError) as caught:
@@ -272,7 +272,7 @@ async def test_body_is_not_dumped(serve: Serve, make_client: MakeClient) -> None
 def test_length(
     kind: type[FieldingKitError], message: str, operation: str, trace: str | None, maybe: bool, command: Any
 ) -> None:
-    """65. Whatever an error holds, its text has 300 characters at most."""
+    """Whatever an error holds, its text has 300 characters at most."""
     error = FieldingKitError.__new__(kind)
     FieldingKitError.__init__(
         error, message, operation_id=operation, trace_id=trace, maybe_applied=maybe, command=command
@@ -282,7 +282,7 @@ def test_length(
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
 def test_longest(kind: type[FieldingKitError]) -> None:
-    """65. The same for each class with everything it can hold, and a message of any length around the limit."""
+    """The same for each class with everything it can hold, and a message of any length around the limit."""
     error = example(kind)
     for length in range(400):
         error.message = "x" * length
@@ -290,12 +290,12 @@ def test_longest(kind: type[FieldingKitError]) -> None:
 
 
 def test_longest_trace() -> None:
-    """65. Not even a trace id that is none makes it longer."""
+    """Not even a trace id that is none makes it longer."""
     assert len(str(FieldingKitError("x", trace_id="t" * 1000))) == 300
 
 
 def test_advice_is_not_cut() -> None:
-    """65. A long message is cut, what to do about it and the trace are not."""
+    """A long message is cut, what to do about it and the trace are not."""
     error = example(errors.PreconditionFailedError)
     error.message = "x" * 1000
     assert str(error).endswith(f"… It may have been applied. {error.advice} (trace {error.trace_id})")
@@ -303,5 +303,5 @@ def test_advice_is_not_cut() -> None:
 
 @pytest.mark.parametrize("kind", [errors.InvalidCommandError, errors.ConfigurationError])
 def test_also_value_errors(kind: type[Exception]) -> None:
-    """65. What is refused for its value is a ValueError too."""
+    """What is refused for its value is a ValueError too."""
     assert issubclass(kind, ValueError)

@@ -38,7 +38,7 @@ from fieldingkit.jobs.poller import Poller, PollerGroup, PollPolicy, PollResult
 from fieldingkit.resources.fielding_jobs import FieldingJobResult
 from fieldingkit.sandbox import Sandbox, faults
 from fieldingkit.transport.credentials import AccessToken
-from fieldingkit.transport.retry import RetryPolicy
+from fieldingkit.transport.retry_policy import RetryPolicy
 
 ACCEPTED = answer(201, headers={"Location": LOCATION})
 ONCE = RetryPolicy(max_attempts=1)

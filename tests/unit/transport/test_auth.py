@@ -28,7 +28,7 @@ from fieldingkit.sandbox import Sandbox
 from fieldingkit.transport.auth import Auth
 from fieldingkit.transport.credentials import AccessToken, Fetch, TokenProvider
 from fieldingkit.transport.http import Call, Request, Response
-from fieldingkit.transport.retry import RetryPolicy
+from fieldingkit.transport.retry_policy import RetryPolicy
 
 ONCE = RetryPolicy(max_attempts=1)
 EXPIRED = answer(403, {"object": "authorization_error", "detail": "You do not have the right permissions."})

@@ -59,41 +59,41 @@ def asked(value: str, **headers: str) -> float | None:
 
 @pytest.mark.parametrize("value", SAID)
 def test_intelligible(value: str) -> None:
-    """9. Seconds with or without a fraction and all three forms of an HTTP date are understood."""
+    """Seconds with or without a fraction and all three forms of an HTTP date are understood."""
     assert asked(value) == SAID[value]
 
 
 @pytest.mark.parametrize("value", UNSAID)
 def test_unintelligible(value: str) -> None:
-    """9. Negative numbers, NaN, infinity, nothing and garbage count as if the header were absent."""
+    """Negative numbers, NaN, infinity, nothing and garbage count as if the header were absent."""
     assert asked(value) is None
 
 
 def test_absent() -> None:
-    """9. No header, no wish."""
+    """No header, no wish."""
     assert retry_after(CIMultiDict()) is None
 
 
 def test_date_is_compared_with_the_servers_own() -> None:
-    """9. A date is compared with the answer's Date, so that a clock set wrong on either side does not matter."""
+    """A date is compared with the answer's Date, so that a clock set wrong on either side does not matter."""
     assert asked("Fri, 06 Nov 2026 08:00:10 GMT", Date="Fri, 06 Nov 2026 08:00:00 GMT") == 10.0
 
 
 def test_date_without_a_date() -> None:
-    """9. Without an intelligible Date a date is compared with the present time."""
+    """Without an intelligible Date a date is compared with the present time."""
     assert asked("Fri, 06 Nov 2026 08:49:47 GMT", Date="yesterday") == 10.0
 
 
 @given(texts(max_size=60) | st.text(alphabet="0123456789.-+eE:, GMTFriNov", max_size=40))
 def test_any_text(value: str) -> None:
-    """9. Whatever stands in the header, the result is nothing or a finite number that is not negative."""
+    """Whatever stands in the header, the result is nothing or a finite number that is not negative."""
     seconds = asked(value)
     assert seconds is None or (math.isfinite(seconds) and seconds >= 0.0)
 
 
 @given(st.datetimes(datetime(1990, 1, 1), datetime(2068, 12, 31)), st.integers(0, 10**6))
 def test_any_date(moment: datetime, seconds: int) -> None:
-    """9. A date so many seconds after the answer's own is a wish for so many seconds."""
+    """A date so many seconds after the answer's own is a wish for so many seconds."""
     date = moment.replace(microsecond=0, tzinfo=UTC)
     later = format_datetime(date + timedelta(seconds=seconds), usegmt=True)
     assert asked(later, Date=format_datetime(date, usegmt=True)) == seconds

@@ -1,4 +1,4 @@
-"""The limiter: one line for all calls of a client, and what a 429 does to it."""
+"""The rate limiter: one queue for all calls of a client, and its reaction to 429s."""
 
 import asyncio
 from collections.abc import Mapping
@@ -8,22 +8,33 @@ from typing import Any
 
 import pytest
 from multidict import CIMultiDict
+from support.examples import READ
 from support.fake_clock import FakeClock, settle
-from support.fixture_types import MakeClient
+from support.fixture_types import MakeClient, Serve
+from support.raw_server import answer
 
 from fieldingkit import fielding_runs
-from fieldingkit.errors import ConfigurationError, DeadlineExceededError
+from fieldingkit.errors import ClientClosedError, ConfigurationError, DeadlineExceededError, RateLimitedError
 from fieldingkit.idempotency import RetrySafety
 from fieldingkit.sandbox import Sandbox, faults
 from fieldingkit.sandbox.app import RateLimit
 from fieldingkit.transport.http import Call, Request, Response
 from fieldingkit.transport.rate_limit import RateLimiter
+from fieldingkit.transport.retry import Retry, RetryBudget
 
-REQUEST = Request("GET", "/x", headers={}, body=None, operation_id="x", template="/x", retry_safety=RetrySafety.READ)
+
+def reading(path: str, template: str = "") -> Request:
+    """Return a request that reads."""
+    return Request(
+        "GET", path, headers={}, body=None, operation_id="x", template=template, retry_safety=RetrySafety.READ
+    )
+
+
+REQUEST = reading("/x", "/x")
 
 
 class Server:
-    """Takes requests in the place of the transports below; notes when, and answers what it is told."""
+    """The transport below the limiter: records the arrivals and plays responses."""
 
     def __init__(self, clock: FakeClock) -> None:
         self.clock = clock
@@ -33,7 +44,7 @@ class Server:
         self.latency = 0.0
 
     async def __call__(self, call: Call) -> Response:
-        """Answer the next of the answers, or 200."""
+        """Return the next response, by default a 200."""
         self.arrivals.append(self.clock.now() - 1000.0)
         self.limits.append(call.allowance(self.clock.now())[0])
         answer = self.answers.pop(0) if self.answers else answer_of(200)
@@ -43,26 +54,26 @@ class Server:
 
     @property
     def gaps(self) -> list[float]:
-        """The times between one arrival and the next."""
+        """The times between consecutive arrivals."""
         return [round(after - before, 6) for before, after in pairwise(self.arrivals)]
 
 
 def answer_of(status: int, **headers: str) -> Response:
-    """An answer without a body."""
+    """Return a response without a body."""
     return Response(status, CIMultiDict({name.replace("_", "-"): value for name, value in headers.items()}), b"")
 
 
 class Line:
-    """A limiter before a server, by a clock that the test moves, or that jumps."""
+    """A limiter and a server, with a clock that the test moves, or that jumps."""
 
     def __init__(self, rate: float | None, *, jump: float = float("inf")) -> None:
         self.clock = FakeClock(jump=jump)
         self.server = Server(self.clock)
         self.limits = RateLimiter(self.server, rate)
 
-    def call(self, *, deadline: float | None = None, timeout: float | None = 30.0) -> Call:
-        """The facts of one call."""
-        return Call(REQUEST, clock=self.clock, timeout=timeout, deadline=deadline)
+    def call(self, *, deadline: float | None = None, timeout: float | None = 30.0, request: Request = REQUEST) -> Call:
+        """Return a call."""
+        return Call(request, clock=self.clock, timeout=timeout, deadline=deadline)
 
     async def send(self, **options: Any) -> Response:
         """Send one request."""
@@ -74,7 +85,7 @@ class Line:
 
 
 async def test_without_a_rate_and_a_429_nothing_waits_and_no_timer_is_set() -> None:
-    """Without a rate there is no line."""
+    """Without a rate there is no queue."""
     line = Line(None)
 
     await line.send_many(100)
@@ -84,7 +95,7 @@ async def test_without_a_rate_and_a_429_nothing_waits_and_no_timer_is_set() -> N
 
 
 async def test_requests_leave_evenly_and_in_the_order_they_came() -> None:
-    """The rate is never exceeded, not at the beginning either, and nobody overtakes."""
+    """The rate is never exceeded, not at the beginning either, and the order is kept."""
     line = Line(20.0)
     order: list[int] = []
 
@@ -110,7 +121,7 @@ async def test_idle_time_is_not_saved_up_for_a_burst() -> None:
 
 
 async def test_a_stall_is_made_up_for_by_one_request_only() -> None:
-    """A loop that was blocked does not send everything at once that should have left meanwhile."""
+    """A loop that was blocked does not send everything at once that was due meanwhile."""
     line = Line(10.0, jump=0.0)
     sending = asyncio.ensure_future(line.send_many(8))
     await settle()
@@ -128,8 +139,8 @@ async def test_a_stall_is_made_up_for_by_one_request_only() -> None:
     assert line.server.gaps[2:] == [0.1] * 5
 
 
-async def test_the_state_of_the_line_can_be_seen() -> None:
-    """Rate, waiting and delay tell how it stands."""
+async def test_rate_waiting_and_delay_show_the_state_of_the_queue() -> None:
+    """The three properties describe the queue while it fills and when it is empty."""
     line = Line(4.0, jump=0.0)
     sending = asyncio.ensure_future(line.send_many(5))
     await settle()
@@ -143,7 +154,7 @@ async def test_the_state_of_the_line_can_be_seen() -> None:
 
 
 async def test_waiting_for_a_turn_does_not_count_against_the_attempt() -> None:
-    """An attempt has its whole time-out, however long its turn took to come."""
+    """An attempt has its whole timeout, however long it waited for its turn."""
     line = Line(0.1)
 
     await line.send_many(3, timeout=5.0, deadline=None)
@@ -152,7 +163,7 @@ async def test_waiting_for_a_turn_does_not_count_against_the_attempt() -> None:
 
 
 async def test_a_turn_that_cannot_come_before_the_deadline_is_refused_at_once() -> None:
-    """There is no sense in waiting for what will be too late."""
+    """A call whose turn would come after its deadline fails immediately, and says when a turn is free."""
     line = Line(2.0, jump=0.0)
     others = asyncio.ensure_future(line.send_many(5))
     await settle()
@@ -161,13 +172,13 @@ async def test_a_turn_that_cannot_come_before_the_deadline_is_refused_at_once() 
         await line.send(deadline=2.4)
 
     assert (caught.value.sent, caught.value.retryable, caught.value.retry_after) == (False, True, 2.5)
-    assert "4 requests are waiting" in str(caught.value)
+    assert "4 requests wait" in str(caught.value)
     others.cancel()
     with pytest.raises(asyncio.CancelledError):
         await others
 
 
-async def test_who_leaves_the_line_makes_room() -> None:
+async def test_cancelled_call_leaves_its_turn_to_the_next() -> None:
     """A cancelled call gives its turn to the next one."""
     line = Line(1.0, jump=0.0)
     await line.send()
@@ -185,7 +196,7 @@ async def test_who_leaves_the_line_makes_room() -> None:
 
 
 async def test_a_429_holds_all_calls_for_as_long_as_the_server_asks() -> None:
-    """Nobody sends while one of them was told to wait, and nobody sends in a burst after it."""
+    """No request leaves during Retry-After, and afterwards they leave one by one."""
     line = Line(None)
     line.server.answers = [answer_of(429, Retry_After="7")]
 
@@ -197,10 +208,10 @@ async def test_a_429_holds_all_calls_for_as_long_as_the_server_asks() -> None:
 
 
 @pytest.mark.parametrize(
-    ("headers", "hold"), [({}, 1.0), ({"Retry_After": "soon"}, 1.0), ({"Retry_After": "86400"}, 300.0)]
+    ("headers", "hold"), [({}, 1.0), ({"Retry_After": "soon"}, 1.0), ({"Retry_After": "120"}, 120.0)]
 )
-async def test_a_429_holds_the_line_for_a_sensible_time_in_any_case(headers: Mapping[str, str], hold: float) -> None:
-    """Without a number it is a second; a day would be as good as never."""
+async def test_a_429_without_a_number_holds_the_queue_for_a_second(headers: Mapping[str, str], hold: float) -> None:
+    """A Retry-After up to max_retry_after is waited for; without one it is a second."""
     line = Line(5.0)
     line.server.answers = [answer_of(429, **headers)]
 
@@ -211,7 +222,7 @@ async def test_a_429_holds_the_line_for_a_sensible_time_in_any_case(headers: Map
 
 
 async def test_a_volley_of_429_halves_the_rate_once() -> None:
-    """Answers to requests that left before the speed was halved do not halve it again."""
+    """Responses to requests that left before the rate was halved do not halve it again."""
     line = Line(8.0, jump=0.0)
     line.server.latency = 5.0
     line.server.answers = [answer_of(429, Retry_After="1") for _ in range(11)]
@@ -231,8 +242,8 @@ async def test_a_volley_of_429_halves_the_rate_once() -> None:
     assert line.limits.rate == 2.0
 
 
-async def test_the_rate_comes_back_step_by_step_and_no_further_than_it_was_set() -> None:
-    """After it was halved it takes some twenty seconds of work to be what it was."""
+async def test_the_rate_recovers_step_by_step_up_to_the_given_rate() -> None:
+    """A halved rate doubles in about two minutes of waiting requests at most, and never exceeds the given rate."""
     line = Line(10.0)
     line.server.answers = [answer_of(429, Retry_After="1")]
     await line.send()
@@ -240,18 +251,27 @@ async def test_the_rate_comes_back_step_by_step_and_no_further_than_it_was_set()
 
     begun = line.clock.now()
     steps: list[float] = []
-    while line.limits.rate < 10.0 and len(steps) < 1000:
+    while (line.limits.rate or 0.0) < 10.0 and len(steps) < 1000:
         await line.send_many(5)
-        steps.append(line.limits.rate)
+        steps.append(line.limits.rate or 0.0)
 
-    assert 18.0 < line.clock.now() - begun < 25.0
+    assert 14.0 < line.clock.now() - begun < 25.0
     assert max(after - before for before, after in pairwise(steps)) < 0.3
     await line.send_many(50)
     assert line.limits.rate == 10.0
 
 
-async def test_a_rate_that_nobody_needs_does_not_grow() -> None:
-    """Requests that did not have to wait say nothing about a faster line."""
+async def test_the_rate_has_a_floor() -> None:
+    """However many 429s there are, a request leaves every ten seconds."""
+    line = Line(5.0)
+    line.server.answers = [answer_of(429) for _ in range(20)]
+    for _ in range(20):
+        await line.send()
+    assert line.limits.rate == 0.1
+
+
+async def test_a_rate_that_is_not_used_does_not_grow() -> None:
+    """Requests that did not wait give no reason for a higher rate."""
     line = Line(10.0)
     line.server.answers = [answer_of(429, Retry_After="1")]
     await line.send()
@@ -263,21 +283,48 @@ async def test_a_rate_that_nobody_needs_does_not_grow() -> None:
     assert line.limits.rate == 5.0
 
 
-async def test_a_rate_that_was_only_learned_grows_fast_at_first_and_is_forgotten_in_the_end() -> None:
-    """A single 429 does not slow a client down for ever."""
+async def test_the_first_429_of_a_client_without_a_rate_sets_one() -> None:
+    """The limiter starts at ten requests per second, and grows from there without an upper bound."""
     line = Line(None)
     line.server.answers = [answer_of(429, Retry_After="1")]
     await line.send()
     assert line.limits.rate == 10.0
 
-    begun = line.clock.now()
     await line.send_many(100)
-    assert line.limits.rate == pytest.approx(110.0)
-    assert line.clock.now() - begun < 4.0
+    assert line.limits.rate == pytest.approx(14.0)
 
-    line.clock.advance(301.0)
-    await line.send()
+
+async def test_a_long_retry_after_holds_only_its_own_kind_of_path() -> None:
+    """A Retry-After of a day is a quota of one kind of path: others pass, and it is tried again in two minutes."""
+    line = Line(None)
+    other = reading("/y", "/y")
+    line.server.answers = [answer_of(429, Retry_After="86400")]
+    assert (await line.send()).status == 429
+
+    await line.send(request=other)
+    await line.send(request=reading("/raw?page=1"))
+    assert line.server.arrivals == [0.0, 0.0, 0.0]
     assert line.limits.rate is None
+
+    with pytest.raises(DeadlineExceededError) as caught:
+        await line.send(deadline=119.0)
+    assert caught.value.retry_after == 120.0
+
+    await line.send(deadline=121.0)
+    await line.send()
+    assert line.server.arrivals[3:] == [120.0, 120.0]
+
+
+async def test_a_long_retry_after_of_a_request_without_command_holds_its_path() -> None:
+    """Without a path template the path itself is the kind, whatever its query."""
+    line = Line(None)
+    line.server.answers = [answer_of(429, Retry_After="86400")]
+    await line.send(request=reading("/raw?page=1"))
+
+    await line.send(request=reading("/raw?page=2"))
+    await line.send(request=reading("/raw/deeper"))
+
+    assert line.server.arrivals == [0.0, 120.0, 120.0]
 
 
 async def test_a_limit_header_of_zero_is_no_429() -> None:
@@ -290,8 +337,8 @@ async def test_a_limit_header_of_zero_is_no_429() -> None:
     assert line.limits.rate is None
 
 
-async def test_a_hold_tells_those_at_once_who_cannot_wait_for_its_end() -> None:
-    """Whoever stands in the line and will be too late hears so when it is known, and the others move up."""
+async def test_a_hold_refuses_calls_at_once_that_cannot_wait_for_its_end() -> None:
+    """A queued call whose turn moves past its deadline fails immediately, and the others move up."""
     line = Line(2.0, jump=0.0)
     line.server.latency = 0.1
     line.server.answers = [answer_of(429, Retry_After="20")]
@@ -313,28 +360,58 @@ async def test_a_hold_tells_those_at_once_who_cannot_wait_for_its_end() -> None:
     assert long.result().status == 200
 
 
-async def test_closing_lets_everybody_go() -> None:
-    """A client that is closed leaves nobody in the line."""
+async def test_closing_ends_all_waits_at_once() -> None:
+    """Calls that wait for a turn or for their kind of path raise ClientClosedError when the client closes."""
     line = Line(0.01, jump=0.0)
-    sending = asyncio.ensure_future(line.send_many(4))
+    line.server.answers = [answer_of(429, Retry_After="86400")]
+    await line.send(request=reading("/held"))
+    sending = [asyncio.ensure_future(line.send()) for _ in range(4)]
+    sending.append(asyncio.ensure_future(line.send(request=reading("/held"))))
     await settle()
 
     line.limits.close()
     await settle()
 
-    assert sending.done()
+    assert [type(task.exception()) for task in sending] == [ClientClosedError] * 5
     assert line.clock.pending == 0
+
+
+async def test_call_that_is_cancelled_at_its_turn_gives_the_turn_back() -> None:
+    """A cancellation in the same tick in which the turn came leaves the turn to the next call."""
+    line = Line(1.0, jump=0.0)
+    await line.send()
+    first, second = (asyncio.ensure_future(line.send()) for _ in range(2))
+    await settle()
+
+    line.clock.advance(1.0)
+    first.cancel()
+    await settle()
+    line.clock.advance(0.0)
+    await settle()
+
+    assert first.cancelled()
+    assert second.done()
+    assert line.server.arrivals == [0.0, 1.0]
+
+
+async def test_waiting_for_a_turn_is_part_of_the_attempts_delay() -> None:
+    """The time in the queue is what the client waited before the attempt."""
+    line = Line(0.5)
+    await line.send()
+    call = line.call()
+    await line.limits(call)
+    assert call.delay == 2.0
 
 
 @pytest.mark.parametrize("rate", [0, -1.0, float("nan"), float("inf")])
 def test_a_rate_that_would_never_let_anything_pass_is_refused(make_client: MakeClient, rate: float) -> None:
-    """No rate at all is None, not zero."""
+    """No rate is None, not zero."""
     with pytest.raises(ConfigurationError, match="rate must be above 0"):
         make_client(base_url="https://api.invalid", rate=rate)
 
 
 async def test_limits_count_attempts_and_not_calls(make_client: MakeClient, sandbox: Sandbox, clock: FakeClock) -> None:
-    """A retry waits for its turn like everything else."""
+    """A retry waits for its turn like any other attempt."""
     client = make_client(rate=2.0, clock=clock)
     group = sandbox.seed(live=1).groups[0]
     command = fielding_runs.ListFieldingRuns(project_id=group.project_id, target_group_id=group.id)
@@ -347,7 +424,7 @@ async def test_limits_count_attempts_and_not_calls(make_client: MakeClient, sand
     assert clock.now() - begun >= 1.5
 
 
-async def test_a_client_that_was_told_the_servers_rate_meets_no_429() -> None:
+async def test_client_with_the_servers_rate_meets_no_429() -> None:
     """With the server's own rate as the client's, nothing is refused."""
     line = Line(40.0)
     server = RateLimit(40.0)
@@ -358,15 +435,49 @@ async def test_a_client_that_was_told_the_servers_rate_meets_no_429() -> None:
         server.take(datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=arrival))  # or else it raises a Problem
 
 
-async def test_a_call_that_would_be_too_late_is_not_tried_again(make_client: MakeClient, sandbox: Sandbox) -> None:
-    """The deadline does not come back, so the line is not asked a second time."""
+async def test_a_call_that_would_be_too_late_is_not_retried(make_client: MakeClient, sandbox: Sandbox) -> None:
+    """A refusal of the limiter is final."""
     client = make_client(rate=0.5, deadline=1.0)
     group = sandbox.seed(live=1).groups[0]
     command = fielding_runs.ListFieldingRuns(project_id=group.project_id, target_group_id=group.id)
     await client.send(command)
 
-    with pytest.raises(DeadlineExceededError, match="its turn would come in"):
+    with pytest.raises(DeadlineExceededError, match="no turn before the deadline"):
         await client.send(command)
 
     assert len(sandbox.requests) == 1
     assert client.rate_limiter.waiting == 0
+
+
+async def test_the_apis_429_is_raised_with_the_limiters_refusal_as_its_cause(
+    serve: Serve, make_client: MakeClient, clock: FakeClock
+) -> None:
+    """A call that got a 429 and then no turn in time raises the 429, with its status and body."""
+    server = await serve(answer(429, {"object": "rate_limit_error", "details": "slow down"}, {"Retry-After": "30"}))
+    client = make_client(base_url=server.url, deadline=20.0, clock=clock)
+
+    with pytest.raises(RateLimitedError) as caught:
+        await client.send(READ)
+
+    assert (caught.value.code, caught.value.detail) == ("rate_limit_error", "slow down")
+    assert caught.value.retry_after == 30.0
+    assert clock.sleeps == []
+
+
+async def test_the_limiters_refusal_is_the_cause_of_an_earlier_429() -> None:
+    """The refusal of the second attempt's turn is the reason why the call ended with its 429."""
+    line = Line(0.1, jump=0.0)
+    line.server.latency = 1.0
+    line.server.answers = [answer_of(429, Retry_After="1")]
+    call = line.call(deadline=15.0)
+    task = asyncio.ensure_future(Retry(line.limits, RetryBudget(20.0, 2.0))(call))
+    other = asyncio.ensure_future(line.send())
+    await settle()
+
+    line.clock.advance(1.0)
+    await settle()
+    other.cancel()
+
+    assert task.result().status == 429
+    assert isinstance(call.stop_reason, DeadlineExceededError)
+    assert "no turn before the deadline" in call.stop_reason.message

@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 import pytest
 from multidict import CIMultiDict
-from support.examples import BARE, JOB, KEYED, LOCATION, OTHER, READ, RUN_BODY, TAGGED, Script, failure
+from support.examples import BARE, JOB, KEYED, LOCATION, OTHER, READ, RUN_BODY, TAGGED, Script
 from support.fake_clock import FakeClock, settle
 from support.fixture_types import MakeClient, Serve
 from support.raw_server import Connection, answer, close, hang
@@ -20,6 +20,7 @@ from fieldingkit.errors import (
     ApiError,
     ConfigurationError,
     ConflictError,
+    ConnectionFailedError,
     DuplicateJobError,
     InvalidCommandError,
     InvalidStateError,
@@ -31,12 +32,13 @@ from fieldingkit.errors import (
 from fieldingkit.idempotency import RetrySafety
 from fieldingkit.sandbox import Sandbox, faults
 from fieldingkit.transport.http import Call, Request, Response
-from fieldingkit.transport.retry import Retry, RetryPolicy
+from fieldingkit.transport.retry import Retry, RetryBudget
+from fieldingkit.transport.retry_policy import NO_RETRIES, RetryPolicy
 
 UNAVAILABLE = Response(503, CIMultiDict(), b"")
 FINE = Response(200, CIMultiDict(), b"{}")
+LIMITED = Response(429, CIMultiDict(), b"")
 ACCEPTED = answer(201, headers={"Location": LOCATION})
-PATIENT = RetryPolicy(max_attempts=5)
 
 
 def reading() -> Request:
@@ -46,9 +48,21 @@ def reading() -> Request:
     )
 
 
-def call(clock: FakeClock, **limits: float | None) -> Call:
-    """A read, without limits unless some are given."""
-    return Call(reading(), clock=clock, **limits)
+def call(clock: FakeClock, policy: RetryPolicy | None = None, *, deadline: float | None = None) -> Call:
+    """Return a call that reads."""
+    return Call(reading(), clock=clock, deadline=deadline, retry=policy or RetryPolicy())
+
+
+def retrying(*outcomes: Response | Exception, budget: float = 20.0, refill: float = 2.0) -> tuple[Retry, Script]:
+    """Return the transport under test, and the script below it."""
+    script = Script([*outcomes])
+    return Retry(script, RetryBudget(budget, refill)), script
+
+
+@pytest.fixture
+def no_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make every delay equal to its upper bound."""
+    monkeypatch.setattr("backoff.full_jitter", lambda bound: bound)
 
 
 # Delays
@@ -56,7 +70,7 @@ def call(clock: FakeClock, **limits: float | None) -> Call:
 
 @pytest.mark.parametrize("asked", ["121", "86400"])
 async def test_too_long_a_wait(asked: str, serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
-    """10. A Retry-After above max_retry_after ends the call at once, and the error says so."""
+    """A Retry-After above max_retry_after ends the call at once, and the error says so."""
     server = await serve(answer(429, headers={"Retry-After": asked}))
     client = make_client(base_url=server.url, deadline=None, clock=clock)
 
@@ -70,7 +84,7 @@ async def test_too_long_a_wait(asked: str, serve: Serve, make_client: MakeClient
 
 @pytest.mark.parametrize("asked", ["31", "61", "120"])
 async def test_never_sooner_than_asked(asked: str, serve: Serve, make_client: MakeClient) -> None:
-    """10. Up to max_retry_after the client never comes back sooner than it was asked to."""
+    """Up to max_retry_after the client never comes back sooner than it was asked to."""
     clock = FakeClock()
     server = await serve(answer(503, headers={"Retry-After": asked}), answer(200, RUN_BODY))
 
@@ -79,23 +93,24 @@ async def test_never_sooner_than_asked(asked: str, serve: Serve, make_client: Ma
     assert clock.sleeps[0] >= float(asked)
 
 
-async def test_own_backoff_may_be_longer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """10. Where the own backoff is longer than what the server asks for, it is waited for."""
-    monkeypatch.setattr("backoff.full_jitter", lambda bound: bound)
+@pytest.mark.usefixtures("no_jitter")
+async def test_own_backoff_may_exceed_retry_after() -> None:
+    """The longer of the own backoff and Retry-After is waited for."""
     asking = Response(503, CIMultiDict({"Retry-After": "3"}), b"")
     clock = FakeClock()
-    policy = RetryPolicy(base_delay=2, max_delay=5)
+    retry, _ = retrying(asking, asking, asking, FINE)
 
-    await Retry(Script([asking, asking, asking, FINE]), policy)(call(clock))
+    await retry(call(clock, RetryPolicy(base_delay=2, max_delay=5)))
 
     assert clock.sleeps == [3.0, 4.0, 5.0]
 
 
-async def test_full_jitter() -> None:
-    """11. The first delays of 10,000 clients spread evenly: no two-percent bin has more than 5 % of them."""
+async def test_first_delays_of_many_clients_spread_evenly() -> None:
+    """No two-percent bin holds more than 5 % of the first delays of 10,000 clients."""
     clock = FakeClock()
     for _ in range(10_000):
-        await Retry(Script([UNAVAILABLE, FINE]), RetryPolicy(base_delay=1.0))(call(clock))
+        retry, _ = retrying(UNAVAILABLE, FINE)
+        await retry(call(clock, RetryPolicy(base_delay=1.0)))
 
     bins = Counter(int(delay / 0.02) for delay in clock.sleeps)
 
@@ -105,64 +120,156 @@ async def test_full_jitter() -> None:
     assert max(bins.values()) <= 500
 
 
-async def test_bound_doubles(monkeypatch: pytest.MonkeyPatch) -> None:
-    """11. The bound of the delays doubles from retry to retry, up to max_delay."""
-    monkeypatch.setattr("backoff.full_jitter", lambda bound: bound)
+@pytest.mark.usefixtures("no_jitter")
+async def test_bound_of_delays_doubles_up_to_max_delay() -> None:
+    """The default bounds are 0.5 s, doubled with each retry, and 20 s at most."""
     clock = FakeClock()
-    policy = RetryPolicy(max_attempts=7, base_delay=0.5, max_delay=5)
+    retry, _ = retrying(UNAVAILABLE)
 
-    await Retry(Script([UNAVAILABLE]), policy)(call(clock))
+    await retry(call(clock, RetryPolicy(max_attempts=9)))
 
-    assert clock.sleeps == [0.5, 1.0, 2.0, 4.0, 5.0, 5.0]
+    assert clock.sleeps == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 20.0, 20.0]
+
+
+# Number of attempts
+
+
+@pytest.mark.usefixtures("no_jitter")
+async def test_deadline_bounds_the_attempts_by_default() -> None:
+    """With a deadline a call is retried until the next delay would pass it."""
+    clock = FakeClock()
+    retry, server = retrying(UNAVAILABLE)
+    failing = call(clock, deadline=120.0)
+
+    assert await retry(failing) is UNAVAILABLE
+
+    # 31.5 s of growing delays, then four of 20 s; a fifth would pass the deadline.
+    assert len(server.requests) == 1 + 6 + 4
+    assert "8.5 s are left" in str(failing.stop_reason)
+
+
+async def test_call_without_deadline_ends_after_eight_attempts() -> None:
+    """Eight attempts are the default of a call that has no deadline, also if all are answered with 429."""
+    for outcome in (UNAVAILABLE, LIMITED):
+        retry, server = retrying(outcome)
+        await retry(call(FakeClock()))
+        assert len(server.requests) == 8
+
+
+@pytest.mark.parametrize("deadline", [None, 1e6])
+async def test_a_given_number_of_attempts_holds(deadline: float | None) -> None:
+    """A max_attempts that is given is never exceeded by failures of the server."""
+    retry, server = retrying(UNAVAILABLE)
+    await retry(call(FakeClock(), RetryPolicy(max_attempts=3), deadline=deadline))
+    assert len(server.requests) == 3
+
+
+async def test_rate_limited_attempts_do_not_count_while_a_deadline_runs() -> None:
+    """A 429 does not use up max_attempts while a deadline bounds the call."""
+    retry, server = retrying(*[LIMITED] * 30, UNAVAILABLE)
+    await retry(call(FakeClock(), RetryPolicy(max_attempts=3), deadline=1e6))
+    assert len(server.requests) == 30 + 3
+
+
+async def test_one_attempt_switches_all_retries_off() -> None:
+    """With max_attempts=1 a 429 is returned like any other failure."""
+    retry, server = retrying(LIMITED)
+    assert await retry(call(FakeClock(), NO_RETRIES, deadline=60.0)) is LIMITED
+    assert len(server.requests) == 1
+
+
+async def test_api_that_never_responded_gets_four_attempts_to_connect() -> None:
+    """A client that cannot connect ends after four attempts until the API has responded once."""
+    unreachable = ConnectionFailedError("refused", sent=False)
+    retry, server = retrying(*[unreachable] * 4, UNAVAILABLE, *[unreachable] * 9, FINE)
+
+    with pytest.raises(ConnectionFailedError):
+        await retry(call(FakeClock(), deadline=1e6))
+    assert len(server.requests) == 4
+
+    assert await retry(call(FakeClock(), deadline=1e6)) is FINE
+
+
+async def test_unreachable_token_endpoint_counts_as_unreachable() -> None:
+    """A failure to connect to the token endpoint ends after four attempts as well."""
+    failure = TransportError("no token", sent=False)
+    failure.__cause__ = ConnectionFailedError("refused", sent=False)
+    retry, server = retrying(failure)
+    with pytest.raises(TransportError):
+        await retry(call(FakeClock(), deadline=1e6))
+    assert len(server.requests) == 4
 
 
 # Budget
 
 
-async def test_budget(make_client: MakeClient) -> None:
-    """12. A thousand calls against a dead server make no more than 1,000 + capacity / cost sends."""
-    dead = Script([failure(sent=True)])
-    retry = Retry(dead, PATIENT)
+@pytest.mark.usefixtures("no_jitter")
+async def test_retry_waits_for_the_budget_to_refill() -> None:
+    """A retry that finds the budget empty waits for its refill, if the deadline permits."""
     clock = FakeClock()
+    retry, _ = retrying(UNAVAILABLE, UNAVAILABLE, UNAVAILABLE, FINE, budget=1.0, refill=0.1)
 
-    async def one() -> None:
-        with pytest.raises(TransportError):
-            await retry(call(clock))
+    await retry(call(clock, deadline=60.0))
 
-    await asyncio.gather(*(one() for _ in range(1000)))
-
-    assert len(dead.requests) == 1000 + 100 // 5
+    assert clock.sleeps == pytest.approx([0.5, 9.5, 10.0])
 
 
-async def test_success_refills() -> None:
-    """12. Each call that succeeds gives a token back, up to the capacity."""
-    server = Script([failure(sent=True)] * 21 + [FINE] * 5 + [failure(sent=True)])
-    retry = Retry(server, RetryPolicy(max_attempts=50))
-    with pytest.raises(TransportError):
-        await retry(call(FakeClock()))
-    assert (len(server.requests), retry.budget.tokens) == (21, 0)
+@pytest.mark.parametrize(("refill", "sends"), [(1 / 119, 3), (1 / 121, 2)])
+async def test_call_without_deadline_waits_two_minutes_for_the_budget(refill: float, sends: int) -> None:
+    """Without a deadline a call waits for the budget for 120 s at most."""
+    retry, server = retrying(UNAVAILABLE, UNAVAILABLE, FINE, budget=1.0, refill=refill)
+    waiting = call(FakeClock(), RetryPolicy(base_delay=1e-9))
+    await retry(waiting)
+    assert len(server.requests) == sends
+    assert isinstance(waiting.stop_reason, RetryBudgetExhaustedError) is (sends == 2)
 
+
+async def test_successful_calls_refill_the_budget() -> None:
+    """Five calls that succeed give back one retry."""
+    retry, server = retrying(UNAVAILABLE, UNAVAILABLE, *[FINE] * 5, UNAVAILABLE, budget=1.0, refill=1e-6)
+    clock = FakeClock()
+    await retry(call(clock))
     for _ in range(5):
-        await retry(call(FakeClock()))
-    assert retry.budget.tokens == 5
-    with pytest.raises(TransportError):
-        await retry(call(FakeClock()))
+        await retry(call(clock))
 
-    assert len(server.requests) == 21 + 5 + 2
+    await retry(call(clock))
+    assert len(server.requests) == 2 + 5 + 2
+
+    await retry(call(clock))
+    assert len(server.requests) == 2 + 5 + 2 + 1
 
 
-async def test_full_bucket_stays_full() -> None:
-    """12. Successes do not fill the bucket above its capacity."""
-    retry = Retry(Script([FINE]), RetryPolicy(budget=7))
-    for _ in range(3):
-        await retry(call(FakeClock()))
-    assert retry.budget.tokens == 7
+async def test_successes_do_not_overfill_the_budget() -> None:
+    """Neither successes nor time fill the budget above its capacity."""
+    budget = RetryBudget(1.0, 1.0)
+    budget.give_back(5.0)
+    budget.take(1000.0)
+    assert budget.wait(1000.0) == 1.0
+
+
+async def test_rate_limited_attempts_cost_no_budget() -> None:
+    """A 429 shows that the server is well: its retry takes nothing from the budget."""
+    retry, server = retrying(*[LIMITED] * 50, FINE, budget=1.0, refill=1e-6)
+    assert await retry(call(FakeClock(), deadline=60.0)) is FINE
+    assert len(server.requests) == 51
+
+
+async def test_cancelled_delay_gives_its_retry_back() -> None:
+    """A call that is cancelled while it waits returns its retry to the budget."""
+    retry, server = retrying(UNAVAILABLE, UNAVAILABLE, FINE, budget=1.0, refill=1e-6)
+    task = asyncio.ensure_future(retry(call(FakeClock(jump=0))))
+    await settle()
+    task.cancel()
+    await settle()
+
+    assert await retry(call(FakeClock())) is FINE
+    assert len(server.requests) == 3
 
 
 async def test_exhaustion_is_visible(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
-    """12. An error that was not repeated for want of budget has RetryBudgetExhaustedError as its cause."""
+    """An error that was not repeated for want of budget has RetryBudgetExhaustedError as its cause."""
     server = await serve(answer(503))
-    client = make_client(base_url=server.url, retry=RetryPolicy(budget=5, budget_cost=5), clock=clock)
+    client = make_client(base_url=server.url, deadline=9.0, retry=RetryPolicy(budget=1, budget_refill=0.1), clock=clock)
 
     with pytest.raises(ServerError) as caught:
         await client.send(READ)
@@ -172,9 +279,9 @@ async def test_exhaustion_is_visible(serve: Serve, make_client: MakeClient, cloc
 
 
 async def test_budget_is_the_clients_own(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
-    """12. What one client has used up is no loss to another."""
+    """What one client has used up is no loss to another."""
     server = await serve(answer(503))
-    policy = RetryPolicy(max_attempts=2, budget=5, budget_cost=5)
+    policy = RetryPolicy(max_attempts=2, budget=1, budget_refill=1e-6)
     for client in [make_client(base_url=server.url, retry=policy, clock=clock) for _ in range(2)]:
         with pytest.raises(ServerError):
             await client.send(READ)
@@ -185,7 +292,7 @@ async def test_budget_is_the_clients_own(serve: Serve, make_client: MakeClient, 
 
 
 async def test_one_key_a_call(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
-    """13. All attempts of one call carry one key; another call carries another."""
+    """All attempts of one call carry one key; another call carries another."""
     server = await serve(answer(503), close, ACCEPTED, answer(503), ACCEPTED)
     client = make_client(base_url=server.url, clock=clock)
 
@@ -197,7 +304,7 @@ async def test_one_key_a_call(serve: Serve, make_client: MakeClient, clock: Fake
 
 
 async def test_key_of_ones_own(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
-    """13. A caller's own key is used as it is, on every attempt of every call."""
+    """A caller's own key is used as it is, on every attempt of every call."""
     server = await serve(answer(503), ACCEPTED)
     client = make_client(base_url=server.url, clock=clock)
     key = "Order #7: pause/1~{}"
@@ -211,7 +318,7 @@ async def test_key_of_ones_own(serve: Serve, make_client: MakeClient, clock: Fak
 
 @pytest.mark.parametrize("key", ["", " ", "a b", "a\r\nX: y", "a\n", "é", "\x00", "x" * 256, 7])
 def test_bad_key(key: Any) -> None:
-    """13. A key that is not 1 to 255 visible ASCII characters is refused."""
+    """A key that is not 1 to 255 visible ASCII characters is refused."""
     with pytest.raises(InvalidCommandError) as caught:
         KEYED.replace(idempotency_key=key)
     assert caught.value.field == "idempotency_key"
@@ -219,12 +326,12 @@ def test_bad_key(key: Any) -> None:
 
 @pytest.mark.parametrize("key", ["x", "x" * 255, "!~"])
 def test_good_key(key: str) -> None:
-    """13. The shortest and the longest key are taken."""
+    """The shortest and the longest key are taken."""
     assert KEYED.replace(idempotency_key=key).idempotency_key == key
 
 
 async def test_no_key_where_none_belongs(serve: Serve, make_client: MakeClient) -> None:
-    """13. A command that the API takes no key for carries none."""
+    """A command that the API takes no key for carries none."""
     server = await serve(answer(204))
     await make_client(base_url=server.url).send(TAGGED)
     assert "idempotency-key" not in server.requests[0].headers
@@ -233,7 +340,7 @@ async def test_no_key_where_none_belongs(serve: Serve, make_client: MakeClient) 
 async def test_repeated_key_is_the_same_job(
     sandbox: Sandbox, make_client: MakeClient, sandbox_clock: FakeClock
 ) -> None:
-    """14. A key that is sent again because the answer was lost yields the job that it made the first time."""
+    """A key that is sent again because the answer was lost yields the job that it made the first time."""
     project = sandbox.seed(live=2)
     sandbox.faults.add("create_bulk_*", faults.ApplyThenDrop())
     client = make_client(clock=sandbox_clock)
@@ -245,7 +352,7 @@ async def test_repeated_key_is_the_same_job(
 
 
 async def test_outstanding_key(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
-    """14. A 409 after an attempt that got no answer means that it is still being worked on: wait, same key."""
+    """A 409 after an attempt that got no answer means that it is still being worked on: wait, same key."""
     server = await serve(close, answer(409, {"object": "conflict_error"}), ACCEPTED)
 
     accepted = await make_client(base_url=server.url, clock=clock).send(KEYED)
@@ -255,7 +362,7 @@ async def test_outstanding_key(serve: Serve, make_client: MakeClient, clock: Fak
 
 
 async def test_conflict_from_the_start(serve: Serve, make_client: MakeClient) -> None:
-    """14. A 409 to the first attempt is somebody else's key: it is raised, not repeated."""
+    """A 409 to the first attempt is somebody else's key: it is raised, not repeated."""
     server = await serve(answer(409, {"object": "conflict_error"}))
     with pytest.raises(ConflictError):
         await make_client(base_url=server.url).send(KEYED)
@@ -266,7 +373,7 @@ async def test_conflict_from_the_start(serve: Serve, make_client: MakeClient) ->
     ("code", "kind"), [("idempotency_key_mismatch_error", ConflictError), ("invalid_state_error", InvalidStateError)]
 )
 async def test_two_kinds_of_422(code: str, kind: type[ApiError], serve: Serve, make_client: MakeClient) -> None:
-    """14. A 422 about the key is told from one about the state by the body's object, which is kept as the code."""
+    """A 422 about the key is told from one about the state by the body's object, which is kept as the code."""
     server = await serve(answer(422, {"object": code, "detail": "no"}))
     with pytest.raises(kind) as caught:
         await make_client(base_url=server.url).send(KEYED)
@@ -293,7 +400,7 @@ async def test_key_is_not_trusted_for_ever(serve: Serve, make_client: MakeClient
 
 
 async def test_same_bytes(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
-    """15. Every attempt sends the same bytes, even if the caller changes what they were made of meanwhile."""
+    """Every attempt sends the same bytes, even if the caller changes what they were made of meanwhile."""
     body = {"name": "first"}
 
     async def change(connection: Connection) -> None:
@@ -307,7 +414,7 @@ async def test_same_bytes(serve: Serve, make_client: MakeClient, clock: FakeCloc
 
 
 async def test_two_jobs(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
-    """16. Two attempts of one call whose Locations name two jobs are a DuplicateJobError with both ids."""
+    """Two attempts of one call whose Locations name two jobs are a DuplicateJobError with both ids."""
     other = LOCATION.replace(JOB, OTHER)
     server = await serve(answer(503, headers={"Location": LOCATION}), answer(201, headers={"Location": other}))
 
@@ -319,7 +426,7 @@ async def test_two_jobs(serve: Serve, make_client: MakeClient, clock: FakeClock)
 
 
 async def test_one_job_twice(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
-    """16. Two forms of a Location that name one job are one job."""
+    """Two forms of a Location that name one job are one job."""
     server = await serve(answer(503, headers={"Location": JOB}), ACCEPTED)
     job = await make_client(base_url=server.url, clock=clock).submit(KEYED)
     assert job.id == JOB
@@ -329,7 +436,7 @@ async def test_one_job_twice(serve: Serve, make_client: MakeClient, clock: FakeC
 
 
 async def test_attempts_are_told(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
-    """17. The error lists every attempt with its number, status or failure, start, duration and delay."""
+    """The error lists every attempt with its number, status or failure, start, duration and delay."""
     server = await serve(close, answer(503), answer(400))
 
     with pytest.raises(ApiError) as caught:
@@ -349,7 +456,7 @@ async def test_attempts_are_told(serve: Serve, make_client: MakeClient, clock: F
 async def test_attempts_are_logged(
     serve: Serve, make_client: MakeClient, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """17. The log has a record for every attempt, with its number."""
+    """The log has a record for every attempt, with its number."""
     caplog.set_level("DEBUG", logger="fieldingkit")
     server = await serve(answer(503), answer(200, RUN_BODY))
 
@@ -379,7 +486,7 @@ KNOWN_HEADERS = {
 async def test_nothing_unknown_is_sent(
     command: Command[Any], serve: Serve, make_client: MakeClient, clock: FakeClock
 ) -> None:
-    """17. No attempt sends a header that the API does not know, and a repetition sends what the first one sent."""
+    """No attempt sends a header that the API does not know, and a repetition sends what the first one sent."""
     server = await serve(answer(429), answer(400))
 
     with pytest.raises(ApiError):
@@ -395,7 +502,7 @@ async def test_nothing_unknown_is_sent(
 
 @pytest.mark.parametrize("command", [READ, TAGGED, KEYED], ids=["GET", "POST", "keyed POST"])
 async def test_one_request_an_attempt(command: Command[Any], serve: Serve, make_client: MakeClient) -> None:
-    """18. A server that closes after the request sees exactly one request per attempt."""
+    """A server that closes after the request sees exactly one request per attempt."""
     server = await serve(close)
     client = make_client(base_url=server.url, retry=RetryPolicy(max_attempts=1))
     with pytest.raises(TransportError):
@@ -405,7 +512,7 @@ async def test_one_request_an_attempt(command: Command[Any], serve: Serve, make_
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "POST"])
 async def test_one_request_on_a_kept_connection(method: str, serve: Serve, make_client: MakeClient) -> None:
-    """18. The same on a connection that was kept, where aiohttp would send GET, PUT and DELETE a second time."""
+    """The same on a connection that was kept, where aiohttp would send GET, PUT and DELETE a second time."""
     server = await serve(answer(200, {}), close)
     client = make_client(base_url=server.url, retry=RetryPolicy(max_attempts=1))
     await client.request("GET", "/first")
@@ -418,7 +525,7 @@ async def test_one_request_on_a_kept_connection(method: str, serve: Serve, make_
 
 
 async def test_ambiguity_is_not_forgotten(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
-    """17. What an early attempt left open stays open, however harmless the ones after it were."""
+    """What an early attempt left open stays open, however harmless the ones after it were."""
     server = await serve(close, answer(429), answer(429), answer(412))
     with pytest.raises(ApiError) as caught:
         await make_client(base_url=server.url, clock=clock).send(TAGGED)
@@ -429,7 +536,7 @@ async def test_ambiguity_is_not_forgotten(serve: Serve, make_client: MakeClient,
 
 
 async def test_cancelled_while_waiting(serve: Serve, make_client: MakeClient) -> None:
-    """19. A cancellation during the wait between attempts ends the call in the same tick, and leaves no timer."""
+    """A cancellation during the wait between attempts ends the call in the same tick, and leaves no timer."""
     clock = FakeClock(jump=0)
     server = await serve(answer(503))
     task = asyncio.create_task(make_client(base_url=server.url, clock=clock).send(READ))
@@ -443,7 +550,7 @@ async def test_cancelled_while_waiting(serve: Serve, make_client: MakeClient) ->
 
 
 async def test_cancelled_in_an_attempt(serve: Serve, make_client: MakeClient) -> None:
-    """19. A cancellation during an attempt ends the call at once, and its connection is closed."""
+    """A cancellation during an attempt ends the call at once, and its connection is closed."""
     reached = asyncio.Event()
     left = asyncio.Event()
 
@@ -466,7 +573,7 @@ async def test_cancelled_in_an_attempt(serve: Serve, make_client: MakeClient) ->
 
 
 async def test_cancelled_before_it_began(serve: Serve, make_client: MakeClient) -> None:
-    """19. A call that is cancelled before it began sends nothing."""
+    """A call that is cancelled before it began sends nothing."""
     server = await serve(hang)
     task = asyncio.create_task(make_client(base_url=server.url).send(READ))
     task.cancel()
@@ -478,6 +585,6 @@ async def test_cancelled_before_it_began(serve: Serve, make_client: MakeClient) 
 @pytest.mark.parametrize("field", [field.name for field in attrs.fields(RetryPolicy)])
 @pytest.mark.parametrize("value", [0, -1, float("nan")])
 def test_bad_policy(field: str, value: float) -> None:
-    """10. A retry policy without attempts, delays or budget is refused."""
+    """A retry policy without attempts, delays or budget is refused."""
     with pytest.raises(ConfigurationError, match=field):
         RetryPolicy(**{field: value})

@@ -65,16 +65,16 @@ async def test_retries_are_logged_with_error_and_delay(
 ) -> None:
     """A retry is logged with its error and delay, and a call that is not retried with the reason."""
     sandbox.faults.add("get_fielding_runs*", faults.Answer(503), times=None)
-    policy = RetryPolicy(budget=5, budget_cost=5)
+    policy = RetryPolicy(budget=1, budget_refill=1e-6)
     with caplog.at_level(logging.DEBUG, "fieldingkit.retry"), pytest.raises(ApiError):
         await make_client(clock=clock, retry=policy).send(a_read(sandbox))
     repeated, given_up = logged(caplog, "fieldingkit.retry")
-    assert repeated[:2] == ("INFO", "a failed attempt is repeated")
+    assert repeated[:2] == ("INFO", "a failed attempt is retried")
     assert set(repeated[2]) == {"operation_id", "attempt", "error", "delay", "elapsed", "remaining"}
     assert (repeated[2]["operation_id"], repeated[2]["attempt"], repeated[2]["error"]) == (READS, 1, "503")
-    assert given_up[:2] == ("INFO", "a failed attempt is not repeated")
+    assert given_up[:2] == ("INFO", "a failed attempt is not retried")
     assert (given_up[2]["attempt"], given_up[2]["error"]) == (2, "503")
-    assert "had to be repeated" in given_up[2]["reason"]
+    assert "too many recent retries" in given_up[2]["reason"]
 
 
 async def test_token_requests_are_logged_without_the_token(

@@ -75,7 +75,7 @@ async def test_a_call_stopped_by_the_retry_budget_is_counted(
 ) -> None:
     """A call that is not retried because the retry budget is exhausted is counted."""
     sandbox.faults.add("get_fielding_runs*", faults.Answer(503), times=None)
-    policy = RetryPolicy(budget=5, budget_cost=5)
+    policy = RetryPolicy(budget=1, budget_refill=1e-6)
     with pytest.raises(ApiError):
         await make_client(meter_provider=measured.provider, clock=clock, retry=policy).send(a_read(sandbox))
     ((attributes, point),) = measured.of("fieldingkit.client.retry_budget.exhausted")
