@@ -74,7 +74,7 @@ class Connection:
         if self.verbose:
             enable_logs(logging.INFO if self.verbose == 1 else logging.DEBUG)
         else:
-            show_retries()
+            options["on_poll"] = show_retries().polled
         return AsyncClient(**options, user_agent="fieldingkit-cli", rate=rate)
 
 

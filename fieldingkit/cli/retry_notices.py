@@ -1,48 +1,79 @@
-"""Notices on stderr while a call is retried for longer than a few seconds."""
+"""Notices on stderr while a call is retried, or a job cannot be polled, for longer than a few seconds."""
 
 import logging
 import sys
 import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from fieldingkit.jobs.observer import PollEvent
 
 __all__ = ["RetryNotices", "show_retries"]
 
 
 _AFTER: Final = 5.0
-"""Seconds of a call before its next attempt from which the user is notified."""
+"""Seconds of failure from which the user is notified."""
 _INTERVAL: Final = 10.0
 """Seconds between two notices; a sweep has many calls at once."""
 
 
 class RetryNotices(logging.Handler):
-    """Print the reason of a retry and the end of the retries, from the log records of retries."""
+    """Print why and until when calls are retried and jobs are polled again.
+
+    A handler for the log records of retries, and with ``polled`` a callback for the polls of jobs.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self._next = 0.0
+        self._failing_since: dict[str, float] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print a notice if the call has been waiting for long, or is going to."""
+        """Print a notice if a call has been failing for long, or will by its next attempt."""
         fields: dict[str, Any] = vars(record)
+        if "delay" not in fields or fields["elapsed"] + fields["delay"] < _AFTER:
+            return
+        error, delay = fields["error"], fields["delay"]
+        reason = f"the API answered {error}" if error.isdigit() else f"no response ({error})"
+        until = _until(fields["remaining"])
+        self._print(f"{fields['operation_id']}: {reason}. Retrying{until}; the next attempt is in {delay:.0f} s.")
+
+    def polled(self, event: "PollEvent") -> None:
+        """Print a notice if the status of a job could not be read for long."""
+        if event.error is None or event.finished:
+            self._failing_since.pop(event.job_id, None)
+            return
         now = time.monotonic()
-        if "delay" not in fields or fields["elapsed"] + fields["delay"] < _AFTER or now < self._next:
+        seconds = now - self._failing_since.setdefault(event.job_id, now)
+        if seconds >= _AFTER:
+            from fieldingkit.jobs.poller import PollPolicy
+
+            until = _until(PollPolicy().error_tolerance - seconds)
+            self._print(f"Job {event.job_id}: its status cannot be read ({event.error}). Polling{until}.")
+
+    def _print(self, text: str) -> None:
+        now = time.monotonic()
+        if now < self._next:
             return
         self._next = now + _INTERVAL
-        error, remaining = fields["error"], fields["remaining"]
-        reason = f"the API answered {error}" if error.isdigit() else f"no response ({error})"
-        until = ""
-        if remaining is not None:
-            until = f" until {datetime.now(UTC) + timedelta(seconds=remaining):%H:%M:%S} UTC"
         with suppress(OSError, ValueError):
-            sys.stderr.write(f"{fields['operation_id']}: {reason}. Retrying{until}; next in {fields['delay']:.0f} s.\n")
+            sys.stderr.write(f"{text}\n")
 
 
-def show_retries() -> None:
-    """Print notices from now on."""
+def show_retries() -> RetryNotices:
+    """Print notices from now on, and return their printer."""
     logger = logging.getLogger("fieldingkit.retry")
     logger.setLevel(logging.INFO)
     for handler in [handler for handler in logger.handlers if isinstance(handler, RetryNotices)]:
         logger.removeHandler(handler)
-    logger.addHandler(RetryNotices())
+    notices = RetryNotices()
+    logger.addHandler(notices)
+    return notices
+
+
+def _until(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    return f" until {datetime.now(UTC) + timedelta(seconds=max(0.0, seconds)):%H:%M:%S} UTC"
