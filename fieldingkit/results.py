@@ -11,15 +11,33 @@ import attrs
 
 from fieldingkit._repr import html_table, short_repr
 
-__all__ = ["Result", "ResultList", "rfc3339", "to_plain", "to_row"]
+__all__ = ["Result", "ResultList", "Serializable", "rfc3339", "to_plain", "to_row"]
 
 Item_co = TypeVar("Item_co", covariant=True)
 
 _COLUMNS = 8
 
 
-class Result:
-    """Base class of results and their parts, which are attrs classes."""
+class Serializable:
+    """Base class of attrs classes that can be exported. Secrets are left out of every export."""
+
+    __slots__ = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON has them: times as RFC 3339 text, exact amounts as text, lists as lists."""
+        return cast("dict[str, Any]", to_plain(self))
+
+    def to_json(self, *, indent: int | None = None) -> str:
+        """Return ``to_dict()`` as JSON text.
+
+        Args:
+            indent: Spaces of each level; one line by default.
+        """
+        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False)
+
+
+class Result(Serializable):
+    """Base class of results and their parts."""
 
     __slots__ = ("_undecoded",)
 
@@ -35,17 +53,9 @@ class Result:
         return cast("tuple[str, ...]", getattr(self, "_undecoded", ()))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON has them: times as RFC 3339 text, exact amounts as text, lists as lists."""
-        members = cast("dict[str, Any]", to_plain(self))
+        """Return the fields as JSON has them, and ``undecoded`` if it is not empty."""
+        members = super().to_dict()
         return {**members, "undecoded": list(self.undecoded)} if self.undecoded else members
-
-    def to_json(self, *, indent: int | None = None) -> str:
-        """Return ``to_dict()`` as JSON text.
-
-        Args:
-            indent: Spaces of each level; one line by default.
-        """
-        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False)
 
 
 class ResultList(Result, Sequence[Item_co]):
@@ -96,12 +106,12 @@ def rfc3339(moment: datetime) -> str:
 
 
 def to_plain(value: object) -> Any:
-    """Return a value as JSON has it: attrs objects as dictionaries, times and amounts as text."""
-    kind = type(value)
+    """Return a value as JSON has it: attrs objects as dictionaries without secrets, times and amounts as text."""
+    kind: type[Any] = type(value)
     if value is None or kind in (str, int, float, bool):
         return value
     if attrs.has(kind):
-        return {field.name: to_plain(getattr(value, field.name)) for field in attrs.fields(kind)}
+        return {field.name: to_plain(getattr(value, field.name)) for field in attrs.fields(kind) if field.repr}
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, datetime):
@@ -116,20 +126,21 @@ def to_plain(value: object) -> Any:
 
 
 def to_row(value: object) -> dict[str, Any]:
-    """Return an attrs object as one flat dictionary; nested names are joined with dots, secrets are left out."""
+    """Return an attrs object as one flat dictionary without secrets; nested names are joined with dots."""
     kind: type[Any] = type(value)
     if not attrs.has(kind):
-        return {"value": value.value if isinstance(value, Enum) else value}
+        return {"value": _cell(value)}
     row: dict[str, Any] = {}
     for field in attrs.fields(kind):
-        member: Any = getattr(value, field.name)
-        if not field.repr:
-            continue
-        member_kind: type[Any] = type(member)
-        if attrs.has(member_kind):
+        member: object = getattr(value, field.name)
+        member_kind: Any = member.__class__
+        if field.repr and attrs.has(member_kind):
             row.update({f"{field.name}.{name}": inner for name, inner in to_row(member).items()})
-        elif isinstance(member, Enum):
-            row[field.name] = member.value
-        else:
-            row[field.name] = member if isinstance(member, datetime | Decimal) else to_plain(member)
+        elif field.repr:
+            row[field.name] = _cell(member)
     return row
+
+
+def _cell(value: object) -> Any:
+    """Return a value as a data frame takes it: times and amounts as they are, anything else as JSON has it."""
+    return value if isinstance(value, datetime | Decimal) else to_plain(value)

@@ -4,15 +4,15 @@ import json
 import sys
 from collections.abc import AsyncIterable, Callable, Mapping
 from datetime import datetime
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
-import attrs
 from rich.console import Console
 from rich.table import Table
 
 from fieldingkit.rendering.text import format_time, strip_control_chars
+from fieldingkit.results import to_plain
 
-__all__ = ["Output", "as_json"]
+__all__ = ["Output"]
 
 T = TypeVar("T")
 
@@ -44,7 +44,7 @@ class Output:
     def print_json(self, value: Any) -> None:
         """Print a result as a JSON document; nothing without ``json``, see ``print_text``."""
         if self.json:
-            sys.stdout.write(json.dumps(as_json(value)) + "\n")
+            sys.stdout.write(json.dumps(to_plain(value)) + "\n")
 
     def print_fields(self, fields: Mapping[str, object]) -> None:
         """Print named values as text, one a line; unknown values are omitted."""
@@ -96,20 +96,6 @@ def _table(headings: list[str], rows: list[list[str]]) -> Table:
     for row in rows:
         table.add_row(*row)
     return table
-
-
-def as_json(value: Any) -> Any:
-    """A model as what JSON can hold; secrets, which no repr shows, are left out."""
-    if attrs.has(value.__class__):
-        fields = attrs.fields(value.__class__)
-        return {field.name: as_json(getattr(value, field.name)) for field in fields if field.repr}
-    if isinstance(value, Mapping):
-        return {str(name): as_json(item) for name, item in cast("Mapping[object, object]", value).items()}
-    if isinstance(value, list | tuple):
-        return [as_json(item) for item in cast("tuple[object, ...]", value)]
-    if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
-    return value if value is None or isinstance(value, str | int | float) else str(value)
 
 
 def _cell(value: object) -> str:

@@ -112,8 +112,7 @@ class WebhookWithSecret(Webhook):
     """A webhook with its secret. The API sends the secret only once: store it before anything else."""
 
     secret: str = attrs.field(repr=False)
-    """The signing secret of deliveries, to be passed to ``events.verify`` unchanged. Never shown in a repr;
-    ``to_dict()`` and ``to_json()`` contain it."""
+    """The signing secret of deliveries, to be passed to ``events.verify`` unchanged; in no repr and no export."""
 
 
 @attrs.frozen(kw_only=True, repr=False)

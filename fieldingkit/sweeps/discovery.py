@@ -1,13 +1,16 @@
 """Discovery: find the target groups of a plan and read their statuses with few requests."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import attrs
 
+from fieldingkit._repr import html_table, short_repr
 from fieldingkit.client import AsyncClient
 from fieldingkit.errors import ApiError, DecodeError, FieldingKitError, NotFoundError, TransportError
 from fieldingkit.resources.fielding_runs import ListFieldingRuns
 from fieldingkit.resources.target_groups import ListTargetGroups, TargetGroupStatus
+from fieldingkit.results import Serializable, to_row
 from fieldingkit.sweeps.chunks import Chunk, split_into_chunks
 from fieldingkit.sweeps.concurrency import run_limited, wait_for_capacity
 from fieldingkit.sweeps.plan import SweepPlan, TargetGroupQuery
@@ -91,8 +94,8 @@ def _raise_unless_transient(exc: FieldingKitError) -> None:
         raise exc
 
 
-@attrs.frozen(kw_only=True)
-class SweepPreview:
+@attrs.frozen(kw_only=True, repr=False)
+class SweepPreview(Serializable):
     """The target groups of a plan with their statuses, before anything is sent."""
 
     plan: SweepPlan
@@ -133,6 +136,18 @@ class SweepPreview:
         """Return the chunks of target groups, one for each job."""
         pairs = [(group.project_id, group.target_group_id) for group in self.to_send]
         return split_into_chunks(self.plan.run_id, self.plan.action, pairs, size=self.plan.chunk_size)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return one flat dictionary per target group, for ``pandas.DataFrame(preview.rows())`` and the like."""
+        return [to_row(group) for group in self.groups]
+
+    def __repr__(self) -> str:
+        counts = {"to send": self.to_send, "unchanged": self.unchanged, "skipped": self.skipped}
+        return short_repr("SweepPreview", self.plan.action, *(f"{len(of)} {name}" for name, of in counts.items() if of))
+
+    def _repr_html_(self) -> str:
+        rows = ((group.target_group_id, group.project_id, group.status) for group in self.groups)
+        return html_table(repr(self)[1:-1], ("target group", "project", "status"), rows, len(self.groups))
 
     def _with_outcome(self, outcome: Outcome | None) -> tuple[FoundGroup, ...]:
         settled = ((group, outcome_for_status(self.plan.action, group.status)) for group in self.groups)

@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import cached_property
-from typing import Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import attrs
 
+from fieldingkit._repr import html_table, short_repr
 from fieldingkit.resources.target_groups import TargetGroupStatus
+from fieldingkit.results import Serializable, to_row
 from fieldingkit.sweeps.actions import Action
 from fieldingkit.sweeps.plan import SweepPlan
 
@@ -52,7 +54,7 @@ class Counts(NamedTuple):
 
 
 @attrs.frozen(kw_only=True)
-class GroupOutcome:
+class GroupOutcome(Serializable):
     """The outcome of a sweep for one target group, with its reason."""
 
     target_group_id: str
@@ -72,7 +74,7 @@ class GroupOutcome:
 
 
 @attrs.frozen(kw_only=True)
-class SweepJob:
+class SweepJob(Serializable):
     """A job that a sweep created."""
 
     job_id: str
@@ -91,8 +93,8 @@ class SweepJob:
     """The W3C trace id of the request that created the job; None if the API did not return one."""
 
 
-@attrs.frozen(kw_only=True)
-class SweepReport:
+@attrs.frozen(kw_only=True, repr=False)
+class SweepReport(Serializable):
     """The result of a sweep. The counts of the five outcomes add up to the target groups of the plan."""
 
     plan: SweepPlan
@@ -181,6 +183,20 @@ class SweepReport:
 
         save_report(self, path)
 
+    def rows(self) -> list[dict[str, Any]]:
+        """Return one flat dictionary per target group, for ``pandas.DataFrame(report.rows())`` and the like."""
+        return [to_row(group) for group in self.groups]
+
+    def __repr__(self) -> str:
+        counts = [f"{count} {name}" for name, count in self.counts._asdict().items() if count]
+        return short_repr("SweepReport", f"{self.action} {self.run_id}", *counts)
+
+    def _repr_html_(self) -> str:
+        problems = (Outcome.FAILED, Outcome.UNKNOWN)
+        groups = sorted(self.groups, key=lambda group: group.outcome not in problems)
+        rows = ((group.target_group_id, group.outcome, group.code, group.reason) for group in groups)
+        return html_table(repr(self)[1:-1], ("target group", "outcome", "code", "reason"), rows, len(groups))
+
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
         """Return the report that ``save`` wrote as ``.html`` or ``.json``.
@@ -195,7 +211,7 @@ class SweepReport:
 
 
 @attrs.frozen(kw_only=True)
-class SweepProgress:
+class SweepProgress(Serializable):
     """The progress of a sweep, as passed to ``on_progress``."""
 
     run_id: str

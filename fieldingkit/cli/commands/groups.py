@@ -7,7 +7,7 @@ import attrs
 
 from fieldingkit.cli.connection import DEFAULT_CONNECTION, Connection
 from fieldingkit.cli.errors import UsageError
-from fieldingkit.cli.output import Output, as_json
+from fieldingkit.cli.output import Output
 from fieldingkit.cli.selection import Status
 from fieldingkit.client import AsyncClient
 from fieldingkit.resources.projects import ListProjects
@@ -81,7 +81,7 @@ async def _project_ids(client: AsyncClient, given: Sequence[str] | None) -> Asyn
 
 
 def _document(listed: _Listed) -> dict[str, object]:
-    return {"project_id": listed.project_id, **as_json(listed.group)}
+    return {"project_id": listed.project_id, **listed.group.to_dict()}
 
 
 def _completes(group: TargetGroupSummary) -> str:

@@ -783,7 +783,7 @@ async def test_draft_job_has_no_items_to_retry(
 async def test_token_lacks_arguments_of_the_retry(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
     """A job from a token names the argument that its retry lacks; the original handle has it."""
     command = batch_jobs.UpdateProjectManagers(
-        project_id=PROJECT, project_manager_id="someone", target_group_ids=(GROUP, OTHER)
+        project_id=PROJECT, project_manager_id="b551326b-ac9d-4d32-8823-4f025787dab9", target_group_ids=(GROUP, OTHER)
     )
     where = LOCATION.replace("pause-fielding-runs-by-target-group-id", "update-target-group-project-managers")
     accepted = answer(201, headers={"Location": where})
@@ -798,7 +798,7 @@ async def test_token_lacks_arguments_of_the_retry(serve: Serve, make_client: Mak
     assert caught.value.field == "project_manager_id"
     await job.retry_failed()
 
-    assert b"someone" in server.requests[-1].body
+    assert b"b551326b" in server.requests[-1].body
     assert "idempotency-key" not in server.requests[-1].headers
 
 
