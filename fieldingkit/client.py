@@ -8,7 +8,7 @@ from weakref import WeakSet
 
 from fieldingkit.clock import Clock
 from fieldingkit.codec import decode, encode, raise_for_status, raise_for_truncated_body, raw_request
-from fieldingkit.commands import Command, JobCommand
+from fieldingkit.commands import Command, JobCommand, check_kind
 from fieldingkit.errors import ClientClosedError
 from fieldingkit.options import CallOptions, ConnectionSettings, Options, with_parameters_of
 from fieldingkit.transport.aiohttp import AiohttpTransport
@@ -135,9 +135,11 @@ class AsyncClient:
         """Start a job and return its handle.
 
         Raises:
+            InvalidCommandError: if the command starts no job.
             JobLocationError: if the job was created, but the response does not say where.
             FieldingKitError: as for ``send``.
         """
+        check_kind(command, JobCommand)
         call = self._encode(command)
         return self._jobs.from_response(command, call, await self._perform(call))
 

@@ -267,6 +267,17 @@ class JobStatus(OpenEnum):
         return self in (JobStatus.COMPLETED, JobStatus.FAILED)
 
 
+def check_kind(command: object, kind: type) -> None:
+    """Check that a value is a command of one kind.
+
+    Raises:
+        InvalidCommandError: if it is not.
+    """
+    if not isinstance(command, kind):
+        got = f"the class {command.__name__}" if isinstance(command, type) else f"a {type(command).__name__}"
+        raise InvalidCommandError(f"expected an instance of {kind.__name__}, got {got}", field="command")
+
+
 def type_argument(cls: type, generic: type) -> Any:
     """Return the ``X`` of the ``generic[X, ...]`` that a class derives from, through any generic bases between."""
     found = _first_argument(cls, generic)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import attrs
 
-from fieldingkit.commands import AccountCommand, Command
+from fieldingkit.commands import AccountCommand, Command, check_kind
 from fieldingkit.errors import DecodeError
 from fieldingkit.results import ResultList
 from fieldingkit.validators import integer
@@ -67,8 +67,10 @@ async def iter_pages(
         command: The command for the first page.
 
     Raises:
+        InvalidCommandError: if the command is not a ``PagedCommand``.
         DecodeError: if the API repeats a cursor, since the list would never end.
     """
+    check_kind(command, PagedCommand)
     cursors = {command.start_after}
     following: PagedCommand[P] | None = command
     while following is not None:

@@ -87,6 +87,9 @@ async def asynchronous(client: AsyncClient) -> None:
     assert_type(client.job("token"), AsyncJob[batch_jobs.BatchResult | fielding_jobs.FieldingJobResult])
     async for group in client.iter_items(target_groups.ListTargetGroups(project_id=PROJECT)):
         assert_type(group, target_groups.TargetGroupSummary)
+    async for page in client.iter_pages(target_groups.ListTargetGroups(project_id=PROJECT)):
+        assert_type(page, target_groups.TargetGroupList)
+        assert_type(page[0], target_groups.TargetGroupSummary)
     async with client as same:
         assert_type(same, AsyncClient)
     await client.aclose()
@@ -124,6 +127,8 @@ def blocking(client: Client) -> None:
     assert_type(client.call(paused, 3), int)
     for group in client.iter_items(target_groups.ListTargetGroups(project_id=PROJECT)):
         assert_type(group, target_groups.TargetGroupSummary)
+    for page in client.iter_pages(target_groups.ListTargetGroups(project_id=PROJECT)):
+        assert_type(page, target_groups.TargetGroupList)
     with client as same:
         assert_type(same, Client)
     client.close()

@@ -230,6 +230,23 @@ async def test_a_missing_account_is_refused(make_client: MakeClient) -> None:
     assert (caught.value.field, caught.value.command) == ("account_id", READ)
 
 
+@pytest.mark.parametrize("verb", ["run", "submit", "iter_items", "iter_pages"])
+@pytest.mark.parametrize("wrong", [READ, type(READ), 7, None])
+async def test_commands_of_the_wrong_kind_are_refused(verb: str, wrong: Any, make_client: MakeClient) -> None:
+    """A job verb needs a job command, an iteration a paged one; nothing is sent."""
+    method = getattr(make_client(base_url="https://api.example.org"), verb)
+    call = (lambda: method(wrong)) if verb in {"run", "submit"} else (lambda: anext(method(wrong)))
+    with pytest.raises(InvalidCommandError, match=r"expected an instance of (Job|Paged)Command"):
+        await call()
+
+
+@pytest.mark.parametrize("wrong", [type(READ), 7, None])
+async def test_only_commands_can_be_sent(wrong: Any, make_client: MakeClient) -> None:
+    """A class or any other object in place of a command is an InvalidCommandError."""
+    with pytest.raises(InvalidCommandError, match="expected an instance of Command"):
+        await make_client(base_url="https://api.example.org").send(wrong)
+
+
 async def test_the_account_of_the_command_wins(serve: Serve, make_client: MakeClient) -> None:
     """The command's account takes precedence over the client's; numbers and texts are equivalent."""
     server = await serve(answer(204))

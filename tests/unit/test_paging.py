@@ -8,11 +8,13 @@ import attrs
 import pytest
 from support.resource_wire import answer
 
+from fieldingkit import AsyncClient, Client
 from fieldingkit.commands import Command, Endpoint
 from fieldingkit.errors import DecodeError, FieldingKitError
-from fieldingkit.paging import Page, PagedCommand, iter_items
+from fieldingkit.paging import Page, PagedCommand, iter_items, iter_pages
 from fieldingkit.resources.target_groups import ListTargetGroups, TargetGroupList, TargetGroupSummary
 from fieldingkit.resources.webhooks import ListWebhooks
+from fieldingkit.sandbox import Sandbox
 
 R = TypeVar("R")
 
@@ -66,6 +68,22 @@ async def test_all_pages_are_read_as_one_list(server: Server) -> None:
     """Items arrive in order, through empty pages, until there is no cursor."""
     assert [number async for number in iter_items(server.send, ListNumbers())] == [1, 2, 3]
     assert [command.start_after for command in server.asked] == [None, "a", "b"]
+
+
+async def test_pages_can_be_read_one_by_one(server: Server) -> None:
+    """``iter_pages`` yields the pages themselves, empty ones included."""
+    assert [tuple(page) async for page in iter_pages(server.send, ListNumbers())] == [(1, 2), (), (3,)]
+
+
+async def test_both_clients_iterate_over_pages(sandbox: Sandbox, client: AsyncClient, blocking_client: Client) -> None:
+    """Both clients have ``iter_pages``; its pages are sequences with a cursor."""
+    project = sandbox.seed(live=5)
+    command = ListTargetGroups(project_id=project.id, page_size=2)
+    pages = [page async for page in client.iter_pages(command)]
+    assert [len(page) for page in pages] == [2, 2, 1]
+    assert [group.id for page in pages for group in page] == project.ids()
+    blocking = await asyncio.to_thread(list, blocking_client.iter_pages(command))
+    assert [len(page) for page in blocking] == [2, 2, 1]
 
 
 async def test_every_page_is_asked_for_with_the_same_filters(server: Server) -> None:
