@@ -179,7 +179,7 @@ def load(connection: str | None = None, **given: Any) -> Configuration:
         if token_url is None and _host(base_url) != _host(BASE_URL):
             raise ConfigurationError(
                 f"no token URL for the API at {_host(base_url)}: set CINT_TOKEN_URL (token-url in the file); "
-                f"the client secret must not be sent to the token endpoint of {_host(BASE_URL)}"
+                f"the client secret must not be sent to the token endpoint of the API at {_host(BASE_URL)}"
             )
         # A secret of the environment may belong to another connection than the one that an argument selected.
         secrets = (arguments, source) if connection and source is table else (arguments, source, environment)

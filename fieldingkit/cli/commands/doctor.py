@@ -42,6 +42,7 @@ _DEADLINE: Final = 15.0
 """Seconds for a call of the doctor, unless ``--deadline`` was given."""
 _MAX_SKEW: Final = 30.0
 """Seconds that the clocks may differ: the API's date has whole seconds, and the response took its time."""
+_CHECK_NETWORK: Final = "Check the network, the proxy (--proxy), --base-url and --token-url."
 _EXPIRES_SOON: Final = 3600.0
 """Seconds of validity below which a token earns a warning."""
 
@@ -211,8 +212,7 @@ def check_account(accounts: AccountList, account: str | None) -> Check:
 def check_failure(error: FieldingKitError, configuration: Configuration) -> Check:
     """Explain the failure of the first call."""
     if isinstance(error, ConnectionFailedError):
-        advice = "Check the network, the proxy (--proxy) and --base-url."
-        return Check("Connection", Severity.ERROR, error.message, advice)
+        return Check("Connection", Severity.ERROR, error.message, _CHECK_NETWORK)
     if isinstance(error, BadRequestError | ForbiddenError) and _concerns_version(error):
         advice = "Correct --api-version, or ask Cint to enable this version for the account."
         return Check("API version", Severity.ERROR, f"{configuration.api_version} was rejected: {error.detail}", advice)
@@ -228,8 +228,7 @@ def check_failure(error: FieldingKitError, configuration: Configuration) -> Chec
     if isinstance(error, ApiError):
         message = f"the response of {configuration.base_url} is not one of this API: {error.message}"
         return Check("Connection", Severity.ERROR, message, "Check --base-url.")
-    advice = "Check the network, the proxy (--proxy) and --base-url."
-    return Check("Connection", Severity.ERROR, error.message, advice)
+    return Check("Connection", Severity.ERROR, error.message, _CHECK_NETWORK)
 
 
 def _concerns_version(error: ApiError) -> bool:
