@@ -30,7 +30,7 @@ from fieldingkit.errors import (
     ServerError,
     UnauthorizedError,
 )
-from fieldingkit.rendering.text import strip_control_chars
+from fieldingkit.rendering.text import format_duration, strip_control_chars
 from fieldingkit.resources.accounts import AccountList, ListAccounts
 from fieldingkit.resources.projects import ListProjects
 from fieldingkit.transport.credentials import BearerToken
@@ -167,11 +167,11 @@ def check_token(token: str, now: datetime) -> Check | None:
     left = expires - now.timestamp()
     if left <= 0:
         advice = "Get a new token; tokens are valid for 24 hours."
-        return Check("Token", Severity.ERROR, f"expired {_duration(-left)} ago", advice)
+        return Check("Token", Severity.ERROR, f"expired {format_duration(-left)} ago", advice)
     if left < _EXPIRES_SOON:
         advice = "Use client credentials (--client-id) to have tokens renewed automatically."
-        return Check("Token", Severity.WARNING, f"expires in {_duration(left)}", advice)
-    return Check("Token", Severity.OK, f"valid for {_duration(left)}")
+        return Check("Token", Severity.WARNING, f"expires in {format_duration(left)}", advice)
+    return Check("Token", Severity.OK, f"valid for {format_duration(left)}")
 
 
 def check_clock(headers: Mapping[str, str], now: datetime) -> Check:
@@ -187,7 +187,7 @@ def check_clock(headers: Mapping[str, str], now: datetime) -> Check:
     return Check(
         "Clock",
         Severity.ERROR,
-        f"{_duration(abs(skew))} {direction} the API",
+        f"{format_duration(abs(skew))} {direction} the API",
         "Synchronize this machine's clock by NTP; dates and token lifetimes depend on it.",
     )
 
@@ -241,10 +241,3 @@ def _readable_by_others(path: Path) -> bool:
         return os.name == "posix" and bool(path.expanduser().stat().st_mode & (stat.S_IRGRP | stat.S_IROTH))
     except OSError:
         return False
-
-
-def _duration(seconds: float) -> str:
-    for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} seconds"

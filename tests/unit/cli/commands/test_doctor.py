@@ -78,7 +78,7 @@ def test_clock_skew_is_reported(connected: Cli, sandbox: Sandbox) -> None:
     sandbox.faults.add("get_user_accounts", faults.SkewedDate(timedelta(hours=-3).total_seconds()), times=None)
     ended = connected("doctor")
     assert "error   Clock" in ended.out
-    assert "3 hours ahead" in ended.out
+    assert "3 h 0 min ahead" in ended.out
 
 
 def test_a_token_file_readable_by_others_is_a_warning(connected: Cli, sandbox: Sandbox, tmp_path: Path) -> None:
