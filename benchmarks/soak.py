@@ -37,6 +37,7 @@ _FAULTS: tuple[faults.Fault, ...] = (
     faults.ApplyThenDrop(),
     faults.ApplyThenAnswer(500),
     faults.ApplyThenAnswer(503),
+    faults.ApplyThenAnswer(503, headers={"Retry-After": "0"}),
     faults.Answer(500),
     faults.Answer(503),
     faults.HtmlPage(502),
