@@ -330,10 +330,21 @@ class _Protocol(ResponseHandler):
     def __init__(self, loop: asyncio.AbstractEventLoop, attempts: dict[asyncio.Task[Any], _Attempt]) -> None:
         super().__init__(loop)
         self.attempts = attempts
+        self._poll = select.poll() if hasattr(select, "poll") else None  # Windows has none
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Watch the socket of a new connection."""
+        super().connection_made(transport)
+        if self._poll is not None and (connection := transport.get_extra_info("socket")) is not None:
+            self._poll.register(connection.fileno(), select.POLLIN)
 
     def is_connected(self) -> bool:
-        """Return whether the connection can be used for another request."""
-        return super().is_connected() and not self.should_close and not _has_input(self.transport)
+        """Return whether the connection can be used for another request.
+
+        Input that the event loop has read makes ``should_close`` true. Input that it has not read yet, which the end of
+        the stream counts as, makes the socket readable.
+        """
+        return super().is_connected() and not self.should_close and not (self._poll is not None and self._poll.poll(0))
 
 
 class _ClientRequest(aiohttp.ClientRequest):
@@ -355,18 +366,6 @@ def _current(attempts: dict[asyncio.Task[Any], _Attempt]) -> _Attempt | None:
     """Return the attempt of the running task."""
     task = asyncio.current_task()
     return None if task is None else attempts.get(task)
-
-
-def _has_input(transport: asyncio.BaseTransport | None) -> bool:
-    """Return whether a socket has input that the event loop has not read yet; the end of the stream counts as input."""
-    connection = None if transport is None else transport.get_extra_info("socket")
-    if connection is None:
-        return False
-    if not hasattr(select, "poll"):  # Windows
-        return bool(select.select([connection.fileno()], [], [], 0)[0])
-    poll = select.poll()
-    poll.register(connection.fileno(), select.POLLIN)
-    return bool(poll.poll(0))
 
 
 def _headers(call: Call) -> dict[str, str]:
