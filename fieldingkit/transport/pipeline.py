@@ -1,5 +1,6 @@
 """The pipeline: the order of the transports of one client."""
 
+import asyncio
 from collections.abc import Awaitable
 from typing import NamedTuple
 
@@ -36,8 +37,8 @@ class Pipeline(NamedTuple):
         """Close the connections, and end waits and token refreshes."""
         self.retries.close()
         self.rate_limiter.close()
-        await self.auth.aclose()
-        await self.http.aclose()
+        # Together: a token provider that is slow to end delays no connection's end.
+        await asyncio.gather(self.http.aclose(), self.auth.aclose())
 
 
 def build(

@@ -633,7 +633,7 @@ def test_a_token_unfit_for_a_header_is_refused(token: str) -> None:
 def test_a_string_as_auth_is_a_bearer_token(make_client: MakeClient) -> None:
     """A string given as ``auth`` is a bearer token."""
     client = make_client(base_url="https://api.example.org", auth="abc")
-    assert client._pipeline.auth._provider == BearerToken("abc")
+    assert client._options.auth == BearerToken("abc")
 
 
 def test_from_env_prefers_a_token_to_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -646,10 +646,10 @@ def test_from_env_prefers_a_token_to_credentials(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("CINT_CLIENT_ID", "i")
     monkeypatch.setenv("CINT_CLIENT_SECRET", "s")
     monkeypatch.setenv("CINT_ACCOUNT_ID", "7")
-    provider = AsyncClient.from_env()._pipeline.auth._provider
+    provider = AsyncClient.from_env()._options.auth
     assert provider == ClientCredentials(client_id="i", client_secret="s")
 
     monkeypatch.setenv("CINT_TOKEN", "t")
     client = AsyncClient.from_env(base_url="https://api.example.org/v1")
-    assert client._pipeline.auth._provider == BearerToken("t")
+    assert client._options.auth == BearerToken("t")
     assert repr(client) == "<AsyncClient of account 7 at https://api.example.org/v1>"
