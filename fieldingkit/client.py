@@ -246,7 +246,7 @@ class AsyncClient:
             FieldingKitError: as for ``send``.
         """
         own = self._options.request_headers
-        call = self._call(raw_request(method.upper(), path, params=params, json=json, headers=headers or {}, own=own))
+        call = self._call(raw_request(method, path, params=params, json=json, headers=headers or {}, own=own))
         response = await self._perform(call)
         raise_for_status(call, response)
         raise_for_truncated_body(call, response)

@@ -4,6 +4,7 @@ import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from math import isfinite
 from operator import attrgetter
 from typing import Any, NamedTuple, cast
 from urllib.parse import unquote, urlencode
@@ -302,6 +303,7 @@ _PATH = re.compile(r"(?:/(?:[A-Za-z0-9._~:@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+)+")
 # Decoded segments that are refused: dot segments, and segments with slashes or control characters.
 _UNSAFE_SEGMENT = re.compile(r"\.{1,2}|.*[\x00-\x1f\x7f/\\].*", re.DOTALL)
 _METHOD = re.compile(r"[A-Z]{1,16}")
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 def raw_request(
@@ -316,7 +318,7 @@ def raw_request(
     """Return the request of ``client.request()``; its headers decide its retry safety.
 
     Args:
-        method: The HTTP method, in capitals.
+        method: The HTTP method.
         path: The path below the base URL.
         params: The query.
         json: The body.
@@ -326,42 +328,88 @@ def raw_request(
     Raises:
         InvalidCommandError: if a part is invalid, or the path would lead to another resource.
     """
-    if not _METHOD.fullmatch(method):
-        raise InvalidCommandError(f"{method[:20]!r} is not an HTTP method", field="method")
-    if not _PATH.fullmatch(path) or any(_UNSAFE_SEGMENT.fullmatch(unquote(segment)) for segment in path.split("/")):
+    verb = _upper(method)
+    if not _METHOD.fullmatch(verb):
+        raise InvalidCommandError(f"{method!r:.40} is not an HTTP method", field="method")
+    if not _is_plain_path(path):
         raise InvalidCommandError("path must be an absolute path below the base URL, without a query", field="path")
+    query = _raw_query(params)
     spelled = {name.lower(): name for name in (*own, "Content-Type", "Idempotency-Key", "If-Match")}
-    merged = dict(own)
-    for name, value in headers.items():
+    merged = {**own, **{spelled.get(name.lower(), name): value for name, value in _checked_headers(headers).items()}}
+    body = None
+    if json is not None:
+        merged.setdefault("Content-Type", _JSON)
+        try:
+            body = dumps(json)
+        except RecursionError as exc:
+            raise InvalidCommandError("json cannot be encoded: it is nested too deeply", field="json") from exc
+        except (TypeError, ValueError) as exc:
+            raise InvalidCommandError(f"json cannot be encoded: {exc}", field="json") from exc
+    return Request(
+        verb,
+        f"{path}?{query}" if query else path,
+        headers=merged,
+        body=body,
+        operation_id=f"{verb} request",
+        template="",
+        retry_safety=_retry_safety(verb, merged),
+    )
+
+
+def _upper(method: object) -> str:
+    return method.upper() if isinstance(method, str) else ""
+
+
+def _is_plain_path(path: object) -> bool:
+    return (
+        isinstance(path, str)
+        and _PATH.fullmatch(path) is not None
+        and not any(_UNSAFE_SEGMENT.fullmatch(unquote(segment)) for segment in path.split("/"))
+    )
+
+
+def _raw_query(params: object) -> str:
+    """Return the query of parameters that each have one obvious spelling."""
+    if params is None:
+        return ""
+    if not isinstance(params, Mapping):
+        raise InvalidCommandError("params must be a mapping of names to values", field="params")
+    pairs: list[tuple[str, str]] = []
+    for name, value in cast("Mapping[object, object]", params).items():
+        if not isinstance(name, str):
+            raise InvalidCommandError(f"params must have names that are text; got {name!r:.40}", field="params")
+        for item in cast("Sequence[object]", value) if isinstance(value, list | tuple) else (value,):
+            number = isinstance(item, int | float) and not isinstance(item, bool) and isfinite(item)
+            if not number and not isinstance(item, str):
+                raise InvalidCommandError(
+                    f"params: {name} must be text, a number or a list of them; got {item!r:.40}", field="params"
+                )
+            pairs.append((name, str.__str__(item) if isinstance(item, str) else str(item)))
+    try:
+        return urlencode(pairs)
+    except UnicodeEncodeError as exc:
+        raise InvalidCommandError("params contain text that cannot be encoded", field="params") from exc
+
+
+def _checked_headers(headers: object) -> Mapping[str, str]:
+    if not isinstance(headers, Mapping):
+        raise InvalidCommandError("headers must be a mapping of names to values", field="headers")
+    checked = cast("Mapping[str, str]", headers)
+    for name, value in checked.items():
         if not is_header(name, value):
             raise InvalidCommandError(f"header {name!r:.60} has a name or value that cannot be sent", field="headers")
         if name.lower() in RESERVED_HEADERS:
             raise InvalidCommandError(f"header {name!r} is set by the client itself", field="headers")
-        merged[spelled.get(name.lower(), name)] = value
-    if json is not None:
-        merged.setdefault("Content-Type", "application/json")
-    try:
-        body = None if json is None else dumps(json)
-    except (TypeError, ValueError) as exc:
-        raise InvalidCommandError(f"json cannot be encoded: {exc}", field="json") from exc
-    try:
-        query = f"?{urlencode(params, doseq=True)}" if params else ""
-    except (TypeError, ValueError) as exc:
-        raise InvalidCommandError(f"params cannot be encoded: {exc}", field="params") from exc
-    return Request(
-        method,
-        path + query,
-        headers=merged,
-        body=body,
-        operation_id=f"{method} request",
-        template="",
-        retry_safety=_retry_safety(method, {name.lower() for name in headers}),
-    )
+        if name.lower() == "idempotency-key" and not _KEY.fullmatch(value):
+            raise InvalidCommandError("Idempotency-Key must be 1 to 255 visible ASCII characters", field="headers")
+        if name.lower() == "if-match" and value.strip() in {"", "*"}:
+            raise InvalidCommandError("If-Match guards nothing: send the ETag of the resource", field="headers")
+    return checked
 
 
-def _retry_safety(method: str, given: set[str]) -> RetrySafety:
+def _retry_safety(method: str, headers: Mapping[str, str]) -> RetrySafety:
     if method in {"GET", "HEAD"}:
         return RetrySafety.READ
-    if "idempotency-key" in given:
+    if "Idempotency-Key" in headers:
         return RetrySafety.IDEMPOTENCY_KEY
-    return RetrySafety.IF_MATCH if "if-match" in given else RetrySafety.NONE
+    return RetrySafety.IF_MATCH if "If-Match" in headers else RetrySafety.NONE

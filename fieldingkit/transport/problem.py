@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
+from urllib.parse import urlsplit, urlunsplit
 
 from fieldingkit.errors import ApiError, ConflictError, InvalidParam, PreconditionFailedError
 from fieldingkit.transport.headers import public_headers, retry_after
@@ -63,10 +64,13 @@ def error_from(response: Response, *, sent_etag: str | None = None, **details: A
         kind = ConflictError
     if issubclass(kind, PreconditionFailedError):
         details |= {"sent_etag": sent_etag, "current_etag": response.headers.get("ETag")}
+    headers = public_headers(response.headers)
+    if 300 <= response.status < 400 and "location" in headers:
+        headers["location"] = _redacted(headers["location"])
     head = " ".join(filter(None, [str(response.status), problem.code]))
     params = "; ".join(f"{param.name}: {param.reason}" for param in problem.invalid_params)
     return kind(
-        ": ".join(filter(None, [head, problem.detail, params])),
+        ": ".join(filter(None, [head, problem.detail])) + (f" ({params})" if params else ""),
         status=response.status,
         code=problem.code,
         detail=problem.detail,
@@ -74,11 +78,20 @@ def error_from(response: Response, *, sent_etag: str | None = None, **details: A
         invalid_params=problem.invalid_params,
         retry_after=retry_after(response.headers),
         retryable=response.status in _RETRYABLE,
-        headers=public_headers(response.headers),
+        headers=headers,
         body=response.body,
         raw=problem.raw,
         **details,
     )
+
+
+def _redacted(location: str) -> str:
+    """Return the target of a redirect without credentials, query and fragment."""
+    try:
+        parts = urlsplit(location)
+    except ValueError:
+        return "REDACTED"
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def _string(value: object) -> str | None:

@@ -12,7 +12,7 @@ import pytest
 from support.examples import KEYED, LIST, READ, RUN_BODY, TAGGED
 from support.fake_clock import FakeClock, settle
 from support.fixture_types import MakeClient, Serve
-from support.raw_server import Connection, answer
+from support.raw_server import Connection, Step, answer
 
 import fieldingkit
 from fieldingkit import AsyncClient, batch_jobs, fielding_runs
@@ -144,20 +144,34 @@ async def test_close_during_run_reports_the_command_and_the_job(sandbox: Sandbox
     assert any("client.job(" in note for note in error.__notes__)
 
 
-async def test_close_ends_a_call_between_attempts(serve: Serve, make_client: MakeClient) -> None:
-    """Closing ends a call that waits for its next attempt."""
+@pytest.mark.parametrize(
+    ("command", "step", "applied"),
+    [
+        (READ, answer(503), False),
+        (KEYED, answer(503), True),
+        (TAGGED, answer(503), True),
+        (KEYED, answer(429, headers={"Retry-After": "30"}), False),
+    ],
+    ids=["read", "write with a key", "write with a tag", "rate-limited write"],
+)
+async def test_close_ends_a_call_between_attempts_at_once(
+    *, command: Command[Any], step: Step, applied: bool, serve: Serve, make_client: MakeClient
+) -> None:
+    """Closing ends a call that waits for its next attempt; the error says whether an attempt may have been applied."""
     clock = FakeClock(jump=0)
-    server = await serve(answer(503))
+    server = await serve(step)
     client = make_client(base_url=server.url, clock=clock)
-    call = asyncio.create_task(client.send(READ))
+    call = asyncio.create_task(client.send(command))
     await clock.is_waited_for()
 
     await client.aclose()
-    clock.advance(60)
+    await settle()
 
-    with pytest.raises(ClientClosedError):
-        await call
-    assert len(server.requests) == 1
+    assert call.done()
+    error = call.exception()
+    assert isinstance(error, ClientClosedError)
+    assert (error.maybe_applied, error.command, len(error.attempts)) == (applied, command, 1)
+    assert (len(server.requests), clock.pending) == (1, 0)
 
 
 async def test_close_ends_a_wait_but_not_the_job(sandbox: Sandbox, make_client: MakeClient) -> None:

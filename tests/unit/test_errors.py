@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import json
 import pickle
 import re
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from multidict import CIMultiDict
 from support.examples import GROUP, KEYED, OTHER, READ, TAGGED, texts
 from support.fixture_types import MakeClient, Serve
 from support.raw_server import answer
@@ -17,6 +19,8 @@ from fieldingkit import errors
 from fieldingkit.commands import JobStatus
 from fieldingkit.errors import ApiError, Attempt, FieldingKitError, InvalidParam, JobError
 from fieldingkit.resources.batch_jobs import BatchResult, FailedTargetGroup
+from fieldingkit.transport.http import Response
+from fieldingkit.transport.problem import error_from
 
 CLASSES = [getattr(errors, name) for name in errors.__all__ if name not in {"Attempt", "InvalidParam"}]
 API_ERRORS = [kind for kind in CLASSES if issubclass(kind, ApiError)]
@@ -144,6 +148,7 @@ def test_every_attribute_is_there(kind: type[FieldingKitError]) -> None:
 @pytest.mark.parametrize(
     ("status", "name"),
     [
+        (101, "ApiError"),
         (300, "RedirectError"),
         (301, "RedirectError"),
         (304, "RedirectError"),
@@ -162,6 +167,7 @@ def test_every_attribute_is_there(kind: type[FieldingKitError]) -> None:
         (500, "ServerError"),
         (503, "ServerError"),
         (599, "ServerError"),
+        (600, "ApiError"),
     ],
 )
 async def test_class_by_status(status: int, name: str, serve: Serve, make_client: MakeClient) -> None:
@@ -234,7 +240,7 @@ async def test_everything_told(serve: Serve, make_client: MakeClient) -> None:
     assert (error.command, error.operation_id) == (TAGGED, "pause_fielding_run")
     assert (error.retryable, error.maybe_applied, len(error.attempts)) == (False, False, 1)
     assert "set-cookie" not in error.headers
-    assert str(error).startswith("PauseFieldingRun: 400 bad_request_error: The request is invalid.: dates: past")
+    assert str(error).startswith("PauseFieldingRun: 400 bad_request_error: The request is invalid. (dates: past)")
     assert trace in str(error)
 
 
@@ -242,11 +248,6 @@ async def test_everything_told(serve: Serve, make_client: MakeClient) -> None:
 @pytest.mark.parametrize(("other", "final"), [(400, False), (404, False), (409, False), (412, False), (501, False)])
 def test_retryable(*, status: int, retryable: bool, other: int, final: bool) -> None:
     """Retryable says whether the same call may succeed later."""
-    from multidict import CIMultiDict
-
-    from fieldingkit.transport.http import Response
-    from fieldingkit.transport.problem import error_from
-
     assert error_from(Response(status, CIMultiDict(), b"")).retryable is retryable
     assert error_from(Response(other, CIMultiDict(), b"")).retryable is final
 
@@ -292,6 +293,38 @@ def test_longest(kind: type[FieldingKitError]) -> None:
 def test_longest_trace() -> None:
     """Not even a trace id that is none makes it longer."""
     assert len(str(FieldingKitError("x", trace_id="t" * 1000))) == 300
+
+
+HOSTILE = "\x1b[31mred\x1b[0m\r\nspoofed\x00\x07\u202egpj\u2028line\x9b2J"
+
+
+def test_text_of_an_error_has_no_control_characters() -> None:
+    """Escape sequences, line breaks and bidirectional marks of a server do not reach the reader's terminal."""
+    response = Response(400, CIMultiDict(), json.dumps({"object": HOSTILE, "detail": HOSTILE}).encode())
+    error = error_from(response)
+    for text in (str(error), repr(error)):
+        assert text.isprintable()
+        assert "red" in text
+    assert error.detail == HOSTILE
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+def test_repr_of_an_error_is_bounded(kind: type[FieldingKitError]) -> None:
+    """The repr of an error is a line, whatever its body or message."""
+    error = example(kind)
+    error.message = HOSTILE * 100_000
+    assert len(repr(error)) < 400
+
+
+def test_target_of_a_redirect_is_kept_without_its_query() -> None:
+    """The query, fragment and credentials of a redirect's target stay out of the error."""
+    target = "https://user:secret@login.example.org:8443/sign-in/here?token=secret#secret"
+    error = error_from(Response(302, CIMultiDict(Location=target), b""))
+    assert error.headers["location"] == "https://login.example.org:8443/sign-in/here"
+    relative = error_from(Response(302, CIMultiDict(Location="/sign-in?token=secret"), b""))
+    assert relative.headers["location"] == "/sign-in"
+    broken = error_from(Response(302, CIMultiDict(Location="https://[::1?token=secret"), b""))
+    assert "secret" not in broken.headers["location"]
 
 
 def test_advice_is_not_cut() -> None:
