@@ -324,6 +324,12 @@ class _LoopClient(AsyncClient):
 class _BlockingPortal(Portal):
     """A portal whose errors carry blocking jobs."""
 
+    def describe_result(self, result: Any) -> str:
+        token = getattr(result, "token", None)
+        if not callable(token):
+            return super().describe_result(result)
+        return f"job {result.id} was created; get its handle with client.job({token()!r})"
+
     def call(self, function: Callable[P, Coroutine[Any, Any, R]], *args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return super().call(function, *args, **kwargs)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import logging
 import socket
 import threading
 from collections.abc import Callable
@@ -20,6 +21,12 @@ T = TypeVar("T")
 
 GRACE_PERIOD = 1.0
 """Seconds that cancelled work has to clean up before an interrupted caller or the interpreter's exit continues."""
+
+
+_TURNS = 100
+"""Iterations of the loop in which ended calls may raise their own errors; more than any call needs."""
+
+_logger = logging.getLogger("fieldingkit.loop")
 
 
 class LoopResource(Protocol):
@@ -83,7 +90,6 @@ class LoopThread:
             while not ending.done():
                 with suppress(SystemExit, KeyboardInterrupt):
                     self.loop.run_until_complete(ending)
-            self.loop.run_until_complete(self.loop.shutdown_asyncgens())
         finally:
             self.loop.close()
 
@@ -100,17 +106,38 @@ class _ResolverThreads(ThreadPoolExecutor):
 
 
 async def _finish(resource: LoopResource | None) -> None:
-    """Close the resource, then cancel all tasks: a request that fails can report whether it may have been applied."""
+    """Close the resource, then cancel all tasks and give them the grace period to end."""
     try:
         with suppress(TimeoutError):
             async with asyncio.timeout(GRACE_PERIOD):  # a stalled server may never read the rest of a request
                 if resource is not None:
                     await resource.aclose()
     finally:
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
+        # Calls that the resource ended raise their own errors first: these know whether they may have been applied.
+        for _ in range(_TURNS):
+            if not (tasks := _other_tasks()):
+                break
+            await asyncio.sleep(0)
+        for task in (tasks := _other_tasks()):
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        tasks.add(asyncio.create_task(asyncio.get_running_loop().shutdown_asyncgens()))
+        _, stubborn = await asyncio.wait(tasks, timeout=GRACE_PERIOD)
+        if stubborn:
+            names = ", ".join(sorted(_name(task) for task in stubborn))
+            _logger.warning("tasks did not end after their cancellation: %s", names)
+            # They are destroyed with the loop, which asyncio would report once more.
+            asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+
+
+def _other_tasks() -> set[asyncio.Task[Any]]:
+    return asyncio.all_tasks() - {asyncio.current_task()}
+
+
+def _name(task: asyncio.Task[Any]) -> str:
+    coroutine = task.get_coro()
+    # The task of a call awaits the coroutine of its caller, whose name says more.
+    awaited = getattr(coroutine, "cr_await", None)
+    return getattr(awaited, "__qualname__", None) or getattr(coroutine, "__qualname__", task.get_name())
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:

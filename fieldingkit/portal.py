@@ -47,7 +47,7 @@ class Portal:
         """Run ``function(*args, **kwargs)`` on the loop and return its result.
 
         The coroutine runs in a copy of the caller's context, so that the current span is its parent. If the caller is
-        interrupted, the coroutine is cancelled.
+        interrupted, the coroutine is cancelled, and the interrupt carries notes on its outcome.
 
         Raises:
             ClientClosedError: if the portal is closed, before or during the call.
@@ -59,8 +59,10 @@ class Portal:
         try:
             self._submit(call)
             call.wait()
-        except BaseException:
+        except BaseException as exc:
             call.cancel()
+            for note in call.notes(self.describe_result):
+                exc.add_note(note)
             raise
         try:
             return call.result()
@@ -72,6 +74,10 @@ class Portal:
             for note in getattr(exc, "__notes__", ()):
                 error.add_note(note)
             raise error from exc
+
+    def describe_result(self, result: Any) -> str:
+        """Return a note on a result that an interrupted caller did not get."""
+        return f"the call had already returned {result!r:.300}"
 
     def iterate(self, items: AsyncIterator[T]) -> Iterator[T]:
         """Yield the items of an async iterator.
@@ -122,7 +128,7 @@ class Portal:
             running = self._running
             if running is not None:
                 try:
-                    call.submit(running.loop)
+                    call.submit(running)
                 except RuntimeError:
                     if not self._closed:
                         raise
@@ -177,13 +183,13 @@ class Portal:
 class _Call(Generic[T]):
     """One call: its coroutine runs in the loop while its caller waits in another thread."""
 
-    __slots__ = ("_done", "_error", "_function", "_lock", "_loop", "_result", "_task")
+    __slots__ = ("_done", "_error", "_function", "_lock", "_result", "_task", "_thread")
 
     _result: T
 
     def __init__(self, function: Callable[[], Coroutine[Any, Any, T]]) -> None:
         self._function = function
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: LoopThread | None = None
         self._task: asyncio.Task[None] | None = None
         self._error: BaseException | None = None
         self._done = False
@@ -191,19 +197,25 @@ class _Call(Generic[T]):
         self._lock = threading.Lock()
         self._lock.acquire()
 
-    def submit(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Schedule the coroutine in the loop, in a copy of the caller's context."""
-        self._loop = loop  # first, since an interrupt may arrive at any time after this
-        loop.call_soon_threadsafe(self._start)
+    def submit(self, thread: LoopThread) -> None:
+        """Schedule the coroutine in the loop of a thread, in a copy of the caller's context."""
+        self._thread = thread  # first, since an interrupt may arrive at any time after this
+        thread.loop.call_soon_threadsafe(self._start)
 
     def started(self) -> bool:
         """Return whether the coroutine is in the loop."""
         return self._task is not None
 
     def wait(self) -> None:
-        """Wait until the call is done."""
+        """Wait until the call is done.
+
+        Raises:
+            ClientClosedError: if the thread has ended, and the coroutine ignored its cancellation.
+        """
+        # In slices, since on Windows Ctrl-C does not interrupt the wait for a lock.
         while not self._lock.acquire(timeout=GRACE_PERIOD):
-            pass  # in slices, since on Windows Ctrl-C does not interrupt the wait for a lock
+            if self._thread is not None and not self._thread.thread.is_alive() and not self._done:
+                raise ClientClosedError("the client was closed and the call did not end in time", maybe_applied=True)
 
     def result(self) -> T:
         """Return the coroutine's result, or raise its exception."""
@@ -217,10 +229,25 @@ class _Call(Generic[T]):
 
     def cancel(self) -> None:
         """Cancel the coroutine for an interrupted caller, and wait up to the grace period for its end."""
-        if self._loop is not None and not self._done:
+        if self._thread is not None and not self._done:
             with suppress(RuntimeError):  # the loop was closed meanwhile
-                self._loop.call_soon_threadsafe(self._cancel)
+                self._thread.loop.call_soon_threadsafe(self._cancel)
                 self._lock.acquire(timeout=GRACE_PERIOD)
+
+    def notes(self, describe: Callable[[T], str]) -> list[str]:
+        """Return notes on the outcome of the coroutine, for the exception that interrupted its caller.
+
+        Args:
+            describe: Returns a note on a result.
+        """
+        if self._task is None:
+            return []
+        if not self._done:
+            return ["the call did not end in time after its cancellation and may still be applied"]
+        if self._error is None:
+            return [describe(self._result)]
+        own = [str(self._error)] if isinstance(self._error, FieldingKitError) else []
+        return [*own, *getattr(self._error, "__notes__", ())]
 
     def _start(self) -> None:
         self._task = asyncio.create_task(self._run())

@@ -5,6 +5,7 @@ import gc
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 from support.scripts import WaitUntil
@@ -198,3 +199,27 @@ def test_close_waits_for_the_cleanup_of_a_coroutine(blocking_client: Client) -> 
         begun.wait()
         blocking_client.close()
         assert call.result() == "put away"
+
+
+def test_close_does_not_wait_for_a_coroutine_that_ignores_cancellation(
+    blocking_client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A coroutine that ignores its cancellation delays close() by the grace period; its caller gets an error."""
+    begun, ignoring = threading.Event(), True
+
+    async def work(client: AsyncClient) -> None:
+        begun.set()
+        while ignoring:
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(60)
+
+    with ThreadPoolExecutor(1) as pool:
+        call = pool.submit(blocking_client.call, work)
+        begun.wait()
+        blocking_client.close()
+        assert our_threads() == []
+        with pytest.raises(ClientClosedError, match="did not end"):
+            call.result()
+    ignoring = False
+    assert "did not end" in caplog.text
+    assert "test_close_does_not_wait_for_a_coroutine_that_ignores_cancellation.<locals>.work" in caplog.text

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from support.scripts import LIMIT, Run, Start, WaitUntil
 
-from fieldingkit import AsyncClient, Client
+from fieldingkit import AsyncClient, Client, batch_jobs, portal
 from fieldingkit.sandbox import Sandbox, faults
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="there is no such signal here")
@@ -60,6 +60,72 @@ def test_interrupt_of_a_wait_ends_polling_and_keeps_the_client(
     script.process.send_signal(signal.SIGINT)
     outcome = script.outcome()
     assert (outcome.code, outcome.out[:7], outcome.err) == (0, "1 after", "")
+
+
+def test_interrupted_write_tells_its_key_and_that_it_may_have_been_applied(
+    start: Start, sandbox: Sandbox, wait_until: WaitUntil
+) -> None:
+    """Ctrl-C during a write raises KeyboardInterrupt with the notes of a cancellation: the outcome and the key."""
+    sandbox.faults.add("create_bulk_pause_target_groups_job", faults.Delay(60.0))
+    script = start(
+        """
+        from support.facade_scene import PAUSE
+        from fieldingkit import Client
+
+        with Client.from_env() as client:
+            try:
+                client.run(PAUSE.replace(idempotency_key="mine"))
+            except KeyboardInterrupt as exc:
+                print(*exc.__notes__)
+        """
+    )
+    wait_until(lambda: sandbox.requests)
+    script.process.send_signal(signal.SIGINT)
+    outcome = script.outcome()
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "create_bulk_pause_target_groups_job may have been applied" in outcome.out
+    assert "idempotency_key='mine'" in outcome.out
+
+
+def test_interrupted_run_tells_the_token_of_its_job(start: Start, sandbox: Sandbox, wait_until: WaitUntil) -> None:
+    """Ctrl-C while ``run`` waits raises KeyboardInterrupt with a note that resumes the job."""
+    sandbox.faults.add("create_bulk_pause_target_groups_job", faults.StuckJob())
+    script = start(
+        """
+        import re
+        from support.facade_scene import PAUSE
+        from fieldingkit import Client
+
+        with Client.from_env() as client:
+            try:
+                client.run(PAUSE)
+            except KeyboardInterrupt as exc:
+                token = re.search(r"client\\.job\\('(.+)'\\)", " ".join(exc.__notes__))[1]
+                print(client.job(token).status().status)
+        """
+    )
+    wait_until(lambda: len(sandbox.requests) > 1)
+    script.process.send_signal(signal.SIGINT)
+    assert script.outcome() == (0, "Processing\n", "")
+
+
+def test_interrupt_after_the_result_tells_the_job(
+    blocking_client: Client, pause: batch_jobs.PauseTargetGroups, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An interrupt that arrives when the job was just submitted carries a note with its token."""
+    wait = portal._Call.wait
+
+    def interrupted(call: Any) -> None:
+        wait(call)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(portal._Call, "wait", interrupted)
+        with pytest.raises(KeyboardInterrupt) as caught:
+            blocking_client.submit(pause)
+    (note,) = caught.value.__notes__
+    token = note.partition("client.job('")[2].partition("')")[0]
+    assert blocking_client.job(token).wait().ok
 
 
 def test_interrupt_waits_for_the_cleanup_of_the_coroutine(start: Start) -> None:
