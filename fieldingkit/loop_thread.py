@@ -137,7 +137,7 @@ def _name(task: asyncio.Task[Any]) -> str:
     coroutine = task.get_coro()
     # The task of a call awaits the coroutine of its caller, whose name says more.
     awaited = getattr(coroutine, "cr_await", None)
-    return getattr(awaited, "__qualname__", None) or getattr(coroutine, "__qualname__", task.get_name())
+    return str(getattr(awaited, "__qualname__", getattr(coroutine, "__qualname__", task.get_name())))
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:

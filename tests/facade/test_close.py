@@ -10,7 +10,7 @@ from contextlib import suppress
 import pytest
 from support.scripts import WaitUntil
 
-from fieldingkit import AsyncClient, Client, batch_jobs, fielding_runs
+from fieldingkit import AsyncClient, AttemptEvent, Client, batch_jobs, fielding_runs
 from fieldingkit.errors import ClientClosedError, ConfigurationError
 from fieldingkit.sandbox import Sandbox, faults
 
@@ -199,6 +199,31 @@ def test_close_waits_for_the_cleanup_of_a_coroutine(blocking_client: Client) -> 
         begun.wait()
         blocking_client.close()
         assert call.result() == "put away"
+
+
+def test_close_during_a_delay_reports_the_key_and_the_outcome_of_the_call(
+    sandbox: Sandbox, pause: batch_jobs.PauseTargetGroups, wait_until: WaitUntil
+) -> None:
+    """A call that close() ends between two attempts raises an error with its own key, attempts and outcome."""
+    later = {"Retry-After": "60"}
+    sandbox.faults.add("create_bulk_pause_target_groups_job", faults.Answer(503, headers=later))
+    sandbox.faults.add(LIST_RUNS, faults.Answer(503, headers=later))
+    read = fielding_runs.ListFieldingRuns(project_id=pause.project_id, target_group_id=pause.target_group_ids[0])
+    attempts: list[AttemptEvent] = []
+    options = {"account_id": sandbox.account_id, "auth": sandbox.token, "base_url": sandbox.url}
+    with ThreadPoolExecutor(2) as pool, Client(**options, on_attempt=attempts.append) as client:
+        calls = [
+            pool.submit(client.submit, pause.replace(idempotency_key="mine")),
+            pool.submit(client.send, read),
+        ]
+        wait_until(lambda: len(attempts) == 2)
+        client.close()
+        write, reading = (call.exception() for call in calls)
+    assert isinstance(write, ClientClosedError)
+    assert (write.idempotency_key, write.maybe_applied, write.command is not None) == ("mine", True, True)
+    assert [attempt.status for attempt in write.attempts] == [503]
+    assert isinstance(reading, ClientClosedError)
+    assert (reading.maybe_applied, reading.operation_id) == (False, LIST_RUNS)
 
 
 def test_close_does_not_wait_for_a_coroutine_that_ignores_cancellation(

@@ -8,7 +8,7 @@ import pytest
 from support.examples import READ, RUN_BODY
 from support.fake_clock import FakeClock
 from support.fixture_types import MakeClient, Serve
-from support.raw_server import Connection, answer
+from support.raw_server import Connection, answer, close
 
 from fieldingkit import AccessToken, AsyncClient, Client, PollPolicy, RetryPolicy, accounts, batch_jobs
 from fieldingkit.errors import ClientClosedError, ConfigurationError, InvalidCommandError, TransportError
@@ -167,3 +167,18 @@ async def test_account_of_a_view_is_checked_when_it_is_needed(make_client: MakeC
     """A view without an account cannot send a command that needs one."""
     with pytest.raises(InvalidCommandError, match="account_id"):
         await make_client(base_url="https://api.example.org").with_options(account_id=None).send(READ)
+
+
+async def test_view_changes_timeout_deadline_and_retry(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
+    """The limits and the retry policy of a view are its own."""
+    server = await serve(close)
+    client = make_client(base_url=server.url, clock=clock)
+    view = client.with_options(retry=RetryPolicy(max_attempts=1))
+
+    with pytest.raises(TransportError) as caught:
+        await view.send(READ)
+    assert len(caught.value.attempts) == len(server.requests) == 1
+
+    with pytest.raises(TransportError) as caught:
+        await client.with_options(retry=RetryPolicy(max_attempts=3)).send(READ)
+    assert len(caught.value.attempts) == 3
