@@ -138,6 +138,11 @@ class AsyncJob(Generic[R_co]):
         """The time of the next poll, on ``clock``; nothing is polled while no task waits."""
         return self._poller.next_poll_at
 
+    @property
+    def latest_poll_at(self) -> float:
+        """The time of the next poll at the latest, on ``clock``, when a scheduler puts it off."""
+        return self._poller.latest_poll_at
+
     def token(self) -> str:
         """Return the job as text, for ``client.job(token)`` in another process.
 

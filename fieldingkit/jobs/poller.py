@@ -165,6 +165,7 @@ class Poller:
         "_nudged",
         "_observer",
         "_poll",
+        "_polled_at",
         "_progress",
         "_task",
         "_timer",
@@ -199,6 +200,7 @@ class Poller:
         delay = group.policy.first_delay if first_delay is None else self._bounded(first_delay)
         self.next_poll_at: float = self._begun + delay
         """The time of the next poll, on the clock."""
+        self._polled_at = self._begun
         self._not_before = self._begun + self._bounded(first_delay)
         self._intervals = self._new_intervals()
         self._failing_since: float | None = None
@@ -208,6 +210,11 @@ class Poller:
         self._timer: Timer | None = None
         self._task: asyncio.Task[None] | None = None
         self._waiters: dict[asyncio.Future[None], _Waiter] = {}
+
+    @property
+    def latest_poll_at(self) -> float:
+        """The time of the next poll at the latest: ``max_interval`` after the last one."""
+        return self._polled_at + self._group.policy.max_interval
 
     async def wait(self, *, beyond: int | None = None, timeout: float | None = None) -> bool:
         """Wait until polling has ended, or until there were more than ``beyond`` polls.
@@ -388,7 +395,7 @@ class Poller:
 
     def _schedule(self, interval: float, asked: float | None) -> None:
         """Set the time of the next poll, and the earliest time to which an event may bring it forward."""
-        now = self._group.clock.now()
+        now = self._polled_at = self._group.clock.now()
         self.next_poll_at = now + interval
         self._not_before = now + self._bounded(asked)
 

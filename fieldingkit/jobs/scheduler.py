@@ -8,6 +8,7 @@ import asyncio
 import heapq
 import itertools
 import math
+import random
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import aclosing
 from contextvars import copy_context
@@ -31,6 +32,8 @@ _MIN_REPEAT_GROWTH = 1.05
 """Smallest such factor, for a job that is younger than others were at their end."""
 _YIELD_TO_OTHERS = 1.07
 """Extra delay of a job's own next poll while no job has ended, so that a stuck job does not take every turn."""
+_MAX_STRETCH = 1.5
+"""Largest estimate relative to the age at which a job was last found ended, so that stuck jobs do not stretch it."""
 _MIN_GROWTH, _MAX_GROWTH = 0.15, 0.4
 _MIN_AGE = 0.05
 """Smallest age in seconds that the estimate is based on."""
@@ -85,12 +88,15 @@ class DurationEstimator:
             return age * self.growth * (_YIELD_TO_OTHERS if self.jobs > 1 else 1.0)
         # Polls that began together learn the same; only the first of them changes the estimate.
         if not polled_before and self.expected == expected:
-            self.expected = max(expected * _STRETCH, _MIN_AGE)
+            self.expected = max(min(expected * _STRETCH, self._ended_at * _MAX_STRETCH), _MIN_AGE)
         repeat = age * _REPEAT_GROWTH
         return max(min(repeat, self._ended_at), age * _MIN_REPEAT_GROWTH) if age < self._ended_at else repeat
 
 
 Callback = Callable[[AsyncJob[Any]], object]
+
+_MAX_DEFERRAL = 1.0
+"""Seconds that due polls wait for the result of a poll in flight; it may hang."""
 
 
 class _Entry:
@@ -114,6 +120,9 @@ class _Entry:
 class PollScheduler:
     """Polls jobs until they have ended, a limited number at a time.
 
+    While no job has ended yet, a scheduler with an estimator polls one job at a time as a sample, at random among those
+    of about the same age. So jobs that never end, wherever they are in the order, hardly delay the others.
+
     Args:
         clock: The clock for all waits.
         polls_at_once: The number of polls that may be in flight at the same time.
@@ -121,6 +130,7 @@ class PollScheduler:
             at the intervals of its own poller.
         hold: Returns the seconds by which a due poll should be put off in favor of more important requests. It is
             called once for each poll, so that no poll is put off forever.
+        choose: Returns a random number below its argument, for tests.
     """
 
     def __init__(
@@ -130,15 +140,18 @@ class PollScheduler:
         polls_at_once: int,
         estimator: DurationEstimator | None = None,
         hold: Callable[[], float] = lambda: 0.0,
+        choose: Callable[[int], int] = random.randrange,
     ) -> None:
         self._clock = clock
         self._polls_at_once = polls_at_once
         self._estimator = estimator
         self._hold = hold
+        self._choose = choose
         self._heap: list[tuple[float, int, _Entry]] = []
         self._numbers = itertools.count()
         self._deferred: list[_Entry] | None = None
-        """Jobs that are due while a poll is in flight whose result decides when to poll them; None if there is none."""
+        """Jobs that are due while a sample is in flight, which decides when to poll them; None if there is none."""
+        self._deferral: Timer | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: Timer | None = None
         self._timer_due = 0.0
@@ -167,8 +180,9 @@ class PollScheduler:
         self._closed = True  # a poll that has just ended still calls `_polled`
         self._heap.clear()
         self._deferred = None
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._deferral):
+            if timer is not None:
+                timer.cancel()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -178,13 +192,13 @@ class PollScheduler:
         heapq.heappush(self._heap, (min(due, entry.expires), next(self._numbers), entry))
 
     def _due(self, entry: _Entry) -> float:
-        """Return the time of a job's next poll: not before its poller's, nor before the estimated age."""
+        """Return the time of a job's next poll: not before the estimated age, within the bounds of its own poller."""
         if self._estimator is None:
             return entry.job.next_poll_at
         age = self._estimator.expected
         if entry.next_age is not None:
             age = entry.next_age if self._estimator.known else max(entry.next_age, age)
-        return max(entry.job.next_poll_at, entry.added + age)
+        return max(entry.job.next_poll_at, min(entry.added + age, entry.job.latest_poll_at))
 
     def _run_due(self) -> None:
         """Start the polls that are due, and set the timer for the next one."""
@@ -220,10 +234,44 @@ class PollScheduler:
             self._deferred.append(entry)
         else:
             if self._estimator is not None and not self._estimator.known:
+                entry = self._sample(entry, now, (now - entry.added) * (self._estimator.growth - 1))
                 self._deferred = []
+                self._deferral = self._clock.call_later(_MAX_DEFERRAL, self._end_deferral)
             task = asyncio.create_task(self._poll(entry), context=self._context.copy())
             self._tasks.add(task)
             task.add_done_callback(partial(self._polled, entry))
+
+    def _sample(self, entry: _Entry, now: float, step: float) -> _Entry:
+        """Exchange a due job for a random one of about its age.
+
+        Args:
+            entry: The due job.
+            now: The present time.
+            step: Seconds until the next sample, if the sampled job is as old as this one.
+        """
+        others = [
+            place
+            for place, (due, _, other) in enumerate(self._heap)
+            # The sample teaches less, the younger it is.
+            if due <= now + step and other.added <= entry.added + step / 10
+            if other.job.next_poll_at <= now and not other.job.ended
+        ]
+        chosen = self._choose(len(others) + 1)
+        if chosen == len(others):
+            return entry
+        due, number, other = self._heap[others[chosen]]
+        self._heap[others[chosen]] = (due, number, entry)
+        return other
+
+    def _end_deferral(self) -> None:
+        """Let the deferred jobs be polled, when the sample has its result or takes too long."""
+        if self._deferral is not None:
+            self._deferral.cancel()
+            self._deferral = None
+        deferred, self._deferred = self._deferred, None
+        for entry in deferred or ():
+            self._push(entry, self._due(entry))
+        self._run_due()
 
     async def _poll(self, entry: _Entry) -> None:
         """Have the job's own poller poll once; an error that ends polling stays with the job."""
@@ -248,14 +296,11 @@ class PollScheduler:
         if self._closed or task.cancelled():
             return
         entry.held = False
-        deferred, self._deferred = self._deferred, None
-        for other in deferred or ():
-            self._push(other, self._due(other))
         if task.exception() is not None or entry.job.ended:
             self._finish(entry)
         else:
             self._push(entry, self._due(entry))
-        self._run_due()
+        self._end_deferral()
 
     def _finish(self, entry: _Entry) -> None:
         if self._estimator is not None:

@@ -32,7 +32,7 @@ async def tasks(client: AsyncClient) -> int:
 
 @pytest.mark.parametrize(
     ("blocking", "asynchronous", "without"),
-    [(Client, AsyncClient, {"aclose", "clock"}), (Job, AsyncJob, {"clock", "next_poll_at"})],
+    [(Client, AsyncClient, {"aclose", "clock"}), (Job, AsyncJob, {"clock", "latest_poll_at", "next_poll_at"})],
 )
 def test_blocking_classes_offer_every_public_name_of_the_async_ones(
     blocking: type, asynchronous: type, without: set[str]

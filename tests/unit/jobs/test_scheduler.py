@@ -1,8 +1,10 @@
 """as_completed: jobs in the order of their end, with few requests."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Sequence
 from contextvars import ContextVar
+from itertools import pairwise
 from typing import cast
 
 import pytest
@@ -13,9 +15,10 @@ from support.sweep_simulation import CountingApi, make_groups, simulate, spread
 from fieldingkit import AsyncClient, AsyncJob, JobEvent, PollPolicy
 from fieldingkit.commands import JobStatus
 from fieldingkit.errors import ConfigurationError, JobError, JobFailedError
-from fieldingkit.jobs.scheduler import PollScheduler
+from fieldingkit.jobs.scheduler import DurationEstimator, PollScheduler
 from fieldingkit.resources.batch_jobs import BatchResult, PauseTargetGroups
 from fieldingkit.sandbox import Sandbox, faults
+from fieldingkit.transport.http import Call, Response
 from fieldingkit.workflows import as_completed
 
 POLL = "get_bulk_pause_target_groups_job"
@@ -251,3 +254,78 @@ async def test_failed_job_raises_the_error_of_a_wait(sweep_client: AsyncClient, 
         with pytest.raises(JobFailedError, match=f"job {job.id} failed") as caught:
             await ended
         assert caught.value.token == job.token()
+
+
+async def end_times(client: AsyncClient, jobs: Sequence[AsyncJob[BatchResult]], *, wanted: int) -> list[float]:
+    """The times at which a scheduler with an estimator finds the first ends, in seconds since its start."""
+    begun, ended = client.clock.now(), asyncio.Queue[float]()
+    scheduler = PollScheduler(
+        client.clock, polls_at_once=16, estimator=DurationEstimator(), choose=random.Random(20261126).randrange
+    )
+    for job in jobs:
+        scheduler.add(job, lambda _: ended.put_nowait(client.clock.now() - begun))
+    times = [await ended.get() for _ in range(wanted)]
+    await scheduler.aclose()
+    return times
+
+
+@pytest.mark.parametrize("stuck", [20, 80, 100])
+def test_stuck_jobs_do_not_starve_the_others(monkeypatch: pytest.MonkeyPatch, stuck: int) -> None:
+    """Stuck jobs that were submitted first delay the polls of the other jobs by little."""
+    durations = iter([*[100_000.0] * stuck, *[1.0] * (120 - stuck)])
+    api = CountingApi(make_groups(120, 120), lambda _: next(durations))
+
+    async def work(client: AsyncClient) -> list[float]:
+        return await end_times(client, await submit_all(client, api), wanted=120 - stuck)
+
+    times, _ = simulate(monkeypatch, api, work)
+
+    assert max(times) < 30.0
+
+
+def test_stuck_jobs_do_not_stretch_a_known_duration(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs that never end do not move the estimate far beyond the ages at which others ended."""
+    estimator = DurationEstimator()
+    estimator.job_ended(10.0, expected=0.0, polled_before=False)
+    for _ in range(100):
+        estimator.job_running(estimator.expected, expected=estimator.expected, polled_before=False)
+    assert estimator.expected <= 15.0
+
+
+def test_hung_poll_does_not_delay_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A poll that hangs while no duration is known delays the polls of the other jobs by about a second."""
+    api = CountingApi(make_groups(20, 20), lambda _: 0.5)
+    hung = asyncio.Event()
+
+    class HangingApi(CountingApi):
+        async def __call__(self, call: Call) -> Response:
+            response = await super().__call__(call)
+            if call.request.method == "GET" and not hung.is_set():
+                hung.set()
+                await asyncio.sleep(25)
+            return response
+
+    api.__class__ = HangingApi
+
+    async def work(client: AsyncClient) -> list[float]:
+        return await end_times(client, await submit_all(client, api), wanted=19)
+
+    times, _ = simulate(monkeypatch, api, work)
+
+    assert max(times) < 3.0
+
+
+def test_no_poll_comes_later_than_max_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the estimate has grown, a job is polled max_interval after its start and its last poll."""
+    durations = iter([2000.0, 2000.0, 5.0])
+    api = CountingApi(make_groups(3, 3), lambda _: next(durations))
+
+    async def work(client: AsyncClient) -> float:
+        slow = await submit_all(client, api)
+        return max(await end_times(client, slow[:2], wanted=2))
+
+    found, _ = simulate(monkeypatch, api, work, poll=PollPolicy(max_interval=60.0))
+
+    polls = [arrival for arrival in api.arrivals if arrival > 0]
+    assert found < 2000.0 + 61.0
+    assert max(later - sooner for sooner, later in pairwise(polls)) <= 61.0
