@@ -36,7 +36,7 @@ def run_line(cli: Cli, line: str, monkeypatch: pytest.MonkeyPatch) -> Ended:
     return ended
 
 
-def test_the_story_is_true(connected: Cli, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_commands_of_the_page_work(connected: Cli, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each command of the page does what the page says, against ten projects."""
     projects = [sandbox.seed(live=4, paused=1, draft=1) for _ in range(10)]
     for line in LINES:
@@ -53,16 +53,16 @@ def test_the_story_is_true(connected: Cli, sandbox: Sandbox, monkeypatch: pytest
     assert all(len(project.ids("live")) == 5 for project in projects)  # the last line resumes all that are paused
 
 
-def test_the_exit_codes_are_those_of_the_program() -> None:
-    """The page and --help list the same codes."""
+def test_the_page_lists_the_exit_codes() -> None:
+    """The page and --help list the same exit codes."""
     of_page = re.findall(r"^\| (\d+) \|", PAGE, re.MULTILINE)
     assert of_page == re.findall(r"^  (\d+) ", EXIT_CODES, re.MULTILINE)
 
 
-def test_the_configuration_file_is_understood(
+def test_the_configuration_file_of_the_page_works(
     cli: Cli, bare: pytest.MonkeyPatch, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """The page's configuration file is one: with the sandbox's own credentials in its places, it works."""
+    """The configuration file of the page works with the credentials of the sandbox."""
     match = re.search(r"^```toml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
     assert match
     (tmp_path / "secret").write_text(sandbox.client_secret)
