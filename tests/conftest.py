@@ -100,7 +100,7 @@ def sweep_client(make_client: MakeClient, sandbox_clock: FakeClock) -> AsyncClie
 
 
 @pytest.fixture
-def hasty(make_client: MakeClient, sandbox_clock: FakeClock) -> AsyncClient:
+def client_without_retries(make_client: MakeClient, sandbox_clock: FakeClock) -> AsyncClient:
     """Return a client of the sandbox without retries."""
     return make_client(clock=sandbox_clock, retry=RetryPolicy(max_attempts=1))
 

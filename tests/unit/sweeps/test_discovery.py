@@ -68,26 +68,28 @@ async def test_missing_target_groups_are_left_out(sweep_client: AsyncClient, san
     assert await read_statuses(sweep_client, None, project.id, []) == {}
 
 
-async def test_single_reads_replace_a_failing_list(hasty: AsyncClient, sandbox: Sandbox) -> None:
+async def test_single_reads_replace_a_failing_list(client_without_retries: AsyncClient, sandbox: Sandbox) -> None:
     """Target groups are read one by one then; those that cannot be read are left out."""
     project = sandbox.seed(live=4)
     sandbox.faults.add(LIST, faults.Answer(500))
     sandbox.faults.add(RUNS, faults.Answer(500))
 
-    assert len(await read_statuses(hasty, None, project.id, project.ids())) == 3
+    assert len(await read_statuses(client_without_retries, None, project.id, project.ids())) == 3
 
 
-async def test_an_empty_response_is_not_an_empty_list(hasty: AsyncClient, sandbox: Sandbox) -> None:
+async def test_an_empty_response_is_not_an_empty_list(client_without_retries: AsyncClient, sandbox: Sandbox) -> None:
     """A target group without a run is a draft; one with an unreadable response is not."""
     project = sandbox.seed(live=4)
     sandbox.faults.add(LIST, faults.EmptyBody())
     sandbox.faults.add(RUNS, faults.EmptyBody())
 
-    assert sorted((await read_statuses(hasty, None, project.id, project.ids())).values()) == ["live"] * 3
+    assert (
+        sorted((await read_statuses(client_without_retries, None, project.id, project.ids())).values()) == ["live"] * 3
+    )
     assert count_reads(sandbox) == (1, 4)
 
 
-async def test_an_empty_response_to_a_query_is_an_error(hasty: AsyncClient, sandbox: Sandbox) -> None:
+async def test_an_empty_response_to_a_query_is_an_error(client_without_retries: AsyncClient, sandbox: Sandbox) -> None:
     """A partial result must not be taken for all target groups."""
     sandbox.seed(live=4)
     plan = SweepPlan(action="pause", query=TargetGroupQuery())
@@ -95,7 +97,7 @@ async def test_an_empty_response_to_a_query_is_an_error(hasty: AsyncClient, sand
     for operation in ("list_account_projects", LIST):
         sandbox.faults.add(operation, faults.EmptyBody())
         with pytest.raises(DecodeError):
-            await sweep(hasty, plan)
+            await sweep(client_without_retries, plan)
 
     assert not sandbox.jobs
 

@@ -144,35 +144,39 @@ async def test_target_groups_missing_from_all_results_are_settled_by_status(
     assert "it could not be read" in only_reason(report, Outcome.UNKNOWN)
 
 
-async def test_a_lost_response_creates_no_second_job(hasty: AsyncClient, sandbox: Sandbox) -> None:
+async def test_a_lost_response_creates_no_second_job(client_without_retries: AsyncClient, sandbox: Sandbox) -> None:
     """The same key is sent again, and the API recognizes it."""
     project = sandbox.seed(live=3)
     sandbox.faults.add(CREATE, faults.ApplyThenDrop(), times=2)
 
-    report = await sweep(hasty, pausing(project))
+    report = await sweep(client_without_retries, pausing(project))
 
     assert tuple(report.counts) == (3, 0, 0, 0, 0)
     assert len(sandbox.jobs) == len(report.jobs) == 1
 
 
-async def test_permanently_lost_responses_are_settled_by_reading(hasty: AsyncClient, sandbox: Sandbox) -> None:
+async def test_permanently_lost_responses_are_settled_by_reading(
+    client_without_retries: AsyncClient, sandbox: Sandbox
+) -> None:
     """The job was never seen, but its effect is."""
     project = sandbox.seed(live=3)
     sandbox.faults.add(CREATE, faults.ApplyThenDrop(), times=None)
 
-    report = await sweep(hasty, pausing(project))
+    report = await sweep(client_without_retries, pausing(project))
 
     assert tuple(report.counts) == (3, 0, 0, 0, 0)
     assert len(sandbox.jobs) == 1
     assert report.jobs == ()
 
 
-async def test_an_ambiguous_job_without_effect_is_unknown(hasty: AsyncClient, sandbox: Sandbox) -> None:
+async def test_an_ambiguous_job_without_effect_is_unknown(
+    client_without_retries: AsyncClient, sandbox: Sandbox
+) -> None:
     """A job that was never seen may still be running."""
     project = sandbox.seed(live=3)
     sandbox.faults.add(CREATE, faults.DropBefore(), times=None)
 
-    report = await sweep(hasty, pausing(project))
+    report = await sweep(client_without_retries, pausing(project))
 
     assert tuple(report.counts) == (0, 0, 0, 0, 3)
     assert only_reason(report, Outcome.UNKNOWN).endswith("its status was live")
@@ -228,24 +232,26 @@ async def test_three_consecutive_forbidden_projects_stop_the_sweep(sweep_client:
     assert tuple(report.counts) == (0, 0, 3, 1, 0)
 
 
-async def test_a_short_outage_is_survived(hasty: AsyncClient, sandbox: Sandbox) -> None:
+async def test_a_short_outage_is_survived(client_without_retries: AsyncClient, sandbox: Sandbox) -> None:
     """Jobs are sent again until the API recovers."""
     projects = [sandbox.seed(live=2) for _ in range(5)]
     sandbox.faults.add(CREATE, faults.Answer(503), times=25)
 
-    report = await sweep(hasty, pausing(*projects))
+    report = await sweep(client_without_retries, pausing(*projects))
 
     assert tuple(report.counts) == (10, 0, 0, 0, 0)
     assert len(sandbox.jobs) == 5
 
 
-async def test_503_and_429_are_retried_beyond_the_retries_of_a_call(hasty: AsyncClient, sandbox: Sandbox) -> None:
+async def test_503_and_429_are_retried_beyond_the_retries_of_a_call(
+    client_without_retries: AsyncClient, sandbox: Sandbox
+) -> None:
     """A job is submitted again after the retries of one call are used up."""
     project = sandbox.seed(live=3)
     sandbox.faults.add(CREATE, faults.Answer(503))
     sandbox.faults.add(CREATE, faults.Answer(429, headers={"Retry-After": "3"}))
 
-    report = await sweep(hasty, pausing(project))
+    report = await sweep(client_without_retries, pausing(project))
 
     assert tuple(report.counts) == (3, 0, 0, 0, 0)
     assert len(sandbox.jobs) == 1
@@ -302,13 +308,15 @@ async def test_a_job_that_fails_as_a_whole_is_retried(sweep_client: AsyncClient,
     assert [job.size for job in report.jobs] == [2, 2]
 
 
-async def test_an_unreadable_list_does_not_prevent_a_pause(hasty: AsyncClient, sandbox: Sandbox) -> None:
+async def test_an_unreadable_list_does_not_prevent_a_pause(
+    client_without_retries: AsyncClient, sandbox: Sandbox
+) -> None:
     """Target groups with an unknown status are sent."""
     project = sandbox.seed(live=3, paused=1)
     sandbox.faults.add(LIST, faults.Answer(500), times=None)
     sandbox.faults.add(RUNS, faults.Answer(500), times=2)
 
-    report = await sweep(hasty, pausing(project))
+    report = await sweep(client_without_retries, pausing(project))
 
     assert report.counts.updated + report.counts.unchanged == 4
     assert sum(group.previous_status is None for group in report.groups) == 2

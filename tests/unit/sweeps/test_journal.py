@@ -303,14 +303,16 @@ async def send_ambiguously(
 
 
 @pytest.mark.parametrize("applied", [True, False])
-async def test_a_recent_key_is_sent_again(hasty: AsyncClient, sandbox: Sandbox, path: Path, *, applied: bool) -> None:
+async def test_a_recent_key_is_sent_again(
+    client_without_retries: AsyncClient, sandbox: Sandbox, path: Path, *, applied: bool
+) -> None:
     """The key results in one job, applied before or not."""
     project = sandbox.seed(live=2)
     plan = pausing(project)
-    await send_ambiguously(hasty, sandbox, plan, path, applied=applied)
+    await send_ambiguously(client_without_retries, sandbox, plan, path, applied=applied)
     sandbox.faults.clear()
 
-    report = await sweep(hasty, plan, journal=path)
+    report = await sweep(client_without_retries, plan, journal=path)
 
     assert tuple(report.counts) == (2, 0, 0, 0, 0)
     keys = {request.headers["Idempotency-Key"] for request in sandbox.requests if request.operation_id == CREATE}
@@ -320,17 +322,17 @@ async def test_a_recent_key_is_sent_again(hasty: AsyncClient, sandbox: Sandbox, 
 @pytest.mark.parametrize("age", [7200.0, -7200.0])
 @pytest.mark.parametrize("applied", [True, False])
 async def test_an_expired_key_is_reconciled_by_reading(
-    hasty: AsyncClient, sandbox: Sandbox, path: Path, *, applied: bool, age: float
+    client_without_retries: AsyncClient, sandbox: Sandbox, path: Path, *, applied: bool, age: float
 ) -> None:
     """Only target groups without the target status are sent, with a new key; a clock set back also expires a key."""
     project = sandbox.seed(live=2)
     plan = pausing(project)
-    await send_ambiguously(hasty, sandbox, plan, path, applied=applied)
+    await send_ambiguously(client_without_retries, sandbox, plan, path, applied=applied)
     change(path, "UPDATE chunks SET first_sent_at = ?", time.time() - age)
     sandbox.faults.clear()
     sandbox.requests.clear()
 
-    report = await sweep(hasty, plan, journal=path)
+    report = await sweep(client_without_retries, plan, journal=path)
 
     assert tuple(report.counts) == (2, 0, 0, 0, 0)
     assert len(sandbox.jobs) == 1
@@ -340,36 +342,36 @@ async def test_an_expired_key_is_reconciled_by_reading(
 
 
 async def test_an_expired_key_waits_until_statuses_can_be_read(
-    hasty: AsyncClient, sandbox: Sandbox, path: Path
+    client_without_retries: AsyncClient, sandbox: Sandbox, path: Path
 ) -> None:
     """The chunk is neither sent nor given up; the next run settles it."""
     project = sandbox.seed(live=2)
     plan = pausing(project)
-    await send_ambiguously(hasty, sandbox, plan, path, applied=False)
+    await send_ambiguously(client_without_retries, sandbox, plan, path, applied=False)
     change(path, "UPDATE chunks SET first_sent_at = ?", time.time() - 7200.0)
 
-    report = await sweep(hasty, plan, journal=path)
+    report = await sweep(client_without_retries, plan, journal=path)
 
     assert report.counts.unknown == 2
     assert {group.reason for group in report.of(Outcome.UNKNOWN)} == {
         "it may have been sent by an earlier process; it could not be read"
     }
     sandbox.faults.clear()
-    assert (await sweep(hasty, plan, journal=path)).counts.updated == 2
+    assert (await sweep(client_without_retries, plan, journal=path)).counts.updated == 2
 
 
 async def test_a_missing_target_group_does_not_block_an_expired_chunk(
-    hasty: AsyncClient, sandbox: Sandbox, path: Path
+    client_without_retries: AsyncClient, sandbox: Sandbox, path: Path
 ) -> None:
     """A target group that cannot be read is sent with the rest."""
     project = sandbox.seed(live=4)
     stranger = "01BTGNYV6HRNK8K8VKZASZCFA0"
     plan = pausing(project, target_groups={project.id: [*project.ids(), stranger]})
-    await send_ambiguously(hasty, sandbox, plan, path, applied=False)
+    await send_ambiguously(client_without_retries, sandbox, plan, path, applied=False)
     change(path, "UPDATE chunks SET first_sent_at = ?", time.time() - 7200.0)
     sandbox.faults.clear()
 
-    report = await sweep(hasty, plan, journal=path)
+    report = await sweep(client_without_retries, plan, journal=path)
 
     assert tuple(report.counts) == (4, 0, 1, 0, 0)
     assert report.failure_codes == {"TargetGroupNotFound": 1}
