@@ -3,7 +3,9 @@
 import json
 import uuid
 from collections.abc import Iterator, Mapping
+from functools import cache, reduce
 from http.client import HTTPConnection
+from operator import getitem
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.contract_check import load_contract
+from support.published_contract import CONTRACT, load_document
 
 from fieldingkit.sandbox import Sandbox, routes
 
@@ -157,3 +160,59 @@ def test_any_raw_body_and_query_get_an_answer_of_the_contract(
 ) -> None:
     """Every operation answers any bytes and any query with a success or a documented client error."""
     assert target.send(route, body, urlencode(query)) == []
+
+
+def resolve(node: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a node of the contract without a reference."""
+    while "$ref" in node:
+        node = reduce(getitem, node["$ref"].removeprefix("#/").split("/"), load_document())
+    return node
+
+
+def schema_values(schema: Mapping[str, Any]) -> st.SearchStrategy[Any]:
+    """Return values that a schema of the contract allows, except for its patterns."""
+    node = resolve(schema)
+    for part in (*node.get("oneOf", ()), *node.get("anyOf", ())):
+        return st.one_of([schema_values(part) for part in node.get("oneOf", node.get("anyOf"))])
+    for part in node.get("allOf", ()):
+        node = {**node, **resolve(part)}
+    if "enum" in node:
+        return st.sampled_from(node["enum"])
+    match node.get("type"):
+        case "object":
+            fields = {name: schema_values(field) for name, field in node.get("properties", {}).items()}
+            required = {name: fields.pop(name) for name in node.get("required", ()) if name in fields}
+            return st.fixed_dictionaries(required, optional=fields)
+        case "array":
+            return st.lists(schema_values(node["items"]), min_size=node.get("minItems", 0), max_size=3)
+        case "integer" | "number":
+            return st.integers(node.get("minimum", -(10**6)), node.get("maximum", 10**6))
+        case "boolean":
+            return st.booleans()
+        case _:
+            return st.sampled_from(TEXTS) | st.text(max_size=8)
+
+
+@cache
+def published_requests() -> list[tuple[tuple[str, str, str], st.SearchStrategy[Any], st.SearchStrategy[Any]]]:
+    """Return the bodies and the queries that the contract allows for every route."""
+    requests: list[tuple[tuple[str, str, str], st.SearchStrategy[Any], st.SearchStrategy[Any]]] = []
+    for method, path, operation_id in routes():
+        item = load_document()["paths"][path]
+        operation = item[method.lower()]
+        content = resolve(operation.get("requestBody", {})).get("content") or {}
+        body = schema_values(content["application/json"]["schema"]) if content else st.none()
+        parameters = [resolve(node) for node in (*item.get("parameters", ()), *operation.get("parameters", ()))]
+        query = {node["name"]: schema_values(node["schema"]) for node in parameters if node["in"] == "query"}
+        requests.append(((method, path, operation_id), body, st.fixed_dictionaries({}, optional=query)))
+    return requests
+
+
+@pytest.mark.skipif(not CONTRACT.exists(), reason="the published contract is not available")
+@settings(fuzz, max_examples=100)
+@given(data=st.data())
+def test_requests_of_the_contract_get_its_answers(target: Target, data: st.DataObject) -> None:
+    """Bodies and queries that are derived from the contract's schemas get the contract's answers."""
+    route, bodies, queries = data.draw(st.sampled_from(published_requests()))
+    body, query = data.draw(bodies), data.draw(queries)
+    assert target.send(route, b"" if body is None else json.dumps(body).encode(), urlencode(query, doseq=True)) == []
