@@ -21,6 +21,7 @@ from fieldingkit.resources.batch_jobs import BatchResult
 from fieldingkit.resources.fielding_jobs import FieldingJobResult
 from fieldingkit.transport.headers import public_headers, retry_after
 from fieldingkit.transport.http import Call, Request, Response
+from fieldingkit.transport.retry_policy import NO_RETRIES, RetryPolicy
 from fieldingkit.transport.telemetry.metrics import Metrics
 from fieldingkit.transport.urls import origin_of
 
@@ -56,7 +57,7 @@ class JobFactory:
     def __init__(
         self,
         *,
-        new_call: Callable[[Request, Command[Any]], Call],
+        new_call: Callable[[Request, Command[Any], RetryPolicy], Call],
         send: Callable[[Call], Awaitable[Response]],
         submit: Submitter,
         base_url: str,
@@ -163,7 +164,8 @@ class JobFactory:
 
         async def read(target: str) -> PollResult:
             poll = request.with_target(target, linked_to=facts.traceparent)
-            call = self._new_call(poll, status)
+            # The next poll is the retry of a failed one.
+            call = self._new_call(poll, status, NO_RETRIES)
             response = await self._send(call)
             result = decode(call, response)
             if target == request.target:

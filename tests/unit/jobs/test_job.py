@@ -259,6 +259,18 @@ async def test_refusal_by_the_client_is_not_a_failed_poll(clock: FakeClock) -> N
     assert (poller.error, poller.polls) == (None, 1)
 
 
+async def test_poll_is_one_attempt(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
+    """A poll is a single attempt whatever the retry policy of the client, because the next poll is its retry."""
+    server = await serve(ACCEPTED, *[answer(503)] * 3, COMPLETED)
+    retry = RetryPolicy(max_attempts=5)
+    job = await make_client(base_url=server.url, clock=clock, poll=STEADY, retry=retry).submit(KEYED)
+
+    events = [event async for event in job.watch()]
+
+    assert [event.polls for event in events] == [1, 2, 3, 4]
+    assert len(server.requests) == 1 + 4
+
+
 async def test_permanent_error_ends_the_wait_at_once(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
     """A poll that fails with a permanent error ends the wait at once."""
     server, job = await started(serve, make_client, answer(403, {"object": "authorization_error"}), clock=clock)

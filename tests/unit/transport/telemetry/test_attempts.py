@@ -94,6 +94,7 @@ async def test_each_poll_is_reported_once(sandbox: Sandbox, sandbox_clock: FakeC
         (job.id, PAUSES, number + 1) for number in range(len(events))
     ]
     assert [(event.status, event.error, event.finished) for event in events] == [
+        (None, "TransportError", False),
         (None, "NotFoundError", False),
         ("Completed", None, True),
     ]
