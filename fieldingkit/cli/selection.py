@@ -11,6 +11,7 @@ from cyclopts import Group, Parameter
 from cyclopts.validators import Number
 
 from fieldingkit.cli.errors import UsageError
+from fieldingkit.rendering.csv import CSV_COLUMNS
 from fieldingkit.rendering.text import strip_control_chars
 from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.sweeps.actions import Action
@@ -102,6 +103,10 @@ DEFAULT_OPTIONS = SweepOptions()
 
 _ID: Final = re.compile(r"[0-9A-Z]{26}")
 _SEPARATOR: Final = re.compile(r"[\s,;]+")
+_BYTE_ORDER_MARK: Final = "\ufeff"
+_MAX_QUOTED: Final = 60
+_HEADINGS: Final = (("Project", "Target", "group", "Status", "Completes", "Name"), CSV_COLUMNS)
+"""The words of the headings of ``groups list`` on a terminal, and of a report as CSV."""
 
 
 def read_ids(path: Path, project_id: str | None) -> dict[str, tuple[str, ...]]:
@@ -114,10 +119,10 @@ def read_ids(path: Path, project_id: str | None) -> dict[str, tuple[str, ...]]:
     Raises:
         UsageError: The list cannot be read or parsed.
     """
-    if str(path) == "-":
-        return parse_ids(sys.stdin, "stdin", project_id)
     try:
-        with path.expanduser().open(encoding="utf-8-sig") as lines:
+        if str(path) == "-":
+            return parse_ids(sys.stdin, "stdin", project_id)
+        with path.expanduser().open(encoding="utf-8") as lines:
             return parse_ids(lines, str(path), project_id)
     except OSError as exc:
         raise UsageError(f"{path} cannot be read: {exc.strerror}\nNothing was sent.") from exc
@@ -128,9 +133,9 @@ def read_ids(path: Path, project_id: str | None) -> dict[str, tuple[str, ...]]:
 def parse_ids(lines: Iterable[str], name: str, project_id: str | None) -> dict[str, tuple[str, ...]]:
     """Parse a list of target groups and return their ids by project id.
 
-    A line holds a project id and a target group id, or a target group id alone; further columns are ignored. So the
-    output of ``fieldingkit groups list`` and the CSV of a report are both valid. Empty lines, comments and a heading
-    are skipped.
+    A line holds a project id and a target group id, and further columns are ignored; with ``project_id``, a
+    line may also be a target group id alone. So the output of ``fieldingkit groups list`` and the CSV of a report are
+    both valid. Their headings, empty lines and comments are skipped; any other line is an error.
 
     Args:
         lines: The lines.
@@ -138,26 +143,31 @@ def parse_ids(lines: Iterable[str], name: str, project_id: str | None) -> dict[s
         project_id: The project of lines without a project id.
 
     Raises:
-        UsageError: A line has no target group id, or its project is unknown.
+        UsageError: A line is invalid, or its project is unknown.
     """
     by_project: dict[str, dict[str, None]] = {}
     for number, line in enumerate(lines, 1):
-        words = _SEPARATOR.split(line.strip())
-        ids = [word for word in words[:2] if _ID.fullmatch(word)]
-        if words[0].startswith("#") or words == [""] or (number == 1 and not ids):
+        text = (line.removeprefix(_BYTE_ORDER_MARK) if number == 1 else line).strip()
+        words = tuple(_SEPARATOR.split(text))
+        if not text or text.startswith("#") or (number == 1 and words in _HEADINGS):
             continue
-        if not _ID.fullmatch(words[0]):
+        ids = [word for word in words[:2] if word]
+        if not all(map(_ID.fullmatch, ids)):
             raise UsageError(
-                f"line {number} of {name} has no target group id: {strip_control_chars(line.strip()[:60])!r}\n"
-                "Nothing was sent."
+                f"line {number} of {name} is not a project id and a target group id: {_quoted(text)}\n"
+                "Nothing was sent. An id has 26 capital letters and digits."
             )
         project = ids[0] if len(ids) == 2 else project_id
         if project is None:
             raise UsageError(
-                f"line {number} of {name} has no project id\n"
+                f"line {number} of {name} has no project id: {_quoted(text)}\n"
                 "Nothing was sent. Put the project id before the target group id, or give --project for all lines."
             )
         by_project.setdefault(project, {})[ids[-1]] = None
     if not by_project:
         raise UsageError(f"{name} lists no target groups\nNothing was sent.")
     return {project: tuple(group_ids) for project, group_ids in by_project.items()}
+
+
+def _quoted(line: str) -> str:
+    return repr(strip_control_chars(line if len(line) <= _MAX_QUOTED else f"{line[:_MAX_QUOTED]}…"))

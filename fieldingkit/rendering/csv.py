@@ -6,10 +6,10 @@ from typing import Final
 
 from fieldingkit.rendering.model import SweepDocument
 
-__all__ = ["to_csv"]
+__all__ = ["CSV_COLUMNS", "to_csv"]
 
 
-_COLUMNS: Final = (
+CSV_COLUMNS: Final = (
     "project_id",
     "target_group_id",
     "outcome",
@@ -19,6 +19,7 @@ _COLUMNS: Final = (
     "job_id",
     "trace_id",
 )
+"""The columns of the table, in order."""
 _FORMULA_PREFIXES: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 """The characters that make a spreadsheet evaluate a cell. A formula could send data elsewhere."""
 
@@ -27,9 +28,9 @@ def to_csv(document: SweepDocument) -> str:
     """Return the document as CSV by RFC 4180, with a header row."""
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(_COLUMNS)
+    writer.writerow(CSV_COLUMNS)
     for group in document.groups:
-        writer.writerow([_escape(getattr(group, column)) for column in _COLUMNS])
+        writer.writerow([_escape(getattr(group, column)) for column in CSV_COLUMNS])
     return text.getvalue()
 
 

@@ -7,14 +7,12 @@ import pytest
 from support.command_line import Cli
 from support.sweep_reports import ulid
 
-from fieldingkit.cli.errors import UsageError
 from fieldingkit.cli.run_store import choose_journal, journal_folder
-from fieldingkit.cli.selection import parse_ids
 from fieldingkit.sandbox import Sandbox, faults
 from fieldingkit.sweeps.actions import Action
 from fieldingkit.sweeps.plan import SweepPlan
 
-PROJECT, GROUP, OTHER = ulid("PPPP", 1), ulid("GGGG", 1), ulid("GGGG", 2)
+PROJECT, GROUP = ulid("PPPP", 1), ulid("GGGG", 1)
 URL = "https://api.cint.com/v1"
 
 
@@ -84,27 +82,3 @@ def test_each_api_has_its_own_journal_folder(bare: pytest.MonkeyPatch) -> None:
     target = choose_journal(plan, None, base_url=URL, named=False)
     assert target.path == journal_folder(URL) / "a-b.journal"
     assert not target.path.parent.exists()
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        f"{PROJECT} {GROUP}\n{PROJECT} {OTHER}",
-        f"# mine\n\n{PROJECT}\t{GROUP}\tlive\tA name, with a comma\n{PROJECT}\t{OTHER}",
-        f"project_id,target_group_id,outcome\r\n{PROJECT},{GROUP},failed\r\n{PROJECT},{OTHER},\r\n",
-        f"{GROUP}\n{OTHER}\n{GROUP}",
-    ],
-)
-def test_lists_of_ids_are_parsed(text: str) -> None:
-    """Ids are separated by blanks, tabs or commas; headings and comments are skipped, duplicates removed."""
-    assert parse_ids(text.splitlines(), "ids", PROJECT) == {PROJECT: (GROUP, OTHER)}
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [("", "lists no target groups"), (f"{PROJECT} {GROUP}\nnonsense", "line 2"), (GROUP, "has no project id")],
-)
-def test_invalid_lists_are_refused(text: str, message: str) -> None:
-    """An invalid line is named by its number."""
-    with pytest.raises(UsageError, match=message):
-        parse_ids(text.splitlines(), "ids", None)

@@ -1,0 +1,71 @@
+"""The lists of target groups that --ids reads."""
+
+import io
+from pathlib import Path
+
+import pytest
+from support.command_line import Cli
+from support.sweep_reports import ulid
+
+from fieldingkit.cli.errors import UsageError
+from fieldingkit.cli.selection import parse_ids
+from fieldingkit.rendering.csv import CSV_COLUMNS
+from fieldingkit.sandbox import Sandbox
+
+PROJECT, GROUP, OTHER = ulid("PPPP", 1), ulid("GGGG", 1), ulid("GGGG", 2)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{PROJECT} {GROUP}\n{PROJECT} {OTHER}",
+        f"\ufeff{PROJECT} {GROUP}\n{PROJECT} {OTHER}",
+        f"# mine\n\n{PROJECT}\t{GROUP}\tlive\tA name, with a comma\n{PROJECT}\t{OTHER}",
+        f"{','.join(CSV_COLUMNS)}\r\n{PROJECT},{GROUP},failed\r\n{PROJECT},{OTHER},\r\n",
+        f"Project    Target group    Status  Completes  Name\n{PROJECT}  {GROUP}  live\n{PROJECT}  {OTHER}  live",
+        f"{GROUP}\n{OTHER}\n{GROUP}",
+    ],
+)
+def test_lists_of_ids_are_parsed(text: str) -> None:
+    """Ids are separated by blanks, tabs or commas; headings and comments are skipped, duplicates removed."""
+    assert parse_ids(text.splitlines(), "ids", PROJECT) == {PROJECT: (GROUP, OTHER)}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "lists no target groups"),
+        (f"{PROJECT} {GROUP}\nnonsense", "line 2 of ids .*'nonsense'"),
+        (f"project target group\n{PROJECT} {GROUP}", "line 1 of ids .*'project target group'"),
+        (f"{PROJECT} {GROUP}\nProject Target group Status Completes Name", "line 2"),
+        (GROUP, "line 1 of ids has no project id"),
+    ],
+)
+def test_invalid_lists_are_refused(text: str, message: str) -> None:
+    """A line that is not a pair of ids is refused with its number and its text, the first line too."""
+    with pytest.raises(UsageError, match=message):
+        parse_ids(text.splitlines(), "ids", None)
+
+
+@pytest.mark.parametrize("first", [f"{PROJECT} {GROUP}".lower(), f"{PROJECT} {GROUP[:-1]}"])
+def test_a_mistyped_first_line_sends_nothing(connected: Cli, sandbox: Sandbox, tmp_path: Path, first: str) -> None:
+    """A first line that is not a pair of ids ends the command; with --project too, where one id would do."""
+    project = sandbox.seed(live=2)
+    (tmp_path / "ids.txt").write_text(f"{first}\n{project.id} {project.ids()[1]}\n")
+    for words in ((), ("--project", project.id)):
+        ended = connected("pause", "--ids", "ids.txt", "--yes", *words)
+        assert ended.code == 2
+        assert "line 1 of ids.txt" in ended.err
+        assert first in ended.err
+    assert not sandbox.requests
+
+
+def test_a_byte_order_mark_on_stdin_is_no_part_of_the_first_id(
+    connected: Cli, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list from a Windows editor is read whole, from stdin too."""
+    project = sandbox.seed(live=2)
+    lines = "".join(f"{project.id} {group_id}\r\n" for group_id in project.ids())
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(lines.encode("utf-8-sig")), encoding="utf-8"))
+    assert connected("pause", "--ids", "-", "--yes").code == 0
+    assert len(project.ids("paused")) == 2
