@@ -24,7 +24,6 @@ TAGS = [
     "unquoted",
     "W/unquoted",
     '"',
-    "*",
     '"1", "2"',
 ]
 DATES: dict[str, Any] = {"start_fielding_at": datetime(2035, 1, 1, tzinfo=UTC), "end_fielding_at": LATER}
@@ -40,8 +39,8 @@ IDS = {"project_id": PROJECT, "target_group_id": GROUP, "fielding_run_id": RUN}
 
 
 @pytest.mark.parametrize("tag", TAGS)
-async def test_tag_is_kept(tag: str, serve: Serve, make_client: MakeClient) -> None:
-    """A run's etag is what the API sent, byte for byte, and goes back as If-Match byte for byte."""
+async def test_etag_goes_back_byte_for_byte(tag: str, serve: Serve, make_client: MakeClient) -> None:
+    """A run's etag is what the API sent, and goes back as If-Match byte for byte."""
     server = await serve(answer(200, RUN_BODY, {"ETag": tag}), answer(204, headers={"ETag": tag}))
     client = make_client(base_url=server.url)
 
@@ -52,8 +51,8 @@ async def test_tag_is_kept(tag: str, serve: Serve, make_client: MakeClient) -> N
     assert f"\r\nif-match: {tag}\r\n".encode() in server.requests[1].head.replace(b"If-Match", b"if-match")
 
 
-async def test_weak_tag_matches(sandbox: Sandbox, client: AsyncClient) -> None:
-    """The weak tag of a read run is accepted, since the API compares weakly; so is the tag that an action gives."""
+async def test_weak_etag_matches(sandbox: Sandbox, client: AsyncClient) -> None:
+    """The weak tag of a read run is accepted, because the API compares weakly; so is the tag of an action."""
     group = sandbox.seed(live=1).groups[0]
     run = await client.send(fielding_runs.GetFieldingRun(**run_of(group)))
     assert run.etag.startswith('W/"')
@@ -64,8 +63,8 @@ async def test_weak_tag_matches(sandbox: Sandbox, client: AsyncClient) -> None:
     assert group.status == "live"
 
 
-async def test_no_tag_in_an_answer(serve: Serve, make_client: MakeClient) -> None:
-    """An action whose answer has no tag leaves none made up: it is empty, and an empty one is refused."""
+async def test_response_without_etag_has_an_empty_one(serve: Serve, make_client: MakeClient) -> None:
+    """An action whose response has no tag has an empty one, and an empty one is refused."""
     server = await serve(answer(204))
     change = await make_client(base_url=server.url).send(TAGGED)
     assert change.etag == ""
@@ -73,36 +72,36 @@ async def test_no_tag_in_an_answer(serve: Serve, make_client: MakeClient) -> Non
         TAGGED.replace(if_match=change.etag)
 
 
-def test_a_job_has_no_tag() -> None:
-    """The tag comes from the run: a job's status offers none to be mistaken for it."""
+def test_job_status_offers_no_etag() -> None:
+    """The tag comes from the run: a job's status offers none that could be mistaken for it."""
     assert not hasattr(fielding_jobs.FieldingJobResult, "etag")
 
 
-async def test_list_has_no_tag(sandbox: Sandbox, client: AsyncClient) -> None:
-    """A run out of a list has an empty tag, not one made up from its version."""
+async def test_run_from_a_list_has_an_empty_etag(sandbox: Sandbox, client: AsyncClient) -> None:
+    """A run from a list has an empty tag, not one made from its version."""
     group = sandbox.seed(live=1).groups[0]
     listed = await client.send(fielding_runs.ListFieldingRuns(project_id=group.project_id, target_group_id=group.id))
     assert [run.etag for run in listed.data] == [""]
 
 
 @pytest.mark.parametrize("kind", GUARDED, ids=lambda kind: kind.__name__)
-def test_tag_left_out(kind: Any) -> None:
-    """A guarded write without if_match is refused before it is a request, and the error names the field."""
+def test_guarded_write_without_etag_is_refused(kind: Any) -> None:
+    """A guarded write without if_match is refused before it is sent, and the error names the field."""
     with pytest.raises(InvalidCommandError) as caught:
         kind(**IDS, **GUARDED[kind])
     assert caught.value.field == "if_match"
 
 
-@pytest.mark.parametrize("tag", ["", None, "\r\n", 'W/"1"\r\nX: y', '"é"', " ", 7])
-def test_bad_tag(tag: Any) -> None:
-    """A tag that is empty or no header text is refused."""
+@pytest.mark.parametrize("tag", ["", None, "*", "\r\n", 'W/"1"\r\nX: y', '"é"', " ", 7])
+def test_invalid_etag_is_refused(tag: Any) -> None:
+    """A tag that is empty or cannot be a header is refused."""
     with pytest.raises(InvalidCommandError) as caught:
         TAGGED.replace(if_match=tag)
     assert caught.value.field == "if_match"
 
 
 @pytest.mark.parametrize("kind", GUARDED, ids=lambda kind: kind.__name__)
-async def test_tag_goes_in_as_it_is(kind: Any, serve: Serve, make_client: MakeClient) -> None:
+async def test_guarded_writes_send_if_match_and_no_key(kind: Any, serve: Serve, make_client: MakeClient) -> None:
     """Each of the six sends run.etag as If-Match, and none sends an idempotency key."""
     server = await serve(answer(200, {}))
     await make_client(base_url=server.url).send(kind(**IDS, **GUARDED[kind], if_match='W/"7"'))
@@ -110,8 +109,8 @@ async def test_tag_goes_in_as_it_is(kind: Any, serve: Serve, make_client: MakeCl
     assert "idempotency-key" not in server.requests[0].headers
 
 
-async def test_stale_tag(sandbox: Sandbox, client: AsyncClient) -> None:
-    """A stale tag is a PreconditionFailedError with both tags; it is not sent again, and nothing was done."""
+async def test_stale_etag_raises_precondition_failed(sandbox: Sandbox, client: AsyncClient) -> None:
+    """A stale tag raises PreconditionFailedError with both tags; it is not sent again, and nothing was done."""
     group = sandbox.seed(live=1).groups[0]
     command = fielding_runs.PauseFieldingRun(**tagged(group))
     sandbox.faults.add("pause_fielding_run", faults.ChangeEtag())
@@ -124,23 +123,25 @@ async def test_stale_tag(sandbox: Sandbox, client: AsyncClient) -> None:
     assert (len(sandbox.requests), group.status) == (1, "live")
 
 
-async def test_current_tag(serve: Serve, make_client: MakeClient) -> None:
-    """Where the answer tells the current tag the error has it."""
+async def test_current_etag_is_taken_from_the_response(serve: Serve, make_client: MakeClient) -> None:
+    """If the response has the current tag, the error has it."""
     server = await serve(answer(412, {"object": "precondition_failed_error"}, {"ETag": 'W/"2"'}))
     with pytest.raises(PreconditionFailedError) as caught:
         await make_client(base_url=server.url).send(TAGGED)
     assert (caught.value.sent_etag, caught.value.current_etag) == (TAGGED.if_match, 'W/"2"')
 
 
-async def test_foreign_shape_of_412(serve: Serve, make_client: MakeClient) -> None:
-    """A 412 is known by its status, whatever its body says."""
+async def test_412_is_recognized_by_its_status(serve: Serve, make_client: MakeClient) -> None:
+    """A 412 is recognized by its status, with any body."""
     server = await serve(answer(412, {"error": {"code": "conflict"}}))
     with pytest.raises(PreconditionFailedError):
         await make_client(base_url=server.url).send(TAGGED)
 
 
-async def test_our_own_change(sandbox: Sandbox, make_client: MakeClient, clock: FakeClock) -> None:
-    """The API applies a pause and drops the answer: the 412 to the second attempt says maybe_applied."""
+async def test_412_after_a_lost_response_may_be_our_own_change(
+    sandbox: Sandbox, make_client: MakeClient, clock: FakeClock
+) -> None:
+    """After a pause whose response was lost, the 412 to the second attempt carries maybe_applied."""
     group = sandbox.seed(live=1).groups[0]
     sandbox.faults.add("pause_fielding_run", faults.ApplyThenDrop())
 
@@ -157,7 +158,7 @@ async def test_our_own_change(sandbox: Sandbox, make_client: MakeClient, clock: 
 @pytest.mark.parametrize(
     ("status", "kind"), [(404, NotFoundError), (412, PreconditionFailedError), (422, InvalidStateError)]
 )
-async def test_refused_after_an_ambiguous_attempt(
+async def test_refusal_after_an_ambiguous_attempt_is_ambiguous(
     *, first: Any, status: int, kind: type[ApiError], serve: Serve, make_client: MakeClient, clock: FakeClock
 ) -> None:
     """After an ambiguous attempt a 404, 412 or 422 carries maybe_applied."""
@@ -169,18 +170,20 @@ async def test_refused_after_an_ambiguous_attempt(
 
 
 @pytest.mark.parametrize("status", [404, 412, 422])
-async def test_refused_after_a_harmless_attempt(
+async def test_refusal_after_a_harmless_attempt_is_not_ambiguous(
     status: int, serve: Serve, make_client: MakeClient, clock: FakeClock
 ) -> None:
-    """After an attempt that certainly did nothing it does not."""
+    """After an attempt that did nothing, a refusal does not carry maybe_applied."""
     server = await serve(answer(429), answer(status))
     with pytest.raises(ApiError) as caught:
         await make_client(base_url=server.url, clock=clock).send(TAGGED)
     assert not caught.value.maybe_applied
 
 
-async def test_success_after_an_ambiguous_attempt(sandbox: Sandbox, make_client: MakeClient, clock: FakeClock) -> None:
-    """An ambiguous attempt that did nothing is repeated with the same tag, and that is a plain success."""
+async def test_success_after_an_ambiguous_attempt_is_a_success(
+    sandbox: Sandbox, make_client: MakeClient, clock: FakeClock
+) -> None:
+    """An ambiguous attempt that did nothing is retried with the same tag, and its success is a plain success."""
     group = sandbox.seed(live=1).groups[0]
     sandbox.faults.add("pause_fielding_run", faults.DropBefore())
 

@@ -1,4 +1,4 @@
-"""The sandbox and a small model of the fielding state machine, driven side by side through the blocking client."""
+"""The sandbox and a small model of the fielding state machine, driven together through the blocking client."""
 
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -36,7 +36,7 @@ SINGLE: dict[type, tuple[set[str], str]] = {
     CompleteFieldingRun: ({"live", "scheduled"}, "completed"),
     RelaunchFieldingRun: ({"completed"}, "live"),
 }
-"""What each action on one run is allowed from, and where it leads."""
+"""For each action on one run: the statuses that allow it, and the status that follows."""
 BATCH: dict[type, tuple[set[str], str]] = {
     LaunchTargetGroups: ({"scheduled", "live"}, "live"),
     PauseTargetGroups: ({"live", "paused"}, "paused"),
@@ -44,12 +44,12 @@ BATCH: dict[type, tuple[set[str], str]] = {
     CompleteTargetGroups: ({"live", "scheduled", "paused", "completed"}, "completed"),
     RelaunchTargetGroups: ({"completed", "live"}, "live"),
 }
-"""The same of the batches, which count what already is there as updated."""
+"""The same for batches, which count a target group that already has the status as updated."""
 
 
 @attrs.define
 class Model:
-    """What one target group should be."""
+    """The expected state of one target group."""
 
     group_id: str
     status: str
@@ -59,7 +59,7 @@ class Model:
 
 
 class Fielding(RuleBasedStateMachine):
-    """Every action, in any order, on target groups in every state."""
+    """Performs every action, in any order, on target groups in every state."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,12 +71,12 @@ class Fielding(RuleBasedStateMachine):
         self.client = self.open.enter_context(Client(auth=self.sandbox.token, **options))
 
     def teardown(self) -> None:
-        """Close what was opened."""
+        """Close the client and the sandbox."""
         self.open.close()
 
     @initialize()
     def seed(self) -> None:
-        """One target group in each state."""
+        """Seed one target group in each state."""
         project = self.sandbox.seed(draft=1, scheduled=2, live=2, paused=1, completed=1, starts_in=3600.0)
         self.project_id = project.id
         self.groups = [
@@ -91,7 +91,7 @@ class Fielding(RuleBasedStateMachine):
 
     @rule(number=st.integers(0, 6), kind=st.sampled_from(list(SINGLE)), stale=st.booleans())
     def act_on_one(self, number: int, kind: Any, stale: bool) -> None:
-        """An action on one run: refused with a stale tag, then by the state, else done."""
+        """Act on one run: a stale tag is refused, then the state decides."""
         model = self.groups[number]
         if model.run_id is None:
             return
@@ -113,7 +113,7 @@ class Fielding(RuleBasedStateMachine):
 
     @rule(numbers=st.sets(st.integers(0, 6), min_size=1), kind=st.sampled_from(list(BATCH)))
     def act_on_many(self, numbers: set[int], kind: Any) -> None:
-        """A batch: each target group is updated or failed, as its own state has it."""
+        """Run a batch: the state of each target group decides whether it is updated or failed."""
         models = [self.groups[number] for number in sorted(numbers)]
         result = self.client.run(
             kind(project_id=self.project_id, target_group_ids=[model.group_id for model in models])
@@ -130,7 +130,7 @@ class Fielding(RuleBasedStateMachine):
 
     @rule()
     def launch_the_draft(self) -> None:
-        """A draft is launched once, and has a run from then on."""
+        """Launch a draft once; it has a run afterwards."""
         model = next((model for model in self.groups if model.status == "draft"), None)
         if model is None:
             return
@@ -145,7 +145,7 @@ class Fielding(RuleBasedStateMachine):
 
     @rule(minutes=st.integers(1, 40))
     def let_time_pass(self, minutes: int) -> None:
-        """What is scheduled becomes live when its time has come."""
+        """Let scheduled target groups become live at their time."""
         self.sandbox.clock.advance(60.0 * minutes)
         for model in self.groups:
             if model.starts is not None and model.starts <= self.sandbox.clock.now():
@@ -153,7 +153,7 @@ class Fielding(RuleBasedStateMachine):
 
     @invariant()
     def they_agree(self) -> None:
-        """The model says of every target group what the sandbox does."""
+        """Compare the status of every target group in the model and in the sandbox."""
         for model in getattr(self, "groups", []):
             assert self.sandbox.group(model.group_id).status == model.status
 
@@ -162,4 +162,4 @@ Fielding.TestCase.settings = settings(max_examples=12, stateful_step_count=20, d
 
 
 class TestFielding(Fielding.TestCase):
-    """The sandbox is the state machine that the documents describe, and the client tells the truth about it."""
+    """The sandbox follows the documented state machine, and the client reports it correctly."""

@@ -44,8 +44,8 @@ class NoToken:
         raise AssertionError
 
 
-async def test_timeout_is_of_one_attempt(serve: Serve, make_client: MakeClient) -> None:
-    """Timeout= ends an attempt, and leaves the call the rest of its deadline for others."""
+async def test_timeout_ends_one_attempt_and_not_the_call(serve: Serve, make_client: MakeClient) -> None:
+    """``timeout`` ends an attempt, and leaves the call the rest of its deadline for others."""
     server = await serve(hang, answer(200, RUN_BODY))
     client = make_client(base_url=server.url, timeout=0.1, deadline=AGES, clock=FakeClock())
 
@@ -55,7 +55,7 @@ async def test_timeout_is_of_one_attempt(serve: Serve, make_client: MakeClient) 
 
 
 async def test_timeout_does_not_limit_a_call(serve: Serve, make_client: MakeClient) -> None:
-    """A call may take longer than timeout=, as long as each of its attempts does not."""
+    """A call may take longer than ``timeout``, as long as each of its attempts does not."""
     server = await serve(answer(503, headers={"Retry-After": "60"}), answer(200, RUN_BODY))
     clock = FakeClock()
 
@@ -64,8 +64,8 @@ async def test_timeout_does_not_limit_a_call(serve: Serve, make_client: MakeClie
     assert clock.sleeps >= [60.0]
 
 
-async def test_deadline_is_of_the_call(serve: Serve, make_client: MakeClient) -> None:
-    """Deadline= ends a call although timeout= would allow the attempt far more."""
+async def test_deadline_ends_the_call_before_the_timeout(serve: Serve, make_client: MakeClient) -> None:
+    """``deadline`` ends a call although ``timeout`` would allow the attempt more."""
     server = await serve(hang)
     client = make_client(base_url=server.url, timeout=AGES, deadline=0.2, retry=ONCE)
     began = time.monotonic()
@@ -76,8 +76,8 @@ async def test_deadline_is_of_the_call(serve: Serve, make_client: MakeClient) ->
     assert time.monotonic() - began < AGES / 2
 
 
-async def test_deadline_covers_a_body(serve: Serve, make_client: MakeClient) -> None:
-    """Deadline= covers the reading of the body."""
+async def test_deadline_covers_reading_the_body(serve: Serve, make_client: MakeClient) -> None:
+    """``deadline`` covers reading the body."""
     server = await serve(body_that_stops)
     client = make_client(base_url=server.url, timeout=AGES, deadline=0.2, retry=ONCE)
 
@@ -87,8 +87,8 @@ async def test_deadline_covers_a_body(serve: Serve, make_client: MakeClient) -> 
     assert caught.value.attempts[0].status == 200
 
 
-async def test_deadline_covers_a_token(make_client: MakeClient) -> None:
-    """Deadline= covers waiting for a token, and nothing was sent then."""
+async def test_deadline_covers_waiting_for_a_token(make_client: MakeClient) -> None:
+    """``deadline`` covers waiting for a token, and nothing was sent then."""
     client = make_client(base_url="http://127.0.0.1:9/v1", auth=NoToken(), timeout=AGES, deadline=0.1)
 
     with pytest.raises(DeadlineExceededError) as caught:
@@ -97,16 +97,16 @@ async def test_deadline_covers_a_token(make_client: MakeClient) -> None:
     assert (caught.value.sent, caught.value.maybe_applied, caught.value.attempts) == (False, False, ())
 
 
-async def test_timeout_covers_a_token(make_client: MakeClient) -> None:
-    """Timeout= covers waiting for a token, whatever the deadline."""
+async def test_timeout_covers_waiting_for_a_token(make_client: MakeClient) -> None:
+    """``timeout`` covers waiting for a token, with any deadline."""
     client = make_client(base_url="http://127.0.0.1:9/v1", auth=NoToken(), timeout=0.1, deadline=None, retry=ONCE)
 
     with pytest.raises(RequestTimeoutError, match="token"):
         await client.send(KEYED)
 
 
-async def test_wait_is_longer_than_a_deadline(sandbox: Sandbox, make_client: MakeClient) -> None:
-    """Wait(timeout=) is of the polling: it goes on for much longer than timeout= and deadline= of its calls."""
+async def test_wait_may_take_longer_than_a_deadline(sandbox: Sandbox, make_client: MakeClient) -> None:
+    """``wait(timeout=)`` bounds the polling, which may take far longer than each of its calls."""
     clock = FakeClock(sandbox.clock, jump=2)
     sandbox.faults.add("create_bulk_*", faults.StuckJob())
     project = sandbox.seed(live=1)
@@ -121,8 +121,8 @@ async def test_wait_is_longer_than_a_deadline(sandbox: Sandbox, make_client: Mak
     assert [request.method for request in sandbox.requests] == ["POST"] + ["GET"] * 50
 
 
-async def test_wait_is_shorter_than_a_deadline(sandbox: Sandbox, make_client: MakeClient) -> None:
-    """Wait(timeout=) ends although its calls may take far longer."""
+async def test_wait_may_end_before_the_deadline_of_its_calls(sandbox: Sandbox, make_client: MakeClient) -> None:
+    """``wait(timeout=)`` ends although its calls may take far longer."""
     clock = FakeClock(sandbox.clock, jump=2)
     sandbox.faults.add("create_bulk_*", faults.StuckJob())
     project = sandbox.seed(live=1)
@@ -135,8 +135,8 @@ async def test_wait_is_shorter_than_a_deadline(sandbox: Sandbox, make_client: Ma
     assert len(sandbox.requests) == 1 + 2
 
 
-async def test_always_503(serve: Serve, make_client: MakeClient) -> None:
-    """With deadline=1 and a server that always answers 503 the call ends in time."""
+async def test_server_that_always_answers_503_ends_in_time(serve: Serve, make_client: MakeClient) -> None:
+    """With ``deadline=1`` and a server that always answers 503 the call ends in time."""
     server = await serve(answer(503))
     for _ in range(20):
         clock = FakeClock()
@@ -148,8 +148,8 @@ async def test_always_503(serve: Serve, make_client: MakeClient) -> None:
         assert sum(clock.sleeps) < 1.0
 
 
-async def test_always_503_in_real_time(serve: Serve, make_client: MakeClient) -> None:
-    """The same by the real clock: no later than the deadline and a generous tick."""
+async def test_server_that_always_answers_503_ends_in_real_time(serve: Serve, make_client: MakeClient) -> None:
+    """With the real clock such a call ends no later than the deadline and a generous tick."""
     server = await serve(answer(503))
     client = make_client(base_url=server.url, deadline=0.5, retry=RetryPolicy(max_attempts=100, base_delay=0.1))
     began = time.monotonic()
@@ -160,8 +160,8 @@ async def test_always_503_in_real_time(serve: Serve, make_client: MakeClient) ->
     assert time.monotonic() - began < 0.5 + 1.0
 
 
-async def test_attempt_is_cut_by_what_is_left(serve: Serve, make_client: MakeClient) -> None:
-    """An attempt in flight is cut by the remaining time, not by its own time-out."""
+async def test_attempt_in_flight_is_cut_by_the_remaining_time(serve: Serve, make_client: MakeClient) -> None:
+    """An attempt in flight is cut by the remaining time, not by its own timeout."""
     server = await serve(answer(503, headers={"Retry-After": "9.8"}), hang)
     client = make_client(base_url=server.url, deadline=10, timeout=AGES, clock=FakeClock())
     began = time.monotonic()
@@ -173,8 +173,8 @@ async def test_attempt_is_cut_by_what_is_left(serve: Serve, make_client: MakeCli
     assert [attempt.status for attempt in caught.value.attempts] == [503, None]
 
 
-async def test_deadline_after_a_slow_token(serve: Serve, make_client: MakeClient) -> None:
-    """An attempt that began with less time than it might have, because a token took long, is cut all the same."""
+async def test_attempt_after_a_slow_token_is_cut_at_the_deadline(serve: Serve, make_client: MakeClient) -> None:
+    """An attempt that starts late because of a slow token is cut at the deadline."""
     clock = FakeClock()
 
     class SlowToken:
@@ -193,8 +193,8 @@ async def test_deadline_after_a_slow_token(serve: Serve, make_client: MakeClient
     assert time.monotonic() - began < 4.0
 
 
-async def test_no_sense_in_waiting(serve: Serve, make_client: MakeClient) -> None:
-    """If the next delay would pass the deadline the call ends now, with the answer and its Retry-After."""
+async def test_delay_beyond_the_deadline_raises_the_response_at_once(serve: Serve, make_client: MakeClient) -> None:
+    """A delay that would pass the deadline ends the call now, with the response and its Retry-After."""
     server = await serve(answer(503, {"object": "unexpected_internal_error"}, {"Retry-After": "60"}))
     clock = FakeClock()
 
@@ -207,10 +207,10 @@ async def test_no_sense_in_waiting(serve: Serve, make_client: MakeClient) -> Non
     assert "60 s" in str(error.__cause__)
 
 
-async def test_no_sense_in_waiting_without_an_answer(
+async def test_delay_beyond_the_deadline_raises_the_failure_at_once(
     serve: Serve, make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The same where there was no answer: the failure of the last attempt is raised now."""
+    """A delay that would pass the deadline ends a call without a response with its last failure."""
     monkeypatch.setattr("backoff.full_jitter", lambda bound: bound)
     server = await serve(close)
     clock = FakeClock()
@@ -223,7 +223,9 @@ async def test_no_sense_in_waiting_without_an_answer(
     assert "45 s" in str(caught.value.__cause__)
 
 
-async def test_wall_clock(sandbox: Sandbox, make_client: MakeClient, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_wall_clock_does_not_matter(
+    sandbox: Sandbox, make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A wall clock that is set back by an hour whenever it is read changes nothing."""
     real = time.time
     readings = iter(range(10**9))
@@ -239,8 +241,8 @@ async def test_wall_clock(sandbox: Sandbox, make_client: MakeClient, monkeypatch
     assert [request.status for request in posts] == [503, 503, 201]
 
 
-async def test_outer_timeout_in_an_attempt(serve: Serve, make_client: MakeClient) -> None:
-    """An outer asyncio.timeout that fires during an attempt raises TimeoutError, never an error of ours."""
+async def test_outer_timeout_during_an_attempt_raises_timeout_error(serve: Serve, make_client: MakeClient) -> None:
+    """An outer ``asyncio.timeout`` that fires during an attempt raises TimeoutError, never an error of fieldingkit."""
     server = await serve(hang)
     client = make_client(base_url=server.url, deadline=AGES, timeout=AGES)
 
@@ -251,8 +253,8 @@ async def test_outer_timeout_in_an_attempt(serve: Serve, make_client: MakeClient
     assert type(caught.value) is TimeoutError
 
 
-async def test_outer_timeout_between_attempts(serve: Serve, make_client: MakeClient) -> None:
-    """The same for one that fires while the call waits for its next attempt."""
+async def test_outer_timeout_between_attempts_raises_timeout_error(serve: Serve, make_client: MakeClient) -> None:
+    """An outer ``asyncio.timeout`` that fires between attempts raises TimeoutError."""
     server = await serve(answer(503, headers={"Retry-After": "20"}))
     client = make_client(base_url=server.url, deadline=AGES)
 
@@ -263,8 +265,8 @@ async def test_outer_timeout_between_attempts(serve: Serve, make_client: MakeCli
     assert type(caught.value) is TimeoutError
 
 
-async def test_outer_timeout_during_a_token(make_client: MakeClient) -> None:
-    """The same for one that fires while the call waits for a token."""
+async def test_outer_timeout_during_a_token_raises_timeout_error(make_client: MakeClient) -> None:
+    """An outer ``asyncio.timeout`` that fires while the call waits for a token raises TimeoutError."""
     client = make_client(base_url="http://127.0.0.1:9/v1", auth=NoToken(), deadline=AGES)
 
     with pytest.raises(TimeoutError) as caught:
@@ -276,26 +278,28 @@ async def test_outer_timeout_during_a_token(make_client: MakeClient) -> None:
 
 @pytest.mark.parametrize("option", ["timeout", "deadline"])
 @pytest.mark.parametrize("seconds", [0, -1, float("nan")])
-def test_no_time_at_all(option: str, seconds: float, make_client: MakeClient) -> None:
-    """Timeout=0 is refused, for it is no time to send anything in."""
+def test_timeout_of_zero_is_refused(option: str, seconds: float, make_client: MakeClient) -> None:
+    """A ``timeout`` of 0 is refused: there would be no time to send anything."""
     with pytest.raises(ConfigurationError, match=option):
         make_client(base_url="https://api.example.org", **{option: seconds})
 
 
-async def test_no_limit(make_client: MakeClient) -> None:
+async def test_timeout_of_none_means_no_limit(make_client: MakeClient) -> None:
     """None means no limit."""
     client = make_client(base_url="https://api.example.org", timeout=None, deadline=None)
     assert (client._options.timeout, client._options.deadline) == (None, None)
 
 
-async def test_not_given(make_client: MakeClient) -> None:
-    """Not given means the documented 30 seconds for an attempt and 120 for a call."""
+async def test_default_limits_are_the_documented_ones(make_client: MakeClient) -> None:
+    """By default an attempt may take 30 seconds and a call 120."""
     client = make_client(base_url="https://api.example.org")
     assert (client._options.timeout, client._options.deadline) == (30.0, 120.0)
 
 
-async def test_wait_for_no_time(sandbox: Sandbox, make_client: MakeClient, sandbox_clock: FakeClock) -> None:
-    """Wait(timeout=0) does not look and gives up; wait(timeout=None) waits for as long as it takes."""
+async def test_wait_of_zero_seconds_does_not_poll(
+    sandbox: Sandbox, make_client: MakeClient, sandbox_clock: FakeClock
+) -> None:
+    """``wait(timeout=0)`` ends without a poll; ``wait(timeout=None)`` has no limit."""
     project = sandbox.seed(live=1)
     client = make_client(clock=sandbox_clock, poll=STEADY)
     job = await client.submit(KEYED.replace(project_id=project.id, target_group_ids=project.ids()))

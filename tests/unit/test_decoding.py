@@ -48,15 +48,15 @@ def commands() -> dict[type, Command[Any]]:
 
 
 def given_back(command: Command[Any], body: bytes, status: int = 200, **headers: str) -> Any:
-    """What a command gives for an answer."""
+    """Return the result of a command for a response."""
     call = Call(encode(command, account_id="101", headers={}), command, clock=FakeClock())
     return decode(call, Response(status, CIMultiDict(headers), body))
 
 
-# Statement 66
+# Bodies that are not as declared
 
 
-async def test_page_of_a_proxy(serve: Serve, make_client: MakeClient) -> None:
+async def test_html_of_a_proxy_is_a_server_error(serve: Serve, make_client: MakeClient) -> None:
     """An HTML 502 of a proxy is a ServerError with the page's words."""
     server = await serve(answer(502, b"<html><body><h1>Bad gateway</h1></body></html>", {"Content-Type": "text/html"}))
     with pytest.raises(ServerError, match="502: Bad gateway") as caught:
@@ -67,8 +67,10 @@ async def test_page_of_a_proxy(serve: Serve, make_client: MakeClient) -> None:
 @pytest.mark.parametrize(
     "body", [b"", b"  ", b"{}", b"null", b"[]", b'"text"', b"<html></html>", b'{"id": "x"', b"\xff\xfe"]
 )
-async def test_unexpected_success(body: bytes, serve: Serve, make_client: MakeClient) -> None:
-    """A success with an empty body, with HTML, with half of the JSON or with other JSON is a DecodeError."""
+async def test_success_with_an_unexpected_body_is_a_decode_error(
+    body: bytes, serve: Serve, make_client: MakeClient
+) -> None:
+    """A success with an empty body, HTML, half of the JSON or other JSON is a DecodeError."""
     server = await serve(answer(200, body, {"ETag": 'W/"1"'}))
     with pytest.raises(DecodeError) as caught:
         await make_client(base_url=server.url).send(READ)
@@ -77,16 +79,16 @@ async def test_unexpected_success(body: bytes, serve: Serve, make_client: MakeCl
 
 
 @pytest.mark.parametrize("body", [b"", b" ", b"{}", b'{"projects": null}', b"null"])
-async def test_nothing_is_not_an_empty_list(body: bytes, serve: Serve, make_client: MakeClient) -> None:
-    """A list that the answer does not hold is a DecodeError: as an empty one it would hide whole projects."""
+async def test_missing_list_is_not_an_empty_list(body: bytes, serve: Serve, make_client: MakeClient) -> None:
+    """A list that the response lacks is a DecodeError: an empty list would hide whole projects."""
     server = await serve(answer(200, body))
     with pytest.raises(DecodeError):
         await make_client(base_url=server.url).send(projects.ListProjects())
 
 
 @pytest.mark.parametrize("charset", ["utf-16", "klingon", "latin-1"])
-async def test_wrong_charset(charset: str, sandbox: Sandbox, make_client: MakeClient) -> None:
-    """A charset that is wrong or that there is not does not matter: JSON is UTF-8."""
+async def test_declared_charset_does_not_matter(charset: str, sandbox: Sandbox, make_client: MakeClient) -> None:
+    """A wrong or unknown charset does not matter: JSON is UTF-8."""
     from support.examples import run_of
 
     group = sandbox.seed(live=1).groups[0]
@@ -95,8 +97,8 @@ async def test_wrong_charset(charset: str, sandbox: Sandbox, make_client: MakeCl
     assert run.status == "live"
 
 
-async def test_other_encoding(serve: Serve, make_client: MakeClient) -> None:
-    """A body that is not UTF-8 is a DecodeError; a byte order mark before UTF-8 is put up with."""
+async def test_body_that_is_not_utf_8_is_a_decode_error(serve: Serve, make_client: MakeClient) -> None:
+    """A body that is not UTF-8 is a DecodeError; a byte order mark before UTF-8 is accepted."""
     body = json.dumps(RUN_BODY)
     server = await serve(answer(200, body.encode("utf-16")), answer(200, b"\xef\xbb\xbf" + body.encode()))
     client = make_client(base_url=server.url)
@@ -105,22 +107,24 @@ async def test_other_encoding(serve: Serve, make_client: MakeClient) -> None:
     assert (await client.send(READ)).id == RUN
 
 
-async def test_body_breaks_off(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
-    """A read whose body breaks off is repeated, since nothing is lost by reading again."""
+async def test_incomplete_body_of_a_read_is_read_again(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
+    """A read with an incomplete body is retried: nothing is lost by reading again."""
     server = await serve(answer(200, b'{"id"', length=500), answer(200, RUN_BODY))
     assert (await make_client(base_url=server.url, clock=clock).send(READ)).id == RUN
     assert len(server.requests) == 2
 
 
-async def test_body_always_breaks_off(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
-    """If it always does it is a TransportError that says so."""
+async def test_body_that_is_always_incomplete_is_a_transport_error(
+    serve: Serve, make_client: MakeClient, clock: FakeClock
+) -> None:
+    """A read whose body is never complete ends as a TransportError that says so."""
     server = await serve(answer(200, b'{"id"', length=500))
-    with pytest.raises(TransportError, match="broke off after 5 bytes"):
+    with pytest.raises(TransportError, match="cut off after 5 bytes"):
         await make_client(base_url=server.url, clock=clock).send(READ)
 
 
-async def test_body_of_a_write_breaks_off(serve: Serve, make_client: MakeClient) -> None:
-    """A write whose body breaks off was done: a DecodeError with the head, never sent again."""
+async def test_incomplete_body_of_a_write_is_a_decode_error(serve: Serve, make_client: MakeClient) -> None:
+    """A write with an incomplete body was done: a DecodeError with the head, never sent again."""
     server = await serve(answer(200, b'{"start', {"ETag": 'W/"2"'}, length=500))
     with pytest.raises(DecodeError) as caught:
         await make_client(base_url=server.url).send(TAGGED)
@@ -128,22 +132,22 @@ async def test_body_of_a_write_breaks_off(serve: Serve, make_client: MakeClient)
     assert (caught.value.body, len(server.requests)) == (b'{"start', 1)
 
 
-async def test_acceptance_breaks_off(serve: Serve, make_client: MakeClient) -> None:
-    """A job whose acceptance breaks off after its head is created all the same."""
+async def test_job_is_accepted_despite_an_incomplete_body(serve: Serve, make_client: MakeClient) -> None:
+    """A job whose acceptance ends after its head is created all the same."""
     server = await serve(answer(201, b"{", {"Location": LOCATION}, length=500))
     assert (await make_client(base_url=server.url).submit(KEYED)).id == JOB
 
 
-async def test_raw_body_breaks_off(serve: Serve, make_client: MakeClient) -> None:
-    """Client.request does not pass half a body off as a whole one."""
+async def test_request_does_not_return_an_incomplete_body(serve: Serve, make_client: MakeClient) -> None:
+    """``request`` does not return half a body as a whole one."""
     server = await serve(answer(200, b"half", length=500))
-    with pytest.raises(DecodeError, match="broke off") as caught:
+    with pytest.raises(DecodeError, match="cut off") as caught:
         await make_client(base_url=server.url).request("POST", "/things")
     assert (caught.value.body, caught.value.maybe_applied) == (b"half", True)
 
 
-async def test_refusal_breaks_off(serve: Serve, make_client: MakeClient) -> None:
-    """A refusal whose body breaks off is a refusal still."""
+async def test_refusal_with_an_incomplete_body_is_a_refusal(serve: Serve, make_client: MakeClient) -> None:
+    """A refusal with an incomplete body is still a refusal."""
     server = await serve(answer(404, b'{"object"', length=500))
     for command in (READ, TAGGED):
         with pytest.raises(NotFoundError):
@@ -151,8 +155,8 @@ async def test_refusal_breaks_off(serve: Serve, make_client: MakeClient) -> None
     assert len(server.requests) == 2
 
 
-async def test_endless_refusal(serve: Serve, make_client: MakeClient) -> None:
-    """A refusal that is longer than max_body is a refusal still."""
+async def test_refusal_longer_than_max_body_is_a_refusal(serve: Serve, make_client: MakeClient) -> None:
+    """A refusal that is longer than max_body is still a refusal."""
     server = await serve(answer(404, b"x" * 5000))
     with pytest.raises(NotFoundError) as caught:
         await make_client(base_url=server.url, max_body=1000).send(READ)
@@ -160,8 +164,10 @@ async def test_endless_refusal(serve: Serve, make_client: MakeClient) -> None:
 
 
 @pytest.mark.parametrize("command", [READ, TAGGED, BARE], ids=["READ", "TAG", "NONE"])
-async def test_endless_body(command: Command[Any], serve: Serve, make_client: MakeClient) -> None:
-    """A body that is longer than max_body is read no further: a DecodeError, and the connection is closed."""
+async def test_body_longer_than_max_body_is_a_decode_error(
+    command: Command[Any], serve: Serve, make_client: MakeClient
+) -> None:
+    """A body that is longer than max_body is read no further, and the connection is closed."""
     stopped = asyncio.Event()
 
     async def pour(connection: Connection) -> None:
@@ -185,38 +191,40 @@ async def test_endless_body(command: Command[Any], serve: Serve, make_client: Ma
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
-async def test_bomb(encoding: str, serve: Serve, make_client: MakeClient) -> None:
-    """A bomb that unpacks to far more than max_body is defused."""
+async def test_compressed_bomb_is_a_decode_error(encoding: str, serve: Serve, make_client: MakeClient) -> None:
+    """A body that decompresses to far more than max_body is read no further."""
     packed = gzip.compress(b"0" * 20_000_000) if encoding == "gzip" else zlib.compress(b"0" * 20_000_000)
     server = await serve(answer(200, packed, {"Content-Encoding": encoding}))
     with pytest.raises(DecodeError, match="longer than 1000000 bytes"):
         await make_client(base_url=server.url, max_body=1_000_000).send(READ)
 
 
-async def test_bomb_of_the_sandbox(sandbox: Sandbox, make_client: MakeClient) -> None:
-    """The same by the default limit of 64 MiB."""
+async def test_default_max_body_stops_a_compressed_bomb(sandbox: Sandbox, make_client: MakeClient) -> None:
+    """The default limit of 64 MiB stops a compressed bomb."""
     sandbox.faults.add("get_fielding_run", faults.GzipBomb(size=80 * 2**20))
     with pytest.raises(DecodeError, match="longer than 67108864 bytes"):
         await make_client().send(READ)
 
 
-async def test_packed(serve: Serve, make_client: MakeClient) -> None:
-    """A packed body within the limit is unpacked."""
+async def test_compressed_body_within_the_limit_is_read(serve: Serve, make_client: MakeClient) -> None:
+    """A compressed body within the limit is decompressed."""
     packed = gzip.compress(json.dumps(RUN_BODY).encode())
     server = await serve(answer(200, packed, {"Content-Encoding": "gzip"}))
     assert (await make_client(base_url=server.url).send(READ)).id == RUN
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
-async def test_not_packed_at_all(encoding: str, serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
-    """A body that claims to be packed and is not is an error of ours."""
+async def test_body_that_is_not_compressed_as_declared_is_an_error(
+    encoding: str, serve: Serve, make_client: MakeClient, clock: FakeClock
+) -> None:
+    """A body that claims a compression it does not have raises an error of fieldingkit."""
     server = await serve(answer(200, b"not packed", {"Content-Encoding": encoding}))
     with pytest.raises((TransportError, DecodeError)):
         await make_client(base_url=server.url, clock=clock).send(READ)
 
 
-async def test_path_of_a_decode_error(serve: Serve, make_client: MakeClient) -> None:
-    """A DecodeError says where in the body it went wrong, and with what."""
+async def test_decode_error_names_the_path_and_the_value(serve: Serve, make_client: MakeClient) -> None:
+    """A DecodeError names the JSON path of the mismatch, and the value."""
     body = {**JOB_BODY, "failed_target_groups": {"data": [{"target_group_id": GROUP, "failure_reason": {"code": 7}}]}}
     server = await serve(answer(200, body))
     read = batch_jobs.GetPauseTargetGroupsJob(project_id=KEYED.project_id, job_id=JOB)
@@ -225,7 +233,7 @@ async def test_path_of_a_decode_error(serve: Serve, make_client: MakeClient) -> 
     assert caught.value.path == "$.failed[0].code"
 
 
-# Statement 67
+# Values that are not as declared
 
 
 WRONG_KINDS = [
@@ -249,16 +257,16 @@ WRONG_KINDS = [
 
 
 @pytest.mark.parametrize(("field", "value"), WRONG_KINDS)
-def test_wrong_kind(field: str, value: Any) -> None:
-    """A value of another kind is no value: it is not made into one, and the path names it."""
+def test_value_of_another_kind_is_not_converted(field: str, value: Any) -> None:
+    """A value of another kind is not converted, and the path names it."""
     with pytest.raises(DecodeError) as caught:
         given_back(READ, json.dumps({**RUN_BODY, field: value}).encode())
     assert caught.value.path in {f"$.{field}", "$"}
 
 
 @pytest.mark.parametrize("value", ["false", "true", 0, 1, "", None])
-def test_no_truth_but_the_truth(value: Any) -> None:
-    """67. "false" is not a truth, nor is any other text or number."""
+def test_only_a_boolean_is_a_boolean(value: Any) -> None:
+    """Neither "false" nor any other text or number is a boolean."""
     from fieldingkit.converter import structure
 
     with pytest.raises((TypeError, ValueError)):
@@ -266,7 +274,7 @@ def test_no_truth_but_the_truth(value: Any) -> None:
 
 
 @pytest.mark.parametrize("value", [{}, "", {"a": 1}, "x", 0, True])
-def test_no_list_but_a_list(value: Any) -> None:
+def test_only_a_list_is_a_list(value: Any) -> None:
     """An empty object or text is not an empty list."""
     command = fielding_runs.ListFieldingRuns(project_id=READ.project_id, target_group_id=GROUP)
     with pytest.raises(DecodeError) as caught:
@@ -274,22 +282,22 @@ def test_no_list_but_a_list(value: Any) -> None:
     assert caught.value.path == "$.data"
 
 
-def test_place_in_a_list() -> None:
-    """The path of what is wrong in a list has its place."""
+def test_path_has_the_index_in_a_list() -> None:
+    """The path of a mismatch in a list has its index."""
     command = fielding_runs.ListFieldingRuns(project_id=READ.project_id, target_group_id=GROUP)
     with pytest.raises(DecodeError) as caught:
         given_back(command, json.dumps({"data": [RUN_BODY, {**RUN_BODY, "id": 7}]}).encode())
     assert caught.value.path == "$.data[1].id"
 
 
-def test_nulls() -> None:
-    """A null counts as left out, where that is allowed."""
+def test_null_counts_as_missing() -> None:
+    """A null counts as missing, where a field may be missing."""
     run = given_back(READ, json.dumps({**RUN_BODY, "last_changed_by": None}).encode())
     assert run.last_changed_by is None
 
 
-async def test_unknown_fields(serve: Serve, make_client: MakeClient) -> None:
-    """Unknown fields are ignored, and kept in the exchange's raw body."""
+async def test_unknown_fields_are_kept_in_raw(serve: Serve, make_client: MakeClient) -> None:
+    """Unknown fields are ignored, and kept in the response's raw body."""
     body = {**RUN_BODY, "account_id": "101", "new": {"thing": [1]}}
     server = await serve(answer(200, body))
     exchange = await make_client(base_url=server.url).send_detailed(READ)
@@ -297,8 +305,8 @@ async def test_unknown_fields(serve: Serve, make_client: MakeClient) -> None:
     assert exchange.result.id == RUN
 
 
-def test_unknown_member() -> None:
-    """A value that an enumeration does not have yet is kept as it came."""
+def test_unknown_enum_member_is_kept() -> None:
+    """A value that an enumeration does not have is kept unchanged."""
     run = given_back(READ, json.dumps({**RUN_BODY, "status": "hibernating"}).encode())
     assert (run.status, run.status.known, type(run.status)) == (
         "hibernating",
@@ -307,21 +315,21 @@ def test_unknown_member() -> None:
     )
 
 
-def test_large_numbers() -> None:
-    """An integer beyond 64 bits stays what it is."""
+def test_integers_beyond_64_bits_are_kept() -> None:
+    """An integer of more than 64 bits keeps its value."""
     run = given_back(READ, json.dumps({**RUN_BODY, "version": 2**70}).encode())
     assert run.version == 2**70
 
 
 @pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])
-def test_no_numbers(constant: str) -> None:
-    """What is not JSON is refused, also in a field that nobody knows."""
+def test_constants_that_are_not_json_are_refused(constant: str) -> None:
+    """NaN and infinity are refused, also in an unknown field."""
     body = json.dumps(RUN_BODY)[:-1] + f', "x": {constant}}}'
     with pytest.raises(DecodeError):
         given_back(READ, body.encode())
 
 
-def test_times_become_utc() -> None:
+def test_times_of_other_zones_become_utc() -> None:
     """A time with another zone becomes UTC."""
     run = given_back(READ, json.dumps({**RUN_BODY, "start_fielding_at": "2026-01-01T02:30:00+02:30"}).encode())
     assert run.start_fielding_at == datetime(2026, 1, 1, tzinfo=UTC)
@@ -378,7 +386,7 @@ _values = st.recursive(
 
 
 @given(st.sampled_from(sorted(commands(), key=repr)), _values)
-def test_any_json(kind: type, value: Any) -> None:
+def test_any_json_is_a_result_or_a_decode_error(kind: type, value: Any) -> None:
     """Any JSON is a result or a DecodeError, never another exception, for every type of result."""
     command = commands()[kind]
     body = json.dumps(value).encode("utf-8", "surrogatepass")
@@ -392,8 +400,8 @@ def test_any_json(kind: type, value: Any) -> None:
 
 
 @given(st.sampled_from(sorted(commands(), key=repr)), st.binary(max_size=60), st.integers(200, 299))
-def test_any_bytes(kind: type, body: bytes, status: int) -> None:
-    """So are any bytes."""
+def test_any_bytes_are_a_result_or_a_decode_error(kind: type, body: bytes, status: int) -> None:
+    """Any bytes are a result or a DecodeError."""
     try:
         result = given_back(commands()[kind], body, status=status)
     except (DecodeError, JobLocationError):
@@ -423,8 +431,8 @@ _WHOLE = {
 
 
 @given(st.sampled_from(_places(_WHOLE)), _values)
-def test_any_damage(place: tuple[Any, ...], value: Any) -> None:
-    """So is a batch with any damage in any place."""
+def test_any_damage_is_a_result_or_a_decode_error(place: tuple[Any, ...], value: Any) -> None:
+    """A batch with any damage in any place is a result or a DecodeError."""
     read = batch_jobs.GetPauseTargetGroupsJob(project_id=KEYED.project_id, job_id=JOB)
     body = json.dumps(_with(_WHOLE, place, value)).encode("utf-8", "surrogatepass")
     try:
@@ -438,7 +446,7 @@ def test_any_damage(place: tuple[Any, ...], value: Any) -> None:
 
 
 @pytest.mark.parametrize("body", [b"[" * 100_000, b'{"a":' * 100_000, b"1" * 100_000])
-def test_deep_and_long(body: bytes) -> None:
-    """JSON too deep or a number too long to be read is a DecodeError."""
+def test_json_too_deep_or_too_long_is_a_decode_error(body: bytes) -> None:
+    """JSON that is nested too deeply or has too long a number is a DecodeError."""
     with pytest.raises(DecodeError):
         given_back(READ, body)

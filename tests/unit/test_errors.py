@@ -1,4 +1,4 @@
-"""Errors: their tree, what each tells, and that they travel."""
+"""Errors: their tree, their attributes and texts, pickling and copying."""
 
 import copy
 import inspect
@@ -75,20 +75,20 @@ def example(kind: type[FieldingKitError]) -> FieldingKitError:
 
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
-def test_one_root(kind: type[Exception]) -> None:
+def test_every_error_has_one_base_class(kind: type[Exception]) -> None:
     """Every error derives from FieldingKitError."""
     assert issubclass(kind, FieldingKitError)
 
 
-def test_all_is_all() -> None:
+def test_module_exports_every_error() -> None:
     """The module exports every error it defines, in order."""
     own = [value for value in vars(errors).values() if inspect.isclass(value) and value.__module__ == errors.__name__]
     defined = [value.__name__ for value in own]
     assert sorted(name for name in defined if not name.startswith("_")) == errors.__all__
 
 
-def test_tree_of_the_docstring() -> None:
-    """The tree that is drawn on top of the module is the tree there is."""
+def test_docstring_draws_the_real_tree() -> None:
+    """The tree in the module's docstring is the tree of the classes."""
     drawn: dict[str, str] = {}
     above: dict[int, str] = {}
     for line in (errors.__doc__ or "").splitlines():
@@ -104,8 +104,8 @@ def test_tree_of_the_docstring() -> None:
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_pickle(kind: type[FieldingKitError], protocol: int) -> None:
-    """Every error can be pickled with all that it holds, but for the handle of a job."""
+def test_every_error_can_be_pickled(kind: type[FieldingKitError], protocol: int) -> None:
+    """Every error can be pickled with all its attributes, except for the handle of a job."""
     error = example(kind)
     if isinstance(error, JobError):
         error.job = object()
@@ -118,7 +118,7 @@ def test_pickle(kind: type[FieldingKitError], protocol: int) -> None:
 
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
-def test_copy(kind: type[FieldingKitError]) -> None:
+def test_every_error_can_be_copied(kind: type[FieldingKitError]) -> None:
     """Every error can be copied, shallow and deep."""
     error = example(kind)
     for back in (copy.copy(error), copy.deepcopy(error)):
@@ -127,15 +127,15 @@ def test_copy(kind: type[FieldingKitError]) -> None:
         assert vars(back) == vars(error)
 
 
-def test_copy_keeps_the_handle() -> None:
-    """A copy of a job's error has its handle, since it stays in the process."""
+def test_copy_of_a_job_error_keeps_the_handle() -> None:
+    """A copy of a job's error has its handle, because it stays in the process."""
     error = JobError("x", job=object())
     assert copy.copy(error).job is error.job
 
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
-def test_every_attribute_is_there(kind: type[FieldingKitError]) -> None:
-    """What a class documents an instance has, also one that was made of a message alone."""
+def test_every_documented_attribute_exists(kind: type[FieldingKitError]) -> None:
+    """Every documented attribute exists on an instance that was made of a message alone."""
     parameters = inspect.signature(kind.__init__).parameters.values()
     needed = {one.name: 400 for one in parameters if one.kind is one.KEYWORD_ONLY and one.default is one.empty}
     error = kind("x", **{**needed, **({"status": 400} if issubclass(kind, ApiError) else {})})
@@ -170,7 +170,9 @@ def test_every_attribute_is_there(kind: type[FieldingKitError]) -> None:
         (600, "ApiError"),
     ],
 )
-async def test_class_by_status(status: int, name: str, serve: Serve, make_client: MakeClient) -> None:
+async def test_status_selects_the_class_of_an_error(
+    status: int, name: str, serve: Serve, make_client: MakeClient
+) -> None:
     """The class of an error says what its status means."""
     from fieldingkit import RetryPolicy
 
@@ -208,8 +210,8 @@ SHAPES: dict[str, tuple[Any, str | None, str | None]] = {
 
 
 @pytest.mark.parametrize("name", SHAPES)
-async def test_shapes(name: str, serve: Serve, make_client: MakeClient) -> None:
-    """Every published shape of an error body is read, and whatever a gateway may send."""
+async def test_every_shape_of_an_error_body_is_parsed(name: str, serve: Serve, make_client: MakeClient) -> None:
+    """Every published shape of an error body is parsed, and everything that a gateway may send."""
     body, code, detail = SHAPES[name]
     server = await serve(answer(400, body if body is not None else b"null"))
     with pytest.raises(ApiError) as caught:
@@ -217,7 +219,7 @@ async def test_shapes(name: str, serve: Serve, make_client: MakeClient) -> None:
     assert (caught.value.code, caught.value.detail) == (code, detail)
 
 
-async def test_everything_told(serve: Serve, make_client: MakeClient) -> None:
+async def test_http_error_carries_all_facts(serve: Serve, make_client: MakeClient) -> None:
     """An HTTP error has status, code, id, detail, parameters, raw body, request and trace ids, and its command."""
     trace = "0af7651916cd43dd8448eb211c80319c"
     raw = {
@@ -240,20 +242,20 @@ async def test_everything_told(serve: Serve, make_client: MakeClient) -> None:
     assert (error.command, error.operation_id) == (TAGGED, "pause_fielding_run")
     assert (error.retryable, error.maybe_applied, len(error.attempts)) == (False, False, 1)
     assert "set-cookie" not in error.headers
-    assert str(error).startswith("PauseFieldingRun: 400 bad_request_error: The request is invalid. (dates: past)")
+    assert str(error).startswith("PauseFieldingRun: 400 bad_request_error: The request is invalid. (dates: past; ")
     assert trace in str(error)
 
 
 @pytest.mark.parametrize(("status", "retryable"), [(408, True), (429, True), (500, True), (502, True), (503, True)])
 @pytest.mark.parametrize(("other", "final"), [(400, False), (404, False), (409, False), (412, False), (501, False)])
-def test_retryable(*, status: int, retryable: bool, other: int, final: bool) -> None:
+def test_retryable_follows_from_the_status(*, status: int, retryable: bool, other: int, final: bool) -> None:
     """Retryable says whether the same call may succeed later."""
     assert error_from(Response(status, CIMultiDict(), b"")).retryable is retryable
     assert error_from(Response(other, CIMultiDict(), b"")).retryable is final
 
 
-async def test_body_is_not_dumped(serve: Serve, make_client: MakeClient) -> None:
-    """The text of an error is a line of at most 300 characters, whatever the body; the body is kept."""
+async def test_text_of_an_error_is_bounded_and_the_body_kept(serve: Serve, make_client: MakeClient) -> None:
+    """The text of an error is a line of at most 300 characters for any body; the body is kept."""
     page = b"<html><style>" + b"x" * 10_000 + b"</style>" + b"<p>lots of words</p>" * 1000
     server = await serve(answer(400, page))
     with pytest.raises(ApiError) as caught:
@@ -270,10 +272,10 @@ async def test_body_is_not_dumped(serve: Serve, make_client: MakeClient) -> None
     st.booleans(),
     st.none() | st.just(KEYED),
 )
-def test_length(
+def test_text_of_any_error_has_at_most_300_characters(
     kind: type[FieldingKitError], message: str, operation: str, trace: str | None, maybe: bool, command: Any
 ) -> None:
-    """Whatever an error holds, its text has 300 characters at most."""
+    """An error with any attributes has a text of at most 300 characters."""
     error = FieldingKitError.__new__(kind)
     FieldingKitError.__init__(
         error, message, operation_id=operation, trace_id=trace, maybe_applied=maybe, command=command
@@ -282,16 +284,16 @@ def test_length(
 
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
-def test_longest(kind: type[FieldingKitError]) -> None:
-    """The same for each class with everything it can hold, and a message of any length around the limit."""
+def test_text_of_a_complete_error_has_at_most_300_characters(kind: type[FieldingKitError]) -> None:
+    """Each class with all attributes and a message around the limit has a text of at most 300 characters."""
     error = example(kind)
     for length in range(400):
         error.message = "x" * length
         assert len(str(error)) <= 300
 
 
-def test_longest_trace() -> None:
-    """Not even a trace id that is none makes it longer."""
+def test_invalid_trace_id_does_not_exceed_the_limit() -> None:
+    """Not even a trace id that is too long makes the text longer."""
     assert len(str(FieldingKitError("x", trace_id="t" * 1000))) == 300
 
 
@@ -310,7 +312,7 @@ def test_text_of_an_error_has_no_control_characters() -> None:
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
 def test_repr_of_an_error_is_bounded(kind: type[FieldingKitError]) -> None:
-    """The repr of an error is a line, whatever its body or message."""
+    """The repr of an error is a line, for any body or message."""
     error = example(kind)
     error.message = HOSTILE * 100_000
     assert len(repr(error)) < 400
@@ -327,14 +329,14 @@ def test_target_of_a_redirect_is_kept_without_its_query() -> None:
     assert "secret" not in broken.headers["location"]
 
 
-def test_advice_is_not_cut() -> None:
-    """A long message is cut, what to do about it and the trace are not."""
+def test_long_message_is_cut_and_its_advice_is_not() -> None:
+    """A long message is cut; the advice and the trace id are not."""
     error = example(errors.PreconditionFailedError)
     error.message = "x" * 1000
     assert str(error).endswith(f"… It may have been applied. {error.advice} (trace {error.trace_id})")
 
 
 @pytest.mark.parametrize("kind", [errors.InvalidCommandError, errors.ConfigurationError])
-def test_also_value_errors(kind: type[Exception]) -> None:
-    """What is refused for its value is a ValueError too."""
+def test_errors_about_values_are_value_errors(kind: type[Exception]) -> None:
+    """Errors about an invalid value are also ValueErrors."""
     assert issubclass(kind, ValueError)

@@ -53,47 +53,47 @@ UNSAID = [
 
 
 def asked(value: str, **headers: str) -> float | None:
-    """What an answer with this header asks for, at ``NOW``."""
+    """Return the requested delay of a response with this header, at ``NOW``."""
     return retry_after(CIMultiDict({"Retry-After": value, **headers}), now=NOW)
 
 
 @pytest.mark.parametrize("value", SAID)
-def test_intelligible(value: str) -> None:
-    """Seconds with or without a fraction and all three forms of an HTTP date are understood."""
+def test_seconds_and_all_http_dates_are_parsed(value: str) -> None:
+    """Seconds with or without a fraction and all three forms of an HTTP date are parsed."""
     assert asked(value) == SAID[value]
 
 
 @pytest.mark.parametrize("value", UNSAID)
-def test_unintelligible(value: str) -> None:
-    """Negative numbers, NaN, infinity, nothing and garbage count as if the header were absent."""
+def test_invalid_retry_after_counts_as_absent(value: str) -> None:
+    """Negative numbers, NaN, infinity, empty text and garbage count as if the header were absent."""
     assert asked(value) is None
 
 
-def test_absent() -> None:
-    """No header, no wish."""
+def test_absent_retry_after_is_none() -> None:
+    """Without the header there is no requested delay."""
     assert retry_after(CIMultiDict()) is None
 
 
 def test_date_is_compared_with_the_servers_own() -> None:
-    """A date is compared with the answer's Date, so that a clock set wrong on either side does not matter."""
+    """A date is compared with the response's Date, so that a wrong clock on either side does not matter."""
     assert asked("Fri, 06 Nov 2026 08:00:10 GMT", Date="Fri, 06 Nov 2026 08:00:00 GMT") == 10.0
 
 
-def test_date_without_a_date() -> None:
-    """Without an intelligible Date a date is compared with the present time."""
+def test_date_is_compared_with_the_present_time() -> None:
+    """Without a valid Date the present time is used."""
     assert asked("Fri, 06 Nov 2026 08:49:47 GMT", Date="yesterday") == 10.0
 
 
 @given(texts(max_size=60) | st.text(alphabet="0123456789.-+eE:, GMTFriNov", max_size=40))
-def test_any_text(value: str) -> None:
-    """Whatever stands in the header, the result is nothing or a finite number that is not negative."""
+def test_any_text_is_none_or_a_finite_number(value: str) -> None:
+    """For any text the result is None or a finite number that is not negative."""
     seconds = asked(value)
     assert seconds is None or (math.isfinite(seconds) and seconds >= 0.0)
 
 
 @given(st.datetimes(datetime(1990, 1, 1), datetime(2068, 12, 31)), st.integers(0, 10**6))
-def test_any_date(moment: datetime, seconds: int) -> None:
-    """A date so many seconds after the answer's own is a wish for so many seconds."""
+def test_any_date_is_its_distance_from_the_servers_own(moment: datetime, seconds: int) -> None:
+    """A date some seconds after the response's own Date is a delay of those seconds."""
     date = moment.replace(microsecond=0, tzinfo=UTC)
     later = format_datetime(date + timedelta(seconds=seconds), usegmt=True)
     assert asked(later, Date=format_datetime(date, usegmt=True)) == seconds

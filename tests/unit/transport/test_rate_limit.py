@@ -243,7 +243,7 @@ async def test_a_volley_of_429_halves_the_rate_once() -> None:
 
 
 async def test_the_rate_recovers_step_by_step_up_to_the_given_rate() -> None:
-    """A halved rate doubles in about two minutes of waiting requests at most, and never exceeds the given rate."""
+    """A halved rate doubles in about 17 s of waiting requests, and never exceeds the given rate."""
     line = Line(10.0)
     line.server.answers = [answer_of(429, Retry_After="1")]
     await line.send()
@@ -316,7 +316,7 @@ async def test_a_long_retry_after_holds_only_its_own_kind_of_path() -> None:
 
 
 async def test_a_long_retry_after_of_a_request_without_command_holds_its_path() -> None:
-    """Without a path template the path itself is the kind, whatever its query."""
+    """Without a path template the path itself is the kind, with any query."""
     line = Line(None)
     line.server.answers = [answer_of(429, Retry_After="86400")]
     await line.send(request=reading("/raw?page=1"))

@@ -69,7 +69,9 @@ def no_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("asked", ["121", "86400"])
-async def test_too_long_a_wait(asked: str, serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
+async def test_retry_after_above_the_limit_ends_the_call_at_once(
+    asked: str, serve: Serve, make_client: MakeClient, clock: FakeClock
+) -> None:
     """A Retry-After above max_retry_after ends the call at once, and the error says so."""
     server = await serve(answer(429, headers={"Retry-After": asked}))
     client = make_client(base_url=server.url, deadline=None, clock=clock)
@@ -83,8 +85,8 @@ async def test_too_long_a_wait(asked: str, serve: Serve, make_client: MakeClient
 
 
 @pytest.mark.parametrize("asked", ["31", "61", "120"])
-async def test_never_sooner_than_asked(asked: str, serve: Serve, make_client: MakeClient) -> None:
-    """Up to max_retry_after the client never comes back sooner than it was asked to."""
+async def test_retry_never_comes_sooner_than_retry_after(asked: str, serve: Serve, make_client: MakeClient) -> None:
+    """Up to max_retry_after the client never comes back sooner than the server asks."""
     clock = FakeClock()
     server = await serve(answer(503, headers={"Retry-After": asked}), answer(200, RUN_BODY))
 
@@ -266,8 +268,10 @@ async def test_cancelled_delay_gives_its_retry_back() -> None:
     assert len(server.requests) == 3
 
 
-async def test_exhaustion_is_visible(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
-    """An error that was not repeated for want of budget has RetryBudgetExhaustedError as its cause."""
+async def test_exhausted_budget_is_the_cause_of_the_error(
+    serve: Serve, make_client: MakeClient, clock: FakeClock
+) -> None:
+    """An error whose retry found no budget has RetryBudgetExhaustedError as its cause."""
     server = await serve(answer(503))
     client = make_client(base_url=server.url, deadline=9.0, retry=RetryPolicy(budget=1, budget_refill=0.1), clock=clock)
 
@@ -278,8 +282,8 @@ async def test_exhaustion_is_visible(serve: Serve, make_client: MakeClient, cloc
     assert len(server.requests) == 2
 
 
-async def test_budget_is_the_clients_own(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
-    """What one client has used up is no loss to another."""
+async def test_each_client_has_a_budget_of_its_own(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
+    """Retries of one client take nothing from the budget of another."""
     server = await serve(answer(503))
     policy = RetryPolicy(max_attempts=2, budget=1, budget_refill=1e-6)
     for client in [make_client(base_url=server.url, retry=policy, clock=clock) for _ in range(2)]:
@@ -291,7 +295,7 @@ async def test_budget_is_the_clients_own(serve: Serve, make_client: MakeClient, 
 # Keys
 
 
-async def test_one_key_a_call(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
+async def test_all_attempts_of_a_call_carry_one_key(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
     """All attempts of one call carry one key; another call carries another."""
     server = await serve(answer(503), close, ACCEPTED, answer(503), ACCEPTED)
     client = make_client(base_url=server.url, clock=clock)
@@ -303,8 +307,8 @@ async def test_one_key_a_call(serve: Serve, make_client: MakeClient, clock: Fake
     assert first.idempotency_key != second.idempotency_key
 
 
-async def test_key_of_ones_own(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
-    """A caller's own key is used as it is, on every attempt of every call."""
+async def test_callers_key_is_used_unchanged(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
+    """A caller's own key is sent unchanged, on every attempt of every call."""
     server = await serve(answer(503), ACCEPTED)
     client = make_client(base_url=server.url, clock=clock)
     key = "Order #7: pause/1~{}"
@@ -317,7 +321,7 @@ async def test_key_of_ones_own(serve: Serve, make_client: MakeClient, clock: Fak
 
 
 @pytest.mark.parametrize("key", ["", " ", "a b", "a\r\nX: y", "a\n", "é", "\x00", "x" * 256, 7])
-def test_bad_key(key: Any) -> None:
+def test_invalid_key_is_refused(key: Any) -> None:
     """A key that is not 1 to 255 visible ASCII characters is refused."""
     with pytest.raises(InvalidCommandError) as caught:
         KEYED.replace(idempotency_key=key)
@@ -325,22 +329,22 @@ def test_bad_key(key: Any) -> None:
 
 
 @pytest.mark.parametrize("key", ["x", "x" * 255, "!~"])
-def test_good_key(key: str) -> None:
-    """The shortest and the longest key are taken."""
+def test_shortest_and_longest_key_are_accepted(key: str) -> None:
+    """The shortest and the longest valid key are accepted."""
     assert KEYED.replace(idempotency_key=key).idempotency_key == key
 
 
-async def test_no_key_where_none_belongs(serve: Serve, make_client: MakeClient) -> None:
-    """A command that the API takes no key for carries none."""
+async def test_command_without_key_sends_none(serve: Serve, make_client: MakeClient) -> None:
+    """A command for which the API takes no key sends none."""
     server = await serve(answer(204))
     await make_client(base_url=server.url).send(TAGGED)
     assert "idempotency-key" not in server.requests[0].headers
 
 
-async def test_repeated_key_is_the_same_job(
+async def test_key_that_is_sent_again_yields_the_same_job(
     sandbox: Sandbox, make_client: MakeClient, sandbox_clock: FakeClock
 ) -> None:
-    """A key that is sent again because the answer was lost yields the job that it made the first time."""
+    """A key that is sent again after a lost response yields the job that it created the first time."""
     project = sandbox.seed(live=2)
     sandbox.faults.add("create_bulk_*", faults.ApplyThenDrop())
     client = make_client(clock=sandbox_clock)
@@ -351,8 +355,10 @@ async def test_repeated_key_is_the_same_job(
     assert result.ok
 
 
-async def test_outstanding_key(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
-    """A 409 after an attempt that got no answer means that it is still being worked on: wait, same key."""
+async def test_409_after_an_ambiguous_attempt_is_retried_with_the_same_key(
+    serve: Serve, make_client: MakeClient, clock: FakeClock
+) -> None:
+    """A 409 after a lost response means that the first attempt is still processed: wait, same key."""
     server = await serve(close, answer(409, {"object": "conflict_error"}), ACCEPTED)
 
     accepted = await make_client(base_url=server.url, clock=clock).send(KEYED)
@@ -361,8 +367,8 @@ async def test_outstanding_key(serve: Serve, make_client: MakeClient, clock: Fak
     assert len(clock.sleeps) == 2
 
 
-async def test_conflict_from_the_start(serve: Serve, make_client: MakeClient) -> None:
-    """A 409 to the first attempt is somebody else's key: it is raised, not repeated."""
+async def test_409_to_the_first_attempt_is_raised(serve: Serve, make_client: MakeClient) -> None:
+    """A 409 to the first attempt concerns another request's key: it is raised."""
     server = await serve(answer(409, {"object": "conflict_error"}))
     with pytest.raises(ConflictError):
         await make_client(base_url=server.url).send(KEYED)
@@ -372,15 +378,19 @@ async def test_conflict_from_the_start(serve: Serve, make_client: MakeClient) ->
 @pytest.mark.parametrize(
     ("code", "kind"), [("idempotency_key_mismatch_error", ConflictError), ("invalid_state_error", InvalidStateError)]
 )
-async def test_two_kinds_of_422(code: str, kind: type[ApiError], serve: Serve, make_client: MakeClient) -> None:
-    """A 422 about the key is told from one about the state by the body's object, which is kept as the code."""
+async def test_422_is_classified_by_the_object_of_its_body(
+    code: str, kind: type[ApiError], serve: Serve, make_client: MakeClient
+) -> None:
+    """A 422 about the key and one about the state differ by the body's object, which is kept as the code."""
     server = await serve(answer(422, {"object": code, "detail": "no"}))
     with pytest.raises(kind) as caught:
         await make_client(base_url=server.url).send(KEYED)
     assert (type(caught.value), caught.value.code) == (kind, code)
 
 
-async def test_key_is_not_trusted_for_ever(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
+async def test_ambiguous_key_is_not_sent_again_after_its_ttl(
+    serve: Serve, make_client: MakeClient, clock: FakeClock
+) -> None:
     """A key that may have been used is not sent again after idempotency_key_ttl seconds."""
     server = await serve(close)
     policy = RetryPolicy(max_attempts=10_000, budget=1e9, base_delay=20.0, idempotency_key_ttl=300)
@@ -399,8 +409,8 @@ async def test_key_is_not_trusted_for_ever(serve: Serve, make_client: MakeClient
 # Bodies and answers
 
 
-async def test_same_bytes(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
-    """Every attempt sends the same bytes, even if the caller changes what they were made of meanwhile."""
+async def test_all_attempts_send_the_same_bytes(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
+    """Every attempt sends the same bytes, even if the caller changes the body's object meanwhile."""
     body = {"name": "first"}
 
     async def change(connection: Connection) -> None:
@@ -413,8 +423,10 @@ async def test_same_bytes(serve: Serve, make_client: MakeClient, clock: FakeCloc
     assert [json.loads(request.body) for request in server.requests] == [{"name": "first"}] * 3
 
 
-async def test_two_jobs(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
-    """Two attempts of one call whose Locations name two jobs are a DuplicateJobError with both ids."""
+async def test_two_locations_of_different_jobs_are_an_error(
+    serve: Serve, make_client: MakeClient, clock: FakeClock
+) -> None:
+    """Two attempts of one call whose Locations name two jobs raise DuplicateJobError with both ids."""
     other = LOCATION.replace(JOB, OTHER)
     server = await serve(answer(503, headers={"Location": LOCATION}), answer(201, headers={"Location": other}))
 
@@ -425,7 +437,7 @@ async def test_two_jobs(serve: Serve, make_client: MakeClient, clock: FakeClock)
     assert len(caught.value.attempts) == 2
 
 
-async def test_one_job_twice(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
+async def test_two_forms_of_one_location_are_one_job(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
     """Two forms of a Location that name one job are one job."""
     server = await serve(answer(503, headers={"Location": JOB}), ACCEPTED)
     job = await make_client(base_url=server.url, clock=clock).submit(KEYED)
@@ -435,7 +447,7 @@ async def test_one_job_twice(serve: Serve, make_client: MakeClient, clock: FakeC
 # Attempts
 
 
-async def test_attempts_are_told(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
+async def test_error_lists_every_attempt(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
     """The error lists every attempt with its number, status or failure, start, duration and delay."""
     server = await serve(close, answer(503), answer(400))
 
@@ -453,7 +465,7 @@ async def test_attempts_are_told(serve: Serve, make_client: MakeClient, clock: F
     assert all(attempt.sent and attempt.duration == 0.0 for attempt in attempts)
 
 
-async def test_attempts_are_logged(
+async def test_every_attempt_is_logged_with_its_number(
     serve: Serve, make_client: MakeClient, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The log has a record for every attempt, with its number."""
@@ -483,10 +495,10 @@ KNOWN_HEADERS = {
 
 
 @pytest.mark.parametrize("command", [READ, KEYED, TAGGED, BARE], ids=["READ", "KEY", "TAG", "NONE"])
-async def test_nothing_unknown_is_sent(
+async def test_no_unknown_header_is_sent(
     command: Command[Any], serve: Serve, make_client: MakeClient, clock: FakeClock
 ) -> None:
-    """No attempt sends a header that the API does not know, and a repetition sends what the first one sent."""
+    """No attempt sends a header that the API does not know, and a retry sends the same headers."""
     server = await serve(answer(429), answer(400))
 
     with pytest.raises(ApiError):
@@ -501,7 +513,9 @@ async def test_nothing_unknown_is_sent(
 
 
 @pytest.mark.parametrize("command", [READ, TAGGED, KEYED], ids=["GET", "POST", "keyed POST"])
-async def test_one_request_an_attempt(command: Command[Any], serve: Serve, make_client: MakeClient) -> None:
+async def test_server_sees_one_request_per_attempt(
+    command: Command[Any], serve: Serve, make_client: MakeClient
+) -> None:
     """A server that closes after the request sees exactly one request per attempt."""
     server = await serve(close)
     client = make_client(base_url=server.url, retry=RetryPolicy(max_attempts=1))
@@ -511,8 +525,8 @@ async def test_one_request_an_attempt(command: Command[Any], serve: Serve, make_
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "POST"])
-async def test_one_request_on_a_kept_connection(method: str, serve: Serve, make_client: MakeClient) -> None:
-    """The same on a connection that was kept, where aiohttp would send GET, PUT and DELETE a second time."""
+async def test_aiohttp_does_not_resend_on_a_kept_connection(method: str, serve: Serve, make_client: MakeClient) -> None:
+    """On a kept connection that breaks, aiohttp's own resend of GET, PUT and DELETE is off."""
     server = await serve(answer(200, {}), close)
     client = make_client(base_url=server.url, retry=RetryPolicy(max_attempts=1))
     await client.request("GET", "/first")
@@ -524,8 +538,8 @@ async def test_one_request_on_a_kept_connection(method: str, serve: Serve, make_
     assert server.connections == 1
 
 
-async def test_ambiguity_is_not_forgotten(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
-    """What an early attempt left open stays open, however harmless the ones after it were."""
+async def test_ambiguity_of_an_early_attempt_remains(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
+    """A call stays ambiguous after an ambiguous attempt, however harmless the later ones were."""
     server = await serve(close, answer(429), answer(429), answer(412))
     with pytest.raises(ApiError) as caught:
         await make_client(base_url=server.url, clock=clock).send(TAGGED)
@@ -535,8 +549,8 @@ async def test_ambiguity_is_not_forgotten(serve: Serve, make_client: MakeClient,
 # Cancellation
 
 
-async def test_cancelled_while_waiting(serve: Serve, make_client: MakeClient) -> None:
-    """A cancellation during the wait between attempts ends the call in the same tick, and leaves no timer."""
+async def test_cancellation_during_a_delay_ends_the_call_at_once(serve: Serve, make_client: MakeClient) -> None:
+    """A cancellation between attempts ends the call in the same tick, and leaves no timer."""
     clock = FakeClock(jump=0)
     server = await serve(answer(503))
     task = asyncio.create_task(make_client(base_url=server.url, clock=clock).send(READ))
@@ -549,7 +563,7 @@ async def test_cancelled_while_waiting(serve: Serve, make_client: MakeClient) ->
     assert clock.pending == 0
 
 
-async def test_cancelled_in_an_attempt(serve: Serve, make_client: MakeClient) -> None:
+async def test_cancellation_during_an_attempt_closes_its_connection(serve: Serve, make_client: MakeClient) -> None:
     """A cancellation during an attempt ends the call at once, and its connection is closed."""
     reached = asyncio.Event()
     left = asyncio.Event()
@@ -572,8 +586,8 @@ async def test_cancelled_in_an_attempt(serve: Serve, make_client: MakeClient) ->
     assert len(server.requests) == 1
 
 
-async def test_cancelled_before_it_began(serve: Serve, make_client: MakeClient) -> None:
-    """A call that is cancelled before it began sends nothing."""
+async def test_call_cancelled_before_its_start_sends_nothing(serve: Serve, make_client: MakeClient) -> None:
+    """A call that is cancelled before it starts sends nothing."""
     server = await serve(hang)
     task = asyncio.create_task(make_client(base_url=server.url).send(READ))
     task.cancel()
@@ -584,7 +598,7 @@ async def test_cancelled_before_it_began(serve: Serve, make_client: MakeClient) 
 
 @pytest.mark.parametrize("field", [field.name for field in attrs.fields(RetryPolicy)])
 @pytest.mark.parametrize("value", [0, -1, float("nan")])
-def test_bad_policy(field: str, value: float) -> None:
+def test_policy_with_an_invalid_value_is_refused(field: str, value: float) -> None:
     """A retry policy without attempts, delays or budget is refused."""
     with pytest.raises(ConfigurationError, match=field):
         RetryPolicy(**{field: value})

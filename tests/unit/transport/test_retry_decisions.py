@@ -71,14 +71,16 @@ CELLS: Final = [
 
 
 @pytest.mark.parametrize(("retry_safety", "outcome", "decision"), CELLS)
-def test_first_attempt(retry_safety: RetrySafety, outcome: Outcome, decision: RetryDecision) -> None:
-    """What follows from the first attempt of a call is what the table says."""
+def test_decision_after_the_first_attempt(retry_safety: RetrySafety, outcome: Outcome, decision: RetryDecision) -> None:
+    """The decision after the first attempt of a call is the table's."""
     assert decide(retry_safety, outcome, was_ambiguous=False) == decision
 
 
 @pytest.mark.parametrize(("retry_safety", "outcome", "decision"), CELLS)
-def test_after_an_ambiguous_attempt(retry_safety: RetrySafety, outcome: Outcome, decision: RetryDecision) -> None:
-    """After an ambiguous attempt only two cells differ: a tag allows one repetition, a key waits for its first."""
+def test_decision_after_an_ambiguous_attempt(
+    retry_safety: RetrySafety, outcome: Outcome, decision: RetryDecision
+) -> None:
+    """After an ambiguous attempt only two cells differ: a tag allows one retry, a key waits for its first."""
     if retry_safety is RetrySafety.IF_MATCH and decision == AGAIN_PERHAPS_DONE:
         decision = NEVER_PERHAPS_DONE
     if retry_safety is RetrySafety.IDEMPOTENCY_KEY and isinstance(outcome, Response) and outcome.status == 409:
@@ -121,7 +123,7 @@ HARMLESS: Final = {"429", "400", "403", "404", "409", "412", "422", "412 with Re
 
 
 @pytest.mark.parametrize(("row", "step", "retry_safety", "times"), SENDS)
-async def test_sends(
+async def test_sends_over_a_socket_follow_the_decisions(
     *,
     row: str,
     step: Step,
@@ -131,7 +133,7 @@ async def test_sends(
     make_client: MakeClient,
     clock: FakeClock,
 ) -> None:
-    """Over a socket each outcome is repeated as often as the call's guard allows, and the error tells it all."""
+    """Over a socket each outcome is retried as often as the retry safety allows, and the error carries all facts."""
     server = await serve(step)
     client = make_client(
         base_url=server.url,
@@ -154,8 +156,10 @@ async def test_sends(
 
 
 @pytest.mark.parametrize("retry_safety", COLUMNS)
-async def test_refused_connection(retry_safety: RetrySafety, make_client: MakeClient, clock: FakeClock) -> None:
-    """A connection that is refused is tried again whatever the call is: nothing was sent."""
+async def test_refused_connection_is_retried_for_every_call(
+    retry_safety: RetrySafety, make_client: MakeClient, clock: FakeClock
+) -> None:
+    """A refused connection is retried for every kind of call: nothing was sent."""
     client = make_client(base_url=f"http://127.0.0.1:{free_port()}/v1", clock=clock)
 
     with pytest.raises(ConnectionFailedError) as caught:
@@ -167,10 +171,10 @@ async def test_refused_connection(retry_safety: RetrySafety, make_client: MakeCl
 
 
 @pytest.mark.parametrize("retry_safety", COLUMNS)
-async def test_failed_handshake(
+async def test_interrupted_tls_handshake_is_retried_for_every_call(
     retry_safety: RetrySafety, serve: Serve, make_client: MakeClient, clock: FakeClock
 ) -> None:
-    """A TLS handshake that breaks off is tried again whatever the call is: nothing was sent."""
+    """An interrupted TLS handshake is retried for every kind of call: nothing was sent."""
     server = await serve(hang)
     plain = server.url.replace("http://", "https://")  # it answers the greeting with nothing that is TLS
     client = make_client(base_url=plain, clock=clock, timeout=0.05)
@@ -184,8 +188,10 @@ async def test_failed_handshake(
 
 
 @pytest.mark.parametrize("retry_safety", COLUMNS)
-async def test_not_tls(retry_safety: RetrySafety, make_client: MakeClient, clock: FakeClock) -> None:
-    """A server that does not speak TLS at all is tried again whatever the call is: nothing was sent."""
+async def test_server_without_tls_is_retried_for_every_call(
+    retry_safety: RetrySafety, make_client: MakeClient, clock: FakeClock
+) -> None:
+    """A server that does not speak TLS is retried for every kind of call: nothing was sent."""
     async with _NotTls() as url:
         client = make_client(base_url=url, clock=clock)
 
@@ -198,7 +204,7 @@ async def test_not_tls(retry_safety: RetrySafety, make_client: MakeClient, clock
 
 @pytest.mark.parametrize("retry_safety", COLUMNS)
 @pytest.mark.parametrize("fault", ["unknown authority", "wrong host", "expired"])
-async def test_certificate(
+async def test_untrusted_certificate_is_final(
     *,
     retry_safety: RetrySafety,
     fault: str,
@@ -208,7 +214,7 @@ async def test_certificate(
     certified: Certify,
     trusting: ssl.SSLContext,
 ) -> None:
-    """A certificate that is not trusted is final: one try, nothing sent, and the error says certificate."""
+    """A certificate that is not trusted is final: one attempt, nothing sent, and the error says certificate."""
     tls = certified("example.org" if fault == "wrong host" else "localhost", expired=fault == "expired")
     server = await serve(answer(200, RUN_BODY), tls=tls)
     trust = None if fault == "unknown authority" else trusting
@@ -222,18 +228,18 @@ async def test_certificate(
     assert server.requests == []
 
 
-async def test_good_certificate(
+async def test_trusted_certificate_lets_the_call_through(
     serve: Serve, make_client: MakeClient, certified: Certify, trusting: ssl.SSLContext
 ) -> None:
-    """A certificate that is trusted lets the call through; else the refusals above would prove nothing."""
+    """A trusted certificate lets the call through, which shows that the refusals above mean something."""
     server = await serve(answer(200, RUN_BODY), tls=certified())
     run = await make_client(base_url=server.url, ssl_context=trusting).send(READ)
     assert run.version == 1
 
 
 @pytest.mark.parametrize("value", [object(), b"x", {1, 2}, float("nan"), float("inf"), "\ud800", {(): 1}])
-async def test_what_cannot_be_encoded_is_not_sent(value: object, serve: Serve, make_client: MakeClient) -> None:
-    """What cannot be encoded is refused before anything is sent, and not repeated."""
+async def test_body_that_cannot_be_encoded_is_not_sent(value: object, serve: Serve, make_client: MakeClient) -> None:
+    """A body that cannot be encoded is refused before anything is sent."""
     server = await serve(answer(200))
     client = make_client(base_url=server.url)
 
@@ -253,8 +259,10 @@ SUCCESSES: Final[list[tuple[Command[Any], Step]]] = [
 
 
 @pytest.mark.parametrize(("command", "success"), SUCCESSES, ids=lambda value: getattr(value, "__name__", None))
-async def test_recovery(command: Command[Any], success: Step, serve: Serve, make_client: MakeClient) -> None:
-    """A call whose repetition succeeds is a success, and its exchange tells of both attempts."""
+async def test_successful_retry_is_a_success_with_both_attempts(
+    command: Command[Any], success: Step, serve: Serve, make_client: MakeClient
+) -> None:
+    """A call whose retry succeeds is a success, and its response lists both attempts."""
     server = await serve(answer(429), success)
     client = make_client(base_url=server.url, clock=FakeClock())
 
@@ -271,8 +279,10 @@ UNREADABLE: Final[list[tuple[Command[Any], Step]]] = [
 
 
 @pytest.mark.parametrize(("command", "step"), UNREADABLE, ids=["READ", "TAG", "NONE"])
-async def test_undecodable_success(command: Command[Any], step: Step, serve: Serve, make_client: MakeClient) -> None:
-    """A 2xx that cannot be decoded is a DecodeError with status, ETag and Location, and is never sent again."""
+async def test_undecodable_success_is_never_sent_again(
+    command: Command[Any], step: Step, serve: Serve, make_client: MakeClient
+) -> None:
+    """A 2xx that cannot be decoded raises DecodeError with status, ETag and Location, and is never sent again."""
     server = await serve(step)
 
     with pytest.raises(DecodeError) as caught:
@@ -284,8 +294,8 @@ async def test_undecodable_success(command: Command[Any], step: Step, serve: Ser
     assert error.maybe_applied is (command is not READ)
 
 
-async def test_undecodable_acceptance(serve: Serve, make_client: MakeClient) -> None:
-    """A job whose acceptance has an unreadable body is a job all the same: the Location is all that counts."""
+async def test_job_is_accepted_despite_an_unreadable_body(serve: Serve, make_client: MakeClient) -> None:
+    """A job whose acceptance has an unreadable body is accepted: only the Location counts."""
     server = await serve(answer(201, b"<created>", {"Location": LOCATION}))
     accepted = await make_client(base_url=server.url).send(KEYED)
     assert accepted.job_id == JOB
