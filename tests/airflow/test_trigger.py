@@ -16,7 +16,9 @@ from fieldingkit import AsyncClient, Client
 from fieldingkit.airflow import FieldingJobsTrigger, FieldingJobTrigger, client_pool, triggers
 from fieldingkit.airflow.client_pool import pooled_client
 from fieldingkit.airflow.triggers import FieldingStatusTrigger
+from fieldingkit.errors import ClientClosedError
 from fieldingkit.resources.batch_jobs import PauseTargetGroups
+from fieldingkit.resources.projects import ListProjects
 from fieldingkit.sandbox import Project, Sandbox, faults
 
 pytestmark = pytest.mark.timeout(60)
@@ -190,7 +192,8 @@ async def test_an_idle_client_is_closed(connected: Sandbox, monkeypatch: pytest.
         assert pool.by_connection
     await asyncio.gather(*pool.closing)
     assert not pool.by_connection
-    assert first._closed
+    with pytest.raises(ClientClosedError):
+        await first.send(ListProjects())
 
 
 def test_an_event_loop_that_ends_closes_its_clients(connected: Sandbox) -> None:
@@ -206,7 +209,8 @@ def test_an_event_loop_that_ends_closes_its_clients(connected: Sandbox) -> None:
         await only_event(FieldingJobTrigger(token, CONNECTION))
 
     asyncio.run(run())
-    assert clients[0]._closed
+    with pytest.raises(ClientClosedError):
+        asyncio.run(clients[0].send(ListProjects()))
 
 
 async def test_the_status_trigger_waits_until_the_condition_is_met(connected: Sandbox) -> None:
