@@ -24,7 +24,7 @@ from fieldingkit.codec import encode
 from fieldingkit.errors import Attempt
 from fieldingkit.transport.aiohttp import AiohttpTransport
 from fieldingkit.transport.http import Call, Response, Transport
-from fieldingkit.transport.pipeline import build
+from fieldingkit.transport.pipeline import Pipeline
 from fieldingkit.transport.telemetry import Telemetry
 
 T = TypeVar("T")
@@ -37,9 +37,6 @@ PARENT = TraceContext("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 
 class Instant:
     """A transport that answers immediately."""
-
-    def bind(self) -> None:
-        """Belong to any event loop."""
 
     async def __call__(self, call: Call) -> Response:
         """Answer."""
@@ -75,7 +72,7 @@ def pipeline(parent: TraceContext | None = None) -> Transport:
         on_missing_trace="omit",
     )
     http = cast("AiohttpTransport", Instant())
-    return build(http, provider=BearerToken(TOKEN), retry=RetryPolicy(), telemetry=telemetry).send
+    return Pipeline(http, provider=BearerToken(TOKEN), retry=RetryPolicy(), telemetry=telemetry).send
 
 
 def measure(rounds: int) -> Sequence[Row]:

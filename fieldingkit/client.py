@@ -15,7 +15,7 @@ from fieldingkit.transport.aiohttp import AiohttpTransport
 from fieldingkit.transport.custom import CustomTransport
 from fieldingkit.transport.headers import public_headers
 from fieldingkit.transport.http import ApiResponse, Call, Request, Response
-from fieldingkit.transport.pipeline import Pipeline, build
+from fieldingkit.transport.pipeline import Pipeline
 from fieldingkit.transport.problem import read_problem
 from fieldingkit.transport.rate_limit import RateLimiter
 from fieldingkit.transport.retry_policy import RetryPolicy
@@ -360,7 +360,7 @@ class _Core:
             )
         )
         self.metrics: Metrics = telemetry.metrics
-        self.pipeline: Pipeline = build(
+        self.pipeline: Pipeline = Pipeline(
             network, provider=options.auth, retry=options.retry, telemetry=telemetry, rate=options.rate
         )
 

@@ -110,22 +110,6 @@ class AiohttpTransport:
         # some of its exceptions, hold the credentials that were sent.
         raise error
 
-    def bind(self) -> None:
-        """Bind the client to the running event loop.
-
-        Raises:
-            ClientClosedError: if the client is closed.
-            ConfigurationError: if the client is bound to another event loop.
-        """
-        if self._closed:
-            raise ClientClosedError("the client is closed and nothing was sent; create a new client")
-        loop = asyncio.get_running_loop()
-        if self._loop is None:
-            self._loop = loop
-        elif self._loop is not loop:
-            reason = "the client belongs to another event loop and nothing was sent"
-            raise ConfigurationError(f"{reason}; create one client for each event loop")
-
     async def aclose(self) -> None:
         """Close the session and end the attempts that are under way; the transport cannot be used again."""
         self._closed = True
@@ -152,7 +136,9 @@ class AiohttpTransport:
             self._loop.call_soon_threadsafe(self._loop.create_task, closing)
 
     def _open(self) -> aiohttp.ClientSession:
-        self.bind()
+        if self._closed:
+            raise ClientClosedError("the client is closed and nothing was sent; create a new client")
+        self._loop = asyncio.get_running_loop()
         connector = _Connector(
             limit=self._connector_limit, keepalive_timeout=self._keepalive_timeout, ssl=self._ssl or True
         )

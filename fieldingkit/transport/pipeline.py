@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable
-from typing import NamedTuple
 
+from fieldingkit.errors import ClientClosedError, ConfigurationError
 from fieldingkit.transport.aiohttp import AiohttpTransport
 from fieldingkit.transport.auth import Auth
 from fieldingkit.transport.credentials import TokenProvider
@@ -16,63 +16,77 @@ from fieldingkit.transport.telemetry import Telemetry
 from fieldingkit.transport.telemetry.attempts import AttemptObserver, RequestObserver
 from fieldingkit.transport.telemetry.tracing import AttemptSpans, CallSpans
 
-__all__ = ["Pipeline", "build"]
+__all__ = ["Pipeline"]
 
 
-class Pipeline(NamedTuple):
-    """The transports of one client."""
+class Pipeline:
+    """The transports of one client in their order. They belong to the event loop of the first call.
 
-    send: Transport
-    """Sends a call through all of them."""
-    retries: Retry
-    """Sends again what failed."""
-    rate_limiter: RateLimiter
-    """Limits how many attempts leave in a second."""
-    auth: Auth
-    """Holds the access token."""
-    http: AiohttpTransport | CustomTransport
-    """Holds the connections."""
+    Args:
+        network: Sends each attempt.
+        provider: Fetches access tokens.
+        retry: The size of the retry budget.
+        telemetry: Observes calls and attempts.
+        rate: Requests per second; None for no limit until the API answers 429.
+    """
+
+    def __init__(
+        self,
+        network: AiohttpTransport | CustomTransport,
+        *,
+        provider: TokenProvider,
+        retry: RetryPolicy,
+        telemetry: Telemetry,
+        rate: float | None = None,
+    ) -> None:
+        # From the network outwards. Each transport gets the bound method of the next one, which is faster to call than
+        # an object with `__call__`.
+        self._network = network
+        send: Transport = network.__call__
+        # Innermost, so that the callback gets the headers that are sent.
+        if telemetry.on_request is not None:
+            send = RequestObserver(send, telemetry.attributes, telemetry.on_request).__call__
+        # Next, so that traceparent names the request that is sent.
+        spans = AttemptSpans(send, telemetry.tracer, telemetry.attributes)
+        # Around the attempt's span, so that callbacks run in the call's span.
+        attempts = AttemptObserver(spans.__call__, telemetry.metrics, telemetry.on_attempt)
+        # Inside retry, so that a refreshed token signs the next attempt. Token requests are attempts as well.
+        self._auth = Auth(attempts.__call__, attempts.__call__, provider)
+        # Inside retry, because limits count attempts; around auth, so that no token expires in the queue.
+        self.rate_limiter: RateLimiter = RateLimiter(self._auth.__call__, rate)
+        budget = RetryBudget(retry.budget, retry.budget_refill)
+        self._retries = Retry(self.rate_limiter.__call__, budget, telemetry.metrics)
+        # Outermost: the call's span covers all attempts and the waits between them.
+        self._send = CallSpans(
+            self._retries.__call__,
+            telemetry.tracer,
+            parent=telemetry.trace_context,
+            generate=telemetry.generate_missing_trace,
+        ).__call__
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
+
+    def send(self, call: Call) -> Awaitable[Response]:
+        """Send a call through all transports.
+
+        Raises:
+            ClientClosedError: if the client is closed.
+            ConfigurationError: if the client belongs to another event loop.
+        """
+        if self._closed:
+            raise ClientClosedError("the client is closed and nothing was sent; create a new client")
+        loop = asyncio.get_running_loop()
+        if self._loop is None:
+            self._loop = loop
+        elif self._loop is not loop:
+            reason = "the client belongs to another event loop and nothing was sent"
+            raise ConfigurationError(f"{reason}; create one client for each event loop")
+        return self._send(call)
 
     async def aclose(self) -> None:
-        """Close the connections, and end waits and token refreshes."""
-        self.retries.close()
+        """Close the connections, and end calls, waits and token fetches."""
+        self._closed = True
+        self._retries.close()
         self.rate_limiter.close()
         # Together: a token provider that is slow to end delays no connection's end.
-        await asyncio.gather(self.http.aclose(), self.auth.aclose())
-
-
-def build(
-    http: AiohttpTransport | CustomTransport,
-    *,
-    provider: TokenProvider,
-    retry: RetryPolicy,
-    telemetry: Telemetry,
-    rate: float | None = None,
-) -> Pipeline:
-    """Build the pipeline, from the network outwards.
-
-    Each transport gets the bound method of the next one, which is faster to call than an object with ``__call__``.
-    """
-    network: Transport = http.__call__
-    # Innermost, so that the callback gets the headers that are sent.
-    if telemetry.on_request is not None:
-        network = RequestObserver(network, telemetry.attributes, telemetry.on_request).__call__
-    # Next, so that traceparent names the request that is sent.
-    spans = AttemptSpans(network, telemetry.tracer, telemetry.attributes)
-    # Around the attempt's span, so that callbacks run in the call's span.
-    attempts = AttemptObserver(spans.__call__, telemetry.metrics, telemetry.on_attempt)
-    # Inside retry, so that a refreshed token signs the next attempt. Token requests are attempts as well.
-    auth = Auth(attempts.__call__, attempts.__call__, provider)
-    # Inside retry, because limits count attempts; around auth, so that no token expires in the queue.
-    rate_limiter = RateLimiter(auth.__call__, rate)
-    retries = Retry(rate_limiter.__call__, RetryBudget(retry.budget, retry.budget_refill), telemetry.metrics)
-    # Outermost: the call's span covers all attempts and the waits between them.
-    spanned: Transport = CallSpans(
-        retries.__call__, telemetry.tracer, parent=telemetry.trace_context, generate=telemetry.generate_missing_trace
-    ).__call__
-
-    def send(call: Call) -> Awaitable[Response]:
-        http.bind()  # first of all, since every transport belongs to one event loop
-        return spanned(call)
-
-    return Pipeline(send, retries, rate_limiter, auth, http)
+        await asyncio.gather(self._network.aclose(), self._auth.aclose())

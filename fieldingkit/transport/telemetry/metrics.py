@@ -78,10 +78,10 @@ class Metrics:
             attributes["error.type"] = error
         self._request_duration.record(duration, attributes)
 
-    def count_retry(self, request: Request, error: str) -> None:
-        """Count a retry, with the ``error.type`` of the attempt that failed."""
+    def count_retry(self, request: Request, reason: str) -> None:
+        """Count a retry; the reason is the ``error.type`` of the attempt that failed."""
         if self.enabled:
-            self._retries.add(1, {_OPERATION: request.operation_id, "error.type": error})
+            self._retries.add(1, {_OPERATION: request.operation_id, "error.type": reason})
 
     def count_exhausted_budget(self, request: Request) -> None:
         """Count a call that was not retried because the retry budget is exhausted."""
