@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from copy import copy
+from os import PathLike
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar, Unpack
 
@@ -15,6 +17,7 @@ from fieldingkit.transport.http import Response
 
 if TYPE_CHECKING:
     from fieldingkit.events.waker import Waker
+    from fieldingkit.files import Upload
     from fieldingkit.jobs.job import AsyncJob, JobEvent
     from fieldingkit.paging import Page, PagedCommand
     from fieldingkit.resources.batch_jobs import BatchResult, FailedTargetGroup
@@ -161,7 +164,10 @@ class Client:
         method: str,
         path: str,
         params: Mapping[str, Any] | None = None,
+        *,
         json: Any = None,
+        content: "bytes | str | Upload | None" = None,
+        files: "Mapping[str, Upload | bytes | str | PathLike[str]] | None" = None,
         headers: Mapping[str, str] | None = None,
     ) -> Response:
         """Call an operation that has no command; see ``AsyncClient.request``.
@@ -169,7 +175,30 @@ class Client:
         Raises:
             FieldingKitError: as for ``send``.
         """
-        return self._portal.call(self._client.request, method, path, params, json, headers)
+        return self._portal.call(
+            self._client.request, method, path, params, json=json, content=content, files=files, headers=headers
+        )
+
+    def download(
+        self,
+        command: Command[Any],
+        path: str | PathLike[str],
+        on_progress: Callable[[int, int | None], object] | None = None,
+    ) -> Path:
+        """Save the response to a command as a file; see ``AsyncClient.download``.
+
+        Args:
+            command: The command whose response is a file.
+            path: The path of the file; an existing file is replaced.
+            on_progress: Called in the thread of the client with the bytes received so far and the size of the file.
+
+        Returns:
+            The path of the file.
+
+        Raises:
+            FieldingKitError: as for ``send``, and if the file cannot be written.
+        """
+        return self._portal.call(self._client.download, command, path, on_progress)
 
     def job(self, token: str) -> "Job[BatchResult | FieldingJobResult]":
         """Return the handle of a job that was submitted elsewhere, from its ``job.token()``. Sends no request.

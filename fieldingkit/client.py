@@ -1,16 +1,19 @@
 """The async client: sends commands, follows jobs, pages lists, and calls operations that have no command."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from copy import copy
+from os import PathLike
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 from weakref import WeakSet
 
 from fieldingkit.clock import Clock
-from fieldingkit.codec import decode, encode, raise_for_status, raise_for_truncated_body, raw_request
+from fieldingkit.codec import decode, encode, raise_for_status, raise_for_truncated_body
 from fieldingkit.commands import Command, JobCommand, check_kind
 from fieldingkit.errors import ClientClosedError
 from fieldingkit.options import CallOptions, ConnectionSettings, Options, with_parameters_of
+from fieldingkit.raw_request import raw_request
 from fieldingkit.transport.aiohttp import AiohttpTransport
 from fieldingkit.transport.custom import CustomTransport
 from fieldingkit.transport.headers import public_headers
@@ -25,6 +28,7 @@ from fieldingkit.version import __version__
 
 if TYPE_CHECKING:
     from fieldingkit.events.waker import Waker
+    from fieldingkit.files import Upload
     from fieldingkit.jobs.factory import JobFactory
     from fieldingkit.jobs.job import AsyncJob
     from fieldingkit.paging import Page, PagedCommand
@@ -227,7 +231,10 @@ class AsyncClient:
         method: str,
         path: str,
         params: Mapping[str, Any] | None = None,
+        *,
         json: Any = None,
+        content: "bytes | str | Upload | None" = None,
+        files: "Mapping[str, Upload | bytes | str | PathLike[str]] | None" = None,
         headers: Mapping[str, str] | None = None,
     ) -> Response:
         """Call an operation that has no command, with the client's credentials, tracing and limits.
@@ -239,18 +246,58 @@ class AsyncClient:
             method: The HTTP method.
             path: The path below the base URL, such as ``/demand/accounts/101/business-units``.
             params: The query parameters; a list becomes a repeated key.
-            json: The body.
+            json: The body, as JSON.
+            content: The body, as it is: bytes, text or an ``Upload`` with its content type.
+            files: The body, as a multipart form: text for plain fields; bytes, paths and uploads for files.
             headers: Further headers, except those that the client sets itself.
 
         Raises:
             FieldingKitError: as for ``send``.
         """
         own = self._options.request_headers
-        call = self._call(raw_request(method, path, params=params, json=json, headers=headers or {}, own=own))
+        request = raw_request(
+            method, path, params=params, json=json, content=content, files=files, headers=headers, own=own
+        )
+        call = self._call(request)
         response = await self._perform(call)
         raise_for_status(call, response)
         raise_for_truncated_body(call, response)
         return response
+
+    async def download(
+        self,
+        command: Command[Any],
+        path: str | PathLike[str],
+        on_progress: Callable[[int, int | None], object] | None = None,
+    ) -> Path:
+        """Save the response to a command as a file.
+
+        The body is streamed to a temporary file beside ``path``, which replaces ``path`` when it is complete. A failed
+        download leaves nothing behind. ``max_body`` does not apply; ``timeout`` and ``deadline`` do, so download large
+        files with ``client.with_options(timeout=None, deadline=None)``.
+
+        Args:
+            command: The command whose response is a file.
+            path: The path of the file; an existing file is replaced.
+            on_progress: Called with the bytes received so far and the size of the file, which is None if unknown.
+
+        Returns:
+            The path of the file.
+
+        Raises:
+            FieldingKitError: as for ``send``, and if the file cannot be written.
+        """
+        from fieldingkit.files import Download
+
+        options = self._options
+        request = encode(command, account_id=options.account_id, headers={**options.request_headers, "Accept": "*/*"})
+        call = self._call(request, command)
+        with Download(path, on_progress) as download:
+            call.body_writer = download
+            response = await self._perform(call)
+            raise_for_status(call, response)
+            raise_for_truncated_body(call, response)
+            return download.complete()
 
     def job(self, token: str) -> "AsyncJob[BatchResult | FieldingJobResult]":
         """Return the handle of a job that was submitted elsewhere, from its ``job.token()``. Sends no request.

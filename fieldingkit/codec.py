@@ -1,25 +1,24 @@
 """Encode commands as requests; decode responses into results or errors."""
 
-import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from math import isfinite
 from operator import attrgetter
 from typing import Any, NamedTuple, cast
-from urllib.parse import unquote, urlencode
+from urllib.parse import urlencode
 
 import attrs
 
 from fieldingkit._json import dumps, loads, loads_exactly
 from fieldingkit.commands import Command, Endpoint, JobAccepted
 from fieldingkit.errors import DecodeError, DuplicateJobError, InvalidCommandError, JobLocationError
+from fieldingkit.files import Upload
 from fieldingkit.idempotency import RetrySafety
-from fieldingkit.transport.headers import RESERVED_HEADERS, is_header, public_headers, retry_after
+from fieldingkit.transport.headers import public_headers, retry_after
 from fieldingkit.transport.http import Call, Request, Response
 from fieldingkit.transport.problem import error_from
 
-__all__ = ["decode", "encode", "raise_for_status", "raise_for_truncated_body", "raw_request"]
+__all__ = ["decode", "encode", "raise_for_status", "raise_for_truncated_body"]
 
 _OK = range(200, 300)
 _JSON = "application/json"
@@ -62,8 +61,7 @@ def encode(command: Command[Any], *, account_id: str | None, headers: Mapping[st
 
         try:
             if plan.body:
-                body = dumps(_body(command, plan))
-                own["Content-Type"] = _JSON
+                body, own["Content-Type"] = _body(command, plan)
             elif query := _members(command, plan.query):
                 target = f"{target}?{_query(query)}"
         except STRUCTURE_ERRORS as exc:
@@ -145,10 +143,14 @@ def _getter(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
     return lambda command: tuple(getattr(command, name) for name in names)
 
 
-def _body(command: Command[Any], plan: _Plan) -> Any:
+def _body(command: Command[Any], plan: "_Plan") -> tuple[bytes, str]:
+    """Return the body of a command and its content type."""
     from fieldingkit.converter import unstructure
 
-    return _members(command, plan.body) if plan.whole is None else unstructure(getattr(command, plan.whole))
+    if plan.whole is None:
+        return dumps(_members(command, plan.body)), _JSON
+    value = getattr(command, plan.whole)
+    return (value.content, value.content_type) if isinstance(value, Upload) else (dumps(unstructure(value)), _JSON)
 
 
 def _members(command: Command[Any], names: Sequence[str]) -> dict[str, Any]:
@@ -295,121 +297,3 @@ def _result_spec(kind: type[Any]) -> tuple[Any, tuple[tuple[str, str], ...]]:
     wanted = kind.result_type()
     fields = attrs.fields(wanted) if attrs.has(wanted) else ()
     return wanted, tuple((field.name, field.metadata["header"]) for field in fields if "header" in field.metadata)
-
-
-# Requests without a command
-
-_PATH = re.compile(r"(?:/(?:[A-Za-z0-9._~:@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+)+")
-# Decoded segments that are refused: dot segments, and segments with slashes or control characters.
-_UNSAFE_SEGMENT = re.compile(r"\.{1,2}|.*[\x00-\x1f\x7f/\\].*", re.DOTALL)
-_METHOD = re.compile(r"[A-Z]{1,16}")
-_KEY = re.compile(r"[\x21-\x7e]{1,255}")
-
-
-def raw_request(
-    method: str,
-    path: str,
-    *,
-    params: Mapping[str, Any] | None,
-    json: Any,
-    headers: Mapping[str, str],
-    own: Mapping[str, str],
-) -> Request:
-    """Return the request of ``client.request()``; its headers decide its retry safety.
-
-    Args:
-        method: The HTTP method.
-        path: The path below the base URL.
-        params: The query.
-        json: The body.
-        headers: The caller's headers.
-        own: The client's headers; the caller's override them.
-
-    Raises:
-        InvalidCommandError: if a part is invalid, or the path would lead to another resource.
-    """
-    verb = _upper(method)
-    if not _METHOD.fullmatch(verb):
-        raise InvalidCommandError(f"{method!r:.40} is not an HTTP method", field="method")
-    if not _is_plain_path(path):
-        raise InvalidCommandError("path must be an absolute path below the base URL, without a query", field="path")
-    query = _raw_query(params)
-    spelled = {name.lower(): name for name in (*own, "Content-Type", "Idempotency-Key", "If-Match")}
-    merged = {**own, **{spelled.get(name.lower(), name): value for name, value in _checked_headers(headers).items()}}
-    body = None
-    if json is not None:
-        merged.setdefault("Content-Type", _JSON)
-        try:
-            body = dumps(json)
-        except RecursionError as exc:
-            raise InvalidCommandError("json cannot be encoded: it is nested too deeply", field="json") from exc
-        except (TypeError, ValueError) as exc:
-            raise InvalidCommandError(f"json cannot be encoded: {exc}", field="json") from exc
-    return Request(
-        verb,
-        f"{path}?{query}" if query else path,
-        headers=merged,
-        body=body,
-        operation_id=f"{verb} request",
-        template="",
-        retry_safety=_retry_safety(verb, merged),
-    )
-
-
-def _upper(method: object) -> str:
-    return method.upper() if isinstance(method, str) else ""
-
-
-def _is_plain_path(path: object) -> bool:
-    return (
-        isinstance(path, str)
-        and _PATH.fullmatch(path) is not None
-        and not any(_UNSAFE_SEGMENT.fullmatch(unquote(segment)) for segment in path.split("/"))
-    )
-
-
-def _raw_query(params: object) -> str:
-    """Return the query of parameters that each have one obvious spelling."""
-    if params is None:
-        return ""
-    if not isinstance(params, Mapping):
-        raise InvalidCommandError("params must be a mapping of names to values", field="params")
-    pairs: list[tuple[str, str]] = []
-    for name, value in cast("Mapping[object, object]", params).items():
-        if not isinstance(name, str):
-            raise InvalidCommandError(f"params must have names that are text; got {name!r:.40}", field="params")
-        for item in cast("Sequence[object]", value) if isinstance(value, list | tuple) else (value,):
-            number = isinstance(item, int | float) and not isinstance(item, bool) and isfinite(item)
-            if not number and not isinstance(item, str):
-                raise InvalidCommandError(
-                    f"params: {name} must be text, a number or a list of them; got {item!r:.40}", field="params"
-                )
-            pairs.append((name, str.__str__(item) if isinstance(item, str) else str(item)))
-    try:
-        return urlencode(pairs)
-    except UnicodeEncodeError as exc:
-        raise InvalidCommandError("params contain text that cannot be encoded", field="params") from exc
-
-
-def _checked_headers(headers: object) -> Mapping[str, str]:
-    if not isinstance(headers, Mapping):
-        raise InvalidCommandError("headers must be a mapping of names to values", field="headers")
-    checked = cast("Mapping[str, str]", headers)
-    for name, value in checked.items():
-        if not is_header(name, value):
-            raise InvalidCommandError(f"header {name!r:.60} has a name or value that cannot be sent", field="headers")
-        if name.lower() in RESERVED_HEADERS:
-            raise InvalidCommandError(f"header {name!r} is set by the client itself", field="headers")
-        if name.lower() == "idempotency-key" and not _KEY.fullmatch(value):
-            raise InvalidCommandError("Idempotency-Key must be 1 to 255 visible ASCII characters", field="headers")
-        if name.lower() == "if-match" and value.strip() in {"", "*"}:
-            raise InvalidCommandError("If-Match guards nothing: send the ETag of the resource", field="headers")
-    return checked
-
-
-def _retry_safety(method: str, headers: Mapping[str, str]) -> RetrySafety:
-    if method in {"GET", "HEAD"}:
-        return RetrySafety.READ
-    if "Idempotency-Key" in headers:
-        return RetrySafety.IDEMPOTENCY_KEY
-    return RetrySafety.IF_MATCH if "If-Match" in headers else RetrySafety.NONE

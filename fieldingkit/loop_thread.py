@@ -126,7 +126,11 @@ async def _finish(resource: LoopResource | None) -> None:
             names = ", ".join(sorted(_name(task) for task in stubborn))
             _logger.warning("tasks did not end after their cancellation: %s", names)
             # They are destroyed with the loop, which asyncio would report once more.
-            asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+            asyncio.get_running_loop().set_exception_handler(_ignore)
+
+
+def _ignore(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    del loop, context
 
 
 def _other_tasks() -> set[asyncio.Task[Any]]:

@@ -187,12 +187,18 @@ class AiohttpTransport:
 
     async def _read(self, response: aiohttp.ClientResponse, attempt: "_Attempt") -> Response:
         """Read a response to its end, but no further than ``max_body``, which also bounds a decompression bomb."""
+        writer = attempt.call.body_writer if 200 <= response.status < 300 else None
+        if writer is not None:
+            writer.start(None if "Content-Encoding" in response.headers else response.content_length)
         chunks: list[bytes] = []
         size = 0
         body_error: FieldingKitError | None = None
         try:
             while chunk := await response.content.readany():
                 size += len(chunk)
+                if writer is not None:
+                    writer.write(chunk)
+                    continue
                 if size > self._max_body:
                     body_error = DecodeError(f"the body is longer than {self._max_body} bytes")
                     chunks = [b"".join(chunks)[:_SAMPLE]]

@@ -29,6 +29,9 @@ class CustomTransport:
         try:
             response = await self._send(call)
             status = response.status
+            if call.body_writer is not None and 200 <= status < 300:
+                call.body_writer.start(len(response.body))
+                call.body_writer.write(response.body)
             return response
         except BaseException as exc:
             call.bytes_sent = exc.sent if isinstance(exc, TransportError) else True

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import attrs
 
@@ -16,7 +16,7 @@ from fieldingkit.transport.retry_policy import RetryPolicy
 if TYPE_CHECKING:
     from fieldingkit.commands import Command
 
-__all__ = ["ApiResponse", "Call", "Request", "Response", "Transport"]
+__all__ = ["ApiResponse", "BodyWriter", "Call", "Request", "Response", "Transport"]
 
 
 _DEFAULT_RETRY = RetryPolicy()
@@ -98,6 +98,18 @@ class Response:
         return f"<Response {self.status}, {len(self.body)} bytes>"
 
 
+class BodyWriter(Protocol):
+    """Receives the body of a response in parts."""
+
+    def start(self, total: int | None) -> None:
+        """Start the body of an attempt, and drop that of an earlier one; ``total`` is its size, if known."""
+        ...
+
+    def write(self, chunk: bytes) -> None:
+        """Receive the next part of the body."""
+        ...
+
+
 class Call:
     """One call: its request, its command, and its state. Each transport reads it and writes only its own part."""
 
@@ -105,6 +117,7 @@ class Call:
         "ambiguous",
         "attempts",
         "authorization",
+        "body_writer",
         "bytes_sent",
         "clock",
         "command",
@@ -154,6 +167,8 @@ class Call:
         """Headers of the attempt in addition to those of the request: its trace."""
         self.authorization: Secret | None = None
         """The ``Authorization`` header of the attempt."""
+        self.body_writer: BodyWriter | None = None
+        """Receives the body of a successful response instead of the response itself; used by downloads."""
         self.bytes_sent: bool = False
         """True if bytes of the last attempt may have been sent."""
         self.trace: str | None = None

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, assert_type
 
 from fieldingkit import (
@@ -26,6 +27,7 @@ from fieldingkit import (
 )
 from fieldingkit.clock import Clock, MonotonicClock
 from fieldingkit.commands import JobAccepted, JobStatus
+from fieldingkit.files import Upload
 from fieldingkit.transport.credentials import AccessToken, Fetch
 from fieldingkit.transport.http import Response
 
@@ -84,6 +86,10 @@ async def asynchronous(client: AsyncClient) -> None:
     assert_type(await client.send_detailed(read), ApiResponse[fielding_runs.FieldingRun])
     assert_type((await client.send_detailed(pause)).result, fielding_runs.FieldingRunChange)
     assert_type(await client.request("GET", "/x", params={"a": 1}, headers={}), Response)
+    assert_type(await client.request("PUT", "/x", content=Upload.csv([["a", 1, None]])), Response)
+    assert_type(await client.request("POST", "/x", files={"a": b"", "b": Path("b"), "c": "c"}), Response)
+    assert_type(await client.download(read, "report.csv", lambda received, total: None), Path)
+    assert_type(client.with_options(timeout=5, headers={"X": "y"}, account_id=7), AsyncClient)
     assert_type(client.job("token"), AsyncJob[batch_jobs.BatchResult | fielding_jobs.FieldingJobResult])
     async for group in client.iter_items(target_groups.ListTargetGroups(project_id=PROJECT)):
         assert_type(group, target_groups.TargetGroupSummary)
@@ -123,6 +129,8 @@ def blocking(client: Client) -> None:
     assert_type(client.run(launch, timeout=None), fielding_jobs.FieldingJobResult)
     assert_type(client.send_detailed(read), ApiResponse[fielding_runs.FieldingRun])
     assert_type(client.request("POST", "/x", json=[1]), Response)
+    assert_type(client.download(read, Path("report.csv")), Path)
+    assert_type(client.with_options(deadline=None, retry=RetryPolicy(), poll=PollPolicy()), Client)
     assert_type(client.job("token"), Job[batch_jobs.BatchResult | fielding_jobs.FieldingJobResult])
     assert_type(client.call(paused, 3), int)
     for group in client.iter_items(target_groups.ListTargetGroups(project_id=PROJECT)):
@@ -151,7 +159,7 @@ def blocking_jobs(job: Job[batch_jobs.BatchResult]) -> Iterator[int]:
 
 
 def models(run: fielding_runs.FieldingRun, result: batch_jobs.BatchResult) -> None:
-    """What comes back."""
+    """Fields of models and results."""
     assert_type(run.status, fielding_runs.FieldingRunStatus)
     assert_type(run.start_fielding_at, datetime)
     assert_type(run.etag, str)
@@ -171,7 +179,7 @@ def variance() -> None:
 
 
 def refusals(error: errors.FieldingKitError) -> None:
-    """What errors tell."""
+    """Attributes of errors."""
     assert_type(error.attempts, tuple[errors.Attempt, ...])
     assert_type(error.maybe_applied, bool)
     assert_type(error.idempotency_key, str | None)

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from fieldingkit.codec import raw_request
 from fieldingkit.errors import InvalidCommandError
 from fieldingkit.idempotency import RetrySafety
+from fieldingkit.raw_request import raw_request
 from fieldingkit.transport.http import Request
 
 

@@ -85,7 +85,7 @@ async def test_views_of_views_combine_their_changes(make_client: MakeClient, ser
 
 
 async def test_closing_a_view_closes_nothing(serve: Serve, make_client: MakeClient) -> None:
-    """A closed view and its client both go on sending over the same connection."""
+    """After a view was closed, it and its client still send over the same connection."""
     server = await serve(answer(200, RUN_BODY))
     client = make_client(base_url=server.url)
     async with client.with_options(timeout=5) as view:

@@ -1,0 +1,232 @@
+"""Uploads and downloads: identical bytes for every attempt, complete files or none."""
+
+import asyncio
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.examples import READ
+from support.fake_clock import FakeClock
+from support.fixture_types import MakeClient, Serve
+from support.raw_server import Connection, Step, answer, close
+
+from fieldingkit import Client, RetryPolicy
+from fieldingkit.errors import (
+    ClientClosedError,
+    DecodeError,
+    FieldingKitError,
+    InvalidCommandError,
+    NotFoundError,
+    TransportError,
+)
+from fieldingkit.files import Upload
+from fieldingkit.sandbox import Sandbox
+
+BODY = b"\x00\xff" + b"0123456789" * 30_000
+
+
+def files_in(folder: Path) -> list[str]:
+    """Return the names of all files in a folder."""
+    return sorted(path.name for path in folder.iterdir())
+
+
+def parts_of(request: Any) -> list[Any]:
+    """Return the parts of a multipart form, as the standard library reads them."""
+    parts = parts_of(request)
+    contents = ["Größe".encode(), b"id\r\n1\r\n", b"\x00\r\n--\xff", b"{}"]
+    assert [part.get_payload(decode=True) for part in parts] == contents
+    kinds = ["text/plain", "text/csv", "application/octet-stream", "application/json"]
+    assert [part.get_content_type() for part in parts] == kinds
+    assert b'name="ids"; filename="ids.csv"' in request.body
+    assert b'name="named"; filename="a%22b%0D%0Ac.json"' in request.body
+
+
+def test_csv_quotes_what_needs_quoting() -> None:
+    """A CSV upload is UTF-8 by RFC 4180: readable by any CSV reader, None as an empty cell."""
+    rows = [["id", "name"], [1, 'a "b", c'], [None, "é\nf"]]
+    upload = Upload.csv(rows, filename="ids.csv")
+    assert (upload.content_type, upload.filename) == ("text/csv; charset=utf-8", "ids.csv")
+    assert upload.content.startswith(b"id,name\r\n")
+    read = list(csv.reader(io.StringIO(upload.content.decode(), newline="")))
+    assert read == [["id", "name"], ["1", 'a "b", c'], ["", "é\nf"]]
+
+
+def test_upload_from_a_path_guesses_its_type(tmp_path: Path) -> None:
+    """An upload from a path has the content, the name and the guessed type of its file."""
+    path = tmp_path / "a.json"
+    path.write_bytes(b"{}")
+    assert Upload.from_path(path) == Upload(b"{}", content_type="application/json", filename="a.json")
+    assert Upload.from_path(path, content_type="text/x").content_type == "text/x"
+    assert repr(Upload.from_path(path)) == "Upload(<2 bytes>, content_type='application/json', filename='a.json')"
+
+
+@pytest.mark.parametrize(
+    ("parts", "field"),
+    [
+        ({"json": {}, "content": b""}, "content"),
+        ({"json": {}, "files": {"a": b""}}, "files"),
+        ({"content": b"", "files": {"a": b""}}, "files"),
+        ({"content": 3}, "content"),
+        ({"content": {"a": 1}}, "content"),
+        ({"files": [b"x"]}, "files"),
+        ({"files": {}}, "files"),
+        ({"files": {"a": 3}}, "files"),
+        ({"files": {"": b"x"}}, "files"),
+        ({"files": {3: b"x"}}, "files"),
+        ({"files": {"a": Path("/nowhere/at/all")}}, "files"),
+        ({"files": {"a": b"x"}, "headers": {"Content-Type": "text/plain"}}, "files"),
+        ({"content": "\ud800"}, "content"),
+    ],
+)
+async def test_body_that_cannot_be_sent_is_refused_by_name(
+    parts: dict[str, Any], field: str, make_client: MakeClient
+) -> None:
+    """A body of two kinds, or of none that can be sent, is an InvalidCommandError that names the argument."""
+    with pytest.raises(InvalidCommandError, match=field) as caught:
+        await make_client(base_url="https://api.example.org").request("POST", "/x", **parts)
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    "options", [{"content": "text"}, {"content": b"x", "content_type": "a\r\nb"}, {"content": b"", "filename": 3}]
+)
+def test_invalid_upload_is_refused(options: dict[str, Any]) -> None:
+    """An upload that cannot be sent raises InvalidCommandError when it is created."""
+    with pytest.raises(InvalidCommandError):
+        Upload(**options)
+
+
+# Downloads
+
+
+async def test_download_writes_the_body_and_returns_the_path(
+    serve: Serve, make_client: MakeClient, tmp_path: Path
+) -> None:
+    """A download streams to the file, reports progress, and is not limited by ``max_body``."""
+    server = await serve(answer(200, BODY, {"Content-Type": "application/zip"}))
+    client = make_client(base_url=server.url, max_body=1000)
+    progress: list[tuple[int, int | None]] = []
+
+    path = await client.download(READ, tmp_path / "report.zip", lambda *sizes: progress.append(sizes))
+
+    assert path == tmp_path / "report.zip"
+    assert path.read_bytes() == BODY
+    assert files_in(tmp_path) == [path.name]
+    assert progress[-1] == (len(BODY), len(BODY))
+    assert [size for size, _ in progress] == sorted({size for size, _ in progress})
+    assert server.requests[0].headers["accept"] == "*/*"
+
+
+async def test_download_replaces_an_existing_file(serve: Serve, make_client: MakeClient, tmp_path: Path) -> None:
+    """A successful download replaces the file; a failed one leaves it as it was."""
+    path = tmp_path / "report.csv"
+    path.write_bytes(b"old")
+    server = await serve(answer(404, {}), answer(200, b"new"))
+    client = make_client(base_url=server.url)
+
+    with pytest.raises(NotFoundError):
+        await client.download(READ, path)
+    assert path.read_bytes() == b"old"
+
+    await client.download(READ, str(path))
+    assert path.read_bytes() == b"new"
+    assert files_in(tmp_path) == [path.name]
+
+
+@pytest.mark.parametrize(
+    ("steps", "error"),
+    [
+        ([answer(404, {"object": "not_found"})], NotFoundError),
+        ([answer(200, BODY, length=2 * len(BODY))] * 3, TransportError),
+        ([close] * 3, TransportError),
+    ],
+    ids=["status", "truncated", "no response"],
+)
+async def test_failed_download_leaves_nothing_behind(
+    steps: list[Step], error: type[Exception], serve: Serve, make_client: MakeClient, tmp_path: Path, clock: FakeClock
+) -> None:
+    """A download that fails leaves neither the file nor a temporary one."""
+    client = make_client(base_url=(await serve(*steps)).url, clock=clock, retry=RetryPolicy(max_attempts=3))
+    with pytest.raises((error, DecodeError)):
+        await client.download(READ, tmp_path / "report.zip")
+    assert files_in(tmp_path) == []
+
+
+async def test_retried_download_starts_over(
+    serve: Serve, make_client: MakeClient, tmp_path: Path, clock: FakeClock
+) -> None:
+    """A download whose body broke off is retried from its beginning."""
+    server = await serve(answer(200, BODY, length=2 * len(BODY)), answer(503), answer(200, b"whole"))
+    progress: list[tuple[int, int | None]] = []
+    client = make_client(base_url=server.url, clock=clock)
+    path = await client.download(READ, tmp_path / "report.zip", lambda *sizes: progress.append(sizes))
+    assert path.read_bytes() == b"whole"
+    assert progress[-1] == (5, 5)
+    assert len(server.requests) == 3
+
+
+async def test_cancelled_download_leaves_nothing_behind(serve: Serve, make_client: MakeClient, tmp_path: Path) -> None:
+    """A download that is cancelled half way removes its temporary file."""
+
+    async def half(connection: Connection) -> None:
+        await connection.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + b"x" * 50_000)
+        await connection.gone()
+
+    begun = asyncio.Event()
+    client = make_client(base_url=(await serve(half)).url)
+    download = asyncio.create_task(client.download(READ, tmp_path / "a", lambda *_: begun.set()))
+    await begun.wait()
+    assert len(files_in(tmp_path)) == 1
+    download.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await download
+    assert files_in(tmp_path) == []
+
+
+async def test_download_that_cannot_be_written_sends_nothing(
+    serve: Serve, make_client: MakeClient, tmp_path: Path
+) -> None:
+    """A folder that does not exist is reported before anything is sent."""
+    server = await serve(answer(200, b"x"))
+    with pytest.raises(FieldingKitError, match="cannot be written"):
+        await make_client(base_url=server.url).download(READ, tmp_path / "missing" / "report.zip")
+    assert server.requests == []
+
+
+async def test_callback_that_raises_ends_the_download(serve: Serve, make_client: MakeClient, tmp_path: Path) -> None:
+    """An exception of ``on_progress`` ends the download and reaches the caller."""
+
+    class StopError(Exception):
+        pass
+
+    def stop(received: int, total: int | None) -> None:
+        raise StopError
+
+    client = make_client(base_url=(await serve(answer(200, BODY))).url)
+    with pytest.raises(StopError):
+        await client.download(READ, tmp_path / "a", stop)
+    assert files_in(tmp_path) == []
+
+
+async def test_download_of_a_closed_client_creates_no_file(make_client: MakeClient, tmp_path: Path) -> None:
+    """A closed client refuses a download and leaves nothing behind."""
+    client = make_client(base_url="https://api.example.org")
+    await client.aclose()
+    with pytest.raises(ClientClosedError):
+        await client.download(READ, tmp_path / "a")
+    assert files_in(tmp_path) == []
+
+
+def test_blocking_client_uploads_and_downloads(sandbox: Sandbox, tmp_path: Path) -> None:
+    """The blocking client has the same uploads and downloads."""
+    from fieldingkit import accounts
+
+    with Client(account_id=sandbox.account_id, auth=sandbox.token, base_url=sandbox.url) as client:
+        path = client.download(accounts.ListAccounts(), tmp_path / "accounts.json")
+        assert path.read_bytes().startswith(b"{")
+        with pytest.raises(NotFoundError):
+            client.request("POST", "/nowhere", content=b"x")
+        with pytest.raises(NotFoundError):
+            client.request("POST", "/nowhere", files={"a": b"x"})
