@@ -34,6 +34,7 @@ EXCEPTIONS: Final = {
     "*.json return": "any JSON",
     "*.replace changes": "the fields of any command or module, checked at run time",
     "*.rows return": "values of several kinds",
+    "*Client.download command": "a command with any result: the file takes its place",
     "*Client.request json": "any JSON",
     "*Client.request params": "values of several kinds, checked at run time",
     "ApiResponse raw": "any JSON",
