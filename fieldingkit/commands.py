@@ -23,7 +23,7 @@ from fieldingkit import validators
 from fieldingkit.errors import InvalidCommandError
 from fieldingkit.idempotency import RetrySafety
 from fieldingkit.results import Result
-from fieldingkit.validators import find_misfit
+from fieldingkit.validators import misfit_finders
 
 __all__ = [
     "AccountCommand",
@@ -82,9 +82,9 @@ def _checked(cls: type, init: Callable[..., None]) -> Callable[..., None]:
         except _BAD_INPUT as exc:
             field, problem = _find_problem(cls, fields)
             raise InvalidCommandError(f"{cls.__name__}: {problem}", field=field) from exc
-        for name, kind in validators.kinds_of(cls).items():
+        for name, find_misfit in misfit_finders(cls):
             value = getattr(self, name)
-            if path := find_misfit(value, kind, name):
+            if path := find_misfit(value, name):
                 raise InvalidCommandError(f"{cls.__name__}: {_invalid_value(path, value)}", field=name)
 
     return checked_init
@@ -117,7 +117,8 @@ def _accepts(cls: type, field: "attrs.Attribute[Any]", value: object) -> bool:
             field.validator(object.__new__(cls), field, value)
     except _BAD_INPUT:
         return False
-    return find_misfit(value, validators.kinds_of(cls).get(field.name, Any)) is None
+    find_misfit = dict(misfit_finders(cls)).get(field.name)
+    return find_misfit is None or find_misfit(value, field.name) is None
 
 
 @attrs.frozen(kw_only=True)

@@ -1,6 +1,5 @@
 """Base classes of results: dictionaries, JSON, rows for data frames, and short displays."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -33,6 +32,8 @@ class Serializable:
         Args:
             indent: Spaces of each level; one line by default.
         """
+        import json
+
         return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False)
 
 

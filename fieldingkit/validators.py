@@ -2,10 +2,10 @@
 
 import re
 import reprlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from functools import cache
-from types import NoneType, UnionType
+from functools import cache, partial
+from types import UnionType
 from typing import Any, Literal, TypeAlias, TypeVar, Union, cast, get_args, get_origin
 from urllib.parse import urlsplit
 
@@ -21,15 +21,15 @@ __all__ = [
     "each",
     "enum_tuple",
     "etag",
-    "find_misfit",
     "https_url",
     "idempotency_key",
     "instance_of",
     "integer",
-    "kinds_of",
     "language",
     "length",
     "matching",
+    "misfit_finder",
+    "misfit_finders",
     "non_empty",
     "opaque_id",
     "optional_str_tuple",
@@ -135,8 +135,8 @@ def non_empty(command: object, attribute: "attrs.Attribute[Any]", value: "tuple[
 
 
 def https_url(command: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
-    """Require an ``https://`` URL with a host; None means that the field is left out."""
-    if value is None:
+    """Require an ``https://`` URL with a host; an optional field may be None."""
+    if value is None and attribute.default is None:
         return
     parts = urlsplit(value) if isinstance(value, str) else None
     if parts is None or parts.scheme != "https" or not parts.hostname:
@@ -147,11 +147,11 @@ def https_url(command: object, attribute: "attrs.Attribute[Any]", value: object)
 
 
 def integer(minimum: int, maximum: int | None = None) -> Validator:
-    """Return a validator of whole numbers; None means that the field is left out."""
+    """Return a validator of whole numbers; an optional field may be None."""
     limits = f"at least {minimum}" if maximum is None else f"from {minimum} to {maximum}"
 
     def check(command: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
-        if value is None:
+        if value is None and attribute.default is None:
             return
         if type(value) is not int or value < minimum or (maximum is not None and value > maximum):
             raise _invalid(command, attribute, value, f"must be a whole number, {limits}")
@@ -160,26 +160,29 @@ def integer(minimum: int, maximum: int | None = None) -> Validator:
 
 
 def length(minimum: int, maximum: int) -> Validator:
-    """Return a validator of texts by their number of characters; None means that the field is left out."""
+    """Return a validator of texts by their number of characters; an optional field may be None."""
 
     def check(command: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
-        if value is not None and not (isinstance(value, str) and minimum <= len(value) <= maximum):
+        if value is None and attribute.default is None:
+            return
+        if not (isinstance(value, str) and minimum <= len(value) <= maximum):
             raise _invalid(command, attribute, value, f"must have {minimum} to {maximum} characters")
 
     return check
 
 
 def matching(pattern: str, rule: str) -> Validator:
-    """Return a validator of texts that match a regular expression as a whole; None means that the field is left out.
+    """Return a validator of texts that match a regular expression as a whole; an optional field may be None.
 
     Args:
         pattern: The regular expression.
         rule: The continuation of "must be" in the error message.
     """
-    compiled = re.compile(pattern)
 
     def check(command: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
-        if value is not None and not (isinstance(value, str) and compiled.fullmatch(value)):
+        if value is None and attribute.default is None:
+            return
+        if not (isinstance(value, str) and re.fullmatch(pattern, value)):  # compiled when first used
             raise _invalid(command, attribute, value, f"must be {rule}")
 
     return check
@@ -236,46 +239,56 @@ def check_period(command: object, start: datetime, end: datetime) -> None:
 
 # Kinds
 
-
-def find_misfit(value: object, hint: Any, path: str = "") -> str | None:
-    """Return the path of the first part of a value that is not of the annotated kind; None if all of it fits.
-
-    Args:
-        value: The value.
-        hint: Its annotation.
-        path: The path of the value itself.
-    """
-    origin, kinds = get_origin(hint), get_args(hint)
-    if origin in {Union, UnionType}:
-        misfits = [find_misfit(value, kind, path) for kind in kinds if kind is not NoneType]
-        return None if (value is None and NoneType in kinds) or None in misfits else misfits[0]
-    if origin is tuple and isinstance(value, tuple):
-        items = cast("tuple[object, ...]", value)
-        misfits = [find_misfit(item, kinds[0], f"{path}[{index}]") for index, item in enumerate(items)]
-        return next(filter(None, misfits), None)
-    if attrs.has(hint) and isinstance(value, hint):
-        misfits = [find_misfit(getattr(value, name), kind, f"{path}.{name}") for name, kind in kinds_of(hint).items()]
-        return next(filter(None, misfits), None)
-    return None if _is_of_kind(value, hint, origin, kinds) else path
-
-
-def _is_of_kind(value: object, hint: Any, origin: Any, kinds: tuple[Any, ...]) -> bool:
-    if hint is Any or hint is object:
-        return True
-    if origin is Literal:
-        return value in kinds
-    if origin is Mapping:
-        return isinstance(value, Mapping)
-    if hint in (int, float):
-        return isinstance(value, int if hint is int else int | float) and not isinstance(value, bool)
-    return isinstance(value, origin or hint)
+Finder: TypeAlias = Callable[[Any, str], "str | None"]
+"""Returns the path of the first part of a value that is not of its annotated kind; takes the value and its path."""
 
 
 @cache
-def kinds_of(kind: Any) -> dict[str, Any]:
-    """Return the annotations of the fields, without lists whose validator has checked every item."""
+def misfit_finders(kind: Any) -> "tuple[tuple[str, Finder], ...]":
+    """Return a finder for each field of a class that has no validator; validators check the kind themselves."""
     fields = attrs.fields(attrs.resolve_types(kind))
-    return {field.name: field.type for field in fields if field.validator is None or "tuple" not in str(field.type)}
+    return tuple((field.name, misfit_finder(field.type)) for field in fields if field.validator is None)
+
+
+@cache
+def misfit_finder(hint: Any) -> Finder:
+    """Return the finder for an annotation."""
+    origin, kinds = get_origin(hint), get_args(hint)
+    if hint is Any:
+        return lambda value, path: None  # noqa: ARG005
+    if origin is Literal:
+        return lambda value, path: None if value in kinds else path
+    if origin is tuple:
+        return partial(_misfit_in_list, misfit_finder(kinds[0]))
+    if attrs.has(hint):
+        return partial(_misfit_in_model, hint)
+    choices = kinds if origin in {Union, UnionType} else (origin or hint,)
+    if any(get_origin(choice) in {tuple, Literal} or attrs.has(choice) for choice in choices):
+        return partial(_misfit_of_all, [misfit_finder(choice) for choice in choices])
+    classes = tuple(get_origin(choice) or choice for choice in choices)
+    classes = (*classes, int) if float in classes else classes
+    bools = (bool,) if int in classes and bool not in classes else ()  # a bool is an int, but no number
+    return lambda value, path: None if isinstance(value, classes) and not isinstance(value, bools) else path
+
+
+def _misfit_in_list(find: Finder, value: object, path: str) -> str | None:
+    if not isinstance(value, tuple):
+        return path
+    items = cast("tuple[object, ...]", value)
+    return next(filter(None, (find(item, f"{path}[{index}]") for index, item in enumerate(items))), None)
+
+
+def _misfit_in_model(kind: Any, value: object, path: str) -> str | None:
+    if not isinstance(value, kind):
+        return path
+    finders = misfit_finders(kind)
+    return next(filter(None, (find(getattr(value, name), f"{path}.{name}") for name, find in finders)), None)
+
+
+def _misfit_of_all(finders: Sequence[Finder], value: object, path: str) -> str | None:
+    misfits = [find(value, path) for find in finders]
+    # The longest path is that of the kind which fits best.
+    return None if None in misfits else max(filter(None, misfits), key=len)
 
 
 def _invalid(command: object, attribute: "attrs.Attribute[Any]", value: object, rule: str) -> InvalidCommandError:

@@ -165,7 +165,7 @@ def _sendable(command: object, attribute: "attrs.Attribute[Any]", value: object)
     instance_of(FieldingAssistantAssignment)(command, attribute, value)
     assignment = cast("FieldingAssistantAssignment", value)
     if assignment.pacing is not None:
-        duration(command, attribute, assignment.pacing.increment_interval)
+        attrs.validators.optional(duration)(command, attribute, assignment.pacing.increment_interval)
         attrs.validators.optional(ulid)(command, attribute, assignment.pacing.exposed_target_group_id)
     if assignment.soft_launch is not None:
         integer(1, 100)(command, attribute, assignment.soft_launch.filling_goal_percentage)

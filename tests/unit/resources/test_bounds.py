@@ -31,6 +31,7 @@ from fieldingkit.resources.target_group_changelog import GetTargetGroupChangelog
 from fieldingkit.resources.target_group_goals import ProfileGoal, QuotaGoal, TargetGoal, UpdateProfileFillingGoal
 from fieldingkit.resources.target_group_progress import GetTargetGroupCompletes
 from fieldingkit.resources.target_groups import ComputeTargetGroupTransitions, ListTargetGroups, TargetGroupFilters
+from fieldingkit.resources.webhooks import CreateWebhook
 
 COMMANDS: Final = commands_by_operation()
 LATER: Final = datetime(2036, 1, 1, tzinfo=UTC)
@@ -241,6 +242,9 @@ INVALID: list[tuple[str, Callable[..., object], dict[str, Any]]] = [
         UpdateProjectManagers,
         {"project_id": PROJECT, "target_group_ids": [GROUP], "project_manager_id": None},
     ),
+    ("url", CreateWebhook, {"url": None, "events": ["session-updated"]}),
+    ("events", CreateWebhook, {"url": "https://example.com", "events": None}),
+    ("completes_goal", QuotaGoal, {"completes_goal": None}),
     ("if_match", PauseFieldingRun, {**GROUP_IDS, "fielding_run_id": "r", "if_match": "*"}),
     ("aggregation_interval", GetTargetGroupCompletes, {**GROUP_IDS, "aggregation_interval": "a day"}),
     ("completes_goal", QuotaGoal, {"completes_goal": 0}),
