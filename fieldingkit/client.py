@@ -12,6 +12,7 @@ from fieldingkit.clock import Clock
 from fieldingkit.codec import decode, encode, raise_for_status, raise_for_truncated_body
 from fieldingkit.commands import Command, JobCommand, check_kind
 from fieldingkit.errors import ClientClosedError
+from fieldingkit.jobs.poller import check_wait_timeout
 from fieldingkit.options import CallOptions, ConnectionSettings, Options, with_parameters_of
 from fieldingkit.raw_request import raw_request
 from fieldingkit.transport.aiohttp import AiohttpTransport
@@ -161,6 +162,7 @@ class AsyncClient:
             ClientClosedError: if the client was closed during the wait; a note on the error carries the job's token.
             FieldingKitError: as for ``submit`` and ``AsyncJob.wait``.
         """
+        check_wait_timeout(timeout)
         job = await self.submit(command)
         try:
             return await job.wait(timeout, waker=waker)

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
 from contextlib import nullcontext
 from typing import Any, Generic, TypeVar, cast
@@ -23,7 +22,7 @@ from fieldingkit.errors import (
 )
 from fieldingkit.events.waker import Waker
 from fieldingkit.jobs.observer import JobObserver
-from fieldingkit.jobs.poller import Poller, PollerGroup, PollResult
+from fieldingkit.jobs.poller import Poller, PollerGroup, PollResult, check_wait_timeout
 from fieldingkit.jobs.token import JobToken
 from fieldingkit.resources.batch_jobs import BatchResult, FailedTargetGroup
 from fieldingkit.resources.fielding_jobs import FieldingJobResult
@@ -184,7 +183,7 @@ class AsyncJob(Generic[R_co]):
             ClientClosedError: if the client is closed.
             ConfigurationError: if the client belongs to another event loop, or ``timeout`` is not a number.
         """
-        _check_timeout(timeout)
+        check_wait_timeout(timeout)
         project_id = self._facts.path["project_id"]
         with nullcontext() if waker is None else waker.subscribe(project_id, self._poller.nudge):
             try:
@@ -343,11 +342,6 @@ class AsyncJob(Generic[R_co]):
         if isinstance(exc, JobError | ClientClosedError):
             raise self._annotate(exc)
         raise self._annotate(JobError(f"job {self.id} cannot be polled: {exc}")) from exc
-
-
-def _check_timeout(timeout: object) -> None:
-    if timeout is not None and not (isinstance(timeout, int | float) and not math.isnan(timeout)):
-        raise ConfigurationError(f"timeout must be a number of seconds or None; got {timeout!r}")
 
 
 def retry_key(parent: str, number: int, target_group_ids: Sequence[str]) -> str:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from fieldingkit.resources.batch_jobs import BatchResult
     from fieldingkit.resources.fielding_jobs import FieldingJobResult
 
-__all__ = ["Poll", "PollPolicy", "PollResult", "Poller", "PollerGroup"]
+__all__ = ["Poll", "PollPolicy", "PollResult", "Poller", "PollerGroup", "check_wait_timeout"]
 
 
 def _number_from(least: float, *, finite: bool = True) -> Callable[[object, "attrs.Attribute[Any]", object], None]:
@@ -75,6 +75,12 @@ class PollPolicy:
             raise ConfigurationError(
                 f"PollPolicy.min_interval ({self.min_interval:g}) must not exceed max_interval ({self.max_interval:g})"
             )
+
+
+def check_wait_timeout(timeout: object) -> None:
+    """Refuse a timeout of a wait that is neither a number of seconds nor None."""
+    if timeout is not None and not (isinstance(timeout, int | float) and not math.isnan(timeout)):
+        raise ConfigurationError(f"timeout must be a number of seconds or None; got {timeout!r}")
 
 
 class PollResult(NamedTuple):

@@ -28,8 +28,9 @@ def _optional_count(_: object, attribute: "attrs.Attribute[Any]", value: object)
         raise TypeError(f"{attribute.name} must be a count")
 
 
-def _valid_traceparent(value: object) -> object:
+def _valid_traceparent(value: str | None) -> str | None:
     """Drop text that is not a ``traceparent``: it comes from a response, and may be of any length."""
+    # A token may hold a value of any type; the validator refuses those that are not text.
     return None if isinstance(value, str) and trace_id_of({"traceparent": value}) is None else value
 
 

@@ -260,7 +260,7 @@ async def test_refusal_by_the_client_is_not_a_failed_poll(clock: FakeClock) -> N
 
 
 async def test_poll_is_one_attempt(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
-    """A poll is a single attempt whatever the retry policy of the client, because the next poll is its retry."""
+    """A poll is a single attempt with any retry policy of the client, because the next poll is its retry."""
     server = await serve(ACCEPTED, *[answer(503)] * 3, COMPLETED)
     retry = RetryPolicy(max_attempts=5)
     job = await make_client(base_url=server.url, clock=clock, poll=STEADY, retry=retry).submit(KEYED)
@@ -906,6 +906,15 @@ async def test_wait_with_a_wrong_timeout(timeout: Any, serve: Serve, make_client
     await settle()
 
     assert (len(server.requests), clock.pending) == (1, 0)
+
+
+async def test_run_with_a_wrong_timeout(serve: Serve, make_client: MakeClient) -> None:
+    """A command with a timeout that is not a number is refused before the job is created."""
+    server = await serve(ACCEPTED)
+    wrong: Any = "5"
+    with pytest.raises(ConfigurationError, match="timeout"):
+        await make_client(base_url=server.url).run(KEYED, wrong)
+    assert server.requests == []
 
 
 # Events

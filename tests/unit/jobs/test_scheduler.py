@@ -222,7 +222,7 @@ def test_concurrent_polls_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
 
     # 10 at a time take 0.1 s each; the polls of the first second come too early.
     assert 3.0 <= took < 4.5
-    assert api.counts["look"] <= 410
+    assert api.counts["poll"] <= 410
 
 
 def test_jobs_of_very_different_duration_are_found_soon(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -241,7 +241,7 @@ def test_jobs_of_very_different_duration_are_found_soon(monkeypatch: pytest.Monk
     late, _ = simulate(monkeypatch, api, work)
 
     assert sum(late) / len(late) < 1.5
-    assert api.counts["look"] / 200 < 12
+    assert api.counts["poll"] / 200 < 12
 
 
 async def test_failed_job_raises_the_error_of_a_wait(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
