@@ -34,7 +34,7 @@ _ATTEMPTS_TO_CONNECT = 4
 """Sends of a call that cannot connect to an API that never responded: the base URL may be wrong."""
 _LONGEST_BUDGET_WAIT = 120.0
 """Seconds that a call without a deadline waits for the retry budget at most."""
-_SUCCESS = 0.2
+_REFUND = 0.2
 """Retries that a successful call gives back to the budget."""
 
 Outcome = Response | TransportError
@@ -125,7 +125,7 @@ class RetryBudget:
 class RetryMetrics(Protocol):
     """Counts retries."""
 
-    def count_retry(self, request: Request, reason: str) -> None:
+    def count_retry(self, request: Request, error: str) -> None:
         """Count an attempt that failed and is retried."""
         ...
 
@@ -184,7 +184,7 @@ class Retry:
                 self._has_response = True
                 if 200 <= outcome.status < 400 and (outcome.body_error is None or not _can_read_again(call, outcome)):
                     if self._budget.level < self._budget.capacity:
-                        self._budget.give_back(_SUCCESS)
+                        self._budget.give_back(_REFUND)
                     return outcome
             failures = failures or _Failures(call.retry)
             delay = self._delay(call, outcome, failures)

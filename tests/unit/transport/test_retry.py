@@ -226,19 +226,17 @@ async def test_call_without_deadline_waits_two_minutes_for_the_budget(refill: fl
     assert isinstance(waiting.stop_reason, RetryBudgetExhaustedError) is (sends == 2)
 
 
-async def test_successful_calls_refill_the_budget() -> None:
-    """Five calls that succeed give back one retry."""
-    retry, server = retrying(UNAVAILABLE, UNAVAILABLE, *[FINE] * 5, UNAVAILABLE, budget=1.0, refill=1e-6)
+@pytest.mark.parametrize(("successes", "sends"), [(4, 1), (5, 2)])
+async def test_five_successful_calls_give_back_one_retry(successes: int, sends: int) -> None:
+    """Each call that succeeds gives a fifth of a retry back to the budget."""
+    retry, server = retrying(UNAVAILABLE, *[FINE] * successes, UNAVAILABLE, budget=1.0, refill=1e-9)
     clock = FakeClock()
-    await retry(call(clock))
-    for _ in range(5):
+    for _ in range(successes):
         await retry(call(clock))
+    assert len(server.requests) == 1 + successes
 
     await retry(call(clock))
-    assert len(server.requests) == 2 + 5 + 2
-
-    await retry(call(clock))
-    assert len(server.requests) == 2 + 5 + 2 + 1
+    assert len(server.requests) == 1 + successes + sends
 
 
 async def test_successes_do_not_overfill_the_budget() -> None:
