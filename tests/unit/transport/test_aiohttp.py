@@ -1,12 +1,13 @@
 """The aiohttp transport: waits for the pool, reuse of connections, statuses of proxies, event loops and closing."""
 
 import asyncio
+import ssl
 from typing import Any
 
 import pytest
 from support.examples import READ, RUN_BODY, TAGGED
 from support.fake_clock import settle
-from support.fixture_types import MakeClient, Serve
+from support.fixture_types import Certify, MakeClient, Serve
 from support.raw_server import Connection, RawServer, Step, answer, hang
 
 from fieldingkit import RetryPolicy
@@ -90,12 +91,15 @@ class Stray:
         self.connection.writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
 
 
+@pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
 @pytest.mark.parametrize("rounds", [0, 20], ids=["in the socket", "read by the event loop"])
-async def test_a_connection_with_unread_input_is_not_reused(rounds: int, serve: Serve, make_client: MakeClient) -> None:
+async def test_a_connection_with_unread_input_is_not_reused(
+    rounds: int, serve: Serve, make_client: MakeClient, certified: Certify, trusting: ssl.SSLContext, *, tls: bool
+) -> None:
     """A stray response on a kept connection is never taken for the response of the next request."""
     stray = Stray()
-    server = await serve(stray, answer(412))
-    client = make_client(base_url=server.url)
+    server = await serve(stray, answer(412), tls=certified() if tls else None)
+    client = make_client(base_url=server.url, ssl_context=trusting)
     await client.send(READ)
 
     stray.send()
@@ -106,10 +110,13 @@ async def test_a_connection_with_unread_input_is_not_reused(rounds: int, serve: 
     assert server.connections == 2
 
 
-async def test_an_idle_connection_is_reused(serve: Serve, make_client: MakeClient) -> None:
+@pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
+async def test_an_idle_connection_is_reused(
+    serve: Serve, make_client: MakeClient, certified: Certify, trusting: ssl.SSLContext, *, tls: bool
+) -> None:
     """A kept connection without input is reused."""
-    server = await serve(answer(200, RUN_BODY))
-    client = make_client(base_url=server.url)
+    server = await serve(answer(200, RUN_BODY), tls=certified() if tls else None)
+    client = make_client(base_url=server.url, ssl_context=trusting)
     for _ in range(3):
         await client.send(READ)
     assert server.connections == 1
