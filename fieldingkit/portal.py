@@ -261,11 +261,17 @@ class _Call(Generic[T]):
 
     async def _run(self) -> None:
         try:
-            self._result = await self._function()
+            self._result = await _checked(self._function())
         except BaseException as exc:  # noqa: BLE001  # raised in the calling thread
             self._error = exc
         self._done = True
         self._lock.release()
+
+
+def _checked(coroutine: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T]:
+    if not hasattr(coroutine, "__await__"):  # the caller has no type checker
+        raise TypeError(f"expected a coroutine function; the function returned {type(coroutine).__name__}")
+    return coroutine
 
 
 async def _take(items: AsyncIterator[T]) -> tuple[T] | None:

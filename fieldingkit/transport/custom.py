@@ -1,5 +1,7 @@
 """A transport of the caller in place of the network, for simulations and tests."""
 
+from multidict import CIMultiDict
+
 from fieldingkit.errors import Attempt, TransportError
 from fieldingkit.transport.http import Call, Response, Transport
 
@@ -28,6 +30,7 @@ class CustomTransport:
         failure: str | None = None
         try:
             response = await self._send(call)
+            response.headers = CIMultiDict(response.headers)
             status = response.status
             if call.body_writer is not None and 200 <= status < 300:
                 call.body_writer.start(len(response.body))

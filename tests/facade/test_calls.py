@@ -7,6 +7,7 @@ import threading
 import time
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from opentelemetry import trace
@@ -151,6 +152,14 @@ def test_coroutine_that_cancels_itself_raises_a_fieldingkit_error(blocking_clien
     with pytest.raises(FieldingKitError, match="cancelled") as caught:
         blocking_client.call(work)
     assert isinstance(caught.value.__cause__, asyncio.CancelledError)
+
+
+@pytest.mark.parametrize("wrong", [lambda client: 3, print, len, 3, None])
+def test_call_refuses_what_is_not_a_coroutine_function(blocking_client: Client, wrong: Any) -> None:
+    """``call`` with anything but a coroutine function is a TypeError, and the client remains usable."""
+    with pytest.raises(TypeError):
+        blocking_client.call(wrong)
+    assert blocking_client.call(tasks) == 0
 
 
 @pytest.mark.parametrize("end", [SystemExit, KeyboardInterrupt])
