@@ -193,7 +193,7 @@ class StructureError(ValueError):
 
 
 _STRICT = frozenset({"id", "status", "etag", "job_id", "secret"})
-"""Fields that are never left undecoded, whatever their class: without them an answer has no meaning."""
+"""Fields that are never left undecoded in any class: an answer has no meaning without them."""
 
 
 def structure_tolerantly(load: Callable[[], Any], wanted: Any) -> Any:

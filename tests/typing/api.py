@@ -166,6 +166,10 @@ def models(run: fielding_runs.FieldingRun, result: batch_jobs.BatchResult) -> No
     assert_type(result.updated, tuple[str, ...])
     assert_type(result.failed, tuple[batch_jobs.FailedTargetGroup, ...])
     assert_type(result.ok, bool)
+    assert_type(result.to_dict(), dict[str, Any])
+    assert_type(result.to_json(), str)
+    assert_type(result.rows(), list[dict[str, Any]])
+    assert_type(result.undecoded, tuple[str, ...])
     assert_type(pause.replace(if_match="x"), fielding_runs.PauseFieldingRun)
 
 
@@ -176,6 +180,13 @@ def variance() -> None:
     made: Command[JobAccepted] = batch
     secret: Command[webhooks.Webhook] = webhooks.RegenerateWebhookSecret(webhook_id="w")
     del anything, job, made, secret
+
+
+def filters() -> None:
+    """Literal names, members and single values are filters; a misspelled name is not."""
+    target_groups.ListTargetGroups(project_id=PROJECT, status=["live", target_groups.TargetGroupStatus.PAUSED])
+    target_groups.ListTargetGroups(project_id=PROJECT, status=["pasued"])  # type: ignore[list-item]
+    webhooks.CreateWebhook(url="https://example.com", events=("session-updated",))
 
 
 def refusals(error: errors.FieldingKitError) -> None:
