@@ -187,9 +187,8 @@ class RateLimiter:
 
     def _too_late(self, call: Call, delay: float) -> DeadlineExceededError:
         return DeadlineExceededError(
-            f"the rate limiter has no turn before the deadline: the next turn is in {delay:.3g} s, "
-            f"{call.remaining() or 0.0:.3g} s are left; {len(self._queue)} requests wait, "
-            f"{self.rate or 0.0:.3g} per second may leave",
+            f"the rate limiter's next turn is in {delay:.3g} s, and {call.remaining() or 0.0:.3g} s are left; "
+            f"{len(self._queue)} requests wait, and {self.rate or 0.0:.3g} per second may leave",
             sent=False,
             retry_after=delay,
         )
