@@ -181,6 +181,7 @@ class TaskStateCheckpoint(Checkpoint):
                 "ids": list(chunk.ids),
                 "key": chunk.key,
                 "generation": chunk.generation,
+                "ambiguous": list(chunk.ambiguous),
             }
         return row
 
@@ -217,4 +218,5 @@ def _follow_up(number: int, row: dict[str, Any]) -> Chunk:
         ids=tuple(row["ids"]),
         key=row["key"],
         generation=row["generation"],
+        ambiguous=tuple(row["ambiguous"]),
     )

@@ -154,6 +154,7 @@ class _ChunkRow(NamedTuple):
     ids: str
     key: str
     generation: int
+    ambiguous: str
     first_sent_at: float | None
     token: str | None
     job_id: str | None
@@ -161,7 +162,7 @@ class _ChunkRow(NamedTuple):
     settled: int
 
 
-_INSERT_CHUNK = "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT_CHUNK = "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _SET_SENDING = "UPDATE chunks SET first_sent_at = ? WHERE run_id = ? AND number = ?"
 _SET_SUBMITTED = "UPDATE chunks SET token = ?, job_id = ? WHERE run_id = ? AND number = ?"
 _SET_SETTLED = "UPDATE chunks SET settled = ?, first_sent_at = ?, ended_at = ? WHERE run_id = ? AND number = ?"
@@ -176,8 +177,8 @@ _SELECT_GROUPS = (
     " ORDER BY position"
 )
 _SELECT_CHUNKS = (
-    "SELECT number, project_id, ids, key, generation, first_sent_at, token, job_id, ended_at, settled FROM chunks"
-    " WHERE run_id = ? ORDER BY number"
+    "SELECT number, project_id, ids, key, generation, ambiguous, first_sent_at, token, job_id, ended_at, settled"
+    " FROM chunks WHERE run_id = ? ORDER BY number"
 )
 
 
@@ -212,6 +213,7 @@ def _chunk(row: _ChunkRow) -> Chunk:
         ids=tuple(row.ids.split()),
         key=row.key,
         generation=row.generation,
+        ambiguous=tuple(row.ambiguous.split()),
         first_sent_at=row.first_sent_at,
         token=row.token,
         job_id=row.job_id,
@@ -227,6 +229,7 @@ def _chunk_row(chunk: Chunk) -> _ChunkRow:
         ids=" ".join(chunk.ids),
         key=chunk.key,
         generation=chunk.generation,
+        ambiguous=" ".join(chunk.ambiguous),
         first_sent_at=chunk.first_sent_at,
         token=chunk.token,
         job_id=chunk.job_id,

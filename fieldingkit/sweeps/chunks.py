@@ -26,6 +26,9 @@ class Chunk:
     """The idempotency key of the job."""
     generation: int = 0
     """The number of earlier jobs that these target groups were part of."""
+    ambiguous: tuple[str, ...] = ()
+    """The target groups that an earlier job may have changed, or may still change: its end was not seen, or its result
+    does not mention them and they could not be read since."""
     first_sent_at: float | None = None
     """When the key was first used: seconds since 1970, UTC; None if it was not used yet."""
     token: str | None = None

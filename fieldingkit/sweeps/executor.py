@@ -10,7 +10,7 @@ import attrs
 from fieldingkit.errors import ClientClosedError, FieldingKitError, JobError, JobFailedError, JobGoneError
 from fieldingkit.jobs.job import AsyncJob
 from fieldingkit.jobs.scheduler import DurationEstimator, PollScheduler
-from fieldingkit.resources.batch_jobs import BatchResult
+from fieldingkit.resources.batch_jobs import BatchResult, FailedTargetGroup
 from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.sweeps.chunks import Chunk, replacement_key, retry_key
 from fieldingkit.sweeps.context import SweepContext
@@ -90,12 +90,11 @@ class ChunkExecutor:
             # The jobs of a sweep are batch jobs, which a token alone cannot show.
             job = cast("AsyncJob[BatchResult]", self._context.client.job(chunk.token))
             return await self._await_job(chunk, job)
+        if self._submitter.stop_reason is not None:
+            await self._settle_stopped(chunk, self._submitter.stop_reason)
+            return None
         if chunk.first_sent_at is not None and self._key_expired(chunk.first_sent_at):
             return await self._reconcile_expired_key(chunk)
-        if self._submitter.stop_reason is not None:
-            skipped = self._settle_all(chunk, chunk.ids, Outcome.SKIPPED, self._submitter.stop_reason)
-            await self._record(chunk, skipped, settled=False)
-            return None
         sent = await self._submitter.submit(chunk)
         if isinstance(sent, Submitted):
             return await self._await_job(sent.chunk, sent.job)
@@ -105,6 +104,15 @@ class ChunkExecutor:
     def _key_expired(self, first_sent_at: float) -> bool:
         return not 0 <= time.time() - first_sent_at <= self._context.plan.idempotency_key_ttl
 
+    async def _settle_stopped(self, chunk: Chunk, reason: str) -> None:
+        """Settle a chunk that is not sent, because nothing can be sent; read it if a job may have been sent before."""
+        if chunk.first_sent_at is not None:
+            await self._settle_by_reading(chunk, f"it may have been sent by an earlier process, and {reason}")
+        elif chunk.generation:
+            await self._settle_refused(chunk, Outcome.FAILED, f"the retry was not sent, because {reason}")
+        else:
+            await self._settle_refused(chunk, Outcome.SKIPPED, f"not sent, because {reason}")
+
     async def _settle_unsubmitted(self, sent: NotSubmitted) -> None:
         """Settle a chunk that could not be submitted: as failed, or by reading if its job may exist."""
         chunk, error = sent.chunk, sent.error
@@ -112,22 +120,38 @@ class ChunkExecutor:
             reason = f"it may have been sent, but the API did not confirm it: {error.message}"
             await self._settle_by_reading(chunk, reason)
             return
-        failed = self._settle_all(chunk, chunk.ids, Outcome.FAILED, error.message, code=error_code(error))
-        await self._record(attrs.evolve(chunk, first_sent_at=None), failed, settled=False)
+        chunk = attrs.evolve(chunk, first_sent_at=None)
+        await self._settle_refused(chunk, Outcome.FAILED, error.message, code=error_code(error))
+
+    async def _settle_refused(self, chunk: Chunk, outcome: Outcome, reason: str, *, code: str | None = None) -> None:
+        """Settle a chunk without a job of its own; what an earlier job may have changed is read. It stays open."""
+        statuses = await self._read(chunk.project_id, chunk.ambiguous)
+        clear = [id_ for id_ in chunk.ids if id_ not in chunk.ambiguous]
+        doubt = f"an earlier job may have changed it, and another one was not created: {reason}"
+        outcomes = self._settle_all(chunk, clear, outcome, reason, code=code)
+        outcomes += self._outcomes_by_status(chunk, chunk.ambiguous, statuses, doubt)
+        await self._record(chunk, outcomes, settled=False)
 
     async def _reconcile_expired_key(self, chunk: Chunk) -> Chunk | None:
-        """Read the target groups of a chunk whose key is too old to be sent again; return a chunk for the rest."""
+        """Read the target groups of a chunk whose key is too old to be sent again.
+
+        Return a chunk for those that still have the status that they had before the key was used. The others were
+        changed meanwhile, or cannot be read, and are not sent again.
+        """
         statuses = await self._read(chunk.project_id, chunk.ids)
-        if not statuses:
-            outcomes = self._outcomes_by_status(chunk, statuses, "it may have been sent by an earlier process")
-            await self._record(chunk, outcomes, settled=False)
-            return None
-        target = self._context.plan.action.target
-        done = [id_ for id_ in chunk.ids if statuses.get(id_) == target]
-        rest = [id_ for id_ in chunk.ids if statuses.get(id_) != target]
-        follow_up = self._follow_up(chunk, rest, replacement_key(chunk.key, rest), chunk.generation)
-        await self._record(chunk, self._settle_all(chunk, done, Outcome.UPDATED), follow_up)
+        rest = [id_ for id_ in chunk.ids if self._may_resend(id_, statuses.get(id_))]
+        others = [id_ for id_ in chunk.ids if id_ not in rest]
+        outcomes = self._outcomes_by_status(chunk, others, statuses, "it may have been sent by an earlier process")
+        follow_up = self._follow_up(chunk, rest, replacement_key(chunk.key, rest), chunk.generation, ambiguous=rest)
+        await self._record(chunk, outcomes, follow_up, settled=follow_up is not None or _all_known(outcomes))
         return follow_up
+
+    def _may_resend(self, target_group_id: str, status: TargetGroupStatus | None) -> bool:
+        """Return whether a target group has the status that it had before it was sent, as far as that is known."""
+        previous = self._context.state.ledger.previous_status(target_group_id)
+        if status is None or status == self._context.plan.action.target:
+            return False
+        return previous in (None, status)
 
     async def _await_job(self, chunk: Chunk, job: AsyncJob[BatchResult]) -> Chunk | None:
         """Wait for a job and settle its chunk; leave the chunk open if the strategy does not wait for it."""
@@ -139,66 +163,86 @@ class ChunkExecutor:
             )
             return None
         result: BatchResult | None
-        ended_at: float | None = chunk.ended_at or time.time()
         try:
             result = await job.wait()
         except JobFailedError as exc:
             result = exc.last_status if isinstance(exc.last_status, BatchResult) else None
         except JobGoneError:
-            result, ended_at = None, None  # its result will never be known: all target groups count as missing from it
+            # It may still be executed, so its target groups are not sent again.
+            await self._settle_by_reading(chunk, f"job {job.id} cannot be read any more")
+            return None
         except JobError as exc:
             await self._settle_by_reading(chunk, exc.message)
             return None
-        return await self._settle_by_result(attrs.evolve(chunk, ended_at=ended_at), result)
+        return await self._settle_by_result(attrs.evolve(chunk, ended_at=chunk.ended_at or time.time()), result)
 
     async def _settle_by_result(self, chunk: Chunk, result: BatchResult | None) -> Chunk | None:
-        """Settle a chunk by the result of its job; read what the result lacks, and return a chunk for what to retry."""
+        """Settle a chunk by the result of its job, which has ended; return a chunk for what to retry.
+
+        Read what the result lacks, and the failures of target groups that an earlier job may have changed.
+        """
         plan = self._context.plan
         parts = partition_result(chunk.ids, result)
-        statuses = await self._read(chunk.project_id, parts.missing)
-        done = [id_ for id_ in parts.missing if statuses.get(id_) == plan.action.target]
-        not_done = [id_ for id_ in parts.missing if statuses.get(id_) != plan.action.target]
-        outcomes = self._settle_all(chunk, [*parts.updated, *done], Outcome.UPDATED)
+        doubtful = [*parts.missing, *(id_ for id_ in parts.failed if id_ in chunk.ambiguous)]
+        statuses = await self._read(chunk.project_id, doubtful)
+        reached = [id_ for id_ in doubtful if statuses.get(id_) == plan.action.target]
+        outcomes = self._settle_all(chunk, [*parts.updated, *reached], Outcome.UPDATED)
         retry: list[str] = []
-        if chunk.generation < plan.max_retries:
-            retry = [*(id_ for id_, item in parts.failed.items() if item.code in plan.retry_codes), *not_done]
-        else:
-            outcomes += [self._settle_unreported(chunk, id_, statuses.get(id_)) for id_ in not_done]
-        for id_, item in parts.failed.items():
-            if id_ not in retry:
-                outcomes += self._settle_all(chunk, [id_], Outcome.FAILED, item.description, code=item.code)
+        for id_ in chunk.ids:
+            if id_ in parts.updated or id_ in reached:
+                continue
+            item = parts.failed.get(id_)
+            if chunk.generation < plan.max_retries and (item is None or item.code in plan.retry_codes):
+                retry.append(id_)
+            else:
+                outcomes.append(self._settle_not_reached(chunk, id_, item, statuses.get(id_)))
+        ambiguous = [
+            id_ for id_ in retry if id_ in chunk.ambiguous or (id_ not in parts.failed and id_ not in statuses)
+        ]
         generation = chunk.generation + 1
-        follow_up = self._follow_up(chunk, retry, retry_key(chunk.key, generation, retry), generation)
-        await self._record(chunk, outcomes, follow_up, settled=_all_known(outcomes))
+        follow_up = self._follow_up(
+            chunk, retry, retry_key(chunk.key, generation, retry), generation, ambiguous=ambiguous
+        )
+        await self._record(chunk, outcomes, follow_up, settled=follow_up is not None or _all_known(outcomes))
         if follow_up is not None:
             await self._context.client.clock.sleep(plan.retry_delay * 2**chunk.generation)
         return follow_up
 
-    def _settle_unreported(self, chunk: Chunk, target_group_id: str, status: TargetGroupStatus | None) -> GroupOutcome:
-        """Settle a target group that is missing from the result of its last job, and lacks the target status."""
-        reason = f"the result of job {chunk.job_id} does not mention it"
-        if status is None:
-            return self._settle_all(chunk, [target_group_id], Outcome.UNKNOWN, f"{reason}; it could not be read")[0]
-        return self._settle_all(chunk, [target_group_id], Outcome.FAILED, f"{reason}; its status is {status}")[0]
+    def _settle_not_reached(
+        self, chunk: Chunk, target_group_id: str, item: FailedTargetGroup | None, status: TargetGroupStatus | None
+    ) -> GroupOutcome:
+        """Settle a target group that failed, or that is missing from the result, and is not sent again."""
+        reason = f"the result of job {chunk.job_id} does not mention it" if item is None else item.description
+        code = None if item is None else item.code
+        seen = f"its status is {status}" if status is not None else "it could not be read"
+        outcome = Outcome.FAILED
+        if target_group_id in chunk.ambiguous:
+            outcome, reason = Outcome.UNKNOWN, f"{reason}; an earlier job may still change it; {seen}"
+        elif item is None:
+            outcome, reason = Outcome.FAILED if status is not None else Outcome.UNKNOWN, f"{reason}; {seen}"
+        return self._settle_all(chunk, [target_group_id], outcome, reason, code=code)[0]
 
     async def _settle_by_reading(self, chunk: Chunk, reason: str) -> None:
         """Settle a chunk by the statuses that are read. If some are unknown, the next process continues the chunk."""
         statuses = await self._read(chunk.project_id, chunk.ids)
-        outcomes = self._outcomes_by_status(chunk, statuses, reason)
+        outcomes = self._outcomes_by_status(chunk, chunk.ids, statuses, reason)
         await self._record(chunk, outcomes, settled=_all_known(outcomes))
 
     def _outcomes_by_status(
-        self, chunk: Chunk, statuses: Mapping[str, TargetGroupStatus], reason: str
+        self, chunk: Chunk, ids: Iterable[str], statuses: Mapping[str, TargetGroupStatus], reason: str
     ) -> list[GroupOutcome]:
         """Settle target groups by status: updated with the target status, and unknown otherwise."""
         outcomes: list[GroupOutcome] = []
-        for id_ in chunk.ids:
+        for id_ in ids:
             status = statuses.get(id_)
             if status == self._context.plan.action.target:
                 outcomes += self._settle_all(chunk, [id_], Outcome.UPDATED)
-            else:
-                seen = f"its status was {status}" if status is not None else "it could not be read"
-                outcomes += self._settle_all(chunk, [id_], Outcome.UNKNOWN, f"{reason}; {seen}")
+                continue
+            seen = f"its status was {status}" if status is not None else "it could not be read"
+            previous = self._context.state.ledger.previous_status(id_)
+            if status is not None and previous not in (None, status):
+                seen += f", and {previous} before"
+            outcomes += self._settle_all(chunk, [id_], Outcome.UNKNOWN, f"{reason}; {seen}")
         return outcomes
 
     async def _read(self, project_id: str, ids: Sequence[str]) -> Mapping[str, TargetGroupStatus]:
@@ -216,14 +260,22 @@ class ChunkExecutor:
         ledger = self._context.state.ledger
         return [ledger.settle(id_, outcome, reason, code=code, job_id=chunk.job_id) for id_ in ids]
 
-    def _follow_up(self, chunk: Chunk, ids: Sequence[str], key: str, generation: int) -> Chunk | None:
+    def _follow_up(
+        self, chunk: Chunk, ids: Sequence[str], key: str, generation: int, *, ambiguous: Sequence[str]
+    ) -> Chunk | None:
         """Append a chunk for target groups that need another job; return None if there are none."""
         if not ids:
             return None
         state = self._context.state
-        number = len(state.chunks)
         return state.put(
-            Chunk(number=number, project_id=chunk.project_id, ids=tuple(ids), key=key, generation=generation)
+            Chunk(
+                number=len(state.chunks),
+                project_id=chunk.project_id,
+                ids=tuple(ids),
+                key=key,
+                generation=generation,
+                ambiguous=tuple(ambiguous),
+            )
         )
 
     async def _record(

@@ -31,7 +31,7 @@ __all__ = ["Journal", "RunSummary", "Statement"]
 T = TypeVar("T")
 
 _APPLICATION_ID = 0x666B6A6C
-_SCHEMA = 1
+_SCHEMA = 2
 _TABLES = """
     CREATE TABLE holder (pid INTEGER, host TEXT, since REAL);
     CREATE TABLE runs (
@@ -44,8 +44,8 @@ _TABLES = """
     ) WITHOUT ROWID;
     CREATE TABLE chunks (
         run_id TEXT, number INTEGER, project_id TEXT NOT NULL, ids TEXT NOT NULL, key TEXT NOT NULL,
-        generation INTEGER NOT NULL, first_sent_at REAL, token TEXT, job_id TEXT, ended_at REAL,
-        settled INTEGER NOT NULL, PRIMARY KEY (run_id, number)
+        generation INTEGER NOT NULL, ambiguous TEXT NOT NULL, first_sent_at REAL, token TEXT, job_id TEXT,
+        ended_at REAL, settled INTEGER NOT NULL, PRIMARY KEY (run_id, number)
     ) WITHOUT ROWID
 """
 
@@ -251,6 +251,11 @@ class Journal:
             raise JournalError(
                 f"{self.path} was created by a later release of fieldingkit (schema {version}; this release reads "
                 f"{_SCHEMA})"
+            )
+        if version < _SCHEMA:
+            raise JournalError(
+                f"{self.path} was created by an earlier version of fieldingkit (schema {version}; this release reads "
+                f"{_SCHEMA}); finish its runs with that version, or use another file"
             )
         return int(version)
 

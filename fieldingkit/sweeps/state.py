@@ -93,6 +93,10 @@ class Ledger:
         """The target groups of the plan, in order."""
         return self._found.values()
 
+    def previous_status(self, target_group_id: str) -> TargetGroupStatus | None:
+        """Return the status of a target group before anything was sent; None if it was not read."""
+        return self._found[target_group_id].status
+
     @property
     def counts(self) -> Counts:
         """The number of target groups with each outcome so far."""

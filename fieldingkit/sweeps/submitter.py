@@ -140,7 +140,7 @@ class Submitter:
                 ambiguous = ambiguous or exc.maybe_applied or isinstance(exc, JobError)
                 last = decision is not SubmitDecision.RETRY or sends == _MAX_SENDS
                 if last and self._stops_sweep(decision, exc, others_accepted=self._accepted > accepted_before):
-                    self.stop_reason = f"not sent, because nothing can be sent: {exc.message}"
+                    self.stop_reason = f"nothing can be sent: {exc.message}"
                 if last or self.stop_reason is not None:
                     return NotSubmitted(chunk, exc, ambiguous)
                 retry_after = getattr(exc, "retry_after", None) or 0.0

@@ -283,16 +283,53 @@ async def test_a_job_that_never_ends_is_unknown_without_effect(sweep_client: Asy
     assert "had not ended after 40 s; its status was live" in only_reason(report, Outcome.UNKNOWN)
 
 
-async def test_a_job_that_is_gone_is_replaced(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
-    """Its effect is read from the target groups, and the rest is sent again."""
+async def test_a_job_that_is_gone_is_not_replaced(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
+    """It may still be executed: its target groups are read, and those without the target status are unknown."""
     project = sandbox.seed(live=3, draft=1)
     sandbox.faults.add(CREATE, faults.JobGone(410))
 
     report = await sweep(sweep_client, pausing(project, check_status_first=False))
 
-    assert tuple(report.counts) == (3, 0, 1, 0, 0)
-    assert report.failure_codes == {"StatusTransitionNotAllowed": 1}
-    assert report.jobs[0].size == 4
+    assert tuple(report.counts) == (3, 0, 0, 0, 1)
+    assert only_reason(report, Outcome.UNKNOWN).endswith("cannot be read any more; its status was draft")
+    assert len(sandbox.jobs) == 1
+
+
+async def test_a_refused_retry_of_an_unread_target_group_is_unknown(
+    client_without_retries: AsyncClient, sandbox: Sandbox
+) -> None:
+    """The first job did not mention the target group and may have changed it, so that it has not failed."""
+    project = sandbox.seed(live=2)
+    sandbox.faults.add(CREATE, faults.ForgetItem(0))
+    sandbox.faults.add(RUNS, faults.Answer(503), times=None)
+
+    report = await sweep(
+        client_without_retries,
+        pausing(project, check_status_first=False),
+        on_progress=lambda progress: (
+            sandbox.faults.add(CREATE, faults.Answer(404), times=None) if progress.counts.updated == 1 else None
+        ),
+    )
+
+    assert tuple(report.counts) == (1, 0, 0, 0, 1)
+    assert "an earlier job may have changed it" in only_reason(report, Outcome.UNKNOWN)
+
+
+async def test_a_retry_that_is_stopped_is_not_called_not_sent(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
+    """The target group was part of a job that reported a failure, so it failed."""
+    project = sandbox.seed(paused=1, goal_reached=True)
+
+    report = await sweep(
+        sweep_client,
+        pausing(project, action="resume", retry_codes=["StatusTransitionNotAllowed"]),
+        on_progress=lambda progress: (
+            sandbox.faults.add("create_bulk_resume_target_groups_job", faults.Answer(401), times=None)
+            if progress.jobs_submitted
+            else None
+        ),
+    )
+
+    assert tuple(report.counts) == (0, 0, 1, 0, 0)
 
 
 async def test_a_job_that_fails_as_a_whole_is_retried(sweep_client: AsyncClient, sandbox: Sandbox) -> None:

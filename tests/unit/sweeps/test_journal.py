@@ -8,7 +8,6 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -20,11 +19,12 @@ from fieldingkit import AsyncClient
 from fieldingkit.errors import JournalError
 from fieldingkit.sandbox import Sandbox, faults
 from fieldingkit.sandbox.model.state import Project
-from fieldingkit.sweeps import Action, Journal, Outcome, SweepPlan, SweepProgress, TargetGroupQuery, read_report, sweep
+from fieldingkit.sweeps import Action, Journal, SweepPlan, SweepProgress, TargetGroupQuery, read_report, sweep
 from fieldingkit.sweeps.checkpoint import JournalCheckpoint
 from fieldingkit.sweeps.chunks import Chunk
 
 CREATE, LIST = "create_bulk_pause_target_groups_job", "get_list_target_groups"
+POLL = "get_bulk_pause_target_groups_job"
 RUNS = "get_fielding_runs_by_target_group_id"
 
 HOLD = """
@@ -124,7 +124,7 @@ def test_a_journal_of_a_later_release_is_refused_unchanged(path: Path) -> None:
     before = path.read_bytes()
 
     for read_only in (False, True):
-        with pytest.raises(JournalError, match=r"later release of fieldingkit \(schema 99; this release reads 1\)"):
+        with pytest.raises(JournalError, match=r"later release of fieldingkit \(schema 99; this release reads 2\)"):
             Journal(path, read_only=read_only)
 
     assert path.read_bytes() == before
@@ -289,92 +289,6 @@ async def test_nothing_is_sent_if_the_journal_cannot_be_written(
             await sweep(sweep_client, pausing(project), journal=journal)
 
     assert not sandbox.jobs
-
-
-async def send_ambiguously(
-    client: AsyncClient, sandbox: Sandbox, plan: SweepPlan, path: Path, *, applied: bool
-) -> None:
-    """Run a sweep whose submissions are never answered and whose statuses cannot be read."""
-    sandbox.faults.add(CREATE, faults.ApplyThenDrop() if applied else faults.DropBefore(), times=None)
-    sandbox.faults.add(RUNS, faults.Answer(503), times=None)
-    sandbox.faults.add(LIST, faults.Answer(503), times=None)
-    report = await sweep(client, plan, journal=path)
-    assert report.counts.unknown == report.counts.total
-
-
-@pytest.mark.parametrize("applied", [True, False])
-async def test_a_recent_key_is_sent_again(
-    client_without_retries: AsyncClient, sandbox: Sandbox, path: Path, *, applied: bool
-) -> None:
-    """The key results in one job, applied before or not."""
-    project = sandbox.seed(live=2)
-    plan = pausing(project)
-    await send_ambiguously(client_without_retries, sandbox, plan, path, applied=applied)
-    sandbox.faults.clear()
-
-    report = await sweep(client_without_retries, plan, journal=path)
-
-    assert tuple(report.counts) == (2, 0, 0, 0, 0)
-    keys = {request.headers["Idempotency-Key"] for request in sandbox.requests if request.operation_id == CREATE}
-    assert len(keys) == len(sandbox.jobs) == 1
-
-
-@pytest.mark.parametrize("age", [7200.0, -7200.0])
-@pytest.mark.parametrize("applied", [True, False])
-async def test_an_expired_key_is_reconciled_by_reading(
-    client_without_retries: AsyncClient, sandbox: Sandbox, path: Path, *, applied: bool, age: float
-) -> None:
-    """Only target groups without the target status are sent, with a new key; a clock set back also expires a key."""
-    project = sandbox.seed(live=2)
-    plan = pausing(project)
-    await send_ambiguously(client_without_retries, sandbox, plan, path, applied=applied)
-    change(path, "UPDATE chunks SET first_sent_at = ?", time.time() - age)
-    sandbox.faults.clear()
-    sandbox.requests.clear()
-
-    report = await sweep(client_without_retries, plan, journal=path)
-
-    assert tuple(report.counts) == (2, 0, 0, 0, 0)
-    assert len(sandbox.jobs) == 1
-    operations = [request.operation_id for request in sandbox.requests]
-    assert operations[:2] == [RUNS, RUNS]
-    assert operations.count(CREATE) == (0 if applied else 1)
-
-
-async def test_an_expired_key_waits_until_statuses_can_be_read(
-    client_without_retries: AsyncClient, sandbox: Sandbox, path: Path
-) -> None:
-    """The chunk is neither sent nor given up; the next run settles it."""
-    project = sandbox.seed(live=2)
-    plan = pausing(project)
-    await send_ambiguously(client_without_retries, sandbox, plan, path, applied=False)
-    change(path, "UPDATE chunks SET first_sent_at = ?", time.time() - 7200.0)
-
-    report = await sweep(client_without_retries, plan, journal=path)
-
-    assert report.counts.unknown == 2
-    assert {group.reason for group in report.of(Outcome.UNKNOWN)} == {
-        "it may have been sent by an earlier process; it could not be read"
-    }
-    sandbox.faults.clear()
-    assert (await sweep(client_without_retries, plan, journal=path)).counts.updated == 2
-
-
-async def test_a_missing_target_group_does_not_block_an_expired_chunk(
-    client_without_retries: AsyncClient, sandbox: Sandbox, path: Path
-) -> None:
-    """A target group that cannot be read is sent with the rest."""
-    project = sandbox.seed(live=4)
-    stranger = "01BTGNYV6HRNK8K8VKZASZCFA0"
-    plan = pausing(project, target_groups={project.id: [*project.ids(), stranger]})
-    await send_ambiguously(client_without_retries, sandbox, plan, path, applied=False)
-    change(path, "UPDATE chunks SET first_sent_at = ?", time.time() - 7200.0)
-    sandbox.faults.clear()
-
-    report = await sweep(client_without_retries, plan, journal=path)
-
-    assert tuple(report.counts) == (4, 0, 1, 0, 0)
-    assert report.failure_codes == {"TargetGroupNotFound": 1}
 
 
 async def test_a_rejected_job_is_sent_again_by_the_next_run(

@@ -1,0 +1,211 @@
+"""Resumed runs whose jobs may have been sent: recent keys, expired keys, and ambiguous target groups."""
+
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from fieldingkit import AsyncClient
+from fieldingkit.sandbox import Sandbox, faults
+from fieldingkit.sandbox.model.state import Project
+from fieldingkit.sweeps import Outcome, SweepPlan, sweep
+
+CREATE, LIST = "create_bulk_pause_target_groups_job", "get_list_target_groups"
+RUNS, POLL = "get_fielding_runs_by_target_group_id", "get_bulk_pause_target_groups_job"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Return the path of a journal."""
+    return tmp_path / "sweeps.db"
+
+
+def pausing(*projects: Project, **changes: Any) -> SweepPlan:
+    """Return a plan to pause all target groups of projects."""
+    return SweepPlan(
+        **{
+            "action": "pause",
+            "target_groups": {project.id: project.ids() for project in projects},
+            "run_id": "tonight",
+            **changes,
+        }
+    )
+
+
+def change(path: Path, sql: str, *values: Any) -> None:
+    """Change a journal with plain SQL."""
+    with sqlite3.connect(path) as database:
+        database.execute(sql, values)
+    database.close()
+
+
+async def send_ambiguously(
+    client: AsyncClient, sandbox: Sandbox, plan: SweepPlan, path: Path, *, applied: bool
+) -> None:
+    """Run a sweep whose submissions are never answered and whose statuses cannot be read."""
+    sandbox.faults.add(CREATE, faults.ApplyThenDrop() if applied else faults.DropBefore(), times=None)
+    sandbox.faults.add(RUNS, faults.Answer(503), times=None)
+    sandbox.faults.add(LIST, faults.Answer(503), times=None)
+    report = await sweep(client, plan, journal=path)
+    assert report.counts.unknown == report.counts.total
+
+
+@pytest.mark.parametrize("applied", [True, False])
+async def test_a_recent_key_is_sent_again(
+    client_without_retries: AsyncClient, sandbox: Sandbox, path: Path, *, applied: bool
+) -> None:
+    """The key results in one job, applied before or not."""
+    project = sandbox.seed(live=2)
+    plan = pausing(project)
+    await send_ambiguously(client_without_retries, sandbox, plan, path, applied=applied)
+    sandbox.faults.clear()
+
+    report = await sweep(client_without_retries, plan, journal=path)
+
+    assert tuple(report.counts) == (2, 0, 0, 0, 0)
+    keys = {request.headers["Idempotency-Key"] for request in sandbox.requests if request.operation_id == CREATE}
+    assert len(keys) == len(sandbox.jobs) == 1
+
+
+@pytest.mark.parametrize("age", [7200.0, -7200.0])
+@pytest.mark.parametrize("applied", [True, False])
+async def test_an_expired_key_is_reconciled_by_reading(
+    client_without_retries: AsyncClient, sandbox: Sandbox, path: Path, *, applied: bool, age: float
+) -> None:
+    """Only target groups without the target status are sent, with a new key; a clock set back also expires a key."""
+    project = sandbox.seed(live=2)
+    plan = pausing(project)
+    await send_ambiguously(client_without_retries, sandbox, plan, path, applied=applied)
+    change(path, "UPDATE chunks SET first_sent_at = ?", time.time() - age)
+    sandbox.faults.clear()
+    sandbox.requests.clear()
+
+    report = await sweep(client_without_retries, plan, journal=path)
+
+    assert tuple(report.counts) == (2, 0, 0, 0, 0)
+    assert len(sandbox.jobs) == 1
+    operations = [request.operation_id for request in sandbox.requests]
+    assert operations[:2] == [RUNS, RUNS]
+    assert operations.count(CREATE) == (0 if applied else 1)
+
+
+async def test_an_expired_key_waits_until_statuses_can_be_read(
+    client_without_retries: AsyncClient, sandbox: Sandbox, path: Path
+) -> None:
+    """The chunk is neither sent nor given up; the next run settles it."""
+    project = sandbox.seed(live=2)
+    plan = pausing(project)
+    await send_ambiguously(client_without_retries, sandbox, plan, path, applied=False)
+    change(path, "UPDATE chunks SET first_sent_at = ?", time.time() - 7200.0)
+
+    report = await sweep(client_without_retries, plan, journal=path)
+
+    assert report.counts.unknown == 2
+    assert {group.reason for group in report.of(Outcome.UNKNOWN)} == {
+        "it may have been sent by an earlier process; it could not be read"
+    }
+    sandbox.faults.clear()
+    assert (await sweep(client_without_retries, plan, journal=path)).counts.updated == 2
+
+
+async def test_a_missing_target_group_does_not_block_an_expired_chunk(
+    client_without_retries: AsyncClient, sandbox: Sandbox, path: Path
+) -> None:
+    """A target group that cannot be read is unknown, and the rest is sent."""
+    project = sandbox.seed(live=4)
+    stranger = "01BTGNYV6HRNK8K8VKZASZCFA0"
+    plan = pausing(project, target_groups={project.id: [*project.ids(), stranger]})
+    await send_ambiguously(client_without_retries, sandbox, plan, path, applied=False)
+    change(path, "UPDATE chunks SET first_sent_at = ?", time.time() - 7200.0)
+    sandbox.faults.clear()
+
+    report = await sweep(client_without_retries, plan, journal=path)
+
+    assert tuple(report.counts) == (4, 0, 0, 0, 1)
+    assert report.by_id[stranger].reason == "it may have been sent by an earlier process; it could not be read"
+
+
+async def test_a_refused_replacement_of_an_expired_key_is_unknown(
+    client_without_retries: AsyncClient, sandbox: Sandbox, path: Path
+) -> None:
+    """The job of the earlier process may still be executed, so that its target groups have not failed."""
+    project = sandbox.seed(live=2)
+    plan = pausing(project)
+    await send_ambiguously(client_without_retries, sandbox, plan, path, applied=False)
+    change(path, "UPDATE chunks SET first_sent_at = ?", time.time() - 7200.0)
+    sandbox.faults.clear()
+    sandbox.faults.add(CREATE, faults.Answer(404), times=None)
+
+    for _ in range(2):
+        report = await sweep(client_without_retries, plan, journal=path)
+        assert tuple(report.counts) == (0, 0, 0, 0, 2)
+
+    sandbox.faults.clear()
+    assert (await sweep(client_without_retries, plan, journal=path)).counts.updated == 2
+    assert len(sandbox.jobs) == 1
+
+
+async def test_a_failure_after_an_expired_key_is_unknown_unless_read(
+    client_without_retries: AsyncClient, sandbox: Sandbox, path: Path
+) -> None:
+    """The API may reject a target group because the job of the earlier process has changed it, or is about to."""
+    project = sandbox.seed(live=2)
+    plan = pausing(project)
+    await send_ambiguously(client_without_retries, sandbox, plan, path, applied=False)
+    change(path, "UPDATE chunks SET first_sent_at = ?", time.time() - 7200.0)
+    sandbox.faults.clear()
+    reason = {"code": "StatusTransitionNotAllowed", "description": "it is changing"}
+    body = {
+        "job_id": "J",
+        "status": "Completed",
+        "created_at": "2026-11-21T12:00:00.000Z",
+        "failed_target_groups": {"data": [{"target_group_id": id_, "failure_reason": reason} for id_ in project.ids()]},
+    }
+    sandbox.faults.add(CREATE, faults.StuckJob())
+    sandbox.faults.add(POLL, faults.Answer(200, body))
+
+    report = await sweep(client_without_retries, plan, journal=path)
+
+    assert tuple(report.counts) == (0, 0, 0, 0, 2)
+    assert {group.code for group in report.groups} == {"StatusTransitionNotAllowed"}
+
+
+async def test_an_expired_key_is_not_replaced_for_a_moved_target_group(
+    client_without_retries: AsyncClient, sandbox: Sandbox, path: Path
+) -> None:
+    """Somebody changed its status after the first send, so it is left as it is."""
+    project = sandbox.seed(live=2)
+    plan = pausing(project)
+    await send_ambiguously(client_without_retries, sandbox, plan, path, applied=False)
+    change(path, "UPDATE chunks SET first_sent_at = ?", time.time() - 7200.0)
+    change(path, "UPDATE groups SET previous_status = 'scheduled' WHERE target_group_id = ?", project.ids()[0])
+    sandbox.faults.clear()
+
+    report = await sweep(client_without_retries, plan, journal=path)
+
+    assert tuple(report.counts) == (1, 0, 0, 0, 1)
+    assert (report.groups[0].reason or "").endswith("its status was live, and scheduled before")
+    assert project.ids("live") == project.ids()[:1]
+
+
+@pytest.mark.parametrize("applied", [True, False])
+@pytest.mark.parametrize("age", [0.0, 7200.0])
+async def test_what_an_earlier_process_sent_is_never_called_not_sent(
+    client_without_retries: AsyncClient, sandbox: Sandbox, path: Path, *, applied: bool, age: float
+) -> None:
+    """If nothing can be sent any more, the target groups are read instead."""
+    projects = [sandbox.seed(live=2) for _ in range(3)]
+    plan = pausing(*projects)
+    await send_ambiguously(client_without_retries, sandbox, plan, path, applied=applied)
+    change(path, "UPDATE chunks SET first_sent_at = ?", time.time() - age)
+    sandbox.faults.clear()
+    sandbox.faults.add(CREATE, faults.Answer(401), times=None)
+
+    report = await sweep(client_without_retries, attrs.evolve(plan, concurrency=1), journal=path)
+
+    assert report.not_sent == ()
+    assert report.counts.unknown == (0 if applied else 6)
+    assert not applied or not report.of(Outcome.FAILED, Outcome.SKIPPED)
