@@ -1,45 +1,38 @@
 """Retry policy: how often and how fast failed attempts are retried."""
 
-from typing import Any
-
 import attrs
 
-from fieldingkit.errors import ConfigurationError
+from fieldingkit.option_validators import number
 
 __all__ = ["NO_RETRIES", "RetryPolicy"]
 
 
-def _positive(policy: object, attribute: "attrs.Attribute[Any]", value: float) -> None:
-    if not value > 0:
-        raise ConfigurationError(f"{type(policy).__name__}.{attribute.name} must be above 0; got {value}")
-
-
-def _attempts(policy: object, attribute: "attrs.Attribute[Any]", value: float | None) -> None:
-    if value is not None and (not isinstance(value, int) or value < 1):
-        raise ConfigurationError(f"{type(policy).__name__}.{attribute.name} must be an integer above 0; got {value}")
+_SECONDS = number(above=0, unit="seconds")
 
 
 @attrs.frozen(kw_only=True)
 class RetryPolicy:
     """How often and how fast failed attempts are retried. Which failures are retried is not configurable."""
 
-    max_attempts: int | None = attrs.field(default=None, validator=_attempts)
+    max_attempts: int | None = attrs.field(
+        default=None, validator=number(at_least=1, whole=True, none="the deadline decides")
+    )
     """Sends of one call at most, the first included; 1 switches retries off.
 
     None means as many as fit into the deadline; without a deadline, 8. While a deadline runs, attempts that were
     answered with 429 do not count.
     """
-    base_delay: float = attrs.field(default=0.5, validator=_positive)
+    base_delay: float = attrs.field(default=0.5, validator=_SECONDS)
     """Upper bound of the first delay, in seconds. It doubles with each retry; the delay is random below it."""
-    max_delay: float = attrs.field(default=20.0, validator=_positive)
+    max_delay: float = attrs.field(default=20.0, validator=_SECONDS)
     """Upper bound of all delays, in seconds, unless the server asks for more."""
-    max_retry_after: float = attrs.field(default=120.0, validator=_positive)
+    max_retry_after: float = attrs.field(default=120.0, validator=_SECONDS)
     """Longest ``Retry-After`` that is waited for, in seconds. If the server asks for more, the call fails at once."""
-    budget: float = attrs.field(default=20.0, validator=_positive)
+    budget: float = attrs.field(default=20.0, validator=number(above=0, unit="retries"))
     """Retries that all calls of the client may make at once. A 429 takes none; a successful call gives back a fifth."""
-    budget_refill: float = attrs.field(default=2.0, validator=_positive)
+    budget_refill: float = attrs.field(default=2.0, validator=number(above=0, unit="retries per second"))
     """Retries per second that the budget regains. Retries beyond the budget wait for it."""
-    idempotency_key_ttl: float = attrs.field(default=3600.0, validator=_positive)
+    idempotency_key_ttl: float = attrs.field(default=3600.0, validator=_SECONDS)
     """Seconds for which the API is trusted to remember an idempotency key; its documentation names no time."""
 
 

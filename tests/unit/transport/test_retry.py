@@ -595,8 +595,14 @@ async def test_call_cancelled_before_its_start_sends_nothing(serve: Serve, make_
 
 
 @pytest.mark.parametrize("field", [field.name for field in attrs.fields(RetryPolicy)])
-@pytest.mark.parametrize("value", [0, -1, float("nan")])
-def test_policy_with_an_invalid_value_is_refused(field: str, value: float) -> None:
+@pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf"), True, "5", [1]])
+def test_policy_with_an_invalid_value_is_refused(field: str, value: Any) -> None:
     """A retry policy without attempts, delays or budget is refused."""
     with pytest.raises(ConfigurationError, match=field):
         RetryPolicy(**{field: value})
+
+
+def test_fractional_number_of_attempts_is_refused() -> None:
+    """A number of attempts is a whole number."""
+    with pytest.raises(ConfigurationError, match="max_attempts must be at least 1 and an integer"):
+        RetryPolicy(max_attempts=1.5)
