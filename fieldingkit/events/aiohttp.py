@@ -6,7 +6,14 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from fieldingkit.errors import InvalidEventError, InvalidSignatureError
-from fieldingkit.events.deduplication import Claim, EventStore, InMemoryEventStore, acknowledgement, handle_once
+from fieldingkit.events.deduplication import (
+    Claim,
+    EventStore,
+    InMemoryEventStore,
+    acknowledgement,
+    check_lease,
+    handle_once,
+)
 from fieldingkit.events.models import Event
 from fieldingkit.events.signature import signing_key, verify
 
@@ -38,9 +45,10 @@ def aiohttp_handler(
         tolerance: As for ``verify``.
 
     Raises:
-        ConfigurationError: if the secret is not valid.
+        ConfigurationError: if the secret or the lease is not valid.
     """
     signing_key(secret)
+    check_lease(lease)
     events = InMemoryEventStore() if store is None else store
 
     async def handle(request: web.Request) -> web.Response:

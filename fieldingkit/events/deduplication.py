@@ -10,7 +10,7 @@ from fieldingkit.clock import Clock, MonotonicClock
 from fieldingkit.errors import ConfigurationError
 from fieldingkit.events.models import Event
 
-__all__ = ["Claim", "EventStore", "InMemoryEventStore", "acknowledgement", "handle_once"]
+__all__ = ["Claim", "EventStore", "InMemoryEventStore", "acknowledgement", "check_lease", "handle_once"]
 
 
 _logger = logging.getLogger("fieldingkit.events")
@@ -53,9 +53,13 @@ class InMemoryEventStore:
     Args:
         capacity: The number of handled events that are remembered; the oldest are forgotten first.
         clock: The clock for leases, for tests.
+
+    Raises:
+        ConfigurationError: if ``capacity`` is not an integer of at least 1.
     """
 
     def __init__(self, capacity: int = 10_000, *, clock: Clock | None = None) -> None:
+        _check_capacity(capacity)
         self._capacity = capacity
         self._clock = clock or MonotonicClock()
         self._busy: dict[str, float] = {}
@@ -104,7 +108,7 @@ async def handle_once(
     Raises:
         ConfigurationError: if ``lease`` is not a positive number.
     """
-    _check_lease(lease)
+    check_lease(lease)
     claim = await store.claim(event.id, lease=lease)
     if claim is Claim.NEW:
         try:
@@ -119,7 +123,13 @@ async def handle_once(
     return claim
 
 
-def _check_lease(lease: object) -> None:
+def _check_capacity(capacity: object) -> None:
+    if type(capacity) is not int or capacity < 1:
+        raise ConfigurationError(f"capacity must be an integer of at least 1; got {capacity!r}")
+
+
+def check_lease(lease: object) -> None:
+    """Refuse a lease that is not a positive number of seconds."""
     if not (isinstance(lease, int | float) and lease > 0):
         raise ConfigurationError(f"lease must be a positive number of seconds; got {lease!r}")
 

@@ -77,10 +77,10 @@ class PollPolicy:
             )
 
 
-def check_wait_timeout(timeout: object) -> None:
+def check_wait_timeout(timeout: object, *, name: str = "timeout") -> None:
     """Refuse a timeout of a wait that is neither a number of seconds nor None."""
     if timeout is not None and not (isinstance(timeout, int | float) and not math.isnan(timeout)):
-        raise ConfigurationError(f"timeout must be a number of seconds or None; got {timeout!r}")
+        raise ConfigurationError(f"{name} must be a number of seconds or None; got {timeout!r}")
 
 
 class PollResult(NamedTuple):

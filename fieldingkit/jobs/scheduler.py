@@ -313,6 +313,11 @@ class PollScheduler:
         heapq.heapify(self._heap)
 
 
+def _check_concurrency(number: object) -> None:
+    if type(number) is not int or number < 1:
+        raise ConfigurationError(f"max_concurrency must be an integer of at least 1; got {number!r}")
+
+
 R = TypeVar("R")
 
 
@@ -336,10 +341,9 @@ async def as_completed(jobs: Iterable[AsyncJob[R]], *, max_concurrency: int = 8)
         max_concurrency: The number of polls that may be in flight at the same time.
 
     Raises:
-        ConfigurationError: if ``max_concurrency`` is less than 1.
+        ConfigurationError: if ``max_concurrency`` is not an integer of at least 1.
     """
-    if max_concurrency < 1:
-        raise ConfigurationError(f"max_concurrency must be at least 1; got {max_concurrency}")
+    _check_concurrency(max_concurrency)
     pending = list(dict.fromkeys(jobs))
     if not pending:
         return

@@ -15,6 +15,7 @@ import attrs
 from fieldingkit.client import AsyncClient
 from fieldingkit.commands import Command
 from fieldingkit.errors import (
+    ConfigurationError,
     FieldingKitError,
     InvalidCommandError,
     PreconditionFailedError,
@@ -23,6 +24,7 @@ from fieldingkit.errors import (
     WorkflowError,
 )
 from fieldingkit.events.waker import Waker
+from fieldingkit.jobs.poller import check_wait_timeout
 from fieldingkit.resources.fielding_runs import (
     CompleteFieldingRun,
     FieldingRun,
@@ -130,6 +132,8 @@ async def ensure_status(
         FieldingKitError: if the run cannot be read.
     """
     wanted = FieldingRunStatus(status)
+    if confirm is not None:
+        check_wait_timeout(confirm, name="confirm")
 
     def decide(now: FieldingRun, conflicts: Sequence[FieldingKitError]) -> Command[FieldingRunChange] | None:
         if now.status == wanted:
@@ -296,6 +300,7 @@ _Decide = Callable[[FieldingRun, Sequence[FieldingKitError]], Command[FieldingRu
 
 async def _update(client: AsyncClient, run: GetFieldingRun, decide: _Decide, max_conflicts: int) -> _Update:
     """Read a run, decide and send; read and decide again after a conflict or an ambiguous outcome."""
+    _check_conflicts(max_conflicts)
     conflicts: list[FieldingKitError] = []
     before: FieldingRun | None = None
     while True:
@@ -319,6 +324,11 @@ async def _update(client: AsyncClient, run: GetFieldingRun, decide: _Decide, max
             conflicts.append(exc)
         else:
             return _Update(before, now, change, tuple(conflicts))
+
+
+def _check_conflicts(number: object) -> None:
+    if type(number) is not int or number < 0:
+        raise ConfigurationError(f"max_conflicts must be an integer of at least 0; got {number!r}")
 
 
 async def _read(client: AsyncClient, run: GetFieldingRun, conflicts: Sequence[FieldingKitError]) -> FieldingRun:
@@ -361,6 +371,7 @@ async def wait_for_status(
         FieldingKitError: if the run cannot be read.
     """
     wanted = FieldingRunStatus(status)
+    check_wait_timeout(timeout)
     deadline = client.clock.now() + timeout
     interval = _MIN_INTERVAL
     due = asyncio.Event()

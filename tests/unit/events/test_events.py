@@ -480,6 +480,13 @@ async def test_impossible_lease_is_refused(lease: Any) -> None:
         await handle_once(events.parse(body_of()), accept, InMemoryEventStore(), lease=lease)
 
 
+@pytest.mark.parametrize("capacity", [0, -1, 1.5, "10"])
+def test_impossible_capacity_is_refused(capacity: Any) -> None:
+    """A store must remember at least one event."""
+    with pytest.raises(ConfigurationError, match="capacity"):
+        InMemoryEventStore(capacity)
+
+
 async def test_in_memory_store_is_bounded() -> None:
     """The oldest handled events are forgotten first; claimed ones are not."""
     store = InMemoryEventStore(capacity=3)
@@ -586,14 +593,16 @@ async def test_concurrent_deliveries_are_handled_once() -> None:
     assert handled == [ENVELOPE["id"]]
 
 
-def test_handler_refuses_an_invalid_secret() -> None:
-    """An invalid secret is refused when the handler is created, not at the first delivery."""
+def test_handler_refuses_an_invalid_secret_or_lease() -> None:
+    """An invalid secret or lease is refused when the handler is created, not at the first delivery."""
 
     async def on_event(_: Event) -> None:
         pass
 
     with pytest.raises(ConfigurationError):
         aiohttp_handler("", on_event)
+    with pytest.raises(ConfigurationError, match="lease"):
+        aiohttp_handler(SECRET, on_event, lease=0)
     assert "canary" not in repr(aiohttp_handler(SECRET, on_event))
 
 

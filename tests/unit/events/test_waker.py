@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from support.fake_clock import FakeClock
 from support.fixture_types import MakeClient
 
 from fieldingkit import AsyncClient, PollPolicy, batch_jobs
-from fieldingkit.errors import NotFoundError, WorkflowError
+from fieldingkit.errors import ConfigurationError, NotFoundError, WorkflowError
 from fieldingkit.events import QuotaFillRegistered, TargetGroupUpdated, Waker
 from fieldingkit.resources.fielding_runs import GetFieldingRun
 from fieldingkit.sandbox import Sandbox, faults
@@ -119,6 +120,14 @@ async def test_wait_for_status_times_out(sandbox: Sandbox, sandbox_clock: FakeCl
     client, read = make_client(clock=sandbox_clock), reading(sandbox, paused=1)
     with pytest.raises(WorkflowError, match="still paused after 30 s, not live"):
         await wait_for_status(client, read, "live", timeout=30)
+
+
+async def test_wait_for_status_refuses_a_wrong_timeout(sandbox: Sandbox, client: AsyncClient) -> None:
+    """A timeout that is not a number is refused before the run is read."""
+    wrong: Any = "5"
+    with pytest.raises(ConfigurationError, match="timeout"):
+        await wait_for_status(client, reading(sandbox, live=1), "paused", timeout=wrong)
+    assert list(sandbox.requests) == []
 
 
 async def test_event_brings_a_read_of_the_run_forward(sandbox: Sandbox, make_client: MakeClient) -> None:

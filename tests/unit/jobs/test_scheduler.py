@@ -5,7 +5,7 @@ import random
 from collections.abc import AsyncIterator, Sequence
 from contextvars import ContextVar
 from itertools import pairwise
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from support.fake_clock import FakeClock, settle
@@ -160,10 +160,13 @@ async def test_polls_run_in_the_context_of_the_scheduler(clock: FakeClock) -> No
     assert seen == ["scheduler"]
 
 
-async def test_concurrency_of_zero_is_refused(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
-    """max_concurrency must be at least 1."""
-    with pytest.raises(ConfigurationError, match="max_concurrency must be at least 1"):
-        await anext(as_completed(await submit(sweep_client, sandbox, 1), max_concurrency=0))
+@pytest.mark.parametrize("max_concurrency", [0, -1, 1.5, "8"])
+async def test_impossible_concurrency_is_refused(
+    sweep_client: AsyncClient, sandbox: Sandbox, max_concurrency: Any
+) -> None:
+    """A concurrency that is not an integer of at least 1 is refused."""
+    with pytest.raises(ConfigurationError, match="max_concurrency must be an integer"):
+        await anext(as_completed(await submit(sweep_client, sandbox, 1), max_concurrency=max_concurrency))
 
 
 async def test_failed_poll_does_not_fail_its_job(sweep_client: AsyncClient, sandbox: Sandbox) -> None:

@@ -1,10 +1,13 @@
 """ensure_status: actions, conflicts and ambiguous outcomes."""
 
+from typing import Any
+
 import pytest
 
 from fieldingkit import AsyncClient, Client
 from fieldingkit.errors import (
     AmbiguousOutcomeError,
+    ConfigurationError,
     InvalidStateError,
     NotFoundError,
     PreconditionFailedError,
@@ -162,6 +165,17 @@ async def test_unreadable_run_is_raised(sandbox: Sandbox, client: AsyncClient) -
     with pytest.raises(NotFoundError) as caught:
         await ensure_status(client, read, "paused")
     assert not caught.value.maybe_applied
+
+
+@pytest.mark.parametrize("options", [{"confirm": "5"}, {"max_conflicts": -1}, {"max_conflicts": 1.5}])
+async def test_impossible_option_is_refused_first(
+    sandbox: Sandbox, client: AsyncClient, options: dict[str, Any]
+) -> None:
+    """An option that is not possible is refused by its name before anything is sent."""
+    _, read = seeded(sandbox, "live")
+    with pytest.raises(ConfigurationError, match=next(iter(options))):
+        await ensure_status(client, read, "paused", **options)
+    assert list(sandbox.requests) == []
 
 
 def test_blocking_client_ensures_a_status(sandbox: Sandbox, blocking_client: Client) -> None:
