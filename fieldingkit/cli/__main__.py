@@ -13,11 +13,13 @@ def main() -> None:
         names = " and ".join(missing)
         print(f'The command line requires {names}: python -m pip install "fieldingkit[cli]"', file=sys.stderr)
         raise SystemExit(2)
+    from fieldingkit.cli.main import run
+    from fieldingkit.cli.streams import open_missing_streams
+
+    open_missing_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # an encoding without our characters must not fail the command
-    from fieldingkit.cli.main import run
-
     raise SystemExit(run(sys.argv[1:]))
 
 

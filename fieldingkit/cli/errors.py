@@ -48,8 +48,10 @@ class ExitCode(enum.IntEnum):
     REFUSED = 3
     UNKNOWN = 4
     INTERNAL_ERROR = 70
+    HUNG_UP = 129
     INTERRUPTED = 130
     BROKEN_PIPE = 141
+    TERMINATED = 143
 
 
 EXIT_CODES = """Exit codes:
@@ -59,7 +61,8 @@ EXIT_CODES = """Exit codes:
   2    the command line or the configuration is wrong; nothing was sent
   3    the API refused the request or could not be reached; nothing was changed
   4    some outcomes are unknown
-  130  interrupted; a sweep prints the journal to resume from"""
+  130  interrupted; a sweep prints the journal to resume from
+  143  the same after SIGTERM; 129 after SIGHUP"""
 
 
 class StoppedError(Exception):

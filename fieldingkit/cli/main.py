@@ -4,15 +4,24 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import Final
 
 from cyclopts import CycloptsError
 
 from fieldingkit.cli.app import app
 from fieldingkit.cli.errors import ExitCode, StoppedError, exit_code_for, format_error
+from fieldingkit.cli.signals import Received, interrupt_on_signals
+from fieldingkit.cli.streams import SurvivingStream, discard
 from fieldingkit.errors import FieldingKitError
 from fieldingkit.rendering.text import strip_control_chars
 
 __all__ = ["run"]
+
+_INTERRUPTIONS: Final = {
+    "SIGINT": ("interrupted", ExitCode.INTERRUPTED),
+    "SIGTERM": ("terminated by SIGTERM", ExitCode.TERMINATED),
+    "SIGHUP": ("terminated by SIGHUP", ExitCode.HUNG_UP),
+}
 
 
 def run(tokens: Sequence[str]) -> int:
@@ -21,9 +30,13 @@ def run(tokens: Sequence[str]) -> int:
     Args:
         tokens: The words after the program's name.
     """
+    with interrupt_on_signals() as received:
+        return _run(tokens, received)
+
+
+def _run(tokens: Sequence[str], received: Received) -> int:
     try:
         code: object = app(tokens)
-        sys.stdout.flush()
     except CycloptsError as exc:
         return _fail(f"{strip_control_chars(exc)}\nRun `{_help_command(tokens)}` for the usage.", ExitCode.USAGE)
     except StoppedError as exc:
@@ -31,19 +44,33 @@ def run(tokens: Sequence[str]) -> int:
     except FieldingKitError as exc:
         return _fail(format_error(exc), exit_code_for(exc))
     except KeyboardInterrupt:
-        return _fail("interrupted", ExitCode.INTERRUPTED)
+        return _fail(*_INTERRUPTIONS[received.signal.name])
     except BrokenPipeError:
-        # Python flushes stdout once more at exit, and would report the broken pipe then.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard(sys.stdout)
         return ExitCode.BROKEN_PIPE
     except Exception as exc:  # noqa: BLE001  # the program shows no traceback unless asked to
         return _report_bug(exc)
-    return code if isinstance(code, int) else ExitCode.DONE
+    return _flush(code if isinstance(code, int) else ExitCode.DONE)
+
+
+def _flush(code: int) -> int:
+    """Write what stdout still buffers; return the exit code."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        discard(sys.stdout)
+        return code or ExitCode.BROKEN_PIPE
+    except OSError as exc:
+        discard(sys.stdout)
+        return _fail(f"the output could not be written: {exc.strerror}", ExitCode(code or ExitCode.FAILED))
+    return code
 
 
 def _fail(text: str, code: ExitCode) -> ExitCode:
     first, *rest = text.splitlines()
-    sys.stderr.write("\n".join([f"fieldingkit: {first}", *(f"  {line}" for line in rest)]) + "\n")
+    stderr = SurvivingStream(sys.stderr)
+    stderr.write("\n".join([f"fieldingkit: {first}", *(f"  {line}" for line in rest)]) + "\n")
+    stderr.flush()
     return code
 
 

@@ -4,11 +4,13 @@ import json
 import sys
 from collections.abc import AsyncIterable, Callable, Mapping
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar, cast
 
 from rich.console import Console
 from rich.table import Table
 
+from fieldingkit.cli.errors import NotPossibleError
+from fieldingkit.cli.streams import SurvivingStream
 from fieldingkit.rendering.text import format_time, strip_control_chars
 from fieldingkit.results import to_plain
 
@@ -22,20 +24,29 @@ class Output:
 
     Args:
         json: Print results as JSON, one document a line, instead of text.
+        survive: Continue when stdout is closed or full; otherwise that ends the command.
     """
 
-    def __init__(self, *, json: bool = False) -> None:
+    def __init__(self, *, json: bool = False, survive: bool = False) -> None:
         self.json = json
         """True if results are printed as JSON."""
-        self.stdout: Console = Console(highlight=False, markup=False, soft_wrap=True)
+        self._survive = survive
+        self._stdout = SurvivingStream(sys.stdout)
+        self.stdout: Console = _console(self._stdout)
         """The stream for results."""
-        self.stderr: Console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
-        """The stream for everything else."""
+        self.stderr: Console = _console(SurvivingStream(sys.stderr))
+        """The stream for everything else; it may be closed or full."""
+
+    @property
+    def lost(self) -> str | None:
+        """The reason why results are not printed any more; None if they are."""
+        return self._stdout.reason
 
     def print_text(self, text: str) -> None:
         """Print a result as text; nothing with ``json``, see ``print_json``."""
         if not self.json:
             self.stdout.print(text)
+            self._printed()
 
     def note(self, text: str) -> None:
         """Print a message on stderr."""
@@ -44,7 +55,10 @@ class Output:
     def print_json(self, value: Any) -> None:
         """Print a result as a JSON document; nothing without ``json``, see ``print_text``."""
         if self.json:
-            sys.stdout.write(json.dumps(to_plain(value)) + "\n")
+            self._stdout.write(json.dumps(to_plain(value)) + "\n")
+            if self._survive:
+                self._stdout.flush()  # another program follows the events of a sweep
+            self._printed()
 
     def print_fields(self, fields: Mapping[str, object]) -> None:
         """Print named values as text, one a line; unknown values are omitted."""
@@ -81,10 +95,23 @@ class Output:
             elif on_terminal:
                 rows.append(cells)
             else:
-                sys.stdout.write("\t".join(cells) + "\n")
+                self._stdout.write("\t".join(cells) + "\n")
+                self._printed()
         if rows:
             self.stdout.print(_table(list(columns), rows))
         return count
+
+    def _printed(self) -> None:
+        """End the command if stdout was lost, unless it continues then."""
+        if self._survive or self._stdout.error is None:
+            return
+        if isinstance(self._stdout.error, BrokenPipeError):
+            raise BrokenPipeError  # its reader has ended
+        raise NotPossibleError(f"the output could not be written: {self.lost}")
+
+
+def _console(file: SurvivingStream) -> Console:
+    return Console(file=cast("TextIO", file), highlight=False, markup=False, soft_wrap=True)
 
 
 def _table(headings: list[str], rows: list[list[str]]) -> Table:

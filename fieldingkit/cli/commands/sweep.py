@@ -177,7 +177,7 @@ class _SweepCommand:
         self._connection = connection
         self._configuration = configuration
         self._named = named
-        self._output = Output(json=options.json)
+        self._output = Output(json=options.json, survive=True)
 
     async def run(self) -> ExitCode:
         """Preview, confirm, sweep and report; return the exit code."""
@@ -246,23 +246,25 @@ class _SweepCommand:
             report = read_report(journal, self._plan.run_id)
         except JournalError:
             return  # the run had not started: there is nothing to resume
+        if self._options.report is not None:
+            self._write(report, self._options.report)
         counts = report.counts
         self._output.note(
             f"Interrupted: {counts.total - counts.unknown:,} of {pluralize(counts.total)} are settled; submitted jobs "
             f"continue.\nTo resume, run the same command with --journal {journal.path} --run-id {self._plan.run_id}"
         )
-        if self._options.report is not None:
-            self._write(report, self._options.report)
 
     def _finish(self, report: SweepReport, journal: Journal) -> ExitCode:
-        """Print and write the report."""
+        """Write the report, then print it."""
         code = _exit_code(report)
+        if self._options.report is not None and not self._write(report, self._options.report):
+            code = code or ExitCode.FAILED
         document = to_document(report)
         facts = {"event": "report", "exit": code.value, "journal": str(journal.path), **result_fields(document)}
         self._output.print_json(facts)
         self._output.print_text(result_text(document))
-        if self._options.report is not None and not self._write(report, self._options.report):
-            return code or ExitCode.FAILED
+        if self._output.lost is not None:
+            self._output.note(f"The result could not be printed: {self._output.lost}. The sweep went to its end.")
         return code
 
     def _write(self, report: SweepReport, path: Path) -> bool:

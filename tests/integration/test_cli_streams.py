@@ -1,0 +1,126 @@
+"""Sweeps as real processes whose output is closed or full, and that are ended by signals."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+from support.command_line import Cli
+
+from fieldingkit.sandbox import Sandbox
+from fieldingkit.sweeps import SweepReport
+
+PROGRAM = f"{sys.executable} -m fieldingkit.cli"
+SWEEP = f"{PROGRAM} pause --all-projects --yes --report out.json"
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """Start a sandbox with 10 projects of 2 live target groups."""
+    with Sandbox(job_seconds=0.1) as sandbox:
+        for _ in range(10):
+            sandbox.seed(live=2)
+        yield sandbox
+
+
+@pytest.mark.parametrize(
+    "redirection",
+    [
+        "2>&1 | grep -m1 Run",
+        "2>&1 | true",
+        "| true",
+        "--json | head -1",
+        "--json 2>&1 | head -1",
+        ">&- 2>&-",
+        ">&-",
+        "2>&-",
+        "2>/dev/full",
+    ],
+)
+def test_closed_output_does_not_stop_a_sweep(connected: Cli, sandbox: Sandbox, redirection: str) -> None:
+    """A sweep goes to its end and writes its report although nobody reads its output."""
+    assert connected
+    command = f"{SWEEP} {redirection}\necho code ${{PIPESTATUS[0]}} >&9"
+    ended = subprocess.run(
+        ["bash", "-c", f"exec 9>code\n{command}"], env={**os.environ}, capture_output=True, text=True, check=False
+    )
+    assert "Traceback" not in ended.stderr
+    assert "Exception ignored" not in ended.stderr
+    with open("code") as file:  # noqa: PTH123
+        assert file.read() == "code 0\n"
+    assert SweepReport.load("out.json").counts.updated == 20
+    assert len(sandbox.jobs) == 10
+
+
+def test_a_full_stdout_is_noted(connected: Cli, sandbox: Sandbox) -> None:
+    """A result that could not be printed is noted on stderr; the sweep and its report are complete."""
+    assert connected
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        ended = subprocess.run(SWEEP.split(), stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ended.returncode == 0
+    assert "The result could not be printed: No space left on device" in ended.stderr
+    assert SweepReport.load("out.json").counts.updated == 20
+    assert len(sandbox.jobs) == 10
+
+
+def test_a_list_ends_with_its_reader(connected: Cli, sandbox: Sandbox) -> None:
+    """A list for nobody ends with the exit code of a broken pipe, and one onto a full disk fails."""
+    assert connected
+    assert sandbox
+    words = f"{PROGRAM} groups list --all-projects"
+    code = "echo ${PIPESTATUS[0]} >&2"
+    ended = subprocess.run(["bash", "-c", f"{words} | true; {code}"], capture_output=True, text=True, check=False)
+    assert ended.stderr.split() == ["141"]
+    ended = subprocess.run(["bash", "-c", f"{words} >/dev/full"], capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr == "fieldingkit: the output could not be written: No space left on device\n"
+
+
+def test_json_events_are_printed_as_they_happen(connected: Cli, sandbox: Sandbox) -> None:
+    """The events of a sweep reach a pipe while the sweep runs."""
+    assert connected
+    sandbox.clock.freeze()  # no job ends before the first event was read
+    words = [*SWEEP.split(), "--json"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["event"] == "progress"
+        sandbox.clock.thaw()
+        *_, last = process.stdout
+    assert json.loads(last)["event"] == "report"
+
+
+@pytest.mark.parametrize(("how", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize("background", [False, True])
+def test_a_signal_ends_a_sweep_like_ctrl_c(
+    connected: Cli, sandbox: Sandbox, how: signal.Signals, code: int, background: bool
+) -> None:
+    """SIGTERM and SIGHUP write the report and name the journal; in the background of a script, too."""
+    assert connected
+    sandbox.clock.freeze()  # no job ends before the signal
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if background else None
+    try:
+        process = subprocess.Popen(SWEEP.split(), stderr=subprocess.PIPE, text=True)
+    finally:
+        if background:
+            signal.signal(signal.SIGINT, before)
+    with process:
+        assert process.stderr is not None
+        text: list[str] = []
+        for line in process.stderr:
+            text.append(line)
+            if "sweeping" in line:
+                process.send_signal(how)
+                break
+        text += process.stderr.readlines()
+        sandbox.clock.thaw()
+    ended = "".join(text)
+    assert process.returncode == code, ended
+    assert "Traceback" not in ended
+    assert "Report: out.json" in ended
+    assert re.search(r"--journal \S+\.journal --run-id \S+", ended)
+    assert f"fieldingkit: terminated by {how.name}" in ended
+    assert SweepReport.load("out.json").counts.unknown == 20
