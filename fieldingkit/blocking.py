@@ -11,7 +11,7 @@ from fieldingkit._repr import html_table
 from fieldingkit.client import AsyncClient
 from fieldingkit.commands import Command, JobCommand
 from fieldingkit.errors import JobError
-from fieldingkit.options import CallOptions, ConnectionSettings, Options, with_parameters_of
+from fieldingkit.options import CallOptions, ConnectionSettings, Options, hide_credentials, with_parameters_of
 from fieldingkit.portal import Portal
 from fieldingkit.transport.http import Response
 
@@ -52,6 +52,7 @@ class Client:
 
     @with_parameters_of(Options)
     def __init__(self, **options: Any) -> None:
+        hide_credentials(options)
         self._client = _LoopClient(**options)
         self._portal = _BlockingPortal(self._client)
         self._is_view = False
@@ -238,6 +239,8 @@ class Client:
         self.close()
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_client"):  # in the traceback of a refused option
+            return "<Client>"
         return repr(self._client).replace("AsyncClient", "Client", 1)
 
 

@@ -13,7 +13,7 @@ from fieldingkit.codec import decode, encode, raise_for_status, raise_for_trunca
 from fieldingkit.commands import Command, JobCommand, check_kind
 from fieldingkit.errors import ClientClosedError
 from fieldingkit.jobs.poller import check_wait_timeout
-from fieldingkit.options import CallOptions, ConnectionSettings, Options, with_parameters_of
+from fieldingkit.options import CallOptions, ConnectionSettings, Options, hide_credentials, with_parameters_of
 from fieldingkit.raw_request import raw_request
 from fieldingkit.transport.aiohttp import AiohttpTransport
 from fieldingkit.transport.custom import CustomTransport
@@ -64,6 +64,7 @@ class AsyncClient:
 
     @with_parameters_of(Options)
     def __init__(self, **options: Any) -> None:
+        hide_credentials(options)
         self._options = Options(**options)
         self._core = _Core(self._options)
         self._is_view = False
@@ -323,6 +324,8 @@ class AsyncClient:
         await self.aclose()
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_options"):  # in the traceback of a refused option
+            return "<AsyncClient>"
         return f"<AsyncClient of account {self._options.account_id or '?'} at {self._options.base_url}>"
 
     @property

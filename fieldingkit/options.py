@@ -17,7 +17,7 @@ from fieldingkit.jobs.observer import PollEvent
 from fieldingkit.jobs.poller import PollPolicy
 from fieldingkit.option_validators import callback, having, instance, number
 from fieldingkit.secret import Secret
-from fieldingkit.transport.credentials import BearerToken, TokenProvider
+from fieldingkit.transport.credentials import BearerToken, TokenProvider, as_secret
 from fieldingkit.transport.headers import RESERVED_HEADERS, is_header
 from fieldingkit.transport.http import Transport
 from fieldingkit.transport.retry_policy import RetryPolicy
@@ -30,7 +30,15 @@ if TYPE_CHECKING:
 
     from fieldingkit.transport.telemetry.propagation import TraceContext
 
-__all__ = ["BASE_URL", "CallOptions", "ConnectionSettings", "Options", "Settings", "with_parameters_of"]
+__all__ = [
+    "BASE_URL",
+    "CallOptions",
+    "ConnectionSettings",
+    "Options",
+    "Settings",
+    "hide_credentials",
+    "with_parameters_of",
+]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -62,21 +70,32 @@ def _safe_url(settings: "Settings", attribute: "attrs.Attribute[Any]", url: str)
     check_url(url, what=attribute.name, allow_insecure=settings.allow_insecure)
 
 
-def _token_provider(auth: str | TokenProvider) -> TokenProvider:
-    return BearerToken(auth) if isinstance(auth, str) else auth
+def hide_credentials(options: dict[str, Any]) -> None:
+    """Wrap the credentials among a client's options, so that no frame of a traceback has them as plain text."""
+    for name in ("auth", "proxy"):
+        if isinstance(options.get(name), str):
+            options[name] = Secret(options[name])
+
+
+def _token_provider(auth: str | Secret | TokenProvider) -> TokenProvider:
+    return BearerToken(auth) if isinstance(auth, str | Secret) else auth
 
 
 def _proxy(url: str | Secret | None) -> Secret | None:
-    if url is None or isinstance(url, Secret):
-        return url
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except (ValueError, AttributeError, TypeError):
-        usable = False
-    if not usable:  # not quoted and not chained: the URL may hold a password
+    if url is None:
+        return None
+    proxy = as_secret(url)
+    if not _is_http_url(proxy):  # not quoted: the URL may hold a password
         raise ConfigurationError("proxy must be an http or https URL")
-    return Secret(url)
+    return proxy
+
+
+def _is_http_url(url: Secret) -> bool:
+    try:
+        parts = urlsplit(url.reveal())
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except (ValueError, AttributeError, TypeError):
+        return False
 
 
 def _headers(headers: Mapping[str, str] | None) -> Mapping[str, str]:

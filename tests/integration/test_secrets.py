@@ -68,6 +68,14 @@ def traceback_with_locals(error: BaseException) -> str:
     return "".join(texts)
 
 
+def safe_repr(value: object) -> str:
+    """Return a repr as debuggers do: attrs' own fails for an object whose construction failed."""
+    try:
+        return repr(value)
+    except AttributeError as exc:
+        return repr(exc)
+
+
 def error_texts(error: BaseException, *, with_locals: bool = True) -> Iterator[str]:
     """Yield every text of an error: attributes, traceback with all causes and locals, notes, copies."""
     yield "".join(traceback.format_exception(error))
@@ -143,6 +151,20 @@ def test_refused_credentials_are_not_quoted(bad: str) -> None:
         with pytest.raises(FieldingKitError) as caught:
             make(bad)
         assert not [text for text in error_texts(caught.value, with_locals=False) if CANARY in text]
+
+
+@pytest.mark.parametrize("kind", [AsyncClient, Client])
+@pytest.mark.parametrize(
+    "options", [{"auth": f"{TOKEN} with a space"}, {"proxy": f"no-url-{CANARY}"}, {"timeout": -1.0}, {"base_url": "x"}]
+)
+def test_no_refused_option_shows_a_credential(kind: type[AsyncClient | Client], options: dict[str, Any]) -> None:
+    """No frame of ours shows a credential in a traceback with locals if an option of the client is refused."""
+    with pytest.raises(FieldingKitError) as caught:
+        kind(**{"auth": TOKEN, "proxy": PROXY, **options})
+    own_frames = list(traceback.walk_tb(caught.value.__traceback__))[1:]
+    shown_locals = [safe_repr(value) for frame, _ in own_frames for value in frame.f_locals.values()]
+    assert shown_locals
+    assert CANARY not in "".join(shown_locals)
 
 
 @pytest.mark.parametrize("option", ["base_url", "proxy"])
