@@ -125,7 +125,7 @@ class RetryBudget:
 class RetryMetrics(Protocol):
     """Counts retries."""
 
-    def count_retry(self, request: Request, error: str) -> None:
+    def count_retry(self, request: Request, reason: str) -> None:
         """Count an attempt that failed and is retried."""
         ...
 
