@@ -145,7 +145,7 @@ class TaskStateCheckpoint(Checkpoint):
         """Save the outcomes of a chunk, and the follow-up chunk for the target groups that have none."""
         del follow_up
         self._exceptions[chunk.number] = [
-            [item.target_group_id, item.outcome.value, item.code, item.reason]
+            [item.target_group_id, item.outcome.value, item.code, item.reason, item.verified]
             for item in outcomes
             if item.outcome is not Outcome.UPDATED
         ]
@@ -192,8 +192,8 @@ class TaskStateCheckpoint(Checkpoint):
                 continue
             for id_ in chunk.ids:
                 ledger.settle(id_, Outcome.UPDATED, job_id=chunk.job_id)
-            for id_, outcome, code, reason in self._exceptions[chunk.number]:
-                ledger.settle(id_, Outcome(outcome), reason, code=code, job_id=chunk.job_id)
+            for id_, outcome, code, reason, verified in self._exceptions[chunk.number]:
+                ledger.settle(id_, Outcome(outcome), reason, code=code, job_id=chunk.job_id, verified=verified)
 
 
 def _chunks(initial: Sequence[Chunk], rows: Sequence[dict[str, Any]]) -> Iterable[Chunk]:

@@ -32,6 +32,8 @@ class GroupRow:
     """The reason for the outcome."""
     job_id: str | None = None
     """The API's id of the last job that contained it."""
+    verified: bool = False
+    """True if it was read with the target status after it was sent."""
     trace_id: str | None = None
     """The W3C trace id of that job."""
 

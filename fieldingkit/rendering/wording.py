@@ -44,7 +44,7 @@ def outcome_label(document: SweepDocument, outcome: str) -> str:
     """Return the label of an outcome, such as ``paused`` for the updated target groups of a pause."""
     if outcome == "updated":
         return _PAST_TENSE.get(document.action, outcome)
-    return f"already {document.target_status}" if outcome == "unchanged" else outcome
+    return f"found {document.target_status}" if outcome == "unchanged" else outcome
 
 
 def report_facts(document: SweepDocument) -> dict[str, str]:

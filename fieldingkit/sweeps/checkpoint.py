@@ -79,7 +79,7 @@ class JournalCheckpoint(Checkpoint):
         run = (self._run_id, plan.fingerprint, plan.encode(), state.base_url, state.account_id, state.started_at)
         await self._write(
             Statement("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, NULL)", [run]),
-            Statement("INSERT INTO groups VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", self._rows(groups)),
+            Statement("INSERT INTO groups VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)", self._rows(groups)),
             Statement(_INSERT_CHUNK, self._rows(map(_chunk_row, state.chunks))),
         )
 
@@ -94,7 +94,8 @@ class JournalCheckpoint(Checkpoint):
     async def settled(self, chunk: Chunk, outcomes: Sequence[GroupOutcome], follow_up: Chunk | None) -> None:
         """Save the outcomes of a chunk, and the follow-up chunk for the target groups that have none."""
         rows = [
-            (item.outcome, item.code, item.reason, item.job_id, self._run_id, item.target_group_id) for item in outcomes
+            (item.outcome, item.code, item.reason, item.job_id, item.verified, self._run_id, item.target_group_id)
+            for item in outcomes
         ]
         chunk_row = (chunk.settled, chunk.first_sent_at, chunk.ended_at, self._run_id, chunk.number)
         statements = [Statement(_SET_OUTCOME, rows), Statement(_SET_SETTLED, [chunk_row])]
@@ -167,14 +168,15 @@ _SET_SENDING = "UPDATE chunks SET first_sent_at = ? WHERE run_id = ? AND number 
 _SET_SUBMITTED = "UPDATE chunks SET token = ?, job_id = ? WHERE run_id = ? AND number = ?"
 _SET_SETTLED = "UPDATE chunks SET settled = ?, first_sent_at = ?, ended_at = ? WHERE run_id = ? AND number = ?"
 _SET_OUTCOME = (
-    "UPDATE groups SET outcome = ?, code = ?, reason = ?, job_id = ? WHERE run_id = ? AND target_group_id = ?"
+    "UPDATE groups SET outcome = ?, code = ?, reason = ?, job_id = ?, verified = ?"
+    " WHERE run_id = ? AND target_group_id = ?"
 )
 _SET_FINISHED = "UPDATE runs SET finished_at = ? WHERE run_id = ?"
 
 _SELECT_RUN = "SELECT fingerprint, base_url, account_id, started_at, finished_at FROM runs WHERE run_id = ?"
 _SELECT_GROUPS = (
-    "SELECT target_group_id, project_id, previous_status, outcome, code, reason, job_id FROM groups WHERE run_id = ?"
-    " ORDER BY position"
+    "SELECT target_group_id, project_id, previous_status, outcome, code, reason, job_id, verified FROM groups"
+    " WHERE run_id = ? ORDER BY position"
 )
 _SELECT_CHUNKS = (
     "SELECT number, project_id, ids, key, generation, ambiguous, first_sent_at, token, job_id, ended_at, settled"
@@ -192,9 +194,9 @@ def _load(database: sqlite3.Connection, *, run_id: str) -> SweepState | None:
         FoundGroup(id_, project_id, None if status is None else TargetGroupStatus(status))
         for id_, project_id, status, *_ in groups
     )
-    for id_, _, _, outcome, code, reason, job_id in groups:
+    for id_, _, _, outcome, code, reason, job_id, verified in groups:
         if outcome is not None:
-            ledger.settle(id_, Outcome(outcome), reason, code=code, job_id=job_id)
+            ledger.settle(id_, Outcome(outcome), reason, code=code, job_id=job_id, verified=bool(verified))
     return SweepState(
         fingerprint=fingerprint,
         base_url=base_url,

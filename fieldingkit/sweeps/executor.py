@@ -186,7 +186,10 @@ class ChunkExecutor:
         doubtful = [*parts.missing, *(id_ for id_ in parts.failed if id_ in chunk.ambiguous)]
         statuses = await self._read(chunk.project_id, doubtful)
         reached = [id_ for id_ in doubtful if statuses.get(id_) == plan.action.target]
-        outcomes = self._settle_all(chunk, [*parts.updated, *reached], Outcome.UPDATED)
+        outcomes = self._settle_all(chunk, parts.updated, Outcome.UPDATED)
+        outcomes += self._settle_verified(
+            chunk, reached, f"the result of job {chunk.job_id} does not report it updated"
+        )
         retry: list[str] = []
         for id_ in chunk.ids:
             if id_ in parts.updated or id_ in reached:
@@ -231,12 +234,12 @@ class ChunkExecutor:
     def _outcomes_by_status(
         self, chunk: Chunk, ids: Iterable[str], statuses: Mapping[str, TargetGroupStatus], reason: str
     ) -> list[GroupOutcome]:
-        """Settle target groups by status: updated with the target status, and unknown otherwise."""
+        """Settle target groups by status: verified with the target status, and unknown otherwise."""
         outcomes: list[GroupOutcome] = []
         for id_ in ids:
             status = statuses.get(id_)
             if status == self._context.plan.action.target:
-                outcomes += self._settle_all(chunk, [id_], Outcome.UPDATED)
+                outcomes += self._settle_verified(chunk, [id_], reason)
                 continue
             seen = f"its status was {status}" if status is not None else "it could not be read"
             previous = self._context.state.ledger.previous_status(id_)
@@ -259,6 +262,12 @@ class ChunkExecutor:
     ) -> list[GroupOutcome]:
         ledger = self._context.state.ledger
         return [ledger.settle(id_, outcome, reason, code=code, job_id=chunk.job_id) for id_ in ids]
+
+    def _settle_verified(self, chunk: Chunk, ids: Iterable[str], reason: str) -> list[GroupOutcome]:
+        """Settle target groups that were read with the target status, without a claim that the sweep changed them."""
+        ledger, target = self._context.state.ledger, self._context.plan.action.target
+        reason = f"{reason}; its status was {target} afterwards"
+        return [ledger.settle(id_, Outcome.UNCHANGED, reason, job_id=chunk.job_id, verified=True) for id_ in ids]
 
     def _follow_up(
         self, chunk: Chunk, ids: Sequence[str], key: str, generation: int, *, ambiguous: Sequence[str]

@@ -40,7 +40,7 @@ _TABLES = """
     );
     CREATE TABLE groups (
         run_id TEXT, position INTEGER, target_group_id TEXT, project_id TEXT NOT NULL, previous_status TEXT,
-        outcome TEXT, code TEXT, reason TEXT, job_id TEXT, PRIMARY KEY (run_id, target_group_id)
+        outcome TEXT, code TEXT, reason TEXT, job_id TEXT, verified INTEGER, PRIMARY KEY (run_id, target_group_id)
     ) WITHOUT ROWID;
     CREATE TABLE chunks (
         run_id TEXT, number INTEGER, project_id TEXT NOT NULL, ids TEXT NOT NULL, key TEXT NOT NULL,

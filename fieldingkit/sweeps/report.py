@@ -23,13 +23,17 @@ class Outcome(enum.StrEnum):
     """The outcome of a sweep for one target group; each target group has exactly one."""
 
     UPDATED = "updated"
-    """The target group has the target status, and the sweep changed it.
+    """The API reported the target group as updated by a job of the sweep.
 
-    The API reported it as updated, or its status was read afterwards. A target group whose previous status is not known
-    may have had the target status before: the API counts those as updated too.
+    A target group whose previous status is not known may have had the target status before: the API counts those as
+    updated too.
     """
     UNCHANGED = "unchanged"
-    """The target group had the target status before anything was sent, so it was not sent."""
+    """The target group was read with the target status, and the sweep does not claim to have changed it.
+
+    It had the status before anything was sent, so it was not sent; or it was sent, no job reported it, and its status
+    was read afterwards (``GroupOutcome.verified``). An undo does not touch it.
+    """
     FAILED = "failed"
     """The sweep did not change the target group: the API rejected it, or could not be reached."""
     SKIPPED = "skipped"
@@ -71,6 +75,8 @@ class GroupOutcome(Serializable):
     """The reason why it failed, was skipped, or is unknown."""
     job_id: str | None = None
     """The API's id of the last job that contained it; None if no job did."""
+    verified: bool = False
+    """True if it was read with the target status after it was sent."""
 
 
 @attrs.frozen(kw_only=True)

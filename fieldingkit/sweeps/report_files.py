@@ -45,6 +45,7 @@ def to_document(report: SweepReport) -> SweepDocument:
                 code=group.code,
                 reason=group.reason,
                 job_id=group.job_id,
+                verified=group.verified,
                 trace_id=trace_ids.get(group.job_id or ""),
             )
             for group in report.groups
@@ -92,6 +93,7 @@ def _group(fields: Mapping[str, Any]) -> GroupOutcome:
         code=fields["code"],
         reason=fields["reason"],
         job_id=fields["job_id"],
+        verified=bool(fields["verified"]),
     )
 
 

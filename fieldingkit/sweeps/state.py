@@ -114,6 +114,7 @@ class Ledger:
         *,
         code: str | None = None,
         job_id: str | None = None,
+        verified: bool = False,
     ) -> GroupOutcome:
         """Record the outcome of a target group in place of an earlier one, and return it.
 
@@ -131,6 +132,7 @@ class Ledger:
             code=code,
             reason=reason,
             job_id=job_id,
+            verified=verified,
         )
         return settled
 

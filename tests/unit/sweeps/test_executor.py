@@ -11,7 +11,7 @@ from fieldingkit import AsyncClient, RetryPolicy
 from fieldingkit.errors import ClientClosedError
 from fieldingkit.sandbox import Sandbox, faults
 from fieldingkit.sandbox.model.state import Project
-from fieldingkit.sweeps import Outcome, SweepPlan, SweepReport, sweep
+from fieldingkit.sweeps import Outcome, SweepPlan, SweepReport, sweep, undo_plan
 
 CREATE, POLL = "create_bulk_pause_target_groups_job", "get_bulk_pause_target_groups_job"
 LIST, RUNS = "get_list_target_groups", "get_fielding_runs_by_target_group_id"
@@ -101,13 +101,14 @@ async def test_a_successful_retry_counts_as_updated(sweep_client: AsyncClient, s
 
 
 async def test_target_groups_missing_from_a_result_are_read(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
-    """A target group in neither list is updated if it has the target status."""
+    """A target group in neither list is verified, and not updated, if it is read with the target status."""
     project = sandbox.seed(live=4)
     sandbox.faults.add(CREATE, faults.ForgetItem(1))
 
     report = await sweep(sweep_client, pausing(project))
 
-    assert tuple(report.counts) == (4, 0, 0, 0, 0)
+    assert tuple(report.counts) == (3, 1, 0, 0, 0)
+    assert [group.verified for group in report.groups] == [False, True, False, False]
     assert len(report.jobs) == 1
     assert sandbox.requests[-1].operation_id == RUNS
 
@@ -158,13 +159,17 @@ async def test_a_lost_response_creates_no_second_job(client_without_retries: Asy
 async def test_permanently_lost_responses_are_settled_by_reading(
     client_without_retries: AsyncClient, sandbox: Sandbox
 ) -> None:
-    """The job was never seen, but its effect is."""
+    """The job was never seen, and somebody else may have paused them: no change is claimed, and none is undone."""
     project = sandbox.seed(live=3)
     sandbox.faults.add(CREATE, faults.ApplyThenDrop(), times=None)
 
     report = await sweep(client_without_retries, pausing(project))
 
-    assert tuple(report.counts) == (3, 0, 0, 0, 0)
+    assert tuple(report.counts) == (0, 3, 0, 0, 0)
+    assert all(group.verified for group in report.groups)
+    assert only_reason(report, Outcome.UNCHANGED).endswith("; its status was paused afterwards")
+    assert undo_plan(report).target_groups == {}
+    assert report.ok
     assert len(sandbox.jobs) == 1
     assert report.jobs == ()
 
@@ -279,7 +284,8 @@ async def test_a_job_that_never_ends_is_unknown_without_effect(sweep_client: Asy
 
     report = await sweep(sweep_client, pausing(stuck, fine, concurrency=1, job_timeout=40.0))
 
-    assert tuple(report.counts) == (2, 0, 0, 0, 2)
+    assert report.counts.unknown == len(stuck.ids("live")) == 2
+    assert fine.ids("paused") == fine.ids()
     assert "had not ended after 40 s; its status was live" in only_reason(report, Outcome.UNKNOWN)
 
 
@@ -290,7 +296,8 @@ async def test_a_job_that_is_gone_is_not_replaced(sweep_client: AsyncClient, san
 
     report = await sweep(sweep_client, pausing(project, check_status_first=False))
 
-    assert tuple(report.counts) == (3, 0, 0, 0, 1)
+    assert tuple(report.counts) == (0, 3, 0, 0, 1)
+    assert all(group.verified for group in report.of(Outcome.UNCHANGED))
     assert only_reason(report, Outcome.UNKNOWN).endswith("cannot be read any more; its status was draft")
     assert len(sandbox.jobs) == 1
 
