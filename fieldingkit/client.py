@@ -292,9 +292,7 @@ class AsyncClient:
         """
         from fieldingkit.files import Download
 
-        options = self._options
-        request = encode(command, account_id=options.account_id, headers={**options.request_headers, "Accept": "*/*"})
-        call = self._call(request, command)
+        call = self._encode(command, Accept="*/*")
         with Download(path, on_progress) as download:
             call.body_writer = download
             response = await self._perform(call)
@@ -349,9 +347,11 @@ class AsyncClient:
             self._core.job_factories.add(self._job_factory)
         return self._job_factory
 
-    def _encode(self, command: Command[Any]) -> Call:
+    def _encode(self, command: Command[Any], **headers: str) -> Call:
+        check_kind(command, Command)
         options = self._options
-        return self._call(encode(command, account_id=options.account_id, headers=options.request_headers), command)
+        own = {**options.request_headers, **headers} if headers else options.request_headers
+        return self._call(encode(command, account_id=options.account_id, headers=own), command)
 
     def _call(self, request: Request, command: Command[Any] | None = None, retry: RetryPolicy | None = None) -> Call:
         if self._core.closed:

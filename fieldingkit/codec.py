@@ -101,8 +101,6 @@ class _Plan(NamedTuple):
 
 @cache
 def _plan(kind: type[Any]) -> _Plan:
-    if not issubclass(kind, Command):
-        raise InvalidCommandError(f"expected an instance of Command, got a {kind.__name__}", field="command")
     endpoint = kind.endpoint
     path_names = endpoint.path_fields
     path = endpoint.path.replace("%", "%%")

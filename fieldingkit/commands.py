@@ -275,8 +275,10 @@ def check_kind(command: object, kind: type) -> None:
         InvalidCommandError: if it is not.
     """
     if not isinstance(command, kind):
-        got = f"the class {command.__name__}" if isinstance(command, type) else f"a {type(command).__name__}"
-        raise InvalidCommandError(f"expected an instance of {kind.__name__}, got {got}", field="command")
+        got = (
+            f"the class {command.__name__}" if isinstance(command, type) else f"an instance of {type(command).__name__}"
+        )
+        raise InvalidCommandError(f"expected an instance of {kind.__name__}; got {got}", field="command")
 
 
 def type_argument(cls: type, generic: type) -> Any:

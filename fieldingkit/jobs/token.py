@@ -80,7 +80,7 @@ class JobToken:
             raw = base64.b64decode(text.encode() + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
             fields = cast("dict[str, Any]", json.loads(raw))
             version = fields["v"]
-        except (ValueError, TypeError, KeyError, RecursionError) as exc:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as exc:
             raise ConfigurationError("this is not a job token") from exc
         if version != _VERSION:
             raise ConfigurationError(f"this job token has version {version!r}; this release reads version {_VERSION}")

@@ -242,8 +242,9 @@ async def test_commands_of_the_wrong_kind_are_refused(verb: str, wrong: Any, mak
 
 @pytest.mark.parametrize("wrong", [type(READ), 7, None])
 async def test_only_commands_can_be_sent(wrong: Any, make_client: MakeClient) -> None:
-    """A class or any other object in place of a command is an InvalidCommandError."""
-    with pytest.raises(InvalidCommandError, match="expected an instance of Command"):
+    """A class or any other object in place of a command is an InvalidCommandError that names it."""
+    name = getattr(wrong, "__name__", type(wrong).__name__)
+    with pytest.raises(InvalidCommandError, match=f"expected an instance of Command; got .*{name}"):
         await make_client(base_url="https://api.example.org").send(wrong)
 
 

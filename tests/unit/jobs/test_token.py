@@ -184,9 +184,11 @@ async def test_incomplete_token_is_refused(field: str, cint: AsyncClient) -> Non
         cint.job(packed(**fields))
 
 
-@pytest.mark.parametrize("text", ["", "x", "====", "not a token", "é", "\ud800", "bnVsbA", "W10", "NQ", "[" * 3000])
-async def test_text_that_is_not_a_token(text: str, cint: AsyncClient) -> None:
-    """Text that is not a token is refused."""
+@pytest.mark.parametrize(
+    "text", ["", "x", "====", "not a token", "é", "\ud800", "bnVsbA", "W10", "NQ", "[" * 3000, 3, None]
+)
+async def test_text_that_is_not_a_token(text: Any, cint: AsyncClient) -> None:
+    """Text that is not a token, or a value that is not text, is refused."""
     with pytest.raises(ConfigurationError):
         cint.job(text)
 
