@@ -109,7 +109,7 @@ def _plan(kind: type[Any]) -> _Plan:
     headers: list[tuple[str, str]] = []
     members: list[str] = []
     whole: str | None = None
-    for field in attrs.fields(cast("type[Any]", kind)):
+    for field in attrs.fields(kind):
         if field.name in path_names or field.name in {"account_id", "idempotency_key"}:
             continue
         if field.name == "if_match":
