@@ -329,7 +329,7 @@ class Job(Generic[R_co]):
         """Poll the job until it has ended, and yield an event after each poll; the last event is the end.
 
         Raises:
-            FieldingKitError: if too many polls failed.
+            FieldingKitError: if polls failed for too long.
         """
         return self._portal.iterate(self._job.watch())
 

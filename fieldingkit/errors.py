@@ -465,7 +465,7 @@ class RetryBudgetExhaustedError(FieldingKitError):
 class JobError(FieldingKitError):
     """A job was created, and its result is not available. The job itself continues.
 
-    Raised itself when too many polls of the job in a row have failed; the last failure is its ``__cause__``.
+    Raised itself when polls of the job have failed for too long; the last failure is its ``__cause__``.
     """
 
     job: Any
