@@ -123,8 +123,8 @@ async def _finish(resource: LoopResource | None) -> None:
         tasks.add(asyncio.create_task(asyncio.get_running_loop().shutdown_asyncgens()))
         _, stubborn = await asyncio.wait(tasks, timeout=GRACE_PERIOD)
         if stubborn:
-            names = ", ".join(sorted(_name(task) for task in stubborn))
-            _logger.warning("tasks did not end after their cancellation: %s", names)
+            names = sorted(_name(task) for task in stubborn)
+            _logger.warning("tasks ignored their cancellation", extra={"tasks": names})
             # They are destroyed with the loop, which asyncio would report once more.
             asyncio.get_running_loop().set_exception_handler(_ignore)
 
