@@ -20,8 +20,9 @@ from typing import Any, NamedTuple, Self, TypeVar
 
 import attrs
 
-from fieldingkit.errors import JournalError
+from fieldingkit.errors import ConfigurationError, InvalidCommandError, JournalError
 from fieldingkit.sweeps.actions import Action
+from fieldingkit.sweeps.locks import FileLock, create_private
 from fieldingkit.sweeps.plan import SweepPlan
 from fieldingkit.sweeps.report import Counts, Outcome
 
@@ -30,6 +31,8 @@ __all__ = ["Journal", "RunSummary", "Statement"]
 
 T = TypeVar("T")
 
+_BUSY_TIMEOUT = 10.0
+"""Seconds to wait for another program that holds the file, such as one that copies it."""
 _APPLICATION_ID = 0x666B6A6C
 _SCHEMA = 2
 _TABLES = """
@@ -89,18 +92,20 @@ class Journal:
     """
 
     def __init__(self, path: str | os.PathLike[str], *, read_only: bool = False) -> None:
-        self.path: Path = Path(path)
-        """The file."""
-        self._lock: sqlite3.Connection | None = None
+        # Two names of one file, such as a symbolic link and its target, must lead to one lock.
+        self.path: Path = Path(os.path.realpath(path))
+        """The file, without symbolic links."""
+        self._lock: FileLock | None = None
         self._database: sqlite3.Connection | None = None
         # All access runs on one thread, so that a slow disk does not block the event loop.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fieldingkit-journal")
         self._claimed: set[str] = set()
         try:
             self._open(read_only=read_only)
-        except sqlite3.Error as exc:
+        except (sqlite3.Error, OSError) as exc:
             self.close()
-            raise JournalError(f"{self.path} cannot be used as a journal: {exc}") from exc
+            reason = getattr(exc, "strerror", None) or exc
+            raise JournalError(f"{self.path} cannot be used as a journal: {reason}") from exc
         except JournalError:
             self.close()
             raise
@@ -111,7 +116,10 @@ class Journal:
         Raises:
             JournalError: if the journal cannot be read.
         """
-        return self.run(_read_runs).result()
+        try:
+            return self.run(_read_runs).result()
+        except (ConfigurationError, InvalidCommandError) as exc:
+            raise JournalError(f"{self.path} contains a plan that cannot be read: {exc.message}") from exc
 
     def plan(self, run_id: str) -> SweepPlan:
         """Return the plan of a run, which resumes the run when it is swept with this journal.
@@ -123,7 +131,10 @@ class Journal:
         row = self.run(lambda database: database.execute(sql, (run_id,)).fetchone()).result()
         if row is None:
             raise JournalError(f"{self.path} does not contain the run {run_id!r}")
-        return SweepPlan.decode(row[0])
+        try:
+            return SweepPlan.decode(row[0])
+        except (ConfigurationError, InvalidCommandError) as exc:
+            raise JournalError(f"{self.path} contains a plan that cannot be read: {exc.message}") from exc
 
     def close(self) -> None:
         """Close the file and release its lock. Closing twice has no effect."""
@@ -191,12 +202,16 @@ class Journal:
 
     def _open(self, *, read_only: bool) -> None:
         if read_only:
-            self._database = _connect(f"{self.path.absolute().as_uri()}?mode=ro")
+            self._database = _connect(self.path, read_only=True)
             if self._version() == 0:
                 raise JournalError(f"{self.path} is not a journal of fieldingkit")
             return
-        self._take_lock()
-        self._database = _connect(str(self.path))
+        try:
+            self._lock = FileLock(self.path.with_name(f"{self.path.name}.lock"))
+        except BlockingIOError as exc:
+            raise JournalError(f"{self.path} is in use by another sweep{self._holder()}") from exc
+        create_private(self.path)
+        self._database = _connect(self.path)
         self._database.execute("PRAGMA synchronous = FULL")
         if self._version() == 0:
             self._database.execute("PRAGMA journal_mode = WAL")
@@ -210,18 +225,9 @@ class Journal:
             ],
         )
 
-    def _take_lock(self) -> None:
-        """Hold an open transaction on a separate file; the kernel releases its lock when the process dies."""
-        lock = self._lock = _connect(f"{self.path}.lock")
-        try:
-            lock.execute("PRAGMA journal_mode = MEMORY")
-            lock.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as exc:
-            raise JournalError(f"{self.path} is in use by another sweep{self._holder()}") from exc
-
     def _holder(self) -> str:
         try:
-            database = _connect(f"{self.path.absolute().as_uri()}?mode=ro")
+            database = _connect(self.path, read_only=True)
             try:
                 pid, host, since = database.execute("SELECT pid, host, since FROM holder").fetchone()
             finally:
@@ -295,7 +301,11 @@ def _read_runs(database: sqlite3.Connection) -> list[RunSummary]:
     ]
 
 
-def _connect(name: str) -> sqlite3.Connection:
+def _connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     return sqlite3.connect(
-        name, isolation_level=None, timeout=0.0, check_same_thread=False, uri=name.startswith("file:")
+        f"{path.as_uri()}?mode={'ro' if read_only else 'rw'}",
+        isolation_level=None,
+        timeout=_BUSY_TIMEOUT,
+        check_same_thread=False,
+        uri=True,
     )

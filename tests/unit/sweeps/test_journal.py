@@ -22,6 +22,7 @@ from fieldingkit.sandbox.model.state import Project
 from fieldingkit.sweeps import Action, Journal, SweepPlan, SweepProgress, TargetGroupQuery, read_report, sweep
 from fieldingkit.sweeps.checkpoint import JournalCheckpoint
 from fieldingkit.sweeps.chunks import Chunk
+from fieldingkit.sweeps.journal import Statement
 
 CREATE, LIST = "create_bulk_pause_target_groups_job", "get_list_target_groups"
 POLL = "get_bulk_pause_target_groups_job"
@@ -353,3 +354,43 @@ async def test_a_failed_write_fails_all_pending_writes(path: Path) -> None:
         results = await asyncio.gather(*(checkpoint.sending(chunk) for chunk in chunks), return_exceptions=True)
 
     assert [type(result) for result in results] == [JournalError] * 3
+
+
+def test_a_symbolic_link_leads_to_the_same_lock(tmp_path: Path) -> None:
+    """A journal in use is refused under another name too, and the link stays a link."""
+    (tmp_path / "link").symlink_to(tmp_path / "j")
+    with Journal(tmp_path / "link") as journal:
+        assert journal.path == tmp_path / "j"
+        with pytest.raises(JournalError, match="in use by another sweep"):
+            Journal(tmp_path / "j")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "j").is_file()
+
+
+def test_a_journal_may_have_the_name_of_a_uri(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path that starts with "file:" is a path."""
+    monkeypatch.chdir(tmp_path)
+    with Journal("file:x?mode=memory") as journal:
+        assert journal.runs() == []
+    assert (tmp_path / "file:x?mode=memory").is_file()
+    with Journal("file:x?mode=memory", read_only=True) as journal:
+        assert journal.runs() == []
+
+
+def test_only_the_user_can_read_a_journal(tmp_path: Path) -> None:
+    """A journal and its lock are created with mode 0600."""
+    with Journal(tmp_path / "j"):
+        assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+
+
+def test_a_lock_of_another_program_is_waited_for(tmp_path: Path) -> None:
+    """Another program that holds the journal for a moment does not end the sweep."""
+    with Journal(tmp_path / "j") as journal:
+        other = sqlite3.connect(tmp_path / "j", isolation_level=None, check_same_thread=False)
+        other.execute("BEGIN IMMEDIATE")
+        written = journal.write([Statement("DELETE FROM runs", [()])])
+        with pytest.raises(TimeoutError):
+            written.result(0.3)
+        other.execute("COMMIT")
+        other.close()
+        written.result(10)
