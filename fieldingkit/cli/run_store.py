@@ -1,6 +1,11 @@
-"""Locate journals and choose the run to resume."""
+"""Locate journals, choose the run to resume, and keep a sweep from running twice at once."""
 
-from collections.abc import Iterator
+import hashlib
+import os
+import socket
+import sqlite3
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -10,11 +15,13 @@ import attrs
 from platformdirs import user_state_path
 
 from fieldingkit.cli.errors import UsageError
+from fieldingkit.configuration import Configuration
 from fieldingkit.errors import JournalError
 from fieldingkit.sweeps.journal import Journal, RunSummary
+from fieldingkit.sweeps.locks import FileLock
 from fieldingkit.sweeps.plan import SweepPlan
 
-__all__ = ["JournalTarget", "choose_journal", "journal_folder", "open_journal"]
+__all__ = ["JournalTarget", "choose_journal", "journal_folder", "lock_sweep", "open_journal"]
 
 
 _MAX_AGE: Final = timedelta(hours=1)
@@ -40,10 +47,16 @@ class JournalTarget:
 def journal_folder(base_url: str) -> Path:
     """Return the folder for journals that were not named; each API host has its own."""
     host = urlsplit(base_url).netloc.rpartition("@")[2].replace(":", "-")
-    return user_state_path("fieldingkit", appauthor=False) / "sweeps" / (host or "api")
+    return _state_folder() / "sweeps" / (host or "api")
 
 
-def choose_journal(plan: SweepPlan, path: Path | None, *, base_url: str, named: bool) -> JournalTarget:
+def _state_folder() -> Path:
+    return user_state_path("fieldingkit", appauthor=False)
+
+
+def choose_journal(
+    plan: SweepPlan, path: Path | None, *, base_url: str, named: bool, warn: Callable[[str], object]
+) -> JournalTarget:
     """Choose the unfinished run of the same plan, or a journal for a new run. Creates no file.
 
     A run covers the target groups that matched when it started. An old run is therefore resumed only by its id: "all
@@ -54,15 +67,22 @@ def choose_journal(plan: SweepPlan, path: Path | None, *, base_url: str, named: 
         path: The given journal; None for one in the journal folder.
         base_url: The base URL of the API.
         named: The plan's run id was given, so only the run with this id is resumed.
+        warn: Called with the reason why a journal of the journal folder was skipped.
 
     Raises:
-        UsageError: The run with this id is of another plan.
+        UsageError: The run with this id is of another plan, or the given journal cannot be read.
     """
     candidates = [path.expanduser()] if path is not None else _latest_journals(journal_folder(base_url))
     oldest = datetime.now(UTC) - (_MAX_AGE_IN_NAMED_JOURNAL if path is not None else _MAX_AGE)
     too_old: JournalTarget | None = None
     for candidate in candidates:
-        run = _matching_run(candidate, plan, named=named)
+        try:
+            run = _matching_run(candidate, plan, named=named)
+        except JournalError as exc:
+            if path is not None:
+                raise UsageError(f"{exc.message}\nNothing was sent.") from exc
+            warn(f"Skipped a journal: {exc.message}.")
+            continue
         if run is None:
             continue
         target = JournalTarget(candidate, attrs.evolve(plan, run_id=run.run_id), run)
@@ -95,24 +115,58 @@ def _file_name(run_id: str) -> str:
 def _matching_run(path: Path, plan: SweepPlan, *, named: bool) -> RunSummary | None:
     if not path.is_file():
         return None
-    try:
-        with Journal(path, read_only=True) as journal:
-            for run in journal.runs():
-                same_plan = journal.plan(run.run_id).fingerprint == plan.fingerprint
-                if named and run.run_id == plan.run_id and not same_plan:
-                    raise UsageError(
-                        f"the run {run.run_id} in {path} is of another plan\nNothing was sent. Give another --run-id."
-                    )
-                if run.run_id == plan.run_id if named else same_plan and run.finished_at is None:
-                    return run
-    except JournalError:
-        pass  # open_journal reports it
+    with Journal(path, read_only=True) as journal:
+        for run in journal.runs():
+            same_plan = journal.plan(run.run_id).fingerprint == plan.fingerprint
+            if named and run.run_id == plan.run_id and not same_plan:
+                raise UsageError(
+                    f"the run {run.run_id} in {path} is of another plan\nNothing was sent. Give another --run-id."
+                )
+            if run.run_id == plan.run_id if named else same_plan and run.finished_at is None:
+                return run
     return None
 
 
 def _latest_journals(folder: Path) -> Iterator[Path]:
-    try:
-        found = [(path.stat().st_mtime, path) for path in folder.glob("*.journal")]
-    except OSError:
-        return
+    found: list[tuple[float, Path]] = []
+    for path in folder.glob("*.journal"):
+        with suppress(OSError):  # it was removed meanwhile
+            found.append((path.stat().st_mtime, path))
     yield from (path for _, path in sorted(found, reverse=True)[:50])
+
+
+@contextmanager
+def lock_sweep(plan: SweepPlan, configuration: Configuration, warn: Callable[[str], object]) -> Generator[None]:
+    """Keep other processes of this host from the same sweep: the same API, account and target groups.
+
+    Args:
+        plan: The plan of the sweep.
+        configuration: The settings of the connection.
+        warn: Called if the lock cannot be taken for another reason than another sweep.
+
+    Raises:
+        UsageError: Another process runs the same sweep.
+    """
+    key = "\n".join([configuration.base_url, str(configuration.account), plan.fingerprint])
+    path = _state_folder() / "locks" / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.lock"
+    holder = path.with_suffix(".holder")
+    lock: FileLock | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = FileLock(path)
+        holder.write_text(
+            f"process {os.getpid()} on {socket.gethostname()}, since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        )
+    except BlockingIOError as exc:
+        first = ""
+        with suppress(OSError):
+            first = f": {holder.read_text()}"
+        raise UsageError(f"the same sweep is in progress{first}\nNothing was sent.") from exc
+    except (OSError, sqlite3.Error) as exc:
+        reason = getattr(exc, "strerror", None) or exc
+        warn(f"{path} cannot be locked: {reason}. The same sweep must not run twice at the same time.")
+    try:
+        yield
+    finally:
+        if lock is not None:
+            lock.close()

@@ -83,6 +83,8 @@ class SweepOptions:
     """Do not ask for confirmation."""
     report: Path | None = None
     """The file to write the report to, as JSON, CSV or HTML by its ending .json, .csv or .html."""
+    force: bool = False
+    """Overwrite the report of another run."""
     journal: Path | None = None
     """The file to resume the sweep from after a crash; by default one is created for each sweep."""
     run_id: str | None = None

@@ -9,13 +9,13 @@ from fieldingkit.cli.errors import ExitCode, UsageError
 from fieldingkit.cli.output import Output
 from fieldingkit.cli.progress import ProgressDisplay
 from fieldingkit.cli.prompts import confirm, require_terminal
-from fieldingkit.cli.run_store import JournalTarget, choose_journal, open_journal
+from fieldingkit.cli.report_file import check_report_file, free_report_path, overwrite_conflict
+from fieldingkit.cli.run_store import JournalTarget, choose_journal, lock_sweep, open_journal
 from fieldingkit.cli.selection import DEFAULT_OPTIONS, NO_SELECTION, Selection, SweepOptions
 from fieldingkit.cli.sweep_summary import preview_fields, preview_text, result_fields, result_text
 from fieldingkit.client import AsyncClient
 from fieldingkit.configuration import Configuration
 from fieldingkit.errors import ConfigurationError, JournalError
-from fieldingkit.rendering.files import check_report_path
 from fieldingkit.rendering.text import pluralize
 from fieldingkit.sweeps.actions import Action
 from fieldingkit.sweeps.checkpoint import read_report
@@ -149,7 +149,8 @@ async def undo(
 async def _sweep(action: Action, selection: Selection, options: SweepOptions, connection: Connection) -> int:
     configuration = connection.load()
     plan = selection.plan(action, account=configuration.account, run_id=options.run_id)
-    return await _SweepCommand(plan, options, connection, configuration, named=options.run_id is not None).run()
+    named = options.run_id is not None
+    return await _SweepCommand(plan, options, connection, configuration, named=named, ids=selection.ids).run()
 
 
 class _SweepCommand:
@@ -161,6 +162,7 @@ class _SweepCommand:
         connection: How to reach the API.
         configuration: The settings of the connection.
         named: The run id was given or is derived; otherwise an unfinished run of the same plan is resumed.
+        ids: The file that lists the target groups, if there is one.
     """
 
     def __init__(
@@ -171,19 +173,20 @@ class _SweepCommand:
         configuration: Configuration,
         *,
         named: bool,
+        ids: Path | None = None,
     ) -> None:
         self._plan = attrs.evolve(plan, concurrency=options.concurrency)
         self._options = options
         self._connection = connection
         self._configuration = configuration
         self._named = named
+        self._ids = ids
+        self._resumed = False
         self._output = Output(json=options.json, survive=True)
 
     async def run(self) -> ExitCode:
         """Preview, confirm, sweep and report; return the exit code."""
         options, output = self._options, self._output
-        if options.report is not None:
-            _check_report_path(options.report)
         if not options.dry_run:
             require_terminal(f"{self._plan.action.capitalize()} target groups", yes=options.yes)
         async with self._connection.open(self._configuration, rate=options.rate) as client:
@@ -191,18 +194,33 @@ class _SweepCommand:
                 await self._preview(client)
                 output.note("Dry run: nothing was changed.")
                 return ExitCode.DONE
-            target = choose_journal(
-                self._plan, options.journal, base_url=self._configuration.base_url, named=self._named
+            with lock_sweep(self._plan, self._configuration, output.note):
+                return await self._run(client)
+
+    async def _run(self, client: AsyncClient) -> ExitCode:
+        options, output = self._options, self._output
+        target = choose_journal(
+            self._plan, options.journal, base_url=self._configuration.base_url, named=self._named, warn=output.note
+        )
+        self._plan = target.plan
+        self._resumed = target.resumed is not None
+        if options.report is not None:
+            check_report_file(
+                options.report,
+                self._plan.run_id,
+                resumed=self._resumed,
+                force=options.force,
+                journal=target.path,
+                ids=self._ids,
             )
-            self._plan = target.plan
-            seen = None if options.yes or target.resumed is not None else await self._preview(client)
-            if not self._confirmed(target, seen):
-                output.note("Nothing was changed.")
-                return ExitCode.DONE
-            with open_journal(target.path) as journal:
-                output.note(f"Run {self._plan.run_id}\nJournal {target.path}")
-                report = await self._sweep(client, journal, seen)
-                return self._finish(report, journal)
+        seen = None if options.yes or self._resumed else await self._preview(client)
+        if not self._confirmed(target, seen):
+            output.note("Nothing was changed.")
+            return ExitCode.DONE
+        with open_journal(target.path) as journal:
+            output.note(f"Run {self._plan.run_id}\nJournal {journal.path}")
+            report = await self._sweep(client, journal, seen)
+            return self._finish(report, journal)
 
     async def _preview(self, client: AsyncClient) -> SweepPreview:
         self._output.note("Finding the target groups.")
@@ -269,6 +287,9 @@ class _SweepCommand:
 
     def _write(self, report: SweepReport, path: Path) -> bool:
         """Write the report file and return whether that succeeded."""
+        run_id = self._plan.run_id
+        if not self._options.force and overwrite_conflict(path, run_id, resumed=self._resumed) is not None:
+            path = free_report_path(path, run_id)  # another run wrote its report since this one began
         try:
             report.save(path)
         except OSError as exc:
@@ -282,13 +303,6 @@ class _SweepCommand:
         if report.counts.updated and report.action.opposite is not None and path.suffix != ".csv":
             self._output.note(f"To undo: fieldingkit undo {path}")
         return True
-
-
-def _check_report_path(path: Path) -> None:
-    try:
-        check_report_path(path)
-    except ConfigurationError as exc:
-        raise UsageError(f"{exc.message}\nNothing was sent.") from exc
 
 
 def _load_report(path: Path) -> SweepReport:

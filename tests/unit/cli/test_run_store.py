@@ -1,5 +1,7 @@
 """The journal of a sweep, and the run that it resumes."""
 
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from support.sweep_reports import ulid
 from fieldingkit.cli.run_store import choose_journal, journal_folder
 from fieldingkit.sandbox import Sandbox, faults
 from fieldingkit.sweeps.actions import Action
+from fieldingkit.sweeps.journal import Journal, Statement
 from fieldingkit.sweeps.plan import SweepPlan
 
 PROJECT, GROUP = ulid("PPPP", 1), ulid("GGGG", 1)
@@ -79,6 +82,59 @@ def test_each_api_has_its_own_journal_folder(bare: pytest.MonkeyPatch) -> None:
     """Journals of different APIs are kept apart, and choosing a journal creates no file."""
     assert journal_folder(URL) != journal_folder("http://127.0.0.1:8080/v1")
     plan = SweepPlan(action=Action.PAUSE, target_groups={PROJECT: [GROUP]}, run_id="a:b")
-    target = choose_journal(plan, None, base_url=URL, named=False)
+    target = choose_journal(plan, None, base_url=URL, named=False, warn=print)
     assert target.path == journal_folder(URL) / "a-b.journal"
     assert not target.path.parent.exists()
+
+
+def test_an_unreadable_journal_is_named_and_skipped(connected: Cli, sandbox: Sandbox) -> None:
+    """A damaged journal and a newer plan in the journal folder are named in a warning, and block no sweep."""
+    project = sandbox.seed(live=1)
+    folder = journal_folder(sandbox.url)
+    folder.mkdir(parents=True)
+    (folder / "damaged.journal").write_text("nonsense")
+    with Journal(folder / "newer.journal") as journal:
+        row = ("r", "f", '{"v": 99}', sandbox.url, None, 0.0, None)
+        journal.write([Statement(f"INSERT INTO runs VALUES ({','.join('?' * len(row))})", [row])]).result()
+    ended = connected("pause", "--project", project.id, "--yes")
+    assert ended.code == 0
+    assert "Skipped a journal" in ended.err
+    assert "damaged.journal" in ended.err
+    assert "newer.journal contains a plan that cannot be read: this sweep plan has version 99" in ended.err
+    assert project.ids("paused")
+    for name in ("damaged", "newer"):
+        ended = connected("resume", "--project", project.id, "--yes", "--journal", str(folder / f"{name}.journal"))
+        assert ended.code == 2
+        assert f"{name}.journal" in ended.err
+    assert project.ids("paused")
+
+
+def test_the_same_sweep_at_the_same_time_is_refused(connected: Cli, sandbox: Sandbox, tmp_path: Path) -> None:
+    """A second process with the same sweep is refused and names the first, with any journal and any run id."""
+    project, other = sandbox.seed(live=1), sandbox.seed(live=1)
+    sandbox.clock.freeze()  # no job ends before the second command was refused
+    words = ["pause", "--project", project.id, "--yes"]
+    command = [sys.executable, "-m", "fieldingkit.cli", *words]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert "Run " in process.stderr.readline()
+        (tmp_path / "link").symlink_to(tmp_path)
+        for more in ([], ["--journal", "link/j"], ["--run-id", "another"]):
+            ended = connected(*words, *more)
+            assert ended.code == 2
+            assert f"the same sweep is in progress: process {process.pid} on " in ended.err
+        sandbox.clock.thaw()
+        assert connected("pause", "--project", other.id, "--yes").code == 0
+        process.stderr.read()
+    assert process.returncode == 0
+    assert len(sandbox.jobs) == 2
+    assert connected(*words).code == 0
+
+
+def test_an_unwritable_state_folder_does_not_stop_a_sweep(connected: Cli, sandbox: Sandbox, tmp_path: Path) -> None:
+    """Without a state folder, a sweep with a named journal runs, and notes that it cannot see its equals."""
+    project = sandbox.seed(live=1)
+    (tmp_path / "home").write_text("a file in the place of the folder")
+    ended = connected("pause", "--project", project.id, "--yes", "--journal", "j")
+    assert ended.code == 0
+    assert "cannot be locked" in ended.err

@@ -1,0 +1,71 @@
+"""The report file: what writing it must not destroy."""
+
+from pathlib import Path
+
+import pytest
+from support.command_line import Cli
+
+from fieldingkit.sandbox import Sandbox
+from fieldingkit.sweeps import SweepReport
+
+
+@pytest.mark.parametrize("name", ["out.json", "out.html", "out.csv"])
+def test_the_report_of_another_run_is_not_overwritten(connected: Cli, sandbox: Sandbox, name: str) -> None:
+    """The same pause twice with one report file is refused before anything is sent, and undo still works."""
+    project = sandbox.seed(live=2)
+    words = ("pause", "--project", project.id, "--yes", "--report", name)
+    assert connected(*words).code == 0
+    content = Path(name).read_bytes()
+    requests = len(sandbox.requests)
+    ended = connected(*words)
+    assert ended.code == 2
+    assert "which changed 2 target groups" in ended.err or "that changed 2 target groups" in ended.err
+    assert "--force" in ended.err
+    assert len(sandbox.requests) == requests
+    assert Path(name).read_bytes() == content
+    if name != "out.csv":
+        assert connected("undo", name, "--yes", "--report", name).code == 2
+        assert connected("undo", name, "--yes").code == 0
+        assert len(project.ids("live")) == 2
+    assert connected(*words, "--force").code == 0
+    assert Path(name).read_bytes() != content
+
+
+def test_a_report_without_changes_is_overwritten(connected: Cli, sandbox: Sandbox) -> None:
+    """The report of a run that changed nothing, an empty file and the run's own report are overwritten."""
+    project = sandbox.seed(paused=2)
+    Path("out.json").touch()
+    words = ("--project", project.id, "--yes", "--report", "out.json")
+    assert connected("pause", *words).code == 0
+    assert connected("resume", *words, "--run-id", "r", "--journal", "j").code == 0
+    assert connected("resume", *words, "--run-id", "r", "--journal", "j").code == 0
+    assert SweepReport.load("out.json").counts.updated == 2
+
+
+def test_another_file_is_not_overwritten(connected: Cli, sandbox: Sandbox) -> None:
+    """A file that is no report, the journal and the list of target groups are not overwritten by a report."""
+    project = sandbox.seed(live=1)
+    Path("notes.html").write_text("<p>mine</p>")
+    Path("ids.csv").write_text(f"{project.id} {project.ids()[0]}\n")
+    Path("link.csv").symlink_to("ids.csv")
+    for words in (
+        ("--project", project.id, "--report", "notes.html"),
+        ("--project", project.id, "--report", "j.json", "--journal", "j.json"),
+        ("--ids", "ids.csv", "--report", "link.csv", "--force"),
+    ):
+        assert connected("pause", "--yes", *words).code == 2
+    assert not sandbox.requests
+
+
+def test_a_report_that_appears_meanwhile_is_kept(
+    connected: Cli, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If another run wrote the report file during the sweep, the report goes to a file beside it, which is named."""
+    project, other = sandbox.seed(live=1), sandbox.seed(live=1)
+    assert connected("pause", "--project", other.id, "--yes", "--report", "out.json").code == 0
+    monkeypatch.setattr("fieldingkit.cli.commands.sweep.check_report_file", lambda *_, **__: None)
+    ended = connected("pause", "--project", project.id, "--yes", "--report", "out.json", "--run-id", "b:1")
+    assert ended.code == 0
+    assert "Report: out-b-1.json" in ended.err
+    assert SweepReport.load("out.json").groups[0].project_id == other.id
+    assert SweepReport.load("out-b-1.json").groups[0].project_id == project.id
