@@ -89,6 +89,7 @@ class JobFactory:
             FieldingKitError: if the response does not accept a job.
         """
         accepted: JobAccepted = decode(call, response)
+        self._pollers.adopt_loop()
         status_command = type(command).status_command
         path = {name: str(getattr(command, name)) for name in status_command.endpoint.path_fields if name != "job_id"}
         path["account_id"] = str(getattr(command, "account_id", None) or self._account_id)

@@ -127,13 +127,17 @@ class PollerGroup:
         if self._loop is loop and self._pid == pid:
             return loop
         if self._pid == pid and self._loop is not None and not self._loop.is_closed():
-            raise ConfigurationError("this job belongs to another event loop: make one client for each loop")
+            raise ConfigurationError("the client belongs to another event loop: create one client for each event loop")
         # After a fork, the child inherits the waits of the parent's event loop, which does not run here.
         for poller in self.active:
             poller.forget_waiters()
         self.active.clear()
         self._loop, self._pid = loop, pid
         return loop
+
+    def adopt_loop(self) -> None:
+        """Bind the pollers to the running event loop, in which the client has just received a response."""
+        self._loop, self._pid = asyncio.get_running_loop(), os.getpid()
 
     def close(self) -> None:
         """End all waits with ``ClientClosedError``, because the client is closed."""

@@ -483,7 +483,8 @@ async def test_poll_runs_in_the_context_of_a_present_waiter(clock: FakeClock) ->
     assert seen == ["first", "second", "second"]
 
 
-def test_wait_from_a_second_loop_is_refused(sandbox: Sandbox, make_client: MakeClient) -> None:
+@pytest.mark.parametrize("waiting_before", [True, False])
+def test_wait_from_a_second_loop_is_refused(sandbox: Sandbox, make_client: MakeClient, *, waiting_before: bool) -> None:
     """A wait from a second event loop is refused at once, and does not affect the waits of the first."""
     project = sandbox.seed(live=1)
     sandbox.faults.add("get_bulk_*", faults.Answer(200, body()), times=None)
@@ -496,9 +497,10 @@ def test_wait_from_a_second_loop_is_refused(sandbox: Sandbox, make_client: MakeC
 
     async def first() -> str:
         job = await client.submit(KEYED.replace(project_id=project.id, target_group_ids=project.ids()))
-        waiting = asyncio.create_task(job.wait(60))
+        waiting = asyncio.create_task(job.wait(60)) if waiting_before else None
         await asyncio.sleep(0.05)
         message = await asyncio.to_thread(asyncio.run, second(job))
+        waiting = waiting or asyncio.create_task(job.wait(60))
         assert not waiting.done()
         sandbox.faults.clear()
         sandbox.clock.advance(60)
