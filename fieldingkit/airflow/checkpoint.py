@@ -17,7 +17,7 @@ from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.sweeps.checkpoint import Checkpoint
 from fieldingkit.sweeps.chunks import Chunk, split_into_chunks
 from fieldingkit.sweeps.plan import SweepPlan
-from fieldingkit.sweeps.report import GroupOutcome, Outcome
+from fieldingkit.sweeps.report import GroupOutcome, Outcome, UnlistedProject
 from fieldingkit.sweeps.state import FoundGroup, Ledger, SweepState
 
 __all__ = ["StateStore", "TaskInstance", "TaskStateCheckpoint", "run_id_for", "task_reference"]
@@ -106,6 +106,7 @@ class TaskStateCheckpoint(Checkpoint):
             fingerprint=plan.fingerprint,
             base_url=found["base_url"],
             account_id=found["account_id"],
+            unlisted=[UnlistedProject(*item) for item in found["unlisted"].items()],
             ledger=ledger,
             chunks=chunks,
             started_at=found["started_at"],
@@ -124,6 +125,7 @@ class TaskStateCheckpoint(Checkpoint):
             "fingerprint": plan.fingerprint,
             "base_url": state.base_url,
             "account_id": state.account_id,
+            "unlisted": {project.project_id: project.reason for project in state.unlisted},
             "started_at": state.started_at,
             "groups": [[project_id, members] for project_id, members in projects.items()],
         }

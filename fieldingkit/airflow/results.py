@@ -136,6 +136,10 @@ def task_failure(
         reasons = dict.fromkeys(reason for id_ in ids if (reason := report.by_id[id_].reason))
         why = "; ".join(islice(reasons, _MAX_REASONS))
         return TaskFailure(f"{summarize(result)}; {len(ids)} target groups are not settled: {why}", final=False)
+    if report.unlisted:
+        first = report.unlisted[0]
+        why = f"{len(report.unlisted)} projects could not be listed, such as {first.project_id}: {first.reason}"
+        return TaskFailure(f"{summarize(result)}; {why}", final=True)
     if fail_on == "any" and report.counts.failed:
         return TaskFailure(summarize(result), final=True)
     return None

@@ -1,6 +1,7 @@
 """Summaries of a sweep for the terminal and for ``--json``: the preview before it, and the result after it."""
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Final
 
 import attrs
@@ -29,6 +30,7 @@ def preview_text(preview: SweepPreview, rate: float | None) -> str:
     lines = [f"Found {pluralize(len(preview.groups))} in {pluralize(projects, 'project')}:"]
     statuses = Counter(strip_control_chars(group.status or "unknown status") for group in preview.groups)
     lines += [f"  {number:>7,} {status}" for status, number in statuses.most_common()]
+    lines += _unlisted_lines({project.project_id: project.reason for project in preview.unlisted})
     if not preview.to_send:
         return "\n".join([*lines, f"There is nothing to {action}."])
     cost = f"{pluralize(preview.jobs, 'job')}, at least {pluralize(preview.requests, 'request')}"
@@ -52,6 +54,7 @@ def preview_fields(preview: SweepPreview, rate: float | None) -> dict[str, objec
         "unchanged": len(preview.unchanged),
         "skipped": len(preview.skipped),
         "jobs": preview.jobs,
+        "unlisted": {project.project_id: project.reason for project in preview.unlisted},
         "requests": preview.requests,
         "seconds": None if rate is None else preview.seconds(rate),
     }
@@ -63,6 +66,7 @@ def result_text(document: SweepDocument) -> str:
     lines += [
         f"  {number:>7,} {outcome_label(document, outcome)}" for outcome, number in document.counts.items() if number
     ]
+    lines += _unlisted_lines(document.unlisted)
     for reason in group_by_reason(document.groups, "unknown", "failed", "skipped"):
         text = strip_control_chars(format_reason(reason.code, reason.text) or "no reason given")
         lines += ["", f"{reason.outcome.capitalize()}, {pluralize(len(reason.groups))}: {text}"]
@@ -77,6 +81,13 @@ def result_text(document: SweepDocument) -> str:
     return "\n".join(lines)
 
 
+def _unlisted_lines(unlisted: Mapping[str, str]) -> list[str]:
+    return [
+        f"Project {project_id} could not be listed: {strip_control_chars(reason)}"
+        for project_id, reason in unlisted.items()
+    ]
+
+
 def result_fields(document: SweepDocument) -> dict[str, object]:
     """Return the result for ``--json``: the counts, and each target group without the target status."""
     return {
@@ -86,6 +97,7 @@ def result_fields(document: SweepDocument) -> dict[str, object]:
         "total": len(document.groups),
         "counts": dict(document.counts),
         "jobs": len(document.jobs),
+        "unlisted": dict(document.unlisted),
         "groups": [
             attrs.asdict(group) for group in document.groups if group.outcome in ("failed", "skipped", "unknown")
         ],

@@ -31,6 +31,7 @@ def to_json(document: SweepDocument) -> str:
         "finished_at": document.finished_at,
         "groups": [attrs.asdict(group) for group in document.groups],
         "jobs": [attrs.asdict(job) for job in document.jobs],
+        "unlisted": dict(document.unlisted),
         "plan": document.plan,
     }
     return json.dumps(content, default=_time)

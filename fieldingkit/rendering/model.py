@@ -91,6 +91,8 @@ class SweepDocument:
     """The target groups, in the order of the plan."""
     jobs: tuple[JobRow, ...] = ()
     """The jobs that the sweep created."""
+    unlisted: Mapping[str, str] = attrs.field(factory=dict)
+    """The projects that could not be listed, by id, with the reason."""
     not_sent: frozenset[str] = frozenset()
     """The ids of skipped target groups that the action applies to: the sweep stopped before their turn."""
     plan: Mapping[str, Any]

@@ -33,11 +33,15 @@ def headline(document: SweepDocument) -> str:
     """Return the result of the sweep in one line."""
     counts, total = document.counts, len(document.groups)
     reached = counts["updated"] + counts["unchanged"]
-    if not total:
+    unlisted = len(document.unlisted)
+    if not total and not unlisted:
         return "No target groups were found"
-    if total == reached:
+    if total == reached and not unlisted:
         return f"All {reached:,} target groups are {document.target_status}"
-    return f"{reached:,} of {total:,} target groups are {document.target_status}"
+    text = f"{reached:,} of {total:,} target groups are {document.target_status}"
+    return (
+        f"{text}; {unlisted:,} {'project' if unlisted == 1 else 'projects'} could not be listed" if unlisted else text
+    )
 
 
 def outcome_label(document: SweepDocument, outcome: str) -> str:

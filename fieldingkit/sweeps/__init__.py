@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from fieldingkit.sweeps.report import SweepJob as SweepJob
     from fieldingkit.sweeps.report import SweepProgress as SweepProgress
     from fieldingkit.sweeps.report import SweepReport as SweepReport
+    from fieldingkit.sweeps.report import UnlistedProject as UnlistedProject
 else:
     from fieldingkit._lazy import lazy_names
 
@@ -36,6 +37,8 @@ else:
             "fieldingkit.sweeps.inverse": "undo undo_plan",
             "fieldingkit.sweeps.journal": "Journal RunSummary",
             "fieldingkit.sweeps.plan": "SweepPlan TargetGroupQuery",
-            "fieldingkit.sweeps.report": "Counts GroupOutcome Outcome SweepJob SweepProgress SweepReport",
+            "fieldingkit.sweeps.report": (
+                "Counts GroupOutcome Outcome SweepJob SweepProgress SweepReport UnlistedProject"
+            ),
         },
     )

@@ -1,6 +1,7 @@
 """Checkpoints: the persistence of every step of a sweep, so that another process can resume it."""
 
 import asyncio
+import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from functools import partial
@@ -11,7 +12,7 @@ from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.sweeps.chunks import Chunk
 from fieldingkit.sweeps.journal import Journal, Statement
 from fieldingkit.sweeps.plan import SweepPlan
-from fieldingkit.sweeps.report import GroupOutcome, Outcome, SweepReport
+from fieldingkit.sweeps.report import GroupOutcome, Outcome, SweepReport, UnlistedProject
 from fieldingkit.sweeps.state import FoundGroup, Ledger, SweepState
 
 __all__ = ["Checkpoint", "JournalCheckpoint", "read_report"]
@@ -76,9 +77,18 @@ class JournalCheckpoint(Checkpoint):
             (position, group.target_group_id, group.project_id, group.status, *_outcome_columns(ledger, group))
             for position, group in enumerate(ledger.found)
         )
-        run = (self._run_id, plan.fingerprint, plan.encode(), state.base_url, state.account_id, state.started_at)
+        unlisted = json.dumps({project.project_id: project.reason for project in state.unlisted})
+        run = (
+            self._run_id,
+            plan.fingerprint,
+            plan.encode(),
+            state.base_url,
+            state.account_id,
+            unlisted,
+            state.started_at,
+        )
         await self._write(
-            Statement("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, NULL)", [run]),
+            Statement("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, NULL)", [run]),
             Statement("INSERT INTO groups VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)", self._rows(groups)),
             Statement(_INSERT_CHUNK, self._rows(map(_chunk_row, state.chunks))),
         )
@@ -173,7 +183,7 @@ _SET_OUTCOME = (
 )
 _SET_FINISHED = "UPDATE runs SET finished_at = ? WHERE run_id = ?"
 
-_SELECT_RUN = "SELECT fingerprint, base_url, account_id, started_at, finished_at FROM runs WHERE run_id = ?"
+_SELECT_RUN = "SELECT fingerprint, base_url, account_id, unlisted, started_at, finished_at FROM runs WHERE run_id = ?"
 _SELECT_GROUPS = (
     "SELECT target_group_id, project_id, previous_status, outcome, code, reason, job_id, verified FROM groups"
     " WHERE run_id = ? ORDER BY position"
@@ -188,7 +198,7 @@ def _load(database: sqlite3.Connection, *, run_id: str) -> SweepState | None:
     run = database.execute(_SELECT_RUN, (run_id,)).fetchone()
     if run is None:
         return None
-    fingerprint, base_url, account_id, started_at, finished_at = run
+    fingerprint, base_url, account_id, unlisted, started_at, finished_at = run
     groups = database.execute(_SELECT_GROUPS, (run_id,)).fetchall()
     ledger = Ledger(
         FoundGroup(id_, project_id, None if status is None else TargetGroupStatus(status))
@@ -203,6 +213,7 @@ def _load(database: sqlite3.Connection, *, run_id: str) -> SweepState | None:
         account_id=account_id,
         ledger=ledger,
         chunks=[_chunk(_ChunkRow(*row)) for row in database.execute(_SELECT_CHUNKS, (run_id,))],
+        unlisted=[UnlistedProject(*item) for item in json.loads(unlisted).items()],
         started_at=started_at,
         finished_at=finished_at,
     )

@@ -1,27 +1,41 @@
 """Discovery: find the target groups of a plan and read their statuses with few requests."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
 import attrs
 
 from fieldingkit._repr import html_table, short_repr
 from fieldingkit.client import AsyncClient
-from fieldingkit.errors import ApiError, DecodeError, FieldingKitError, NotFoundError, TransportError
+from fieldingkit.commands import Command
+from fieldingkit.errors import (
+    ApiError,
+    DecodeError,
+    FieldingKitError,
+    NotFoundError,
+    TransportError,
+    UnauthorizedError,
+)
+from fieldingkit.paging import iter_items
 from fieldingkit.resources.fielding_runs import ListFieldingRuns
 from fieldingkit.resources.target_groups import ListTargetGroups, TargetGroupStatus
 from fieldingkit.results import Serializable, to_row
 from fieldingkit.sweeps.chunks import Chunk, split_into_chunks
 from fieldingkit.sweeps.concurrency import run_limited, wait_for_capacity
 from fieldingkit.sweeps.plan import SweepPlan, TargetGroupQuery
-from fieldingkit.sweeps.report import Outcome
+from fieldingkit.sweeps.report import Outcome, UnlistedProject
 from fieldingkit.sweeps.state import FoundGroup, outcome_for_status
 
-__all__ = ["SweepPreview", "find_groups", "preview", "read_statuses"]
+__all__ = ["FoundGroups", "SweepPreview", "find_groups", "preview", "read_statuses"]
+
+R = TypeVar("R")
 
 
 _MAX_READ_ALONE = 2
 """The largest number of target groups that are read one by one without listing their project first."""
+_MAX_READS = 3
+"""The largest number of reads of a page whose response cannot be decoded."""
 _PAGE_SIZE = 100
 _PROJECTS_AT_ONCE = 16
 
@@ -52,7 +66,7 @@ async def read_statuses(
     while command is not None and pages < len(wanted) - len(found):
         await wait_for_capacity(client)
         try:
-            page = await client.send(command)
+            page = await _send_read(client, command)
         except FieldingKitError as exc:
             if isinstance(exc, NotFoundError):
                 return found  # the project does not exist, or this account cannot see it
@@ -77,8 +91,8 @@ async def _read_one(
     """Return the status of a target group, which is the status of its run; a draft has no run."""
     await wait_for_capacity(client)
     try:
-        runs = await client.send(
-            ListFieldingRuns(account_id=account_id, project_id=project_id, target_group_id=target_group_id)
+        runs = await _send_read(
+            client, ListFieldingRuns(account_id=account_id, project_id=project_id, target_group_id=target_group_id)
         )
     except NotFoundError:
         return None
@@ -86,6 +100,16 @@ async def _read_one(
         _raise_unless_transient(exc)
         return None
     return TargetGroupStatus(runs.data[0].status) if runs.data else TargetGroupStatus.DRAFT
+
+
+async def _send_read(client: AsyncClient, command: Command[R]) -> R:
+    """Send a command that only reads; read again if the response was truncated or is unreadable for another reason."""
+    for number in range(_MAX_READS - 1):
+        try:
+            return await client.send(command)
+        except DecodeError:
+            await client.clock.sleep(0.5 * 2**number)
+    return await client.send(command)
 
 
 def _raise_unless_transient(exc: FieldingKitError) -> None:
@@ -102,6 +126,8 @@ class SweepPreview(Serializable):
     """The plan."""
     groups: tuple[FoundGroup, ...]
     """Every target group of the plan with its status, in the order in which they are sent."""
+    unlisted: tuple[UnlistedProject, ...] = ()
+    """The projects that could not be listed. Their target groups are not sent."""
 
     @property
     def unchanged(self) -> tuple[FoundGroup, ...]:
@@ -162,15 +188,28 @@ async def preview(client: AsyncClient, plan: SweepPlan) -> SweepPreview:
         plan: The action and the target groups.
 
     Raises:
-        FieldingKitError: if the target groups cannot be read.
+        FieldingKitError: if no project can be read, or one of a strict plan.
     """
-    return SweepPreview(plan=plan, groups=await find_groups(client, plan))
+    found = await find_groups(client, plan)
+    return SweepPreview(plan=plan, groups=found.groups, unlisted=found.unlisted)
+
+
+class FoundGroups(NamedTuple):
+    """The target groups of a plan, and the projects that could not be listed."""
+
+    groups: tuple[FoundGroup, ...]
+    """The target groups, project by project."""
+    unlisted: tuple[UnlistedProject, ...]
+    """The projects of a query that could not be listed."""
 
 
 async def find_groups(
     client: AsyncClient, plan: SweepPlan, on_found: Callable[[int], object] = lambda _: None
-) -> tuple[FoundGroup, ...]:
+) -> FoundGroups:
     """Return the target groups of a plan with the statuses that were read, project by project.
+
+    A project that cannot be read does not affect the others: if it was named with its target groups, they are returned
+    without a status; if it was to be listed by a query, it is returned as unlisted.
 
     Args:
         client: The client to use.
@@ -178,26 +217,45 @@ async def find_groups(
         on_found: Called with the number of target groups found so far.
 
     Raises:
-        FieldingKitError: if a query fails, or the API rejects every read.
+        FieldingKitError: if the projects cannot be listed, no project can be read, or one of a strict plan cannot.
     """
     found: dict[str, Sequence[FoundGroup]] = {}
+    failures: dict[str, FieldingKitError] = {}
     total = 0
 
     async def find(project_id: str) -> None:
         nonlocal total
-        if plan.query is None:
-            found[project_id] = await _read_named(client, plan, project_id, (plan.target_groups or {})[project_id])
-        else:
-            found[project_id] = await _query_project(client, plan, plan.query, project_id)
+        try:
+            if plan.query is None:
+                found[project_id] = await _read_named(client, plan, project_id, named[project_id])
+            else:
+                found[project_id] = await _query_project(client, plan, plan.query, project_id)
+        except FieldingKitError as exc:
+            if plan.strict or not _concerns_one_project(exc):
+                raise
+            failures[project_id] = exc
+            found[project_id] = [FoundGroup(id_, project_id) for id_ in named.get(project_id, ())]
         total += len(found[project_id])
         on_found(total)
 
+    named = plan.target_groups or {}
     if plan.query is None:
-        projects = list(plan.target_groups or {})
+        projects = list(named)
     else:
         projects = await _query_projects(client, plan, plan.query)
     await run_limited(projects, find, limit=_PROJECTS_AT_ONCE)
-    return tuple(group for project_id in projects for group in found[project_id])
+    if failures and len(failures) == len(projects):
+        raise failures[projects[0]]
+    unlisted = [project_id for project_id in projects if project_id in failures and project_id not in named]
+    return FoundGroups(
+        groups=tuple(group for project_id in projects for group in found[project_id]),
+        unlisted=tuple(UnlistedProject(project_id, failures[project_id].message) for project_id in unlisted),
+    )
+
+
+def _concerns_one_project(exc: FieldingKitError) -> bool:
+    """Return whether a read may fail for one project and succeed for others."""
+    return isinstance(exc, ApiError | TransportError | DecodeError) and not isinstance(exc, UnauthorizedError)
 
 
 async def _read_named(
@@ -211,7 +269,7 @@ async def _read_named(
 async def _query_projects(client: AsyncClient, plan: SweepPlan, query: TargetGroupQuery) -> list[str]:
     if query.project_ids is not None:
         return list(query.project_ids)
-    listed = [item async for item in client.iter_items(query.list_projects(plan.account_id))]
+    listed = [item async for item in iter_items(partial(_send_read, client), query.list_projects(plan.account_id))]
     return list(dict.fromkeys(project.id for project in listed if project.target_group_count))
 
 
@@ -220,6 +278,6 @@ async def _query_project(
 ) -> Sequence[FoundGroup]:
     await wait_for_capacity(client)
     command = query.list_target_groups(plan.account_id, project_id)
-    listed = [item async for item in client.iter_items(command)]
+    listed = [item async for item in iter_items(partial(_send_read, client), command)]
     # The list may change while it is read: a target group that moves to a later page is listed twice.
     return list({summary.id: FoundGroup(summary.id, project_id, summary.status) for summary in listed}.values())

@@ -60,7 +60,7 @@ async def sweep(
     Raises:
         InvalidCommandError: if the preview belongs to another plan.
         JournalError: if another process writes to the journal, or it cannot be written.
-        FieldingKitError: if the target groups cannot be read; nothing was sent.
+        FieldingKitError: if no project can be read, or one of a strict plan; nothing was sent.
     """
     with ExitStack() as stack:
         checkpoint = _open_checkpoint(journal, plan, stack)
@@ -88,7 +88,7 @@ async def discover(
 
     Raises:
         InvalidCommandError: if the preview belongs to another plan.
-        FieldingKitError: if the target groups cannot be read; nothing was sent.
+        FieldingKitError: if no project can be read, or one of a strict plan; nothing was sent.
     """
     progress = _ProgressReporter(client, plan, on_progress)
     state = await checkpoint.load(plan)
@@ -96,8 +96,8 @@ async def discover(
         if preview is not None and preview.plan.fingerprint != plan.fingerprint:
             raise InvalidCommandError("the preview belongs to another plan", field="preview")
         started_at = time.time()
-        found = preview.groups if preview is not None else await find_groups(client, plan, progress.found)
-        ledger = Ledger(found)
+        found = preview if preview is not None else await find_groups(client, plan, progress.found)
+        ledger = Ledger(found.groups)
         to_send = ledger.settle_by_status(plan.action)
         state = SweepState(
             fingerprint=plan.fingerprint,
@@ -106,6 +106,7 @@ async def discover(
             ledger=ledger,
             chunks=split_into_chunks(plan.run_id, plan.action, to_send, size=plan.chunk_size),
             started_at=started_at,
+            unlisted=found.unlisted,
         )
         await checkpoint.planned(plan, state)
     return SweepContext(

@@ -39,7 +39,7 @@ _TABLES = """
     CREATE TABLE holder (pid INTEGER, host TEXT, since REAL);
     CREATE TABLE runs (
         run_id TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, plan TEXT NOT NULL, base_url TEXT NOT NULL,
-        account_id TEXT, started_at REAL NOT NULL, finished_at REAL
+        account_id TEXT, unlisted TEXT NOT NULL, started_at REAL NOT NULL, finished_at REAL
     );
     CREATE TABLE groups (
         run_id TEXT, position INTEGER, target_group_id TEXT, project_id TEXT NOT NULL, previous_status TEXT,

@@ -144,6 +144,8 @@ class SweepPlan:
     Without it, all target groups are sent: none is skipped or reported as unchanged, and the sweep cannot be undone.
     A query returns statuses in any case.
     """
+    strict: bool = False
+    """True to send nothing if one of the projects cannot be listed; by default, the other projects are swept."""
     chunk_size: int = attrs.field(default=100, validator=_at_least(1))
     """The largest number of target groups in one job. The API documents no limit, and recommends about 100."""
     concurrency: int = attrs.field(default=100, validator=_at_least(1))

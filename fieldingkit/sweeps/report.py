@@ -16,7 +16,16 @@ from fieldingkit.results import Serializable, to_row
 from fieldingkit.sweeps.actions import Action
 from fieldingkit.sweeps.plan import SweepPlan
 
-__all__ = ["Counts", "GroupOutcome", "Outcome", "SweepJob", "SweepProgress", "SweepReport", "count_outcomes"]
+__all__ = [
+    "Counts",
+    "GroupOutcome",
+    "Outcome",
+    "SweepJob",
+    "SweepProgress",
+    "SweepReport",
+    "UnlistedProject",
+    "count_outcomes",
+]
 
 
 class Outcome(enum.StrEnum):
@@ -79,6 +88,16 @@ class GroupOutcome(Serializable):
     """True if it was read with the target status after it was sent."""
 
 
+@attrs.frozen
+class UnlistedProject(Serializable):
+    """A project of a query whose target groups could not be listed; they are not part of the sweep."""
+
+    project_id: str
+    """The project's ULID."""
+    reason: str
+    """The reason why it could not be listed."""
+
+
 @attrs.frozen(kw_only=True)
 class SweepJob(Serializable):
     """A job that a sweep created."""
@@ -109,6 +128,8 @@ class SweepReport(Serializable):
     """The outcome of every target group, in the order of the plan."""
     jobs: tuple[SweepJob, ...] = ()
     """The jobs that the sweep created."""
+    unlisted: tuple[UnlistedProject, ...] = ()
+    """The projects that could not be listed, so that the outcome of their target groups is unknown."""
     base_url: str
     """The API's base URL."""
     account_id: str | None = None
@@ -135,8 +156,8 @@ class SweepReport(Serializable):
 
     @property
     def ok(self) -> bool:
-        """True if nothing failed and nothing is unknown."""
-        return not self.counts.failed and not self.counts.unknown
+        """True if nothing failed, nothing is unknown, and every project could be listed."""
+        return not self.counts.failed and not self.counts.unknown and not self.unlisted
 
     @cached_property
     def by_id(self) -> Mapping[str, GroupOutcome]:

@@ -12,7 +12,7 @@ from fieldingkit.rendering.files import read_data, write_document
 from fieldingkit.rendering.model import GroupRow, JobRow, SweepDocument
 from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.sweeps.plan import SweepPlan
-from fieldingkit.sweeps.report import GroupOutcome, Outcome, SweepJob, SweepReport
+from fieldingkit.sweeps.report import GroupOutcome, Outcome, SweepJob, SweepReport, UnlistedProject
 
 __all__ = ["load_fields", "save_report", "to_document"]
 
@@ -62,6 +62,7 @@ def to_document(report: SweepReport) -> SweepDocument:
             )
             for job in report.jobs
         ),
+        unlisted={project.project_id: project.reason for project in report.unlisted},
         not_sent=frozenset(group.target_group_id for group in report.not_sent),
     )
 
@@ -74,6 +75,7 @@ def load_fields(path: str | os.PathLike[str]) -> Mapping[str, Any]:
             "plan": SweepPlan.decode(json.dumps(data["plan"])),
             "groups": tuple(map(_group, data["groups"])),
             "jobs": tuple(map(_job, data["jobs"])),
+            "unlisted": tuple(UnlistedProject(*item) for item in data["unlisted"].items()),
             "base_url": str(data["base_url"]),
             "account_id": data["account_id"],
             "started_at": datetime.fromisoformat(data["started_at"]),

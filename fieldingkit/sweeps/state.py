@@ -14,7 +14,7 @@ from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.sweeps.actions import Action
 from fieldingkit.sweeps.chunks import Chunk
 from fieldingkit.sweeps.plan import SweepPlan
-from fieldingkit.sweeps.report import Counts, GroupOutcome, Outcome, SweepJob, SweepReport
+from fieldingkit.sweeps.report import Counts, GroupOutcome, Outcome, SweepJob, SweepReport, UnlistedProject
 from fieldingkit.transport.headers import trace_id_of
 
 __all__ = ["FoundGroup", "Ledger", "PartitionedResult", "SweepState", "outcome_for_status", "partition_result"]
@@ -170,6 +170,7 @@ class SweepState:
         account_id: The account's number; None if neither the plan nor the client has one.
         ledger: The target groups and their outcomes.
         chunks: The chunks by number, settled ones included.
+        unlisted: The projects that could not be listed.
         started_at: When the run started: seconds since 1970, UTC.
         finished_at: When the run finished; None if it has not.
     """
@@ -184,12 +185,14 @@ class SweepState:
         chunks: Iterable[Chunk],
         started_at: float,
         finished_at: float | None = None,
+        unlisted: Sequence[UnlistedProject] = (),
     ) -> None:
         self.fingerprint = fingerprint
         self.base_url = base_url
         self.account_id = account_id
         self.ledger = ledger
         self.chunks: list[Chunk] = list(chunks)
+        self.unlisted = tuple(unlisted)
         self.started_at = started_at
         self.finished_at = finished_at
         self.submitting: int = 0
@@ -224,6 +227,7 @@ class SweepState:
             plan=plan,
             groups=self.ledger.close(),
             jobs=tuple(_job(chunk, chunk.job_id) for chunk in self.chunks if chunk.job_id is not None),
+            unlisted=self.unlisted,
             base_url=self.base_url,
             account_id=self.account_id,
             started_at=datetime.fromtimestamp(self.started_at, UTC),

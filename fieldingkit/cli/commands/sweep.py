@@ -191,9 +191,9 @@ class _SweepCommand:
             require_terminal(f"{self._plan.action.capitalize()} target groups", yes=options.yes)
         async with self._connection.open(self._configuration, rate=options.rate) as client:
             if options.dry_run:
-                await self._preview(client)
+                found = await self._preview(client)
                 output.note("Dry run: nothing was changed.")
-                return ExitCode.DONE
+                return ExitCode.UNKNOWN if found.unlisted else ExitCode.DONE
             with lock_sweep(self._plan, self._configuration, output.note):
                 return await self._run(client)
 
@@ -316,7 +316,7 @@ def _load_report(path: Path) -> SweepReport:
 
 def _exit_code(report: SweepReport) -> ExitCode:
     counts = report.counts
-    if counts.unknown:
+    if counts.unknown or report.unlisted:
         return ExitCode.UNKNOWN
     if not counts.failed:
         return ExitCode.FAILED if report.not_sent else ExitCode.DONE

@@ -2,15 +2,18 @@
 
 import asyncio
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from fieldingkit import AsyncClient
 from fieldingkit.errors import DecodeError, ForbiddenError
+from fieldingkit.rendering.wording import headline
 from fieldingkit.sandbox import Sandbox, faults
-from fieldingkit.sweeps import SweepPlan, TargetGroupQuery, sweep
+from fieldingkit.sweeps import SweepPlan, SweepReport, TargetGroupQuery, sweep
 from fieldingkit.sweeps.concurrency import run_limited
 from fieldingkit.sweeps.discovery import read_statuses
+from fieldingkit.sweeps.report_files import to_document
 
 LIST, RUNS = "get_list_target_groups", "get_fielding_runs_by_target_group_id"
 
@@ -80,13 +83,13 @@ async def test_single_reads_replace_a_failing_list(client_without_retries: Async
 async def test_an_empty_response_is_not_an_empty_list(client_without_retries: AsyncClient, sandbox: Sandbox) -> None:
     """A target group without a run is a draft; one with an unreadable response is not."""
     project = sandbox.seed(live=4)
-    sandbox.faults.add(LIST, faults.EmptyBody())
-    sandbox.faults.add(RUNS, faults.EmptyBody())
+    sandbox.faults.add(LIST, faults.EmptyBody(), times=3)
+    sandbox.faults.add(RUNS, faults.EmptyBody(), times=3)
 
     assert (
         sorted((await read_statuses(client_without_retries, None, project.id, project.ids())).values()) == ["live"] * 3
     )
-    assert count_reads(sandbox) == (1, 4)
+    assert count_reads(sandbox) == (3, 6)
 
 
 async def test_an_empty_response_to_a_query_is_an_error(client_without_retries: AsyncClient, sandbox: Sandbox) -> None:
@@ -95,11 +98,73 @@ async def test_an_empty_response_to_a_query_is_an_error(client_without_retries: 
     plan = SweepPlan(action="pause", query=TargetGroupQuery())
 
     for operation in ("list_account_projects", LIST):
-        sandbox.faults.add(operation, faults.EmptyBody())
+        sandbox.faults.add(operation, faults.EmptyBody(), times=3)
         with pytest.raises(DecodeError):
             await sweep(client_without_retries, plan)
 
     assert not sandbox.jobs
+
+
+async def test_a_truncated_page_is_read_again(client_without_retries: AsyncClient, sandbox: Sandbox) -> None:
+    """A response that cannot be decoded is no reason to miss a project."""
+    project = sandbox.seed(live=4)
+    sandbox.faults.add("list_account_projects", faults.TruncatedJson(), times=2)
+    sandbox.faults.add(LIST, faults.TruncatedJson(), times=2)
+
+    report = await sweep(client_without_retries, SweepPlan(action="pause", query=TargetGroupQuery()))
+
+    assert report.ok
+    assert project.ids("paused") == project.ids()
+
+
+@pytest.mark.parametrize("fault", [faults.Answer(403), faults.Answer(404), faults.TruncatedJson()])
+async def test_a_project_that_cannot_be_listed_does_not_affect_the_others(
+    client_without_retries: AsyncClient, sandbox: Sandbox, fault: faults.Fault, tmp_path: Path
+) -> None:
+    """It is named in the report, which is not ok, also when the journal returns it again."""
+    one, other = sandbox.seed(live=4), sandbox.seed(live=4)
+    query = TargetGroupQuery(project_ids=[one.id, other.id])
+    plan = SweepPlan(action="pause", query=query, concurrency=1)
+    sandbox.faults.add(LIST, fault, times=5 if isinstance(fault, faults.TruncatedJson) else 1)
+
+    report = await sweep(client_without_retries, plan, journal=tmp_path / "sweeps.db")
+
+    (unlisted,) = report.unlisted
+    assert unlisted.project_id in (one.id, other.id)
+    assert tuple(report.counts) == (4, 0, 0, 0, 0)
+    assert not report.ok
+    assert headline(to_document(report)).endswith("4 of 4 target groups are paused; 1 project could not be listed")
+    assert (await sweep(client_without_retries, plan, journal=tmp_path / "sweeps.db")).unlisted == report.unlisted
+    report.save(tmp_path / "report.html")
+    assert SweepReport.load(tmp_path / "report.html") == report
+
+
+async def test_a_strict_plan_sends_nothing_if_a_project_cannot_be_listed(
+    client_without_retries: AsyncClient, sandbox: Sandbox
+) -> None:
+    """All or nothing, for those who ask for it."""
+    projects = [sandbox.seed(live=4) for _ in range(2)]
+    query = TargetGroupQuery(project_ids=[project.id for project in projects])
+    sandbox.faults.add(LIST, faults.Answer(403))
+
+    with pytest.raises(ForbiddenError):
+        await sweep(client_without_retries, SweepPlan(action="pause", query=query, strict=True))
+
+    assert not sandbox.jobs
+
+
+async def test_named_target_groups_of_an_unreadable_project_are_sent(
+    client_without_retries: AsyncClient, sandbox: Sandbox
+) -> None:
+    """The API decides about target groups whose status cannot be read."""
+    projects = [sandbox.seed(live=4) for _ in range(2)]
+    sandbox.faults.add(LIST, faults.Answer(403))
+    plan = SweepPlan(action="pause", target_groups={project.id: project.ids() for project in projects})
+
+    report = await sweep(client_without_retries, plan)
+
+    assert tuple(report.counts) == (8, 0, 0, 0, 0)
+    assert sum(group.previous_status is None for group in report.groups) == 4
 
 
 async def test_a_missing_permission_is_raised(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
