@@ -138,7 +138,8 @@ class CallOptions(TypedDict, total=False):
     headers: Mapping[str, str]
 
 
-@attrs.frozen(kw_only=True)
+# Without `eq`, since options are not compared, and every import of a client would take longer to compile it.
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class Settings:
     """The options of a client, except for its credentials."""
 
@@ -211,7 +212,7 @@ def _request_headers(settings: Settings) -> Mapping[str, str]:
     }
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class Options(Settings):
     """The options of a client."""
 
@@ -234,7 +235,7 @@ class Options(Settings):
         return attrs.evolve(self, **given)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ConnectionSettings(Settings):
     """The parameters of ``from_env``: a connection, and options that override its settings."""
 
