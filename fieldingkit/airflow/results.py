@@ -29,7 +29,7 @@ def task_result(report: SweepReport, task: Mapping[str, str | int]) -> dict[str,
         {
             "task": {"dag_id": "nightly_pause", "run_id": "...", "task_id": "pause", "map_index": 17},
             "action": "pause",
-            "counts": {"updated": 97, "unchanged": 1, "failed": 2, "skipped": 0, "unknown": 0},
+            "counts": {"updated": 97, "unchanged": 1, "failed": 2, "skipped": 0, "not_sent": 0, "unknown": 0},
             "failures": {"StatusTransitionNotAllowed": ["01K...", "01K..."]},
             "unknown": [],
             "changed": {"01K...": ["01K...", ...]},
@@ -68,7 +68,7 @@ def total(results: Iterable[Mapping[str, Any] | None]) -> dict[str, Any]:
 
         {
             "tasks": 200,
-            "counts": {"updated": 1500, "unchanged": 0, "failed": 2, "skipped": 0, "unknown": 0},
+            "counts": {"updated": 1500, "unchanged": 0, "failed": 2, "skipped": 0, "not_sent": 0, "unknown": 0},
             "failures": {"StatusTransitionNotAllowed": 2},
             "changed": 1500,
             "jobs": 200,
@@ -99,7 +99,9 @@ def total(results: Iterable[Mapping[str, Any] | None]) -> dict[str, Any]:
 
 def summarize(result: Mapping[str, Any]) -> str:
     """Return a result in one line."""
-    counts = ", ".join(f"{number} {outcome}" for outcome, number in result["counts"].items() if number)
+    counts = ", ".join(
+        f"{number} {outcome.replace('_', ' ')}" for outcome, number in result["counts"].items() if number
+    )
     failures = ", ".join(f"{len(ids)} {code}" for code, ids in result["failures"].items())
     jobs = len(result["jobs"])
     why = f" ({failures})" if failures else ""
@@ -140,7 +142,7 @@ def task_failure(
         first = report.unlisted[0]
         why = f"{len(report.unlisted)} projects could not be listed, such as {first.project_id}: {first.reason}"
         return TaskFailure(f"{summarize(result)}; {why}", final=True)
-    if fail_on == "any" and report.counts.failed:
+    if fail_on == "any" and (report.counts.failed or report.counts.not_sent):
         return TaskFailure(summarize(result), final=True)
     return None
 

@@ -57,7 +57,7 @@ class ExitCode(enum.IntEnum):
 EXIT_CODES = """Exit codes:
 
   0    everything was done
-  1    some target groups failed; the others were processed
+  1    some target groups failed or were not sent; the others were processed
   2    the command line or the configuration is wrong; nothing was sent
   3    the API refused the request or could not be reached; nothing was changed
   4    some outcomes are unknown

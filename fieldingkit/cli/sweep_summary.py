@@ -67,10 +67,10 @@ def result_text(document: SweepDocument) -> str:
         f"  {number:>7,} {outcome_label(document, outcome)}" for outcome, number in document.counts.items() if number
     ]
     lines += _unlisted_lines(document.unlisted)
-    for reason in group_by_reason(document.groups, "unknown", "failed", "skipped"):
+    for reason in group_by_reason(document.groups, "unknown", "not_sent", "failed", "skipped"):
         text = strip_control_chars(format_reason(reason.code, reason.text) or "no reason given")
-        lines += ["", f"{reason.outcome.capitalize()}, {pluralize(len(reason.groups))}: {text}"]
-        lines.append(f"  -> {advice_for(document, reason)}")
+        lines += ["", f"{reason.outcome.replace('_', ' ').capitalize()}, {pluralize(len(reason.groups))}: {text}"]
+        lines.append(f"  -> {advice_for(reason)}")
         if reason.outcome == "skipped":
             continue
         for group in reason.groups[:_MAX_NAMED]:
@@ -99,6 +99,8 @@ def result_fields(document: SweepDocument) -> dict[str, object]:
         "jobs": len(document.jobs),
         "unlisted": dict(document.unlisted),
         "groups": [
-            attrs.asdict(group) for group in document.groups if group.outcome in ("failed", "skipped", "unknown")
+            attrs.asdict(group)
+            for group in document.groups
+            if group.outcome in ("failed", "skipped", "not_sent", "unknown")
         ],
     }

@@ -13,6 +13,7 @@ from fieldingkit.rendering.text import format_duration, format_time, pluralize
 from fieldingkit.rendering.wording import (
     Reason,
     advice_for,
+    format_counts,
     format_reason,
     group_by_reason,
     headline,
@@ -27,6 +28,8 @@ DATA_ID: Final = "fieldingkit-sweep"
 """The id of the element that holds the report as JSON, so that ``fieldingkit undo`` can read the page."""
 
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+_PROBLEMS: Final = ("unknown", "not_sent", "failed")
+"""The outcomes that need attention, the most urgent first."""
 _MAX_OPEN_ROWS: Final = 20
 """The largest table that is shown open; a longer one is folded."""
 
@@ -37,7 +40,7 @@ def to_html(document: SweepDocument) -> str:
         "body",
         _summary(document),
         _timeline(document),
-        _reasons(document, "Problems and what to do", "unknown", "failed"),
+        _reasons(document, "Problems and what to do", *_PROBLEMS),
         _reasons(document, "Skipped", "skipped"),
         tag("section", tag("h2", "By project"), _projects(document)),
         tag("section", tag("h2", "Jobs"), _jobs(document)) if document.jobs else Markup(""),
@@ -65,8 +68,8 @@ def to_html(document: SweepDocument) -> str:
 
 def _summary(document: SweepDocument) -> Markup:
     counts = document.counts
-    worst = next((outcome for outcome in ("unknown", "failed") if counts[outcome]), "updated")
-    badge = ", ".join(f"{counts[name]:,} {name}" for name in ("unknown", "failed") if counts[name]) or "all done"
+    worst = next((outcome for outcome in _PROBLEMS if counts[outcome]), "updated")
+    badge = format_counts({name: counts[name] for name in _PROBLEMS}) or "all done"
     tiles = (
         tag(
             "li",
@@ -100,7 +103,7 @@ def _reasons(document: SweepDocument, heading: str, *outcomes: str) -> Markup:
     reasons = group_by_reason(document.groups, *outcomes)
     if not reasons:
         return Markup("")
-    return tag("section", tag("h2", heading), *(_reason(reason, advice_for(document, reason)) for reason in reasons))
+    return tag("section", tag("h2", heading), *(_reason(reason, advice_for(reason)) for reason in reasons))
 
 
 def _reason(reason: Reason, advice: str) -> Markup:
@@ -142,7 +145,7 @@ def _projects(document: SweepDocument) -> Markup:
         )
         for project_id, counts in document.by_project.items()
     )
-    return _wide(_table(headings, rows, numbers=range(1, 7)))
+    return _wide(_table(headings, rows, numbers=range(1, 8)))
 
 
 def _jobs(document: SweepDocument) -> Markup:

@@ -10,7 +10,7 @@ import attrs
 
 __all__ = ["OUTCOMES", "GroupRow", "JobRow", "SweepDocument", "count_outcomes"]
 
-OUTCOMES: Final = ("updated", "unchanged", "failed", "skipped", "unknown")
+OUTCOMES: Final = ("updated", "unchanged", "failed", "skipped", "not_sent", "unknown")
 """The outcomes of a target group, in the order in which reports show them."""
 
 
@@ -78,7 +78,7 @@ class SweepDocument:
     reversible: bool
     """True if the action can be undone."""
     ok: bool
-    """True if nothing failed and nothing is unknown."""
+    """True if every project could be listed, everything was sent, nothing failed, and nothing is unknown."""
     base_url: str
     """The API's base URL."""
     account_id: str | None = None
@@ -93,8 +93,6 @@ class SweepDocument:
     """The jobs that the sweep created."""
     unlisted: Mapping[str, str] = attrs.field(factory=dict)
     """The projects that could not be listed, by id, with the reason."""
-    not_sent: frozenset[str] = frozenset()
-    """The ids of skipped target groups that the action applies to: the sweep stopped before their turn."""
     plan: Mapping[str, Any]
     """The plan as JSON, which files carry so that the sweep can be undone from them."""
 

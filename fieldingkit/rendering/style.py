@@ -9,12 +9,14 @@ STYLE: Final = """
 :root {
   color-scheme: light dark;
   --ink: #1c2127; --soft: #5b6570; --line: #dfe3e8; --ground: #ffffff; --card: #f6f7f9; --mark: #2458a6;
-  --updated: #1a7f5a; --unchanged: #8cc3ad; --failed: #c8322b; --skipped: #a3abb5; --unknown: #d68a00;
+  --updated: #1a7f5a; --unchanged: #8cc3ad; --failed: #c8322b; --skipped: #a3abb5; --not_sent: #8a4fc7;
+  --unknown: #d68a00;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --ink: #e6e9ed; --soft: #9aa5b1; --line: #343b44; --ground: #15191e; --card: #1d2329; --mark: #7fb0f5;
-    --updated: #35b384; --unchanged: #2f6b56; --failed: #ef6a62; --skipped: #5d6773; --unknown: #f0b13c;
+    --updated: #35b384; --unchanged: #2f6b56; --failed: #ef6a62; --skipped: #5d6773; --not_sent: #b98be8;
+    --unknown: #f0b13c;
   }
 }
 * { box-sizing: border-box; }
@@ -33,7 +35,8 @@ code { background: var(--card); border: 1px solid var(--line); border-radius: 4p
   display: inline-block; border-radius: 99px; padding: .15rem .75rem; font-size: .8rem; font-weight: 600; color: #fff;
   margin-bottom: .8rem; background: var(--updated);
 }
-.badge.failed { background: var(--failed); } .badge.unknown { background: var(--unknown); color: #241800; }
+.badge.failed { background: var(--failed); } .badge.not_sent { background: var(--not_sent); }
+.badge.unknown { background: var(--unknown); color: #241800; }
 @media (prefers-color-scheme: dark) { .badge { color: #10141a; } }
 .facts { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1.2rem; margin: 1.1rem 0 0; }
 .facts dt { color: var(--soft); } .facts dd { margin: 0; overflow-wrap: anywhere; }
@@ -43,18 +46,20 @@ code { background: var(--card); border: 1px solid var(--line); border-radius: 4p
 .tile b { display: block; font-size: 1.75rem; line-height: 1.15; font-variant-numeric: tabular-nums; }
 .tile.none b { color: var(--soft); font-weight: 400; }
 .tile.updated { border-top-color: var(--updated); } .tile.unchanged { border-top-color: var(--unchanged); }
-.tile.failed { border-top-color: var(--failed); } .tile.unknown { border-top-color: var(--unknown); }
+.tile.failed { border-top-color: var(--failed); } .tile.not_sent { border-top-color: var(--not_sent); }
+.tile.unknown { border-top-color: var(--unknown); }
 .share { width: 100%; height: 14px; display: block; border-radius: 7px; }
 .share.small { height: 9px; min-width: 9rem; margin-top: .45em; border-radius: 4px; }
 .updated { fill: var(--updated); } .unchanged { fill: var(--unchanged); } .failed { fill: var(--failed); }
-.skipped { fill: var(--skipped); } .unknown { fill: var(--unknown); }
+.skipped { fill: var(--skipped); } .not_sent { fill: var(--not_sent); } .unknown { fill: var(--unknown); }
 .plot { width: 100%; height: auto; background: var(--card); border: 1px solid var(--line); border-radius: 10px; }
 .plot text { font-size: 11px; fill: var(--soft); }
 .plot .tick { stroke: var(--line); } .plot .base { stroke: var(--soft); }
 .plot .area { fill: var(--mark); opacity: .14; } .plot .curve { fill: none; stroke: var(--mark); stroke-width: 1.6; }
 .reason { border: 1px solid var(--line); border-left: 5px solid var(--skipped); border-radius: 8px;
   padding: .9rem 1.1rem; margin: 0 0 .9rem; }
-.reason.failed { border-left-color: var(--failed); } .reason.unknown { border-left-color: var(--unknown); }
+.reason.failed { border-left-color: var(--failed); }
+.reason.not_sent { border-left-color: var(--not_sent); } .reason.unknown { border-left-color: var(--unknown); }
 .reason header { display: flex; gap: .8rem; align-items: baseline; justify-content: space-between; }
 .reason .count { font-variant-numeric: tabular-nums; color: var(--soft); white-space: nowrap; }
 .advice { margin-top: .45rem; } .advice::before { content: "\\2192\\00a0"; color: var(--mark); font-weight: 700; }

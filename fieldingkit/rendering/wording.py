@@ -48,7 +48,7 @@ def outcome_label(document: SweepDocument, outcome: str) -> str:
     """Return the label of an outcome, such as ``paused`` for the updated target groups of a pause."""
     if outcome == "updated":
         return _PAST_TENSE.get(document.action, outcome)
-    return f"found {document.target_status}" if outcome == "unchanged" else outcome
+    return f"found {document.target_status}" if outcome == "unchanged" else outcome.replace("_", " ")
 
 
 def report_facts(document: SweepDocument) -> dict[str, str]:
@@ -71,7 +71,7 @@ def report_facts(document: SweepDocument) -> dict[str, str]:
 
 def format_counts(counts: Mapping[str, int]) -> str:
     """Return the outcomes that occurred, such as ``40 updated, 2 failed``."""
-    return ", ".join(f"{number:,} {outcome}" for outcome, number in counts.items() if number)
+    return ", ".join(f"{number:,} {outcome.replace('_', ' ')}" for outcome, number in counts.items() if number)
 
 
 _ADVICE_BY_CODE: Final[dict[str, str]] = {
@@ -87,7 +87,8 @@ _ADVICE_BY_CODE: Final[dict[str, str]] = {
 }
 _ADVICE_BY_OUTCOME: Final[dict[str, str]] = {
     "failed": "See the reason. The API's support can find the calls by the trace ids.",
-    "skipped": "Nothing was sent for these.",
+    "skipped": "There was nothing to do for these.",
+    "not_sent": "These should have been sent, and were not: run the same command again with the same journal.",
     "unknown": (
         "These were sent, and their result could not be read. Check their status, then run the same command again "
         "with the same journal."
@@ -129,8 +130,6 @@ def format_reason(code: str | None, text: str | None) -> str:
     return ": ".join(filter(None, [code, text]))
 
 
-def advice_for(document: SweepDocument, reason: Reason) -> str:
+def advice_for(reason: Reason) -> str:
     """Return the advice for a reason; empty if there is none."""
-    if reason.groups[0].target_group_id in document.not_sent:
-        return "These should have been sent, and were not: run the same command again with the same journal."
     return _ADVICE_BY_CODE.get(reason.code or "") or _ADVICE_BY_OUTCOME.get(reason.outcome, "")

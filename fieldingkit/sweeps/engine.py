@@ -55,7 +55,7 @@ async def sweep(
         preview: A recent preview of this plan; its statuses are not read again.
 
     Returns:
-        The report, with one of five outcomes for each target group. Failed jobs are part of the report.
+        The report, with one of six outcomes for each target group. Failed jobs are part of the report.
 
     Raises:
         InvalidCommandError: if the preview belongs to another plan.

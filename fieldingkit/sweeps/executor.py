@@ -111,7 +111,7 @@ class ChunkExecutor:
         elif chunk.generation:
             await self._settle_refused(chunk, Outcome.FAILED, f"the retry was not sent, because {reason}")
         else:
-            await self._settle_refused(chunk, Outcome.SKIPPED, f"not sent, because {reason}")
+            await self._settle_refused(chunk, Outcome.NOT_SENT, f"not sent, because {reason}")
 
     async def _settle_unsubmitted(self, sent: NotSubmitted) -> None:
         """Settle a chunk that could not be submitted: as failed, or by reading if its job may exist."""

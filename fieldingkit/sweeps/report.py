@@ -1,4 +1,4 @@
-"""Sweep reports and progress: one of five outcomes for each target group of the plan."""
+"""Sweep reports and progress: one of six outcomes for each target group of the plan."""
 
 import enum
 import os
@@ -46,7 +46,9 @@ class Outcome(enum.StrEnum):
     FAILED = "failed"
     """The sweep did not change the target group: the API rejected it, or could not be reached."""
     SKIPPED = "skipped"
-    """The target group was not sent: its status does not allow the action, or the sweep stopped before its turn."""
+    """The target group was not sent, because its status does not allow the action: there is nothing to do."""
+    NOT_SENT = "not_sent"
+    """The target group should have been sent, and was not: the sweep stopped before its turn."""
     UNKNOWN = "unknown"
     """The target group was sent, and neither the job nor reading its status showed the result."""
 
@@ -58,6 +60,7 @@ class Counts(NamedTuple):
     unchanged: int = 0
     failed: int = 0
     skipped: int = 0
+    not_sent: int = 0
     unknown: int = 0
 
     @property
@@ -120,7 +123,7 @@ class SweepJob(Serializable):
 
 @attrs.frozen(kw_only=True, repr=False)
 class SweepReport(Serializable):
-    """The result of a sweep. The counts of the five outcomes add up to the target groups of the plan."""
+    """The result of a sweep. The counts of the six outcomes add up to the target groups of the plan."""
 
     plan: SweepPlan
     """The plan of the sweep."""
@@ -156,8 +159,8 @@ class SweepReport(Serializable):
 
     @property
     def ok(self) -> bool:
-        """True if nothing failed, nothing is unknown, and every project could be listed."""
-        return not self.counts.failed and not self.counts.unknown and not self.unlisted
+        """True if every project could be listed, everything was sent, nothing failed, and nothing is unknown."""
+        return not (self.counts.failed or self.counts.not_sent or self.counts.unknown or self.unlisted)
 
     @cached_property
     def by_id(self) -> Mapping[str, GroupOutcome]:
@@ -176,15 +179,6 @@ class SweepReport(Serializable):
     def failure_codes(self) -> Mapping[str, int]:
         """The number of failures by code, the most frequent code first; failures without a code are under ``""``."""
         return dict(Counter(group.code or "" for group in self.of(Outcome.FAILED)).most_common())
-
-    @property
-    def not_sent(self) -> tuple[GroupOutcome, ...]:
-        """The skipped target groups that the action applies to: the sweep stopped before their turn."""
-        return tuple(
-            group
-            for group in self.of(Outcome.SKIPPED)
-            if group.previous_status is None or group.previous_status in self.action.sources
-        )
 
     def of(self, *outcomes: Outcome | str) -> tuple[GroupOutcome, ...]:
         """Return the target groups with one of the given outcomes.
@@ -219,7 +213,7 @@ class SweepReport(Serializable):
         return short_repr("SweepReport", f"{self.action} {self.run_id}", *counts)
 
     def _repr_html_(self) -> str:
-        problems = (Outcome.FAILED, Outcome.UNKNOWN)
+        problems = (Outcome.FAILED, Outcome.NOT_SENT, Outcome.UNKNOWN)
         groups = sorted(self.groups, key=lambda group: group.outcome not in problems)
         rows = ((group.target_group_id, group.outcome, group.code, group.reason) for group in groups)
         return html_table(repr(self)[1:-1], ("target group", "outcome", "code", "reason"), rows, len(groups))

@@ -63,7 +63,6 @@ def to_document(report: SweepReport) -> SweepDocument:
             for job in report.jobs
         ),
         unlisted={project.project_id: project.reason for project in report.unlisted},
-        not_sent=frozenset(group.target_group_id for group in report.not_sent),
     )
 
 

@@ -86,7 +86,7 @@ def test_a_task_can_be_mapped_over_projects(site: AirflowSite, sandbox: Sandbox)
     ensured = {"status": "paused", "changed": True, "previous_status": "live", "conflicts": 0}
     assert [site.result("twenty_projects", "one", index) for index in range(2)] == [ensured] * 2
     result = site.result("twenty_projects", "pause", 7)
-    assert result["counts"] == {"updated": 2, "unchanged": 0, "failed": 0, "skipped": 0, "unknown": 0}
+    assert result["counts"] == {"updated": 2, "unchanged": 0, "failed": 0, "skipped": 0, "not_sent": 0, "unknown": 0}
     assert result["task"]["map_index"] == 7
 
 
@@ -100,7 +100,7 @@ def test_a_rejected_task_has_a_result_and_is_not_retried(site: AirflowSite, sand
     assert site.run_state("refused") == "failed"
     assert site.query("SELECT try_number, state FROM task_instance WHERE task_id = 'refused'") == [(1, "failed")]
     result = site.result("refused", "refused")
-    assert result["counts"] == {"updated": 2, "unchanged": 0, "failed": 1, "skipped": 0, "unknown": 0}
+    assert result["counts"] == {"updated": 2, "unchanged": 0, "failed": 1, "skipped": 0, "not_sent": 0, "unknown": 0}
     assert len(sandbox.jobs) == 1
 
 

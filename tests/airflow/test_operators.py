@@ -31,7 +31,7 @@ def test_a_batch_defers_with_its_token_and_returns_plain_json(connected: Sandbox
     assert result == {
         "task": {"dag_id": "nightly", "run_id": "scheduled__2026-01-01", "task_id": "pause", "map_index": -1},
         "action": "pause",
-        "counts": {"updated": 3, "unchanged": 0, "failed": 1, "skipped": 0, "unknown": 0},
+        "counts": {"updated": 3, "unchanged": 0, "failed": 1, "skipped": 0, "not_sent": 0, "unknown": 0},
         "failures": {"StatusTransitionNotAllowed": list(project.ids("draft"))},
         "unknown": [],
         "changed": {},
@@ -114,7 +114,7 @@ def test_a_query_without_a_match_succeeds_without_jobs(connected: Sandbox) -> No
         task_id="x", action="pause", query={"project_ids": [project.id], "status": ["live"]}
     )
     assert FakeTask().start(operator)["counts"] == dict.fromkeys(
-        ("updated", "unchanged", "failed", "skipped", "unknown"), 0
+        ("updated", "unchanged", "failed", "skipped", "not_sent", "unknown"), 0
     )
 
 
@@ -123,7 +123,7 @@ def test_a_sweep_undoes_what_another_task_changed(connected: Sandbox) -> None:
     project = connected.seed(live=2, paused=2)
     night = FakeTask(task_id="pause", map_index=4)
     paused = run_task(night, FieldingSweepOperator(task_id="x", action="pause", query={"project_ids": [project.id]}))
-    assert paused["counts"] == {"updated": 2, "unchanged": 2, "failed": 0, "skipped": 0, "unknown": 0}
+    assert paused["counts"] == {"updated": 2, "unchanged": 2, "failed": 0, "skipped": 0, "not_sent": 0, "unknown": 0}
     morning = FakeTask(dag_id="morning", elsewhere={tuple(paused["task"].values()): paused})
     resumed = run_task(morning, FieldingSweepOperator(task_id="x", action="resume", changed_by=paused["task"]))
     assert resumed["counts"]["updated"] == 2
@@ -148,6 +148,7 @@ def test_asset_events_contain_the_counts(connected: Sandbox) -> None:
         "unchanged": 0,
         "failed": 0,
         "skipped": 0,
+        "not_sent": 0,
         "unknown": 0,
     }
 

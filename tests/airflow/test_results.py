@@ -47,12 +47,12 @@ def test_total_adds_up_results() -> None:
     assert summarize(result) == "pause: 4 updated, 1 unchanged, 1 failed (1 Odd); 0 jobs"
     assert total([result, None, result]) == {
         "tasks": 2,
-        "counts": {"updated": 8, "unchanged": 2, "failed": 2, "skipped": 0, "unknown": 0},
+        "counts": {"updated": 8, "unchanged": 2, "failed": 2, "skipped": 0, "not_sent": 0, "unknown": 0},
         "failures": {"Odd": 2},
         "changed": 8,
         "jobs": 0,
     }
-    assert total([])["counts"] == dict.fromkeys(("updated", "unchanged", "failed", "skipped", "unknown"), 0)
+    assert total([])["counts"] == dict.fromkeys(("updated", "unchanged", "failed", "skipped", "not_sent", "unknown"), 0)
 
 
 def test_a_failure_message_names_at_most_three_reasons() -> None:

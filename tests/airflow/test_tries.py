@@ -56,7 +56,7 @@ def test_a_try_killed_after_its_post_leaves_its_job_to_the_next(connected: Sandb
     task.store = store
     connected.clock.advance(10)  # the job ends between the tries: its target groups are no longer live
     result = run_task(task, FieldingSweepOperator(**sweep))
-    assert result["counts"] == {"updated": 3, "unchanged": 0, "failed": 0, "skipped": 0, "unknown": 0}
+    assert result["counts"] == {"updated": 3, "unchanged": 0, "failed": 0, "skipped": 0, "not_sent": 0, "unknown": 0}
     assert result["changed"] == {project.id: list(project.ids())}
     assert len(connected.jobs) == 1
     assert len(posts(connected)) == 2
@@ -111,7 +111,7 @@ def test_a_changed_plan_starts_a_new_sweep(connected: Sandbox) -> None:
     result = run_task(
         task, FieldingSweepOperator(task_id="x", action="pause", target_groups={project.id: project.ids()})
     )
-    assert result["counts"] == {"updated": 2, "unchanged": 1, "failed": 0, "skipped": 0, "unknown": 0}
+    assert result["counts"] == {"updated": 2, "unchanged": 1, "failed": 0, "skipped": 0, "not_sent": 0, "unknown": 0}
     assert len(connected.jobs) == 2
 
 
@@ -136,7 +136,7 @@ def test_internal_errors_of_the_api_are_retried_in_another_job(connected: Sandbo
     assert len(connected.jobs) == 2
     assert len(second.trigger.tokens) == 1
     result = task.come_back(operator, second, {"jobs": []})
-    assert result["counts"] == {"updated": 3, "unchanged": 0, "failed": 0, "skipped": 0, "unknown": 0}
+    assert result["counts"] == {"updated": 3, "unchanged": 0, "failed": 0, "skipped": 0, "not_sent": 0, "unknown": 0}
     assert result["jobs"] == list(connected.jobs)
     assert run_task(task, operator) == result  # the next try finds the follow-up in the store as well
 

@@ -65,14 +65,14 @@ async def test_every_outcome_is_true_under_random_faults(make_client: MakeClient
                     case Outcome.UNCHANGED:
                         assert truth.status == "paused"
                         assert acted == [] or group.verified
-                    case Outcome.SKIPPED | Outcome.FAILED:
+                    case Outcome.SKIPPED | Outcome.NOT_SENT | Outcome.FAILED:
                         assert acted == []
                         assert truth.status != "live" or group.outcome is Outcome.FAILED
                     case Outcome.UNKNOWN:
                         assert not again
             keys = Counter(job.idempotency_key for job in sandbox.jobs.values())
             assert set(keys.values()) <= {1}
-        updated, unchanged, failed, skipped, unknown = report.counts
-        assert (updated + unchanged, failed + skipped, unknown) == (12 * 7, 12, 0)
+        updated, unchanged, failed, skipped, not_sent, unknown = report.counts
+        assert (updated + unchanged, failed + skipped + not_sent, unknown) == (12 * 7, 12, 0)
         # Target groups whose status could not be read first were sent, and the API reported them.
         assert unchanged - sum(group.verified for group in report.groups) <= 12

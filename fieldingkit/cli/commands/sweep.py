@@ -319,7 +319,7 @@ def _exit_code(report: SweepReport) -> ExitCode:
     if counts.unknown or report.unlisted:
         return ExitCode.UNKNOWN
     if not counts.failed:
-        return ExitCode.FAILED if report.not_sent else ExitCode.DONE
+        return ExitCode.FAILED if counts.not_sent else ExitCode.DONE
     codes = {group.code for group in report.of(Outcome.FAILED)}
     refused = codes <= _REFUSALS and not counts.updated and not counts.unchanged
     return ExitCode.REFUSED if refused else ExitCode.FAILED

@@ -36,5 +36,5 @@ def test_the_blocks_of_the_page_run_one_after_the_other(
 
     printed = capsys.readouterr().out
     assert "5 to pause in 2 jobs, at least 0 s" in printed
-    assert "Counts(updated=5, unchanged=0, failed=0, skipped=0, unknown=0)" in printed
+    assert "Counts(updated=5, unchanged=0, failed=0, skipped=0, not_sent=0, unknown=0)" in printed
     assert "budget-stop-2026-11-21-undo resume" in printed

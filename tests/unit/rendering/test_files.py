@@ -26,7 +26,7 @@ def test_outcomes_are_those_of_a_sweep() -> None:
 def test_json_has_the_counts_at_the_top_level() -> None:
     """A program finds the counts without reading the lists."""
     content = json.loads(to_json(make_document(outcomes=(Outcome.UPDATED, Outcome.FAILED))))
-    assert content["counts"] == {"updated": 4, "unchanged": 0, "failed": 4, "skipped": 0, "unknown": 0}
+    assert content["counts"] == {"updated": 4, "unchanged": 0, "failed": 4, "skipped": 0, "not_sent": 0, "unknown": 0}
     assert content["ok"] is False
 
 

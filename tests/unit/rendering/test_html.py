@@ -50,9 +50,9 @@ class Page(HTMLParser):
 
 def test_the_page_shows_counts_reasons_and_trace_ids() -> None:
     """The page shows the counts, each reason once with its advice, every failed target group and its trace id."""
-    text = to_html(make_document(outcomes=ALL, each=5))
-    assert "4 of 10 target groups are paused" in text
-    assert "2 unknown, 2 failed" in text
+    text = to_html(make_document(outcomes=ALL, each=6))
+    assert "4 of 12 target groups are paused" in text
+    assert "2 unknown, 2 not sent, 2 failed" in text
     assert text.count("StatusTransitionNotAllowed: it is failed for a reason</h3>") == 1
     assert "does not allow this" in text
     assert ulid("GGGG", 2) in text
@@ -61,7 +61,7 @@ def test_the_page_shows_counts_reasons_and_trace_ids() -> None:
 
 def test_the_page_loads_nothing_and_runs_no_script() -> None:
     """No element loads anything, the policy forbids it, and the only script element contains data."""
-    page = Page(to_html(make_document(outcomes=ALL, each=5)))
+    page = Page(to_html(make_document(outcomes=ALL, each=6)))
     for _, given in page.tags:
         assert not given.keys() & {"src", "href", "srcset", "action", "onload", "onclick", "onerror"}
     assert [given["type"] for name, given in page.tags if name == "script"] == ["application/json"]
@@ -72,8 +72,8 @@ def test_the_page_loads_nothing_and_runs_no_script() -> None:
 
 def test_text_of_the_api_is_escaped() -> None:
     """Hostile text from the API results in the same elements as plain text."""
-    plain = Page(to_html(make_document(outcomes=ALL, each=5, reason="plain")))
-    nasty_text = to_html(make_document(outcomes=ALL, each=5, reason=NASTY))
+    plain = Page(to_html(make_document(outcomes=ALL, each=6, reason="plain")))
+    nasty_text = to_html(make_document(outcomes=ALL, each=6, reason=NASTY))
     assert [name for name, _ in Page(nasty_text).tags] == [name for name, _ in plain.tags]
     assert "\x1b" not in nasty_text
     assert "\u202e" not in nasty_text

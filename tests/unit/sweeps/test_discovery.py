@@ -131,7 +131,7 @@ async def test_a_project_that_cannot_be_listed_does_not_affect_the_others(
 
     (unlisted,) = report.unlisted
     assert unlisted.project_id in (one.id, other.id)
-    assert tuple(report.counts) == (4, 0, 0, 0, 0)
+    assert tuple(report.counts) == (4, 0, 0, 0, 0, 0)
     assert not report.ok
     assert headline(to_document(report)).endswith("4 of 4 target groups are paused; 1 project could not be listed")
     assert (await sweep(client_without_retries, plan, journal=tmp_path / "sweeps.db")).unlisted == report.unlisted
@@ -163,7 +163,7 @@ async def test_named_target_groups_of_an_unreadable_project_are_sent(
 
     report = await sweep(client_without_retries, plan)
 
-    assert tuple(report.counts) == (8, 0, 0, 0, 0)
+    assert tuple(report.counts) == (8, 0, 0, 0, 0, 0)
     assert sum(group.previous_status is None for group in report.groups) == 4
 
 

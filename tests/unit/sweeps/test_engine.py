@@ -26,7 +26,7 @@ async def test_a_sweep_applies_its_plan_and_reports_it(sweep_client: AsyncClient
 
     report = await sweep(sweep_client, plan)
 
-    assert tuple(report.counts) == (15, 6, 0, 3, 0)
+    assert tuple(report.counts) == (15, 6, 0, 3, 0, 0)
     assert report.counts.total == len(report.groups) == 24
     assert all(
         project.ids("paused") == [id_ for id_ in project.ids() if id_ not in project.ids("draft")]
@@ -70,7 +70,7 @@ async def test_every_action_creates_its_kind_of_job(
 
     report = await sweep(sweep_client, SweepPlan(action=action, target_groups={project.id: project.ids()}))
 
-    assert tuple(report.counts) == (3, 0, 0, 0, 0)
+    assert tuple(report.counts) == (3, 0, 0, 0, 0, 0)
     assert project.ids(then) == project.ids()
 
 
@@ -81,7 +81,7 @@ async def test_a_query_finds_target_groups_in_all_projects(sweep_client: AsyncCl
 
     report = await sweep(sweep_client, SweepPlan(action="pause", query=TargetGroupQuery(status=["live", "paused"])))
 
-    assert tuple(report.counts) == (142, 11, 0, 0, 0)
+    assert tuple(report.counts) == (142, 11, 0, 0, 0, 0)
     assert not any(project.ids("live") for project in [*projects, big])
     assert count_operations(sandbox)["get_list_target_groups"] == 13
     assert count_operations(sandbox)["create_bulk_pause_target_groups_job"] == 13
@@ -150,7 +150,7 @@ async def test_a_sweep_uses_the_statuses_of_its_preview(sweep_client: AsyncClien
 
     report = await sweep(sweep_client, plan, preview=shown)
 
-    assert tuple(report.counts) == (5, 3, 0, 0, 0)
+    assert tuple(report.counts) == (5, 3, 0, 0, 0, 0)
     assert count_operations(sandbox)["get_list_target_groups"] == 1
 
 
@@ -173,7 +173,7 @@ async def test_repeating_a_sweep_creates_no_second_job(sweep_client: AsyncClient
 
     report = await sweep(sweep_client, plan)
 
-    assert tuple(report.counts) == (0, 6, 0, 1, 0)
+    assert tuple(report.counts) == (0, 6, 0, 1, 0, 0)
     assert set(sandbox.jobs) == jobs
 
 
@@ -187,7 +187,7 @@ async def test_the_same_run_id_results_in_the_same_jobs(sweep_client: AsyncClien
     second = await sweep(sweep_client, plan)
     assert len(sandbox.jobs) == 3
     assert [job.job_id for job in first.jobs] == [job.job_id for job in second.jobs]
-    assert tuple(second.counts) == (6, 0, 0, 0, 0)
+    assert tuple(second.counts) == (6, 0, 0, 0, 0, 0)
 
     await sweep(sweep_client, SweepPlan(action="pause", target_groups=groups, chunk_size=2, check_status_first=False))
     assert len(sandbox.jobs) == 6
@@ -203,7 +203,7 @@ async def test_undo_restores_exactly_what_the_sweep_changed(sweep_client: AsyncC
 
     undone = await undo(sweep_client, report)
 
-    assert tuple(undone.counts) == (4, 0, 0, 0, 0)
+    assert tuple(undone.counts) == (4, 0, 0, 0, 0, 0)
     assert (project.ids("live"), project.ids("paused")) == (live, paused)
     assert all(not sandbox.group(id_).history for id_ in paused)
     assert (await undo(sweep_client, report)).counts.updated == 0
@@ -280,7 +280,7 @@ async def test_the_steps_can_run_in_different_processes(
         context = await discover(sweep_client, plan, JournalCheckpoint(journal, plan.run_id))
         assert await settle(context, leave_new_jobs=True) == ()
 
-    assert tuple(report(context).counts) == (5, 1, 0, 0, 0)
+    assert tuple(report(context).counts) == (5, 1, 0, 0, 0, 0)
     assert report(context).finished_at is not None
     assert len(sandbox.jobs) == 3
 
@@ -298,7 +298,7 @@ async def test_settle_can_leave_new_jobs_to_a_later_step(sweep_client: AsyncClie
     (token,) = await settle(context, leave_new_jobs=True)
 
     assert token == context.state.chunks[-1].token
-    assert tuple(report(context).counts) == (1, 0, 0, 0, 1)
+    assert tuple(report(context).counts) == (1, 0, 0, 0, 0, 1)
     assert report(context).finished_at is None
     assert await settle(context) == ()
     assert report(context).failure_codes == {"StatusTransitionNotAllowed": 1}

@@ -41,7 +41,7 @@ async def test_rejected_target_groups_fail_with_the_code_of_the_api(
 
     report = await sweep(sweep_client, pausing(project, action="resume"))
 
-    assert tuple(report.counts) == (3, 0, 2, 0, 0)
+    assert tuple(report.counts) == (3, 0, 2, 0, 0, 0)
     assert report.failure_codes == {"StatusTransitionNotAllowed": 2}
     assert only_reason(report, Outcome.FAILED) == "the completes goal is reached"
     assert len(sandbox.jobs) == 1
@@ -54,7 +54,7 @@ async def test_target_groups_of_another_project_fail_by_the_api(sweep_client: As
 
     report = await sweep(sweep_client, SweepPlan(action="pause", target_groups={one.id: [*one.ids(), *other.ids()]}))
 
-    assert tuple(report.counts) == (1, 0, 1, 0, 0)
+    assert tuple(report.counts) == (1, 0, 1, 0, 0, 0)
     assert report.failure_codes == {"TargetGroupNotFound": 1}
 
 
@@ -68,7 +68,7 @@ async def test_retryable_failures_are_retried_with_new_keys(
 
     report = await sweep(sweep_client, plan)
 
-    assert tuple(report.counts) == (1, 0, 1, 0, 0)
+    assert tuple(report.counts) == (1, 0, 1, 0, 0, 0)
     assert [job.size for job in report.jobs] == [2, 1, 1, 1]
     assert len({job.idempotency_key for job in report.jobs}) == 4
     assert [wait for wait in sandbox_clock.sleeps if wait >= 2.0] == [2.0, 4.0, 8.0]
@@ -96,7 +96,7 @@ async def test_a_successful_retry_counts_as_updated(sweep_client: AsyncClient, s
 
     report = await sweep(sweep_client, pausing(project))
 
-    assert tuple(report.counts) == (2, 0, 0, 0, 0)
+    assert tuple(report.counts) == (2, 0, 0, 0, 0, 0)
     assert [job.size for job in report.jobs] == [2, 1]
 
 
@@ -107,7 +107,7 @@ async def test_target_groups_missing_from_a_result_are_read(sweep_client: AsyncC
 
     report = await sweep(sweep_client, pausing(project))
 
-    assert tuple(report.counts) == (3, 1, 0, 0, 0)
+    assert tuple(report.counts) == (3, 1, 0, 0, 0, 0)
     assert [group.verified for group in report.groups] == [False, True, False, False]
     assert len(report.jobs) == 1
     assert sandbox.requests[-1].operation_id == RUNS
@@ -122,7 +122,7 @@ async def test_missing_target_groups_that_are_not_done_are_sent_again(
 
     report = await sweep(sweep_client, pausing(project, check_status_first=False))
 
-    assert tuple(report.counts) == (1, 0, 1, 0, 0)
+    assert tuple(report.counts) == (1, 0, 1, 0, 0, 0)
     assert report.failure_codes == {"StatusTransitionNotAllowed": 1}
     assert [job.size for job in report.jobs] == [2, 1]
 
@@ -136,12 +136,12 @@ async def test_target_groups_missing_from_all_results_are_settled_by_status(
 
     sandbox.faults.add(CREATE, faults.ForgetItem(0))
     report = await sweep(sweep_client, plan)
-    assert tuple(report.counts) == (0, 0, 2, 0, 0)
+    assert tuple(report.counts) == (0, 0, 2, 0, 0, 0)
     assert "does not mention it; its status is draft" in (report.groups[0].reason or "")
 
     sandbox.faults.add(RUNS, faults.Answer(503), times=None)
     report = await sweep(sweep_client, plan)
-    assert tuple(report.counts) == (0, 0, 1, 0, 1)
+    assert tuple(report.counts) == (0, 0, 1, 0, 0, 1)
     assert "it could not be read" in only_reason(report, Outcome.UNKNOWN)
 
 
@@ -152,7 +152,7 @@ async def test_a_lost_response_creates_no_second_job(client_without_retries: Asy
 
     report = await sweep(client_without_retries, pausing(project))
 
-    assert tuple(report.counts) == (3, 0, 0, 0, 0)
+    assert tuple(report.counts) == (3, 0, 0, 0, 0, 0)
     assert len(sandbox.jobs) == len(report.jobs) == 1
 
 
@@ -165,7 +165,7 @@ async def test_permanently_lost_responses_are_settled_by_reading(
 
     report = await sweep(client_without_retries, pausing(project))
 
-    assert tuple(report.counts) == (0, 3, 0, 0, 0)
+    assert tuple(report.counts) == (0, 3, 0, 0, 0, 0)
     assert all(group.verified for group in report.groups)
     assert only_reason(report, Outcome.UNCHANGED).endswith("; its status was paused afterwards")
     assert undo_plan(report).target_groups == {}
@@ -183,7 +183,7 @@ async def test_an_ambiguous_job_without_effect_is_unknown(
 
     report = await sweep(client_without_retries, pausing(project))
 
-    assert tuple(report.counts) == (0, 0, 0, 0, 3)
+    assert tuple(report.counts) == (0, 0, 0, 0, 0, 3)
     assert only_reason(report, Outcome.UNKNOWN).endswith("its status was live")
 
 
@@ -194,20 +194,20 @@ async def test_a_missing_project_does_not_affect_the_others(sweep_client: AsyncC
 
     report = await sweep(sweep_client, plan)
 
-    assert tuple(report.counts) == (2, 0, 1, 0, 0)
+    assert tuple(report.counts) == (2, 0, 1, 0, 0, 0)
     assert report.failure_codes == {"not_found_error": 1}
 
 
 async def test_refused_credentials_stop_the_sweep(make_client: MakeClient, sandbox: Sandbox) -> None:
-    """The remaining target groups are skipped instead of being rejected one by one."""
+    """The remaining target groups are not sent instead of being rejected one by one."""
     projects = [sandbox.seed(live=2) for _ in range(8)]
     sandbox.faults.add(CREATE, faults.Answer(401), times=None)
 
     report = await sweep(make_client(), pausing(*projects, concurrency=1))
 
-    assert tuple(report.counts) == (0, 0, 2, 14, 0)
+    assert tuple(report.counts) == (0, 0, 2, 0, 14, 0)
     assert report.failure_codes == {"authorization_error": 2}
-    assert only_reason(report, Outcome.SKIPPED).startswith("not sent, because nothing can be sent: ")
+    assert only_reason(report, Outcome.NOT_SENT).startswith("not sent, because nothing can be sent: ")
     assert sum(request.operation_id == CREATE for request in sandbox.requests) <= 2
 
 
@@ -220,7 +220,7 @@ async def test_an_unreachable_server_stops_the_sweep(make_client: MakeClient, cl
         client, SweepPlan(action="pause", target_groups=groups, check_status_first=False, concurrency=1)
     )
 
-    assert (report.counts.failed, report.counts.skipped) == (1, 19)
+    assert (report.counts.failed, report.counts.not_sent) == (1, 19)
     assert "127.0.0.1:9" in only_reason(report, Outcome.FAILED)
     assert clock.now() - 1000.0 >= 60.0
 
@@ -230,11 +230,11 @@ async def test_three_consecutive_forbidden_projects_stop_the_sweep(sweep_client:
     projects = [sandbox.seed(live=1) for _ in range(8)]
     sandbox.faults.add(CREATE, faults.Answer(403))
     report = await sweep(sweep_client, pausing(*projects[:4], concurrency=1))
-    assert tuple(report.counts) == (3, 0, 1, 0, 0)
+    assert tuple(report.counts) == (3, 0, 1, 0, 0, 0)
 
     sandbox.faults.add(CREATE, faults.Answer(403), times=None)
     report = await sweep(sweep_client, pausing(*projects[4:], concurrency=1))
-    assert tuple(report.counts) == (0, 0, 3, 1, 0)
+    assert tuple(report.counts) == (0, 0, 3, 0, 1, 0)
 
 
 async def test_a_short_outage_is_survived(client_without_retries: AsyncClient, sandbox: Sandbox) -> None:
@@ -244,7 +244,7 @@ async def test_a_short_outage_is_survived(client_without_retries: AsyncClient, s
 
     report = await sweep(client_without_retries, pausing(*projects))
 
-    assert tuple(report.counts) == (10, 0, 0, 0, 0)
+    assert tuple(report.counts) == (10, 0, 0, 0, 0, 0)
     assert len(sandbox.jobs) == 5
 
 
@@ -258,7 +258,7 @@ async def test_503_and_429_are_retried_beyond_the_retries_of_a_call(
 
     report = await sweep(client_without_retries, pausing(project))
 
-    assert tuple(report.counts) == (3, 0, 0, 0, 0)
+    assert tuple(report.counts) == (3, 0, 0, 0, 0, 0)
     assert len(sandbox.jobs) == 1
 
 
@@ -271,7 +271,7 @@ async def test_the_rate_limit_of_the_server_costs_no_outcome(make_client: MakeCl
 
         report = await sweep(client, pausing(*projects))
 
-        assert tuple(report.counts) == (120, 0, 0, 0, 0)
+        assert tuple(report.counts) == (120, 0, 0, 0, 0, 0)
         refused = sum(request.status == 429 for request in sandbox.requests)
         assert 0 < refused < 50
         assert len(sandbox.jobs) == 60
@@ -296,7 +296,7 @@ async def test_a_job_that_is_gone_is_not_replaced(sweep_client: AsyncClient, san
 
     report = await sweep(sweep_client, pausing(project, check_status_first=False))
 
-    assert tuple(report.counts) == (0, 3, 0, 0, 1)
+    assert tuple(report.counts) == (0, 3, 0, 0, 0, 1)
     assert all(group.verified for group in report.of(Outcome.UNCHANGED))
     assert only_reason(report, Outcome.UNKNOWN).endswith("cannot be read any more; its status was draft")
     assert len(sandbox.jobs) == 1
@@ -318,7 +318,7 @@ async def test_a_refused_retry_of_an_unread_target_group_is_unknown(
         ),
     )
 
-    assert tuple(report.counts) == (1, 0, 0, 0, 1)
+    assert tuple(report.counts) == (1, 0, 0, 0, 0, 1)
     assert "an earlier job may have changed it" in only_reason(report, Outcome.UNKNOWN)
 
 
@@ -336,7 +336,7 @@ async def test_a_retry_that_is_stopped_is_not_called_not_sent(sweep_client: Asyn
         ),
     )
 
-    assert tuple(report.counts) == (0, 0, 1, 0, 0)
+    assert tuple(report.counts) == (0, 0, 1, 0, 0, 0)
 
 
 async def test_a_job_that_fails_as_a_whole_is_retried(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
@@ -348,7 +348,7 @@ async def test_a_job_that_fails_as_a_whole_is_retried(sweep_client: AsyncClient,
 
     report = await sweep(sweep_client, pausing(project))
 
-    assert tuple(report.counts) == (2, 0, 0, 0, 0)
+    assert tuple(report.counts) == (2, 0, 0, 0, 0, 0)
     assert [job.size for job in report.jobs] == [2, 2]
 
 

@@ -177,7 +177,12 @@ async def test_a_journal_lists_its_runs(sweep_client: AsyncClient, sandbox: Sand
 
     with Journal(path), Journal(path, read_only=True) as journal:
         (run,) = journal.runs()
-        assert (run.run_id, run.action, run.total, tuple(run.counts)) == ("tonight", Action.PAUSE, 4, (3, 0, 0, 1, 0))
+        assert (run.run_id, run.action, run.total, tuple(run.counts)) == (
+            "tonight",
+            Action.PAUSE,
+            4,
+            (3, 0, 0, 1, 0, 0),
+        )
         assert run.finished_at is not None
         assert journal.plan("tonight") == plan
         assert read_report(journal, "tonight") == attrs.evolve(
@@ -201,7 +206,7 @@ async def test_an_interrupted_run_resumes_without_repeating_jobs(
 
     report = await sweep(sweep_client, plan, journal=path)
 
-    assert tuple(report.counts) == (10, 0, 0, 0, 0)
+    assert tuple(report.counts) == (10, 0, 0, 0, 0, 0)
     assert {group.previous_status for group in report.groups} == {"live"}
     assert Counter(job.target_group_ids for job in sandbox.jobs.values()).most_common(1)[0][1] == 1
     assert len(sandbox.jobs) == 5

@@ -38,7 +38,7 @@ def test_counts_add_up_by_project_and_by_code() -> None:
     """A report answers how many target groups had each outcome, by project and by failure code."""
     report = a_report((P1, A, Outcome.UPDATED, LIVE), (P1, B, Outcome.FAILED, LIVE), (P2, C, Outcome.UNKNOWN, LIVE))
 
-    assert tuple(report.counts) == (1, 0, 1, 0, 1)
+    assert tuple(report.counts) == (1, 0, 1, 0, 0, 1)
     assert {project_id: counts.total for project_id, counts in report.by_project.items()} == {P1: 2, P2: 1}
     assert report.failure_codes == {"": 1}
     assert [group.target_group_id for group in report.of(Outcome.FAILED, Outcome.UNKNOWN)] == [B, C]
@@ -46,17 +46,18 @@ def test_counts_add_up_by_project_and_by_code() -> None:
     assert not report.ok
 
 
-def test_not_sent_lists_target_groups_that_the_action_applies_to() -> None:
-    """A skipped target group was not sent for its status, or because the sweep stopped before its turn."""
-    report = a_report((P1, A, Outcome.SKIPPED, LIVE), (P1, B, Outcome.SKIPPED, None), (P2, C, Outcome.SKIPPED, PAUSED))
+@pytest.mark.parametrize("outcome", Outcome)
+def test_a_report_is_ok_only_if_nothing_is_left_to_do(outcome: Outcome) -> None:
+    """A report is not ok if a target group failed, was not sent, or is unknown."""
+    report = a_report((P1, A, Outcome.UPDATED, LIVE), (P1, B, outcome, LIVE))
 
-    assert [group.target_group_id for group in report.not_sent] == [A, B]
+    assert report.ok == (outcome in (Outcome.UPDATED, Outcome.UNCHANGED, Outcome.SKIPPED))
 
 
 @pytest.mark.parametrize("extension", [".json", ".html", ".HTML"])
 def test_a_saved_report_is_loaded_unchanged(tmp_path: Path, extension: str) -> None:
     """JSON and HTML files contain the whole report, with any text from the API."""
-    report = make_report(outcomes=tuple(Outcome), each=5, reason=NASTY)
+    report = make_report(outcomes=tuple(Outcome), each=6, reason=NASTY)
     report.save(tmp_path / f"report{extension}")
     assert SweepReport.load(tmp_path / f"report{extension}") == attrs.evolve(report)
 

@@ -163,7 +163,14 @@ def test_json_output_is_documents_only(connected: Cli, sandbox: Sandbox) -> None
     documents = events(connected("pause", "--project", project.id, "--yes", "--json").out)
     assert {document["event"] for document in documents} == {"progress", "report"}
     assert documents[-1]["exit"] == 0
-    assert documents[-1]["counts"] == {"updated": 2, "unchanged": 0, "failed": 0, "skipped": 1, "unknown": 0}
+    assert documents[-1]["counts"] == {
+        "updated": 2,
+        "unchanged": 0,
+        "failed": 0,
+        "skipped": 1,
+        "not_sent": 0,
+        "unknown": 0,
+    }
     assert [group["target_group_id"] for group in documents[-1]["groups"]] == project.ids("draft")
 
 
@@ -260,7 +267,9 @@ def test_groups_that_were_not_sent_fail_the_sweep(connected: Cli, sandbox: Sandb
     """Target groups that were not sent after a refusal make the sweep fail, and are reported."""
     projects = [sandbox.seed(live=1) for _ in range(3)]
     sandbox.faults.add("create_bulk_pause_target_groups_job", faults.Answer(401), times=None)
-    ended = connected("pause", "--all-projects", "--yes", "--concurrency", "1")
+    ended = connected("pause", "--all-projects", "--yes", "--concurrency", "1", "--report", "out.json")
     assert ended.code in {1, 3}
+    assert not SweepReport.load("out.json").ok
     assert all(project.ids("live") for project in projects)
+    assert "Not sent, 2 target groups: not sent, because nothing can be sent" in ended.out
     assert "should have been sent, and were not: run the same command again" in ended.out
