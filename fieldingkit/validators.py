@@ -215,10 +215,10 @@ def instance_of(kind: type) -> Validator:
     return check
 
 
-uuid = matching(r"(?i)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "a UUID")
-country = matching(r"[a-z]{2}", "a country of two small letters, such as 'us'")
-language = matching(r"[a-z]{3}", "a language of three small letters, such as 'eng'")
-duration = matching(
+uuid: Validator = matching(r"(?i)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "a UUID")
+country: Validator = matching(r"[a-z]{2}", "a country of two small letters, such as 'us'")
+language: Validator = matching(r"[a-z]{3}", "a language of three small letters, such as 'eng'")
+duration: Validator = matching(
     r"P(?!$)(\d+Y)?(\d+M)?(\d+W)?(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+S)?)?", "an ISO 8601 duration, such as 'PT12H'"
 )
 

@@ -113,7 +113,7 @@ class PollerGroup:
         self.jitter = jitter
         self.active: set[Poller] = set()
         """The pollers that tasks wait for, or that have a poll in flight."""
-        self.closed = False
+        self.closed: bool = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pid = 0
 

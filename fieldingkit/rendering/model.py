@@ -91,7 +91,7 @@ class SweepDocument:
     """The target groups, in the order of the plan."""
     jobs: tuple[JobRow, ...] = ()
     """The jobs that the sweep created."""
-    unlisted: Mapping[str, str] = attrs.field(factory=dict)
+    unlisted: Mapping[str, str] = attrs.field(factory=dict[str, str])
     """The projects that could not be listed, by id, with the reason."""
     plan: Mapping[str, Any]
     """The plan as JSON, which files carry so that the sweep can be undone from them."""

@@ -192,7 +192,7 @@ class SweepState:
         self.account_id = account_id
         self.ledger = ledger
         self.chunks: list[Chunk] = list(chunks)
-        self.unlisted = tuple(unlisted)
+        self.unlisted: tuple[UnlistedProject, ...] = tuple(unlisted)
         self.started_at = started_at
         self.finished_at = finished_at
         self.submitting: int = 0
