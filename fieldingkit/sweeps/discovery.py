@@ -27,7 +27,7 @@ from fieldingkit.sweeps.plan import SweepPlan, TargetGroupQuery
 from fieldingkit.sweeps.report import Outcome, UnlistedProject
 from fieldingkit.sweeps.state import FoundGroup, outcome_for_status
 
-__all__ = ["FoundGroups", "SweepPreview", "find_groups", "preview", "read_statuses"]
+__all__ = ["FoundGroups", "SweepPreview", "find_groups", "preview", "read_statuses", "refresh"]
 
 R = TypeVar("R")
 
@@ -37,6 +37,8 @@ _MAX_READ_ALONE = 2
 _MAX_READS = 3
 """The largest number of reads of a page whose response cannot be decoded."""
 _PAGE_SIZE = 100
+_MAX_PREVIEW_AGE = 30.0
+"""The largest age of a preview in seconds; the statuses of an older one are read again before anything is sent."""
 _PROJECTS_AT_ONCE = 16
 
 
@@ -128,6 +130,8 @@ class SweepPreview(Serializable):
     """Every target group of the plan with its status, in the order in which they are sent."""
     unlisted: tuple[UnlistedProject, ...] = ()
     """The projects that could not be listed. Their target groups are not sent."""
+    read_at: float = float("-inf")
+    """When the statuses were read, by the client's clock; a sweep reads them again if that was over 30 seconds ago."""
 
     @property
     def unchanged(self) -> tuple[FoundGroup, ...]:
@@ -191,7 +195,34 @@ async def preview(client: AsyncClient, plan: SweepPlan) -> SweepPreview:
         FieldingKitError: if no project can be read, or one of a strict plan.
     """
     found = await find_groups(client, plan)
-    return SweepPreview(plan=plan, groups=found.groups, unlisted=found.unlisted)
+    return SweepPreview(plan=plan, groups=found.groups, unlisted=found.unlisted, read_at=client.clock.now())
+
+
+async def refresh(
+    client: AsyncClient, preview: SweepPreview, on_found: Callable[[int], object] = lambda _: None
+) -> "FoundGroups":
+    """Return the target groups of a preview with statuses that are at most 30 seconds old; read them if necessary.
+
+    Target groups that match the query of the plan only now are left out, because the preview did not show them.
+
+    Args:
+        client: The client to use.
+        preview: The preview.
+        on_found: Called with the number of target groups read so far.
+
+    Raises:
+        FieldingKitError: if no project can be read, or one of a strict plan.
+    """
+    if client.clock.now() - preview.read_at <= _MAX_PREVIEW_AGE:
+        return FoundGroups(preview.groups, preview.unlisted)
+    plan = preview.plan
+    if plan.query is not None:
+        shown: dict[str, list[str]] = {}
+        for group in preview.groups:
+            shown.setdefault(group.project_id, []).append(group.target_group_id)
+        plan = attrs.evolve(plan, query=None, target_groups=shown, check_status_first=True)
+    found = await find_groups(client, plan, on_found)
+    return FoundGroups(found.groups, preview.unlisted)
 
 
 class FoundGroups(NamedTuple):

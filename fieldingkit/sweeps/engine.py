@@ -21,7 +21,7 @@ from fieldingkit.sweeps.checkpoint import Checkpoint, JournalCheckpoint
 from fieldingkit.sweeps.chunks import Chunk, split_into_chunks
 from fieldingkit.sweeps.concurrency import run_limited
 from fieldingkit.sweeps.context import SweepContext
-from fieldingkit.sweeps.discovery import SweepPreview, find_groups
+from fieldingkit.sweeps.discovery import SweepPreview, find_groups, refresh
 from fieldingkit.sweeps.executor import ChunkExecutor, JobPoller, WaitStrategy
 from fieldingkit.sweeps.journal import Journal
 from fieldingkit.sweeps.plan import SweepPlan
@@ -52,7 +52,7 @@ async def sweep(
         plan: The action and the target groups.
         journal: Where to record every step: an open journal, or the path of one.
         on_progress: Called with the progress after each step, in the client's event loop.
-        preview: A recent preview of this plan; its statuses are not read again.
+        preview: A preview of this plan; its statuses are read again only if they are more than 30 seconds old.
 
     Returns:
         The report, with one of six outcomes for each target group. Failed jobs are part of the report.
@@ -84,7 +84,7 @@ async def discover(
         plan: The action and the target groups.
         checkpoint: Saves every step.
         on_progress: Called with the progress after each step.
-        preview: A recent preview of this plan; its statuses are not read again.
+        preview: A preview of this plan; its statuses are read again only if they are more than 30 seconds old.
 
     Raises:
         InvalidCommandError: if the preview belongs to another plan.
@@ -96,7 +96,10 @@ async def discover(
         if preview is not None and preview.plan.fingerprint != plan.fingerprint:
             raise InvalidCommandError("the preview belongs to another plan", field="preview")
         started_at = time.time()
-        found = preview if preview is not None else await find_groups(client, plan, progress.found)
+        if preview is not None:
+            found = await refresh(client, preview, progress.found)
+        else:
+            found = await find_groups(client, plan, progress.found)
         ledger = Ledger(found.groups)
         to_send = ledger.settle_by_status(plan.action)
         state = SweepState(

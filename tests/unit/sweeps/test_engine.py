@@ -5,11 +5,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.fake_clock import FakeClock
 
 from fieldingkit import AsyncClient, Client
 from fieldingkit.errors import InvalidCommandError
 from fieldingkit.sandbox import Sandbox, faults
-from fieldingkit.sweeps import Journal, Outcome, SweepPlan, SweepProgress, TargetGroupQuery, preview, sweep, undo
+from fieldingkit.sweeps import (
+    Journal,
+    Outcome,
+    SweepPlan,
+    SweepProgress,
+    TargetGroupQuery,
+    preview,
+    sweep,
+    undo,
+    undo_plan,
+)
 from fieldingkit.sweeps.checkpoint import Checkpoint, JournalCheckpoint
 from fieldingkit.sweeps.engine import discover, report, settle, submit
 
@@ -152,6 +163,29 @@ async def test_a_sweep_uses_the_statuses_of_its_preview(sweep_client: AsyncClien
 
     assert tuple(report.counts) == (5, 3, 0, 0, 0, 0)
     assert count_operations(sandbox)["get_list_target_groups"] == 1
+
+
+@pytest.mark.parametrize("named", [True, False])
+async def test_an_old_preview_is_read_again(
+    sweep_client: AsyncClient, sandbox: Sandbox, sandbox_clock: FakeClock, *, named: bool
+) -> None:
+    """What somebody else paused while the preview was considered is neither sent nor undone later."""
+    project, other = sandbox.seed(live=3), sandbox.seed(live=3)
+    plan = SweepPlan(action="pause", query=TargetGroupQuery(status=["live"]))
+    if named:
+        plan = SweepPlan(action="pause", target_groups={item.id: item.ids() for item in (project, other)})
+    shown = await preview(sweep_client, plan)
+    moved = project.ids()[0]
+    await sweep(sweep_client, SweepPlan(action="pause", target_groups={project.id: [moved]}))
+    sandbox.seed(project_id=project.id, live=1)
+    sandbox_clock.advance(31.0)
+
+    report = await sweep(sweep_client, plan, preview=shown)
+
+    assert tuple(report.counts) == (5, 1, 0, 0, 0)
+    assert report.by_id[moved].previous_status == "paused"
+    assert moved not in (undo_plan(report).target_groups or {})[project.id]
+    assert len(project.ids("live")) == 1, "what was not shown is not sent"
 
 
 async def test_a_preview_of_another_plan_is_refused(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
