@@ -1,12 +1,13 @@
 """The wording of a sweep report: headline, facts, labels of outcomes, reasons and advice."""
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import attrs
 
 from fieldingkit.rendering.model import GroupRow, SweepDocument
-from fieldingkit.rendering.text import format_duration, format_time
+from fieldingkit.rendering.text import format_duration, format_time, pluralize
 
 __all__ = [
     "Reason",
@@ -30,18 +31,19 @@ _PAST_TENSE: Final = {
 
 
 def headline(document: SweepDocument) -> str:
-    """Return the result of the sweep in one line."""
+    """Return the result of the sweep in one line; what is unknown comes first."""
     counts, total = document.counts, len(document.groups)
-    reached = counts["updated"] + counts["unchanged"]
-    unlisted = len(document.unlisted)
+    reached, unknown, unlisted = counts["updated"] + counts["unchanged"], counts["unknown"], len(document.unlisted)
     if not total and not unlisted:
         return "No target groups were found"
     if total == reached and not unlisted:
         return f"All {reached:,} target groups are {document.target_status}"
-    text = f"{reached:,} of {total:,} target groups are {document.target_status}"
-    return (
-        f"{text}; {unlisted:,} {'project' if unlisted == 1 else 'projects'} could not be listed" if unlisted else text
-    )
+    parts = [f"{pluralize(unknown)}: outcome unknown"] if unknown else []
+    if reached or not unknown:
+        parts.append(f"{reached:,} of {total:,} target groups are {document.target_status}")
+    if unlisted:
+        parts.append(f"{pluralize(unlisted, 'project')} could not be listed")
+    return "; ".join(parts)
 
 
 def outcome_label(document: SweepDocument, outcome: str) -> str:
@@ -89,11 +91,15 @@ _ADVICE_BY_OUTCOME: Final[dict[str, str]] = {
     "failed": "See the reason. The API's support can find the calls by the trace ids.",
     "skipped": "There was nothing to do for these.",
     "not_sent": "These should have been sent, and were not: run the same command again with the same journal.",
-    "unknown": (
-        "These were sent, and their result could not be read. Check their status, then run the same command again "
-        "with the same journal."
-    ),
+    "unknown": "Check their status, then run the same command again with the same journal: it reads them again.",
 }
+_VARIABLE: Final = re.compile(
+    r"\b[0-9A-Z]{26}\b"  # a ULID
+    r"|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b[0-9a-f]{16,}\b"  # a UUID, a trace id
+    r"|\b\d{4}-\d\d-\d\d[T ][\d:.]+Z?"  # a time
+    r"|\b\d+(?:[.,]\d+)*(?= ?(?:s|ms|seconds?|attempts?|times|polls?)\b)"
+)
+"""The parts of a reason that differ between target groups with the same cause."""
 
 
 @attrs.frozen
@@ -113,6 +119,8 @@ class Reason:
 def group_by_reason(groups: Iterable[GroupRow], *outcomes: str) -> list[Reason]:
     """Return the reasons of the given outcomes, ordered by outcome and then by frequency.
 
+    Reasons that differ only in ids, seconds, times or attempts are one reason.
+
     Args:
         groups: The target groups of a report.
         outcomes: The outcomes to include, in order.
@@ -120,9 +128,19 @@ def group_by_reason(groups: Iterable[GroupRow], *outcomes: str) -> list[Reason]:
     found: dict[tuple[str, str | None, str], list[GroupRow]] = {}
     for group in groups:
         if group.outcome in outcomes:
-            found.setdefault((group.outcome, group.code, group.reason or ""), []).append(group)
-    reasons = [Reason(outcome, code, text, tuple(members)) for (outcome, code, text), members in found.items()]
+            cause = _VARIABLE.sub("…", group.reason or "")
+            found.setdefault((group.outcome, group.code, cause), []).append(group)
+    reasons = [
+        Reason(outcome, code, _common_text(cause, members), tuple(members))
+        for (outcome, code, cause), members in found.items()
+    ]
     return sorted(reasons, key=lambda reason: (outcomes.index(reason.outcome), -len(reason.groups)))
+
+
+def _common_text(cause: str, groups: Sequence[GroupRow]) -> str:
+    """Return the reason of some target groups with one cause; what differs between them is left out."""
+    texts = {group.reason or "" for group in groups}
+    return texts.pop() if len(texts) == 1 else cause
 
 
 def format_reason(code: str | None, text: str | None) -> str:

@@ -117,7 +117,9 @@ class ChunkExecutor:
         """Settle a chunk that could not be submitted: as failed, or by reading if its job may exist."""
         chunk, error = sent.chunk, sent.error
         if sent.ambiguous:
-            reason = f"it may have been sent, but the API did not confirm it: {error.message}"
+            # The last attempt may have sent nothing, but an earlier one may have.
+            message = error.message.partition("; nothing was sent")[0]
+            reason = f"it may have been sent, but the API did not confirm it: {message}"
             await self._settle_by_reading(chunk, reason)
             return
         chunk = attrs.evolve(chunk, first_sent_at=None)

@@ -51,7 +51,7 @@ class Page(HTMLParser):
 def test_the_page_shows_counts_reasons_and_trace_ids() -> None:
     """The page shows the counts, each reason once with its advice, every failed target group and its trace id."""
     text = to_html(make_document(outcomes=ALL, each=6))
-    assert "4 of 12 target groups are paused" in text
+    assert "<h1>2 target groups: outcome unknown; 4 of 12 target groups are paused</h1>" in text
     assert "2 unknown, 2 not sent, 2 failed" in text
     assert text.count("StatusTransitionNotAllowed: it is failed for a reason</h3>") == 1
     assert "does not allow this" in text

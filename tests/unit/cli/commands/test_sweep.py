@@ -137,6 +137,24 @@ def test_unknown_outcomes_have_their_own_exit_code(connected: Cli, sandbox: Sand
     assert "same journal" in ended.out
 
 
+def test_unknown_outcomes_are_the_headline_and_one_cause(connected: Cli, sandbox: Sandbox) -> None:
+    """If all jobs are accepted and none can be read, the headline says unknown, and the cause is printed once."""
+    for _ in range(4):
+        sandbox.seed(live=2)
+    sandbox.faults.add("get_list_target_groups", faults.Delay(0), times=4)
+    for operation in (
+        "get_bulk_pause_target_groups_job",
+        "get_list_target_groups",
+        "get_fielding_runs_by_target_group_id",
+    ):
+        sandbox.faults.add(operation, faults.Answer(403), times=None)
+    ended = connected("pause", "--all-projects", "--yes")
+    assert ended.code == 4
+    assert ended.out.startswith("8 target groups: outcome unknown.\n")
+    assert ended.out.count("Unknown, ") == 1
+    assert "sent" not in ended.out
+
+
 def test_a_refusal_of_everything_has_its_own_exit_code(connected: Cli, sandbox: Sandbox) -> None:
     """If the API refuses the credentials, the exit code is 3."""
     project = sandbox.seed(live=2)
