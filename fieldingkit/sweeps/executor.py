@@ -129,9 +129,9 @@ class ChunkExecutor:
         """Settle a chunk without a job of its own; what an earlier job may have changed is read. It stays open."""
         statuses = await self._read(chunk.project_id, chunk.ambiguous)
         clear = [id_ for id_ in chunk.ids if id_ not in chunk.ambiguous]
-        doubt = f"an earlier job may have changed it, and another one was not created: {reason}"
+        unclear = f"an earlier job may have changed it, and another one was not created: {reason}"
         outcomes = self._settle_all(chunk, clear, outcome, reason, code=code)
-        outcomes += self._outcomes_by_status(chunk, chunk.ambiguous, statuses, doubt)
+        outcomes += self._outcomes_by_status(chunk, chunk.ambiguous, statuses, unclear)
         await self._record(chunk, outcomes, settled=False)
 
     async def _reconcile_expired_key(self, chunk: Chunk) -> Chunk | None:
@@ -185,9 +185,9 @@ class ChunkExecutor:
         """
         plan = self._context.plan
         parts = partition_result(chunk.ids, result)
-        doubtful = [*parts.missing, *(id_ for id_ in parts.failed if id_ in chunk.ambiguous)]
-        statuses = await self._read(chunk.project_id, doubtful)
-        reached = [id_ for id_ in doubtful if statuses.get(id_) == plan.action.target]
+        to_read = [*parts.missing, *(id_ for id_ in parts.failed if id_ in chunk.ambiguous)]
+        statuses = await self._read(chunk.project_id, to_read)
+        reached = [id_ for id_ in to_read if statuses.get(id_) == plan.action.target]
         outcomes = self._settle_all(chunk, parts.updated, Outcome.UPDATED)
         outcomes += self._settle_verified(
             chunk, reached, f"the result of job {chunk.job_id} does not report it updated"

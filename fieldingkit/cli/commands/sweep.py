@@ -140,10 +140,23 @@ async def undo(
     plan = undo_plan(original)
     if options.run_id is not None:
         plan = attrs.evolve(plan, run_id=options.run_id)
+    _note_what_stays(original)
     if not plan.target_groups:
-        Output().note(f"The {original.action} changed nothing, so there is nothing to undo.")
-        return ExitCode.DONE
+        Output().note(f"No change was reported by the {original.action}, so there is nothing to undo.")
+        return ExitCode.UNKNOWN if original.counts.unknown or original.unlisted else ExitCode.DONE
     return await _SweepCommand(plan, options, connection, configuration, named=True).run()
+
+
+def _note_what_stays(original: SweepReport) -> None:
+    """Name the target groups that a sweep may have changed, and that an undo does not touch."""
+    verified = [group for group in original.of(Outcome.UNCHANGED) if group.verified]
+    for groups, why in (
+        (original.of(Outcome.UNKNOWN), f"the outcome of the {original.action} is unknown"),
+        (verified, f"they were read as {original.action.target}, but no job reported them as changed"),
+    ):
+        if groups:
+            names = "".join(f"\n  {group.project_id} {group.target_group_id}" for group in groups)
+            Output().note(f"Not undone, {pluralize(len(groups))}: {why}.{names}")
 
 
 async def _sweep(action: Action, selection: Selection, options: SweepOptions, connection: Connection) -> int:

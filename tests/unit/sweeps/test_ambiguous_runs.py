@@ -177,7 +177,7 @@ async def test_a_failure_after_an_expired_key_is_unknown_unless_read(
 async def test_an_expired_key_is_not_replaced_for_a_moved_target_group(
     client_without_retries: AsyncClient, sandbox: Sandbox, path: Path
 ) -> None:
-    """Somebody changed its status after the first send, so it is left as it is."""
+    """Its status was changed after the first send, so it is not sent again."""
     project = sandbox.seed(live=2)
     plan = pausing(project)
     await send_ambiguously(client_without_retries, sandbox, plan, path, applied=False)

@@ -169,7 +169,7 @@ async def test_a_sweep_uses_the_statuses_of_its_preview(sweep_client: AsyncClien
 async def test_an_old_preview_is_read_again(
     sweep_client: AsyncClient, sandbox: Sandbox, sandbox_clock: FakeClock, *, named: bool
 ) -> None:
-    """What somebody else paused while the preview was considered is neither sent nor undone later."""
+    """What another person paused while the preview was considered is neither sent nor undone later."""
     project, other = sandbox.seed(live=3), sandbox.seed(live=3)
     plan = SweepPlan(action="pause", query=TargetGroupQuery(status=["live"]))
     if named:

@@ -159,7 +159,7 @@ async def test_a_lost_response_creates_no_second_job(client_without_retries: Asy
 async def test_permanently_lost_responses_are_settled_by_reading(
     client_without_retries: AsyncClient, sandbox: Sandbox
 ) -> None:
-    """The job was never seen, and somebody else may have paused them: no change is claimed, and none is undone."""
+    """The job was never seen, and others may have paused them: no change is claimed, and none is undone."""
     project = sandbox.seed(live=3)
     sandbox.faults.add(CREATE, faults.ApplyThenDrop(), times=None)
 

@@ -6,11 +6,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from support.command_line import Cli
+from support.sweep_reports import make_report
 
 from fieldingkit.sandbox import Sandbox, faults
-from fieldingkit.sweeps import SweepReport
+from fieldingkit.sweeps import Outcome, SweepReport
 
 
 def events(text: str) -> list[dict[str, Any]]:
@@ -216,6 +218,23 @@ def test_a_second_undo_sends_nothing(connected: Cli, sandbox: Sandbox) -> None:
     assert ended.code == 0
     assert "has already finished" in ended.err
     assert len(sandbox.jobs) == jobs
+
+
+@pytest.mark.parametrize("applied", [True, False])
+def test_an_undo_names_what_it_does_not_touch(connected: Cli, sandbox: Sandbox, *, applied: bool) -> None:
+    """A target group that the sweep may have changed is named, and an unknown outcome is exit code 4."""
+    report = make_report(projects=1, each=2, outcomes=(Outcome.UNKNOWN,))
+    groups = report.groups
+    if applied:
+        groups = tuple(attrs.evolve(group, outcome=Outcome.UNCHANGED, verified=True) for group in groups)
+    attrs.evolve(report, groups=groups, base_url=sandbox.url, account_id=str(sandbox.account_id)).save("stopped.json")
+
+    ended = connected("undo", "stopped.json", "--yes")
+
+    assert ended.code == (0 if applied else 4)
+    assert all(group.target_group_id in ended.err for group in groups)
+    assert "Not undone, 2 target groups: " in ended.err
+    assert not sandbox.jobs
 
 
 def test_an_impossible_undo_is_explained(connected: Cli, sandbox: Sandbox) -> None:
