@@ -1,5 +1,6 @@
 """The journal of a sweep, and the run that it resumes."""
 
+import sqlite3
 import subprocess
 import sys
 from datetime import timedelta
@@ -12,7 +13,6 @@ from support.sweep_reports import ulid
 from fieldingkit.cli.run_store import choose_journal, journal_folder
 from fieldingkit.sandbox import Sandbox, faults
 from fieldingkit.sweeps.actions import Action
-from fieldingkit.sweeps.journal import Journal, Statement
 from fieldingkit.sweeps.plan import SweepPlan
 
 PROJECT, GROUP = ulid("PPPP", 1), ulid("GGGG", 1)
@@ -93,9 +93,11 @@ def test_an_unreadable_journal_is_named_and_skipped(connected: Cli, sandbox: San
     folder = journal_folder(sandbox.url)
     folder.mkdir(parents=True)
     (folder / "damaged.journal").write_text("nonsense")
-    with Journal(folder / "newer.journal") as journal:
-        row = ("r", "f", '{"v": 99}', sandbox.url, None, 0.0, None)
-        journal.write([Statement(f"INSERT INTO runs VALUES ({','.join('?' * len(row))})", [row])]).result()
+    newer = folder / "newer.journal"
+    assert connected("resume", "--project", project.id, "--yes", "--journal", str(newer)).code == 0
+    with sqlite3.connect(newer) as database:
+        database.execute("""UPDATE runs SET plan = '{"v": 99}'""")
+    database.close()
     ended = connected("pause", "--project", project.id, "--yes")
     assert ended.code == 0
     assert "Skipped a journal" in ended.err
