@@ -1,4 +1,4 @@
-"""The frame of the code that called fieldingkit, so that warnings name the user's line."""
+"""Find the stack frame that called fieldingkit, so that warnings name the user's line."""
 
 import inspect
 from types import FrameType

@@ -1,6 +1,5 @@
 """Encode commands as requests; decode responses into results or errors."""
 
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from operator import attrgetter
@@ -13,7 +12,7 @@ from fieldingkit._json import dumps, loads, loads_exactly
 from fieldingkit.commands import Command, Endpoint, JobAccepted
 from fieldingkit.errors import DecodeError, DuplicateJobError, InvalidCommandError, JobLocationError
 from fieldingkit.files import Upload
-from fieldingkit.idempotency import RetrySafety
+from fieldingkit.idempotency import RetrySafety, new_idempotency_key
 from fieldingkit.transport.headers import public_headers, retry_after
 from fieldingkit.transport.http import Call, Request, Response
 from fieldingkit.transport.problem import error_from
@@ -51,7 +50,7 @@ def encode(command: Command[Any], *, account_id: str | None, headers: Mapping[st
     target = plan.path % tuple(values)
     own = {**headers}
     if plan.keyed:
-        own["Idempotency-Key"] = getattr(command, "idempotency_key", None) or str(uuid.uuid4())
+        own["Idempotency-Key"] = getattr(command, "idempotency_key", None) or new_idempotency_key()
     for name, header in plan.headers:
         if (value := getattr(command, name)) is not None:
             own[header] = value

@@ -1,8 +1,9 @@
-"""Retry safety: the protection of a call against being applied twice."""
+"""Idempotency keys, and the retry safety of a call: what keeps a retry from applying it twice."""
 
 import enum
+import uuid
 
-__all__ = ["RetrySafety"]
+__all__ = ["RetrySafety", "new_idempotency_key"]
 
 
 class RetrySafety(enum.Enum):
@@ -16,3 +17,8 @@ class RetrySafety(enum.Enum):
     """The call has an ``If-Match``: the API refuses a repetition, because the first send changed the tag."""
     NONE = "none"
     """The call has no protection."""
+
+
+def new_idempotency_key() -> str:
+    """Return a new idempotency key: a random UUID, as the API recommends."""
+    return str(uuid.uuid4())

@@ -1,4 +1,4 @@
-"""Defaults of commands from the configuration file: one table a command, such as ``[pause]`` or ``[runs.show]``."""
+"""Defaults of commands from the configuration file: one table per command, such as ``[pause]`` or ``[runs.show]``."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Progress of a sweep: a bar on a terminal, one line an event in a pipe, one JSON document an event with ``--json``."""
+"""Progress of a sweep: a bar on a terminal, a line per event in a pipe, a JSON document per event with ``--json``."""
 
 import time
 from types import TracebackType

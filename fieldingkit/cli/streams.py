@@ -1,4 +1,4 @@
-"""Standard streams that end no command: once one of them is closed or full, what is written to it is lost."""
+"""Standard streams that never abort a command: output to a closed or full stream is discarded."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Report files: convert a sweep report to the model that is rendered, and read a report from its file."""
+"""Conversion between sweep reports and the document model that is rendered to files."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""HTTP by aiohttp: one request out, one response in."""
+"""HTTP via aiohttp: send one request, receive one response."""
 
 import asyncio
 import select
