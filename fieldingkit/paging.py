@@ -39,6 +39,8 @@ class PagedCommand(AccountCommand[P_co], Generic[P_co]):
     """Base class of commands that read a list page by page; ``P`` is one page."""
 
     max_page_size: ClassVar[int] = 100
+    counts_earlier_pages: ClassVar[bool] = False
+    """True if ``has_more`` is also true when there are only pages before this one."""
 
     page_size: int | None = attrs.field(default=None, validator=_page_size)
     """The number of items on a page, 1 to 100 for most lists; the API's default if left out."""
@@ -48,9 +50,16 @@ class PagedCommand(AccountCommand[P_co], Generic[P_co]):
     def after(self, page: Page[object]) -> Self | None:
         """Return the command for the page after this one; None if this is the last.
 
-        Only the cursor counts: ``has_more`` may mean earlier pages as well.
+        Raises:
+            DecodeError: if the API has more items, but sent no cursor to read them with.
         """
-        return self.replace(start_after=page.next_cursor) if page.next_cursor else None
+        if page.next_cursor:
+            return self.replace(start_after=page.next_cursor)
+        # On a later page of some lists, `has_more` may mean the pages before it. The first page has none before it.
+        only_later = self.start_after is None or not self.counts_earlier_pages
+        if only_later and getattr(page, "has_more", False):
+            raise _error(self, "the list is incomplete: the API has more items, but sent no cursor to read them with")
+        return None
 
 
 # `send` is typed with Any: pyright cannot infer the page where `send` is a generic method.
@@ -68,7 +77,8 @@ async def iter_pages(
 
     Raises:
         InvalidCommandError: if the command is not a ``PagedCommand``.
-        DecodeError: if the API repeats a cursor, since the list would never end.
+        DecodeError: if the API repeats a cursor, since the list would never end; or if it has more items, but sends
+            no cursor to read them with.
     """
     check_kind(command, PagedCommand)
     cursors = {command.start_after}
@@ -78,14 +88,14 @@ async def iter_pages(
         yield page
         following = following.after(page)
         if following is not None and following.start_after in cursors:
-            raise DecodeError(
-                f"the list does not end: the API repeated the cursor {following.start_after!r}",
-                path="$.next_cursor",
-                command=following,
-                operation_id=following.endpoint.operation_id,
-            )
+            raise _error(following, f"the list does not end: the API repeated the cursor {following.start_after!r}")
         if following is not None:
             cursors.add(following.start_after)
+
+
+def _error(command: PagedCommand[Any], reason: str) -> DecodeError:
+    operation_id = command.endpoint.operation_id
+    return DecodeError(reason, path="$.next_cursor", command=command, operation_id=operation_id)
 
 
 async def iter_items(

@@ -335,6 +335,7 @@ class ListTargetGroups(PagedCommand[TargetGroupList]):
     """List the target groups of a project, 1 to 100 on a page; several filters must all match."""
 
     endpoint: ClassVar[Endpoint] = Endpoint("GET", _TARGET_GROUPS, operation_id="get_list_target_groups")
+    counts_earlier_pages: ClassVar[bool] = True
     project_id: str = attrs.field(validator=ulid)
     """The project's ULID."""
     status: tuple[TargetGroupStatus, ...] | None = attrs.field(

@@ -69,14 +69,14 @@ async def read_statuses(
         await wait_for_capacity(client)
         try:
             page = await _send_read(client, command)
+            found.update((summary.id, summary.status) for summary in page.target_groups if summary.id in wanted)
+            command = command.after(page)
         except FieldingKitError as exc:
             if isinstance(exc, NotFoundError):
                 return found  # the project does not exist, or this account cannot see it
             _raise_unless_transient(exc)
             break
         pages += 1
-        found.update((summary.id, summary.status) for summary in page.target_groups if summary.id in wanted)
-        command = command.after(page)
         if command is None:
             return found  # the list was complete, so the missing target groups are not in the project
     for target_group_id in ids:

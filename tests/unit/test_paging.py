@@ -12,6 +12,7 @@ from fieldingkit import AsyncClient, Client
 from fieldingkit.commands import Command, Endpoint
 from fieldingkit.errors import DecodeError, FieldingKitError
 from fieldingkit.paging import Page, PagedCommand, iter_items, iter_pages
+from fieldingkit.resources.projects import ListProjects
 from fieldingkit.resources.target_groups import ListTargetGroups, TargetGroupList, TargetGroupSummary
 from fieldingkit.resources.webhooks import ListWebhooks
 from fieldingkit.sandbox import Sandbox
@@ -147,6 +148,42 @@ async def test_a_cursor_that_comes_again_is_refused(by_cursor: dict[str, Numbers
     assert caught.value.operation_id == "list_numbers"
 
 
+@pytest.mark.parametrize("cursor", [{}, {"next_cursor": None}, {"next_cursor": ""}], ids=["missing", "null", "empty"])
+@pytest.mark.parametrize(
+    ("command", "body"),
+    [
+        (ListProjects(start_after="p1"), {"projects": [], "url": "/x"}),
+        (ListTargetGroups(project_id=PROJECT), {"target_groups": [], "url": "/x"}),
+        (ListWebhooks(), {"webhooks": []}),
+        (ListWebhooks(start_after="w1"), {}),
+    ],
+)
+async def test_a_list_with_more_items_and_no_cursor_is_incomplete(
+    command: PagedCommand[Any], body: dict[str, Any], cursor: dict[str, Any]
+) -> None:
+    """A page that has more items after it and no cursor ends the list with an error, after its own items."""
+
+    async def send(sent: Command[Any]) -> Any:
+        return answer(sent, {**body, **cursor, "has_more": True})
+
+    pages = iter_pages(send, command)
+    await anext(pages)
+    with pytest.raises(DecodeError, match="the list is incomplete") as caught:
+        await anext(pages)
+    assert caught.value.path == "$.next_cursor"
+    assert caught.value.command == command
+
+
+async def test_the_last_page_of_target_groups_may_have_more_before_it() -> None:
+    """On later pages of target groups, ``has_more`` may mean the pages before: only the cursor counts there."""
+    command = ListTargetGroups(project_id=PROJECT, start_after="c")
+
+    async def send(sent: Command[Any]) -> Any:
+        return TargetGroupList(target_groups=(), has_more=True)
+
+    assert len([page async for page in iter_pages(send, command)]) == 1
+
+
 async def test_an_error_ends_the_list(server: Server) -> None:
     """An error of a page reaches the consumer after the items before it."""
     server.by_cursor["a"] = FieldingKitError("no")
@@ -156,10 +193,9 @@ async def test_an_error_ends_the_list(server: Server) -> None:
         await anext(numbers)
 
 
-def test_has_more_does_not_make_a_next_page() -> None:
-    """``has_more`` alone makes no next page: it may mean earlier pages."""
+def test_a_page_with_a_cursor_is_never_the_last() -> None:
+    """The cursor makes the next page, whatever ``has_more`` says."""
     command = ListTargetGroups(project_id=PROJECT)
-    assert command.after(TargetGroupList(target_groups=(), has_more=True)) is None
     following = command.after(TargetGroupList(target_groups=(), has_more=False, next_cursor="c"))
     assert following == command.replace(start_after="c")
 
@@ -171,7 +207,6 @@ def test_webhooks_continue_after_the_last_one() -> None:
     following = command.after(answer(command, {"webhooks": webhooks, "has_more": True}))
     assert following == ListWebhooks(page_size=2, start_after="w2")
     assert command.after(answer(command, {"webhooks": webhooks, "has_more": False})) is None
-    assert command.after(answer(command, {"has_more": True})) is None
 
 
 def test_the_result_of_a_paged_command_is_its_page() -> None:

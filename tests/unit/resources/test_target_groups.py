@@ -89,7 +89,7 @@ IDS: dict[str, Any] = {"project_id": PROJECT, "target_group_id": GROUP}
 def test_target_groups_are_listed() -> None:
     """A page contains target groups with flat statistics, and the cursor of the next page."""
     command = ListTargetGroups(project_id=PROJECT)
-    page = answer(command, {"target_groups": [SUMMARY], "url": "/x", "has_more": True, "next_cursor": None})
+    page = answer(command, {"target_groups": [SUMMARY], "url": "/x", "has_more": False, "next_cursor": None})
     (group,) = page
     assert (group.id, group.status, group.updated_at) == (GROUP, TargetGroupStatus.LIVE, None)
     statistics = group.statistics
