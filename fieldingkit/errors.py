@@ -29,7 +29,7 @@
     │   └── BatchItemsFailedError  the batch completed, and some of its target groups failed
     └── WorkflowError              a workflow stopped before it reached its goal
         ├── StatusUnreachableError no single action leads from the present status to the wanted one
-        ├── TooManyConflictsError  the resource kept changing during the workflow
+        ├── TooManyConflictsError  refusals and ambiguous outcomes beyond ``max_conflicts``
         └── JournalError           the journal of a sweep is in use, from a later release, or not writable
 
 ``except FieldingKitError`` catches all of them. Every error can be pickled and copied; none holds a credential.
@@ -616,7 +616,7 @@ class WorkflowError(FieldingKitError):
 
 
 class StatusUnreachableError(WorkflowError):
-    """No single action leads from the present status to the wanted one. Nothing was sent."""
+    """No single action leads from the present status to the wanted one; ``conflicts`` lists what was sent before."""
 
     status: str
     """The present status."""
@@ -630,9 +630,10 @@ class StatusUnreachableError(WorkflowError):
 
 
 class TooManyConflictsError(WorkflowError):
-    """The resource kept changing during the workflow."""
+    """The workflow met more refusals and ambiguous outcomes than it may resolve; ``conflicts`` lists them.
 
-    advice = "Find out which other process changes it."
+    A ``PreconditionFailedError`` among them that was not ambiguous shows that another process changes the resource.
+    """
 
 
 class JournalError(WorkflowError):

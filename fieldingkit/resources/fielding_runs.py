@@ -77,10 +77,14 @@ class FieldingRunChange(Result):
 
     etag: str = attrs.field(default="", metadata={"header": "etag"})
     """The run's new tag, for the next action; empty if the API did not send it."""
+    id: str | None = None
+    """The run's id, if the API sends it."""
+    status: FieldingRunStatus | None = None
+    """The run's new status, if the API sends it."""
     start_fielding_at: datetime | None = None
-    """The new start, UTC, if the API sends it (``LaunchFieldingRunNow``)."""
+    """The new start, UTC, if the API sends it, as for ``LaunchFieldingRunNow``."""
     end_fielding_at: datetime | None = None
-    """The new end, UTC, if the API sends it (``LaunchFieldingRunNow``)."""
+    """The new end, UTC, if the API sends it, as for ``LaunchFieldingRunNow``."""
 
 
 @attrs.frozen(kw_only=True)

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import attrs
 
@@ -16,6 +16,7 @@ from fieldingkit.client import AsyncClient
 from fieldingkit.commands import Command
 from fieldingkit.errors import (
     ConfigurationError,
+    DecodeError,
     FieldingKitError,
     InvalidCommandError,
     PreconditionFailedError,
@@ -37,6 +38,7 @@ from fieldingkit.resources.fielding_runs import (
     ResumeFieldingRun,
     UpdateFieldingRun,
 )
+from fieldingkit.transport.http import ApiResponse
 
 __all__ = [
     "EnsuredStatus",
@@ -126,9 +128,10 @@ async def ensure_status(
 
     Raises:
         StatusUnreachableError: if no single action leads to the status; nothing was sent.
-        TooManyConflictsError: if the run kept changing; the error lists every conflict.
+        TooManyConflictsError: if more conflicts and ambiguous outcomes than that occurred; the error lists them.
         InvalidStateError: if the API does not allow the action, such as resuming a run whose goal is reached.
         WorkflowError: if the run did not read as wanted within ``confirm`` seconds.
+        DecodeError: if the API returns another run than the one asked for.
         FieldingKitError: if the run cannot be read.
     """
     wanted = FieldingRunStatus(status)
@@ -157,10 +160,17 @@ async def ensure_status(
             if_match=now.etag,
         )
 
-    update = await _update(client, run, decide, max_conflicts)
+    def confirms(change: FieldingRunChange) -> bool:
+        return change.status in (None, wanted)
+
+    update = await _update(client, run, decide, confirms, max_conflicts)
     etag = update.now.etag if update.change is None else update.change.etag
     if update.change is not None and confirm is not None:
-        etag = (await _confirm(client, run, wanted, confirm, waker)).etag
+        try:
+            etag = (await wait_for_status(client, run, wanted, timeout=confirm, waker=waker)).etag
+        except BaseException as exc:
+            _keep_outcome(exc, f"{update.operation_id} was applied")
+            raise
     return EnsuredStatus(
         status=wanted,
         etag=etag,
@@ -168,17 +178,6 @@ async def ensure_status(
         before=update.before,
         conflicts=update.conflicts,
     )
-
-
-async def _confirm(
-    client: AsyncClient, run: GetFieldingRun, wanted: FieldingRunStatus, seconds: float, waker: Waker | None
-) -> FieldingRun:
-    """Wait until the run reads as wanted; a failure to read it does not mean that the action was not applied."""
-    try:
-        return await wait_for_status(client, run, wanted, timeout=seconds, waker=waker)
-    except FieldingKitError as exc:
-        exc.maybe_applied = True
-        raise
 
 
 # update_run
@@ -226,9 +225,10 @@ async def update_run(
 
     Raises:
         InvalidCommandError: if ``change`` changes anything but dates, or returns invalid dates.
-        TooManyConflictsError: if the run kept changing; the error lists every conflict.
+        TooManyConflictsError: if more conflicts and ambiguous outcomes than that occurred; the error lists them.
         AmbiguousOutcomeError: if the outcome of a write cannot be resolved, because others changed the dates, too.
         InvalidStateError: if the API does not allow the change, such as for a completed run.
+        DecodeError: if the API returns another run than the one asked for.
         FieldingKitError: if the run cannot be read.
     """
     sent: list[tuple[datetime, datetime]] = []
@@ -258,7 +258,11 @@ async def update_run(
             end_fielding_at=wanted.end_fielding_at,
         )
 
-    update = await _update(client, run, decide, max_conflicts)
+    def confirms(change: FieldingRunChange) -> bool:
+        start, end = sent[-1]
+        return (_stored(change.start_fielding_at or start), _stored(change.end_fielding_at or end)) == (start, end)
+
+    update = await _update(client, run, decide, confirms, max_conflicts)
     start, end = _dates(update.now) if update.change is None else sent[-1]
     return UpdatedRun(
         start_fielding_at=start,
@@ -271,12 +275,13 @@ async def update_run(
 
 
 def _dates(run: FieldingRun) -> tuple[datetime, datetime]:
-    """Return both dates as the API stores them: UTC, to the millisecond."""
-    start, end = run.start_fielding_at.astimezone(UTC), run.end_fielding_at.astimezone(UTC)
-    return (
-        start.replace(microsecond=start.microsecond // 1000 * 1000),
-        end.replace(microsecond=end.microsecond // 1000 * 1000),
-    )
+    return _stored(run.start_fielding_at), _stored(run.end_fielding_at)
+
+
+def _stored(time: datetime) -> datetime:
+    """Return a date as the API stores it: UTC, to the millisecond."""
+    time = time.astimezone(UTC)
+    return time.replace(microsecond=time.microsecond // 1000 * 1000)
 
 
 # The optimistic update
@@ -291,53 +296,101 @@ class _Update(NamedTuple):
     """The run as last read."""
     change: FieldingRunChange | None
     """The response to the write; None if nothing was left to send."""
+    operation_id: str | None
+    """The operation of the write."""
     conflicts: tuple[FieldingKitError, ...]
 
 
 _Decide = Callable[[FieldingRun, Sequence[FieldingKitError]], Command[FieldingRunChange] | None]
 """Returns the write for a run as it is, given the conflicts so far; None if there is nothing to send."""
 
+_Confirms = Callable[[FieldingRunChange], bool]
+"""Returns whether the response to the write agrees with it, as far as the response describes the run."""
 
-async def _update(client: AsyncClient, run: GetFieldingRun, decide: _Decide, max_conflicts: int) -> _Update:
+
+async def _update(
+    client: AsyncClient, run: GetFieldingRun, decide: _Decide, confirms: _Confirms, max_conflicts: int
+) -> _Update:
     """Read a run, decide and send; read and decide again after a conflict or an ambiguous outcome."""
-    _check_conflicts(max_conflicts)
+    if type(max_conflicts) is not int or max_conflicts < 0:
+        raise ConfigurationError(f"max_conflicts must be an integer of at least 0; got {max_conflicts!r}")
     conflicts: list[FieldingKitError] = []
-    before: FieldingRun | None = None
-    while True:
-        now = await _read(client, run, conflicts)
-        before = before or now
-        command = decide(now, conflicts)
-        if command is None:
-            return _Update(before, now, None, tuple(conflicts))
-        if len(conflicts) > max_conflicts:
-            raise TooManyConflictsError(
-                f"the run changed {len(conflicts)} times during the update; it is {now.status} now",
-                conflicts=conflicts,
-                command=run,
-                maybe_applied=_any_maybe_applied(conflicts),
-            ) from conflicts[-1]
-        try:
-            change = await client.send(command)
-        except FieldingKitError as exc:
-            if not (isinstance(exc, PreconditionFailedError) or exc.maybe_applied):
-                raise
-            conflicts.append(exc)
-        else:
-            return _Update(before, now, change, tuple(conflicts))
-
-
-def _check_conflicts(number: object) -> None:
-    if type(number) is not int or number < 0:
-        raise ConfigurationError(f"max_conflicts must be an integer of at least 0; got {number!r}")
-
-
-async def _read(client: AsyncClient, run: GetFieldingRun, conflicts: Sequence[FieldingKitError]) -> FieldingRun:
-    """Read the run; if that fails, the error keeps that an earlier write may have been applied."""
     try:
-        return await client.send(run)
-    except FieldingKitError as exc:
-        exc.maybe_applied = _any_maybe_applied(conflicts)
+        before = now = await _read(client, run)
+        while (command := decide(now, conflicts)) is not None:
+            _check_number(conflicts, max_conflicts, run, now)
+            try:
+                response = await client.send_detailed(command)
+            except FieldingKitError as exc:
+                if not (isinstance(exc, PreconditionFailedError) or exc.maybe_applied):
+                    raise
+                conflicts.append(exc)
+            else:
+                change = response.result
+                if _is_same(change.id, run) and confirms(change):
+                    return _Update(before, now, change, command.endpoint.operation_id, tuple(conflicts))
+                seen = ", ".join(f"{name} {value}" for name, value in change.to_dict().items() if value)
+                conflicts.append(_mismatch(f"the response contradicts the command: {seen}", response, command))
+            now = await _read(client, run)
+    except BaseException as exc:
+        ambiguous = [conflict for conflict in conflicts if conflict.maybe_applied]
+        if ambiguous:
+            _keep_outcome(exc, f"{ambiguous[-1].operation_id} may have been applied")
         raise
+    return _Update(before, now, None, None, tuple(conflicts))
+
+
+async def _read(client: AsyncClient, run: GetFieldingRun) -> FieldingRun:
+    """Read the run; refuse a response that is another run, whose status and ETag prove nothing about this one."""
+    response = await client.send_detailed(run)
+    now = response.result
+    if not _is_same(now.id, run):
+        raise _mismatch(f"the response is run {now.id}, not run {run.fielding_run_id}", response, run)
+    return now
+
+
+def _is_same(run_id: str | None, run: GetFieldingRun) -> bool:
+    return run_id is None or run_id.casefold() == run.fielding_run_id.casefold()
+
+
+def _mismatch(message: str, response: ApiResponse[Any], command: Command[Any]) -> DecodeError:
+    """Return the error of a successful response that does not fit its command."""
+    return DecodeError(
+        message,
+        status=response.status,
+        headers=response.headers,
+        command=command,
+        operation_id=command.endpoint.operation_id,
+        maybe_applied=not isinstance(command, GetFieldingRun),
+        attempts=response.attempts,
+        trace_id=response.trace_id,
+        request_id=response.request_id,
+    )
+
+
+def _check_number(conflicts: Sequence[FieldingKitError], allowed: int, run: GetFieldingRun, now: FieldingRun) -> None:
+    """Raise if there are too many conflicts. Only a 412 shows that another process changed the run."""
+    if len(conflicts) <= allowed:
+        return
+    ambiguous = sum(conflict.maybe_applied for conflict in conflicts)
+    refused = len(conflicts) - ambiguous
+    parts = [f"{refused} refused because the run had changed"] if refused else []
+    parts += [f"{ambiguous} of unclear outcome"] if ambiguous else []
+    raise TooManyConflictsError(
+        f"{len(conflicts)} writes were sent: {' and '.join(parts)}; the run is {now.status} now",
+        conflicts=conflicts,
+        command=run,
+        maybe_applied=ambiguous > 0,
+        attempts=[attempt for conflict in conflicts for attempt in conflict.attempts],
+    ) from conflicts[-1]
+
+
+def _keep_outcome(exc: BaseException, outcome: str) -> None:
+    """Let the exception that ends a workflow say that an action was or may have been applied."""
+    if isinstance(exc, FieldingKitError):
+        exc.maybe_applied = True
+    elif not getattr(exc, "__notes__", None):
+        exc.add_note(f"{outcome}: read the run")
 
 
 def _any_maybe_applied(conflicts: Sequence[FieldingKitError]) -> bool:
@@ -368,6 +421,7 @@ async def wait_for_status(
 
     Raises:
         WorkflowError: if the run does not have the status within ``timeout`` seconds.
+        DecodeError: if the API returns another run than the one asked for.
         FieldingKitError: if the run cannot be read.
     """
     wanted = FieldingRunStatus(status)
@@ -377,7 +431,7 @@ async def wait_for_status(
     due = asyncio.Event()
     while True:
         due.clear()
-        now = await client.send(run)
+        now = await _read(client, run)
         if now.status == wanted:
             return now
         remaining = deadline - client.clock.now()
