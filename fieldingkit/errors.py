@@ -116,7 +116,7 @@ class InvalidParam(NamedTuple):
 class FieldingKitError(Exception):
     """The base class of all errors of fieldingkit."""
 
-    advice: ClassVar[str] = ""
+    _advice: ClassVar[str] = ""
 
     message: str
     """A description of what happened."""
@@ -156,6 +156,11 @@ class FieldingKitError(Exception):
         self.trace_id = trace_id
         self.request_id = request_id
         self.idempotency_key = idempotency_key
+
+    @property
+    def advice(self) -> str:
+        """A sentence on what to do; empty if there is none."""
+        return self._advice
 
     def __str__(self) -> str:
         name = type(self.command).__name__ if self.command is not None else self.operation_id
@@ -246,7 +251,7 @@ class TransportError(FieldingKitError):
 class ConnectionFailedError(TransportError):
     """No connection was made: unknown host, closed port, untrusted certificate. Nothing was sent."""
 
-    advice = "Nothing was sent."
+    _advice = "Nothing was sent."
 
 
 class RequestTimeoutError(TransportError):
@@ -264,7 +269,7 @@ class AmbiguousOutcomeError(TransportError):
     is safe too.
     """
 
-    advice = "Read the resource before sending it again."
+    _advice = "Read the resource before sending it again."
 
 
 class ApiError(FieldingKitError):
@@ -332,25 +337,25 @@ class ApiError(FieldingKitError):
 class BadRequestError(ApiError):
     """The request is invalid (400); ``invalid_params`` may name the parameters."""
 
-    advice = "Correct the command before sending it again."
+    _advice = "Correct the command before sending it again."
 
 
 class UnauthorizedError(ApiError):
     """The access token is invalid (401), even after one refresh."""
 
-    advice = "Check the credentials."
+    _advice = "Check the credentials."
 
 
 class ForbiddenError(ApiError):
     """The request is not permitted (403): a missing permission, an expired token, or a missing header."""
 
-    advice = "Check the account's permissions, and the token: the API answers 403 to an expired one too."
+    _advice = "Check the account's permissions, and the token: the API answers 403 to an expired one too."
 
 
 class NotFoundError(ApiError):
     """The resource does not exist in this account and project (404)."""
 
-    advice = "Check the ids, and that they belong together."
+    _advice = "Check the ids, and that they belong together."
 
 
 class ConflictError(ApiError):
@@ -360,7 +365,7 @@ class ConflictError(ApiError):
 class PreconditionFailedError(ApiError):
     """The resource was changed after its ETag was read (412)."""
 
-    advice = "Read the resource again and decide from its present state."
+    _advice = "Read the resource again and decide from its present state."
 
     sent_etag: str | None
     """The tag that was sent as ``If-Match``."""
@@ -383,13 +388,13 @@ class PreconditionFailedError(ApiError):
 class InvalidStateError(ApiError):
     """The resource is not in a state that allows this action (422)."""
 
-    advice = "Read its state before sending it again."
+    _advice = "Read its state before sending it again."
 
 
 class RateLimitedError(ApiError):
     """The API received too many requests (429); ``retry_after`` is the number of seconds to wait."""
 
-    advice = "Slow down and try again later."
+    _advice = "Slow down and try again later."
 
 
 class ServerError(ApiError):
@@ -399,7 +404,11 @@ class ServerError(ApiError):
 class RedirectError(ApiError):
     """The API answered with a redirect (3xx), which is not followed: it would receive the credentials."""
 
-    advice = "The API redirects reads of a draft once its target group has left draft."
+    @property
+    def advice(self) -> str:
+        """The meaning of a redirect if a draft was read, else empty."""
+        is_draft = self.operation_id == "get_target_group"
+        return "The API redirects reads of a draft once its target group has left draft." if is_draft else ""
 
 
 _BY_STATUS: dict[int, type[ApiError]] = {
@@ -537,19 +546,19 @@ class JobFailedError(JobError):
 class JobTimeoutError(JobError):
     """The job did not end within ``timeout`` seconds. It continues: the API cannot cancel jobs."""
 
-    advice = "The job continues: wait again, or get it from its token with client.job()."
+    _advice = "The job continues: wait again, or get it from its token with client.job()."
 
 
 class JobGoneError(JobError):
     """The job's status cannot be read any more. Its outcome is unknown."""
 
-    advice = "Read the target groups to find out what was done."
+    _advice = "Read the target groups to find out what was done."
 
 
 class JobLocationError(JobError):
     """The job was created, but the response has no usable ``Location``."""
 
-    advice = "Read the target groups to find out what was done, or send it again with the same idempotency key."
+    _advice = "Read the target groups to find out what was done, or send it again with the same idempotency key."
 
     location: str | None
     """The ``Location`` header, unchanged."""
@@ -572,7 +581,7 @@ class JobLocationError(JobError):
 class DuplicateJobError(JobError):
     """Two responses to one call name two different jobs. Both may be running."""
 
-    advice = "Both jobs may be running: check both."
+    _advice = "Both jobs may be running: check both."
 
     job_ids: tuple[str, ...]
     """The ids of both jobs."""

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any, NamedTuple, cast
 from urllib.parse import urlsplit, urlunsplit
 
@@ -10,13 +11,15 @@ from fieldingkit.errors import ApiError, ConflictError, InvalidParam, Preconditi
 from fieldingkit.transport.headers import public_headers, retry_after
 from fieldingkit.transport.http import Response
 
-__all__ = ["Problem", "error_from", "read_problem"]
+__all__ = ["Problem", "error_from", "is_definite", "is_transient", "read_problem"]
 
 
 _DETAIL_NAMES = ("detail", "details", "title", "error_description", "error", "message")
 _TAG = re.compile(r"<[^>]{0,200}>|\s+")
 _LONGEST_DETAIL = 200
-_RETRYABLE = frozenset({408, 429, 500, 502, 503, 504})
+_STANDARD = frozenset(HTTPStatus)
+_UNSUPPORTED = frozenset({501, 505})
+"""Statuses of a server that will not support the request later either."""
 
 
 class Problem(NamedTuple):
@@ -49,6 +52,19 @@ def read_problem(body: bytes) -> Problem:
     return Problem(code, detail, _string(fields.get("id")), _params(params), fields)
 
 
+def is_definite(status: int) -> bool:
+    """Return whether a status says if the request was applied: a success, or a refusal that HTTP defines.
+
+    A gateway may send any other status before or after the API applied the request.
+    """
+    return 200 <= status < 300 or (400 <= status < 500 and status != 408 and status in _STANDARD)
+
+
+def is_transient(status: int) -> bool:
+    """Return whether the same request may succeed later."""
+    return status == 429 or (status >= 400 and not is_definite(status) and status not in _UNSUPPORTED)
+
+
 def error_from(response: Response, *, sent_etag: str | None = None, **details: Any) -> ApiError:
     """Return the typed error of a response whose status is not 2xx.
 
@@ -77,7 +93,7 @@ def error_from(response: Response, *, sent_etag: str | None = None, **details: A
         error_id=problem.error_id,
         invalid_params=problem.invalid_params,
         retry_after=retry_after(response.headers),
-        retryable=response.status in _RETRYABLE,
+        retryable=is_transient(response.status),
         headers=headers,
         body=response.body,
         raw=problem.raw,

@@ -19,6 +19,7 @@ from fieldingkit.idempotency import RetrySafety
 from fieldingkit.transport.delays import retry_delays
 from fieldingkit.transport.headers import retry_after
 from fieldingkit.transport.http import Call, Request, Response, Transport
+from fieldingkit.transport.problem import is_definite, is_transient
 from fieldingkit.transport.retry_policy import RetryPolicy
 from fieldingkit.transport.telemetry.semconv import error_type
 
@@ -26,8 +27,6 @@ __all__ = ["Retry", "RetryBudget", "RetryDecision", "decide"]
 
 _logger = logging.getLogger("fieldingkit.retry")
 
-_UNCERTAIN = frozenset({408, 500, 502, 503, 504})
-"""Statuses that may be sent by a gateway after the API applied the request, or before."""
 _ATTEMPTS_WITHOUT_DEADLINE = 8
 """Sends of a call that has no deadline, unless the policy names a number."""
 _ATTEMPTS_TO_CONNECT = 4
@@ -66,14 +65,13 @@ def decide(retry_safety: RetrySafety, outcome: Outcome, *, was_ambiguous: bool) 
     status = outcome.status
     if status == 429:
         return RetryDecision(retry=True, ambiguous=False)
-    if status in _UNCERTAIN:
-        return _uncertain(retry_safety, was_ambiguous=was_ambiguous)
+    if not is_definite(status):
+        decision = _uncertain(retry_safety, was_ambiguous=was_ambiguous)
+        return decision if is_transient(status) else decision._replace(retry=False)
     if status == 409 and retry_safety is RetrySafety.IDEMPOTENCY_KEY and was_ambiguous:
         # The first attempt is still being processed (draft-ietf-httpapi-idempotency-key-header-07, section 2.6).
         return RetryDecision(retry=True, ambiguous=False)
-    # A status that HTTP does not have, or 101, says nothing about the request.
-    unknown = not 200 <= status < 600 and retry_safety is not RetrySafety.READ
-    return RetryDecision(retry=False, ambiguous=unknown)
+    return RetryDecision(retry=False, ambiguous=False)
 
 
 def _uncertain(retry_safety: RetrySafety, *, was_ambiguous: bool) -> RetryDecision:
@@ -182,7 +180,7 @@ class Retry:
                 outcome = exc
             else:
                 self._has_response = True
-                if 200 <= outcome.status < 400 and (outcome.body_error is None or not _can_read_again(call, outcome)):
+                if 200 <= outcome.status < 300 and (outcome.body_error is None or not _can_read_again(call, outcome)):
                     if self._budget.level < self._budget.capacity:
                         self._budget.give_back(_REFUND)
                     return outcome
@@ -205,7 +203,7 @@ class Retry:
             # This attempt found no time to leave: the outcome of the one before is what the caller needs.
             self._stop(call, failures.last, outcome)
             return None
-        if isinstance(outcome, Response) and isinstance(outcome.body_error, TransportError) and outcome.status < 400:
+        if isinstance(outcome, Response) and isinstance(outcome.body_error, TransportError) and outcome.status < 300:
             outcome = outcome.body_error
         failures.last, failures.sends = outcome, len(call.attempts)
         decision = decide(call.request.retry_safety, outcome, was_ambiguous=call.ambiguous)

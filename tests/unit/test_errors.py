@@ -11,14 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
-from support.examples import GROUP, KEYED, OTHER, READ, TAGGED, texts
+from support.examples import GROUP, KEYED, OTHER, PROJECT, READ, TAGGED, texts
 from support.fixture_types import MakeClient, Serve
 from support.raw_server import answer
 
 from fieldingkit import errors
-from fieldingkit.commands import JobStatus
+from fieldingkit.commands import Command, JobStatus
 from fieldingkit.errors import ApiError, Attempt, FieldingKitError, InvalidParam, JobError
 from fieldingkit.resources.batch_jobs import BatchResult, FailedTargetGroup
+from fieldingkit.resources.target_groups import GetTargetGroup
 from fieldingkit.transport.http import Response
 from fieldingkit.transport.problem import error_from
 
@@ -56,6 +57,8 @@ JOB: dict[str, Any] = {
         failed=(FailedTargetGroup(target_group_id=OTHER, code="c"),),
     ),
 }
+
+DRAFT = GetTargetGroup(project_id=PROJECT, target_group_id=GROUP)
 
 
 def example(kind: type[FieldingKitError]) -> FieldingKitError:
@@ -327,6 +330,19 @@ def test_target_of_a_redirect_is_kept_without_its_query() -> None:
     assert relative.headers["location"] == "/sign-in"
     broken = error_from(Response(302, CIMultiDict(Location="https://[::1?token=secret"), b""))
     assert "secret" not in broken.headers["location"]
+
+
+@pytest.mark.parametrize(("command", "spoken"), [(DRAFT, True), (READ, False), (KEYED, False), (TAGGED, False)])
+async def test_only_the_redirect_of_a_draft_speaks_of_drafts(
+    *, command: Command[Any], spoken: bool, serve: Serve, make_client: MakeClient
+) -> None:
+    """A redirect explains drafts if a draft was read; one that answers an action leaves open whether it was applied."""
+    server = await serve(answer(303, headers={"Location": "/elsewhere"}))
+    with pytest.raises(errors.RedirectError) as caught:
+        await make_client(base_url=server.url).send(command)
+    assert ("draft" in str(caught.value)) is spoken
+    assert caught.value.maybe_applied is (command in {KEYED, TAGGED})
+    assert len(server.requests) == 1
 
 
 def test_long_message_is_cut_and_its_advice_is_not() -> None:

@@ -35,6 +35,7 @@ NEVER_PERHAPS_DONE: Final = RetryDecision(retry=False, ambiguous=True)
 COLUMNS: Final = (RetrySafety.READ, RetrySafety.IDEMPOTENCY_KEY, RetrySafety.IF_MATCH, RetrySafety.NONE)
 SAFE: Final = (AGAIN, AGAIN, AGAIN, AGAIN)
 FINAL: Final = (NEVER, NEVER, NEVER, NEVER)
+UNREPEATED: Final = (NEVER, NEVER_PERHAPS_DONE, NEVER_PERHAPS_DONE, NEVER_PERHAPS_DONE)
 UNCERTAIN: Final = (AGAIN, AGAIN_PERHAPS_DONE, AGAIN_PERHAPS_DONE, NEVER_PERHAPS_DONE)
 
 Outcome = Response | TransportError
@@ -58,9 +59,11 @@ TABLE: Final[dict[str, tuple[Outcome, tuple[RetryDecision, ...]]]] = {
     "503": (status(503), UNCERTAIN),
     "503 with Retry-After": (status(503, Retry_After="1"), UNCERTAIN),
     "504": (status(504), UNCERTAIN),
-    "101": (status(101), (NEVER, *[NEVER_PERHAPS_DONE] * 3)),
-    "status 0": (status(0), (NEVER, *[NEVER_PERHAPS_DONE] * 3)),
-    **{str(code): (status(code), FINAL) for code in (300, 301, 304, 400, 401, 403, 404, 405, 409, 410, 412, 422, 501)},
+    **{
+        f"{code} of a gateway": (status(code), UNCERTAIN) for code in (460, 499, 507, 520, 524, 527, 530, 598, 599, 600)
+    },
+    **{f"{code} without a verdict": (status(code), UNREPEATED) for code in (0, 101, 300, 301, 303, 304, 501, 505)},
+    **{str(code): (status(code), FINAL) for code in (400, 401, 403, 404, 405, 409, 410, 412, 422, 451)},
     **{f"{code} with Retry-After": (status(code, Retry_After="1"), FINAL) for code in (400, 403, 409, 412, 422)},
 }
 CELLS: Final = [
@@ -110,6 +113,8 @@ STEPS: Final[dict[str, tuple[Step, tuple[int, int, int, int]]]] = {
     "503": (answer(503), (4, 4, 2, 1)),
     "503 with Retry-After": (answer(503, headers={"Retry-After": "1"}), (4, 4, 2, 1)),
     "504": (answer(504), (4, 4, 2, 1)),
+    **{str(code): (answer(code), (4, 4, 2, 1)) for code in (499, 520, 524, 598, 599)},
+    **{str(code): (answer(code), (1, 1, 1, 1)) for code in (301, 303, 501, 505)},
     **{str(code): (answer(code), (1, 1, 1, 1)) for code in (400, 403, 404, 409, 412, 422)},
     "412 with Retry-After": (answer(412, headers={"Retry-After": "1"}), (1, 1, 1, 1)),
 }
