@@ -1,9 +1,13 @@
 """Idempotency keys, and the retry safety of a call: what keeps a retry from applying it twice."""
 
 import enum
+import re
 import uuid
 
-__all__ = ["RetrySafety", "new_idempotency_key"]
+__all__ = ["RetrySafety", "is_etag", "new_idempotency_key"]
+
+# RFC 9110, section 8.8.3; servers exist that leave out the quotes.
+_ETAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]*"|[\x21\x23-\x29\x2b\x2d-\x7e]+')
 
 
 class RetrySafety(enum.Enum):
@@ -22,3 +26,8 @@ class RetrySafety(enum.Enum):
 def new_idempotency_key() -> str:
     """Return a new idempotency key: a random UUID, as the API recommends."""
     return str(uuid.uuid4())
+
+
+def is_etag(value: object) -> bool:
+    """Return whether a value is exactly one ETag: ``*`` or a list of tags could match again after the first send."""
+    return isinstance(value, str) and _ETAG.fullmatch(value) is not None

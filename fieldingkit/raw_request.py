@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlencode
 from fieldingkit._json import dumps
 from fieldingkit.errors import InvalidCommandError
 from fieldingkit.files import Upload
-from fieldingkit.idempotency import RetrySafety
+from fieldingkit.idempotency import RetrySafety, is_etag
 from fieldingkit.transport.headers import RESERVED_HEADERS, is_header
 from fieldingkit.transport.http import Request
 
@@ -154,8 +154,8 @@ def _checked_headers(headers: object) -> Mapping[str, str]:
             raise InvalidCommandError(f"header {name!r} is set by the client itself", field="headers")
         if name.lower() == "idempotency-key" and not _KEY.fullmatch(value):
             raise InvalidCommandError("Idempotency-Key must be 1 to 255 visible ASCII characters", field="headers")
-        if name.lower() == "if-match" and value.strip() in {"", "*"}:
-            raise InvalidCommandError("If-Match guards nothing: send the ETag of the resource", field="headers")
+        if name.lower() == "if-match" and not is_etag(value.strip()):
+            raise InvalidCommandError("If-Match must be one ETag, as the API sent it", field="headers")
     return checked
 
 

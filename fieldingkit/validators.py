@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from fieldingkit.errors import InvalidCommandError
+from fieldingkit.idempotency import is_etag
 
 __all__ = [
     "account_id",
@@ -47,7 +48,6 @@ E = TypeVar("E", bound=str)
 _ULID = re.compile(r"[0-9A-Z]{26}")
 _ACCOUNT = re.compile(r"[0-9]{1,10}")
 _LARGEST_ACCOUNT = 2**31 - 1
-_HEADER_TEXT = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 # Unreserved characters of RFC 3986 only: nothing that could end a path segment, start a query, or climb out with "..".
 _OPAQUE_ID = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._~-]{1,128}")
@@ -107,13 +107,13 @@ def account_id(command: object, attribute: "attrs.Attribute[Any]", value: object
 
 
 def etag(command: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
-    """Require an ETag that fits into a header; quotes and ``W/`` stay as they are."""
+    """Require exactly one ETag; quotes and ``W/`` stay as they are."""
     if not value:
         raise _invalid(command, attribute, value, "is empty: read the resource first, its ETag guards this action")
     if value == "*":
         raise _invalid(command, attribute, value, "guards nothing: send the ETag of the resource as it was read")
-    if not (isinstance(value, str) and _HEADER_TEXT.fullmatch(value)):
-        raise _invalid(command, attribute, value, "must be the ETag as the API sent it")
+    if not is_etag(value):
+        raise _invalid(command, attribute, value, "must be one ETag as the API sent it")
 
 
 def idempotency_key(command: object, attribute: "attrs.Attribute[Any]", value: object) -> None:

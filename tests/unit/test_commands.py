@@ -342,3 +342,17 @@ def test_retry_safety_follows_the_contract(retry_safety: RetrySafety) -> None:
     """Jobs are protected by an idempotency key, actions on a run by an ETag, as the API documents."""
     for name in RETRY_SAFETY[retry_safety]:
         assert kinds()[name].retry_safety() is retry_safety
+
+
+@pytest.mark.parametrize("tag", ["", "*", 'W/"1", W/"2"', '"a", *', '"a","b"', "a,b", '"a" "b"', '"a', 'w/"1"', "é", 5])
+def test_if_match_is_exactly_one_tag(tag: Any) -> None:
+    """A list of tags could match again after the first send, so that a retry would be applied twice."""
+    with pytest.raises(InvalidCommandError) as caught:
+        TAGGED.replace(if_match=tag)
+    assert caught.value.field == "if_match"
+
+
+@pytest.mark.parametrize("tag", ['W/"1"', '"1"', '""', '"a,b*"', "1"])
+def test_if_match_accepts_any_single_tag(tag: str) -> None:
+    """A weak, strong or empty tag is accepted as it is, and one whose quotes the server left out."""
+    assert TAGGED.replace(if_match=tag).if_match == tag

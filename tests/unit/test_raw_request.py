@@ -69,9 +69,9 @@ def test_idempotency_key_that_guards_nothing_is_refused(name: str, key: str) -> 
 
 
 @pytest.mark.parametrize("name", ["If-Match", "if-match"])
-@pytest.mark.parametrize("tag", ["", " ", "*", " * "])
+@pytest.mark.parametrize("tag", ["", " ", "*", " * ", 'W/"1", W/"2"', '"a",*', "a,b", '"a" "b"', '"a"b'])
 def test_if_match_that_guards_nothing_is_refused(name: str, tag: str) -> None:
-    """An empty If-Match or one of ``*`` matches again after the first send."""
+    """An If-Match without a tag, of ``*`` or of several tags could match again after the first send."""
     with pytest.raises(InvalidCommandError, match="If-Match") as caught:
         request(headers={name: tag})
     assert caught.value.field == "headers"
