@@ -173,6 +173,7 @@ class TaskStateCheckpoint(Checkpoint):
             "token": chunk.token,
             "job_id": chunk.job_id,
             "ended_at": chunk.ended_at,
+            "api_created_at": chunk.api_created_at,
             "settled": chunk.settled,
         }
         if chunk.settled:
@@ -208,6 +209,7 @@ def _chunks(initial: Sequence[Chunk], rows: Sequence[dict[str, Any]]) -> Iterabl
             token=row["token"],
             job_id=row["job_id"],
             ended_at=row["ended_at"],
+            api_created_at=row["api_created_at"],
             settled=row["settled"],
         )
     yield from initial[len(rows) :]

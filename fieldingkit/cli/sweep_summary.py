@@ -40,7 +40,7 @@ def preview_text(preview: SweepPreview, rate: float | None) -> str:
     if preview.unchanged:
         lines.append(f"Already {action.target}: {len(preview.unchanged):,}.")
     if preview.skipped:
-        lines.append(f"Skipped, because their status does not allow {action}: {len(preview.skipped):,}.")
+        lines.append(f"Skipped, because their status or history does not allow {action}: {len(preview.skipped):,}.")
     return "\n".join(lines)
 
 

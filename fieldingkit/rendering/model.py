@@ -52,6 +52,8 @@ class JobRow:
     """The number of target groups in the job."""
     created_at: datetime | None = None
     """When the job was created, UTC."""
+    api_created_at: datetime | None = None
+    """When the API created the job, UTC, by the API's clock."""
     ended_at: datetime | None = None
     """When the end of the job was seen, UTC."""
     trace_id: str | None = None

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from fieldingkit.sweeps.discovery import SweepPreview as SweepPreview
     from fieldingkit.sweeps.discovery import preview as preview
     from fieldingkit.sweeps.engine import sweep as sweep
+    from fieldingkit.sweeps.inverse import preview_undo as preview_undo
     from fieldingkit.sweeps.inverse import undo as undo
     from fieldingkit.sweeps.inverse import undo_plan as undo_plan
     from fieldingkit.sweeps.journal import Journal as Journal
@@ -34,7 +35,7 @@ else:
             "fieldingkit.sweeps.checkpoint": "read_report",
             "fieldingkit.sweeps.discovery": "SweepPreview preview",
             "fieldingkit.sweeps.engine": "sweep",
-            "fieldingkit.sweeps.inverse": "undo undo_plan",
+            "fieldingkit.sweeps.inverse": "preview_undo undo undo_plan",
             "fieldingkit.sweeps.journal": "Journal RunSummary",
             "fieldingkit.sweeps.plan": "SweepPlan TargetGroupQuery",
             "fieldingkit.sweeps.report": (

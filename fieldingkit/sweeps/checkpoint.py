@@ -107,7 +107,14 @@ class JournalCheckpoint(Checkpoint):
             (item.outcome, item.code, item.reason, item.job_id, item.verified, self._run_id, item.target_group_id)
             for item in outcomes
         ]
-        chunk_row = (chunk.settled, chunk.first_sent_at, chunk.ended_at, self._run_id, chunk.number)
+        chunk_row = (
+            chunk.settled,
+            chunk.first_sent_at,
+            chunk.ended_at,
+            chunk.api_created_at,
+            self._run_id,
+            chunk.number,
+        )
         statements = [Statement(_SET_OUTCOME, rows), Statement(_SET_SETTLED, [chunk_row])]
         if follow_up is not None:
             statements.append(Statement(_INSERT_CHUNK, self._rows([_chunk_row(follow_up)])))
@@ -170,13 +177,16 @@ class _ChunkRow(NamedTuple):
     token: str | None
     job_id: str | None
     ended_at: float | None
+    api_created_at: float | None
     settled: int
 
 
-_INSERT_CHUNK = "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT_CHUNK = "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _SET_SENDING = "UPDATE chunks SET first_sent_at = ? WHERE run_id = ? AND number = ?"
 _SET_SUBMITTED = "UPDATE chunks SET token = ?, job_id = ? WHERE run_id = ? AND number = ?"
-_SET_SETTLED = "UPDATE chunks SET settled = ?, first_sent_at = ?, ended_at = ? WHERE run_id = ? AND number = ?"
+_SET_SETTLED = (
+    "UPDATE chunks SET settled = ?, first_sent_at = ?, ended_at = ?, api_created_at = ? WHERE run_id = ? AND number = ?"
+)
 _SET_OUTCOME = (
     "UPDATE groups SET outcome = ?, code = ?, reason = ?, job_id = ?, verified = ?"
     " WHERE run_id = ? AND target_group_id = ?"
@@ -189,7 +199,8 @@ _SELECT_GROUPS = (
     " WHERE run_id = ? ORDER BY position"
 )
 _SELECT_CHUNKS = (
-    "SELECT number, project_id, ids, key, generation, ambiguous, first_sent_at, token, job_id, ended_at, settled"
+    "SELECT number, project_id, ids, key, generation, ambiguous, first_sent_at, token, job_id, ended_at,"
+    " api_created_at, settled"
     " FROM chunks WHERE run_id = ? ORDER BY number"
 )
 
@@ -231,6 +242,7 @@ def _chunk(row: _ChunkRow) -> Chunk:
         token=row.token,
         job_id=row.job_id,
         ended_at=row.ended_at,
+        api_created_at=row.api_created_at,
         settled=bool(row.settled),
     )
 
@@ -247,6 +259,7 @@ def _chunk_row(chunk: Chunk) -> _ChunkRow:
         token=chunk.token,
         job_id=chunk.job_id,
         ended_at=chunk.ended_at,
+        api_created_at=chunk.api_created_at,
         settled=int(chunk.settled),
     )
 

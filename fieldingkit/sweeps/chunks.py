@@ -37,6 +37,8 @@ class Chunk:
     """The API's id of the job."""
     ended_at: float | None = None
     """When the end of the job was seen: seconds since 1970, UTC; None if it was not seen."""
+    api_created_at: float | None = None
+    """When the API created the job, by its own clock: seconds since 1970, UTC; None if it was not read."""
     settled: bool = False
     """True if nothing is left to do for this chunk."""
 

@@ -25,9 +25,9 @@ from fieldingkit.sweeps.chunks import Chunk, split_into_chunks
 from fieldingkit.sweeps.concurrency import run_limited, wait_for_capacity
 from fieldingkit.sweeps.plan import SweepPlan, TargetGroupQuery
 from fieldingkit.sweeps.report import Outcome, UnlistedProject
-from fieldingkit.sweeps.state import FoundGroup, outcome_for_status
+from fieldingkit.sweeps.state import FoundGroup
 
-__all__ = ["FoundGroups", "SweepPreview", "find_groups", "preview", "read_statuses", "refresh"]
+__all__ = ["FoundGroups", "SweepPreview", "find_groups", "preview", "read_statuses", "refresh", "send_read"]
 
 R = TypeVar("R")
 
@@ -68,7 +68,7 @@ async def read_statuses(
     while command is not None and pages < len(wanted) - len(found):
         await wait_for_capacity(client)
         try:
-            page = await _send_read(client, command)
+            page = await send_read(client, command)
             found.update((summary.id, summary.status) for summary in page.target_groups if summary.id in wanted)
             command = command.after(page)
         except FieldingKitError as exc:
@@ -93,7 +93,7 @@ async def _read_one(
     """Return the status of a target group, which is the status of its run; a draft has no run."""
     await wait_for_capacity(client)
     try:
-        runs = await _send_read(
+        runs = await send_read(
             client, ListFieldingRuns(account_id=account_id, project_id=project_id, target_group_id=target_group_id)
         )
     except NotFoundError:
@@ -104,7 +104,7 @@ async def _read_one(
     return TargetGroupStatus(runs.data[0].status) if runs.data else TargetGroupStatus.DRAFT
 
 
-async def _send_read(client: AsyncClient, command: Command[R]) -> R:
+async def send_read(client: AsyncClient, command: Command[R]) -> R:
     """Send a command that only reads; read again if the response was truncated or is unreadable for another reason."""
     for number in range(_MAX_READS - 1):
         try:
@@ -180,7 +180,7 @@ class SweepPreview(Serializable):
         return html_table(repr(self)[1:-1], ("target group", "project", "status"), rows, len(self.groups))
 
     def _with_outcome(self, outcome: Outcome | None) -> tuple[FoundGroup, ...]:
-        settled = ((group, outcome_for_status(self.plan.action, group.status)) for group in self.groups)
+        settled = ((group, group.settled(self.plan.action)) for group in self.groups)
         return tuple(group for group, result in settled if (result and result[0]) == outcome)
 
 
@@ -222,7 +222,9 @@ async def refresh(
             shown.setdefault(group.project_id, []).append(group.target_group_id)
         plan = attrs.evolve(plan, query=None, target_groups=shown, check_status_first=True)
     found = await find_groups(client, plan, on_found)
-    return FoundGroups(found.groups, preview.unlisted)
+    settled = {group.target_group_id: group for group in preview.groups if group.outcome is not None}
+    groups = tuple(settled.get(group.target_group_id, group) for group in found.groups)
+    return FoundGroups(groups, preview.unlisted)
 
 
 class FoundGroups(NamedTuple):
@@ -300,7 +302,7 @@ async def _read_named(
 async def _query_projects(client: AsyncClient, plan: SweepPlan, query: TargetGroupQuery) -> list[str]:
     if query.project_ids is not None:
         return list(query.project_ids)
-    listed = [item async for item in iter_items(partial(_send_read, client), query.list_projects(plan.account_id))]
+    listed = [item async for item in iter_items(partial(send_read, client), query.list_projects(plan.account_id))]
     return list(dict.fromkeys(project.id for project in listed if project.target_group_count))
 
 
@@ -309,6 +311,6 @@ async def _query_project(
 ) -> Sequence[FoundGroup]:
     await wait_for_capacity(client)
     command = query.list_target_groups(plan.account_id, project_id)
-    listed = [item async for item in iter_items(partial(_send_read, client), command)]
+    listed = [item async for item in iter_items(partial(send_read, client), command)]
     # The list may change while it is read: a target group that moves to a later page is listed twice.
     return list({summary.id: FoundGroup(summary.id, project_id, summary.status) for summary in listed}.values())

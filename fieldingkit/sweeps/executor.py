@@ -176,7 +176,9 @@ class ChunkExecutor:
         except JobError as exc:
             await self._settle_by_reading(chunk, exc.message)
             return None
-        return await self._settle_by_result(attrs.evolve(chunk, ended_at=chunk.ended_at or time.time()), result)
+        created_at = None if result is None or result.created_at is None else result.created_at.timestamp()
+        ended = attrs.evolve(chunk, ended_at=chunk.ended_at or time.time(), api_created_at=created_at)
+        return await self._settle_by_result(ended, result)
 
     async def _settle_by_result(self, chunk: Chunk, result: BatchResult | None) -> Chunk | None:
         """Settle a chunk by the result of its job, which has ended; return a chunk for what to retry.

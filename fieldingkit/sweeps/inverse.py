@@ -2,20 +2,27 @@
 
 import os
 from collections.abc import Callable
+from datetime import datetime
 
 import attrs
 
 from fieldingkit.client import AsyncClient
-from fieldingkit.errors import InvalidCommandError
+from fieldingkit.errors import ApiError, DecodeError, InvalidCommandError, TransportError
+from fieldingkit.resources.target_group_changelog import GetTargetGroupChangelog, TargetGroupChangeType
+from fieldingkit.sweeps.actions import Action
+from fieldingkit.sweeps.concurrency import run_limited, wait_for_capacity
+from fieldingkit.sweeps.discovery import SweepPreview, find_groups, send_read
 from fieldingkit.sweeps.engine import sweep
 from fieldingkit.sweeps.journal import Journal
 from fieldingkit.sweeps.plan import SweepPlan
 from fieldingkit.sweeps.report import Outcome, SweepProgress, SweepReport
+from fieldingkit.sweeps.state import FoundGroup
 
-__all__ = ["undo", "undo_plan"]
+__all__ = ["preview_undo", "undo", "undo_plan"]
 
 _SUFFIX = "-undo"
 _MAX_RUN_ID = 100
+_READS_AT_ONCE = 16
 
 
 async def undo(
@@ -24,21 +31,86 @@ async def undo(
     *,
     journal: Journal | str | os.PathLike[str] | None = None,
     on_progress: Callable[[SweepProgress], object] | None = None,
+    check_history: bool = True,
 ) -> SweepReport:
     """Undo a pause or a resume: sweep the plan that ``undo_plan`` returns for its report.
+
+    Target groups whose status was changed again after the sweep are skipped; see ``preview_undo``.
 
     Args:
         client: The client to use; with a blocking one, ``client.call(undo, report)``.
         report: The report of the sweep to undo.
         journal: Where to record every step: an open journal, or the path of one.
         on_progress: Called with the progress after each step, in the client's event loop.
+        check_history: False to undo without reading the changelog of each target group first, which takes one request
+            a target group.
 
     Raises:
         InvalidCommandError: if nothing undoes the action.
         JournalError: if another process writes to the journal, or it cannot be written.
         FieldingKitError: if the target groups cannot be read; nothing was sent.
     """
-    return await sweep(client, undo_plan(report), journal=journal, on_progress=on_progress)
+    shown = await preview_undo(client, report) if check_history else None
+    return await sweep(client, undo_plan(report), journal=journal, on_progress=on_progress, preview=shown)
+
+
+async def preview_undo(client: AsyncClient, report: SweepReport) -> SweepPreview:
+    """Return what an undo would send, after reading the changelog of each target group. Nothing is changed.
+
+    A target group is sent if its status was changed exactly once since the API created the job that changed it. If it
+    was changed again, it is skipped; if the changelog does not show it, it is unknown. All times are the API's.
+
+    Args:
+        client: The client to use; with a blocking one, ``client.call(preview_undo, report)``.
+        report: The report of the sweep to undo.
+
+    Raises:
+        InvalidCommandError: if nothing undoes the action.
+        FieldingKitError: if the target groups cannot be read.
+    """
+    plan = undo_plan(report)
+    found = await find_groups(client, plan)
+    created = {job.job_id: job.api_created_at for job in report.jobs}
+    checked: dict[str, FoundGroup] = {}
+
+    async def check(group: FoundGroup) -> None:
+        job_id = report.by_id[group.target_group_id].job_id
+        settled = await _check_history(client, plan, group, report.action, created.get(job_id or ""))
+        if settled is not None:
+            checked[group.target_group_id] = attrs.evolve(group, outcome=settled[0], reason=settled[1])
+
+    to_send = [group for group in found.groups if group.settled(plan.action) is None]
+    await run_limited(to_send, check, limit=_READS_AT_ONCE)
+    groups = tuple(checked.get(group.target_group_id, group) for group in found.groups)
+    return SweepPreview(plan=plan, groups=groups, read_at=client.clock.now())
+
+
+async def _check_history(
+    client: AsyncClient, plan: SweepPlan, group: FoundGroup, undone: Action, since: datetime | None
+) -> tuple[Outcome, str] | None:
+    """Return the outcome of a target group that must not be undone; None if only the sweep has changed its status."""
+    if since is None:
+        return Outcome.UNKNOWN, "not undone: the API's time of the job that changed it is not known"
+    command = GetTargetGroupChangelog(
+        account_id=plan.account_id,
+        project_id=group.project_id,
+        target_group_id=group.target_group_id,
+        change_types=[TargetGroupChangeType.STATUS_CHANGE],
+    )
+    await wait_for_capacity(client)
+    try:
+        page = await send_read(client, command)
+    except (ApiError, TransportError, DecodeError) as exc:
+        return Outcome.UNKNOWN, f"not undone: its changelog could not be read: {exc.message}"
+    times = [entry.occurred_at for entry in page.changelog if entry.occurred_at is not None]
+    if len(times) < len(page.changelog) or (page.next_cursor and times != sorted(times, reverse=True)):
+        return Outcome.UNKNOWN, "not undone: its changelog does not show the latest change"
+    later = [moment for moment in times if moment >= since]
+    if len(later) > 1:
+        return Outcome.SKIPPED, f"not undone: its status was changed again at {max(later):%Y-%m-%d %H:%M:%S} UTC"
+    if not later:
+        return Outcome.UNKNOWN, f"not undone: its changelog does not show the {undone}"
+    return None
 
 
 def undo_plan(report: SweepReport) -> SweepPlan:

@@ -48,7 +48,7 @@ _TABLES = """
     CREATE TABLE chunks (
         run_id TEXT, number INTEGER, project_id TEXT NOT NULL, ids TEXT NOT NULL, key TEXT NOT NULL,
         generation INTEGER NOT NULL, ambiguous TEXT NOT NULL, first_sent_at REAL, token TEXT, job_id TEXT,
-        ended_at REAL, settled INTEGER NOT NULL, PRIMARY KEY (run_id, number)
+        ended_at REAL, api_created_at REAL, settled INTEGER NOT NULL, PRIMARY KEY (run_id, number)
     ) WITHOUT ROWID
 """
 

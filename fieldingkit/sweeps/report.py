@@ -115,6 +115,8 @@ class SweepJob(Serializable):
     """The number of target groups in the job."""
     created_at: datetime | None = None
     """When the job was created, UTC."""
+    api_created_at: datetime | None = None
+    """When the API created the job, UTC, by the API's clock; None if it was not read."""
     ended_at: datetime | None = None
     """When the end of the job was seen, UTC; None if it was not seen."""
     trace_id: str | None = None

@@ -57,6 +57,7 @@ def to_document(report: SweepReport) -> SweepDocument:
                 idempotency_key=job.idempotency_key,
                 size=job.size,
                 created_at=job.created_at,
+                api_created_at=job.api_created_at,
                 ended_at=job.ended_at,
                 trace_id=job.trace_id,
             )
@@ -105,6 +106,7 @@ def _job(fields: Mapping[str, Any]) -> SweepJob:
         idempotency_key=fields["idempotency_key"],
         size=fields["size"],
         created_at=_time(fields["created_at"]),
+        api_created_at=_time(fields["api_created_at"]),
         ended_at=_time(fields["ended_at"]),
         trace_id=fields["trace_id"],
     )

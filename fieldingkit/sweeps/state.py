@@ -30,6 +30,16 @@ class FoundGroup:
     """The project's ULID."""
     status: TargetGroupStatus | None = None
     """The status; None if it was not read."""
+    outcome: Outcome | None = None
+    """The outcome that was determined without sending it, such as by an undo; None if its status determines it."""
+    reason: str | None = None
+    """The reason for that outcome."""
+
+    def settled(self, action: Action) -> tuple[Outcome, str | None] | None:
+        """Return the outcome and reason of this target group if it needs no job; None to send it."""
+        if self.outcome is not None:
+            return self.outcome, self.reason
+        return outcome_for_status(action, self.status)
 
 
 def outcome_for_status(action: Action, status: TargetGroupStatus | None) -> tuple[Outcome, str | None] | None:
@@ -146,7 +156,7 @@ class Ledger:
         """Settle the target groups that need no job; return the others as pairs of project id and target group id."""
         to_send: list[tuple[str, str]] = []
         for group in self._found.values():
-            settled = outcome_for_status(action, group.status)
+            settled = group.settled(action)
             if settled is None:
                 to_send.append((group.project_id, group.target_group_id))
             else:
@@ -250,6 +260,11 @@ def _job(chunk: Chunk, job_id: str) -> SweepJob:
         idempotency_key=chunk.key,
         size=len(chunk.ids),
         created_at=created_at,
-        ended_at=None if chunk.ended_at is None else datetime.fromtimestamp(chunk.ended_at, UTC),
+        ended_at=_date(chunk.ended_at),
+        api_created_at=_date(chunk.api_created_at),
         trace_id=trace_id,
     )
+
+
+def _date(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

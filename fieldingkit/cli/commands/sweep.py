@@ -16,12 +16,12 @@ from fieldingkit.cli.sweep_summary import preview_fields, preview_text, result_f
 from fieldingkit.client import AsyncClient
 from fieldingkit.configuration import Configuration
 from fieldingkit.errors import ConfigurationError, JournalError
-from fieldingkit.rendering.text import pluralize
+from fieldingkit.rendering.text import format_duration, pluralize
 from fieldingkit.sweeps.actions import Action
 from fieldingkit.sweeps.checkpoint import read_report
 from fieldingkit.sweeps.discovery import SweepPreview, preview
 from fieldingkit.sweeps.engine import sweep
-from fieldingkit.sweeps.inverse import undo_plan
+from fieldingkit.sweeps.inverse import preview_undo, undo_plan
 from fieldingkit.sweeps.journal import Journal
 from fieldingkit.sweeps.plan import SweepPlan
 from fieldingkit.sweeps.report import Outcome, SweepReport
@@ -118,6 +118,7 @@ async def undo(
     report: Path,
     /,
     *,
+    no_history_check: bool = False,
     options: SweepOptions = DEFAULT_OPTIONS,
     connection: Connection = DEFAULT_CONNECTION,
 ) -> int:
@@ -125,6 +126,7 @@ async def undo(
 
     Args:
         report: The report of the sweep, .json or .html.
+        no_history_check: Do not read the changelog of each target group to skip those that were changed again since.
         options: The options of the sweep.
         connection: How to reach the API.
     """
@@ -144,7 +146,8 @@ async def undo(
     if not plan.target_groups:
         Output().note(f"No change was reported by the {original.action}, so there is nothing to undo.")
         return ExitCode.UNKNOWN if original.counts.unknown or original.unlisted else ExitCode.DONE
-    return await _SweepCommand(plan, options, connection, configuration, named=True).run()
+    undone = None if no_history_check else original
+    return await _SweepCommand(plan, options, connection, configuration, named=True, undone=undone).run()
 
 
 def _note_what_stays(original: SweepReport) -> None:
@@ -176,6 +179,7 @@ class _SweepCommand:
         configuration: The settings of the connection.
         named: The run id was given or is derived; otherwise an unfinished run of the same plan is resumed.
         ids: The file that lists the target groups, if there is one.
+        undone: The report of the sweep to undo; the changelog of its target groups is read first.
     """
 
     def __init__(
@@ -187,6 +191,7 @@ class _SweepCommand:
         *,
         named: bool,
         ids: Path | None = None,
+        undone: SweepReport | None = None,
     ) -> None:
         self._plan = attrs.evolve(plan, concurrency=options.concurrency)
         self._options = options
@@ -194,6 +199,7 @@ class _SweepCommand:
         self._configuration = configuration
         self._named = named
         self._ids = ids
+        self._undone = undone
         self._resumed = False
         self._output = Output(json=options.json, survive=True)
 
@@ -226,7 +232,8 @@ class _SweepCommand:
                 journal=target.path,
                 ids=self._ids,
             )
-        seen = None if options.yes or self._resumed else await self._preview(client)
+        unseen = self._resumed or (options.yes and self._undone is None)
+        seen = None if unseen else await self._preview(client)
         if not self._confirmed(target, seen):
             output.note("Nothing was changed.")
             return ExitCode.DONE
@@ -237,10 +244,20 @@ class _SweepCommand:
 
     async def _preview(self, client: AsyncClient) -> SweepPreview:
         self._output.note("Finding the target groups.")
-        seen = await preview(client, self._plan)
+        if self._undone is None:
+            seen = await preview(client, self._plan)
+        else:
+            self._note_history_cost()
+            seen = await preview_undo(client, self._undone)
         self._output.print_json({"event": "preview", **preview_fields(seen, self._options.rate)})
         self._output.print_text(preview_text(seen, self._options.rate))
         return seen
+
+    def _note_history_cost(self) -> None:
+        """Print how many requests, and how many seconds at the given rate, the check of the history takes."""
+        requests, rate = sum(map(len, (self._plan.target_groups or {}).values())), self._options.rate
+        seconds = f", at least {format_duration(requests / rate)}" if rate is not None else ""
+        self._output.note(f"Reading the changelog of {pluralize(requests)}{seconds}; --no-history-check leaves it out.")
 
     def _confirmed(self, target: JournalTarget, seen: SweepPreview | None) -> bool:
         """Ask for confirmation, unless nothing would be sent."""

@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from support.fake_clock import FakeClock
 
@@ -165,6 +166,39 @@ async def test_a_sweep_uses_the_statuses_of_its_preview(sweep_client: AsyncClien
     assert count_operations(sandbox)["get_list_target_groups"] == 1
 
 
+@pytest.mark.parametrize("check", [True, False])
+async def test_an_undo_skips_what_was_changed_again(
+    sweep_client: AsyncClient, sandbox: Sandbox, *, check: bool
+) -> None:
+    """What another person resumed and paused after the sweep stays paused, unless the history is not checked."""
+    project = sandbox.seed(live=3)
+    moved = project.ids()[0]
+    report = await sweep(sweep_client, SweepPlan(action="pause", target_groups={project.id: project.ids()}))
+    for action in ("resume", "pause"):
+        await sweep(sweep_client, SweepPlan(action=action, target_groups={project.id: [moved]}))
+
+    undone = await undo(sweep_client, report, check_history=check)
+
+    assert project.ids("paused") == ([moved] if check else [])
+    assert tuple(undone.counts)[:1] == ((2,) if check else (3,))
+    if check:
+        assert undone.by_id[moved].outcome is Outcome.SKIPPED
+        assert "its status was changed again at " in (undone.by_id[moved].reason or "")
+
+
+async def test_an_undo_without_a_readable_history_is_unknown(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
+    """A target group whose changelog cannot be read, or whose job has no time, is not touched."""
+    project = sandbox.seed(live=2)
+    report = await sweep(sweep_client, SweepPlan(action="pause", target_groups={project.id: project.ids()}))
+    sandbox.faults.add("get_target_group_changelog", faults.Answer(403))
+
+    undone = await undo(sweep_client, report)
+    assert (undone.counts.updated, undone.counts.unknown) == (1, 1)
+
+    jobs = tuple(attrs.evolve(job, api_created_at=None) for job in report.jobs)
+    assert (await undo(sweep_client, attrs.evolve(report, jobs=jobs))).counts.unknown == 1
+
+
 @pytest.mark.parametrize("named", [True, False])
 async def test_an_old_preview_is_read_again(
     sweep_client: AsyncClient, sandbox: Sandbox, sandbox_clock: FakeClock, *, named: bool
@@ -182,7 +216,7 @@ async def test_an_old_preview_is_read_again(
 
     report = await sweep(sweep_client, plan, preview=shown)
 
-    assert tuple(report.counts) == (5, 1, 0, 0, 0)
+    assert (report.counts.updated, report.counts.unchanged, report.counts.total) == (5, 1, 6)
     assert report.by_id[moved].previous_status == "paused"
     assert moved not in (undo_plan(report).target_groups or {})[project.id]
     assert len(project.ids("live")) == 1, "what was not shown is not sent"

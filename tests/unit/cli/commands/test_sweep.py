@@ -208,6 +208,21 @@ def test_a_report_is_written_and_undone(connected: Cli, sandbox: Sandbox) -> Non
         assert [row["target_group_id"] for row in csv.DictReader(file)] == before
 
 
+@pytest.mark.parametrize("flags", [(), ("--no-history-check",)])
+def test_an_undo_skips_what_was_changed_again(connected: Cli, sandbox: Sandbox, flags: tuple[str, ...]) -> None:
+    """The number of reads is stated first, and ``--no-history-check`` leaves them out."""
+    project = sandbox.seed(live=2)
+    connected("pause", "--project", project.id, "--yes", "--report", "out.json")
+    connected("resume", "--project", project.id, "--yes")
+    connected("pause", "--project", project.id, "--yes")
+
+    ended = connected("undo", "out.json", "--yes", *flags)
+
+    assert ended.code == 0
+    assert ("Reading the changelog of 2 target groups" in ended.err) is (not flags)
+    assert len(project.ids("paused")) == (0 if flags else 2)
+
+
 def test_a_second_undo_sends_nothing(connected: Cli, sandbox: Sandbox) -> None:
     """A second undo of one report sends nothing, and says that the run has finished."""
     project = sandbox.seed(live=2)
