@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 from weakref import WeakSet
 
 from fieldingkit.clock import Clock
-from fieldingkit.codec import decode, encode, raise_for_status, raise_for_truncated_body
+from fieldingkit.codec import decode, encode, raise_for_incomplete_file, raise_for_status, raise_for_truncated_body
 from fieldingkit.commands import Command, JobCommand, check_kind
-from fieldingkit.errors import ClientClosedError
+from fieldingkit.errors import ClientClosedError, FieldingKitError
+from fieldingkit.idempotency import RetrySafety
 from fieldingkit.jobs.poller import check_wait_timeout
 from fieldingkit.options import CallOptions, ConnectionSettings, Options, hide_credentials, with_parameters_of
 from fieldingkit.raw_request import raw_request
@@ -281,24 +282,34 @@ class AsyncClient:
 
         Args:
             command: The command whose response is a file.
-            path: The path of the file; an existing file is replaced.
+            path: The path of the file. An existing regular file is replaced; a symbolic link is followed.
             on_progress: Called with the bytes received so far and the size of the file, which is None if unknown.
 
         Returns:
             The path of the file.
 
         Raises:
-            FieldingKitError: as for ``send``, and if the file cannot be written.
+            InvalidCommandError: if ``path`` cannot be written; nothing was sent.
+            DecodeError: if the response is not a whole file.
+            FieldingKitError: as for ``send``, and if writing fails later; ``maybe_applied`` is true unless the command
+                is a read.
         """
         from fieldingkit.files import Download
 
         call = self._encode(command, Accept="*/*")
         with Download(path, on_progress) as download:
             call.body_writer = download
-            response = await self._perform(call)
-            raise_for_status(call, response)
-            raise_for_truncated_body(call, response)
-            return download.complete()
+            try:
+                response = await self._perform(call)
+                raise_for_status(call, response)
+                raise_for_incomplete_file(call, response)
+                return download.complete()
+            except FieldingKitError as exc:
+                if download.failed:
+                    # Only successful responses are written: the action was done, and its file alone is missing.
+                    call.ambiguous = call.request.retry_safety is not RetrySafety.READ
+                    call.annotate(exc)
+                raise
 
     def job(self, token: str) -> "AsyncJob[BatchResult | FieldingJobResult]":
         """Return the handle of a job that was submitted elsewhere, from its ``job.token()``. Sends no request.

@@ -17,9 +17,10 @@ from fieldingkit.transport.headers import public_headers, retry_after
 from fieldingkit.transport.http import Call, Request, Response
 from fieldingkit.transport.problem import error_from
 
-__all__ = ["decode", "encode", "raise_for_status", "raise_for_truncated_body"]
+__all__ = ["decode", "encode", "raise_for_incomplete_file", "raise_for_status", "raise_for_truncated_body"]
 
 _OK = range(200, 300)
+_NO_FILE = {204, 205, 206}
 _JSON = "application/json"
 
 
@@ -248,6 +249,17 @@ def raise_for_truncated_body(call: Call, response: Response) -> None:
     """
     if (body_error := response.body_error) is not None:
         raise _decode_error(call, response, body_error.message, "$") from body_error
+
+
+def raise_for_incomplete_file(call: Call, response: Response) -> None:
+    """Raise if a successful response to a download is not a whole file.
+
+    Raises:
+        DecodeError: if the body was cut off, is a part of the file (206), or there is none (204, 205).
+    """
+    raise_for_truncated_body(call, response)
+    if response.status in _NO_FILE:
+        raise _decode_error(call, response, "it is not a whole file", "$")
 
 
 def _decode_error(call: Call, response: Response, reason: str, path: str) -> DecodeError:

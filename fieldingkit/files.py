@@ -1,10 +1,12 @@
 """Files: request bodies that are not JSON, and downloads."""
 
+import errno
 import io
 import mimetypes
 import os
 import re
 import secrets
+import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -142,23 +144,30 @@ class Download:
     """Writes a response body to a temporary file beside its target, which it becomes when it is complete.
 
     Args:
-        path: The target.
+        path: The target: a regular file, which is replaced, or a new one. A symbolic link is followed.
         on_progress: Called with the bytes received and the size of the body, which is None if unknown.
 
     Raises:
-        FieldingKitError: if the file cannot be written.
+        InvalidCommandError: if the file cannot be written.
     """
 
     def __init__(self, path: str | os.PathLike[str], on_progress: Callable[[int, int | None], object] | None) -> None:
-        self.path: Path = Path(path)
-        self._temporary = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.part")
+        if not (on_progress is None or callable(on_progress)):
+            kind = type(on_progress).__name__
+            raise InvalidCommandError(f"on_progress must be callable; got {kind}", field="on_progress")
+        self.failed: bool = False
+        """True if a response arrived and could not be written."""
         self._on_progress = on_progress
         self._received = 0
         self._total: int | None = None
         try:
+            self.path: Path = Path(path)
+            self._target = _writable_target(self.path)
+            self._temporary = self._target.with_name(f".{self._target.name}.{secrets.token_hex(4)}.part")
             self._file: BinaryIO = self._temporary.open("xb")
-        except OSError as exc:
-            raise self._error(exc) from exc
+        except (OSError, TypeError, ValueError) as exc:
+            reason = (exc.strerror if isinstance(exc, OSError) else None) or exc
+            raise InvalidCommandError(f"path {path!r:.200} cannot be written: {reason}", field="path") from exc
 
     def start(self, total: int | None) -> None:
         """Start the body of an attempt; what an earlier attempt wrote is dropped.
@@ -187,7 +196,7 @@ class Download:
         """Replace the target by the temporary file and return its path."""
         try:
             self._file.close()
-            self._temporary.replace(self.path)
+            self._temporary.replace(self._target)
         except OSError as exc:
             raise self._error(exc) from exc
         return self.path
@@ -203,4 +212,20 @@ class Download:
         self._temporary.unlink(missing_ok=True)
 
     def _error(self, exc: OSError) -> FieldingKitError:
+        self.failed = True
         return FieldingKitError(f"{self.path} cannot be written: {exc.strerror}")
+
+
+def _writable_target(path: Path) -> Path:
+    """Return the file that a path leads to: one that can be replaced, or a new one."""
+    target = Path(os.path.realpath(path))
+    try:
+        mode = target.stat().st_mode
+    except FileNotFoundError:
+        return target
+    # A directory could not be replaced; a device or a pipe would be.
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "not a regular file")
+    if not os.access(target, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    return target

@@ -3,16 +3,18 @@
 import asyncio
 import csv
 import io
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.examples import READ
+from support.examples import KEYED, READ
 from support.fake_clock import FakeClock
 from support.fixture_types import MakeClient, Serve
 from support.raw_server import Connection, Step, answer, close
 
 from fieldingkit import Client, RetryPolicy
+from fieldingkit.commands import Command
 from fieldingkit.errors import (
     ClientClosedError,
     DecodeError,
@@ -185,14 +187,108 @@ async def test_cancelled_download_leaves_nothing_behind(serve: Serve, make_clien
     assert files_in(tmp_path) == []
 
 
+def unwritable(folder: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return a path that cannot be written."""
+    path = folder / "target"
+    match kind:
+        case "folder":
+            path.mkdir()
+        case "pipe":
+            os.mkfifo(path)
+        case "link to a folder":
+            path.symlink_to(folder)
+        case "loop":
+            path.symlink_to(path)
+        case "read-only":
+            path.write_bytes(b"old")
+            monkeypatch.setattr(os, "access", lambda *_: False)  # root may write everything
+        case "missing folder":
+            return folder / "missing" / "target"
+        case "null":
+            return f"{folder}/a\0b"
+        case "surrogate":
+            return f"{folder}/\ud800"
+        case _:
+            return {"None": None, "number": 5, "bytes": b"target"}[kind]
+    return path
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("folder", "pipe", "link to a folder", "loop", "read-only", "missing folder"),
+        *("null", "surrogate", "None", "number", "bytes"),
+    ],
+)
 async def test_download_that_cannot_be_written_sends_nothing(
+    kind: str, serve: Serve, make_client: MakeClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A path that cannot be written is reported before anything is sent, and nothing is left behind."""
+    server = await serve(answer(200, b"x"))
+    path = unwritable(tmp_path, kind, monkeypatch)
+    before = files_in(tmp_path)
+    with pytest.raises(InvalidCommandError, match=r"path .* cannot be written") as caught:
+        await make_client(base_url=server.url).download(KEYED, path)
+    assert caught.value.field == "path"
+    assert server.requests == []
+    assert files_in(tmp_path) == before
+
+
+async def test_download_to_a_symbolic_link_replaces_its_target(
     serve: Serve, make_client: MakeClient, tmp_path: Path
 ) -> None:
-    """A folder that does not exist is reported before anything is sent."""
-    server = await serve(answer(200, b"x"))
-    with pytest.raises(FieldingKitError, match="cannot be written"):
-        await make_client(base_url=server.url).download(READ, tmp_path / "missing" / "report.zip")
-    assert server.requests == []
+    """A symbolic link remains one; the file that it names is replaced."""
+    (tmp_path / "folder").mkdir()
+    link, file = tmp_path / "link", tmp_path / "folder" / "file"
+    link.symlink_to(file)
+    assert await make_client(base_url=(await serve(answer(200, b"new"))).url).download(READ, link) == link
+    assert link.readlink() == file
+    assert file.read_bytes() == b"new"
+    assert files_in(tmp_path / "folder") == ["file"]
+
+
+@pytest.mark.parametrize(("command", "applied"), [(KEYED, True), (READ, False)], ids=["write", "read"])
+@pytest.mark.parametrize("failing", ["write", "replace"])
+async def test_file_that_fails_later_says_whether_the_action_was_applied(
+    failing: str,
+    command: Command[Any],
+    applied: bool,
+    serve: Serve,
+    make_client: MakeClient,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A file that cannot be written after a successful response is an error: the action of a write was done."""
+
+    def full(*_: object) -> Any:
+        raise OSError(28, "No space left on device")
+
+    if failing == "replace":
+        monkeypatch.setattr(Path, "replace", full)
+    else:
+        full_disk = type("FullDisk", (io.FileIO,), {"write": full})
+        monkeypatch.setattr(Path, "open", lambda path, _: full_disk(path, "x"))
+    server = await serve(answer(200, BODY))
+    with pytest.raises(FieldingKitError, match="No space left on device") as caught:
+        await make_client(base_url=server.url).download(command, tmp_path / "a")
+    assert caught.value.maybe_applied is applied
+    assert len(caught.value.attempts) == 1
+    assert len(server.requests) == 1
+    assert files_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("status", [204, 206])
+@pytest.mark.parametrize(("command", "applied"), [(KEYED, True), (READ, False)], ids=["write", "read"])
+async def test_response_that_is_no_whole_file_is_refused(
+    status: int, command: Command[Any], applied: bool, serve: Serve, make_client: MakeClient, tmp_path: Path
+) -> None:
+    """A part of a file, which was not asked for, or no content at all is never saved as the file."""
+    body = b"part" if status == 206 else b""
+    client = make_client(base_url=(await serve(answer(status, body, {"Content-Range": "bytes 0-3/100"}))).url)
+    with pytest.raises(DecodeError, match="not a whole file") as caught:
+        await client.download(command, tmp_path / "a")
+    assert (caught.value.status, caught.value.maybe_applied) == (status, applied)
+    assert files_in(tmp_path) == []
 
 
 async def test_callback_that_raises_ends_the_download(serve: Serve, make_client: MakeClient, tmp_path: Path) -> None:
