@@ -320,7 +320,11 @@ class AsyncClient:
         return self._jobs.from_token(token)
 
     async def aclose(self) -> None:
-        """Close the connections; does nothing on a view. Pending calls fail, jobs continue. May be repeated."""
+        """Close the connections; does nothing on a view. Pending calls fail, jobs continue. May be repeated.
+
+        Raises:
+            ConfigurationError: if the client belongs to another event loop; nothing was closed.
+        """
         if not self._is_view:
             await self._core.aclose()
 
@@ -435,6 +439,7 @@ class _Core:
 
     async def aclose(self) -> None:
         """End waits for jobs, close the connections, and refuse further calls."""
+        self.pipeline.check_close()
         self.closed = True
         for factory in list(self.job_factories):
             factory.close()

@@ -75,13 +75,21 @@ class Pipeline:
         """
         if self._closed:
             raise ClientClosedError("the client is closed and nothing was sent; create a new client")
-        loop = asyncio.get_running_loop()
         if self._loop is None:
-            self._loop = loop
-        elif self._loop is not loop:
-            reason = "the client belongs to another event loop and nothing was sent"
-            raise ConfigurationError(f"{reason}; create one client for each event loop")
+            self._loop = asyncio.get_running_loop()
+        elif self._loop is not asyncio.get_running_loop():
+            raise self._foreign_loop("nothing was sent", "create one client for each event loop")
         return self._send(call)
+
+    def check_close(self) -> None:
+        """Check that the connections can be closed from the running event loop.
+
+        Raises:
+            ConfigurationError: if the client belongs to another event loop, unless that loop is closed.
+        """
+        loop = self._loop
+        if not (self._closed or loop is None or loop.is_closed() or loop is asyncio.get_running_loop()):
+            raise self._foreign_loop("nothing was closed", "close it in the event loop of its first call")
 
     async def aclose(self) -> None:
         """Close the connections, and end calls, waits and token fetches."""
@@ -90,3 +98,7 @@ class Pipeline:
         self.rate_limiter.close()
         # Together: a token provider that is slow to end delays no connection's end.
         await asyncio.gather(self._network.aclose(), self._auth.aclose())
+
+    @staticmethod
+    def _foreign_loop(outcome: str, advice: str) -> ConfigurationError:
+        return ConfigurationError(f"the client belongs to another event loop and {outcome}; {advice}")

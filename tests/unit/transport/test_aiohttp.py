@@ -173,6 +173,23 @@ async def test_a_second_event_loop_is_refused_at_once(
     assert len(server.requests) == 1
 
 
+async def test_closing_in_another_event_loop_is_refused_and_closes_nothing(
+    serve: Serve, make_client: MakeClient
+) -> None:
+    """A client is closed in the event loop of its first call; elsewhere nothing is closed, and calls go on."""
+    server = await serve(answer(200, RUN_BODY), answer(200, RUN_BODY))
+    client = make_client(base_url=server.url)
+    await client.send(READ)
+
+    with pytest.raises(ConfigurationError, match="another event loop and nothing was closed"):
+        await asyncio.to_thread(asyncio.run, client.aclose())
+
+    await client.send(READ)
+    assert server.connections == 1
+    await client.aclose()
+    await asyncio.to_thread(asyncio.run, client.aclose())  # closed already
+
+
 # Closing
 
 
