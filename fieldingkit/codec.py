@@ -15,7 +15,7 @@ from fieldingkit.files import Upload
 from fieldingkit.idempotency import RetrySafety, new_idempotency_key
 from fieldingkit.transport.headers import public_headers, retry_after
 from fieldingkit.transport.http import Call, Request, Response
-from fieldingkit.transport.problem import error_from
+from fieldingkit.transport.problem import error_from, without_secrets
 
 __all__ = ["decode", "encode", "raise_for_incomplete_file", "raise_for_status", "raise_for_truncated_body"]
 
@@ -236,6 +236,7 @@ def raise_for_status(call: Call, response: Response) -> None:
         ApiError: the subclass of the status.
     """
     if response.status not in _OK:
+        response = without_secrets(response, call.authorization)
         raise error_from(
             response, sent_etag=call.request.headers.get("If-Match"), **call.details(response)
         ) from call.stop_reason
@@ -265,6 +266,7 @@ def raise_for_incomplete_file(call: Call, response: Response) -> None:
 def _decode_error(call: Call, response: Response, reason: str, path: str) -> DecodeError:
     # The status says 2xx: the action was done, and only its response is unreadable.
     call.ambiguous = call.request.retry_safety is not RetrySafety.READ
+    response = without_secrets(response, call.authorization)
     return DecodeError(
         f"the response ({response.status}) does not match the contract: {reason}",
         path=path,
@@ -283,6 +285,7 @@ def _accepted(call: Call, response: Response) -> JobAccepted:
     )
     if not accepted.job_id:
         call.ambiguous = True
+        response = without_secrets(response, call.authorization)
         raise JobLocationError(
             f"a job was created ({response.status}), but the response has no usable Location",
             location=response.headers.get("Location"),

@@ -13,7 +13,7 @@ from fieldingkit.idempotency import RetrySafety
 from fieldingkit.secret import Secret
 from fieldingkit.transport.headers import trace_id_of
 from fieldingkit.transport.http import Request, Response
-from fieldingkit.transport.problem import error_from
+from fieldingkit.transport.problem import error_from, without_secrets
 from fieldingkit.transport.urls import check_url
 
 __all__ = ["AccessToken", "BearerToken", "ClientCredentials", "Fetch", "TokenProvider", "as_secret"]
@@ -30,7 +30,8 @@ def as_secret(value: "str | Secret") -> Secret:
 
 
 def _header_safe(holder: object, attribute: "attrs.Attribute[Any]", value: Secret) -> None:
-    if not _TOKEN.fullmatch(value.reveal()):
+    text: object = value.reveal()
+    if not (isinstance(text, str) and _TOKEN.fullmatch(text)):
         raise ConfigurationError(f"{type(holder).__name__}.{attribute.name} must be visible ASCII without spaces")
 
 
@@ -102,6 +103,7 @@ class ClientCredentials:
         """
         response = await http(self._request())
         if response.status != 200:
+            response = without_secrets(response, self.client_secret)
             error = error_from(response, operation_id="token", trace_id=trace_id_of(response.headers))
             if error.retryable:
                 reason = f"the token endpoint failed: {error.message}"
@@ -139,5 +141,5 @@ def _read_token(body: bytes) -> AccessToken | None:
         fields = cast("dict[str, Any]", json.loads(body))
         lifetime = math.inf if (seconds := fields.get("expires_in")) is None else float(seconds)
         return AccessToken(fields["access_token"], lifetime=lifetime if 0 < lifetime < math.inf else None)
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return None

@@ -1,22 +1,28 @@
 """Error responses: parse the error bodies of the API, its token endpoint and gateways into typed errors."""
 
+import html
 import json
 import re
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, NamedTuple, cast
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from multidict import CIMultiDict
 
 from fieldingkit.errors import ApiError, ConflictError, InvalidParam, PreconditionFailedError
+from fieldingkit.secret import Secret
 from fieldingkit.transport.headers import public_headers, retry_after
 from fieldingkit.transport.http import Response
 
-__all__ = ["Problem", "error_from", "is_definite", "is_transient", "read_problem"]
+__all__ = ["Problem", "error_from", "is_definite", "is_transient", "read_problem", "without_secrets"]
 
 
 _DETAIL_NAMES = ("detail", "details", "title", "error_description", "error", "message")
 _TAG = re.compile(r"<[^>]{0,200}>|\s+")
 _LONGEST_DETAIL = 200
+_SHORTEST_SECRET = 6
+"""Characters of a credential that is searched for; a shorter one could be part of any word."""
 _STANDARD = frozenset(HTTPStatus)
 _UNSUPPORTED = frozenset({501, 505})
 """Statuses of a server that will not support the request later either."""
@@ -99,6 +105,33 @@ def error_from(response: Response, *, sent_etag: str | None = None, **details: A
         raw=problem.raw,
         **details,
     )
+
+
+def without_secrets(response: Response, *secrets: Secret | None) -> Response:
+    """Return a response as errors keep it: with ``***`` in place of the secrets of the call that it quotes."""
+    quoted = [text for secret in secrets if secret is not None for text in _spellings(secret.reveal())]
+
+    def hide(text: str) -> str:
+        for secret in quoted:
+            text = text.replace(secret, "***")
+        return text
+
+    body = response.body
+    for secret in quoted:
+        body = body.replace(secret.encode("utf-8", "replace"), b"***")
+    headers = CIMultiDict((name, hide(value)) for name, value in response.headers.items())
+    return Response(response.status, headers, body, response.body_error, response.version)
+
+
+def _spellings(secret: str) -> list[str]:
+    """Return a credential as JSON, URLs and HTML quote it, the longest spelling first; none if it is too short."""
+    text = secret.removeprefix("Bearer ")
+    if len(text) < _SHORTEST_SECRET:
+        return []
+    escaped = json.dumps(text)[1:-1]
+    twice = json.dumps(escaped)[1:-1]  # a quoted request body
+    spellings = {text, escaped, twice, escaped.replace("/", "\\/"), quote(text, safe=""), html.escape(text)}
+    return sorted(spellings, key=len, reverse=True)
 
 
 def _redacted(location: str) -> str:

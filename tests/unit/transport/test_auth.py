@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import pickle
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -15,11 +16,15 @@ from support.raw_server import Connection, answer, close, hang
 from fieldingkit import AsyncClient, BearerToken, ClientCredentials, fielding_runs
 from fieldingkit.clock import Clock, MonotonicClock
 from fieldingkit.errors import (
+    AmbiguousOutcomeError,
+    ApiError,
     ClientClosedError,
     ConfigurationError,
     DeadlineExceededError,
+    DecodeError,
     FieldingKitError,
     ForbiddenError,
+    JobLocationError,
     TransportError,
     UnauthorizedError,
 )
@@ -76,10 +81,10 @@ async def test_a_failed_fetch_is_a_separate_error_of_each_call(
     ]
 
 
-async def test_a_provider_error_carries_the_ambiguity_note(
+async def test_a_provider_error_after_an_ambiguous_attempt_is_ambiguous(
     serve: Serve, make_client: MakeClient, clock: FakeClock
 ) -> None:
-    """An exception of a provider reaches the caller with a note that the request may have been applied."""
+    """An exception of a provider does not hide that an earlier attempt may have been applied."""
     tokens = Tokens(lifetime=10, outcome=lambda number: KeyError("vault") if number == 2 else None)
 
     async def late(connection: Connection) -> None:
@@ -87,11 +92,9 @@ async def test_a_provider_error_carries_the_ambiguity_note(
         await close(connection)
 
     client = make_client(base_url=(await serve(late)).url, auth=tokens, clock=clock)
-    with pytest.raises(KeyError, match="vault") as caught:
+    with pytest.raises(AmbiguousOutcomeError, match="KeyError") as caught:
         await client.send(KEYED.replace(idempotency_key="mine"))
-    (note,) = caught.value.__notes__
-    assert "may have been applied" in note
-    assert "idempotency_key='mine'" in note
+    assert (caught.value.maybe_applied, caught.value.idempotency_key) == (True, "mine")
 
 
 async def test_concurrent_cold_calls_fetch_one_token(serve: Serve, make_client: MakeClient) -> None:
@@ -146,12 +149,29 @@ async def test_cancelling_one_waiter_keeps_the_fetch(serve: Serve, make_client: 
     assert tokens.fetched == 1
 
 
-async def test_a_provider_exception_is_raised_unchanged(make_client: MakeClient) -> None:
-    """An exception of a provider is raised unchanged."""
-    tokens = Tokens(outcome=lambda _: LookupError("vault"))
-    with pytest.raises(LookupError, match="vault"):
-        await make_client(base_url="https://api.example.org", auth=tokens).send(READ)
-    assert tokens.fetched == 1
+@pytest.mark.parametrize("failure", [LookupError("vault"), OSError("disk"), RecursionError("deep"), TypeError("none")])
+async def test_a_provider_exception_is_the_cause_of_a_transport_error(
+    failure: Exception, make_client: MakeClient
+) -> None:
+    """An exception of a provider is the cause of a TransportError that does not quote it, and is not retried."""
+    tokens = Tokens(outcome=lambda _: failure)
+    with pytest.raises(TransportError, match=type(failure).__name__) as caught:
+        await make_client(base_url="https://api.example.org", auth=tokens).send(KEYED)
+    assert caught.value.__cause__ is failure
+    assert str(failure) not in str(caught.value)
+    assert (tokens.fetched, caught.value.sent, caught.value.maybe_applied) == (1, False, False)
+
+
+async def test_a_provider_that_returns_no_token_is_a_transport_error(make_client: MakeClient) -> None:
+    """A provider that returns something else than an access token fails the call with a TransportError."""
+
+    class NoToken:
+        async def fetch(self, http: Fetch) -> AccessToken:
+            del http
+            return None  # type: ignore[return-value]  # the mistake under test
+
+    with pytest.raises(TransportError, match="no access token"):
+        await make_client(base_url="https://api.example.org", auth=NoToken()).send(READ)
 
 
 async def test_a_token_is_renewed_before_it_expires(serve: Serve, make_client: MakeClient) -> None:
@@ -569,6 +589,52 @@ async def test_refused_credentials_are_unauthorized_at_once(serve: Serve, make_c
     assert len(endpoint.requests) == 1
 
 
+def _spelled(error: BaseException | None) -> str:
+    """Return all that an error and its causes show, attributes included."""
+    text = ""
+    while error is not None:
+        text += f"{error} {error!r} {vars(error)} {pickle.dumps(error)!r}"
+        error = error.__cause__
+    return text
+
+
+@pytest.mark.parametrize("secret", ["the-secret", 'quo"ted/secret+%'])
+@pytest.mark.parametrize("status", [400, 401, 500, 302])
+async def test_a_token_endpoint_that_echoes_the_secret_does_not_spread_it(
+    status: int, secret: str, serve: Serve, make_client: MakeClient
+) -> None:
+    """The client secret is replaced in the errors of a token endpoint that quotes the request."""
+
+    async def echo(connection: Connection) -> None:
+        sent = connection.request.body.decode()
+        await answer(status, {"error": "x", "error_description": sent}, {"X-Echo": sent})(connection)
+
+    endpoint = await serve(echo)
+    auth = ClientCredentials(client_id="the-id", client_secret=secret, token_url=endpoint.url)
+    with pytest.raises(FieldingKitError) as caught:
+        await make_client(base_url="https://api.example.org", auth=auth, retry=ONCE).send(READ)
+    shown = _spelled(caught.value)
+    assert "***" in shown
+    assert secret not in shown
+    assert secret.rsplit("/", maxsplit=1)[-1] not in shown
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 500, 303, 200])
+@pytest.mark.parametrize("command", [READ, KEYED], ids=["read", "job"])
+async def test_an_api_that_echoes_the_token_does_not_spread_it(
+    status: int, command: Any, serve: Serve, make_client: MakeClient
+) -> None:
+    """The access token is replaced in all errors of an API that quotes the request, in its body and its headers."""
+    echo = {"detail": "bad header: Bearer eyJ.the-token", "raw": ["eyJ.the-token"], "id": "eyJ.the-token"}
+    headers = {"X-Request-Id": "eyJ.the-token", "X-Echo": "Bearer eyJ.the-token", "Location": "//[eyJ.the-token"}
+    server = await serve(answer(status, echo, headers))
+    with pytest.raises((ApiError, DecodeError, JobLocationError)) as caught:
+        await make_client(base_url=server.url, auth="eyJ.the-token", retry=ONCE).send(command)
+    shown = _spelled(caught.value)
+    assert "***" in shown
+    assert "the-token" not in shown
+
+
 @pytest.mark.parametrize("trouble", [close, answer(503), answer(500), answer(429)])
 async def test_a_failing_token_endpoint_is_retried(
     trouble: Any, serve: Serve, make_client: MakeClient, clock: FakeClock
@@ -598,6 +664,8 @@ async def test_a_failing_token_endpoint_is_retried(
         b'{"access_token": ""}',
         b'{"access_token": "x", "expires_in": "soon"}',
         b'{"access_token": "x", "expires_in": []}',
+        b'{"access_token": "x", "expires_in": 1' + b"0" * 400 + b"}",
+        b"[" * 100_000,
     ],
 )
 async def test_a_response_without_a_token_is_not_quoted(nonsense: bytes, serve: Serve, make_client: MakeClient) -> None:
