@@ -95,9 +95,7 @@ class Auth:
                 continue
             if (error := token.exception()) is None:
                 return token.result()
-            if isinstance(error, FieldingKitError):
-                raise copy.copy(error) from error.__cause__  # each call adds its own command and key
-            raise error
+            raise copy.copy(error) from error.__cause__  # each call adds its own command and key
         raise ClientClosedError("the client was closed while the call waited for an access token; nothing was sent")
 
     def _start_fetch(self, call: Call, *, rejected: bool = False) -> "_Fetch":
@@ -154,8 +152,14 @@ class _Fetch:
             error = TransportError(reason, sent=False, retryable=exc.retryable, retry_after=exc.retry_after)
             error.__cause__ = exc
             self._fail(error)
-        except Exception as exc:  # noqa: BLE001  # raised by the calls that wait for the token
+        except FieldingKitError as exc:
             self._fail(exc)
+        except Exception as exc:  # noqa: BLE001  # a provider may raise anything
+            # The text of a foreign exception may hold a credential, so that only its name is quoted.
+            reason = f"no access token: its provider raised {type(exc).__name__}"
+            error = TransportError(reason, sent=False, retryable=False)
+            error.__cause__ = exc
+            self._fail(error)
         finally:
             self._fail(TransportError("no access token: its provider was cancelled", sent=False, retryable=False))
 
