@@ -101,7 +101,7 @@ class Upload:
         for name, part in _parts(parts):
             filename = "" if part.filename is None else f'; filename="{_escaped(part.filename)}"'
             disposition = f'Content-Disposition: form-data; name="{_escaped(name)}"{filename}'
-            lines += [f"--{boundary}\r\n{disposition}\r\nContent-Type: {part.content_type}\r\n\r\n".encode()]
+            lines += [_encoded(f"--{boundary}\r\n{disposition}\r\nContent-Type: {part.content_type}\r\n\r\n")]
             lines += [part.content, b"\r\n"]
         lines.append(f"--{boundary}--\r\n".encode())
         return cls(b"".join(lines), content_type=f"multipart/form-data; boundary={boundary}")
@@ -123,7 +123,7 @@ def _part(name: str, value: object) -> Upload:
         case bytes():
             return Upload(value, filename=name)
         case str():
-            return Upload(value.encode(), content_type="text/plain; charset=utf-8")
+            return Upload(_encoded(value), content_type="text/plain; charset=utf-8")
         case os.PathLike():
             try:
                 return Upload.from_path(Path(cast("os.PathLike[str]", value)))
@@ -133,6 +133,13 @@ def _part(name: str, value: object) -> Upload:
             raise InvalidCommandError(
                 f"files: {name} must be text, bytes, a path or an Upload; got {type(value).__name__}", field="files"
             )
+
+
+def _encoded(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as exc:
+        raise InvalidCommandError("files contain text that cannot be encoded", field="files") from exc
 
 
 def _escaped(text: str) -> str:

@@ -1,6 +1,6 @@
 """Validators of client options and policies. They raise ``ConfigurationError``, which names the option."""
 
-import math
+import sys
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -8,7 +8,9 @@ import attrs
 
 from fieldingkit.errors import ConfigurationError
 
-__all__ = ["Validator", "callback", "having", "instance", "number"]
+__all__ = ["Validator", "callback", "having", "instance", "number", "text"]
+
+_MAX = sys.float_info.max  # an integer may be greater, which is not finite as a float
 
 Validator = Callable[[Any, "attrs.Attribute[Any]", Any], None]
 
@@ -33,7 +35,7 @@ def number(
     def validate(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
         if value is None and none:
             return
-        if isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(number := cast("float", value)):
+        if isinstance(value, kinds) and not isinstance(value, bool) and abs(number := cast("float", value)) <= _MAX:
             if above is not None and number > above:
                 return
             if at_least is not None and number >= at_least:
@@ -65,6 +67,13 @@ def having(*methods: str, optional: bool = False) -> Validator:
             )
 
     return validate
+
+
+def text(holder: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    """Require text. The value is not shown: it may be a credential."""
+    if not isinstance(value, str):
+        owner, kind = type(holder).__name__, type(value).__name__
+        raise ConfigurationError(f"{owner}.{attribute.name} must be text, not an instance of {kind}")
 
 
 def callback(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:

@@ -189,7 +189,7 @@ class Settings:
     """The OpenTelemetry provider for metrics; None for the global one."""
     trace_context: "TraceContext | None" = attrs.field(default=None, validator=_trace_context)
     """The trace of calls that are made outside any span."""
-    on_missing_trace: Literal["omit", "generate"] = "omit"
+    on_missing_trace: Literal["omit", "generate"] = attrs.field(default="omit", validator=instance(str))
     """The ``traceparent`` of a call outside any trace: "omit" leaves it to the API, "generate" creates a new one."""
     on_request: Callable[[RequestEvent], object] | None = attrs.field(default=None, validator=callback)
     """Called with an event before each attempt, in the client's event loop."""

@@ -96,7 +96,7 @@ def _raw_query(params: object) -> str:
         if not isinstance(name, str):
             raise InvalidCommandError(f"params must have names that are text; got {name!r:.40}", field="params")
         for item in cast("Sequence[object]", value) if isinstance(value, list | tuple) else (value,):
-            number = isinstance(item, int | float) and not isinstance(item, bool) and isfinite(item)
+            number = isinstance(item, int | float) and not isinstance(item, bool) and _is_finite(item)
             if not number and not isinstance(item, str):
                 raise InvalidCommandError(
                     f"params: {name} must be text, a number or a list of them; got {item!r:.40}", field="params"
@@ -106,6 +106,13 @@ def _raw_query(params: object) -> str:
         return urlencode(pairs)
     except UnicodeEncodeError as exc:
         raise InvalidCommandError("params contain text that cannot be encoded", field="params") from exc
+
+
+def _is_finite(number: float) -> bool:
+    try:
+        return isfinite(number)
+    except OverflowError:  # an integer beyond all floats
+        return False
 
 
 def _upload(json: Any, content: object, files: Any) -> Upload | None:

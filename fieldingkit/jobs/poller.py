@@ -79,8 +79,15 @@ class PollPolicy:
 
 def check_wait_timeout(timeout: object, *, name: str = "timeout") -> None:
     """Refuse a timeout of a wait that is neither a number of seconds nor None."""
-    if timeout is not None and not (isinstance(timeout, int | float) and not math.isnan(timeout)):
-        raise ConfigurationError(f"{name} must be a number of seconds or None; got {timeout!r}")
+    if timeout is not None and not (isinstance(timeout, int | float) and _is_number(timeout)):
+        raise ConfigurationError(f"{name} must be a number of seconds or None; got {timeout!r:.60}")
+
+
+def _is_number(value: float) -> bool:
+    try:
+        return not math.isnan(value)
+    except OverflowError:  # an integer beyond all floats
+        return False
 
 
 class PollResult(NamedTuple):

@@ -10,6 +10,7 @@ import attrs
 
 from fieldingkit.errors import ConfigurationError, TransportError
 from fieldingkit.idempotency import RetrySafety
+from fieldingkit.option_validators import number, text
 from fieldingkit.secret import Secret
 from fieldingkit.transport.headers import trace_id_of
 from fieldingkit.transport.http import Request, Response
@@ -30,9 +31,13 @@ def as_secret(value: "str | Secret") -> Secret:
 
 
 def _header_safe(holder: object, attribute: "attrs.Attribute[Any]", value: Secret) -> None:
-    text: object = value.reveal()
-    if not (isinstance(text, str) and _TOKEN.fullmatch(text)):
+    token: object = value.reveal()
+    if not (isinstance(token, str) and _TOKEN.fullmatch(token)):
         raise ConfigurationError(f"{type(holder).__name__}.{attribute.name} must be visible ASCII without spaces")
+
+
+def _secret_text(holder: object, attribute: "attrs.Attribute[Any]", value: Secret) -> None:
+    text(holder, attribute, value.reveal())
 
 
 @attrs.frozen
@@ -41,7 +46,9 @@ class AccessToken:
 
     value: Secret = attrs.field(converter=as_secret, validator=_header_safe)
     """The token; a plain string is wrapped in a ``Secret``."""
-    lifetime: float | None = attrs.field(default=None, kw_only=True)
+    lifetime: float | None = attrs.field(
+        default=None, kw_only=True, validator=number(above=0, unit="seconds", none="an unknown lifetime")
+    )
     """Seconds from now until the token expires; None if unknown."""
 
 
@@ -76,17 +83,17 @@ class BearerToken:
 class ClientCredentials:
     """A provider that requests tokens by OAuth 2.0 client credentials, as the API documents."""
 
-    client_id: str
+    client_id: str = attrs.field(validator=text)
     """The client id from the API starter kit."""
-    client_secret: Secret = attrs.field(converter=as_secret)
+    client_secret: Secret = attrs.field(converter=as_secret, validator=_secret_text)
     """The client secret from the API starter kit."""
-    token_url: str = "https://auth.cint.com/oauth/token"
+    token_url: str = attrs.field(default="https://auth.cint.com/oauth/token", validator=text)
     """The URL of the token endpoint; https, except on this machine."""
-    audience: str = "https://api.luc.id"
+    audience: str = attrs.field(default="https://api.luc.id", validator=text)
     """The audience of the tokens."""
-    scope: str = "app:api"
+    scope: str = attrs.field(default="app:api", validator=text)
     """The requested scope."""
-    scope_field: str = "auth_scopes"
+    scope_field: str = attrs.field(default="auth_scopes", validator=text)
     """The name of the scope's field; older token endpoints call it ``lucid_scopes``."""
     allow_insecure: bool = False
     """Allow a ``token_url`` with plain http to another machine."""

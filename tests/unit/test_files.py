@@ -80,6 +80,9 @@ def test_upload_from_a_path_guesses_its_type(tmp_path: Path) -> None:
         ({"files": {"a": Path("/nowhere/at/all")}}, "files"),
         ({"files": {"a": b"x"}, "headers": {"Content-Type": "text/plain"}}, "files"),
         ({"content": "\ud800"}, "content"),
+        ({"files": {"a": "\ud800"}}, "files"),
+        ({"files": {"\ud800": "a"}}, "files"),
+        ({"params": {"a": 10**400}}, "params"),
     ],
 )
 async def test_body_that_cannot_be_sent_is_refused_by_name(

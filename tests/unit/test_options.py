@@ -58,6 +58,8 @@ def test_every_option_is_documented() -> None:
         ("base_url", "http://api.example.org"),
         ("api_version", "2025\n"),
         ("timeout", 0),
+        ("timeout", 10**400),
+        ("on_missing_trace", [1]),
         ("deadline", -1.0),
         ("deadline", float("nan")),
         ("rate", 0),

@@ -721,3 +721,20 @@ def test_from_env_prefers_a_token_to_credentials(monkeypatch: pytest.MonkeyPatch
     client = AsyncClient.from_env(base_url="https://api.example.org/v1")
     assert client._options.auth == BearerToken("t")
     assert repr(client) == "<AsyncClient of account 7 at https://api.example.org/v1>"
+
+
+@pytest.mark.parametrize(
+    ("make", "argument"),
+    [
+        (lambda: BearerToken(None), "BearerToken.token"),  # type: ignore[arg-type]
+        (lambda: AccessToken(5), "AccessToken.value"),  # type: ignore[arg-type]
+        (lambda: AccessToken("x", lifetime="soon"), "lifetime"),  # type: ignore[arg-type]
+        (lambda: ClientCredentials(client_id=["a"], client_secret="b"), "client_id"),  # type: ignore[arg-type]
+        (lambda: ClientCredentials(client_id="a", client_secret=["b"]), "client_secret"),  # type: ignore[arg-type]
+        (lambda: ClientCredentials(client_id="a", client_secret="b", token_url=5), "token_url"),  # type: ignore[arg-type]
+    ],
+)
+def test_credentials_of_a_wrong_kind_are_refused_by_name(make: Callable[[], object], argument: str) -> None:
+    """A credential that is no text is a ConfigurationError that names the argument."""
+    with pytest.raises(ConfigurationError, match=argument):
+        make()
