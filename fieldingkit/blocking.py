@@ -109,7 +109,7 @@ class Client:
         """Start a job and return its handle.
 
         Raises:
-            JobLocationError: if the job was created, but the response does not say where.
+            JobLocationError: if a job may have been created, but the response does not say where.
             FieldingKitError: as for ``send``.
         """
         return Job(self._portal.call(self._client.submit, command), self._portal)

@@ -143,7 +143,7 @@ class AsyncClient:
 
         Raises:
             InvalidCommandError: if the command starts no job.
-            JobLocationError: if the job was created, but the response does not say where.
+            JobLocationError: if a job may have been created, but the response does not say where.
             FieldingKitError: as for ``send``.
         """
         check_kind(command, JobCommand)

@@ -192,7 +192,7 @@ def decode(call: Call, response: Response) -> Any:
     Raises:
         ApiError: if the API refused the command; the subclass says why.
         DecodeError: if the body does not match the contract.
-        JobLocationError: if a job was created and the response does not say where.
+        JobLocationError: if the response to a job command names no job.
     """
     if response.status not in _OK:
         raise_for_status(call, response)
@@ -286,8 +286,9 @@ def _accepted(call: Call, response: Response) -> JobAccepted:
     if not accepted.job_id:
         call.ambiguous = True
         response = without_secrets(response, call.authorization)
+        answered = f"{response.status} {response.headers.get('Content-Type', '')[:40]}".rstrip()
         raise JobLocationError(
-            f"a job was created ({response.status}), but the response has no usable Location",
+            f"the response ({answered}) names no job: it has no usable Location",
             location=response.headers.get("Location"),
             headers=public_headers(response.headers),
             **call.details(response),

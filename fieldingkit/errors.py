@@ -24,7 +24,7 @@
     │   ├── JobFailedError         the job ended as Failed
     │   ├── JobTimeoutError        the wait ended before the job did
     │   ├── JobGoneError           the job's status cannot be read any more
-    │   ├── JobLocationError       the response that created the job has no usable Location
+    │   ├── JobLocationError       the response to a job command has no usable Location
     │   ├── DuplicateJobError      two responses to one call name two jobs
     │   └── BatchItemsFailedError  the batch completed, and some of its target groups failed
     └── WorkflowError              a workflow stopped before it reached its goal
@@ -556,9 +556,13 @@ class JobGoneError(JobError):
 
 
 class JobLocationError(JobError):
-    """The job was created, but the response has no usable ``Location``."""
+    """A job may have been created, but the response has no usable ``Location``."""
 
-    _advice = "Read the target groups to find out what was done, or send it again with the same idempotency key."
+    @property
+    def advice(self) -> str:
+        """The ways to find out what was done; a repetition is among them if an idempotency key was sent."""
+        again = ", or send it again with the same idempotency key" if self.idempotency_key else ""
+        return f"Read the target groups to find out what was done{again}."
 
     location: str | None
     """The ``Location`` header, unchanged."""

@@ -21,6 +21,7 @@ from fieldingkit.resources.batch_jobs import BatchResult
 from fieldingkit.resources.fielding_jobs import FieldingJobResult
 from fieldingkit.transport.headers import public_headers, retry_after
 from fieldingkit.transport.http import Call, Request, Response
+from fieldingkit.transport.problem import without_secrets
 from fieldingkit.transport.retry_policy import NO_RETRIES, RetryPolicy
 from fieldingkit.transport.telemetry.metrics import Metrics
 from fieldingkit.transport.urls import origin_of
@@ -97,7 +98,9 @@ class JobFactory:
         try:
             resolved = resolve_location(accepted.location, base_url=self._base_url, status_path=status_path)
         except JobLocationError as exc:
-            exc.headers = public_headers(response.headers)
+            call.ambiguous = True
+            response = without_secrets(response, call.authorization)
+            exc.headers, exc.location = public_headers(response.headers), response.headers.get("Location")
             call.annotate(exc, response)
             raise
         asked: Sequence[str] | None = getattr(command, "target_group_ids", None)

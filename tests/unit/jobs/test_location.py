@@ -3,21 +3,24 @@
 import contextlib
 import logging
 import re
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.examples import JOB, KEYED, PROJECT, texts
+from support.examples import GROUP, JOB, KEYED, PROJECT, texts
 from support.fake_clock import FakeClock
 from support.fixture_types import MakeClient, Serve
 from support.raw_server import answer
 
+from fieldingkit.commands import JobCommand
 from fieldingkit.errors import JobLocationError
 from fieldingkit.jobs.location import resolve_location
+from fieldingkit.resources.batch_jobs import UpdateProjectManagers
 from fieldingkit.sandbox import LocationForm, Sandbox
 
 UUID: Final = "c1a13cfe-6a1e-4a6f-9a53-0f8a2d9a7b11"
+MANAGERS: Final = UpdateProjectManagers(project_id=PROJECT, target_group_ids=(GROUP,), project_manager_id=UUID)
 BASE: Final = "https://api.cint.com/v1"
 PROJECT_PATH: Final = f"/demand/accounts/101/projects/{PROJECT}"
 STATUS: Final = f"{PROJECT_PATH}/batch-jobs/pause-fielding-runs-by-target-group-id/{{job_id}}"
@@ -262,6 +265,21 @@ async def test_response_without_a_location(make_client: MakeClient) -> None:
         assert (error.location, error.job_id, error.maybe_applied) == (None, None, True)
 
 
+@pytest.mark.parametrize(("command", "keyed"), [(KEYED, True), (MANAGERS, False)], ids=["key", "no key"])
+async def test_a_page_that_answers_a_job_command_creates_no_job_in_the_text(
+    *, command: JobCommand[Any], keyed: bool, serve: Serve, make_client: MakeClient
+) -> None:
+    """The text says what was answered, not that a job was created, and advises a key only if there is one."""
+    server = await serve(answer(200, b"<html>please log in</html>", {"Content-Type": "text/html"}))
+    with pytest.raises(JobLocationError) as caught:
+        await make_client(base_url=server.url).submit(command)
+    text = str(caught.value)
+    assert "200 text/html" in text
+    assert "created" not in text
+    assert ("idempotency key" in text) is keyed
+    assert caught.value.maybe_applied
+
+
 @pytest.mark.parametrize("name", ["two dots", "a bracket that is not closed", "an encoded slash", "broken encoding"])
 async def test_response_with_an_unusable_location(name: str, serve: Serve, make_client: MakeClient) -> None:
     """With an unusable Location the error has the headers, the key and the command."""
@@ -271,7 +289,7 @@ async def test_response_with_an_unusable_location(name: str, serve: Serve, make_
         await make_client(base_url=server.url).submit(KEYED)
 
     error = caught.value
-    assert (error.location, error.request_id) == (UNUSABLE[name], "r1")
+    assert (error.location, error.request_id, error.maybe_applied) == (UNUSABLE[name], "r1", True)
     assert error.headers["x-request-id"] == "r1"
     assert error.idempotency_key == server.requests[0].headers["idempotency-key"]
     assert error.command is KEYED
