@@ -23,7 +23,9 @@ RESERVED_HEADERS = frozenset(
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _VALUE = re.compile(r"[\x20-\x7e]*")
 
-_SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
+_SECONDS = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+_LONGEST_DELAY = 999_999_999.0
+"""Seconds that ``Retry-After`` can ask for, about 30 years; more counts as this."""
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -58,7 +60,7 @@ def retry_after(headers: Mapping[str, str], *, now: datetime | None = None) -> f
     if not text:
         return None
     if _SECONDS.fullmatch(text):
-        return float(text)
+        return min(float(text), _LONGEST_DELAY)
     moment = _http_date(text)
     if moment is None:
         return None
