@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import attrs
 
-from fieldingkit.errors import InvalidEventError
+from fieldingkit.errors import ConfigurationError, InvalidEventError
 
 __all__ = ["Actor", "Change", "Event", "QuotaFillRegistered", "SessionUpdated", "TargetGroupUpdated", "parse"]
 
@@ -134,7 +134,10 @@ def parse(body: bytes) -> Event:
 
     Raises:
         InvalidEventError: if the body is not an event.
+        ConfigurationError: if the body is not bytes, such as JSON that was parsed already.
     """
+    if not isinstance(cast("object", body), bytes | bytearray | str):
+        raise ConfigurationError(f"body must be the raw bytes; got {type(body).__name__}")
     try:
         envelope = json.loads(body)
     except (ValueError, RecursionError) as exc:

@@ -6,6 +6,7 @@ import re
 import zlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import cast
 
 from fieldingkit.errors import ConfigurationError, InvalidEventError, InvalidSignatureError
 from fieldingkit.events.models import Event, parse
@@ -44,8 +45,12 @@ def verify(
     Raises:
         InvalidSignatureError: if the delivery was not signed with the secret, or not within the tolerance.
         InvalidEventError: if the delivery is too large or not an event.
-        ConfigurationError: if the secret is not valid.
+        ConfigurationError: if the secret is not valid, or ``headers`` or ``body`` is of another type.
     """
+    if not isinstance(cast("object", headers), Mapping):
+        raise ConfigurationError(f"headers must be a mapping of names to values; got {type(headers).__name__}")
+    if not isinstance(cast("object", body), bytes | bytearray):
+        raise ConfigurationError(f"body must be the raw bytes; got {type(body).__name__}")
     key = signing_key(secret)
     signed_at, signatures = _parse_header(headers)
     content = _decompress(body, max_size)
@@ -66,7 +71,7 @@ def signing_key(secret: str) -> bytes:
     Raises:
         ConfigurationError: if the secret is empty or not base64. An empty key would verify forged deliveries.
     """
-    if not _BASE64.fullmatch(secret):
+    if not (isinstance(cast("object", secret), str) and _BASE64.fullmatch(secret)):
         raise ConfigurationError("the webhook's secret is empty or not base64: use it as the API returned it")
     return secret.encode()
 

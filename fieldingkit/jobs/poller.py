@@ -77,10 +77,12 @@ class PollPolicy:
             )
 
 
-def check_wait_timeout(timeout: object, *, name: str = "timeout") -> None:
-    """Refuse a timeout of a wait that is neither a number of seconds nor None."""
-    if timeout is not None and not (isinstance(timeout, int | float) and _is_number(timeout)):
-        raise ConfigurationError(f"{name} must be a number of seconds or None; got {timeout!r:.60}")
+def check_wait_timeout(timeout: object, *, name: str = "timeout", optional: bool = True) -> None:
+    """Refuse a timeout of a wait that is neither a number of seconds nor, if it is optional, None."""
+    if not (optional and timeout is None) and not (isinstance(timeout, int | float) and _is_number(timeout)):
+        raise ConfigurationError(
+            f"{name} must be a number of seconds{' or None' if optional else ''}; got {timeout!r:.60}"
+        )
 
 
 def _is_number(value: float) -> bool:

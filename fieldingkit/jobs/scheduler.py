@@ -341,10 +341,10 @@ async def as_completed(jobs: Iterable[AsyncJob[R]], *, max_concurrency: int = 8)
         max_concurrency: The number of polls that may be in flight at the same time.
 
     Raises:
-        ConfigurationError: if ``max_concurrency`` is not an integer of at least 1.
+        ConfigurationError: if ``jobs`` are not job handles, or ``max_concurrency`` is not an integer of at least 1.
     """
     _check_concurrency(max_concurrency)
-    pending = list(dict.fromkeys(jobs))
+    pending = _handles(jobs)
     if not pending:
         return
     ended: asyncio.Queue[AsyncJob[Any]] = asyncio.Queue()
@@ -356,3 +356,12 @@ async def as_completed(jobs: Iterable[AsyncJob[R]], *, max_concurrency: int = 8)
             yield await ended.get()
     finally:
         await scheduler.aclose()
+
+
+def _handles(jobs: object) -> list[AsyncJob[Any]]:
+    """Return the handles, each once."""
+    handles = list(cast("Iterable[object]", jobs)) if isinstance(jobs, Iterable) else [jobs]
+    for handle in handles:
+        if not isinstance(handle, AsyncJob):
+            raise ConfigurationError(f"jobs must be a list of job handles; got {type(handle).__name__}")
+    return list(dict.fromkeys(cast("list[AsyncJob[Any]]", handles)))

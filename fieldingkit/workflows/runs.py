@@ -8,12 +8,12 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import attrs
 
 from fieldingkit.client import AsyncClient
-from fieldingkit.commands import Command
+from fieldingkit.commands import Command, check_kind
 from fieldingkit.errors import (
     ConfigurationError,
     DecodeError,
@@ -134,7 +134,8 @@ async def ensure_status(
         DecodeError: if the API returns another run than the one asked for.
         FieldingKitError: if the run cannot be read.
     """
-    wanted = FieldingRunStatus(status)
+    wanted = _checked(client, run, status)
+    _check_max_conflicts(max_conflicts)
     if confirm is not None:
         check_wait_timeout(confirm, name="confirm")
 
@@ -231,6 +232,10 @@ async def update_run(
         DecodeError: if the API returns another run than the one asked for.
         FieldingKitError: if the run cannot be read.
     """
+    _check_target(client, run)
+    _check_max_conflicts(max_conflicts)
+    if not callable(change):
+        raise InvalidCommandError(f"change must be a function; got {type(change).__name__}", field="change")
     sent: list[tuple[datetime, datetime]] = []
     unchanged: tuple[datetime, datetime] | None = None
 
@@ -272,6 +277,27 @@ async def update_run(
         before=update.before,
         conflicts=update.conflicts,
     )
+
+
+def _check_target(client: AsyncClient, run: GetFieldingRun) -> None:
+    if not isinstance(cast("object", client), AsyncClient):
+        raise ConfigurationError(f"client must be an AsyncClient; got {type(client).__name__}")
+    check_kind(run, GetFieldingRun)
+
+
+def _checked(client: AsyncClient, run: GetFieldingRun, status: FieldingRunStatus | str) -> FieldingRunStatus:
+    """Return the wanted status after a check of the arguments."""
+    _check_target(client, run)
+    try:
+        return FieldingRunStatus(status)
+    except ValueError as exc:
+        statuses = ", ".join(FieldingRunStatus)
+        raise InvalidCommandError(f"status must be one of {statuses}; got {status!r:.60}", field="status") from exc
+
+
+def _check_max_conflicts(number: object) -> None:
+    if type(number) is not int or number < 0:
+        raise ConfigurationError(f"max_conflicts must be an integer of at least 0; got {number!r:.60}")
 
 
 def _dates(run: FieldingRun) -> tuple[datetime, datetime]:
@@ -424,8 +450,8 @@ async def wait_for_status(
         DecodeError: if the API returns another run than the one asked for.
         FieldingKitError: if the run cannot be read.
     """
-    wanted = FieldingRunStatus(status)
-    check_wait_timeout(timeout)
+    wanted = _checked(client, run, status)
+    check_wait_timeout(timeout, optional=False)
     deadline = client.clock.now() + timeout
     interval = _MIN_INTERVAL
     due = asyncio.Event()

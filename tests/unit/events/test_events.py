@@ -622,3 +622,17 @@ def test_public_names_of_the_package() -> None:
     """Every name in __all__ exists, and an unknown name is an AttributeError."""
     assert not hasattr(events, "novel")
     assert all(hasattr(events, name) for name in events.__all__)
+
+
+@pytest.mark.parametrize("wrong", [None, 5, [1], {"id": "e"}])
+def test_deliveries_of_a_wrong_kind_are_refused_by_name(wrong: Any) -> None:
+    """A body that was parsed already, and other arguments of a wrong kind, are errors that name the argument."""
+    with pytest.raises(ConfigurationError, match="body must be the raw bytes"):
+        events.parse(wrong)
+    with pytest.raises(ConfigurationError, match="body must be the raw bytes"):
+        events.verify({}, wrong, "c2VjcmV0")
+    with pytest.raises(ConfigurationError, match="secret is empty or not base64"):
+        events.verify({}, b"{}", wrong)
+    if not isinstance(wrong, dict):
+        with pytest.raises(ConfigurationError, match="headers must be a mapping"):
+            events.verify(wrong, b"{}", "c2VjcmV0")
