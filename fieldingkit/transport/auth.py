@@ -88,7 +88,7 @@ class Auth:
         while not self._closed:
             remaining = None if end is None else end - loop.time()
             if remaining is not None and remaining <= 0:
-                raise too_late(f"no access token within {limit:.3g} s; nothing was sent", sent=False)
+                raise too_late(f"no access token within {limit:.3g} s", sent=False)
             token = (self._fetch or self._start_fetch(call, rejected=rejected)).token
             await asyncio.wait({token}, timeout=remaining)
             if not token.done() or token.cancelled():
@@ -96,7 +96,7 @@ class Auth:
             if (error := token.exception()) is None:
                 return token.result()
             raise copy.copy(error) from error.__cause__  # each call adds its own command and key
-        raise ClientClosedError("the client was closed while the call waited for an access token; nothing was sent")
+        raise ClientClosedError("the client was closed while the call waited for an access token")
 
     def _start_fetch(self, call: Call, *, rejected: bool = False) -> "_Fetch":
         limit, _ = call.allowance(call.clock.now())
@@ -148,7 +148,7 @@ class _Fetch:
             if not self.token.done():
                 self.token.set_result(_Token.plan(token, self._clock.now(), replaces_rejected=self._rejected))
         except TransportError as exc:
-            reason = f"no access token: {exc.message}; nothing was sent to the API"
+            reason = f"no access token: {exc.message}"
             error = TransportError(reason, sent=False, retryable=exc.retryable, retry_after=exc.retry_after)
             error.__cause__ = exc
             self._fail(error)

@@ -81,11 +81,12 @@ async def test_a_failed_fetch_is_a_separate_error_of_each_call(
     ]
 
 
+@pytest.mark.parametrize("failure", [KeyError("vault"), TransportError("KeyError", sent=False, retryable=False)])
 async def test_a_provider_error_after_an_ambiguous_attempt_is_ambiguous(
-    serve: Serve, make_client: MakeClient, clock: FakeClock
+    failure: Exception, serve: Serve, make_client: MakeClient, clock: FakeClock
 ) -> None:
-    """An exception of a provider does not hide that an earlier attempt may have been applied."""
-    tokens = Tokens(lifetime=10, outcome=lambda number: KeyError("vault") if number == 2 else None)
+    """A failure to get a token does not hide, or deny, that an earlier attempt may have been applied."""
+    tokens = Tokens(lifetime=10, outcome=lambda number: failure if number == 2 else None)
 
     async def late(connection: Connection) -> None:
         clock.advance(20)
@@ -95,6 +96,7 @@ async def test_a_provider_error_after_an_ambiguous_attempt_is_ambiguous(
     with pytest.raises(AmbiguousOutcomeError, match="KeyError") as caught:
         await client.send(KEYED.replace(idempotency_key="mine"))
     assert (caught.value.maybe_applied, caught.value.idempotency_key) == (True, "mine")
+    assert "nothing was sent" not in str(caught.value)
 
 
 async def test_concurrent_cold_calls_fetch_one_token(serve: Serve, make_client: MakeClient) -> None:
