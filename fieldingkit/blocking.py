@@ -283,7 +283,7 @@ class Job(Generic[R_co]):
 
     @property
     def ended(self) -> bool:
-        """True once the job has ended or cannot be polled any more; ``wait`` then makes no request."""
+        """True once the job has ended; ``wait`` then makes no request."""
         return self._job.ended
 
     def token(self) -> str:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 from fieldingkit.clock import Clock
 from fieldingkit.codec import decode, encode
 from fieldingkit.commands import Command, JobAccepted, JobCommand
-from fieldingkit.errors import ConfigurationError, InvalidCommandError, JobLocationError
+from fieldingkit.errors import ConfigurationError, DecodeError, InvalidCommandError, JobLocationError
 from fieldingkit.jobs.job import AsyncJob, Submitter
 from fieldingkit.jobs.location import resolve_location
 from fieldingkit.jobs.observer import JobObserver, PollEvent
@@ -172,6 +172,14 @@ class JobFactory:
             call = self._new_call(poll, status, NO_RETRIES)
             response = await self._send(call)
             result = decode(call, response)
+            if result.job_id.casefold() != facts.job_id.casefold():
+                raise DecodeError(
+                    f"the response is job {result.job_id}, not job {facts.job_id}",
+                    status=response.status,
+                    headers=public_headers(response.headers),
+                    body=response.body,
+                    **call.details(response),
+                )
             if target == request.target:
                 self._documented.add(facts.operation_id)
             return PollResult(result, retry_after=retry_after(response.headers))

@@ -85,6 +85,8 @@ class AsyncJob(Generic[R_co]):
         self._read = read
         self._submit = submit
         self._retries = 0
+        self._raised = False
+        """True once a wait has raised the error that ended polling, so that the next one polls again."""
         self._clock = pollers.clock
         self._begun = pollers.clock.now()
         self.location: str | None = accepted.location if accepted is not None else None
@@ -129,8 +131,13 @@ class AsyncJob(Generic[R_co]):
 
     @property
     def ended(self) -> bool:
-        """True once the job has ended or cannot be polled any more; ``await job`` then makes no request."""
-        return self._poller.finished
+        """True once the job has ended; ``await job`` then makes no request."""
+        return self._poller.ended
+
+    @property
+    def settled(self) -> bool:
+        """True if the next wait makes no request: the job has ended, or polling has, with an error not raised yet."""
+        return self._poller.finished and not self._raised
 
     @property
     def next_poll_at(self) -> float:
@@ -165,7 +172,7 @@ class AsyncJob(Generic[R_co]):
         """Wait until the job has ended, and return its result.
 
         Any number of tasks may wait for one job; together they poll no more often than one. Failed polls are repeated;
-        see ``PollPolicy.error_tolerance``.
+        see ``PollPolicy.error_tolerance``. After an error that ended polling, a new wait polls again.
 
         Args:
             timeout: Seconds to wait at most; None for no limit. The job itself continues after a timeout, and a poll in
@@ -186,11 +193,7 @@ class AsyncJob(Generic[R_co]):
         check_wait_timeout(timeout)
         project_id = self._facts.path["project_id"]
         with nullcontext() if waker is None else waker.subscribe(project_id, self._poller.nudge):
-            try:
-                ended = await self._poller.wait(timeout=timeout)
-            except asyncio.CancelledError as exc:
-                exc.add_note(self._resume_note())
-                raise
+            ended = await self._wait_for_polls(timeout=timeout)
         if not ended:
             last = self._poller.result
             seen = "its status was never read" if last is None else f"its last status was {last.status}"
@@ -214,9 +217,9 @@ class AsyncJob(Generic[R_co]):
             JobError: if polls failed for too long; the last failure is its ``__cause__``.
             ClientClosedError: if the client is closed.
         """
-        polls = -1 if self._poller.finished else self._poller.polls
+        polls = -1 if self.ended else self._poller.polls
         while True:
-            await self._poller.wait(beyond=polls)
+            await self._wait_for_polls(beyond=polls)
             self._raise_if_lost()
             polls = self._poller.polls
             finished = self._poller.finished
@@ -240,7 +243,6 @@ class AsyncJob(Generic[R_co]):
             JobError: if the job has not ended yet.
             FieldingKitError: as for ``client.submit``.
         """
-        self._raise_if_lost()
         result = await self.status()
         if not isinstance(result, BatchResult):
             raise ConfigurationError(f"job {self.id} is not a batch: it has no failed target groups to retry")
@@ -328,10 +330,26 @@ class AsyncJob(Generic[R_co]):
             exc.operation_id = exc.operation_id or self._facts.operation_id
             exc.trace_id = exc.trace_id or self.trace_id
         elif not getattr(exc, "__notes__", None):
-            exc.add_note(self._resume_note())
+            exc.add_note(self.resume_note())
         return exc
 
-    def _resume_note(self) -> str:
+    async def _wait_for_polls(self, *, beyond: int | None = None, timeout: float | None = None) -> bool:
+        """Wait as the poller does; a cancellation gets a note with the token."""
+        try:
+            if self._raised:
+                self._raised = False
+                await self._poller.resume()
+            return await self._poller.wait(beyond=beyond, timeout=timeout)
+        except asyncio.CancelledError as exc:
+            exc.add_note(self.resume_note())
+            raise
+
+    def raise_again(self) -> None:
+        """Let the next wait raise the error that ended polling, as if none had raised it yet."""
+        self._raised = False
+
+    def resume_note(self) -> str:
+        """Return the note for an exception that interrupts a wait for the job."""
         return f"job {self.id} continues; get its handle with client.job({self.token()!r})"
 
     def _raise_if_lost(self) -> None:
@@ -339,6 +357,7 @@ class AsyncJob(Generic[R_co]):
         exc = self._poller.error
         if exc is None:
             return
+        self._raised = True
         if isinstance(exc, JobError | ClientClosedError):
             raise self._annotate(exc)
         raise self._annotate(JobError(f"job {self.id} cannot be polled: {exc}")) from exc

@@ -231,6 +231,11 @@ class Poller:
         self._waiters: dict[asyncio.Future[None], _Waiter] = {}
 
     @property
+    def ended(self) -> bool:
+        """True once the job has ended."""
+        return self.finished and self.error is None
+
+    @property
     def latest_poll_at(self) -> float:
         """The time of the next poll at the latest: ``max_interval`` after the last one."""
         return self._polled_at + self._group.policy.max_interval
@@ -274,12 +279,18 @@ class Poller:
                 if self._observer is not None:
                     self._observer.waiting(-1)
 
-    async def poll_now(self) -> None:
-        """Poll at once, without regard to the interval; do nothing if the job has ended.
+    async def resume(self) -> None:
+        """Let the next wait poll again after an error that ended polling, and forget earlier failures."""
+        self._group.bind_loop()
+        while self.error is not None and self._waiters:  # noqa: ASYNC110  # until they have seen the error
+            await asyncio.sleep(0)
+        if self.error is not None:
+            self.error = self._failing_since = self._missing_since = None
+            self.finished = False
 
-        If an earlier error ended polling and this poll succeeds, polling resumes.
-        """
-        if not self._job_has_ended():
+    async def poll_now(self) -> None:
+        """Poll at once, unless the job has ended. A success clears the error that ended polling."""
+        if not self.ended:
             self._succeeded(await self._poll())
             self._release_waiters()
 
@@ -309,9 +320,6 @@ class Poller:
     def forget_waiters(self) -> None:
         """Forget the waits that a forked process inherited from its parent."""
         self._waiters, self._timer, self._task = {}, None, None
-
-    def _job_has_ended(self) -> bool:
-        return self.finished and self.error is None
 
     def _is_enough(self, beyond: int | None) -> bool:
         return self.finished or (beyond is not None and self.polls > beyond)
@@ -361,7 +369,7 @@ class Poller:
         self._leave_group()
 
     def _succeeded(self, polled: PollResult) -> None:
-        if self._job_has_ended():  # a poll that began later has seen the end already
+        if self.ended:  # a poll that began later has seen the end already
             return
         self.result = polled.result
         self.error = None

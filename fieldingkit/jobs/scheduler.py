@@ -296,7 +296,10 @@ class PollScheduler:
         if self._closed or task.cancelled():
             return
         entry.held = False
-        if task.exception() is not None or entry.job.ended:
+        if task.exception() is not None:
+            entry.job.raise_again()
+            self._finish(entry)
+        elif entry.job.ended:
             self._finish(entry)
         else:
             self._push(entry, self._due(entry))
@@ -344,16 +347,22 @@ async def as_completed(jobs: Iterable[AsyncJob[R]], *, max_concurrency: int = 8)
         ConfigurationError: if ``jobs`` are not job handles, or ``max_concurrency`` is not an integer of at least 1.
     """
     _check_concurrency(max_concurrency)
-    pending = _handles(jobs)
+    pending = dict.fromkeys(_handles(jobs))
     if not pending:
         return
     ended: asyncio.Queue[AsyncJob[Any]] = asyncio.Queue()
-    scheduler = PollScheduler(pending[0].clock, polls_at_once=max_concurrency)
+    scheduler = PollScheduler(next(iter(pending)).clock, polls_at_once=max_concurrency)
     try:
         for job in pending:
             scheduler.add(job, ended.put_nowait)
-        for _ in pending:
-            yield await ended.get()
+        while pending:
+            job = await ended.get()
+            del pending[job]
+            yield job
+    except asyncio.CancelledError as exc:
+        for job in pending:
+            exc.add_note(job.resume_note())
+        raise
     finally:
         await scheduler.aclose()
 

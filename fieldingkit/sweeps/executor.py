@@ -159,7 +159,7 @@ class ChunkExecutor:
         """Wait for a job and settle its chunk; leave the chunk open if the strategy does not wait for it."""
         if not await self._wait(chunk, job):
             return None
-        if not job.ended:
+        if not job.settled:
             await self._settle_by_reading(
                 chunk, f"job {job.id} had not ended after {self._context.plan.job_timeout:g} s"
             )

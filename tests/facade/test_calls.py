@@ -31,9 +31,15 @@ async def tasks(client: AsyncClient) -> int:
     return len(asyncio.all_tasks()) - 1
 
 
+SCHEDULING = {"clock", "latest_poll_at", "next_poll_at", "raise_again", "resume_note", "settled"}
+
+
 @pytest.mark.parametrize(
     ("blocking", "asynchronous", "without"),
-    [(Client, AsyncClient, {"aclose", "clock"}), (Job, AsyncJob, {"clock", "latest_poll_at", "next_poll_at"})],
+    [
+        (Client, AsyncClient, {"aclose", "clock"}),
+        (Job, AsyncJob, SCHEDULING),
+    ],
 )
 def test_blocking_classes_offer_every_public_name_of_the_async_ones(
     blocking: type, asynchronous: type, without: set[str]

@@ -22,6 +22,7 @@ from fieldingkit.errors import (
     ClientClosedError,
     ConfigurationError,
     DeadlineExceededError,
+    DecodeError,
     FieldingKitError,
     ForbiddenError,
     InvalidCommandError,
@@ -345,6 +346,69 @@ async def test_poll_with_an_expired_token(serve: Serve, make_client: MakeClient,
     assert signed == ["Bearer token-1"] * 3 + ["Bearer token-2"]
 
 
+async def test_poll_answered_with_another_job_is_a_failed_poll(
+    serve: Serve, make_client: MakeClient, clock: FakeClock
+) -> None:
+    """The status of another job is a failed poll, which is repeated, and never the end of this one."""
+    foreign = answer(200, {**body("Completed", (GROUP, OTHER)), "job_id": OTHER})
+    server, job = await started(serve, make_client, foreign, foreign, COMPLETED, clock=clock)
+    with pytest.raises(DecodeError) as caught:
+        await job.status()
+    assert job.id in str(caught.value)
+    assert OTHER in str(caught.value)
+    assert not job.ended
+    assert (await job.wait(timeout=None)).job_id == job.id
+    assert len(server.requests) == 1 + 3
+
+
+@pytest.mark.parametrize("status", [303, 400, 401, 403])
+async def test_wait_polls_again_after_an_error_that_ended_polling(
+    status: int, serve: Serve, make_client: MakeClient, clock: FakeClock
+) -> None:
+    """A wait that a permanent error ended has not ended the job, and the next wait polls again until the end."""
+    server, job = await started(serve, make_client, *[answer(status)] * 2, PROCESSING, COMPLETED, clock=clock)
+    for _ in range(2):
+        with pytest.raises(JobError):
+            await job.wait(timeout=None)
+        assert not job.ended
+
+    result = await job.wait(timeout=None)
+    assert result.ok
+    assert await job.wait() is result
+    assert job.ended
+    assert len(server.requests) == 1 + 4
+
+
+async def test_new_wait_has_the_whole_tolerance(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
+    """A wait after failures for too long tolerates failed polls as long as the first one did."""
+    policy = attrs.evolve(STEADY, error_tolerance=5)
+    server, job = await started(serve, make_client, *[close] * 11, COMPLETED, clock=clock, poll=policy)
+    with pytest.raises(JobError):
+        await job.wait(timeout=None)
+    assert (await job.wait(timeout=None)).ok
+    assert len(server.requests) == 1 + 11 + 1
+
+
+async def test_all_waiters_get_the_error_before_polling_resumes(
+    serve: Serve, make_client: MakeClient, clock: FakeClock
+) -> None:
+    """A task that waits again at once takes the error from no other task, and both find the end."""
+    server, job = await started(serve, make_client, answer(403), COMPLETED, clock=clock)
+    errors: list[JobError] = []
+
+    async def wait() -> bool:
+        while True:
+            try:
+                return (await job.wait(timeout=None)).ok
+            except JobError as exc:
+                errors.append(exc)
+
+    assert await asyncio.gather(wait(), wait()) == [True, True]
+    assert len(errors) == 2
+    assert not any(isinstance(error, JobTimeoutError) for error in errors)
+    assert len(server.requests) == 1 + 2
+
+
 async def test_lost_job_is_found_again(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
     """Polling resumes when a job that could not be polled is read again."""
     policy = attrs.evolve(STEADY, error_tolerance=5)
@@ -371,11 +435,11 @@ async def test_status_raises_the_error_of_its_poll(serve: Serve, make_client: Ma
 async def test_wait_that_times_out(sandbox: Sandbox, make_client: MakeClient) -> None:
     """A timeout raises JobTimeoutError with handle, token and last status; the job itself continues."""
     clock = FakeClock(sandbox.clock, jump=2)
-    sandbox.faults.add("get_bulk_*", faults.Answer(200, body()), times=None)
     project = sandbox.seed(live=1)
     job = await make_client(clock=clock, poll=STEADY).submit(
         KEYED.replace(project_id=project.id, target_group_ids=project.ids())
     )
+    sandbox.faults.add("get_bulk_*", faults.Answer(200, {**body(), "job_id": job.id}), times=None)
 
     with pytest.raises(JobTimeoutError) as caught:
         await job.wait(timeout=3.5)
@@ -416,6 +480,23 @@ async def test_cancelled_wait_sends_nothing(serve: Serve, make_client: MakeClien
     assert clock.pending == 0
     assert [request.method for request in server.requests] == ["POST"]
     assert "cannot cancel" in (AsyncJob.__doc__ or "")
+
+
+async def test_cancelled_watch_carries_the_token(serve: Serve, make_client: MakeClient) -> None:
+    """A cancelled watch carries a note with the job's token."""
+    clock = FakeClock(jump=0)
+    _, job = await started(serve, make_client, PROCESSING, clock=clock)
+
+    async def watch() -> None:
+        async for _ in job.watch():
+            pass
+
+    task = asyncio.create_task(watch())
+    await clock.is_waited_for()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError) as caught:
+        await task
+    assert [job.token() in note for note in caught.value.__notes__] == [True]
 
 
 async def test_wait_cancelled_during_a_poll(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:

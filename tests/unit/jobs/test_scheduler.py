@@ -105,6 +105,30 @@ async def test_leaving_the_loop_leaves_nothing_behind(sweep_client: AsyncClient,
     assert len(sandbox.requests) == requests
 
 
+async def test_cancelled_loop_names_the_jobs_that_it_waited_for(make_client: MakeClient) -> None:
+    """A cancelled as_completed carries the token of each job that was not yielded yet."""
+    with Sandbox(job_seconds=0.0) as sandbox:
+        client = make_client(base_url=sandbox.url, auth=sandbox.token, poll=PollPolicy(first_delay=0.0))
+        jobs = await submit(client, sandbox, 3)
+        sandbox.faults.add(POLL, faults.StuckJob(), times=2)
+        yielded: list[AsyncJob[BatchResult]] = []
+
+        async def wait() -> None:
+            async for job in as_completed(jobs, max_concurrency=1):
+                yielded.append(job)  # noqa: PERF401  # seen before the end
+
+        task = asyncio.create_task(wait())
+        while not yielded:
+            await asyncio.sleep(0.001)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await task
+
+    waited_for = [job for job in jobs if job not in yielded]
+    assert len(waited_for) == len(caught.value.__notes__) == 2
+    assert all(job.token() in note for job, note in zip(waited_for, caught.value.__notes__, strict=True))
+
+
 class SlowJob:
     """A running job with one poll, which the test ends."""
 
@@ -175,6 +199,19 @@ async def test_failed_poll_does_not_fail_its_job(sweep_client: AsyncClient, sand
     sandbox.faults.add(POLL, faults.TruncatedJson(), times=3)
 
     assert [(await job).ok async for job in as_completed(jobs)] == [True, True]
+
+
+async def test_lost_job_is_yielded_and_raises_without_a_request(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
+    """A job that cannot be polled is yielded; awaiting it raises the error once, and then polls again."""
+    (job,) = await submit(sweep_client, sandbox, 1)
+    sandbox.faults.add(POLL, faults.Answer(403))
+    async for lost in as_completed([job]):
+        requests = len(sandbox.requests)
+        with pytest.raises(JobError):
+            await lost
+        assert len(sandbox.requests) == requests
+        assert not lost.ended
+        assert (await lost).ok
 
 
 async def test_retry_after_delays_only_its_own_job(make_client: MakeClient) -> None:

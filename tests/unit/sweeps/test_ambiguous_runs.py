@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 import pytest
 from support.fake_clock import FakeClock
+from support.job_status import JobStatusAnswer
 
 from fieldingkit import AsyncClient
 from fieldingkit.sandbox import Sandbox, faults
@@ -161,13 +162,12 @@ async def test_a_failure_after_an_expired_key_is_unknown_unless_read(
     sandbox.faults.clear()
     reason = {"code": "StatusTransitionNotAllowed", "description": "it is changing"}
     body = {
-        "job_id": "J",
         "status": "Completed",
         "created_at": "2026-11-21T12:00:00.000Z",
         "failed_target_groups": {"data": [{"target_group_id": id_, "failure_reason": reason} for id_ in project.ids()]},
     }
     sandbox.faults.add(CREATE, faults.StuckJob())
-    sandbox.faults.add(POLL, faults.Answer(200, body))
+    sandbox.faults.add(POLL, JobStatusAnswer(body))
 
     report = await sweep(client_without_retries, plan, journal=path)
 

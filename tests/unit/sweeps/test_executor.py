@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from support.fake_clock import FakeClock
 from support.fixture_types import MakeClient
+from support.job_status import JobStatusAnswer
 
 from fieldingkit import AsyncClient, RetryPolicy
 from fieldingkit.errors import ClientClosedError
@@ -78,7 +79,6 @@ async def test_a_successful_retry_counts_as_updated(sweep_client: AsyncClient, s
     """A transient failure does not appear in the outcome."""
     project = sandbox.seed(live=2)
     body = {
-        "job_id": "J",
         "status": "Completed",
         "created_at": "2026-11-21T12:00:00.000Z",
         "created_by": "a-user",
@@ -92,7 +92,7 @@ async def test_a_successful_retry_counts_as_updated(sweep_client: AsyncClient, s
             ]
         },
     }
-    sandbox.faults.add(POLL, faults.Answer(200, body))
+    sandbox.faults.add(POLL, JobStatusAnswer(body))
 
     report = await sweep(sweep_client, pausing(project))
 
@@ -342,8 +342,8 @@ async def test_a_retry_that_is_stopped_is_not_called_not_sent(sweep_client: Asyn
 async def test_a_job_that_fails_as_a_whole_is_retried(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
     """Its result names no target group, so all of them are read and sent again."""
     project = sandbox.seed(live=2)
-    body = {"job_id": "J", "status": "Failed", "created_at": "2026-11-21T12:00:00.000Z"}
-    sandbox.faults.add(POLL, faults.Answer(200, body))
+    body = {"status": "Failed", "created_at": "2026-11-21T12:00:00.000Z"}
+    sandbox.faults.add(POLL, JobStatusAnswer(body))
     sandbox.faults.add(CREATE, faults.StuckJob())
 
     report = await sweep(sweep_client, pausing(project))
