@@ -1,18 +1,15 @@
-"""Poll policy and poller: when a job's status is read, and what a failed poll means.
+"""The poller: when a job's status is read, and what a failed poll means.
 
 A waited-for job costs a timer, not a task: a task exists only while a poll is in flight, so one process can wait for
 thousands of jobs. No poll begins while no task waits; a poll in flight ends even if the wait for it does not.
 """
 
 import asyncio
-import math
 import os
 from collections.abc import Awaitable, Callable, Generator
 from contextvars import Context, copy_context
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-import attrs
+from typing import TYPE_CHECKING, NamedTuple
 
 from fieldingkit.clock import Clock, Timer
 from fieldingkit.errors import (
@@ -24,6 +21,7 @@ from fieldingkit.errors import (
     JobGoneError,
     TransportError,
 )
+from fieldingkit.jobs.poll_policy import PollPolicy, check_wait_timeout
 from fieldingkit.transport.delays import Jitter, poll_intervals
 
 if TYPE_CHECKING:
@@ -32,64 +30,6 @@ if TYPE_CHECKING:
     from fieldingkit.resources.fielding_jobs import FieldingJobResult
 
 __all__ = ["Poll", "PollPolicy", "PollResult", "Poller", "PollerGroup", "check_wait_timeout"]
-
-
-def _number_from(least: float, *, finite: bool = True) -> Callable[[object, "attrs.Attribute[Any]", object], None]:
-    def check(policy: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
-        number = value if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
-        if not number >= least or (finite and not math.isfinite(number)):
-            kind = "a finite number" if finite else "a number"
-            raise ConfigurationError(
-                f"{type(policy).__name__}.{attribute.name} must be {kind} of at least {least:g}; got {value!r}"
-            )
-
-    return check
-
-
-@attrs.frozen(kw_only=True)
-class PollPolicy:
-    """Intervals between the polls of a job, and the tolerance for failed polls.
-
-    Raises:
-        ConfigurationError: if a value is not possible, or ``min_interval`` exceeds ``max_interval``.
-    """
-
-    first_delay: float = attrs.field(default=0.1, validator=_number_from(0))
-    """Seconds before the first poll, unless the API asks for another delay."""
-    min_interval: float = attrs.field(default=0.15, validator=_number_from(0))
-    """Shortest interval between two polls in seconds, even if the API asks for less."""
-    max_interval: float = attrs.field(default=300.0, validator=_number_from(0))
-    """Longest interval between two polls in seconds, even if the API asks for more."""
-    growth: float = attrs.field(default=1.5, validator=_number_from(1))
-    """Factor by which the interval grows from poll to poll; it starts over when the job makes progress."""
-    error_tolerance: float = attrs.field(default=300.0, validator=_number_from(0, finite=False))
-    """Seconds of failed polls, without a single success, before the wait ends with an error.
-
-    A failed poll is not a failed job: with 0 the first failed poll ends the wait, with ``math.inf`` none does.
-    """
-    not_found_grace: float = attrs.field(default=5.0, validator=_number_from(0))
-    """Seconds during which a job may answer 404 or 410 before it counts as gone. It is polled at least once more."""
-
-    def __attrs_post_init__(self) -> None:
-        if self.min_interval > self.max_interval:
-            raise ConfigurationError(
-                f"PollPolicy.min_interval ({self.min_interval:g}) must not exceed max_interval ({self.max_interval:g})"
-            )
-
-
-def check_wait_timeout(timeout: object, *, name: str = "timeout", optional: bool = True) -> None:
-    """Refuse a timeout of a wait that is neither a number of seconds nor, if it is optional, None."""
-    if not (optional and timeout is None) and not (isinstance(timeout, int | float) and _is_number(timeout)):
-        raise ConfigurationError(
-            f"{name} must be a number of seconds{' or None' if optional else ''}; got {timeout!r:.60}"
-        )
-
-
-def _is_number(value: float) -> bool:
-    try:
-        return not math.isnan(value)
-    except OverflowError:  # an integer beyond all floats
-        return False
 
 
 class PollResult(NamedTuple):

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, cast
+from typing import cast
 
 import attrs
 
@@ -16,12 +16,9 @@ from fieldingkit.client import AsyncClient
 from fieldingkit.commands import Command, check_kind
 from fieldingkit.errors import (
     ConfigurationError,
-    DecodeError,
     FieldingKitError,
     InvalidCommandError,
-    PreconditionFailedError,
     StatusUnreachableError,
-    TooManyConflictsError,
     WorkflowError,
 )
 from fieldingkit.events.waker import Waker
@@ -38,7 +35,7 @@ from fieldingkit.resources.fielding_runs import (
     ResumeFieldingRun,
     UpdateFieldingRun,
 )
-from fieldingkit.transport.http import ApiResponse
+from fieldingkit.workflows.optimistic import any_maybe_applied, keep_outcome, optimistic_update, read_run
 
 __all__ = [
     "EnsuredStatus",
@@ -164,18 +161,18 @@ async def ensure_status(
     def confirms(change: FieldingRunChange) -> bool:
         return change.status in (None, wanted)
 
-    update = await _update(client, run, decide, confirms, max_conflicts)
+    update = await optimistic_update(client, run, decide, confirms, max_conflicts)
     etag = update.now.etag if update.change is None else update.change.etag
     if update.change is not None and confirm is not None:
         try:
             etag = (await wait_for_status(client, run, wanted, timeout=confirm, waker=waker)).etag
         except BaseException as exc:
-            _keep_outcome(exc, f"{update.operation_id} was applied")
+            keep_outcome(exc, f"{update.operation_id} was applied")
             raise
     return EnsuredStatus(
         status=wanted,
         etag=etag,
-        changed=update.change is not None or _any_maybe_applied(update.conflicts),
+        changed=update.change is not None or any_maybe_applied(update.conflicts),
         before=update.before,
         conflicts=update.conflicts,
     )
@@ -267,13 +264,13 @@ async def update_run(
         start, end = sent[-1]
         return (_stored(change.start_fielding_at or start), _stored(change.end_fielding_at or end)) == (start, end)
 
-    update = await _update(client, run, decide, confirms, max_conflicts)
+    update = await optimistic_update(client, run, decide, confirms, max_conflicts)
     start, end = _dates(update.now) if update.change is None else sent[-1]
     return UpdatedRun(
         start_fielding_at=start,
         end_fielding_at=end,
         etag=update.now.etag if update.change is None else update.change.etag,
-        changed=update.change is not None or (_any_maybe_applied(update.conflicts) and (start, end) in sent),
+        changed=update.change is not None or (any_maybe_applied(update.conflicts) and (start, end) in sent),
         before=update.before,
         conflicts=update.conflicts,
     )
@@ -310,119 +307,6 @@ def _stored(time: datetime) -> datetime:
     return time.replace(microsecond=time.microsecond // 1000 * 1000)
 
 
-# The optimistic update
-
-
-class _Update(NamedTuple):
-    """The end of an optimistic update."""
-
-    before: FieldingRun
-    """The run as first read."""
-    now: FieldingRun
-    """The run as last read."""
-    change: FieldingRunChange | None
-    """The response to the write; None if nothing was left to send."""
-    operation_id: str | None
-    """The operation of the write."""
-    conflicts: tuple[FieldingKitError, ...]
-
-
-_Decide = Callable[[FieldingRun, Sequence[FieldingKitError]], Command[FieldingRunChange] | None]
-"""Returns the write for a run as it is, given the conflicts so far; None if there is nothing to send."""
-
-_Confirms = Callable[[FieldingRunChange], bool]
-"""Returns whether the response to the write agrees with it, as far as the response describes the run."""
-
-
-async def _update(
-    client: AsyncClient, run: GetFieldingRun, decide: _Decide, confirms: _Confirms, max_conflicts: int
-) -> _Update:
-    """Read a run, decide and send; read and decide again after a conflict or an ambiguous outcome."""
-    if type(max_conflicts) is not int or max_conflicts < 0:
-        raise ConfigurationError(f"max_conflicts must be an integer of at least 0; got {max_conflicts!r}")
-    conflicts: list[FieldingKitError] = []
-    try:
-        before = now = await _read(client, run)
-        while (command := decide(now, conflicts)) is not None:
-            _check_number(conflicts, max_conflicts, run, now)
-            try:
-                response = await client.send_detailed(command)
-            except FieldingKitError as exc:
-                if not (isinstance(exc, PreconditionFailedError) or exc.maybe_applied):
-                    raise
-                conflicts.append(exc)
-            else:
-                change = response.result
-                if _is_same(change.id, run) and confirms(change):
-                    return _Update(before, now, change, command.endpoint.operation_id, tuple(conflicts))
-                seen = ", ".join(f"{name} {value}" for name, value in change.to_dict().items() if value)
-                conflicts.append(_mismatch(f"the response contradicts the command: {seen}", response, command))
-            now = await _read(client, run)
-    except BaseException as exc:
-        ambiguous = [conflict for conflict in conflicts if conflict.maybe_applied]
-        if ambiguous:
-            _keep_outcome(exc, f"{ambiguous[-1].operation_id} may have been applied")
-        raise
-    return _Update(before, now, None, None, tuple(conflicts))
-
-
-async def _read(client: AsyncClient, run: GetFieldingRun) -> FieldingRun:
-    """Read the run; refuse a response that is another run, whose status and ETag prove nothing about this one."""
-    response = await client.send_detailed(run)
-    now = response.result
-    if not _is_same(now.id, run):
-        raise _mismatch(f"the response is run {now.id}, not run {run.fielding_run_id}", response, run)
-    return now
-
-
-def _is_same(run_id: str | None, run: GetFieldingRun) -> bool:
-    return run_id is None or run_id.casefold() == run.fielding_run_id.casefold()
-
-
-def _mismatch(message: str, response: ApiResponse[Any], command: Command[Any]) -> DecodeError:
-    """Return the error of a successful response that does not fit its command."""
-    return DecodeError(
-        message,
-        status=response.status,
-        headers=response.headers,
-        command=command,
-        operation_id=command.endpoint.operation_id,
-        maybe_applied=not isinstance(command, GetFieldingRun),
-        attempts=response.attempts,
-        trace_id=response.trace_id,
-        request_id=response.request_id,
-    )
-
-
-def _check_number(conflicts: Sequence[FieldingKitError], allowed: int, run: GetFieldingRun, now: FieldingRun) -> None:
-    """Raise if there are too many conflicts. Only a 412 shows that another process changed the run."""
-    if len(conflicts) <= allowed:
-        return
-    ambiguous = sum(conflict.maybe_applied for conflict in conflicts)
-    refused = len(conflicts) - ambiguous
-    parts = [f"{refused} refused because the run had changed"] if refused else []
-    parts += [f"{ambiguous} of unclear outcome"] if ambiguous else []
-    raise TooManyConflictsError(
-        f"{len(conflicts)} writes were sent: {' and '.join(parts)}; the run is {now.status} now",
-        conflicts=conflicts,
-        command=run,
-        maybe_applied=ambiguous > 0,
-        attempts=[attempt for conflict in conflicts for attempt in conflict.attempts],
-    ) from conflicts[-1]
-
-
-def _keep_outcome(exc: BaseException, outcome: str) -> None:
-    """Let the exception that ends a workflow say that an action was or may have been applied."""
-    if isinstance(exc, FieldingKitError):
-        exc.maybe_applied = True
-    elif not getattr(exc, "__notes__", None):
-        exc.add_note(f"{outcome}: read the run")
-
-
-def _any_maybe_applied(conflicts: Sequence[FieldingKitError]) -> bool:
-    return any(conflict.maybe_applied for conflict in conflicts)
-
-
 # wait_for_status
 
 _MIN_INTERVAL, _MAX_INTERVAL, _GROWTH = 0.5, 60.0, 1.5
@@ -457,7 +341,7 @@ async def wait_for_status(
     due = asyncio.Event()
     while True:
         due.clear()
-        now = await _read(client, run)
+        now = await read_run(client, run)
         if now.status == wanted:
             return now
         remaining = deadline - client.clock.now()
