@@ -6,8 +6,8 @@ import uuid
 
 __all__ = ["RetrySafety", "is_etag", "new_idempotency_key"]
 
-# RFC 9110, section 8.8.3; servers exist that leave out the quotes.
-_ETAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]*"|[\x21\x23-\x29\x2b\x2d-\x7e]+')
+# Wider than RFC 9110, section 8.8.3, because a tag goes back as it came: servers leave out the quotes, or use spaces.
+_ETAG = re.compile(r'(?:[Ww]/)?"[\x20\x21\x23-\x7e]*"|[\x21\x23-\x29\x2b\x2d-\x7e]+')
 
 
 class RetrySafety(enum.Enum):

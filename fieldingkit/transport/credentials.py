@@ -23,6 +23,7 @@ Fetch = Callable[[Request], Awaitable[Response]]
 """Sends one request outside the API, such as a token request."""
 
 _TOKEN = re.compile(r"[\x21-\x7e]+")
+_ANY_TEXT = re.compile(r".+", re.DOTALL)
 
 
 def as_secret(value: "str | Secret") -> Secret:
@@ -31,13 +32,19 @@ def as_secret(value: "str | Secret") -> Secret:
 
 
 def _header_safe(holder: object, attribute: "attrs.Attribute[Any]", value: Secret) -> None:
-    token: object = value.reveal()
-    if not (isinstance(token, str) and _TOKEN.fullmatch(token)):
+    if not _matches(_TOKEN, value):
         raise ConfigurationError(f"{type(holder).__name__}.{attribute.name} must be visible ASCII without spaces")
 
 
 def _secret_text(holder: object, attribute: "attrs.Attribute[Any]", value: Secret) -> None:
-    text(holder, attribute, value.reveal())
+    if not _matches(_ANY_TEXT, value):
+        raise ConfigurationError(f"{type(holder).__name__}.{attribute.name} must be a string")
+
+
+def _matches(pattern: re.Pattern[str], secret: Secret) -> bool:
+    """Return whether a secret is a matching text; no frame that raises holds it in clear."""
+    value: object = secret.reveal()
+    return isinstance(value, str) and pattern.fullmatch(value) is not None
 
 
 @attrs.frozen

@@ -23,8 +23,6 @@ TAGS = [
     '"it\'s {odd} \\ but <legal>"',
     "unquoted",
     "W/unquoted",
-    '"',
-    '"1", "2"',
 ]
 DATES: dict[str, Any] = {"start_fielding_at": datetime(2035, 1, 1, tzinfo=UTC), "end_fielding_at": LATER}
 GUARDED: dict[type[Command[Any]], dict[str, Any]] = {

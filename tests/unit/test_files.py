@@ -4,6 +4,7 @@ import asyncio
 import csv
 import io
 import os
+from email.parser import BytesParser
 from pathlib import Path
 from typing import Any
 
@@ -34,15 +35,24 @@ def files_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def parts_of(request: Any) -> list[Any]:
-    """Return the parts of a multipart form, as the standard library reads them."""
-    parts = parts_of(request)
+def test_a_multipart_form_is_read_by_the_standard_library() -> None:
+    """A form holds its parts byte for byte, with their types and their escaped names."""
+    form = Upload.multipart(
+        {
+            "text": "Größe",
+            "ids": Upload.csv([["id"], [1]], filename="ids.csv"),
+            "raw": b"\x00\r\n--\xff",
+            "named": Upload(b"{}", content_type="application/json", filename='a"b\r\nc.json'),
+        }
+    )
+    head = f"Content-Type: {form.content_type}\r\n\r\n".encode()
+    parts: list[Any] = list(BytesParser().parsebytes(head + form.content).get_payload())
     contents = ["Größe".encode(), b"id\r\n1\r\n", b"\x00\r\n--\xff", b"{}"]
     assert [part.get_payload(decode=True) for part in parts] == contents
     kinds = ["text/plain", "text/csv", "application/octet-stream", "application/json"]
     assert [part.get_content_type() for part in parts] == kinds
-    assert b'name="ids"; filename="ids.csv"' in request.body
-    assert b'name="named"; filename="a%22b%0D%0Ac.json"' in request.body
+    assert b'name="ids"; filename="ids.csv"' in form.content
+    assert b'name="named"; filename="a%22b%0D%0Ac.json"' in form.content
 
 
 def test_csv_quotes_what_needs_quoting() -> None:
