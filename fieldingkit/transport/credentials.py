@@ -43,7 +43,7 @@ def _secret_text(holder: object, attribute: "attrs.Attribute[Any]", value: Secre
 
 def _matches(pattern: re.Pattern[str], secret: Secret) -> bool:
     """Return whether a secret is a matching text; no frame that raises holds it in clear."""
-    value: object = secret.reveal()
+    value = cast("object", secret.reveal())
     return isinstance(value, str) and pattern.fullmatch(value) is not None
 
 
