@@ -89,7 +89,7 @@ def test_a_cleared_task_returns_its_result_again(connected: Sandbox) -> None:
 
 
 def test_an_expired_key_is_not_sent_again(connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hours later the API may have forgotten a key: the target groups are read, and the rest gets a new key."""
+    """Hours later the API may have forgotten a key: the target groups are read, and none is claimed as changed."""
     project = connected.seed(live=3)
     task = FakeTask()
     sweep = {"task_id": "pause", "action": "pause", "query": {"project_ids": [project.id]}}
@@ -99,7 +99,7 @@ def test_an_expired_key_is_not_sent_again(connected: Sandbox, monkeypatch: pytes
     )
     connected.clock.advance(10)
     result = run_task(task, FieldingSweepOperator(**sweep))
-    assert result["counts"]["updated"] == 3
+    assert result["counts"]["unchanged"] == 3
     assert len(posts(connected)) == 1
 
 
