@@ -255,7 +255,7 @@ def misfit_finder(hint: Any) -> Finder:
     """Return the finder for an annotation."""
     origin, kinds = get_origin(hint), get_args(hint)
     if hint is Any:
-        return lambda value, path: None  # noqa: ARG005
+        return lambda _value, _path: None
     if origin is Literal:
         return lambda value, path: None if value in kinds else path
     if origin is tuple:

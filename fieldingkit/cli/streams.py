@@ -77,4 +77,4 @@ def open_missing_streams() -> None:
             os.fstat(number)
         except OSError:
             # The lowest free descriptor is this one, because those below it are open.
-            setattr(sys, name, open(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8"))  # noqa: PTH123, SIM115
+            setattr(sys, name, open(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8"))  # noqa: PTH123, SIM115  # it stays open

@@ -50,7 +50,7 @@ def test_closed_output_does_not_stop_a_sweep(connected: Cli, sandbox: Sandbox, r
     )
     assert "Traceback" not in ended.stderr
     assert "Exception ignored" not in ended.stderr
-    with open("code") as file:  # noqa: PTH123
+    with open("code") as file:  # noqa: PTH123  # a script for a bare interpreter
         assert file.read() == "code 0\n"
     assert SweepReport.load("out.json").counts.updated == 20
     assert len(sandbox.jobs) == 10
@@ -59,7 +59,7 @@ def test_closed_output_does_not_stop_a_sweep(connected: Cli, sandbox: Sandbox, r
 def test_a_full_stdout_is_noted(connected: Cli, sandbox: Sandbox) -> None:
     """A result that could not be printed is noted on stderr; the sweep and its report are complete."""
     assert connected
-    with open("/dev/full", "w") as full:  # noqa: PTH123
+    with open("/dev/full", "w") as full:  # noqa: PTH123  # a device, opened as shells do
         ended = subprocess.run(SWEEP.split(), stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert ended.returncode == 0
     assert "The result could not be printed: No space left on device" in ended.stderr

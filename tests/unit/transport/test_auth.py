@@ -170,7 +170,7 @@ async def test_a_provider_that_returns_no_token_is_a_transport_error(make_client
     class NoToken:
         async def fetch(self, http: Fetch) -> AccessToken:
             del http
-            return None  # type: ignore[return-value]  # the mistake under test
+            return None  # the mistake under test
 
     with pytest.raises(TransportError, match="no access token"):
         await make_client(base_url="https://api.example.org", auth=NoToken()).send(READ)
@@ -728,12 +728,12 @@ def test_from_env_prefers_a_token_to_credentials(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize(
     ("make", "argument"),
     [
-        (lambda: BearerToken(None), "BearerToken.token"),  # type: ignore[arg-type]
-        (lambda: AccessToken(5), "AccessToken.value"),  # type: ignore[arg-type]
-        (lambda: AccessToken("x", lifetime="soon"), "lifetime"),  # type: ignore[arg-type]
-        (lambda: ClientCredentials(client_id=["a"], client_secret="b"), "client_id"),  # type: ignore[arg-type]
-        (lambda: ClientCredentials(client_id="a", client_secret=["b"]), "client_secret"),  # type: ignore[arg-type]
-        (lambda: ClientCredentials(client_id="a", client_secret="b", token_url=5), "token_url"),  # type: ignore[arg-type]
+        (lambda: BearerToken(None), "BearerToken.token"),
+        (lambda: AccessToken(5), "AccessToken.value"),
+        (lambda: AccessToken("x", lifetime="soon"), "lifetime"),
+        (lambda: ClientCredentials(client_id=["a"], client_secret="b"), "client_id"),
+        (lambda: ClientCredentials(client_id="a", client_secret=["b"]), "client_secret"),
+        (lambda: ClientCredentials(client_id="a", client_secret="b", token_url=5), "token_url"),
     ],
 )
 def test_credentials_of_a_wrong_kind_are_refused_by_name(make: Callable[[], object], argument: str) -> None:
