@@ -35,6 +35,8 @@ _YIELD_TO_OTHERS = 1.07
 _MAX_STRETCH = 1.5
 """Largest estimate relative to the age at which a job was last found ended, so that stuck jobs do not stretch it."""
 _MIN_GROWTH, _MAX_GROWTH = 0.15, 0.4
+_GENERATION = 10.0
+"""Seconds within which jobs are added that count as equally old."""
 _MIN_AGE = 0.05
 """Smallest age in seconds that the estimate is based on."""
 
@@ -51,11 +53,21 @@ class DurationEstimator:
         """The number of jobs that are polled."""
         self._longest = 0.0
         self._ended_at = 0.0
+        self._youngest = -math.inf
+        """The time at which the youngest job was added that taught the estimate, while no job has ended."""
 
     @property
     def growth(self) -> float:
         """The factor between a job's ages at two polls while no job has ended: the more jobs, the smaller."""
         return 1 + min(_MAX_GROWTH, max(_MIN_GROWTH, 2 / max(1, self.jobs)))
+
+    def applies_to(self, added: float) -> bool:
+        """Return False for a job that is much younger than those that taught the estimate: they may be stuck.
+
+        Args:
+            added: The time at which the job was added.
+        """
+        return self.known or added <= self._youngest + self.expected / 2 + _GENERATION
 
     def job_ended(self, age: float, *, expected: float, polled_before: bool) -> None:
         """Learn from a poll that found a job ended.
@@ -73,18 +85,23 @@ class DurationEstimator:
         elif not polled_before and age <= expected * _STRETCH and self.expected == expected:
             self.expected *= _SHRINK
 
-    def job_running(self, age: float, *, expected: float, polled_before: bool) -> float:
+    def job_running(self, age: float, *, added: float, expected: float, polled_before: bool) -> float:
         """Learn from a poll that found a job running, and return the age at which it is due for its next poll.
 
         Args:
             age: Seconds since the job was submitted.
+            added: The time at which the job was added.
             expected: The value of ``expected`` when the poll began.
             polled_before: Whether an earlier poll found the job running, too.
         """
         age = max(age, _MIN_AGE)
         if not self.known:
             self._longest = max(self._longest, age)
-            self.expected = max(self.expected, age * self.growth)
+            grown = age * self.growth
+            if not self.applies_to(added):
+                self.expected, self._youngest = grown, added
+            elif added >= self._youngest - grown / 2 - _GENERATION:
+                self.expected, self._youngest = max(self.expected, grown), max(self._youngest, added)
             return age * self.growth * (_YIELD_TO_OTHERS if self.jobs > 1 else 1.0)
         # Polls that began together learn the same; only the first of them changes the estimate.
         if not polled_before and self.expected == expected:
@@ -195,7 +212,7 @@ class PollScheduler:
         """Return the time of a job's next poll: not before the estimated age, within the bounds of its own poller."""
         if self._estimator is None:
             return entry.job.next_poll_at
-        age = self._estimator.expected
+        age = self._estimator.expected if self._estimator.applies_to(entry.added) else 0.0
         if entry.next_age is not None:
             age = entry.next_age if self._estimator.known else max(entry.next_age, age)
         return max(entry.job.next_poll_at, min(entry.added + age, entry.job.latest_poll_at))
@@ -287,7 +304,9 @@ class PollScheduler:
         if event.status is not None and event.status.terminal:
             self._estimator.job_ended(age, expected=expected, polled_before=polled_before)
         else:
-            entry.next_age = self._estimator.job_running(age, expected=expected, polled_before=polled_before)
+            entry.next_age = self._estimator.job_running(
+                age, added=entry.added, expected=expected, polled_before=polled_before
+            )
         if self._estimator.known and not was_known:
             self._reschedule()
 

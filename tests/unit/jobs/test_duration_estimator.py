@@ -11,7 +11,9 @@ def polls_until_found(estimator: DurationEstimator, duration: float) -> tuple[in
     estimator.jobs += 1
     age, polls = max(estimator.expected, 0.1), 1
     while age < duration:
-        age = max(estimator.job_running(age, expected=estimator.expected, polled_before=polls > 1), age + 0.1)
+        age = max(
+            estimator.job_running(age, added=0.0, expected=estimator.expected, polled_before=polls > 1), age + 0.1
+        )
         if not estimator.known:
             age = max(age, estimator.expected)
         polls += 1
@@ -73,7 +75,7 @@ def test_concurrent_polls_change_the_estimate_once() -> None:
     expected = estimator.expected
 
     for _ in range(20):
-        estimator.job_running(expected, expected=expected, polled_before=False)
+        estimator.job_running(expected, added=0.0, expected=expected, polled_before=False)
 
     assert estimator.expected == 1.12 * expected
 
@@ -83,9 +85,9 @@ def test_early_poll_is_repeated_at_the_age_when_others_ended() -> None:
     estimator = DurationEstimator()
     estimator.job_ended(10.0, expected=0.0, polled_before=False)
 
-    assert estimator.job_running(9.0, expected=9.0, polled_before=False) == 10.0
-    assert estimator.job_running(9.9, expected=9.0, polled_before=True) == 9.9 * 1.05
-    assert estimator.job_running(11.0, expected=9.0, polled_before=True) == 11.0 * 1.35
+    assert estimator.job_running(9.0, added=0.0, expected=9.0, polled_before=False) == 10.0
+    assert estimator.job_running(9.9, added=0.0, expected=9.0, polled_before=True) == 9.9 * 1.05
+    assert estimator.job_running(11.0, added=0.0, expected=9.0, polled_before=True) == 11.0 * 1.35
 
 
 def test_many_jobs_estimate_in_finer_steps() -> None:
@@ -93,7 +95,19 @@ def test_many_jobs_estimate_in_finer_steps() -> None:
     few, many = DurationEstimator(), DurationEstimator()
     few.jobs, many.jobs = 1, 100
 
-    assert few.job_running(10.0, expected=0.0, polled_before=False) == 14.0
+    assert few.job_running(10.0, added=0.0, expected=0.0, polled_before=False) == 14.0
     assert few.expected == 14.0
-    many.job_running(10.0, expected=0.0, polled_before=False)
+    many.job_running(10.0, added=0.0, expected=0.0, polled_before=False)
     assert many.expected == 11.5
+
+
+def test_an_old_job_that_never_ends_delays_no_job_that_is_much_younger() -> None:
+    """While no job has ended, jobs of one generation share an estimate; a later one has its own."""
+    estimator = DurationEstimator()
+    estimator.job_running(40.0, added=0.0, expected=0.0, polled_before=False)
+    assert estimator.applies_to(5.0)
+    assert not estimator.applies_to(60.0)
+    estimator.job_running(1.0, added=60.0, expected=0.0, polled_before=False)
+    young = estimator.expected
+    estimator.job_running(70.0, added=0.0, expected=young, polled_before=True)
+    assert estimator.expected == young < 2.0

@@ -328,7 +328,7 @@ def test_stuck_jobs_do_not_stretch_a_known_duration(monkeypatch: pytest.MonkeyPa
     estimator = DurationEstimator()
     estimator.job_ended(10.0, expected=0.0, polled_before=False)
     for _ in range(100):
-        estimator.job_running(estimator.expected, expected=estimator.expected, polled_before=False)
+        estimator.job_running(estimator.expected, added=0.0, expected=estimator.expected, polled_before=False)
     assert estimator.expected <= 15.0
 
 

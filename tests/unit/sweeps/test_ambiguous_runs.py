@@ -1,47 +1,20 @@
 """Resumed runs whose jobs may have been sent: recent keys, expired keys, and ambiguous target groups."""
 
-import sqlite3
 import time
 from pathlib import Path
-from typing import Any
 
 import attrs
 import pytest
 from support.fake_clock import FakeClock
 from support.job_status import JobStatusAnswer
+from support.sweep_plans import change_journal, pausing
 
 from fieldingkit import AsyncClient
 from fieldingkit.sandbox import Sandbox, faults
-from fieldingkit.sandbox.model.state import Project
 from fieldingkit.sweeps import Outcome, SweepPlan, sweep
 
 CREATE, LIST = "create_bulk_pause_target_groups_job", "get_list_target_groups"
 RUNS, POLL = "get_fielding_runs_by_target_group_id", "get_bulk_pause_target_groups_job"
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Return the path of a journal."""
-    return tmp_path / "sweeps.db"
-
-
-def pausing(*projects: Project, **changes: Any) -> SweepPlan:
-    """Return a plan to pause all target groups of projects."""
-    return SweepPlan(
-        **{
-            "action": "pause",
-            "target_groups": {project.id: project.ids() for project in projects},
-            "run_id": "tonight",
-            **changes,
-        }
-    )
-
-
-def change(path: Path, sql: str, *values: Any) -> None:
-    """Change a journal with plain SQL."""
-    with sqlite3.connect(path) as database:
-        database.execute(sql, values)
-    database.close()
 
 
 async def send_ambiguously(
@@ -61,7 +34,7 @@ async def test_a_recent_key_is_sent_again(
 ) -> None:
     """The key results in one job, applied before or not."""
     project = sandbox.seed(live=2)
-    plan = pausing(project)
+    plan = pausing(project, run_id="tonight")
     await send_ambiguously(client_without_retries, sandbox, plan, path, applied=applied)
     sandbox.faults.clear()
 
@@ -79,9 +52,9 @@ async def test_an_expired_key_is_reconciled_by_reading(
 ) -> None:
     """Only target groups without the target status are sent, with a new key; a clock set back also expires a key."""
     project = sandbox.seed(live=2)
-    plan = pausing(project)
+    plan = pausing(project, run_id="tonight")
     await send_ambiguously(client_without_retries, sandbox, plan, path, applied=applied)
-    change(path, "UPDATE chunks SET first_sent_at = ?", time.time() - age)
+    change_journal(path, "UPDATE chunks SET first_sent_at = ?", time.time() - age)
     sandbox.faults.clear()
     sandbox.requests.clear()
 
@@ -100,9 +73,9 @@ async def test_an_expired_key_waits_until_statuses_can_be_read(
 ) -> None:
     """The chunk is neither sent nor given up; the next run settles it."""
     project = sandbox.seed(live=2)
-    plan = pausing(project)
+    plan = pausing(project, run_id="tonight")
     await send_ambiguously(client_without_retries, sandbox, plan, path, applied=False)
-    change(path, "UPDATE chunks SET first_sent_at = ?", time.time() - 7200.0)
+    change_journal(path, "UPDATE chunks SET first_sent_at = ?", time.time() - 7200.0)
 
     report = await sweep(client_without_retries, plan, journal=path)
 
@@ -120,9 +93,9 @@ async def test_a_missing_target_group_does_not_block_an_expired_chunk(
     """A target group that cannot be read is unknown, and the rest is sent."""
     project = sandbox.seed(live=4)
     stranger = "01BTGNYV6HRNK8K8VKZASZCFA0"
-    plan = pausing(project, target_groups={project.id: [*project.ids(), stranger]})
+    plan = pausing(project, target_groups={project.id: [*project.ids(), stranger]}, run_id="tonight")
     await send_ambiguously(client_without_retries, sandbox, plan, path, applied=False)
-    change(path, "UPDATE chunks SET first_sent_at = ?", time.time() - 7200.0)
+    change_journal(path, "UPDATE chunks SET first_sent_at = ?", time.time() - 7200.0)
     sandbox.faults.clear()
 
     report = await sweep(client_without_retries, plan, journal=path)
@@ -136,9 +109,9 @@ async def test_a_refused_replacement_of_an_expired_key_is_unknown(
 ) -> None:
     """The job of the earlier process may still be executed, so that its target groups have not failed."""
     project = sandbox.seed(live=2)
-    plan = pausing(project)
+    plan = pausing(project, run_id="tonight")
     await send_ambiguously(client_without_retries, sandbox, plan, path, applied=False)
-    change(path, "UPDATE chunks SET first_sent_at = ?", time.time() - 7200.0)
+    change_journal(path, "UPDATE chunks SET first_sent_at = ?", time.time() - 7200.0)
     sandbox.faults.clear()
     sandbox.faults.add(CREATE, faults.Answer(404), times=None)
 
@@ -156,9 +129,9 @@ async def test_a_failure_after_an_expired_key_is_unknown_unless_read(
 ) -> None:
     """The API may reject a target group because the job of the earlier process has changed it, or is about to."""
     project = sandbox.seed(live=2)
-    plan = pausing(project)
+    plan = pausing(project, run_id="tonight")
     await send_ambiguously(client_without_retries, sandbox, plan, path, applied=False)
-    change(path, "UPDATE chunks SET first_sent_at = ?", time.time() - 7200.0)
+    change_journal(path, "UPDATE chunks SET first_sent_at = ?", time.time() - 7200.0)
     sandbox.faults.clear()
     reason = {"code": "StatusTransitionNotAllowed", "description": "it is changing"}
     body = {
@@ -180,10 +153,10 @@ async def test_an_expired_key_is_not_replaced_for_a_moved_target_group(
 ) -> None:
     """Its status was changed after the first send, so it is not sent again."""
     project = sandbox.seed(live=2)
-    plan = pausing(project)
+    plan = pausing(project, run_id="tonight")
     await send_ambiguously(client_without_retries, sandbox, plan, path, applied=False)
-    change(path, "UPDATE chunks SET first_sent_at = ?", time.time() - 7200.0)
-    change(path, "UPDATE groups SET previous_status = 'scheduled' WHERE target_group_id = ?", project.ids()[0])
+    change_journal(path, "UPDATE chunks SET first_sent_at = ?", time.time() - 7200.0)
+    change_journal(path, "UPDATE groups SET previous_status = 'scheduled' WHERE target_group_id = ?", project.ids()[0])
     sandbox.faults.clear()
 
     report = await sweep(client_without_retries, plan, journal=path)
@@ -206,9 +179,9 @@ async def test_what_an_earlier_process_sent_is_never_called_not_sent(
 ) -> None:
     """If nothing can be sent any more, the target groups are read instead."""
     projects = [sandbox.seed(live=2) for _ in range(3)]
-    plan = pausing(*projects)
+    plan = pausing(*projects, run_id="tonight")
     await send_ambiguously(client_without_retries, sandbox, plan, path, applied=applied)
-    change(path, "UPDATE chunks SET first_sent_at = ?", time.time() - age)
+    change_journal(path, "UPDATE chunks SET first_sent_at = ?", time.time() - age)
     sandbox_clock.advance(60.0)  # every job that was created has been carried out
     sandbox.faults.clear()
     sandbox.faults.add(CREATE, faults.Answer(401), times=None)

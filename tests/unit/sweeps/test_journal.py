@@ -14,11 +14,11 @@ from typing import Any
 
 import attrs
 import pytest
+from support.sweep_plans import change_journal, pausing
 
 from fieldingkit import AsyncClient
 from fieldingkit.errors import JournalError
 from fieldingkit.sandbox import Sandbox, faults
-from fieldingkit.sandbox.model.state import Project
 from fieldingkit.sweeps import Action, Journal, SweepPlan, SweepProgress, TargetGroupQuery, read_report, sweep
 from fieldingkit.sweeps.checkpoint import JournalCheckpoint
 from fieldingkit.sweeps.chunks import Chunk
@@ -35,31 +35,6 @@ journal = Journal(sys.argv[1])
 print("held", flush=True)
 sys.stdin.read()
 """
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Return the path of a journal."""
-    return tmp_path / "sweeps.db"
-
-
-def pausing(*projects: Project, **changes: Any) -> SweepPlan:
-    """Return a plan to pause all target groups of projects."""
-    return SweepPlan(
-        **{
-            "action": "pause",
-            "target_groups": {project.id: project.ids() for project in projects},
-            "run_id": "tonight",
-            **changes,
-        }
-    )
-
-
-def change(path: Path, sql: str, *values: Any) -> None:
-    """Change a journal with plain SQL."""
-    with sqlite3.connect(path) as database:
-        database.execute(sql, values)
-    database.close()
 
 
 async def interrupt(client: AsyncClient, plan: SweepPlan, path: Path, *, submitted: int) -> None:
@@ -121,7 +96,7 @@ os.kill(os.getpid(), {int(signal.SIGKILL)})
 def test_a_journal_of_a_later_release_is_refused_unchanged(path: Path) -> None:
     """A newer schema is refused without a change to the file."""
     Journal(path).close()
-    change(path, "PRAGMA user_version = 99")
+    change_journal(path, "PRAGMA user_version = 99")
     before = path.read_bytes()
 
     for read_only in (False, True):
@@ -137,7 +112,7 @@ def test_another_file_is_refused_unchanged(path: Path, content: bytes | str) -> 
     if isinstance(content, bytes):
         path.write_bytes(content)
     else:
-        change(path, "CREATE TABLE customers (name TEXT)")
+        change_journal(path, "CREATE TABLE customers (name TEXT)")
     before = path.read_bytes()
 
     with pytest.raises(JournalError):
@@ -159,7 +134,7 @@ async def test_a_finished_run_returns_its_report_without_a_request(
 ) -> None:
     """The journal contains the whole report."""
     project = sandbox.seed(live=3, paused=1, draft=1)
-    plan = pausing(project, chunk_size=2)
+    plan = pausing(project, chunk_size=2, run_id="tonight")
     report = await sweep(sweep_client, plan, journal=path)
     sandbox.requests.clear()
 
@@ -172,7 +147,7 @@ async def test_a_finished_run_returns_its_report_without_a_request(
 async def test_a_journal_lists_its_runs(sweep_client: AsyncClient, sandbox: Sandbox, path: Path) -> None:
     """Runs, plans and reports are readable while another process sweeps."""
     project = sandbox.seed(live=3, draft=1)
-    plan = pausing(project)
+    plan = pausing(project, run_id="tonight")
     report = await sweep(sweep_client, plan, journal=path)
 
     with Journal(path), Journal(path, read_only=True) as journal:
@@ -197,7 +172,7 @@ async def test_an_interrupted_run_resumes_without_repeating_jobs(
 ) -> None:
     """Submitted jobs are polled by their tokens, the others are sent, and nothing is sent twice."""
     project = sandbox.seed(live=10)
-    plan = pausing(project, chunk_size=2, concurrency=2)
+    plan = pausing(project, chunk_size=2, concurrency=2, run_id="tonight")
     await interrupt(sweep_client, plan, path, submitted=2)
     with Journal(path, read_only=True) as journal:
         (run,) = journal.runs()
@@ -234,7 +209,7 @@ async def test_an_unknown_outcome_is_resolved_by_a_later_run(
     """A job that had not ended is polled again by the next process."""
     project = sandbox.seed(live=2)
     sandbox.faults.add(CREATE, faults.StuckJob())
-    plan = pausing(project, job_timeout=5.0)
+    plan = pausing(project, job_timeout=5.0, run_id="tonight")
     report = await sweep(sweep_client, plan, journal=path)
     assert report.counts.unknown == 2
     (job,) = sandbox.jobs.values()
@@ -257,10 +232,10 @@ async def test_another_plan_with_the_same_run_id_is_refused(
 ) -> None:
     """A run keeps the plan that it was started with."""
     one, other = sandbox.seed(live=2), sandbox.seed(live=2)
-    await sweep(sweep_client, pausing(one), journal=path)
+    await sweep(sweep_client, pausing(one, run_id="tonight"), journal=path)
 
     with pytest.raises(JournalError, match=r"the run tonight in .* belongs to another plan"):
-        await sweep(sweep_client, pausing(other), journal=path)
+        await sweep(sweep_client, pausing(other, run_id="tonight"), journal=path)
 
     assert other.ids("live") == other.ids()
 
@@ -292,7 +267,7 @@ async def test_nothing_is_sent_if_the_journal_cannot_be_written(
         journal.run(lambda database: database.execute("DROP TABLE chunks")).result()
 
         with pytest.raises(JournalError, match=r"sweeps\.db failed"):
-            await sweep(sweep_client, pausing(project), journal=journal)
+            await sweep(sweep_client, pausing(project, run_id="tonight"), journal=journal)
 
     assert not sandbox.jobs
 
@@ -302,7 +277,7 @@ async def test_a_rejected_job_is_sent_again_by_the_next_run(
 ) -> None:
     """A rejection is not ambiguous: it is a failure until a later run succeeds."""
     project = sandbox.seed(live=2)
-    plan = pausing(project)
+    plan = pausing(project, run_id="tonight")
     sandbox.faults.add(CREATE, faults.Answer(404), times=2)
 
     for _ in range(2):
@@ -317,7 +292,7 @@ async def test_a_closed_journal_is_one_file(
 ) -> None:
     """A closed journal can be moved."""
     project = sandbox.seed(live=2)
-    await sweep(sweep_client, pausing(project), journal=path)
+    await sweep(sweep_client, pausing(project, run_id="tonight"), journal=path)
     assert not path.with_name("sweeps.db-wal").exists()
 
     moved = shutil.move(path, tmp_path / "elsewhere.db")
