@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import attrs
 
-__all__ = ["OUTCOMES", "GroupRow", "JobRow", "SweepDocument", "count_outcomes"]
+__all__ = ["OUTCOMES", "GroupRow", "JobRow", "ProjectRow", "StragglerRow", "SweepDocument", "count_outcomes"]
 
 OUTCOMES: Final = ("updated", "unchanged", "failed", "skipped", "not_sent", "unknown")
 """The outcomes of a target group, in the order in which reports show them."""
@@ -24,6 +24,10 @@ class GroupRow:
     """The target group's ULID."""
     outcome: str
     """One of ``OUTCOMES``."""
+    name: str | None = None
+    """The target group's name; None if it was not seen."""
+    short_id: str | None = None
+    """The short id that people use for it; None if it was not seen."""
     previous_status: str | None = None
     """The status before the sweep; None if it was not read."""
     code: str | None = None
@@ -68,6 +72,36 @@ class JobRow:
 
 
 @attrs.frozen(kw_only=True)
+class ProjectRow:
+    """The name of a project, as far as it was seen."""
+
+    project_id: str
+    """The project's ULID."""
+    name: str | None = None
+    """The project's name."""
+    short_id: str | None = None
+    """The short id that people use for it."""
+
+
+@attrs.frozen(kw_only=True)
+class StragglerRow:
+    """A target group that verification found without the target status, after the sweep."""
+
+    project_id: str
+    """The project's ULID."""
+    target_group_id: str
+    """The target group's ULID."""
+    name: str | None = None
+    """The target group's name."""
+    short_id: str | None = None
+    """The short id that people use for it."""
+    status: str | None = None
+    """The status that was read."""
+    reason: str | None = None
+    """The reason, such as ``went live since``."""
+
+
+@attrs.frozen(kw_only=True)
 class SweepDocument:
     """A sweep report as its renderers need it."""
 
@@ -83,12 +117,24 @@ class SweepDocument:
     """True if every project could be listed, everything was sent, nothing failed, and nothing is unknown."""
     base_url: str
     """The API's base URL."""
+    api_version: str | None = None
+    """The API version of the run."""
     account_id: str | None = None
     """The account's number."""
     started_at: datetime
     """When the run started, UTC."""
     finished_at: datetime | None = None
     """When the run finished, UTC; None if it has not."""
+    verified_at: datetime | None = None
+    """When the statuses were read again after the last job, UTC; None if they were not."""
+    as_of: datetime | None = None
+    """The time of the report of a run that finished earlier, UTC; None if this process finished the run."""
+    continues: str | None = None
+    """The id of the interrupted run that this run continues; the report covers both."""
+    projects: tuple[ProjectRow, ...] = ()
+    """The projects whose names were seen."""
+    stragglers: tuple[StragglerRow, ...] = ()
+    """The target groups that verification found without the target status."""
     groups: tuple[GroupRow, ...]
     """The target groups, in the order of the plan."""
     jobs: tuple[JobRow, ...] = ()
