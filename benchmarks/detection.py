@@ -31,6 +31,10 @@ class JumpingClock:
         """Return the time."""
         return self.time
 
+    def wall(self) -> float:
+        """Return the time of day, which no poll depends on."""
+        return self.time
+
     async def sleep(self, seconds: float) -> None:
         """Let the time pass."""
         self.time += seconds

@@ -17,10 +17,14 @@ class Timer(Protocol):
 
 
 class Clock(Protocol):
-    """A monotonic clock and waits that use it; setting the wall clock changes nothing."""
+    """A monotonic clock and waits that use it, and the wall clock, whose times are only recorded."""
 
     def now(self) -> float:
         """Return seconds from an arbitrary beginning; the value never decreases."""
+        ...
+
+    def wall(self) -> float:
+        """Return the time of day in seconds since 1970, UTC. It may jump, so no wait depends on it."""
         ...
 
     async def sleep(self, seconds: float) -> None:
@@ -33,12 +37,16 @@ class Clock(Protocol):
 
 
 class MonotonicClock:
-    """The real clock, ``time.monotonic``."""
+    """The real clocks, ``time.monotonic`` and ``time.time``."""
 
     def __init__(self) -> None:
         # The function itself, not a method that calls it: each call reads the time several times.
         self.now: Callable[[], float] = time.monotonic
         """Return seconds from an arbitrary beginning; the value never decreases."""
+
+    def wall(self) -> float:
+        """Return the time of day in seconds since 1970, UTC."""
+        return time.time()
 
     async def sleep(self, seconds: float) -> None:
         """Wait for a number of seconds."""

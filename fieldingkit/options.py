@@ -197,7 +197,7 @@ class Settings:
     """Called with an event after each attempt, in the client's event loop."""
     on_poll: Callable[[PollEvent], object] | None = attrs.field(default=None, validator=callback)
     """Called with an event after each poll of a job, in the client's event loop."""
-    clock: Clock = attrs.field(default=MonotonicClock(), validator=having("now", "sleep", "call_later"))
+    clock: Clock = attrs.field(default=MonotonicClock(), validator=having("now", "wall", "sleep", "call_later"))
     """The clock for all waits and timeouts; tests can replace it."""
     transport: Transport | None = attrs.field(default=None, validator=callback)
     """A coroutine function that sends a call in place of the network, for simulations and tests."""

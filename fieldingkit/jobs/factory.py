@@ -3,7 +3,6 @@
 Loaded with the first job, because the results of jobs cost more to load than a client.
 """
 
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
@@ -76,6 +75,7 @@ class JobFactory:
         self._origin = origin_of(base_url)
         self._account_id = account_id
         self._headers = headers
+        self._clock = clock
         self._pollers = PollerGroup(policy, clock)
         self._metrics = metrics
         self._on_poll = on_poll
@@ -111,7 +111,7 @@ class JobFactory:
             path=path,
             job_id=resolved.job_id,
             idempotency_key=accepted.idempotency_key,
-            created=time.time(),
+            created=self._clock.wall(),
             traceparent=call.trace or response.headers.get("traceparent"),
             asked=None if asked is None else len(asked),
         )

@@ -6,7 +6,6 @@ the next one starts.
 """
 
 import os
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
@@ -37,6 +36,7 @@ async def sweep(
     plan: SweepPlan,
     *,
     journal: Journal | str | os.PathLike[str] | None = None,
+    checkpoint: Checkpoint | None = None,
     on_progress: Callable[[SweepProgress], object] | None = None,
     preview: SweepPreview | None = None,
 ) -> SweepReport:
@@ -51,6 +51,7 @@ async def sweep(
         client: The client to use; with a blocking one, ``client.call(sweep, plan)``. Its ``rate`` is respected.
         plan: The action and the target groups.
         journal: Where to record every step: an open journal, or the path of one.
+        checkpoint: Another place to record every step, instead of a journal.
         on_progress: Called with the progress after each step, in the client's event loop.
         preview: A preview of this plan; its statuses are read again only if they are more than 30 seconds old.
 
@@ -58,12 +59,15 @@ async def sweep(
         The report, with one of six outcomes for each target group. Failed jobs are part of the report.
 
     Raises:
-        InvalidCommandError: if the preview belongs to another plan.
+        InvalidCommandError: if the preview belongs to another plan, or a journal and a checkpoint are given.
         JournalError: if another process writes to the journal, or it cannot be written.
         FieldingKitError: if no project can be read, or one of a strict plan; nothing was sent.
     """
+    if journal is not None and checkpoint is not None:
+        raise InvalidCommandError("a sweep takes a journal or a checkpoint, not both", field="checkpoint")
     with ExitStack() as stack:
-        checkpoint = _open_checkpoint(journal, plan, stack)
+        if checkpoint is None:
+            checkpoint = _open_checkpoint(journal, plan, stack)
         context = await discover(client, plan, checkpoint, on_progress=on_progress, preview=preview)
         await settle(context)
         return report(context)
@@ -95,7 +99,7 @@ async def discover(
     if state is None:
         if preview is not None and preview.plan.fingerprint != plan.fingerprint:
             raise InvalidCommandError("the preview belongs to another plan", field="preview")
-        started_at = time.time()
+        started_at = client.clock.wall()
         if preview is not None:
             found = await refresh(client, preview, progress.found)
         else:
@@ -168,7 +172,7 @@ async def settle(context: SweepContext, *, leave_new_jobs: bool = False) -> tupl
     finally:
         await poller.aclose()
     if not tokens:
-        context.state.finished_at = time.time()
+        context.state.finished_at = context.client.clock.wall()
         await context.checkpoint.finished(context.state)
         context.notify()
     return tuple(tokens)

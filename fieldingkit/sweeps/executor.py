@@ -1,7 +1,6 @@
 """The executor of chunks: submit a job, wait for it, and settle the outcomes of its target groups."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import cast
 
@@ -102,7 +101,7 @@ class ChunkExecutor:
         return None
 
     def _key_expired(self, first_sent_at: float) -> bool:
-        return not 0 <= time.time() - first_sent_at <= self._context.plan.idempotency_key_ttl
+        return not 0 <= self._context.client.clock.wall() - first_sent_at <= self._context.plan.idempotency_key_ttl
 
     async def _settle_stopped(self, chunk: Chunk, reason: str) -> None:
         """Settle a chunk that is not sent, because nothing can be sent; read it if a job may have been sent before."""
@@ -177,7 +176,9 @@ class ChunkExecutor:
             await self._settle_by_reading(chunk, exc.message)
             return None
         created_at = None if result is None or result.created_at is None else result.created_at.timestamp()
-        ended = attrs.evolve(chunk, ended_at=chunk.ended_at or time.time(), api_created_at=created_at)
+        ended = attrs.evolve(
+            chunk, ended_at=chunk.ended_at or self._context.client.clock.wall(), api_created_at=created_at
+        )
         return await self._settle_by_result(ended, result)
 
     async def _settle_by_result(self, chunk: Chunk, result: BatchResult | None) -> Chunk | None:

@@ -11,8 +11,8 @@ import socket
 import sqlite3
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -85,20 +85,24 @@ class Journal:
         path: The file; created if it does not exist. Files with the suffixes ``-wal``, ``-shm`` and ``.lock`` are
             created beside it.
         read_only: Whether to open it for reading only, which needs no lock and works while another process sweeps.
+        executor: Runs all access to the file, one function at a time; a thread of the journal's own by default.
 
     Raises:
         JournalError: if another process writes to the journal, a later release created it, or the file is not a
             journal. The file is not changed then.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, read_only: bool = False) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], *, read_only: bool = False, executor: Executor | None = None
+    ) -> None:
         # Two names of one file, such as a symbolic link and its target, must lead to one lock.
         self.path: Path = Path(os.path.realpath(path))
         """The file, without symbolic links."""
         self._lock: FileLock | None = None
         self._database: sqlite3.Connection | None = None
-        # All access runs on one thread, so that a slow disk does not block the event loop.
+        # All access runs on another thread, so that a slow disk does not block the event loop.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fieldingkit-journal")
+        self._executor = executor or self._thread
         self._claimed: set[str] = set()
         try:
             self._open(read_only=read_only)
@@ -137,12 +141,10 @@ class Journal:
             raise JournalError(f"{self.path} contains a plan that cannot be read: {exc.message}") from exc
 
     def close(self) -> None:
-        """Close the file and release its lock. Closing twice has no effect."""
+        """Close the file and release its lock, after the pending writes. Closing twice has no effect."""
+        with suppress(RuntimeError):  # the executor was shut down, so nothing is pending
+            self._executor.submit(self._disconnect).result()
         self._thread.shutdown()
-        for connection in (self._database, self._lock):
-            if connection is not None:
-                connection.close()
-        self._database = self._lock = None
 
     def __enter__(self) -> Self:
         return self
@@ -156,7 +158,7 @@ class Journal:
         return f"<Journal {self.path}>"
 
     def run(self, work: Callable[[sqlite3.Connection], T]) -> "Future[T]":
-        """Run a function with the database, on the journal's thread.
+        """Run a function with the database, in the journal's executor.
 
         Args:
             work: The function.
@@ -177,7 +179,7 @@ class Journal:
                 raise JournalError(f"the journal {self.path} failed: {exc}") from exc
 
         try:
-            return self._thread.submit(task)
+            return self._executor.submit(task)
         except RuntimeError as exc:
             raise JournalError("the journal is closed") from exc
 
@@ -224,6 +226,12 @@ class Journal:
                 Statement("INSERT INTO holder VALUES (?, ?, ?)", [(os.getpid(), socket.gethostname(), time.time())]),
             ],
         )
+
+    def _disconnect(self) -> None:
+        for connection in (self._database, self._lock):
+            if connection is not None:
+                connection.close()
+        self._database = self._lock = None
 
     def _holder(self) -> str:
         try:

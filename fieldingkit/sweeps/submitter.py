@@ -1,7 +1,6 @@
 """Submission of chunks: submit a job until the API accepts it, and decide what a failure means."""
 
 import enum
-import time
 from typing import NamedTuple
 
 import attrs
@@ -128,7 +127,7 @@ class Submitter:
         while True:
             sends += 1
             if chunk.first_sent_at is None:
-                chunk = state.put(attrs.evolve(chunk, first_sent_at=time.time()))
+                chunk = state.put(attrs.evolve(chunk, first_sent_at=client.clock.wall()))
                 await self._context.checkpoint.sending(chunk)
             await wait_for_capacity(client)
             try:

@@ -39,6 +39,8 @@ class FakeClock:
 
     def __init__(self, *linked: SandboxClock, jump: float = FOREVER) -> None:
         self.time = 1000.0
+        self.wall_offset: float = (linked[0].now().timestamp() if linked else 1_800_000_000.0) - self.time
+        """The difference between the time of day and this clock; a test sets it to let the wall clock jump."""
         self.sleeps: list[float] = []
         """The seconds of each ``sleep``."""
         self.waits: list[float] = []
@@ -65,6 +67,10 @@ class FakeClock:
     def now(self) -> float:
         """Return the clock's time."""
         return self.time
+
+    def wall(self) -> float:
+        """Return the time of day."""
+        return self.time + self.wall_offset
 
     async def sleep(self, seconds: float) -> None:
         """Wait for so many seconds of this clock."""

@@ -43,6 +43,10 @@ class LoopClock:
         """Return the loop's time."""
         return asyncio.get_running_loop().time()
 
+    def wall(self) -> float:
+        """Return the time of day: the loop's time after a fixed moment."""
+        return 1_800_000_000.0 + self.now()
+
     async def sleep(self, seconds: float) -> None:
         """Wait in the loop's time."""
         await asyncio.sleep(seconds)

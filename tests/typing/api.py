@@ -56,6 +56,10 @@ class Stopped:
         """Always the same."""
         return 0.0
 
+    def wall(self) -> float:
+        """Always the same."""
+        return 0.0
+
     async def sleep(self, seconds: float) -> None:
         """Do not wait."""
 

@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 import pytest
 from support.fake_clock import FakeClock
+from support.fixture_types import MakeClient
 
 from fieldingkit import AsyncClient, Client
 from fieldingkit.errors import InvalidCommandError
@@ -62,6 +63,52 @@ async def test_only_target_groups_that_can_change_are_sent(sweep_client: AsyncCl
 
     (job,) = sandbox.jobs.values()
     assert len(job.target_group_ids) == 2
+
+
+async def test_every_step_is_saved_in_a_given_checkpoint(
+    sweep_client: AsyncClient, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """A sweep saves its steps in the checkpoint that it is given, and takes no journal beside it."""
+    steps: list[str] = []
+
+    class RecordingCheckpoint(Checkpoint):
+        async def planned(self, *_: object) -> None:
+            steps.append("planned")
+
+        async def sending(self, *_: object) -> None:
+            steps.append("sending")
+
+        async def submitted(self, *_: object) -> None:
+            steps.append("submitted")
+
+        async def settled(self, *_: object) -> None:
+            steps.append("settled")
+
+        async def finished(self, *_: object) -> None:
+            steps.append("finished")
+
+    checkpoint = RecordingCheckpoint()
+    project = sandbox.seed(live=1)
+    plan = SweepPlan(action="pause", target_groups={project.id: project.ids()})
+
+    await sweep(sweep_client, plan, checkpoint=checkpoint)
+
+    assert steps == ["planned", "sending", "submitted", "settled", "finished"]
+    with pytest.raises(InvalidCommandError, match="a journal or a checkpoint, not both"):
+        await sweep(sweep_client, plan, checkpoint=checkpoint, journal=tmp_path / "sweeps.db")
+
+
+async def test_recorded_times_are_those_of_the_clients_clock(sandbox: Sandbox, make_client: MakeClient) -> None:
+    """The times of a report and of its jobs come from the wall clock of the client's clock."""
+    clock = FakeClock(sandbox.clock, jump=2)
+    clock.wall_offset = 86_400.0
+    project = sandbox.seed(live=1)
+    plan = SweepPlan(action="pause", target_groups={project.id: project.ids()})
+
+    report = await sweep(make_client(clock=clock), plan)
+
+    (job,) = report.jobs
+    assert {moment.year for moment in (report.started_at, report.finished_at, job.created_at, job.ended_at)} == {1970}
 
 
 @pytest.mark.parametrize(

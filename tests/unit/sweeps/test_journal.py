@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,27 @@ def test_a_process_cannot_open_a_journal_twice(path: Path) -> None:
     with Journal(path), pytest.raises(JournalError, match=f"process {os.getpid()}"):
         Journal(path)
     Journal(path).close()
+
+
+def test_a_given_executor_runs_all_access_and_is_left_running(path: Path) -> None:
+    """Closing the journal waits for its writes, and does not shut down an executor that it did not create."""
+
+    class CountingExecutor(ThreadPoolExecutor):
+        submitted = 0
+
+        def submit(self, *args: Any, **kwargs: Any) -> Any:
+            self.submitted += 1
+            return super().submit(*args, **kwargs)
+
+    with CountingExecutor(max_workers=1) as executor:
+        with Journal(path, executor=executor) as journal:
+            assert journal.runs() == []
+            holder = journal.write([Statement("UPDATE holder SET host = ?", [("here",)])])
+        assert holder.done()
+        assert executor.submitted == 3
+        with pytest.raises(JournalError, match="closed"):
+            journal.runs().clear()
+        Journal(path, executor=executor).close()
 
 
 def test_a_forked_child_does_not_inherit_the_lock(path: Path) -> None:
