@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from fieldingkit.sweeps.report import Outcome as Outcome
     from fieldingkit.sweeps.report import SweepJob as SweepJob
     from fieldingkit.sweeps.report import SweepProgress as SweepProgress
+    from fieldingkit.sweeps.report import SweepProject as SweepProject
     from fieldingkit.sweeps.report import SweepReport as SweepReport
     from fieldingkit.sweeps.report import UnlistedProject as UnlistedProject
 else:
@@ -39,7 +40,7 @@ else:
             "fieldingkit.sweeps.journal": "Journal RunSummary",
             "fieldingkit.sweeps.plan": "SweepPlan TargetGroupQuery",
             "fieldingkit.sweeps.report": (
-                "Counts GroupOutcome Outcome SweepJob SweepProgress SweepReport UnlistedProject"
+                "Counts GroupOutcome Outcome SweepJob SweepProgress SweepProject SweepReport UnlistedProject"
             ),
         },
     )

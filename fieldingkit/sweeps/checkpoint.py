@@ -7,12 +7,14 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import NamedTuple
 
+import attrs
+
 from fieldingkit.errors import JournalError
 from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.sweeps.chunks import Chunk
 from fieldingkit.sweeps.journal import Journal, Statement
 from fieldingkit.sweeps.plan import SweepPlan
-from fieldingkit.sweeps.report import GroupOutcome, Outcome, SweepReport, UnlistedProject
+from fieldingkit.sweeps.report import GroupOutcome, Outcome, SweepProject, SweepReport, UnlistedProject
 from fieldingkit.sweeps.state import FoundGroup, Ledger, SweepState
 
 __all__ = ["Checkpoint", "JournalCheckpoint", "read_report"]
@@ -74,10 +76,19 @@ class JournalCheckpoint(Checkpoint):
         """Save the target groups and the chunks of a new run, before anything is sent."""
         ledger = state.ledger
         groups = (
-            (position, group.target_group_id, group.project_id, group.status, *_outcome_columns(ledger, group))
+            (
+                position,
+                group.target_group_id,
+                group.project_id,
+                group.status,
+                *_outcome_columns(ledger, group),
+                group.name,
+                group.short_id,
+            )
             for position, group in enumerate(ledger.found)
         )
         unlisted = json.dumps({project.project_id: project.reason for project in state.unlisted})
+        projects = json.dumps([attrs.astuple(project) for project in state.projects])
         run = (
             self._run_id,
             plan.fingerprint,
@@ -85,11 +96,12 @@ class JournalCheckpoint(Checkpoint):
             state.base_url,
             state.account_id,
             unlisted,
+            projects,
             state.started_at,
         )
         await self._write(
-            Statement("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, NULL)", [run]),
-            Statement("INSERT INTO groups VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)", self._rows(groups)),
+            Statement("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)", [run]),
+            Statement("INSERT INTO groups VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?)", self._rows(groups)),
             Statement(_INSERT_CHUNK, self._rows(map(_chunk_row, state.chunks))),
         )
 
@@ -193,10 +205,12 @@ _SET_OUTCOME = (
 )
 _SET_FINISHED = "UPDATE runs SET finished_at = ? WHERE run_id = ?"
 
-_SELECT_RUN = "SELECT fingerprint, base_url, account_id, unlisted, started_at, finished_at FROM runs WHERE run_id = ?"
+_SELECT_RUN = (
+    "SELECT fingerprint, base_url, account_id, unlisted, projects, started_at, finished_at FROM runs WHERE run_id = ?"
+)
 _SELECT_GROUPS = (
-    "SELECT target_group_id, project_id, previous_status, outcome, code, reason, job_id, verified FROM groups"
-    " WHERE run_id = ? ORDER BY position"
+    "SELECT target_group_id, project_id, previous_status, outcome, code, reason, job_id, verified, name, short_id"
+    " FROM groups WHERE run_id = ? ORDER BY position"
 )
 _SELECT_CHUNKS = (
     "SELECT number, project_id, ids, key, generation, ambiguous, first_sent_at, token, job_id, ended_at,"
@@ -209,13 +223,13 @@ def _load(database: sqlite3.Connection, *, run_id: str) -> SweepState | None:
     run = database.execute(_SELECT_RUN, (run_id,)).fetchone()
     if run is None:
         return None
-    fingerprint, base_url, account_id, unlisted, started_at, finished_at = run
+    fingerprint, base_url, account_id, unlisted, projects, started_at, finished_at = run
     groups = database.execute(_SELECT_GROUPS, (run_id,)).fetchall()
     ledger = Ledger(
-        FoundGroup(id_, project_id, None if status is None else TargetGroupStatus(status))
-        for id_, project_id, status, *_ in groups
+        FoundGroup(id_, project_id, None if status is None else TargetGroupStatus(status), name=name, short_id=short_id)
+        for id_, project_id, status, *_, name, short_id in groups
     )
-    for id_, _, _, outcome, code, reason, job_id, verified in groups:
+    for id_, _, _, outcome, code, reason, job_id, verified, *_ in groups:
         if outcome is not None:
             ledger.settle(id_, Outcome(outcome), reason, code=code, job_id=job_id, verified=bool(verified))
     return SweepState(
@@ -225,6 +239,7 @@ def _load(database: sqlite3.Connection, *, run_id: str) -> SweepState | None:
         ledger=ledger,
         chunks=[_chunk(_ChunkRow(*row)) for row in database.execute(_SELECT_CHUNKS, (run_id,))],
         unlisted=[UnlistedProject(*item) for item in json.loads(unlisted).items()],
+        projects=[SweepProject(*item) for item in json.loads(projects)],
         started_at=started_at,
         finished_at=finished_at,
     )

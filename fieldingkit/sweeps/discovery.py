@@ -19,15 +19,24 @@ from fieldingkit.errors import (
 )
 from fieldingkit.paging import iter_items
 from fieldingkit.resources.fielding_runs import ListFieldingRuns
-from fieldingkit.resources.target_groups import ListTargetGroups, TargetGroupStatus
+from fieldingkit.resources.target_groups import ListTargetGroups, TargetGroupStatus, TargetGroupSummary
 from fieldingkit.results import Serializable, to_row
 from fieldingkit.sweeps.chunks import Chunk, split_into_chunks
 from fieldingkit.sweeps.concurrency import run_limited, wait_for_capacity
 from fieldingkit.sweeps.plan import SweepPlan, TargetGroupQuery
-from fieldingkit.sweeps.report import Outcome, UnlistedProject
+from fieldingkit.sweeps.report import Outcome, SweepProject, UnlistedProject
 from fieldingkit.sweeps.state import FoundGroup
 
-__all__ = ["FoundGroups", "SweepPreview", "find_groups", "preview", "read_statuses", "refresh", "send_read"]
+__all__ = [
+    "FoundGroups",
+    "SweepPreview",
+    "find_groups",
+    "preview",
+    "read_groups",
+    "read_statuses",
+    "refresh",
+    "send_read",
+]
 
 R = TypeVar("R")
 
@@ -45,7 +54,19 @@ _PROJECTS_AT_ONCE = 16
 async def read_statuses(
     client: AsyncClient, account_id: str | int | None, project_id: str, ids: Sequence[str]
 ) -> Mapping[str, TargetGroupStatus]:
-    """Return the statuses of target groups of one project; those that cannot be read are left out.
+    """Return the statuses of target groups of one project; see ``read_groups``.
+
+    Raises:
+        ApiError: if the API rejects every read, such as for a missing permission.
+    """
+    read = await read_groups(client, account_id, project_id, ids)
+    return {id_: group.status for id_, group in read.items() if group.status is not None}
+
+
+async def read_groups(
+    client: AsyncClient, account_id: str | int | None, project_id: str, ids: Sequence[str]
+) -> Mapping[str, FoundGroup]:
+    """Return target groups of one project with their statuses; those that cannot be read are left out.
 
     The project is listed, a hundred target groups a page. If the list takes more pages than there are target groups
     left to find, those are read one by one. This takes at most twice the requests of the better of the two.
@@ -60,7 +81,7 @@ async def read_statuses(
         ApiError: if the API rejects every read, such as for a missing permission.
     """
     wanted = set(ids)
-    found: dict[str, TargetGroupStatus] = {}
+    found: dict[str, FoundGroup] = {}
     command: ListTargetGroups | None = None
     if len(wanted) > _MAX_READ_ALONE:
         command = ListTargetGroups(account_id=account_id, project_id=project_id, page_size=_PAGE_SIZE)
@@ -69,7 +90,9 @@ async def read_statuses(
         await wait_for_capacity(client)
         try:
             page = await send_read(client, command)
-            found.update((summary.id, summary.status) for summary in page.target_groups if summary.id in wanted)
+            found.update(
+                (summary.id, _found(summary, project_id)) for summary in page.target_groups if summary.id in wanted
+            )
             command = command.after(page)
         except FieldingKitError as exc:
             if isinstance(exc, NotFoundError):
@@ -83,8 +106,12 @@ async def read_statuses(
         if target_group_id not in found:
             status = await _read_one(client, account_id, project_id, target_group_id)
             if status is not None:
-                found[target_group_id] = status
+                found[target_group_id] = FoundGroup(target_group_id, project_id, status)
     return found
+
+
+def _found(summary: TargetGroupSummary, project_id: str) -> FoundGroup:
+    return FoundGroup(summary.id, project_id, summary.status, name=summary.name, short_id=summary.human_readable_id)
 
 
 async def _read_one(
@@ -130,6 +157,8 @@ class SweepPreview(Serializable):
     """Every target group of the plan with its status, in the order in which they are sent."""
     unlisted: tuple[UnlistedProject, ...] = ()
     """The projects that could not be listed. Their target groups are not sent."""
+    projects: tuple[SweepProject, ...] = ()
+    """The projects whose names were read; none are read for their own sake."""
     read_at: float = float("-inf")
     """When the statuses were read, by the client's clock; a sweep reads them again if that was over 30 seconds ago."""
 
@@ -195,7 +224,13 @@ async def preview(client: AsyncClient, plan: SweepPlan) -> SweepPreview:
         FieldingKitError: if no project can be read, or one of a strict plan.
     """
     found = await find_groups(client, plan)
-    return SweepPreview(plan=plan, groups=found.groups, unlisted=found.unlisted, read_at=client.clock.now())
+    return SweepPreview(
+        plan=plan,
+        groups=found.groups,
+        unlisted=found.unlisted,
+        projects=found.projects,
+        read_at=client.clock.now(),
+    )
 
 
 async def refresh(
@@ -214,7 +249,7 @@ async def refresh(
         FieldingKitError: if no project can be read, or one of a strict plan.
     """
     if client.clock.now() - preview.read_at <= _MAX_PREVIEW_AGE:
-        return FoundGroups(preview.groups, preview.unlisted)
+        return FoundGroups(preview.groups, preview.unlisted, preview.projects)
     plan = preview.plan
     if plan.query is not None:
         shown: dict[str, list[str]] = {}
@@ -224,7 +259,7 @@ async def refresh(
     found = await find_groups(client, plan, on_found)
     settled = {group.target_group_id: group for group in preview.groups if group.outcome is not None}
     groups = tuple(settled.get(group.target_group_id, group) for group in found.groups)
-    return FoundGroups(groups, preview.unlisted)
+    return FoundGroups(groups, preview.unlisted, preview.projects)
 
 
 class FoundGroups(NamedTuple):
@@ -234,6 +269,8 @@ class FoundGroups(NamedTuple):
     """The target groups, project by project."""
     unlisted: tuple[UnlistedProject, ...]
     """The projects of a query that could not be listed."""
+    projects: tuple[SweepProject, ...] = ()
+    """The projects whose names were read."""
 
 
 async def find_groups(
@@ -272,10 +309,14 @@ async def find_groups(
         on_found(total)
 
     named = plan.target_groups or {}
+    listed: tuple[SweepProject, ...] = ()
     if plan.query is None:
         projects = list(named)
+    elif plan.query.project_ids is not None:
+        projects = list(plan.query.project_ids)
     else:
-        projects = await _query_projects(client, plan, plan.query)
+        listed = await _query_projects(client, plan, plan.query)
+        projects = [project.project_id for project in listed]
     await run_limited(projects, find, limit=_PROJECTS_AT_ONCE)
     if failures and len(failures) == len(projects):
         raise failures[projects[0]]
@@ -283,6 +324,7 @@ async def find_groups(
     return FoundGroups(
         groups=tuple(group for project_id in projects for group in found[project_id]),
         unlisted=tuple(UnlistedProject(project_id, failures[project_id].message) for project_id in unlisted),
+        projects=listed,
     )
 
 
@@ -295,15 +337,18 @@ async def _read_named(
     client: AsyncClient, plan: SweepPlan, project_id: str, ids: Sequence[str]
 ) -> Sequence[FoundGroup]:
     to_read = ids if plan.check_status_first else ()
-    statuses = await read_statuses(client, plan.account_id, project_id, to_read)
-    return [FoundGroup(id_, project_id, statuses.get(id_)) for id_ in ids]
+    read = await read_groups(client, plan.account_id, project_id, to_read)
+    return [read.get(id_) or FoundGroup(id_, project_id) for id_ in ids]
 
 
-async def _query_projects(client: AsyncClient, plan: SweepPlan, query: TargetGroupQuery) -> list[str]:
-    if query.project_ids is not None:
-        return list(query.project_ids)
+async def _query_projects(client: AsyncClient, plan: SweepPlan, query: TargetGroupQuery) -> tuple[SweepProject, ...]:
     listed = [item async for item in iter_items(partial(send_read, client), query.list_projects(plan.account_id))]
-    return list(dict.fromkeys(project.id for project in listed if project.target_group_count))
+    projects = {
+        project.id: SweepProject(project.id, project.name, project.human_readable_id)
+        for project in listed
+        if project.target_group_count
+    }
+    return tuple(projects.values())
 
 
 async def _query_project(
@@ -313,4 +358,4 @@ async def _query_project(
     command = query.list_target_groups(plan.account_id, project_id)
     listed = [item async for item in iter_items(partial(send_read, client), command)]
     # The list may change while it is read: a target group that moves to a later page is listed twice.
-    return list({summary.id: FoundGroup(summary.id, project_id, summary.status) for summary in listed}.values())
+    return list({summary.id: _found(summary, project_id) for summary in listed}.values())

@@ -114,6 +114,7 @@ async def discover(
             chunks=split_into_chunks(plan.run_id, plan.action, to_send, size=plan.chunk_size),
             started_at=started_at,
             unlisted=found.unlisted,
+            projects=found.projects,
         )
         await checkpoint.planned(plan, state)
     return SweepContext(

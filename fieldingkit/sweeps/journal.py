@@ -34,16 +34,17 @@ T = TypeVar("T")
 _BUSY_TIMEOUT = 10.0
 """Seconds to wait for another program that holds the file, such as one that copies it."""
 _APPLICATION_ID = 0x666B6A6C
-_SCHEMA = 2
+_SCHEMA = 3
 _TABLES = """
     CREATE TABLE holder (pid INTEGER, host TEXT, since REAL);
     CREATE TABLE runs (
         run_id TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, plan TEXT NOT NULL, base_url TEXT NOT NULL,
-        account_id TEXT, unlisted TEXT NOT NULL, started_at REAL NOT NULL, finished_at REAL
+        account_id TEXT, unlisted TEXT NOT NULL, projects TEXT NOT NULL, started_at REAL NOT NULL, finished_at REAL
     );
     CREATE TABLE groups (
         run_id TEXT, position INTEGER, target_group_id TEXT, project_id TEXT NOT NULL, previous_status TEXT,
-        outcome TEXT, code TEXT, reason TEXT, job_id TEXT, verified INTEGER, PRIMARY KEY (run_id, target_group_id)
+        outcome TEXT, code TEXT, reason TEXT, job_id TEXT, verified INTEGER, name TEXT,
+        short_id TEXT, PRIMARY KEY (run_id, target_group_id)
     ) WITHOUT ROWID;
     CREATE TABLE chunks (
         run_id TEXT, number INTEGER, project_id TEXT NOT NULL, ids TEXT NOT NULL, key TEXT NOT NULL,

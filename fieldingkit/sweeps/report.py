@@ -22,6 +22,7 @@ __all__ = [
     "Outcome",
     "SweepJob",
     "SweepProgress",
+    "SweepProject",
     "SweepReport",
     "UnlistedProject",
     "count_outcomes",
@@ -89,6 +90,22 @@ class GroupOutcome(Serializable):
     """The API's id of the last job that contained it; None if no job did."""
     verified: bool = False
     """True if it was read with the target status after it was sent."""
+    name: str | None = None
+    """The target group's name; None if it was not read."""
+    short_id: str | None = None
+    """The short id that people see; None if it was not read."""
+
+
+@attrs.frozen
+class SweepProject(Serializable):
+    """A project of a sweep with its name, as it was listed."""
+
+    project_id: str
+    """The project's ULID."""
+    name: str
+    """The project's name."""
+    short_id: str | None = None
+    """The short id that people see."""
 
 
 @attrs.frozen
@@ -135,6 +152,8 @@ class SweepReport(Serializable):
     """The jobs that the sweep created."""
     unlisted: tuple[UnlistedProject, ...] = ()
     """The projects that could not be listed, so that the outcome of their target groups is unknown."""
+    projects: tuple[SweepProject, ...] = ()
+    """The projects whose names were read; none are read for their own sake, such as with ``target_groups``."""
     base_url: str
     """The API's base URL."""
     account_id: str | None = None

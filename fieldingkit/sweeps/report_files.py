@@ -9,10 +9,10 @@ from typing import Any
 
 from fieldingkit.errors import ConfigurationError, FieldingKitError
 from fieldingkit.rendering.files import read_data, write_document
-from fieldingkit.rendering.model import GroupRow, JobRow, SweepDocument
+from fieldingkit.rendering.model import GroupRow, JobRow, ProjectRow, SweepDocument
 from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.sweeps.plan import SweepPlan
-from fieldingkit.sweeps.report import GroupOutcome, Outcome, SweepJob, SweepReport, UnlistedProject
+from fieldingkit.sweeps.report import GroupOutcome, Outcome, SweepJob, SweepProject, SweepReport, UnlistedProject
 
 __all__ = ["load_fields", "save_report", "to_document"]
 
@@ -47,6 +47,8 @@ def to_document(report: SweepReport) -> SweepDocument:
                 job_id=group.job_id,
                 verified=group.verified,
                 trace_id=trace_ids.get(group.job_id or ""),
+                name=group.name,
+                short_id=group.short_id,
             )
             for group in report.groups
         ),
@@ -64,6 +66,10 @@ def to_document(report: SweepReport) -> SweepDocument:
             for job in report.jobs
         ),
         unlisted={project.project_id: project.reason for project in report.unlisted},
+        projects=tuple(
+            ProjectRow(project_id=project.project_id, name=project.name, short_id=project.short_id)
+            for project in report.projects
+        ),
     )
 
 
@@ -76,6 +82,7 @@ def load_fields(path: str | os.PathLike[str]) -> Mapping[str, Any]:
             "groups": tuple(map(_group, data["groups"])),
             "jobs": tuple(map(_job, data["jobs"])),
             "unlisted": tuple(UnlistedProject(*item) for item in data["unlisted"].items()),
+            "projects": tuple(SweepProject(**item) for item in data["projects"]),
             "base_url": str(data["base_url"]),
             "account_id": data["account_id"],
             "started_at": datetime.fromisoformat(data["started_at"]),
@@ -96,6 +103,8 @@ def _group(fields: Mapping[str, Any]) -> GroupOutcome:
         reason=fields["reason"],
         job_id=fields["job_id"],
         verified=bool(fields["verified"]),
+        name=fields["name"],
+        short_id=fields["short_id"],
     )
 
 

@@ -14,7 +14,15 @@ from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.sweeps.actions import Action
 from fieldingkit.sweeps.chunks import Chunk
 from fieldingkit.sweeps.plan import SweepPlan
-from fieldingkit.sweeps.report import Counts, GroupOutcome, Outcome, SweepJob, SweepReport, UnlistedProject
+from fieldingkit.sweeps.report import (
+    Counts,
+    GroupOutcome,
+    Outcome,
+    SweepJob,
+    SweepProject,
+    SweepReport,
+    UnlistedProject,
+)
 from fieldingkit.transport.headers import trace_id_of
 
 __all__ = ["FoundGroup", "Ledger", "PartitionedResult", "SweepState", "outcome_for_status", "partition_result"]
@@ -34,6 +42,10 @@ class FoundGroup:
     """The outcome that was determined without sending it, such as by an undo; None if its status determines it."""
     reason: str | None = None
     """The reason for that outcome."""
+    name: str | None = None
+    """The target group's name; None if it was not read."""
+    short_id: str | None = None
+    """The short id that people see; None if it was not read."""
 
     def settled(self, action: Action) -> tuple[Outcome, str | None] | None:
         """Return the outcome and reason of this target group if it needs no job; None to send it."""
@@ -143,6 +155,8 @@ class Ledger:
             reason=reason,
             job_id=job_id,
             verified=verified,
+            name=group.name,
+            short_id=group.short_id,
         )
         return settled
 
@@ -181,6 +195,7 @@ class SweepState:
         ledger: The target groups and their outcomes.
         chunks: The chunks by number, settled ones included.
         unlisted: The projects that could not be listed.
+        projects: The projects whose names were read.
         started_at: When the run started: seconds since 1970, UTC.
         finished_at: When the run finished; None if it has not.
     """
@@ -196,6 +211,7 @@ class SweepState:
         started_at: float,
         finished_at: float | None = None,
         unlisted: Sequence[UnlistedProject] = (),
+        projects: Sequence[SweepProject] = (),
     ) -> None:
         self.fingerprint = fingerprint
         self.base_url = base_url
@@ -203,6 +219,7 @@ class SweepState:
         self.ledger = ledger
         self.chunks: list[Chunk] = list(chunks)
         self.unlisted: tuple[UnlistedProject, ...] = tuple(unlisted)
+        self.projects: tuple[SweepProject, ...] = tuple(projects)
         self.started_at = started_at
         self.finished_at = finished_at
         self.submitting: int = 0
@@ -238,6 +255,7 @@ class SweepState:
             groups=self.ledger.close(),
             jobs=tuple(_job(chunk, chunk.job_id) for chunk in self.chunks if chunk.job_id is not None),
             unlisted=self.unlisted,
+            projects=self.projects,
             base_url=self.base_url,
             account_id=self.account_id,
             started_at=datetime.fromtimestamp(self.started_at, UTC),
