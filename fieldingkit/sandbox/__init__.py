@@ -8,6 +8,9 @@
         ...
         assert project.ids("paused") == project.ids()
 
+`sandbox.answer` answers a request without a socket, for simulations; `SandboxClock(seconds=...)` then follows the time
+of the simulation. `group.act("pause", by="a colleague")` changes a target group as another user would.
+
 The API's documents leave some behavior open. The sandbox behaves as follows:
 
 - A batch job completes a paused run; the single operation refuses it (422).
@@ -16,7 +19,8 @@ The API's documents leave some behavior open. The sandbox behaves as follows:
 - New dates may repeat the run's own start even if it has passed; any other start in the past is refused (400).
 - A live run is paused when it reaches its completes goal or its end date.
 - A missing `If-Match` or `Idempotency-Key` is a 400, as are a malformed id and an id that a batch contains twice.
-- An idempotency key belongs to the account and never expires; using it again for another request is a 409.
+- An idempotency key belongs to the account and expires after the `key_lifetime`, by default never; using it again for
+  another request is a 409.
 - A job for a draft checks the dates when it is executed, and fails with `InvalidFieldingDates`.
 - A `Cint-API-Version` that does not exist is a 400; every existing version is served alike.
 - Target groups, projects and webhooks are listed oldest first, a changelog newest first.
@@ -34,7 +38,7 @@ from fieldingkit.sandbox import faults
 from fieldingkit.sandbox.delivery import DeliverySettings
 from fieldingkit.sandbox.locations import LocationForm
 from fieldingkit.sandbox.model.clock import SandboxClock
-from fieldingkit.sandbox.model.fielding_runs import Change, FieldingRun, ValueChange
+from fieldingkit.sandbox.model.fielding_runs import Change, FieldingRun, TransitionRefusedError, ValueChange
 from fieldingkit.sandbox.model.jobs import BatchJob, DraftJob, Job
 from fieldingkit.sandbox.model.projects import Project
 from fieldingkit.sandbox.model.target_groups import TargetGroup
@@ -58,6 +62,7 @@ __all__ = [
     "Sandbox",
     "SandboxClock",
     "TargetGroup",
+    "TransitionRefusedError",
     "ValueChange",
     "Webhook",
     "faults",

@@ -36,9 +36,9 @@ class SandboxRunner:
         Raises:
             RuntimeError: If the sandbox is not running.
         """
-        if not self.app.origin:
+        if not self.app.service.origin:
             raise RuntimeError("the sandbox is not running; use it in a with or async with statement")
-        return self.app.origin
+        return self.app.service.origin
 
     async def start(self) -> None:
         """Serve on the running event loop."""
@@ -47,7 +47,7 @@ class SandboxRunner:
         await self._app_runner.setup()
         await web.TCPSite(self._app_runner, self.host, self.port).start()
         host, port = self._app_runner.addresses[0][:2]
-        self.app.origin = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        self.app.service.origin = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         self._loop = asyncio.get_running_loop()
         await self.dispatcher.start()
 
@@ -59,7 +59,7 @@ class SandboxRunner:
         if self._app_runner is not None:
             await self._app_runner.cleanup()
             self._app_runner = None
-            self.app.origin = ""
+            self.app.service.origin = ""
 
     def deliver(self) -> "Future[None]":
         """Send every pending event once; the future can be awaited or waited for on any other thread.

@@ -1,27 +1,28 @@
 """The sandbox: the API in memory."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from types import TracebackType
 from typing import Literal, Self
 
-from fieldingkit.sandbox.app import TOKEN_OPERATION, RateLimit, SandboxApp
+from fieldingkit.sandbox.app import SandboxApp
 from fieldingkit.sandbox.delivery import DeliverySettings, WebhookDispatcher
 from fieldingkit.sandbox.faults.plan import FaultPlan
 from fieldingkit.sandbox.formats import Identifiers
 from fieldingkit.sandbox.locations import LocationForm, Locations
 from fieldingkit.sandbox.model.clock import SandboxClock
 from fieldingkit.sandbox.model.fielding_runs import GroupStatus
-from fieldingkit.sandbox.model.jobs import Job
+from fieldingkit.sandbox.model.jobs import FailingItems, Job
 from fieldingkit.sandbox.model.projects import Project
 from fieldingkit.sandbox.model.state import SandboxState
 from fieldingkit.sandbox.model.target_groups import TargetGroup
 from fieldingkit.sandbox.model.webhooks import Webhook
-from fieldingkit.sandbox.recording import RecordedRequest
+from fieldingkit.sandbox.recording import RecordedAnswer, RecordedRequest
 from fieldingkit.sandbox.routes import routes
 from fieldingkit.sandbox.runner import SandboxRunner, ServerThread
 from fieldingkit.sandbox.seeding import seed
+from fieldingkit.sandbox.service import TOKEN_OPERATION, RateLimit, SandboxService
 from fieldingkit.sandbox.tokens import Tokens
 
 __all__ = ["Sandbox"]
@@ -37,7 +38,10 @@ class Sandbox:
         host: The address to listen on.
         port: The port to listen on; 0 for a free one.
         account_id: The initial account.
-        job_seconds: The duration of a job, in seconds of the sandbox's clock.
+        job_seconds: The duration of a job, in seconds of the sandbox's clock, or a function that returns it for a job.
+        key_lifetime: The seconds for which an idempotency key is recognized; None to never forget one.
+        failing_items: Returns the failure code of a target group that a batch job is to fail for an internal reason,
+            such as `JobExecutionStartMessageFailed`; None for all others. It gets the job and the target group's id.
         token_lifetime: The lifetime of a token, in seconds of the sandbox's clock.
         rate: The allowed requests per second, beyond which the answer is 429; None for no limit.
         location_form: The form of the `Location` of a new job.
@@ -53,7 +57,9 @@ class Sandbox:
         host: str = "127.0.0.1",
         port: int = 0,
         account_id: int = 101,
-        job_seconds: float = 0.2,
+        job_seconds: float | Callable[[Job], float] = 0.2,
+        key_lifetime: float | None = None,
+        failing_items: FailingItems | None = None,
         token_lifetime: float = 86400.0,
         rate: float | None = None,
         location_form: LocationForm | str = LocationForm.PATH,
@@ -75,25 +81,29 @@ class Sandbox:
             identifiers=identifiers,
             account_id=account_id,
             job_seconds=job_seconds,
+            key_lifetime=key_lifetime,
+            failing_items=failing_items,
             uuid_jobs=job_ids == "uuid",
         )
         self._tokens = Tokens(clock=self.clock, identifiers=identifiers, lifetime=token_lifetime)
         self.delivery: DeliverySettings = DeliverySettings()
         """The settings of webhook delivery and its faults."""
-        app = SandboxApp(
+        self._service = SandboxService(
             state=self._state,
             tokens=self._tokens,
-            faults=self.faults,
             locations=Locations(LocationForm(location_form), location_origin),
             rate_limit=None if rate is None else RateLimit(rate),
         )
         self._runner = SandboxRunner(
-            app=app, dispatcher=WebhookDispatcher(self._state, self.delivery, seed), host=host, port=port
+            app=SandboxApp(service=self._service, faults=self.faults),
+            dispatcher=WebhookDispatcher(self._state, self.delivery, seed),
+            host=host,
+            port=port,
         )
         self._thread: ServerThread | None = None
 
     def __repr__(self) -> str:
-        return f"<Sandbox {self._runner.app.origin or 'not running'}>"
+        return f"<Sandbox {self._service.origin or 'not running'}>"
 
     @property
     def url(self) -> str:
@@ -135,7 +145,7 @@ class Sandbox:
     @property
     def requests(self) -> list[RecordedRequest]:
         """Every request, in the order of arrival. Clear the list at any time."""
-        return self._runner.app.requests
+        return self._service.requests
 
     @property
     def jobs(self) -> Mapping[str, Job]:
@@ -164,6 +174,21 @@ class Sandbox:
         if self._runner.is_on_this_thread():
             raise RuntimeError("the sandbox runs on this thread; await deliver() instead")
         self._runner.deliver().result()
+
+    def answer(
+        self, method: str, target: str, headers: Mapping[str, str] | None = None, body: bytes = b""
+    ) -> RecordedAnswer:
+        """Answer a request without a connection; the sandbox need not run. The request is recorded.
+
+        A simulation sends its requests this way. Faults are not injected, because they act on connections.
+
+        Args:
+            method: The HTTP method.
+            target: The path with `/v1`, and the query: `/v1/accounts?limit=10`.
+            headers: The headers, credentials included.
+            body: The body.
+        """
+        return self._service.answer(method, target, headers or {}, body)
 
     def group(self, target_group_id: str) -> TargetGroup:
         """Return a target group. Its properties show the current state.

@@ -14,5 +14,5 @@ class JobStatusAnswer(faults.Fault):
 
     async def inject(self, exchange: faults.Exchange) -> web.StreamResponse:
         """Return the response."""
-        body = {"job_id": exchange.request.match_info["job_id"], **self.body}
+        body = {"job_id": exchange.parameters["job_id"], **self.body}
         return await faults.Answer(200, body).inject(exchange)

@@ -1,7 +1,7 @@
 """The base class of faults."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import attrs
@@ -25,6 +25,8 @@ class Exchange:
     """The request; its body is already read."""
     index: int
     """The index of the recorded request."""
+    parameters: Mapping[str, str]
+    """The path parameters by name."""
     state: SandboxState
     """The state of the sandbox."""
     tokens: Tokens

@@ -28,7 +28,7 @@ class ChangeEtag(Fault):
     async def inject(self, exchange: Exchange) -> web.Response:
         """Change the run, then handle the request."""
         with exchange.state.locked() as now:
-            group = exchange.state.groups.get(exchange.request.match_info.get("target_group_id", ""))
+            group = exchange.state.groups.get(exchange.parameters.get("target_group_id", ""))
             if group is not None:
                 group.bump_version(at=now, request=exchange.index)
         return await exchange.proceed()
@@ -43,7 +43,7 @@ class JobFault(Fault):
 
     async def inject(self, exchange: Exchange) -> web.Response:
         """Handle the request, and mark the job as soon as it exists."""
-        job_id = exchange.request.match_info.get("job_id")
+        job_id = exchange.parameters.get("job_id")
         if job_id is not None:
             exchange.state.replace_job(job_id, self.mark)
             return await exchange.proceed()

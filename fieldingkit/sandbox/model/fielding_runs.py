@@ -110,7 +110,9 @@ class Change:
     version: int
     """The version of the fielding run after the change; 0 for a draft."""
     request: int | None
-    """The index of the recorded request that made the change; None if the clock made it."""
+    """The index of the recorded request that made the change; None if there was none."""
+    by: str | None = None
+    """The name that `TargetGroup.act` was given; None if a request or the clock made the change."""
     values: tuple[ValueChange, ...] = ()
     """The changed fields; empty if only the version changed."""
 
@@ -120,12 +122,16 @@ class Change:
         return write_timestamp(self.at)
 
     def user(self, user_id: str) -> dict[str, str]:
-        """Return the JSON of the user who made the change: the given user, or the API itself.
+        """Return the JSON of the user who made the change: the given user, another one, or the API itself.
 
         Args:
             user_id: The user of all requests.
         """
-        return {"type": "system_user"} if self.request is None else {"type": "las_user", "las_user_id": user_id}
+        if self.by is not None:
+            user_id = str(uuid.uuid5(_NAMESPACE, self.by))
+        elif self.request is None:
+            return {"type": "system_user"}
+        return {"type": "las_user", "las_user_id": user_id}
 
 
 def change_id(target_group_id: str, index: int) -> str:

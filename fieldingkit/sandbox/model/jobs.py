@@ -1,7 +1,7 @@
 """Asynchronous jobs: accepted immediately and executed as a whole when they are due."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Literal, Self
 
@@ -10,7 +10,7 @@ import attrs
 from fieldingkit.sandbox.model.fielding_runs import BATCH_TRANSITIONS, FieldingRun, TransitionRefusedError
 from fieldingkit.sandbox.model.target_groups import TargetGroup
 
-__all__ = ["BatchJob", "DraftJob", "Failure", "ItemFailure", "Job", "JobStatus", "ManagerJob"]
+__all__ = ["BatchJob", "DraftJob", "FailingItems", "Failure", "ItemFailure", "Job", "JobStatus", "ManagerJob"]
 
 
 JobStatus = Literal["Processing", "Completed", "Failed"]
@@ -36,6 +36,9 @@ class ItemFailure:
     failure: Failure
     """The reason."""
 
+
+FailingItems = Callable[["BatchJob", str], str | None]
+"""Returns the failure code of a target group that a batch job is to fail; None if it is to succeed."""
 
 _NOT_FOUND = Failure("TargetGroupNotFound", "No such target group in this project.")
 
@@ -79,12 +82,13 @@ class Job(ABC):
         return "Completed"
 
     @abstractmethod
-    def execute(self, groups: Mapping[str, TargetGroup], at: datetime) -> Self:
+    def execute(self, groups: Mapping[str, TargetGroup], at: datetime, failing_items: FailingItems) -> Self:
         """Execute the job.
 
         Args:
             groups: All target groups by id.
             at: The date the job is due.
+            failing_items: Returns the failure code of a target group that a batch job is to fail, or None.
 
         Returns:
             The job with its results.
@@ -114,7 +118,7 @@ class BatchJob(Job):
         """The failed target groups in a read of the job."""
         return [item for item in self.failed if item.target_group_id != self.forgotten]
 
-    def execute(self, groups: Mapping[str, TargetGroup], at: datetime) -> Self:
+    def execute(self, groups: Mapping[str, TargetGroup], at: datetime, failing_items: FailingItems) -> Self:
         """Act on each target group; one that is already in the wanted state counts as updated."""
         updated: list[str] = []
         failed: list[ItemFailure] = []
@@ -122,6 +126,9 @@ class BatchJob(Job):
             group = groups.get(target_group_id)
             if group is None or group.project_id != self.project_id:
                 failed.append(ItemFailure(target_group_id, _NOT_FOUND))
+                continue
+            if (code := failing_items(self, target_group_id)) is not None:
+                failed.append(ItemFailure(target_group_id, Failure(code, "An internal error occurred.")))
                 continue
             try:
                 self._act(group, at)
@@ -173,8 +180,9 @@ class DraftJob(Job):
     def _outcome(self) -> JobStatus:
         return "Failed" if self.failure else "Completed"
 
-    def execute(self, groups: Mapping[str, TargetGroup], at: datetime) -> Self:
+    def execute(self, groups: Mapping[str, TargetGroup], at: datetime, failing_items: FailingItems) -> Self:
         """Create the fielding run, or record the failure."""
+        del failing_items
         return attrs.evolve(self, applied_at=at, failure=self._start_fielding(groups, at))
 
     def _start_fielding(self, groups: Mapping[str, TargetGroup], at: datetime) -> Failure | None:

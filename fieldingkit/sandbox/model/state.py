@@ -7,10 +7,12 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 
+import attrs
+
 from fieldingkit.sandbox.formats import Identifiers
 from fieldingkit.sandbox.model.clock import SandboxClock
 from fieldingkit.sandbox.model.fielding_runs import Change
-from fieldingkit.sandbox.model.jobs import Job
+from fieldingkit.sandbox.model.jobs import FailingItems, Job
 from fieldingkit.sandbox.model.projects import Account, Project, open_account
 from fieldingkit.sandbox.model.target_groups import TargetGroup
 from fieldingkit.sandbox.model.webhooks import WebhookRegistry
@@ -32,7 +34,9 @@ class SandboxState:
         clock: The clock that all dates follow.
         identifiers: The source of all ids.
         account_id: The first account.
-        job_seconds: The duration of a job, in seconds.
+        job_seconds: The duration of a job in seconds, or a function that returns it for a job.
+        key_lifetime: The seconds for which an idempotency key is recognized; None to never forget one.
+        failing_items: Returns the failure code of a target group that a batch job is to fail, or None.
         uuid_jobs: True for job ids that are UUIDs instead of ULIDs.
     """
 
@@ -42,7 +46,9 @@ class SandboxState:
         clock: SandboxClock,
         identifiers: Identifiers,
         account_id: int,
-        job_seconds: float,
+        job_seconds: float | Callable[[Job], float],
+        key_lifetime: float | None = None,
+        failing_items: FailingItems | None = None,
         uuid_jobs: bool = False,
     ) -> None:
         self.clock = clock
@@ -56,6 +62,8 @@ class SandboxState:
         self.jobs: dict[str, Job] = {}
         self.webhooks: WebhookRegistry = WebhookRegistry(identifiers)
         self._job_seconds = job_seconds
+        self._key_lifetime = None if key_lifetime is None else timedelta(seconds=key_lifetime)
+        self._failing_items = failing_items or (lambda _job, _id: None)
         self._new_job_id = identifiers.uuid if uuid_jobs else identifiers.ulid
         self._keys: dict[tuple[int, str], tuple[object, str]] = {}
         self._scheduler = Scheduler()
@@ -127,12 +135,12 @@ class SandboxState:
     def _execute_job(self, job_id: str, at: datetime) -> None:
         job = self.jobs[job_id]
         if not job.stuck:
-            self.jobs[job_id] = job.execute(self.groups, at)
+            self.jobs[job_id] = job.execute(self.groups, at, self._failing_items)
 
     def submit(self, account_id: int, key: str | None, fingerprint: object, make: Callable[..., Job]) -> Job:
         """Accept a job, unless its idempotency key already names one.
 
-        Keys are scoped to the account and never expire; neither is documented.
+        Keys are scoped to the account, and expire after the `key_lifetime`; neither is documented.
 
         Args:
             account_id: The account of the request.
@@ -150,16 +158,14 @@ class SandboxState:
         with self.locked() as now:
             if key is not None and (account_id, key) in self._keys:
                 known_fingerprint, job_id = self._keys[account_id, key]
-                if known_fingerprint != fingerprint:
-                    raise IdempotencyConflictError
-                return self.jobs[job_id]
-            job = make(
-                id=self._new_job_id(),
-                account_id=account_id,
-                idempotency_key=key,
-                created_at=now,
-                due_at=now + timedelta(seconds=self._job_seconds),
-            )
+                known = self.jobs[job_id]
+                if self._key_lifetime is None or now - known.created_at <= self._key_lifetime:
+                    if known_fingerprint != fingerprint:
+                        raise IdempotencyConflictError
+                    return known
+            job = make(id=self._new_job_id(), account_id=account_id, idempotency_key=key, created_at=now, due_at=now)
+            seconds = self._job_seconds(job) if callable(self._job_seconds) else self._job_seconds
+            job = attrs.evolve(job, due_at=now + timedelta(seconds=seconds))
             if key is not None:
                 self._keys[account_id, key] = fingerprint, job.id
             self.jobs[job.id] = job

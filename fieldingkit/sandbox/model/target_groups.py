@@ -8,6 +8,7 @@ import attrs
 
 from fieldingkit.sandbox.formats import readable_id
 from fieldingkit.sandbox.model.fielding_runs import (
+    BATCH_TRANSITIONS,
     Change,
     FieldingRun,
     GroupStatus,
@@ -241,13 +242,32 @@ class TargetGroup:
             return "the end date is reached"
         return None
 
-    def apply(self, transition: Transition, *, at: datetime, request: int) -> FieldingRun:
+    def act(self, action: str, *, by: str) -> FieldingRun:
+        """Take an action as another user would, without a request: `group.act("pause", by="a colleague")`.
+
+        Args:
+            action: `pause`, `resume`, `complete`, `relaunch` or `launch`.
+            by: A name for the user, which the history keeps as `Change.by`.
+
+        Returns:
+            The run after the action.
+
+        Raises:
+            TransitionRefusedError: If the status, the goal or the end date does not allow the action.
+        """
+        with self._hooks.locked() as now:
+            return self.apply(BATCH_TRANSITIONS[action], at=now, by=by)
+
+    def apply(
+        self, transition: Transition, *, at: datetime, request: int | None = None, by: str | None = None
+    ) -> FieldingRun:
         """Take an action on the run.
 
         Args:
             transition: The action.
             at: The current time.
-            request: The index of the recorded request.
+            request: The index of the recorded request; None if there is none.
+            by: The name of another user; None for the user of the requests.
 
         Returns:
             The run after the action.
@@ -261,8 +281,8 @@ class TargetGroup:
             raise TransitionRefusedError(refusal)
         if transition.starts_now:
             moved = attrs.evolve(run, start_at=at, end_at=at + (run.end_at - run.start_at))
-            return self._change(transition.action, moved, at=at, request=request, status=transition.target)
-        return self._change(transition.action, run, at=at, request=request, status=transition.target)
+            return self._change(transition.action, moved, at=at, request=request, by=by, status=transition.target)
+        return self._change(transition.action, run, at=at, request=request, by=by, status=transition.target)
 
     def reschedule(self, start_at: datetime, end_at: datetime, *, at: datetime, request: int) -> FieldingRun:
         """Change the dates of the run.
@@ -333,11 +353,12 @@ class TargetGroup:
         status: RunStatus,
         reason: str | None = None,
         request: int | None = None,
+        by: str | None = None,
     ) -> FieldingRun:
         before = self._run
         old_status: GroupStatus = "archived" if self.archived else run.status
         self._run = run = attrs.evolve(run, status=status, version=run.version + 1, last_changed_at=at)
-        self._record(action, old_status, run_changes(before, run, reason), at=at, request=request)
+        self._record(action, old_status, run_changes(before, run, reason), at=at, request=request, by=by)
         return run
 
     def _record(
@@ -348,6 +369,7 @@ class TargetGroup:
         *,
         at: datetime,
         request: int | None,
+        by: str | None = None,
     ) -> None:
         run = self._run
         change = Change(
@@ -357,6 +379,7 @@ class TargetGroup:
             after="archived" if self.archived else "draft" if run is None else run.status,
             version=0 if run is None else run.version,
             request=request,
+            by=by,
             values=values,
         )
         self._history.append(change)

@@ -17,7 +17,7 @@ from fieldingkit import fielding_runs
 from fieldingkit.errors import ClientClosedError, ConfigurationError, DeadlineExceededError, RateLimitedError
 from fieldingkit.idempotency import RetrySafety
 from fieldingkit.sandbox import Sandbox, faults
-from fieldingkit.sandbox.app import RateLimit
+from fieldingkit.sandbox.service import RateLimit
 from fieldingkit.transport.http import Call, Request, Response
 from fieldingkit.transport.rate_limit import RateLimiter
 from fieldingkit.transport.retry import Retry, RetryBudget

@@ -216,7 +216,7 @@ class OtherTrace(Fault):
 
     async def inject(self, exchange: Exchange) -> web.StreamResponse:
         """Say so."""
-        job_id = exchange.request.match_info["job_id"]
+        job_id = exchange.parameters["job_id"]
         exchange.state.replace_job(job_id, lambda job: attrs.evolve(job, trace_id="f" * 32))
         return await exchange.proceed()
 
