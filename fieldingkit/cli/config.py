@@ -1,6 +1,7 @@
 """Defaults of commands from the configuration file: one table per command, such as ``[pause]`` or ``[runs.show]``."""
 
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 from cyclopts import App, ArgumentCollection
 from cyclopts.config import Dict
@@ -30,7 +31,19 @@ class CommandDefaults:
         tables: dict[str, Any] = {name: value for name, value in read_file().items() if isinstance(value, dict)}
         tables.pop("connections", None)
         path = config_path()
-        for name in tables:
+        for name, table in tables.items():
             if name not in self._root:
                 raise ConfigurationError(f"{path} has an unknown table [{name}]; tables are named after commands")
+            _refuse_yes(table, name, path)
         Dict(tables, source=str(path))(app, commands, arguments)
+
+
+def _refuse_yes(table: dict[str, Any], name: str, path: Path) -> None:
+    """Refuse a file that confirms in advance what nobody has seen."""
+    for key, value in table.items():
+        if key == "yes":
+            raise ConfigurationError(
+                f"{path} sets yes in [{name}]; a configuration file cannot confirm, only the flag --yes can"
+            )
+        if isinstance(value, dict):
+            _refuse_yes(cast("dict[str, Any]", value), f"{name}.{key}", path)

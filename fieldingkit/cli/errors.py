@@ -30,6 +30,7 @@ from fieldingkit.rendering.text import strip_control_chars
 
 __all__ = [
     "EXIT_CODES",
+    "DeclinedError",
     "ExitCode",
     "NotPossibleError",
     "StoppedError",
@@ -57,7 +58,7 @@ class ExitCode(enum.IntEnum):
 EXIT_CODES = """Exit codes:
 
   0    everything was done
-  1    some target groups failed or were not sent; the others were processed
+  1    some target groups failed or were not sent, or a question was answered no
   2    the command line or the configuration is wrong; nothing was sent
   3    the API refused the request or could not be reached; nothing was changed
   4    some outcomes are unknown
@@ -79,6 +80,12 @@ class UsageError(StoppedError):
 
 class NotPossibleError(StoppedError):
     """The action is not possible in the present state; nothing was changed."""
+
+    code = ExitCode.FAILED
+
+
+class DeclinedError(StoppedError):
+    """The answer to a question was not yes; nothing was changed."""
 
     code = ExitCode.FAILED
 

@@ -1,33 +1,57 @@
 """The confirmation before something is changed."""
 
+import shutil
 import signal
 import sys
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
+from textwrap import fill
+from urllib.parse import urlsplit
 
-from fieldingkit.cli.errors import UsageError
+from fieldingkit.cli.errors import DeclinedError, UsageError
 
-__all__ = ["confirm", "require_terminal"]
+__all__ = ["ask", "confirm", "confirm_by_typing", "format_place", "require_terminal", "wrap"]
 
 
-def confirm(question: str, *, yes: bool) -> bool:
-    """Ask for confirmation and return True only for a yes.
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask for confirmation.
 
     Args:
-        question: The pending action, such as "Pause 3 target groups".
+        question: The pending action and its place, such as "Pause 3 target groups of account 101 at api.cint.com".
         yes: The action is confirmed already, by ``--yes``.
+
+    Raises:
+        DeclinedError: The answer is not yes.
+        UsageError: There is no terminal to ask on.
+    """
+    if not yes and not ask(question):
+        raise DeclinedError("not confirmed\nNothing was changed.")
+
+
+def confirm_by_typing(question: str, expected: str, *, yes: bool) -> None:
+    """Ask for confirmation by typing a text; for actions that cannot be undone.
+
+    Args:
+        question: The pending action and its place.
+        expected: The text to type.
+        yes: The action is confirmed already, by ``--yes``.
+
+    Raises:
+        DeclinedError: Another text was typed.
+        UsageError: There is no terminal to ask on.
+    """
+    if not yes and _answer(f"{question}? Type {expected} to confirm: ") != expected:
+        raise DeclinedError(f"not confirmed, because {expected} was not typed\nNothing was changed.")
+
+
+def ask(question: str) -> bool:
+    """Ask a question and return True only for a yes.
 
     Raises:
         UsageError: There is no terminal to ask on.
     """
-    if yes:
-        return True
-    require_terminal(question, yes=yes)
-    with _interruptible():
-        sys.stderr.write(f"{question}? [y/N] ")
-        sys.stderr.flush()
-        return sys.stdin.readline().strip().casefold() in {"y", "yes"}
+    return _answer(f"{question}? [y/N] ").casefold() in {"y", "yes"}
 
 
 def require_terminal(question: str, *, yes: bool) -> None:
@@ -44,6 +68,27 @@ def require_terminal(question: str, *, yes: bool) -> None:
         raise UsageError(
             f"{question}: there is no terminal to ask for confirmation\nNothing was changed. Give --yes to confirm."
         )
+
+
+def format_place(base_url: str, account_id: str | int | None) -> str:
+    """Return the account and the host of the API that an action would reach, for a question."""
+    account = "the default account" if account_id is None else f"account {account_id}"
+    return f"{account} at {urlsplit(base_url).netloc.rpartition('@')[2]}"
+
+
+def wrap(text: str) -> str:
+    """Return the text in lines that fit the terminal; no word is broken."""
+    width = shutil.get_terminal_size().columns - 1
+    lines = (fill(line, width, break_long_words=False, break_on_hyphens=False) for line in text.split("\n"))
+    return "\n".join(lines)
+
+
+def _answer(question: str) -> str:
+    require_terminal(question.partition("? ")[0], yes=False)
+    with _interruptible():
+        sys.stderr.write(f"{wrap(question)} ")
+        sys.stderr.flush()
+        return sys.stdin.readline().strip()
 
 
 @contextmanager

@@ -1,23 +1,24 @@
-"""Parameters of the sweep commands: the selection of target groups, and the options."""
+"""Parameters of the sweep commands: the selection of target groups, and lists of their ids."""
 
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import attrs
 from cyclopts import Group, Parameter
-from cyclopts.validators import Number
 
 from fieldingkit.cli.errors import UsageError
+from fieldingkit.errors import InvalidCommandError
 from fieldingkit.rendering.csv import CSV_COLUMNS
 from fieldingkit.rendering.text import strip_control_chars
+from fieldingkit.resources.projects import ProjectStatus
 from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.sweeps.actions import Action
 from fieldingkit.sweeps.plan import SweepPlan, TargetGroupQuery
 
-__all__ = ["DEFAULT_OPTIONS", "NO_SELECTION", "Selection", "Status", "SweepOptions", "parse_ids", "read_ids"]
+__all__ = ["NO_SELECTION", "Selection", "Status", "invalid_flag", "parse_ids", "read_ids", "refuse_together"]
 
 
 Status = Literal["draft", "scheduled", "live", "paused", "completed", "archived"]
@@ -32,75 +33,134 @@ class Selection:
     """A project id; may be repeated."""
     all_projects: bool = False
     """All projects of the account."""
+    exclude_project: tuple[str, ...] = ()
+    """With --all-projects, the id of a project to leave out; may be repeated."""
+    project_status: Literal["active", "inactive"] | None = None
+    """With --all-projects, only projects with this status."""
+    project_search: str | None = None
+    """With --all-projects, only projects whose name or short id matches; 5 to 128 characters."""
     status: tuple[Status, ...] = ()
     """Only target groups with this status; may be repeated."""
     search: str | None = None
     """Only target groups whose name or short id matches."""
+    country: tuple[str, ...] = ()
+    """Only target groups of this country, such as us; may be repeated."""
+    language: tuple[str, ...] = ()
+    """Only target groups in this language, such as eng; may be repeated."""
+    short_id: tuple[str, ...] = ()
+    """Only the target group with this short id of 7 characters; may be repeated."""
+    reference: tuple[str, ...] = ()
+    """Only target groups with this customer reference number; may be repeated."""
+    manager: str | None = None
+    """Only target groups that the user with this UUID manages."""
+    exclusions: Literal["applied", "not-applied"] | None = None
+    """Only target groups that the exclusions of their project apply to, or do not apply to."""
     ids: Annotated[Path | None, Parameter(allow_leading_hyphen=True)] = None
     """A file with a project id and a target group id on each line; - reads stdin."""
 
-    def plan(self, action: Action, *, account: str | None, run_id: str | None) -> SweepPlan:
+    def plan(self, action: Action, *, account: str | None, **options: Any) -> SweepPlan:
         """Return the plan of an action on the selected target groups.
 
+        Args:
+            action: The action.
+            account: The account's number.
+            options: Further fields of the plan.
+
         Raises:
-            UsageError: Nothing was selected, or the selection contradicts itself.
+            UsageError: Nothing was selected, the selection contradicts itself, or a value is invalid.
         """
-        groups, query = self._groups(), self._query()
-        if run_id is None:
-            return SweepPlan(action=action, account_id=account, target_groups=groups, query=query)
-        return SweepPlan(action=action, account_id=account, target_groups=groups, query=query, run_id=run_id)
+        self._check_conflicts()
+        try:
+            return SweepPlan(
+                action=action, account_id=account, target_groups=self._groups(), query=self._query(), **options
+            )
+        except InvalidCommandError as exc:
+            raise invalid_flag(exc) from exc
+
+    def _check_conflicts(self) -> None:
+        given = [flag for flag, field in _flags(self).items() if getattr(self, field.name) != field.default]
+        if "--ids" in given:
+            refuse_together("--ids", [flag for flag in given if flag not in ("--ids", "--project")])
+            if len(self.project) > 1:
+                raise UsageError(
+                    "--ids takes one --project, for the lines without a project id; got several\nNothing was sent."
+                )
+        elif self.project:
+            refuse_together("--project", [flag for flag in given if flag in _OF_ALL_PROJECTS])
+        elif not self.all_projects:
+            raise UsageError(
+                "no target groups selected\nGive exactly one of --project (may be repeated), --all-projects and --ids."
+            )
 
     def _groups(self) -> dict[str, tuple[str, ...]] | None:
-        if self.ids is None:
-            return None
-        if self.all_projects or self.status or self.search is not None:
-            raise UsageError("--ids cannot be combined with --all-projects, --status or --search\nNothing was sent.")
-        if len(self.project) > 1:
-            raise UsageError(
-                "--ids takes one --project, for the lines without a project id; got several\nNothing was sent."
-            )
-        return read_ids(self.ids, self.project[0] if self.project else None)
+        return None if self.ids is None else read_ids(self.ids, self.project[0] if self.project else None)
 
     def _query(self) -> TargetGroupQuery | None:
         if self.ids is not None:
             return None
-        if bool(self.project) == self.all_projects:
-            raise UsageError(
-                "no target groups selected\nGive exactly one of --project (may be repeated), --all-projects and --ids."
-            )
-        status = tuple(map(TargetGroupStatus, self.status)) or None
-        return TargetGroupQuery(project_ids=self.project or None, status=status, search_string=self.search)
+        query = TargetGroupQuery(
+            project_ids=self.project or None,
+            exclude_project_ids=self.exclude_project or None,
+            project_status=None if self.project_status is None else ProjectStatus(self.project_status),
+            project_search=self.project_search,
+            status=tuple(map(TargetGroupStatus, self.status)) or None,
+            country=self.country or None,
+            language=self.language or None,
+            search_string=self.search,
+            human_readable_ids=self.short_id or None,
+            target_group_customer_reference_numbers=self.reference or None,
+            project_manager_id=self.manager,
+            exclusion_status=None if self.exclusions is None else self.exclusions == "applied",
+        )
+        # The lists check their filters; a mistake is found before the first request.
+        query.list_projects(None)
+        query.list_target_groups(None, _ANY_PROJECT)
+        return query
 
 
-@Parameter(name="*", group=Group("Options", sort_key=2))
-@attrs.frozen(kw_only=True)
-class SweepOptions:
-    """The options of a sweep."""
+_ANY_PROJECT: Final = "0" * 26
+_OF_ALL_PROJECTS: Final = ("--all-projects", "--exclude-project", "--project-status", "--project-search")
+"""The flags that have no meaning for named projects."""
+_FIELDS: Final = {
+    "exclude_project_ids": "--exclude-project",
+    "exclusion_status": "--exclusions",
+    "human_readable_ids": "--short-id",
+    "project_ids": "--project",
+    "project_manager_id": "--manager",
+    "search_string": "--search",
+    "target_group_customer_reference_numbers": "--reference",
+    "target_groups": "--ids",
+}
+"""The flags of fields that have another name."""
 
-    dry_run: bool = False
-    """Find the target groups and print a preview; change nothing."""
-    yes: bool = False
-    """Do not ask for confirmation."""
-    report: Path | None = None
-    """The file to write the report to, as JSON, CSV or HTML by its ending .json, .csv or .html."""
-    force: bool = False
-    """Overwrite the report of another run."""
-    journal: Path | None = None
-    """The file to resume the sweep from after a crash; by default one is created for each sweep."""
-    run_id: str | None = None
-    """The run id. Sweeps are idempotent per run id; by default each sweep gets a new one."""
-    rate: Annotated[float | None, Parameter(validator=Number(gt=0))] = None
-    """Requests per second at most."""
-    concurrency: Annotated[int, Parameter(validator=Number(gte=1))] = 100
-    """Concurrent jobs at most."""
-    json: bool = False
-    """Print one JSON document a line for each event; the last one is the report."""
+
+def _flags(parameters: Any) -> dict[str, "attrs.Attribute[Any]"]:
+    """Return the fields of a class of parameters by their flags."""
+    return {f"--{field.name.replace('_', '-')}": field for field in attrs.fields(type(parameters))}
+
+
+def refuse_together(flag: str, others: Sequence[str]) -> None:
+    """Refuse other flags that were given together with a flag.
+
+    Raises:
+        UsageError: There is such a flag.
+    """
+    if others:
+        raise UsageError(f"{flag} and {others[0]} cannot be combined\nNothing was sent.")
+
+
+def invalid_flag(exc: InvalidCommandError) -> UsageError:
+    """Return the error of an invalid value with the flag in place of the Python name of the field."""
+    field = exc.field or ""
+    flag = _FIELDS.get(field, f"--{field.replace('_', '-')}")
+    if field == "search_string" and exc.message.startswith("ListProjects"):
+        flag = "--project-search"
+    rule, replaced = re.subn(rf"^(\w+: |\w+\.)?{re.escape(field)} ", f"{flag} ", exc.message)
+    return UsageError(f"{rule if replaced else exc.message}\nNothing was sent.")
 
 
 NO_SELECTION = Selection()
 """No flag of the selection was given."""
-DEFAULT_OPTIONS = SweepOptions()
-"""No flag of the options was given."""
 
 
 _ID: Final = re.compile(r"[0-9A-Z]{26}")

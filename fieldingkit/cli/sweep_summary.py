@@ -11,7 +11,7 @@ from fieldingkit.rendering.text import format_duration, pluralize, strip_control
 from fieldingkit.rendering.wording import advice_for, format_reason, group_by_reason, headline, outcome_label
 from fieldingkit.sweeps.discovery import SweepPreview
 
-__all__ = ["preview_fields", "preview_text", "result_fields", "result_text"]
+__all__ = ["format_cost", "preview_fields", "preview_text", "result_fields", "result_text"]
 
 
 _MAX_NAMED: Final = 5
@@ -33,15 +33,20 @@ def preview_text(preview: SweepPreview, rate: float | None) -> str:
     lines += _unlisted_lines({project.project_id: project.reason for project in preview.unlisted})
     if not preview.to_send:
         return "\n".join([*lines, f"There is nothing to {action}."])
-    cost = f"{pluralize(preview.jobs, 'job')}, at least {pluralize(preview.requests, 'request')}"
-    if rate is not None:
-        cost += f", {format_duration(preview.seconds(rate))} at {rate:g} per second"
-    lines.append(f"Would {action} {pluralize(len(preview.to_send))}: {cost}.")
+    lines.append(f"Would {action} {pluralize(len(preview.to_send))}: {format_cost(preview, rate)}.")
     if preview.unchanged:
         lines.append(f"Already {action.target}: {len(preview.unchanged):,}.")
     if preview.skipped:
         lines.append(f"Skipped, because their status or history does not allow {action}: {len(preview.skipped):,}.")
     return "\n".join(lines)
+
+
+def format_cost(preview: SweepPreview, rate: float | None) -> str:
+    """Return what a sweep costs: jobs, requests, and seconds at a rate."""
+    cost = f"{pluralize(preview.jobs, 'job')}, at least {pluralize(preview.requests, 'request')}"
+    if rate is None:
+        return cost
+    return f"{cost}, {format_duration(preview.seconds(rate))} at {rate:g} per second"
 
 
 def preview_fields(preview: SweepPreview, rate: float | None) -> dict[str, object]:

@@ -313,7 +313,8 @@ async def find_groups(
     if plan.query is None:
         projects = list(named)
     elif plan.query.project_ids is not None:
-        projects = list(plan.query.project_ids)
+        excluded = plan.query.exclude_project_ids or ()
+        projects = [project_id for project_id in plan.query.project_ids if project_id not in excluded]
     else:
         listed = await _query_projects(client, plan, plan.query)
         projects = [project.project_id for project in listed]
@@ -346,7 +347,7 @@ async def _query_projects(client: AsyncClient, plan: SweepPlan, query: TargetGro
     projects = {
         project.id: SweepProject(project.id, project.name, project.human_readable_id)
         for project in listed
-        if project.target_group_count
+        if project.target_group_count and project.id not in (query.exclude_project_ids or ())
     }
     return tuple(projects.values())
 

@@ -70,6 +70,10 @@ class TargetGroupQuery:
 
     project_ids: tuple[str, ...] | None = attrs.field(default=None, converter=optional_str_tuple, validator=ulids)
     """Only these projects, by ULID; None for all projects of the account."""
+    exclude_project_ids: tuple[str, ...] | None = attrs.field(
+        default=None, converter=optional_str_tuple, validator=ulids
+    )
+    """Not these projects, by ULID."""
     project_status: ProjectStatus | None = attrs.field(default=None, converter=attrs.converters.optional(ProjectStatus))
     """Only projects with this status; ignored with ``project_ids``."""
     project_search: str | None = None

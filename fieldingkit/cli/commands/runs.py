@@ -11,7 +11,7 @@ from cyclopts.validators import Number
 from fieldingkit.cli.connection import DEFAULT_CONNECTION, Connection
 from fieldingkit.cli.errors import ExitCode, NotPossibleError, UsageError
 from fieldingkit.cli.output import Output
-from fieldingkit.cli.prompts import confirm
+from fieldingkit.cli.prompts import confirm, format_place
 from fieldingkit.client import AsyncClient
 from fieldingkit.rendering.text import format_time
 from fieldingkit.resources.fielding_runs import FieldingRun, GetFieldingRun, ListFieldingRuns
@@ -64,8 +64,9 @@ async def ensure(
         run = await client.send(read)
         action = action_for(run.status, run.status.__class__(status))
         if run.status != status and action is not None:
-            question = f"The run of {group} is {run.status}. Send {action.__name__}"
-            if not _confirmed(output, question, dry_run=dry_run, yes=yes):
+            verb = action.__name__.partition("FieldingRun")[0]
+            question = f"{verb} the run of {group}, which is {run.status}"
+            if not _confirmed(client, output, question, dry_run=dry_run, yes=yes):
                 return ExitCode.DONE
         outcome = await ensure_status(client, read, status)
     output.print_json({"status": outcome.status, "changed": outcome.changed, "etag": outcome.etag})
@@ -109,7 +110,7 @@ async def extend(
             )
         old_end, new_end = format_time(run.end_fielding_at), format_time(extended.end_fielding_at)
         question = f"Move the end of {group} from {old_end} to {new_end}"
-        if not _confirmed(output, question, dry_run=dry_run, yes=yes):
+        if not _confirmed(client, output, question, dry_run=dry_run, yes=yes):
             return ExitCode.DONE
         outcome = await update_run(client, read, change)
     output.print_json({"end_fielding_at": outcome.end_fielding_at, "changed": outcome.changed, "etag": outcome.etag})
@@ -136,14 +137,12 @@ def _extension(days: float | None, until: datetime | None) -> Callable[[Fielding
     return lambda run: attrs.evolve(run, end_fielding_at=run.end_fielding_at + timedelta(days=days or 0))
 
 
-def _confirmed(output: Output, question: str, *, dry_run: bool, yes: bool) -> bool:
+def _confirmed(client: AsyncClient, output: Output, question: str, *, dry_run: bool, yes: bool) -> bool:
     if dry_run:
         output.note(f"Dry run: {question[0].lower()}{question[1:]}. Nothing was sent.")
         return False
-    if confirm(question, yes=yes):
-        return True
-    output.note("Nothing was changed.")
-    return False
+    confirm(f"{question} ({format_place(client.base_url, client.account_id)})", yes=yes)
+    return True
 
 
 def _print(output: Output, run: FieldingRun) -> None:

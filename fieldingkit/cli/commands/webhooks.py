@@ -14,7 +14,7 @@ from cyclopts.validators import Number
 from fieldingkit.cli.connection import DEFAULT_CONNECTION, Connection
 from fieldingkit.cli.errors import ExitCode, UsageError
 from fieldingkit.cli.output import Output
-from fieldingkit.cli.prompts import confirm
+from fieldingkit.cli.prompts import confirm, format_place
 from fieldingkit.resources.webhooks import (
     CreateWebhook,
     DeleteWebhook,
@@ -206,9 +206,8 @@ async def delete(
     output = Output()
     async with connection.open() as client:
         found = await client.send(GetWebhook(webhook_id=webhook))
-        if not confirm(f"Delete webhook {webhook}, which sends to {found.url}", yes=yes):
-            output.note("Nothing was changed.")
-            return ExitCode.DONE
+        place = format_place(client.base_url, client.account_id)
+        confirm(f"Delete webhook {webhook} of {place}, which sends to {found.url}", yes=yes)
         await client.send(DeleteWebhook(webhook_id=webhook, if_match=found.etag))
     output.print_text(f"Webhook {webhook} was deleted.")
     return ExitCode.DONE
@@ -235,9 +234,8 @@ async def regenerate_secret(
     output = Output(json=json)
     async with connection.open() as client:
         with SecretFile.create(secret_file) as file:
-            if not confirm(f"Replace the secret of webhook {webhook}; the old one stops being valid", yes=yes):
-                output.note("Nothing was changed.")
-                return ExitCode.DONE
+            place = format_place(client.base_url, client.account_id)
+            confirm(f"Replace the secret of webhook {webhook} of {place}; the old one stops being valid", yes=yes)
             changed = await client.send(RegenerateWebhookSecret(webhook_id=webhook))
             message = file.write(changed.secret)
     output.print_json(changed)

@@ -63,7 +63,7 @@ def test_a_report_that_appears_meanwhile_is_kept(
     """If another run wrote the report file during the sweep, the report goes to a file beside it, which is named."""
     project, other = sandbox.seed(live=1), sandbox.seed(live=1)
     assert connected("pause", "--project", other.id, "--yes", "--report", "out.json").code == 0
-    monkeypatch.setattr("fieldingkit.cli.commands.sweep.check_report_file", lambda *_, **__: None)
+    monkeypatch.setattr("fieldingkit.cli.sweep_command.check_report_file", lambda *_, **__: None)
     ended = connected("pause", "--project", project.id, "--yes", "--report", "out.json", "--run-id", "b:1")
     assert ended.code == 0
     assert "Report: out-b-1.json" in ended.err

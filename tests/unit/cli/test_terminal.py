@@ -29,11 +29,28 @@ def test_only_yes_confirms_a_sweep(
     monkeypatch.setattr("sys.stdin", Terminal(f"{answer}\n"))
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     ended = connected("pause", "--project", project.id)
-    assert ended.code == 0
+    assert ended.code == (0 if paused else 1)
     assert "Would pause 2 target groups" in ended.out
-    assert "Pause 2 target groups? [y/N]" in ended.err
+    question = f"Pause 2 target groups of account 101 at {sandbox.url.split('/')[2]} with 1 job, at least 2 requests?"
+    assert f"{question} [y/N]" in " ".join(ended.err.split())
+    assert all(len(line) < 80 for line in ended.err.splitlines())
     assert len(project.ids("paused")) == paused
     assert ("Nothing was changed." in ended.err) == (not paused)
+
+
+@pytest.mark.parametrize(("answer", "completed"), [("2", 2), ("y", 0), ("3", 0), ("", 0)])
+def test_a_completion_wants_the_count_typed(
+    connected: Cli, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, answer: str, completed: int
+) -> None:
+    """Nothing undoes a completion, so the question says so, and only the number of target groups confirms it."""
+    project = sandbox.seed(live=2)
+    monkeypatch.setattr("sys.stdin", Terminal(f"{answer}\n"))
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    ended = connected("complete", "--project", project.id)
+    assert ended.code == (0 if completed else 1)
+    assert "no way back" in ended.err
+    assert "Type 2 to confirm:" in " ".join(ended.err.split())
+    assert len(project.ids("completed")) == completed
 
 
 def at_terminal(answer: bytes, *words: str) -> tuple[int, str]:

@@ -55,7 +55,7 @@ def test_ensure_with_dry_run_changes_nothing(connected: Cli, sandbox: Sandbox) -
     project = sandbox.seed(live=1)
     ended = connected("runs", "ensure", project.ids()[0], "paused", "--project", project.id, "--dry-run")
     assert ended.code == 0
-    assert "PauseFieldingRun" in ended.err
+    assert "pause the run of" in ended.err
     assert project.ids("live")
 
 

@@ -14,6 +14,8 @@ from support.sweep_reports import make_report
 from fieldingkit.sandbox import Sandbox, faults
 from fieldingkit.sweeps import Outcome, SweepReport
 
+P0, P1 = "01BTGNYV6HRNK8K8VKZASZCFP0", "01BTGNYV6HRNK8K8VKZASZCFP1"
+
 
 def events(text: str) -> list[dict[str, Any]]:
     """Return the JSON documents of some lines."""
@@ -93,12 +95,21 @@ def test_without_a_terminal_yes_is_required(connected: Cli, sandbox: Sandbox) ->
     ("words", "text"),
     [
         ([], "no target groups selected"),
-        (["--project", "01BTGNYV6HRNK8K8VKZASZCFP0", "--all-projects"], "no target groups selected"),
-        (["--ids", "ids.txt", "--status", "live"], "cannot be combined"),
+        (["--project", P0, "--all-projects"], "--project and --all-projects cannot be combined"),
+        (["--project", P0, "--exclude-project", P0], "--project and --exclude-project cannot be combined"),
+        (["--project", P0, "--project-status", "active"], "--project and --project-status cannot be combined"),
+        (["--ids", "ids.txt", "--status", "live"], "--ids and --status cannot be combined"),
+        (["--ids", "ids.txt", "--country", "us"], "--ids and --country cannot be combined"),
+        (["--ids", "ids.txt", "--project", P0, "--project", P1], "--ids takes one --project"),
         (["--ids", "nowhere.txt"], "cannot be read"),
-        (["--project", "x"], "26 capital letters and digits"),
+        (["--project", "x"], "--project must be an id of 26 capital letters and digits; got 'x'"),
+        (["--all-projects", "--exclude-project", "x"], "--exclude-project must be an id of"),
+        (["--all-projects", "--country", "USA"], "--country must be a country of two small letters"),
+        (["--all-projects", "--short-id", "1"], "--short-id must have 7 to 7 characters"),
+        (["--all-projects", "--manager", "me"], "--manager must be a UUID"),
+        (["--all-projects", "--project-search", "x"], "--project-search must have 5 to 128 characters"),
         (["--all-projects", "--report", "report.pdf"], ".json, .csv, .html"),
-        (["--all-projects", "--run-id", "a b"], "run_id must be"),
+        (["--all-projects", "--run-id", "a b"], "--run-id must be"),
         (["--all-projects", "--rate", "0"], "Must be > 0"),
         (["--all-projects", "--status", "alive"], "alive"),
     ],
@@ -107,10 +118,45 @@ def test_an_invalid_combination_is_a_usage_error(
     connected: Cli, sandbox: Sandbox, tmp_path: Path, words: list[str], text: str
 ) -> None:
     """Invalid flags end with exit code 2 and a reason; nothing is sent."""
-    (tmp_path / "ids.txt").write_text("01BTGNYV6HRNK8K8VKZASZCFP0 01BTGNYV6HRNK8K8VKZASZCFP1\n")
+    (tmp_path / "ids.txt").write_text(f"{P0} {P1}\n")
     ended = connected("pause", *words, "--yes")
     assert (ended.code, ended.out) == (2, "")
     assert text in ended.err
+    assert not sandbox.requests
+
+
+def test_every_filter_of_the_lists_is_a_flag(connected: Cli, sandbox: Sandbox) -> None:
+    """The filters reach the lists of projects and target groups, and excluded projects are not listed."""
+    kept, excluded = sandbox.seed(live=2), sandbox.seed(live=2)
+    filters = {
+        "status": "live",
+        "country": "us",
+        "language": "eng",
+        "search": "Wave",
+        "short-id": "ABCDEFG",
+        "reference": "REF-1",
+        "manager": "0b2c7a1e-0000-4000-8000-000000000000",
+        "exclusions": "applied",
+        "project-status": "active",
+    }
+    words = [word for name, value in filters.items() for word in (f"--{name}", value)]
+    ended = connected("pause", "--all-projects", "--exclude-project", excluded.id, *words, "--yes")
+    assert ended.code == 0
+    projects, groups = (request.path for request in sandbox.requests)
+    assert "status=active" in projects
+    assert kept.id in groups
+    for text in ("status=live", "country=us", "language=eng", "Wave", "ABCDEFG", "REF-1", "0b2c7a1e", "=true"):
+        assert text in groups
+
+
+def test_a_configuration_file_cannot_confirm(connected: Cli, sandbox: Sandbox, tmp_path: Path) -> None:
+    """A table with ``yes`` is refused by name, also in a subcommand, and for every command."""
+    for table in ("[pause]", "[runs.ensure]"):
+        (tmp_path / "home" / "fieldingkit").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "home" / "fieldingkit" / "config.toml").write_text(f"{table}\nyes = true\n")
+        ended = connected("pause", "--all-projects")
+        assert ended.code == 2
+        assert f"sets yes in {table}" in ended.err
     assert not sandbox.requests
 
 
