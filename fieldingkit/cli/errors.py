@@ -1,6 +1,7 @@
 """Exit codes and error messages."""
 
 import enum
+import re
 from collections.abc import Iterator
 from typing import ClassVar, Final
 
@@ -37,6 +38,7 @@ __all__ = [
     "UsageError",
     "exit_code_for",
     "format_error",
+    "to_words",
 ]
 
 
@@ -58,12 +60,16 @@ class ExitCode(enum.IntEnum):
 EXIT_CODES = """Exit codes:
 
   0    everything was done
-  1    some target groups failed or were not sent, or a question was answered no
+  1    something was not done: target groups failed or were not sent, a status
+       does not allow the action, or a question was answered no
   2    the command line or the configuration is wrong; nothing was sent
   3    the API refused the request or could not be reached; nothing was changed
   4    some outcomes are unknown
-  130  interrupted; a sweep prints the journal to resume from
-  143  the same after SIGTERM; 129 after SIGHUP"""
+  70   an internal error, which is a bug in fieldingkit
+  129  SIGHUP; a sweep prints how to resume it
+  130  interrupted by Ctrl-C; the same
+  141  the reader of the output has ended; a sweep goes on to its end
+  143  SIGTERM; a sweep prints how to resume it"""
 
 
 class StoppedError(Exception):
@@ -106,6 +112,26 @@ def exit_code_for(error: FieldingKitError) -> ExitCode:
 
 _MAX_LENGTH: Final = 300
 
+_FLAGS: Final = {
+    "account_id": "--account",
+    "api_version": "--api-version",
+    "base_url": "--base-url",
+    "chunk_size": "--chunk-size",
+    "concurrency": "--concurrency",
+    "events": "--event",
+    "or set allow_insecure=True": "or a server on this machine",
+    "project_ids": "--project",
+    "project_manager_id": "--manager",
+    "proxy": "--proxy",
+    "run_id": "--run-id",
+    "search_string": "--search",
+    "token_url": "--token-url",
+}
+"""The flags by the names that messages of the Python API use for them."""
+_PYTHON_NAME: Final = re.compile(rf"(?<![\w/.'-])({'|'.join(_FLAGS)}|[a-z]+(?:_[a-z]+)+)(?![\w/.='-])")
+_CLASS_NAME: Final = re.compile(r"^[A-Z][A-Za-z]+[a-z](?:\.|: )")
+_WORD_START: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
 _ADVICE: Final[tuple[tuple[type[FieldingKitError], str], ...]] = (
     (ConnectionFailedError, "Nothing was sent. Check the network and --base-url, or run `fieldingkit doctor`."),
     (RequestTimeoutError, "Try again, or allow more time with --timeout."),
@@ -126,11 +152,23 @@ _ADVICE: Final[tuple[tuple[type[FieldingKitError], str], ...]] = (
 def format_error(error: FieldingKitError) -> str:
     """Format an error on one or two lines: what happened; whether it may have been applied, and what to do."""
     source = type(error.command).__name__ if error.command is not None else error.operation_id
-    first = strip_control_chars(f"{source}: {error.message}" if source else error.message or type(error).__name__)
+    message = error.message or type(error).__name__
+    if isinstance(error, InvalidCommandError | ConfigurationError):
+        message = _PYTHON_NAME.sub(_name_flag, _CLASS_NAME.sub("", message))
+    first = strip_control_chars(f"{to_words(source)}: {message}" if source else message)
     if len(first) > _MAX_LENGTH:
         first = f"{first[: _MAX_LENGTH - 1].rstrip()}…"
     second = strip_control_chars(" ".join(_next_steps(error)))
     return f"{first}\n{second}" if second else first
+
+
+def to_words(name: str) -> str:
+    """Return the name of a command, an operation or an error as words, such as ``pause fielding run``."""
+    return _WORD_START.sub(" ", name.removesuffix("Error")).replace("_", " ").lower()
+
+
+def _name_flag(match: re.Match[str]) -> str:
+    return _FLAGS.get(match[0]) or match[0].replace("_", " ")
 
 
 def _next_steps(error: FieldingKitError) -> Iterator[str]:

@@ -7,6 +7,8 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from fieldingkit.cli.errors import to_words
+
 if TYPE_CHECKING:
     from fieldingkit.jobs.observer import PollEvent
 
@@ -17,6 +19,14 @@ _AFTER: Final = 5.0
 """Seconds of failure from which the user is notified."""
 _INTERVAL: Final = 10.0
 """Seconds between two notices; a sweep has many calls at once."""
+_REASONS: Final = {
+    "ConnectionFailedError": "no connection",
+    "DecodeError": "the response cannot be read",
+    "NotFoundError": "the API answered 404",
+    "RateLimitedError": "the API answered 429",
+    "RequestTimeoutError": "no response in time",
+    "TransportError": "the connection broke",
+}
 
 
 class RetryNotices(logging.Handler):
@@ -35,10 +45,9 @@ class RetryNotices(logging.Handler):
         fields: dict[str, Any] = vars(record)
         if "delay" not in fields or fields["elapsed"] + fields["delay"] < _AFTER:
             return
-        error, delay = fields["error"], fields["delay"]
-        reason = f"the API answered {error}" if error.isdigit() else f"no response ({error})"
-        until = _until(fields["remaining"])
-        self._print(f"{fields['operation_id']}: {reason}. Retrying{until}; the next attempt is in {delay:.0f} s.")
+        delay, until = fields["delay"], _until(fields["remaining"])
+        call = to_words(fields["operation_id"]).capitalize()
+        self._print(f"{call}: {_reason(fields['error'])}. Retrying{until}; the next attempt is in {delay:.0f} s.")
 
     def polled(self, event: "PollEvent") -> None:
         """Print a notice if the status of a job could not be read for long."""
@@ -51,7 +60,7 @@ class RetryNotices(logging.Handler):
             from fieldingkit.jobs.poller import PollPolicy
 
             until = _until(PollPolicy().error_tolerance - seconds)
-            self._print(f"Job {event.job_id}: its status cannot be read ({event.error}). Polling{until}.")
+            self._print(f"Job {event.job_id}: its status cannot be read: {_reason(event.error)}. Polling{until}.")
 
     def _print(self, text: str) -> None:
         now = time.monotonic()
@@ -71,6 +80,13 @@ def show_retries() -> RetryNotices:
     notices = RetryNotices()
     logger.addHandler(notices)
     return notices
+
+
+def _reason(error: str) -> str:
+    """Return the words for an HTTP status, or for the name of an error."""
+    if error.isdigit():
+        return f"the API answered {error}"
+    return _REASONS.get(error) or f"no response ({to_words(error)})"
 
 
 def _until(seconds: float | None) -> str:

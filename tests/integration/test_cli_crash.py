@@ -14,7 +14,7 @@ from support.command_line import Cli
 from fieldingkit.sandbox import Sandbox
 from fieldingkit.sweeps import Outcome, SweepReport
 
-PROGRAM = [sys.executable, "-m", "fieldingkit.cli"]
+PROGRAM = [sys.executable, "-m", "fieldingkit"]
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from support.command_line import Cli
 from fieldingkit.sandbox import Sandbox
 from fieldingkit.sweeps import SweepReport
 
-PROGRAM = f"{sys.executable} -m fieldingkit.cli"
+PROGRAM = f"{sys.executable} -m fieldingkit"
 SWEEP = f"{PROGRAM} pause --all-projects --yes --report out.json"
 
 

@@ -1,19 +1,17 @@
 """``fieldingkit demo``: pause many target groups and resolve a conflict, on a sandbox inside this process."""
 
-import asyncio
 from collections import Counter
 from datetime import timedelta
+from typing import Any
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from fieldingkit.cli.errors import ExitCode
+from fieldingkit.cli.output import Output
 from fieldingkit.client import AsyncClient
-from fieldingkit.commands import JobStatus
+from fieldingkit.commands import Command, JobStatus
 from fieldingkit.errors import PreconditionFailedError
 from fieldingkit.jobs.job import AsyncJob
-from fieldingkit.loop_thread import new_event_loop
 from fieldingkit.resources.batch_jobs import BatchResult, PauseTargetGroups
 from fieldingkit.resources.fielding_runs import GetFieldingRun, PauseFieldingRun, ResumeFieldingRun, UpdateFieldingRun
 from fieldingkit.sandbox import Project, Sandbox
@@ -21,21 +19,26 @@ from fieldingkit.sandbox import Project, Sandbox
 __all__ = ["demo"]
 
 
-def demo() -> int:
-    """Pause 40 target groups in one batch, then cause and resolve a conflict. Needs no account; takes a few seconds."""
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        runner.run(_Demo(Console(highlight=False)).run())
+async def demo(*, json: bool = False) -> int:
+    """Pause 40 target groups in one batch, then cause and resolve a conflict. Needs no account; takes a few seconds.
+
+    Args:
+        json: Print one JSON document with the results, instead of text.
+    """
+    output = Output(json=json)
+    output.print_json(await _Demo(output).run())
     return ExitCode.DONE
 
 
 class _Demo:
-    """The demo, printed on a console as it runs."""
+    """The demo, printed as it runs."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._calls = Table.grid(padding=(0, 2))
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._calls: list[tuple[str, str, str]] = []
 
-    async def run(self) -> None:
+    async def run(self) -> dict[str, object]:
+        """Run the demo and return its results."""
         async with Sandbox(job_seconds=1.5) as api:
             project = api.seed(live=24, paused=5, scheduled=4, draft=4, completed=3)
             statuses = Counter(group.status for group in project.groups)
@@ -43,16 +46,25 @@ class _Demo:
             self._print(f"It has a project with {len(project.groups)} target groups:")
             self._print(f"{', '.join(f'{number} {status}' for status, number in statuses.items())}.")
             async with AsyncClient(account_id=api.account_id, auth=api.token, base_url=api.url) as client:
-                await self._pause_all(client, project)
-                await self._resolve_conflict(client, project)
+                paused = await self._pause_all(client, project)
+                etag = await self._resolve_conflict(client, project)
         self._print_title("Calls and their trace ids, for the API's support")
-        self._console.print(self._calls, soft_wrap=True)
+        widths = [max(map(len, column)) for column in zip(*self._calls, strict=True)]
+        for call in self._calls:
+            self._print("  ".join(f"{cell:<{width}}" for cell, width in zip(call, widths, strict=True)).rstrip())
+        return {
+            "paused": list(paused.updated),
+            "failed": {failed.target_group_id: failed.code for failed in paused.failed},
+            "etag": etag,
+            "calls": [dict(zip(("operation", "response", "trace_id"), call, strict=True)) for call in self._calls],
+        }
 
-    async def _pause_all(self, client: AsyncClient, project: Project) -> None:
+    async def _pause_all(self, client: AsyncClient, project: Project) -> BatchResult:
         self._print_title("1. Pause all target groups of the project in one batch")
         paused_before = len(project.ids("paused"))
-        job = await client.submit(PauseTargetGroups(project_id=project.id, target_group_ids=project.ids()))
-        self._add_call(job.command, "201 Created", job.trace_id)
+        command = PauseTargetGroups(project_id=project.id, target_group_ids=project.ids())
+        job = await client.submit(command)
+        self._add_call(command, "201 Created", job.trace_id)
         await self._watch(job, len(project.groups))
         result = await job.wait()
         self._print(f"{len(result.updated)} are paused now; {paused_before} of them already were.")
@@ -64,22 +76,24 @@ class _Demo:
             self._print(f"\n  {reason}")
             for group_id in group_ids:
                 self._print(f"    {group_id}")
+        return result
 
     async def _watch(self, job: AsyncJob[BatchResult], total: int) -> None:
         """Show the progress of a job: a bar on a terminal, one line a poll elsewhere."""
-        if not self._console.is_terminal:
+        console = self._output.stdout
+        if self._output.json or not console.is_terminal:
             async for event in job.watch():
                 self._print(f"  {event.elapsed:4.1f} s  {event.status or 'not read yet'}")
             return
         columns = (TextColumn("  {task.description}"), BarColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=self._console) as progress:
+        with Progress(*columns, console=console) as progress:
             task = progress.add_task("submitted", total=None)
             async for event in job.watch():
                 progress.update(task, description=str(event.status or "not read yet"))
                 if event.status == JobStatus.COMPLETED:
                     progress.update(task, total=total, completed=total)
 
-    async def _resolve_conflict(self, client: AsyncClient, project: Project) -> None:
+    async def _resolve_conflict(self, client: AsyncClient, project: Project) -> str:
         self._print_title("2. Two people change one fielding run: ETags prevent lost updates")
         run_of = {group.id: group.run.id for group in project.groups if group.run is not None}
         group_id = project.ids("paused")[0]
@@ -113,13 +127,14 @@ class _Demo:
         paused = await client.send_detailed(PauseFieldingRun(**ids, if_match=fresh.result.etag))
         self._add_call(stale, f"{paused.status} paused", paused.trace_id)
         self._print(f"With this ETag the pause succeeds ({paused.result.etag}); the colleague's extra day is kept.")
-        self._print("\nworkflows.ensure_status() does all of this in one call.")
+        self._print("\n`fieldingkit runs ensure` does all of this in one command.")
+        return paused.result.etag
 
     def _print_title(self, text: str) -> None:
-        self._console.print(f"\n[bold]{text}[/bold]\n")
+        self._print(f"\n{text}\n")
 
     def _print(self, text: str) -> None:
-        self._console.print(text, markup=False, soft_wrap=True)
+        self._output.print_text(text)
 
-    def _add_call(self, command: object, response: str, trace_id: str | None) -> None:
-        self._calls.add_row(type(command).__name__, response, trace_id or "none")
+    def _add_call(self, command: Command[Any], response: str, trace_id: str | None) -> None:
+        self._calls.append((command.endpoint.operation_id, response, trace_id or "none"))

@@ -69,7 +69,14 @@ class Check:
     advice: str = ""
     """The next step; empty if none is needed."""
 
+    @property
+    def exit_code(self) -> ExitCode:
+        """The exit code of the doctor if this were its only check."""
+        return _EXIT_CODES.get(self.subject, ExitCode.REFUSED) if self.severity is Severity.ERROR else ExitCode.DONE
 
+
+_EXIT_CODES: Final = {"Configuration": ExitCode.USAGE, "Account": ExitCode.USAGE, "Clock": ExitCode.FAILED}
+"""The exit codes of failed checks by subject; the API's refusal for all others."""
 _STYLES: Final = {
     Severity.OK: "green",
     Severity.WARNING: "yellow",
@@ -81,21 +88,23 @@ _STYLES: Final = {
 async def doctor(*, json: bool = False, connection: Connection = DEFAULT_CONNECTION) -> int:
     """Check the credentials, the connection to the API, its version, the clock and the account. Changes nothing.
 
+    The exit code is 2 for a wrong configuration, 3 if the API refuses or cannot be reached, 1 for a wrong clock.
+
     Args:
         json: Print one JSON document a line.
         connection: How to reach the API.
     """
     output = Output(json=json)
-    failed = False
+    code = ExitCode.DONE
     async for check in _checks(attrs.evolve(connection, deadline=connection.deadline or _DEADLINE)):
-        failed |= check.severity is Severity.ERROR
+        code = max(code, check.exit_code)
         output.print_json({**attrs.asdict(check), "severity": check.severity.value})
         if not json:
             output.stdout.print(f"{check.severity.value:<8}", style=_STYLES[check.severity], end="")
             output.print_text(f"{check.subject:<14}{strip_control_chars(check.message)}")
             if check.advice:
                 output.print_text(f"{'':<22}-> {strip_control_chars(check.advice)}")
-    return ExitCode.FAILED if failed else ExitCode.DONE
+    return code
 
 
 async def _checks(connection: Connection) -> AsyncIterator[Check]:

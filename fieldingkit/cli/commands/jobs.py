@@ -23,7 +23,7 @@ async def status(token: str, /, *, json: bool = False, connection: Connection = 
     """Read the status of a job once.
 
     Args:
-        token: The job's token, as printed or from `job.token()`. It holds ids and no secret.
+        token: The job's token, as a command or a log printed it. It holds ids and no secret.
         json: Print one JSON document.
         connection: How to reach the API.
     """
@@ -45,7 +45,7 @@ async def wait(
     """Wait until a job ends. Interrupting the wait does not stop the job.
 
     Args:
-        token: The job's token, as printed or from `job.token()`. It holds ids and no secret.
+        token: The job's token, as a command or a log printed it. It holds ids and no secret.
         wait_seconds: Seconds to wait at most; the exit code is 4 if the job has not ended by then.
         json: Print one JSON document.
         connection: How to reach the API.

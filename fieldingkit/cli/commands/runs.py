@@ -66,8 +66,10 @@ async def ensure(
         if run.status != status and action is not None:
             verb = action.__name__.partition("FieldingRun")[0]
             question = f"{verb} the run of {group}, which is {run.status}"
-            if not _confirmed(client, output, question, dry_run=dry_run, yes=yes):
-                return ExitCode.DONE
+            if dry_run:
+                output.print_json({"status": run.status, "changed": False, "etag": run.etag, "action": verb.lower()})
+                return _end_dry_run(output, question)
+            confirm(f"{question} ({format_place(client.base_url, client.account_id)})", yes=yes)
         outcome = await ensure_status(client, read, status)
     output.print_json({"status": outcome.status, "changed": outcome.changed, "etag": outcome.etag})
     output.print_text(f"{group} is {'now' if outcome.changed else 'already'} {outcome.status}.")
@@ -110,8 +112,11 @@ async def extend(
             )
         old_end, new_end = format_time(run.end_fielding_at), format_time(extended.end_fielding_at)
         question = f"Move the end of {group} from {old_end} to {new_end}"
-        if not _confirmed(client, output, question, dry_run=dry_run, yes=yes):
-            return ExitCode.DONE
+        if dry_run:
+            ends = {"end_fielding_at": run.end_fielding_at, "new_end_fielding_at": extended.end_fielding_at}
+            output.print_json({**ends, "changed": False, "etag": run.etag})
+            return _end_dry_run(output, question)
+        confirm(f"{question} ({format_place(client.base_url, client.account_id)})", yes=yes)
         outcome = await update_run(client, read, change)
     output.print_json({"end_fielding_at": outcome.end_fielding_at, "changed": outcome.changed, "etag": outcome.etag})
     output.print_text(f"{group} now ends at {format_time(outcome.end_fielding_at)}.")
@@ -137,12 +142,9 @@ def _extension(days: float | None, until: datetime | None) -> Callable[[Fielding
     return lambda run: attrs.evolve(run, end_fielding_at=run.end_fielding_at + timedelta(days=days or 0))
 
 
-def _confirmed(client: AsyncClient, output: Output, question: str, *, dry_run: bool, yes: bool) -> bool:
-    if dry_run:
-        output.note(f"Dry run: {question[0].lower()}{question[1:]}. Nothing was sent.")
-        return False
-    confirm(f"{question} ({format_place(client.base_url, client.account_id)})", yes=yes)
-    return True
+def _end_dry_run(output: Output, question: str) -> ExitCode:
+    output.note(f"Dry run: {question[0].lower()}{question[1:]}. Nothing was sent.")
+    return ExitCode.DONE
 
 
 def _print(output: Output, run: FieldingRun) -> None:

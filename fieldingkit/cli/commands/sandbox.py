@@ -1,63 +1,162 @@
 """``fieldingkit sandbox``: serve the API in memory, for other programs."""
 
 import asyncio
-import sys
-from typing import Annotated
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from fieldingkit.cli.errors import ExitCode, UsageError
-from fieldingkit.loop_thread import new_event_loop
-from fieldingkit.sandbox import Project, Sandbox
+from fieldingkit.cli.output import Output
+from fieldingkit.rendering.text import pluralize
+from fieldingkit.sandbox import Project, Sandbox, faults
 
 __all__ = ["sandbox"]
 
 
-def sandbox(
+_KINDS: Final[Mapping[str, faults.Fault]] = {
+    "apply-then-drop": faults.ApplyThenDrop(),
+    "drop-before": faults.DropBefore(),
+    "empty-body": faults.EmptyBody(),
+    "expire-token": faults.ExpireToken(),
+    "forget-item": faults.ForgetItem(),
+    "garbage": faults.Garbage(),
+    "hang": faults.Hang(),
+    "html-page": faults.HtmlPage(),
+    "job-gone": faults.JobGone(),
+    "stuck-job": faults.StuckJob(),
+    "truncated-json": faults.TruncatedJson(),
+}
+"""The kinds of faults, beside HTTP statuses."""
+_FAULT: Final = re.compile(
+    rf"(?P<kind>[1-9]\d\d|{'|'.join(_KINDS)})(?::(?P<probability>\d+(?:\.\d+)?))?(?:@(?P<operation>\S+))?", re.ASCII
+)
+
+
+async def sandbox(
     *,
+    host: str = "127.0.0.1",
     port: Annotated[int, Parameter(validator=Number(gte=0, lt=65536))] = 8080,
     groups: Annotated[int, Parameter(validator=Number(gte=1))] = 40,
     projects: Annotated[int, Parameter(validator=Number(gte=1))] = 1,
     rate: Annotated[float | None, Parameter(validator=Number(gt=0))] = None,
     job_seconds: Annotated[float, Parameter(validator=Number(gte=0))] = 0.5,
+    latency: Annotated[float, Parameter(validator=Number(gte=0))] = 0.0,
+    fault: tuple[str, ...] = (),
+    json: bool = False,
 ) -> int:
-    """Serve the API in memory until interrupted; print its URL, a token and an example request.
+    """Serve the API in memory until interrupted; print its URL, its credentials and an example request.
 
     Args:
-        port: The port on 127.0.0.1; 0 selects a free one.
+        host: The address to listen on; 0.0.0.0 for all, as in a container.
+        port: The port to listen on; 0 selects a free one.
         groups: Target groups to create. Half of them are live, the others are spread over the other statuses.
         projects: Projects to spread the target groups over.
         rate: Requests per second above which it answers 429; unlimited by default.
         job_seconds: Duration of a job in seconds.
+        latency: Seconds before each request is handled.
+        fault: A fault as KIND[:PROBABILITY][@OPERATION], such as 429:0.1 or hang:0.01@create_bulk_*; may be repeated.
+            KIND is an HTTP status, or one of apply-then-drop, drop-before, empty-body, expire-token, forget-item,
+            garbage, hang, html-page, job-gone, stuck-job, truncated-json.
+        json: Print one JSON document instead of text.
     """
+    api = Sandbox(host=host, port=port, rate=rate, job_seconds=job_seconds)
+    for spec in fault:
+        _add_fault(api, spec, latency)
+    if latency:
+        api.faults.add("*", faults.Delay(latency), times=None)
     try:
-        with asyncio.Runner(loop_factory=new_event_loop) as runner:
-            runner.run(_serve(Sandbox(port=port, rate=rate, job_seconds=job_seconds), groups, projects))
-    except KeyboardInterrupt:
-        print("\nStopped.")
+        await api.start()
     except OSError as exc:
-        raise UsageError(f"port {port} cannot be used: {exc.strerror or exc}\nGive another --port.") from exc
+        reason = exc.strerror or str(exc)
+        raise UsageError(f"{host}, port {port}, cannot be used: {reason}\nGive another --host or --port.") from exc
+    try:
+        seeded = [_seed(api, groups * (n + 1) // projects - groups * n // projects) for n in range(projects)]
+        _print(Output(json=json, survive=True), api, seeded)
+        await asyncio.Event().wait()
+    finally:
+        await api.stop()
     return ExitCode.DONE
 
 
-async def _serve(api: Sandbox, groups: int, projects: int) -> None:
+def _add_fault(api: Sandbox, spec: str, latency: float) -> None:
+    """Add the fault that a ``--fault`` describes.
+
+    Raises:
+        UsageError: It is not of the form ``KIND[:PROBABILITY][@OPERATION]``.
+    """
+    match = _FAULT.fullmatch(spec)
+    reason = "it is not KIND[:PROBABILITY][@OPERATION]"
+    if match is not None and 0 < float(match["probability"] or 1) <= 1:
+        fault = _KINDS.get(match["kind"]) or faults.Answer(int(match["kind"]))
+        try:
+            api.faults.add(
+                match["operation"] or "*",
+                faults.Delay(latency, then=fault),
+                times=None,
+                probability=float(match["probability"] or 1),
+            )
+        except ValueError as exc:
+            reason = str(exc)
+        else:
+            return
+    raise UsageError(
+        f"--fault {spec}: {reason}\n"
+        f"KIND is an HTTP status or one of {', '.join(_KINDS)}; PROBABILITY is above 0 and up to 1; "
+        "OPERATION is an operation id of the API or a pattern such as create_bulk_*."
+    )
+
+
+def _print(output: Output, api: Sandbox, seeded: list[Project]) -> None:
     from fieldingkit.version import API_VERSION
 
-    async with api:
-        seeded = [_seed(api, groups * (n + 1) // projects - groups * n // projects) for n in range(projects)]
-        first = next(project for project in seeded if project.groups)
-        path = f"/demand/accounts/{api.account_id}/projects/{first.id}/target-groups/{first.groups[0].id}/fielding-runs"
-        print(f"URL      {api.url}\nToken    {api.token}\nAccount  {api.account_id}")
-        print(f"Projects {projects} with {groups} target groups; the first is {first.id}\n")
-        print("Environment:")
-        print(f"  export CINT_BASE_URL={api.url} CINT_ACCOUNT_ID={api.account_id} CINT_TOKEN={api.token}\n")
-        print("Example request:")
-        headers = f"-H 'Authorization: Bearer {api.token}' -H 'Cint-API-Version: {API_VERSION}'"
-        print(f"  curl {headers} {api.url}{path}\n")
-        print("Press Ctrl-C to stop.")
-        sys.stdout.flush()
-        await asyncio.Event().wait()
+    url, token_url = (_reachable(address) for address in (api.url, api.token_url))
+    environment = {
+        "CINT_BASE_URL": url,
+        "CINT_ACCOUNT_ID": str(api.account_id),
+        "CINT_CLIENT_ID": api.client_id,
+        "CINT_CLIENT_SECRET": api.client_secret,
+        "CINT_TOKEN_URL": token_url,
+    }
+    facts: dict[str, Any] = {
+        "url": url,
+        "account_id": str(api.account_id),
+        "token": api.token,
+        "client_id": api.client_id,
+        "client_secret": api.client_secret,
+        "token_url": token_url,
+        "environment": environment,
+        "projects": {project.id: project.ids() for project in seeded},
+    }
+    output.print_json(facts)
+    first = next(project for project in seeded if project.groups)
+    path = f"/demand/accounts/{api.account_id}/projects/{first.id}/target-groups/{first.groups[0].id}/fielding-runs"
+    headers = f"-H 'Authorization: Bearer {api.token}' -H 'Cint-API-Version: {API_VERSION}'"
+    output.print_fields(
+        {
+            "URL": url,
+            "Account": api.account_id,
+            "Token": api.token,
+            "Client id": api.client_id,
+            "Client secret": api.client_secret,
+            "Token URL": token_url,
+        }
+    )
+    total = sum(len(project.groups) for project in seeded)
+    numbers = f"{pluralize(len(seeded), 'project')} with {pluralize(total)}"
+    output.print_text(f"\n{numbers}; the first project is {first.id}.\n")
+    output.print_text("Environment:")
+    for name, value in environment.items():
+        output.print_text(f"  export {name}={value}")
+    output.print_text(f"\nExample request:\n  curl {headers} {url}{path}\n")
+    output.note("Press Ctrl-C to stop.")
+
+
+def _reachable(url: str) -> str:
+    """Return a URL under which this machine reaches a server that listens on all addresses."""
+    return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
 
 
 def _seed(api: Sandbox, count: int) -> Project:

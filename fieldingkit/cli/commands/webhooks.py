@@ -194,6 +194,7 @@ async def delete(
     /,
     *,
     yes: bool = False,
+    json: bool = False,
     connection: Connection = DEFAULT_CONNECTION,
 ) -> int:
     """Delete a webhook.
@@ -201,14 +202,16 @@ async def delete(
     Args:
         webhook: The webhook's id.
         yes: Do not ask for confirmation.
+        json: Print one JSON document.
         connection: How to reach the API.
     """
-    output = Output()
+    output = Output(json=json)
     async with connection.open() as client:
         found = await client.send(GetWebhook(webhook_id=webhook))
         place = format_place(client.base_url, client.account_id)
         confirm(f"Delete webhook {webhook} of {place}, which sends to {found.url}", yes=yes)
         await client.send(DeleteWebhook(webhook_id=webhook, if_match=found.etag))
+    output.print_json({"id": webhook, "deleted": True})
     output.print_text(f"Webhook {webhook} was deleted.")
     return ExitCode.DONE
 

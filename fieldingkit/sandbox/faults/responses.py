@@ -229,11 +229,13 @@ class Delay(Fault):
 
     seconds: float
     """The delay in real seconds, since it is meant for real timeouts."""
+    then: Fault | None = None
+    """The fault to inject after the delay; None to handle the request."""
 
-    async def inject(self, exchange: Exchange) -> web.Response:
-        """Wait, then handle the request."""
+    async def inject(self, exchange: Exchange) -> web.StreamResponse:
+        """Wait, then handle the request or inject the other fault."""
         await asyncio.sleep(self.seconds)
-        return await exchange.proceed()
+        return await (exchange.proceed() if self.then is None else self.then.inject(exchange))
 
 
 @attrs.frozen

@@ -1,5 +1,6 @@
 """Errors: one or two lines, the right exit code, no traceback, no secret."""
 
+import re
 import subprocess
 import sys
 
@@ -55,17 +56,26 @@ def test_every_error_fits_on_two_lines(name: str) -> None:
 
 
 def test_every_exit_code_is_documented(cli: Cli) -> None:
-    """`fieldingkit --help` lists each exit code of a sweep."""
+    """`fieldingkit --help` lists each exit code."""
     assert EXIT_CODES in cli("--help").out
-    for code in (
-        ExitCode.DONE,
-        ExitCode.FAILED,
-        ExitCode.USAGE,
-        ExitCode.REFUSED,
-        ExitCode.UNKNOWN,
-        ExitCode.INTERRUPTED,
-    ):
-        assert f"\n  {code.value} " in EXIT_CODES
+    assert sorted(map(int, re.findall(r"^  (\d+) ", EXIT_CODES, re.MULTILINE))) == sorted(ExitCode)
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (errors.InvalidCommandError("SweepPlan.run_id must be short; got 'a b'"), "--run-id must be short; got 'a b'"),
+        (errors.InvalidCommandError("ListProjects: search_string has 5 characters"), "--search has 5 characters"),
+        (errors.InvalidCommandError("a plan needs target_groups"), "a plan needs target groups"),
+        (errors.ConfigurationError("account_id must be a number"), "--account must be a number"),
+        (errors.ConfigurationError("x: use https, or set allow_insecure=True"), "x: use https, or a server on this"),
+        (errors.ConfigurationError("/etc/my_app/token_file cannot be read"), "/etc/my_app/token_file cannot be read"),
+        (errors.NotFoundError("404 not_found_error", status=404), "404 not_found_error"),
+    ],
+)
+def test_messages_name_flags_instead_of_python_names(error: errors.FieldingKitError, text: str) -> None:
+    """Names of the Python API become flags or words; files and the API's codes stay as they are."""
+    assert format_error(error).startswith(text)
 
 
 def test_a_refusal_has_advice_and_a_trace_id(connected: Cli, sandbox: Sandbox) -> None:
@@ -74,7 +84,7 @@ def test_a_refusal_has_advice_and_a_trace_id(connected: Cli, sandbox: Sandbox) -
     ended = connected("runs", "show", "01BTGNYV6HRNK8K8VKZASZCFP0", "--project", project.id)
     first, second = ended.err.splitlines()
     assert ended.code == 3
-    assert first.startswith("fieldingkit: ListFieldingRuns: 404 not_found_error")
+    assert first.startswith("fieldingkit: list fielding runs: 404 not_found_error")
     assert "Check the ids" in second
     assert "Trace id " in second
 
@@ -126,7 +136,7 @@ def test_ctrl_c_is_exit_code_130(cli: Cli, bare: pytest.MonkeyPatch) -> None:
 
 def test_a_closed_pipe_is_no_error() -> None:
     """`fieldingkit ... | head -1` prints no error."""
-    line = f"{sys.executable} -m fieldingkit.cli --help | head -1"
+    line = f"{sys.executable} -m fieldingkit --help | head -1"
     ended = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=30, check=False)
     assert (ended.stdout.count("\n"), ended.stderr) == (1, "")
 

@@ -24,7 +24,7 @@ async def test_a_long_retry_is_announced_once(
     with pytest.raises(FieldingKitError):
         await make_client(clock=clock, deadline=60).send(a_read(sandbox))
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("get_fielding_runs")
+    assert line.startswith("Get fielding runs")
     assert re.search(
         r": the API answered 503\. Retrying until \d\d:\d\d:\d\d UTC; the next attempt is in \d+ s\.$", line
     )
@@ -49,7 +49,7 @@ def test_every_command_announces_long_retries(
     monkeypatch.setattr("fieldingkit.cli.retry_notices._AFTER", 0.0)
     ended = connected("projects", "list")
     assert (ended.code, ended.out.count("\n")) == (0, 1)
-    assert "list_account_projects: no response" in ended.err
+    assert "List account projects: the connection broke." in ended.err
     assert "Retrying until" in ended.err
 
 
@@ -62,4 +62,6 @@ def test_a_job_that_cannot_be_polled_is_announced(
     monkeypatch.setattr("fieldingkit.cli.retry_notices._AFTER", 0.0)
     ended = connected("pause", "--project", project.id, "--yes")
     assert ended.code == 0
-    assert re.search(r"Job \w+: its status cannot be read \(\w+\)\. Polling until \d\d:\d\d:\d\d UTC\.", ended.err)
+    assert re.search(
+        r"Job \w+: its status cannot be read: the API answered 404\. Polling until \d\d:\d\d:\d\d UTC\.", ended.err
+    )

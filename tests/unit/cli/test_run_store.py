@@ -116,7 +116,7 @@ def test_the_same_sweep_at_the_same_time_is_refused(connected: Cli, sandbox: San
     project, other = sandbox.seed(live=1), sandbox.seed(live=1)
     sandbox.clock.freeze()  # no job ends before the second command was refused
     words = ["pause", "--project", project.id, "--yes"]
-    command = [sys.executable, "-m", "fieldingkit.cli", *words]
+    command = [sys.executable, "-m", "fieldingkit", *words]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         assert "Run " in process.stderr.readline()

@@ -56,7 +56,7 @@ def test_a_completion_wants_the_count_typed(
 def at_terminal(answer: bytes, *words: str) -> tuple[int, str]:
     """Run a command on its own terminal, answer its question, and return the exit code and the screen."""
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "fieldingkit.cli", *words]
+    command = [sys.executable, "-m", "fieldingkit", *words]
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100"}
     with subprocess.Popen(
         command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True

@@ -14,7 +14,7 @@ def run(sandbox: Sandbox, *words: str) -> str:
     """List projects in its own process while the API answers 503 once, and return stderr."""
     sandbox.faults.clear()
     sandbox.faults.add("list_account_projects", faults.Answer(503), times=1)
-    command = [sys.executable, "-m", "fieldingkit.cli", "projects", "list", *words]
+    command = [sys.executable, "-m", "fieldingkit", "projects", "list", *words]
     ended = subprocess.run(command, env={**os.environ}, capture_output=True, text=True, timeout=30, check=True)
     assert sandbox.token not in ended.stderr
     return ended.stderr

@@ -26,7 +26,7 @@ def test_a_correct_setup_is_ok(connected: Cli) -> None:
 def test_missing_credentials_send_nothing(cli: Cli) -> None:
     """Without credentials the doctor names the variables to set, and calls nothing."""
     ended = cli("doctor")
-    assert ended.code == 1
+    assert ended.code == 2
     assert "error   Configuration" in ended.out
     assert "CINT_CLIENT_ID" in ended.out
 
@@ -35,7 +35,7 @@ def test_a_rejected_token_is_never_shown(connected: Cli, bare: pytest.MonkeyPatc
     """A token that the API rejects is reported as such, and never shown."""
     bare.setenv("CINT_TOKEN", "wrong-canary")
     ended = connected("doctor")
-    assert ended.code == 1
+    assert ended.code == 3
     assert "rejected by the API" in ended.out
     assert "canary" not in ended.out + ended.err
 
@@ -43,7 +43,7 @@ def test_a_rejected_token_is_never_shown(connected: Cli, bare: pytest.MonkeyPatc
 def test_a_wrong_account_lists_the_right_ones(connected: Cli, bare: pytest.MonkeyPatch) -> None:
     """A wrong or missing account is reported together with the accounts that the credentials give access to."""
     ended = connected("doctor", "--account", "999")
-    assert ended.code == 1
+    assert ended.code == 2
     assert "give access to: 101" in ended.out
     bare.delenv("CINT_ACCOUNT_ID")
     assert "none is selected" in connected("doctor").out
@@ -53,7 +53,7 @@ def test_an_unreachable_host_is_reported(cli: Cli, bare: pytest.MonkeyPatch) -> 
     """A host without a server is reported as a missing connection."""
     bare.setenv("CINT_TOKEN", "token")
     ended = cli("doctor", "--base-url", "http://127.0.0.1:9/v1", "--deadline", "1")
-    assert ended.code == 1
+    assert ended.code == 3
     assert "no connection to" in ended.out
     assert "--proxy" in ended.out
 
@@ -61,7 +61,7 @@ def test_an_unreachable_host_is_reported(cli: Cli, bare: pytest.MonkeyPatch) -> 
 def test_a_rejected_api_version_is_reported(connected: Cli) -> None:
     """A version that the API rejects is reported as such."""
     ended = connected("doctor", "--api-version", "yesterday")
-    assert ended.code == 1
+    assert ended.code == 3
     assert "error   API version" in ended.out
 
 
@@ -69,7 +69,7 @@ def test_a_failing_api_is_no_configuration_error(connected: Cli, sandbox: Sandbo
     """A failing API is distinguished from a wrong configuration."""
     sandbox.faults.add("get_user_accounts", faults.Answer(500), times=None)
     ended = connected("doctor", "--deadline", "0.5")
-    assert ended.code == 1
+    assert ended.code == 3
     assert "status.cint.com" in ended.out
 
 
@@ -77,6 +77,7 @@ def test_clock_skew_is_reported(connected: Cli, sandbox: Sandbox) -> None:
     """A clock that disagrees with the API's is reported with the difference."""
     sandbox.faults.add("get_user_accounts", faults.SkewedDate(timedelta(hours=-3).total_seconds()), times=None)
     ended = connected("doctor")
+    assert ended.code == 1
     assert "error   Clock" in ended.out
     assert "3 h 0 min ahead" in ended.out
 

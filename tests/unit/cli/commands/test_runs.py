@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from support.command_line import Cli
 
 from fieldingkit.sandbox import Sandbox, faults
@@ -51,11 +52,36 @@ def test_ensure_requires_a_confirmation(connected: Cli, sandbox: Sandbox) -> Non
 
 
 def test_ensure_with_dry_run_changes_nothing(connected: Cli, sandbox: Sandbox) -> None:
-    """A dry run prints the action and does not send it."""
+    """A dry run prints the action and does not send it; with --json as a document."""
     project = sandbox.seed(live=1)
-    ended = connected("runs", "ensure", project.ids()[0], "paused", "--project", project.id, "--dry-run")
+    words = ("runs", "ensure", project.ids()[0], "paused", "--project", project.id, "--dry-run")
+    ended = connected(*words)
     assert ended.code == 0
-    assert "pause the run of" in ended.err
+    assert f"Dry run: pause the run of {project.ids()[0]}, which is live. Nothing was sent." in ended.err
+    printed = json.loads(connected(*words, "--json").out)
+    assert (printed["status"], printed["changed"], printed["action"]) == ("live", False, "pause")
+    assert project.ids("live")
+
+
+def test_extend_with_dry_run_changes_nothing(connected: Cli, sandbox: Sandbox) -> None:
+    """A dry run prints both ends with --json, and sends no update."""
+    project = sandbox.seed(live=1)
+    words = ("runs", "extend", project.ids()[0], "--project", project.id, "--days", "1", "--dry-run", "--json")
+    ended = connected(*words)
+    assert ended.code == 0
+    printed = json.loads(ended.out)
+    assert printed["end_fielding_at"] < printed["new_end_fielding_at"]
+    assert {request.method for request in sandbox.requests} == {"GET"}
+
+
+def test_no_at_the_prompt_is_exit_code_1(connected: Cli, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An action that was declined was not done, so a script does not take it for done."""
+    project = sandbox.seed(live=1)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("sys.stdin.readline", lambda: "n\n", raising=False)
+    words = ("runs", "ensure", project.ids()[0], "paused", "--project", project.id)
+    assert connected(*words).code == 1
     assert project.ids("live")
 
 

@@ -52,7 +52,8 @@ def test_webhooks_are_listed_changed_and_deleted(connected: Cli) -> None:
     assert connected("webhooks", "update", webhook, "--url", "https://example.com/other").code == 0
     assert "https://example.com/other" in connected("webhooks", "list").out
     assert connected("webhooks", "delete", webhook).code == 2
-    assert connected("webhooks", "delete", webhook, "--yes").code == 0
+    ended = connected("webhooks", "delete", webhook, "--yes", "--json")
+    assert (ended.code, json.loads(ended.out)) == (0, {"id": webhook, "deleted": True})
     assert connected("webhooks", "list").out == ""
 
 
