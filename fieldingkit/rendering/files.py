@@ -4,7 +4,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, cast
@@ -15,7 +15,7 @@ from fieldingkit.rendering.html import DATA_ID, to_html
 from fieldingkit.rendering.json import KIND, VERSION, to_json
 from fieldingkit.rendering.model import SweepDocument
 
-__all__ = ["check_report_path", "read_data", "write_document"]
+__all__ = ["check_report_path", "read_data", "replace_file", "write_document"]
 
 
 _FORMATS: Final[Mapping[str, tuple[Callable[[SweepDocument], str], str]]] = {
@@ -48,12 +48,20 @@ def write_document(document: SweepDocument, path: Path) -> None:
         OSError: if the file cannot be written; an earlier file stays as it was.
     """
     render, encoding = _format(path)
-    content = render(document).encode(encoding)
+    replace_file(path, [render(document).encode(encoding)])
+
+
+def replace_file(path: Path, content: Iterable[bytes]) -> None:
+    """Write a file that replaces an earlier one as a whole.
+
+    Raises:
+        OSError: if the file cannot be written; an earlier file stays as it was.
+    """
     path = path.expanduser()
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+            file.writelines(content)
         umask = os.umask(0)
         os.umask(umask)
         Path(temporary).chmod(0o666 & ~umask)
