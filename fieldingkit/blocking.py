@@ -90,6 +90,11 @@ class Client:
         return self._client.account_id
 
     @property
+    def api_version(self) -> str:
+        """The API version that every request names."""
+        return self._client.api_version
+
+    @property
     def rate_limiter(self) -> "RateLimiter":
         """The rate limiter, for reading: ``.rate``, ``.waiting`` and ``.delay``."""
         return self._client.rate_limiter

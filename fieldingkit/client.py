@@ -6,8 +6,8 @@ from os import PathLike
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
-from weakref import WeakSet
 
+from fieldingkit.client_core import ClientCore
 from fieldingkit.clock import Clock
 from fieldingkit.codec import decode, encode, raise_for_incomplete_file, raise_for_status, raise_for_truncated_body
 from fieldingkit.commands import Command, JobCommand, check_kind
@@ -16,17 +16,11 @@ from fieldingkit.idempotency import RetrySafety
 from fieldingkit.jobs.poller import check_wait_timeout
 from fieldingkit.options import CallOptions, ConnectionSettings, Options, hide_credentials, with_parameters_of
 from fieldingkit.raw_request import raw_request
-from fieldingkit.transport.aiohttp import AiohttpTransport
-from fieldingkit.transport.custom import CustomTransport
 from fieldingkit.transport.headers import public_headers
 from fieldingkit.transport.http import ApiResponse, Call, Request, Response
-from fieldingkit.transport.pipeline import Pipeline
 from fieldingkit.transport.problem import read_problem
 from fieldingkit.transport.rate_limit import RateLimiter
 from fieldingkit.transport.retry_policy import RetryPolicy
-from fieldingkit.transport.telemetry import Telemetry
-from fieldingkit.transport.telemetry.metrics import Metrics
-from fieldingkit.version import __version__
 
 if TYPE_CHECKING:
     from fieldingkit.events.waker import Waker
@@ -67,7 +61,7 @@ class AsyncClient:
     def __init__(self, **options: Any) -> None:
         hide_credentials(options)
         self._options = Options(**options)
-        self._core = _Core(self._options)
+        self._core = ClientCore(self._options)
         self._is_view = False
         self._job_factory: JobFactory | None = None
 
@@ -119,6 +113,11 @@ class AsyncClient:
     def account_id(self) -> str | None:
         """The account for commands that name no other."""
         return self._options.account_id
+
+    @property
+    def api_version(self) -> str:
+        """The API version that every request names."""
+        return self._options.api_version
 
     @property
     def rate_limiter(self) -> RateLimiter:
@@ -388,59 +387,3 @@ class AsyncClient:
         except BaseException as exc:
             call.annotate(exc)
             raise
-
-
-class _Core:
-    """The part of a client that its views share: connections, access token, limits and telemetry."""
-
-    def __init__(self, options: Options) -> None:
-        self._options = options
-        self.closed: bool = False
-        self.job_factories: WeakSet[JobFactory] = WeakSet()
-        self._open()
-
-    def _open(self) -> None:
-        """Build the pipeline. No connection is opened yet."""
-        options = self._options
-        telemetry = Telemetry(
-            options.base_url,
-            version=__version__,
-            tracer_provider=options.tracer_provider,
-            meter_provider=options.meter_provider,
-            on_request=options.on_request,
-            on_attempt=options.on_attempt,
-            trace_context=options.trace_context,
-            on_missing_trace=options.on_missing_trace,
-        )
-        network = (
-            CustomTransport(options.transport)
-            if options.transport is not None
-            else AiohttpTransport(
-                options.base_url,
-                connector_limit=options.connector_limit,
-                max_body=options.max_body,
-                connect_timeout=options.connect_timeout,
-                keepalive_timeout=options.keepalive_timeout,
-                proxy=options.proxy,
-                ssl_context=options.ssl_context,
-                trust_env=options.trust_env,
-            )
-        )
-        self.metrics: Metrics = telemetry.metrics
-        self.pipeline: Pipeline = Pipeline(
-            network, provider=options.auth, retry=options.retry, telemetry=telemetry, rate=options.rate
-        )
-
-    def reopen(self) -> None:
-        """Build a new pipeline in a forked child."""
-        # The parent's pipeline is kept: collecting it would close the parent's connections.
-        self._inherited = self.pipeline
-        self._open()
-
-    async def aclose(self) -> None:
-        """End waits for jobs, close the connections, and refuse further calls."""
-        self.pipeline.check_close()
-        self.closed = True
-        for factory in list(self.job_factories):
-            factory.close()
-        await self.pipeline.aclose()

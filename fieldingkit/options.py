@@ -131,6 +131,7 @@ class CallOptions(TypedDict, total=False):
     """The options that ``client.with_options`` can change."""
 
     account_id: str | int | None
+    api_version: str
     timeout: float | None
     deadline: float | None
     retry: RetryPolicy

@@ -16,6 +16,7 @@ import attrs
 from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.sweeps.checkpoint import Checkpoint
 from fieldingkit.sweeps.chunks import Chunk, split_into_chunks
+from fieldingkit.sweeps.identity import RunIdentity
 from fieldingkit.sweeps.plan import SweepPlan
 from fieldingkit.sweeps.report import GroupOutcome, Outcome, UnlistedProject
 from fieldingkit.sweeps.state import FoundGroup, Ledger, SweepState
@@ -85,11 +86,17 @@ class TaskStateCheckpoint(Checkpoint):
         self._dirty = False
         self._writing = asyncio.Lock()
 
-    async def load(self, plan: SweepPlan) -> SweepState | None:
-        """Return the state that an earlier try left; None if there is none, or another plan or release wrote it."""
+    async def load(self, plan: SweepPlan, identity: RunIdentity) -> SweepState | None:
+        """Return the state that an earlier try left; None if there is none, or another plan or release wrote it.
+
+        Raises:
+            JournalError: if the state is of another API or account.
+        """
         found = cast("dict[str, Any] | None", await asyncio.to_thread(self._store.get, FOUND_KEY))
         if found is None or (found["v"], found["fingerprint"]) != (_VERSION, plan.fingerprint):
             return None
+        earlier = RunIdentity(**found["identity"])
+        earlier.check(identity)
         rows = cast("list[dict[str, Any]] | None", await asyncio.to_thread(self._store.get, JOBS_KEY)) or []
         ledger = Ledger(
             FoundGroup(id_, project_id, None if status is None else TargetGroupStatus(status))
@@ -97,15 +104,14 @@ class TaskStateCheckpoint(Checkpoint):
             for id_, status in members
         )
         to_send = ledger.settle_by_status(plan.action)
-        initial = split_into_chunks(plan.run_id, plan.action, to_send, size=plan.chunk_size)
+        initial = split_into_chunks(earlier, plan.action, to_send, size=plan.chunk_size)
         chunks = list(_chunks(initial, rows))
         self._exceptions = {number: row["exceptions"] for number, row in enumerate(rows) if row["settled"]}
         self._settle(ledger, chunks)
         self._initial_chunks = len(initial)
         self._state = SweepState(
+            identity=earlier,
             fingerprint=plan.fingerprint,
-            base_url=found["base_url"],
-            account_id=found["account_id"],
             unlisted=[UnlistedProject(*item) for item in found["unlisted"].items()],
             ledger=ledger,
             chunks=chunks,
@@ -113,7 +119,7 @@ class TaskStateCheckpoint(Checkpoint):
         )
         return self._state
 
-    async def planned(self, plan: SweepPlan, state: SweepState) -> None:
+    async def discovered(self, state: SweepState) -> None:
         """Save the target groups that were found."""
         projects: dict[str, list[list[str | None]]] = {}
         for group in state.ledger.found:
@@ -122,9 +128,8 @@ class TaskStateCheckpoint(Checkpoint):
             )
         found = {
             "v": _VERSION,
-            "fingerprint": plan.fingerprint,
-            "base_url": state.base_url,
-            "account_id": state.account_id,
+            "fingerprint": state.fingerprint,
+            "identity": attrs.asdict(state.identity),
             "unlisted": {project.project_id: project.reason for project in state.unlisted},
             "started_at": state.started_at,
             "groups": [[project_id, members] for project_id, members in projects.items()],

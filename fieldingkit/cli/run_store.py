@@ -20,6 +20,7 @@ from fieldingkit.errors import JournalError
 from fieldingkit.sweeps.journal import Journal, RunSummary
 from fieldingkit.sweeps.locks import FileLock
 from fieldingkit.sweeps.plan import SweepPlan
+from fieldingkit.transport.urls import normalize_url
 
 __all__ = ["JournalTarget", "choose_journal", "journal_folder", "lock_sweep", "open_journal"]
 
@@ -70,14 +71,14 @@ def choose_journal(
         warn: Called with the reason why a journal of the journal folder was skipped.
 
     Raises:
-        UsageError: The run with this id is of another plan, or the given journal cannot be read.
+        UsageError: The run with this id is of another plan, API or account, or the given journal cannot be read.
     """
     candidates = [path.expanduser()] if path is not None else _latest_journals(journal_folder(base_url))
     oldest = datetime.now(UTC) - (_MAX_AGE_IN_NAMED_JOURNAL if path is not None else _MAX_AGE)
     too_old: JournalTarget | None = None
     for candidate in candidates:
         try:
-            run = _matching_run(candidate, plan, named=named)
+            run = _matching_run(candidate, plan, base_url=base_url, named=named)
         except JournalError as exc:
             if path is not None:
                 raise UsageError(f"{exc.message}\nNothing was sent.") from exc
@@ -112,18 +113,29 @@ def _file_name(run_id: str) -> str:
     return f"{run_id.replace(':', '-')}.journal"
 
 
-def _matching_run(path: Path, plan: SweepPlan, *, named: bool) -> RunSummary | None:
+def _matching_run(path: Path, plan: SweepPlan, *, base_url: str, named: bool) -> RunSummary | None:
     if not path.is_file():
         return None
     with Journal(path, read_only=True) as journal:
-        for run in journal.runs():
-            same_plan = journal.plan(run.run_id).fingerprint == plan.fingerprint
-            if named and run.run_id == plan.run_id and not same_plan:
-                raise UsageError(
-                    f"the run {run.run_id} in {path} is of another plan\nNothing was sent. Give another --run-id."
-                )
-            if run.run_id == plan.run_id if named else same_plan and run.finished_at is None:
-                return run
+        runs = [run for run in journal.runs() if run.discovered_at is not None]
+    wanted = (normalize_url(base_url), None if plan.account_id is None else str(plan.account_id))
+    for run in runs:
+        same_account = (run.base_url, run.account_id) == wanted
+        same_plan = run.fingerprint == plan.fingerprint
+        if not named and same_account and same_plan and run.finished_at is None:
+            return run
+        if not named or run.run_id != plan.run_id:
+            continue
+        if not same_account:
+            raise UsageError(
+                f"the run {run.run_id} in {path} is of account {run.account_id} at {run.base_url}, and the connection "
+                f"is to account {wanted[1]} at {wanted[0]}\nNothing was sent. Give another --run-id."
+            )
+        if not same_plan:
+            raise UsageError(
+                f"the run {run.run_id} in {path} is of another plan\nNothing was sent. Give another --run-id."
+            )
+        return run
     return None
 
 

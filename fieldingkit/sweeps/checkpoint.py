@@ -12,6 +12,7 @@ import attrs
 from fieldingkit.errors import JournalError
 from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.sweeps.chunks import Chunk
+from fieldingkit.sweeps.identity import RunIdentity
 from fieldingkit.sweeps.journal import Journal, Statement
 from fieldingkit.sweeps.plan import SweepPlan
 from fieldingkit.sweeps.report import GroupOutcome, Outcome, SweepProject, SweepReport, UnlistedProject
@@ -23,12 +24,28 @@ __all__ = ["Checkpoint", "JournalCheckpoint", "read_report"]
 class Checkpoint:
     """The persistence interface of a sweep. This implementation keeps nothing: a sweep without a journal."""
 
-    async def load(self, plan: SweepPlan) -> SweepState | None:
-        """Return the state that an earlier process left; None for a new run."""
-        del plan
+    async def load(self, plan: SweepPlan, identity: RunIdentity) -> SweepState | None:
+        """Return the state that an earlier process left; None for a new run.
+
+        Raises:
+            JournalError: if the run belongs to another plan, API or account.
+        """
+        del plan, identity
         return None
 
-    async def planned(self, plan: SweepPlan, state: SweepState) -> None:
+    async def discovering(
+        self, plan: SweepPlan, identity: RunIdentity, *, started_at: float, continues: str | None = None
+    ) -> None:
+        """Save that a run exists, before its target groups are discovered.
+
+        Args:
+            plan: The plan.
+            identity: The identity of the run.
+            started_at: When the run started: seconds since 1970, UTC.
+            continues: The id of the interrupted run that it continues.
+        """
+
+    async def discovered(self, state: SweepState) -> None:
         """Save the target groups and the chunks of a new run, before anything is sent."""
 
     async def sending(self, chunk: Chunk) -> None:
@@ -59,20 +76,40 @@ class JournalCheckpoint(Checkpoint):
         self._writing = asyncio.Lock()
         self._failure: BaseException | None = None
 
-    async def load(self, plan: SweepPlan) -> SweepState | None:
+    async def load(self, plan: SweepPlan, identity: RunIdentity) -> SweepState | None:
         """Return the state that an earlier process left; None for a new run.
 
         Raises:
-            JournalError: if the run belongs to another plan, or the journal cannot be read.
+            JournalError: if the run belongs to another plan, API or account, or the journal cannot be read.
         """
-        state = await asyncio.wrap_future(self._journal.run(partial(_load, run_id=self._run_id)))
-        if state is not None and state.fingerprint != plan.fingerprint:
+        header = await asyncio.wrap_future(self._journal.run(partial(_load_header, run_id=self._run_id)))
+        if header is None:
+            return None
+        header.identity.check(identity)
+        if header.fingerprint != plan.fingerprint:
             raise JournalError(
                 f"the run {self._run_id} in {self._journal.path} belongs to another plan; use another run_id"
             )
-        return state
+        return await asyncio.wrap_future(self._journal.run(partial(_load, header=header)))
 
-    async def planned(self, plan: SweepPlan, state: SweepState) -> None:
+    async def discovering(
+        self, plan: SweepPlan, identity: RunIdentity, *, started_at: float, continues: str | None = None
+    ) -> None:
+        """Save that a run exists, before its target groups are discovered."""
+        run = (
+            self._run_id,
+            plan.fingerprint,
+            plan.encode(),
+            plan.action,
+            identity.base_url,
+            identity.account_id,
+            identity.api_version,
+            continues,
+            started_at,
+        )
+        await self._write(Statement(_INSERT_RUN, [run]))
+
+    async def discovered(self, state: SweepState) -> None:
         """Save the target groups and the chunks of a new run, before anything is sent."""
         ledger = state.ledger
         groups = (
@@ -89,18 +126,9 @@ class JournalCheckpoint(Checkpoint):
         )
         unlisted = json.dumps({project.project_id: project.reason for project in state.unlisted})
         projects = json.dumps([attrs.astuple(project) for project in state.projects])
-        run = (
-            self._run_id,
-            plan.fingerprint,
-            plan.encode(),
-            state.base_url,
-            state.account_id,
-            unlisted,
-            projects,
-            state.started_at,
-        )
+        run = (unlisted, projects, state.discovered_at, self._run_id)
         await self._write(
-            Statement("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)", [run]),
+            Statement(_SET_DISCOVERED, [run]),
             Statement("INSERT INTO groups VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?)", self._rows(groups)),
             Statement(_INSERT_CHUNK, self._rows(map(_chunk_row, state.chunks))),
         )
@@ -170,10 +198,23 @@ def read_report(journal: Journal, run_id: str) -> SweepReport:
         JournalError: if the journal does not contain the run, or cannot be read.
     """
     plan = journal.plan(run_id)
-    state = journal.run(partial(_load, run_id=run_id)).result()
+    state = journal.run(partial(_load_run, run_id=run_id)).result()
     if state is None:
-        raise JournalError(f"{journal.path} does not contain the run {run_id!r}")
+        raise JournalError(f"the run {run_id} was interrupted before its target groups were known; nothing was sent")
     return state.report(plan)
+
+
+class _Header(NamedTuple):
+    """A row of the table ``runs``, without the plan."""
+
+    identity: RunIdentity
+    fingerprint: str
+    continues: str | None
+    unlisted: str
+    projects: str
+    started_at: float
+    discovered_at: float | None
+    finished_at: float | None
 
 
 class _ChunkRow(NamedTuple):
@@ -205,8 +246,11 @@ _SET_OUTCOME = (
 )
 _SET_FINISHED = "UPDATE runs SET finished_at = ? WHERE run_id = ?"
 
+_INSERT_RUN = "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, '{}', '[]', ?, NULL, NULL)"
+_SET_DISCOVERED = "UPDATE runs SET unlisted = ?, projects = ?, discovered_at = ? WHERE run_id = ?"
 _SELECT_RUN = (
-    "SELECT fingerprint, base_url, account_id, unlisted, projects, started_at, finished_at FROM runs WHERE run_id = ?"
+    "SELECT base_url, account_id, api_version, fingerprint, continues, unlisted, projects, started_at, discovered_at,"
+    " finished_at FROM runs WHERE run_id = ?"
 )
 _SELECT_GROUPS = (
     "SELECT target_group_id, project_id, previous_status, outcome, code, reason, job_id, verified, name, short_id"
@@ -219,11 +263,25 @@ _SELECT_CHUNKS = (
 )
 
 
-def _load(database: sqlite3.Connection, *, run_id: str) -> SweepState | None:
-    run = database.execute(_SELECT_RUN, (run_id,)).fetchone()
-    if run is None:
+def _load_header(database: sqlite3.Connection, *, run_id: str) -> _Header | None:
+    row = database.execute(_SELECT_RUN, (run_id,)).fetchone()
+    if row is None:
         return None
-    fingerprint, base_url, account_id, unlisted, projects, started_at, finished_at = run
+    base_url, account_id, api_version, *others = row
+    identity = RunIdentity(base_url=base_url, account_id=account_id, api_version=api_version, run_id=run_id)
+    return _Header(identity, *others)
+
+
+def _load_run(database: sqlite3.Connection, *, run_id: str) -> SweepState | None:
+    header = _load_header(database, run_id=run_id)
+    return None if header is None else _load(database, header=header)
+
+
+def _load(database: sqlite3.Connection, *, header: _Header) -> SweepState | None:
+    """Return the state of a run; None if its target groups were not discovered yet."""
+    if header.discovered_at is None:
+        return None
+    run_id = header.identity.run_id
     groups = database.execute(_SELECT_GROUPS, (run_id,)).fetchall()
     ledger = Ledger(
         FoundGroup(id_, project_id, None if status is None else TargetGroupStatus(status), name=name, short_id=short_id)
@@ -233,15 +291,16 @@ def _load(database: sqlite3.Connection, *, run_id: str) -> SweepState | None:
         if outcome is not None:
             ledger.settle(id_, Outcome(outcome), reason, code=code, job_id=job_id, verified=bool(verified))
     return SweepState(
-        fingerprint=fingerprint,
-        base_url=base_url,
-        account_id=account_id,
+        identity=header.identity,
+        fingerprint=header.fingerprint,
+        continues=header.continues,
         ledger=ledger,
         chunks=[_chunk(_ChunkRow(*row)) for row in database.execute(_SELECT_CHUNKS, (run_id,))],
-        unlisted=[UnlistedProject(*item) for item in json.loads(unlisted).items()],
-        projects=[SweepProject(*item) for item in json.loads(projects)],
-        started_at=started_at,
-        finished_at=finished_at,
+        unlisted=[UnlistedProject(*item) for item in json.loads(header.unlisted).items()],
+        projects=[SweepProject(*item) for item in json.loads(header.projects)],
+        started_at=header.started_at,
+        discovered_at=header.discovered_at,
+        finished_at=header.finished_at,
     )
 
 

@@ -1,15 +1,13 @@
 """Chunks: the target groups of a sweep split into jobs, and the idempotency keys of those jobs. No I/O."""
 
-import hashlib
-import json
-import uuid
 from collections.abc import Iterable, Sequence
 
 import attrs
 
 from fieldingkit.sweeps.actions import Action
+from fieldingkit.sweeps.identity import RunIdentity, make_key
 
-__all__ = ["Chunk", "chunk_key", "replacement_key", "retry_key", "split_into_chunks"]
+__all__ = ["Chunk", "chunk_key", "replacement_key", "retry_key", "split_into_chunks", "split_into_jobs"]
 
 
 @attrs.frozen(kw_only=True)
@@ -43,9 +41,9 @@ class Chunk:
     """True if nothing is left to do for this chunk."""
 
 
-def chunk_key(run_id: str, action: Action, project_id: str, ids: Sequence[str]) -> str:
+def chunk_key(identity: RunIdentity, action: Action, project_id: str, ids: Sequence[str]) -> str:
     """Return the idempotency key of a job: the same key for the same job of the same run, in every process."""
-    return _key("sweep", run_id, action.value, project_id, *ids)
+    return identity.key(action.value, project_id, *ids)
 
 
 def retry_key(parent: str, number: int, ids: Sequence[str]) -> str:
@@ -56,38 +54,46 @@ def retry_key(parent: str, number: int, ids: Sequence[str]) -> str:
         number: The number of this retry, from 1.
         ids: The target groups to retry.
     """
-    return _key(parent, "retry", str(number), *ids)
+    return make_key(parent, "retry", str(number), *ids)
 
 
 def replacement_key(parent: str, ids: Sequence[str]) -> str:
     """Return the key of a job that replaces another one, whose key is too old to be sent again."""
-    return _key(parent, "again", *ids)
+    return make_key(parent, "again", *ids)
 
 
-def split_into_chunks(run_id: str, action: Action, groups: Iterable[tuple[str, str]], *, size: int) -> list[Chunk]:
-    """Split target groups into chunks. A chunk has one project and at most ``size`` target groups, in the given order.
+def split_into_jobs(groups: Iterable[tuple[str, str]], *, size: int) -> list[tuple[str, tuple[str, ...]]]:
+    """Split target groups into jobs. A job has one project and at most ``size`` target groups, in the given order.
 
     Args:
-        run_id: The run's id.
-        action: The action of the sweep.
         groups: Pairs of project id and target group id.
-        size: The largest number of target groups in a chunk.
+        size: The largest number of target groups in a job.
+
+    Returns:
+        Pairs of a project id and target group ids.
     """
     projects: dict[str, list[str]] = {}
     for project_id, target_group_id in groups:
         projects.setdefault(project_id, []).append(target_group_id)
-    parts = (
+    return [
         (project_id, tuple(members[start : start + size]))
         for project_id, members in projects.items()
         for start in range(0, len(members), size)
-    )
-    return [
-        Chunk(number=number, project_id=project_id, ids=part, key=chunk_key(run_id, action, project_id, part))
-        for number, (project_id, part) in enumerate(parts)
     ]
 
 
-def _key(*parts: str) -> str:
-    """Return a hash in the form of a UUID, the form that the API recommends for keys."""
-    digest = hashlib.sha256(json.dumps(parts).encode()).digest()
-    return str(uuid.UUID(bytes=digest[:16], version=4))
+def split_into_chunks(
+    identity: RunIdentity, action: Action, groups: Iterable[tuple[str, str]], *, size: int
+) -> list[Chunk]:
+    """Split target groups into chunks, one for each job, with the idempotency keys of the jobs.
+
+    Args:
+        identity: The identity of the run.
+        action: The action of the sweep.
+        groups: Pairs of project id and target group id.
+        size: The largest number of target groups in a chunk.
+    """
+    return [
+        Chunk(number=number, project_id=project_id, ids=ids, key=chunk_key(identity, action, project_id, ids))
+        for number, (project_id, ids) in enumerate(split_into_jobs(groups, size=size))
+    ]

@@ -1,10 +1,13 @@
 """The context of a running sweep, shared by the steps that advance it."""
 
 from collections.abc import Callable
+from typing import cast
 
 import attrs
 
 from fieldingkit.client import AsyncClient
+from fieldingkit.jobs.job import AsyncJob
+from fieldingkit.resources.batch_jobs import BatchResult
 from fieldingkit.sweeps.checkpoint import Checkpoint
 from fieldingkit.sweeps.plan import SweepPlan
 from fieldingkit.sweeps.state import SweepState
@@ -26,3 +29,22 @@ class SweepContext:
     """The persistence of every step."""
     notify: Callable[[], object] = lambda: None
     """Called after every step."""
+
+    @property
+    def version_conflict(self) -> str | None:
+        """The reason why no new jobs are created, if the run was started with another API version than the client's."""
+        version = self.state.identity.api_version
+        if version == self.client.api_version:
+            return None
+        return (
+            f"the run was started with API version {version}, and the client has {self.client.api_version}; "
+            "start a new run"
+        )
+
+    def job(self, token: str) -> AsyncJob[BatchResult]:
+        """Return the handle of a job of the run; it is polled with the API version that it was created with."""
+        client = self.client
+        if self.version_conflict is not None:
+            client = client.with_options(api_version=self.state.identity.api_version)
+        # The jobs of a sweep are batch jobs, which a token alone cannot show.
+        return cast("AsyncJob[BatchResult]", client.job(token))

@@ -21,8 +21,9 @@ from fieldingkit.paging import iter_items
 from fieldingkit.resources.fielding_runs import ListFieldingRuns
 from fieldingkit.resources.target_groups import ListTargetGroups, TargetGroupStatus, TargetGroupSummary
 from fieldingkit.results import Serializable, to_row
-from fieldingkit.sweeps.chunks import Chunk, split_into_chunks
+from fieldingkit.sweeps.chunks import split_into_jobs
 from fieldingkit.sweeps.concurrency import run_limited, wait_for_capacity
+from fieldingkit.sweeps.identity import RunIdentity
 from fieldingkit.sweeps.plan import SweepPlan, TargetGroupQuery
 from fieldingkit.sweeps.report import Outcome, SweepProject, UnlistedProject
 from fieldingkit.sweeps.state import FoundGroup
@@ -159,6 +160,8 @@ class SweepPreview(Serializable):
     """The projects that could not be listed. Their target groups are not sent."""
     projects: tuple[SweepProject, ...] = ()
     """The projects whose names were read; none are read for their own sake."""
+    identity: RunIdentity | None = None
+    """The API, the account and the run that it was read for; None if that is not known."""
     read_at: float = float("-inf")
     """When the statuses were read, by the client's clock; a sweep reads them again if that was over 30 seconds ago."""
 
@@ -180,7 +183,8 @@ class SweepPreview(Serializable):
     @property
     def jobs(self) -> int:
         """The number of jobs."""
-        return len(self.chunks())
+        pairs = ((group.project_id, group.target_group_id) for group in self.to_send)
+        return len(split_into_jobs(pairs, size=self.plan.chunk_size))
 
     @property
     def requests(self) -> int:
@@ -190,11 +194,6 @@ class SweepPreview(Serializable):
     def seconds(self, rate: float) -> float:
         """Return the shortest duration in seconds at a rate in requests per second."""
         return max(0, self.requests - 1) / rate
-
-    def chunks(self) -> list[Chunk]:
-        """Return the chunks of target groups, one for each job."""
-        pairs = [(group.project_id, group.target_group_id) for group in self.to_send]
-        return split_into_chunks(self.plan.run_id, self.plan.action, pairs, size=self.plan.chunk_size)
 
     def rows(self) -> list[dict[str, Any]]:
         """Return one flat dictionary per target group, for ``pandas.DataFrame(preview.rows())`` and the like."""
@@ -229,6 +228,7 @@ async def preview(client: AsyncClient, plan: SweepPlan) -> SweepPreview:
         groups=found.groups,
         unlisted=found.unlisted,
         projects=found.projects,
+        identity=RunIdentity.of(client, plan),
         read_at=client.clock.now(),
     )
 

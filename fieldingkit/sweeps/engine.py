@@ -22,6 +22,7 @@ from fieldingkit.sweeps.concurrency import run_limited
 from fieldingkit.sweeps.context import SweepContext
 from fieldingkit.sweeps.discovery import SweepPreview, find_groups, refresh
 from fieldingkit.sweeps.executor import ChunkExecutor, JobPoller, WaitStrategy
+from fieldingkit.sweeps.identity import RunIdentity
 from fieldingkit.sweeps.journal import Journal
 from fieldingkit.sweeps.plan import SweepPlan
 from fieldingkit.sweeps.report import SweepProgress, SweepReport
@@ -60,7 +61,8 @@ async def sweep(
 
     Raises:
         InvalidCommandError: if the preview belongs to another plan, or a journal and a checkpoint are given.
-        JournalError: if another process writes to the journal, or it cannot be written.
+        JournalError: if another process writes to the journal, it cannot be written, or the run in it belongs to
+            another plan, API or account.
         FieldingKitError: if no project can be read, or one of a strict plan; nothing was sent.
     """
     if journal is not None and checkpoint is not None:
@@ -92,14 +94,19 @@ async def discover(
 
     Raises:
         InvalidCommandError: if the preview belongs to another plan.
+        JournalError: if the run belongs to another plan, API or account.
         FieldingKitError: if no project can be read, or one of a strict plan; nothing was sent.
     """
     progress = _ProgressReporter(client, plan, on_progress)
-    state = await checkpoint.load(plan)
+    identity = RunIdentity.of(client, plan)
+    state = await checkpoint.load(plan, identity)
     if state is None:
         if preview is not None and preview.plan.fingerprint != plan.fingerprint:
             raise InvalidCommandError("the preview belongs to another plan", field="preview")
+        if preview is not None and preview.identity is not None:
+            preview.identity.check(identity)
         started_at = client.clock.wall()
+        await checkpoint.discovering(plan, identity, started_at=started_at)
         if preview is not None:
             found = await refresh(client, preview, progress.found)
         else:
@@ -107,16 +114,16 @@ async def discover(
         ledger = Ledger(found.groups)
         to_send = ledger.settle_by_status(plan.action)
         state = SweepState(
+            identity=identity,
             fingerprint=plan.fingerprint,
-            base_url=client.base_url,
-            account_id=client.account_id if plan.account_id is None else str(plan.account_id),
             ledger=ledger,
-            chunks=split_into_chunks(plan.run_id, plan.action, to_send, size=plan.chunk_size),
+            chunks=split_into_chunks(identity, plan.action, to_send, size=plan.chunk_size),
             started_at=started_at,
+            discovered_at=client.clock.wall(),
             unlisted=found.unlisted,
             projects=found.projects,
         )
-        await checkpoint.planned(plan, state)
+        await checkpoint.discovered(state)
     return SweepContext(
         client=client, plan=plan, state=state, checkpoint=checkpoint, notify=partial(progress.swept, state)
     )

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import cast
 
 import attrs
 
@@ -86,9 +85,7 @@ class ChunkExecutor:
     async def _run_job(self, chunk: Chunk) -> Chunk | None:
         """Run the job of a chunk; return the follow-up chunk for the target groups that need another job."""
         if chunk.token is not None:
-            # The jobs of a sweep are batch jobs, which a token alone cannot show.
-            job = cast("AsyncJob[BatchResult]", self._context.client.job(chunk.token))
-            return await self._await_job(chunk, job)
+            return await self._await_job(chunk, self._context.job(chunk.token))
         if self._submitter.stop_reason is not None:
             await self._settle_stopped(chunk, self._submitter.stop_reason)
             return None

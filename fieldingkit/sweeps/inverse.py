@@ -13,6 +13,7 @@ from fieldingkit.sweeps.actions import Action
 from fieldingkit.sweeps.concurrency import run_limited, wait_for_capacity
 from fieldingkit.sweeps.discovery import SweepPreview, find_groups, send_read
 from fieldingkit.sweeps.engine import sweep
+from fieldingkit.sweeps.identity import RunIdentity
 from fieldingkit.sweeps.journal import Journal
 from fieldingkit.sweeps.plan import SweepPlan
 from fieldingkit.sweeps.report import Outcome, SweepProgress, SweepReport
@@ -46,10 +47,11 @@ async def undo(
             a target group.
 
     Raises:
-        InvalidCommandError: if nothing undoes the action.
+        InvalidCommandError: if nothing undoes the action, or the report is of another API or account.
         JournalError: if another process writes to the journal, or it cannot be written.
         FieldingKitError: if the target groups cannot be read; nothing was sent.
     """
+    _check_account(client, report)
     shown = await preview_undo(client, report) if check_history else None
     return await sweep(client, undo_plan(report), journal=journal, on_progress=on_progress, preview=shown)
 
@@ -65,10 +67,11 @@ async def preview_undo(client: AsyncClient, report: SweepReport) -> SweepPreview
         report: The report of the sweep to undo.
 
     Raises:
-        InvalidCommandError: if nothing undoes the action.
+        InvalidCommandError: if nothing undoes the action, or the report is of another API or account.
         FieldingKitError: if the target groups cannot be read.
     """
     plan = undo_plan(report)
+    _check_account(client, report)
     found = await find_groups(client, plan)
     created = {job.job_id: job.api_created_at for job in report.jobs}
     checked: dict[str, FoundGroup] = {}
@@ -83,6 +86,14 @@ async def preview_undo(client: AsyncClient, report: SweepReport) -> SweepPreview
     await run_limited(to_send, check, limit=_READS_AT_ONCE)
     groups = tuple(checked.get(group.target_group_id, group) for group in found.groups)
     return SweepPreview(plan=plan, groups=groups, read_at=client.clock.now())
+
+
+def _check_account(client: AsyncClient, report: SweepReport) -> None:
+    """Refuse a report of another API or account than the client's."""
+    identity = RunIdentity.of(client, report.plan)
+    reported = attrs.evolve(identity, base_url=report.base_url, account_id=report.account_id)
+    if difference := reported.mismatch(identity):
+        raise InvalidCommandError(f"{difference}; nothing was sent", field="report")
 
 
 async def _check_history(

@@ -10,7 +10,7 @@ import os
 import socket
 import sqlite3
 import time
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -38,8 +38,9 @@ _SCHEMA = 3
 _TABLES = """
     CREATE TABLE holder (pid INTEGER, host TEXT, since REAL);
     CREATE TABLE runs (
-        run_id TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, plan TEXT NOT NULL, base_url TEXT NOT NULL,
-        account_id TEXT, unlisted TEXT NOT NULL, projects TEXT NOT NULL, started_at REAL NOT NULL, finished_at REAL
+        run_id TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, plan TEXT NOT NULL, action TEXT NOT NULL,
+        base_url TEXT NOT NULL, account_id TEXT, api_version TEXT NOT NULL, continues TEXT,
+        unlisted TEXT NOT NULL, projects TEXT NOT NULL, started_at REAL NOT NULL, discovered_at REAL, finished_at REAL
     );
     CREATE TABLE groups (
         run_id TEXT, position INTEGER, target_group_id TEXT, project_id TEXT NOT NULL, previous_status TEXT,
@@ -52,6 +53,17 @@ _TABLES = """
         ended_at REAL, api_created_at REAL, settled INTEGER NOT NULL, PRIMARY KEY (run_id, number)
     ) WITHOUT ROWID
 """
+
+_DELETE_RUN = (
+    "DELETE FROM chunks WHERE run_id = ?",
+    "DELETE FROM groups WHERE run_id = ?",
+    "DELETE FROM runs WHERE run_id = ?",
+)
+_COUNT_OUTCOMES = "SELECT run_id, outcome, count(*) FROM groups GROUP BY run_id, outcome"
+_SELECT_RUNS = (
+    "SELECT run_id, action, base_url, account_id, api_version, fingerprint, continues, started_at, discovered_at,"
+    " finished_at FROM runs ORDER BY started_at DESC"
+)
 
 
 class Statement(NamedTuple):
@@ -69,14 +81,31 @@ class RunSummary:
     """The run id."""
     action: Action
     """The action."""
+    base_url: str
+    """The API's base URL."""
+    account_id: str | None
+    """The account's number."""
+    api_version: str
+    """The API version that its jobs were created with."""
+    fingerprint: str
+    """The fingerprint of its plan: equal for runs that do the same."""
+    continues: str | None
+    """The id of the interrupted run that this one continues; None if there is none."""
     started_at: datetime
     """When the run started, UTC."""
+    discovered_at: datetime | None
+    """When its target groups were known, UTC; None if it was interrupted before, so that nothing was sent."""
     finished_at: datetime | None
     """When the run finished, UTC; None if it has not, so that ``sweep`` resumes it."""
     total: int
     """The number of its target groups."""
     counts: Counts
     """The number of target groups with each outcome so far."""
+
+    @property
+    def undoable(self) -> int:
+        """The number of target groups that an undo of the run can restore, if it was not undone yet."""
+        return 0 if self.action.opposite is None else self.counts.updated
 
 
 class Journal:
@@ -116,15 +145,12 @@ class Journal:
             raise
 
     def runs(self) -> list[RunSummary]:
-        """Return the runs, the latest first.
+        """Return the runs, the latest first. Their plans are not decoded.
 
         Raises:
             JournalError: if the journal cannot be read.
         """
-        try:
-            return self.run(_read_runs).result()
-        except (ConfigurationError, InvalidCommandError) as exc:
-            raise JournalError(f"{self.path} contains a plan that cannot be read: {exc.message}") from exc
+        return self.run(_read_runs).result()
 
     def plan(self, run_id: str) -> SweepPlan:
         """Return the plan of a run, which resumes the run when it is swept with this journal.
@@ -140,6 +166,15 @@ class Journal:
             return SweepPlan.decode(row[0])
         except (ConfigurationError, InvalidCommandError) as exc:
             raise JournalError(f"{self.path} contains a plan that cannot be read: {exc.message}") from exc
+
+    def delete(self, run_id: str) -> None:
+        """Delete a run. It can neither be resumed nor reported nor undone from this journal afterwards.
+
+        Raises:
+            JournalError: if the run is in progress in this process, or the journal cannot be written.
+        """
+        with self.claim(run_id):
+            self.write([Statement(sql, [(run_id,)]) for sql in _DELETE_RUN]).result()
 
     def close(self) -> None:
         """Close the file and release its lock, after the pending writes. Closing twice has no effect."""
@@ -220,6 +255,8 @@ class Journal:
             self._database.execute("PRAGMA journal_mode = WAL")
             schema = f"{_TABLES}; PRAGMA application_id = {_APPLICATION_ID}; PRAGMA user_version = {_SCHEMA}"
             self._commit(self._database, [Statement(sql, [()]) for sql in schema.split(";")])
+        elif (damage := self._database.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+            raise JournalError(f"the journal {self.path} is damaged: {damage}; use another file")
         self._commit(
             self._database,
             [
@@ -292,22 +329,27 @@ def _utc(seconds: float) -> datetime:
 
 def _read_runs(database: sqlite3.Connection) -> list[RunSummary]:
     counts: dict[str, dict[str, int]] = {}
-    sql = "SELECT run_id, outcome, count(*) FROM groups GROUP BY run_id, outcome"
-    for run_id, outcome, number in database.execute(sql):
+    for run_id, outcome, number in database.execute(_COUNT_OUTCOMES):
         counts.setdefault(run_id, {})[outcome] = number
-    return [
-        RunSummary(
-            run_id=run_id,
-            action=SweepPlan.decode(plan).action,
-            started_at=_utc(started_at),
-            finished_at=None if finished_at is None else _utc(finished_at),
-            total=sum(counts.get(run_id, {}).values()),
-            counts=Counts(*(counts.get(run_id, {}).get(outcome, 0) for outcome in Outcome)),
-        )
-        for run_id, plan, started_at, finished_at in database.execute(
-            "SELECT run_id, plan, started_at, finished_at FROM runs ORDER BY started_at DESC"
-        )
-    ]
+    return [_summary(row, counts.get(row[0], {})) for row in database.execute(_SELECT_RUNS)]
+
+
+def _summary(row: Sequence[Any], counts: Mapping[str, int]) -> RunSummary:
+    run_id, action, base_url, account_id, api_version, fingerprint, continues, started_at, discovered_at, ended_at = row
+    return RunSummary(
+        run_id=run_id,
+        action=Action(action),
+        base_url=base_url,
+        account_id=account_id,
+        api_version=api_version,
+        fingerprint=fingerprint,
+        continues=continues,
+        started_at=_utc(started_at),
+        discovered_at=None if discovered_at is None else _utc(discovered_at),
+        finished_at=None if ended_at is None else _utc(ended_at),
+        total=sum(counts.values()),
+        counts=Counts(*(counts.get(outcome, 0) for outcome in Outcome)),
+    )
 
 
 def _connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:

@@ -22,7 +22,7 @@ __all__ = ["SweepPlan", "TargetGroupQuery"]
 _PAGE_SIZE = 100
 _RUN_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 _VERSION = 1
-_FINGERPRINT_FIELDS = frozenset({"action", "target_groups", "query", "account_id", "check_status_first", "chunk_size"})
+_FINGERPRINT_FIELDS = ("action", "target_groups", "query", "check_status_first", "chunk_size")
 
 RETRY_CODES = frozenset({"JobExecutionStartMessageFailed", "unexpected_internal_error"})
 """The failure codes of internal API errors, which may succeed on a retry; the API publishes no list of codes."""
@@ -58,6 +58,19 @@ def _at_least(minimum: float) -> "Callable[[object, attrs.Attribute[Any], float]
             )
 
     return check
+
+
+def _without_order(value: object) -> Any:
+    """Return the value as JSON whose lists are sorted."""
+    match value:
+        case TargetGroupQuery():
+            return _without_order(attrs.asdict(value, recurse=False))
+        case Mapping():
+            return {name: _without_order(item) for name, item in cast("Mapping[str, object]", value).items()}
+        case tuple():
+            return sorted(cast("tuple[str, ...]", value))
+        case _:
+            return value
 
 
 def _new_run_id() -> str:
@@ -183,8 +196,12 @@ class SweepPlan:
 
     @property
     def fingerprint(self) -> str:
-        """A hash of what the plan does. Concurrency, retries and timeouts are not part of it."""
-        fields = {name: value for name, value in self._fields().items() if name in _FINGERPRINT_FIELDS}
+        """A hash of what the plan does, whatever the order of its ids.
+
+        The account is not part of it, because a plan without one means the client's; nor are concurrency, retries and
+        timeouts.
+        """
+        fields = {name: _without_order(getattr(self, name)) for name in _FINGERPRINT_FIELDS}
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
     def encode(self) -> str:

@@ -158,6 +158,8 @@ class SweepReport(Serializable):
     """The API's base URL."""
     account_id: str | None = None
     """The account's number."""
+    api_version: str | None = None
+    """The API version that its jobs were created with; None if it is not known."""
     started_at: datetime
     """When the run started, UTC; with a journal, this may have been in an earlier process."""
     finished_at: datetime | None = None

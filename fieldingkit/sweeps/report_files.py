@@ -34,6 +34,7 @@ def to_document(report: SweepReport) -> SweepDocument:
         ok=report.ok,
         base_url=report.base_url,
         account_id=report.account_id,
+        api_version=report.api_version,
         started_at=report.started_at,
         finished_at=report.finished_at,
         groups=tuple(
@@ -85,6 +86,7 @@ def load_fields(path: str | os.PathLike[str]) -> Mapping[str, Any]:
             "projects": tuple(SweepProject(**item) for item in data["projects"]),
             "base_url": str(data["base_url"]),
             "account_id": data["account_id"],
+            "api_version": data["api_version"],
             "started_at": datetime.fromisoformat(data["started_at"]),
             "finished_at": _time(data["finished_at"]),
         }

@@ -13,6 +13,7 @@ from fieldingkit.resources.batch_jobs import BatchResult, FailedTargetGroup
 from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.sweeps.actions import Action
 from fieldingkit.sweeps.chunks import Chunk
+from fieldingkit.sweeps.identity import RunIdentity
 from fieldingkit.sweeps.plan import SweepPlan
 from fieldingkit.sweeps.report import (
     Counts,
@@ -189,38 +190,41 @@ class SweepState:
     """The state of a run: its target groups with their outcomes, and its chunks with their jobs.
 
     Args:
+        identity: The identity of the run.
         fingerprint: The fingerprint of the plan.
-        base_url: The API's base URL.
-        account_id: The account's number; None if neither the plan nor the client has one.
         ledger: The target groups and their outcomes.
         chunks: The chunks by number, settled ones included.
         unlisted: The projects that could not be listed.
         projects: The projects whose names were read.
         started_at: When the run started: seconds since 1970, UTC.
+        discovered_at: When its target groups were known; None if that is not recorded.
         finished_at: When the run finished; None if it has not.
+        continues: The id of the interrupted run that this run continues.
     """
 
     def __init__(
         self,
         *,
+        identity: RunIdentity,
         fingerprint: str,
-        base_url: str,
-        account_id: str | None,
         ledger: Ledger,
         chunks: Iterable[Chunk],
         started_at: float,
+        discovered_at: float | None = None,
         finished_at: float | None = None,
+        continues: str | None = None,
         unlisted: Sequence[UnlistedProject] = (),
         projects: Sequence[SweepProject] = (),
     ) -> None:
+        self.identity = identity
         self.fingerprint = fingerprint
-        self.base_url = base_url
-        self.account_id = account_id
         self.ledger = ledger
         self.chunks: list[Chunk] = list(chunks)
         self.unlisted: tuple[UnlistedProject, ...] = tuple(unlisted)
         self.projects: tuple[SweepProject, ...] = tuple(projects)
+        self.continues = continues
         self.started_at = started_at
+        self.discovered_at = discovered_at
         self.finished_at = finished_at
         self.submitting: int = 0
         """The number of jobs that are being submitted right now."""
@@ -256,8 +260,9 @@ class SweepState:
             jobs=tuple(_job(chunk, chunk.job_id) for chunk in self.chunks if chunk.job_id is not None),
             unlisted=self.unlisted,
             projects=self.projects,
-            base_url=self.base_url,
-            account_id=self.account_id,
+            base_url=self.identity.base_url,
+            account_id=self.identity.account_id,
+            api_version=self.identity.api_version,
             started_at=datetime.fromtimestamp(self.started_at, UTC),
             finished_at=None if self.finished_at is None else datetime.fromtimestamp(self.finished_at, UTC),
         )

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from fieldingkit.errors import ConfigurationError
 
-__all__ = ["check_url", "origin_of"]
+__all__ = ["check_url", "normalize_url", "origin_of"]
 
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -48,6 +48,13 @@ def origin_of(url: str) -> str:
     """Return scheme, host and port of a URL; the port is always included."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.hostname}:{parts.port or _DEFAULT_PORTS.get(parts.scheme)}"
+
+
+def normalize_url(url: str) -> str:
+    """Return a URL with scheme and host in lower case, without the default port and without a trailing slash."""
+    parts = urlsplit(url)
+    host = parts.netloc.lower().removesuffix(f":{_DEFAULT_PORTS.get(parts.scheme)}")
+    return f"{parts.scheme}://{host}{parts.path.rstrip('/')}"
 
 
 def _is_loopback(host: str) -> bool:

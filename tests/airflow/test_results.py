@@ -9,6 +9,7 @@ from fieldingkit.airflow.checkpoint import JOBS_KEY, TaskStateCheckpoint
 from fieldingkit.airflow.results import summarize, task_failure, task_result, total
 from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.sweeps.chunks import split_into_chunks
+from fieldingkit.sweeps.identity import RunIdentity
 from fieldingkit.sweeps.plan import SweepPlan
 from fieldingkit.sweeps.report import Outcome
 from fieldingkit.sweeps.state import FoundGroup, Ledger, SweepState
@@ -18,6 +19,8 @@ GROUPS = [f"01BTGNYV6HRNK8K8VKZASZCF0{number}" for number in range(6)]
 TASK = {"dag_id": "d", "run_id": "r", "task_id": "t", "map_index": -1}
 PLAN = SweepPlan(action="pause", target_groups={P1: GROUPS[:4], P2: GROUPS[4:]}, run_id="run", chunk_size=2)
 
+IDENTITY = RunIdentity(base_url="https://api.cint.com/v1", account_id="101", api_version="v", run_id="run")
+
 
 def state() -> SweepState:
     """Return a run of six target groups in three chunks; one target group is unchanged."""
@@ -25,11 +28,10 @@ def state() -> SweepState:
         FoundGroup(id_, P1 if n < 4 else P2, TargetGroupStatus.PAUSED if n == 5 else TargetGroupStatus.LIVE)
         for n, id_ in enumerate(GROUPS)
     )
-    chunks = split_into_chunks(PLAN.run_id, PLAN.action, ledger.settle_by_status(PLAN.action), size=PLAN.chunk_size)
+    chunks = split_into_chunks(IDENTITY, PLAN.action, ledger.settle_by_status(PLAN.action), size=PLAN.chunk_size)
     return SweepState(
+        identity=IDENTITY,
         fingerprint=PLAN.fingerprint,
-        base_url="https://api.cint.com/v1",
-        account_id="101",
         ledger=ledger,
         chunks=chunks,
         started_at=datetime.now(UTC).timestamp(),
@@ -72,8 +74,8 @@ async def test_a_checkpoint_restores_chunks_in_every_state() -> None:
     """Chunks that were pending, sent, submitted, settled or followed up are restored unchanged."""
     store = MemoryStore()
     checkpoint, before = TaskStateCheckpoint(store), state()
-    assert await checkpoint.load(PLAN) is None
-    await checkpoint.planned(PLAN, before)
+    assert await checkpoint.load(PLAN, IDENTITY) is None
+    await checkpoint.discovered(before)
     first, second, third = before.chunks
     first = before.put(attrs.evolve(first, first_sent_at=1.0, token="t1", job_id="j1", ended_at=3.0, settled=True))
     follow_up = before.put(
@@ -92,7 +94,7 @@ async def test_a_checkpoint_restores_chunks_in_every_state() -> None:
     failed = before.ledger.settle(first.ids[1], Outcome.FAILED, "because", code="Odd", job_id="j1")
     await checkpoint.settled(first, [failed], follow_up)
     await checkpoint.sending(before.put(attrs.evolve(second, first_sent_at=2.0)))
-    after = await TaskStateCheckpoint(store).load(PLAN)
+    after = await TaskStateCheckpoint(store).load(PLAN, IDENTITY)
     assert after is not None
     assert after.chunks == before.chunks == [first, attrs.evolve(second, first_sent_at=2.0), third, follow_up]
     assert [chunk.number for chunk in after.unfinished()] == [1, 2, 3]

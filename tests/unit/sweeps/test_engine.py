@@ -72,8 +72,11 @@ async def test_every_step_is_saved_in_a_given_checkpoint(
     steps: list[str] = []
 
     class RecordingCheckpoint(Checkpoint):
-        async def planned(self, *_: object) -> None:
-            steps.append("planned")
+        async def discovering(self, *_: object, **__: object) -> None:
+            steps.append("discovering")
+
+        async def discovered(self, *_: object) -> None:
+            steps.append("discovered")
 
         async def sending(self, *_: object) -> None:
             steps.append("sending")
@@ -93,7 +96,7 @@ async def test_every_step_is_saved_in_a_given_checkpoint(
 
     await sweep(sweep_client, plan, checkpoint=checkpoint)
 
-    assert steps == ["planned", "sending", "submitted", "settled", "finished"]
+    assert steps == ["discovering", "discovered", "sending", "submitted", "settled", "finished"]
     with pytest.raises(InvalidCommandError, match="a journal or a checkpoint, not both"):
         await sweep(sweep_client, plan, checkpoint=checkpoint, journal=tmp_path / "sweeps.db")
 

@@ -1,0 +1,73 @@
+"""The part of a client that its views share: connections, access token, limits and telemetry."""
+
+from typing import TYPE_CHECKING
+from weakref import WeakSet
+
+from fieldingkit.options import Options
+from fieldingkit.transport.aiohttp import AiohttpTransport
+from fieldingkit.transport.custom import CustomTransport
+from fieldingkit.transport.pipeline import Pipeline
+from fieldingkit.transport.telemetry import Telemetry
+from fieldingkit.transport.telemetry.metrics import Metrics
+from fieldingkit.version import __version__
+
+if TYPE_CHECKING:
+    from fieldingkit.jobs.factory import JobFactory
+
+__all__ = ["ClientCore"]
+
+
+class ClientCore:
+    """The part of a client that its views share: connections, access token, limits and telemetry."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self.closed: bool = False
+        self.job_factories: WeakSet[JobFactory] = WeakSet()
+        self._open()
+
+    def _open(self) -> None:
+        """Build the pipeline. No connection is opened yet."""
+        options = self._options
+        telemetry = Telemetry(
+            options.base_url,
+            version=__version__,
+            tracer_provider=options.tracer_provider,
+            meter_provider=options.meter_provider,
+            on_request=options.on_request,
+            on_attempt=options.on_attempt,
+            trace_context=options.trace_context,
+            on_missing_trace=options.on_missing_trace,
+        )
+        network = (
+            CustomTransport(options.transport)
+            if options.transport is not None
+            else AiohttpTransport(
+                options.base_url,
+                connector_limit=options.connector_limit,
+                max_body=options.max_body,
+                connect_timeout=options.connect_timeout,
+                keepalive_timeout=options.keepalive_timeout,
+                proxy=options.proxy,
+                ssl_context=options.ssl_context,
+                trust_env=options.trust_env,
+            )
+        )
+        self.metrics: Metrics = telemetry.metrics
+        self.pipeline: Pipeline = Pipeline(
+            network, provider=options.auth, retry=options.retry, telemetry=telemetry, rate=options.rate
+        )
+
+    def reopen(self) -> None:
+        """Build a new pipeline in a forked child."""
+        # The parent's pipeline is kept: collecting it would close the parent's connections.
+        self._inherited = self.pipeline
+        self._open()
+
+    async def aclose(self) -> None:
+        """End waits for jobs, close the connections, and refuse further calls."""
+        self.pipeline.check_close()
+        self.closed = True
+        for factory in list(self.job_factories):
+            factory.close()
+        await self.pipeline.aclose()
