@@ -6,6 +6,7 @@ import attrs
 
 from fieldingkit.cli.connection import Connection
 from fieldingkit.cli.errors import ExitCode
+from fieldingkit.cli.finish_webhook import FinishWebhook
 from fieldingkit.cli.output import Output
 from fieldingkit.cli.progress import ProgressDisplay
 from fieldingkit.cli.prompts import confirm, confirm_by_typing, format_place, require_terminal
@@ -67,9 +68,15 @@ class SweepCommand:
         self._undone = undone
         self._resumed = False
         self._output = Output(json=options.json, survive=True)
+        self._webhook = FinishWebhook(options.on_finish, self._plan, configuration, self._output.note)
 
     async def run(self) -> ExitCode:
-        """Preview, confirm, sweep and report; return the exit code."""
+        """Preview, confirm, sweep, report and notify; return the exit code."""
+        if self._options.dry_run:
+            return await self._execute()
+        return await self._webhook.watch(self._execute())
+
+    async def _execute(self) -> ExitCode:
         options, output = self._options, self._output
         if not options.dry_run:
             require_terminal(f"{self._plan.action.capitalize()} target groups", yes=options.yes)
@@ -169,6 +176,7 @@ class SweepCommand:
             report = read_report(journal, self._plan.run_id)
         except JournalError:
             return  # the run had not started: there is nothing to resume
+        self._webhook.report = report
         if self._options.report is not None:
             self._write(report, self._options.report)
         counts = report.counts
@@ -179,6 +187,7 @@ class SweepCommand:
 
     def _finish(self, report: SweepReport, journal: Journal) -> ExitCode:
         """Write the report, then print it."""
+        self._webhook.report = report
         code = _exit_code(report)
         if self._options.report is not None and not self._write(report, self._options.report):
             code = code or ExitCode.FAILED

@@ -9,6 +9,8 @@ import attrs
 from cyclopts import Group, Parameter, Token
 from cyclopts.validators import Number
 
+from fieldingkit.secret import Secret
+
 __all__ = ["DEFAULT_OPTIONS", "DEFAULT_PLAN_OPTIONS", "Duration", "PlanOptions", "SweepOptions"]
 
 
@@ -26,6 +28,11 @@ def _seconds(kind: Any, tokens: Sequence[Token]) -> float:
 
 Duration = Annotated[float, Parameter(converter=_seconds)]
 """Seconds, given as a number with a unit, such as 90s, 5m, 24h or 2d."""
+
+
+def _secret(kind: Any, tokens: Sequence[Token]) -> Secret:
+    del kind
+    return Secret(tokens[0].value)
 
 
 @Parameter(name="*", group=Group("Options", sort_key=2))
@@ -47,6 +54,10 @@ class SweepOptions:
     """Requests per second at most."""
     concurrency: Annotated[int, Parameter(validator=Number(gte=1))] = 100
     """Concurrent jobs at most."""
+    on_finish: Annotated[
+        Secret | None, Parameter(converter=_secret, n_tokens=1, accepts_keys=False, env_var="FIELDINGKIT_ON_FINISH")
+    ] = None
+    """The URL, such as that of a Slack webhook, to post a JSON document to when the sweep has ended."""
     json: bool = False
     """Print one JSON document a line for each event; the last one is the report."""
 

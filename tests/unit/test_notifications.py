@@ -60,7 +60,9 @@ async def test_a_dead_or_silent_receiver_is_a_result_without_the_url(
         assert "127.0.0.1" in repr(result)
 
 
-@pytest.mark.parametrize("url", ["", "canary", "ftp://canary.example/x", "https:///canary", "https://canary:x/", "https://a//canary/x?y"])
+@pytest.mark.parametrize(
+    "url", ["", "canary", "ftp://canary.example/x", "https:///canary", "https://canary:x/", "https://a//canary/x?y"]
+)
 def test_an_invalid_url_is_not_quoted(url: str) -> None:
     """The error for something that is no URL does not contain it."""
     with pytest.raises(ConfigurationError) as caught:
