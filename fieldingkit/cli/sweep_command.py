@@ -20,11 +20,11 @@ from fieldingkit.errors import JournalError
 from fieldingkit.rendering.text import format_duration, pluralize
 from fieldingkit.sweeps.actions import Action
 from fieldingkit.sweeps.checkpoint import read_report
-from fieldingkit.sweeps.discovery import SweepPreview, preview
 from fieldingkit.sweeps.engine import sweep
 from fieldingkit.sweeps.inverse import preview_undo
 from fieldingkit.sweeps.journal import Journal
 from fieldingkit.sweeps.plan import SweepPlan
+from fieldingkit.sweeps.previews import SweepPreview, preview
 from fieldingkit.sweeps.report import Outcome, SweepReport
 from fieldingkit.sweeps.report_files import to_document
 

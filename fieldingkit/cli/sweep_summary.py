@@ -9,7 +9,7 @@ import attrs
 from fieldingkit.rendering.model import SweepDocument
 from fieldingkit.rendering.text import format_duration, pluralize, strip_control_chars
 from fieldingkit.rendering.wording import advice_for, format_reason, group_by_reason, headline, outcome_label
-from fieldingkit.sweeps.discovery import SweepPreview
+from fieldingkit.sweeps.previews import SweepPreview
 
 __all__ = ["format_cost", "preview_fields", "preview_text", "result_fields", "result_text"]
 

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fieldingkit.sweeps.actions import Action as Action
     from fieldingkit.sweeps.checkpoint import read_report as read_report
-    from fieldingkit.sweeps.discovery import SweepPreview as SweepPreview
-    from fieldingkit.sweeps.discovery import preview as preview
     from fieldingkit.sweeps.engine import sweep as sweep
     from fieldingkit.sweeps.inverse import preview_undo as preview_undo
     from fieldingkit.sweeps.inverse import undo as undo
@@ -18,6 +16,8 @@ if TYPE_CHECKING:
     from fieldingkit.sweeps.journal import RunSummary as RunSummary
     from fieldingkit.sweeps.plan import SweepPlan as SweepPlan
     from fieldingkit.sweeps.plan import TargetGroupQuery as TargetGroupQuery
+    from fieldingkit.sweeps.previews import SweepPreview as SweepPreview
+    from fieldingkit.sweeps.previews import preview as preview
     from fieldingkit.sweeps.report import Counts as Counts
     from fieldingkit.sweeps.report import GroupOutcome as GroupOutcome
     from fieldingkit.sweeps.report import Outcome as Outcome
@@ -34,7 +34,7 @@ else:
         {
             "fieldingkit.sweeps.actions": "Action",
             "fieldingkit.sweeps.checkpoint": "read_report",
-            "fieldingkit.sweeps.discovery": "SweepPreview preview",
+            "fieldingkit.sweeps.previews": "SweepPreview preview",
             "fieldingkit.sweeps.engine": "sweep",
             "fieldingkit.sweeps.inverse": "preview_undo undo undo_plan",
             "fieldingkit.sweeps.journal": "Journal RunSummary",

@@ -20,11 +20,12 @@ from fieldingkit.sweeps.checkpoint import Checkpoint, JournalCheckpoint
 from fieldingkit.sweeps.chunks import Chunk, split_into_chunks
 from fieldingkit.sweeps.concurrency import run_limited
 from fieldingkit.sweeps.context import SweepContext
-from fieldingkit.sweeps.discovery import SweepPreview, find_groups, refresh
+from fieldingkit.sweeps.discovery import find_groups
 from fieldingkit.sweeps.executor import ChunkExecutor, JobPoller, WaitStrategy
 from fieldingkit.sweeps.identity import RunIdentity
 from fieldingkit.sweeps.journal import Journal
 from fieldingkit.sweeps.plan import SweepPlan
+from fieldingkit.sweeps.previews import SweepPreview, refresh
 from fieldingkit.sweeps.report import SweepProgress, SweepReport
 from fieldingkit.sweeps.state import Ledger, SweepState
 from fieldingkit.transport.telemetry.attempts import notify
@@ -103,7 +104,7 @@ async def discover(
     if state is None:
         if preview is not None and preview.plan.fingerprint != plan.fingerprint:
             raise InvalidCommandError("the preview belongs to another plan", field="preview")
-        if preview is not None and preview.identity is not None:
+        if preview is not None:
             preview.identity.check(identity)
         started_at = client.clock.wall()
         await checkpoint.discovering(plan, identity, started_at=started_at)

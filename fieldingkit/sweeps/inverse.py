@@ -11,11 +11,12 @@ from fieldingkit.errors import ApiError, DecodeError, InvalidCommandError, Trans
 from fieldingkit.resources.target_group_changelog import GetTargetGroupChangelog, TargetGroupChangeType
 from fieldingkit.sweeps.actions import Action
 from fieldingkit.sweeps.concurrency import run_limited, wait_for_capacity
-from fieldingkit.sweeps.discovery import SweepPreview, find_groups, send_read
+from fieldingkit.sweeps.discovery import find_groups, send_read
 from fieldingkit.sweeps.engine import sweep
 from fieldingkit.sweeps.identity import RunIdentity
 from fieldingkit.sweeps.journal import Journal
 from fieldingkit.sweeps.plan import SweepPlan
+from fieldingkit.sweeps.previews import SweepPreview, make_preview
 from fieldingkit.sweeps.report import Outcome, SweepProgress, SweepReport
 from fieldingkit.sweeps.state import FoundGroup
 
@@ -85,7 +86,7 @@ async def preview_undo(client: AsyncClient, report: SweepReport) -> SweepPreview
     to_send = [group for group in found.groups if group.settled(plan.action) is None]
     await run_limited(to_send, check, limit=_READS_AT_ONCE)
     groups = tuple(checked.get(group.target_group_id, group) for group in found.groups)
-    return SweepPreview(plan=plan, groups=groups, read_at=client.clock.now())
+    return make_preview(client, plan, found._replace(groups=groups))
 
 
 def _check_account(client: AsyncClient, report: SweepReport) -> None:
