@@ -19,7 +19,7 @@ PAUSED = Asset("fielding-paused-for-the-night")
     start_date=pendulum.datetime(2026, 1, 1, tz="Europe/Berlin"),
     catchup=False,
     max_active_runs=1,
-    default_args={"pool": "fielding", "retries": 3, "retry_delay": timedelta(minutes=2)},
+    default_args={"pool": "fielding", "retries": 3, "retry_delay": timedelta(minutes=2), "deferrable": True},
 )
 def morning_resume() -> None:
     """Find the tasks that paused target groups, and resume those target groups."""

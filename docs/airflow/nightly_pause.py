@@ -9,7 +9,6 @@ from typing import Any
 import pendulum
 from airflow.sdk import Asset, dag, task
 
-from fieldingkit import projects
 from fieldingkit.airflow import FieldingHook, FieldingSweepOperator, total
 
 PROJECTS_PER_TASK = 10
@@ -21,7 +20,7 @@ PAUSED = Asset("fielding-paused-for-the-night")
     start_date=pendulum.datetime(2026, 1, 1, tz="Europe/Berlin"),
     catchup=False,
     max_active_runs=1,
-    default_args={"pool": "fielding", "retries": 3, "retry_delay": timedelta(minutes=2)},
+    default_args={"pool": "fielding", "retries": 3, "retry_delay": timedelta(minutes=2), "deferrable": True},
 )
 def nightly_pause() -> None:
     """Find the projects, pause their target groups, and record the tasks that changed something."""
@@ -29,6 +28,8 @@ def nightly_pause() -> None:
     @task
     def live_groups() -> list[dict[str, Any]]:
         """Return a query for every ten active projects."""
+        from fieldingkit import projects  # here, so that parsing the DAG stays fast
+
         with FieldingHook().client() as client:
             active = [
                 project.id for project in client.iter_items(projects.ListProjects(status="active", page_size=100))

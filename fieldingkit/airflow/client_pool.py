@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 
 from airflow.sdk import BaseHook
 
-from fieldingkit.airflow.hooks import StoredConnection, triggerer_options
+from fieldingkit.airflow.connections import StoredConnection, triggerer_options
 from fieldingkit.client import AsyncClient
 from fieldingkit.jobs.poller import PollPolicy
 

@@ -15,7 +15,13 @@ def get_provider_info() -> dict[str, Any]:
         "package-name": "fieldingkit",
         "name": _INTEGRATION,
         "description": "Launch, pause, resume, relaunch and complete the fielding of survey target groups.",
-        "integrations": [{"integration-name": _INTEGRATION, "tags": ["service"]}],
+        "integrations": [
+            {
+                "integration-name": _INTEGRATION,
+                "external-doc-url": "https://developer.cint.com/demand/docs",
+                "tags": ["service"],
+            }
+        ],
         "hooks": [_modules("hooks")],
         "operators": [_modules("operators")],
         "sensors": [_modules("sensors")],
@@ -43,8 +49,8 @@ def _modules(*names: str) -> dict[str, Any]:
     return {"integration-name": _INTEGRATION, "python-modules": [f"{_PACKAGE}.{name}" for name in names]}
 
 
-def _field(label: str, kind: str, description: str) -> dict[str, Any]:
-    return {"label": label, "schema": {"type": [kind, "null"]}, "description": description}
+def _field(label: str, kind: str, description: str, **schema: str) -> dict[str, Any]:
+    return {"label": label, "schema": {"type": [kind, "null"], **schema}, "description": description}
 
 
 _FIELDS = {
@@ -63,5 +69,6 @@ _FIELDS = {
     ),
     "timeout": _field("Timeout", "number", "Seconds for one attempt of a call; 30 if empty."),
     "deadline": _field("Deadline", "number", "Seconds for one call with all its attempts; 120 if empty."),
-    "proxy": _field("Proxy", "string", "The URL of a proxy."),
+    # Masked, since the URL may contain a password.
+    "proxy": _field("Proxy", "string", "The URL of a proxy.", format="password"),
 }

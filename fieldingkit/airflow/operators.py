@@ -1,156 +1,25 @@
-"""The operators: sweeps and batches that defer while their jobs run, and the status of a single run."""
+"""The operators: sweeps and batches that defer while their jobs run, and the status of a single run.
 
-import abc
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from datetime import timedelta
-from functools import partial
-from typing import Any, NoReturn, cast
+Airflow imports this module whenever it parses a DAG file, so the sweep engine is imported only when a task runs.
+"""
 
-import attrs
+from collections.abc import Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, cast
+
 from airflow.sdk import BaseOperator, Context
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferralTimeout
+from airflow.sdk.exceptions import AirflowFailException
 
-from fieldingkit.airflow.checkpoint import TaskStateCheckpoint, run_id_for, task_reference
+from fieldingkit.airflow.base_operator import FieldingOperator
 from fieldingkit.airflow.hooks import FieldingHook
-from fieldingkit.airflow.params import parse_mapping, parse_query
-from fieldingkit.airflow.results import FailOn, annotate_outlet_events, summarize, task_failure, task_result
-from fieldingkit.airflow.triggers import FieldingJobsTrigger
-from fieldingkit.client import AsyncClient
-from fieldingkit.errors import ConfigurationError, InvalidCommandError, InvalidStateError, StatusUnreachableError
-from fieldingkit.resources.fielding_runs import GetFieldingRun, ListFieldingRuns
-from fieldingkit.sweeps.actions import ActionName
-from fieldingkit.sweeps.context import SweepContext
-from fieldingkit.sweeps.engine import discover, report, settle, submit
-from fieldingkit.sweeps.plan import SweepPlan, TargetGroupQuery
-from fieldingkit.workflows.runs import EnsuredStatus, ensure_status
 
-__all__ = ["EnsureFieldingStatusOperator", "FieldingBatchOperator", "FieldingOperator", "FieldingSweepOperator"]
+if TYPE_CHECKING:
+    from fieldingkit.client import AsyncClient
+    from fieldingkit.resources.fielding_runs import GetFieldingRun
+    from fieldingkit.sweeps.actions import ActionName
+    from fieldingkit.sweeps.plan import SweepPlan, TargetGroupQuery
+    from fieldingkit.workflows.runs import EnsuredStatus
 
-
-_GRACE = 60.0
-"""Seconds that a worker waits for jobs that should have ended, before it reads the status of their target groups."""
-
-
-class FieldingOperator(BaseOperator, abc.ABC):
-    """Applies a sweep plan; the base class of the operators that create jobs.
-
-    The steps are the same for every plan:
-
-    1. On a worker: find the target groups, and submit their jobs with keys derived from the task and the DAG run.
-    2. On the triggerer: wait for the jobs, by their tokens.
-    3. On a worker: settle the results. Target groups that failed for internal reasons of the API go into another job,
-       which leads back to step 2.
-
-    Every step is saved in the task's state store. A retry of a killed, cleared or failed task continues the jobs in the
-    store. A job whose acceptance was not seen is sent again with its key, which results in the same job.
-
-    Args:
-        job_timeout: Seconds to wait for jobs; then the status of their target groups is read. The jobs continue.
-        fail_on: When the task fails: ``any`` if a target group failed, ``unknown`` only if an outcome is unknown, or
-            ``never``. The result goes to XCom in every case.
-        deferrable: True to wait on the triggerer, False to wait on a worker.
-        fielding_conn_id: The id of the Airflow connection to use.
-        kwargs: Arguments of every Airflow operator.
-
-    Raises:
-        ValueError: if ``fail_on`` is none of the three.
-    """
-
-    def __init__(
-        self,
-        *,
-        job_timeout: float = 1800.0,
-        fail_on: FailOn = "any",
-        deferrable: bool = True,
-        fielding_conn_id: str = FieldingHook.default_conn_name,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        if fail_on not in ("any", "unknown", "never"):
-            raise ValueError(f"fail_on must be any, unknown or never; got {fail_on!r}")
-        self.job_timeout = job_timeout
-        self.fail_on: FailOn = fail_on
-        self.deferrable = deferrable
-        self.fielding_conn_id = fielding_conn_id
-
-    @abc.abstractmethod
-    def plan(self, context: Context) -> SweepPlan:
-        """Return the plan of the task.
-
-        Raises:
-            InvalidCommandError: if a parameter is invalid.
-        """
-
-    def execute(self, context: Context) -> dict[str, Any]:
-        """Submit the jobs, and defer until they end.
-
-        Returns:
-            The result, if there is nothing to wait for.
-        """
-        return self._run(context, self._plan(context), submit if self.deferrable else settle)
-
-    def resume(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Settle the jobs that have ended or timed out.
-
-        Args:
-            context: The task's context.
-            event: The trigger's event. It is not used: the worker reads the jobs itself.
-
-        Returns:
-            The result, if there is nothing left to wait for.
-        """
-        del event
-        plan = self._plan(context)
-        plan = attrs.evolve(plan, job_timeout=min(plan.job_timeout, _GRACE))
-        return self._run(context, plan, partial(settle, leave_new_jobs=True))
-
-    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Resume after the deferral; after its timeout, read the status of the target groups."""
-        try:
-            return super().resume_execution(next_method, next_kwargs, context)
-        except TaskDeferralTimeout:
-            self.log.warning(
-                "jobs had not ended after %g s; reading the status of their target groups", self.job_timeout
-            )
-            return self.resume(context)
-
-    def _plan(self, context: Context) -> SweepPlan:
-        try:
-            return self.plan(context)
-        except (InvalidCommandError, ConfigurationError) as exc:
-            raise AirflowFailException(str(exc)) from exc
-
-    def _run(
-        self, context: Context, plan: SweepPlan, step: Callable[[SweepContext], Awaitable[tuple[str, ...]]]
-    ) -> dict[str, Any]:
-        """Take one step of the sweep; defer if jobs are left to wait for, and otherwise return the result."""
-        checkpoint = TaskStateCheckpoint(context["task_state_store"])
-
-        async def advance(client: AsyncClient) -> tuple[SweepContext, tuple[str, ...]]:
-            sweep = await discover(client, plan, checkpoint)
-            return sweep, await step(sweep)
-
-        with FieldingHook(self.fielding_conn_id).client() as client:
-            sweep, tokens = client.call(advance)
-        if tokens:
-            self._defer(tokens)
-        done = report(sweep)
-        result = task_result(done, task_reference(context["ti"]))
-        self.log.info(summarize(result))
-        failure = task_failure(done, sweep.state, result, self.fail_on)
-        if failure is not None:
-            if self.do_xcom_push:
-                context["ti"].xcom_push(key="return_value", value=result)
-            raise (AirflowFailException if failure.final else AirflowException)(failure.message)
-        annotate_outlet_events(context, result)
-        return result
-
-    def _defer(self, tokens: Sequence[str]) -> NoReturn:
-        self.defer(
-            trigger=FieldingJobsTrigger(tokens, self.fielding_conn_id),
-            method_name="resume",
-            timeout=timedelta(seconds=self.job_timeout),
-        )
+__all__ = ["EnsureFieldingStatusOperator", "FieldingBatchOperator", "FieldingSweepOperator"]
 
 
 class FieldingBatchOperator(FieldingOperator):
@@ -177,7 +46,7 @@ class FieldingBatchOperator(FieldingOperator):
         kwargs: Arguments of ``FieldingOperator`` and of every Airflow operator.
     """
 
-    template_fields: Collection[str] = ("action", "project_id", "target_group_ids", "account_id")
+    template_fields: Collection[str] = ("action", "project_id", "target_group_ids", "account_id", "fielding_conn_id")
 
     def __init__(
         self,
@@ -194,12 +63,15 @@ class FieldingBatchOperator(FieldingOperator):
         self.target_group_ids = target_group_ids
         self.account_id = account_id
 
-    def plan(self, context: Context) -> SweepPlan:
+    def plan(self, context: Context) -> "SweepPlan":
         """Return a plan with one job, which reads no status first and retries nothing.
 
         Raises:
             InvalidCommandError: if a parameter is invalid.
         """
+        from fieldingkit.airflow.checkpoint import run_id_for
+        from fieldingkit.sweeps.plan import SweepPlan
+
         named = self.target_group_ids
         ids = named.replace(",", " ").split() if isinstance(named, str) else list(named)
         return SweepPlan(
@@ -227,7 +99,7 @@ class FieldingSweepOperator(FieldingOperator):
 
     Args:
         action: ``pause``, ``resume``, ``complete``, ``relaunch`` or ``launch``.
-        query: A query that finds the target groups: the fields of ``TargetGroupQuery``.
+        query: A ``TargetGroupQuery`` that finds the target groups, or its fields as a mapping, which may be templated.
         target_groups: The ULIDs of the target groups, by the ULID of their project.
         changed_by: The ``task`` of another sweep's result: selects exactly the target groups that the other sweep
             changed. Its result is read from XCom.
@@ -239,13 +111,20 @@ class FieldingSweepOperator(FieldingOperator):
         kwargs: Arguments of ``FieldingOperator`` and of every Airflow operator.
     """
 
-    template_fields: Collection[str] = ("action", "query", "target_groups", "changed_by", "account_id")
+    template_fields: Collection[str] = (
+        "action",
+        "query",
+        "target_groups",
+        "changed_by",
+        "account_id",
+        "fielding_conn_id",
+    )
 
     def __init__(
         self,
         *,
         action: str,
-        query: TargetGroupQuery | Mapping[str, Any] | None = None,
+        query: "TargetGroupQuery | Mapping[str, Any] | None" = None,
         target_groups: Mapping[str, Iterable[str]] | None = None,
         changed_by: Mapping[str, Any] | None = None,
         account_id: str | int | None = None,
@@ -266,13 +145,17 @@ class FieldingSweepOperator(FieldingOperator):
         self.concurrency = concurrency
         self.max_retries = max_retries
 
-    def plan(self, context: Context) -> SweepPlan:
+    def plan(self, context: Context) -> "SweepPlan":
         """Return the plan of the task.
 
         Raises:
             InvalidCommandError: if a parameter is invalid.
             AirflowFailException: if the other sweep has no result in XCom.
         """
+        from fieldingkit.airflow.checkpoint import run_id_for
+        from fieldingkit.airflow.params import parse_mapping, parse_query
+        from fieldingkit.sweeps.plan import SweepPlan
+
         target_groups = self.target_groups
         if self.changed_by is not None:
             target_groups = _changed_by(context, parse_mapping("changed_by", self.changed_by))
@@ -345,6 +228,7 @@ class EnsureFieldingStatusOperator(BaseOperator):
         "status",
         "fielding_run_id",
         "account_id",
+        "fielding_conn_id",
     )
 
     def __init__(
@@ -375,6 +259,14 @@ class EnsureFieldingStatusOperator(BaseOperator):
             AirflowFailException: if no action leads to the status, or the API does not allow it.
             FieldingKitError: if the API cannot be reached, or the run keeps changing.
         """
+        from fieldingkit.errors import (
+            ConfigurationError,
+            InvalidCommandError,
+            InvalidStateError,
+            StatusUnreachableError,
+        )
+        from fieldingkit.workflows.runs import ensure_status
+
         store = context["task_state_store"]
         try:
             with FieldingHook(self.fielding_conn_id).client() as client:
@@ -393,8 +285,10 @@ class EnsureFieldingStatusOperator(BaseOperator):
             "conflicts": len(outcome.conflicts),
         }
 
-    async def _run(self, client: AsyncClient) -> GetFieldingRun:
+    async def _run(self, client: "AsyncClient") -> "GetFieldingRun":
         """Return the command that reads the run."""
+        from fieldingkit.resources.fielding_runs import GetFieldingRun, ListFieldingRuns
+
         account_id = self.account_id or None
         run_id = self.fielding_run_id
         if not run_id:

@@ -1,5 +1,6 @@
 """Parameters of operators: mappings and queries as DAG files write them and as templates render them. No I/O."""
 
+import json
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -8,7 +9,7 @@ import attrs
 from fieldingkit.errors import InvalidCommandError
 from fieldingkit.sweeps.plan import TargetGroupQuery
 
-__all__ = ["parse_mapping", "parse_query"]
+__all__ = ["parse_mapping", "parse_query", "query_fields"]
 
 
 def parse_mapping(field: str, value: object) -> Mapping[str, Any]:
@@ -28,7 +29,7 @@ def parse_mapping(field: str, value: object) -> Mapping[str, Any]:
 
 
 def parse_query(value: object) -> TargetGroupQuery:
-    """Return a query from a mapping of its fields.
+    """Return a query from a mapping of its fields; a query is returned as it is.
 
     Raises:
         InvalidCommandError: if a field is unknown or invalid.
@@ -42,3 +43,9 @@ def parse_query(value: object) -> TargetGroupQuery:
             f"a query has no fields {', '.join(unknown)}; its fields are {', '.join(known)}", field="query"
         )
     return TargetGroupQuery(**fields)
+
+
+def query_fields(query: TargetGroupQuery) -> dict[str, Any]:
+    """Return the fields of a query that are set, as plain JSON, from which ``parse_query`` makes it again."""
+    fields = {name: value for name, value in attrs.asdict(query, recurse=False).items() if value is not None}
+    return cast("dict[str, Any]", json.loads(json.dumps(fields)))

@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import islice
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from airflow.sdk import Asset, Context
 
-from fieldingkit.sweeps.report import Outcome, SweepReport
-from fieldingkit.sweeps.state import SweepState
+if TYPE_CHECKING:
+    from fieldingkit.sweeps.report import SweepReport
+    from fieldingkit.sweeps.state import SweepState
 
 __all__ = ["FailOn", "TaskFailure", "annotate_outlet_events", "summarize", "task_failure", "task_result", "total"]
 
@@ -21,7 +22,7 @@ _MAX_REASONS = 3
 """The largest number of reasons in a failure message: every job may have its own."""
 
 
-def task_result(report: SweepReport, task: Mapping[str, str | int]) -> dict[str, Any]:
+def task_result(report: "SweepReport", task: Mapping[str, str | int]) -> dict[str, Any]:
     """Return a sweep report as plain JSON.
 
     ::
@@ -43,6 +44,8 @@ def task_result(report: SweepReport, task: Mapping[str, str | int]) -> dict[str,
         report: The report.
         task: The reference of the task.
     """
+    from fieldingkit.sweeps.report import Outcome
+
     failures: dict[str, list[str]] = {}
     for group in report.of(Outcome.FAILED):
         failures.setdefault(group.code or _NO_CODE, []).append(group.target_group_id)
@@ -77,6 +80,8 @@ def total(results: Iterable[Mapping[str, Any] | None]) -> dict[str, Any]:
     Args:
         results: The results; None is ignored.
     """
+    from fieldingkit.sweeps.report import Outcome
+
     tasks, changed, jobs = 0, 0, 0
     counts = Counter({outcome.value: 0 for outcome in Outcome})
     failures: Counter[str] = Counter()
@@ -118,7 +123,7 @@ class TaskFailure(NamedTuple):
 
 
 def task_failure(
-    report: SweepReport, state: SweepState, result: Mapping[str, Any], fail_on: FailOn
+    report: "SweepReport", state: "SweepState", result: Mapping[str, Any], fail_on: FailOn
 ) -> TaskFailure | None:
     """Return the failure of a task; None if it has succeeded.
 

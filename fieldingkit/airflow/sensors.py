@@ -1,15 +1,19 @@
-"""The sensor: wait until target groups have a status."""
+"""The sensor: wait until target groups have a status. A client is loaded only when the sensor runs."""
 
 from collections.abc import Collection, Mapping
 from datetime import timedelta
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import BaseSensorOperator, Context, PokeReturnValue
+from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowFailException
 
 from fieldingkit.airflow.hooks import FieldingHook
-from fieldingkit.airflow.triggers import FieldingStatusTrigger, StatusCondition, check_condition
-from fieldingkit.errors import ConfigurationError, InvalidCommandError
+from fieldingkit.airflow.triggers import FieldingStatusTrigger
+
+if TYPE_CHECKING:
+    from fieldingkit.airflow.conditions import StatusCondition
+    from fieldingkit.sweeps.plan import TargetGroupQuery
 
 __all__ = ["FieldingStatusSensor"]
 
@@ -21,21 +25,30 @@ class FieldingStatusSensor(BaseSensorOperator):
 
         FieldingStatusSensor(task_id="all_paused", query={"project_ids": ["01K..."]}, status="paused", timeout=3600)
 
-    It waits on the triggerer, and sends one or a few requests every ``poke_interval`` seconds. An example of its
-    result is ``{"status": "paused", "target_groups": 40}``.
+    It sends one or a few requests every ``poke_interval`` seconds. An example of its result is
+    ``{"status": "paused", "target_groups": 40}``.
 
     Args:
         status: The status to wait for: ``draft``, ``scheduled``, ``live``, ``paused``, ``completed`` or ``archived``.
         project_id: The project's ULID, for a single target group.
         target_group_id: The target group's ULID.
-        query: The fields of ``TargetGroupQuery`` except ``status``. A query that matches no target group keeps waiting.
+        query: A ``TargetGroupQuery``, or its fields as a mapping, without ``status``. A query that matches no target
+            group keeps waiting.
         account_id: The account's number; None for the account of the connection.
-        deferrable: True to wait on the triggerer, False to wait on a worker.
+        deferrable: True to wait on the triggerer, False to wait on a worker; by default as in ``[operators]
+            default_deferrable``.
         fielding_conn_id: The id of the Airflow connection to use.
         kwargs: Arguments of every Airflow sensor, such as ``poke_interval`` and ``timeout``.
     """
 
-    template_fields: Collection[str] = ("status", "project_id", "target_group_id", "query", "account_id")
+    template_fields: Collection[str] = (
+        "status",
+        "project_id",
+        "target_group_id",
+        "query",
+        "account_id",
+        "fielding_conn_id",
+    )
 
     def __init__(
         self,
@@ -43,9 +56,9 @@ class FieldingStatusSensor(BaseSensorOperator):
         status: str,
         project_id: str | None = None,
         target_group_id: str | None = None,
-        query: Mapping[str, Any] | None = None,
+        query: "TargetGroupQuery | Mapping[str, Any] | None" = None,
         account_id: str | int | None = None,
-        deferrable: bool = True,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         fielding_conn_id: str = FieldingHook.default_conn_name,
         **kwargs: Any,
     ) -> None:
@@ -75,6 +88,8 @@ class FieldingStatusSensor(BaseSensorOperator):
         Raises:
             AirflowFailException: if the condition is invalid.
         """
+        from fieldingkit.airflow.conditions import check_condition
+
         del context
         condition = self._condition()
         with FieldingHook(self.fielding_conn_id).client() as client:
@@ -83,7 +98,7 @@ class FieldingStatusSensor(BaseSensorOperator):
             is_done=result.met, xcom_value={"status": condition.status.value, "target_groups": result.checked}
         )
 
-    def resume(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Return the event of the trigger as the result.
 
         Args:
@@ -96,18 +111,21 @@ class FieldingStatusSensor(BaseSensorOperator):
     def _defer(self) -> NoReturn:
         self.defer(
             trigger=FieldingStatusTrigger(self._condition().to_dict(), self.poke_interval, self.fielding_conn_id),
-            method_name="resume",
+            method_name="execute_complete",
             timeout=timedelta(seconds=self.timeout),
         )
 
-    def _condition(self) -> StatusCondition:
+    def _condition(self) -> "StatusCondition":
+        from fieldingkit.airflow.conditions import StatusCondition
+        from fieldingkit.errors import ConfigurationError, InvalidCommandError
+
         try:
             return StatusCondition(
                 status=self.status,
                 account_id=self.account_id or None,
                 project_id=self.project_id,
                 target_group_id=self.target_group_id,
-                query=self.query,
+                query=self.query,  # a mapping is parsed by the condition
             )
         except (InvalidCommandError, ConfigurationError) as exc:
             raise AirflowFailException(str(exc)) from exc

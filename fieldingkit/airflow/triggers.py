@@ -1,34 +1,25 @@
 """The triggers: wait for jobs and statuses on the triggerer, from tokens that contain no secret.
 
 Triggers only read. Two triggerers that run the same trigger do no harm, and a triggerer that dies loses nothing: the
-token is in Airflow's database, and the job continues.
+token is in Airflow's database, and the job continues. DAG files may import this module, so that a client is loaded only
+when a trigger starts to wait.
 """
 
 import abc
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any
 
-import attrs
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from fieldingkit.airflow.client_pool import pooled_client
-from fieldingkit.airflow.params import parse_mapping, parse_query
-from fieldingkit.client import AsyncClient
-from fieldingkit.errors import ApiError, DecodeError, InvalidCommandError, JobError, JobFailedError, TransportError
-from fieldingkit.resources.batch_jobs import BatchResult
-from fieldingkit.resources.fielding_runs import ListFieldingRuns
-from fieldingkit.resources.target_groups import TargetGroupStatus
-from fieldingkit.sweeps.plan import TargetGroupQuery
+if TYPE_CHECKING:
+    from fieldingkit.client import AsyncClient
 
 __all__ = [
-    "ConditionResult",
     "FieldingJobTrigger",
     "FieldingJobsTrigger",
     "FieldingStatusTrigger",
     "SingleEventTrigger",
-    "StatusCondition",
-    "check_condition",
 ]
 
 
@@ -54,94 +45,13 @@ class SingleEventTrigger(BaseTrigger, abc.ABC):
         yield TriggerEvent(await self.wait())
 
 
-@attrs.frozen(kw_only=True)
-class StatusCondition:
-    """A status that one target group, or all target groups of a query, should have."""
-
-    status: TargetGroupStatus = attrs.field(converter=TargetGroupStatus)
-    """The status."""
-    account_id: str | int | None = None
-    """The account's number; None for the client's account."""
-    project_id: str | None = None
-    """The project's ULID, for a single target group."""
-    target_group_id: str | None = None
-    """The target group's ULID."""
-    query: Mapping[str, Any] | None = None
-    """The fields of a ``TargetGroupQuery`` except ``status``."""
-
-    def __attrs_post_init__(self) -> None:
-        if (self.project_id is None) != (self.target_group_id is None) or (
-            (self.target_group_id is None) == (self.query is None)
-        ):
-            raise InvalidCommandError("give either a project_id and a target_group_id, or a query", field="query")
-        if not self.status.known:
-            raise InvalidCommandError(f"{self.status[:40]!r} is not a status of target groups", field="status")
-        if self.query is not None:
-            if "status" in parse_mapping("query", self.query):
-                raise InvalidCommandError("the query of a status condition cannot filter by status", field="query")
-            parse_query(self.query)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the condition as plain JSON."""
-        return {**attrs.asdict(self), "status": self.status.value}
-
-
-class ConditionResult(NamedTuple):
-    """The result of checking a condition."""
-
-    met: bool
-    """True if all target groups have the status."""
-    checked: int
-    """The number of target groups checked: the first one without the status ends the check."""
-
-
-async def check_condition(client: AsyncClient, condition: StatusCondition) -> ConditionResult:
-    """Check a condition. A query that matches no target group does not meet it.
-
-    Args:
-        client: The client to use.
-        condition: The condition.
-
-    Raises:
-        FieldingKitError: if the statuses cannot be read.
-    """
-    if condition.query is None:
-        return await _check_one(client, condition)
-    query = parse_query(condition.query)
-    checked = 0
-    for project_id in await _projects(client, condition, query):
-        async for group in client.iter_items(query.list_target_groups(condition.account_id, project_id)):
-            checked += 1
-            if group.status != condition.status:
-                return ConditionResult(met=False, checked=checked)
-    return ConditionResult(met=checked > 0, checked=checked)
-
-
-async def _check_one(client: AsyncClient, condition: StatusCondition) -> ConditionResult:
-    runs = await client.send(
-        ListFieldingRuns(
-            account_id=condition.account_id,
-            project_id=cast("str", condition.project_id),
-            target_group_id=cast("str", condition.target_group_id),
-        )
-    )
-    status = runs.data[0].status.value if runs.data else TargetGroupStatus.DRAFT
-    return ConditionResult(met=status == condition.status, checked=1)
-
-
-async def _projects(client: AsyncClient, condition: StatusCondition, query: TargetGroupQuery) -> list[str]:
-    if query.project_ids is not None:
-        return list(query.project_ids)
-    return [project.id async for project in client.iter_items(query.list_projects(condition.account_id))]
-
-
 class FieldingJobTrigger(SingleEventTrigger):
     """Waits until a job ends; for your own operators.
 
     ::
 
         job = client.submit(batch_jobs.PauseTargetGroups(...))
-        self.defer(trigger=FieldingJobTrigger(job.token(), self.fielding_conn_id), method_name="resume")
+        self.defer(trigger=FieldingJobTrigger(job.token(), self.fielding_conn_id), method_name="execute_complete")
 
     An example of its event::
 
@@ -169,6 +79,8 @@ class FieldingJobTrigger(SingleEventTrigger):
 
     async def wait(self) -> dict[str, Any]:
         """Wait for the job, and return how it ended."""
+        from fieldingkit.airflow.client_pool import pooled_client
+
         async with pooled_client(self.fielding_conn_id) as client:
             return await _wait_for_job(client, self.token)
 
@@ -195,12 +107,17 @@ class FieldingJobsTrigger(SingleEventTrigger):
 
     async def wait(self) -> dict[str, Any]:
         """Wait for the jobs, and return how they ended."""
+        from fieldingkit.airflow.client_pool import pooled_client
+
         async with pooled_client(self.fielding_conn_id) as client:
             return {"jobs": await asyncio.gather(*(_wait_for_job(client, token) for token in self.tokens))}
 
 
-async def _wait_for_job(client: AsyncClient, token: str) -> dict[str, Any]:
+async def _wait_for_job(client: "AsyncClient", token: str) -> dict[str, Any]:
     """Wait until a job ends or can no longer be polled."""
+    from fieldingkit.errors import JobError, JobFailedError
+    from fieldingkit.resources.batch_jobs import BatchResult
+
     job = client.job(token)
     result: Any = None
     error: str | None = None
@@ -248,6 +165,10 @@ class FieldingStatusTrigger(SingleEventTrigger):
 
     async def wait(self) -> dict[str, Any]:
         """Check the condition until it is met. A check that fails for a transient reason is repeated."""
+        from fieldingkit.airflow.client_pool import pooled_client
+        from fieldingkit.airflow.conditions import StatusCondition, check_condition
+        from fieldingkit.errors import ApiError, DecodeError, TransportError
+
         condition = StatusCondition(**self.condition)
         async with pooled_client(self.fielding_conn_id) as client:
             while True:

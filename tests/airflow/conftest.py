@@ -21,6 +21,8 @@ else:
     _home = tempfile.mkdtemp(prefix="fieldingkit-airflow-")
     atexit.register(shutil.rmtree, _home, ignore_errors=True)
     os.environ["AIRFLOW_HOME"] = _home
+    # As the documentation recommends; the operators read it when they are imported.
+    os.environ["AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE"] = "True"
 
     @pytest.fixture
     def connected(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fieldingkit.airflow import FieldingHook
-from fieldingkit.airflow.hooks import client_options, triggerer_options
+from fieldingkit.airflow.connections import client_options, triggerer_options
 from fieldingkit.errors import ConfigurationError
 from fieldingkit.resources.projects import ListProjects
 from fieldingkit.sandbox import Sandbox, faults

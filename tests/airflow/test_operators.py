@@ -4,13 +4,20 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from airflow.sdk import Asset
+from airflow.sdk import DAG, Asset, BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferred
 from airflow.sdk.execution_time.context import OutletEventAccessors
 from support.fake_task import FakeTask, posts, run_task
 
-from fieldingkit.airflow import FieldingBatchOperator, FieldingJobsTrigger, FieldingSweepOperator
+from fieldingkit.airflow import (
+    EnsureFieldingStatusOperator,
+    FieldingBatchOperator,
+    FieldingJobsTrigger,
+    FieldingStatusSensor,
+    FieldingSweepOperator,
+)
 from fieldingkit.sandbox import Sandbox
+from fieldingkit.sweeps import TargetGroupQuery
 
 
 def test_a_batch_defers_with_its_token_and_returns_plain_json(connected: Sandbox) -> None:
@@ -58,6 +65,41 @@ def test_ids_are_accepted_as_a_string(connected: Sandbox) -> None:
         task_id="pause", action="pause", project_id=project.id, target_group_ids=", ".join(project.ids())
     )
     assert run_task(FakeTask(), operator)["counts"]["updated"] == 3
+
+
+def test_a_query_object_is_accepted_like_its_fields(connected: Sandbox) -> None:
+    """A DAG file may write a query with the class or as a mapping."""
+    project = connected.seed(live=2, paused=1)
+    query = TargetGroupQuery(project_ids=[project.id], status=["live"])
+    result = run_task(FakeTask(), FieldingSweepOperator(task_id="x", action="pause", query=query))
+    assert result["counts"]["updated"] == 2
+
+
+@pytest.mark.parametrize(
+    "operator", [FieldingSweepOperator, FieldingBatchOperator, EnsureFieldingStatusOperator, FieldingStatusSensor]
+)
+def test_the_connection_can_be_templated(operator: type[BaseOperator]) -> None:
+    """A DAG selects the account of a run with a template of the connection id."""
+    fields: dict[str, Any] = {"action": "pause", "query": {}}
+    if operator is not FieldingSweepOperator:
+        fields = {"project_id": "p", "target_group_id": "g", "status": "live"}
+    if operator is FieldingBatchOperator:
+        fields = {"action": "pause", "project_id": "p", "target_group_ids": "g"}
+    with DAG("d", schedule=None):
+        task = operator(task_id="x", fielding_conn_id="cint_{{ params.account }}", **fields)
+    task.render_template_fields({"params": {"account": "de"}})
+    assert vars(task)["fielding_conn_id"] == "cint_de"
+
+
+def test_a_resumed_task_calls_execute_complete(connected: Sandbox) -> None:
+    """The method has the name that Airflow's own deferrable operators use."""
+    project = connected.seed(live=1)
+    operator = FieldingSweepOperator(task_id="x", action="pause", query={"project_ids": [project.id]})
+    task = FakeTask()
+    deferred = task.start(operator)
+    assert isinstance(deferred, TaskDeferred)
+    assert deferred.method_name == "execute_complete"
+    assert operator.execute_complete(task.context(operator), {"jobs": []})["counts"]["updated"] == 1
 
 
 def test_fail_on_selects_when_a_task_fails(connected: Sandbox) -> None:

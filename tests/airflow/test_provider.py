@@ -42,14 +42,23 @@ def test_airflow_can_test_the_connection(site: AirflowSite, sandbox: Sandbox) ->
     assert "Connection failed" in site.run("connections", "test", "fieldingkit_default", expect=1)
 
 
+def test_the_form_masks_the_password_and_the_proxy() -> None:
+    """A proxy's URL may contain a password. Airflow masks the standard field of the client secret by itself."""
+    (connection,) = get_provider_info()["connection-types"]
+    assert connection["conn-fields"]["proxy"]["schema"]["format"] == "password"
+    masked = [name for name, field in connection["conn-fields"].items() if "format" in field["schema"]]
+    assert masked == ["proxy"]
+
+
 @pytest.mark.parametrize("schema", ["provider_info.schema.json", "provider.yaml.schema.json"])
 def test_the_metadata_fits_the_schema_of_airflow(schema: str) -> None:
-    """It fits the runtime schema, and its connection the stricter schema of Airflow's own providers."""
+    """It fits the runtime schema, and its parts the stricter schema of Airflow's own providers."""
     rules = json.loads((Path(airflow.__path__[0]) / schema).read_text())
     if schema == "provider_info.schema.json":
         jsonschema.validate(get_provider_info(), rules)
     else:
-        jsonschema.validate(get_provider_info()["connection-types"], rules["properties"]["connection-types"])
+        for part in ("connection-types", "integrations"):
+            jsonschema.validate(get_provider_info()[part], rules["properties"][part])
 
 
 def test_every_declared_module_exists() -> None:

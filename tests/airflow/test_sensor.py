@@ -1,5 +1,6 @@
 """The sensor that waits for a status."""
 
+import json
 from typing import Any
 
 import pytest
@@ -7,8 +8,10 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout, T
 from support.fake_task import FakeTask
 
 from fieldingkit.airflow import FieldingStatusSensor
+from fieldingkit.airflow.conditions import StatusCondition
 from fieldingkit.airflow.triggers import FieldingStatusTrigger
 from fieldingkit.sandbox import Sandbox
+from fieldingkit.sweeps import TargetGroupQuery
 
 
 def test_a_condition_that_is_met_does_not_defer(connected: Sandbox) -> None:
@@ -41,6 +44,18 @@ def test_a_condition_that_is_not_met_defers_to_the_triggerer(connected: Sandbox)
         sensor.resume_execution("__fail__", {"error": "Trigger timeout"}, task.context(sensor))
 
 
+def test_a_query_object_is_accepted_like_its_fields(connected: Sandbox) -> None:
+    """The trigger gets the fields of the query that are set, as plain JSON."""
+    project = connected.seed(live=1, paused=1)
+    query = TargetGroupQuery(project_ids=[project.id], exclusion_status=False, project_status="active")
+    deferred = FakeTask().start(FieldingStatusSensor(task_id="x", status="live", query=query))
+    assert isinstance(deferred, TaskDeferred)
+    condition = deferred.trigger.serialize()[1]["condition"]
+    assert json.loads(json.dumps(condition)) == condition
+    assert condition["query"] == {"project_ids": [project.id], "exclusion_status": False, "project_status": "active"}
+    assert StatusCondition(**condition) == StatusCondition(status="live", query=query)
+
+
 def test_a_draft_counts_and_an_empty_query_does_not(connected: Sandbox) -> None:
     """A draft has the status draft without a run; a query without a match does not meet the condition."""
     project = connected.seed(draft=1)
@@ -65,6 +80,7 @@ def test_a_query_without_projects_checks_all_projects(connected: Sandbox) -> Non
         {"status": "live", "project_id": "01BTGNYV6HRNK8K8VKZASZCFP0"},
         {"status": "lively", "query": {}},
         {"status": "live", "query": {"status": ["live"]}},
+        {"status": "live", "query": TargetGroupQuery(status=["live"])},
         {"status": "live", "query": {"countries": ["de"]}},
         {"status": "live", "query": "{'country': ['de']}"},
         {"status": "live", "query": {}, "project_id": "p", "target_group_id": "g"},

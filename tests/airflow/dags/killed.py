@@ -3,14 +3,16 @@
 import os
 import signal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pendulum
 from airflow.sdk import DAG, Context
 
 from fieldingkit.airflow import FieldingSweepOperator
-from fieldingkit.airflow.checkpoint import TaskStateCheckpoint
-from fieldingkit.sweeps.chunks import Chunk
+
+if TYPE_CHECKING:
+    from fieldingkit.airflow.checkpoint import TaskStateCheckpoint
+    from fieldingkit.sweeps.chunks import Chunk
 
 
 class KilledOnce(FieldingSweepOperator):
@@ -18,10 +20,12 @@ class KilledOnce(FieldingSweepOperator):
 
     def execute(self, context: Context) -> Any:
         """Sweep, or die."""
+        from fieldingkit.airflow.checkpoint import TaskStateCheckpoint
+
         marker = Path(os.environ["AIRFLOW_HOME"]) / "killed"
         if not marker.exists():
 
-            async def die(checkpoint: TaskStateCheckpoint, chunk: Chunk) -> None:
+            async def die(checkpoint: "TaskStateCheckpoint", chunk: "Chunk") -> None:
                 marker.touch()
                 os.kill(os.getpid(), signal.SIGKILL)
 
@@ -36,5 +40,6 @@ with DAG("killed", schedule=None, start_date=pendulum.datetime(2026, 1, 1), catc
         query="{{ {'status': ['live']} }}",
         retries=3,
         retry_delay=1,
+        deferrable=True,
         render_template_as_native_obj=True,
     )

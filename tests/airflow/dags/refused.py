@@ -5,7 +5,6 @@ from typing import Any
 import pendulum
 from airflow.sdk import dag, task
 
-from fieldingkit import projects, target_groups
 from fieldingkit.airflow import FieldingBatchOperator, FieldingHook
 
 
@@ -16,6 +15,8 @@ def refused() -> None:
     @task
     def everything() -> dict[str, Any]:
         """Return the first project and all of its target groups."""
+        from fieldingkit import projects, target_groups
+
         with FieldingHook().client() as client:
             project = next(iter(client.iter_items(projects.ListProjects())))
             groups = client.iter_items(target_groups.ListTargetGroups(project_id=project.id))
@@ -29,6 +30,7 @@ def refused() -> None:
         target_group_ids=found["target_group_ids"],
         retries=2,
         retry_delay=1,
+        deferrable=True,
     )
 
 

@@ -5,7 +5,6 @@ from typing import Any
 import pendulum
 from airflow.sdk import dag, task
 
-from fieldingkit import projects
 from fieldingkit.airflow import (
     EnsureFieldingStatusOperator,
     FieldingBatchOperator,
@@ -15,13 +14,20 @@ from fieldingkit.airflow import (
 )
 
 
-@dag(schedule=None, start_date=pendulum.datetime(2026, 1, 1), catchup=False)
+@dag(
+    schedule=None,
+    start_date=pendulum.datetime(2026, 1, 1),
+    catchup=False,
+    default_args={"deferrable": True},
+)
 def twenty_projects() -> None:
     """Pause each project, wait, resume one target group of each project, and pause two of those again."""
 
     @task
     def ids() -> list[str]:
         """List the projects."""
+        from fieldingkit import projects
+
         with FieldingHook().client() as client:
             return [project.id for project in client.iter_items(projects.ListProjects(page_size=100))]
 
