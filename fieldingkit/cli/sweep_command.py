@@ -221,10 +221,10 @@ class SweepCommand:
 
 def _exit_code(report: SweepReport) -> ExitCode:
     counts = report.counts
-    if counts.unknown or report.unlisted:
+    if counts.unknown or report.unlisted or report.unverified:
         return ExitCode.UNKNOWN
     if not counts.failed:
-        return ExitCode.FAILED if counts.not_sent else ExitCode.DONE
+        return ExitCode.FAILED if counts.not_sent or report.stragglers else ExitCode.DONE
     codes = {group.code for group in report.of(Outcome.FAILED)}
     refused = codes <= _REFUSALS and not counts.updated and not counts.unchanged
     return ExitCode.REFUSED if refused else ExitCode.FAILED

@@ -38,6 +38,7 @@ def to_json(document: SweepDocument) -> str:
         "projects": [attrs.asdict(project) for project in document.projects],
         "stragglers": [attrs.asdict(straggler) for straggler in document.stragglers],
         "unlisted": dict(document.unlisted),
+        "unverified": dict(document.unverified),
         "plan": document.plan,
     }
     return json.dumps(content, default=_time)

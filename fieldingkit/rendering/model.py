@@ -135,6 +135,8 @@ class SweepDocument:
     """The projects whose names were seen."""
     stragglers: tuple[StragglerRow, ...] = ()
     """The target groups that verification found without the target status."""
+    unverified: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    """The projects that could not be verified, by id, with the reason."""
     groups: tuple[GroupRow, ...]
     """The target groups, in the order of the plan."""
     jobs: tuple[JobRow, ...] = ()

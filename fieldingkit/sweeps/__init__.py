@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from fieldingkit.sweeps.report import Counts as Counts
     from fieldingkit.sweeps.report import GroupOutcome as GroupOutcome
     from fieldingkit.sweeps.report import Outcome as Outcome
+    from fieldingkit.sweeps.report import Straggler as Straggler
     from fieldingkit.sweeps.report import SweepJob as SweepJob
     from fieldingkit.sweeps.report import SweepProgress as SweepProgress
     from fieldingkit.sweeps.report import SweepProject as SweepProject
     from fieldingkit.sweeps.report import SweepReport as SweepReport
     from fieldingkit.sweeps.report import UnlistedProject as UnlistedProject
+    from fieldingkit.sweeps.verification import verify as verify
 else:
     from fieldingkit._lazy import lazy_names
 
@@ -40,7 +42,8 @@ else:
             "fieldingkit.sweeps.journal": "Journal RunSummary",
             "fieldingkit.sweeps.plan": "SweepPlan TargetGroupQuery",
             "fieldingkit.sweeps.report": (
-                "Counts GroupOutcome Outcome SweepJob SweepProgress SweepProject SweepReport UnlistedProject"
+                "Counts GroupOutcome Outcome Straggler SweepJob SweepProgress SweepProject SweepReport UnlistedProject"
             ),
+            "fieldingkit.sweeps.verification": "verify",
         },
     )

@@ -5,7 +5,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import attrs
 
@@ -15,7 +15,7 @@ from fieldingkit.sweeps.chunks import Chunk
 from fieldingkit.sweeps.identity import RunIdentity
 from fieldingkit.sweeps.journal import Journal, Statement
 from fieldingkit.sweeps.plan import SweepPlan
-from fieldingkit.sweeps.report import GroupOutcome, Outcome, SweepProject, SweepReport, UnlistedProject
+from fieldingkit.sweeps.report import GroupOutcome, Outcome, Straggler, SweepProject, SweepReport, UnlistedProject
 from fieldingkit.sweeps.state import FoundGroup, Ledger, SweepState
 
 __all__ = ["Checkpoint", "JournalCheckpoint", "read_report"]
@@ -59,6 +59,9 @@ class Checkpoint:
 
     async def finished(self, state: SweepState) -> None:
         """Save that this process has nothing left to do for the run."""
+
+    async def verified(self, state: SweepState) -> None:
+        """Save what the verification after the last job found."""
 
 
 class JournalCheckpoint(Checkpoint):
@@ -165,6 +168,13 @@ class JournalCheckpoint(Checkpoint):
         if state.settled == len(state.chunks):
             await self._write(Statement(_SET_FINISHED, [(state.finished_at, self._run_id)]))
 
+    async def verified(self, state: SweepState) -> None:
+        """Save what the verification after the last job found."""
+        stragglers = json.dumps([attrs.astuple(straggler) for straggler in state.stragglers])
+        unverified = json.dumps([attrs.astuple(project) for project in state.unverified])
+        row = (self._run_id, state.verified_at, stragglers, unverified)
+        await self._write(Statement(_SET_VERIFIED, [row]))
+
     def _rows(self, rows: Iterable[Sequence[object]]) -> Iterable[Sequence[object]]:
         return ((self._run_id, *row) for row in rows)
 
@@ -201,7 +211,7 @@ def read_report(journal: Journal, run_id: str) -> SweepReport:
     state = journal.run(partial(_load_run, run_id=run_id)).result()
     if state is None:
         raise JournalError(f"the run {run_id} was interrupted before its target groups were known; nothing was sent")
-    return state.report(plan)
+    return state.report(plan, as_of=state.last_step_at)
 
 
 class _Header(NamedTuple):
@@ -244,6 +254,8 @@ _SET_OUTCOME = (
     "UPDATE groups SET outcome = ?, code = ?, reason = ?, job_id = ?, verified = ?"
     " WHERE run_id = ? AND target_group_id = ?"
 )
+_SET_VERIFIED = "INSERT OR REPLACE INTO verifications VALUES (?, ?, ?, ?)"
+_SELECT_VERIFIED = "SELECT verified_at, stragglers, unverified FROM verifications WHERE run_id = ?"
 _SET_FINISHED = "UPDATE runs SET finished_at = ? WHERE run_id = ?"
 
 _INSERT_RUN = "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, '{}', '[]', ?, NULL, NULL)"
@@ -290,7 +302,7 @@ def _load(database: sqlite3.Connection, *, header: _Header) -> SweepState | None
     for id_, _, _, outcome, code, reason, job_id, verified, *_ in groups:
         if outcome is not None:
             ledger.settle(id_, Outcome(outcome), reason, code=code, job_id=job_id, verified=bool(verified))
-    return SweepState(
+    state = SweepState(
         identity=header.identity,
         fingerprint=header.fingerprint,
         continues=header.continues,
@@ -302,6 +314,16 @@ def _load(database: sqlite3.Connection, *, header: _Header) -> SweepState | None
         discovered_at=header.discovered_at,
         finished_at=header.finished_at,
     )
+    if (verified := database.execute(_SELECT_VERIFIED, (run_id,)).fetchone()) is not None:
+        state.verified_at, stragglers, unverified = verified
+        state.stragglers = tuple(map(_straggler, json.loads(stragglers)))
+        state.unverified = tuple(UnlistedProject(*item) for item in json.loads(unverified))
+    return state
+
+
+def _straggler(fields: Sequence[Any]) -> Straggler:
+    id_, project_id, status, *others = fields
+    return Straggler(id_, project_id, None if status is None else TargetGroupStatus(status), *others)
 
 
 def _chunk(row: _ChunkRow) -> Chunk:

@@ -27,6 +27,10 @@ class SweepContext:
     """The progress of the run, updated in place."""
     checkpoint: Checkpoint
     """The persistence of every step."""
+    earlier: frozenset[str] = frozenset()
+    """The target groups whose outcome an earlier process has recorded; this process has not seen their status."""
+    as_of: float | None = None
+    """When an earlier process finished the run: seconds since 1970, UTC; None if it has not."""
     notify: Callable[[], object] = lambda: None
     """Called after every step."""
 

@@ -1,6 +1,6 @@
 """Discovery: find the target groups of a plan and read their statuses with few requests."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple, TypeVar
 
@@ -24,7 +24,9 @@ from fieldingkit.sweeps.state import FoundGroup
 
 __all__ = [
     "FoundGroups",
+    "GroupsRead",
     "find_groups",
+    "found_group",
     "read_groups",
     "read_statuses",
     "send_read",
@@ -50,13 +52,27 @@ async def read_statuses(
         ApiError: if the API rejects every read, such as for a missing permission.
     """
     read = await read_groups(client, account_id, project_id, ids)
-    return {id_: group.status for id_, group in read.items() if group.status is not None}
+    return {id_: group.status for id_, group in read.found.items() if group.status is not None}
+
+
+class GroupsRead(NamedTuple):
+    """Target groups that were to be read."""
+
+    found: Mapping[str, FoundGroup]
+    """The target groups with their statuses, by id."""
+    unread: Mapping[str, str]
+    """The reasons why others could not be read, by id. Those in neither do not exist, or have another status."""
 
 
 async def read_groups(
-    client: AsyncClient, account_id: str | int | None, project_id: str, ids: Sequence[str]
-) -> Mapping[str, FoundGroup]:
-    """Return target groups of one project with their statuses; those that cannot be read are left out.
+    client: AsyncClient,
+    account_id: str | int | None,
+    project_id: str,
+    ids: Sequence[str],
+    *,
+    statuses: Iterable[TargetGroupStatus] | None = None,
+) -> GroupsRead:
+    """Return target groups of one project with their statuses.
 
     The project is listed, a hundred target groups a page. If the list takes more pages than there are target groups
     left to find, those are read one by one. This takes at most twice the requests of the better of the two.
@@ -66,48 +82,61 @@ async def read_groups(
         account_id: The account's number; None for the client's account.
         project_id: The project's ULID.
         ids: The target groups' ULIDs.
+        statuses: The statuses to list; None for all. Those that are read one by one are returned with any status.
 
     Raises:
         ApiError: if the API rejects every read, such as for a missing permission.
     """
     wanted = set(ids)
     found: dict[str, FoundGroup] = {}
+    unread: dict[str, str] = {}
     command: ListTargetGroups | None = None
     if len(wanted) > _MAX_READ_ALONE:
-        command = ListTargetGroups(account_id=account_id, project_id=project_id, page_size=_PAGE_SIZE)
+        command = ListTargetGroups(
+            account_id=account_id,
+            project_id=project_id,
+            status=None if statuses is None else sorted(statuses),
+            page_size=_PAGE_SIZE,
+        )
     pages = 0
     while command is not None and pages < len(wanted) - len(found):
         await wait_for_capacity(client)
         try:
             page = await send_read(client, command)
             found.update(
-                (summary.id, _found(summary, project_id)) for summary in page.target_groups if summary.id in wanted
+                (summary.id, found_group(summary, project_id)) for summary in page.target_groups if summary.id in wanted
             )
             command = command.after(page)
         except FieldingKitError as exc:
             if isinstance(exc, NotFoundError):
-                return found  # the project does not exist, or this account cannot see it
+                return GroupsRead(found, {})  # the project does not exist, or this account cannot see it
             _raise_unless_transient(exc)
             break
         pages += 1
         if command is None:
-            return found  # the list was complete, so the missing target groups are not in the project
+            return GroupsRead(found, {})  # the list was complete: the missing target groups are not in it
     for target_group_id in ids:
         if target_group_id not in found:
-            status = await _read_one(client, account_id, project_id, target_group_id)
+            try:
+                status = await _read_one(client, account_id, project_id, target_group_id)
+            except FieldingKitError as exc:
+                _raise_unless_transient(exc)
+                unread[target_group_id] = exc.message
+                continue
             if status is not None:
                 found[target_group_id] = FoundGroup(target_group_id, project_id, status)
-    return found
+    return GroupsRead(found, unread)
 
 
-def _found(summary: TargetGroupSummary, project_id: str) -> FoundGroup:
+def found_group(summary: TargetGroupSummary, project_id: str) -> FoundGroup:
+    """Return a listed target group."""
     return FoundGroup(summary.id, project_id, summary.status, name=summary.name, short_id=summary.human_readable_id)
 
 
 async def _read_one(
     client: AsyncClient, account_id: str | int | None, project_id: str, target_group_id: str
 ) -> TargetGroupStatus | None:
-    """Return the status of a target group, which is the status of its run; a draft has no run."""
+    """Return the status of a target group, which is the status of its run; None if there is no such target group."""
     await wait_for_capacity(client)
     try:
         runs = await send_read(
@@ -115,10 +144,7 @@ async def _read_one(
         )
     except NotFoundError:
         return None
-    except FieldingKitError as exc:
-        _raise_unless_transient(exc)
-        return None
-    return TargetGroupStatus(runs.data[0].status) if runs.data else TargetGroupStatus.DRAFT
+    return TargetGroupStatus(runs.data[0].status) if runs.data else TargetGroupStatus.DRAFT  # a draft has no run
 
 
 async def send_read(client: AsyncClient, command: Command[R]) -> R:
@@ -214,7 +240,7 @@ async def _read_named(
 ) -> Sequence[FoundGroup]:
     to_read = ids if plan.check_status_first else ()
     read = await read_groups(client, plan.account_id, project_id, to_read)
-    return [read.get(id_) or FoundGroup(id_, project_id) for id_ in ids]
+    return [read.found.get(id_) or FoundGroup(id_, project_id) for id_ in ids]
 
 
 async def _query_projects(client: AsyncClient, plan: SweepPlan, query: TargetGroupQuery) -> tuple[SweepProject, ...]:
@@ -234,4 +260,4 @@ async def _query_project(
     command = query.list_target_groups(plan.account_id, project_id)
     listed = [item async for item in iter_items(partial(send_read, client), command)]
     # The list may change while it is read: a target group that moves to a later page is listed twice.
-    return list({summary.id: _found(summary, project_id) for summary in listed}.values())
+    return list({summary.id: found_group(summary, project_id) for summary in listed}.values())

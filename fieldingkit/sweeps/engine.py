@@ -16,6 +16,7 @@ from fieldingkit.client import AsyncClient
 from fieldingkit.errors import InvalidCommandError
 from fieldingkit.jobs.job import AsyncJob
 from fieldingkit.resources.batch_jobs import BatchResult
+from fieldingkit.sweeps import verification
 from fieldingkit.sweeps.checkpoint import Checkpoint, JournalCheckpoint
 from fieldingkit.sweeps.chunks import Chunk, split_into_chunks
 from fieldingkit.sweeps.concurrency import run_limited
@@ -41,6 +42,7 @@ async def sweep(
     checkpoint: Checkpoint | None = None,
     on_progress: Callable[[SweepProgress], object] | None = None,
     preview: SweepPreview | None = None,
+    verify: bool = True,
 ) -> SweepReport:
     """Apply an action to many target groups: submit batch jobs, poll them, retry, and read what stays ambiguous.
 
@@ -49,6 +51,9 @@ async def sweep(
     journal, the same target groups under the same run id result in the same jobs for about an hour; statuses are read
     again.
 
+    After the last job the statuses are read again, one filtered list for each project and page, and target groups that
+    went live or moved meanwhile are reported as stragglers.
+
     Args:
         client: The client to use; with a blocking one, ``client.call(sweep, plan)``. Its ``rate`` is respected.
         plan: The action and the target groups.
@@ -56,6 +61,7 @@ async def sweep(
         checkpoint: Another place to record every step, instead of a journal.
         on_progress: Called with the progress after each step, in the client's event loop.
         preview: A preview of this plan; its statuses are read again only if they are more than 30 seconds old.
+        verify: False to leave out the reading of the statuses after the last job.
 
     Returns:
         The report, with one of six outcomes for each target group. Failed jobs are part of the report.
@@ -72,7 +78,10 @@ async def sweep(
         if checkpoint is None:
             checkpoint = _open_checkpoint(journal, plan, stack)
         context = await discover(client, plan, checkpoint, on_progress=on_progress, preview=preview)
+        context.state.verifying = verify and context.as_of is None
         await settle(context)
+        if context.state.verifying:
+            await verification.verify(context)
         return report(context)
 
 
@@ -101,6 +110,7 @@ async def discover(
     progress = _ProgressReporter(client, plan, on_progress)
     identity = RunIdentity.of(client, plan)
     state = await checkpoint.load(plan, identity)
+    earlier, as_of = (frozenset[str](), None) if state is None else (state.settled_ids(), state.finished_at)
     if state is None:
         if preview is not None and preview.plan.fingerprint != plan.fingerprint:
             raise InvalidCommandError("the preview belongs to another plan", field="preview")
@@ -126,7 +136,13 @@ async def discover(
         )
         await checkpoint.discovered(state)
     return SweepContext(
-        client=client, plan=plan, state=state, checkpoint=checkpoint, notify=partial(progress.swept, state)
+        client=client,
+        plan=plan,
+        state=state,
+        checkpoint=checkpoint,
+        earlier=earlier,
+        as_of=as_of,
+        notify=partial(progress.swept, state),
     )
 
 
@@ -189,7 +205,7 @@ async def settle(context: SweepContext, *, leave_new_jobs: bool = False) -> tupl
 
 def report(context: SweepContext) -> SweepReport:
     """Return the report of a sweep as far as it has come; target groups that are still open are unknown."""
-    return context.state.report(context.plan)
+    return context.state.report(context.plan, as_of=context.as_of)
 
 
 async def _run_chunks(context: SweepContext, wait: WaitStrategy) -> None:
@@ -226,7 +242,7 @@ class _ProgressReporter:
         self._report(
             SweepProgress(
                 run_id=self._run_id,
-                phase="sweeping" if state.finished_at is None else "done",
+                phase=state.phase,
                 total=len(state.ledger),
                 counts=state.ledger.counts,
                 jobs=len(state.chunks),

@@ -51,12 +51,16 @@ _TABLES = """
         run_id TEXT, number INTEGER, project_id TEXT NOT NULL, ids TEXT NOT NULL, key TEXT NOT NULL,
         generation INTEGER NOT NULL, ambiguous TEXT NOT NULL, first_sent_at REAL, token TEXT, job_id TEXT,
         ended_at REAL, api_created_at REAL, settled INTEGER NOT NULL, PRIMARY KEY (run_id, number)
-    ) WITHOUT ROWID
+    ) WITHOUT ROWID;
+    CREATE TABLE verifications (
+        run_id TEXT PRIMARY KEY, verified_at REAL, stragglers TEXT NOT NULL, unverified TEXT NOT NULL
+    )
 """
 
 _DELETE_RUN = (
     "DELETE FROM chunks WHERE run_id = ?",
     "DELETE FROM groups WHERE run_id = ?",
+    "DELETE FROM verifications WHERE run_id = ?",
     "DELETE FROM runs WHERE run_id = ?",
 )
 _COUNT_OUTCOMES = "SELECT run_id, outcome, count(*) FROM groups GROUP BY run_id, outcome"

@@ -20,6 +20,7 @@ __all__ = [
     "Counts",
     "GroupOutcome",
     "Outcome",
+    "Straggler",
     "SweepJob",
     "SweepProgress",
     "SweepProject",
@@ -118,6 +119,25 @@ class UnlistedProject(Serializable):
     """The reason why it could not be listed."""
 
 
+@attrs.frozen
+class Straggler(Serializable):
+    """A target group that the verification after the last job found without the target status."""
+
+    target_group_id: str
+    """The target group's ULID."""
+    project_id: str
+    """The project's ULID."""
+    status: TargetGroupStatus | None
+    """The status that was read; None if it was not listed any more."""
+    reason: str
+    """``went live since`` if it matches the plan and was not swept; ``moved since`` if the sweep had left it with the
+    target status."""
+    name: str | None = None
+    """The target group's name; None if it was not read."""
+    short_id: str | None = None
+    """The short id that people see; None if it was not read."""
+
+
 @attrs.frozen(kw_only=True)
 class SweepJob(Serializable):
     """A job that a sweep created."""
@@ -164,6 +184,14 @@ class SweepReport(Serializable):
     """When the run started, UTC; with a journal, this may have been in an earlier process."""
     finished_at: datetime | None = None
     """When the run finished, UTC; None if it has not."""
+    verified_at: datetime | None = None
+    """When the statuses were read again after the last job, UTC; None if they were not."""
+    stragglers: tuple[Straggler, ...] = ()
+    """The target groups that were read without the target status then, other than failed or unknown ones."""
+    unverified: tuple[UnlistedProject, ...] = ()
+    """The projects whose statuses could not be read then, with the reason."""
+    as_of: datetime | None = None
+    """The time of a report that was read from a journal and says nothing of the present, UTC; None otherwise."""
 
     @property
     def run_id(self) -> str:
@@ -182,8 +210,13 @@ class SweepReport(Serializable):
 
     @property
     def ok(self) -> bool:
-        """True if every project could be listed, everything was sent, nothing failed, and nothing is unknown."""
-        return not (self.counts.failed or self.counts.not_sent or self.counts.unknown or self.unlisted)
+        """True if everything was sent, nothing failed or is unknown, and verification found no straggler.
+
+        It is also False if a project could not be listed, or could not be verified.
+        """
+        counts = self.counts
+        incomplete = counts.failed or counts.not_sent or counts.unknown or self.unlisted
+        return not (incomplete or self.stragglers or self.unverified)
 
     @cached_property
     def by_id(self) -> Mapping[str, GroupOutcome]:
@@ -260,8 +293,8 @@ class SweepProgress(Serializable):
 
     run_id: str
     """The run id."""
-    phase: Literal["finding", "sweeping", "done"]
-    """``finding`` while target groups are read, then ``sweeping``, and ``done`` at the end."""
+    phase: Literal["finding", "sweeping", "verifying", "done"]
+    """``finding`` while target groups are read, ``sweeping``, ``verifying`` while they are read again, and ``done``."""
     total: int
     """The number of target groups found so far."""
     counts: Counts = attrs.field(factory=Counts)

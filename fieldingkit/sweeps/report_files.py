@@ -9,10 +9,18 @@ from typing import Any
 
 from fieldingkit.errors import ConfigurationError, FieldingKitError
 from fieldingkit.rendering.files import read_data, write_document
-from fieldingkit.rendering.model import GroupRow, JobRow, ProjectRow, SweepDocument
+from fieldingkit.rendering.model import GroupRow, JobRow, ProjectRow, StragglerRow, SweepDocument
 from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.sweeps.plan import SweepPlan
-from fieldingkit.sweeps.report import GroupOutcome, Outcome, SweepJob, SweepProject, SweepReport, UnlistedProject
+from fieldingkit.sweeps.report import (
+    GroupOutcome,
+    Outcome,
+    Straggler,
+    SweepJob,
+    SweepProject,
+    SweepReport,
+    UnlistedProject,
+)
 
 __all__ = ["load_fields", "save_report", "to_document"]
 
@@ -71,6 +79,20 @@ def to_document(report: SweepReport) -> SweepDocument:
             ProjectRow(project_id=project.project_id, name=project.name, short_id=project.short_id)
             for project in report.projects
         ),
+        verified_at=report.verified_at,
+        as_of=report.as_of,
+        stragglers=tuple(
+            StragglerRow(
+                project_id=straggler.project_id,
+                target_group_id=straggler.target_group_id,
+                name=straggler.name,
+                short_id=straggler.short_id,
+                status=None if straggler.status is None else straggler.status.value,
+                reason=straggler.reason,
+            )
+            for straggler in report.stragglers
+        ),
+        unverified={project.project_id: project.reason for project in report.unverified},
     )
 
 
@@ -89,6 +111,10 @@ def load_fields(path: str | os.PathLike[str]) -> Mapping[str, Any]:
             "api_version": data["api_version"],
             "started_at": datetime.fromisoformat(data["started_at"]),
             "finished_at": _time(data["finished_at"]),
+            "verified_at": _time(data["verified_at"]),
+            "as_of": _time(data["as_of"]),
+            "stragglers": tuple(map(_straggler, data["stragglers"])),
+            "unverified": tuple(UnlistedProject(*item) for item in data["unverified"].items()),
         }
     except (ValueError, TypeError, KeyError, AttributeError, FieldingKitError) as exc:
         raise ConfigurationError(f"the report {path} is damaged: {type(exc).__name__}") from exc
@@ -108,6 +134,11 @@ def _group(fields: Mapping[str, Any]) -> GroupOutcome:
         name=fields["name"],
         short_id=fields["short_id"],
     )
+
+
+def _straggler(fields: Mapping[str, Any]) -> Straggler:
+    status = fields["status"]
+    return Straggler(**{**fields, "status": None if status is None else TargetGroupStatus(status)})
 
 
 def _job(fields: Mapping[str, Any]) -> SweepJob:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import attrs
 
@@ -19,6 +19,7 @@ from fieldingkit.sweeps.report import (
     Counts,
     GroupOutcome,
     Outcome,
+    Straggler,
     SweepJob,
     SweepProject,
     SweepReport,
@@ -161,6 +162,12 @@ class Ledger:
         )
         return settled
 
+    def confirm(self, target_group_id: str) -> None:
+        """Mark an updated target group as verified, after it was read with the target status."""
+        settled = self._outcomes[target_group_id]
+        if settled.outcome is Outcome.UPDATED:
+            self._outcomes[target_group_id] = attrs.evolve(settled, verified=True)
+
     def reopen(self, ids: Iterable[str]) -> None:
         """Discard the outcomes of target groups whose job is continued."""
         for target_group_id in ids:
@@ -226,6 +233,14 @@ class SweepState:
         self.started_at = started_at
         self.discovered_at = discovered_at
         self.finished_at = finished_at
+        self.verifying: bool = False
+        """True if the statuses are still to be read again after the last job."""
+        self.verified_at: float | None = None
+        """When they were read: seconds since 1970, UTC; None if they were not."""
+        self.stragglers: tuple[Straggler, ...] = ()
+        """The target groups that were read without the target status then."""
+        self.unverified: tuple[UnlistedProject, ...] = ()
+        """The projects whose statuses could not be read then."""
         self.submitting: int = 0
         """The number of jobs that are being submitted right now."""
         self.submitted: int = sum(chunk.token is not None for chunk in self.chunks)
@@ -252,8 +267,35 @@ class SweepState:
         self.ledger.reopen(id_ for chunk in open_chunks for id_ in chunk.ids)
         return open_chunks
 
-    def report(self, plan: SweepPlan) -> SweepReport:
-        """Return the report of the run so far; target groups that are still open are unknown."""
+    def settled_ids(self) -> frozenset[str]:
+        """Return the target groups that have an outcome and are not part of an open chunk."""
+        open_ids = {id_ for chunk in self.chunks if not chunk.settled for id_ in chunk.ids}
+        ids = (group.target_group_id for group in self.ledger.found)
+        return frozenset(id_ for id_ in ids if id_ not in open_ids and self.ledger.outcome_of(id_) is not None)
+
+    @property
+    def phase(self) -> Literal["sweeping", "verifying", "done"]:
+        """The phase of the run after its target groups were found."""
+        if self.finished_at is None:
+            return "sweeping"
+        return "verifying" if self.verifying else "done"
+
+    @property
+    def last_step_at(self) -> float:
+        """When the run finished or took its last step that has a time: seconds since 1970, UTC."""
+        times = [
+            self.started_at,
+            *(time for chunk in self.chunks for time in (chunk.first_sent_at, chunk.ended_at) if time),
+        ]
+        return self.finished_at or max(times)
+
+    def report(self, plan: SweepPlan, *, as_of: float | None = None) -> SweepReport:
+        """Return the report of the run so far; target groups that are still open are unknown.
+
+        Args:
+            plan: The plan.
+            as_of: The time of the report if an earlier process made it: seconds since 1970, UTC.
+        """
         return SweepReport(
             plan=plan,
             groups=self.ledger.close(),
@@ -264,7 +306,11 @@ class SweepState:
             account_id=self.identity.account_id,
             api_version=self.identity.api_version,
             started_at=datetime.fromtimestamp(self.started_at, UTC),
-            finished_at=None if self.finished_at is None else datetime.fromtimestamp(self.finished_at, UTC),
+            finished_at=_date(self.finished_at),
+            verified_at=_date(self.verified_at),
+            stragglers=self.stragglers,
+            unverified=self.unverified,
+            as_of=_date(as_of),
         )
 
 

@@ -12,7 +12,7 @@ import pytest
 from fieldingkit.sandbox import Sandbox
 
 DRIVER = Path(__file__).parents[1] / "support" / "crash_driver.py"
-MOST_WRITES = 18
+MOST_WRITES = 20
 
 
 @pytest.mark.parametrize("concurrency", [1, 3])

@@ -22,13 +22,18 @@ def seeded_random() -> Iterator[None]:
 
 
 def sweep_all(
-    monkeypatch: pytest.MonkeyPatch, api: CountingApi, *, check_status_first: bool, rate: float | None = 20.0
+    monkeypatch: pytest.MonkeyPatch,
+    api: CountingApi,
+    *,
+    check_status_first: bool,
+    rate: float | None = 20.0,
+    verify: bool = False,
 ) -> tuple[SweepReport, float]:
     """Pause all target groups of a simulated API."""
     plan = SweepPlan(action="pause", target_groups=api.groups, check_status_first=check_status_first)
 
     async def work(client: AsyncClient) -> SweepReport:
-        return await sweep(client, plan)
+        return await sweep(client, plan, verify=verify)
 
     return simulate(monkeypatch, api, work, rate=rate)
 
@@ -49,6 +54,18 @@ def test_3000_target_groups_take_few_requests_and_little_time(
     assert api.requests <= 1.3 * least
     assert took <= 1.15 * api.bound(20.0)
     assert api.busiest_second <= 21
+
+
+def test_verification_adds_one_list_for_each_project(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing else is added to the requests of a sweep without faults."""
+    without, with_ = (CountingApi(make_groups(3000, 40), lambda _: 1.0) for _ in range(2))
+
+    sweep_all(monkeypatch, without, check_status_first=True)
+    report, _ = sweep_all(monkeypatch, with_, check_status_first=True, verify=True)
+
+    assert report.ok
+    assert with_.counts["list"] == without.counts["list"] + 40
+    assert with_.counts["create"] == without.counts["create"]
 
 
 def test_jobs_of_different_durations_stay_within_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +125,8 @@ def test_two_sweeps_of_one_client_share_its_rate(monkeypatch: pytest.MonkeyPatch
 
     async def work(client: AsyncClient) -> list[tuple[SweepReport, float]]:
         async def one(groups: dict[str, list[str]]) -> tuple[SweepReport, float]:
-            report = await sweep(client, SweepPlan(action="pause", target_groups=groups, check_status_first=False))
+            plan = SweepPlan(action="pause", target_groups=groups, check_status_first=False)
+            report = await sweep(client, plan, verify=False)
             return report, client.clock.now()
 
         return await asyncio.gather(*map(one, halves))

@@ -112,6 +112,7 @@ class CountingApi:
         job_id = rest[-1]
         job = self.jobs[job_id]
         ended = now >= job.ends
+        self._paused.update(job.ids if ended else ())
         body = {
             "job_id": job_id,
             "status": "Completed" if ended else "Processing",
@@ -124,6 +125,8 @@ class CountingApi:
 
     def _page(self, project: str, target: str) -> Response:
         members = self.groups[project]
+        if "status=live" in target:
+            members = [id_ for id_ in members if id_ not in self._paused]
         _, _, cursor = target.partition("start_after=")
         start = int(cursor) if cursor else 0
         end = start + 100

@@ -97,7 +97,7 @@ async def test_target_groups_missing_from_a_result_are_read(sweep_client: AsyncC
     project = sandbox.seed(live=4)
     sandbox.faults.add(CREATE, faults.ForgetItem(1))
 
-    report = await sweep(sweep_client, pausing(project))
+    report = await sweep(sweep_client, pausing(project), verify=False)
 
     assert tuple(report.counts) == (3, 1, 0, 0, 0, 0)
     assert [group.verified for group in report.groups] == [False, True, False, False]

@@ -162,7 +162,7 @@ async def test_a_finished_run_returns_its_report_without_a_request(
 
     again = await sweep(sweep_client, plan, journal=path)
 
-    assert attrs.evolve(again, started_at=report.started_at, finished_at=None) == attrs.evolve(report, finished_at=None)
+    assert again == attrs.evolve(report, as_of=again.finished_at)
     assert not sandbox.requests
 
 
@@ -183,7 +183,7 @@ async def test_a_journal_lists_its_runs(sweep_client: AsyncClient, sandbox: Sand
         assert run.finished_at is not None
         assert journal.plan("tonight") == plan
         assert read_report(journal, "tonight") == attrs.evolve(
-            report, started_at=run.started_at, finished_at=run.finished_at
+            report, started_at=run.started_at, finished_at=run.finished_at, as_of=run.finished_at
         )
         with pytest.raises(JournalError, match="does not contain the run 'other'"):
             read_report(journal, "other")

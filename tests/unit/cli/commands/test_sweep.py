@@ -142,7 +142,7 @@ def test_every_filter_of_the_lists_is_a_flag(connected: Cli, sandbox: Sandbox) -
     words = [word for name, value in filters.items() for word in (f"--{name}", value)]
     ended = connected("pause", "--all-projects", "--exclude-project", excluded.id, *words, "--yes")
     assert ended.code == 0
-    projects, groups = sandbox.requests
+    projects, groups, _ = sandbox.requests
     assert projects.query["status"] == "active"
     assert kept.id in groups.path
     assert {*filters.values()} - {*groups.query.values()} == {"active", "applied"}

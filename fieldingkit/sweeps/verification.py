@@ -1,0 +1,185 @@
+"""Verification: read the statuses again after the last job, and report what does not have the target status."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import attrs
+
+from fieldingkit.errors import ClientClosedError, FieldingKitError, TransportError, UnauthorizedError
+from fieldingkit.paging import iter_items
+from fieldingkit.resources.target_groups import TargetGroupStatus
+from fieldingkit.sweeps.concurrency import run_limited, wait_for_capacity
+from fieldingkit.sweeps.context import SweepContext
+from fieldingkit.sweeps.discovery import GroupsRead, found_group, read_groups, send_read
+from fieldingkit.sweeps.report import Outcome, Straggler, UnlistedProject
+from fieldingkit.sweeps.state import FoundGroup
+
+__all__ = ["verify"]
+
+_PROJECTS_AT_ONCE = 16
+_MAX_CONSECUTIVE_FAILURES = 3
+"""The number of consecutive projects without a response after which no other one is read."""
+_CLAIMED = frozenset({Outcome.UPDATED, Outcome.UNCHANGED})
+
+
+async def verify(context: SweepContext) -> None:
+    """List the target groups again in the statuses that the action starts from; record the stragglers in the state.
+
+    This takes one filtered list for each project and page. Outcomes that an earlier process recorded are read as well,
+    so that the report claims nothing that this process has not seen. A project that cannot be read is recorded as
+    unverified; this step raises no error of the API.
+
+    Args:
+        context: The sweep, whose jobs have ended.
+
+    Raises:
+        ClientClosedError: if the client was closed meanwhile.
+        JournalError: if the result cannot be saved.
+    """
+    state = context.state
+    pass_ = _Pass(context)
+    state.verifying = True
+    context.notify()
+    try:
+        await run_limited(pass_.projects(), pass_.verify_project, limit=_PROJECTS_AT_ONCE)
+    finally:
+        state.verifying = False
+    pass_.record()
+    await context.checkpoint.verified(state)
+    context.notify()
+
+
+class _Pass:
+    """One pass over the projects of a sweep.
+
+    Args:
+        context: The sweep.
+    """
+
+    def __init__(self, context: SweepContext) -> None:
+        self._context = context
+        self._action = context.plan.action
+        self._groups: dict[str, list[FoundGroup]] = {}
+        for group in context.state.ledger.found:
+            self._groups.setdefault(group.project_id, []).append(group)
+        self._stragglers: dict[str, list[Straggler]] = {}
+        self._unverified: dict[str, str] = {}
+        self._failures = 0
+        self._stop_reason: str | None = None
+
+    def projects(self) -> list[str]:
+        """Return the projects to list: those that discovery listed, and those of the target groups."""
+        plan, state = self._context.plan, self._context.state
+        queried = [project.project_id for project in state.projects]
+        if plan.query is not None and plan.query.project_ids is not None:
+            queried = list(plan.query.project_ids)
+        unlisted = {project.project_id for project in state.unlisted}
+        return [project_id for project_id in dict.fromkeys([*queried, *self._groups]) if project_id not in unlisted]
+
+    async def verify_project(self, project_id: str) -> None:
+        """Read the statuses of one project, and note its stragglers."""
+        if self._stop_reason is not None:
+            self._unverified[project_id] = self._stop_reason
+            return
+        try:
+            read = await self._read(project_id)
+        except ClientClosedError:
+            raise
+        except FieldingKitError as exc:
+            self._unverified[project_id] = exc.message
+            self._failures += isinstance(exc, TransportError)
+            if isinstance(exc, UnauthorizedError) or self._failures >= _MAX_CONSECUTIVE_FAILURES:
+                self._stop_reason = f"not read, because another project could not be read: {exc.message}"
+            return
+        self._failures = 0
+        if read.unread:
+            self._unverified[project_id] = next(iter(read.unread.values()))
+        self._stragglers[project_id] = [
+            *(straggler for group in self._groups.get(project_id, ()) if (straggler := self._swept(group, read))),
+            *self._new(project_id, read),
+        ]
+
+    def record(self) -> None:
+        """Record the result in the state of the sweep."""
+        state, projects = self._context.state, self.projects()
+        if len(self._unverified) < len(projects) or not projects:
+            state.verified_at = self._context.client.clock.wall()
+        state.stragglers = tuple(item for project_id in projects for item in self._stragglers.get(project_id, ()))
+        state.unverified = tuple(
+            UnlistedProject(project_id, self._unverified[project_id])
+            for project_id in projects
+            if project_id in self._unverified
+        )
+
+    async def _read(self, project_id: str) -> GroupsRead:
+        """Return the target groups of a project that have a status to list; named ones may have any status."""
+        client, plan = self._context.client, self._context.plan
+        statuses = sorted(self._listed_statuses(project_id))
+        if plan.query is None:
+            ids = [group.target_group_id for group in self._groups[project_id]]
+            return await read_groups(client, plan.account_id, project_id, ids, statuses=statuses)
+        await wait_for_capacity(client)
+        command = attrs.evolve(plan.query.list_target_groups(plan.account_id, project_id), status=statuses)
+        listed = [item async for item in iter_items(partial(send_read, client), command)]
+        return GroupsRead({summary.id: found_group(summary, project_id) for summary in listed}, {})
+
+    def _listed_statuses(self, project_id: str) -> frozenset[TargetGroupStatus]:
+        """Return the statuses to list: also the target status, if outcomes of an earlier process depend on it."""
+        sources, target = self._action.sources, self._action.target
+        return sources | {target} if any(map(self._claimed_earlier, self._groups.get(project_id, ()))) else sources
+
+    def _claimed_earlier(self, group: FoundGroup) -> bool:
+        return group.target_group_id in self._context.earlier and self._outcome(group) in _CLAIMED
+
+    def _outcome(self, group: FoundGroup) -> Outcome | None:
+        settled = self._context.state.ledger.outcome_of(group.target_group_id)
+        return None if settled is None else settled.outcome
+
+    def _swept(self, group: FoundGroup, read: GroupsRead) -> Straggler | None:
+        """Return a target group of the sweep as a straggler; None if it is none."""
+        id_, outcome = group.target_group_id, self._outcome(group)
+        seen = read.found.get(id_)
+        if id_ in read.unread:
+            return None
+        starts_again = seen is not None and seen.status in self._action.sources
+        if outcome in _CLAIMED and starts_again:
+            return _straggler(seen or group, "moved since")
+        if outcome is Outcome.SKIPPED and starts_again and not self._excluded(group):
+            return self._appeared(seen or group)
+        if self._claimed_earlier(group):
+            if seen is None or seen.status != self._action.target:
+                return _straggler(seen or attrs.evolve(group, status=None), "moved since")
+            self._context.state.ledger.confirm(id_)
+        return None
+
+    def _excluded(self, group: FoundGroup) -> bool:
+        """Return whether a target group was skipped for another reason than its status, such as by an undo."""
+        return group.outcome is not None or group.status is None or group.status in self._action.sources
+
+    def _new(self, project_id: str, read: GroupsRead) -> Sequence[Straggler]:
+        """Return the target groups that match the query and were not part of the sweep."""
+        query = self._context.plan.query
+        if query is None:
+            return ()
+        swept = {group.target_group_id for group in self._groups.get(project_id, ())}
+        return [
+            self._appeared(group)
+            for id_, group in read.found.items()
+            if id_ not in swept and group.status in self._action.sources
+            if query.status is None or group.status in query.status
+        ]
+
+    def _appeared(self, group: FoundGroup) -> Straggler:
+        verb = "went" if group.status == TargetGroupStatus.LIVE else "became"
+        return _straggler(group, f"{verb} {group.status} since")
+
+
+def _straggler(group: FoundGroup, reason: str) -> Straggler:
+    return Straggler(
+        target_group_id=group.target_group_id,
+        project_id=group.project_id,
+        status=group.status,
+        reason=reason,
+        name=group.name,
+        short_id=group.short_id,
+    )
