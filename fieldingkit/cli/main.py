@@ -12,6 +12,7 @@ from fieldingkit.cli.app import app
 from fieldingkit.cli.errors import ExitCode, StoppedError, exit_code_for, format_error
 from fieldingkit.cli.signals import Received, interrupt_on_signals
 from fieldingkit.cli.streams import SurvivingStream, discard
+from fieldingkit.cli.telemetry import export_telemetry
 from fieldingkit.errors import FieldingKitError
 from fieldingkit.rendering.text import strip_control_chars
 
@@ -30,15 +31,17 @@ def run(tokens: Sequence[str]) -> int:
     Args:
         tokens: The words after the program's name.
     """
-    with interrupt_on_signals() as received:
-        return _run(tokens, received)
+    with interrupt_on_signals() as received, export_telemetry(_command(tokens)) as record:
+        code = _run(tokens, received)
+        record(code)
+        return code
 
 
 def _run(tokens: Sequence[str], received: Received) -> int:
     try:
         code: object = app(tokens)
     except CycloptsError as exc:
-        return _fail(f"{strip_control_chars(exc)}\nRun `{_help_command(tokens)}` for the usage.", ExitCode.USAGE)
+        return _fail(f"{strip_control_chars(exc)}\nRun `{_command(tokens)} --help` for the usage.", ExitCode.USAGE)
     except StoppedError as exc:
         return _fail(str(exc), exc.code)
     except FieldingKitError as exc:
@@ -85,10 +88,11 @@ def _report_bug(exc: Exception) -> ExitCode:
     )
 
 
-def _help_command(tokens: Sequence[str]) -> str:
+def _command(tokens: Sequence[str]) -> str:
+    """Return the words of the command, without its arguments."""
     words: list[str] = []
     for token in tokens:
         if token.startswith("-") or token not in (app[words[0]] if words else app):
             break
         words.append(token)
-    return " ".join(["fieldingkit", *words, "--help"])
+    return " ".join(["fieldingkit", *words])
