@@ -1,0 +1,110 @@
+"""Run the simulation of whole sweeps over many seeds, and count the seeds that break an invariant.
+
+Run: ``python -m benchmarks.simulation --seeds 10000 [-j 2] [--first N] [--mutants] [--shrink]``
+
+A failing seed is shown with its story; ``--shrink`` first switches off every cause that it does not need. With
+``--mutants``, the seeds are run once for each of a list of defects that are put into the engine; a defect that no seed
+finds is an error.
+"""
+
+import argparse
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from simulation.mutants import MUTANTS  # noqa: E402
+from simulation.simulate import Outcome, Stats, shrink, simulate  # noqa: E402
+
+_CHUNK = 25
+
+
+def _run(seeds: tuple[int, ...], mutant: str | None = None) -> list[Outcome]:
+    if mutant is None:
+        return [simulate(seed) for seed in seeds]
+    with MUTANTS[mutant].applied():
+        return [simulate(seed) for seed in seeds]
+
+
+def _outcomes(first: int, count: int, workers: int, mutant: str | None = None) -> Iterable[Outcome]:
+    seeds = range(first, first + count)
+    parts = [tuple(seeds[start : start + _CHUNK]) for start in range(0, count, _CHUNK)]
+    work = partial(_run, mutant=mutant)
+    if workers == 1:
+        for part in parts:
+            yield from work(part)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        for outcomes in pool.map(work, parts):
+            yield from outcomes
+
+
+def run(first: int, count: int, workers: int, *, shrunk: bool = False, show: int = 5) -> int:
+    """Run the seeds and print what broke; return the number of failing seeds."""
+    started = time.perf_counter()
+    codes: Counter[str] = Counter()
+    firsts: dict[str, int] = {}
+    failing: list[Outcome] = []
+    stats = Stats()
+    for outcome in _outcomes(first, count, workers):
+        stats += outcome.stats
+        if outcome.violations:
+            failing.append(outcome)
+            for code in outcome.codes:
+                codes[code] += 1
+                firsts.setdefault(code, outcome.seed)
+    seconds = time.perf_counter() - started
+    for outcome in failing[:show]:
+        print(shrink(outcome.seed, outcome.violations[0].code) if shrunk else outcome, end="\n\n")
+    print(f"{count:,} seeds from {first} in {seconds:.0f} s ({60 * count / seconds:,.0f} a minute)")
+    print(f"{len(failing)} seeds break an invariant")
+    for code, number in codes.most_common():
+        print(f"  {code:4} {number:6,} seeds, the first is {firsts[code]}")
+    print(
+        f"{stats.processes:,} processes, {stats.crashes:,} crashes, {stats.requests:,} requests, {stats.faults:,} "
+        f"faults, {stats.moves:,} moves, {stats.reports:,} reports, {stats.undos:,} undos, "
+        f"{stats.seconds / 3600:,.0f} h of virtual time"
+    )
+    return len(failing)
+
+
+def run_mutants(first: int, count: int, workers: int, names: Iterable[str]) -> int:
+    """Run the seeds with each defect; return the number of defects that were not found."""
+    healthy: Counter[str] = Counter()
+    for outcome in _outcomes(first, count, workers):
+        healthy.update(outcome.codes)
+    missed = 0
+    print(f"{'defect':40} {'found by':9} {'first seed':>10} {'seeds':>7} of {count:,}")
+    for name in names:
+        mutant = MUTANTS[name]
+        hits = [outcome.seed for outcome in _outcomes(first, count, workers, name) if mutant.code in outcome.codes]
+        found = len(hits) > healthy[mutant.code]
+        missed += not found
+        seed = hits[0] if found else "-"
+        print(f"{name:40} {mutant.code:9} {seed:>10} {len(hits):>7}", flush=True)
+    return missed
+
+
+def main() -> int:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=1000)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("-j", "--jobs", type=int, default=1)
+    parser.add_argument("--show", type=int, default=5, help="failing seeds to show")
+    parser.add_argument("--shrink", action="store_true")
+    parser.add_argument("--mutants", nargs="*", metavar="NAME", help="all defects, or the named ones")
+    options = parser.parse_args()
+    if options.mutants is not None:
+        return run_mutants(options.first, options.seeds, options.jobs, options.mutants or list(MUTANTS))
+    return min(1, run(options.first, options.seeds, options.jobs, shrunk=options.shrink, show=options.show))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""A deterministic simulation of whole sweeps: virtual time, seeded faults, crashes, colleagues, and an oracle."""

@@ -1,0 +1,479 @@
+"""The oracle: holds what processes did and said against the API's record. Nothing else knows the invariants.
+
+Words: a *move* of a target group is a status change in the API's history, with its time and author. A *look* of a
+process at a target group is an answer that showed its status, or its changelog. A process began at ``b`` and makes its
+claim at ``c``. Times are the API's; ties of a few milliseconds are excused.
+"""
+
+import re
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+
+from fieldingkit.sweeps.report import Outcome
+from simulation.actors import Identity, Process, Site
+from simulation.server import Job, Look, Move
+
+__all__ = ["CODES", "Oracle", "Violation"]
+
+GRACE = 30.0
+"""The age in seconds up to which a look counts as recent."""
+TIE = 0.003
+
+CODES = {
+    "A1": "a report has every target group exactly once",
+    "A2": "a run moves a target group at most once",
+    "A3": "no second job for a target group while an earlier one is open, or after it has reported success",
+    "A4": "each row is true",
+    "A5": "a headline in the present tense is true",
+    "A6": "an undo takes back only what its run changed last",
+    "A7": "no move against a colleague's later will",
+    "A8": "no target group that matched is missing, unless the report shows doubt",
+    "A9": "all requests and claims of a run are of one account at one API",
+    "A10": "a report is not ok if something was not sent",
+    "A11": "update_run applies a change at most once",
+    "A12": "a run moves nothing that is not in its report",
+    "A13": "no row claims an update over a colleague's later change",
+    "A15": "two processes with the same sweep never both create jobs for a target group",
+    "L1": "every command ends, in time",
+    "L2": "nothing is unknown if nothing went wrong",
+    "L3": "after a quiet end nothing is unknown or unsent, but what no job and no read can show",
+    "L4": "the end of a job is read in time",
+}
+
+
+@attrs.frozen
+class Violation:
+    """A broken invariant."""
+
+    code: str
+    text: str
+    group: str | None = None
+    process: str | None = None
+
+    def __str__(self) -> str:
+        where = f" [{self.group}]" if self.group else ""
+        return f"{self.code} ({CODES[self.code]}): {self.text}{where}"
+
+
+class Oracle:
+    """The judge of one simulation."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.found: list[Violation] = []
+        self.processes = {process.name: process for process in site.processes}
+        self.jobs: list[tuple[Job, Identity]] = []
+        self.moves: dict[str, dict[str, list[Move]]] = {}
+        self.looks: dict[str, dict[str, list[Look]]] = {}
+        self.keys, self.continued = _read_journals(site)
+        for url, server in site.servers.items():
+            self.moves[url] = server.moves()
+            self.looks[url] = server.looks
+            for job in server.jobs():
+                self.jobs.append((job, self.processes[job.machine].identity))
+        self.jobs_of: dict[tuple[str, str], list[Job]] = defaultdict(list)
+        """The jobs of each run with each target group, by chain id and target group."""
+        self.run_jobs: dict[tuple[str, str], list[Job]] = defaultdict(list)
+        for job, _ in self.jobs:
+            for group in job.ids:
+                self.run_jobs[self.run_of(job), group].append(job)
+                self.jobs_of[self.chain(self.run_of(job)), group].append(job)
+        self.chain_looks: dict[tuple[str, str], list[Look]] = defaultdict(list)
+        for url, looks in self.looks.items():
+            for group, seen in looks.items():
+                for look in seen:
+                    process = self.processes[look.machine]
+                    if process.identity.url == url:
+                        self.chain_looks[self.chain(process.run_id), group].append(look)
+
+    def run_of(self, job: Job) -> str:
+        """Return the run that a job belongs to."""
+        return self.keys.get(job.key) or self.processes[job.machine].run_id
+
+    def chain(self, run_id: str) -> str:
+        """Return the first run of those that continue each other."""
+        seen: set[str] = set()
+        while run_id in self.continued and run_id not in seen:
+            seen.add(run_id)
+            run_id = self.continued[run_id]
+        return run_id
+
+    def judge(self) -> list[Violation]:
+        """Return all violations."""
+        for process in self.site.processes:
+            if process.kind == "update":
+                self._update(process)
+            elif process.report is not None:
+                for check in (self._report, self._rows, self._headline, self._query, self._liveness):
+                    check(process)
+        self._runs()
+        self._identity()
+        self._twins()
+        self._quiet_end()
+        self._timeliness()
+        return self.found
+
+    def _break(self, code: str, text: str, group: str | None = None, process: Process | None = None) -> None:
+        self.found.append(Violation(code, text, group, None if process is None else process.name))
+
+    def _moves(self, process: Process, group: str) -> list[Move]:
+        return self.moves[process.identity.url].get(group, [])
+
+    def _run_of_move(self, move: Move, url: str) -> str | None:
+        for job, identity in self.jobs:
+            if move.job == job.id and identity.url == url:
+                return self.run_of(job)
+        return None
+
+    def _stood_at(self, moves: list[Move], status: str, begins: float, ends: float, now: str) -> bool:
+        """Return whether a target group had a status at some moment of an interval."""
+        at = moves[0].before if moves else now
+        for move in moves:
+            if move.at > ends + TIE:
+                break
+            if move.at >= begins - TIE and at == status:
+                return True
+            at = move.after
+        return at == status
+
+    # Claims.
+
+    def _report(self, process: Process) -> None:
+        report = process.report
+        assert report is not None
+        assert process.plan is not None
+        ids = [row.target_group_id for row in report.groups]
+        if len(ids) != len(set(ids)) or report.counts.total != len(ids):
+            self._break("A1", f"{process.name}: rows are repeated, or the counts do not add up", process=process)
+        if process.plan.target_groups is not None and report.plan.target_groups is not None:
+            wanted = {id_ for members in report.plan.target_groups.values() for id_ in members}
+            if set(ids) != wanted:
+                self._break("A1", f"{process.name}: the report has not the named target groups", process=process)
+        sent = {id_ for (chain, id_) in self.jobs_of if chain == self.chain(process.run_id)}
+        if missing := sent - set(ids):
+            self._break("A1", f"{process.name}: the report lacks what was sent", min(missing), process)
+        unsent = report.counts.not_sent or any("not sent" in (row.reason or "") for row in report.groups)
+        if report.ok and unsent:
+            self._break("A10", f"{process.name}: ok, and not everything was sent", process=process)
+
+    def _rows(self, process: Process) -> None:
+        report, ended = process.report, process.ended
+        assert report is not None
+        assert ended is not None
+        chain = self.chain(process.run_id)
+        target = report.action.target.value
+        for row in report.groups:
+            group = row.target_group_id
+            jobs = [job for job in self.jobs_of[chain, group] if job.made <= ended]
+            moves = self._moves(process, group)
+            status = self._status(process, group)
+            if row.outcome is Outcome.UPDATED:
+                if not any(group in job.updated and job.done is not None and job.done <= ended for job in jobs):
+                    self._break("A4", f"{process.name}: updated, and no job says so", group, process)
+                self._unseen_change(process, group, jobs)
+            elif row.outcome is Outcome.UNCHANGED:
+                looks = self.chain_looks[chain, group]
+                first = min((look.at for look in looks), default=process.began)
+                if not self._stood_at(moves, target, first, ended, status):
+                    self._break("A4", f"{process.name}: unchanged, and it never was {target}", group, process)
+            elif row.outcome is Outcome.FAILED:
+                mine = [move for move in moves if self._is_of(move, process, chain)]
+                if mine:
+                    self._break("A4", f"{process.name}: failed, and the run moved it", group, process)
+                elif any(self._open(job, ended) for job in jobs):
+                    self._break("A4", f"{process.name}: failed, and a job with it is open", group, process)
+            elif row.outcome in {Outcome.SKIPPED, Outcome.NOT_SENT} and self.jobs_of[chain, group]:
+                self._break("A4", f"{process.name}: {row.outcome}, and a job has it", group, process)
+
+    @staticmethod
+    def _open(job: Job, at: float) -> bool:
+        return not job.stuck and job.due > at
+
+    def _is_of(self, move: Move, process: Process, chain: str) -> bool:
+        run = self._run_of_move(move, process.identity.url)
+        return run is not None and self.chain(run) == chain
+
+    def _status(self, process: Process, group: str) -> str:
+        server = self.site.servers[process.identity.url]
+        try:
+            return server.sandbox.group(group).status
+        except KeyError:
+            return ""
+
+    def _unseen_change(self, process: Process, group: str, jobs: list[Job]) -> None:
+        """A13: a row says updated over a change that a colleague made after the last look."""
+        chain = self.chain(process.run_id)
+        for job in jobs:
+            if group in job.updated and (late := self._against_will(process.identity.url, chain, group, job)):
+                self._break("A13", f"{process.name}: updated over a colleague's {late.after}", group, process)
+
+    def _against_will(self, url: str, chain: str, group: str, job: Job) -> Move | None:
+        """Return a colleague's move between the last look before a job and a little before the job."""
+        looks = [look.at for look in self.chain_looks[chain, group] if look.at <= job.made + TIE]
+        if not looks:
+            return None
+        for move in self.moves[url].get(group, ()):
+            if move.by == "colleague" and max(looks) + TIE < move.at < job.made - GRACE:
+                return move
+        return None
+
+    def _headline(self, process: Process) -> None:
+        report, ended = process.report, process.ended
+        assert report is not None
+        assert ended is not None
+        target = report.action.target.value
+        if not re.search(rf"target groups? (?:is|are) {target}", process.headline):
+            return
+        for row in report.of(Outcome.UPDATED, Outcome.UNCHANGED):
+            moves = self._moves(process, row.target_group_id)
+            status = self._status(process, row.target_group_id)
+            if not self._stood_at(moves, target, process.began, ended, status):
+                text = f"{process.name}: {process.headline!r}, and it was not {target} in that time"
+                self._break("A5", text, row.target_group_id, process)
+                return
+
+    def _query(self, process: Process) -> None:
+        report, ended, plan = process.report, process.ended, process.plan
+        assert report is not None
+        assert ended is not None
+        if plan is None or plan.query is None or process.history or not report.ok:
+            return
+        wanted = {str(status) for status in plan.query.status or ()}
+        known = {row.target_group_id for row in report.groups}
+        for group in self.site.servers[process.identity.url].groups(process.identity.account):
+            if group.id in known:
+                continue
+            moves = self._moves(process, group.id)
+            statuses = _statuses_in(moves, process.began, ended, group.status)
+            if statuses <= wanted and self._last_listing(process, group.id):
+                self._break("A8", f"{process.name}: ok, and a match is missing", group.id, process)
+
+    def _last_listing(self, process: Process, group: str) -> bool:
+        """Return whether the process was shown lists at all."""
+        del group
+        return any(listing.machine == process.name for listing in self._listings(process))
+
+    def _listings(self, process: Process) -> list[Any]:
+        return self.site.servers[process.identity.url].listings
+
+    def _liveness(self, process: Process) -> None:
+        report, world = process.report, self.site.world
+        assert report is not None
+        if world.calm and not world.clock_jumps and report.counts.unknown and self._alone(process):
+            group = report.of(Outcome.UNKNOWN)[0]
+            self._break("L2", f"{process.name}: unknown: {group.reason}", group.target_group_id, process)
+
+    def _alone(self, process: Process) -> bool:
+        """Return whether no identity but the operator's own took part."""
+        return process.identity == self.site.identities()[0] and not any(
+            other.identity != process.identity for other in self.site.processes
+        )
+
+    # Runs.
+
+    def _runs(self) -> None:
+        for url, moves_of in self.moves.items():
+            for group, moves in moves_of.items():
+                self._moves_of(url, group, moves)
+        for (chain, group), jobs in self.jobs_of.items():
+            self._overlap(chain, group, jobs)
+        for (run, group), jobs in self.run_jobs.items():
+            self._repeated(run, group, jobs)
+
+    def _moves_of(self, url: str, group: str, moves: list[Move]) -> None:
+        jobs = {job.id: job for job, identity in self.jobs if identity.url == url}
+        by_run: dict[str, list[Move]] = defaultdict(list)
+        for move in moves:
+            if move.job is None or move.job not in jobs:
+                continue
+            run = self.run_of(jobs[move.job])
+            by_run[run].append(move)
+            job = jobs[move.job]
+            process = self.processes[job.machine]
+            if (late := self._against_will(url, self.chain(run), group, job)) is not None:
+                text = f"{run} makes it {move.after} at {move.at:.1f} although a colleague made it {late.after}"
+                self._break("A7", f"{text} at {late.at:.1f}", group, process)
+            if process.kind == "undo":
+                self._undo(url, group, moves, move, job, process)
+            self._in_report(process, group, run)
+        for run, own in by_run.items():
+            if len(own) > 1:
+                times = ", ".join(f"{move.at:.1f}" for move in own)
+                self._break("A2", f"{run} moved it {len(own)} times, at {times}", group)
+
+    def _in_report(self, process: Process, group: str, run: str) -> None:
+        for other in self.site.processes:
+            if other.report is not None and other.run_id == run and other.identity == process.identity:
+                if group not in other.report.by_id:
+                    self._break("A12", f"{run} moved it, and {other.name} does not report it", group, other)
+                return
+
+    def _undo(self, url: str, group: str, moves: list[Move], move: Move, job: Job, process: Process) -> None:
+        assert process.undone is not None
+        undone = self.chain(process.undone.run_id)
+        mine = [
+            other
+            for other in moves
+            if other.at <= job.made
+            and (run := self._run_of_move(other, url)) is not None
+            and self.chain(run) == undone
+        ]
+        if not mine:
+            self._break("A6", "the undo moved what its run did not", group, process)
+            return
+        names = {other.name for other in self.site.processes if other.run_id == process.run_id}
+        looks = [look.at for look in self.looks[url].get(group, ()) if look.machine in names and look.at <= job.made]
+        last = max(looks, default=mine[-1].at)
+        between = [
+            other for other in moves if mine[-1].at + TIE < other.at < last - TIE and other is not move
+        ]
+        if between:
+            self._break("A6", f"the undo took back a later {between[-1].after} by {between[-1].by}", group, process)
+
+    def _overlap(self, chain: str, group: str, jobs: list[Job]) -> None:
+        for number, job in enumerate(jobs):
+            for earlier in jobs[:number]:
+                if earlier.kind == job.kind and self._open(earlier, job.made - TIE):
+                    self._break(
+                        "A3",
+                        f"{chain}: a job at {job.made:.1f} while that of {earlier.made:.1f} ends at {earlier.due:.1f}",
+                        group,
+                        self.processes[job.machine],
+                    )
+                    return
+
+    def _repeated(self, run: str, group: str, jobs: list[Job]) -> None:
+        looks = self.chain_looks[self.chain(run), group]
+        for number, job in enumerate(jobs):
+            for earlier in jobs[:number]:
+                if earlier.done is None or group not in earlier.updated or earlier.stuck or earlier.gone:
+                    continue
+                if not any(earlier.done - TIE <= look.at <= job.made + TIE for look in looks):
+                    text = f"{run}: a second job at {job.made:.1f} after {earlier.done:.1f} reported success"
+                    self._break("A3", text, group, self.processes[job.machine])
+                    return
+
+    def _identity(self) -> None:
+        """A9: per journal and run id."""
+        users: dict[tuple[Any, str], dict[Identity, list[Process]]] = defaultdict(lambda: defaultdict(list))
+        for process in self.site.processes:
+            if process.journal is not None:
+                users[process.journal, process.run_id][process.identity].append(process)
+        for (_, run), identities in users.items():
+            active = [
+                (identity, process)
+                for identity, members in identities.items()
+                for process in members
+                if process.report is not None
+                or any(job.machine == process.name for job, _ in self.jobs)
+            ]
+            if len({identity for identity, _ in active}) > 1:
+                first = active[0][0]
+                other = next(process for identity, process in active if identity != first)
+                self._break("A9", f"{run} was of {first}; {other.name} used it as {other.identity}", process=other)
+            for _, process in active:
+                report = process.report
+                if report is not None and (report.base_url, str(report.account_id)) != (
+                    process.identity.url,
+                    str(process.identity.account),
+                ):
+                    self._break("A9", f"{process.name} got the report of {report.account_id}", process=process)
+
+    def _twins(self) -> None:
+        makers: dict[tuple[str, str], list[tuple[Job, Process]]] = defaultdict(list)
+        for job, identity in self.jobs:
+            for group in job.ids:
+                makers[identity.url, group].append((job, self.processes[job.machine]))
+        for (_, group), made in makers.items():
+            for number, (job, process) in enumerate(made):
+                for earlier, other in made[:number]:
+                    if (
+                        other is not process
+                        and process.plan is not None
+                        and other.plan is not None
+                        and other.plan.fingerprint == process.plan.fingerprint
+                        and other.identity == process.identity
+                        and other.ended is not None
+                        and job.made < other.ended
+                        and process.began <= earlier.made
+                    ):
+                        self._break("A15", f"{other.name} and {process.name} both sent it", group, process)
+                        return
+
+    def _update(self, process: Process) -> None:
+        days = process.run_id
+        if days not in {"0", "1"}:
+            self._break("A11", f"{process.name}: update_run moved the end by {days} days", process=process)
+        elif process.result is not None and process.result.changed and days != "1":
+            self._break("A11", f"{process.name}: changed, and the end was moved by {days} days", process=process)
+
+    def _quiet_end(self) -> None:
+        for process in self.site.processes:
+            if not process.quiet or process.report is None:
+                continue
+            chain = self.chain(process.run_id)
+            for row in process.report.of(Outcome.UNKNOWN, Outcome.NOT_SENT):
+                jobs = self.jobs_of[chain, row.target_group_id]
+                if any(job.stuck or job.gone for job in jobs):
+                    continue
+                text = f"{process.name}: still {row.outcome} at the end: {row.reason}"
+                self._break("L3", text, row.target_group_id, process)
+                break
+
+    def _timeliness(self) -> None:
+        world = self.site.world
+        if not world.calm or max(world.job_seconds) > 5 or world.clock_jumps:
+            return
+        for job, _ in self.jobs:
+            process = self.processes[job.machine]
+            duration = job.due - job.made
+            seen = self._read_at(process, job)
+            if process.died or process.error is not None or seen is None:
+                continue
+            if seen > job.due + 60 + 2 * duration:
+                text = f"{process.name}: job of {job.made:.1f} ended at {job.due:.1f} and was read at {seen:.1f}"
+                self._break("L4", text, process=process)
+
+    def _read_at(self, process: Process, job: Job) -> float | None:
+        """Return when the process first saw the end of a job."""
+        polls = self.site.servers[process.identity.url].polls.get(job.id, ())
+        return next((at for at, machine in polls if machine == process.name and at >= job.due - TIE), None)
+
+
+def _statuses_in(moves: list[Move], begins: float, ends: float, now: str) -> set[str]:
+    """Return all statuses of a target group in an interval."""
+    at = moves[0].before if moves else now
+    found: set[str] = set()
+    for move in moves:
+        if move.at > ends + TIE:
+            break
+        if move.at >= begins - TIE:
+            found.add(at)
+        at = move.after
+    return found | {at}
+
+
+def _read_journals(site: Site) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the run of each idempotency key, and the run that each run continues."""
+    keys: dict[str, str] = {}
+    continued: dict[str, str] = {}
+    for path in site.folder.rglob("*.journal"):
+        for key, run in _rows(path, "SELECT key, run_id FROM chunks"):
+            keys[key] = run
+        for run, earlier in _rows(path, "SELECT run_id, continues FROM runs WHERE continues IS NOT NULL"):
+            continued[run] = earlier
+    return keys, continued
+
+
+def _rows(path: Any, sql: str) -> Iterator[Any]:
+    database = sqlite3.connect(path)
+    try:
+        yield from database.execute(sql).fetchall()
+    except sqlite3.Error:
+        return
+    finally:
+        database.close()
