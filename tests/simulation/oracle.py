@@ -75,20 +75,20 @@ class Oracle:
             self.looks[url] = server.looks
             for job in server.jobs():
                 self.jobs.append((job, self.processes[job.machine].identity))
-        self.jobs_of: dict[tuple[str, str], list[Job]] = defaultdict(list)
-        """The jobs of each run with each target group, by chain id and target group."""
-        self.run_jobs: dict[tuple[str, str], list[Job]] = defaultdict(list)
-        for job, _ in self.jobs:
+        self.jobs_of: dict[tuple[str, str, str], list[Job]] = defaultdict(list)
+        """The jobs of each run with each target group: by API, run (with those that continue it) and target group."""
+        self.run_jobs: dict[tuple[str, str, str], list[Job]] = defaultdict(list)
+        for job, identity in self.jobs:
             for group in job.ids:
-                self.run_jobs[self.run_of(job), group].append(job)
-                self.jobs_of[self.chain(self.run_of(job)), group].append(job)
-        self.chain_looks: dict[tuple[str, str], list[Look]] = defaultdict(list)
+                self.run_jobs[identity.url, self.run_of(job), group].append(job)
+                self.jobs_of[identity.url, self.chain(self.run_of(job)), group].append(job)
+        self.chain_looks: dict[tuple[str, str, str], list[Look]] = defaultdict(list)
         for url, looks in self.looks.items():
             for group, seen in looks.items():
                 for look in seen:
                     process = self.processes[look.machine]
                     if process.identity.url == url:
-                        self.chain_looks[self.chain(process.run_id), group].append(look)
+                        self.chain_looks[url, self.chain(process.run_id), group].append(look)
 
     def run_of(self, job: Job) -> str:
         """Return the run that a job belongs to."""
@@ -153,7 +153,8 @@ class Oracle:
             wanted = {id_ for members in report.plan.target_groups.values() for id_ in members}
             if set(ids) != wanted:
                 self._break("A1", f"{process.name}: the report has not the named target groups", process=process)
-        sent = {id_ for (chain, id_) in self.jobs_of if chain == self.chain(process.run_id)}
+        own = (process.identity.url, self.chain(process.run_id))
+        sent = {id_ for (*run, id_) in self.jobs_of if tuple(run) == own}
         if missing := sent - set(ids):
             self._break("A1", f"{process.name}: the report lacks what was sent", min(missing), process)
         unsent = report.counts.not_sent or any("not sent" in (row.reason or "") for row in report.groups)
@@ -164,11 +165,11 @@ class Oracle:
         report, ended = process.report, process.ended
         assert report is not None
         assert ended is not None
-        chain = self.chain(process.run_id)
+        chain, url = self.chain(process.run_id), process.identity.url
         target = report.action.target.value
         for row in report.groups:
             group = row.target_group_id
-            jobs = [job for job in self.jobs_of[chain, group] if job.made <= ended]
+            jobs = [job for job in self.jobs_of[url, chain, group] if job.made <= ended]
             moves = self._moves(process, group)
             status = self._status(process, group)
             if row.outcome is Outcome.UPDATED:
@@ -176,7 +177,7 @@ class Oracle:
                     self._break("A4", f"{process.name}: updated, and no job says so", group, process)
                 self._unseen_change(process, group, jobs)
             elif row.outcome is Outcome.UNCHANGED:
-                looks = self.chain_looks[chain, group]
+                looks = self.chain_looks[url, chain, group]
                 first = min((look.at for look in looks), default=process.began)
                 if not self._stood_at(moves, target, first, ended, status):
                     self._break("A4", f"{process.name}: unchanged, and it never was {target}", group, process)
@@ -186,7 +187,7 @@ class Oracle:
                     self._break("A4", f"{process.name}: failed, and the run moved it", group, process)
                 elif any(self._open(job, ended) for job in jobs):
                     self._break("A4", f"{process.name}: failed, and a job with it is open", group, process)
-            elif row.outcome in {Outcome.SKIPPED, Outcome.NOT_SENT} and self.jobs_of[chain, group]:
+            elif row.outcome in {Outcome.SKIPPED, Outcome.NOT_SENT} and self.jobs_of[url, chain, group]:
                 self._break("A4", f"{process.name}: {row.outcome}, and a job has it", group, process)
 
     @staticmethod
@@ -213,7 +214,7 @@ class Oracle:
 
     def _against_will(self, url: str, chain: str, group: str, job: Job) -> Move | None:
         """Return a colleague's move between the last look before a job and a little before the job."""
-        looks = [look.at for look in self.chain_looks[chain, group] if look.at <= job.made + TIE]
+        looks = [look.at for look in self.chain_looks[url, chain, group] if look.at <= job.made + TIE]
         if not looks:
             return None
         for move in self.moves[url].get(group, ()):
@@ -263,9 +264,21 @@ class Oracle:
     def _liveness(self, process: Process) -> None:
         report, world = process.report, self.site.world
         assert report is not None
-        if world.calm and not world.clock_jumps and report.counts.unknown and self._alone(process):
-            group = report.of(Outcome.UNKNOWN)[0]
-            self._break("L2", f"{process.name}: unknown: {group.reason}", group.target_group_id, process)
+        if not world.calm or world.clock_jumps or not self._alone(process):
+            return
+        for row in report.of(Outcome.UNKNOWN):
+            if not self._moved_by_others(process, row.target_group_id):
+                self._break("L2", f"{process.name}: unknown: {row.reason}", row.target_group_id, process)
+                return
+
+    def _jobs(self, process: Process, group: str) -> list[Job]:
+        return self.jobs_of[process.identity.url, self.chain(process.run_id), group]
+
+    def _moved_by_others(self, process: Process, group: str) -> bool:
+        """Return whether others moved a target group after the run had read it first."""
+        looks = self.chain_looks[process.identity.url, self.chain(process.run_id), group]
+        first = min((look.at for look in looks), default=process.began)
+        return any(move.by != "run" and move.at >= first for move in self._moves(process, group))
 
     def _alone(self, process: Process) -> bool:
         """Return whether no identity but the operator's own took part."""
@@ -279,10 +292,10 @@ class Oracle:
         for url, moves_of in self.moves.items():
             for group, moves in moves_of.items():
                 self._moves_of(url, group, moves)
-        for (chain, group), jobs in self.jobs_of.items():
+        for (_, chain, group), jobs in self.jobs_of.items():
             self._overlap(chain, group, jobs)
-        for (run, group), jobs in self.run_jobs.items():
-            self._repeated(run, group, jobs)
+        for (url, run, group), jobs in self.run_jobs.items():
+            self._repeated(url, run, group, jobs)
 
     def _moves_of(self, url: str, group: str, moves: list[Move]) -> None:
         jobs = {job.id: job for job, identity in self.jobs if identity.url == url}
@@ -346,8 +359,8 @@ class Oracle:
                     )
                     return
 
-    def _repeated(self, run: str, group: str, jobs: list[Job]) -> None:
-        looks = self.chain_looks[self.chain(run), group]
+    def _repeated(self, url: str, run: str, group: str, jobs: list[Job]) -> None:
+        looks = self.chain_looks[url, self.chain(run), group]
         for number, job in enumerate(jobs):
             for earlier in jobs[:number]:
                 if earlier.done is None or group not in earlier.updated or earlier.stuck or earlier.gone:
@@ -415,10 +428,9 @@ class Oracle:
         for process in self.site.processes:
             if not process.quiet or process.report is None:
                 continue
-            chain = self.chain(process.run_id)
             for row in process.report.of(Outcome.UNKNOWN, Outcome.NOT_SENT):
-                jobs = self.jobs_of[chain, row.target_group_id]
-                if any(job.stuck or job.gone for job in jobs):
+                jobs = self._jobs(process, row.target_group_id)
+                if any(job.stuck or job.gone for job in jobs) or self._moved_by_others(process, row.target_group_id):
                     continue
                 text = f"{process.name}: still {row.outcome} at the end: {row.reason}"
                 self._break("L3", text, row.target_group_id, process)
