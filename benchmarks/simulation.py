@@ -19,8 +19,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from simulation.mutants import MUTANTS  # noqa: E402
-from simulation.simulate import Outcome, Stats, shrink, simulate  # noqa: E402
+from simulation.mutants import MUTANTS
+from simulation.simulate import Outcome, Stats, shrink, simulate
 
 _CHUNK = 25
 

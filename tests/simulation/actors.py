@@ -25,7 +25,7 @@ from simulation.loop import SimulatedLoop
 from simulation.machine import CrashPoint, Disk, Host, Machine, Trace
 from simulation.network import Network
 from simulation.server import Server
-from simulation.worlds import ACCOUNTS, Attempt, Command, World
+from simulation.worlds import ACCOUNTS, Command, World
 
 __all__ = ["Identity", "Operator", "Process", "Site", "colleague", "set_clock"]
 
@@ -83,9 +83,7 @@ class Site:
     def identities(self) -> list[Identity]:
         """Return the accounts, that of the operator first."""
         return [
-            Identity(url, account)
-            for url in URLS[: self.world.apis]
-            for account in ACCOUNTS[: self.world.accounts]
+            Identity(url, account) for url in URLS[: self.world.apis] for account in ACCOUNTS[: self.world.accounts]
         ]
 
     async def run(

@@ -211,5 +211,3 @@ def _answer(future: "asyncio.Future[RecordedAnswer]", answer: RecordedAnswer) ->
 def _fail(future: "asyncio.Future[RecordedAnswer]", error: Exception) -> None:
     if not future.done():
         future.set_exception(error)
-
-

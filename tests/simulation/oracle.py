@@ -331,9 +331,7 @@ class Oracle:
         mine = [
             other
             for other in moves
-            if other.at <= job.made
-            and (run := self._run_of_move(other, url)) is not None
-            and self.chain(run) == undone
+            if other.at <= job.made and (run := self._run_of_move(other, url)) is not None and self.chain(run) == undone
         ]
         if not mine:
             self._break("A6", "the undo moved what its run did not", group, process)
@@ -341,9 +339,7 @@ class Oracle:
         names = {other.name for other in self.site.processes if other.run_id == process.run_id}
         looks = [look.at for look in self.looks[url].get(group, ()) if look.machine in names and look.at <= job.made]
         last = max(looks, default=mine[-1].at)
-        between = [
-            other for other in moves if mine[-1].at + TIE < other.at < last - TIE and other is not move
-        ]
+        between = [other for other in moves if mine[-1].at + TIE < other.at < last - TIE and other is not move]
         if between:
             self._break("A6", f"the undo took back a later {between[-1].after} by {between[-1].by}", group, process)
 
@@ -381,8 +377,7 @@ class Oracle:
                 (identity, process)
                 for identity, members in identities.items()
                 for process in members
-                if process.report is not None
-                or any(job.machine == process.name for job, _ in self.jobs)
+                if process.report is not None or any(job.machine == process.name for job, _ in self.jobs)
             ]
             if len({identity for identity, _ in active}) > 1:
                 first = active[0][0]

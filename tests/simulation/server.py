@@ -155,7 +155,7 @@ class Server:
         answer = sandbox.answer(method, target, headers, body)
         recorded = sandbox.requests[-1]
         operation = recorded.operation_id or ""
-        account = target.split("/accounts/")[1].split("/")[0].split("?")[0] if "/accounts/" in target else None
+        account = target.split("/accounts/")[1].split("/", maxsplit=1)[0].split("?", maxsplit=1)[0] if "/accounts/" in target else None
         self.requests.append(Request(self._loop.time(), machine, operation, account, answer.status))
         if operation.startswith("get_bulk"):
             self.polls[target.rsplit("/", 1)[1]].append((self._loop.time(), machine))
@@ -249,7 +249,7 @@ class Server:
             yield Listing(
                 at=now,
                 machine=machine,
-                project=target.split("/projects/")[1].split("/")[0],
+                project=target.split("/projects/")[1].split("/", maxsplit=1)[0],
                 status=tuple(query.getall("status", [])),
                 first="start_after" not in query,
                 last=found["next_cursor"] is None,

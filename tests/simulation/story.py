@@ -41,5 +41,3 @@ def story_of(site: Site, group: str | None) -> str:
                 lines.append((look.at, f"{look.machine} reads {look.status or 'the changelog'}"))
         del url
     return "\n".join(f"{at:12.3f} {text}" for at, text in sorted(lines, key=lambda line: line[0]))
-
-

@@ -182,9 +182,7 @@ def draw(seed: int, off: AbstractSet[str] = frozenset()) -> World:
         disk_delays=chance.choice(((0.0,), (0.001,), (0.0, 0.001, 0.02))),
         commands=tuple(_command(chance) for _ in range(chance.choice((1, 1, 1, 2)))),
         colleague=_colleague(chance),
-        clock_jumps=tuple(
-            (_moment(chance), _jump(chance)) for _ in range(chance.choice((0, 0, 0, 1, 3)))
-        ),
+        clock_jumps=tuple((_moment(chance), _jump(chance)) for _ in range(chance.choice((0, 0, 0, 1, 3)))),
         update_run=chance.random() < 0.12,
     )
     return _switch_off(world, off)
