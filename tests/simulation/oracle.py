@@ -1,6 +1,6 @@
 """The oracle: holds what processes did and said against the API's record. Nothing else knows the invariants.
 
-Words: a *move* of a target group is a status change in the API's history, with its time and author. A *look* of a
+Words: a *move* of a target group is a status change in the API's history, with its time and author. A *read* of a
 process at a target group is an answer that showed its status, or its changelog. A process began at ``b`` and makes its
 claim at ``c``. Times are the API's; ties of a few milliseconds are excused.
 """
@@ -15,12 +15,12 @@ import attrs
 
 from fieldingkit.sweeps.report import Outcome
 from simulation.actors import Identity, Process, Site
-from simulation.server import Job, Look, Move
+from simulation.server import Job, Move, StatusRead
 
 __all__ = ["CODES", "Oracle", "Violation"]
 
 GRACE = 30.0
-"""The age in seconds up to which a look counts as recent."""
+"""The age in seconds up to which a read counts as recent."""
 TIE = 0.003
 
 CODES = {
@@ -68,11 +68,11 @@ class Oracle:
         self.processes = {process.name: process for process in site.processes}
         self.jobs: list[tuple[Job, Identity]] = []
         self.moves: dict[str, dict[str, list[Move]]] = {}
-        self.looks: dict[str, dict[str, list[Look]]] = {}
+        self.reads: dict[str, dict[str, list[StatusRead]]] = {}
         self.keys, self.continued = _read_journals(site)
         for url, server in site.servers.items():
             self.moves[url] = server.moves()
-            self.looks[url] = server.looks
+            self.reads[url] = server.reads
             for job in server.jobs():
                 self.jobs.append((job, self.processes[job.machine].identity))
         self.jobs_of: dict[tuple[str, str, str], list[Job]] = defaultdict(list)
@@ -82,13 +82,13 @@ class Oracle:
             for group in job.ids:
                 self.run_jobs[identity.url, self.run_of(job), group].append(job)
                 self.jobs_of[identity.url, self.chain(self.run_of(job)), group].append(job)
-        self.chain_looks: dict[tuple[str, str, str], list[Look]] = defaultdict(list)
-        for url, looks in self.looks.items():
-            for group, seen in looks.items():
-                for look in seen:
-                    process = self.processes[look.machine]
+        self.chain_reads: dict[tuple[str, str, str], list[StatusRead]] = defaultdict(list)
+        for url, reads in self.reads.items():
+            for group, seen in reads.items():
+                for read in seen:
+                    process = self.processes[read.machine]
                     if process.identity.url == url:
-                        self.chain_looks[url, self.chain(process.run_id), group].append(look)
+                        self.chain_reads[url, self.chain(process.run_id), group].append(read)
 
     def run_of(self, job: Job) -> str:
         """Return the run that a job belongs to."""
@@ -177,8 +177,8 @@ class Oracle:
                     self._break("A4", f"{process.name}: updated, and no job says so", group, process)
                 self._unseen_change(process, group, jobs)
             elif row.outcome is Outcome.UNCHANGED:
-                looks = self.chain_looks[url, chain, group]
-                first = min((look.at for look in looks), default=process.began)
+                reads = self.chain_reads[url, chain, group]
+                first = min((read.at for read in reads), default=process.began)
                 if not self._stood_at(moves, target, first, ended, status):
                     self._break("A4", f"{process.name}: unchanged, and it never was {target}", group, process)
             elif row.outcome is Outcome.FAILED:
@@ -206,19 +206,19 @@ class Oracle:
             return ""
 
     def _unseen_change(self, process: Process, group: str, jobs: list[Job]) -> None:
-        """A13: a row says updated over a change that a colleague made after the last look."""
+        """A13: a row says updated over a change that a colleague made after the last read."""
         chain = self.chain(process.run_id)
         for job in jobs:
             if group in job.updated and (late := self._against_will(process.identity.url, chain, group, job)):
                 self._break("A13", f"{process.name}: updated over a colleague's {late.after}", group, process)
 
     def _against_will(self, url: str, chain: str, group: str, job: Job) -> Move | None:
-        """Return a colleague's move between the last look before a job and a little before the job."""
-        looks = [look.at for look in self.chain_looks[url, chain, group] if look.at <= job.made + TIE]
-        if not looks:
+        """Return a colleague's move between the last read before a job and a little before the job."""
+        reads = [read.at for read in self.chain_reads[url, chain, group] if read.at <= job.made + TIE]
+        if not reads:
             return None
         for move in self.moves[url].get(group, ()):
-            if move.by == "colleague" and max(looks) + TIE < move.at < job.made - GRACE:
+            if move.by == "colleague" and max(reads) + TIE < move.at < job.made - GRACE:
                 return move
         return None
 
@@ -276,8 +276,8 @@ class Oracle:
 
     def _moved_by_others(self, process: Process, group: str) -> bool:
         """Return whether others moved a target group after the run had read it first."""
-        looks = self.chain_looks[process.identity.url, self.chain(process.run_id), group]
-        first = min((look.at for look in looks), default=process.began)
+        reads = self.chain_reads[process.identity.url, self.chain(process.run_id), group]
+        first = min((read.at for read in reads), default=process.began)
         return any(move.by != "run" and move.at >= first for move in self._moves(process, group))
 
     def _alone(self, process: Process) -> bool:
@@ -337,8 +337,8 @@ class Oracle:
             self._break("A6", "the undo moved what its run did not", group, process)
             return
         names = {other.name for other in self.site.processes if other.run_id == process.run_id}
-        looks = [look.at for look in self.looks[url].get(group, ()) if look.machine in names and look.at <= job.made]
-        last = max(looks, default=mine[-1].at)
+        reads = [read.at for read in self.reads[url].get(group, ()) if read.machine in names and read.at <= job.made]
+        last = max(reads, default=mine[-1].at)
         between = [other for other in moves if mine[-1].at + TIE < other.at < last - TIE and other is not move]
         if between:
             self._break("A6", f"the undo took back a later {between[-1].after} by {between[-1].by}", group, process)
@@ -356,12 +356,12 @@ class Oracle:
                     return
 
     def _repeated(self, url: str, run: str, group: str, jobs: list[Job]) -> None:
-        looks = self.chain_looks[url, self.chain(run), group]
+        reads = self.chain_reads[url, self.chain(run), group]
         for number, job in enumerate(jobs):
             for earlier in jobs[:number]:
                 if earlier.done is None or group not in earlier.updated or earlier.stuck or earlier.gone:
                     continue
-                if not any(earlier.done - TIE <= look.at <= job.made + TIE for look in looks):
+                if not any(earlier.done - TIE <= read.at <= job.made + TIE for read in reads):
                     text = f"{run}: a second job at {job.made:.1f} after {earlier.done:.1f} reported success"
                     self._break("A3", text, group, self.processes[job.machine])
                     return
@@ -468,11 +468,9 @@ def _read_journals(site: Site) -> tuple[dict[str, str], dict[str, str]]:
     """Return the run of each idempotency key, and the run that each run continues."""
     keys: dict[str, str] = {}
     continued: dict[str, str] = {}
-    for path in site.folder.rglob("*.journal"):
-        for key, run in _rows(path, "SELECT key, run_id FROM chunks"):
-            keys[key] = run
-        for run, earlier in _rows(path, "SELECT run_id, continues FROM runs WHERE continues IS NOT NULL"):
-            continued[run] = earlier
+    for path in sorted(site.folder.rglob("*.journal")):
+        keys |= dict(_rows(path, "SELECT key, run_id FROM chunks"))
+        continued |= dict(_rows(path, "SELECT run_id, continues FROM runs WHERE continues IS NOT NULL"))
     return keys, continued
 
 

@@ -17,13 +17,13 @@ from simulation.loop import SimulatedLoop
 from simulation.machine import EPOCH
 from simulation.worlds import ACCOUNTS, World
 
-__all__ = ["Job", "Listing", "Look", "Move", "Request", "Server"]
+__all__ = ["Job", "Listing", "Move", "Request", "Server", "StatusRead"]
 
 _RUNS = re.compile(r"/target-groups/([0-9A-Z]{26})/(?:fielding-runs|changelog)")
 
 
 @attrs.frozen
-class Look:
+class StatusRead:
     """A status that a machine was shown."""
 
     at: float
@@ -107,8 +107,8 @@ class Server:
     def __init__(self, url: str, loop: SimulatedLoop, world: World, chance: random.Random) -> None:
         self.url = url
         self.world = world
-        self.looks: dict[str, list[Look]] = defaultdict(list)
-        """The looks at each target group."""
+        self.reads: dict[str, list[StatusRead]] = defaultdict(list)
+        """The reads at each target group."""
         self.listings: list[Listing] = []
         self.requests: list[Request] = []
         self.polls: dict[str, list[tuple[float, str]]] = defaultdict(list)
@@ -118,7 +118,7 @@ class Server:
         self._chance = chance
         self._loop = loop
         self._machines: list[str] = []
-        self._pending: dict[int, list[Look | Listing]] = {}
+        self._pending: dict[int, list[StatusRead | Listing]] = {}
         clock = SandboxClock(datetime.fromtimestamp(EPOCH, UTC), seconds=loop.time)
         self.sandbox = Sandbox(
             clock=clock,
@@ -155,25 +155,25 @@ class Server:
         answer = sandbox.answer(method, target, headers, body)
         recorded = sandbox.requests[-1]
         operation = recorded.operation_id or ""
-        account = target.split("/accounts/")[1].split("/", maxsplit=1)[0].split("?", maxsplit=1)[0] if "/accounts/" in target else None
+        account = recorded.path.partition("/accounts/")[2].partition("/")[0] or None
         self.requests.append(Request(self._loop.time(), machine, operation, account, answer.status))
         if operation.startswith("get_bulk"):
             self.polls[target.rsplit("/", 1)[1]].append((self._loop.time(), machine))
         if answer.status == 201:
             self._mark_new_jobs(known)
         if answer.status == 200 and method == "GET":
-            looks = list(self._looks(machine, operation, target, answer))
-            if looks:
-                self._pending[id(answer)] = looks
+            reads = list(self._reads_in(machine, operation, target, answer))
+            if reads:
+                self._pending[id(answer)] = reads
         return answer
 
     def seen(self, machine: str, answer: RecordedAnswer) -> None:
         """Note that an answer has reached its machine."""
-        for look in self._pending.pop(id(answer), ()):
-            if isinstance(look, Look):
-                self.looks[look.group].append(look)
+        for read in self._pending.pop(id(answer), ()):
+            if isinstance(read, StatusRead):
+                self.reads[read.group].append(read)
             else:
-                self.listings.append(look)
+                self.listings.append(read)
 
     def jobs(self) -> list[Job]:
         """Return the batch jobs in the order in which they were made."""
@@ -240,7 +240,9 @@ class Server:
             elif dice[2] < world.forgetful_rate:
                 state.replace_job(job_id, ForgetItem(int(dice[3] * 100)).mark)
 
-    def _looks(self, machine: str, operation: str, target: str, answer: RecordedAnswer) -> Iterator[Look | Listing]:
+    def _reads_in(
+        self, machine: str, operation: str, target: str, answer: RecordedAnswer
+    ) -> Iterator[StatusRead | Listing]:
         now = self._loop.time()
         if operation == "get_list_target_groups":
             found = json.loads(answer.body)
@@ -256,11 +258,11 @@ class Server:
                 ids=ids,
             )
             for item in found["target_groups"]:
-                yield Look(now, machine, item["id"], item["status"])
+                yield StatusRead(now, machine, item["id"], item["status"])
         elif (match := _RUNS.search(target)) is not None:
             group = self.sandbox.group(match[1])
             status = group.status if operation != "get_target_group_changelog" else None
-            yield Look(now, machine, match[1], status)
+            yield StatusRead(now, machine, match[1], status)
 
 
 def _seconds(moment: datetime) -> float:

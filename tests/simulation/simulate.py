@@ -79,7 +79,7 @@ def simulate(
         seed: The seed; the same one gives the same trace on the same version of Python.
         off: The causes to switch off.
         keep_trace: Whether to keep all steps.
-        group: The target group whose story is told; that of the first violation by default.
+        group: The target group of the story; that of the first violation by default.
     """
     world = draw(seed, off)
     random.seed(seed)
@@ -112,8 +112,8 @@ def simulate(
         violations += Oracle(site).judge()
         story = ""
         if violations or group is not None:
-            told = group or next((found.group for found in violations if found.group is not None), None)
-            story = story_of(site, told)
+            subject = group or next((found.group for found in violations if found.group is not None), None)
+            story = story_of(site, subject)
         return Outcome(
             seed=seed,
             off=frozenset(off),

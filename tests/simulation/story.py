@@ -1,4 +1,4 @@
-"""The story of one target group: its history, the jobs that named it, the looks at it, and the rows about it."""
+"""The story of one target group: its history, the jobs that named it, the reads at it, and the rows about it."""
 
 from simulation.actors import Site
 
@@ -18,14 +18,16 @@ def story_of(site: Site, group: str | None) -> str:
         lines.append((process.began, f"{process.name} begins: {process.kind} {process.run_id}{where}"))
         ended = process.ended if process.ended is not None else site.loop.time()
         row = None if process.report is None or group is None else process.report.by_id.get(group)
-        said = "dies" if process.died else process.error or process.headline or f"{process.result}"
+        said = "dies" if process.died else process.error or process.headline or "done"
         lines.append((ended + 1e-6, f"{process.name} {'says: ' if not process.died else ''}{said}"))
         if row is not None:
             detail = f"{row.outcome}: {row.reason}" if row.reason else str(row.outcome)
             lines.append((ended + 2e-6, f"  about it: {detail} (before: {row.previous_status})"))
     for url, server in site.servers.items():
-        for move in server.moves().get(group or "", ()):
-            lines.append((move.at, f"{move.before} -> {move.after} by {move.machine or move.by} (job {move.job})"))
+        lines += [
+            (move.at, f"{move.before} -> {move.after} by {move.machine or move.by} (job {move.job})")
+            for move in server.moves().get(group or "", ())
+        ]
         for job in server.jobs():
             if group is None or group not in job.ids:
                 continue
@@ -37,7 +39,7 @@ def story_of(site: Site, group: str | None) -> str:
                 first[machine] = (at, first[machine][1] + 1)
             lines += [(at, f"{machine} polls job {job.id} ({count} times)") for machine, (at, count) in first.items()]
         if group is not None:
-            for look in server.looks.get(group, ()):
-                lines.append((look.at, f"{look.machine} reads {look.status or 'the changelog'}"))
+            for read in server.reads.get(group, ()):
+                lines.append((read.at, f"{read.machine} reads {read.status or 'the changelog'}"))
         del url
     return "\n".join(f"{at:12.3f} {text}" for at, text in sorted(lines, key=lambda line: line[0]))
