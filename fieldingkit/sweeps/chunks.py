@@ -62,16 +62,22 @@ def replacement_key(parent: str, ids: Sequence[str]) -> str:
     return make_key(parent, "again", *ids)
 
 
-def split_into_jobs(groups: Iterable[tuple[str, str]], *, size: int) -> list[tuple[str, tuple[str, ...]]]:
+def split_into_jobs(
+    groups: Iterable[tuple[str, str]], *, size: int, first: int | None = None
+) -> list[tuple[str, tuple[str, ...]]]:
     """Split target groups into jobs. A job has one project and at most ``size`` target groups, in the given order.
 
     Args:
         groups: Pairs of project id and target group id.
         size: The largest number of target groups in a job.
+        first: The number of target groups at the start that get jobs of their own; None if there are none.
 
     Returns:
         Pairs of a project id and target group ids.
     """
+    if first is not None:
+        pairs = list(groups)
+        return split_into_jobs(pairs[:first], size=size) + split_into_jobs(pairs[first:], size=size)
     projects: dict[str, list[str]] = {}
     for project_id, target_group_id in groups:
         projects.setdefault(project_id, []).append(target_group_id)
@@ -83,7 +89,7 @@ def split_into_jobs(groups: Iterable[tuple[str, str]], *, size: int) -> list[tup
 
 
 def split_into_chunks(
-    identity: RunIdentity, action: Action, groups: Iterable[tuple[str, str]], *, size: int
+    identity: RunIdentity, action: Action, groups: Iterable[tuple[str, str]], *, size: int, first: int | None = None
 ) -> list[Chunk]:
     """Split target groups into chunks, one for each job, with the idempotency keys of the jobs.
 
@@ -92,8 +98,9 @@ def split_into_chunks(
         action: The action of the sweep.
         groups: Pairs of project id and target group id.
         size: The largest number of target groups in a chunk.
+        first: The number of target groups at the start that get chunks of their own; None if there are none.
     """
     return [
         Chunk(number=number, project_id=project_id, ids=ids, key=chunk_key(identity, action, project_id, ids))
-        for number, (project_id, ids) in enumerate(split_into_jobs(groups, size=size))
+        for number, (project_id, ids) in enumerate(split_into_jobs(groups, size=size, first=first))
     ]

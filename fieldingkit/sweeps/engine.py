@@ -7,7 +7,7 @@ the next one starts.
 
 import os
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, aclosing
 from functools import partial
 
 import attrs
@@ -17,6 +17,7 @@ from fieldingkit.errors import InvalidCommandError
 from fieldingkit.jobs.job import AsyncJob
 from fieldingkit.resources.batch_jobs import BatchResult
 from fieldingkit.sweeps import verification
+from fieldingkit.sweeps.canary import Proceed, canary_ids, read_canary
 from fieldingkit.sweeps.checkpoint import Checkpoint, JournalCheckpoint
 from fieldingkit.sweeps.chunks import Chunk, split_into_chunks
 from fieldingkit.sweeps.concurrency import run_limited
@@ -31,7 +32,7 @@ from fieldingkit.sweeps.report import SweepProgress, SweepReport
 from fieldingkit.sweeps.state import Ledger, SweepState
 from fieldingkit.transport.telemetry.attempts import notify
 
-__all__ = ["discover", "report", "settle", "submit", "sweep"]
+__all__ = ["discover", "report", "settle", "settle_first", "submit", "sweep"]
 
 
 async def sweep(
@@ -43,6 +44,7 @@ async def sweep(
     on_progress: Callable[[SweepProgress], object] | None = None,
     preview: SweepPreview | None = None,
     verify: bool = True,
+    proceed: Proceed | None = None,
 ) -> SweepReport:
     """Apply an action to many target groups: submit batch jobs, poll them, retry, and read what stays ambiguous.
 
@@ -62,6 +64,8 @@ async def sweep(
         on_progress: Called with the progress after each step, in the client's event loop.
         preview: A preview of this plan; its statuses are read again only if they are more than 30 seconds old.
         verify: False to leave out the reading of the statuses after the last job.
+        proceed: Called with the report of the first target groups of a plan with ``first``; returns whether the others
+            are sent. By default they are if ``report.ok``.
 
     Returns:
         The report, with one of six outcomes for each target group. Failed jobs are part of the report.
@@ -79,6 +83,9 @@ async def sweep(
             checkpoint = _open_checkpoint(journal, plan, stack)
         context = await discover(client, plan, checkpoint, on_progress=on_progress, preview=preview)
         context.state.verifying = verify and context.as_of is None
+        if (canary := await settle_first(context)) is not None:
+            goes_on = canary.ok if proceed is None else await proceed(canary)
+            context.state.stop_reason = None if goes_on else "the sweep was stopped after its first target groups"
         await settle(context)
         if context.state.verifying:
             await verification.verify(context)
@@ -128,7 +135,7 @@ async def discover(
             identity=identity,
             fingerprint=plan.fingerprint,
             ledger=ledger,
-            chunks=split_into_chunks(identity, plan.action, to_send, size=plan.chunk_size),
+            chunks=split_into_chunks(identity, plan.action, to_send, size=plan.chunk_size, first=plan.first),
             started_at=started_at,
             discovered_at=client.clock.wall(),
             unlisted=found.unlisted,
@@ -203,14 +210,40 @@ async def settle(context: SweepContext, *, leave_new_jobs: bool = False) -> tupl
     return tuple(tokens)
 
 
+async def settle_first(context: SweepContext) -> SweepReport | None:
+    """Settle the first target groups of a plan with ``first``, and read them again; the others are not sent yet.
+
+    Args:
+        context: The sweep.
+
+    Returns:
+        The report of these target groups; None if there are no others, or if others were sent before.
+    """
+    ids = canary_ids(context)
+    if not ids:
+        return None
+    async with aclosing(JobPoller(context)) as poller:
+
+        async def wait(chunk: Chunk, job: AsyncJob[BatchResult]) -> bool:
+            del chunk
+            await poller.wait(job)
+            return True
+
+        await _run_chunks(context, wait, ids)
+    context.state.settled_first = ids
+    return await read_canary(context, ids)
+
+
 def report(context: SweepContext) -> SweepReport:
     """Return the report of a sweep as far as it has come; target groups that are still open are unknown."""
     return context.state.report(context.plan, as_of=context.as_of)
 
 
-async def _run_chunks(context: SweepContext, wait: WaitStrategy) -> None:
+async def _run_chunks(context: SweepContext, wait: WaitStrategy, ids: frozenset[str] | None = None) -> None:
+    """Run the open chunks; with ``ids``, only those of these target groups."""
     executor = ChunkExecutor(context, wait=wait)
-    await run_limited(context.state.unfinished(), executor.run, limit=context.plan.concurrency)
+    chunks = [chunk for chunk in context.state.unfinished() if ids is None or ids.issuperset(chunk.ids)]
+    await run_limited(chunks, executor.run, limit=context.plan.concurrency)
 
 
 def _open_checkpoint(journal: Journal | str | os.PathLike[str] | None, plan: SweepPlan, stack: ExitStack) -> Checkpoint:

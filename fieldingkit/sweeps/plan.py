@@ -165,6 +165,8 @@ class SweepPlan:
     """True to send nothing if one of the projects cannot be listed; by default, the other projects are swept."""
     chunk_size: int = attrs.field(default=100, validator=_at_least(1))
     """The largest number of target groups in one job. The API documents no limit, and recommends about 100."""
+    first: int | None = attrs.field(default=None, validator=attrs.validators.optional(_at_least(1)))
+    """The number of target groups to send, settle and read again before the others are sent; None to send all."""
     concurrency: int = attrs.field(default=100, validator=_at_least(1))
     """The largest number of jobs in progress at once."""
     max_retries: int = attrs.field(default=2, validator=_at_least(0))

@@ -64,7 +64,7 @@ class SweepPreview(Serializable):
     def jobs(self) -> int:
         """The number of jobs."""
         pairs = ((group.project_id, group.target_group_id) for group in self.to_send)
-        return len(split_into_jobs(pairs, size=self.plan.chunk_size))
+        return len(split_into_jobs(pairs, size=self.plan.chunk_size, first=self.plan.first))
 
     @property
     def requests(self) -> int:

@@ -241,6 +241,10 @@ class SweepState:
         """The target groups that were read without the target status then."""
         self.unverified: tuple[UnlistedProject, ...] = ()
         """The projects whose statuses could not be read then."""
+        self.stop_reason: str | None = None
+        """The reason why no more jobs are submitted, such as a decision after the first target groups."""
+        self.settled_first: frozenset[str] = frozenset()
+        """The first target groups, once this process has nothing left to do for them."""
         self.submitting: int = 0
         """The number of jobs that are being submitted right now."""
         self.submitted: int = sum(chunk.token is not None for chunk in self.chunks)
@@ -263,7 +267,9 @@ class SweepState:
 
     def unfinished(self) -> list[Chunk]:
         """Return the chunks that are not settled, and reopen the outcomes of their target groups."""
-        open_chunks = [chunk for chunk in self.chunks if not chunk.settled]
+        open_chunks = [
+            chunk for chunk in self.chunks if not (chunk.settled or self.settled_first.issuperset(chunk.ids))
+        ]
         self.ledger.reopen(id_ for chunk in open_chunks for id_ in chunk.ids)
         return open_chunks
 

@@ -98,7 +98,7 @@ class Submitter:
     """
 
     def __init__(self, context: SweepContext) -> None:
-        self.stop_reason: str | None = context.version_conflict
+        self.stop_reason: str | None = context.state.stop_reason or context.version_conflict
         """The reason why no more jobs are submitted; None while jobs are submitted."""
         self._context = context
         self._consecutive_forbidden = 0
