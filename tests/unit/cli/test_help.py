@@ -1,15 +1,21 @@
 """Help, examples and completion; they load no client."""
 
+import io
+import re
 import shlex
 import subprocess
 import sys
 
 import pytest
+from rich.console import Console
 from support.command_line import Cli
 
 from fieldingkit.cli.app import EXAMPLES, app
 
 IDS = {"$PROJECT": "01BTGNYV6HRNK8K8VKZASZCFP0", "$GROUP": "01BTGNYV6HRNK8K8VKZASZCFP1", "$WEBHOOK": "a", "$TOKEN": "b"}
+
+
+SEPARATOR = re.compile(r"[\s│╭╮╰╯─\\\\]+")
 
 
 def commands() -> list[str]:
@@ -21,6 +27,13 @@ def commands() -> list[str]:
         parts = [part for part in app[name] if not part.startswith("-")]
         found += [f"{name} {part}" for part in parts] or [name]
     return found
+
+
+def help_of(words: str, width: int) -> str:
+    """Return the help of a command on a terminal with a width."""
+    file = io.StringIO()
+    app.help_print(words.split(), console=Console(file=file, width=width))
+    return file.getvalue()
 
 
 def test_every_command_has_examples() -> None:
@@ -36,6 +49,14 @@ def test_help_shows_the_examples(cli: Cli, words: str) -> None:
     assert "Examples:" in ended.out
     assert EXAMPLES[words][0].split()[0] in ended.out
     assert "--json" not in ended.out or "JSON document" in ended.out
+
+
+@pytest.mark.parametrize("words", ["", *sorted({words.split()[0] for words in EXAMPLES}), *sorted(EXAMPLES)])
+def test_help_fits_80_columns_without_breaking_words(words: str) -> None:
+    """Each word of the help at 80 columns is a word of the help at any width."""
+    narrow, wide = (help_of(words, width) for width in (80, 1000))
+    assert max(map(len, narrow.splitlines())) <= 80
+    assert set(SEPARATOR.split(narrow)) <= set(SEPARATOR.split(wide))
 
 
 @pytest.mark.parametrize("line", [line for lines in EXAMPLES.values() for line in lines])
