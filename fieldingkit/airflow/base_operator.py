@@ -132,6 +132,7 @@ class FieldingOperator(BaseOperator, abc.ABC):
     ) -> dict[str, Any]:
         """Take one step of the sweep; defer if jobs are left to wait for, and otherwise return the result."""
         from fieldingkit.airflow.checkpoint import TaskStateCheckpoint, task_reference
+        from fieldingkit.errors import JournalError
         from fieldingkit.sweeps.engine import discover, report
 
         checkpoint = TaskStateCheckpoint(context["task_state_store"])
@@ -140,8 +141,11 @@ class FieldingOperator(BaseOperator, abc.ABC):
             sweep = await discover(client, plan, checkpoint)
             return sweep, await step(sweep)
 
-        with FieldingHook(self.fielding_conn_id).client() as client:
-            sweep, tokens = client.call(advance)
+        try:
+            with FieldingHook(self.fielding_conn_id).client() as client:
+                sweep, tokens = client.call(advance)
+        except JournalError as exc:
+            raise AirflowFailException(exc.message) from exc
         if tokens:
             self._defer(tokens)
         done = report(sweep)

@@ -1,24 +1,32 @@
 """A sweep checkpoint in Airflow's task state store, and the run id that follows from a task instance.
 
 The store belongs to one task of one DAG run. It survives retries, clearing and the loss of a worker; Airflow removes it
-some time later. The checkpoint keeps two values: the target groups that were found, written once before anything is
-sent, and the state of the jobs, written before each job is sent and after each response.
+some time later. Each value is small, and each step writes one:
+
+- ``fieldingkit.run``: the identity of the run, written last at its start. It names a prefix for the other keys, so that
+  values that an earlier plan of the task left behind are never read.
+- ``<prefix>.groups.0`` and so on: the target groups that were found, written once before anything is sent.
+- ``<prefix>.chunk.0`` and so on: the state of one job, and of the jobs that retry its target groups, written before
+  each job is sent and after each response.
+- ``<prefix>.end``: the end of the run, and what its verification found.
 """
 
 import asyncio
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, cast
 
 import attrs
 
+from fieldingkit.errors import JournalError
 from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.sweeps.checkpoint import Checkpoint
 from fieldingkit.sweeps.chunks import Chunk, split_into_chunks
 from fieldingkit.sweeps.identity import RunIdentity
 from fieldingkit.sweeps.plan import SweepPlan
-from fieldingkit.sweeps.report import GroupOutcome, Outcome, UnlistedProject
+from fieldingkit.sweeps.report import GroupOutcome, Outcome, Straggler, SweepProject, UnlistedProject
 from fieldingkit.sweeps.state import FoundGroup, Ledger, SweepState
 
 __all__ = ["StateStore", "TaskInstance", "TaskStateCheckpoint", "run_id_for", "task_reference"]
@@ -53,9 +61,12 @@ def task_reference(ti: TaskInstance) -> dict[str, str | int]:
     return {"dag_id": ti.dag_id, "run_id": ti.run_id, "task_id": ti.task_id, "map_index": index}
 
 
-FOUND_KEY = "fieldingkit.found"
-JOBS_KEY = "fieldingkit.jobs"
-_VERSION = 1
+RUN_KEY = "fieldingkit.run"
+_VERSION = 2
+_PART_SIZE = 32_768
+"""The size of a part of the target groups in bytes of JSON; Airflow warns of values above 65,535 bytes."""
+_DERIVED = frozenset({"number", "project_id", "ids"})
+"""The fields of a chunk that follow from the target groups, unless it retries those of another chunk."""
 
 
 class StateStore(Protocol):
@@ -79,12 +90,13 @@ class TaskStateCheckpoint(Checkpoint):
 
     def __init__(self, store: StateStore) -> None:
         self._store = store
-        self._state: SweepState | None = None
-        self._initial_chunks = 0
-        self._exceptions: dict[int, list[list[Any]]] = {}
-        """The outcomes other than ``updated`` of each settled chunk, by its number."""
-        self._dirty = False
-        self._writing = asyncio.Lock()
+        self._prefix = ""
+        self._rows: dict[int, list[dict[str, Any]]] = {}
+        """For each first chunk, by its number: its row, and the rows of the chunks that retry its target groups."""
+        self._places: dict[int, tuple[int, int]] = {}
+        """The row of each chunk: the number of the first chunk, and the position in its list."""
+        self._end: dict[str, Any] = {}
+        self._writing = asyncio.Lock()  # a worker talks to its supervisor over one connection
 
     async def load(self, plan: SweepPlan, identity: RunIdentity) -> SweepState | None:
         """Return the state that an earlier try left; None if there is none, or another plan or release wrote it.
@@ -92,140 +104,195 @@ class TaskStateCheckpoint(Checkpoint):
         Raises:
             JournalError: if the state is of another API or account.
         """
-        found = cast("dict[str, Any] | None", await asyncio.to_thread(self._store.get, FOUND_KEY))
-        if found is None or (found["v"], found["fingerprint"]) != (_VERSION, plan.fingerprint):
+        return await asyncio.to_thread(self._load, plan, identity)
+
+    def _load(self, plan: SweepPlan, identity: RunIdentity) -> SweepState | None:
+        run = cast("dict[str, Any] | None", self._store.get(RUN_KEY))
+        if run is None or (run["v"], run["fingerprint"]) != (_VERSION, plan.fingerprint):
             return None
-        earlier = RunIdentity(**found["identity"])
-        earlier.check(identity)
-        rows = cast("list[dict[str, Any]] | None", await asyncio.to_thread(self._store.get, JOBS_KEY)) or []
-        ledger = Ledger(
-            FoundGroup(id_, project_id, None if status is None else TargetGroupStatus(status))
-            for project_id, members in found["groups"]
-            for id_, status in members
-        )
-        to_send = ledger.settle_by_status(plan.action)
-        initial = split_into_chunks(earlier, plan.action, to_send, size=plan.chunk_size)
-        chunks = list(_chunks(initial, rows))
-        self._exceptions = {number: row["exceptions"] for number, row in enumerate(rows) if row["settled"]}
-        self._settle(ledger, chunks)
-        self._initial_chunks = len(initial)
-        self._state = SweepState(
+        earlier = RunIdentity(**run["identity"])
+        if difference := earlier.mismatch(identity):
+            raise JournalError(f"{difference}; nothing was sent. Restore the connection, or start a new DAG run")
+        self._prefix = run["prefix"]
+        parts = [self._get(f"groups.{number}") for number in range(run["parts"])]
+        if None in parts:
+            return None  # Airflow has removed the older part of the state
+        listed = [entry for part in parts for entry in part]
+        ledger = Ledger(_group(project_id, row) for project_id, _, rows in listed for row in rows)
+        first = split_into_chunks(earlier, plan.action, ledger.settle_by_status(plan.action), size=plan.chunk_size)
+        chunks = self._load_chunks(first)
+        for chunk in chunks:
+            if chunk.settled:
+                self._restore_outcomes(ledger, chunk)
+        self._end = self._get("end") or {}
+        state = SweepState(
             identity=earlier,
             fingerprint=plan.fingerprint,
-            unlisted=[UnlistedProject(*item) for item in found["unlisted"].items()],
             ledger=ledger,
             chunks=chunks,
-            started_at=found["started_at"],
+            unlisted=[UnlistedProject(*item) for item in run["unlisted"].items()],
+            projects=[SweepProject(project_id, *name) for project_id, name, _ in listed if name],
+            started_at=run["started_at"],
+            discovered_at=run["discovered_at"],
+            finished_at=self._end.get("finished_at"),
         )
-        return self._state
+        state.verified_at = self._end.get("verified_at")
+        state.stragglers = tuple(map(_straggler, self._end.get("stragglers", ())))
+        state.unverified = tuple(UnlistedProject(*item) for item in self._end.get("unverified", ()))
+        return state
 
     async def discovered(self, state: SweepState) -> None:
-        """Save the target groups that were found."""
-        projects: dict[str, list[list[str | None]]] = {}
-        for group in state.ledger.found:
-            projects.setdefault(group.project_id, []).append(
-                [group.target_group_id, None if group.status is None else group.status.value]
-            )
-        found = {
+        """Save the target groups that were found, and then the run, before anything is sent."""
+        self._prefix, self._end = f"fieldingkit.{secrets.token_hex(4)}", {}
+        self._rows = {chunk.number: [] for chunk in state.chunks}
+        self._places = {chunk.number: (chunk.number, 0) for chunk in state.chunks}
+        parts = list(_parts(state))
+        for number, part in enumerate(parts):
+            await self._set(f"{self._prefix}.groups.{number}", part)
+        run = {
             "v": _VERSION,
+            "prefix": self._prefix,
+            "parts": len(parts),
             "fingerprint": state.fingerprint,
             "identity": attrs.asdict(state.identity),
             "unlisted": {project.project_id: project.reason for project in state.unlisted},
             "started_at": state.started_at,
-            "groups": [[project_id, members] for project_id, members in projects.items()],
+            "discovered_at": state.discovered_at,
         }
-        self._state, self._initial_chunks, self._exceptions = state, len(state.chunks), {}
-        await self._write()  # first, because an earlier try may have left the jobs of another plan
-        await asyncio.to_thread(self._store.set, FOUND_KEY, found)
+        await self._set(RUN_KEY, run)
 
     async def sending(self, chunk: Chunk) -> None:
         """Save that the key of a chunk is about to be used."""
-        del chunk  # the state contains it
-        await self._write()
+        await self.save(chunk)
 
     async def submitted(self, chunk: Chunk) -> None:
         """Save the token of the job that the API has accepted."""
-        del chunk
-        await self._write()
+        await self.save(chunk)
 
     async def settled(self, chunk: Chunk, outcomes: Sequence[GroupOutcome], follow_up: Chunk | None) -> None:
         """Save the outcomes of a chunk, and the follow-up chunk for the target groups that have none."""
-        del follow_up
-        self._exceptions[chunk.number] = [
-            [item.target_group_id, item.outcome.value, item.code, item.reason, item.verified]
-            for item in outcomes
-            if item.outcome is not Outcome.UPDATED
-        ]
-        await self._write()
+        await self.save(chunk, outcomes, follow_up=follow_up)
 
-    async def _write(self) -> None:
-        """Write the state of all jobs. Steps that happen during a write are saved together by the next one."""
-        self._dirty = True
-        async with self._writing:
-            if not self._dirty or self._state is None:
-                return
-            self._dirty = False
-            rows = [self._row(chunk) for chunk in self._state.chunks]
-            try:
-                await asyncio.to_thread(self._store.set, JOBS_KEY, rows)
-            except BaseException:
-                self._dirty = True
-                raise
-
-    def _row(self, chunk: Chunk) -> dict[str, Any]:
-        row: dict[str, Any] = {
-            "first_sent_at": chunk.first_sent_at,
-            "token": chunk.token,
-            "job_id": chunk.job_id,
-            "ended_at": chunk.ended_at,
-            "api_created_at": chunk.api_created_at,
-            "settled": chunk.settled,
-        }
+    async def save(
+        self, chunk: Chunk, outcomes: Sequence[GroupOutcome] = (), *, follow_up: Chunk | None = None
+    ) -> None:
+        """Save a chunk after a transition, the outcomes of its target groups, and a chunk that follows it."""
+        first, position = self._places[chunk.number]
+        rows = self._rows[first]
+        rows[position:] = [_row(chunk, first=position == 0)]
         if chunk.settled:
-            row["exceptions"] = self._exceptions.get(chunk.number, [])
-        if chunk.number >= self._initial_chunks:
-            row |= {
-                "project_id": chunk.project_id,
-                "ids": list(chunk.ids),
-                "key": chunk.key,
-                "generation": chunk.generation,
-                "ambiguous": list(chunk.ambiguous),
-            }
-        return row
+            rows[position]["outcomes"] = [
+                [item.target_group_id, item.outcome.value, item.code, item.reason, item.verified]
+                for item in outcomes
+                if item.outcome is not Outcome.UPDATED
+            ]
+        if follow_up is not None:
+            self._places[follow_up.number] = (first, position + 1)
+            rows.append(_row(follow_up, first=False))
+        await self._set(f"{self._prefix}.chunk.{first}", rows)
 
-    def _settle(self, ledger: Ledger, chunks: Iterable[Chunk]) -> None:
-        """Restore the outcomes of settled chunks; the outcome of a follow-up chunk replaces an earlier one."""
-        for chunk in chunks:
-            if not chunk.settled:
-                continue
-            for id_ in chunk.ids:
-                ledger.settle(id_, Outcome.UPDATED, job_id=chunk.job_id)
-            for id_, outcome, code, reason, verified in self._exceptions[chunk.number]:
-                ledger.settle(id_, Outcome(outcome), reason, code=code, job_id=chunk.job_id, verified=verified)
+    async def finished(self, state: SweepState) -> None:
+        """Save that the run is finished, if all of its chunks are settled."""
+        if state.settled == len(state.chunks):
+            self._end["finished_at"] = state.finished_at
+            await self._set(f"{self._prefix}.end", self._end)
+
+    async def verified(self, state: SweepState) -> None:
+        """Save what the verification after the last job found."""
+        self._end |= {
+            "verified_at": state.verified_at,
+            "stragglers": [list(attrs.astuple(straggler)) for straggler in state.stragglers],
+            "unverified": [list(attrs.astuple(project)) for project in state.unverified],
+        }
+        await self._set(f"{self._prefix}.end", self._end)
+
+    def _get(self, name: str) -> Any:
+        return self._store.get(f"{self._prefix}.{name}")
+
+    async def _set(self, key: str, value: Any) -> None:
+        async with self._writing:
+            await asyncio.to_thread(self._store.set, key, value)
+
+    def _load_chunks(self, first: Sequence[Chunk]) -> list[Chunk]:
+        """Return the first chunks, which follow from the target groups, as they were saved, and then their retries."""
+        self._rows = {chunk.number: self._get(f"chunk.{chunk.number}") or [] for chunk in first}
+        self._places = {chunk.number: (chunk.number, 0) for chunk in first}
+        chunks = [attrs.evolve(chunk, **_fields(self._rows[chunk.number][:1])) for chunk in first]
+        for number, rows in self._rows.items():
+            for position, row in enumerate(rows[1:], 1):
+                self._places[len(chunks)] = (number, position)
+                chunks.append(Chunk(number=len(chunks), **_fields([row])))
+        return chunks
+
+    def _restore_outcomes(self, ledger: Ledger, chunk: Chunk) -> None:
+        """Restore the outcomes of a settled chunk; those of a chunk that retries it come later, and replace them."""
+        first, position = self._places[chunk.number]
+        for id_ in chunk.ids:
+            ledger.settle(id_, Outcome.UPDATED, job_id=chunk.job_id)
+        for id_, outcome, code, reason, verified in self._rows[first][position]["outcomes"]:
+            ledger.settle(id_, Outcome(outcome), reason, code=code, job_id=chunk.job_id, verified=verified)
 
 
-def _chunks(initial: Sequence[Chunk], rows: Sequence[dict[str, Any]]) -> Iterable[Chunk]:
-    """Return all chunks: the initial ones, which follow from the target groups, and the follow-ups that were saved."""
-    for number, row in enumerate(rows):
-        chunk = initial[number] if number < len(initial) else _follow_up(number, row)
-        yield attrs.evolve(
-            chunk,
-            first_sent_at=row["first_sent_at"],
-            token=row["token"],
-            job_id=row["job_id"],
-            ended_at=row["ended_at"],
-            api_created_at=row["api_created_at"],
-            settled=row["settled"],
-        )
-    yield from initial[len(rows) :]
+def _parts(state: SweepState) -> Iterable[list[list[Any]]]:
+    """Return the target groups in parts: lists of a project, its name and short id, and its target groups."""
+    names = {project.project_id: [project.name, project.short_id] for project in state.projects}
+    projects: dict[str, list[list[Any]]] = {project_id: [] for project_id in names}
+    for group in state.ledger.found:
+        projects.setdefault(group.project_id, []).append(_group_row(group))
+    part: list[list[Any]] = []
+    size = 0
+    for project_id, rows in projects.items():
+        part.append([project_id, names.get(project_id), []])
+        size += len(json.dumps(part[-1]))
+        for row in rows:
+            size += len(json.dumps(row))
+            if size > _PART_SIZE:
+                yield part
+                part, size = [[project_id, None, []]], 0
+            part[-1][2].append(row)
+    if part:
+        yield part
 
 
-def _follow_up(number: int, row: dict[str, Any]) -> Chunk:
-    return Chunk(
-        number=number,
-        project_id=row["project_id"],
-        ids=tuple(row["ids"]),
-        key=row["key"],
-        generation=row["generation"],
-        ambiguous=tuple(row["ambiguous"]),
+def _group_row(group: FoundGroup) -> list[Any]:
+    outcome = None if group.outcome is None else group.outcome.value
+    status = None if group.status is None else group.status.value
+    row = [group.target_group_id, status, group.name, group.short_id, outcome, group.reason]
+    return row[: 1 + max(position for position, value in enumerate(row) if value is not None)]
+
+
+def _group(project_id: str, row: Sequence[Any]) -> FoundGroup:
+    padding: list[Any] = [None] * (6 - len(row))
+    id_, status, name, short_id, outcome, reason = [*row, *padding]
+    return FoundGroup(
+        id_,
+        project_id,
+        None if status is None else TargetGroupStatus(status),
+        outcome=None if outcome is None else Outcome(outcome),
+        reason=reason,
+        name=name,
+        short_id=short_id,
     )
+
+
+def _straggler(row: Sequence[Any]) -> Straggler:
+    id_, project_id, status, *others = row
+    return Straggler(id_, project_id, None if status is None else TargetGroupStatus(status), *others)
+
+
+def _row(chunk: Chunk, *, first: bool) -> dict[str, Any]:
+    """Return the fields of a chunk that were set, without those that follow from the target groups."""
+    fields = ((field.name, getattr(chunk, field.name), field.default) for field in attrs.fields(Chunk))
+    left_out = _DERIVED if first else {"number"}
+    row = {name: value for name, value, default in fields if value != default and name not in left_out}
+    return cast("dict[str, Any]", json.loads(json.dumps(row)))
+
+
+def _fields(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the fields of a chunk from its row; none if the chunk was never saved."""
+    return {
+        name: tuple(cast("list[str]", value)) if isinstance(value, list) else value
+        for row in rows
+        for name, value in row.items()
+        if name != "outcomes"
+    }

@@ -1,11 +1,7 @@
-"""Task results, and the checkpoint that survives between tries."""
+"""Task results: what XCom holds, and when a task fails."""
 
 from datetime import UTC, datetime
 
-import attrs
-from support.fake_task import MemoryStore
-
-from fieldingkit.airflow.checkpoint import JOBS_KEY, TaskStateCheckpoint
 from fieldingkit.airflow.results import summarize, task_failure, task_result, total
 from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.sweeps.chunks import split_into_chunks
@@ -68,38 +64,3 @@ def test_a_failure_message_names_at_most_three_reasons() -> None:
     assert not failure.final
     assert failure.message.endswith("5 target groups are not settled: reason 0; reason 1; reason 2")
     assert task_failure(report, open_, task_result(report, TASK), "never") is None
-
-
-async def test_a_checkpoint_restores_chunks_in_every_state() -> None:
-    """Chunks that were pending, sent, submitted, settled or followed up are restored unchanged."""
-    store = MemoryStore()
-    checkpoint, before = TaskStateCheckpoint(store), state()
-    assert await checkpoint.load(PLAN, IDENTITY) is None
-    await checkpoint.discovered(before)
-    first, second, third = before.chunks
-    first = before.put(attrs.evolve(first, first_sent_at=1.0, token="t1", job_id="j1", ended_at=3.0, settled=True))
-    follow_up = before.put(
-        attrs.evolve(
-            first,
-            number=3,
-            ids=first.ids[:1],
-            key="k4",
-            generation=1,
-            token="t4",
-            job_id="j4",
-            ended_at=None,
-            settled=False,
-        )
-    )
-    failed = before.ledger.settle(first.ids[1], Outcome.FAILED, "because", code="Odd", job_id="j1")
-    await checkpoint.settled(first, [failed], follow_up)
-    await checkpoint.sending(before.put(attrs.evolve(second, first_sent_at=2.0)))
-    after = await TaskStateCheckpoint(store).load(PLAN, IDENTITY)
-    assert after is not None
-    assert after.chunks == before.chunks == [first, attrs.evolve(second, first_sent_at=2.0), third, follow_up]
-    assert [chunk.number for chunk in after.unfinished()] == [1, 2, 3]
-    report = after.report(PLAN)
-    assert report.by_id[first.ids[1]] == failed
-    assert report.by_id[first.ids[0]].outcome is Outcome.UNKNOWN
-    assert report.by_id[GROUPS[5]].outcome is Outcome.UNCHANGED
-    assert len(store[JOBS_KEY]) == 4

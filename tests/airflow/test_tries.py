@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferred
+from support.airflow_site import connection_json
 from support.fake_task import FakeTask, MemoryStore, posts, run_task
 
 from fieldingkit.airflow import FieldingBatchOperator, FieldingJobsTrigger, FieldingSweepOperator
@@ -38,7 +39,7 @@ def test_a_try_killed_after_its_post_leaves_its_job_to_the_next(connected: Sandb
     task = FakeTask()
 
     class Killed(MemoryStore):
-        """A store that fails after three writes: the target groups, and the key that is about to be used."""
+        """A store that fails after three writes: the target groups, the run, and the key that is about to be used."""
 
         def set(self, key: str, value: Any) -> None:
             if self.writes < 3:
@@ -94,9 +95,9 @@ def test_an_expired_key_is_not_sent_again(connected: Sandbox, monkeypatch: pytes
     task = FakeTask()
     sweep = {"task_id": "pause", "action": "pause", "query": {"project_ids": [project.id]}}
     task.start(FieldingSweepOperator(**sweep))
-    task.store["fieldingkit.jobs"][0].update(
-        token=None, job_id=None, first_sent_at=task.store["fieldingkit.jobs"][0]["first_sent_at"] - 7200
-    )
+    (rows,) = (value for key, value in task.store.items() if key.endswith(".chunk.0"))
+    rows[0]["first_sent_at"] -= 7200
+    del rows[0]["token"], rows[0]["job_id"]
     connected.clock.advance(10)
     result = run_task(task, FieldingSweepOperator(**sweep))
     assert result["counts"]["unchanged"] == 3
@@ -113,6 +114,31 @@ def test_a_changed_plan_starts_a_new_sweep(connected: Sandbox) -> None:
     )
     assert result["counts"] == {"updated": 2, "unchanged": 1, "failed": 0, "skipped": 0, "not_sent": 0, "unknown": 0}
     assert len(connected.jobs) == 2
+
+
+def test_a_plan_that_returns_reads_no_state_of_its_first_run(connected: Sandbox) -> None:
+    """A DAG that is edited and then edited back starts a new sweep each time, whatever its earlier ones left behind."""
+    project = connected.seed(live=3)
+    task = FakeTask()
+    one = {project.id: project.ids()[:1]}
+    run_task(task, FieldingSweepOperator(task_id="x", action="pause", target_groups=one))
+    run_task(task, FieldingSweepOperator(task_id="x", action="pause", target_groups={project.id: project.ids()}))
+    again = run_task(task, FieldingSweepOperator(task_id="x", action="pause", target_groups=one))
+    assert again["counts"]["unchanged"] == 1
+    assert len(connected.jobs) == 2
+
+
+def test_a_connection_to_another_account_is_refused(connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that is edited between two tries: both accounts are named, and nothing is sent."""
+    project = connected.seed(live=3)
+    task = FakeTask()
+    sweep = {"task_id": "pause", "action": "pause", "query": {"project_ids": [project.id]}}
+    task.start(FieldingSweepOperator(**sweep))
+    connected.requests.clear()
+    monkeypatch.setenv("AIRFLOW_CONN_FIELDINGKIT_DEFAULT", connection_json(connected, account_id="202"))
+    with pytest.raises(AirflowFailException, match=r"account 101 at .* account 202 at .*nothing was"):
+        task.start(FieldingSweepOperator(**sweep))
+    assert not connected.requests
 
 
 def test_internal_errors_of_the_api_are_retried_in_another_job(connected: Sandbox) -> None:
