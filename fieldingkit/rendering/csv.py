@@ -1,40 +1,78 @@
 """A sweep report as CSV for spreadsheets: one row for each target group."""
 
-import csv
-import io
+import re
+from collections.abc import Iterable, Iterator
 from typing import Final
 
-from fieldingkit.rendering.model import SweepDocument
+from fieldingkit.rendering.model import ProjectRow, SweepDocument
+from fieldingkit.rendering.text import strip_control_chars
 
-__all__ = ["CSV_COLUMNS", "to_csv"]
+__all__ = ["CSV_COLUMNS", "iter_csv"]
 
 
 CSV_COLUMNS: Final = (
     "project_id",
     "target_group_id",
+    "project_short_id",
+    "project_name",
+    "short_id",
+    "name",
     "outcome",
+    "verified",
     "previous_status",
     "code",
     "reason",
     "job_id",
     "trace_id",
+    "run_id",
 )
-"""The columns of the table, in order."""
-_FORMULA_PREFIXES: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""The characters that make a spreadsheet evaluate a cell. A formula could send data elsewhere."""
+"""The columns of the table, in order. The two ids come first, so that the file is also a list of target groups."""
+
+_QUOTED: Final = re.compile('[",;]')
+"""The characters that require quotes. Some spreadsheets split cells at a semicolon, whatever the file says."""
+_FORMULA: Final = re.compile(r'(^|;)([\s"]*)(?=[=+\-@＝＋－＠])')  # noqa: RUF001 - spreadsheets evaluate the wide forms too
+"""A place where a spreadsheet would begin to evaluate a formula, which could send data elsewhere."""
 
 
-def to_csv(document: SweepDocument) -> str:
-    """Return the document as CSV by RFC 4180, with a header row."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(CSV_COLUMNS)
+def iter_csv(document: SweepDocument) -> Iterator[str]:
+    """Yield the lines of the document as CSV by RFC 4180, beginning with the headings.
+
+    The table reads the same in every spreadsheet: control characters become spaces, so that a row is one line, and
+    an apostrophe precedes what would be a formula, also where a spreadsheet splits cells at semicolons. Target groups
+    that verification found without the target status are appended with the outcome ``straggler``.
+    """
+    yield _line(CSV_COLUMNS)
+    names = document.by_project_id
     for group in document.groups:
-        writer.writerow([_escape(getattr(group, column)) for column in CSV_COLUMNS])
-    return text.getvalue()
+        project = names.get(group.project_id) or ProjectRow(project_id=group.project_id)
+        yield _line((
+            group.project_id,
+            group.target_group_id,
+            project.short_id,
+            project.name,
+            group.short_id,
+            group.name,
+            group.outcome,
+            "yes" if group.verified else None,
+            group.previous_status,
+            group.code,
+            group.reason,
+            group.job_id,
+            group.trace_id,
+            document.run_id,
+        ))
+    for straggler in document.stragglers:
+        project = names.get(straggler.project_id) or ProjectRow(project_id=straggler.project_id)
+        ids = (straggler.project_id, straggler.target_group_id, project.short_id, project.name)
+        named = (straggler.short_id, straggler.name, "straggler", "yes", straggler.status, None, straggler.reason)
+        yield _line((*ids, *named, None, None, document.run_id))
 
 
-def _escape(cell: str | None) -> str:
-    """Return the cell, with an apostrophe in front if a spreadsheet would evaluate it."""
-    text = "" if cell is None else cell
-    return f"'{text}" if text.startswith(_FORMULA_PREFIXES) else text
+def _line(cells: Iterable[str | None]) -> str:
+    return ",".join(["" if cell is None else cell if cell.isalnum() else _escape(cell) for cell in cells]) + "\r\n"
+
+
+def _escape(text: str) -> str:
+    """Return a cell that no spreadsheet evaluates, on one line, in quotes if necessary."""
+    text = _FORMULA.sub(r"\1\2'", strip_control_chars(text).strip())
+    return '"{}"'.format(text.replace('"', '""')) if _QUOTED.search(text) else text

@@ -1,30 +1,29 @@
 """Report files: write a document in the format that the file extension names, and read its data again."""
 
+import base64
 import json
 import os
-import re
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+import zlib
+from collections.abc import Iterable
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, cast
 
 from fieldingkit.errors import ConfigurationError
-from fieldingkit.rendering.csv import to_csv
-from fieldingkit.rendering.html import DATA_ID, to_html
-from fieldingkit.rendering.json import KIND, VERSION, to_json
+from fieldingkit.rendering.csv import iter_csv
+from fieldingkit.rendering.html import DATA_TAG, check_jinja, iter_html
+from fieldingkit.rendering.json import KIND, VERSION, iter_json
 from fieldingkit.rendering.model import SweepDocument
+from fieldingkit.rendering.page import is_large
 
 __all__ = ["check_report_path", "read_data", "replace_file", "write_document"]
 
 
-_FORMATS: Final[Mapping[str, tuple[Callable[[SweepDocument], str], str]]] = {
-    ".json": (to_json, "utf-8"),
-    # Without the byte order mark, spreadsheets read the file in the legacy encoding of the machine.
-    ".csv": (to_csv, "utf-8-sig"),
-    ".html": (to_html, "utf-8"),
-}
-_DATA: Final = re.compile(f'<script type="application/json" id="{DATA_ID}">(.*?)</script>', re.DOTALL)
+_EXTENSIONS: Final = (".json", ".csv", ".html")
+_BYTE_ORDER_MARK: Final = "\ufeff"
+"""Without it, spreadsheets read a table in the legacy encoding of the machine."""
 _MAX_BYTES: Final = 512 * 1024 * 1024
 
 
@@ -32,23 +31,41 @@ def check_report_path(path: Path) -> None:
     """Check, before a sweep starts, that its report can be written.
 
     Raises:
-        ConfigurationError: if the file extension names no format, or the folder cannot be written to.
+        ConfigurationError: if the file extension names no format, Jinja2 is not installed for a page, or the folder
+            cannot be written to.
     """
-    _format(path)
+    if _extension(path) == ".html":
+        check_jinja()
     folder = path.expanduser().absolute().parent
     if not folder.is_dir() or not os.access(folder, os.W_OK) or path.expanduser().is_dir():
         raise ConfigurationError(f"the report {path} cannot be written to this folder")
 
 
 def write_document(document: SweepDocument, path: Path) -> None:
-    """Write a document to a file that replaces an earlier one as a whole.
+    """Write a document to a file that replaces an earlier one as a whole, row by row.
+
+    A page lists at most 5,000 target groups. If the document has more, a table with all of them is written beside the
+    page, and the page names it. Its own name contains the run id, so that it replaces nothing but itself.
 
     Raises:
-        ConfigurationError: if the file extension names no format.
+        ConfigurationError: if the file extension names no format, or Jinja2 is not installed for a page.
         OSError: if the file cannot be written; an earlier file stays as it was.
     """
-    render, encoding = _format(path)
-    replace_file(path, [render(document).encode(encoding)])
+    extension, path = _extension(path), path.expanduser()
+    if extension == ".json":
+        replace_file(path, map(str.encode, iter_json(document)))
+    elif extension == ".csv":
+        _write_table(document, path)
+    else:
+        check_jinja()
+        table = path.with_name(f"{path.stem}-{document.run_id.replace(':', '-')}.csv") if is_large(document) else None
+        if table is not None:
+            _write_table(document, table)
+        replace_file(path, map(str.encode, iter_html(document, path=path, table=table)))
+
+
+def _write_table(document: SweepDocument, path: Path) -> None:
+    replace_file(path, map(str.encode, chain([_BYTE_ORDER_MARK], iter_csv(document))))
 
 
 def replace_file(path: Path, content: Iterable[bytes]) -> None:
@@ -84,11 +101,9 @@ def read_data(path: Path) -> dict[str, Any]:
     with path.expanduser().open("rb") as file:
         content = file.read(_MAX_BYTES)
     try:
-        text = content.decode()
-        page = _DATA.search(text)
-        data = cast("dict[str, Any]", json.loads(page[1] if page else text))
+        data = cast("dict[str, Any]", json.loads(_embedded(content) or content))
         kind, version = data["kind"], data["version"]
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, zlib.error):
         raise ConfigurationError(f"{path} is not a sweep report") from None
     if kind != KIND:
         raise ConfigurationError(f"{path} is not a sweep report")
@@ -97,9 +112,17 @@ def read_data(path: Path) -> dict[str, Any]:
     return data
 
 
-def _format(path: Path) -> tuple[Callable[[SweepDocument], str], str]:
-    """Return the renderer and the encoding for a file extension."""
-    try:
-        return _FORMATS[path.suffix.lower()]
-    except KeyError:
-        raise ConfigurationError(f"the name of the report {path} must end with {', '.join(_FORMATS)}") from None
+def _embedded(page: bytes) -> bytes | None:
+    """Return the JSON inside a page; None if the content is not a page."""
+    _, tag, rest = page.partition(DATA_TAG.encode())
+    if not tag:
+        return None
+    return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(base64.b64decode(rest.partition(b"<")[0]), _MAX_BYTES)
+
+
+def _extension(path: Path) -> str:
+    """Return the extension of a file in lower case, if it names a format."""
+    extension = path.suffix.lower()
+    if extension not in _EXTENSIONS:
+        raise ConfigurationError(f"the name of the report {path} must end with {', '.join(_EXTENSIONS)}")
+    return extension

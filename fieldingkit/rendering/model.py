@@ -1,7 +1,7 @@
 """The document model of a sweep report: plain values, independent of the sweep engine that fills it."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Final
@@ -111,8 +111,8 @@ class SweepDocument:
     """The action, such as ``pause``."""
     target_status: str
     """The status that the action leads to."""
-    reversible: bool
-    """True if the action can be undone."""
+    undoable: int = 0
+    """The number of target groups that an undo would restore; 0 if the action cannot be undone."""
     ok: bool
     """True if every project could be listed, everything was sent, nothing failed, and nothing is unknown."""
     base_url: str
@@ -154,21 +154,31 @@ class SweepDocument:
     @cached_property
     def by_project(self) -> Mapping[str, Mapping[str, int]]:
         """The counts by project id."""
-        projects: dict[str, list[GroupRow]] = {}
-        for group in self.groups:
-            projects.setdefault(group.project_id, []).append(group)
-        return {project_id: count_outcomes(groups) for project_id, groups in projects.items()}
+        return _count_by(self.groups, lambda group: group.project_id)
+
+    @cached_property
+    def by_project_id(self) -> Mapping[str, ProjectRow]:
+        """The projects whose names were seen, by id."""
+        return {project.project_id: project for project in self.projects}
 
     @cached_property
     def by_job(self) -> Mapping[str, Mapping[str, int]]:
         """The counts by job id; a target group counts for its last job only."""
-        jobs: dict[str, list[GroupRow]] = {}
-        for group in self.groups:
-            jobs.setdefault(group.job_id or "", []).append(group)
-        return {job.job_id: count_outcomes(jobs.get(job.job_id, ())) for job in self.jobs}
+        counts = _count_by(self.groups, lambda group: group.job_id or "")
+        return {job.job_id: counts.get(job.job_id) or count_outcomes(()) for job in self.jobs}
 
 
 def count_outcomes(groups: Iterable[GroupRow]) -> Mapping[str, int]:
     """Return the number of target groups with each outcome, zeros included."""
-    found = Counter(group.outcome for group in groups)
-    return {outcome: found[outcome] for outcome in OUTCOMES}
+    return _with_zeros(Counter(group.outcome for group in groups))
+
+
+def _count_by(groups: Iterable[GroupRow], key: Callable[[GroupRow], str]) -> Mapping[str, Mapping[str, int]]:
+    found: dict[str, Counter[str]] = {}
+    for group in groups:
+        found.setdefault(key(group), Counter())[group.outcome] += 1
+    return {name: _with_zeros(counts) for name, counts in found.items()}
+
+
+def _with_zeros(counts: Mapping[str, int]) -> Mapping[str, int]:
+    return {outcome: counts.get(outcome, 0) for outcome in OUTCOMES}

@@ -3,14 +3,17 @@
 import re
 from datetime import datetime
 
-__all__ = ["format_duration", "format_time", "pluralize", "strip_control_chars"]
+__all__ = ["format_duration", "format_moment", "format_time", "pluralize", "strip_control_chars"]
 
-_CONTROL_CHARS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+_CONTROL_CHARS = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")
+"""Control characters, line separators, and the marks that reorder the text after them."""
+_SURROGATES = re.compile("[\ud800-\udfff]")
+"""Halves of characters, which JSON can contain and no file can."""
 
 
 def strip_control_chars(text: object) -> str:
     """Return text on one line, with control characters replaced by spaces, so that a terminal executes nothing."""
-    return _CONTROL_CHARS.sub(" ", str(text))
+    return _SURROGATES.sub("\ufffd", _CONTROL_CHARS.sub(" ", str(text)))
 
 
 def pluralize(number: int, thing: str = "target group") -> str:
@@ -32,3 +35,8 @@ def format_duration(seconds: float) -> str:
 def format_time(at: datetime | None) -> str:
     """Return a time in ISO 8601, to the second; empty for None."""
     return "" if at is None else at.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def format_moment(at: datetime) -> str:
+    """Return a time for people, to the second, such as ``2036-01-01 12:00:00 UTC``."""
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"

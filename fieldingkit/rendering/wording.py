@@ -1,15 +1,18 @@
-"""The wording of a sweep report: headline, facts, labels of outcomes, reasons and advice."""
+"""The wording of a sweep report: headline, badge, facts, notes, labels of outcomes, reasons and advice."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import attrs
 
 from fieldingkit.rendering.model import GroupRow, SweepDocument
-from fieldingkit.rendering.text import format_duration, format_time, pluralize
+from fieldingkit.rendering.text import format_duration, format_moment, pluralize
 
 __all__ = [
+    "PROBLEMS",
+    "Badge",
     "Reason",
     "advice_for",
     "format_counts",
@@ -17,9 +20,15 @@ __all__ = [
     "group_by_reason",
     "headline",
     "outcome_label",
+    "report_badge",
     "report_facts",
+    "report_notes",
+    "straggler_reasons",
 ]
 
+
+PROBLEMS: Final = ("unknown", "not_sent", "failed")
+"""The outcomes that need attention, the most urgent first."""
 
 _PAST_TENSE: Final = {
     "pause": "paused",
@@ -31,44 +40,123 @@ _PAST_TENSE: Final = {
 
 
 def headline(document: SweepDocument) -> str:
-    """Return the result of the sweep in one line; what is unknown comes first."""
-    counts, total = document.counts, len(document.groups)
-    reached, unknown, unlisted = counts["updated"] + counts["unchanged"], counts["unknown"], len(document.unlisted)
-    if not total and not unlisted:
-        return "No target groups were found"
-    if total == reached and not unlisted:
-        return f"All {reached:,} target groups are {document.target_status}"
+    """Return the result of the sweep in one line; what is unknown comes first.
+
+    The present tense is used only for statuses that were read after the last job, by the process that finished it.
+    """
+    verified = document.verified_at is not None
+    verb = ("is", "are") if verified and document.as_of is None else ("was", "were")
+    total, unknown, unlisted = len(document.groups), document.counts["unknown"], len(document.unlisted)
+    reached, stragglers = _reached(document), straggler_reasons(document)
     parts = [f"{pluralize(unknown)}: outcome unknown"] if unknown else []
-    if reached or not unknown:
-        parts.append(f"{reached:,} of {total:,} target groups are {document.target_status}")
+    if not total and not unlisted and not stragglers:
+        parts.append("no target groups were found")
+    elif reached == total and total and not unlisted and not stragglers:
+        all_of_them = f"all {total:,} target groups {verb[1]}" if total > 1 else f"1 target group {verb[0]}"
+        parts.append(f"{all_of_them} {document.target_status}")
+    elif reached or not unknown:
+        parts.append(f"{reached:,} of {total:,} target groups {verb[1]} {document.target_status}")
+    parts += [f"{number:,} {reason}" for reason, number in stragglers.items()]
     if unlisted:
         parts.append(f"{pluralize(unlisted, 'project')} could not be listed")
-    return "; ".join(parts)
+    text = "; ".join(parts)
+    if reached and not verified:
+        text += " (not verified)"
+    if document.as_of is not None:
+        return f"As of {format_moment(document.as_of)}: {text}"
+    return text[0].upper() + text[1:]
+
+
+def _reached(document: SweepDocument) -> int:
+    """Return the number of target groups of the sweep that have the target status, as far as is known."""
+    reached = document.counts["updated"] + document.counts["unchanged"]
+    if not document.stragglers:
+        return reached
+    moved = {straggler.target_group_id for straggler in document.stragglers}
+    return reached - sum(
+        group.outcome in ("updated", "unchanged") and group.target_group_id in moved for group in document.groups
+    )
+
+
+def straggler_reasons(document: SweepDocument) -> Mapping[str, int]:
+    """Return the number of target groups that verification found without the target status, by reason."""
+    return Counter(straggler.reason or f"not {document.target_status}" for straggler in document.stragglers)
+
+
+@attrs.frozen
+class Badge:
+    """The result of a sweep in a few words, with the outcome that colors it."""
+
+    text: str
+    """The words."""
+    outcome: str
+    """An outcome."""
+
+
+def report_badge(document: SweepDocument) -> Badge:
+    """Return the badge of a report: its most urgent problem, or how far its result is known."""
+    counts = document.counts
+    problems = [format_counts({name: counts[name] for name in PROBLEMS})]
+    if not any(problems):
+        problems += [f"{number:,} {reason}" for reason, number in straggler_reasons(document).items()]
+        problems += [f"{pluralize(len(document.unlisted), 'project')} not listed"] if document.unlisted else []
+    unfinished = ["not finished"] if document.finished_at is None else []
+    if any(problems) or unfinished:
+        worst = next((name for name in PROBLEMS if counts[name]), "unknown")
+        return Badge(", ".join(filter(None, [*unfinished, *problems])), worst)
+    if counts["skipped"]:
+        return Badge(f"{counts['skipped']:,} skipped", "skipped")
+    if not document.groups:
+        return Badge("nothing found", "skipped")
+    return Badge("verified", "updated") if document.verified_at else Badge("not verified", "skipped")
+
+
+def report_notes(document: SweepDocument) -> list[str]:
+    """Return the sentences that qualify the headline."""
+    notes: list[str] = []
+    if document.finished_at is None:
+        notes.append("The sweep has not finished. Jobs that were submitted continue.")
+    if document.as_of is not None:
+        notes.append(f"The sweep finished at {format_moment(document.as_of)}; nothing was read since.")
+    elif document.verified_at is not None:
+        notes.append(f"The statuses were read again after the last job, at {format_moment(document.verified_at)}.")
+    elif _reached(document):
+        notes.append("The statuses were not read again after the last job: this is the result as the API reported it.")
+    if document.continues is not None:
+        notes.append(f"This run continues the interrupted run {document.continues}; the report covers both.")
+    return notes
 
 
 def outcome_label(document: SweepDocument, outcome: str) -> str:
     """Return the label of an outcome, such as ``paused`` for the updated target groups of a pause."""
     if outcome == "updated":
         return _PAST_TENSE.get(document.action, outcome)
-    return f"found {document.target_status}" if outcome == "unchanged" else outcome.replace("_", " ")
+    return f"already {document.target_status}" if outcome == "unchanged" else outcome.replace("_", " ")
 
 
 def report_facts(document: SweepDocument) -> dict[str, str]:
-    """Return the facts that identify the sweep, by their label."""
+    """Return the facts that identify the sweep, by their label; unknown ones are left out."""
     finished = "not finished"
     if document.finished_at is not None:
         seconds = (document.finished_at - document.started_at).total_seconds()
-        finished = f"{format_time(document.finished_at)} ({format_duration(seconds)})"
-    return {
-        "Action": document.action,
-        "Run id": document.run_id,
-        "Account": document.account_id or "",
+        finished = f"{format_moment(document.finished_at)}, after {format_duration(seconds)}"
+    verified = "no" if document.verified_at is None else format_moment(document.verified_at)
+    facts = {
+        "Account": document.account_id,
         "API": document.base_url,
-        "Started": format_time(document.started_at),
+        "API version": document.api_version,
+        "Run": document.run_id,
+        "Continues run": document.continues,
+        "Started": format_moment(document.started_at),
         "Finished": finished,
-        "Projects": f"{len(document.by_project):,}",
-        "Jobs": f"{len(document.jobs):,}",
+        "Verified": verified,
+        "Scope": ", ".join([
+            pluralize(len(document.groups)),
+            pluralize(len(document.by_project), "project"),
+            pluralize(len(document.jobs), "job"),
+        ]),
     }
+    return {name: value for name, value in facts.items() if value}
 
 
 def format_counts(counts: Mapping[str, int]) -> str:
@@ -90,8 +178,9 @@ _ADVICE_BY_CODE: Final[dict[str, str]] = {
 _ADVICE_BY_OUTCOME: Final[dict[str, str]] = {
     "failed": "See the reason. The API's support can find the calls by the trace ids.",
     "skipped": "There was nothing to do for these.",
-    "not_sent": "These should have been sent, and were not: run the same command again with the same journal.",
-    "unknown": "Check their status, then run the same command again with the same journal: it reads them again.",
+    "not_sent": "These should have been sent, and were not: run the same command again.",
+    "unknown": "Check their status, then run the same command again: it reads them again.",
+    "straggler": "Run the same command again to reach them too.",
 }
 _VARIABLE: Final = re.compile(
     r"\b[0-9A-Z]{26}\b"  # a ULID
@@ -128,7 +217,7 @@ def group_by_reason(groups: Iterable[GroupRow], *outcomes: str) -> list[Reason]:
     found: dict[tuple[str, str | None, str], list[GroupRow]] = {}
     for group in groups:
         if group.outcome in outcomes:
-            cause = _VARIABLE.sub("…", group.reason or "")
+            cause = _VARIABLE.sub("…", group.reason) if group.reason else ""
             found.setdefault((group.outcome, group.code, cause), []).append(group)
     reasons = [
         Reason(outcome, code, _common_text(cause, members), tuple(members))
@@ -148,6 +237,6 @@ def format_reason(code: str | None, text: str | None) -> str:
     return ": ".join(filter(None, [code, text]))
 
 
-def advice_for(reason: Reason) -> str:
-    """Return the advice for a reason; empty if there is none."""
-    return _ADVICE_BY_CODE.get(reason.code or "") or _ADVICE_BY_OUTCOME.get(reason.outcome, "")
+def advice_for(outcome: str, code: str | None = None) -> str:
+    """Return the advice for an outcome with a failure code; empty if there is none."""
+    return _ADVICE_BY_CODE.get(code or "") or _ADVICE_BY_OUTCOME.get(outcome, "")

@@ -38,7 +38,7 @@ def to_document(report: SweepReport) -> SweepDocument:
         run_id=report.run_id,
         action=report.action.value,
         target_status=report.action.target.value,
-        reversible=report.action.opposite is not None,
+        undoable=_undoable(report),
         ok=report.ok,
         base_url=report.base_url,
         account_id=report.account_id,
@@ -94,6 +94,14 @@ def to_document(report: SweepReport) -> SweepDocument:
         ),
         unverified={project.project_id: project.reason for project in report.unverified},
     )
+
+
+def _undoable(report: SweepReport) -> int:
+    """Return the number of target groups in ``undo_plan``."""
+    if report.action.opposite is None:
+        return 0
+    sources = report.action.sources
+    return sum(group.outcome is Outcome.UPDATED and group.previous_status in sources for group in report.groups)
 
 
 def load_fields(path: str | os.PathLike[str]) -> Mapping[str, Any]:

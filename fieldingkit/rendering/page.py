@@ -1,0 +1,101 @@
+"""What the page of a sweep report shows: its sections, and which rows of a large sweep."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import attrs
+
+from fieldingkit.rendering.model import GroupRow, ProjectRow, SweepDocument
+from fieldingkit.rendering.wording import PROBLEMS, Reason, advice_for, format_reason, group_by_reason, outcome_label
+
+__all__ = ["MAX_PRINTED", "MAX_PROJECTS", "MAX_ROWS", "Cause", "ProjectCounts", "is_large", "project_counts", "list_causes"]
+
+
+MAX_ROWS: Final = 5000
+"""The largest number of target groups that a page lists."""
+MAX_PROJECTS: Final = 1000
+"""The largest number of projects, and of jobs, that a page lists."""
+MAX_PRINTED: Final = 200
+"""The longest list that is printed on paper; a longer one is for screens."""
+_MAX_PREVIEWED: Final = 3
+_QUIET: Final = ("skipped", "unchanged")
+"""The outcomes that the page of a large sweep does not list: the sweep changed nothing there."""
+
+
+@attrs.frozen(kw_only=True)
+class Cause:
+    """Target groups with one outcome for one reason."""
+
+    outcome: str
+    """The outcome."""
+    text: str
+    """The reason in words; the outcome if there is none."""
+    advice: str
+    """What to do; empty if there is nothing to do."""
+    total: int
+    """The number of target groups."""
+    listed: tuple[GroupRow, ...]
+    """The target groups that the page lists: all of them, unless the sweep is large."""
+    common: str
+    """The reason that their reasons have in common."""
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the first few."""
+        return [group.name for group in self.listed[:_MAX_PREVIEWED] if group.name]
+
+
+def is_large(document: SweepDocument) -> bool:
+    """Return whether a page does not list all target groups, so that a table is written beside it."""
+    return len(document.groups) + len(document.stragglers) > MAX_ROWS
+
+
+def list_causes(document: SweepDocument) -> Mapping[str, Sequence[Cause]]:
+    """Return the causes by outcome; outcomes that did not occur are left out.
+
+    If the sweep is large, the rows are those of problems, then of changes, up to the largest number.
+    """
+    large, room = is_large(document), MAX_ROWS
+    causes: dict[str, list[Cause]] = {}
+    for reason in group_by_reason(document.groups, *PROBLEMS, "updated", *_QUIET):
+        listed = () if large and reason.outcome in _QUIET else reason.groups[:room]
+        room -= len(listed)
+        causes.setdefault(reason.outcome, []).append(_cause(document, reason, listed))
+    return causes
+
+
+def _cause(document: SweepDocument, reason: Reason, listed: tuple[GroupRow, ...]) -> Cause:
+    label = outcome_label(document, reason.outcome)
+    return Cause(
+        outcome=reason.outcome,
+        text=format_reason(reason.code, reason.text) or (label if reason.outcome not in PROBLEMS else "no reason given"),
+        advice=advice_for(reason.outcome, reason.code) if reason.outcome not in ("updated", "unchanged") else "",
+        total=len(reason.groups),
+        listed=listed,
+        common=reason.text,
+    )
+
+
+@attrs.frozen
+class ProjectCounts:
+    """A project with the outcomes of its target groups."""
+
+    project: ProjectRow
+    """The project."""
+    counts: Mapping[str, int]
+    """The number of target groups with each outcome."""
+
+    @property
+    def total(self) -> int:
+        """The number of target groups."""
+        return sum(self.counts.values())
+
+
+def project_counts(document: SweepDocument) -> list[ProjectCounts]:
+    """Return the projects, those with problems first."""
+    names = document.by_project_id
+    found = [
+        ProjectCounts(names.get(project_id) or ProjectRow(project_id=project_id), counts)
+        for project_id, counts in document.by_project.items()
+    ]
+    return sorted(found, key=lambda item: not any(item.counts[outcome] for outcome in PROBLEMS))
