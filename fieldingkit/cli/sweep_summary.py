@@ -75,7 +75,7 @@ def result_text(document: SweepDocument) -> str:
     for reason in group_by_reason(document.groups, "unknown", "not_sent", "failed", "skipped"):
         text = strip_control_chars(format_reason(reason.code, reason.text) or "no reason given")
         lines += ["", f"{reason.outcome.replace('_', ' ').capitalize()}, {pluralize(len(reason.groups))}: {text}"]
-        lines.append(f"  -> {advice_for(reason)}")
+        lines.append(f"  -> {advice_for(reason.outcome, reason.code)}")
         if reason.outcome == "skipped":
             continue
         for group in reason.groups[:_MAX_NAMED]:

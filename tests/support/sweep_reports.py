@@ -7,7 +7,7 @@ from fieldingkit.rendering.model import SweepDocument
 from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.sweeps.actions import Action
 from fieldingkit.sweeps.plan import SweepPlan
-from fieldingkit.sweeps.report import GroupOutcome, Outcome, SweepJob, SweepReport
+from fieldingkit.sweeps.report import GroupOutcome, Outcome, SweepJob, SweepProject, SweepReport
 from fieldingkit.sweeps.report_files import to_document
 
 STARTED = datetime(2036, 1, 1, 12, tzinfo=UTC)
@@ -22,9 +22,22 @@ def ulid(kind: str, number: int) -> str:
 
 
 def make_report(
-    *, projects: int = 2, each: int = 4, outcomes: tuple[Outcome, ...] = (Outcome.UPDATED,), reason: str | None = None
+    *,
+    projects: int = 2,
+    each: int = 4,
+    outcomes: tuple[Outcome, ...] = (Outcome.UPDATED,),
+    reason: str | None = None,
+    name: str | None = None,
 ) -> SweepReport:
-    """Return the report of a pause with one job for each project; the outcomes take turns."""
+    """Return the report of a pause with one job for each project; the outcomes take turns.
+
+    Args:
+        projects: The number of projects.
+        each: The number of target groups in each project.
+        outcomes: The outcomes.
+        reason: The reason of those that did not reach the status.
+        name: The name of every project and target group, and their short id.
+    """
     groups: list[GroupOutcome] = []
     jobs: list[SweepJob] = []
     for project in range(projects):
@@ -43,11 +56,13 @@ def make_report(
         )
         for member in range(each):
             outcome = outcomes[member % len(outcomes)]
-            fields: dict[str, Any] = {"job_id": job_id, "previous_status": TargetGroupStatus.LIVE}
+            fields: dict[str, Any] = {"name": name, "short_id": name, "previous_status": TargetGroupStatus.LIVE}
             if outcome is Outcome.UNCHANGED:
-                fields = {"previous_status": TargetGroupStatus.PAUSED}
-            if outcome is Outcome.SKIPPED:
-                fields = {"previous_status": TargetGroupStatus.DRAFT}
+                fields["previous_status"] = TargetGroupStatus.PAUSED
+            elif outcome is Outcome.SKIPPED:
+                fields["previous_status"] = TargetGroupStatus.DRAFT
+            else:
+                fields["job_id"] = job_id
             if outcome is Outcome.FAILED:
                 fields["code"] = "StatusTransitionNotAllowed"
             if outcome not in (Outcome.UPDATED, Outcome.UNCHANGED):
@@ -67,6 +82,7 @@ def make_report(
         plan=SweepPlan(action=Action.PAUSE, target_groups=members, run_id="a-run"),
         groups=tuple(groups),
         jobs=tuple(jobs),
+        projects=tuple(SweepProject(job.project_id, name, name) for job in jobs) if name is not None else (),
         base_url="https://api.cint.com/v1",
         account_id="101",
         started_at=STARTED,
