@@ -5,17 +5,29 @@ from collections.abc import Mapping
 from typing import Final
 
 import attrs
+from rich.cells import cell_len
 
-from fieldingkit.rendering.model import SweepDocument
-from fieldingkit.rendering.text import format_duration, pluralize, strip_control_chars
-from fieldingkit.rendering.wording import advice_for, format_reason, group_by_reason, headline, outcome_label
+from fieldingkit.rendering.model import GroupRow, StragglerRow, SweepDocument
+from fieldingkit.rendering.text import format_duration, format_time, pluralize, strip_control_chars
+from fieldingkit.rendering.wording import (
+    Reason,
+    advice_for,
+    format_reason,
+    group_by_reason,
+    headline,
+    outcome_label,
+    straggler_reasons,
+)
 from fieldingkit.sweeps.previews import SweepPreview
 
 __all__ = ["format_cost", "preview_fields", "preview_text", "result_fields", "result_text"]
 
 
+_WIDTH: Final = 80
 _MAX_NAMED: Final = 5
 """The largest number of target groups that are named for a reason on a terminal."""
+_MAX_REASONS: Final = 10
+"""The largest number of reasons on a terminal."""
 
 
 def preview_text(preview: SweepPreview, rate: float | None) -> str:
@@ -30,14 +42,15 @@ def preview_text(preview: SweepPreview, rate: float | None) -> str:
     lines = [f"Found {pluralize(len(preview.groups))} in {pluralize(projects, 'project')}:"]
     statuses = Counter(strip_control_chars(group.status or "unknown status") for group in preview.groups)
     lines += [f"  {number:>7,} {status}" for status, number in statuses.most_common()]
-    lines += _unlisted_lines({project.project_id: project.reason for project in preview.unlisted})
+    for project in preview.unlisted:
+        lines += _wrap(f"Project {project.project_id} could not be listed: {project.reason}")
     if not preview.to_send:
         return "\n".join([*lines, f"There is nothing to {action}."])
-    lines.append(f"Would {action} {pluralize(len(preview.to_send))}: {format_cost(preview, rate)}.")
+    lines += _wrap(f"Would {action} {pluralize(len(preview.to_send))}: {format_cost(preview, rate)}.")
     if preview.unchanged:
         lines.append(f"Already {action.target}: {len(preview.unchanged):,}.")
     if preview.skipped:
-        lines.append(f"Skipped, because their status or history does not allow {action}: {len(preview.skipped):,}.")
+        lines += _wrap(f"Skipped, because their status or history does not allow {action}: {len(preview.skipped):,}.")
     return "\n".join(lines)
 
 
@@ -67,30 +80,85 @@ def preview_fields(preview: SweepPreview, rate: float | None) -> dict[str, objec
 
 def result_text(document: SweepDocument) -> str:
     """Return the headline, the counts, and the reasons of all target groups without the target status."""
-    lines = [f"{headline(document)}."]
+    lines = _wrap(f"{headline(document)}.")
     lines += [
         f"  {number:>7,} {outcome_label(document, outcome)}" for outcome, number in document.counts.items() if number
     ]
-    lines += _unlisted_lines(document.unlisted)
-    for reason in group_by_reason(document.groups, "unknown", "not_sent", "failed", "skipped"):
-        text = strip_control_chars(format_reason(reason.code, reason.text) or "no reason given")
-        lines += ["", f"{reason.outcome.replace('_', ' ').capitalize()}, {pluralize(len(reason.groups))}: {text}"]
-        lines.append(f"  -> {advice_for(reason.outcome, reason.code)}")
-        if reason.outcome == "skipped":
-            continue
-        for group in reason.groups[:_MAX_NAMED]:
-            trace = f"  trace {group.trace_id}" if group.trace_id else ""
-            lines.append(f"  {group.project_id} {group.target_group_id}{trace}")
-        if len(reason.groups) > _MAX_NAMED:
-            lines.append(f"  and {len(reason.groups) - _MAX_NAMED:,} more; --report lists them all")
+    if document.continues is not None:
+        lines += _wrap(f"This run continues the interrupted run {document.continues}; the counts cover both.")
+    for kind, verb in (("unlisted", "listed"), ("unverified", "verified")):
+        projects: Mapping[str, str] = getattr(document, kind)
+        lines += _project_lines(document, projects, f"could not be {verb}")
+        lines += _wrap(f"-> {advice_for(kind)}", "  ") if projects else []
+    lines += _straggler_lines(document)
+    reasons = group_by_reason(document.groups, "unknown", "not_sent", "failed", "skipped")
+    for reason in reasons[:_MAX_REASONS]:
+        lines += ["", *_reason_lines(document, reason)]
+    if len(reasons) > _MAX_REASONS:
+        lines += ["", f"{pluralize(len(reasons) - _MAX_REASONS, 'more reason')}; --report lists them all."]
     return "\n".join(lines)
 
 
-def _unlisted_lines(unlisted: Mapping[str, str]) -> list[str]:
-    return [
-        f"Project {project_id} could not be listed: {strip_control_chars(reason)}"
-        for project_id, reason in unlisted.items()
-    ]
+def _reason_lines(document: SweepDocument, reason: Reason) -> list[str]:
+    outcome = reason.outcome.replace("_", " ").capitalize()
+    text = format_reason(reason.code, reason.text) or "no reason given"
+    lines = _wrap(f"{outcome}, {pluralize(len(reason.groups))}: {text}")
+    lines += _wrap(f"-> {advice_for(reason.outcome, reason.code)}", "  ")
+    if reason.outcome == "skipped":
+        return lines
+    for group in reason.groups[:_MAX_NAMED]:
+        lines += _group_lines(document, group)
+        lines += [f"    trace {group.trace_id}"] if group.trace_id else []
+    return [*lines, *_more(len(reason.groups))]
+
+
+def _straggler_lines(document: SweepDocument) -> list[str]:
+    """Return the target groups that verification found without the target status."""
+    if not document.stragglers:
+        return []
+    reasons = ", ".join(f"{number:,} {reason}" for reason, number in straggler_reasons(document).items())
+    lines = ["", *_wrap(f"Found afterwards: {reasons}."), *_wrap(f"-> {advice_for('straggler')}", "  ")]
+    for straggler in document.stragglers[:_MAX_NAMED]:
+        lines += _group_lines(document, straggler)
+    return [*lines, *_more(len(document.stragglers))]
+
+
+def _group_lines(document: SweepDocument, group: GroupRow | StragglerRow) -> list[str]:
+    """Return the names of a target group and its project, if they are known, and their ids below."""
+    names = _name(group.name, group.short_id)
+    project = document.by_project_id.get(group.project_id)
+    in_project = _name(project.name, project.short_id) if project is not None else ""
+    both = ", project ".join(filter(None, [names, in_project])) if names else ""
+    ids = f"{group.project_id} {group.target_group_id}"
+    return [*_wrap(both, "  "), *_wrap(ids, "    " if both else "  ")]
+
+
+def _name(name: str | None, short_id: str | None) -> str:
+    return f"{name} ({short_id})" if name and short_id else name or short_id or ""
+
+
+def _more(number: int) -> list[str]:
+    return [f"  and {number - _MAX_NAMED:,} more; --report lists them all"] if number > _MAX_NAMED else []
+
+
+def _project_lines(document: SweepDocument, projects: Mapping[str, str], what: str) -> list[str]:
+    lines: list[str] = []
+    for project_id, reason in projects.items():
+        project = document.by_project_id.get(project_id)
+        name = f" {_name(project.name, project.short_id)}" if project is not None else ""
+        lines += _wrap(f"Project{name} {project_id} {what}: {reason}")
+    return lines
+
+
+def _wrap(text: str, indent: str = "") -> list[str]:
+    """Return text in lines of at most 80 columns, without control characters; no word is broken."""
+    lines: list[str] = []
+    for word in strip_control_chars(text).split():
+        if lines and cell_len(f"{lines[-1]} {word}") <= _WIDTH:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(f"{indent}{word}")
+    return lines
 
 
 def result_fields(document: SweepDocument) -> dict[str, object]:
@@ -101,8 +169,15 @@ def result_fields(document: SweepDocument) -> dict[str, object]:
         "ok": document.ok,
         "total": len(document.groups),
         "counts": dict(document.counts),
+        "headline": headline(document),
         "jobs": len(document.jobs),
+        "continues": document.continues,
+        "verified_at": format_time(document.verified_at) or None,
+        "as_of": format_time(document.as_of) or None,
         "unlisted": dict(document.unlisted),
+        "unverified": dict(document.unverified),
+        "projects": [attrs.asdict(project) for project in document.projects],
+        "stragglers": [attrs.asdict(straggler) for straggler in document.stragglers],
         "groups": [
             attrs.asdict(group)
             for group in document.groups

@@ -165,9 +165,7 @@ def _describe(document: SweepDocument, job: JobRow) -> str:
     project = document.by_project_id.get(job.project_id)
     name = f"{project.name} ({job.project_id})" if project and project.name else job.project_id
     outcomes = format_counts(document.by_job[job.job_id]) or "sent again in another job"
-    return (
-        f"{name}: {pluralize(job.size)}, {outcomes}, {format_duration(job.seconds or 0)}; job {job.job_id}"
-    )
+    return f"{name}: {pluralize(job.size)}, {outcomes}, {format_duration(job.seconds or 0)}; job {job.job_id}"
 
 
 def _ticks(length: float) -> tuple[Tick, ...]:

@@ -45,22 +45,24 @@ def iter_csv(document: SweepDocument) -> Iterator[str]:
     names = document.by_project_id
     for group in document.groups:
         project = names.get(group.project_id) or ProjectRow(project_id=group.project_id)
-        yield _line((
-            group.project_id,
-            group.target_group_id,
-            project.short_id,
-            project.name,
-            group.short_id,
-            group.name,
-            group.outcome,
-            "yes" if group.verified else None,
-            group.previous_status,
-            group.code,
-            group.reason,
-            group.job_id,
-            group.trace_id,
-            document.run_id,
-        ))
+        yield _line(
+            (
+                group.project_id,
+                group.target_group_id,
+                project.short_id,
+                project.name,
+                group.short_id,
+                group.name,
+                group.outcome,
+                "yes" if group.verified else None,
+                group.previous_status,
+                group.code,
+                group.reason,
+                group.job_id,
+                group.trace_id,
+                document.run_id,
+            )
+        )
     for straggler in document.stragglers:
         project = names.get(straggler.project_id) or ProjectRow(project_id=straggler.project_id)
         ids = (straggler.project_id, straggler.target_group_id, project.short_id, project.name)

@@ -13,7 +13,7 @@ from fieldingkit.errors import ConfigurationError
 from fieldingkit.rendering.charts import make_timeline, share_parts
 from fieldingkit.rendering.json import iter_json
 from fieldingkit.rendering.model import SweepDocument
-from fieldingkit.rendering.page import MAX_PRINTED, MAX_PROJECTS, is_large, list_causes, project_counts
+from fieldingkit.rendering.page import MAX_PRINTED, MAX_PROJECTS, MAX_ROWS, list_causes, project_counts
 from fieldingkit.rendering.text import format_duration, format_moment, pluralize, strip_control_chars
 from fieldingkit.rendering.wording import (
     PROBLEMS,
@@ -37,6 +37,8 @@ DATA_TAG: Final = '<script type="application/gzip" id="fieldingkit-sweep">'
 
 _BASE64_LINE: Final = 57
 """The number of bytes in a line of base64."""
+_NOTEBOOK_ROWS: Final = 50
+"""The largest number of target groups in a notebook."""
 
 
 def check_jinja() -> None:
@@ -49,7 +51,7 @@ def check_jinja() -> None:
         import jinja2  # noqa: F401 - only whether it can be imported
     except ImportError as exc:
         raise ConfigurationError(
-            'HTML reports need Jinja2, which is not installed; reports as .json and .csv work without it. Install it '
+            "HTML reports need Jinja2, which is not installed; reports as .json and .csv work without it. Install it "
             'with: pip install "fieldingkit[cli]"'
         ) from exc
 
@@ -67,12 +69,16 @@ def iter_html(document: SweepDocument, *, path: Path | None = None, table: Path 
     """
     check_jinja()
     command = f"fieldingkit undo {shlex.quote(path.name)}" if path is not None and document.undoable else None
-    return _environment().get_template("page.html").generate(
-        **_context(document),
-        undo_command=command,
-        table=table.name if table is not None else None,
-        data_tag=DATA_TAG,
-        data=_compress(iter_json(document)),
+    return (
+        _environment()
+        .get_template("page.html")
+        .generate(
+            **_context(document),
+            undo_command=command,
+            table=table.name if table is not None else None,
+            data_tag=DATA_TAG,
+            data=_compress(iter_json(document)),
+        )
     )
 
 
@@ -83,12 +89,12 @@ def to_fragment(document: SweepDocument) -> str:
         ConfigurationError: if Jinja2 is not installed.
     """
     check_jinja()
-    return _environment().get_template("fragment.html").render(**_context(document), table=None)
+    return _environment().get_template("fragment.html").render(**_context(document, _NOTEBOOK_ROWS), table=None)
 
 
-def _context(document: SweepDocument) -> dict[str, Any]:
+def _context(document: SweepDocument, rows: int = MAX_ROWS) -> dict[str, Any]:
     """Return the variables of the templates."""
-    causes = list_causes(document)
+    causes = list_causes(document, rows)
     return {
         "document": document,
         "headline": headline(document),
@@ -101,10 +107,9 @@ def _context(document: SweepDocument) -> dict[str, Any]:
         "skipped": causes.get("skipped", ()),
         "reached": (*causes.get("updated", ()), *causes.get("unchanged", ())),
         "stragglers": straggler_reasons(document),
-        "straggler_advice": advice_for("straggler"),
-        "projects": project_counts(document),
+        "projects": project_counts(document)[: min(rows, MAX_PROJECTS)],
+        "project_total": len(document.by_project),
         "timeline": make_timeline(document),
-        "large": is_large(document),
     }
 
 
@@ -124,7 +129,9 @@ def _environment() -> "Environment":
         PROBLEMS=PROBLEMS,
         MAX_PRINTED=MAX_PRINTED,
         MAX_PROJECTS=MAX_PROJECTS,
+        MAX_ROWS=MAX_ROWS,
         version=version("fieldingkit"),
+        advice_for=advice_for,
         share_parts=share_parts,
         pluralize=pluralize,
     )

@@ -23,24 +23,26 @@ _AT_ONCE: Final = 500
 
 def iter_json(document: SweepDocument) -> Iterator[str]:
     """Yield the parts of the document as JSON: the totals first, then the lists with one row a line."""
-    yield "{\n" + _members({
-        "kind": KIND,
-        "version": VERSION,
-        "run_id": document.run_id,
-        "continues": document.continues,
-        "action": document.action,
-        "ok": document.ok,
-        "counts": document.counts,
-        "base_url": document.base_url,
-        "account_id": document.account_id,
-        "api_version": document.api_version,
-        "started_at": document.started_at,
-        "finished_at": document.finished_at,
-        "verified_at": document.verified_at,
-        "as_of": document.as_of,
-        "unlisted": dict(document.unlisted),
-        "unverified": dict(document.unverified),
-    })
+    yield "{\n" + _members(
+        {
+            "kind": KIND,
+            "version": VERSION,
+            "run_id": document.run_id,
+            "continues": document.continues,
+            "action": document.action,
+            "ok": document.ok,
+            "counts": document.counts,
+            "base_url": document.base_url,
+            "account_id": document.account_id,
+            "api_version": document.api_version,
+            "started_at": document.started_at,
+            "finished_at": document.finished_at,
+            "verified_at": document.verified_at,
+            "as_of": document.as_of,
+            "unlisted": dict(document.unlisted),
+            "unverified": dict(document.unverified),
+        }
+    )
     yield from _rows("stragglers", document.stragglers, StragglerRow)
     yield from _rows("projects", document.projects, ProjectRow)
     yield from _rows("groups", document.groups, GroupRow)

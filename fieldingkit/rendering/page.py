@@ -8,7 +8,16 @@ import attrs
 from fieldingkit.rendering.model import GroupRow, ProjectRow, SweepDocument
 from fieldingkit.rendering.wording import PROBLEMS, Reason, advice_for, format_reason, group_by_reason, outcome_label
 
-__all__ = ["MAX_PRINTED", "MAX_PROJECTS", "MAX_ROWS", "Cause", "ProjectCounts", "is_large", "project_counts", "list_causes"]
+__all__ = [
+    "MAX_PRINTED",
+    "MAX_PROJECTS",
+    "MAX_ROWS",
+    "Cause",
+    "ProjectCounts",
+    "is_large",
+    "list_causes",
+    "project_counts",
+]
 
 
 MAX_ROWS: Final = 5000
@@ -47,15 +56,19 @@ class Cause:
 
 def is_large(document: SweepDocument) -> bool:
     """Return whether a page does not list all target groups, so that a table is written beside it."""
-    return len(document.groups) + len(document.stragglers) > MAX_ROWS
+    return len(document.groups) > MAX_ROWS
 
 
-def list_causes(document: SweepDocument) -> Mapping[str, Sequence[Cause]]:
+def list_causes(document: SweepDocument, room: int = MAX_ROWS) -> Mapping[str, Sequence[Cause]]:
     """Return the causes by outcome; outcomes that did not occur are left out.
 
-    If the sweep is large, the rows are those of problems, then of changes, up to the largest number.
+    If there is no room for all rows, they are those of problems, then of changes.
+
+    Args:
+        document: The report.
+        room: The largest number of target groups to list.
     """
-    large, room = is_large(document), MAX_ROWS
+    large = len(document.groups) > room
     causes: dict[str, list[Cause]] = {}
     for reason in group_by_reason(document.groups, *PROBLEMS, "updated", *_QUIET):
         listed = () if large and reason.outcome in _QUIET else reason.groups[:room]
@@ -68,7 +81,8 @@ def _cause(document: SweepDocument, reason: Reason, listed: tuple[GroupRow, ...]
     label = outcome_label(document, reason.outcome)
     return Cause(
         outcome=reason.outcome,
-        text=format_reason(reason.code, reason.text) or (label if reason.outcome not in PROBLEMS else "no reason given"),
+        text=format_reason(reason.code, reason.text)
+        or (label if reason.outcome not in PROBLEMS else "no reason given"),
         advice=advice_for(reason.outcome, reason.code) if reason.outcome not in ("updated", "unchanged") else "",
         total=len(reason.groups),
         listed=listed,

@@ -45,13 +45,14 @@ def headline(document: SweepDocument) -> str:
     The present tense is used only for statuses that were read after the last job, by the process that finished it.
     """
     verified = document.verified_at is not None
-    verb = ("is", "are") if verified and document.as_of is None else ("was", "were")
+    current = verified and document.as_of is None and not document.unverified
+    verb = ("is", "are") if current else ("was", "were")
     total, unknown, unlisted = len(document.groups), document.counts["unknown"], len(document.unlisted)
     reached, stragglers = _reached(document), straggler_reasons(document)
     parts = [f"{pluralize(unknown)}: outcome unknown"] if unknown else []
     if not total and not unlisted and not stragglers:
         parts.append("no target groups were found")
-    elif reached == total and total and not unlisted and not stragglers:
+    elif reached == total and total and not (unlisted or stragglers or document.unverified):
         all_of_them = f"all {total:,} target groups {verb[1]}" if total > 1 else f"1 target group {verb[0]}"
         parts.append(f"{all_of_them} {document.target_status}")
     elif reached or not unknown:
@@ -59,6 +60,8 @@ def headline(document: SweepDocument) -> str:
     parts += [f"{number:,} {reason}" for reason, number in stragglers.items()]
     if unlisted:
         parts.append(f"{pluralize(unlisted, 'project')} could not be listed")
+    if document.unverified:
+        parts.append(f"{pluralize(len(document.unverified), 'project')} could not be verified")
     text = "; ".join(parts)
     if reached and not verified:
         text += " (not verified)"
@@ -100,6 +103,7 @@ def report_badge(document: SweepDocument) -> Badge:
     if not any(problems):
         problems += [f"{number:,} {reason}" for reason, number in straggler_reasons(document).items()]
         problems += [f"{pluralize(len(document.unlisted), 'project')} not listed"] if document.unlisted else []
+        problems += [f"{pluralize(len(document.unverified), 'project')} not verified"] if document.unverified else []
     unfinished = ["not finished"] if document.finished_at is None else []
     if any(problems) or unfinished:
         worst = next((name for name in PROBLEMS if counts[name]), "unknown")
@@ -150,11 +154,13 @@ def report_facts(document: SweepDocument) -> dict[str, str]:
         "Started": format_moment(document.started_at),
         "Finished": finished,
         "Verified": verified,
-        "Scope": ", ".join([
-            pluralize(len(document.groups)),
-            pluralize(len(document.by_project), "project"),
-            pluralize(len(document.jobs), "job"),
-        ]),
+        "Scope": ", ".join(
+            [
+                pluralize(len(document.groups)),
+                pluralize(len(document.by_project), "project"),
+                pluralize(len(document.jobs), "job"),
+            ]
+        ),
     }
     return {name: value for name, value in facts.items() if value}
 
@@ -180,6 +186,11 @@ _ADVICE_BY_OUTCOME: Final[dict[str, str]] = {
     "skipped": "There was nothing to do for these.",
     "not_sent": "These should have been sent, and were not: run the same command again.",
     "unknown": "Check their status, then run the same command again: it reads them again.",
+    "unlisted": (
+        "Nothing was sent to their target groups, and their status is not known. Run the same command again, or give "
+        "the ids of their target groups."
+    ),
+    "unverified": "Their target groups were not read after the last job. List them to see their current status.",
     "straggler": "Run the same command again to reach them too.",
 }
 _VARIABLE: Final = re.compile(

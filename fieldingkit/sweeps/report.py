@@ -269,6 +269,11 @@ class SweepReport(Serializable):
         return short_repr("SweepReport", f"{self.action} {self.run_id}", *counts)
 
     def _repr_html_(self) -> str:
+        from fieldingkit.sweeps.report_files import report_fragment
+
+        fragment = report_fragment(self)
+        if fragment is not None:
+            return fragment
         problems = (Outcome.FAILED, Outcome.NOT_SENT, Outcome.UNKNOWN)
         groups = sorted(self.groups, key=lambda group: group.outcome not in problems)
         rows = ((group.target_group_id, group.outcome, group.code, group.reason) for group in groups)

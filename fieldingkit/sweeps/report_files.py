@@ -9,6 +9,7 @@ from typing import Any
 
 from fieldingkit.errors import ConfigurationError, FieldingKitError
 from fieldingkit.rendering.files import read_data, write_document
+from fieldingkit.rendering.html import to_fragment
 from fieldingkit.rendering.model import GroupRow, JobRow, ProjectRow, StragglerRow, SweepDocument
 from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.sweeps.plan import SweepPlan
@@ -22,12 +23,20 @@ from fieldingkit.sweeps.report import (
     UnlistedProject,
 )
 
-__all__ = ["load_fields", "save_report", "to_document"]
+__all__ = ["load_fields", "report_fragment", "save_report", "to_document"]
 
 
 def save_report(report: SweepReport, path: str | os.PathLike[str]) -> None:
     """Write a report to a file; see ``SweepReport.save``."""
     write_document(to_document(report), Path(path))
+
+
+def report_fragment(report: SweepReport) -> str | None:
+    """Return a report as a part of a notebook; None without Jinja2."""
+    try:
+        return to_fragment(to_document(report))
+    except ConfigurationError:
+        return None
 
 
 def to_document(report: SweepReport) -> SweepDocument:

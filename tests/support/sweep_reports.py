@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import attrs
+
 from fieldingkit.rendering.model import SweepDocument
 from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.sweeps.actions import Action
@@ -90,6 +92,15 @@ def make_report(
     )
 
 
-def make_document(**options: Any) -> SweepDocument:
-    """Return the document of ``make_report``."""
-    return to_document(make_report(**options))
+def make_document(
+    *,
+    projects: int = 2,
+    each: int = 4,
+    outcomes: tuple[Outcome, ...] = (Outcome.UPDATED,),
+    reason: str | None = None,
+    name: str | None = None,
+    **changes: Any,
+) -> SweepDocument:
+    """Return the document of ``make_report``, with some fields changed."""
+    report = make_report(projects=projects, each=each, outcomes=outcomes, reason=reason, name=name)
+    return attrs.evolve(to_document(report), **changes)

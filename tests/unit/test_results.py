@@ -1,6 +1,7 @@
 """Results as dictionaries, JSON, rows for data frames, and sequences."""
 
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -167,15 +168,24 @@ def report() -> SweepReport:
     return SweepReport(plan=plan, groups=groups, base_url="https://api.cint.com/v1", started_at=MOMENT)
 
 
+def test_a_sweep_report_is_displayed_without_jinja2(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a notebook without Jinja2, a report is a plain table that begins with the problems."""
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    html = report()._repr_html_()
+    assert html.index(f"{0:026}") < html.index(f"{999:026}") < html.index(f"{1:026}")
+    assert len(html) < 10_000
+
+
 def test_a_sweep_report_is_short_and_exports_its_groups() -> None:
-    """A report shows its counts, has a table that begins with the problems, and a row for each target group."""
+    """A report shows its counts, what is unknown first in a notebook, and a row for each target group."""
     swept = report()
     assert swept.counts == Counts(updated=998, failed=1, unknown=1)
     assert len(repr(swept)) < 200
     assert "998 updated, 1 failed, 1 unknown" in repr(swept)
     html = swept._repr_html_()
-    assert html.index(f"{0:026}") < html.index(f"{999:026}") < html.index(f"{1:026}")
-    assert len(html) < 10_000
+    assert "1 target group: outcome unknown" in html
+    assert html.index(f"{999:026}") < html.index(f"{0:026}")
+    assert len(html) < 30_000
     assert len(swept.rows()) == 1000
     assert swept.rows()[0]["outcome"] == "failed"
     assert json.loads(swept.to_json())["groups"][0]["outcome"] == "failed"

@@ -220,7 +220,7 @@ def test_a_page_never_lists_more_than_its_limit() -> None:
 def test_a_page_needs_jinja2_and_says_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without Jinja2 a page is refused before the sweep and when it is saved; other formats work."""
     monkeypatch.setitem(sys.modules, "jinja2", None)
-    for refused in (lambda path: check_report_path(path), lambda path: write_document(make_document(), path)):
+    for refused in (check_report_path, lambda path: write_document(make_document(), path)):
         with pytest.raises(ConfigurationError, match=r'pip install "fieldingkit\[cli\]"'):
             refused(tmp_path / "report.html")
     for name in ("report.json", "report.csv"):
@@ -278,7 +278,8 @@ def test_nothing_is_cut_on_a_phone(tmp_path: Path) -> None:
     probe = tmp_path / "probe.html"
     probe.write_text(
         "<iframe src='open.html' style='width:390px;height:844px;border:0' onload='"
-        "console.log(\"width \" + this.contentDocument.documentElement.scrollWidth)'></iframe>"
+        "const page = this.contentDocument.documentElement; "
+        'console.log("cut off: " + (page.scrollWidth - page.clientWidth))\'></iframe>'
     )
     (message,) = console_messages(probe, tmp_path, "--allow-file-access-from-files", "--dump-dom")
-    assert '"width 390"' in message
+    assert '"cut off: 0"' in message

@@ -1,12 +1,18 @@
 """The wording of a sweep report: its headline, and its reasons grouped by cause."""
 
-import attrs
-import pytest
-from support.sweep_reports import make_document, ulid
+from datetime import timedelta
+from typing import Any
 
-from fieldingkit.rendering.model import GroupRow
-from fieldingkit.rendering.wording import advice_for, group_by_reason, headline
+import pytest
+from support.sweep_reports import STARTED, make_document, ulid
+
+from fieldingkit.rendering.model import GroupRow, StragglerRow
+from fieldingkit.rendering.wording import advice_for, group_by_reason, headline, report_notes
 from fieldingkit.sweeps.report import Outcome
+
+LATER = STARTED + timedelta(minutes=1)
+WENT_LIVE = StragglerRow(project_id=ulid("PPPP", 0), target_group_id=ulid("GGGG", 99), reason="went live since")
+MOVED = StragglerRow(project_id=ulid("PPPP", 0), target_group_id=ulid("GGGG", 0), reason="moved since")
 
 
 @pytest.mark.parametrize(
@@ -15,6 +21,7 @@ from fieldingkit.sweeps.report import Outcome
         ((Outcome.UPDATED,), "All 8 target groups are paused"),
         ((Outcome.FAILED,), "0 of 8 target groups are paused"),
         ((Outcome.NOT_SENT, Outcome.UPDATED), "4 of 8 target groups are paused"),
+        ((Outcome.SKIPPED, Outcome.UPDATED), "4 of 8 target groups are paused"),
         ((Outcome.UNKNOWN,), "8 target groups: outcome unknown"),
         ((Outcome.UNKNOWN, Outcome.FAILED), "4 target groups: outcome unknown"),
         (
@@ -25,13 +32,57 @@ from fieldingkit.sweeps.report import Outcome
 )
 def test_the_headline_begins_with_what_is_unknown(outcomes: tuple[Outcome, ...], text: str) -> None:
     """The headline counts the target groups with the status, unless their outcome is unknown: that comes first."""
-    assert headline(make_document(outcomes=outcomes)) == text
+    assert headline(make_document(outcomes=outcomes, verified_at=LATER)) == text
 
 
-def test_a_headline_names_projects_that_could_not_be_listed() -> None:
-    """Projects that could not be listed are part of the headline."""
-    document = attrs.evolve(make_document(), unlisted={"p": "403"})
-    assert headline(document) == "8 of 8 target groups are paused; 1 project could not be listed"
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"verified_at": None}, "All 8 target groups were paused (not verified)"),
+        (
+            {"unlisted": {"p": "403"}},
+            "8 of 8 target groups are paused; 1 project could not be listed",
+        ),
+        (
+            {"unverified": {"p": "403"}},
+            "8 of 8 target groups were paused; 1 project could not be verified",
+        ),
+        ({"stragglers": (WENT_LIVE,)}, "8 of 8 target groups are paused; 1 went live since"),
+        (
+            {"stragglers": (MOVED, WENT_LIVE)},
+            "7 of 8 target groups are paused; 1 moved since; 1 went live since",
+        ),
+        ({"as_of": LATER}, "As of 2036-01-01 12:01:00 UTC: all 8 target groups were paused"),
+        (
+            {"as_of": LATER, "verified_at": None},
+            "As of 2036-01-01 12:01:00 UTC: all 8 target groups were paused (not verified)",
+        ),
+        ({"groups": ()}, "No target groups were found"),
+        ({"groups": (), "as_of": LATER}, "As of 2036-01-01 12:01:00 UTC: no target groups were found"),
+        ({"groups": (), "unlisted": {"p": "403"}}, "0 of 0 target groups are paused; 1 project could not be listed"),
+        ({"action": "launch", "target_status": "live"}, "All 8 target groups are live"),
+    ],
+)
+def test_the_headline_claims_only_what_was_read(changes: dict[str, Any], text: str) -> None:
+    """The present tense is for statuses that were read after the last job; the headline names what was not."""
+    assert headline(make_document(**{"verified_at": LATER, **changes})) == text
+
+
+def test_the_headline_of_a_single_target_group_is_in_the_singular() -> None:
+    """One target group is one target group."""
+    assert headline(make_document(projects=1, each=1, verified_at=LATER)) == "1 target group is paused"
+
+
+def test_notes_qualify_the_headline() -> None:
+    """A report says whether and when the statuses were read again, and which run it continues."""
+    assert report_notes(make_document(verified_at=LATER)) == [
+        "The statuses were read again after the last job, at 2036-01-01 12:01:00 UTC."
+    ]
+    (unverified,) = report_notes(make_document())
+    assert "not read again" in unverified
+    assert "nothing was read since" in report_notes(make_document(as_of=LATER))[0]
+    assert "not finished" in report_notes(make_document(finished_at=None))[0]
+    assert "continues the interrupted run old" in report_notes(make_document(continues="old"))[-1]
 
 
 @pytest.mark.parametrize(
@@ -62,4 +113,4 @@ def test_no_advice_contradicts_its_reason() -> None:
     """What may have been sent is not said to be sent, nor to be not sent."""
     for outcome in (Outcome.UNKNOWN, Outcome.SKIPPED):
         (reason,) = group_by_reason(make_document(outcomes=(outcome,)).groups, outcome.value)
-        assert "sent" not in advice_for(reason)
+        assert "sent" not in advice_for(reason.outcome, reason.code)
