@@ -14,6 +14,7 @@ from fieldingkit.rendering.wording import (
     advice_for,
     format_reason,
     group_by_reason,
+    group_projects,
     headline,
     outcome_label,
     straggler_reasons,
@@ -86,10 +87,8 @@ def result_text(document: SweepDocument) -> str:
     ]
     if document.continues is not None:
         lines += _wrap(f"This run continues the interrupted run {document.continues}; the counts cover both.")
-    for kind, verb in (("unlisted", "listed"), ("unverified", "verified")):
-        projects: Mapping[str, str] = getattr(document, kind)
-        lines += _project_lines(document, projects, f"could not be {verb}")
-        lines += _wrap(f"-> {advice_for(kind)}", "  ") if projects else []
+    lines += _project_lines(document, document.unlisted, "unlisted", "could not be listed")
+    lines += _project_lines(document, document.unverified, "unverified", "could not be verified")
     lines += _straggler_lines(document)
     reasons = group_by_reason(document.groups, "unknown", "not_sent", "failed", "skipped")
     for reason in reasons[:_MAX_REASONS]:
@@ -141,12 +140,17 @@ def _more(number: int) -> list[str]:
     return [f"  and {number - _MAX_NAMED:,} more; --report lists them all"] if number > _MAX_NAMED else []
 
 
-def _project_lines(document: SweepDocument, projects: Mapping[str, str], what: str) -> list[str]:
+def _project_lines(document: SweepDocument, reasons: Mapping[str, str], kind: str, what: str) -> list[str]:
+    """Return the projects that could not be read, by cause."""
     lines: list[str] = []
-    for project_id, reason in projects.items():
-        project = document.by_project_id.get(project_id)
-        name = f" {_name(project.name, project.short_id)}" if project is not None else ""
-        lines += _wrap(f"Project{name} {project_id} {what}: {reason}")
+    for cause, project_ids in group_projects(reasons):
+        lines += ["", *_wrap(f"{pluralize(len(project_ids), 'project')} {what}: {cause}")]
+        lines += _wrap(f"-> {advice_for(kind)}", "  ")
+        for project_id in project_ids[:_MAX_NAMED]:
+            project = document.by_project_id.get(project_id)
+            name = _name(project.name, project.short_id) if project is not None else ""
+            lines += _wrap(f"{project_id} {name}", "  ")
+        lines += _more(len(project_ids))
     return lines
 
 

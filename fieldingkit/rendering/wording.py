@@ -18,6 +18,7 @@ __all__ = [
     "format_counts",
     "format_reason",
     "group_by_reason",
+    "group_projects",
     "headline",
     "outcome_label",
     "report_badge",
@@ -60,7 +61,7 @@ def headline(document: SweepDocument) -> str:
     parts += [f"{number:,} {reason}" for reason, number in stragglers.items()]
     if unlisted:
         parts.append(f"{pluralize(unlisted, 'project')} could not be listed")
-    if document.unverified:
+    if document.unverified and reached:
         parts.append(f"{pluralize(len(document.unverified), 'project')} could not be verified")
     text = "; ".join(parts)
     if reached and not verified:
@@ -235,6 +236,19 @@ def group_by_reason(groups: Iterable[GroupRow], *outcomes: str) -> list[Reason]:
         for (outcome, code, cause), members in found.items()
     ]
     return sorted(reasons, key=lambda reason: (outcomes.index(reason.outcome), -len(reason.groups)))
+
+
+def group_projects(reasons: Mapping[str, str]) -> list[tuple[str, list[str]]]:
+    """Return the ids of projects by the cause that their reasons have in common, the most frequent one first.
+
+    Args:
+        reasons: The reasons by project id.
+    """
+    found: dict[str, list[str]] = {}
+    for project_id, reason in reasons.items():
+        found.setdefault(_VARIABLE.sub("…", reason), []).append(project_id)
+    causes = [(reasons[ids[0]] if len(ids) == 1 else cause, ids) for cause, ids in found.items()]
+    return sorted(causes, key=lambda item: -len(item[1]))
 
 
 def _common_text(cause: str, groups: Sequence[GroupRow]) -> str:

@@ -182,7 +182,7 @@ def test_unknown_outcomes_have_their_own_exit_code(connected: Cli, sandbox: Sand
     ended = connected("pause", "--project", project.id, "--yes")
     assert ended.code == 4
     assert "Unknown, 2 target groups" in ended.out
-    assert "same journal" in ended.out
+    assert "run the same command again" in " ".join(ended.out.split())
 
 
 def test_unknown_outcomes_are_the_headline_and_one_cause(connected: Cli, sandbox: Sandbox) -> None:
@@ -337,7 +337,7 @@ def test_an_unwritable_report_keeps_the_result(
     monkeypatch.setattr("fieldingkit.rendering.files.os.fdopen", full)
     ended = connected("pause", "--project", project.id, "--yes", "--report", "out.json")
     assert ended.code == 1
-    assert "All 1 target groups are paused" in ended.out
+    assert "1 target group is paused." in ended.out
     assert "No space left" in ended.err
 
 
