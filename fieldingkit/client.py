@@ -120,6 +120,11 @@ class AsyncClient:
         return self._options.api_version
 
     @property
+    def api_time(self) -> float | None:
+        """The API's time of day now, by the ``Date`` of its last response: seconds since 1970, UTC; None if unknown."""
+        return self._core.api_time
+
+    @property
     def rate_limiter(self) -> RateLimiter:
         """The rate limiter, for reading: ``.rate``, ``.waiting`` and ``.delay``."""
         return self._core.pipeline.rate_limiter
@@ -383,7 +388,9 @@ class AsyncClient:
     async def _perform(self, call: Call) -> Response:
         """Send a call through the pipeline; every exception carries the details of the call."""
         try:
-            return await self._core.pipeline.send(call)
+            response = await self._core.pipeline.send(call)
         except BaseException as exc:
             call.annotate(exc)
             raise
+        self._core.observe(response)
+        return response

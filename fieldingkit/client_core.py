@@ -6,6 +6,8 @@ from weakref import WeakSet
 from fieldingkit.options import Options
 from fieldingkit.transport.aiohttp import AiohttpTransport
 from fieldingkit.transport.custom import CustomTransport
+from fieldingkit.transport.headers import http_date
+from fieldingkit.transport.http import Response
 from fieldingkit.transport.pipeline import Pipeline
 from fieldingkit.transport.telemetry import Telemetry
 from fieldingkit.transport.telemetry.metrics import Metrics
@@ -24,7 +26,23 @@ class ClientCore:
         self._options = options
         self.closed: bool = False
         self.job_factories: WeakSet[JobFactory] = WeakSet()
+        # Parsed when it is asked for, because every call observes a response.
+        self._date: tuple[str, float] | None = None
         self._open()
+
+    @property
+    def api_time(self) -> float | None:
+        """The API's time of day now, by the ``Date`` of its last response; None if there was none."""
+        if self._date is None:
+            return None
+        text, observed_at = self._date
+        date = http_date(text)
+        return None if date is None else date.timestamp() + self._options.clock.now() - observed_at
+
+    def observe(self, response: Response) -> None:
+        """Keep the ``Date`` of a response, and when it arrived."""
+        if (text := response.headers.get("Date")) is not None:
+            self._date = (text, self._options.clock.now())
 
     def _open(self) -> None:
         """Build the pipeline. No connection is opened yet."""

@@ -161,18 +161,6 @@ class TaskStateCheckpoint(Checkpoint):
         }
         await self._set(RUN_KEY, run)
 
-    async def sending(self, chunk: Chunk) -> None:
-        """Save that the key of a chunk is about to be used."""
-        await self.save(chunk)
-
-    async def submitted(self, chunk: Chunk) -> None:
-        """Save the token of the job that the API has accepted."""
-        await self.save(chunk)
-
-    async def settled(self, chunk: Chunk, outcomes: Sequence[GroupOutcome], follow_up: Chunk | None) -> None:
-        """Save the outcomes of a chunk, and the follow-up chunk for the target groups that have none."""
-        await self.save(chunk, outcomes, follow_up=follow_up)
-
     async def save(
         self, chunk: Chunk, outcomes: Sequence[GroupOutcome] = (), *, follow_up: Chunk | None = None
     ) -> None:

@@ -30,7 +30,7 @@ def canary_ids(context: SweepContext) -> frozenset[str]:
     for chunk in context.state.chunks:
         if len(ids) < (context.plan.first or 0) or ids.issuperset(chunk.ids):
             ids.update(chunk.ids)
-        elif chunk.first_sent_at is not None:
+        elif chunk.sent_at is not None:
             return frozenset()
         else:
             others = True

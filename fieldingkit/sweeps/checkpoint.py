@@ -5,7 +5,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import attrs
 
@@ -48,14 +48,16 @@ class Checkpoint:
     async def discovered(self, state: SweepState) -> None:
         """Save the target groups and the chunks of a new run, before anything is sent."""
 
-    async def sending(self, chunk: Chunk) -> None:
-        """Save that the key of a chunk is about to be used."""
+    async def save(
+        self, chunk: Chunk, outcomes: Sequence[GroupOutcome] = (), *, follow_up: Chunk | None = None
+    ) -> None:
+        """Save a chunk after a transition: before its key is used, and before its job is polled.
 
-    async def submitted(self, chunk: Chunk) -> None:
-        """Save the token of the job that the API has accepted."""
-
-    async def settled(self, chunk: Chunk, outcomes: Sequence[GroupOutcome], follow_up: Chunk | None) -> None:
-        """Save the outcomes of a chunk, and the follow-up chunk for the target groups that have none."""
+        Args:
+            chunk: The chunk in its new state.
+            outcomes: The outcomes of its target groups that this transition has settled.
+            follow_up: A new chunk for target groups that need another job.
+        """
 
     async def finished(self, state: SweepState) -> None:
         """Save that this process has nothing left to do for the run."""
@@ -133,35 +135,19 @@ class JournalCheckpoint(Checkpoint):
         await self._write(
             Statement(_SET_DISCOVERED, [run]),
             Statement("INSERT INTO groups VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?)", self._rows(groups)),
-            Statement(_INSERT_CHUNK, self._rows(map(_chunk_row, state.chunks))),
+            Statement(_PUT_CHUNK, self._rows(map(_chunk_row, state.chunks))),
         )
 
-    async def sending(self, chunk: Chunk) -> None:
-        """Save that the key of a chunk is about to be used."""
-        await self._write(Statement(_SET_SENDING, [(chunk.first_sent_at, self._run_id, chunk.number)]))
-
-    async def submitted(self, chunk: Chunk) -> None:
-        """Save the token of the job that the API has accepted."""
-        await self._write(Statement(_SET_SUBMITTED, [(chunk.token, chunk.job_id, self._run_id, chunk.number)]))
-
-    async def settled(self, chunk: Chunk, outcomes: Sequence[GroupOutcome], follow_up: Chunk | None) -> None:
-        """Save the outcomes of a chunk, and the follow-up chunk for the target groups that have none."""
+    async def save(
+        self, chunk: Chunk, outcomes: Sequence[GroupOutcome] = (), *, follow_up: Chunk | None = None
+    ) -> None:
+        """Save a chunk after a transition, the outcomes of its target groups, and a chunk that follows it."""
         rows = [
             (item.outcome, item.code, item.reason, item.job_id, item.verified, self._run_id, item.target_group_id)
             for item in outcomes
         ]
-        chunk_row = (
-            chunk.settled,
-            chunk.first_sent_at,
-            chunk.ended_at,
-            chunk.api_created_at,
-            self._run_id,
-            chunk.number,
-        )
-        statements = [Statement(_SET_OUTCOME, rows), Statement(_SET_SETTLED, [chunk_row])]
-        if follow_up is not None:
-            statements.append(Statement(_INSERT_CHUNK, self._rows([_chunk_row(follow_up)])))
-        await self._write(*statements)
+        chunks = [chunk] if follow_up is None else [chunk, follow_up]
+        await self._write(Statement(_SET_OUTCOME, rows), Statement(_PUT_CHUNK, self._rows(map(_chunk_row, chunks))))
 
     async def finished(self, state: SweepState) -> None:
         """Save that the run is finished, if all of its chunks are settled."""
@@ -227,29 +213,9 @@ class _Header(NamedTuple):
     finished_at: float | None
 
 
-class _ChunkRow(NamedTuple):
-    """A row of the table ``chunks``, without the run id."""
-
-    number: int
-    project_id: str
-    ids: str
-    key: str
-    generation: int
-    ambiguous: str
-    first_sent_at: float | None
-    token: str | None
-    job_id: str | None
-    ended_at: float | None
-    api_created_at: float | None
-    settled: int
-
-
-_INSERT_CHUNK = "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_SET_SENDING = "UPDATE chunks SET first_sent_at = ? WHERE run_id = ? AND number = ?"
-_SET_SUBMITTED = "UPDATE chunks SET token = ?, job_id = ? WHERE run_id = ? AND number = ?"
-_SET_SETTLED = (
-    "UPDATE chunks SET settled = ?, first_sent_at = ?, ended_at = ?, api_created_at = ? WHERE run_id = ? AND number = ?"
-)
+# The columns of the table are the run id and the fields of a chunk, in their order.
+_PUT_CHUNK = "INSERT OR REPLACE INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_SELECT_CHUNKS = "SELECT * FROM chunks WHERE run_id = ? ORDER BY number"
 _SET_OUTCOME = (
     "UPDATE groups SET outcome = ?, code = ?, reason = ?, job_id = ?, verified = ?"
     " WHERE run_id = ? AND target_group_id = ?"
@@ -267,11 +233,6 @@ _SELECT_RUN = (
 _SELECT_GROUPS = (
     "SELECT target_group_id, project_id, previous_status, outcome, code, reason, job_id, verified, name, short_id"
     " FROM groups WHERE run_id = ? ORDER BY position"
-)
-_SELECT_CHUNKS = (
-    "SELECT number, project_id, ids, key, generation, ambiguous, first_sent_at, token, job_id, ended_at,"
-    " api_created_at, settled"
-    " FROM chunks WHERE run_id = ? ORDER BY number"
 )
 
 
@@ -307,7 +268,7 @@ def _load(database: sqlite3.Connection, *, header: _Header) -> SweepState | None
         fingerprint=header.fingerprint,
         continues=header.continues,
         ledger=ledger,
-        chunks=[_chunk(_ChunkRow(*row)) for row in database.execute(_SELECT_CHUNKS, (run_id,))],
+        chunks=[_chunk(row) for row in database.execute(_SELECT_CHUNKS, (run_id,))],
         unlisted=[UnlistedProject(*item) for item in json.loads(header.unlisted).items()],
         projects=[SweepProject(*item) for item in json.loads(header.projects)],
         started_at=header.started_at,
@@ -326,38 +287,14 @@ def _straggler(fields: Sequence[Any]) -> Straggler:
     return Straggler(id_, project_id, None if status is None else TargetGroupStatus(status), *others)
 
 
-def _chunk(row: _ChunkRow) -> Chunk:
-    return Chunk(
-        number=row.number,
-        project_id=row.project_id,
-        ids=tuple(row.ids.split()),
-        key=row.key,
-        generation=row.generation,
-        ambiguous=tuple(row.ambiguous.split()),
-        first_sent_at=row.first_sent_at,
-        token=row.token,
-        job_id=row.job_id,
-        ended_at=row.ended_at,
-        api_created_at=row.api_created_at,
-        settled=bool(row.settled),
-    )
+def _chunk(row: Sequence[Any]) -> Chunk:
+    fields = dict(zip((field.name for field in attrs.fields(Chunk)), row[1:], strict=True))
+    return Chunk(**{**fields, "ids": fields["ids"].split(), "ambiguous": fields["ambiguous"].split()})
 
 
-def _chunk_row(chunk: Chunk) -> _ChunkRow:
-    return _ChunkRow(
-        number=chunk.number,
-        project_id=chunk.project_id,
-        ids=" ".join(chunk.ids),
-        key=chunk.key,
-        generation=chunk.generation,
-        ambiguous=" ".join(chunk.ambiguous),
-        first_sent_at=chunk.first_sent_at,
-        token=chunk.token,
-        job_id=chunk.job_id,
-        ended_at=chunk.ended_at,
-        api_created_at=chunk.api_created_at,
-        settled=int(chunk.settled),
-    )
+def _chunk_row(chunk: Chunk) -> Sequence[Any]:
+    values = attrs.astuple(chunk, recurse=False)
+    return [" ".join(cast("tuple[str, ...]", value)) if isinstance(value, tuple) else value for value in values]
 
 
 def _outcome_columns(ledger: Ledger, group: FoundGroup) -> tuple[str | None, ...]:

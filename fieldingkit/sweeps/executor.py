@@ -10,7 +10,7 @@ from fieldingkit.jobs.job import AsyncJob
 from fieldingkit.jobs.scheduler import DurationEstimator, PollScheduler
 from fieldingkit.resources.batch_jobs import BatchResult, FailedTargetGroup
 from fieldingkit.resources.target_groups import TargetGroupStatus
-from fieldingkit.sweeps.chunks import Chunk, replacement_key, retry_key
+from fieldingkit.sweeps.chunks import Chunk, ChunkState, replacement_key, retry_key
 from fieldingkit.sweeps.context import SweepContext
 from fieldingkit.sweeps.discovery import read_statuses
 from fieldingkit.sweeps.report import GroupOutcome, Outcome
@@ -89,20 +89,21 @@ class ChunkExecutor:
         if self._submitter.stop_reason is not None:
             await self._settle_stopped(chunk, self._submitter.stop_reason)
             return None
-        if chunk.first_sent_at is not None and self._key_expired(chunk.first_sent_at):
-            return await self._reconcile_expired_key(chunk)
+        if chunk.may_have_job:
+            if await self._submitter.keys.of(chunk) is None:
+                await self._settle_by_reading(chunk, "it may have been sent, and the age of its key is not known")
+                return None
+            if await self._submitter.keys.expired(chunk):
+                return await self._reconcile_expired_key(chunk)
         sent = await self._submitter.submit(chunk)
         if isinstance(sent, Submitted):
             return await self._await_job(sent.chunk, sent.job)
         await self._settle_unsubmitted(sent)
         return None
 
-    def _key_expired(self, first_sent_at: float) -> bool:
-        return not 0 <= self._context.client.clock.wall() - first_sent_at <= self._context.plan.idempotency_key_ttl
-
     async def _settle_stopped(self, chunk: Chunk, reason: str) -> None:
         """Settle a chunk that is not sent, because nothing can be sent; read it if a job may have been sent before."""
-        if chunk.first_sent_at is not None:
+        if chunk.may_have_job:
             await self._settle_by_reading(chunk, f"it may have been sent by an earlier process, and {reason}")
         elif chunk.generation:
             await self._settle_refused(chunk, Outcome.FAILED, f"the retry was not sent, because {reason}")
@@ -118,7 +119,7 @@ class ChunkExecutor:
             reason = f"it may have been sent, but the API did not confirm it: {message}"
             await self._settle_by_reading(chunk, reason)
             return
-        chunk = attrs.evolve(chunk, first_sent_at=None)
+        chunk = chunk.advance(ChunkState.PENDING, self._context.client.clock.wall())
         await self._settle_refused(chunk, Outcome.FAILED, error.message, code=error_code(error))
 
     async def _settle_refused(self, chunk: Chunk, outcome: Outcome, reason: str, *, code: str | None = None) -> None:
@@ -221,7 +222,9 @@ class ChunkExecutor:
         code = None if item is None else item.code
         seen = f"its status is {status}" if status is not None else "it could not be read"
         outcome = Outcome.FAILED
-        if target_group_id in chunk.ambiguous:
+        if target_group_id in chunk.ambiguous and (
+            status is None or self._context.state.has_open_job(target_group_id, before=chunk.number)
+        ):
             outcome, reason = Outcome.UNKNOWN, f"{reason}; an earlier job may still change it; {seen}"
         elif item is None:
             outcome, reason = Outcome.FAILED if status is not None else Outcome.UNKNOWN, f"{reason}; {seen}"
@@ -293,8 +296,13 @@ class ChunkExecutor:
         self, chunk: Chunk, outcomes: Sequence[GroupOutcome], follow_up: Chunk | None = None, *, settled: bool = True
     ) -> None:
         """Record the outcomes of a chunk in the checkpoint."""
-        chunk = self._context.state.put(attrs.evolve(chunk, settled=settled))
-        await self._context.checkpoint.settled(chunk, outcomes, follow_up)
+        now = self._context.client.clock.wall()
+        if chunk.state is ChunkState.SENDING:
+            chunk = chunk.advance(ChunkState.AMBIGUOUS, now)
+        if settled:
+            chunk = chunk.advance(ChunkState.SETTLED, now)
+        self._context.state.put(chunk)
+        await self._context.checkpoint.save(chunk, outcomes, follow_up=follow_up)
         self._context.notify()
 
 

@@ -265,6 +265,16 @@ class SweepState:
         self.settled += chunk.settled
         return chunk
 
+    def has_open_job(self, target_group_id: str, *, before: int) -> bool:
+        """Return whether an earlier chunk than the given one may have a job with a target group that has not ended.
+
+        A job ends ambiguity only when its end was seen: one that cannot be read any more may still be executed.
+        """
+        return any(
+            chunk.sent_at is not None and chunk.ended_at is None and target_group_id in chunk.ids
+            for chunk in self.chunks[:before]
+        )
+
     def unfinished(self) -> list[Chunk]:
         """Return the chunks that are not settled, and reopen the outcomes of their target groups."""
         open_chunks = [

@@ -3,8 +3,6 @@
 import enum
 from typing import NamedTuple
 
-import attrs
-
 from fieldingkit.errors import (
     ApiError,
     ClientClosedError,
@@ -19,9 +17,10 @@ from fieldingkit.errors import (
 )
 from fieldingkit.jobs.job import AsyncJob
 from fieldingkit.resources.batch_jobs import BatchResult
-from fieldingkit.sweeps.chunks import Chunk
+from fieldingkit.sweeps.chunks import Chunk, ChunkState
 from fieldingkit.sweeps.concurrency import wait_for_capacity
 from fieldingkit.sweeps.context import SweepContext
+from fieldingkit.sweeps.key_age import KeyAge
 
 __all__ = ["NotSubmitted", "SubmitDecision", "Submitted", "Submitter", "decide_after_failure", "error_code"]
 
@@ -100,6 +99,8 @@ class Submitter:
     def __init__(self, context: SweepContext) -> None:
         self.stop_reason: str | None = context.state.stop_reason or context.version_conflict
         """The reason why no more jobs are submitted; None while jobs are submitted."""
+        self.keys: KeyAge = KeyAge(context.client, context.plan)
+        """The age of the keys."""
         self._context = context
         self._consecutive_forbidden = 0
         self._accepted = 0
@@ -121,14 +122,15 @@ class Submitter:
             target_group_ids=chunk.ids,
             idempotency_key=chunk.key,
         )
-        ambiguous = chunk.first_sent_at is not None
+        ambiguous = chunk.may_have_job
         accepted_before = self._accepted
         sends = 0
         while True:
             sends += 1
-            if chunk.first_sent_at is None:
-                chunk = state.put(attrs.evolve(chunk, first_sent_at=client.clock.wall()))
-                await self._context.checkpoint.sending(chunk)
+            if chunk.state is ChunkState.PENDING:
+                sent_date = await self.keys.api_time(chunk)
+                chunk = state.put(chunk.advance(ChunkState.SENDING, client.clock.wall(), sent_date=sent_date))
+                await self._context.checkpoint.save(chunk)
             await wait_for_capacity(client)
             try:
                 job = await client.submit(command)
@@ -137,7 +139,7 @@ class Submitter:
                 if decision is SubmitDecision.RAISE:
                     raise
                 ambiguous = ambiguous or exc.maybe_applied or isinstance(exc, JobError)
-                last = decision is not SubmitDecision.RETRY or sends == _MAX_SENDS
+                last = decision is not SubmitDecision.RETRY or sends == _MAX_SENDS or await self.keys.expired(chunk)
                 if last and self._stops_sweep(decision, exc, others_accepted=self._accepted > accepted_before):
                     self.stop_reason = f"nothing can be sent: {exc.message}"
                 if last or self.stop_reason is not None:
@@ -146,8 +148,9 @@ class Submitter:
             else:
                 self._accepted += 1
                 self._consecutive_forbidden = 0
-                chunk = state.put(attrs.evolve(chunk, token=job.token(), job_id=job.id))
-                await self._context.checkpoint.submitted(chunk)
+                chunk = chunk.advance(ChunkState.SUBMITTED, client.clock.wall(), token=job.token(), job_id=job.id)
+                state.put(chunk)
+                await self._context.checkpoint.save(chunk)
                 self._context.notify()
                 return Submitted(chunk, job)
             delay = min(plan.retry_delay * 2 ** (sends - 1), _MAX_DELAY)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-__all__ = ["RESERVED_HEADERS", "is_header", "public_headers", "retry_after", "trace_id_of"]
+__all__ = ["RESERVED_HEADERS", "http_date", "is_header", "public_headers", "retry_after", "trace_id_of"]
 
 RESERVED_HEADERS = frozenset(
     {
@@ -61,15 +61,15 @@ def retry_after(headers: Mapping[str, str], *, now: datetime | None = None) -> f
         return None
     if _SECONDS.fullmatch(text):
         return min(float(text), _LONGEST_DELAY)
-    moment = _http_date(text)
+    moment = http_date(text)
     if moment is None:
         return None
-    since = _http_date(headers.get("Date", "")) or now or datetime.now(UTC)
+    since = http_date(headers.get("Date", "")) or now or datetime.now(UTC)
     return max(0.0, (moment - since).total_seconds())
 
 
-def _http_date(text: str) -> datetime | None:
-    """Parse any of the three date formats of RFC 9110, section 5.6.7; all are in UTC."""
+def http_date(text: str) -> datetime | None:
+    """Return the date in any of the three formats of RFC 9110, section 5.6.7, all in UTC; None if it is invalid."""
     try:
         moment = parsedate_to_datetime(text)
     except (ValueError, TypeError, IndexError, OverflowError):

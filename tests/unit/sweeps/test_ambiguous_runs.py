@@ -1,6 +1,5 @@
 """Resumed runs whose jobs may have been sent: recent keys, expired keys, and ambiguous target groups."""
 
-import time
 from pathlib import Path
 
 import attrs
@@ -45,16 +44,15 @@ async def test_a_recent_key_is_sent_again(
     assert len(keys) == len(sandbox.jobs) == 1
 
 
-@pytest.mark.parametrize("age", [7200.0, -7200.0])
 @pytest.mark.parametrize("applied", [True, False])
 async def test_an_expired_key_is_reconciled_by_reading(
-    client_without_retries: AsyncClient, sandbox: Sandbox, path: Path, *, applied: bool, age: float
+    client_without_retries: AsyncClient, sandbox: Sandbox, sandbox_clock: FakeClock, path: Path, *, applied: bool
 ) -> None:
-    """Only target groups without the target status are sent, with a new key; a clock set back also expires a key."""
+    """Only target groups without the target status are sent, with a new key."""
     project = sandbox.seed(live=2)
     plan = pausing(project, run_id="tonight")
     await send_ambiguously(client_without_retries, sandbox, plan, path, applied=applied)
-    change_journal(path, "UPDATE chunks SET first_sent_at = ?", time.time() - age)
+    sandbox_clock.advance(7200.0)
     sandbox.faults.clear()
     sandbox.requests.clear()
 
@@ -69,13 +67,13 @@ async def test_an_expired_key_is_reconciled_by_reading(
 
 
 async def test_an_expired_key_waits_until_statuses_can_be_read(
-    client_without_retries: AsyncClient, sandbox: Sandbox, path: Path
+    client_without_retries: AsyncClient, sandbox: Sandbox, sandbox_clock: FakeClock, path: Path
 ) -> None:
     """The chunk is neither sent nor given up; the next run settles it."""
     project = sandbox.seed(live=2)
     plan = pausing(project, run_id="tonight")
     await send_ambiguously(client_without_retries, sandbox, plan, path, applied=False)
-    change_journal(path, "UPDATE chunks SET first_sent_at = ?", time.time() - 7200.0)
+    sandbox_clock.advance(7200.0)
 
     report = await sweep(client_without_retries, plan, journal=path)
 
@@ -88,14 +86,14 @@ async def test_an_expired_key_waits_until_statuses_can_be_read(
 
 
 async def test_a_missing_target_group_does_not_block_an_expired_chunk(
-    client_without_retries: AsyncClient, sandbox: Sandbox, path: Path
+    client_without_retries: AsyncClient, sandbox: Sandbox, sandbox_clock: FakeClock, path: Path
 ) -> None:
     """A target group that cannot be read is unknown, and the rest is sent."""
     project = sandbox.seed(live=4)
     stranger = "01BTGNYV6HRNK8K8VKZASZCFA0"
     plan = pausing(project, target_groups={project.id: [*project.ids(), stranger]}, run_id="tonight")
     await send_ambiguously(client_without_retries, sandbox, plan, path, applied=False)
-    change_journal(path, "UPDATE chunks SET first_sent_at = ?", time.time() - 7200.0)
+    sandbox_clock.advance(7200.0)
     sandbox.faults.clear()
 
     report = await sweep(client_without_retries, plan, journal=path)
@@ -105,13 +103,13 @@ async def test_a_missing_target_group_does_not_block_an_expired_chunk(
 
 
 async def test_a_refused_replacement_of_an_expired_key_is_unknown(
-    client_without_retries: AsyncClient, sandbox: Sandbox, path: Path
+    client_without_retries: AsyncClient, sandbox: Sandbox, sandbox_clock: FakeClock, path: Path
 ) -> None:
     """The job of the earlier process may still be executed, so that its target groups have not failed."""
     project = sandbox.seed(live=2)
     plan = pausing(project, run_id="tonight")
     await send_ambiguously(client_without_retries, sandbox, plan, path, applied=False)
-    change_journal(path, "UPDATE chunks SET first_sent_at = ?", time.time() - 7200.0)
+    sandbox_clock.advance(7200.0)
     sandbox.faults.clear()
     sandbox.faults.add(CREATE, faults.Answer(404), times=None)
 
@@ -125,13 +123,13 @@ async def test_a_refused_replacement_of_an_expired_key_is_unknown(
 
 
 async def test_a_failure_after_an_expired_key_is_unknown_unless_read(
-    client_without_retries: AsyncClient, sandbox: Sandbox, path: Path
+    client_without_retries: AsyncClient, sandbox: Sandbox, sandbox_clock: FakeClock, path: Path
 ) -> None:
     """The API may reject a target group because the job of the earlier process has changed it, or is about to."""
     project = sandbox.seed(live=2)
     plan = pausing(project, run_id="tonight")
     await send_ambiguously(client_without_retries, sandbox, plan, path, applied=False)
-    change_journal(path, "UPDATE chunks SET first_sent_at = ?", time.time() - 7200.0)
+    sandbox_clock.advance(7200.0)
     sandbox.faults.clear()
     reason = {"code": "StatusTransitionNotAllowed", "description": "it is changing"}
     body = {
@@ -149,13 +147,13 @@ async def test_a_failure_after_an_expired_key_is_unknown_unless_read(
 
 
 async def test_an_expired_key_is_not_replaced_for_a_moved_target_group(
-    client_without_retries: AsyncClient, sandbox: Sandbox, path: Path
+    client_without_retries: AsyncClient, sandbox: Sandbox, sandbox_clock: FakeClock, path: Path
 ) -> None:
     """Its status was changed after the first send, so it is not sent again."""
     project = sandbox.seed(live=2)
     plan = pausing(project, run_id="tonight")
     await send_ambiguously(client_without_retries, sandbox, plan, path, applied=False)
-    change_journal(path, "UPDATE chunks SET first_sent_at = ?", time.time() - 7200.0)
+    sandbox_clock.advance(7200.0)
     change_journal(path, "UPDATE groups SET previous_status = 'scheduled' WHERE target_group_id = ?", project.ids()[0])
     sandbox.faults.clear()
 
@@ -181,7 +179,7 @@ async def test_what_an_earlier_process_sent_is_never_called_not_sent(
     projects = [sandbox.seed(live=2) for _ in range(3)]
     plan = pausing(*projects, run_id="tonight")
     await send_ambiguously(client_without_retries, sandbox, plan, path, applied=applied)
-    change_journal(path, "UPDATE chunks SET first_sent_at = ?", time.time() - age)
+    sandbox_clock.advance(age)
     sandbox_clock.advance(60.0)  # every job that was created has been carried out
     sandbox.faults.clear()
     sandbox.faults.add(CREATE, faults.Answer(401), times=None)

@@ -24,6 +24,7 @@ from fieldingkit.sweeps import (
     undo_plan,
 )
 from fieldingkit.sweeps.checkpoint import Checkpoint, JournalCheckpoint
+from fieldingkit.sweeps.chunks import Chunk
 from fieldingkit.sweeps.engine import discover, report, settle, submit
 
 
@@ -78,14 +79,8 @@ async def test_every_step_is_saved_in_a_given_checkpoint(
         async def discovered(self, *_: object) -> None:
             steps.append("discovered")
 
-        async def sending(self, *_: object) -> None:
-            steps.append("sending")
-
-        async def submitted(self, *_: object) -> None:
-            steps.append("submitted")
-
-        async def settled(self, *_: object) -> None:
-            steps.append("settled")
+        async def save(self, chunk: Chunk, *_: object, **__: object) -> None:
+            steps.append(chunk.state)
 
         async def finished(self, *_: object) -> None:
             steps.append("finished")

@@ -325,7 +325,7 @@ async def test_a_closed_journal_is_one_file(
 
 async def test_a_slow_disk_does_not_block_the_event_loop(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Writes run beside the event loop, and pending ones are written together."""
-    chunks = [Chunk(number=number, project_id="P", ids=("A",), key="K", first_sent_at=1.0) for number in range(10)]
+    chunks = [Chunk(number=number, project_id="P", ids=("A",), key="K") for number in range(10)]
     disk, write, writes = threading.Event(), Journal._commit, 0
 
     def slow_write(journal: Journal, *arguments: Any) -> None:
@@ -337,7 +337,7 @@ async def test_a_slow_disk_does_not_block_the_event_loop(path: Path, monkeypatch
     with Journal(path) as journal:
         monkeypatch.setattr(Journal, "_commit", slow_write)
         checkpoint = JournalCheckpoint(journal, "tonight")
-        writing = [asyncio.ensure_future(checkpoint.sending(chunk)) for chunk in chunks]
+        writing = [asyncio.ensure_future(checkpoint.save(chunk)) for chunk in chunks]
         await asyncio.wait(writing, timeout=0.02)
         assert not any(task.done() for task in writing)
         disk.set()
@@ -348,12 +348,12 @@ async def test_a_slow_disk_does_not_block_the_event_loop(path: Path, monkeypatch
 
 async def test_a_failed_write_fails_all_pending_writes(path: Path) -> None:
     """Steps that wait to be written together all raise the error."""
-    chunks = [Chunk(number=number, project_id="P", ids=("A",), key="K", first_sent_at=1.0) for number in range(3)]
+    chunks = [Chunk(number=number, project_id="P", ids=("A",), key="K") for number in range(3)]
     with Journal(path) as journal:
         journal.run(lambda database: database.execute("DROP TABLE chunks")).result()
         checkpoint = JournalCheckpoint(journal, "tonight")
 
-        results = await asyncio.gather(*(checkpoint.sending(chunk) for chunk in chunks), return_exceptions=True)
+        results = await asyncio.gather(*(checkpoint.save(chunk) for chunk in chunks), return_exceptions=True)
 
     assert [type(result) for result in results] == [JournalError] * 3
 
