@@ -23,15 +23,17 @@ class KeyAge:
         self._client = client
         self._plan = plan
         self._reading = asyncio.Lock()
+        self._was_read = False
 
     async def api_time(self, chunk: Chunk) -> float | None:
-        """Return the API's time; None if it cannot be read. The first answer of a process is a read, if necessary.
+        """Return the API's time; None if no response has shown it. It is read once, before the first key is used.
 
         Args:
             chunk: The chunk of which a target group is read.
         """
         async with self._reading:
-            if self._client.api_time is None:
+            if self._client.api_time is None and not self._was_read:
+                self._was_read = True
                 try:
                     await self._client.send(
                         ListFieldingRuns(

@@ -96,9 +96,9 @@ def test_an_expired_key_is_not_sent_again(connected: Sandbox, monkeypatch: pytes
     sweep = {"task_id": "pause", "action": "pause", "query": {"project_ids": [project.id]}}
     task.start(FieldingSweepOperator(**sweep))
     (rows,) = (value for key, value in task.store.items() if key.endswith(".chunk.0"))
-    rows[0]["first_sent_at"] -= 7200
+    rows[0]["state"] = "sending"
     del rows[0]["token"], rows[0]["job_id"]
-    connected.clock.advance(10)
+    connected.clock.advance(7200)
     result = run_task(task, FieldingSweepOperator(**sweep))
     assert result["counts"]["unchanged"] == 3
     assert len(posts(connected)) == 1

@@ -21,6 +21,7 @@ from support.virtual_loop import LoopClock, run_virtually
 T = TypeVar("T")
 
 _CREATED = "2026-11-21T12:00:00.000Z"
+_DATE = "Sat, 21 Nov 2026 12:00:00 GMT"
 
 
 def ids_of(count: int, prefix: str = "G") -> list[str]:
@@ -104,7 +105,8 @@ class CountingApi:
                 self._keys[key] = f"JOB{len(self.jobs)}"
                 wanted = json.loads(request.body or b"")["target_group_ids"]
                 self.jobs[self._keys[key]] = _Job(wanted, now + self._seconds(self._random.random()))
-            return Response(201, CIMultiDict(Location=f"{request.target}/{self._keys[key]}"), b"")
+            headers = CIMultiDict(Location=f"{request.target}/{self._keys[key]}", Date=_DATE)
+            return Response(201, headers, b"")
         if rest[0] == "target-groups":
             self.counts["list"] += 1
             return self._page(project, request.target)
@@ -158,7 +160,7 @@ def _summary(id_: str) -> dict[str, Any]:
 
 
 def _json(body: object) -> Response:
-    return Response(200, CIMultiDict({"Content-Type": "application/json"}), json.dumps(body).encode())
+    return Response(200, CIMultiDict({"Content-Type": "application/json", "Date": _DATE}), json.dumps(body).encode())
 
 
 def simulate(
