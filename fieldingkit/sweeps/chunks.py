@@ -107,6 +107,11 @@ class Chunk:
         """True if its key was used and no response has named its job."""
         return self.state in {ChunkState.SENDING, ChunkState.AMBIGUOUS}
 
+    @property
+    def last_transition_at(self) -> float | None:
+        """When the chunk came to its state, by the local clock; None while its key is not used."""
+        return None if self.state is ChunkState.PENDING else getattr(self, _TIMES[self.state])
+
     def advance(self, state: ChunkState, at: float, **changes: Any) -> Self:
         """Return the chunk in another state.
 

@@ -299,11 +299,8 @@ class SweepState:
     @property
     def last_step_at(self) -> float:
         """When the run finished or took its last step that has a time: seconds since 1970, UTC."""
-        times = [
-            self.started_at,
-            *(time for chunk in self.chunks for time in (chunk.first_sent_at, chunk.ended_at) if time),
-        ]
-        return self.finished_at or max(times)
+        times = (time for chunk in self.chunks for time in (chunk.last_transition_at, chunk.ended_at) if time)
+        return self.finished_at or max([self.started_at, *times])
 
     def report(self, plan: SweepPlan, *, as_of: float | None = None) -> SweepReport:
         """Return the report of the run so far; target groups that are still open are unknown.
