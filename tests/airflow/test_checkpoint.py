@@ -10,7 +10,7 @@ from support.fake_task import MemoryStore
 from fieldingkit.airflow.checkpoint import TaskStateCheckpoint
 from fieldingkit.errors import JournalError
 from fieldingkit.resources.target_groups import TargetGroupStatus
-from fieldingkit.sweeps.chunks import Chunk, split_into_chunks
+from fieldingkit.sweeps.chunks import Chunk, ChunkState, split_into_chunks
 from fieldingkit.sweeps.identity import RunIdentity
 from fieldingkit.sweeps.plan import SweepPlan
 from fieldingkit.sweeps.report import Outcome, Straggler, SweepProject, UnlistedProject
@@ -57,6 +57,12 @@ def state(groups: list[FoundGroup] | None = None, plan: SweepPlan = PLAN) -> Swe
     )
 
 
+def settle(chunk: Chunk, *, token: str, job_id: str) -> Chunk:
+    """Return the chunk after all of its transitions."""
+    submitted = chunk.advance(ChunkState.SENDING, 1.0).advance(ChunkState.SUBMITTED, 2.0, token=token, job_id=job_id)
+    return submitted.advance(ChunkState.SETTLED, 4.0, ended_at=3.0)
+
+
 async def restored(store: MemoryStore, plan: SweepPlan = PLAN) -> SweepState:
     """Return the state that the next try loads."""
     loaded = await TaskStateCheckpoint(store).load(plan, IDENTITY)
@@ -71,16 +77,16 @@ async def test_chunks_are_restored_in_every_state() -> None:
     assert await checkpoint.load(PLAN, IDENTITY) is None
     await checkpoint.discovered(before)
     first, second, third = before.chunks
-    first = before.put(attrs.evolve(first, first_sent_at=1.0, token="t1", job_id="j1", ended_at=3.0, settled=True))
+    first = before.put(settle(first, token="t1", job_id="j1"))
     follow_up = before.put(
         Chunk(number=3, project_id=P1, ids=first.ids[:1], key="k4", generation=1, ambiguous=first.ids[:1])
     )
     failed = before.ledger.settle(first.ids[1], Outcome.FAILED, "because", code="Odd", job_id="j1")
-    await checkpoint.settled(first, [failed], follow_up)
-    follow_up = before.put(attrs.evolve(follow_up, first_sent_at=4.0, token="t4", job_id="j4"))
-    await checkpoint.submitted(follow_up)
-    second = before.put(attrs.evolve(second, first_sent_at=2.0))
-    await checkpoint.sending(second)
+    await checkpoint.save(first, [failed], follow_up=follow_up)
+    follow_up = follow_up.advance(ChunkState.SENDING, 4.0).advance(ChunkState.SUBMITTED, 5.0, token="t4", job_id="j4")
+    await checkpoint.save(before.put(follow_up))
+    second = before.put(second.advance(ChunkState.SENDING, 2.0, sent_date=2.0))
+    await checkpoint.save(second)
     after = await restored(store)
     assert after.chunks == before.chunks == [first, second, third, follow_up]
     assert [chunk.number for chunk in after.unfinished()] == [1, 2, 3]
@@ -96,15 +102,15 @@ async def test_a_restored_chunk_goes_on_where_it_was_saved() -> None:
     checkpoint, before = TaskStateCheckpoint(store), state()
     await checkpoint.discovered(before)
     for chunk in before.chunks[:2]:
-        settled = before.put(attrs.evolve(chunk, first_sent_at=1.0, token="t", job_id="j", settled=True))
+        settled = before.put(settle(chunk, token="t", job_id="j"))
         number = len(before.chunks)
         retry = before.put(Chunk(number=number, project_id=P1, ids=chunk.ids[:1], key=f"k{number}", generation=1))
-        await checkpoint.settled(settled, [], retry)
+        await checkpoint.save(settled, [], follow_up=retry)
     later = TaskStateCheckpoint(store)
     after = await later.load(PLAN, IDENTITY)
     assert after is not None
-    done = after.put(attrs.evolve(after.chunks[4], first_sent_at=5.0, token="t5", job_id="j5", settled=True))
-    await later.settled(done, [after.ledger.settle(done.ids[0], Outcome.UPDATED, job_id="j5")], None)
+    done = after.put(settle(after.chunks[4], token="t5", job_id="j5"))
+    await later.save(done, [after.ledger.settle(done.ids[0], Outcome.UPDATED, job_id="j5")])
     last = await restored(store)
     assert last.chunks == [*before.chunks[:4], done]
     assert last.ledger.outcome_of(done.ids[0]) == after.ledger.outcome_of(done.ids[0])
@@ -178,13 +184,13 @@ async def test_each_step_writes_one_small_value() -> None:
         found = store.sizes.copy()
         store.sizes.clear()
         for chunk in list(before.chunks):
-            sent = before.put(attrs.evolve(chunk, first_sent_at=1.0))
-            await checkpoint.sending(sent)
-            submitted = before.put(attrs.evolve(sent, token="t" * 260, job_id="j" * 26))
-            await checkpoint.submitted(submitted)
-            settled = before.put(attrs.evolve(submitted, settled=True, ended_at=2.0))
+            sent = before.put(chunk.advance(ChunkState.SENDING, 1.0, sent_date=1.0))
+            await checkpoint.save(sent)
+            submitted = before.put(sent.advance(ChunkState.SUBMITTED, 2.0, token="t" * 260, job_id="j" * 26))
+            await checkpoint.save(submitted)
+            settled = before.put(submitted.advance(ChunkState.SETTLED, 3.0, ended_at=2.0))
             outcomes = [before.ledger.settle(id_, Outcome.UPDATED, job_id="j" * 26) for id_ in chunk.ids]
-            await checkpoint.settled(settled, outcomes, None)
+            await checkpoint.save(settled, outcomes)
         assert (await restored(store, plan)).ledger.counts == before.ledger.counts
         return found, store.sizes
 
