@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from unittest import mock
 
 import pytest
 from support.command_line import Cli
@@ -109,11 +110,7 @@ def test_no_secret_is_ever_shown(connected: Cli, sandbox: Sandbox, bare: pytest.
 
 def test_a_bug_prints_no_traceback_by_default(cli: Cli, bare: pytest.MonkeyPatch) -> None:
     """A bug is reported by its type alone; FIELDINGKIT_DEBUG adds the traceback."""
-
-    def broken(_: object) -> None:
-        raise KeyError("canary")
-
-    bare.setattr(running, "app", broken)
+    bare.setattr(running, "app", mock.MagicMock(side_effect=KeyError("canary")))
     ended = cli("projects", "list")
     assert ended.code == 70
     assert "internal error: KeyError. This is a bug in fieldingkit; please report it." in ended.err
@@ -125,11 +122,7 @@ def test_a_bug_prints_no_traceback_by_default(cli: Cli, bare: pytest.MonkeyPatch
 
 def test_ctrl_c_is_exit_code_130(cli: Cli, bare: pytest.MonkeyPatch) -> None:
     """Ctrl-C ends a command with exit code 130."""
-
-    def interrupted(_: object) -> None:
-        raise KeyboardInterrupt
-
-    bare.setattr(running, "app", interrupted)
+    bare.setattr(running, "app", mock.MagicMock(side_effect=KeyboardInterrupt))
     ended = cli("projects", "list")
     assert (ended.code, ended.err) == (130, "fieldingkit: interrupted\n")
 
