@@ -17,6 +17,7 @@ _GROUP = "$GROUP"
 _WEBHOOK = "$WEBHOOK"
 
 EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
+    "apply": ("fieldingkit apply plan.json --report out.html",),
     "complete": (f"fieldingkit complete --project {_PROJECT} --status live --status paused --report done.csv",),
     "completion": ("fieldingkit completion bash > ~/.local/share/bash-completion/completions/fieldingkit",),
     "demo": ("fieldingkit demo",),
@@ -31,6 +32,8 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "pause": (
         "fieldingkit pause --status live --all-projects --dry-run",
         "fieldingkit pause --status live --all-projects --yes --report out.html",
+        "fieldingkit pause --status live --all-projects --first 5 --after 5m --max-groups 500 --yes",
+        "fieldingkit pause --status live --all-projects --out plan.json",
         f"fieldingkit groups list --project {_PROJECT} --search Wave | fieldingkit pause --ids - --yes",
     ),
     "projects list": ("fieldingkit projects list --status active",),
@@ -108,6 +111,7 @@ _add(app, "resume", "sweep:resume", "Resume paused target groups.", _SWEEPS)
 _add(app, "complete", "sweep:complete", "Complete target groups, regardless of their goals and end dates.", _SWEEPS)
 _add(app, "relaunch", "sweep:relaunch", "Relaunch completed target groups.", _SWEEPS)
 _add(app, "launch", "sweep:launch", "Launch scheduled target groups now.", _SWEEPS)
+_add(app, "apply", "apply:apply", "Carry out a plan that a sweep command wrote with --out.", _SWEEPS)
 _add(app, "undo", "sweep:undo", "Undo a pause or a resume, from its report.", _SWEEPS)
 
 _projects = _add_resource("projects", "List projects.")

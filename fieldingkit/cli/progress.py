@@ -1,10 +1,15 @@
 """Progress of a sweep: a bar on a terminal, a line per event in a pipe, a JSON document per event with ``--json``."""
 
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Final, Self
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.console import Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from fieldingkit.cli.output import Output
 from fieldingkit.sweeps.report import SweepProgress
@@ -24,21 +29,28 @@ class ProgressDisplay:
 
     def __init__(self, output: Output) -> None:
         self._output = output
-        self._bar: Progress | None = None
-        self._task: TaskID | None = None
+        self._bar = Progress(
+            TextColumn("{task.description:<9}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=output.stderr,
+            auto_refresh=False,
+        )
+        self._task = self._bar.add_task("finding", total=None)
+        self._live: Live | None = None
         self._shown: tuple[str, int] = ("", -1)
         self._shown_at = 0.0
 
     def __call__(self, progress: SweepProgress) -> None:
         """Display a progress event."""
-        if self._bar is not None and self._task is not None:
+        if self._live is not None:
             self._bar.update(
-                self._task,
-                description=progress.phase,
-                completed=progress.counts.total,
-                total=progress.total or None,
-                details=_details(progress),
+                self._task, description=progress.phase, completed=progress.counts.total, total=progress.total or None
             )
+            new_phase = progress.phase != self._shown[0]
+            self._shown = (progress.phase, progress.jobs_settled)
+            self._live.update(Group(self._bar, Text(_details(progress))), refresh=new_phase)
             return
         state, now = (progress.phase, progress.jobs_settled), time.monotonic()
         if state == self._shown and now - self._shown_at < _INTERVAL:
@@ -55,28 +67,31 @@ class ProgressDisplay:
 
     def __enter__(self) -> Self:
         if self._output.stderr.is_terminal and not self._output.json:
-            self._bar = Progress(
-                TextColumn("{task.description:<9}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TimeElapsedColumn(),
-                TextColumn("{task.fields[details]}"),
-                console=self._output.stderr,
-                transient=True,
-            )
-            self._task = self._bar.add_task("finding", total=None, details="")
-            self._bar.start()
+            self._live = Live(self._bar, console=self._output.stderr, transient=True)
+            self._live.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
+        if self._live is not None:
+            self._live.stop()
+
+    @contextmanager
+    def paused(self) -> Generator[None]:
+        """Display nothing meanwhile, such as for a question."""
+        self.__exit__(None, None, None)
+        try:
+            yield
+        finally:
+            self.__enter__()
 
 
 def _details(progress: SweepProgress) -> str:
-    parts = [f"{progress.jobs_settled:,} of {progress.jobs:,} jobs"] if progress.jobs else []
+    parts: list[str] = []
+    if progress.jobs:
+        submitted = f"{progress.jobs_submitted:,} of {progress.jobs:,} jobs submitted"
+        parts.append(f"{submitted}, {progress.jobs_settled:,} settled")
     parts += [f"{progress.counts.failed:,} failed"] if progress.counts.failed else []
     parts += [f"{progress.waiting:,} requests wait for the rate limit"] if progress.waiting else []
     return ", ".join(parts)

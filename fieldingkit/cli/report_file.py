@@ -7,13 +7,16 @@ from pathlib import Path
 from fieldingkit.cli.errors import UsageError
 from fieldingkit.errors import ConfigurationError
 from fieldingkit.rendering.files import check_report_path
+from fieldingkit.rendering.preview import is_preview
 from fieldingkit.rendering.text import pluralize
 from fieldingkit.sweeps.report import SweepReport
 
 __all__ = ["check_report_file", "free_report_path", "overwrite_conflict"]
 
 
-def check_report_file(path: Path, run_id: str, *, resumed: bool, force: bool, journal: Path, ids: Path | None) -> None:
+def check_report_file(
+    path: Path, run_id: str, *, resumed: bool, force: bool, journal: Path | None, ids: Path | None
+) -> None:
     """Check, before anything is sent, that the report of a run can be written.
 
     Args:
@@ -21,7 +24,7 @@ def check_report_file(path: Path, run_id: str, *, resumed: bool, force: bool, jo
         run_id: The run id.
         resumed: The run was started by an earlier command.
         force: Overwrite the report of another run.
-        journal: The journal of the run.
+        journal: The journal of the run; None for a dry run.
         ids: The list of target groups, if there is one.
 
     Raises:
@@ -42,12 +45,12 @@ def check_report_file(path: Path, run_id: str, *, resumed: bool, force: bool, jo
 def overwrite_conflict(path: Path, run_id: str, *, resumed: bool) -> str | None:
     """Return the reason why the report of a run must not overwrite a file; None if it may.
 
-    A run may update its own report, and overwrite the report of a run that changed nothing. A CSV file does not name
-    its run, so only a resumed run may update it.
+    A run may update its own report, and overwrite the report of a dry run or of a run that changed nothing. A CSV file
+    does not name its run, so only a resumed run may update it.
     """
     path = path.expanduser()
     try:
-        if not path.stat().st_size:
+        if not path.stat().st_size or is_preview(path):
             return None
         if path.suffix.lower() == ".csv":
             changed = 0 if resumed else _changes_in_csv(path)

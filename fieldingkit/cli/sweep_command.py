@@ -1,29 +1,41 @@
 """One run of a sweep command: preview, confirm, sweep and report."""
 
+import os
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
 import attrs
 
 from fieldingkit.cli.connection import Connection
-from fieldingkit.cli.errors import ExitCode
+from fieldingkit.cli.errors import ExitCode, UsageError
 from fieldingkit.cli.finish_webhook import FinishWebhook
 from fieldingkit.cli.output import Output
 from fieldingkit.cli.progress import ProgressDisplay
-from fieldingkit.cli.prompts import confirm, confirm_by_typing, format_place, require_terminal
+from fieldingkit.cli.prompts import ask, confirm, confirm_by_typing, format_place, require_terminal
 from fieldingkit.cli.report_file import check_report_file, free_report_path, overwrite_conflict
 from fieldingkit.cli.run_store import JournalTarget, choose_journal, lock_sweep, open_journal
+from fieldingkit.cli.selection import refuse_together
 from fieldingkit.cli.sweep_options import SweepOptions
-from fieldingkit.cli.sweep_summary import format_cost, preview_fields, preview_text, result_fields, result_text
+from fieldingkit.cli.sweep_summary import (
+    PREVIEW_COLUMNS,
+    format_cost,
+    preview_fields,
+    preview_row_fields,
+    preview_text,
+    result_fields,
+    result_text,
+)
 from fieldingkit.client import AsyncClient
 from fieldingkit.configuration import Configuration
 from fieldingkit.errors import JournalError
+from fieldingkit.rendering.preview import PreviewRow, write_preview
 from fieldingkit.rendering.text import format_duration, pluralize
 from fieldingkit.sweeps.actions import Action
 from fieldingkit.sweeps.checkpoint import read_report
 from fieldingkit.sweeps.engine import sweep
-from fieldingkit.sweeps.inverse import preview_undo
 from fieldingkit.sweeps.journal import Journal
 from fieldingkit.sweeps.plan import SweepPlan
+from fieldingkit.sweeps.plan_file import to_preview_document
 from fieldingkit.sweeps.previews import SweepPreview, preview
 from fieldingkit.sweeps.report import Outcome, SweepReport
 from fieldingkit.sweeps.report_files import to_document
@@ -45,8 +57,11 @@ class SweepCommand:
         configuration: The settings of the connection.
         named: The run id was given or is derived; otherwise an unfinished run of the same plan is resumed.
         ids: The file that lists the target groups, if there is one.
-        undone: The report of the sweep to undo; the changelog of its target groups is read first.
+        out: The file to write the plan to instead of sending it.
     """
+
+    always_preview = False
+    """True if the target groups are always read in advance, because there is more to check than their statuses."""
 
     def __init__(
         self,
@@ -57,174 +72,288 @@ class SweepCommand:
         *,
         named: bool,
         ids: Path | None = None,
-        undone: SweepReport | None = None,
+        out: Path | None = None,
     ) -> None:
-        self._plan = attrs.evolve(plan, concurrency=options.concurrency)
-        self._options = options
+        self.plan = attrs.evolve(plan, concurrency=options.concurrency, first=options.first or plan.first)
+        self.options = options
+        self.output = Output(json=options.json, survive=True)
         self._connection = connection
         self._configuration = configuration
         self._named = named
         self._ids = ids
-        self._undone = undone
+        self._out = out
         self._resumed = False
-        self._output = Output(json=options.json, survive=True)
-        self._webhook = FinishWebhook(options.on_finish, self._plan, configuration, self._output.note)
+        self._webhook = FinishWebhook(options.on_finish, self.plan, configuration, self.output.note)
 
     async def run(self) -> ExitCode:
         """Preview, confirm, sweep, report and notify; return the exit code."""
-        if self._options.dry_run:
-            return await self._execute()
+        self._check_flags()
+        if self.options.dry_run or self._out is not None:
+            async with self._connection.open(self._configuration, rate=self.options.rate) as client:
+                return await self._list(client)
         return await self._webhook.watch(self._execute())
 
     async def _execute(self) -> ExitCode:
-        options, output = self._options, self._output
-        if not options.dry_run:
-            require_terminal(f"{self._plan.action.capitalize()} target groups", yes=options.yes)
-        async with self._connection.open(self._configuration, rate=options.rate) as client:
-            if options.dry_run:
-                found = await self._preview(client)
-                output.note("Dry run: nothing was changed.")
-                return ExitCode.UNKNOWN if found.unlisted else ExitCode.DONE
-            with lock_sweep(self._plan, self._configuration, output.note):
+        require_terminal(f"{self.plan.action.capitalize()} target groups", yes=self.options.yes)
+        async with self._connection.open(self._configuration, rate=self.options.rate) as client:
+            with lock_sweep(self.plan, self._configuration, self.output.note):
                 return await self._run(client)
 
+    async def find(self, client: AsyncClient) -> SweepPreview:
+        """Return the target groups of the plan with their statuses."""
+        return await preview(client, self.plan)
+
+    async def find_again(self, client: AsyncClient, seen: SweepPreview) -> SweepPreview:
+        """Return the preview to sweep after a question, which may have been open for long; see ``sweep``."""
+        del client
+        return seen
+
+    def check_new(self) -> None:
+        """Check that a new run may begin; an earlier run is resumed without this check."""
+
+    def exit_code(self, report: SweepReport) -> ExitCode:
+        """Return the exit code of a report."""
+        counts = report.counts
+        if counts.unknown or report.unlisted or report.unverified:
+            return ExitCode.UNKNOWN
+        if not counts.failed:
+            return ExitCode.FAILED if counts.not_sent or report.stragglers else ExitCode.DONE
+        codes = {group.code for group in report.of(Outcome.FAILED)}
+        refused = codes <= _REFUSALS and not counts.updated and not counts.unchanged
+        return ExitCode.REFUSED if refused else ExitCode.FAILED
+
+    def how_to_repeat(self, journal: Path) -> str:
+        """Return the flags that continue the run, or give its report again."""
+        return f"run the same command with --journal {journal} --run-id {self.plan.run_id}"
+
+    @property
+    def finished_note(self) -> str:
+        """The note beside the report of a run that has finished before."""
+        run_id = self.plan.run_id
+        return f"Run {run_id} has already finished; this is its report. To sweep again, give another --run-id."
+
+    def question(self, count: int, cost: str = "") -> str:
+        """Return the question whether to send some target groups."""
+        place = format_place(self._configuration.base_url, self._configuration.account)
+        question = f"{self.plan.action.capitalize()} {pluralize(count)} of {place}"
+        return f"{question} with {cost}" if cost else question
+
+    def _check_flags(self) -> None:
+        options = self.options
+        if options.after is not None and self.plan.first is None:
+            raise UsageError("--after needs --first\nNothing was sent.")
+        if self._out is not None:
+            refuse_together("--out", ["--yes"] if options.yes else [])
+            if self._out.expanduser().exists() and not options.force:
+                raise UsageError(f"{self._out} exists\nNothing was sent. Give another --out, or --force to replace it.")
+            for flag, other in (("--report", options.report), ("--ids", self._ids)):
+                if other is not None and os.path.realpath(other) == os.path.realpath(self._out):
+                    raise UsageError(f"--out and {flag} name the same file, {other}\nNothing was sent.")
+
+    async def _list(self, client: AsyncClient) -> ExitCode:
+        """List what would happen, and write the plan and the report of the dry run."""
+        options, note = self.options, self.output.note
+        self.check_new()
+        if options.report is not None:
+            check_report_file(
+                options.report, self.plan.run_id, resumed=False, force=options.force, journal=None, ids=self._ids
+            )
+        seen = await self._find(client)
+        document = to_preview_document(seen)
+        await self.output.print_items(PREVIEW_COLUMNS, _iterate(document.groups), document=preview_row_fields)
+        self._print_preview(seen)
+        self._check_size(len(seen.to_send))
+        if options.report is not None:
+            write_preview(document, options.report)
+            note(f"Report: {options.report}")
+        if self._out is not None:
+            seen.save(self._out)
+            note(f"Plan: {self._out}\nTo carry it out: fieldingkit apply {self._out}")
+        note("Nothing was changed." if self._out is not None else "Dry run: nothing was changed.")
+        return ExitCode.UNKNOWN if seen.unlisted else ExitCode.DONE
+
     async def _run(self, client: AsyncClient) -> ExitCode:
-        options, output = self._options, self._output
+        options, output = self.options, self.output
         target = choose_journal(
-            self._plan, options.journal, base_url=self._configuration.base_url, named=self._named, warn=output.note
+            self.plan, options.journal, base_url=self._configuration.base_url, named=self._named, warn=output.note
         )
-        self._plan = target.plan
+        self.plan = target.plan
         self._resumed = target.resumed is not None
+        if not self._resumed:
+            self.check_new()
         if options.report is not None:
             check_report_file(
                 options.report,
-                self._plan.run_id,
+                self.plan.run_id,
                 resumed=self._resumed,
                 force=options.force,
                 journal=target.path,
                 ids=self._ids,
             )
-        unseen = self._resumed or (options.yes and self._undone is None)
-        seen = None if unseen else await self._preview(client)
+        seen = None
+        if not self._resumed and (not options.yes or options.max_groups is not None or self.always_preview):
+            seen = await self._find(client)
+            self._print_preview(seen)
+        self._check_size(_open_groups(target, seen))
         self._confirm(target, seen)
+        if seen is not None:
+            seen = await self.find_again(client, seen)
         with open_journal(target.path) as journal:
-            output.note(f"Run {self._plan.run_id}\nJournal {journal.path}")
+            output.note(f"Run {self.plan.run_id}\nJournal {journal.path}")
             report = await self._sweep(client, journal, seen)
             return self._finish(report, journal)
 
-    async def _preview(self, client: AsyncClient) -> SweepPreview:
-        self._output.note("Finding the target groups.")
-        if self._undone is None:
-            seen = await preview(client, self._plan)
-        else:
-            self._note_history_cost()
-            seen = await preview_undo(client, self._undone)
-        self._output.print_json({"event": "preview", **preview_fields(seen, self._options.rate)})
-        self._output.print_text(preview_text(seen, self._options.rate))
-        return seen
+    async def _find(self, client: AsyncClient) -> SweepPreview:
+        self.output.note("Finding the target groups.")
+        return await self.find(client)
 
-    def _note_history_cost(self) -> None:
-        """Print how many requests, and how many seconds at the given rate, the check of the history takes."""
-        requests, rate = sum(map(len, (self._plan.target_groups or {}).values())), self._options.rate
-        seconds = f", at least {format_duration(requests / rate)}" if rate is not None else ""
-        self._output.note(f"Reading the changelog of {pluralize(requests)}{seconds}; --no-history-check leaves it out.")
+    def _print_preview(self, seen: SweepPreview) -> None:
+        self.output.print_json({"event": "preview", **preview_fields(seen, self.options.rate)})
+        self.output.print_text(preview_text(seen, self.options.rate))
+
+    def _check_size(self, count: int) -> None:
+        limit = self.options.max_groups
+        if limit is not None and count > limit:
+            raise UsageError(
+                f"{pluralize(count)} to {self.plan.action}, but --max-groups is {limit:,}\nNothing was sent."
+            )
 
     def _confirm(self, target: JournalTarget, seen: SweepPreview | None) -> None:
         """Ask for confirmation, unless nothing would be sent."""
-        note, yes = self._output.note, self._options.yes
+        note = self.output.note
         if (run := target.resumed) is not None:
             if run.finished_at is not None:
-                note(
-                    f"Run {run.run_id} has already finished; this is its report. To sweep again, give another --run-id."
-                )
+                note(self.finished_note)
                 return
-            settled = f"{run.counts.total - run.counts.unknown:,} of {pluralize(run.total)} are settled"
+            rest = _open_groups(target, None)
+            settled = f"{run.total - rest:,} of {pluralize(run.total)} are settled"
             note(f"Resuming the run of {run.started_at:%Y-%m-%d %H:%M} UTC: {settled}.")
-            confirm(self._question(run.total - run.counts.total + run.counts.unknown), yes=yes)
+            self._ask(rest)
             return
         if target.too_old is not None and (run := target.too_old.resumed) is not None:
             note(
                 f"The run of {run.started_at:%Y-%m-%d %H:%M} UTC did not finish; this is a new run. "
                 f"To resume the old one: --journal {target.too_old.path} --run-id {run.run_id}"
             )
-        if seen is None or not seen.to_send:
-            return
-        question = self._question(len(seen.to_send), format_cost(seen, self._options.rate))
-        if self._plan.action is Action.COMPLETE:
-            note("There is no way back: nothing undoes a completion.")
-            confirm_by_typing(question, str(len(seen.to_send)), yes=yes)
+        if seen is not None and seen.to_send:
+            self._ask(len(seen.to_send), format_cost(seen, self.options.rate))
+
+    def _ask(self, count: int, cost: str = "") -> None:
+        """Ask for confirmation to send some target groups; a completion wants their number typed."""
+        question, yes = self.question(count, cost), self.options.yes
+        if self.plan.action is Action.COMPLETE:
+            self.output.note("There is no way back: nothing undoes a completion.")
+            confirm_by_typing(question, str(count), yes=yes)
         else:
             confirm(question, yes=yes)
 
-    def _question(self, count: int, cost: str = "") -> str:
-        """Return the question whether to send some target groups."""
-        place = format_place(self._configuration.base_url, self._configuration.account)
-        question = f"{self._plan.action.capitalize()} {pluralize(count)} of {place}"
-        return f"{question} with {cost}" if cost else question
-
     async def _sweep(self, client: AsyncClient, journal: Journal, seen: SweepPreview | None) -> SweepReport:
         try:
-            with ProgressDisplay(self._output) as display:
-                return await sweep(client, self._plan, journal=journal, on_progress=display, preview=seen)
+            with ProgressDisplay(self.output) as display:
+
+                async def proceed(first: SweepReport) -> bool:
+                    with display.paused():
+                        return await self._goes_on(client, first)
+
+                return await sweep(
+                    client,
+                    self.plan,
+                    journal=journal,
+                    on_progress=display,
+                    preview=seen,
+                    verify=not self.options.no_verify,
+                    proceed=proceed,
+                )
         except BaseException:
             self._report_interruption(journal)
             raise
 
+    async def _goes_on(self, client: AsyncClient, first: SweepReport) -> bool:
+        """Decide, after the first target groups, whether the others are sent."""
+        options, note = self.options, self.output.note
+        document = to_document(first)
+        self.output.print_json({"event": "first", **result_fields(document)})
+        note(f"The first {pluralize(len(first.groups))}:\n{result_text(document)}")
+        if not first.ok and (options.yes or options.after is not None):
+            note("Not all of them succeeded, so the others are not sent.")
+            return False
+        if options.after is not None:
+            note(f"The others follow in {format_duration(options.after)}; Ctrl-C stops.")
+            await client.clock.sleep(options.after)
+            return await self._is_unmoved(client, first)
+        if options.yes:
+            return True
+        place = format_place(self._configuration.base_url, self._configuration.account)
+        return ask(f"{self.plan.action.capitalize()} the other target groups of {place}")
+
+    async def _is_unmoved(self, client: AsyncClient, first: SweepReport) -> bool:
+        """Read the first target groups once more, and return whether they still have the target status."""
+        claimed: dict[str, list[str]] = {}
+        for group in first.of(Outcome.UPDATED, Outcome.UNCHANGED):
+            claimed.setdefault(group.project_id, []).append(group.target_group_id)
+        now = await preview(client, attrs.evolve(self.plan, query=None, target_groups=claimed, first=None))
+        if moved := len(now.groups) - len(now.unchanged):
+            self.output.note(f"{pluralize(moved)} moved meanwhile, so the others are not sent.")
+        return not moved
+
     def _report_interruption(self, journal: Journal) -> None:
         """Print how to resume, and write the report as far as it is known."""
         try:
-            report = read_report(journal, self._plan.run_id)
+            report = read_report(journal, self.plan.run_id)
         except JournalError:
             return  # the run had not started: there is nothing to resume
         self._webhook.report = report
-        if self._options.report is not None:
-            self._write(report, self._options.report)
+        if self.options.report is not None:
+            self._write(report, self.options.report, journal.path)
         counts = report.counts
-        self._output.note(
+        self.output.note(
             f"Interrupted: {counts.total - counts.unknown:,} of {pluralize(counts.total)} are settled; submitted jobs "
-            f"continue.\nTo resume, run the same command with --journal {journal.path} --run-id {self._plan.run_id}"
+            f"continue.\nTo resume, {self.how_to_repeat(journal.path)}."
         )
 
     def _finish(self, report: SweepReport, journal: Journal) -> ExitCode:
         """Write the report, then print it."""
         self._webhook.report = report
-        code = _exit_code(report)
-        if self._options.report is not None and not self._write(report, self._options.report):
+        code = self.exit_code(report)
+        if self.options.report is not None and not self._write(report, self.options.report, journal.path):
             code = code or ExitCode.FAILED
         document = to_document(report)
         facts = {"event": "report", "exit": code.value, "journal": str(journal.path), **result_fields(document)}
-        self._output.print_json(facts)
-        self._output.print_text(result_text(document))
-        if self._output.lost is not None:
-            self._output.note(f"The result could not be printed: {self._output.lost}. The sweep went to its end.")
+        self.output.print_json(facts)
+        self.output.print_text(result_text(document))
+        if self.output.lost is not None:
+            self.output.note(f"The result could not be printed: {self.output.lost}. The sweep went to its end.")
         return code
 
-    def _write(self, report: SweepReport, path: Path) -> bool:
+    def _write(self, report: SweepReport, path: Path, journal: Path) -> bool:
         """Write the report file and return whether that succeeded."""
-        run_id = self._plan.run_id
-        if not self._options.force and overwrite_conflict(path, run_id, resumed=self._resumed) is not None:
+        run_id = self.plan.run_id
+        if not self.options.force and overwrite_conflict(path, run_id, resumed=self._resumed) is not None:
             path = free_report_path(path, run_id)  # another run wrote its report since this one began
         try:
             report.save(path)
         except OSError as exc:
-            self._output.note(
+            self.output.note(
                 f"The report {path} could not be written: {exc.strerror}.\n"
-                f"To write it without sending anything, run the same command with --run-id {self._plan.run_id} and "
-                "the journal."
+                f"To write it without sending anything, {self.how_to_repeat(journal)}."
             )
             return False
-        self._output.note(f"Report: {path}")
+        self.output.note(f"Report: {path}")
         if report.counts.updated and report.action.opposite is not None and path.suffix != ".csv":
-            self._output.note(f"To undo: fieldingkit undo {path}")
+            self.output.note(f"To undo: fieldingkit undo {path}")
         return True
 
 
-def _exit_code(report: SweepReport) -> ExitCode:
-    counts = report.counts
-    if counts.unknown or report.unlisted or report.unverified:
-        return ExitCode.UNKNOWN
-    if not counts.failed:
-        return ExitCode.FAILED if counts.not_sent or report.stragglers else ExitCode.DONE
-    codes = {group.code for group in report.of(Outcome.FAILED)}
-    refused = codes <= _REFUSALS and not counts.updated and not counts.unchanged
-    return ExitCode.REFUSED if refused else ExitCode.FAILED
+async def _iterate(rows: Iterable[PreviewRow]) -> AsyncIterator[PreviewRow]:
+    for row in rows:
+        yield row
+
+
+def _open_groups(target: JournalTarget, seen: SweepPreview | None) -> int:
+    """Return the number of target groups that are still to be settled; 0 if it is not known in advance."""
+    if seen is not None:
+        return len(seen.to_send)
+    run = target.resumed
+    if run is None or run.finished_at is not None:
+        return 0
+    return run.total - run.counts.updated - run.counts.unchanged - run.counts.skipped

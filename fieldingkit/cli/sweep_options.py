@@ -50,6 +50,14 @@ class SweepOptions:
     """Overwrite the report of another run."""
     journal: Path | None = None
     """The file to resume the sweep from after a crash; by default one is created for each sweep."""
+    max_groups: Annotated[int | None, Parameter(validator=Number(gte=0))] = None
+    """Refuse, before anything is sent, if there are more target groups to send."""
+    first: Annotated[int | None, Parameter(validator=Number(gte=1))] = None
+    """Send this number of target groups first and read them again; go on with the others after a question."""
+    after: Duration | None = None
+    """With --first, go on after this time without a question, such as 5m, if nothing failed."""
+    no_verify: bool = False
+    """Do not read the statuses again after the last job."""
     rate: Annotated[float | None, Parameter(validator=Number(gt=0))] = None
     """Requests per second at most."""
     concurrency: Annotated[int, Parameter(validator=Number(gte=1))] = 100
@@ -67,6 +75,8 @@ class SweepOptions:
 class PlanOptions:
     """The options of a new plan."""
 
+    out: Path | None = None
+    """Write the plan to this file for `fieldingkit apply`, and send nothing."""
     run_id: str | None = None
     """The run id. Sweeps are idempotent per run id; by default each sweep gets a new one."""
     chunk_size: Annotated[int, Parameter(validator=Number(gte=1))] = 100

@@ -1,13 +1,14 @@
 """Summaries of a sweep for the terminal and for ``--json``: the preview before it, and the result after it."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import attrs
 from rich.cells import cell_len
 
 from fieldingkit.rendering.model import GroupRow, StragglerRow, SweepDocument
+from fieldingkit.rendering.preview import PreviewRow
 from fieldingkit.rendering.text import format_duration, format_time, pluralize, strip_control_chars
 from fieldingkit.rendering.wording import (
     Reason,
@@ -21,7 +22,15 @@ from fieldingkit.rendering.wording import (
 )
 from fieldingkit.sweeps.previews import SweepPreview
 
-__all__ = ["format_cost", "preview_fields", "preview_text", "result_fields", "result_text"]
+__all__ = [
+    "PREVIEW_COLUMNS",
+    "format_cost",
+    "preview_fields",
+    "preview_row_fields",
+    "preview_text",
+    "result_fields",
+    "result_text",
+]
 
 
 _WIDTH: Final = 80
@@ -61,6 +70,21 @@ def format_cost(preview: SweepPreview, rate: float | None) -> str:
     if rate is None:
         return cost
     return f"{cost}, {format_duration(preview.seconds(rate))} at {rate:g} per second"
+
+
+PREVIEW_COLUMNS: Final[Mapping[str, Callable[[PreviewRow], object]]] = {
+    "Project": lambda row: row.project_id,
+    "Target group": lambda row: row.target_group_id,
+    "Status": lambda row: row.status,
+    "Would": lambda row: row.would,
+    "Name": lambda row: " ".join(filter(None, [row.short_id, row.name])),
+}
+"""The columns of the list that a dry run prints."""
+
+
+def preview_row_fields(row: PreviewRow) -> dict[str, object]:
+    """Return a target group of a preview for ``--json``."""
+    return {"event": "group", **attrs.asdict(row)}
 
 
 def preview_fields(preview: SweepPreview, rate: float | None) -> dict[str, object]:

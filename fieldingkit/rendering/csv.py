@@ -7,7 +7,7 @@ from typing import Final
 from fieldingkit.rendering.model import ProjectRow, SweepDocument
 from fieldingkit.rendering.text import strip_control_chars
 
-__all__ = ["CSV_COLUMNS", "iter_csv"]
+__all__ = ["CSV_COLUMNS", "csv_line", "iter_csv"]
 
 
 CSV_COLUMNS: Final = (
@@ -41,11 +41,11 @@ def iter_csv(document: SweepDocument) -> Iterator[str]:
     an apostrophe precedes what would be a formula, also where a spreadsheet splits cells at semicolons. Target groups
     that verification found without the target status are appended with the outcome ``straggler``.
     """
-    yield _line(CSV_COLUMNS)
+    yield csv_line(CSV_COLUMNS)
     names = document.by_project_id
     for group in document.groups:
         project = names.get(group.project_id) or ProjectRow(project_id=group.project_id)
-        yield _line(
+        yield csv_line(
             (
                 group.project_id,
                 group.target_group_id,
@@ -67,10 +67,11 @@ def iter_csv(document: SweepDocument) -> Iterator[str]:
         project = names.get(straggler.project_id) or ProjectRow(project_id=straggler.project_id)
         ids = (straggler.project_id, straggler.target_group_id, project.short_id, project.name)
         named = (straggler.short_id, straggler.name, "straggler", "yes", straggler.status, None, straggler.reason)
-        yield _line((*ids, *named, None, None, document.run_id))
+        yield csv_line((*ids, *named, None, None, document.run_id))
 
 
-def _line(cells: Iterable[str | None]) -> str:
+def csv_line(cells: Iterable[str | None]) -> str:
+    """Return a row of a table by RFC 4180; no spreadsheet evaluates its cells."""
     return ",".join(["" if cell is None else cell if cell.isalnum() else _escape(cell) for cell in cells]) + "\r\n"
 
 

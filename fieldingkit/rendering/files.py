@@ -18,11 +18,11 @@ from fieldingkit.rendering.json import KIND, VERSION, iter_json
 from fieldingkit.rendering.model import SweepDocument
 from fieldingkit.rendering.page import is_large
 
-__all__ = ["check_report_path", "read_data", "replace_file", "write_document"]
+__all__ = ["BYTE_ORDER_MARK", "check_report_path", "read_data", "replace_file", "write_document"]
 
 
 _EXTENSIONS: Final = (".json", ".csv", ".html")
-_BYTE_ORDER_MARK: Final = "\ufeff"
+BYTE_ORDER_MARK: Final = "\ufeff"
 """Without it, spreadsheets read a table in the legacy encoding of the machine."""
 _MAX_BYTES: Final = 512 * 1024 * 1024
 
@@ -65,7 +65,7 @@ def write_document(document: SweepDocument, path: Path) -> None:
 
 
 def _write_table(document: SweepDocument, path: Path) -> None:
-    replace_file(path, map(str.encode, chain([_BYTE_ORDER_MARK], iter_csv(document))))
+    replace_file(path, map(str.encode, chain([BYTE_ORDER_MARK], iter_csv(document))))
 
 
 def replace_file(path: Path, content: Iterable[bytes]) -> None:

@@ -29,7 +29,7 @@ from fieldingkit.rendering.wording import (
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["DATA_TAG", "check_jinja", "iter_html", "to_fragment"]
+__all__ = ["DATA_TAG", "check_jinja", "environment", "iter_html", "to_fragment"]
 
 
 DATA_TAG: Final = '<script type="application/gzip" id="fieldingkit-sweep">'
@@ -70,7 +70,7 @@ def iter_html(document: SweepDocument, *, path: Path | None = None, table: Path 
     check_jinja()
     command = f"fieldingkit undo {shlex.quote(path.name)}" if path is not None and document.undoable else None
     return (
-        _environment()
+        environment()
         .get_template("page.html")
         .generate(
             **_context(document),
@@ -89,7 +89,7 @@ def to_fragment(document: SweepDocument) -> str:
         ConfigurationError: if Jinja2 is not installed.
     """
     check_jinja()
-    return _environment().get_template("fragment.html").render(**_context(document, _NOTEBOOK_ROWS), table=None)
+    return environment().get_template("fragment.html").render(**_context(document, _NOTEBOOK_ROWS), table=None)
 
 
 def _context(document: SweepDocument, rows: int = MAX_ROWS) -> dict[str, Any]:
@@ -114,7 +114,8 @@ def _context(document: SweepDocument, rows: int = MAX_ROWS) -> dict[str, Any]:
 
 
 @cache
-def _environment() -> "Environment":
+def environment() -> "Environment":
+    """Return the environment of the templates, which escapes all text."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from fieldingkit.sweeps.journal import RunSummary as RunSummary
     from fieldingkit.sweeps.plan import SweepPlan as SweepPlan
     from fieldingkit.sweeps.plan import TargetGroupQuery as TargetGroupQuery
+    from fieldingkit.sweeps.plan_file import recheck as recheck
     from fieldingkit.sweeps.previews import SweepPreview as SweepPreview
     from fieldingkit.sweeps.previews import preview as preview
     from fieldingkit.sweeps.report import Counts as Counts
@@ -36,6 +37,7 @@ else:
         {
             "fieldingkit.sweeps.actions": "Action",
             "fieldingkit.sweeps.checkpoint": "read_report",
+            "fieldingkit.sweeps.plan_file": "recheck",
             "fieldingkit.sweeps.previews": "SweepPreview preview",
             "fieldingkit.sweeps.engine": "sweep",
             "fieldingkit.sweeps.inverse": "preview_undo undo undo_plan",

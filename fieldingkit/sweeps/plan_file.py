@@ -13,6 +13,7 @@ import attrs
 from fieldingkit.client import AsyncClient
 from fieldingkit.errors import ConfigurationError, FieldingKitError, InvalidCommandError
 from fieldingkit.rendering.files import replace_file
+from fieldingkit.rendering.preview import PreviewDocument, PreviewRow
 from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.results import to_plain
 from fieldingkit.sweeps.discovery import FoundGroups, find_groups
@@ -85,6 +86,33 @@ def load_fields(path: str | os.PathLike[str]) -> Mapping[str, Any]:
         }
     except (ValueError, TypeError, KeyError, AttributeError, FieldingKitError) as exc:
         raise ConfigurationError(f"the plan {path} is damaged: {type(exc).__name__}") from exc
+
+
+def to_preview_document(preview: SweepPreview) -> PreviewDocument:
+    """Return a preview as the document that is rendered."""
+    action, names = preview.plan.action, {project.project_id: project.name for project in preview.projects}
+
+    def row(group: FoundGroup) -> PreviewRow:
+        outcome, reason = group.settled(action) or (action, None)
+        return PreviewRow(
+            project_id=group.project_id,
+            target_group_id=group.target_group_id,
+            project_name=names.get(group.project_id),
+            short_id=group.short_id,
+            name=group.name,
+            status=group.status,
+            would=outcome.value,
+            reason=reason,
+        )
+
+    return PreviewDocument(
+        action=action.value,
+        base_url=preview.identity.base_url,
+        account_id=preview.identity.account_id,
+        created_at=preview.created_at,
+        groups=tuple(map(row, preview.groups)),
+        unlisted={project.project_id: project.reason for project in preview.unlisted},
+    )
 
 
 async def recheck(client: AsyncClient, planned: SweepPreview) -> SweepPreview:

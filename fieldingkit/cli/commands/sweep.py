@@ -10,10 +10,14 @@ from fieldingkit.cli.output import Output
 from fieldingkit.cli.selection import NO_SELECTION, Selection, invalid_flag
 from fieldingkit.cli.sweep_command import SweepCommand
 from fieldingkit.cli.sweep_options import DEFAULT_OPTIONS, DEFAULT_PLAN_OPTIONS, PlanOptions, SweepOptions
+from fieldingkit.client import AsyncClient
+from fieldingkit.configuration import Configuration
 from fieldingkit.errors import ConfigurationError, InvalidCommandError
-from fieldingkit.rendering.text import pluralize
+from fieldingkit.rendering.text import format_duration, pluralize
 from fieldingkit.sweeps.actions import Action
-from fieldingkit.sweeps.inverse import undo_plan
+from fieldingkit.sweeps.inverse import preview_undo, undo_plan
+from fieldingkit.sweeps.plan import SweepPlan
+from fieldingkit.sweeps.previews import SweepPreview
 from fieldingkit.sweeps.report import Outcome, SweepReport
 
 __all__ = ["complete", "launch", "pause", "relaunch", "resume", "undo"]
@@ -145,8 +149,41 @@ async def undo(
     if not plan.target_groups:
         Output().note(f"No change was reported by the {original.action}, so there is nothing to undo.")
         return ExitCode.UNKNOWN if original.counts.unknown or original.unlisted else ExitCode.DONE
-    undone = None if no_history_check else original
-    return await SweepCommand(plan, options, connection, configuration, named=True, undone=undone).run()
+    if no_history_check:
+        return await SweepCommand(plan, options, connection, configuration, named=True).run()
+    return await _UndoCommand(original, plan, options, connection, configuration).run()
+
+
+class _UndoCommand(SweepCommand):
+    """An undo that reads the changelog of each target group first.
+
+    Args:
+        original: The report of the sweep to undo.
+        plan: The plan of the undo.
+        options: The options of the sweep.
+        connection: How to reach the API.
+        configuration: The settings of the connection.
+    """
+
+    always_preview = True
+
+    def __init__(
+        self,
+        original: SweepReport,
+        plan: SweepPlan,
+        options: SweepOptions,
+        connection: Connection,
+        configuration: Configuration,
+    ) -> None:
+        super().__init__(plan, options, connection, configuration, named=True)
+        self._original = original
+
+    async def find(self, client: AsyncClient) -> SweepPreview:
+        """Return the target groups with their statuses, and the outcome of those that were changed again since."""
+        requests, rate = sum(map(len, (self.plan.target_groups or {}).values())), self.options.rate
+        seconds = f", at least {format_duration(requests / rate)}" if rate is not None else ""
+        self.output.note(f"Reading the changelog of {pluralize(requests)}{seconds}; --no-history-check leaves it out.")
+        return await preview_undo(client, self._original)
 
 
 def _note_what_stays(original: SweepReport) -> None:
@@ -167,7 +204,9 @@ async def _sweep(
     configuration = connection.load()
     drawn_up = selection.plan(action, account=configuration.account, **plan.fields())
     named = plan.run_id is not None
-    return await SweepCommand(drawn_up, options, connection, configuration, named=named, ids=selection.ids).run()
+    return await SweepCommand(
+        drawn_up, options, connection, configuration, named=named, ids=selection.ids, out=plan.out
+    ).run()
 
 
 def _load_report(path: Path) -> SweepReport:

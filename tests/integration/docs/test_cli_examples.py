@@ -75,4 +75,4 @@ def test_the_configuration_file_of_the_page_works(
     project = sandbox.seed(live=1)
     ended = cli("pause", "--project", project.id, "--dry-run", "--json")
     assert ended.code == 0, ended.err
-    assert json.loads(ended.out)["seconds"] == pytest.approx(1 / 20)
+    assert json.loads(ended.out.splitlines()[-1])["seconds"] == pytest.approx(1 / 20)

@@ -9,9 +9,8 @@ import pytest
 from fieldingkit import AsyncClient
 from fieldingkit.errors import ConfigurationError, InvalidCommandError
 from fieldingkit.sandbox import Sandbox, faults
-from fieldingkit.sweeps import SweepPlan, SweepPreview, TargetGroupQuery, preview, sweep
+from fieldingkit.sweeps import SweepPlan, SweepPreview, TargetGroupQuery, preview, recheck, sweep
 from fieldingkit.sweeps.actions import Action
-from fieldingkit.sweeps.plan_file import recheck
 
 PLAN = SweepPlan(action="pause", query=TargetGroupQuery(), run_id="planned")
 
