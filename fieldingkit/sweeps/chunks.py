@@ -103,6 +103,11 @@ class Chunk:
         return self.state is ChunkState.SETTLED
 
     @property
+    def never_sent(self) -> bool:
+        """True if neither its key nor an earlier job can have changed its target groups."""
+        return self.state is ChunkState.PENDING and not self.ambiguous
+
+    @property
     def may_have_job(self) -> bool:
         """True if its key was used and no response has named its job."""
         return self.state in {ChunkState.SENDING, ChunkState.AMBIGUOUS}

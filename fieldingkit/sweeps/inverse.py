@@ -15,7 +15,7 @@ from fieldingkit.sweeps.discovery import find_groups, send_read
 from fieldingkit.sweeps.engine import sweep
 from fieldingkit.sweeps.identity import RunIdentity
 from fieldingkit.sweeps.journal import Journal
-from fieldingkit.sweeps.plan import SweepPlan
+from fieldingkit.sweeps.plan import SweepPlan, derive_run_id
 from fieldingkit.sweeps.previews import SweepPreview, make_preview
 from fieldingkit.sweeps.report import Outcome, SweepProgress, SweepReport
 from fieldingkit.sweeps.state import FoundGroup
@@ -23,7 +23,6 @@ from fieldingkit.sweeps.state import FoundGroup
 __all__ = ["preview_undo", "undo", "undo_plan"]
 
 _SUFFIX = "-undo"
-_MAX_RUN_ID = 100
 _READS_AT_ONCE = 16
 
 
@@ -150,6 +149,6 @@ def undo_plan(report: SweepReport) -> SweepPlan:
         action=plan.action.opposite,
         target_groups=changed,
         query=None,
-        run_id=f"{plan.run_id[: _MAX_RUN_ID - len(_SUFFIX)]}{_SUFFIX}",
+        run_id=derive_run_id(plan.run_id, _SUFFIX),
         check_status_first=True,
     )

@@ -190,6 +190,8 @@ class SweepReport(Serializable):
     """The target groups that were read without the target status then, other than failed or unknown ones."""
     unverified: tuple[UnlistedProject, ...] = ()
     """The projects whose statuses could not be read then, with the reason."""
+    continues: str | None = None
+    """The id of the interrupted run that this run continues; the report covers both. None if there is none."""
     as_of: datetime | None = None
     """The time of a report that was read from a journal and says nothing of the present, UTC; None otherwise."""
 

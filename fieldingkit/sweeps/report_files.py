@@ -89,6 +89,7 @@ def to_document(report: SweepReport) -> SweepDocument:
             for project in report.projects
         ),
         verified_at=report.verified_at,
+        continues=report.continues,
         as_of=report.as_of,
         stragglers=tuple(
             StragglerRow(
@@ -129,6 +130,7 @@ def load_fields(path: str | os.PathLike[str]) -> Mapping[str, Any]:
             "started_at": datetime.fromisoformat(data["started_at"]),
             "finished_at": _time(data["finished_at"]),
             "verified_at": _time(data["verified_at"]),
+            "continues": data["continues"],
             "as_of": _time(data["as_of"]),
             "stragglers": tuple(map(_straggler, data["stragglers"])),
             "unverified": tuple(UnlistedProject(*item) for item in data["unverified"].items()),
