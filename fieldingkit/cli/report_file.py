@@ -2,6 +2,7 @@
 
 import csv
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 from fieldingkit.cli.errors import UsageError
@@ -15,13 +16,13 @@ __all__ = ["check_report_file", "free_report_path", "overwrite_conflict"]
 
 
 def check_report_file(
-    path: Path, run_id: str, *, resumed: bool, force: bool, journal: Path | None, ids: Path | None
+    path: Path, run_ids: Collection[str], *, resumed: bool, force: bool, journal: Path | None, ids: Path | None
 ) -> None:
     """Check, before anything is sent, that the report of a run can be written.
 
     Args:
         path: The report file.
-        run_id: The run id.
+        run_ids: The ids of the run, and of those that it continues.
         resumed: The run was started by an earlier command.
         force: Overwrite the report of another run.
         journal: The journal of the run; None for a dry run.
@@ -37,12 +38,12 @@ def check_report_file(
     for flag, other in (("--journal", journal), ("--ids", ids)):
         if other is not None and os.path.realpath(path.expanduser()) == os.path.realpath(other.expanduser()):
             raise UsageError(f"--report and {flag} name the same file, {path}\nNothing was sent.")
-    conflict = None if force else overwrite_conflict(path, run_id, resumed=resumed)
+    conflict = None if force else overwrite_conflict(path, run_ids, resumed=resumed)
     if conflict is not None:
         raise UsageError(f"{conflict}\nNothing was sent. Give another --report, or --force to overwrite this one.")
 
 
-def overwrite_conflict(path: Path, run_id: str, *, resumed: bool) -> str | None:
+def overwrite_conflict(path: Path, run_ids: Collection[str], *, resumed: bool) -> str | None:
     """Return the reason why the report of a run must not overwrite a file; None if it may.
 
     A run may update its own report, and overwrite the report of a dry run or of a run that changed nothing. A CSV file
@@ -61,7 +62,7 @@ def overwrite_conflict(path: Path, run_id: str, *, resumed: bool) -> str | None:
     except (OSError, ValueError, KeyError, csv.Error, ConfigurationError):
         return f"{path} exists and is not a sweep report that this release can read"
     changed = report.counts.updated + report.counts.unknown
-    if report.run_id == run_id or not changed:
+    if report.run_id in run_ids or not changed:
         return None
     return f"{path} is the report of the run {report.run_id}, which changed {pluralize(changed)}"
 

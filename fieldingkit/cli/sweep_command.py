@@ -83,6 +83,7 @@ class SweepCommand:
         self._ids = ids
         self._out = out
         self._resumed = False
+        self._run_ids: tuple[str, ...] = (plan.run_id,)
         self._webhook = FinishWebhook(options.on_finish, self.plan, configuration, self.output.note)
 
     async def run(self) -> ExitCode:
@@ -156,7 +157,7 @@ class SweepCommand:
         self.check_new()
         if options.report is not None:
             check_report_file(
-                options.report, self.plan.run_id, resumed=False, force=options.force, journal=None, ids=self._ids
+                options.report, [self.plan.run_id], resumed=False, force=options.force, journal=None, ids=self._ids
             )
         seen = await self._find(client)
         document = to_preview_document(seen)
@@ -179,13 +180,14 @@ class SweepCommand:
         )
         self.plan = target.plan
         self._resumed = target.resumed is not None
+        self._run_ids = target.run_ids
         if not self._resumed:
             self.check_new()
         if options.report is not None:
             check_report_file(
                 options.report,
-                self.plan.run_id,
-                resumed=self._resumed,
+                self._run_ids,
+                resumed=len(self._run_ids) > 1 or self._resumed,
                 force=options.force,
                 journal=target.path,
                 ids=self._ids,
@@ -200,7 +202,8 @@ class SweepCommand:
             seen = await self.find_again(client, seen)
         with open_journal(target.path) as journal:
             output.note(f"Run {self.plan.run_id}\nJournal {journal.path}")
-            report = await self._sweep(client, journal, seen)
+            continues = None if target.continued is None else target.continued.run_id
+            report = await self._sweep(client, journal, seen, continues)
             return self._finish(report, journal)
 
     async def _find(self, client: AsyncClient) -> SweepPreview:
@@ -230,10 +233,16 @@ class SweepCommand:
             note(f"Resuming the run of {run.started_at:%Y-%m-%d %H:%M} UTC: {settled}.")
             self._ask(rest)
             return
-        if target.too_old is not None and (run := target.too_old.resumed) is not None:
+        if (run := target.continued) is not None:
+            note(
+                f"The run of {run.started_at:%Y-%m-%d %H:%M} UTC was interrupted. Its open jobs are followed to their "
+                "end; then this run sends what matches now. The report covers both."
+            )
+        if target.too_old is not None:
+            path, run = target.too_old
             note(
                 f"The run of {run.started_at:%Y-%m-%d %H:%M} UTC did not finish; this is a new run. "
-                f"To resume the old one: --journal {target.too_old.path} --run-id {run.run_id}"
+                f"To resume the old one: --journal {path} --run-id {run.run_id}"
             )
         if seen is not None and seen.to_send:
             self._ask(len(seen.to_send), format_cost(seen, self.options.rate))
@@ -247,7 +256,9 @@ class SweepCommand:
         else:
             confirm(question, yes=yes)
 
-    async def _sweep(self, client: AsyncClient, journal: Journal, seen: SweepPreview | None) -> SweepReport:
+    async def _sweep(
+        self, client: AsyncClient, journal: Journal, seen: SweepPreview | None, continues: str | None
+    ) -> SweepReport:
         try:
             with ProgressDisplay(self.output) as display:
 
@@ -263,9 +274,10 @@ class SweepCommand:
                     preview=seen,
                     verify=not self.options.no_verify,
                     proceed=proceed,
+                    continues=continues,
                 )
         except BaseException:
-            self._report_interruption(journal)
+            self._report_interruption(journal, continues)
             raise
 
     async def _goes_on(self, client: AsyncClient, first: SweepReport) -> bool:
@@ -296,12 +308,15 @@ class SweepCommand:
             self.output.note(f"{pluralize(moved)} moved meanwhile, so the others are not sent.")
         return not moved
 
-    def _report_interruption(self, journal: Journal) -> None:
+    def _report_interruption(self, journal: Journal, continues: str | None) -> None:
         """Print how to resume, and write the report as far as it is known."""
         try:
             report = read_report(journal, self.plan.run_id)
         except JournalError:
-            return  # the run had not started: there is nothing to resume
+            # The run had not started.
+            if continues is not None:
+                self.output.note("Interrupted: nothing new was sent. To continue, run the same command again.")
+            return
         self._webhook.report = report
         if self.options.report is not None:
             self._write(report, self.options.report, journal.path)
@@ -328,7 +343,7 @@ class SweepCommand:
     def _write(self, report: SweepReport, path: Path, journal: Path) -> bool:
         """Write the report file and return whether that succeeded."""
         run_id = self.plan.run_id
-        if not self.options.force and overwrite_conflict(path, run_id, resumed=self._resumed) is not None:
+        if not self.options.force and overwrite_conflict(path, self._run_ids, resumed=self._resumed) is not None:
             path = free_report_path(path, run_id)  # another run wrote its report since this one began
         try:
             report.save(path)

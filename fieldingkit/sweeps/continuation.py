@@ -33,6 +33,8 @@ class RunChoice(NamedTuple):
     """The run to resume or to continue."""
     too_old: RunSummary | None = None
     """An interrupted run of the same plan that is not continued because of its age."""
+    chain: tuple[str, ...] = ()
+    """The ids of the run and of those that it continues itself, whose reports are merged."""
 
 
 def choose_run(
@@ -65,28 +67,32 @@ def choose_run(
         run = known.get(identity.run_id)
         if run is not None and run.fingerprint != fingerprint:
             raise InvalidCommandError(f"the run {run.run_id} is of another plan", field="run_id")
-        return RunChoice("new") if run is None else RunChoice("resume", run)
+        return RunChoice("new") if run is None else RunChoice("resume", run, chain=_ids(_chain(run, known)))
     superseded = {run.continues for run in known.values()}
     for run in sorted(known.values(), key=lambda run: run.started_at, reverse=True):
-        first = _first_run(run, known)
+        chain = _chain(run, known)
+        first = chain[-1]
         place = (run.base_url, run.account_id)
         if run.finished_at is not None or run.run_id in superseded or first.fingerprint != fingerprint:
             continue
         if place != (identity.base_url, identity.account_id):
             continue
         if now - first.started_at <= max_age:
-            return RunChoice("continue", run)
+            return RunChoice("continue", run, chain=_ids(chain))
         return RunChoice("new", too_old=run)
     return RunChoice("new")
 
 
-def _first_run(run: RunSummary, known: Mapping[str, RunSummary]) -> RunSummary:
-    """Return the first of the runs that a run continues."""
-    seen = {run.run_id}
-    while run.continues is not None and run.continues in known and run.continues not in seen:
-        run = known[run.continues]
-        seen.add(run.run_id)
-    return run
+def _chain(run: RunSummary, known: Mapping[str, RunSummary]) -> list[RunSummary]:
+    """Return a run and those that it continues, the first one last."""
+    chain = [run]
+    while (earlier := known.get(chain[-1].continues or "")) is not None and earlier not in chain:
+        chain.append(earlier)
+    return chain
+
+
+def _ids(runs: Sequence[RunSummary]) -> tuple[str, ...]:
+    return tuple(run.run_id for run in runs)
 
 
 def merge(*reports: SweepReport) -> SweepReport:

@@ -45,13 +45,13 @@ def stop(how: signal.Signals, *words: str) -> tuple[int, str]:
 
 
 def test_killed_in_the_middle_every_group_is_accounted_for(connected: Cli, sandbox: Sandbox) -> None:
-    """After a SIGKILL the same command resumes: no job is duplicated, none is lost, and undo covers all."""
+    """After a SIGKILL the same command continues: no job is duplicated, none is lost, and undo covers all."""
     words = ("pause", "--status", "live", "--all-projects", "--yes", "--journal", "j", "--report", "out.html")
     code, text = stop(signal.SIGKILL, *words)
     assert code == -signal.SIGKILL, text
     ended = connected(*words)
     assert ended.code == 0, ended.err
-    assert "Resuming the run of" in ended.err
+    assert "was interrupted. Its open jobs are followed" in " ".join(ended.err.split())
     report = SweepReport.load("out.html")
     assert report.counts.total == 300
     assert {group.outcome for group in report.groups} == {Outcome.UPDATED}
@@ -75,7 +75,7 @@ def test_an_interrupted_sweep_names_its_journal(connected: Cli, sandbox: Sandbox
     assert SweepReport.load("out.json").counts.unknown
     ended = connected(*words)
     assert ended.code == 0, ended.err
-    assert "Resuming the run of" in ended.err
+    assert "was interrupted. Its open jobs are followed" in " ".join(ended.err.split())
     assert SweepReport.load("out.json").counts.updated == 300
     assert len(sandbox.jobs) == 30
 
