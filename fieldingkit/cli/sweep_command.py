@@ -1,13 +1,15 @@
 """One run of a sweep command: preview, confirm, sweep and report."""
 
 import os
-from collections.abc import AsyncIterator, Iterable
+import shlex
+from collections.abc import AsyncIterator, Generator, Iterable
+from contextlib import contextmanager
 from pathlib import Path
 
 import attrs
 
 from fieldingkit.cli.connection import Connection
-from fieldingkit.cli.errors import ExitCode, UsageError
+from fieldingkit.cli.errors import ExitCode, NotPossibleError, UsageError
 from fieldingkit.cli.finish_webhook import FinishWebhook
 from fieldingkit.cli.output import Output
 from fieldingkit.cli.progress import ProgressDisplay
@@ -165,11 +167,14 @@ class SweepCommand:
         self._print_preview(seen)
         self._check_size(len(seen.to_send))
         if options.report is not None:
-            write_preview(document, options.report)
+            with _writing("report", options.report):
+                write_preview(document, options.report)
             note(f"Report: {options.report}")
         if self._out is not None:
-            seen.save(self._out)
-            note(f"Plan: {self._out}\nTo carry it out: fieldingkit apply {self._out}")
+            with _writing("plan", self._out):
+                seen.save(self._out)
+            self.output.print_json({"event": "plan", "run_id": self.plan.run_id, "path": str(self._out)})
+            note(f"Plan: {self._out}\nTo carry it out: fieldingkit apply {shlex.quote(str(self._out))}")
         note("Nothing was changed." if self._out is not None else "Dry run: nothing was changed.")
         return ExitCode.UNKNOWN if seen.unlisted else ExitCode.DONE
 
@@ -264,7 +269,7 @@ class SweepCommand:
 
                 async def proceed(first: SweepReport) -> bool:
                     with display.paused():
-                        return await self._goes_on(client, first)
+                        return await self._goes_on(client, first, display)
 
                 return await sweep(
                     client,
@@ -280,7 +285,7 @@ class SweepCommand:
             self._report_interruption(journal, continues)
             raise
 
-    async def _goes_on(self, client: AsyncClient, first: SweepReport) -> bool:
+    async def _goes_on(self, client: AsyncClient, first: SweepReport, display: ProgressDisplay) -> bool:
         """Decide, after the first target groups, whether the others are sent."""
         options, note = self.options, self.output.note
         document = to_document(first)
@@ -295,8 +300,9 @@ class SweepCommand:
             return await self._is_unmoved(client, first)
         if options.yes:
             return True
-        place = format_place(self._configuration.base_url, self._configuration.account)
-        return ask(f"{self.plan.action.capitalize()} the other target groups of {place}")
+        jobs = pluralize(display.open_jobs, "job")
+        cost = f"{jobs}, at least {pluralize(2 * display.open_jobs, 'request')}"
+        return ask(self.question(display.open_groups, cost).replace(" ", " the other ", 1))
 
     async def _is_unmoved(self, client: AsyncClient, first: SweepReport) -> bool:
         """Read the first target groups once more, and return whether they still have the target status."""
@@ -357,6 +363,15 @@ class SweepCommand:
         if report.counts.updated and report.action.opposite is not None and path.suffix != ".csv":
             self.output.note(f"To undo: fieldingkit undo {path}")
         return True
+
+
+@contextmanager
+def _writing(kind: str, path: Path) -> Generator[None]:
+    """Turn an error of writing a file into a message."""
+    try:
+        yield
+    except OSError as exc:
+        raise NotPossibleError(f"the {kind} {path} could not be written: {exc.strerror}\nNothing was changed.") from exc
 
 
 async def _iterate(rows: Iterable[PreviewRow]) -> AsyncIterator[PreviewRow]:

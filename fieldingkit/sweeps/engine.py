@@ -406,6 +406,7 @@ async def settle_first(context: SweepContext) -> SweepReport | None:
         chunks = [chunk for chunk in context.state.unfinished() if ids.issuperset(chunk.ids)]
         await _run_chunks(context, chunks, wait)
     context.state.settled_first = ids
+    context.notify()
     return await read_canary(context, ids)
 
 

@@ -55,7 +55,8 @@ def test_the_first_target_groups_are_sent_before_the_others(
     ended = connected("pause", "--project", project.id, "--first", "2", "--report", "out.json")
     assert ended.code == 0
     assert "The first 2 target groups" in ended.err
-    assert "Pause the other target groups of account 101" in " ".join(ended.err.split())
+    assert "Pause the other 3 target groups of account 101" in " ".join(ended.err.split())
+    assert "with 1 job, at least 2 requests? [y/N]" in " ".join(ended.err.split())
     assert [len(job.target_group_ids) for job in sandbox.jobs.values()] == [2, 3]
     assert SweepReport.load("out.json").counts.updated == 5
 
