@@ -60,6 +60,7 @@ class SweepCommand:
         named: The run id was given or is derived; otherwise an unfinished run of the same plan is resumed.
         ids: The file that lists the target groups, if there is one.
         out: The file to write the plan to instead of sending it.
+        until_none_left: Sweep also what the verification finds.
     """
 
     always_preview = False
@@ -75,6 +76,7 @@ class SweepCommand:
         named: bool,
         ids: Path | None = None,
         out: Path | None = None,
+        until_none_left: bool = False,
     ) -> None:
         self.plan = attrs.evolve(plan, concurrency=options.concurrency, first=options.first or plan.first)
         self.options = options
@@ -84,6 +86,7 @@ class SweepCommand:
         self._named = named
         self._ids = ids
         self._out = out
+        self._until_none_left = until_none_left
         self._resumed = False
         self._run_ids: tuple[str, ...] = (plan.run_id,)
         self._webhook = FinishWebhook(options.on_finish, self.plan, configuration, self.output.note)
@@ -145,6 +148,8 @@ class SweepCommand:
         options = self.options
         if options.after is not None and self.plan.first is None:
             raise UsageError("--after needs --first\nNothing was sent.")
+        if self._until_none_left:
+            refuse_together("--until-none-left", ["--no-verify"] if options.no_verify else [])
         if self._out is not None:
             refuse_together("--out", ["--yes"] if options.yes else [])
             if self._out.expanduser().exists() and not options.force:
@@ -278,6 +283,7 @@ class SweepCommand:
                     on_progress=display,
                     preview=seen,
                     verify=not self.options.no_verify,
+                    until_none_left=self._until_none_left,
                     proceed=proceed,
                     continues=continues,
                 )

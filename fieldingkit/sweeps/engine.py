@@ -7,7 +7,7 @@ the next one starts.
 
 import os
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, aclosing
+from contextlib import ExitStack
 
 import attrs
 
@@ -105,7 +105,7 @@ async def sweep(
         await settle(context)
         if context.state.verifying:
             await verification.verify(context)
-        if until_none_left:
+        if until_none_left and context.state.stop_reason is None:
             context = await _sweep_stragglers(context)
         return report(context)
 
@@ -396,15 +396,7 @@ async def settle_first(context: SweepContext) -> SweepReport | None:
     ids = canary_ids(context)
     if not ids:
         return None
-    async with aclosing(JobPoller(context)) as poller:
-
-        async def wait(chunk: Chunk, job: AsyncJob[BatchResult]) -> bool:
-            del chunk
-            await poller.wait(job)
-            return True
-
-        chunks = [chunk for chunk in context.state.unfinished() if ids.issuperset(chunk.ids)]
-        await _run_chunks(context, chunks, wait)
+    await _settle_chunks(context, [chunk for chunk in context.state.unfinished() if ids.issuperset(chunk.ids)])
     context.state.settled_first = ids
     context.notify()
     return await read_canary(context, ids)

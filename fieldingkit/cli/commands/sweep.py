@@ -204,9 +204,17 @@ async def _sweep(
     configuration = connection.load()
     drawn_up = selection.plan(action, account=configuration.account, **plan.fields())
     named = plan.run_id is not None
-    return await SweepCommand(
-        drawn_up, options, connection, configuration, named=named, ids=selection.ids, out=plan.out
-    ).run()
+    command = SweepCommand(
+        drawn_up,
+        options,
+        connection,
+        configuration,
+        named=named,
+        ids=selection.ids,
+        out=plan.out,
+        until_none_left=plan.until_none_left,
+    )
+    return await command.run()
 
 
 def _load_report(path: Path) -> SweepReport:
