@@ -108,7 +108,7 @@ class TaskStateCheckpoint(Checkpoint):
 
     def _load(self, plan: SweepPlan, identity: RunIdentity) -> SweepState | None:
         run = cast("dict[str, Any] | None", self._store.get(RUN_KEY))
-        if run is None or (run["v"], run["fingerprint"]) != (_VERSION, plan.fingerprint):
+        if run is None or not _is_of(run, plan):
             return None
         earlier = RunIdentity(**run["identity"])
         if difference := earlier.mismatch(identity):
@@ -140,6 +140,11 @@ class TaskStateCheckpoint(Checkpoint):
         state.stragglers = tuple(map(_straggler, self._end.get("stragglers", ())))
         state.unverified = tuple(UnlistedProject(*item) for item in self._end.get("unverified", ()))
         return state
+
+    async def has_run(self, plan: SweepPlan) -> bool:
+        """Return whether an earlier try left a state of the plan."""
+        run = await asyncio.to_thread(self._store.get, RUN_KEY)
+        return run is not None and _is_of(run, plan)
 
     async def discovered(self, state: SweepState) -> None:
         """Save the target groups that were found, and then the run, before anything is sent."""
@@ -219,6 +224,10 @@ class TaskStateCheckpoint(Checkpoint):
             ledger.settle(id_, Outcome.UPDATED, job_id=chunk.job_id)
         for id_, outcome, code, reason, verified in self._rows[first][position]["outcomes"]:
             ledger.settle(id_, Outcome(outcome), reason, code=code, job_id=chunk.job_id, verified=verified)
+
+
+def _is_of(run: Mapping[str, Any], plan: SweepPlan) -> bool:
+    return (run["v"], run["fingerprint"]) == (_VERSION, plan.fingerprint)
 
 
 def _parts(state: SweepState) -> Iterable[list[list[Any]]]:
