@@ -263,8 +263,8 @@ def task_failure(
 ) -> TaskFailure | None:
     """Return the failure of a task; None if it has succeeded.
 
-    A retry continues jobs that could not be submitted or whose end is not known, and verifies projects that could not
-    be read. Rejections by the API are final, and so are stragglers: acting on those takes a new DAG run.
+    A retry continues jobs that could not be submitted or whose end is not known, and reads projects that could not be
+    listed or verified. Rejections by the API are final, and so are stragglers: acting on those takes a new DAG run.
 
     Args:
         report: The report.
@@ -274,27 +274,29 @@ def task_failure(
     """
     if fail_on == "never":
         return None
+    summary, any_problem = summarize(result), fail_on == "any"
     unsettled = [chunk for chunk in state.chunks if not chunk.settled]
     if unsettled:
         ids = [id_ for chunk in unsettled for id_ in chunk.ids]
-        reasons = dict.fromkeys(reason for id_ in ids if (reason := report.by_id[id_].reason))
-        why = "; ".join(islice(reasons, _MAX_REASONS))
-        return TaskFailure(f"{summarize(result)}; {len(ids)} target groups are not settled: {why}", final=False)
+        why = _reasons(report.by_id[id_].reason for id_ in ids)
+        return TaskFailure(f"{summary}; {len(ids)} target groups are not settled: {why}", final=False)
     if report.unlisted:
-        return TaskFailure(f"{summarize(result)}; {_projects('listed', report.unlisted)}", final=True)
-    if fail_on == "unknown":
-        return None
-    if report.counts.failed or report.counts.not_sent:
-        return TaskFailure(summarize(result), final=True)
-    if report.stragglers:
-        numbers = Counter(straggler.reason for straggler in report.stragglers).most_common(_MAX_REASONS)
-        why = ", ".join(f"{number} {reason}" for reason, number in numbers)
-        return TaskFailure(
-            f"{summarize(result)}; {len(report.stragglers)} target groups do not have the status: {why}", final=True
-        )
-    if report.unverified:
-        return TaskFailure(f"{summarize(result)}; {_projects('verified', report.unverified)}", final=False)
+        return TaskFailure(f"{summary}; {_projects('listed', report.unlisted)}", final=False)
+    if report.counts.unknown:
+        why = _reasons(group.reason for group in report.of("unknown"))
+        return TaskFailure(f"{summary}; {report.counts.unknown} outcomes are unknown: {why}", final=True)
+    if any_problem and (report.counts.failed or report.counts.not_sent):
+        return TaskFailure(summary, final=True)
+    if any_problem and report.stragglers:
+        number, why = len(report.stragglers), _reasons(straggler.reason for straggler in report.stragglers)
+        return TaskFailure(f"{summary}; {number} target groups do not have the status: {why}", final=True)
+    if any_problem and report.unverified:
+        return TaskFailure(f"{summary}; {_projects('verified', report.unverified)}", final=False)
     return None
+
+
+def _reasons(reasons: Iterable[str | None]) -> str:
+    return "; ".join(islice(dict.fromkeys(filter(None, reasons)), _MAX_REASONS))
 
 
 def _projects(done: str, projects: "Sequence[UnlistedProject]") -> str:

@@ -62,7 +62,7 @@ async def take_step(
         FieldingKitError: if no project can be read; nothing was sent.
     """
     shown = None
-    if preview is not None and not await checkpoint.has_run(plan):
+    if preview is not None and await checkpoint.load(plan, RunIdentity.of(client, plan)) is None:
         shown = await preview(client)
     sweep = await discover(client, plan, checkpoint, preview=shown)
     tokens = await step(sweep)

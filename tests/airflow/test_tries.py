@@ -132,7 +132,7 @@ def test_an_expired_key_is_not_sent_again(connected: Sandbox, monkeypatch: pytes
     task = FakeTask()
     sweep = {"task_id": "pause", "action": "pause", "query": {"project_ids": [project.id]}}
     task.start(FieldingSweepOperator(**sweep))
-    (rows,) = (value for key, value in task.store.items() if key.endswith(".chunk.0"))
+    (rows,) = (value for key, value in task.store.items() if ".chunk." in key)
     rows[0]["state"] = "sending"
     del rows[0]["token"], rows[0]["job_id"]
     connected.clock.advance(7200)
@@ -217,6 +217,23 @@ def test_a_job_that_could_not_be_sent_is_sent_by_the_next_try(connected: Sandbox
     assert not isinstance(failed.value, AirflowFailException)
     connected.faults.clear()
     assert run_task(task, FieldingBatchOperator(task_id="x", **batch))["counts"]["updated"] == 2
+
+
+def test_a_project_that_could_not_be_listed_is_listed_by_the_next_try(connected: Sandbox) -> None:
+    """The other projects are swept at once; the task is retried until each project was listed and swept once."""
+    projects = [connected.seed(live=2), connected.seed(live=2)]
+    query = {"project_ids": [project.id for project in projects], "status": ["live"]}
+    operator = FieldingSweepOperator(task_id="x", action="pause", query=query, deferrable=False)
+    connected.faults.add("get_list_target_groups", faults.Answer(403))
+    task = FakeTask()
+    with pytest.raises(AirflowException, match="1 projects could not be listed") as failed:
+        run_task(task, operator)
+    assert not isinstance(failed.value, AirflowFailException)
+    assert sorted(len(project.ids("paused")) for project in projects) == [0, 2]
+    result = run_task(task, operator)
+    assert result["counts"]["updated"] == result["changed"] == 4
+    assert result["unlisted"] == 0
+    assert len(posts(connected)) == len(connected.jobs) == 2
 
 
 def test_jobs_that_time_out_are_settled_by_reading(connected: Sandbox) -> None:
