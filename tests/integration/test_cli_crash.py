@@ -100,9 +100,11 @@ def test_sandbox_and_sweep_work_together(cli: Cli, bare: pytest.MonkeyPatch) -> 
     command = [*PROGRAM, "sandbox", "--port", "0", "--groups", "3000", "--projects", "40"]
     with subprocess.Popen(command, env={**os.environ}, stdout=subprocess.PIPE, text=True) as serving:
         assert serving.stdout is not None
-        line = next(line for line in serving.stdout if "export" in line)
-        for name, value in (item.split("=", 1) for item in line.split() if "=" in item):
-            bare.setenv(name, value)
+        for line in serving.stdout:
+            if line.strip().startswith("export "):
+                bare.setenv(*line.strip().removeprefix("export ").split("=", 1))
+            elif line.startswith("Example request"):
+                break
         ended = cli("pause", "--status", "live", "--all-projects", "--yes", "--report", "out.html")
         listed = cli("groups", "list", "--all-projects", "--status", "live")
         serving.send_signal(signal.SIGINT)
