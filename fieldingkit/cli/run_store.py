@@ -78,7 +78,9 @@ def choose_journal(
     Raises:
         UsageError: The run with this id is of another plan, API or account, or the given journal cannot be read.
     """
-    candidates = [path.expanduser()] if path is not None else _latest_journals(journal_folder(base_url))
+    folder = journal_folder(base_url)
+    new = path.expanduser() if path is not None else folder / _file_name(plan.run_id)
+    candidates = [new] if path is not None else dict.fromkeys([new, *_latest_journals(folder)])
     max_age = _MAX_AGE_IN_NAMED_JOURNAL if path is not None else _MAX_AGE
     too_old: tuple[Path, RunSummary] | None = None
     for candidate in candidates:
@@ -95,7 +97,6 @@ def choose_journal(
             return JournalTarget(candidate, plan, continued=choice.run, run_ids=(plan.run_id, *choice.chain))
         if choice.too_old is not None:
             too_old = too_old or (candidate, choice.too_old)
-    new = path.expanduser() if path is not None else journal_folder(base_url) / _file_name(plan.run_id)
     return JournalTarget(new, plan, run_ids=(plan.run_id,), too_old=too_old)
 
 

@@ -151,6 +151,8 @@ async def discover(
     started_at = client.clock.wall()
     await checkpoint.discovering(plan, identity, started_at=started_at, continues=continues)
     if preview is not None:
+        if continued:
+            preview = attrs.evolve(preview, read_at=float("-inf"))  # the open jobs have ended since
         found = await refresh(client, preview, progress.found)
     else:
         found = await find_groups(client, plan, progress.found)

@@ -26,6 +26,7 @@ from fieldingkit.sweeps import (
     SweepProgress,
     SweepReport,
     TargetGroupQuery,
+    preview,
     read_report,
     sweep,
     undo,
@@ -195,6 +196,23 @@ async def test_the_same_plan_acts_on_what_matches_now(sweep_client: AsyncClient,
             result, as_of=result.finished_at, groups=read_report(journal, "second").groups
         )
         assert [run.continues for run in journal.runs()] == ["first", None]
+
+
+async def test_a_preview_from_before_the_open_jobs_ended_is_read_again(
+    sweep_client: AsyncClient, sandbox: Sandbox, path: Path
+) -> None:
+    """What an open job of the interrupted run pauses meanwhile is not sent a second time."""
+    project = sandbox.seed(live=6)
+    first = SweepPlan(action="pause", query=LIVE_GROUPS, chunk_size=2, concurrency=1, run_id="first")
+    second = attrs.evolve(first, run_id="second")
+    shown = await preview(sweep_client, second)  # as if the job ran longer
+    await interrupt(sweep_client, first, path, submitted=1)
+
+    result = await sweep(sweep_client, second, journal=path, preview=shown, continues="first")
+
+    assert len(shown.to_send) == 6
+    assert sorted(id_ for job in sandbox.jobs.values() for id_ in job.target_group_ids) == sorted(project.ids())
+    assert result.counts.updated == 6
 
 
 async def test_an_undo_covers_both_runs(sweep_client: AsyncClient, sandbox: Sandbox, path: Path) -> None:
