@@ -1,11 +1,7 @@
 """Locate journals, choose the run to resume or to continue, and keep a sweep from running twice at once."""
 
-import hashlib
-import os
-import socket
-import sqlite3
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -17,10 +13,10 @@ from platformdirs import user_state_path
 from fieldingkit.cli.errors import UsageError
 from fieldingkit.configuration import Configuration
 from fieldingkit.errors import InvalidCommandError, JournalError
+from fieldingkit.sweeps import locks
 from fieldingkit.sweeps.continuation import RunChoice, choose_run
 from fieldingkit.sweeps.identity import RunIdentity
 from fieldingkit.sweeps.journal import Journal, RunSummary
-from fieldingkit.sweeps.locks import FileLock
 from fieldingkit.sweeps.plan import SweepPlan
 
 __all__ = ["JournalTarget", "choose_journal", "journal_folder", "lock_sweep", "open_journal"]
@@ -160,26 +156,17 @@ def lock_sweep(plan: SweepPlan, configuration: Configuration, warn: Callable[[st
     Raises:
         UsageError: Another process runs the same sweep.
     """
-    key = "\n".join([configuration.base_url, str(configuration.account), plan.fingerprint])
-    path = _state_folder() / "locks" / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.lock"
-    holder = path.with_suffix(".holder")
-    lock: FileLock | None = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = FileLock(path)
-        holder.write_text(
-            f"process {os.getpid()} on {socket.gethostname()}, since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
-        )
-    except BlockingIOError as exc:
-        first = ""
-        with suppress(OSError):
-            first = f": {holder.read_text()}"
-        raise UsageError(f"the same sweep is in progress{first}\nNothing was sent.") from exc
-    except (OSError, sqlite3.Error) as exc:
-        reason = getattr(exc, "strerror", None) or exc
-        warn(f"{path} cannot be locked: {reason}. The same sweep must not run twice at the same time.")
-    try:
+    identity = RunIdentity(
+        base_url=configuration.base_url,
+        account_id=configuration.account if plan.account_id is None else str(plan.account_id),
+        api_version=configuration.api_version,
+        run_id=plan.run_id,
+    )
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locks.lock_sweep(identity, plan, _state_folder() / "locks"))
+        except JournalError as exc:
+            raise UsageError(f"{exc.message.removesuffix('; nothing was sent')}\nNothing was sent.") from exc
+        except OSError as exc:
+            warn(f"The sweep cannot be locked: {exc}. The same sweep must not run twice at the same time.")
         yield
-    finally:
-        if lock is not None:
-            lock.close()
