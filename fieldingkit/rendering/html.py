@@ -5,6 +5,7 @@ import shlex
 import zlib
 from collections.abc import Iterable, Iterator
 from functools import cache
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -48,7 +49,7 @@ def check_jinja() -> None:
         ConfigurationError: if Jinja2 is not installed.
     """
     try:
-        import jinja2  # noqa: F401 - only whether it can be imported
+        import_module("jinja2")
     except ImportError as exc:
         raise ConfigurationError(
             "HTML reports need Jinja2, which is not installed; reports as .json and .csv work without it. Install it "
@@ -126,16 +127,17 @@ def environment() -> "Environment":
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(
-        PROBLEMS=PROBLEMS,
-        MAX_PRINTED=MAX_PRINTED,
-        MAX_PROJECTS=MAX_PROJECTS,
-        MAX_ROWS=MAX_ROWS,
-        version=version("fieldingkit"),
-        advice_for=advice_for,
-        share_parts=share_parts,
-        pluralize=pluralize,
-    )
+    names: dict[str, Any] = {
+        "PROBLEMS": PROBLEMS,
+        "MAX_PRINTED": MAX_PRINTED,
+        "MAX_PROJECTS": MAX_PROJECTS,
+        "MAX_ROWS": MAX_ROWS,
+        "version": version("fieldingkit"),
+        "advice_for": advice_for,
+        "share_parts": share_parts,
+        "pluralize": pluralize,
+    }
+    environment.globals.update(names)
     environment.filters.update(moment=format_moment, duration=format_duration)
     return environment
 

@@ -157,7 +157,14 @@ def _group(fields: Mapping[str, Any]) -> GroupOutcome:
 
 def _straggler(fields: Mapping[str, Any]) -> Straggler:
     status = fields["status"]
-    return Straggler(**{**fields, "status": None if status is None else TargetGroupStatus(status)})
+    return Straggler(
+        target_group_id=fields["target_group_id"],
+        project_id=fields["project_id"],
+        status=None if status is None else TargetGroupStatus(status),
+        reason=fields["reason"],
+        name=fields["name"],
+        short_id=fields["short_id"],
+    )
 
 
 def _job(fields: Mapping[str, Any]) -> SweepJob:

@@ -217,6 +217,27 @@ def test_a_page_never_lists_more_than_its_limit() -> None:
     assert "The first 5,000" in text
 
 
+def test_a_frequent_cause_leaves_room_for_rare_ones() -> None:
+    """On a page that cannot list all failed target groups, each rare cause lists all of its own."""
+    document = make_document(projects=60, each=100, outcomes=(Outcome.FAILED,))
+    rare = tuple(attrs.evolve(group, reason="a rare cause") for group in document.groups[-3:])
+    text = to_html(attrs.evolve(document, groups=(*document.groups[:-3], *rare)))
+    assert all(group.target_group_id in text for group in rare)
+    assert "The first 4,997" in text
+
+
+def test_very_many_causes_are_merged() -> None:
+    """Reasons that all differ do not make a page of single causes; each row still shows its own."""
+    document = make_document(projects=1, each=300, outcomes=(Outcome.FAILED,))
+    groups = tuple(
+        attrs.evolve(group, reason=f"cause {number} of many") for number, group in enumerate(document.groups)
+    )
+    text = to_html(attrs.evolve(document, groups=groups))
+    assert text.count("<article") == 101
+    assert "200 other reasons" in text
+    assert all(f"cause {number} of many" in text for number in range(300))
+
+
 def test_a_page_needs_jinja2_and_says_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without Jinja2 a page is refused before the sweep and when it is saved; other formats work."""
     monkeypatch.setitem(sys.modules, "jinja2", None)
