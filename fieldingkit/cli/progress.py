@@ -64,6 +64,8 @@ class ProgressDisplay:
             so_far = f"{progress.counts.total:,} of {progress.total:,} settled"
             if progress.phase == "finding":
                 so_far = f"{progress.total:,} found"
+            elif progress.phase == "checking":
+                so_far = f"{progress.total:,} changelogs to read"
             text = ", ".join(filter(None, [so_far, _details(progress)]))
             self._output.note(f"{progress.elapsed:7.1f} s  {progress.phase:<9} {text}")
 

@@ -60,6 +60,8 @@ class JobRow:
     """When the API created the job, UTC, by the API's clock."""
     ended_at: datetime | None = None
     """When the end of the job was seen, UTC."""
+    created_by: str | None = None
+    """The API's id of the user who created the job."""
     trace_id: str | None = None
     """The W3C trace id of the request that created the job."""
 

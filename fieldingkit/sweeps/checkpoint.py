@@ -242,7 +242,7 @@ class _Header(NamedTuple):
 
 
 # The columns of the table are the run id and the fields of a chunk, in their order.
-_PUT_CHUNK = "INSERT OR REPLACE INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_PUT_CHUNK = "INSERT OR REPLACE INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _SELECT_CHUNKS = "SELECT * FROM chunks WHERE run_id = ? ORDER BY number"
 _PUT_GROUP = "INSERT OR REPLACE INTO groups VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _SET_OUTCOME = (

@@ -139,7 +139,7 @@ async def discover(
     identity = RunIdentity.of(client, plan)
     state = await checkpoint.load(plan, identity)
     if state is not None:
-        return await _resume(client, plan, state, checkpoint, progress)
+        return await _resume(client, plan, state, checkpoint, preview=preview, progress=progress)
     if preview is not None and preview.plan.fingerprint != plan.fingerprint:
         raise InvalidCommandError("the preview belongs to another plan", field="preview")
     if preview is not None:
@@ -196,9 +196,18 @@ def _new_run(
 
 
 async def _resume(
-    client: AsyncClient, plan: SweepPlan, state: SweepState, checkpoint: Checkpoint, progress: ProgressReporter
+    client: AsyncClient,
+    plan: SweepPlan,
+    state: SweepState,
+    checkpoint: Checkpoint,
+    *,
+    preview: SweepPreview | None,
+    progress: ProgressReporter,
 ) -> SweepContext:
-    """Return the run that an earlier process left; its unlisted projects are listed again."""
+    """Return the run that an earlier process left; its unlisted projects are listed again.
+
+    A preview decides about the target groups that were unknown before anything was sent for them.
+    """
     earlier, as_of = state.settled_ids(), state.finished_at
     continued = await _load_continued(client, checkpoint, state.continues, progress)
     if as_of is None:
@@ -206,6 +215,11 @@ async def _resume(
         await _close_continued(continued)
         if continued and state.adopt(continued[-1].report().groups):
             await checkpoint.discovered(state)
+        if preview is not None:
+            undecided = state.undecided()
+            found = await refresh(client, preview)
+            new = [group for group in found.groups if group.target_group_id in undecided]
+            await _add_groups(plan, state, checkpoint, new)
         await _list_again(client, plan, state, checkpoint)
     return SweepContext(
         client=client,
@@ -228,10 +242,16 @@ async def _list_again(client: AsyncClient, plan: SweepPlan, state: SweepState, c
         found = await find_groups(client, attrs.evolve(plan, query=query, strict=False))
     except (ApiError, TransportError, DecodeError):
         return  # none of them can be listed yet
-    to_send = state.ledger.add(found.groups, plan.action)
+    state.unlisted = found.unlisted
+    known = {group.target_group_id for group in state.ledger.found}
+    await _add_groups(plan, state, checkpoint, [group for group in found.groups if group.target_group_id not in known])
+
+
+async def _add_groups(plan: SweepPlan, state: SweepState, checkpoint: Checkpoint, groups: Sequence[FoundGroup]) -> None:
+    """Add target groups to a run, with chunks for those to send."""
+    to_send = state.ledger.add(groups, plan.action)
     for chunk in split_into_chunks(state.identity, plan.action, to_send, size=plan.chunk_size):
         state.put(attrs.evolve(chunk, number=len(state.chunks)))
-    state.unlisted = found.unlisted
     await checkpoint.discovered(state)
 
 

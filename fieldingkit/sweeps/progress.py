@@ -24,6 +24,12 @@ class ProgressReporter:
         self._callback = callback
         self._started = client.clock.now()
 
+    def checking(self, total: int) -> None:
+        """Report the number of changelogs to read, one a request, before the first one is read."""
+        rate = self._client.rate_limiter.rate
+        seconds = None if rate is None else max(0, total - 1) / rate
+        self._report(SweepProgress(run_id=self._run_id, phase="checking", total=total, seconds=seconds))
+
     def found(self, total: int) -> None:
         """Report the number of target groups found so far."""
         self._report(SweepProgress(run_id=self._run_id, phase="finding", total=total))

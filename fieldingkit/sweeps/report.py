@@ -156,6 +156,8 @@ class SweepJob(Serializable):
     """When the API created the job, UTC, by the API's clock; None if it was not read."""
     ended_at: datetime | None = None
     """When the end of the job was seen, UTC; None if it was not seen."""
+    created_by: str | None = None
+    """The API's id of the user who created the job; None if it was not read."""
     trace_id: str | None = None
     """The W3C trace id of the request that created the job; None if the API did not return one."""
 
@@ -300,8 +302,9 @@ class SweepProgress(Serializable):
 
     run_id: str
     """The run id."""
-    phase: Literal["finding", "sweeping", "verifying", "done"]
-    """``finding`` while target groups are read, ``sweeping``, ``verifying`` while they are read again, and ``done``."""
+    phase: Literal["checking", "finding", "sweeping", "verifying", "done"]
+    """The phase: ``checking`` while an undo reads changelogs, ``finding`` while target groups are read, ``sweeping``,
+    ``verifying`` while they are read again, and ``done`` at the end."""
     total: int
     """The number of target groups found so far."""
     counts: Counts = attrs.field(factory=Counts)
@@ -314,6 +317,8 @@ class SweepProgress(Serializable):
     """The number of jobs with nothing left to do."""
     waiting: int = 0
     """The number of requests that wait for the client's rate limiter."""
+    seconds: float | None = None
+    """The shortest duration of ``checking`` in seconds at the client's rate; None if that has no limit."""
     elapsed: float = 0.0
     """Seconds since ``sweep`` was called."""
 

@@ -79,6 +79,7 @@ def to_document(report: SweepReport) -> SweepDocument:
                 created_at=job.created_at,
                 api_created_at=job.api_created_at,
                 ended_at=job.ended_at,
+                created_by=job.created_by,
                 trace_id=job.trace_id,
             )
             for job in report.jobs
@@ -176,6 +177,7 @@ def _job(fields: Mapping[str, Any]) -> SweepJob:
         created_at=_time(fields["created_at"]),
         api_created_at=_time(fields["api_created_at"]),
         ended_at=_time(fields["ended_at"]),
+        created_by=fields["created_by"],
         trace_id=fields["trace_id"],
     )
 

@@ -176,9 +176,10 @@ class Ledger:
 
     def add(self, groups: Iterable[FoundGroup], action: Action) -> list[tuple[str, str]]:
         """Add target groups that were found later, and settle them by their status; return the others to send."""
-        new = [group for group in groups if group.target_group_id not in self._found]
-        self._found.update((group.target_group_id, group) for group in new)
-        return self._settle_by_status(action, new)
+        groups = list(groups)
+        self.reopen(group.target_group_id for group in groups)
+        self._found.update((group.target_group_id, group) for group in groups)
+        return self._settle_by_status(action, groups)
 
     def settle_by_status(self, action: Action) -> list[tuple[str, str]]:
         """Settle the target groups that need no job; return the others as pairs of project id and target group id."""
@@ -316,15 +317,18 @@ class SweepState:
         times = (time for chunk in self.chunks for time in (chunk.last_transition_at, chunk.ended_at) if time)
         return self.finished_at or max([self.started_at, *times])
 
+    def undecided(self) -> frozenset[str]:
+        """Return the target groups that are unknown and no part of a chunk: nothing was sent for them."""
+        own = {id_ for chunk in self.chunks for id_ in chunk.ids}
+        rows = (self.ledger.outcome_of(group.target_group_id) for group in self.ledger.found)
+        unknown = {row.target_group_id for row in rows if row is not None and row.outcome is Outcome.UNKNOWN}
+        return frozenset(unknown - own)
+
     def adopt(self, rows: Iterable[GroupOutcome]) -> int:
         """Take over outcomes of earlier runs for target groups that this run left to them; return their number."""
-        own = {id_ for chunk in self.chunks for id_ in chunk.ids}
-        number = 0
+        undecided, number = self.undecided(), 0
         for row in rows:
-            left = self.ledger.outcome_of(row.target_group_id)
-            if left is None or left.outcome is not Outcome.UNKNOWN or row.target_group_id in own:
-                continue
-            if row.outcome is not Outcome.UNKNOWN:
+            if row.target_group_id in undecided and row.outcome is not Outcome.UNKNOWN:
                 self.ledger.settle(
                     row.target_group_id,
                     row.outcome,
@@ -378,6 +382,7 @@ def _job(chunk: Chunk, job_id: str) -> SweepJob:
         created_at=created_at,
         ended_at=_date(chunk.ended_at),
         api_created_at=_date(chunk.api_created_at),
+        created_by=chunk.created_by,
         trace_id=trace_id,
     )
 
