@@ -31,7 +31,7 @@ CSV_COLUMNS: Final = (
 _PLAIN: Final = re.compile(r"\w[\w :.-]*")
 """Text that is safe as it is, such as an id."""
 _QUOTED: Final = re.compile('[",;]')
-"""The characters that require quotes. Some spreadsheets split cells at a semicolon, whatever the file says."""
+"""The characters that require quotes. Some spreadsheets split cells at a semicolon, even in this file."""
 _FORMULA: Final = re.compile(r'(^|;)([\s"]*)(?=[=+\-@＝＋－＠])')  # noqa: RUF001 - spreadsheets evaluate the wide forms too
 """A place where a spreadsheet would begin to evaluate a formula, which could send data elsewhere."""
 

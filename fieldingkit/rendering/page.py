@@ -1,4 +1,4 @@
-"""What the page of a sweep report shows: its sections, and which rows of a large sweep."""
+"""The content of the page of a sweep report: causes, projects, and the rows of a large sweep."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -42,7 +42,7 @@ class Cause:
     text: str
     """The reason in words; the outcome if there is none."""
     advice: str
-    """What to do; empty if there is nothing to do."""
+    """The advice; empty if there is none."""
     total: int
     """The number of target groups."""
     listed: tuple[GroupRow, ...]

@@ -93,7 +93,7 @@ def test_csv_has_one_row_for_each_target_group() -> None:
 
 
 def test_stragglers_are_the_last_rows_of_the_csv() -> None:
-    """What verification found without the target status is part of the table, with its status and reason."""
+    """Target groups that verification found without the status are in the table, with their status and reason."""
     straggler = StragglerRow(
         project_id=ulid("PPPP", 0), target_group_id=ulid("GGGG", 99), status="live", reason="went live since"
     )
@@ -120,7 +120,7 @@ def test_no_csv_cell_is_a_formula_whatever_the_separator(reason: str, name: str)
 
 @given(st.text(), st.text(alphabet=";,\t\n\r\x0b\x1c\u2028\"' a"))
 def test_a_csv_report_is_a_list_of_target_groups(reason: str, name: str) -> None:
-    """Whatever the names are, each row is one line that begins with its two ids, as --ids reads it."""
+    """With any names, each row is one line that begins with its two ids, as --ids reads it."""
     text = to_csv(make_document(projects=2, each=2, outcomes=(Outcome.FAILED,), reason=reason, name=name))
     for lines in (text.splitlines(keepends=True), io.StringIO(text)):
         assert parse_ids(lines, "report.csv", None) == {

@@ -100,7 +100,7 @@ def test_lists_are_folded_until_they_are_opened_or_printed() -> None:
 
 
 def test_stragglers_and_unlisted_projects_need_attention() -> None:
-    """What verification found, and what could not be listed, is named with what to do."""
+    """Target groups found afterwards, and projects that could not be listed, are named with advice."""
     document = attrs.evolve(make_document(), stragglers=(STRAGGLER,), unlisted={ulid("PPPP", 7): "403: no access"})
     text = Page(to_html(document)).text
     assert "Needs attention" in text

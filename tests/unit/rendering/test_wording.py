@@ -110,7 +110,7 @@ def test_reasons_with_one_cause_are_one_reason(first: str, second: str, text: st
 
 
 def test_no_advice_contradicts_its_reason() -> None:
-    """What may have been sent is not said to be sent, nor to be not sent."""
+    """Advice does not claim that something was sent, where the outcome is open."""
     for outcome in (Outcome.UNKNOWN, Outcome.SKIPPED):
         (reason,) = group_by_reason(make_document(outcomes=(outcome,)).groups, outcome.value)
         assert "sent" not in advice_for(reason.outcome, reason.code)
