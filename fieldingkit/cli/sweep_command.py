@@ -30,6 +30,8 @@ from fieldingkit.cli.sweep_summary import (
 from fieldingkit.client import AsyncClient
 from fieldingkit.configuration import Configuration
 from fieldingkit.errors import JournalError
+from fieldingkit.rendering.files import table_beside, write_document
+from fieldingkit.rendering.model import SweepDocument
 from fieldingkit.rendering.preview import PreviewRow, write_preview
 from fieldingkit.rendering.text import format_duration, pluralize
 from fieldingkit.sweeps.actions import Action
@@ -331,7 +333,7 @@ class SweepCommand:
             return
         self._webhook.report = report
         if self.options.report is not None:
-            self._write(report, self.options.report, journal.path)
+            self._write(to_document(report), self.options.report, journal.path)
         counts = report.counts
         self.output.note(
             f"Interrupted: {counts.total - counts.unknown:,} of {pluralize(counts.total)} are settled; submitted jobs "
@@ -341,10 +343,9 @@ class SweepCommand:
     def _finish(self, report: SweepReport, journal: Journal) -> ExitCode:
         """Write the report, then print it."""
         self._webhook.report = report
-        code = self.exit_code(report)
-        if self.options.report is not None and not self._write(report, self.options.report, journal.path):
+        code, document = self.exit_code(report), to_document(report)
+        if self.options.report is not None and not self._write(document, self.options.report, journal.path):
             code = code or ExitCode.FAILED
-        document = to_document(report)
         facts = {"event": "report", "exit": code.value, "journal": str(journal.path), **result_fields(document)}
         self.output.print_json(facts)
         self.output.print_text(result_text(document))
@@ -352,13 +353,13 @@ class SweepCommand:
             self.output.note(f"The result could not be printed: {self.output.lost}. The sweep went to its end.")
         return code
 
-    def _write(self, report: SweepReport, path: Path, journal: Path) -> bool:
+    def _write(self, document: SweepDocument, path: Path, journal: Path) -> bool:
         """Write the report file and return whether that succeeded."""
         run_id = self.plan.run_id
         if not self.options.force and overwrite_conflict(path, self._run_ids, resumed=self._resumed) is not None:
             path = free_report_path(path, run_id)  # another run wrote its report since this one began
         try:
-            report.save(path)
+            write_document(document, path)
         except OSError as exc:
             self.output.note(
                 f"The report {path} could not be written: {exc.strerror}.\n"
@@ -366,7 +367,9 @@ class SweepCommand:
             )
             return False
         self.output.note(f"Report: {path}")
-        if report.counts.updated and report.action.opposite is not None and path.suffix != ".csv":
+        if (table := table_beside(document, path)) is not None:
+            self.output.note(f"All target groups: {table}")
+        if document.undoable and path.suffix.lower() != ".csv":
             self.output.note(f"To undo: fieldingkit undo {path}")
         return True
 

@@ -18,7 +18,7 @@ from fieldingkit.rendering.wording import (
     group_projects,
     headline,
     outcome_label,
-    straggler_reasons,
+    stragglers_by_reason,
 )
 from fieldingkit.sweeps.previews import SweepPreview
 
@@ -140,7 +140,7 @@ def _straggler_lines(document: SweepDocument) -> list[str]:
     """Return the target groups that verification found without the target status."""
     if not document.stragglers:
         return []
-    reasons = ", ".join(f"{number:,} {reason}" for reason, number in straggler_reasons(document).items())
+    reasons = ", ".join(f"{len(rows):,} {reason}" for reason, rows in stragglers_by_reason(document).items())
     lines = ["", *_wrap(f"Found afterwards: {reasons}."), *_wrap(f"-> {advice_for('straggler')}", "  ")]
     for straggler in document.stragglers[:_MAX_NAMED]:
         lines += _group_lines(document, straggler)

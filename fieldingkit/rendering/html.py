@@ -24,7 +24,7 @@ from fieldingkit.rendering.wording import (
     report_badge,
     report_facts,
     report_notes,
-    straggler_reasons,
+    stragglers_by_reason,
 )
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _context(document: SweepDocument, rows: int = MAX_ROWS) -> dict[str, Any]:
         "problems": (*causes.get("not_sent", ()), *causes.get("failed", ())),
         "skipped": causes.get("skipped", ()),
         "reached": (*causes.get("updated", ()), *causes.get("unchanged", ())),
-        "stragglers": straggler_reasons(document),
+        "stragglers": stragglers_by_reason(document),
         "projects": project_counts(document)[: min(rows, MAX_PROJECTS)],
         "project_total": len(document.by_project),
         "timeline": make_timeline(document),

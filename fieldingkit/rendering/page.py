@@ -23,7 +23,7 @@ __all__ = [
 MAX_ROWS: Final = 5000
 """The largest number of target groups that a page lists."""
 MAX_PROJECTS: Final = 1000
-"""The largest number of projects, and of jobs, that a page lists."""
+"""The largest number of projects, of jobs, and of target groups found afterwards, that a page lists."""
 MAX_PRINTED: Final = 200
 """The longest list that is printed on paper; a longer one is for screens."""
 _MAX_PREVIEWED: Final = 3
@@ -58,7 +58,7 @@ class Cause:
 
 def is_large(document: SweepDocument) -> bool:
     """Return whether a page does not list all target groups, so that a table is written beside it."""
-    return len(document.groups) > MAX_ROWS or len(document.stragglers) > MAX_ROWS
+    return len(document.groups) > MAX_ROWS
 
 
 def list_causes(document: SweepDocument, room: int = MAX_ROWS) -> Mapping[str, Sequence[Cause]]:

@@ -1,13 +1,12 @@
 """The wording of a sweep report: headline, badge, facts, notes, labels of outcomes, reasons and advice."""
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import attrs
 
-from fieldingkit.rendering.model import GroupRow, SweepDocument
+from fieldingkit.rendering.model import GroupRow, StragglerRow, SweepDocument
 from fieldingkit.rendering.text import format_duration, format_moment, pluralize
 
 __all__ = [
@@ -24,7 +23,7 @@ __all__ = [
     "report_badge",
     "report_facts",
     "report_notes",
-    "straggler_reasons",
+    "stragglers_by_reason",
 ]
 
 
@@ -49,7 +48,7 @@ def headline(document: SweepDocument) -> str:
     current = verified and document.as_of is None and not document.unverified
     verb = ("is", "are") if current else ("was", "were")
     total, unknown, unlisted = len(document.groups), document.counts["unknown"], len(document.unlisted)
-    reached, stragglers = _reached(document), straggler_reasons(document)
+    reached, stragglers = _reached(document), stragglers_by_reason(document)
     parts = [f"{pluralize(unknown)}: outcome unknown"] if unknown else []
     if not total and not unlisted and not stragglers:
         parts.append("no target groups were found")
@@ -58,7 +57,7 @@ def headline(document: SweepDocument) -> str:
         parts.append(f"{all_of_them} {document.target_status}")
     elif reached or not unknown:
         parts.append(f"{reached:,} of {total:,} target groups {verb[1]} {document.target_status}")
-    parts += [f"{number:,} {reason}" for reason, number in stragglers.items()]
+    parts += [f"{len(rows):,} {reason}" for reason, rows in stragglers.items()]
     if unlisted:
         parts.append(f"{pluralize(unlisted, 'project')} could not be listed")
     if document.unverified and reached:
@@ -82,9 +81,12 @@ def _reached(document: SweepDocument) -> int:
     )
 
 
-def straggler_reasons(document: SweepDocument) -> Mapping[str, int]:
-    """Return the number of target groups that verification found without the target status, by reason."""
-    return Counter(straggler.reason or f"not {document.target_status}" for straggler in document.stragglers)
+def stragglers_by_reason(document: SweepDocument) -> Mapping[str, Sequence[StragglerRow]]:
+    """Return the target groups that verification found without the target status, by reason."""
+    found: dict[str, list[StragglerRow]] = {}
+    for straggler in document.stragglers:
+        found.setdefault(straggler.reason or f"not {document.target_status}", []).append(straggler)
+    return found
 
 
 @attrs.frozen
@@ -102,7 +104,7 @@ def report_badge(document: SweepDocument) -> Badge:
     counts = document.counts
     problems = [format_counts({name: counts[name] for name in PROBLEMS})]
     if not any(problems):
-        problems += [f"{number:,} {reason}" for reason, number in straggler_reasons(document).items()]
+        problems += [f"{len(rows):,} {reason}" for reason, rows in stragglers_by_reason(document).items()]
         problems += [f"{pluralize(len(document.unlisted), 'project')} not listed"] if document.unlisted else []
         problems += [f"{pluralize(len(document.unverified), 'project')} not verified"] if document.unverified else []
     unfinished = ["not finished"] if document.finished_at is None else []

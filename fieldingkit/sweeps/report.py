@@ -251,13 +251,14 @@ class SweepReport(Serializable):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the report to a file: a page (``.html``), JSON (``.json``) or a table for spreadsheets (``.csv``).
 
-        The file is replaced as a whole; if it cannot be written, an earlier file stays as it was.
+        The file is replaced as a whole; if it cannot be written, an earlier file stays as it was. A page lists at most
+        5,000 target groups; if there are more, a table of all is written beside it, as ``<name>-<run id>.csv``.
 
         Args:
             path: The file. Its extension selects the format.
 
         Raises:
-            ConfigurationError: if the extension is not one of the three.
+            ConfigurationError: if the extension is not one of the three, or Jinja2 is not installed for a page.
             OSError: if the file cannot be written.
         """
         from fieldingkit.sweeps.report_files import save_report

@@ -13,7 +13,7 @@ import pytest
 from support.sweep_reports import NASTY, TRACE, make_document, ulid
 
 from fieldingkit.errors import ConfigurationError
-from fieldingkit.rendering.files import check_report_path, read_data, write_document
+from fieldingkit.rendering.files import check_report_path, read_data, table_beside, write_document
 from fieldingkit.rendering.html import iter_html, to_fragment
 from fieldingkit.rendering.model import StragglerRow, SweepDocument
 from fieldingkit.sweeps.report import Outcome
@@ -205,6 +205,8 @@ def test_a_large_page_lists_problems_and_changes_and_names_the_table(tmp_path: P
     listed = {group.outcome for group in document.groups if group.target_group_id in text}
     assert listed == {"updated", "failed", "unknown"}
     assert "<code>stop-a-run.csv</code>" in text
+    assert table_beside(document, path) == tmp_path / "stop-a-run.csv"
+    assert table_beside(make_document(), path) is None
     assert (tmp_path / "stop-a-run.csv").read_text(encoding="utf-8-sig").count("\n") == 6001
     assert len(read_data(path)["groups"]) == 6000
 
