@@ -54,7 +54,7 @@ def iter_csv(document: SweepDocument) -> Iterator[str]:
                 group.short_id,
                 group.name,
                 group.outcome,
-                "yes" if group.verified else None,
+                "yes" if document.is_verified(group) else None,
                 group.previous_status,
                 group.code,
                 group.reason,

@@ -48,7 +48,7 @@ def headline(document: SweepDocument) -> str:
     current = verified and document.as_of is None and not document.unverified
     verb = ("is", "are") if current else ("was", "were")
     total, unknown, unlisted = len(document.groups), document.counts["unknown"], len(document.unlisted)
-    reached, stragglers = _reached(document), stragglers_by_reason(document)
+    reached, stragglers = sum(map(document.has_status, document.groups)), stragglers_by_reason(document)
     parts = [f"{pluralize(unknown)}: outcome unknown"] if unknown else []
     if not total and not unlisted and not stragglers:
         parts.append("no target groups were found")
@@ -63,22 +63,11 @@ def headline(document: SweepDocument) -> str:
     if document.unverified and reached:
         parts.append(f"{pluralize(len(document.unverified), 'project')} could not be verified")
     text = "; ".join(parts)
-    if reached and not verified:
+    if reached and not verified and not document.unverified:
         text += " (not verified)"
     if document.as_of is not None:
         return f"As of {format_moment(document.as_of)}: {text}"
     return text[0].upper() + text[1:]
-
-
-def _reached(document: SweepDocument) -> int:
-    """Return the number of target groups of the sweep that have the target status, as far as is known."""
-    reached = document.counts["updated"] + document.counts["unchanged"]
-    if not document.stragglers:
-        return reached
-    moved = {straggler.target_group_id for straggler in document.stragglers}
-    return reached - sum(
-        group.outcome in ("updated", "unchanged") and group.target_group_id in moved for group in document.groups
-    )
 
 
 def stragglers_by_reason(document: SweepDocument) -> Mapping[str, Sequence[StragglerRow]]:
@@ -126,8 +115,11 @@ def report_notes(document: SweepDocument) -> list[str]:
     if document.as_of is not None:
         notes.append(f"The sweep finished at {format_moment(document.as_of)}; nothing was read since.")
     elif document.verified_at is not None:
-        notes.append(f"The statuses were read again after the last job, at {format_moment(document.verified_at)}.")
-    elif _reached(document):
+        unread = f", except in {pluralize(len(document.unverified), 'project')}" if document.unverified else ""
+        notes.append(
+            f"The statuses were read again after the last job, at {format_moment(document.verified_at)}{unread}."
+        )
+    elif any(map(document.has_status, document.groups)):
         notes.append("The statuses were not read again after the last job: this is the result as the API reported it.")
     if document.continues is not None:
         notes.append(f"This run continues the interrupted run {document.continues}; the report covers both.")

@@ -9,7 +9,7 @@ import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.sweep_reports import NASTY, TRACE, make_document, ulid
+from support.sweep_reports import NASTY, STARTED, TRACE, make_document, ulid
 
 from fieldingkit.cli.selection import parse_ids
 from fieldingkit.errors import ConfigurationError
@@ -106,6 +106,21 @@ def test_stragglers_are_the_last_rows_of_the_csv() -> None:
         "went live since",
         "a-run",
     ]
+
+
+def test_the_csv_marks_the_rows_that_were_verified() -> None:
+    """A row is verified if it has the status, and its project was read after the last job without finding otherwise."""
+    moved = StragglerRow(project_id=ulid("PPPP", 0), target_group_id=ulid("GGGG", 0), reason="moved since")
+    document = make_document(
+        projects=2,
+        each=3,
+        outcomes=(Outcome.UPDATED, Outcome.UNCHANGED, Outcome.FAILED),
+        verified_at=STARTED,
+        stragglers=(moved,),
+        unverified={ulid("PPPP", 1): "403"},
+    )
+    rows = list(csv.DictReader(io.StringIO(to_csv(document))))
+    assert [row["verified"] for row in rows[:6]] == ["", "yes", "", "", "", ""]
 
 
 @given(st.text(), st.text(alphabet="=+-@;,\t\n\"' a"))
