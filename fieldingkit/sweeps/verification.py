@@ -72,9 +72,9 @@ class _Pass:
     def projects(self) -> list[str]:
         """Return the projects to list: those that discovery listed, and those of the target groups."""
         query, state = self._plan.query, self._context.state
-        queried = [project.project_id for project in state.projects]
-        if query is not None and query.project_ids is not None:
-            queried = list(query.project_ids)
+        queried: list[str] = []
+        if query is not None:
+            queried = list(query.project_ids or [project.project_id for project in state.projects])
         unlisted = {project.project_id for project in state.unlisted}
         return [project_id for project_id in dict.fromkeys([*queried, *self._rows]) if project_id not in unlisted]
 

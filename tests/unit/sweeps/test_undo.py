@@ -9,7 +9,7 @@ from support.sweep_plans import pausing
 
 from fieldingkit import AsyncClient
 from fieldingkit.sandbox import Sandbox, faults
-from fieldingkit.sweeps import Outcome, SweepProgress, preview_undo, sweep, undo
+from fieldingkit.sweeps import Outcome, SweepPlan, SweepProgress, TargetGroupQuery, preview_undo, sweep, undo
 
 CHANGELOG = "get_target_group_changelog"
 
@@ -71,6 +71,18 @@ async def test_what_is_unknown_is_named_and_not_touched(sweep_client: AsyncClien
         assert [row.target_group_id for row in undone.of("unknown")] == unknown
         assert {row.reason for row in undone.of("unknown")} == {"not undone: the outcome of the pause is unknown"}
         assert not undone.ok
+
+
+async def test_an_undo_lists_only_the_projects_that_it_changes(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
+    """The sweep may have listed more projects, which the report names."""
+    project, other = sandbox.seed(live=3), sandbox.seed(paused=3)
+    report = await sweep(sweep_client, SweepPlan(action="pause", query=TargetGroupQuery(status=["live"])))
+    assert {item.project_id for item in report.projects} == {project.id, other.id}
+
+    undone = await undo(sweep_client, report)
+
+    assert undone.ok
+    assert undone.counts.updated == 3
 
 
 async def test_a_repeated_undo_reads_no_changelog_again(
