@@ -28,7 +28,6 @@ NAMES = (
     "detection",
     "waiting",
     "sweep",
-    "reports",
     "memory",
     "alternatives",
 )

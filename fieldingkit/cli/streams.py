@@ -1,13 +1,11 @@
-"""Standard streams that never abort a command, and text that fits a terminal."""
+"""Standard streams that never abort a command: output to a closed or full stream is discarded."""
 
 import os
-import shutil
 import sys
 from contextlib import suppress
-from textwrap import fill
 from typing import TextIO
 
-__all__ = ["SurvivingStream", "discard", "open_missing_streams", "wrap"]
+__all__ = ["SurvivingStream", "discard", "open_missing_streams"]
 
 
 class SurvivingStream:
@@ -60,21 +58,6 @@ class SurvivingStream:
     def _give_up(self, exc: OSError | ValueError) -> None:
         self.error = exc
         discard(self._stream)
-
-
-def wrap(text: str, indent: str = "") -> str:
-    """Return the text in lines that fit the terminal; no word is broken.
-
-    Args:
-        text: The text; its own lines stay apart.
-        indent: The text before each further line that a line becomes.
-    """
-    width = shutil.get_terminal_size().columns - 1
-    lines = (
-        fill(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
-        for line in text.split("\n")
-    )
-    return "\n".join(lines)
 
 
 def discard(stream: TextIO) -> None:

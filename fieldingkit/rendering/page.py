@@ -1,4 +1,4 @@
-"""The content of the page of a sweep report: causes, projects, and the rows of a large sweep."""
+"""What the page of a sweep report shows: its sections, and which rows of a large sweep."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -23,12 +23,10 @@ __all__ = [
 MAX_ROWS: Final = 5000
 """The largest number of target groups that a page lists."""
 MAX_PROJECTS: Final = 1000
-"""The largest number of projects, of jobs, and of target groups found afterwards, that a page lists."""
+"""The largest number of projects, and of jobs, that a page lists."""
 MAX_PRINTED: Final = 200
 """The longest list that is printed on paper; a longer one is for screens."""
 _MAX_PREVIEWED: Final = 3
-_MAX_CAUSES: Final = 100
-"""The largest number of causes of one outcome."""
 _QUIET: Final = ("skipped", "unchanged")
 """The outcomes that the page of a large sweep does not list: the sweep changed nothing there."""
 
@@ -42,7 +40,7 @@ class Cause:
     text: str
     """The reason in words; the outcome if there is none."""
     advice: str
-    """The advice; empty if there is none."""
+    """What to do; empty if there is nothing to do."""
     total: int
     """The number of target groups."""
     listed: tuple[GroupRow, ...]
@@ -64,8 +62,7 @@ def is_large(document: SweepDocument) -> bool:
 def list_causes(document: SweepDocument, room: int = MAX_ROWS) -> Mapping[str, Sequence[Cause]]:
     """Return the causes by outcome; outcomes that did not occur are left out.
 
-    If there is no room for all rows, those of problems come first, then those of changes, and the causes share the
-    room: a frequent cause leaves room for the rare ones.
+    If there is no room for all rows, they are those of problems, then of changes.
 
     Args:
         document: The report.
@@ -73,37 +70,11 @@ def list_causes(document: SweepDocument, room: int = MAX_ROWS) -> Mapping[str, S
     """
     large = len(document.groups) > room
     causes: dict[str, list[Cause]] = {}
-    reasons = group_by_reason(document.groups, *PROBLEMS, "updated", *_QUIET)
-    for outcomes in (PROBLEMS, ("updated",), _QUIET):
-        some = _merge_rare([reason for reason in reasons if reason.outcome in outcomes])
-        shares = _share([len(reason.groups) for reason in some], 0 if large and outcomes is _QUIET else room)
-        room -= sum(shares)
-        for reason, share in zip(some, shares, strict=True):
-            causes.setdefault(reason.outcome, []).append(_cause(document, reason, reason.groups[:share]))
+    for reason in group_by_reason(document.groups, *PROBLEMS, "updated", *_QUIET):
+        listed = () if large and reason.outcome in _QUIET else reason.groups[:room]
+        room -= len(listed)
+        causes.setdefault(reason.outcome, []).append(_cause(document, reason, listed))
     return causes
-
-
-def _merge_rare(reasons: Sequence[Reason]) -> Sequence[Reason]:
-    """Return the reasons; if there are very many, the rarest ones of each outcome are one."""
-    if len(reasons) <= _MAX_CAUSES:
-        return reasons
-    merged: list[Reason] = []
-    for outcome in dict.fromkeys(reason.outcome for reason in reasons):
-        some = [reason for reason in reasons if reason.outcome == outcome]
-        merged += some[:_MAX_CAUSES]
-        if rare := some[_MAX_CAUSES:]:
-            groups = tuple(group for reason in rare for group in reason.groups)
-            merged.append(Reason(outcome, None, f"{len(rare):,} other reasons", groups))
-    return merged
-
-
-def _share(sizes: Sequence[int], room: int) -> Sequence[int]:
-    """Return a share of the room for each size; small ones get all that they need."""
-    shares = [0] * len(sizes)
-    for position, number in enumerate(sorted(range(len(sizes)), key=sizes.__getitem__)):
-        shares[number] = min(sizes[number], room // (len(sizes) - position))
-        room -= shares[number]
-    return shares
 
 
 def _cause(document: SweepDocument, reason: Reason, listed: tuple[GroupRow, ...]) -> Cause:
