@@ -28,6 +28,7 @@ NAMES = (
     "detection",
     "waiting",
     "sweep",
+    "reports",
     "memory",
     "alternatives",
 )

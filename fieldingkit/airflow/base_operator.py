@@ -4,7 +4,7 @@ Airflow imports this module whenever it parses a DAG file, so the sweep engine i
 """
 
 import abc
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -14,11 +14,20 @@ from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferralTimeout
 
 from fieldingkit.airflow.hooks import FieldingHook
-from fieldingkit.airflow.results import FailOn, annotate_outlet_events, summarize, task_failure, task_result
+from fieldingkit.airflow.results import (
+    DETAILS_KEY,
+    FailOn,
+    annotate_outlet_events,
+    describe_problems,
+    summarize,
+    task_details,
+    task_failure,
+    task_result,
+)
 from fieldingkit.airflow.triggers import FieldingJobsTrigger
 
 if TYPE_CHECKING:
-    from fieldingkit.client import AsyncClient
+    from fieldingkit.airflow.steps import PreviewFunction, Step
     from fieldingkit.sweeps.context import SweepContext
     from fieldingkit.sweeps.plan import SweepPlan
 
@@ -37,15 +46,19 @@ class FieldingOperator(BaseOperator, abc.ABC):
     1. On a worker: find the target groups, and submit their jobs with keys derived from the task and the DAG run.
     2. On the triggerer: wait for the jobs, by their tokens.
     3. On a worker: settle the results. Target groups that failed for internal reasons of the API go into another job,
-       which leads back to step 2.
+       which leads back to step 2. After the last job, read the statuses again, and report the target groups that do
+       not have the status.
 
     Every step is saved in the task's state store. A retry of a killed, cleared or failed task continues the jobs in the
     store. A job whose acceptance was not seen is sent again with its key, which results in the same job.
 
     Args:
         job_timeout: Seconds to wait for jobs; then the status of their target groups is read. The jobs continue.
-        fail_on: When the task fails: ``any`` if a target group failed, ``unknown`` only if an outcome is unknown, or
-            ``never``. The result goes to XCom in every case.
+        fail_on: When the task fails: ``any`` if a target group failed, was not sent or does not have the status after
+            the last job, ``unknown`` only if an outcome is unknown, or ``never``. The result goes to XCom in every
+            case.
+        verify: False to leave out the reading of the statuses after the last job: one filtered list for each project
+            and page.
         deferrable: True to wait on the triggerer, False to wait on a worker; by default as in ``[operators]
             default_deferrable``.
         fielding_conn_id: The id of the Airflow connection to use.
@@ -60,6 +73,7 @@ class FieldingOperator(BaseOperator, abc.ABC):
         *,
         job_timeout: float = 1800.0,
         fail_on: FailOn = "any",
+        verify: bool = True,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         fielding_conn_id: str = FieldingHook.default_conn_name,
         **kwargs: Any,
@@ -69,6 +83,7 @@ class FieldingOperator(BaseOperator, abc.ABC):
             raise ValueError(f"fail_on must be any, unknown or never; got {fail_on!r}")
         self.job_timeout = job_timeout
         self.fail_on: FailOn = fail_on
+        self.verify = verify
         self.deferrable = deferrable
         self.fielding_conn_id = fielding_conn_id
 
@@ -80,6 +95,16 @@ class FieldingOperator(BaseOperator, abc.ABC):
             InvalidCommandError: if a parameter is invalid.
         """
 
+    def preview(self, context: Context, plan: "SweepPlan") -> "PreviewFunction | None":
+        """Return a function that reads the target groups before a new sweep; None to discover them as usual.
+
+        Args:
+            context: The task's context.
+            plan: The plan of the task.
+        """
+        del context, plan
+        return None
+
     def execute(self, context: Context) -> dict[str, Any]:
         """Submit the jobs, and defer until they end.
 
@@ -88,7 +113,9 @@ class FieldingOperator(BaseOperator, abc.ABC):
         """
         from fieldingkit.sweeps.engine import settle, submit
 
-        return self._run(context, self._plan(context), submit if self.deferrable else settle)
+        plan = self._plan(context)
+        preview = self.preview(context, plan)
+        return self._run(context, plan, submit if self.deferrable else settle, preview=preview)
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
         """Settle the jobs that have ended or timed out.
@@ -128,30 +155,48 @@ class FieldingOperator(BaseOperator, abc.ABC):
             raise AirflowFailException(str(exc)) from exc
 
     def _run(
-        self, context: Context, plan: "SweepPlan", step: "Callable[[SweepContext], Awaitable[tuple[str, ...]]]"
+        self, context: Context, plan: "SweepPlan", step: "Step", *, preview: "PreviewFunction | None" = None
     ) -> dict[str, Any]:
         """Take one step of the sweep; defer if jobs are left to wait for, and otherwise return the result."""
-        from fieldingkit.airflow.checkpoint import TaskStateCheckpoint, task_reference
-        from fieldingkit.errors import JournalError
-        from fieldingkit.sweeps.engine import discover, report
+        from fieldingkit.airflow.checkpoint import TaskStateCheckpoint
+        from fieldingkit.airflow.steps import take_step
+        from fieldingkit.errors import InvalidCommandError, JournalError
 
         checkpoint = TaskStateCheckpoint(context["task_state_store"])
-
-        async def advance(client: "AsyncClient") -> "tuple[SweepContext, tuple[str, ...]]":
-            sweep = await discover(client, plan, checkpoint)
-            return sweep, await step(sweep)
-
         try:
             with FieldingHook(self.fielding_conn_id).client() as client:
-                sweep, tokens = client.call(advance)
-        except JournalError as exc:
+                sweep, tokens = client.call(
+                    take_step, plan, checkpoint, step, preview=preview, verify_statuses=self.verify
+                )
+        except (InvalidCommandError, JournalError) as exc:
             raise AirflowFailException(exc.message) from exc
         if tokens:
             self._defer(tokens)
+        return self._finish(context, sweep)
+
+    def _finish(self, context: Context, sweep: "SweepContext") -> dict[str, Any]:
+        """Log and return the result of the sweep.
+
+        Raises:
+            AirflowException: if the task has failed.
+        """
+        from fieldingkit.airflow.checkpoint import task_reference
+        from fieldingkit.sweeps.engine import report
+
         done = report(sweep)
-        result = task_result(done, task_reference(context["ti"]))
-        self.log.info(summarize(result))
+        result, details = task_result(done, task_reference(context["ti"])), task_details(done)
+        if done.as_of is not None:
+            self.log.warning(
+                "an earlier try finished this sweep at %s, and this is its result: nothing was sent. Clearing a task "
+                "does not repeat its action; start a new DAG run to act again",
+                result["as_of"],
+            )
+        self.log.info("%s; %s", result["headline"], summarize(result))
+        for line in describe_problems(details):
+            self.log.warning(line)
         failure = task_failure(done, sweep.state, result, self.fail_on)
+        if self.do_xcom_push:
+            context["ti"].xcom_push(key=DETAILS_KEY, value=details)
         if failure is not None:
             if self.do_xcom_push:
                 context["ti"].xcom_push(key="return_value", value=result)

@@ -5,9 +5,10 @@ some time later. Each value is small, and each step writes one:
 
 - ``fieldingkit.run``: the identity of the run, written last at its start. It names a prefix for the other keys, so that
   values that an earlier plan of the task left behind are never read.
-- ``<prefix>.groups.0`` and so on: the target groups that were found, written once before anything is sent.
-- ``<prefix>.chunk.0`` and so on: the state of one job, and of the jobs that retry its target groups, written before
-  each job is sent and after each response.
+- ``<prefix>.groups.1.0`` and so on: the target groups that were found, written once before anything is sent. The first
+  number grows if a later try lists projects that could not be listed before.
+- ``<prefix>.chunk.<idempotency key>``: the state of one job, and of the jobs that retry its target groups, written
+  before each job is sent and after each response.
 - ``<prefix>.end``: the end of the run, and what its verification found.
 """
 
@@ -65,7 +66,7 @@ RUN_KEY = "fieldingkit.run"
 _VERSION = 2
 _PART_SIZE = 32_768
 """The size of a part of the target groups in bytes of JSON; Airflow warns of values above 65,535 bytes."""
-_DERIVED = frozenset({"number", "project_id", "ids"})
+_DERIVED = frozenset({"number", "project_id", "ids", "key"})
 """The fields of a chunk that follow from the target groups, unless it retries those of another chunk."""
 
 
@@ -91,10 +92,12 @@ class TaskStateCheckpoint(Checkpoint):
     def __init__(self, store: StateStore) -> None:
         self._store = store
         self._prefix = ""
-        self._rows: dict[int, list[dict[str, Any]]] = {}
-        """For each first chunk, by its number: its row, and the rows of the chunks that retry its target groups."""
-        self._places: dict[int, tuple[int, int]] = {}
-        """The row of each chunk: the number of the first chunk, and the position in its list."""
+        self._listing = 0
+        """The number of times that the target groups were saved."""
+        self._rows: dict[str, list[dict[str, Any]]] = {}
+        """For each first chunk, by its key: its row, and the rows of the chunks that retry its target groups."""
+        self._places: dict[int, tuple[str, int]] = {}
+        """The row of each chunk, by its number: the key of the first chunk, and the position in its list."""
         self._end: dict[str, Any] = {}
         self._writing = asyncio.Lock()  # a worker talks to its supervisor over one connection
 
@@ -113,13 +116,15 @@ class TaskStateCheckpoint(Checkpoint):
         earlier = RunIdentity(**run["identity"])
         if difference := earlier.mismatch(identity):
             raise JournalError(f"{difference}; nothing was sent. Restore the connection, or start a new DAG run")
-        self._prefix = run["prefix"]
-        parts = [self._get(f"groups.{number}") for number in range(run["parts"])]
+        prefix, listing = run["prefix"], run["listing"]
+        parts = [self._store.get(f"{prefix}.groups.{listing}.{number}") for number in range(run["parts"])]
         if None in parts:
             return None  # Airflow has removed the older part of the state
+        self._prefix, self._listing = prefix, listing
         listed = [entry for part in parts for entry in part]
         ledger = Ledger(_group(project_id, row) for project_id, _, rows in listed for row in rows)
-        first = split_into_chunks(earlier, plan.action, ledger.settle_by_status(plan.action), size=plan.chunk_size)
+        to_send = ledger.settle_by_status(plan.action)
+        first = split_into_chunks(earlier, plan.action, to_send, size=plan.chunk_size, first=plan.first)
         chunks = self._load_chunks(first)
         for chunk in chunks:
             if chunk.settled:
@@ -143,15 +148,17 @@ class TaskStateCheckpoint(Checkpoint):
 
     async def discovered(self, state: SweepState) -> None:
         """Save the target groups that were found, and then the run, before anything is sent."""
-        self._prefix, self._end = f"fieldingkit.{secrets.token_hex(4)}", {}
-        self._rows = {chunk.number: [] for chunk in state.chunks}
-        self._places = {chunk.number: (chunk.number, 0) for chunk in state.chunks}
+        self._prefix = self._prefix or f"fieldingkit.{secrets.token_hex(4)}"
+        self._listing += 1
+        for chunk in state.chunks:
+            self._places.setdefault(chunk.number, (chunk.key, 0))
         parts = list(_parts(state))
         for number, part in enumerate(parts):
-            await self._set(f"{self._prefix}.groups.{number}", part)
+            await self._set(f"{self._prefix}.groups.{self._listing}.{number}", part)
         run = {
             "v": _VERSION,
             "prefix": self._prefix,
+            "listing": self._listing,
             "parts": len(parts),
             "fingerprint": state.fingerprint,
             "identity": attrs.asdict(state.identity),
@@ -166,7 +173,7 @@ class TaskStateCheckpoint(Checkpoint):
     ) -> None:
         """Save a chunk after a transition, the outcomes of its target groups, and a chunk that follows it."""
         first, position = self._places[chunk.number]
-        rows = self._rows[first]
+        rows = self._rows.setdefault(first, [])
         rows[position:] = [_row(chunk, first=position == 0)]
         if chunk.settled:
             rows[position]["outcomes"] = [
@@ -180,8 +187,8 @@ class TaskStateCheckpoint(Checkpoint):
         await self._set(f"{self._prefix}.chunk.{first}", rows)
 
     async def finished(self, state: SweepState) -> None:
-        """Save that the run is finished, if all of its chunks are settled."""
-        if state.settled == len(state.chunks):
+        """Save that the run is finished, unless a later try can still find out or do something for it."""
+        if state.complete:
             self._end["finished_at"] = state.finished_at
             await self._set(f"{self._prefix}.end", self._end)
 
@@ -203,12 +210,12 @@ class TaskStateCheckpoint(Checkpoint):
 
     def _load_chunks(self, first: Sequence[Chunk]) -> list[Chunk]:
         """Return the first chunks, which follow from the target groups, as they were saved, and then their retries."""
-        self._rows = {chunk.number: self._get(f"chunk.{chunk.number}") or [] for chunk in first}
-        self._places = {chunk.number: (chunk.number, 0) for chunk in first}
-        chunks = [attrs.evolve(chunk, **_fields(self._rows[chunk.number][:1])) for chunk in first]
-        for number, rows in self._rows.items():
+        self._rows = {chunk.key: list(self._get(f"chunk.{chunk.key}") or ()) for chunk in first}
+        self._places = {chunk.number: (chunk.key, 0) for chunk in first}
+        chunks = [attrs.evolve(chunk, **_fields(self._rows[chunk.key][:1])) for chunk in first]
+        for key, rows in self._rows.items():
             for position, row in enumerate(rows[1:], 1):
-                self._places[len(chunks)] = (number, position)
+                self._places[len(chunks)] = (key, position)
                 chunks.append(Chunk(number=len(chunks), **_fields([row])))
         return chunks
 

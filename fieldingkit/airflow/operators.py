@@ -4,6 +4,7 @@ Airflow imports this module whenever it parses a DAG file, so the sweep engine i
 """
 
 from collections.abc import Collection, Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from airflow.sdk import BaseOperator, Context
@@ -11,8 +12,10 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from fieldingkit.airflow.base_operator import FieldingOperator
 from fieldingkit.airflow.hooks import FieldingHook
+from fieldingkit.airflow.results import DETAILS_KEY
 
 if TYPE_CHECKING:
+    from fieldingkit.airflow.steps import PreviewFunction
     from fieldingkit.client import AsyncClient
     from fieldingkit.resources.fielding_runs import GetFieldingRun
     from fieldingkit.sweeps.actions import ActionName
@@ -35,7 +38,7 @@ class FieldingBatchOperator(FieldingOperator):
         )
 
     A target group that already has the target status counts as updated, and one whose status does not allow the action
-    as failed. No status is read first, so ``changed`` is empty in the result. For ``changed``, or for several projects,
+    as failed. No status is read first, so ``changed`` is 0 in the result. For ``changed``, or for several projects,
     use ``FieldingSweepOperator``.
 
     Args:
@@ -102,7 +105,10 @@ class FieldingSweepOperator(FieldingOperator):
         query: A ``TargetGroupQuery`` that finds the target groups, or its fields as a mapping, which may be templated.
         target_groups: The ULIDs of the target groups, by the ULID of their project.
         changed_by: The ``task`` of another sweep's result: selects exactly the target groups that the other sweep
-            changed. Its result is read from XCom.
+            changed. They are read from its XCom ``details``.
+        check_history: False to undo ``changed_by`` without reading the changelog of each of its target groups first,
+            which takes one request for each. Target groups whose status was changed again meanwhile are then not
+            skipped.
         account_id: The account's number; None for the account of the connection.
         check_status_first: True to read the status of ``target_groups`` before sending; see ``SweepPlan``.
         chunk_size: The largest number of target groups in one job.
@@ -127,6 +133,7 @@ class FieldingSweepOperator(FieldingOperator):
         query: "TargetGroupQuery | Mapping[str, Any] | None" = None,
         target_groups: Mapping[str, Iterable[str]] | None = None,
         changed_by: Mapping[str, Any] | None = None,
+        check_history: bool = True,
         account_id: str | int | None = None,
         check_status_first: bool = True,
         chunk_size: int = 100,
@@ -139,6 +146,7 @@ class FieldingSweepOperator(FieldingOperator):
         self.query = query
         self.target_groups = target_groups
         self.changed_by = changed_by
+        self.check_history = check_history
         self.account_id = account_id
         self.check_status_first = check_status_first
         self.chunk_size = chunk_size
@@ -154,11 +162,12 @@ class FieldingSweepOperator(FieldingOperator):
         """
         from fieldingkit.airflow.checkpoint import run_id_for
         from fieldingkit.airflow.params import parse_mapping, parse_query
+        from fieldingkit.airflow.steps import changed_groups
         from fieldingkit.sweeps.plan import SweepPlan
 
         target_groups = self.target_groups
         if self.changed_by is not None:
-            target_groups = _changed_by(context, parse_mapping("changed_by", self.changed_by))
+            target_groups = changed_groups(_details(context, self.changed_by))
         if target_groups is not None:
             named = parse_mapping("target_groups", target_groups)
             target_groups = {project_id: tuple(ids) for project_id, ids in named.items()}
@@ -175,21 +184,38 @@ class FieldingSweepOperator(FieldingOperator):
             job_timeout=self.job_timeout,
         )
 
+    def preview(self, context: Context, plan: "SweepPlan") -> "PreviewFunction | None":
+        """Return a function that reads the history of the target groups of ``changed_by``; None without it.
 
-def _changed_by(context: Context, other: Mapping[str, Any]) -> Mapping[str, Iterable[str]]:
-    """Return the target groups that another task's sweep changed, by project."""
-    result = context["ti"].xcom_pull(
+        Args:
+            context: The task's context.
+            plan: The plan of the task.
+        """
+        from fieldingkit.airflow.steps import preview_changed
+
+        if self.changed_by is None:
+            return None
+        details = _details(context, self.changed_by)
+        return partial(preview_changed, plan=plan, details=details, check_history=self.check_history)
+
+
+def _details(context: Context, changed_by: object) -> Mapping[str, Any]:
+    """Return the details of another task's result."""
+    from fieldingkit.airflow.params import parse_mapping
+
+    other = parse_mapping("changed_by", changed_by)
+    details: Mapping[str, Any] | None = context["ti"].xcom_pull(
+        key=DETAILS_KEY,
         task_ids=other["task_id"],
         dag_id=other["dag_id"],
         run_id=other["run_id"],
         map_indexes=other["map_index"],
     )
-    if result is None:
+    if details is None:
         raise AirflowFailException(
             f"task {other['task_id']} of DAG {other['dag_id']}, run {other['run_id']}, has no result in XCom"
         )
-    changed: Mapping[str, Iterable[str]] = result["changed"]
-    return changed
+    return details
 
 
 _PREVIOUS_STATUS_KEY = "fieldingkit.previous_status"

@@ -1,67 +1,192 @@
-"""Task results: plain JSON for XCom, one line for the log, the failure of a task, and extras of asset events."""
+"""Task results: plain JSON for XCom, lines for the log, the failure of a task, and extras of asset events.
+
+DAG files import this module, so the sweep engine is imported only when a task runs.
+"""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from airflow.sdk import Asset, Context
 
 if TYPE_CHECKING:
-    from fieldingkit.sweeps.report import SweepReport
+    from fieldingkit.sweeps.report import GroupOutcome, Straggler, SweepReport, UnlistedProject
     from fieldingkit.sweeps.state import SweepState
 
-__all__ = ["FailOn", "TaskFailure", "annotate_outlet_events", "summarize", "task_failure", "task_result", "total"]
+__all__ = [
+    "DETAILS_KEY",
+    "FailOn",
+    "TaskFailure",
+    "annotate_outlet_events",
+    "describe_problems",
+    "summarize",
+    "task_details",
+    "task_failure",
+    "task_result",
+    "total",
+]
 
 
 FailOn = Literal["any", "unknown", "never"]
-"""When a task fails: if any target group failed, only if any outcome is unknown, or never."""
+"""When a task fails: if anything is not as it should be, only if any outcome is unknown, or never."""
 
+DETAILS_KEY = "details"
+"""The key of the XCom with the target groups of a result."""
 _NO_CODE = "no code"
 _MAX_REASONS = 3
 """The largest number of reasons in a failure message: every job may have its own."""
+_MAX_PROBLEMS = 10
+"""The largest number of target groups that the log of a task lists."""
 
 
 def task_result(report: "SweepReport", task: Mapping[str, str | int]) -> dict[str, Any]:
-    """Return a sweep report as plain JSON.
+    """Return a sweep report as plain JSON of a fixed, small size: counts instead of target groups.
 
     ::
 
         {
             "task": {"dag_id": "nightly_pause", "run_id": "...", "task_id": "pause", "map_index": 17},
             "action": "pause",
+            "headline": "98 of 100 target groups are paused",
             "counts": {"updated": 97, "unchanged": 1, "failed": 2, "skipped": 0, "not_sent": 0, "unknown": 0},
-            "failures": {"StatusTransitionNotAllowed": ["01K...", "01K..."]},
-            "unknown": [],
-            "changed": {"01K...": ["01K...", ...]},
-            "jobs": ["01K..."],
+            "failures": {"StatusTransitionNotAllowed": 2},
+            "changed": 97,
+            "jobs": 1,
+            "stragglers": 0,
+            "unlisted": 0,
+            "unverified": 0,
+            "verified_at": "2026-01-01T22:03:11+00:00",
+            "as_of": None,
         }
 
-    ``task`` is the value for ``changed_by`` of another task. ``failures`` has target groups by the API's failure code.
-    ``changed`` has the target groups, by project, whose status the sweep changed: those that an undo restores.
+    ``task`` is the value for ``changed_by`` of another task, and identifies the XCom ``details``, which lists the
+    target groups; see ``task_details``. ``failures`` has the number of failed target groups by the API's failure code.
+    ``changed`` is the number of target groups whose status the sweep changed: those that an undo restores.
+    ``verified_at`` is the time when the statuses were read again after the last job. ``as_of`` is the time when an
+    earlier try finished the sweep; it is None if this try did.
 
     Args:
         report: The report.
         task: The reference of the task.
     """
+    from fieldingkit.rendering.wording import headline
     from fieldingkit.sweeps.report import Outcome
+    from fieldingkit.sweeps.report_files import to_document
 
-    failures: dict[str, list[str]] = {}
-    for group in report.of(Outcome.FAILED):
-        failures.setdefault(group.code or _NO_CODE, []).append(group.target_group_id)
-    changed: dict[str, list[str]] = {}
-    for group in report.of(Outcome.UPDATED):
-        if group.previous_status in report.action.sources:
-            changed.setdefault(group.project_id, []).append(group.target_group_id)
+    failures = Counter(group.code or _NO_CODE for group in report.of(Outcome.FAILED))
     return {
         "task": dict(task),
         "action": report.action.value,
+        "headline": headline(to_document(report)),
         "counts": report.counts._asdict(),
-        "failures": failures,
-        "unknown": [group.target_group_id for group in report.of(Outcome.UNKNOWN)],
-        "changed": changed,
+        "failures": dict(failures.most_common()),
+        "changed": len(_changed(report)),
+        "jobs": len(report.jobs),
+        "stragglers": len(report.stragglers),
+        "unlisted": len(report.unlisted),
+        "unverified": len(report.unverified),
+        "verified_at": _text(report.verified_at),
+        "as_of": _text(report.as_of),
+    }
+
+
+def task_details(report: "SweepReport") -> dict[str, Any]:
+    """Return the target groups of a report as plain JSON, for the XCom ``details``.
+
+    ::
+
+        {
+            "action": "pause",
+            "base_url": "https://api.cint.com/v1",
+            "account_id": "101",
+            "changed": [
+                {
+                    "project_id": "01K...",
+                    "job_id": "01K...",
+                    "api_created_at": "2026-01-01T22:01:07+00:00",
+                    "ended_at": "2026-01-01T22:01:40+00:00",
+                    "target_group_ids": ["01K...", "..."],
+                },
+            ],
+            "problems": [
+                {
+                    "target_group_id": "01K...",
+                    "project_id": "01K...",
+                    "short_id": "TG-17",
+                    "name": "Germany, 18 to 29",
+                    "outcome": "failed",
+                    "code": "StatusTransitionNotAllowed",
+                    "reason": "...",
+                },
+            ],
+            "unlisted": {"01K...": "the reason"},
+            "unverified": {},
+            "jobs": ["01K..."],
+        }
+
+    ``changed`` has the target groups whose status the sweep changed, by job. ``problems`` has those that failed, were
+    not sent, or have an unknown outcome, and the stragglers, whose outcome is ``straggler``.
+
+    Args:
+        report: The report.
+    """
+    changed: dict[tuple[str, str | None], list[str]] = {}
+    for group in _changed(report):
+        changed.setdefault((group.project_id, group.job_id), []).append(group.target_group_id)
+    jobs = {job.job_id: job for job in report.jobs}
+    return {
+        "action": report.action.value,
+        "base_url": report.base_url,
+        "account_id": report.account_id,
+        "changed": [
+            {
+                "project_id": project_id,
+                "job_id": job_id,
+                "api_created_at": _text(job.api_created_at) if (job := jobs.get(job_id or "")) else None,
+                "ended_at": _text(job.ended_at) if job else None,
+                "target_group_ids": ids,
+            }
+            for (project_id, job_id), ids in changed.items()
+        ],
+        "problems": _problems(report),
+        "unlisted": {project.project_id: project.reason for project in report.unlisted},
+        "unverified": {project.project_id: project.reason for project in report.unverified},
         "jobs": [job.job_id for job in report.jobs],
     }
+
+
+def _changed(report: "SweepReport") -> "Sequence[GroupOutcome]":
+    from fieldingkit.sweeps.report import Outcome
+
+    return [group for group in report.of(Outcome.UPDATED) if group.previous_status in report.action.sources]
+
+
+def _problems(report: "SweepReport") -> list[dict[str, Any]]:
+    from fieldingkit.sweeps.report import Outcome
+
+    outcomes = (Outcome.FAILED, Outcome.NOT_SENT, Outcome.UNKNOWN)
+    return [
+        *(_problem(group, group.outcome.value, group.code) for group in report.of(*outcomes)),
+        *(_problem(straggler, "straggler", None) for straggler in report.stragglers),
+    ]
+
+
+def _problem(group: "GroupOutcome | Straggler", outcome: str, code: str | None) -> dict[str, Any]:
+    return {
+        "target_group_id": group.target_group_id,
+        "project_id": group.project_id,
+        "short_id": group.short_id,
+        "name": group.name,
+        "outcome": outcome,
+        "code": code,
+        "reason": group.reason,
+    }
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
 
 
 def total(results: Iterable[Mapping[str, Any] | None]) -> dict[str, Any]:
@@ -75,6 +200,9 @@ def total(results: Iterable[Mapping[str, Any] | None]) -> dict[str, Any]:
             "failures": {"StatusTransitionNotAllowed": 2},
             "changed": 1500,
             "jobs": 200,
+            "stragglers": 0,
+            "unlisted": 0,
+            "unverified": 0,
         }
 
     Args:
@@ -82,24 +210,17 @@ def total(results: Iterable[Mapping[str, Any] | None]) -> dict[str, Any]:
     """
     from fieldingkit.sweeps.report import Outcome
 
-    tasks, changed, jobs = 0, 0, 0
+    found = [result for result in results if result is not None]
     counts = Counter({outcome.value: 0 for outcome in Outcome})
     failures: Counter[str] = Counter()
-    for result in results:
-        if result is None:
-            continue
-        tasks += 1
+    for result in found:
         counts.update(result["counts"])
-        failures.update({code: len(ids) for code, ids in result["failures"].items()})
-        changed += sum(map(len, result["changed"].values()))
-        jobs += len(result["jobs"])
-    return {
-        "tasks": tasks,
-        "counts": dict(counts),
-        "failures": dict(failures.most_common()),
-        "changed": changed,
-        "jobs": jobs,
-    }
+        failures.update(result["failures"])
+    sums = {name: sum(result[name] for result in found) for name in _SUMMED}
+    return {"tasks": len(found), "counts": dict(counts), "failures": dict(failures.most_common()), **sums}
+
+
+_SUMMED = ("changed", "jobs", "stragglers", "unlisted", "unverified")
 
 
 def summarize(result: Mapping[str, Any]) -> str:
@@ -107,10 +228,25 @@ def summarize(result: Mapping[str, Any]) -> str:
     counts = ", ".join(
         f"{number} {outcome.replace('_', ' ')}" for outcome, number in result["counts"].items() if number
     )
-    failures = ", ".join(f"{len(ids)} {code}" for code, ids in result["failures"].items())
-    jobs = len(result["jobs"])
+    failures = ", ".join(f"{number} {code}" for code, number in result["failures"].items())
+    jobs = result["jobs"]
     why = f" ({failures})" if failures else ""
     return f"{result['action']}: {counts or 'no target groups'}{why}; {jobs} {'job' if jobs == 1 else 'jobs'}"
+
+
+def describe_problems(details: Mapping[str, Any]) -> Iterable[str]:
+    """Return a line for each of the first target groups with a problem, and one that counts the others.
+
+    Args:
+        details: The details of a result.
+    """
+    problems = details["problems"]
+    for problem in problems[:_MAX_PROBLEMS]:
+        outcome = problem["outcome"].replace("_", " ")
+        name = " ".join(filter(None, [problem["short_id"], problem["name"], f"({problem['target_group_id']})"]))
+        yield f"{outcome}: {name}: {': '.join(filter(None, [problem['code'], problem['reason']]))}"
+    if len(problems) > _MAX_PROBLEMS:
+        yield f"{len(problems) - _MAX_PROBLEMS} more target groups are in the XCom {DETAILS_KEY!r} of this task"
 
 
 class TaskFailure(NamedTuple):
@@ -127,7 +263,8 @@ def task_failure(
 ) -> TaskFailure | None:
     """Return the failure of a task; None if it has succeeded.
 
-    A retry continues jobs that could not be submitted or whose end is not known. Rejections by the API are final.
+    A retry continues jobs that could not be submitted or whose end is not known, and reads projects that could not be
+    listed or verified. Rejections by the API are final, and so are stragglers: acting on those takes a new DAG run.
 
     Args:
         report: The report.
@@ -137,19 +274,34 @@ def task_failure(
     """
     if fail_on == "never":
         return None
+    summary, any_problem = summarize(result), fail_on == "any"
     unsettled = [chunk for chunk in state.chunks if not chunk.settled]
     if unsettled:
         ids = [id_ for chunk in unsettled for id_ in chunk.ids]
-        reasons = dict.fromkeys(reason for id_ in ids if (reason := report.by_id[id_].reason))
-        why = "; ".join(islice(reasons, _MAX_REASONS))
-        return TaskFailure(f"{summarize(result)}; {len(ids)} target groups are not settled: {why}", final=False)
+        why = _reasons(report.by_id[id_].reason for id_ in ids)
+        return TaskFailure(f"{summary}; {len(ids)} target groups are not settled: {why}", final=False)
     if report.unlisted:
-        first = report.unlisted[0]
-        why = f"{len(report.unlisted)} projects could not be listed, such as {first.project_id}: {first.reason}"
-        return TaskFailure(f"{summarize(result)}; {why}", final=True)
-    if fail_on == "any" and (report.counts.failed or report.counts.not_sent):
-        return TaskFailure(summarize(result), final=True)
+        return TaskFailure(f"{summary}; {_projects('listed', report.unlisted)}", final=False)
+    if report.counts.unknown:
+        why = _reasons(group.reason for group in report.of("unknown"))
+        return TaskFailure(f"{summary}; {report.counts.unknown} outcomes are unknown: {why}", final=True)
+    if any_problem and (report.counts.failed or report.counts.not_sent):
+        return TaskFailure(summary, final=True)
+    if any_problem and report.stragglers:
+        number, why = len(report.stragglers), _reasons(straggler.reason for straggler in report.stragglers)
+        return TaskFailure(f"{summary}; {number} target groups do not have the status: {why}", final=True)
+    if any_problem and report.unverified:
+        return TaskFailure(f"{summary}; {_projects('verified', report.unverified)}", final=False)
     return None
+
+
+def _reasons(reasons: Iterable[str | None]) -> str:
+    return "; ".join(islice(dict.fromkeys(filter(None, reasons)), _MAX_REASONS))
+
+
+def _projects(done: str, projects: "Sequence[UnlistedProject]") -> str:
+    first = projects[0]
+    return f"{len(projects)} projects could not be {done}, such as {first.project_id}: {first.reason}"
 
 
 def annotate_outlet_events(context: Context, result: Mapping[str, Any]) -> None:
@@ -159,7 +311,7 @@ def annotate_outlet_events(context: Context, result: Mapping[str, Any]) -> None:
         context: The task's context.
         result: The task's result.
     """
-    extra = {"action": result["action"], **result["counts"], "jobs": len(result["jobs"])}
+    extra = {"action": result["action"], **result["counts"], "jobs": result["jobs"]}
     for outlet in context["outlets"]:
         if isinstance(outlet, Asset):
             context["outlet_events"][outlet].extra.update(extra)

@@ -11,7 +11,7 @@ from cyclopts import CycloptsError
 from fieldingkit.cli.app import app
 from fieldingkit.cli.errors import ExitCode, StoppedError, exit_code_for, format_error
 from fieldingkit.cli.signals import Received, interrupt_on_signals
-from fieldingkit.cli.streams import SurvivingStream, discard
+from fieldingkit.cli.streams import SurvivingStream, discard, wrap
 from fieldingkit.cli.telemetry import export_telemetry
 from fieldingkit.errors import FieldingKitError
 from fieldingkit.rendering.text import strip_control_chars
@@ -72,7 +72,8 @@ def _flush(code: int) -> int:
 def _fail(text: str, code: ExitCode) -> ExitCode:
     first, *rest = text.splitlines()
     stderr = SurvivingStream(sys.stderr)
-    stderr.write("\n".join([f"fieldingkit: {first}", *(f"  {line}" for line in rest)]) + "\n")
+    message = "\n".join([f"fieldingkit: {first}", *(f"  {line}" for line in rest)])
+    stderr.write(f"{wrap(message, '  ') if stderr.isatty() else message}\n")
     stderr.flush()
     return code
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fieldingkit.cli.errors import NotPossibleError
-from fieldingkit.cli.streams import SurvivingStream
+from fieldingkit.cli.streams import SurvivingStream, wrap
 from fieldingkit.rendering.text import format_time, strip_control_chars
 from fieldingkit.results import to_plain
 
@@ -50,7 +50,7 @@ class Output:
 
     def note(self, text: str) -> None:
         """Print a message on stderr."""
-        self.stderr.print(text)
+        self.stderr.print(wrap(text) if self.stderr.is_terminal else text)
 
     def print_json(self, value: Any) -> None:
         """Print a result as a JSON document; nothing without ``json``, see ``print_text``."""

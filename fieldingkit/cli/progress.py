@@ -39,11 +39,13 @@ class ProgressDisplay:
         )
         self._task = self._bar.add_task("finding", total=None)
         self._live: Live | None = None
+        self._latest: SweepProgress | None = None
         self._shown: tuple[str, int] = ("", -1)
         self._shown_at = 0.0
 
     def __call__(self, progress: SweepProgress) -> None:
         """Display a progress event."""
+        self._latest = progress
         if self._live is not None:
             self._bar.update(
                 self._task, description=progress.phase, completed=progress.counts.total, total=progress.total or None
@@ -62,6 +64,8 @@ class ProgressDisplay:
             so_far = f"{progress.counts.total:,} of {progress.total:,} settled"
             if progress.phase == "finding":
                 so_far = f"{progress.total:,} found"
+            elif progress.phase == "checking":
+                so_far = f"{progress.total:,} changelogs to read"
             text = ", ".join(filter(None, [so_far, _details(progress)]))
             self._output.note(f"{progress.elapsed:7.1f} s  {progress.phase:<9} {text}")
 
@@ -76,6 +80,16 @@ class ProgressDisplay:
     ) -> None:
         if self._live is not None:
             self._live.stop()
+
+    @property
+    def open_groups(self) -> int:
+        """The number of target groups without an outcome so far."""
+        return 0 if self._latest is None else self._latest.total - self._latest.counts.total
+
+    @property
+    def open_jobs(self) -> int:
+        """The number of jobs that are not settled so far."""
+        return 0 if self._latest is None else self._latest.jobs - self._latest.jobs_settled
 
     @contextmanager
     def paused(self) -> Generator[None]:

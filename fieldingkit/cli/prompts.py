@@ -1,17 +1,16 @@
 """The confirmation before something is changed."""
 
-import shutil
 import signal
 import sys
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
-from textwrap import fill
 from urllib.parse import urlsplit
 
 from fieldingkit.cli.errors import DeclinedError, UsageError
+from fieldingkit.cli.streams import wrap
 
-__all__ = ["ask", "can_ask", "confirm", "confirm_by_typing", "format_place", "require_terminal", "wrap"]
+__all__ = ["ask", "confirm", "confirm_by_typing", "format_place", "require_terminal"]
 
 
 def confirm(question: str, *, yes: bool) -> None:
@@ -54,11 +53,6 @@ def ask(question: str) -> bool:
     return _answer(f"{question}? [y/N] ").casefold() in {"y", "yes"}
 
 
-def can_ask() -> bool:
-    """Return True if there is a terminal to ask on."""
-    return sys.stdin.isatty() and sys.stderr.isatty()
-
-
 def require_terminal(question: str, *, yes: bool) -> None:
     """Check in advance that a confirmation is possible, or not needed.
 
@@ -69,7 +63,7 @@ def require_terminal(question: str, *, yes: bool) -> None:
     Raises:
         UsageError: There is no terminal to ask on.
     """
-    if not yes and not can_ask():
+    if not yes and not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError(
             f"{question}: there is no terminal to ask for confirmation\nNothing was changed. Give --yes to confirm."
         )
@@ -79,13 +73,6 @@ def format_place(base_url: str, account_id: str | int | None) -> str:
     """Return the account and the host of the API that an action would reach, for a question."""
     account = "the default account" if account_id is None else f"account {account_id}"
     return f"{account} at {urlsplit(base_url).netloc.rpartition('@')[2]}"
-
-
-def wrap(text: str) -> str:
-    """Return the text in lines that fit the terminal; no word is broken."""
-    width = shutil.get_terminal_size().columns - 1
-    lines = (fill(line, width, break_long_words=False, break_on_hyphens=False) for line in text.split("\n"))
-    return "\n".join(lines)
 
 
 def _answer(question: str) -> str:

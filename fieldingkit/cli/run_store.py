@@ -1,11 +1,7 @@
-"""Locate journals, choose the run to resume, and keep a sweep from running twice at once."""
+"""Locate journals, choose the run to resume or to continue, and keep a sweep from running twice at once."""
 
-import hashlib
-import os
-import socket
-import sqlite3
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -16,19 +12,20 @@ from platformdirs import user_state_path
 
 from fieldingkit.cli.errors import UsageError
 from fieldingkit.configuration import Configuration
-from fieldingkit.errors import JournalError
+from fieldingkit.errors import InvalidCommandError, JournalError
+from fieldingkit.sweeps import locks
+from fieldingkit.sweeps.continuation import RunChoice, choose_run
+from fieldingkit.sweeps.identity import RunIdentity
 from fieldingkit.sweeps.journal import Journal, RunSummary
-from fieldingkit.sweeps.locks import FileLock
 from fieldingkit.sweeps.plan import SweepPlan
-from fieldingkit.transport.urls import normalize_url
 
-__all__ = ["JournalTarget", "choose_journal", "journal_folder", "lock_sweep", "open_journal", "state_folder"]
+__all__ = ["JournalTarget", "choose_journal", "journal_folder", "lock_sweep", "open_journal"]
 
 
 _MAX_AGE: Final = timedelta(hours=1)
-"""The age up to which a run is resumed if neither its id nor its journal was given."""
+"""The age up to which an interrupted run is continued if its journal was not given."""
 _MAX_AGE_IN_NAMED_JOURNAL: Final = timedelta(hours=12)
-"""The age up to which a run is resumed if its journal was given."""
+"""The age up to which an interrupted run is continued if its journal was given."""
 
 
 @attrs.frozen
@@ -38,31 +35,34 @@ class JournalTarget:
     path: Path
     """The journal's file, which may not exist yet."""
     plan: SweepPlan
-    """The plan, with the id of the run to resume or of a new run."""
+    """The plan, with the given run id or that of a new run."""
     resumed: RunSummary | None = None
-    """The run to resume; None for a new run."""
-    too_old: "JournalTarget | None" = None
-    """A matching unfinished run that is not resumed because of its age."""
+    """The run to resume exactly, whose id was given."""
+    continued: RunSummary | None = None
+    """The interrupted run that a new run continues."""
+    run_ids: tuple[str, ...] = ()
+    """The ids of the run and of those that it continues: its report covers them."""
+    too_old: tuple[Path, RunSummary] | None = None
+    """An interrupted run of the same plan, and its journal, that is not continued because of its age."""
 
 
 def journal_folder(base_url: str) -> Path:
     """Return the folder for journals that were not named; each API host has its own."""
     host = urlsplit(base_url).netloc.rpartition("@")[2].replace(":", "-")
-    return state_folder() / "sweeps" / (host or "api")
+    return _state_folder() / "sweeps" / (host or "api")
 
 
-def state_folder() -> Path:
-    """Return the folder for journals and locks, unless a journal was named."""
+def _state_folder() -> Path:
     return user_state_path("fieldingkit", appauthor=False)
 
 
 def choose_journal(
     plan: SweepPlan, path: Path | None, *, base_url: str, named: bool, warn: Callable[[str], object]
 ) -> JournalTarget:
-    """Choose the unfinished run of the same plan, or a journal for a new run. Creates no file.
+    """Choose the run with the given id, or the interrupted run to continue, or a journal for a new run.
 
-    A run covers the target groups that matched when it started. An old run is therefore resumed only by its id: "all
-    live target groups" means those that are live when the command runs.
+    An interrupted run is resumed as it was only by its id, because "all live target groups" means those that are live
+    when the command runs. Creates no file.
 
     Args:
         plan: The plan of the sweep.
@@ -74,25 +74,26 @@ def choose_journal(
     Raises:
         UsageError: The run with this id is of another plan, API or account, or the given journal cannot be read.
     """
-    candidates = [path.expanduser()] if path is not None else _latest_journals(journal_folder(base_url))
-    oldest = datetime.now(UTC) - (_MAX_AGE_IN_NAMED_JOURNAL if path is not None else _MAX_AGE)
-    too_old: JournalTarget | None = None
+    folder = journal_folder(base_url)
+    new = path.expanduser() if path is not None else folder / _file_name(plan.run_id)
+    candidates = [new] if path is not None else dict.fromkeys([new, *_latest_journals(folder)])
+    max_age = _MAX_AGE_IN_NAMED_JOURNAL if path is not None else _MAX_AGE
+    too_old: tuple[Path, RunSummary] | None = None
     for candidate in candidates:
         try:
-            run = _matching_run(candidate, plan, base_url=base_url, named=named)
+            choice = _choose_run(candidate, plan, base_url=base_url, named=named, max_age=max_age)
         except JournalError as exc:
             if path is not None:
                 raise UsageError(f"{exc.message}\nNothing was sent.") from exc
             warn(f"Skipped a journal: {exc.message}.")
             continue
-        if run is None:
-            continue
-        target = JournalTarget(candidate, attrs.evolve(plan, run_id=run.run_id), run)
-        if named or run.started_at >= oldest:
-            return target
-        too_old = too_old or target
-    new = path.expanduser() if path is not None else journal_folder(base_url) / _file_name(plan.run_id)
-    return JournalTarget(new, plan, too_old=too_old)
+        if choice.kind == "resume":
+            return JournalTarget(candidate, plan, resumed=choice.run, run_ids=choice.chain)
+        if choice.kind == "continue":
+            return JournalTarget(candidate, plan, continued=choice.run, run_ids=(plan.run_id, *choice.chain))
+        if choice.too_old is not None:
+            too_old = too_old or (candidate, choice.too_old)
+    return JournalTarget(new, plan, run_ids=(plan.run_id,), too_old=too_old)
 
 
 def open_journal(path: Path) -> Journal:
@@ -114,30 +115,25 @@ def _file_name(run_id: str) -> str:
     return f"{run_id.replace(':', '-')}.journal"
 
 
-def _matching_run(path: Path, plan: SweepPlan, *, base_url: str, named: bool) -> RunSummary | None:
+def _choose_run(path: Path, plan: SweepPlan, *, base_url: str, named: bool, max_age: timedelta) -> RunChoice:
     if not path.is_file():
-        return None
+        return RunChoice("new")
     with Journal(path, read_only=True) as journal:
-        runs = [run for run in journal.runs() if run.discovered_at is not None]
-    wanted = (normalize_url(base_url), None if plan.account_id is None else str(plan.account_id))
+        runs = journal.runs()
+    account = None if plan.account_id is None else str(plan.account_id)
+    identity = RunIdentity(base_url=base_url, account_id=account, api_version="", run_id=plan.run_id)
     for run in runs:
-        same_account = (run.base_url, run.account_id) == wanted
-        same_plan = run.fingerprint == plan.fingerprint
-        if not named and same_account and same_plan and run.finished_at is None:
-            return run
-        if not named or run.run_id != plan.run_id:
-            continue
-        if not same_account:
+        if named and run.run_id == plan.run_id and (run.base_url, run.account_id) != (identity.base_url, account):
             raise UsageError(
                 f"the run {run.run_id} in {path} is of account {run.account_id} at {run.base_url}, and the connection "
-                f"is to account {wanted[1]} at {wanted[0]}\nNothing was sent. Give another --run-id."
+                f"is to account {account} at {identity.base_url}\nNothing was sent. Give another --run-id."
             )
-        if not same_plan:
-            raise UsageError(
-                f"the run {run.run_id} in {path} is of another plan\nNothing was sent. Give another --run-id."
-            )
-        return run
-    return None
+    try:
+        return choose_run(runs, identity, plan.fingerprint, now=datetime.now(UTC), named=named, max_age=max_age)
+    except InvalidCommandError as exc:
+        raise UsageError(
+            f"the run {plan.run_id} in {path} is of another plan\nNothing was sent. Give another --run-id."
+        ) from exc
 
 
 def _latest_journals(folder: Path) -> Iterator[Path]:
@@ -160,26 +156,17 @@ def lock_sweep(plan: SweepPlan, configuration: Configuration, warn: Callable[[st
     Raises:
         UsageError: Another process runs the same sweep.
     """
-    key = "\n".join([configuration.base_url, str(configuration.account), plan.fingerprint])
-    path = state_folder() / "locks" / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.lock"
-    holder = path.with_suffix(".holder")
-    lock: FileLock | None = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = FileLock(path)
-        holder.write_text(
-            f"process {os.getpid()} on {socket.gethostname()}, since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
-        )
-    except BlockingIOError as exc:
-        first = ""
-        with suppress(OSError):
-            first = f": {holder.read_text()}"
-        raise UsageError(f"the same sweep is in progress{first}\nNothing was sent.") from exc
-    except (OSError, sqlite3.Error) as exc:
-        reason = getattr(exc, "strerror", None) or exc
-        warn(f"{path} cannot be locked: {reason}. The same sweep must not run twice at the same time.")
-    try:
+    identity = RunIdentity(
+        base_url=configuration.base_url,
+        account_id=configuration.account if plan.account_id is None else str(plan.account_id),
+        api_version=configuration.api_version,
+        run_id=plan.run_id,
+    )
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locks.lock_sweep(identity, plan, _state_folder() / "locks"))
+        except JournalError as exc:
+            raise UsageError(f"{exc.message.removesuffix('; nothing was sent')}\nNothing was sent.") from exc
+        except OSError as exc:
+            warn(f"The sweep cannot be locked: {exc}. The same sweep must not run twice at the same time.")
         yield
-    finally:
-        if lock is not None:
-            lock.close()

@@ -1,11 +1,13 @@
-"""Standard streams that never abort a command: output to a closed or full stream is discarded."""
+"""Standard streams that never abort a command, and text that fits a terminal."""
 
 import os
+import shutil
 import sys
 from contextlib import suppress
+from textwrap import fill
 from typing import TextIO
 
-__all__ = ["SurvivingStream", "discard", "open_missing_streams"]
+__all__ = ["SurvivingStream", "discard", "open_missing_streams", "wrap"]
 
 
 class SurvivingStream:
@@ -58,6 +60,21 @@ class SurvivingStream:
     def _give_up(self, exc: OSError | ValueError) -> None:
         self.error = exc
         discard(self._stream)
+
+
+def wrap(text: str, indent: str = "") -> str:
+    """Return the text in lines that fit the terminal; no word is broken.
+
+    Args:
+        text: The text; its own lines stay apart.
+        indent: The text before each further line that a line becomes.
+    """
+    width = shutil.get_terminal_size().columns - 1
+    lines = (
+        fill(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+        for line in text.split("\n")
+    )
+    return "\n".join(lines)
 
 
 def discard(stream: TextIO) -> None:

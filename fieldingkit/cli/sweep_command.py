@@ -1,18 +1,20 @@
 """One run of a sweep command: preview, confirm, sweep and report."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+import os
+import shlex
+from collections.abc import AsyncIterator, Generator, Iterable
+from contextlib import contextmanager
 from pathlib import Path
-from types import MappingProxyType
 
 import attrs
 
 from fieldingkit.cli.connection import Connection
-from fieldingkit.cli.errors import ExitCode, UsageError
+from fieldingkit.cli.errors import ExitCode, NotPossibleError, UsageError
 from fieldingkit.cli.finish_webhook import FinishWebhook
 from fieldingkit.cli.output import Output
 from fieldingkit.cli.progress import ProgressDisplay
 from fieldingkit.cli.prompts import ask, confirm, confirm_by_typing, format_place, require_terminal
-from fieldingkit.cli.report_file import check_report_file, free_report_path, is_same_file, overwrite_conflict
+from fieldingkit.cli.report_file import check_report_file, free_report_path, overwrite_conflict
 from fieldingkit.cli.run_store import JournalTarget, choose_journal, lock_sweep, open_journal
 from fieldingkit.cli.selection import refuse_together
 from fieldingkit.cli.sweep_options import SweepOptions
@@ -28,6 +30,8 @@ from fieldingkit.cli.sweep_summary import (
 from fieldingkit.client import AsyncClient
 from fieldingkit.configuration import Configuration
 from fieldingkit.errors import JournalError
+from fieldingkit.rendering.files import table_beside, write_document
+from fieldingkit.rendering.model import SweepDocument
 from fieldingkit.rendering.preview import PreviewRow, write_preview
 from fieldingkit.rendering.text import format_duration, pluralize
 from fieldingkit.sweeps.actions import Action
@@ -47,9 +51,6 @@ _REFUSALS = frozenset({"authorization_error", "required_header_missing", "401", 
 """Failure codes that concern the credentials and not a target group."""
 
 
-_NOTHING: Mapping[str, Path | None] = MappingProxyType({})
-
-
 class SweepCommand:
     """One run of a sweep command.
 
@@ -59,8 +60,9 @@ class SweepCommand:
         connection: How to reach the API.
         configuration: The settings of the connection.
         named: The run id was given or is derived; otherwise an unfinished run of the same plan is resumed.
-        kept: Files that the report must not overwrite, by what they are, such as ``--ids``.
+        ids: The file that lists the target groups, if there is one.
         out: The file to write the plan to instead of sending it.
+        until_none_left: Sweep also what the verification finds.
     """
 
     always_preview = False
@@ -74,8 +76,9 @@ class SweepCommand:
         configuration: Configuration,
         *,
         named: bool,
-        kept: Mapping[str, Path | None] = _NOTHING,
+        ids: Path | None = None,
         out: Path | None = None,
+        until_none_left: bool = False,
     ) -> None:
         self.plan = attrs.evolve(plan, concurrency=options.concurrency, first=options.first or plan.first)
         self.options = options
@@ -83,9 +86,11 @@ class SweepCommand:
         self._connection = connection
         self._configuration = configuration
         self._named = named
-        self._kept = kept
+        self._ids = ids
         self._out = out
+        self._until_none_left = until_none_left
         self._resumed = False
+        self._run_ids: tuple[str, ...] = (plan.run_id,)
         self._webhook = FinishWebhook(options.on_finish, self.plan, configuration, self.output.note)
 
     async def run(self) -> ExitCode:
@@ -145,12 +150,14 @@ class SweepCommand:
         options = self.options
         if options.after is not None and self.plan.first is None:
             raise UsageError("--after needs --first\nNothing was sent.")
+        if self._until_none_left:
+            refuse_together("--until-none-left", ["--no-verify"] if options.no_verify else [])
         if self._out is not None:
             refuse_together("--out", ["--yes"] if options.yes else [])
             if self._out.expanduser().exists() and not options.force:
                 raise UsageError(f"{self._out} exists\nNothing was sent. Give another --out, or --force to replace it.")
-            for flag, other in {"--report": options.report, **self._kept}.items():
-                if other is not None and is_same_file(self._out, other):
+            for flag, other in (("--report", options.report), ("--ids", self._ids)):
+                if other is not None and os.path.realpath(other) == os.path.realpath(self._out):
                     raise UsageError(f"--out and {flag} name the same file, {other}\nNothing was sent.")
 
     async def _list(self, client: AsyncClient) -> ExitCode:
@@ -158,18 +165,23 @@ class SweepCommand:
         options, note = self.options, self.output.note
         self.check_new()
         if options.report is not None:
-            check_report_file(options.report, [self.plan.run_id], force=options.force, kept=self._kept)
+            check_report_file(
+                options.report, [self.plan.run_id], resumed=False, force=options.force, journal=None, ids=self._ids
+            )
         seen = await self._find(client)
         document = to_preview_document(seen)
         await self.output.print_items(PREVIEW_COLUMNS, _iterate(document.groups), document=preview_row_fields)
         self._print_preview(seen)
         self._check_size(len(seen.to_send))
         if options.report is not None:
-            write_preview(document, options.report)
+            with _writing("report", options.report):
+                write_preview(document, options.report)
             note(f"Report: {options.report}")
         if self._out is not None:
-            seen.save(self._out)
-            note(f"Plan: {self._out}\nTo carry it out: fieldingkit apply {self._out}")
+            with _writing("plan", self._out):
+                seen.save(self._out)
+            self.output.print_json({"event": "plan", "run_id": self.plan.run_id, "path": str(self._out)})
+            note(f"Plan: {self._out}\nTo carry it out: fieldingkit apply {shlex.quote(str(self._out))}")
         note("Nothing was changed." if self._out is not None else "Dry run: nothing was changed.")
         return ExitCode.UNKNOWN if seen.unlisted else ExitCode.DONE
 
@@ -180,11 +192,18 @@ class SweepCommand:
         )
         self.plan = target.plan
         self._resumed = target.resumed is not None
+        self._run_ids = target.run_ids
         if not self._resumed:
             self.check_new()
         if options.report is not None:
-            kept = {"--journal": target.path, **self._kept}
-            check_report_file(options.report, [self.plan.run_id], force=options.force, kept=kept)
+            check_report_file(
+                options.report,
+                self._run_ids,
+                resumed=len(self._run_ids) > 1 or self._resumed,
+                force=options.force,
+                journal=target.path,
+                ids=self._ids,
+            )
         seen = None
         if not self._resumed and (not options.yes or options.max_groups is not None or self.always_preview):
             seen = await self._find(client)
@@ -195,7 +214,8 @@ class SweepCommand:
             seen = await self.find_again(client, seen)
         with open_journal(target.path) as journal:
             output.note(f"Run {self.plan.run_id}\nJournal {journal.path}")
-            report = await self._sweep(client, journal, seen)
+            continues = None if target.continued is None else target.continued.run_id
+            report = await self._sweep(client, journal, seen, continues)
             return self._finish(report, journal)
 
     async def _find(self, client: AsyncClient) -> SweepPreview:
@@ -225,10 +245,16 @@ class SweepCommand:
             note(f"Resuming the run of {run.started_at:%Y-%m-%d %H:%M} UTC: {settled}.")
             self._ask(rest)
             return
-        if target.too_old is not None and (run := target.too_old.resumed) is not None:
+        if (run := target.continued) is not None:
+            note(
+                f"The run of {run.started_at:%Y-%m-%d %H:%M} UTC was interrupted. Its open jobs are followed to their "
+                "end; then this run sends what matches now. The report covers both."
+            )
+        if target.too_old is not None:
+            path, run = target.too_old
             note(
                 f"The run of {run.started_at:%Y-%m-%d %H:%M} UTC did not finish; this is a new run. "
-                f"To resume the old one: --journal {target.too_old.path} --run-id {run.run_id}"
+                f"To resume the old one: --journal {path} --run-id {run.run_id}"
             )
         if seen is not None and seen.to_send:
             self._ask(len(seen.to_send), format_cost(seen, self.options.rate))
@@ -242,13 +268,15 @@ class SweepCommand:
         else:
             confirm(question, yes=yes)
 
-    async def _sweep(self, client: AsyncClient, journal: Journal, seen: SweepPreview | None) -> SweepReport:
+    async def _sweep(
+        self, client: AsyncClient, journal: Journal, seen: SweepPreview | None, continues: str | None
+    ) -> SweepReport:
         try:
             with ProgressDisplay(self.output) as display:
 
                 async def proceed(first: SweepReport) -> bool:
                     with display.paused():
-                        return await self._goes_on(client, first)
+                        return await self._goes_on(client, first, display)
 
                 return await sweep(
                     client,
@@ -257,13 +285,15 @@ class SweepCommand:
                     on_progress=display,
                     preview=seen,
                     verify=not self.options.no_verify,
+                    until_none_left=self._until_none_left,
                     proceed=proceed,
+                    continues=continues,
                 )
         except BaseException:
-            self._report_interruption(journal)
+            self._report_interruption(journal, continues)
             raise
 
-    async def _goes_on(self, client: AsyncClient, first: SweepReport) -> bool:
+    async def _goes_on(self, client: AsyncClient, first: SweepReport, display: ProgressDisplay) -> bool:
         """Decide, after the first target groups, whether the others are sent."""
         options, note = self.options, self.output.note
         document = to_document(first)
@@ -278,8 +308,9 @@ class SweepCommand:
             return await self._is_unmoved(client, first)
         if options.yes:
             return True
-        place = format_place(self._configuration.base_url, self._configuration.account)
-        return ask(f"{self.plan.action.capitalize()} the other target groups of {place}")
+        jobs = pluralize(display.open_jobs, "job")
+        cost = f"{jobs}, at least {pluralize(2 * display.open_jobs, 'request')}"
+        return ask(self.question(display.open_groups, cost).replace(" ", " the other ", 1))
 
     async def _is_unmoved(self, client: AsyncClient, first: SweepReport) -> bool:
         """Read the first target groups once more, and return whether they still have the target status."""
@@ -291,15 +322,18 @@ class SweepCommand:
             self.output.note(f"{pluralize(moved)} moved meanwhile, so the others are not sent.")
         return not moved
 
-    def _report_interruption(self, journal: Journal) -> None:
+    def _report_interruption(self, journal: Journal, continues: str | None) -> None:
         """Print how to resume, and write the report as far as it is known."""
         try:
             report = read_report(journal, self.plan.run_id)
         except JournalError:
-            return  # the run had not started: there is nothing to resume
+            # The run had not started.
+            if continues is not None:
+                self.output.note("Interrupted: nothing new was sent. To continue, run the same command again.")
+            return
         self._webhook.report = report
         if self.options.report is not None:
-            self._write(report, self.options.report, journal.path)
+            self._write(to_document(report), self.options.report, journal.path)
         counts = report.counts
         self.output.note(
             f"Interrupted: {counts.total - counts.unknown:,} of {pluralize(counts.total)} are settled; submitted jobs "
@@ -309,10 +343,9 @@ class SweepCommand:
     def _finish(self, report: SweepReport, journal: Journal) -> ExitCode:
         """Write the report, then print it."""
         self._webhook.report = report
-        code = self.exit_code(report)
-        if self.options.report is not None and not self._write(report, self.options.report, journal.path):
+        code, document = self.exit_code(report), to_document(report)
+        if self.options.report is not None and not self._write(document, self.options.report, journal.path):
             code = code or ExitCode.FAILED
-        document = to_document(report)
         facts = {"event": "report", "exit": code.value, "journal": str(journal.path), **result_fields(document)}
         self.output.print_json(facts)
         self.output.print_text(result_text(document))
@@ -320,13 +353,13 @@ class SweepCommand:
             self.output.note(f"The result could not be printed: {self.output.lost}. The sweep went to its end.")
         return code
 
-    def _write(self, report: SweepReport, path: Path, journal: Path) -> bool:
+    def _write(self, document: SweepDocument, path: Path, journal: Path) -> bool:
         """Write the report file and return whether that succeeded."""
         run_id = self.plan.run_id
-        if not self.options.force and overwrite_conflict(path, [run_id]) is not None:
+        if not self.options.force and overwrite_conflict(path, self._run_ids, resumed=self._resumed) is not None:
             path = free_report_path(path, run_id)  # another run wrote its report since this one began
         try:
-            report.save(path)
+            write_document(document, path)
         except OSError as exc:
             self.output.note(
                 f"The report {path} could not be written: {exc.strerror}.\n"
@@ -334,9 +367,20 @@ class SweepCommand:
             )
             return False
         self.output.note(f"Report: {path}")
-        if report.counts.updated and report.action.opposite is not None and path.suffix != ".csv":
+        if (table := table_beside(document, path)) is not None:
+            self.output.note(f"All target groups: {table}")
+        if document.undoable and path.suffix.lower() != ".csv":
             self.output.note(f"To undo: fieldingkit undo {path}")
         return True
+
+
+@contextmanager
+def _writing(kind: str, path: Path) -> Generator[None]:
+    """Turn an error of writing a file into a message."""
+    try:
+        yield
+    except OSError as exc:
+        raise NotPossibleError(f"the {kind} {path} could not be written: {exc.strerror}\nNothing was changed.") from exc
 
 
 async def _iterate(rows: Iterable[PreviewRow]) -> AsyncIterator[PreviewRow]:

@@ -84,6 +84,9 @@ class PlanOptions:
     strict: bool = False
     """Send nothing if one of the projects cannot be listed; by default the other projects are swept."""
 
+    until_none_left: bool = False
+    """Sweep also what went live or moved meanwhile, up to five times; each time is a run that continues this one."""
+
     def fields(self) -> dict[str, Any]:
         """Return the fields of the plan."""
         fields: dict[str, Any] = {"chunk_size": self.chunk_size, "strict": self.strict}

@@ -18,7 +18,7 @@ from fieldingkit.rendering.wording import (
     group_projects,
     headline,
     outcome_label,
-    straggler_reasons,
+    stragglers_by_reason,
 )
 from fieldingkit.sweeps.previews import SweepPreview
 
@@ -33,7 +33,8 @@ __all__ = [
 ]
 
 
-_WIDTH: Final = 80
+_WIDTH: Final = 79
+"""A terminal of 80 columns may break a line that fills it."""
 _MAX_NAMED: Final = 5
 """The largest number of target groups that are named for a reason on a terminal."""
 _MAX_REASONS: Final = 10
@@ -139,7 +140,7 @@ def _straggler_lines(document: SweepDocument) -> list[str]:
     """Return the target groups that verification found without the target status."""
     if not document.stragglers:
         return []
-    reasons = ", ".join(f"{number:,} {reason}" for reason, number in straggler_reasons(document).items())
+    reasons = ", ".join(f"{len(rows):,} {reason}" for reason, rows in stragglers_by_reason(document).items())
     lines = ["", *_wrap(f"Found afterwards: {reasons}."), *_wrap(f"-> {advice_for('straggler')}", "  ")]
     for straggler in document.stragglers[:_MAX_NAMED]:
         lines += _group_lines(document, straggler)
@@ -179,13 +180,14 @@ def _project_lines(document: SweepDocument, reasons: Mapping[str, str], kind: st
 
 
 def _wrap(text: str, indent: str = "") -> list[str]:
-    """Return text in lines of at most 80 columns, without control characters; no word is broken."""
+    """Return text in lines that fit a terminal, without control characters; no word is broken."""
     lines: list[str] = []
     for word in strip_control_chars(text).split():
         if lines and cell_len(f"{lines[-1]} {word}") <= _WIDTH:
             lines[-1] += f" {word}"
         else:
-            lines.append(f"{indent}{word}")
+            hanging = "   " if lines and text.startswith("-> ") else ""
+            lines.append(f"{indent}{hanging}{word}")
     return lines
 
 

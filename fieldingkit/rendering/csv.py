@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from fieldingkit.rendering.model import ProjectRow, SweepDocument
+from fieldingkit.rendering.model import SweepDocument
 from fieldingkit.rendering.text import strip_control_chars
 
 __all__ = ["CSV_COLUMNS", "csv_line", "iter_csv"]
@@ -28,8 +28,10 @@ CSV_COLUMNS: Final = (
 )
 """The columns of the table, in order. The two ids come first, so that the file is also a list of target groups."""
 
+_PLAIN: Final = re.compile(r"\w[\w :.-]*")
+"""Text that is safe as it is, such as an id."""
 _QUOTED: Final = re.compile('[",;]')
-"""The characters that require quotes. Some spreadsheets split cells at a semicolon, whatever the file says."""
+"""The characters that require quotes. Some spreadsheets split cells at a semicolon, even in this file."""
 _FORMULA: Final = re.compile(r'(^|;)([\s"]*)(?=[=+\-@＝＋－＠])')  # noqa: RUF001 - spreadsheets evaluate the wide forms too
 """A place where a spreadsheet would begin to evaluate a formula, which could send data elsewhere."""
 
@@ -42,19 +44,17 @@ def iter_csv(document: SweepDocument) -> Iterator[str]:
     that verification found without the target status are appended with the outcome ``straggler``.
     """
     yield csv_line(CSV_COLUMNS)
-    names = document.by_project_id
+    names = {project.project_id: (project.short_id, project.name) for project in document.projects}
     for group in document.groups:
-        project = names.get(group.project_id) or ProjectRow(project_id=group.project_id)
         yield csv_line(
             (
                 group.project_id,
                 group.target_group_id,
-                project.short_id,
-                project.name,
+                *names.get(group.project_id, (None, None)),
                 group.short_id,
                 group.name,
                 group.outcome,
-                "yes" if group.verified else None,
+                "yes" if document.is_verified(group) else None,
                 group.previous_status,
                 group.code,
                 group.reason,
@@ -64,18 +64,33 @@ def iter_csv(document: SweepDocument) -> Iterator[str]:
             )
         )
     for straggler in document.stragglers:
-        project = names.get(straggler.project_id) or ProjectRow(project_id=straggler.project_id)
-        ids = (straggler.project_id, straggler.target_group_id, project.short_id, project.name)
-        named = (straggler.short_id, straggler.name, "straggler", "yes", straggler.status, None, straggler.reason)
-        yield csv_line((*ids, *named, None, None, document.run_id))
+        yield csv_line(
+            (
+                straggler.project_id,
+                straggler.target_group_id,
+                *names.get(straggler.project_id, (None, None)),
+                straggler.short_id,
+                straggler.name,
+                "straggler",
+                "yes",
+                straggler.status,
+                None,
+                straggler.reason,
+                None,
+                None,
+                document.run_id,
+            )
+        )
 
 
 def csv_line(cells: Iterable[str | None]) -> str:
     """Return a row of a table by RFC 4180; no spreadsheet evaluates its cells."""
-    return ",".join(["" if cell is None else cell if cell.isalnum() else _escape(cell) for cell in cells]) + "\r\n"
+    return ",".join([_escape(cell) if cell else "" for cell in cells]) + "\r\n"
 
 
 def _escape(text: str) -> str:
     """Return a cell that no spreadsheet evaluates, on one line, in quotes if necessary."""
+    if text.isalnum() or _PLAIN.fullmatch(text):
+        return text
     text = _FORMULA.sub(r"\1\2'", strip_control_chars(text).strip())
     return '"{}"'.format(text.replace('"', '""')) if _QUOTED.search(text) else text

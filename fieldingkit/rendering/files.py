@@ -18,7 +18,7 @@ from fieldingkit.rendering.json import KIND, VERSION, iter_json
 from fieldingkit.rendering.model import SweepDocument
 from fieldingkit.rendering.page import is_large
 
-__all__ = ["BYTE_ORDER_MARK", "check_report_path", "read_data", "replace_file", "write_document"]
+__all__ = ["BYTE_ORDER_MARK", "check_report_path", "read_data", "replace_file", "table_beside", "write_document"]
 
 
 _EXTENSIONS: Final = (".json", ".csv", ".html")
@@ -58,10 +58,17 @@ def write_document(document: SweepDocument, path: Path) -> None:
         _write_table(document, path)
     else:
         check_jinja()
-        table = path.with_name(f"{path.stem}-{document.run_id.replace(':', '-')}.csv") if is_large(document) else None
+        table = table_beside(document, path)
         if table is not None:
             _write_table(document, table)
         replace_file(path, map(str.encode, iter_html(document, path=path, table=table)))
+
+
+def table_beside(document: SweepDocument, path: Path) -> Path | None:
+    """Return the path of the table that is written beside a page; None if the page lists all target groups."""
+    if path.suffix.lower() != ".html" or not is_large(document):
+        return None
+    return path.with_name(f"{path.stem}-{document.run_id.replace(':', '-')}.csv")
 
 
 def _write_table(document: SweepDocument, path: Path) -> None:

@@ -5,6 +5,7 @@ import shlex
 import zlib
 from collections.abc import Iterable, Iterator
 from functools import cache
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -23,7 +24,7 @@ from fieldingkit.rendering.wording import (
     report_badge,
     report_facts,
     report_notes,
-    straggler_reasons,
+    stragglers_by_reason,
 )
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def check_jinja() -> None:
         ConfigurationError: if Jinja2 is not installed.
     """
     try:
-        import jinja2  # noqa: F401 - only whether it can be imported
+        import_module("jinja2")
     except ImportError as exc:
         raise ConfigurationError(
             "HTML reports need Jinja2, which is not installed; reports as .json and .csv work without it. Install it "
@@ -106,7 +107,7 @@ def _context(document: SweepDocument, rows: int = MAX_ROWS) -> dict[str, Any]:
         "problems": (*causes.get("not_sent", ()), *causes.get("failed", ())),
         "skipped": causes.get("skipped", ()),
         "reached": (*causes.get("updated", ()), *causes.get("unchanged", ())),
-        "stragglers": straggler_reasons(document),
+        "stragglers": stragglers_by_reason(document),
         "projects": project_counts(document)[: min(rows, MAX_PROJECTS)],
         "project_total": len(document.by_project),
         "timeline": make_timeline(document),
@@ -126,16 +127,17 @@ def environment() -> "Environment":
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(
-        PROBLEMS=PROBLEMS,
-        MAX_PRINTED=MAX_PRINTED,
-        MAX_PROJECTS=MAX_PROJECTS,
-        MAX_ROWS=MAX_ROWS,
-        version=version("fieldingkit"),
-        advice_for=advice_for,
-        share_parts=share_parts,
-        pluralize=pluralize,
-    )
+    names: dict[str, Any] = {
+        "PROBLEMS": PROBLEMS,
+        "MAX_PRINTED": MAX_PRINTED,
+        "MAX_PROJECTS": MAX_PROJECTS,
+        "MAX_ROWS": MAX_ROWS,
+        "version": version("fieldingkit"),
+        "advice_for": advice_for,
+        "share_parts": share_parts,
+        "pluralize": pluralize,
+    }
+    environment.globals.update(names)
     environment.filters.update(moment=format_moment, duration=format_duration)
     return environment
 

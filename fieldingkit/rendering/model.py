@@ -13,6 +13,8 @@ __all__ = ["OUTCOMES", "GroupRow", "JobRow", "ProjectRow", "StragglerRow", "Swee
 OUTCOMES: Final = ("updated", "unchanged", "failed", "skipped", "not_sent", "unknown")
 """The outcomes of a target group, in the order in which reports show them."""
 
+_REACHED: Final = ("updated", "unchanged")
+
 
 @attrs.frozen(kw_only=True)
 class GroupRow:
@@ -60,6 +62,8 @@ class JobRow:
     """When the API created the job, UTC, by the API's clock."""
     ended_at: datetime | None = None
     """When the end of the job was seen, UTC."""
+    created_by: str | None = None
+    """The API's id of the user who created the job."""
     trace_id: str | None = None
     """The W3C trace id of the request that created the job."""
 
@@ -150,6 +154,20 @@ class SweepDocument:
     def counts(self) -> Mapping[str, int]:
         """The number of target groups with each outcome."""
         return count_outcomes(self.groups)
+
+    @cached_property
+    def moved(self) -> frozenset[str]:
+        """The ids of the target groups that verification found without the target status."""
+        return frozenset(straggler.target_group_id for straggler in self.stragglers)
+
+    def has_status(self, group: GroupRow) -> bool:
+        """Return whether a target group of the sweep has the target status, as far as is known."""
+        return group.outcome in _REACHED and group.target_group_id not in self.moved
+
+    def is_verified(self, group: GroupRow) -> bool:
+        """Return whether the status of a target group was read after it was sent, and was the target status."""
+        read = self.verified_at is not None and group.project_id not in self.unverified
+        return group.verified or (read and self.has_status(group))
 
     @cached_property
     def by_project(self) -> Mapping[str, Mapping[str, int]]:

@@ -1,4 +1,4 @@
-"""What the page of a sweep report shows: its sections, and which rows of a large sweep."""
+"""The content of the page of a sweep report: causes, projects, and the rows of a large sweep."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -23,10 +23,12 @@ __all__ = [
 MAX_ROWS: Final = 5000
 """The largest number of target groups that a page lists."""
 MAX_PROJECTS: Final = 1000
-"""The largest number of projects, and of jobs, that a page lists."""
+"""The largest number of projects, of jobs, and of target groups found afterwards, that a page lists."""
 MAX_PRINTED: Final = 200
 """The longest list that is printed on paper; a longer one is for screens."""
 _MAX_PREVIEWED: Final = 3
+_MAX_CAUSES: Final = 100
+"""The largest number of causes of one outcome."""
 _QUIET: Final = ("skipped", "unchanged")
 """The outcomes that the page of a large sweep does not list: the sweep changed nothing there."""
 
@@ -40,7 +42,7 @@ class Cause:
     text: str
     """The reason in words; the outcome if there is none."""
     advice: str
-    """What to do; empty if there is nothing to do."""
+    """The advice; empty if there is none."""
     total: int
     """The number of target groups."""
     listed: tuple[GroupRow, ...]
@@ -62,7 +64,8 @@ def is_large(document: SweepDocument) -> bool:
 def list_causes(document: SweepDocument, room: int = MAX_ROWS) -> Mapping[str, Sequence[Cause]]:
     """Return the causes by outcome; outcomes that did not occur are left out.
 
-    If there is no room for all rows, they are those of problems, then of changes.
+    If there is no room for all rows, those of problems come first, then those of changes, and the causes share the
+    room: a frequent cause leaves room for the rare ones.
 
     Args:
         document: The report.
@@ -70,11 +73,37 @@ def list_causes(document: SweepDocument, room: int = MAX_ROWS) -> Mapping[str, S
     """
     large = len(document.groups) > room
     causes: dict[str, list[Cause]] = {}
-    for reason in group_by_reason(document.groups, *PROBLEMS, "updated", *_QUIET):
-        listed = () if large and reason.outcome in _QUIET else reason.groups[:room]
-        room -= len(listed)
-        causes.setdefault(reason.outcome, []).append(_cause(document, reason, listed))
+    reasons = group_by_reason(document.groups, *PROBLEMS, "updated", *_QUIET)
+    for outcomes in (PROBLEMS, ("updated",), _QUIET):
+        some = _merge_rare([reason for reason in reasons if reason.outcome in outcomes])
+        shares = _share([len(reason.groups) for reason in some], 0 if large and outcomes is _QUIET else room)
+        room -= sum(shares)
+        for reason, share in zip(some, shares, strict=True):
+            causes.setdefault(reason.outcome, []).append(_cause(document, reason, reason.groups[:share]))
     return causes
+
+
+def _merge_rare(reasons: Sequence[Reason]) -> Sequence[Reason]:
+    """Return the reasons; if there are very many, the rarest ones of each outcome are one."""
+    if len(reasons) <= _MAX_CAUSES:
+        return reasons
+    merged: list[Reason] = []
+    for outcome in dict.fromkeys(reason.outcome for reason in reasons):
+        some = [reason for reason in reasons if reason.outcome == outcome]
+        merged += some[:_MAX_CAUSES]
+        if rare := some[_MAX_CAUSES:]:
+            groups = tuple(group for reason in rare for group in reason.groups)
+            merged.append(Reason(outcome, None, f"{len(rare):,} other reasons", groups))
+    return merged
+
+
+def _share(sizes: Sequence[int], room: int) -> Sequence[int]:
+    """Return a share of the room for each size; small ones get all that they need."""
+    shares = [0] * len(sizes)
+    for position, number in enumerate(sorted(range(len(sizes)), key=sizes.__getitem__)):
+        shares[number] = min(sizes[number], room // (len(sizes) - position))
+        room -= shares[number]
+    return shares
 
 
 def _cause(document: SweepDocument, reason: Reason, listed: tuple[GroupRow, ...]) -> Cause:

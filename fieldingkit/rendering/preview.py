@@ -14,6 +14,7 @@ import attrs
 from fieldingkit.rendering.csv import csv_line
 from fieldingkit.rendering.files import BYTE_ORDER_MARK, check_report_path, replace_file
 from fieldingkit.rendering.html import environment
+from fieldingkit.rendering.page import MAX_ROWS
 
 __all__ = ["PreviewDocument", "PreviewRow", "is_preview", "write_preview"]
 
@@ -106,4 +107,8 @@ def _iter_csv(document: PreviewDocument) -> Iterator[str]:
 
 
 def _iter_html(document: PreviewDocument) -> Iterator[str]:
-    return environment().get_template("preview.html").generate(document=document, kind=_KIND)
+    return (
+        environment()
+        .get_template("preview.html")
+        .generate(document=document, kind=_KIND, listed=document.groups[:MAX_ROWS])
+    )

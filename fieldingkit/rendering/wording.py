@@ -1,13 +1,12 @@
 """The wording of a sweep report: headline, badge, facts, notes, labels of outcomes, reasons and advice."""
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import attrs
 
-from fieldingkit.rendering.model import GroupRow, SweepDocument
+from fieldingkit.rendering.model import GroupRow, StragglerRow, SweepDocument
 from fieldingkit.rendering.text import format_duration, format_moment, pluralize
 
 __all__ = [
@@ -24,7 +23,7 @@ __all__ = [
     "report_badge",
     "report_facts",
     "report_notes",
-    "straggler_reasons",
+    "stragglers_by_reason",
 ]
 
 
@@ -49,7 +48,7 @@ def headline(document: SweepDocument) -> str:
     current = verified and document.as_of is None and not document.unverified
     verb = ("is", "are") if current else ("was", "were")
     total, unknown, unlisted = len(document.groups), document.counts["unknown"], len(document.unlisted)
-    reached, stragglers = _reached(document), straggler_reasons(document)
+    reached, stragglers = sum(map(document.has_status, document.groups)), stragglers_by_reason(document)
     parts = [f"{pluralize(unknown)}: outcome unknown"] if unknown else []
     if not total and not unlisted and not stragglers:
         parts.append("no target groups were found")
@@ -58,33 +57,25 @@ def headline(document: SweepDocument) -> str:
         parts.append(f"{all_of_them} {document.target_status}")
     elif reached or not unknown:
         parts.append(f"{reached:,} of {total:,} target groups {verb[1]} {document.target_status}")
-    parts += [f"{number:,} {reason}" for reason, number in stragglers.items()]
+    parts += [f"{len(rows):,} {reason}" for reason, rows in stragglers.items()]
     if unlisted:
         parts.append(f"{pluralize(unlisted, 'project')} could not be listed")
     if document.unverified and reached:
         parts.append(f"{pluralize(len(document.unverified), 'project')} could not be verified")
     text = "; ".join(parts)
-    if reached and not verified:
+    if reached and not verified and not document.unverified:
         text += " (not verified)"
     if document.as_of is not None:
         return f"As of {format_moment(document.as_of)}: {text}"
     return text[0].upper() + text[1:]
 
 
-def _reached(document: SweepDocument) -> int:
-    """Return the number of target groups of the sweep that have the target status, as far as is known."""
-    reached = document.counts["updated"] + document.counts["unchanged"]
-    if not document.stragglers:
-        return reached
-    moved = {straggler.target_group_id for straggler in document.stragglers}
-    return reached - sum(
-        group.outcome in ("updated", "unchanged") and group.target_group_id in moved for group in document.groups
-    )
-
-
-def straggler_reasons(document: SweepDocument) -> Mapping[str, int]:
-    """Return the number of target groups that verification found without the target status, by reason."""
-    return Counter(straggler.reason or f"not {document.target_status}" for straggler in document.stragglers)
+def stragglers_by_reason(document: SweepDocument) -> Mapping[str, Sequence[StragglerRow]]:
+    """Return the target groups that verification found without the target status, by reason."""
+    found: dict[str, list[StragglerRow]] = {}
+    for straggler in document.stragglers:
+        found.setdefault(straggler.reason or f"not {document.target_status}", []).append(straggler)
+    return found
 
 
 @attrs.frozen
@@ -102,7 +93,7 @@ def report_badge(document: SweepDocument) -> Badge:
     counts = document.counts
     problems = [format_counts({name: counts[name] for name in PROBLEMS})]
     if not any(problems):
-        problems += [f"{number:,} {reason}" for reason, number in straggler_reasons(document).items()]
+        problems += [f"{len(rows):,} {reason}" for reason, rows in stragglers_by_reason(document).items()]
         problems += [f"{pluralize(len(document.unlisted), 'project')} not listed"] if document.unlisted else []
         problems += [f"{pluralize(len(document.unverified), 'project')} not verified"] if document.unverified else []
     unfinished = ["not finished"] if document.finished_at is None else []
@@ -124,8 +115,11 @@ def report_notes(document: SweepDocument) -> list[str]:
     if document.as_of is not None:
         notes.append(f"The sweep finished at {format_moment(document.as_of)}; nothing was read since.")
     elif document.verified_at is not None:
-        notes.append(f"The statuses were read again after the last job, at {format_moment(document.verified_at)}.")
-    elif _reached(document):
+        unread = f", except in {pluralize(len(document.unverified), 'project')}" if document.unverified else ""
+        notes.append(
+            f"The statuses were read again after the last job, at {format_moment(document.verified_at)}{unread}."
+        )
+    elif any(map(document.has_status, document.groups)):
         notes.append("The statuses were not read again after the last job: this is the result as the API reported it.")
     if document.continues is not None:
         notes.append(f"This run continues the interrupted run {document.continues}; the report covers both.")

@@ -9,11 +9,13 @@ if TYPE_CHECKING:
     from fieldingkit.sweeps.actions import Action as Action
     from fieldingkit.sweeps.checkpoint import read_report as read_report
     from fieldingkit.sweeps.engine import sweep as sweep
+    from fieldingkit.sweeps.identity import RunIdentity as RunIdentity
     from fieldingkit.sweeps.inverse import preview_undo as preview_undo
     from fieldingkit.sweeps.inverse import undo as undo
     from fieldingkit.sweeps.inverse import undo_plan as undo_plan
     from fieldingkit.sweeps.journal import Journal as Journal
     from fieldingkit.sweeps.journal import RunSummary as RunSummary
+    from fieldingkit.sweeps.locks import lock_sweep as lock_sweep
     from fieldingkit.sweeps.plan import SweepPlan as SweepPlan
     from fieldingkit.sweeps.plan import TargetGroupQuery as TargetGroupQuery
     from fieldingkit.sweeps.plan_file import recheck as recheck
@@ -40,8 +42,10 @@ else:
             "fieldingkit.sweeps.plan_file": "recheck",
             "fieldingkit.sweeps.previews": "SweepPreview preview",
             "fieldingkit.sweeps.engine": "sweep",
+            "fieldingkit.sweeps.identity": "RunIdentity",
             "fieldingkit.sweeps.inverse": "preview_undo undo undo_plan",
             "fieldingkit.sweeps.journal": "Journal RunSummary",
+            "fieldingkit.sweeps.locks": "lock_sweep",
             "fieldingkit.sweeps.plan": "SweepPlan TargetGroupQuery",
             "fieldingkit.sweeps.report": (
                 "Counts GroupOutcome Outcome Straggler SweepJob SweepProgress SweepProject SweepReport UnlistedProject"

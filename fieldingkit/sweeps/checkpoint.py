@@ -12,6 +12,7 @@ import attrs
 from fieldingkit.errors import JournalError
 from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.sweeps.chunks import Chunk
+from fieldingkit.sweeps.continuation import merge
 from fieldingkit.sweeps.identity import RunIdentity
 from fieldingkit.sweeps.journal import Journal, Statement
 from fieldingkit.sweeps.plan import SweepPlan
@@ -33,6 +34,15 @@ class Checkpoint:
         del plan, identity
         return None
 
+    def for_run(self, run_id: str) -> "Checkpoint":
+        """Return the checkpoint of another run in the same place."""
+        del run_id
+        return Checkpoint()
+
+    async def plan(self) -> SweepPlan | None:
+        """Return the plan of the run; None if it is not known."""
+        return None
+
     async def discovering(
         self, plan: SweepPlan, identity: RunIdentity, *, started_at: float, continues: str | None = None
     ) -> None:
@@ -46,7 +56,7 @@ class Checkpoint:
         """
 
     async def discovered(self, state: SweepState) -> None:
-        """Save the target groups and the chunks of a new run, before anything is sent."""
+        """Save the target groups and the chunks of a new run, or of one with more of them, before anything is sent."""
 
     async def save(
         self, chunk: Chunk, outcomes: Sequence[GroupOutcome] = (), *, follow_up: Chunk | None = None
@@ -97,6 +107,15 @@ class JournalCheckpoint(Checkpoint):
             )
         return await asyncio.wrap_future(self._journal.run(partial(_load, header=header)))
 
+    def for_run(self, run_id: str) -> Checkpoint:
+        """Return the checkpoint of another run in the same journal."""
+        return JournalCheckpoint(self._journal, run_id)
+
+    async def plan(self) -> SweepPlan | None:
+        """Return the plan of the run; None if the journal does not contain it."""
+        row = await asyncio.wrap_future(self._journal.run(partial(_select_plan, run_id=self._run_id)))
+        return None if row is None else SweepPlan.decode(row[0])
+
     async def discovering(
         self, plan: SweepPlan, identity: RunIdentity, *, started_at: float, continues: str | None = None
     ) -> None:
@@ -134,7 +153,7 @@ class JournalCheckpoint(Checkpoint):
         run = (unlisted, projects, state.discovered_at, self._run_id)
         await self._write(
             Statement(_SET_DISCOVERED, [run]),
-            Statement("INSERT INTO groups VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?)", self._rows(groups)),
+            Statement(_PUT_GROUP, self._rows(groups)),
             Statement(_PUT_CHUNK, self._rows(map(_chunk_row, state.chunks))),
         )
 
@@ -150,8 +169,8 @@ class JournalCheckpoint(Checkpoint):
         await self._write(Statement(_SET_OUTCOME, rows), Statement(_PUT_CHUNK, self._rows(map(_chunk_row, chunks))))
 
     async def finished(self, state: SweepState) -> None:
-        """Save that the run is finished, if all of its chunks are settled."""
-        if state.settled == len(state.chunks):
+        """Save that the run is finished, unless a later process can still find out or do something for it."""
+        if state.complete:
             await self._write(Statement(_SET_FINISHED, [(state.finished_at, self._run_id)]))
 
     async def verified(self, state: SweepState) -> None:
@@ -186,6 +205,8 @@ class JournalCheckpoint(Checkpoint):
 def read_report(journal: Journal, run_id: str) -> SweepReport:
     """Return the report of a run, finished or not; target groups that are still open are unknown.
 
+    The report of a run that continues another one covers both.
+
     Args:
         journal: The journal; a read-only one is enough.
         run_id: The run id.
@@ -193,11 +214,18 @@ def read_report(journal: Journal, run_id: str) -> SweepReport:
     Raises:
         JournalError: if the journal does not contain the run, or cannot be read.
     """
-    plan = journal.plan(run_id)
-    state = journal.run(partial(_load_run, run_id=run_id)).result()
-    if state is None:
-        raise JournalError(f"the run {run_id} was interrupted before its target groups were known; nothing was sent")
-    return state.report(plan, as_of=state.last_step_at)
+    reports: list[SweepReport] = []
+    following: str | None = run_id
+    while following is not None:
+        plan = journal.plan(following)
+        state = journal.run(partial(_load_run, run_id=following)).result()
+        if state is None:
+            raise JournalError(
+                f"the run {run_id} was interrupted before its target groups were known; nothing was sent"
+            )
+        reports.insert(0, state.report(plan, as_of=state.last_step_at))
+        following = state.continues
+    return merge(*reports)
 
 
 class _Header(NamedTuple):
@@ -214,8 +242,9 @@ class _Header(NamedTuple):
 
 
 # The columns of the table are the run id and the fields of a chunk, in their order.
-_PUT_CHUNK = "INSERT OR REPLACE INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_PUT_CHUNK = "INSERT OR REPLACE INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _SELECT_CHUNKS = "SELECT * FROM chunks WHERE run_id = ? ORDER BY number"
+_PUT_GROUP = "INSERT OR REPLACE INTO groups VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _SET_OUTCOME = (
     "UPDATE groups SET outcome = ?, code = ?, reason = ?, job_id = ?, verified = ?"
     " WHERE run_id = ? AND target_group_id = ?"
@@ -226,6 +255,7 @@ _SET_FINISHED = "UPDATE runs SET finished_at = ? WHERE run_id = ?"
 
 _INSERT_RUN = "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, '{}', '[]', ?, NULL, NULL)"
 _SET_DISCOVERED = "UPDATE runs SET unlisted = ?, projects = ?, discovered_at = ? WHERE run_id = ?"
+_SELECT_PLAN = "SELECT plan FROM runs WHERE run_id = ?"
 _SELECT_RUN = (
     "SELECT base_url, account_id, api_version, fingerprint, continues, unlisted, projects, started_at, discovered_at,"
     " finished_at FROM runs WHERE run_id = ?"
@@ -234,6 +264,10 @@ _SELECT_GROUPS = (
     "SELECT target_group_id, project_id, previous_status, outcome, code, reason, job_id, verified, name, short_id"
     " FROM groups WHERE run_id = ? ORDER BY position"
 )
+
+
+def _select_plan(database: sqlite3.Connection, *, run_id: str) -> Sequence[str] | None:
+    return cast("Sequence[str] | None", database.execute(_SELECT_PLAN, (run_id,)).fetchone())
 
 
 def _load_header(database: sqlite3.Connection, *, run_id: str) -> _Header | None:
@@ -297,8 +331,8 @@ def _chunk_row(chunk: Chunk) -> Sequence[Any]:
     return [" ".join(cast("tuple[str, ...]", value)) if isinstance(value, tuple) else value for value in values]
 
 
-def _outcome_columns(ledger: Ledger, group: FoundGroup) -> tuple[str | None, ...]:
+def _outcome_columns(ledger: Ledger, group: FoundGroup) -> tuple[str | bool | None, ...]:
     outcome = ledger.outcome_of(group.target_group_id)
     if outcome is None:
-        return (None, None, None, None)
-    return (outcome.outcome, outcome.code, outcome.reason, outcome.job_id)
+        return (None, None, None, None, None)
+    return (outcome.outcome, outcome.code, outcome.reason, outcome.job_id, outcome.verified)

@@ -96,11 +96,18 @@ class Chunk:
     """When the end of the job was seen, by the local clock; None if it was not seen."""
     api_created_at: float | None = None
     """When the API created the job, by its own clock: seconds since 1970, UTC; None if it was not read."""
+    created_by: str | None = None
+    """The API's id of the user who created the job; None if it was not read."""
 
     @property
     def settled(self) -> bool:
         """True if nothing is left to do for this chunk."""
         return self.state is ChunkState.SETTLED
+
+    @property
+    def never_sent(self) -> bool:
+        """True if neither its key nor an earlier job can have changed its target groups."""
+        return self.state is ChunkState.PENDING and not self.ambiguous
 
     @property
     def may_have_job(self) -> bool:

@@ -1,6 +1,5 @@
 """The context of a running sweep, shared by the steps that advance it."""
 
-from collections.abc import Callable
 from typing import cast
 
 import attrs
@@ -9,7 +8,10 @@ from fieldingkit.client import AsyncClient
 from fieldingkit.jobs.job import AsyncJob
 from fieldingkit.resources.batch_jobs import BatchResult
 from fieldingkit.sweeps.checkpoint import Checkpoint
+from fieldingkit.sweeps.continuation import merge
 from fieldingkit.sweeps.plan import SweepPlan
+from fieldingkit.sweeps.progress import ProgressReporter
+from fieldingkit.sweeps.report import Outcome, SweepReport
 from fieldingkit.sweeps.state import SweepState
 
 __all__ = ["SweepContext"]
@@ -31,8 +33,24 @@ class SweepContext:
     """The target groups whose outcome an earlier process has recorded; this process has not seen their status."""
     as_of: float | None = None
     """When an earlier process finished the run: seconds since 1970, UTC; None if it has not."""
-    notify: Callable[[], object] = lambda: None
-    """Called after every step."""
+    continued: tuple["SweepContext", ...] = ()
+    """The interrupted runs that this one continues, the first one first."""
+    progress: ProgressReporter
+    """Reports the progress after every step."""
+
+    def notify(self) -> None:
+        """Report the progress."""
+        self.progress.swept(self.state)
+
+    def report(self) -> SweepReport:
+        """Return the report of the run, and of those that it continues, as far as it has come."""
+        return merge(*(each.state.report(each.plan, as_of=self.as_of) for each in (*self.continued, self)))
+
+    def claimed_unread(self) -> frozenset[str]:
+        """Return the target groups that the report takes from an earlier run, and that discovery could not read."""
+        claims = (Outcome.UPDATED, Outcome.UNCHANGED)
+        rows = (self.state.ledger.outcome_of(row.target_group_id) for row in self.report().of(*claims))
+        return frozenset(row.target_group_id for row in rows if row is not None and row.outcome not in claims)
 
     @property
     def version_conflict(self) -> str | None:

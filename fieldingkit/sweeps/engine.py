@@ -6,33 +6,38 @@ the next one starts.
 """
 
 import os
-from collections.abc import Callable
-from contextlib import ExitStack, aclosing
-from functools import partial
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 
 import attrs
 
 from fieldingkit.client import AsyncClient
-from fieldingkit.errors import InvalidCommandError
+from fieldingkit.errors import ApiError, DecodeError, InvalidCommandError, JournalError, TransportError
 from fieldingkit.jobs.job import AsyncJob
 from fieldingkit.resources.batch_jobs import BatchResult
 from fieldingkit.sweeps import verification
 from fieldingkit.sweeps.canary import Proceed, canary_ids, read_canary
 from fieldingkit.sweeps.checkpoint import Checkpoint, JournalCheckpoint
-from fieldingkit.sweeps.chunks import Chunk, split_into_chunks
+from fieldingkit.sweeps.chunks import Chunk, ChunkState, split_into_chunks
 from fieldingkit.sweeps.concurrency import run_limited
 from fieldingkit.sweeps.context import SweepContext
-from fieldingkit.sweeps.discovery import find_groups
+from fieldingkit.sweeps.continuation import find_earlier
+from fieldingkit.sweeps.discovery import FoundGroups, find_groups
 from fieldingkit.sweeps.executor import ChunkExecutor, JobPoller, WaitStrategy
 from fieldingkit.sweeps.identity import RunIdentity
 from fieldingkit.sweeps.journal import Journal
-from fieldingkit.sweeps.plan import SweepPlan
+from fieldingkit.sweeps.plan import SweepPlan, derive_run_id
 from fieldingkit.sweeps.previews import SweepPreview, refresh
-from fieldingkit.sweeps.report import SweepProgress, SweepReport
-from fieldingkit.sweeps.state import Ledger, SweepState
-from fieldingkit.transport.telemetry.attempts import notify
+from fieldingkit.sweeps.progress import ProgressReporter
+from fieldingkit.sweeps.report import Outcome, SweepProgress, SweepReport
+from fieldingkit.sweeps.state import FoundGroup, Ledger, SweepState
 
 __all__ = ["discover", "report", "settle", "settle_first", "submit", "sweep"]
+
+_MAX_ROUNDS = 5
+"""How often stragglers are swept, each time as a run of its own."""
+_ROUND = "-again-"
+"""The part of the run id of such a run before its number."""
 
 
 async def sweep(
@@ -45,6 +50,8 @@ async def sweep(
     preview: SweepPreview | None = None,
     verify: bool = True,
     proceed: Proceed | None = None,
+    until_none_left: bool = False,
+    continues: str | None = None,
 ) -> SweepReport:
     """Apply an action to many target groups: submit batch jobs, poll them, retry, and read what stays ambiguous.
 
@@ -56,6 +63,9 @@ async def sweep(
     After the last job the statuses are read again, one filtered list for each project and page, and target groups that
     went live or moved meanwhile are reported as stragglers.
 
+    With ``continues``, a new run first polls the open jobs of an interrupted one to their end, and then discovers what
+    still matches the plan. The report and an undo of it cover both runs.
+
     Args:
         client: The client to use; with a blocking one, ``client.call(sweep, plan)``. Its ``rate`` is respected.
         plan: The action and the target groups.
@@ -66,12 +76,16 @@ async def sweep(
         verify: False to leave out the reading of the statuses after the last job.
         proceed: Called with the report of the first target groups of a plan with ``first``; returns whether the others
             are sent. By default they are if ``report.ok``.
+        until_none_left: True to sweep the stragglers as well, at most five times, each time as a run that continues
+            this one.
+        continues: The id of the interrupted run of the same plan in the journal that this run continues.
 
     Returns:
         The report, with one of six outcomes for each target group. Failed jobs are part of the report.
 
     Raises:
-        InvalidCommandError: if the preview belongs to another plan, or a journal and a checkpoint are given.
+        InvalidCommandError: if the preview or the continued run belongs to another plan, or a journal and a checkpoint
+            are given.
         JournalError: if another process writes to the journal, it cannot be written, or the run in it belongs to
             another plan, API or account.
         FieldingKitError: if no project can be read, or one of a strict plan; nothing was sent.
@@ -81,14 +95,18 @@ async def sweep(
     with ExitStack() as stack:
         if checkpoint is None:
             checkpoint = _open_checkpoint(journal, plan, stack)
-        context = await discover(client, plan, checkpoint, on_progress=on_progress, preview=preview)
-        context.state.verifying = verify and context.as_of is None
+        context = await discover(
+            client, plan, checkpoint, on_progress=on_progress, preview=preview, continues=continues
+        )
+        context.state.verifying = (verify or until_none_left) and context.as_of is None
         if (canary := await settle_first(context)) is not None:
             goes_on = canary.ok if proceed is None else await proceed(canary)
             context.state.stop_reason = None if goes_on else "the sweep was stopped after its first target groups"
         await settle(context)
         if context.state.verifying:
             await verification.verify(context)
+        if until_none_left and context.state.stop_reason is None:
+            context = await _sweep_stragglers(context)
         return report(context)
 
 
@@ -99,6 +117,7 @@ async def discover(
     *,
     on_progress: Callable[[SweepProgress], object] | None = None,
     preview: SweepPreview | None = None,
+    continues: str | None = None,
 ) -> SweepContext:
     """Load the run from its checkpoint; for a new run, find its target groups and split them into chunks.
 
@@ -108,49 +127,217 @@ async def discover(
         checkpoint: Saves every step.
         on_progress: Called with the progress after each step.
         preview: A preview of this plan; its statuses are read again only if they are more than 30 seconds old.
+        continues: The id of the interrupted run of the same plan that a new run continues: its open jobs are polled to
+            their end first.
 
     Raises:
-        InvalidCommandError: if the preview belongs to another plan.
-        JournalError: if the run belongs to another plan, API or account.
+        InvalidCommandError: if the preview or the continued run belongs to another plan.
+        JournalError: if the run belongs to another plan, API or account, or the continued run is not in the journal.
         FieldingKitError: if no project can be read, or one of a strict plan; nothing was sent.
     """
-    progress = _ProgressReporter(client, plan, on_progress)
+    progress = ProgressReporter(client, plan, on_progress)
     identity = RunIdentity.of(client, plan)
     state = await checkpoint.load(plan, identity)
-    earlier, as_of = (frozenset[str](), None) if state is None else (state.settled_ids(), state.finished_at)
-    if state is None:
-        if preview is not None and preview.plan.fingerprint != plan.fingerprint:
-            raise InvalidCommandError("the preview belongs to another plan", field="preview")
+    if state is not None:
+        return await _resume(client, plan, state, checkpoint, preview=preview, progress=progress)
+    if preview is not None and preview.plan.fingerprint != plan.fingerprint:
+        raise InvalidCommandError("the preview belongs to another plan", field="preview")
+    if preview is not None:
+        preview.identity.check(identity)
+    continued = await _load_continued(client, checkpoint, continues, progress)
+    if continued and continued[0].plan.fingerprint != plan.fingerprint:
+        raise InvalidCommandError(f"the run {continues} is of another plan", field="continues")
+    await _follow_continued(continued, plan.run_id)
+    started_at = client.clock.wall()
+    await checkpoint.discovering(plan, identity, started_at=started_at, continues=continues)
+    if preview is not None:
+        if continued:
+            preview = attrs.evolve(preview, read_at=float("-inf"))  # the open jobs have ended since
+        found = await refresh(client, preview, progress.found)
+    else:
+        found = await find_groups(client, plan, progress.found)
+    if continued:
+        found = await find_earlier(client, plan, found, continued[-1].report())
+    context = _new_run(client, plan, checkpoint, found, continued, started_at=started_at, progress=progress)
+    await checkpoint.discovered(context.state)
+    await _close_continued(continued)
+    return context
+
+
+def _new_run(
+    client: AsyncClient,
+    plan: SweepPlan,
+    checkpoint: Checkpoint,
+    found: FoundGroups,
+    continued: tuple[SweepContext, ...],
+    *,
+    started_at: float,
+    progress: ProgressReporter,
+) -> SweepContext:
+    """Return a new run with the target groups that were found, split into chunks."""
+    identity = RunIdentity.of(client, plan)
+    ledger = Ledger(found.groups)
+    to_send = ledger.settle_by_status(plan.action)
+    state = SweepState(
+        identity=identity,
+        fingerprint=plan.fingerprint,
+        continues=continued[-1].plan.run_id if continued else None,
+        ledger=ledger,
+        chunks=split_into_chunks(identity, plan.action, to_send, size=plan.chunk_size, first=plan.first),
+        started_at=started_at,
+        discovered_at=client.clock.wall(),
+        unlisted=found.unlisted,
+        projects=found.projects,
+    )
+    context = SweepContext(
+        client=client, plan=plan, state=state, checkpoint=checkpoint, continued=continued, progress=progress
+    )
+    return attrs.evolve(context, earlier=context.claimed_unread()) if continued else context
+
+
+async def _resume(
+    client: AsyncClient,
+    plan: SweepPlan,
+    state: SweepState,
+    checkpoint: Checkpoint,
+    *,
+    preview: SweepPreview | None,
+    progress: ProgressReporter,
+) -> SweepContext:
+    """Return the run that an earlier process left; its unlisted projects are listed again.
+
+    A preview decides about the target groups that were unknown before anything was sent for them.
+    """
+    earlier, as_of = state.settled_ids(), state.finished_at
+    continued = await _load_continued(client, checkpoint, state.continues, progress)
+    if as_of is None:
+        await _follow_continued(continued, plan.run_id)
+        await _close_continued(continued)
+        if continued and state.adopt(continued[-1].report().groups):
+            await checkpoint.discovered(state)
         if preview is not None:
-            preview.identity.check(identity)
-        started_at = client.clock.wall()
-        await checkpoint.discovering(plan, identity, started_at=started_at)
-        if preview is not None:
-            found = await refresh(client, preview, progress.found)
-        else:
-            found = await find_groups(client, plan, progress.found)
-        ledger = Ledger(found.groups)
-        to_send = ledger.settle_by_status(plan.action)
-        state = SweepState(
-            identity=identity,
-            fingerprint=plan.fingerprint,
-            ledger=ledger,
-            chunks=split_into_chunks(identity, plan.action, to_send, size=plan.chunk_size, first=plan.first),
-            started_at=started_at,
-            discovered_at=client.clock.wall(),
-            unlisted=found.unlisted,
-            projects=found.projects,
-        )
-        await checkpoint.discovered(state)
+            undecided = state.undecided()
+            found = await refresh(client, preview)
+            new = [group for group in found.groups if group.target_group_id in undecided]
+            await _add_groups(plan, state, checkpoint, new)
+        await _list_again(client, plan, state, checkpoint)
     return SweepContext(
         client=client,
         plan=plan,
         state=state,
         checkpoint=checkpoint,
-        earlier=earlier,
+        continued=continued,
+        earlier=earlier.union(*(each.earlier for each in continued)),
         as_of=as_of,
-        notify=partial(progress.swept, state),
+        progress=progress,
     )
+
+
+async def _list_again(client: AsyncClient, plan: SweepPlan, state: SweepState, checkpoint: Checkpoint) -> None:
+    """Add the target groups of the projects that could not be listed, as far as they can be now."""
+    if plan.query is None or not state.unlisted:
+        return
+    query = attrs.evolve(plan.query, project_ids=[project.project_id for project in state.unlisted])
+    try:
+        found = await find_groups(client, attrs.evolve(plan, query=query, strict=False))
+    except (ApiError, TransportError, DecodeError):
+        return  # none of them can be listed yet
+    state.unlisted = found.unlisted
+    known = {group.target_group_id for group in state.ledger.found}
+    await _add_groups(plan, state, checkpoint, [group for group in found.groups if group.target_group_id not in known])
+
+
+async def _add_groups(plan: SweepPlan, state: SweepState, checkpoint: Checkpoint, groups: Sequence[FoundGroup]) -> None:
+    """Add target groups to a run, with chunks for those to send."""
+    to_send = state.ledger.add(groups, plan.action)
+    for chunk in split_into_chunks(state.identity, plan.action, to_send, size=plan.chunk_size):
+        state.put(attrs.evolve(chunk, number=len(state.chunks)))
+    await checkpoint.discovered(state)
+
+
+async def _load_continued(
+    client: AsyncClient, checkpoint: Checkpoint, run_id: str | None, progress: ProgressReporter
+) -> tuple[SweepContext, ...]:
+    """Return the run with this id and those that it continues itself, the first one first."""
+    loaded: list[SweepContext] = []
+    while run_id is not None:
+        place = checkpoint.for_run(run_id)
+        plan = await place.plan()
+        state = None if plan is None else await place.load(plan, RunIdentity.of(client, plan))
+        if plan is None or state is None:
+            raise JournalError(f"there is no run {run_id} to continue; nothing was sent")
+        loaded.append(
+            SweepContext(
+                client=client,
+                plan=plan,
+                state=state,
+                checkpoint=place,
+                earlier=state.settled_ids(),
+                progress=progress,
+            )
+        )
+        run_id = state.continues
+    loaded.reverse()
+    return tuple(attrs.evolve(each, continued=tuple(loaded[:number])) for number, each in enumerate(loaded))
+
+
+async def _follow_continued(continued: Sequence[SweepContext], successor: str) -> None:
+    """Poll the open jobs of interrupted runs to their end. What was never sent is left to the run that continues."""
+    for each in continued:
+        if each.state.finished_at is None:
+            open_chunks = each.state.unfinished()
+            unsent = [chunk for chunk in open_chunks if chunk.never_sent]
+            for id_ in (id_ for chunk in unsent for id_ in chunk.ids):
+                each.state.ledger.settle(id_, Outcome.NOT_SENT, f"not sent: continued by the run {successor}")
+            await _settle_chunks(each, [chunk for chunk in open_chunks if chunk not in unsent])
+
+
+async def _close_continued(continued: Sequence[SweepContext]) -> None:
+    """Save that interrupted runs are continued by another one, which now has their target groups."""
+    for each in continued:
+        state, now = each.state, each.client.clock.wall()
+        if state.finished_at is not None:
+            continue
+        for chunk in [chunk for chunk in state.chunks if chunk.never_sent]:
+            outcomes = [row for id_ in chunk.ids if (row := state.ledger.outcome_of(id_)) is not None]
+            await each.checkpoint.save(state.put(chunk.advance(ChunkState.SETTLED, now)), outcomes)
+        state.finished_at = now
+        await each.checkpoint.finished(state)
+
+
+async def _sweep_stragglers(context: SweepContext) -> SweepContext:
+    """Sweep the stragglers in runs that continue each other, until there are none; return the last run."""
+    first = (*context.continued, context)[0]
+    for number in range(1, _MAX_ROUNDS + 1):
+        found = [
+            FoundGroup(item.target_group_id, item.project_id, item.status, name=item.name, short_id=item.short_id)
+            for item in context.state.stragglers
+            if item.status in context.plan.action.sources
+        ]
+        if not found or context.as_of is not None:
+            break
+        groups: dict[str, list[str]] = {}
+        for group in found:
+            groups.setdefault(group.project_id, []).append(group.target_group_id)
+        run_id = derive_run_id(context.plan.run_id.partition(_ROUND)[0], f"{_ROUND}{number}")
+        plan = attrs.evolve(first.plan, query=None, target_groups=groups, check_status_first=True, run_id=run_id)
+        checkpoint, started_at = context.checkpoint.for_run(run_id), context.client.clock.wall()
+        identity = RunIdentity.of(context.client, plan)
+        await checkpoint.discovering(plan, identity, started_at=started_at, continues=context.plan.run_id)
+        context = _new_run(
+            context.client,
+            plan,
+            checkpoint,
+            FoundGroups(tuple(found), context.state.unlisted, context.state.projects),
+            (*context.continued, context),
+            started_at=started_at,
+            progress=context.progress,
+        )
+        await checkpoint.discovered(context.state)
+        context.state.verifying = True
+        await settle(context)
+        await verification.verify(context)
+    return context
 
 
 async def submit(context: SweepContext) -> tuple[str, ...]:
@@ -171,7 +358,7 @@ async def submit(context: SweepContext) -> tuple[str, ...]:
         tokens.append(job.token())
         return False
 
-    await _run_chunks(context, leave)
+    await _run_chunks(context, context.state.unfinished(), leave)
     return tuple(tokens)
 
 
@@ -185,12 +372,25 @@ async def settle(context: SweepContext, *, leave_new_jobs: bool = False) -> tupl
     Returns:
         The tokens of the jobs that are left to wait for; empty unless ``leave_new_jobs`` is set.
     """
-    if context.state.finished_at is not None:
+    state = context.state
+    if state.finished_at is not None:
         return ()
+    tokens = await _settle_chunks(context, state.unfinished(), leave_new_jobs=leave_new_jobs)
+    if not tokens:
+        state.finished_at = context.client.clock.wall()
+        await context.checkpoint.finished(state)
+        context.notify()
+    return tuple(tokens)
+
+
+async def _settle_chunks(
+    context: SweepContext, chunks: Sequence[Chunk], *, leave_new_jobs: bool = False
+) -> Sequence[str]:
+    """Run chunks to their end; return the tokens of the jobs that are left to wait for."""
     context.notify()
-    submitted_before = {chunk.number for chunk in context.state.chunks if chunk.token is not None}
     tokens: list[str] = []
     poller = JobPoller(context)
+    submitted_before = {chunk.number for chunk in chunks if chunk.token is not None}
 
     async def wait(chunk: Chunk, job: AsyncJob[BatchResult]) -> bool:
         if leave_new_jobs and chunk.number not in submitted_before:
@@ -200,14 +400,10 @@ async def settle(context: SweepContext, *, leave_new_jobs: bool = False) -> tupl
         return True
 
     try:
-        await _run_chunks(context, wait)
+        await _run_chunks(context, chunks, wait)
     finally:
         await poller.aclose()
-    if not tokens:
-        context.state.finished_at = context.client.clock.wall()
-        await context.checkpoint.finished(context.state)
-        context.notify()
-    return tuple(tokens)
+    return tokens
 
 
 async def settle_first(context: SweepContext) -> SweepReport | None:
@@ -222,27 +418,19 @@ async def settle_first(context: SweepContext) -> SweepReport | None:
     ids = canary_ids(context)
     if not ids:
         return None
-    async with aclosing(JobPoller(context)) as poller:
-
-        async def wait(chunk: Chunk, job: AsyncJob[BatchResult]) -> bool:
-            del chunk
-            await poller.wait(job)
-            return True
-
-        await _run_chunks(context, wait, ids)
+    await _settle_chunks(context, [chunk for chunk in context.state.unfinished() if ids.issuperset(chunk.ids)])
     context.state.settled_first = ids
+    context.notify()
     return await read_canary(context, ids)
 
 
 def report(context: SweepContext) -> SweepReport:
     """Return the report of a sweep as far as it has come; target groups that are still open are unknown."""
-    return context.state.report(context.plan, as_of=context.as_of)
+    return context.report()
 
 
-async def _run_chunks(context: SweepContext, wait: WaitStrategy, ids: frozenset[str] | None = None) -> None:
-    """Run the open chunks; with ``ids``, only those of these target groups."""
+async def _run_chunks(context: SweepContext, chunks: Sequence[Chunk], wait: WaitStrategy) -> None:
     executor = ChunkExecutor(context, wait=wait)
-    chunks = [chunk for chunk in context.state.unfinished() if ids is None or ids.issuperset(chunk.ids)]
     await run_limited(chunks, executor.run, limit=context.plan.concurrency)
 
 
@@ -253,39 +441,3 @@ def _open_checkpoint(journal: Journal | str | os.PathLike[str] | None, plan: Swe
         journal = stack.enter_context(Journal(journal))
     stack.enter_context(journal.claim(plan.run_id))
     return JournalCheckpoint(journal, plan.run_id)
-
-
-class _ProgressReporter:
-    """Calls ``on_progress``, if there is one."""
-
-    def __init__(
-        self, client: AsyncClient, plan: SweepPlan, callback: Callable[[SweepProgress], object] | None
-    ) -> None:
-        self._client = client
-        self._run_id = plan.run_id
-        self._callback = callback
-        self._started = client.clock.now()
-
-    def found(self, total: int) -> None:
-        """Report the number of target groups found so far."""
-        self._report(SweepProgress(run_id=self._run_id, phase="finding", total=total))
-
-    def swept(self, state: SweepState) -> None:
-        """Report the progress of the jobs."""
-        self._report(
-            SweepProgress(
-                run_id=self._run_id,
-                phase=state.phase,
-                total=len(state.ledger),
-                counts=state.ledger.counts,
-                jobs=len(state.chunks),
-                jobs_submitted=state.submitted,
-                jobs_settled=state.settled,
-            )
-        )
-
-    def _report(self, progress: SweepProgress) -> None:
-        if self._callback is not None:
-            elapsed = self._client.clock.now() - self._started
-            waiting = self._client.rate_limiter.waiting
-            notify(self._callback, attrs.evolve(progress, waiting=waiting, elapsed=elapsed))

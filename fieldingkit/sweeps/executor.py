@@ -175,7 +175,10 @@ class ChunkExecutor:
             return None
         created_at = None if result is None or result.created_at is None else result.created_at.timestamp()
         ended = attrs.evolve(
-            chunk, ended_at=chunk.ended_at or self._context.client.clock.wall(), api_created_at=created_at
+            chunk,
+            ended_at=chunk.ended_at or self._context.client.clock.wall(),
+            api_created_at=created_at,
+            created_by=None if result is None else result.created_by,
         )
         return await self._settle_by_result(ended, result)
 

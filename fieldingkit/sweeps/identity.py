@@ -7,6 +7,7 @@ from typing import Self
 
 import attrs
 
+from fieldingkit.blocking import Client
 from fieldingkit.client import AsyncClient
 from fieldingkit.errors import JournalError
 from fieldingkit.sweeps.plan import SweepPlan
@@ -29,7 +30,7 @@ class RunIdentity:
     """The run id."""
 
     @classmethod
-    def of(cls, client: AsyncClient, plan: SweepPlan) -> Self:
+    def of(cls, client: AsyncClient | Client, plan: SweepPlan) -> Self:
         """Return the identity of a plan's run with a client."""
         return cls(
             base_url=client.base_url,

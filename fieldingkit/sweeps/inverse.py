@@ -1,30 +1,28 @@
 """The inverse of a sweep: a plan that restores exactly the target groups that the sweep changed."""
 
 import os
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Collection
+from contextlib import ExitStack
 
 import attrs
 
 from fieldingkit.client import AsyncClient
-from fieldingkit.errors import ApiError, DecodeError, InvalidCommandError, TransportError
-from fieldingkit.resources.target_group_changelog import GetTargetGroupChangelog, TargetGroupChangeType
-from fieldingkit.sweeps.actions import Action
-from fieldingkit.sweeps.concurrency import run_limited, wait_for_capacity
-from fieldingkit.sweeps.discovery import find_groups, send_read
+from fieldingkit.errors import InvalidCommandError
+from fieldingkit.sweeps.checkpoint import JournalCheckpoint
+from fieldingkit.sweeps.discovery import FoundGroups, find_groups
 from fieldingkit.sweeps.engine import sweep
+from fieldingkit.sweeps.history import check_history as read_history
 from fieldingkit.sweeps.identity import RunIdentity
 from fieldingkit.sweeps.journal import Journal
-from fieldingkit.sweeps.plan import SweepPlan
+from fieldingkit.sweeps.plan import SweepPlan, derive_run_id
 from fieldingkit.sweeps.previews import SweepPreview, make_preview
-from fieldingkit.sweeps.report import Outcome, SweepProgress, SweepReport
+from fieldingkit.sweeps.progress import ProgressReporter
+from fieldingkit.sweeps.report import GroupOutcome, Outcome, SweepProgress, SweepReport
 from fieldingkit.sweeps.state import FoundGroup
 
-__all__ = ["preview_undo", "undo", "undo_plan", "undo_run_id"]
+__all__ = ["preview_undo", "undo", "undo_plan"]
 
 _SUFFIX = "-undo"
-_MAX_RUN_ID = 100
-_READS_AT_ONCE = 16
 
 
 async def undo(
@@ -37,13 +35,16 @@ async def undo(
 ) -> SweepReport:
     """Undo a pause or a resume: sweep the plan that ``undo_plan`` returns for its report.
 
-    Target groups whose status was changed again after the sweep are skipped; see ``preview_undo``.
+    Target groups whose status was changed again after the sweep are skipped; see ``preview_undo``. Those whose outcome
+    is unknown in the report stay unknown. With a journal, calling it again resumes the undo, and checks again only the
+    target groups that could not be checked.
 
     Args:
         client: The client to use; with a blocking one, ``client.call(undo, report)``.
         report: The report of the sweep to undo.
         journal: Where to record every step: an open journal, or the path of one.
-        on_progress: Called with the progress after each step, in the client's event loop.
+        on_progress: Called with the progress after each step, in the client's event loop; first with the number of
+            changelogs to read, and the seconds that this takes at the client's rate.
         check_history: False to undo without reading the changelog of each target group first, which takes one request
             a target group.
 
@@ -53,19 +54,44 @@ async def undo(
         FieldingKitError: if the target groups cannot be read; nothing was sent.
     """
     _check_account(client, report)
-    shown = await preview_undo(client, report) if check_history else None
-    return await sweep(client, undo_plan(report), journal=journal, on_progress=on_progress, preview=shown)
+    plan = undo_plan(report)
+    with ExitStack() as stack:
+        if journal is not None and not isinstance(journal, Journal):
+            journal = stack.enter_context(Journal(journal))
+        left = None if journal is None else await _left_unknown(client, plan, journal)
+        shown = None
+        if left is None or left:
+            shown = await preview_undo(client, report, check_history=check_history, only=left, on_progress=on_progress)
+        return await sweep(client, plan, journal=journal, on_progress=on_progress, preview=shown)
 
 
-async def preview_undo(client: AsyncClient, report: SweepReport) -> SweepPreview:
+async def _left_unknown(client: AsyncClient, plan: SweepPlan, journal: Journal) -> Collection[str] | None:
+    """Return the target groups that an earlier undo could not check; None if there was none."""
+    state = await JournalCheckpoint(journal, plan.run_id).load(plan, RunIdentity.of(client, plan))
+    return None if state is None else state.undecided()
+
+
+async def preview_undo(
+    client: AsyncClient,
+    report: SweepReport,
+    *,
+    check_history: bool = True,
+    only: Collection[str] | None = None,
+    on_progress: Callable[[SweepProgress], object] | None = None,
+) -> SweepPreview:
     """Return what an undo would send, after reading the changelog of each target group. Nothing is changed.
 
-    A target group is sent if its status was changed exactly once since the API created the job that changed it. If it
-    was changed again, it is skipped; if the changelog does not show it, it is unknown. All times are the API's.
+    A target group is sent if its latest status change is the one that the sweep made: the only one since the API
+    created the job, to the target status, before the end of the job, and by the same user, as far as the API names
+    them. If it was changed again, it is skipped; if the changelog does not show it, or the outcome of the sweep is
+    unknown, it is unknown. All times are the API's.
 
     Args:
         client: The client to use; with a blocking one, ``client.call(preview_undo, report)``.
         report: The report of the sweep to undo.
+        check_history: False to leave out the changelogs, which take one request a target group.
+        only: The target groups to preview; None for all.
+        on_progress: Called with the number of changelogs to read, and the seconds that this takes.
 
     Raises:
         InvalidCommandError: if nothing undoes the action, or the report is of another API or account.
@@ -73,20 +99,41 @@ async def preview_undo(client: AsyncClient, report: SweepReport) -> SweepPreview
     """
     plan = undo_plan(report)
     _check_account(client, report)
-    found = await find_groups(client, plan)
-    created = {job.job_id: job.api_created_at for job in report.jobs}
-    checked: dict[str, FoundGroup] = {}
+    wanted = _limited(plan, only)
+    found = await find_groups(client, wanted) if wanted.target_groups else FoundGroups((), ())
+    unknown = [row for row in report.of(Outcome.UNKNOWN) if only is None or row.target_group_id in only]
+    groups = {group.target_group_id: group for group in found.groups}
+    groups.update((row.target_group_id, _unknown(report, row)) for row in unknown)
+    if check_history:
+        rows = [report.by_id[id_] for id_, group in groups.items() if group.settled(plan.action) is None]
+        ProgressReporter(client, plan, on_progress).checking(len(rows))
+        for id_, verdict in (await read_history(client, report, rows)).items():
+            groups[id_] = attrs.evolve(groups[id_], outcome=verdict.outcome, reason=verdict.reason)
+    return make_preview(client, plan, FoundGroups(tuple(groups.values()), report.unlisted, report.projects))
 
-    async def check(group: FoundGroup) -> None:
-        job_id = report.by_id[group.target_group_id].job_id
-        settled = await _check_history(client, plan, group, report.action, created.get(job_id or ""))
-        if settled is not None:
-            checked[group.target_group_id] = attrs.evolve(group, outcome=settled[0], reason=settled[1])
 
-    to_send = [group for group in found.groups if group.settled(plan.action) is None]
-    await run_limited(to_send, check, limit=_READS_AT_ONCE)
-    groups = tuple(checked.get(group.target_group_id, group) for group in found.groups)
-    return make_preview(client, plan, found._replace(groups=groups))
+def _limited(plan: SweepPlan, only: Collection[str] | None) -> SweepPlan:
+    """Return the plan with some of its target groups."""
+    if only is None:
+        return plan
+    groups = {
+        project_id: kept
+        for project_id, ids in (plan.target_groups or {}).items()
+        if (kept := [id_ for id_ in ids if id_ in only])
+    }
+    return attrs.evolve(plan, target_groups=groups)
+
+
+def _unknown(report: SweepReport, row: GroupOutcome) -> FoundGroup:
+    """Return a target group that an undo does not touch, because the sweep may have changed it or not."""
+    return FoundGroup(
+        row.target_group_id,
+        row.project_id,
+        outcome=Outcome.UNKNOWN,
+        reason=f"not undone: the outcome of the {report.action} is unknown",
+        name=row.name,
+        short_id=row.short_id,
+    )
 
 
 def _check_account(client: AsyncClient, report: SweepReport) -> None:
@@ -95,39 +142,6 @@ def _check_account(client: AsyncClient, report: SweepReport) -> None:
     reported = attrs.evolve(identity, base_url=report.base_url, account_id=report.account_id)
     if difference := reported.mismatch(identity):
         raise InvalidCommandError(f"{difference}; nothing was sent", field="report")
-
-
-async def _check_history(
-    client: AsyncClient, plan: SweepPlan, group: FoundGroup, undone: Action, since: datetime | None
-) -> tuple[Outcome, str] | None:
-    """Return the outcome of a target group that must not be undone; None if only the sweep has changed its status."""
-    if since is None:
-        return Outcome.UNKNOWN, "not undone: the API's time of the job that changed it is not known"
-    command = GetTargetGroupChangelog(
-        account_id=plan.account_id,
-        project_id=group.project_id,
-        target_group_id=group.target_group_id,
-        change_types=[TargetGroupChangeType.STATUS_CHANGE],
-    )
-    await wait_for_capacity(client)
-    try:
-        page = await send_read(client, command)
-    except (ApiError, TransportError, DecodeError) as exc:
-        return Outcome.UNKNOWN, f"not undone: its changelog could not be read: {exc.message}"
-    times = [entry.occurred_at for entry in page.changelog if entry.occurred_at is not None]
-    if len(times) < len(page.changelog) or (page.next_cursor and times != sorted(times, reverse=True)):
-        return Outcome.UNKNOWN, "not undone: its changelog does not show the latest change"
-    later = [moment for moment in times if moment >= since]
-    if len(later) > 1:
-        return Outcome.SKIPPED, f"not undone: its status was changed again at {max(later):%Y-%m-%d %H:%M:%S} UTC"
-    if not later:
-        return Outcome.UNKNOWN, f"not undone: its changelog does not show the {undone}"
-    return None
-
-
-def undo_run_id(run_id: str) -> str:
-    """Return the run id of the undo of a run."""
-    return f"{run_id[: _MAX_RUN_ID - len(_SUFFIX)]}{_SUFFIX}"
 
 
 def undo_plan(report: SweepReport) -> SweepPlan:
@@ -155,6 +169,6 @@ def undo_plan(report: SweepReport) -> SweepPlan:
         action=plan.action.opposite,
         target_groups=changed,
         query=None,
-        run_id=undo_run_id(plan.run_id),
+        run_id=derive_run_id(plan.run_id, _SUFFIX),
         check_status_first=True,
     )

@@ -1,10 +1,19 @@
-"""A lock on a file that one process holds, and that the operating system releases when the process dies."""
+"""Locks of files and of sweeps: one process holds them, and the operating system releases them when it dies."""
 
+import hashlib
 import os
+import socket
 import sqlite3
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
-__all__ = ["FileLock", "create_private"]
+from fieldingkit.errors import JournalError
+from fieldingkit.sweeps.identity import RunIdentity
+from fieldingkit.sweeps.plan import SweepPlan
+
+__all__ = ["FileLock", "create_private", "lock_sweep"]
 
 
 class FileLock:
@@ -37,6 +46,49 @@ class FileLock:
     def close(self) -> None:
         """Release the lock. Closing twice has no effect."""
         self._connection.close()
+
+
+@contextmanager
+def lock_sweep(identity: RunIdentity, plan: SweepPlan, folder: Path) -> Generator[None]:
+    """Keep all processes of this host from sweeping the same plan with the same API and account at the same time.
+
+    ::
+
+        with lock_sweep(RunIdentity.of(client, plan), plan, Path("/var/lib/sweeps")):
+            await sweep(client, plan)
+
+    The order of ids in the plan, its run id and its journal do not matter. Other hosts are not seen.
+
+    Args:
+        identity: The identity of the run.
+        plan: The plan.
+        folder: The folder of the locks, which all processes share; created if it does not exist.
+
+    Raises:
+        JournalError: if another process holds the lock, which is named.
+        OSError: if the lock cannot be created.
+    """
+    parts = (identity.base_url, identity.account_id or "", plan.fingerprint)
+    path = folder / f"{hashlib.sha256(chr(10).join(parts).encode()).hexdigest()[:32]}.lock"
+    holder = path.with_suffix(".holder")
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        lock = FileLock(path)
+    except BlockingIOError as exc:
+        first = ""
+        with suppress(OSError):
+            first = f": {holder.read_text()}"
+        raise JournalError(f"the same sweep is in progress{first}; nothing was sent") from exc
+    except sqlite3.Error as exc:
+        raise OSError(f"{path} cannot be locked: {exc}") from exc
+    try:
+        with suppress(OSError):  # only its name is missing then
+            holder.write_text(
+                f"process {os.getpid()} on {socket.gethostname()}, since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
+            )
+        yield
+    finally:
+        lock.close()
 
 
 def create_private(path: Path) -> None:

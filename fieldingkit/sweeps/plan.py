@@ -16,11 +16,12 @@ from fieldingkit.resources.target_groups import ListTargetGroups, TargetGroupSta
 from fieldingkit.sweeps.actions import Action, ActionName
 from fieldingkit.validators import account_id, non_empty, optional_str_tuple, str_tuple, ulid, ulids
 
-__all__ = ["SweepPlan", "TargetGroupQuery"]
+__all__ = ["SweepPlan", "TargetGroupQuery", "derive_run_id"]
 
 
 _PAGE_SIZE = 100
-_RUN_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
+_MAX_RUN_ID = 100
+_RUN_ID = re.compile(rf"[A-Za-z0-9._:-]{{1,{_MAX_RUN_ID}}}")
 _VERSION = 1
 _FINGERPRINT_FIELDS = ("action", "target_groups", "query", "check_status_first", "chunk_size")
 
@@ -71,6 +72,11 @@ def _without_order(value: object) -> Any:
             return sorted(cast("tuple[str, ...]", value))
         case _:
             return value
+
+
+def derive_run_id(run_id: str, suffix: str) -> str:
+    """Return a run id with a suffix, shortened to the largest length."""
+    return f"{run_id[: _MAX_RUN_ID - len(suffix)]}{suffix}"
 
 
 def _new_run_id() -> str:

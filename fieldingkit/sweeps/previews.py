@@ -168,6 +168,8 @@ async def refresh(
             shown.setdefault(group.project_id, []).append(group.target_group_id)
         plan = attrs.evolve(plan, query=None, target_groups=shown, check_status_first=True)
     found = await find_groups(client, plan, on_found)
-    settled = {group.target_group_id: group for group in preview.groups if group.outcome is not None}
-    groups = tuple(settled.get(group.target_group_id, group) for group in found.groups)
+    now = {group.target_group_id: group for group in found.groups}
+    groups = tuple(
+        group if group.outcome is not None else now.get(group.target_group_id, group) for group in preview.groups
+    )
     return FoundGroups(groups, preview.unlisted, preview.projects)

@@ -156,6 +156,8 @@ class SweepJob(Serializable):
     """When the API created the job, UTC, by the API's clock; None if it was not read."""
     ended_at: datetime | None = None
     """When the end of the job was seen, UTC; None if it was not seen."""
+    created_by: str | None = None
+    """The API's id of the user who created the job; None if it was not read."""
     trace_id: str | None = None
     """The W3C trace id of the request that created the job; None if the API did not return one."""
 
@@ -190,6 +192,8 @@ class SweepReport(Serializable):
     """The target groups that were read without the target status then, other than failed or unknown ones."""
     unverified: tuple[UnlistedProject, ...] = ()
     """The projects whose statuses could not be read then, with the reason."""
+    continues: str | None = None
+    """The id of the interrupted run that this run continues; the report covers both. None if there is none."""
     as_of: datetime | None = None
     """The time of a report that was read from a journal and says nothing of the present, UTC; None otherwise."""
 
@@ -247,13 +251,14 @@ class SweepReport(Serializable):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the report to a file: a page (``.html``), JSON (``.json``) or a table for spreadsheets (``.csv``).
 
-        The file is replaced as a whole; if it cannot be written, an earlier file stays as it was.
+        The file is replaced as a whole; if it cannot be written, an earlier file stays as it was. A page lists at most
+        5,000 target groups; if there are more, a table of all is written beside it, as ``<name>-<run id>.csv``.
 
         Args:
             path: The file. Its extension selects the format.
 
         Raises:
-            ConfigurationError: if the extension is not one of the three.
+            ConfigurationError: if the extension is not one of the three, or Jinja2 is not installed for a page.
             OSError: if the file cannot be written.
         """
         from fieldingkit.sweeps.report_files import save_report
@@ -298,8 +303,9 @@ class SweepProgress(Serializable):
 
     run_id: str
     """The run id."""
-    phase: Literal["finding", "sweeping", "verifying", "done"]
-    """``finding`` while target groups are read, ``sweeping``, ``verifying`` while they are read again, and ``done``."""
+    phase: Literal["checking", "finding", "sweeping", "verifying", "done"]
+    """The phase: ``checking`` while an undo reads changelogs, ``finding`` while target groups are read, ``sweeping``,
+    ``verifying`` while they are read again, and ``done`` at the end."""
     total: int
     """The number of target groups found so far."""
     counts: Counts = attrs.field(factory=Counts)
@@ -312,6 +318,8 @@ class SweepProgress(Serializable):
     """The number of jobs with nothing left to do."""
     waiting: int = 0
     """The number of requests that wait for the client's rate limiter."""
+    seconds: float | None = None
+    """The shortest duration of ``checking`` in seconds at the client's rate; None if that has no limit."""
     elapsed: float = 0.0
     """Seconds since ``sweep`` was called."""
 

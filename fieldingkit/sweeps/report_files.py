@@ -79,6 +79,7 @@ def to_document(report: SweepReport) -> SweepDocument:
                 created_at=job.created_at,
                 api_created_at=job.api_created_at,
                 ended_at=job.ended_at,
+                created_by=job.created_by,
                 trace_id=job.trace_id,
             )
             for job in report.jobs
@@ -89,6 +90,7 @@ def to_document(report: SweepReport) -> SweepDocument:
             for project in report.projects
         ),
         verified_at=report.verified_at,
+        continues=report.continues,
         as_of=report.as_of,
         stragglers=tuple(
             StragglerRow(
@@ -129,6 +131,7 @@ def load_fields(path: str | os.PathLike[str]) -> Mapping[str, Any]:
             "started_at": datetime.fromisoformat(data["started_at"]),
             "finished_at": _time(data["finished_at"]),
             "verified_at": _time(data["verified_at"]),
+            "continues": data["continues"],
             "as_of": _time(data["as_of"]),
             "stragglers": tuple(map(_straggler, data["stragglers"])),
             "unverified": tuple(UnlistedProject(*item) for item in data["unverified"].items()),
@@ -155,7 +158,14 @@ def _group(fields: Mapping[str, Any]) -> GroupOutcome:
 
 def _straggler(fields: Mapping[str, Any]) -> Straggler:
     status = fields["status"]
-    return Straggler(**{**fields, "status": None if status is None else TargetGroupStatus(status)})
+    return Straggler(
+        target_group_id=fields["target_group_id"],
+        project_id=fields["project_id"],
+        status=None if status is None else TargetGroupStatus(status),
+        reason=fields["reason"],
+        name=fields["name"],
+        short_id=fields["short_id"],
+    )
 
 
 def _job(fields: Mapping[str, Any]) -> SweepJob:
@@ -167,6 +177,7 @@ def _job(fields: Mapping[str, Any]) -> SweepJob:
         created_at=_time(fields["created_at"]),
         api_created_at=_time(fields["api_created_at"]),
         ended_at=_time(fields["ended_at"]),
+        created_by=fields["created_by"],
         trace_id=fields["trace_id"],
     )
 

@@ -163,9 +163,9 @@ class Ledger:
         return settled
 
     def confirm(self, target_group_id: str) -> None:
-        """Mark an updated target group as verified, after it was read with the target status."""
-        settled = self._outcomes[target_group_id]
-        if settled.outcome is Outcome.UPDATED:
+        """Mark an updated target group as verified, after it was read with the target status; ignore any other one."""
+        settled = self._outcomes.get(target_group_id)
+        if settled is not None and settled.outcome is Outcome.UPDATED:
             self._outcomes[target_group_id] = attrs.evolve(settled, verified=True)
 
     def reopen(self, ids: Iterable[str]) -> None:
@@ -174,10 +174,20 @@ class Ledger:
             if earlier := self._outcomes.pop(target_group_id, None):
                 self._counts[earlier.outcome] -= 1
 
+    def add(self, groups: Iterable[FoundGroup], action: Action) -> list[tuple[str, str]]:
+        """Add target groups that were found later, and settle them by their status; return the others to send."""
+        groups = list(groups)
+        self.reopen(group.target_group_id for group in groups)
+        self._found.update((group.target_group_id, group) for group in groups)
+        return self._settle_by_status(action, groups)
+
     def settle_by_status(self, action: Action) -> list[tuple[str, str]]:
         """Settle the target groups that need no job; return the others as pairs of project id and target group id."""
+        return self._settle_by_status(action, self._found.values())
+
+    def _settle_by_status(self, action: Action, groups: Iterable[FoundGroup]) -> list[tuple[str, str]]:
         to_send: list[tuple[str, str]] = []
-        for group in self._found.values():
+        for group in groups:
             settled = group.settled(action)
             if settled is None:
                 to_send.append((group.project_id, group.target_group_id))
@@ -283,6 +293,11 @@ class SweepState:
         self.ledger.reopen(id_ for chunk in open_chunks for id_ in chunk.ids)
         return open_chunks
 
+    @property
+    def complete(self) -> bool:
+        """True if every chunk is settled, every project could be listed, and nothing is unknown."""
+        return self.settled == len(self.chunks) and not self.unlisted and not self.ledger.counts.unknown
+
     def settled_ids(self) -> frozenset[str]:
         """Return the target groups that have an outcome and are not part of an open chunk."""
         open_ids = {id_ for chunk in self.chunks if not chunk.settled for id_ in chunk.ids}
@@ -301,6 +316,29 @@ class SweepState:
         """When the run finished or took its last step that has a time: seconds since 1970, UTC."""
         times = (time for chunk in self.chunks for time in (chunk.last_transition_at, chunk.ended_at) if time)
         return self.finished_at or max([self.started_at, *times])
+
+    def undecided(self) -> frozenset[str]:
+        """Return the target groups that are unknown and no part of a chunk: nothing was sent for them."""
+        own = {id_ for chunk in self.chunks for id_ in chunk.ids}
+        rows = (self.ledger.outcome_of(group.target_group_id) for group in self.ledger.found)
+        unknown = {row.target_group_id for row in rows if row is not None and row.outcome is Outcome.UNKNOWN}
+        return frozenset(unknown - own)
+
+    def adopt(self, rows: Iterable[GroupOutcome]) -> int:
+        """Take over outcomes of earlier runs for target groups that this run left to them; return their number."""
+        undecided, number = self.undecided(), 0
+        for row in rows:
+            if row.target_group_id in undecided and row.outcome is not Outcome.UNKNOWN:
+                self.ledger.settle(
+                    row.target_group_id,
+                    row.outcome,
+                    row.reason,
+                    code=row.code,
+                    job_id=row.job_id,
+                    verified=row.verified,
+                )
+                number += 1
+        return number
 
     def report(self, plan: SweepPlan, *, as_of: float | None = None) -> SweepReport:
         """Return the report of the run so far; target groups that are still open are unknown.
@@ -344,6 +382,7 @@ def _job(chunk: Chunk, job_id: str) -> SweepJob:
         created_at=created_at,
         ended_at=_date(chunk.ended_at),
         api_created_at=_date(chunk.api_created_at),
+        created_by=chunk.created_by,
         trace_id=trace_id,
     )
 

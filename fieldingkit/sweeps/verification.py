@@ -11,7 +11,7 @@ from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.sweeps.concurrency import run_limited, wait_for_capacity
 from fieldingkit.sweeps.context import SweepContext
 from fieldingkit.sweeps.discovery import GroupsRead, found_group, read_groups, send_read
-from fieldingkit.sweeps.report import Outcome, Straggler, UnlistedProject
+from fieldingkit.sweeps.report import GroupOutcome, Outcome, Straggler, UnlistedProject
 from fieldingkit.sweeps.state import FoundGroup
 
 __all__ = ["verify"]
@@ -50,7 +50,7 @@ async def verify(context: SweepContext) -> None:
 
 
 class _Pass:
-    """One pass over the projects of a sweep.
+    """One pass over the projects of a sweep, and of the runs that it continues.
 
     Args:
         context: The sweep.
@@ -58,10 +58,12 @@ class _Pass:
 
     def __init__(self, context: SweepContext) -> None:
         self._context = context
-        self._action = context.plan.action
-        self._groups: dict[str, list[FoundGroup]] = {}
-        for group in context.state.ledger.found:
-            self._groups.setdefault(group.project_id, []).append(group)
+        self._runs = (*context.continued, context)
+        self._plan = self._runs[0].plan  # the later runs may be limited to stragglers
+        self._action = self._plan.action
+        self._rows: dict[str, list[GroupOutcome]] = {}
+        for row in context.report().groups:
+            self._rows.setdefault(row.project_id, []).append(row)
         self._stragglers: dict[str, list[Straggler]] = {}
         self._unverified: dict[str, str] = {}
         self._failures = 0
@@ -69,12 +71,12 @@ class _Pass:
 
     def projects(self) -> list[str]:
         """Return the projects to list: those that discovery listed, and those of the target groups."""
-        plan, state = self._context.plan, self._context.state
-        queried = [project.project_id for project in state.projects]
-        if plan.query is not None and plan.query.project_ids is not None:
-            queried = list(plan.query.project_ids)
+        query, state = self._plan.query, self._context.state
+        queried: list[str] = []
+        if query is not None:
+            queried = list(query.project_ids or [project.project_id for project in state.projects])
         unlisted = {project.project_id for project in state.unlisted}
-        return [project_id for project_id in dict.fromkeys([*queried, *self._groups]) if project_id not in unlisted]
+        return [project_id for project_id in dict.fromkeys([*queried, *self._rows]) if project_id not in unlisted]
 
     async def verify_project(self, project_id: str) -> None:
         """Read the statuses of one project, and note its stragglers."""
@@ -95,7 +97,7 @@ class _Pass:
         if read.unread:
             self._unverified[project_id] = next(iter(read.unread.values()))
         self._stragglers[project_id] = [
-            *(straggler for group in self._groups.get(project_id, ()) if (straggler := self._swept(group, read))),
+            *(straggler for row in self._rows.get(project_id, ()) if (straggler := self._swept(row, read))),
             *self._new(project_id, read),
         ]
 
@@ -113,10 +115,10 @@ class _Pass:
 
     async def _read(self, project_id: str) -> GroupsRead:
         """Return the target groups of a project that have a status to list; named ones may have any status."""
-        client, plan = self._context.client, self._context.plan
+        client, plan = self._context.client, self._plan
         statuses = sorted(self._listed_statuses(project_id))
         if plan.query is None:
-            ids = [group.target_group_id for group in self._groups[project_id]]
+            ids = [row.target_group_id for row in self._rows[project_id]]
             return await read_groups(client, plan.account_id, project_id, ids, statuses=statuses)
         await wait_for_capacity(client)
         command = attrs.evolve(plan.query.list_target_groups(plan.account_id, project_id), status=statuses)
@@ -126,59 +128,56 @@ class _Pass:
     def _listed_statuses(self, project_id: str) -> frozenset[TargetGroupStatus]:
         """Return the statuses to list: also the target status, if outcomes of an earlier process depend on it."""
         sources, target = self._action.sources, self._action.target
-        return sources | {target} if any(map(self._claimed_earlier, self._groups.get(project_id, ()))) else sources
+        return sources | {target} if any(map(self._claimed_earlier, self._rows.get(project_id, ()))) else sources
 
-    def _claimed_earlier(self, group: FoundGroup) -> bool:
-        return group.target_group_id in self._context.earlier and self._outcome(group) in _CLAIMED
+    def _claimed_earlier(self, row: GroupOutcome) -> bool:
+        return row.target_group_id in self._context.earlier and row.outcome in _CLAIMED
 
-    def _outcome(self, group: FoundGroup) -> Outcome | None:
-        settled = self._context.state.ledger.outcome_of(group.target_group_id)
-        return None if settled is None else settled.outcome
-
-    def _swept(self, group: FoundGroup, read: GroupsRead) -> Straggler | None:
+    def _swept(self, row: GroupOutcome, read: GroupsRead) -> Straggler | None:
         """Return a target group of the sweep as a straggler; None if it is none."""
-        id_, outcome = group.target_group_id, self._outcome(group)
-        seen = read.found.get(id_)
-        if id_ in read.unread:
+        seen = read.found.get(row.target_group_id)
+        if row.target_group_id in read.unread:
             return None
         starts_again = seen is not None and seen.status in self._action.sources
-        if outcome in _CLAIMED and starts_again:
-            return _straggler(seen or group, "moved since")
-        if outcome is Outcome.SKIPPED and starts_again and not self._excluded(group):
-            return self._appeared(seen or group)
-        if self._claimed_earlier(group):
+        if row.outcome in _CLAIMED and starts_again:
+            return _straggler(row, seen, "moved since")
+        if row.outcome is Outcome.SKIPPED and starts_again and not self._excluded(row):
+            return _straggler(row, seen, _appeared(seen))
+        if self._claimed_earlier(row):
             if seen is None or seen.status != self._action.target:
-                return _straggler(seen or attrs.evolve(group, status=None), "moved since")
-            self._context.state.ledger.confirm(id_)
+                return _straggler(row, seen, "moved since")
+            for run in self._runs:
+                run.state.ledger.confirm(row.target_group_id)
         return None
 
-    def _excluded(self, group: FoundGroup) -> bool:
+    def _excluded(self, row: GroupOutcome) -> bool:
         """Return whether a target group was skipped for another reason than its status, such as by an undo."""
-        return group.outcome is not None or group.status is None or group.status in self._action.sources
+        return row.previous_status is None or row.previous_status in self._action.sources
 
     def _new(self, project_id: str, read: GroupsRead) -> Sequence[Straggler]:
         """Return the target groups that match the query and were not part of the sweep."""
-        query = self._context.plan.query
+        query = self._plan.query
         if query is None:
             return ()
-        swept = {group.target_group_id for group in self._groups.get(project_id, ())}
+        swept = {row.target_group_id for row in self._rows.get(project_id, ())}
         return [
-            self._appeared(group)
+            _straggler(group, group, _appeared(group))
             for id_, group in read.found.items()
             if id_ not in swept and group.status in self._action.sources
             if query.status is None or group.status in query.status
         ]
 
-    def _appeared(self, group: FoundGroup) -> Straggler:
-        verb = "went" if group.status == TargetGroupStatus.LIVE else "became"
-        return _straggler(group, f"{verb} {group.status} since")
+
+def _appeared(group: FoundGroup | None) -> str:
+    status = None if group is None else group.status
+    return f"{'went' if status == TargetGroupStatus.LIVE else 'became'} {status} since"
 
 
-def _straggler(group: FoundGroup, reason: str) -> Straggler:
+def _straggler(group: GroupOutcome | FoundGroup, seen: FoundGroup | None, reason: str) -> Straggler:
     return Straggler(
         target_group_id=group.target_group_id,
         project_id=group.project_id,
-        status=group.status,
+        status=None if seen is None else seen.status,
         reason=reason,
         name=group.name,
         short_id=group.short_id,

@@ -132,16 +132,44 @@ async def test_target_groups_are_restored_with_names_and_reasons() -> None:
         assert getattr(after, name) == getattr(before, name)
 
 
+async def test_target_groups_of_a_later_listing_keep_the_state_of_the_others() -> None:
+    """A project that can be listed later adds its chunks at the end, whatever the order of the projects is."""
+    store = MemoryStore()
+    checkpoint, before = TaskStateCheckpoint(store), state()
+    before.projects = (SweepProject(P3, "Late"), SweepProject(P1, "Ärzte"))
+    await checkpoint.discovered(before)
+    for chunk in list(before.chunks):
+        await checkpoint.save(before.put(settle(chunk, token="t", job_id="j")))
+    retry = Chunk(number=3, project_id=P1, ids=GROUPS[:1], key="k", generation=1)
+    await checkpoint.save(before.chunks[0], follow_up=before.put(retry))
+    later = TaskStateCheckpoint(store)
+    loaded = await later.load(PLAN, IDENTITY)
+    assert loaded is not None
+    new = FoundGroup(GROUPS[0][:-2] + "99", P3, TargetGroupStatus.LIVE)
+    (chunk,) = split_into_chunks(IDENTITY, PLAN.action, loaded.ledger.add([new], PLAN.action), size=2)
+    chunk = loaded.put(attrs.evolve(chunk, number=len(loaded.chunks)))
+    loaded.unlisted = ()
+    await later.discovered(loaded)
+    await later.save(loaded.put(chunk.advance(ChunkState.SENDING, 6.0)))
+    after = await restored(store)
+    assert {chunk.key: attrs.evolve(chunk, number=0) for chunk in after.chunks} == {
+        chunk.key: attrs.evolve(chunk, number=0) for chunk in loaded.chunks
+    }
+    assert [chunk.number for chunk in after.chunks] == [0, 1, 2, 3, 4]
+    assert set(after.ledger.found) == set(loaded.ledger.found)
+    assert after.unlisted == ()
+
+
 async def test_the_end_and_the_verification_are_restored() -> None:
     """A cleared task returns its report with what the verification found."""
     store = MemoryStore()
     checkpoint, before = TaskStateCheckpoint(store), state()
     await checkpoint.discovered(before)
-    before.finished_at = 4.0
+    before.finished_at, before.unlisted = 4.0, ()
     await checkpoint.finished(before)
     assert (await restored(store)).finished_at is None  # chunks are open: the next try goes on
     for chunk in list(before.chunks):
-        before.put(attrs.evolve(chunk, settled=True))
+        before.put(chunk.advance(ChunkState.SETTLED, 3.0))
     await checkpoint.finished(before)
     before.verified_at = 5.0
     before.stragglers = (Straggler(GROUPS[0], P1, TargetGroupStatus.LIVE, "moved since"),)

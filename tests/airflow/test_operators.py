@@ -1,12 +1,15 @@
 """The operators in one process, with an in-memory task instance."""
 
+import json
 from collections import Counter
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from airflow.sdk import DAG, Asset, BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferred
 from airflow.sdk.execution_time.context import OutletEventAccessors
+from support.airflow_site import connection_json
 from support.fake_task import FakeTask, posts, run_task
 
 from fieldingkit.airflow import (
@@ -35,15 +38,23 @@ def test_a_batch_defers_with_its_token_and_returns_plain_json(connected: Sandbox
     assert deferred.trigger.serialize()[1].keys() == {"tokens", "fielding_conn_id"}
     assert len(connected.jobs) == 1
     result = task.come_back(operator, deferred, {"jobs": []})
+    assert datetime.fromisoformat(result.pop("verified_at")) <= datetime.now(UTC)
     assert result == {
         "task": {"dag_id": "nightly", "run_id": "scheduled__2026-01-01", "task_id": "pause", "map_index": -1},
         "action": "pause",
+        "headline": "3 of 4 target groups are paused",
         "counts": {"updated": 3, "unchanged": 0, "failed": 1, "skipped": 0, "not_sent": 0, "unknown": 0},
-        "failures": {"StatusTransitionNotAllowed": list(project.ids("draft"))},
-        "unknown": [],
-        "changed": {},
-        "jobs": list(connected.jobs),
+        "failures": {"StatusTransitionNotAllowed": 1},
+        "changed": 0,
+        "jobs": 1,
+        "stragglers": 0,
+        "unlisted": 0,
+        "unverified": 0,
+        "as_of": None,
     }
+    (problem,) = task.pushed["details"]["problems"]
+    assert problem["target_group_id"] == project.ids("draft")[0]
+    assert (problem["outcome"], problem["code"]) == ("failed", "StatusTransitionNotAllowed")
 
 
 def test_a_sweep_that_does_not_defer_runs_on_the_worker(connected: Sandbox) -> None:
@@ -52,10 +63,13 @@ def test_a_sweep_that_does_not_defer_runs_on_the_worker(connected: Sandbox) -> N
     operator = FieldingSweepOperator(
         task_id="pause", action="pause", query={"project_ids": [project.id]}, deferrable=False
     )
-    result = FakeTask().start(operator)
-    assert result["counts"]["updated"] == 3
-    assert result["changed"] == {project.id: list(project.ids())}
-    assert len(connected.jobs) == 1
+    task = FakeTask()
+    result = task.start(operator)
+    assert result["counts"]["updated"] == result["changed"] == 3
+    (changed,) = task.pushed["details"]["changed"]
+    assert changed.keys() == {"project_id", "job_id", "api_created_at", "ended_at", "target_group_ids"}
+    assert (changed["project_id"], changed["target_group_ids"]) == (project.id, list(project.ids()))
+    assert [changed["job_id"]] == task.pushed["details"]["jobs"] == list(connected.jobs)
 
 
 def test_ids_are_accepted_as_a_string(connected: Sandbox) -> None:
@@ -166,12 +180,98 @@ def test_a_sweep_undoes_what_another_task_changed(connected: Sandbox) -> None:
     night = FakeTask(task_id="pause", map_index=4)
     paused = run_task(night, FieldingSweepOperator(task_id="x", action="pause", query={"project_ids": [project.id]}))
     assert paused["counts"] == {"updated": 2, "unchanged": 2, "failed": 0, "skipped": 0, "not_sent": 0, "unknown": 0}
-    morning = FakeTask(dag_id="morning", elsewhere={tuple(paused["task"].values()): paused})
+    morning = FakeTask(dag_id="morning", elsewhere={tuple(paused["task"].values()): night})
     resumed = run_task(morning, FieldingSweepOperator(task_id="x", action="resume", changed_by=paused["task"]))
     assert resumed["counts"]["updated"] == 2
     assert Counter(group.status for group in project.groups) == {"live": 2, "paused": 2}
     with pytest.raises(AirflowFailException, match="has no result in XCom"):
         FakeTask().start(FieldingSweepOperator(task_id="x", action="resume", changed_by=paused["task"]))
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_an_undo_skips_what_was_changed_again(connected: Sandbox, *, check: bool) -> None:
+    """What a colleague resumed and paused after the night's pause stays paused, unless the history is not checked."""
+    project = connected.seed(live=3)
+    moved = project.ids()[0]
+    night = FakeTask()
+    paused = run_task(night, FieldingSweepOperator(task_id="x", action="pause", query={"project_ids": [project.id]}))
+    for action in ("resume", "pause"):
+        run_task(
+            FakeTask(run_id=f"colleague {action}"),
+            FieldingBatchOperator(task_id="x", action=action, project_id=project.id, target_group_ids=moved),
+        )
+    morning = FakeTask(dag_id="morning", elsewhere={tuple(paused["task"].values()): night})
+    undo = FieldingSweepOperator(task_id="x", action="resume", changed_by=paused["task"], check_history=check)
+    resumed = run_task(morning, undo)
+    assert resumed["counts"]["updated"] == (2 if check else 3)
+    assert resumed["counts"]["skipped"] == (1 if check else 0)
+    assert list(project.ids("paused")) == ([moved] if check else [])
+    reads = [request.operation_id for request in connected.requests].count("get_target_group_changelog")
+    assert reads == (3 if check else 0)
+    assert run_task(morning, undo)["counts"] == resumed["counts"]  # the next try keeps what was skipped
+
+
+def test_an_undo_of_another_account_is_refused(connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sweep of one account is not undone with the connection of another one."""
+    project = connected.seed(live=1)
+    night = FakeTask()
+    paused = run_task(night, FieldingSweepOperator(task_id="x", action="pause", query={"project_ids": [project.id]}))
+    connected.requests.clear()
+    monkeypatch.setenv("AIRFLOW_CONN_OTHER", connection_json(connected, account_id="202"))
+    morning = FakeTask(dag_id="morning", elsewhere={tuple(paused["task"].values()): night})
+    for check in (True, False):
+        operator = FieldingSweepOperator(
+            task_id="x", action="resume", changed_by=paused["task"], check_history=check, fielding_conn_id="other"
+        )
+        with pytest.raises(AirflowFailException, match=r"account 101 at .* account 202 at .*nothing was sent"):
+            morning.start(operator)
+    assert not connected.requests
+
+
+def test_a_target_group_that_went_live_meanwhile_fails_the_task(connected: Sandbox) -> None:
+    """The statuses are read after the last job: what is live then is reported, and no headline claims all."""
+    project = connected.seed(live=2, scheduled=1)
+    (late,) = project.ids("scheduled")
+    task = FakeTask()
+    operator = FieldingSweepOperator(task_id="x", action="pause", query={"project_ids": [project.id]})
+    deferred = task.start(operator)
+    launch = FieldingBatchOperator(task_id="x", action="launch", project_id=project.id, target_group_ids=late)
+    assert run_task(FakeTask(run_id="colleague"), launch)["counts"]["updated"] == 1
+    with pytest.raises(AirflowFailException, match="1 target groups do not have the status: went live since"):
+        task.come_back(operator, deferred, {"jobs": []})
+    result = task.pushed["return_value"]
+    assert result["stragglers"] == 1
+    assert not result["headline"].startswith("All")
+    (problem,) = task.pushed["details"]["problems"]
+    assert (problem["outcome"], problem["target_group_id"]) == ("straggler", late)
+
+
+def test_a_task_without_verification_reads_nothing_after_its_jobs(connected: Sandbox) -> None:
+    """``verify=False`` leaves out the last list, and the result has no time of a verification."""
+    project = connected.seed(live=3)
+
+    def lists(task: FakeTask, *, verify: bool) -> int:
+        connected.requests.clear()
+        operator = FieldingBatchOperator(
+            task_id="x", action="pause", project_id=project.id, target_group_ids=project.ids(), verify=verify
+        )
+        assert (run_task(task, operator)["verified_at"] is not None) is verify
+        return [request.operation_id for request in connected.requests].count("get_list_target_groups")
+
+    assert lists(FakeTask(), verify=False) == 0
+    assert lists(FakeTask(run_id="next"), verify=True) == 1
+
+
+def test_a_large_result_has_a_small_value_in_xcom(connected: Sandbox) -> None:
+    """A task's result has counts; its target groups are in another XCom, which aggregating tasks do not read."""
+    projects = [connected.seed(live=100) for _ in range(3)]
+    task = FakeTask()
+    query = {"project_ids": [project.id for project in projects]}
+    result = run_task(task, FieldingSweepOperator(task_id="x", action="pause", query=query))
+    assert result["changed"] == 300
+    assert len(json.dumps(result)) < 1000
+    changed = [id_ for entry in task.pushed["details"]["changed"] for id_ in entry["target_group_ids"]]
+    assert sorted(changed) == sorted(id_ for project in projects for id_ in project.ids())
 
 
 def test_asset_events_contain_the_counts(connected: Sandbox) -> None:

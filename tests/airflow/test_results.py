@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from fieldingkit.airflow.results import summarize, task_failure, task_result, total
+from fieldingkit.airflow.results import describe_problems, summarize, task_details, task_failure, task_result, total
 from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.sweeps.chunks import split_into_chunks
 from fieldingkit.sweeps.identity import RunIdentity
@@ -41,7 +41,8 @@ def test_total_adds_up_results() -> None:
         settled.ledger.settle(id_, Outcome.UPDATED)
     settled.ledger.settle(GROUPS[4], Outcome.FAILED, code="Odd")
     result = task_result(settled.report(PLAN), TASK)
-    assert result["changed"] == {P1: GROUPS[:4]}
+    assert result["changed"] == 4
+    assert task_details(settled.report(PLAN))["changed"][0]["target_group_ids"] == GROUPS[:4]
     assert summarize(result) == "pause: 4 updated, 1 unchanged, 1 failed (1 Odd); 0 jobs"
     assert total([result, None, result]) == {
         "tasks": 2,
@@ -49,6 +50,9 @@ def test_total_adds_up_results() -> None:
         "failures": {"Odd": 2},
         "changed": 8,
         "jobs": 0,
+        "stragglers": 0,
+        "unlisted": 0,
+        "unverified": 0,
     }
     assert total([])["counts"] == dict.fromkeys(("updated", "unchanged", "failed", "skipped", "not_sent", "unknown"), 0)
 
@@ -64,3 +68,19 @@ def test_a_failure_message_names_at_most_three_reasons() -> None:
     assert not failure.final
     assert failure.message.endswith("5 target groups are not settled: reason 0; reason 1; reason 2")
     assert task_failure(report, open_, task_result(report, TASK), "never") is None
+
+
+def test_the_log_lists_the_first_problems_by_name() -> None:
+    """The log of a task names ten target groups at most, and says where the others are."""
+    groups = [
+        FoundGroup(f"01BTGNYV6HRNK8K8VKZASZC{n:03}", P1, TargetGroupStatus.LIVE, name="Germany", short_id=f"TG-{n}")
+        for n in range(12)
+    ]
+    failed = state()
+    failed.ledger = Ledger(groups)
+    for group in groups:
+        failed.ledger.settle(group.target_group_id, Outcome.FAILED, "not now", code="Odd")
+    lines = list(describe_problems(task_details(failed.report(PLAN))))
+    assert lines[0] == "failed: TG-0 Germany (01BTGNYV6HRNK8K8VKZASZC000): Odd: not now"
+    assert len(lines) == 11
+    assert lines[-1] == "2 more target groups are in the XCom 'details' of this task"

@@ -1,8 +1,10 @@
 """Retries and cleared tasks: no job is created twice, and the result is correct in the end."""
 
+from datetime import datetime
 from typing import Any
 
 import pytest
+import structlog
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferred
 from support.airflow_site import connection_json
 from support.fake_task import FakeTask, MemoryStore, posts, run_task
@@ -58,7 +60,7 @@ def test_a_try_killed_after_its_post_leaves_its_job_to_the_next(connected: Sandb
     connected.clock.advance(10)  # the job ends between the tries: its target groups are no longer live
     result = run_task(task, FieldingSweepOperator(**sweep))
     assert result["counts"] == {"updated": 3, "unchanged": 0, "failed": 0, "skipped": 0, "not_sent": 0, "unknown": 0}
-    assert result["changed"] == {project.id: list(project.ids())}
+    assert result["changed"] == 3
     assert len(connected.jobs) == 1
     assert len(posts(connected)) == 2
     assert len(set(posts(connected))) == 1
@@ -78,15 +80,50 @@ def test_a_try_killed_while_it_waited_resumes_its_job(connected: Sandbox) -> Non
     assert len(connected.jobs) == 1
 
 
-def test_a_cleared_task_returns_its_result_again(connected: Sandbox) -> None:
-    """A cleared task reports its run again without a request; repeating the work takes a new run."""
+def test_a_cleared_task_warns_that_its_result_is_old(connected: Sandbox) -> None:
+    """A cleared task reports its run again without a request, and says when that run was finished."""
     project = connected.seed(live=3)
     task = FakeTask()
     sweep = {"task_id": "pause", "action": "pause", "query": {"project_ids": [project.id]}}
-    result = run_task(task, FieldingSweepOperator(**sweep))
+    with structlog.testing.capture_logs() as logs:
+        result = run_task(task, FieldingSweepOperator(**sweep))
+    assert result["headline"] == "All 3 target groups are paused"
+    assert not [entry for entry in logs if "an earlier try" in entry["event"]]
     connected.requests.clear()
-    assert run_task(task, FieldingSweepOperator(**sweep)) == result
+    with structlog.testing.capture_logs() as logs:
+        again = run_task(task, FieldingSweepOperator(**sweep))
     assert not connected.requests
+    assert again["counts"] == result["counts"]
+    assert datetime.fromisoformat(again["as_of"]) <= datetime.fromisoformat(result["verified_at"])
+    assert "are paused" not in again["headline"]
+    (warning,) = [entry for entry in logs if "an earlier try" in entry["event"]]
+    assert warning["log_level"] == "warning"
+    assert "nothing was sent" in warning["event"]
+
+
+def test_a_task_killed_before_its_verification_verifies_in_the_next_try(connected: Sandbox) -> None:
+    """The end of the run is saved before the statuses are read; the next try reads them."""
+    project = connected.seed(live=3)
+    task = FakeTask()
+    sweep = {"task_id": "pause", "action": "pause", "query": {"project_ids": [project.id]}}
+    assert run_task(task, FieldingSweepOperator(**sweep, verify=False))["verified_at"] is None
+    assert run_task(task, FieldingSweepOperator(**sweep))["verified_at"] is not None
+    assert len(posts(connected)) == 1
+
+
+def test_projects_that_could_not_be_verified_are_read_by_the_next_try(connected: Sandbox) -> None:
+    """A verification that fails is no final failure: the jobs have ended, and only the reading is repeated."""
+    project = connected.seed(live=3)
+    task = FakeTask()
+    operator = FieldingSweepOperator(task_id="x", action="pause", query={"project_ids": [project.id]})
+    deferred = task.start(operator)
+    connected.faults.add("get_list_target_groups", faults.Answer(403))
+    with pytest.raises(AirflowException, match="1 projects could not be verified") as failed:
+        task.come_back(operator, deferred, {"jobs": []})
+    assert not isinstance(failed.value, AirflowFailException)
+    connected.faults.clear()
+    assert run_task(task, operator)["unverified"] == 0
+    assert len(posts(connected)) == 1
 
 
 def test_an_expired_key_is_not_sent_again(connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +132,7 @@ def test_an_expired_key_is_not_sent_again(connected: Sandbox, monkeypatch: pytes
     task = FakeTask()
     sweep = {"task_id": "pause", "action": "pause", "query": {"project_ids": [project.id]}}
     task.start(FieldingSweepOperator(**sweep))
-    (rows,) = (value for key, value in task.store.items() if key.endswith(".chunk.0"))
+    (rows,) = (value for key, value in task.store.items() if ".chunk." in key)
     rows[0]["state"] = "sending"
     del rows[0]["token"], rows[0]["job_id"]
     connected.clock.advance(7200)
@@ -163,8 +200,10 @@ def test_internal_errors_of_the_api_are_retried_in_another_job(connected: Sandbo
     assert len(second.trigger.tokens) == 1
     result = task.come_back(operator, second, {"jobs": []})
     assert result["counts"] == {"updated": 3, "unchanged": 0, "failed": 0, "skipped": 0, "not_sent": 0, "unknown": 0}
-    assert result["jobs"] == list(connected.jobs)
-    assert run_task(task, operator) == result  # the next try finds the follow-up in the store as well
+    assert task.pushed["details"]["jobs"] == list(connected.jobs)
+    again = run_task(task, operator)
+    assert again["counts"] == result["counts"]  # the next try finds the follow-up in the store as well
+    assert task.pushed["details"]["jobs"] == list(connected.jobs)
 
 
 def test_a_job_that_could_not_be_sent_is_sent_by_the_next_try(connected: Sandbox) -> None:
@@ -178,6 +217,23 @@ def test_a_job_that_could_not_be_sent_is_sent_by_the_next_try(connected: Sandbox
     assert not isinstance(failed.value, AirflowFailException)
     connected.faults.clear()
     assert run_task(task, FieldingBatchOperator(task_id="x", **batch))["counts"]["updated"] == 2
+
+
+def test_a_project_that_could_not_be_listed_is_listed_by_the_next_try(connected: Sandbox) -> None:
+    """The other projects are swept at once; the task is retried until each project was listed and swept once."""
+    projects = [connected.seed(live=2), connected.seed(live=2)]
+    query = {"project_ids": [project.id for project in projects], "status": ["live"]}
+    operator = FieldingSweepOperator(task_id="x", action="pause", query=query, deferrable=False)
+    connected.faults.add("get_list_target_groups", faults.Answer(403))
+    task = FakeTask()
+    with pytest.raises(AirflowException, match="1 projects could not be listed") as failed:
+        run_task(task, operator)
+    assert not isinstance(failed.value, AirflowFailException)
+    assert sorted(len(project.ids("paused")) for project in projects) == [0, 2]
+    result = run_task(task, operator)
+    assert result["counts"]["updated"] == result["changed"] == 4
+    assert result["unlisted"] == 0
+    assert len(posts(connected)) == len(connected.jobs) == 2
 
 
 def test_jobs_that_time_out_are_settled_by_reading(connected: Sandbox) -> None:
@@ -199,4 +255,5 @@ def test_jobs_that_time_out_are_settled_by_reading(connected: Sandbox) -> None:
     with pytest.raises(AirflowException, match="not settled") as failed:
         operator.resume_execution("__fail__", {"error": "Trigger timeout"}, task.context(operator))
     assert not isinstance(failed.value, AirflowFailException)
-    assert task.pushed["return_value"]["unknown"] == list(project.ids())
+    assert task.pushed["return_value"]["counts"]["unknown"] == 2
+    assert [problem["target_group_id"] for problem in task.pushed["details"]["problems"]] == list(project.ids())

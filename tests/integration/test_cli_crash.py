@@ -45,13 +45,13 @@ def stop(how: signal.Signals, *words: str) -> tuple[int, str]:
 
 
 def test_killed_in_the_middle_every_group_is_accounted_for(connected: Cli, sandbox: Sandbox) -> None:
-    """After a SIGKILL the same command resumes: no job is duplicated, none is lost, and undo covers all."""
+    """After a SIGKILL the same command continues: no job is duplicated, none is lost, and undo covers all."""
     words = ("pause", "--status", "live", "--all-projects", "--yes", "--journal", "j", "--report", "out.html")
     code, text = stop(signal.SIGKILL, *words)
     assert code == -signal.SIGKILL, text
     ended = connected(*words)
     assert ended.code == 0, ended.err
-    assert "Resuming the run of" in ended.err
+    assert "was interrupted. Its open jobs are followed" in " ".join(ended.err.split())
     report = SweepReport.load("out.html")
     assert report.counts.total == 300
     assert {group.outcome for group in report.groups} == {Outcome.UPDATED}
@@ -75,7 +75,7 @@ def test_an_interrupted_sweep_names_its_journal(connected: Cli, sandbox: Sandbox
     assert SweepReport.load("out.json").counts.unknown
     ended = connected(*words)
     assert ended.code == 0, ended.err
-    assert "Resuming the run of" in ended.err
+    assert "was interrupted. Its open jobs are followed" in " ".join(ended.err.split())
     assert SweepReport.load("out.json").counts.updated == 300
     assert len(sandbox.jobs) == 30
 
@@ -100,9 +100,11 @@ def test_sandbox_and_sweep_work_together(cli: Cli, bare: pytest.MonkeyPatch) -> 
     command = [*PROGRAM, "sandbox", "--port", "0", "--groups", "3000", "--projects", "40"]
     with subprocess.Popen(command, env={**os.environ}, stdout=subprocess.PIPE, text=True) as serving:
         assert serving.stdout is not None
-        line = next(line for line in serving.stdout if "export" in line)
-        for name, value in (item.split("=", 1) for item in line.split() if "=" in item):
-            bare.setenv(name, value)
+        for line in serving.stdout:
+            if line.strip().startswith("export "):
+                bare.setenv(*line.strip().removeprefix("export ").split("=", 1))
+            elif line.startswith("Example request"):
+                break
         ended = cli("pause", "--status", "live", "--all-projects", "--yes", "--report", "out.html")
         listed = cli("groups", "list", "--all-projects", "--status", "live")
         serving.send_signal(signal.SIGINT)

@@ -36,16 +36,17 @@ class FakeTask:
     map_index: int | None = None
     store: MemoryStore = attrs.field(factory=MemoryStore)
     pushed: dict[str, Any] = attrs.field(factory=dict)
-    elsewhere: dict[tuple[Any, ...], Any] = attrs.field(factory=dict)
+    elsewhere: dict[tuple[Any, ...], "FakeTask"] = attrs.field(factory=dict)
     outlet_events: dict[Any, Any] = attrs.field(factory=dict)
 
     def xcom_push(self, key: str, value: Any) -> None:
-        """Store an XCom."""
-        self.pushed[key] = value
+        """Store an XCom as JSON."""
+        self.pushed[key] = json.loads(json.dumps(value))
 
-    def xcom_pull(self, *, task_ids: str, dag_id: str, run_id: str, map_indexes: int) -> Any:
+    def xcom_pull(self, *, key: str, task_ids: str, dag_id: str, run_id: str, map_indexes: int) -> Any:
         """Return the XCom of another task."""
-        return self.elsewhere.get((dag_id, run_id, task_ids, map_indexes))
+        other = self.elsewhere.get((dag_id, run_id, task_ids, map_indexes))
+        return None if other is None else other.pushed.get(key)
 
     def context(self, operator: BaseOperator) -> Any:
         """Return the context of a try."""

@@ -246,7 +246,7 @@ def test_doctor_and_from_env_agree(
     if named:
         bare.setenv("CINT_CONNECTION", "sandbox")
     ended = cli("doctor", "--json")
-    assert (ended.code, "token URL" in json.loads(ended.out)["message"]) == (1, True)
+    assert (ended.code, "token URL" in json.loads(ended.out)["message"]) == (2, True)
     with pytest.raises(ConfigurationError, match="token URL"):
         Client.from_env()
     write(f'{text}token-url = "{sandbox.token_url}"\n').with_name("secret").write_text(sandbox.client_secret)

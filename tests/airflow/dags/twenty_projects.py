@@ -32,16 +32,18 @@ def twenty_projects() -> None:
             return [project.id for project in client.iter_items(projects.ListProjects(page_size=100))]
 
     @task
-    def batches(results: Any) -> list[dict[str, Any]]:
+    def batches(details: Any) -> list[dict[str, Any]]:
         """Return one target group of each project, as the arguments of a batch."""
-        found = [result["changed"].items() for result in results]
-        return [{"project_id": id_, "target_group_ids": members[:1]} for ((id_, members),) in found]
+        found = [entry for each in details for entry in each["changed"]]
+        return [
+            {"project_id": entry["project_id"], "target_group_ids": entry["target_group_ids"][:1]} for entry in found
+        ]
 
     @task
-    def ones(results: Any) -> list[dict[str, Any]]:
+    def ones(details: Any) -> list[dict[str, Any]]:
         """Return the same target group of the first two projects."""
-        found = [next(iter(result["changed"].items())) for result in list(results)[:2]]
-        return [{"project_id": id_, "target_group_id": members[0]} for id_, members in found]
+        found = [entry for each in list(details)[:2] for entry in each["changed"]]
+        return [{"project_id": entry["project_id"], "target_group_id": entry["target_group_ids"][0]} for entry in found]
 
     @task
     def queries(project_ids: list[str]) -> list[dict[str, Any]]:
@@ -54,9 +56,11 @@ def twenty_projects() -> None:
         query=found
     )
     resume = FieldingBatchOperator.partial(task_id="resume", action="{{ 're' }}sume").expand_kwargs(
-        batches(pause.output)
+        batches(pause.output["details"])
     )
-    one = EnsureFieldingStatusOperator.partial(task_id="one", status="paused").expand_kwargs(ones(pause.output))
+    one = EnsureFieldingStatusOperator.partial(task_id="one", status="paused").expand_kwargs(
+        ones(pause.output["details"])
+    )
     pause >> all_paused >> resume >> one
 
 

@@ -12,13 +12,7 @@ from support.command_line import Cli
 
 from fieldingkit.cli.app import EXAMPLES, app
 
-IDS = {
-    "$PROJECT": "01BTGNYV6HRNK8K8VKZASZCFP0",
-    "$GROUP": "01BTGNYV6HRNK8K8VKZASZCFP1",
-    "$WEBHOOK": "a",
-    "$TOKEN": "b",
-    "$RUN": "r",
-}
+IDS = {"$PROJECT": "01BTGNYV6HRNK8K8VKZASZCFP0", "$GROUP": "01BTGNYV6HRNK8K8VKZASZCFP1", "$WEBHOOK": "a", "$TOKEN": "b"}
 
 
 SEPARATOR = re.compile(r"[\s│╭╮╰╯─\\\\]+")

@@ -14,13 +14,14 @@ from fieldingkit.cli.run_store import choose_journal, journal_folder
 from fieldingkit.sandbox import Sandbox, faults
 from fieldingkit.sweeps.actions import Action
 from fieldingkit.sweeps.plan import SweepPlan
+from fieldingkit.sweeps.report import SweepReport
 
 PROJECT, GROUP = ulid("PPPP", 1), ulid("GGGG", 1)
 URL = "https://api.cint.com/v1"
 
 
 def test_the_same_command_resumes_an_unfinished_sweep(connected: Cli, sandbox: Sandbox) -> None:
-    """A sweep that ended with unknown outcomes is resumed by the same command, under its run id."""
+    """A sweep that ended with unknown outcomes is continued by the same command, under a run id of its own."""
     project = sandbox.seed(live=2)
     for operation in ("get_bulk_pause_target_groups_job", "get_fielding_runs_by_target_group_id"):
         sandbox.faults.add(operation, faults.Answer(403), times=None)
@@ -28,11 +29,49 @@ def test_the_same_command_resumes_an_unfinished_sweep(connected: Cli, sandbox: S
     sandbox.faults.clear()
     ended = connected("pause", "--project", project.id, "--yes")
     assert ended.code == 0
-    assert "Resuming the run of" in ended.err
-    assert "0 of 2 target groups are settled" in ended.err
+    assert "was interrupted. Its open jobs are followed" in ended.err
     assert len(sandbox.jobs) == 1
     ended = connected("pause", "--project", project.id, "--yes")
-    assert "Resuming" not in ended.err
+    assert "was interrupted" not in ended.err
+
+
+def test_what_went_live_meanwhile_is_paused_by_the_same_command(
+    connected: Cli, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """After an incomplete run, somebody resumes a target group and another one is launched: both are paused."""
+    project, refused = sandbox.seed(live=3), sandbox.seed(live=1)
+    words = ("pause", "--status", "live", "--all-projects", "--yes", "--report", "out.json", "--chunk-size", "1")
+    sandbox.faults.add("create_bulk_pause_target_groups_job", faults.Answer(400))
+    assert connected(*words).code == 1
+    next(group for group in project.groups if group.status == "paused").act("resume", by="colleague")
+    sandbox.seed(project_id=project.id, live=1)
+
+    ended = connected(*words)
+
+    assert ended.code == 0, ended.err
+    assert not [*project.ids("live"), *refused.ids("live")]
+    assert "All 5 target groups are paused" in ended.out
+    report = SweepReport.load(tmp_path / "out.json")
+    assert report.counts.updated == 5
+    assert {group.previous_status for group in report.groups} == {"live"}
+    assert connected("undo", "out.json", "--yes", "--no-history-check").code == 0
+    assert len([*project.ids("live"), *refused.ids("live")]) == 5
+
+
+def test_a_resumed_run_claims_nothing_that_it_has_not_read(connected: Cli, sandbox: Sandbox) -> None:
+    """By its id, a run of which one job was refused is resumed: what somebody resumed meanwhile is named."""
+    project = sandbox.seed(live=3)
+    words = ("pause", "--project", project.id, "--yes", "--chunk-size", "1", "--run-id", "tonight", "--journal", "j")
+    sandbox.faults.add("create_bulk_pause_target_groups_job", faults.Answer(400))
+    assert connected(*words).code == 1
+    next(group for group in project.groups if group.status == "paused").act("resume", by="colleague")
+
+    ended = connected(*words)
+
+    assert ended.code == 1
+    assert len(project.ids("live")) == 1
+    assert "All 3" not in ended.out
+    assert "moved since" in ended.out
 
 
 def test_a_run_of_another_account_is_never_resumed(connected: Cli, sandbox: Sandbox) -> None:
@@ -152,7 +191,7 @@ def test_the_same_sweep_at_the_same_time_is_refused(connected: Cli, sandbox: San
     assert connected(*words).code == 0
 
 
-def test_an_unwritablestate_folder_does_not_stop_a_sweep(connected: Cli, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_an_unwritable_state_folder_does_not_stop_a_sweep(connected: Cli, sandbox: Sandbox, tmp_path: Path) -> None:
     """Without a state folder, a sweep with a named journal runs, and notes that it cannot see its equals."""
     project = sandbox.seed(live=1)
     (tmp_path / "home").write_text("a file in the place of the folder")

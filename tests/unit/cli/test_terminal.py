@@ -3,6 +3,7 @@
 import io
 import os
 import pty
+import re
 import subprocess
 import sys
 
@@ -53,11 +54,11 @@ def test_a_completion_wants_the_count_typed(
     assert len(project.ids("completed")) == completed
 
 
-def at_terminal(answer: bytes, *words: str) -> tuple[int, str]:
+def at_terminal(answer: bytes, *words: str, columns: int = 100) -> tuple[int, str]:
     """Run a command on its own terminal, answer its question, and return the exit code and the screen."""
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "fieldingkit", *words]
-    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100"}
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": str(columns)}
     with subprocess.Popen(
         command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True
     ) as process:
@@ -87,6 +88,7 @@ def test_a_real_terminal_shows_a_progress_bar(connected: Cli, sandbox: Sandbox) 
     code, screen = at_terminal(b"y\n", "pause", "--project", project.id)
     assert code == 0
     assert "sweeping" in screen
+    assert "1 of 1 jobs submitted, 1 settled" in screen
     assert "\x1b[" in screen
     assert "All 2 target groups are paused." in screen
     assert len(project.ids("paused")) == 2
@@ -99,3 +101,14 @@ def test_ctrl_c_at_the_question_changes_nothing(connected: Cli, sandbox: Sandbox
     assert code == 130
     assert "Traceback" not in screen
     assert len(project.ids("live")) == 2
+
+
+@pytest.mark.parametrize("answer", [b"y\n", b"n\n"])
+def test_no_line_is_wider_than_the_terminal(connected: Cli, sandbox: Sandbox, answer: bytes) -> None:
+    """Messages, questions and results break between words; only a path may be longer than a line."""
+    project = sandbox.seed(live=2, draft=1)
+    _, screen = at_terminal(answer, "pause", "--project", project.id, "--first", "1", "--after", "0s", columns=60)
+    lines = [line for line in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen).replace("\r", "\n").splitlines() if line]
+    long = [line for line in lines if len(line) > 80 and "/" not in line]
+    assert long == []
+    assert not [line for line in lines if len(line) > 60 and line.startswith(("Pause", "fieldingkit", "The"))]

@@ -9,7 +9,7 @@ import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.sweep_reports import NASTY, TRACE, make_document, ulid
+from support.sweep_reports import NASTY, STARTED, TRACE, make_document, ulid
 
 from fieldingkit.cli.selection import parse_ids
 from fieldingkit.errors import ConfigurationError
@@ -93,7 +93,7 @@ def test_csv_has_one_row_for_each_target_group() -> None:
 
 
 def test_stragglers_are_the_last_rows_of_the_csv() -> None:
-    """What verification found without the target status is part of the table, with its status and reason."""
+    """Target groups that verification found without the status are in the table, with their status and reason."""
     straggler = StragglerRow(
         project_id=ulid("PPPP", 0), target_group_id=ulid("GGGG", 99), status="live", reason="went live since"
     )
@@ -108,6 +108,21 @@ def test_stragglers_are_the_last_rows_of_the_csv() -> None:
     ]
 
 
+def test_the_csv_marks_the_rows_that_were_verified() -> None:
+    """A row is verified if it has the status, and its project was read after the last job without finding otherwise."""
+    moved = StragglerRow(project_id=ulid("PPPP", 0), target_group_id=ulid("GGGG", 0), reason="moved since")
+    document = make_document(
+        projects=2,
+        each=3,
+        outcomes=(Outcome.UPDATED, Outcome.UNCHANGED, Outcome.FAILED),
+        verified_at=STARTED,
+        stragglers=(moved,),
+        unverified={ulid("PPPP", 1): "403"},
+    )
+    rows = list(csv.DictReader(io.StringIO(to_csv(document))))
+    assert [row["verified"] for row in rows[:6]] == ["", "yes", "", "", "", ""]
+
+
 @given(st.text(), st.text(alphabet="=+-@;,\t\n\"' a"))
 def test_no_csv_cell_is_a_formula_whatever_the_separator(reason: str, name: str) -> None:
     """No text of the API starts a cell like a formula, also where a spreadsheet splits cells at semicolons."""
@@ -120,7 +135,7 @@ def test_no_csv_cell_is_a_formula_whatever_the_separator(reason: str, name: str)
 
 @given(st.text(), st.text(alphabet=";,\t\n\r\x0b\x1c\u2028\"' a"))
 def test_a_csv_report_is_a_list_of_target_groups(reason: str, name: str) -> None:
-    """Whatever the names are, each row is one line that begins with its two ids, as --ids reads it."""
+    """With any names, each row is one line that begins with its two ids, as --ids reads it."""
     text = to_csv(make_document(projects=2, each=2, outcomes=(Outcome.FAILED,), reason=reason, name=name))
     for lines in (text.splitlines(keepends=True), io.StringIO(text)):
         assert parse_ids(lines, "report.csv", None) == {

@@ -13,7 +13,7 @@ import pytest
 from support.sweep_reports import NASTY, TRACE, make_document, ulid
 
 from fieldingkit.errors import ConfigurationError
-from fieldingkit.rendering.files import check_report_path, read_data, write_document
+from fieldingkit.rendering.files import check_report_path, read_data, table_beside, write_document
 from fieldingkit.rendering.html import iter_html, to_fragment
 from fieldingkit.rendering.model import StragglerRow, SweepDocument
 from fieldingkit.sweeps.report import Outcome
@@ -100,7 +100,7 @@ def test_lists_are_folded_until_they_are_opened_or_printed() -> None:
 
 
 def test_stragglers_and_unlisted_projects_need_attention() -> None:
-    """What verification found, and what could not be listed, is named with what to do."""
+    """Target groups found afterwards, and projects that could not be listed, are named with advice."""
     document = attrs.evolve(make_document(), stragglers=(STRAGGLER,), unlisted={ulid("PPPP", 7): "403: no access"})
     text = Page(to_html(document)).text
     assert "Needs attention" in text
@@ -205,6 +205,8 @@ def test_a_large_page_lists_problems_and_changes_and_names_the_table(tmp_path: P
     listed = {group.outcome for group in document.groups if group.target_group_id in text}
     assert listed == {"updated", "failed", "unknown"}
     assert "<code>stop-a-run.csv</code>" in text
+    assert table_beside(document, path) == tmp_path / "stop-a-run.csv"
+    assert table_beside(make_document(), path) is None
     assert (tmp_path / "stop-a-run.csv").read_text(encoding="utf-8-sig").count("\n") == 6001
     assert len(read_data(path)["groups"]) == 6000
 
@@ -215,6 +217,27 @@ def test_a_page_never_lists_more_than_its_limit() -> None:
     text = to_html(document)
     assert sum(group.target_group_id in text for group in document.groups) == 5000
     assert "The first 5,000" in text
+
+
+def test_a_frequent_cause_leaves_room_for_rare_ones() -> None:
+    """On a page that cannot list all failed target groups, each rare cause lists all of its own."""
+    document = make_document(projects=60, each=100, outcomes=(Outcome.FAILED,))
+    rare = tuple(attrs.evolve(group, reason="a rare cause") for group in document.groups[-3:])
+    text = to_html(attrs.evolve(document, groups=(*document.groups[:-3], *rare)))
+    assert all(group.target_group_id in text for group in rare)
+    assert "The first 4,997" in text
+
+
+def test_very_many_causes_are_merged() -> None:
+    """Reasons that all differ do not make a page of single causes; each row still shows its own."""
+    document = make_document(projects=1, each=300, outcomes=(Outcome.FAILED,))
+    groups = tuple(
+        attrs.evolve(group, reason=f"cause {number} of many") for number, group in enumerate(document.groups)
+    )
+    text = to_html(attrs.evolve(document, groups=groups))
+    assert text.count("<article") == 101
+    assert "200 other reasons" in text
+    assert all(f"cause {number} of many" in text for number in range(300))
 
 
 def test_a_page_needs_jinja2_and_says_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,6 +47,10 @@ def test_the_headline_begins_with_what_is_unknown(outcomes: tuple[Outcome, ...],
             {"unverified": {"p": "403"}},
             "8 of 8 target groups were paused; 1 project could not be verified",
         ),
+        (
+            {"unverified": {"p": "403"}, "verified_at": None},
+            "8 of 8 target groups were paused; 1 project could not be verified",
+        ),
         ({"stragglers": (WENT_LIVE,)}, "8 of 8 target groups are paused; 1 went live since"),
         (
             {"stragglers": (MOVED, WENT_LIVE)},
@@ -78,6 +82,8 @@ def test_notes_qualify_the_headline() -> None:
     assert report_notes(make_document(verified_at=LATER)) == [
         "The statuses were read again after the last job, at 2036-01-01 12:01:00 UTC."
     ]
+    (partly,) = report_notes(make_document(verified_at=LATER, unverified={"p": "403"}))
+    assert partly.endswith("12:01:00 UTC, except in 1 project.")
     (unverified,) = report_notes(make_document())
     assert "not read again" in unverified
     assert "nothing was read since" in report_notes(make_document(as_of=LATER))[0]
@@ -110,7 +116,7 @@ def test_reasons_with_one_cause_are_one_reason(first: str, second: str, text: st
 
 
 def test_no_advice_contradicts_its_reason() -> None:
-    """What may have been sent is not said to be sent, nor to be not sent."""
+    """Advice does not claim that something was sent, where the outcome is open."""
     for outcome in (Outcome.UNKNOWN, Outcome.SKIPPED):
         (reason,) = group_by_reason(make_document(outcomes=(outcome,)).groups, outcome.value)
         assert "sent" not in advice_for(reason.outcome, reason.code)

@@ -15,12 +15,12 @@ from typing import Any
 
 import attrs
 import pytest
-from support.sweep_plans import change_journal, pausing
+from support.sweep_plans import change_journal, interrupt, pausing
 
 from fieldingkit import AsyncClient
 from fieldingkit.errors import JournalError
 from fieldingkit.sandbox import Sandbox, faults
-from fieldingkit.sweeps import Action, Journal, SweepPlan, SweepProgress, TargetGroupQuery, read_report, sweep
+from fieldingkit.sweeps import Action, Journal, SweepPlan, TargetGroupQuery, read_report, sweep
 from fieldingkit.sweeps.checkpoint import JournalCheckpoint
 from fieldingkit.sweeps.chunks import Chunk
 from fieldingkit.sweeps.journal import Statement
@@ -36,18 +36,6 @@ journal = Journal(sys.argv[1])
 print("held", flush=True)
 sys.stdin.read()
 """
-
-
-async def interrupt(client: AsyncClient, plan: SweepPlan, path: Path, *, submitted: int) -> None:
-    """Cancel a sweep as soon as a number of jobs has been submitted."""
-
-    def on_progress(progress: SweepProgress) -> None:
-        if progress.jobs_submitted >= submitted:
-            sweeping.cancel()
-
-    sweeping = asyncio.ensure_future(sweep(client, plan, journal=path, on_progress=on_progress))
-    with pytest.raises(asyncio.CancelledError):
-        await sweeping
 
 
 def test_a_second_process_is_refused_until_the_first_is_dead(path: Path) -> None:

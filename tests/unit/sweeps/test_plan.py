@@ -88,3 +88,14 @@ def test_the_fingerprint_covers_the_work_but_not_its_pace() -> None:
     assert attrs.evolve(plan, target_groups={P1: [A]}).fingerprint != plan.fingerprint
     assert attrs.evolve(plan, action="complete").fingerprint != plan.fingerprint
     assert attrs.evolve(plan, chunk_size=5).fingerprint != plan.fingerprint
+
+
+def test_the_fingerprint_does_not_depend_on_order() -> None:
+    """The same ids and filters in another order are the same work."""
+    named = SweepPlan(action="pause", target_groups={P1: [A, B], P2: [C]})
+    found = SweepPlan(action="pause", query=TargetGroupQuery(status=["live", "paused"], country=["us", "de"]))
+
+    assert attrs.evolve(named, target_groups={P2: [C], P1: [B, A]}).fingerprint == named.fingerprint
+    query = TargetGroupQuery(status=["paused", "live"], country=["de", "us"])
+    assert attrs.evolve(found, query=query).fingerprint == found.fingerprint
+    assert attrs.evolve(found, query=TargetGroupQuery(country=["us", "de"])).fingerprint != found.fingerprint

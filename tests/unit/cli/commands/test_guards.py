@@ -6,10 +6,12 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import attrs
 import pytest
+from aiohttp import web
 from support.command_line import Cli
 
-from fieldingkit.sandbox import Sandbox, faults
+from fieldingkit.sandbox import Sandbox, TargetGroup, faults
 from fieldingkit.sweeps import SweepReport
 
 CREATE = "create_bulk_pause_target_groups_job"
@@ -55,7 +57,8 @@ def test_the_first_target_groups_are_sent_before_the_others(
     ended = connected("pause", "--project", project.id, "--first", "2", "--report", "out.json")
     assert ended.code == 0
     assert "The first 2 target groups" in ended.err
-    assert "Pause the other target groups of account 101" in " ".join(ended.err.split())
+    assert "Pause the other 3 target groups of account 101" in " ".join(ended.err.split())
+    assert "with 1 job, at least 2 requests? [y/N]" in " ".join(ended.err.split())
     assert [len(job.target_group_ids) for job in sandbox.jobs.values()] == [2, 3]
     assert SweepReport.load("out.json").counts.updated == 5
 
@@ -121,6 +124,7 @@ def test_the_first_target_groups_are_read_again_after_the_time(
         (("--first", "0"), "Must be >= 1"),
         (("--out", "plan.json"), "--out and --yes cannot be combined"),
         (("--chunk-size", "0"), "Must be >= 1"),
+        (("--until-none-left", "--no-verify"), "--until-none-left and --no-verify cannot be combined"),
     ],
 )
 def test_guards_that_mean_nothing_are_refused(
@@ -144,6 +148,34 @@ def test_chunk_size_strict_and_no_verify_reach_the_sweep(connected: Cli, sandbox
     ended = connected("pause", "--project", project.id, "--project", other.id, "--yes", "--strict")
     assert ended.code == 3
     assert other.ids("live")
+
+
+@attrs.frozen
+class Meanwhile(faults.Fault):
+    """A colleague launches a target group while a job is created."""
+
+    group: TargetGroup
+
+    async def inject(self, exchange: faults.Exchange) -> web.Response:
+        """Launch it, then handle the request."""
+        self.group.act("launch", by="colleague")
+        return await exchange.proceed()
+
+
+@pytest.mark.parametrize(("flags", "code", "live"), [((), 1, 1), (("--until-none-left",), 0, 0)])
+def test_what_goes_live_meanwhile_is_swept_until_none_is_left(
+    connected: Cli, sandbox: Sandbox, flags: Sequence[str], code: int, live: int
+) -> None:
+    """Without the flag it is reported, which is exit code 1; with it, one report covers all rounds."""
+    project = sandbox.seed(live=2, scheduled=1)
+    scheduled = sandbox.group(project.ids("scheduled")[0])
+    sandbox.faults.add(CREATE, Meanwhile(scheduled), times=1)
+    ended = connected("pause", "--project", project.id, "--yes", "--report", "out.json", *flags)
+    assert ended.code == code
+    assert len(project.ids("live")) == live
+    report = SweepReport.load("out.json")
+    assert report.counts.updated == 3 - live
+    assert len(report.groups) == 3
 
 
 def test_a_dry_run_lists_the_target_groups(connected: Cli, sandbox: Sandbox) -> None:

@@ -1,0 +1,151 @@
+"""The steps that one try of a task takes of its sweep, and the target groups that another task's sweep changed."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import attrs
+
+from fieldingkit.airflow.checkpoint import TaskStateCheckpoint
+from fieldingkit.client import AsyncClient
+from fieldingkit.errors import InvalidCommandError
+from fieldingkit.sweeps.actions import Action
+from fieldingkit.sweeps.context import SweepContext
+from fieldingkit.sweeps.engine import discover, settle
+from fieldingkit.sweeps.identity import RunIdentity
+from fieldingkit.sweeps.inverse import preview_undo
+from fieldingkit.sweeps.plan import SweepPlan
+from fieldingkit.sweeps.previews import SweepPreview
+from fieldingkit.sweeps.report import GroupOutcome, Outcome, SweepJob, SweepReport
+from fieldingkit.sweeps.verification import verify
+
+__all__ = ["PreviewFunction", "Step", "StepResult", "changed_groups", "preview_changed", "take_step"]
+
+
+Step = Callable[[SweepContext], Awaitable[tuple[str, ...]]]
+"""The engine's ``submit`` or ``settle``: advances a sweep, and returns the tokens of the jobs to wait for."""
+PreviewFunction = Callable[[AsyncClient], Awaitable[SweepPreview | None]]
+"""Reads the target groups of a new sweep before anything is sent; None to discover them as usual."""
+
+
+class StepResult(NamedTuple):
+    """The result of a step."""
+
+    sweep: SweepContext
+    """The sweep."""
+    tokens: tuple[str, ...]
+    """The tokens of the jobs to wait for."""
+
+
+async def take_step(
+    client: AsyncClient,
+    plan: SweepPlan,
+    checkpoint: TaskStateCheckpoint,
+    step: Step,
+    *,
+    preview: PreviewFunction | None = None,
+    verify_statuses: bool = True,
+) -> StepResult:
+    """Take the next step of a sweep; after the last one, finish the run and verify it.
+
+    Args:
+        client: The client to use.
+        plan: The plan.
+        checkpoint: The task's checkpoint. A sweep in it is continued.
+        step: The step.
+        preview: Called before a new sweep.
+        verify_statuses: False to leave out the reading of the statuses after the last job.
+
+    Raises:
+        InvalidCommandError: if the sweep to undo is of another API or account.
+        JournalError: if the checkpoint is of another API or account.
+        FieldingKitError: if no project can be read; nothing was sent.
+    """
+    shown = None
+    if preview is not None and await checkpoint.load(plan, RunIdentity.of(client, plan)) is None:
+        shown = await preview(client)
+    sweep = await discover(client, plan, checkpoint, preview=shown)
+    tokens = await step(sweep)
+    state = sweep.state
+    if not tokens and state.settled == len(state.chunks):
+        await settle(sweep)  # there is nothing left to do, so this only records the end of the run
+        if verify_statuses and (state.verified_at is None or state.unverified):
+            await verify(sweep)
+    return StepResult(sweep, tokens)
+
+
+async def preview_changed(
+    client: AsyncClient, plan: SweepPlan, details: Mapping[str, Any], *, check_history: bool
+) -> SweepPreview | None:
+    """Return what a sweep of the target groups that another task changed would send; None to read no history.
+
+    The history is read if the plan undoes the other sweep. Target groups whose status was changed again are skipped.
+
+    Args:
+        client: The client to use.
+        plan: The plan.
+        details: The details of the other task's result.
+        check_history: False to read no history.
+
+    Raises:
+        InvalidCommandError: if the other sweep is of another API or account.
+        FieldingKitError: if the target groups cannot be read.
+    """
+    identity = RunIdentity.of(client, plan)
+    other = attrs.evolve(identity, base_url=details["base_url"], account_id=details["account_id"])
+    if difference := other.mismatch(identity):
+        raise InvalidCommandError(f"changed_by: {difference}; nothing was sent", field="changed_by")
+    if not check_history or Action(details["action"]).opposite != plan.action:
+        return None
+    return await preview_undo(client, _changed_report(details, plan))
+
+
+def changed_groups(details: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Return the target groups that another task's sweep changed, by project.
+
+    Args:
+        details: The details of its result.
+    """
+    groups: dict[str, tuple[str, ...]] = {}
+    for entry in details["changed"]:
+        groups[entry["project_id"]] = (*groups.get(entry["project_id"], ()), *entry["target_group_ids"])
+    return groups
+
+
+def _changed_report(details: Mapping[str, Any], plan: SweepPlan) -> SweepReport:
+    """Return the report of a pause or a resume, with the target groups that it changed."""
+    action = Action(details["action"])
+    (status,) = action.sources
+    return SweepReport(
+        plan=attrs.evolve(plan, action=action),
+        groups=tuple(
+            GroupOutcome(
+                target_group_id=id_,
+                project_id=entry["project_id"],
+                outcome=Outcome.UPDATED,
+                previous_status=status,
+                job_id=entry["job_id"],
+            )
+            for entry in details["changed"]
+            for id_ in entry["target_group_ids"]
+        ),
+        jobs=tuple(
+            SweepJob(
+                job_id=entry["job_id"],
+                project_id=entry["project_id"],
+                idempotency_key="",
+                size=len(entry["target_group_ids"]),
+                api_created_at=_moment(entry["api_created_at"]),
+                ended_at=_moment(entry["ended_at"]),
+            )
+            for entry in details["changed"]
+            if entry["job_id"] is not None
+        ),
+        base_url=details["base_url"],
+        account_id=details["account_id"],
+        started_at=datetime.now(UTC),
+    )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)

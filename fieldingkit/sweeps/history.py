@@ -1,0 +1,129 @@
+"""History: whether the latest status change of a target group is the one that a sweep made, by the API's changelog."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from fieldingkit.client import AsyncClient
+from fieldingkit.errors import ApiError, DecodeError, TransportError
+from fieldingkit.resources.target_group_changelog import (
+    ChangelogEntry,
+    GetTargetGroupChangelog,
+    TargetGroupChangelog,
+    TargetGroupChangeType,
+    UserKind,
+)
+from fieldingkit.sweeps.concurrency import run_limited, wait_for_capacity
+from fieldingkit.sweeps.discovery import send_read
+from fieldingkit.sweeps.report import GroupOutcome, Outcome, SweepJob, SweepReport
+
+__all__ = ["Verdict", "check_history"]
+
+_READS_AT_ONCE = 16
+_SLACK = timedelta(seconds=5)
+"""The tolerance for the end of a job, whose duration is known by the local clock only."""
+
+
+class Verdict(NamedTuple):
+    """The outcome of a target group that must not be undone, with the reason."""
+
+    outcome: Outcome
+    """``skipped`` if somebody changed it after the sweep; ``unknown`` if the changelog does not show that."""
+    reason: str
+    """The reason."""
+
+
+async def check_history(client: AsyncClient, report: SweepReport, rows: list[GroupOutcome]) -> Mapping[str, Verdict]:
+    """Read the changelog of updated target groups; return those whose latest status change is not the sweep's.
+
+    The change of the sweep is the only one since the API created the job. It leads to the target status, was made
+    before the end of the job, and by the user who created the job, as far as the API names users of both.
+
+    Args:
+        client: The client to use.
+        report: The report of the sweep.
+        rows: Updated target groups of the report.
+    """
+    jobs = {job.job_id: job for job in report.jobs}
+    verdicts: dict[str, Verdict] = {}
+    authors: dict[str, tuple[ChangelogEntry, SweepJob]] = {}
+
+    async def check(row: GroupOutcome) -> None:
+        job = jobs.get(row.job_id or "")
+        result = await _check(client, report, row, job)
+        if isinstance(result, Verdict):
+            verdicts[row.target_group_id] = result
+        elif job is not None:
+            authors[row.target_group_id] = result, job
+
+    await run_limited(rows, check, limit=_READS_AT_ONCE)
+    # The API does not say that both ids are of one kind; if they never agree, they are not compared.
+    if any(_author(entry) == job.created_by for entry, job in authors.values() if job.created_by is not None):
+        for id_, (entry, job) in authors.items():
+            if None not in (_author(entry), job.created_by) and _author(entry) != job.created_by:
+                verdicts[id_] = _changed_again(entry, "by another user")
+    return verdicts
+
+
+async def _check(
+    client: AsyncClient, report: SweepReport, row: GroupOutcome, job: SweepJob | None
+) -> Verdict | ChangelogEntry:
+    """Return the one status change since the job was created, or the reason why it is not the sweep's."""
+    if job is None or job.api_created_at is None:
+        return _unclear("the API's time of the job that changed it is not known")
+    command = GetTargetGroupChangelog(
+        account_id=report.plan.account_id,
+        project_id=row.project_id,
+        target_group_id=row.target_group_id,
+        change_types=[TargetGroupChangeType.STATUS_CHANGE],
+    )
+    await wait_for_capacity(client)
+    try:
+        page = await send_read(client, command)
+    except (ApiError, TransportError, DecodeError) as exc:
+        return _unclear(f"its changelog could not be read: {exc.message}")
+    return _judge(report, page, job)
+
+
+def _judge(report: SweepReport, page: TargetGroupChangelog, job: SweepJob) -> Verdict | ChangelogEntry:
+    dated = [(entry.occurred_at, entry) for entry in page.changelog if entry.occurred_at is not None]
+    times = [moment for moment, _ in dated]
+    if len(times) < len(page.changelog) or (page.next_cursor and times != sorted(times, reverse=True)):
+        return _unclear("its changelog does not show the latest change")
+    later = [entry for moment, entry in dated if job.api_created_at is None or moment >= job.api_created_at]
+    if not later:
+        return _unclear(f"its changelog does not show the {report.action}")
+    latest = max(later, key=lambda entry: entry.occurred_at or report.started_at)
+    if len(later) > 1:
+        return _changed_again(latest)
+    if any(_leads_elsewhere(change.new_value, report) for change in latest.changes):
+        return _changed_again(latest)
+    if latest.user is not None and latest.user.type not in (None, UserKind.LAS_USER):
+        return _changed_again(latest, "by the API itself")
+    if latest.occurred_at is not None and latest.occurred_at > _end(job):
+        return _changed_again(latest, "after the end of its job")
+    return latest
+
+
+def _leads_elsewhere(new_value: object, report: SweepReport) -> bool:
+    return isinstance(new_value, str) and new_value.lower() != report.action.target
+
+
+def _end(job: SweepJob) -> datetime:
+    """Return the latest time at which the job can have made its changes, by the API's clock."""
+    if job.api_created_at is None or job.created_at is None or job.ended_at is None or job.ended_at < job.created_at:
+        return datetime.max.replace(tzinfo=UTC)
+    return job.api_created_at + (job.ended_at - job.created_at) + _SLACK
+
+
+def _author(entry: ChangelogEntry) -> str | None:
+    return None if entry.user is None else entry.user.las_user_id
+
+
+def _changed_again(entry: ChangelogEntry, how: str = "") -> Verdict:
+    at = "" if entry.occurred_at is None else f" at {entry.occurred_at:%Y-%m-%d %H:%M:%S} UTC"
+    return Verdict(Outcome.SKIPPED, f"not undone: its status was changed again{at}{f' {how}' if how else ''}")
+
+
+def _unclear(reason: str) -> Verdict:
+    return Verdict(Outcome.UNKNOWN, f"not undone: {reason}")
