@@ -237,10 +237,10 @@ class Operator:
                     shown = await preview(client, plan)
                     await machine.sleep(command.thinking)
                 if path is None:
-                    report = await sweep(client, plan, preview=shown)
+                    report = await sweep(client, plan, preview=shown, verify=command.verify)
                 else:
                     with site.journal(path, machine) as journal:
-                        report = await sweep(client, plan, journal=journal, preview=shown)
+                        report = await sweep(client, plan, journal=journal, preview=shown, verify=command.verify)
                 self._say(process, report)
 
     async def _undo(

@@ -2,11 +2,18 @@
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from typing import Any
 from unittest import mock
 
 import attrs
 
+from fieldingkit.sweeps import checkpoint, executor, identity, inverse, state, submitter, verification
+from fieldingkit.sweeps.report import SweepReport
+from fieldingkit.workflows import runs
+
 __all__ = ["MUTANTS", "Mutant"]
+
+Patches = Callable[[], list[Any]]
 
 
 @attrs.frozen
@@ -15,7 +22,8 @@ class Mutant:
 
     code: str
     """The invariant that it breaks."""
-    patches: Callable[[], list["mock._patch[object]"]]
+    patches: Patches
+    """Returns the patches that put it into the engine."""
 
     @contextmanager
     def applied(self) -> Generator[None]:
@@ -30,4 +38,87 @@ class Mutant:
                 patch.stop()
 
 
-MUTANTS: dict[str, Mutant] = {}
+async def _nothing(*args: Any, **options: Any) -> None:
+    del args, options
+
+
+def _claims_of_earlier_processes() -> list[Any]:
+    return [mock.patch.object(state.SweepState, "settled_ids", lambda self: frozenset())]
+
+
+def _identity_not_compared() -> list[Any]:
+    return [mock.patch.object(identity.RunIdentity, "mismatch", lambda self, other: None)]
+
+
+def _history_not_checked() -> list[Any]:
+    return [mock.patch.object(inverse, "_check_history", _nothing)]
+
+
+def _ambiguity_of_update_forgotten() -> list[Any]:
+    original = runs.optimistic_update
+
+    async def forgetful(client: Any, run: Any, decide: Any, confirms: Any, max_conflicts: int) -> Any:
+        return await original(client, run, lambda now, _: decide(now, []), confirms, max_conflicts)
+
+    return [mock.patch.object(runs, "optimistic_update", forgetful)]
+
+
+def _old_keys_trusted() -> list[Any]:
+    return [mock.patch.object(executor.ChunkExecutor, "_key_expired", lambda *_: False)]
+
+
+def _ok_although_unsent() -> list[Any]:
+    def ok(self: SweepReport) -> bool:
+        return not (self.counts.failed or self.counts.unknown or self.unlisted)
+
+    return [mock.patch.object(SweepReport, "ok", property(ok))]
+
+
+def _sending_not_recorded() -> list[Any]:
+    return [mock.patch.object(checkpoint.JournalCheckpoint, "sending", _nothing)]
+
+
+def _token_not_recorded() -> list[Any]:
+    return [mock.patch.object(checkpoint.JournalCheckpoint, "submitted", _nothing)]
+
+
+def _missing_called_updated() -> list[Any]:
+    original = state.partition_result
+
+    def partition(ids: Any, result: Any) -> Any:
+        parts = original(ids, result)
+        return parts._replace(updated=(*parts.updated, *parts.missing), missing=())
+
+    return [mock.patch.object(executor, "partition_result", partition)]
+
+
+def _ambiguous_called_failed() -> list[Any]:
+    original = submitter.Submitter.submit
+
+    async def submit(self: Any, chunk: Any) -> Any:
+        sent = await original(self, chunk)
+        return sent._replace(ambiguous=False) if isinstance(sent, submitter.NotSubmitted) else sent
+
+    return [mock.patch.object(submitter.Submitter, "submit", submit)]
+
+
+def _nothing_verified() -> list[Any]:
+    async def verify(context: Any) -> None:
+        context.state.verified_at = context.client.clock.wall()
+
+    return [mock.patch.object(verification, "verify", verify)]
+
+
+MUTANTS = {
+    "outcomes of earlier processes are claimed": Mutant("A5", _claims_of_earlier_processes),
+    "a run does not know its account": Mutant("A9", _identity_not_compared),
+    "undo does not read the changelog": Mutant("A6", _history_not_checked),
+    "update_run forgets what was ambiguous": Mutant("A11", _ambiguity_of_update_forgotten),
+    "old keys are trusted": Mutant("A3", _old_keys_trusted),
+    "a report is ok although parts were not sent": Mutant("A10", _ok_although_unsent),
+    "the send is not recorded": Mutant("A3", _sending_not_recorded),
+    "the job is not recorded": Mutant("A3", _token_not_recorded),
+    "missing items are called updated": Mutant("A4", _missing_called_updated),
+    "ambiguous sends are called failed": Mutant("A4", _ambiguous_called_failed),
+    "nothing is read after the last job": Mutant("A8", _nothing_verified),
+}

@@ -13,7 +13,7 @@ from typing import Any
 
 import attrs
 
-from fieldingkit.sweeps.report import Outcome
+from fieldingkit.sweeps.report import GroupOutcome, Outcome
 from simulation.actors import Identity, Process, Site
 from simulation.server import Job, Move, StatusRead
 
@@ -162,33 +162,41 @@ class Oracle:
             self._break("A10", f"{process.name}: ok, and not everything was sent", process=process)
 
     def _rows(self, process: Process) -> None:
-        report, ended = process.report, process.ended
+        """A4 and A13: each row agrees with the record."""
+        assert process.report is not None
+        for row in process.report.groups:
+            jobs = [job for job in self._jobs(process, row.target_group_id) if job.made <= (process.ended or 0.0)]
+            if (text := self._contradiction(process, row, jobs)) is not None:
+                self._break("A4", f"{process.name}: {text}", row.target_group_id, process)
+            if row.outcome is Outcome.UPDATED:
+                self._unseen_change(process, row.target_group_id, jobs)
+
+    def _contradiction(self, process: Process, row: GroupOutcome, jobs: list[Job]) -> str | None:
+        """Return what contradicts a row."""
+        group, report, ended = row.target_group_id, process.report, process.ended
         assert report is not None
         assert ended is not None
-        chain, url = self.chain(process.run_id), process.identity.url
-        target = report.action.target.value
-        for row in report.groups:
-            group = row.target_group_id
-            jobs = [job for job in self.jobs_of[url, chain, group] if job.made <= ended]
-            moves = self._moves(process, group)
-            status = self._status(process, group)
-            if row.outcome is Outcome.UPDATED:
-                if not any(group in job.updated and job.done is not None and job.done <= ended for job in jobs):
-                    self._break("A4", f"{process.name}: updated, and no job says so", group, process)
-                self._unseen_change(process, group, jobs)
-            elif row.outcome is Outcome.UNCHANGED:
-                reads = self.chain_reads[url, chain, group]
+        chain, target = self.chain(process.run_id), report.action.target.value
+        moves, status = self._moves(process, group), self._status(process, group)
+        sent = min((job.made for job in jobs), default=process.began)
+        if row.verified and not self._stood_at(moves, target, sent, ended, status):
+            return f"verified, and it never was {target} since"
+        match row.outcome:
+            case Outcome.UPDATED:
+                said = any(group in job.updated and job.done is not None and job.done <= ended for job in jobs)
+                return None if said else "updated, and no job says so"
+            case Outcome.UNCHANGED:
+                reads = self.chain_reads[process.identity.url, chain, group]
                 first = min((read.at for read in reads), default=process.began)
-                if not self._stood_at(moves, target, first, ended, status):
-                    self._break("A4", f"{process.name}: unchanged, and it never was {target}", group, process)
-            elif row.outcome is Outcome.FAILED:
-                mine = [move for move in moves if self._is_of(move, process, chain)]
-                if mine:
-                    self._break("A4", f"{process.name}: failed, and the run moved it", group, process)
-                elif any(self._open(job, ended) for job in jobs):
-                    self._break("A4", f"{process.name}: failed, and a job with it is open", group, process)
-            elif row.outcome in {Outcome.SKIPPED, Outcome.NOT_SENT} and self.jobs_of[url, chain, group]:
-                self._break("A4", f"{process.name}: {row.outcome}, and a job has it", group, process)
+                stood = self._stood_at(moves, target, first, ended, status)
+                return None if stood else f"unchanged, and it never was {target}"
+            case Outcome.FAILED:
+                if any(self._is_of(move, process, chain) for move in moves):
+                    return "failed, and the run moved it"
+                return "failed, and a job with it is open" if any(self._open(job, ended) for job in jobs) else None
+            case Outcome.SKIPPED | Outcome.NOT_SENT:
+                return f"{row.outcome}, and a job has it" if self._jobs(process, group) else None
+        return None
 
     @staticmethod
     def _open(job: Job, at: float) -> bool:
@@ -238,25 +246,36 @@ class Oracle:
                 return
 
     def _query(self, process: Process) -> None:
+        """A8: what matched all the time, or during all of the verification, is in the report."""
         report, ended, plan = process.report, process.ended, process.plan
         assert report is not None
         assert ended is not None
-        if plan is None or plan.query is None or process.history or not report.ok:
+        if plan is None or process.history or not report.ok:
             return
-        wanted = {str(status) for status in plan.query.status or ()}
+        wanted = {str(status) for status in report.action.sources}
         known = {row.target_group_id for row in report.groups}
+        last = self._last_listings(process)
         for group in self.site.servers[process.identity.url].groups(process.identity.account):
-            if group.id in known:
+            if (group.id not in known and plan.query is None) or group.project_id not in last:
                 continue
-            moves = self._moves(process, group.id)
-            statuses = _statuses_in(moves, process.began, ended, group.status)
-            if statuses <= wanted and self._last_listing(process, group.id):
-                self._break("A8", f"{process.name}: ok, and a match is missing", group.id, process)
+            begins, ends = last[group.project_id] if report.verified_at is not None else (process.began, ended)
+            statuses = _statuses_in(self._moves(process, group.id), begins, ends, group.status)
+            claimed = group.id in known and report.by_id[group.id].outcome in {Outcome.UPDATED, Outcome.UNCHANGED}
+            if statuses <= wanted and (group.id not in known or (claimed and report.verified_at is not None)):
+                what = "claimed" if claimed else "missing"
+                self._break("A8", f"{process.name}: ok, and {what}: it was {min(statuses)}", group.id, process)
 
-    def _last_listing(self, process: Process, group: str) -> bool:
-        """Return whether the process was shown lists at all."""
-        del group
-        return any(listing.machine == process.name for listing in self._listings(process))
+    def _last_listings(self, process: Process) -> dict[str, tuple[float, float]]:
+        """Return when the last list of each project began and ended that the process read to its end."""
+        begun: dict[str, float] = {}
+        found: dict[str, tuple[float, float]] = {}
+        for listing in self._listings(process):
+            if listing.machine == process.name:
+                if listing.first:
+                    begun[listing.project] = listing.at
+                if listing.last and listing.project in begun:
+                    found[listing.project] = (begun[listing.project], listing.at)
+        return found
 
     def _listings(self, process: Process) -> list[Any]:
         return self.site.servers[process.identity.url].listings
