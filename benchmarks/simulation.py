@@ -76,18 +76,18 @@ def run(first: int, count: int, workers: int, *, shrunk: bool = False, show: int
 
 def run_mutants(first: int, count: int, workers: int, names: Iterable[str]) -> int:
     """Run the seeds with each defect; return the number of defects that were not found."""
-    healthy: Counter[str] = Counter()
-    for outcome in _outcomes(first, count, workers):
-        healthy.update(outcome.codes)
+    healthy = {outcome.seed: outcome.codes for outcome in _outcomes(first, count, workers)}
     missed = 0
-    print(f"{'defect':40} {'found by':9} {'first seed':>10} {'seeds':>7} of {count:,}")
+    print(f"{'defect':46} {'found by':9} {'first seed':>10} {'seeds':>7} of {count:,}")
     for name in names:
-        mutant = MUTANTS[name]
-        hits = [outcome.seed for outcome in _outcomes(first, count, workers, name) if mutant.code in outcome.codes]
-        found = len(hits) > healthy[mutant.code]
-        missed += not found
-        seed = hits[0] if found else "-"
-        print(f"{name:40} {mutant.code:9} {seed:>10} {len(hits):>7}", flush=True)
+        code = MUTANTS[name].code
+        hits = [
+            outcome.seed
+            for outcome in _outcomes(first, count, workers, name)
+            if code in outcome.codes - healthy[outcome.seed]
+        ]
+        missed += not hits
+        print(f"{name:46} {code:9} {hits[0] if hits else '-':>10} {len(hits):>7}", flush=True)
     return missed
 
 

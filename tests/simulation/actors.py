@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from fieldingkit.rendering.wording import headline
 from fieldingkit.resources.fielding_runs import FieldingRun, GetFieldingRun
 from fieldingkit.sandbox import TransitionRefusedError
 from fieldingkit.sweeps import Action, SweepPlan, TargetGroupQuery, preview, sweep, undo, undo_plan
+from fieldingkit.sweeps.continuation import choose_run
+from fieldingkit.sweeps.identity import RunIdentity
 from fieldingkit.sweeps.journal import Journal
 from fieldingkit.sweeps.locks import FileLock
 from fieldingkit.sweeps.report import SweepReport
@@ -62,6 +64,8 @@ class Process:
     history: bool = False
     """Whether it only asked for the report of a run that had finished."""
     result: Any = None
+    number: int = 0
+    """The number of its command."""
     quiet: bool = False
     """Whether it began after the faults had ended."""
 
@@ -140,6 +144,16 @@ class Site:
             lock.close()
 
 
+@attrs.frozen
+class _Choice:
+    """The journal and the run of a process."""
+
+    journal: Path | None
+    run_id: str
+    resumed: bool = False
+    continues: str | None = None
+
+
 @attrs.define(eq=False)
 class Operator:
     """Gives the commands, one after the other, and starts them again after each death."""
@@ -157,17 +171,17 @@ class Operator:
 
     async def quiet_end(self) -> None:
         """Resume every run that left something open, after all faults have ended."""
-        last: dict[tuple[Path, str, Identity], Process] = {}
+        last: dict[tuple[int, str, Identity], Process] = {}
         for process in self.site.processes:
-            if process.journal is not None and process.kind in {"sweep", "undo"} and process.plan is not None:
-                last[process.journal, process.run_id, process.identity] = process
+            if process.journal is not None and process.plan is not None:
+                last[process.number, process.kind, process.identity] = process
         refused = ("belongs to", "JournalError")
         for process in last.values():
             report = process.report
             done = report is not None and not (report.counts.unknown or report.counts.not_sent)
             if done or (process.error or "").startswith(refused) or process.plan is None or process.journal is None:
                 continue
-            again = self._process(process.kind, process.identity, process.run_id)
+            again = self._process(process.kind, process.identity, process.run_id, process.number)
             again.plan, again.journal, again.quiet, again.undone = process.plan, process.journal, True, process.undone
             await self.site.run(again, lambda machine, again=again: self._resume(machine, again))
 
@@ -179,7 +193,7 @@ class Operator:
         first = asyncio.create_task(self._attempts(number, command, plan, own, others))
         if command.twin is not None:
             await asyncio.sleep(command.twin)
-            twin = self._process("sweep", own, f"run{number}-twin")
+            twin = self._process("sweep", own, f"run{number}-twin", number)
             await site.run(twin, lambda machine: self._sweep(machine, twin, number, command, plan, named=False))
         process = await first
         if process is None or process.report is None:
@@ -189,7 +203,7 @@ class Operator:
         for attempt in command.undo:
             await asyncio.sleep(attempt.pause)
             site.host.offset += attempt.clock
-            again = self._process("undo", process.identity, undo_plan(undone).run_id)
+            again = self._process("undo", process.identity, undo_plan(undone).run_id, number)
             again.undone, again.plan, again.journal = undone, undo_plan(undone), journal
             work: Callable[[Machine], Awaitable[None]] = lambda machine, again=again: self._undo(  # noqa: E731
                 machine, again, undone, journal, command
@@ -209,7 +223,7 @@ class Operator:
             site.host.offset += attempt.clock
             elsewhere = bool(attempt.other_identity and others)
             identity = others[0] if elsewhere else own
-            process = self._process("sweep", identity, plan.run_id)
+            process = self._process("sweep", identity, plan.run_id, number)
             await site.run(
                 process,
                 lambda machine, process=process, attempt=attempt: self._sweep(
@@ -228,20 +242,27 @@ class Operator:
         site, identity = self.site, process.identity
         async with site.client(identity, machine, command.rate) as client:
             with site.lock(identity, plan):
-                path, run_id, resumed = self._choose(number, command, plan, process, named=named)
-                process.run_id = run_id
-                plan = process.plan = attrs.evolve(plan, run_id=run_id)
-                process.journal = path
+                choice = self._choose(number, command, client, plan, process, named=named)
+                process.run_id, process.journal = choice.run_id, choice.journal
+                plan = process.plan = attrs.evolve(plan, run_id=choice.run_id)
                 shown = None
-                if command.thinking is not None and not resumed:
+                if command.thinking is not None and not choice.resumed:
                     shown = await preview(client, plan)
                     await machine.sleep(command.thinking)
-                if path is None:
-                    report = await sweep(client, plan, preview=shown, verify=command.verify)
-                else:
-                    with site.journal(path, machine) as journal:
-                        report = await sweep(client, plan, journal=journal, preview=shown, verify=command.verify)
-                self._say(process, report)
+                if choice.journal is None:
+                    self._say(process, await sweep(client, plan, preview=shown, verify=command.verify))
+                    return
+                with site.journal(choice.journal, machine) as journal:
+                    report = await sweep(
+                        client,
+                        plan,
+                        journal=journal,
+                        preview=shown,
+                        verify=command.verify,
+                        until_none_left=command.until_none_left,
+                        continues=choice.continues,
+                    )
+                    self._say(process, report)
 
     async def _undo(
         self, machine: Machine, process: Process, undone: SweepReport, path: Path, command: Command
@@ -263,33 +284,32 @@ class Operator:
                     self._say(process, await sweep(client, process.plan, journal=journal))
 
     def _choose(
-        self, number: int, command: Command, plan: SweepPlan, process: Process, *, named: bool
-    ) -> tuple[Path | None, str, bool]:
-        """Return the journal, the run id, and whether the run is resumed."""
+        self, number: int, command: Command, client: AsyncClient, plan: SweepPlan, process: Process, *, named: bool
+    ) -> _Choice:
+        """Choose the journal and the run, as the command line does."""
         site = self.site
-        count = len(site.processes)
+        fresh = f"run{number}-{len(site.processes)}"
         if command.journal == "none":
-            return None, f"run{number}-{count}", False
+            return _Choice(None, fresh)
         folder = site.folder / process.identity.url.split("/")[2]
         folder.mkdir(exist_ok=True)
         fixed = site.folder / f"named{number}.journal"
         candidates = [fixed] if command.journal == "named" else sorted(folder.glob("*.journal"), reverse=True)
-        max_age = 12 * 3600 if command.journal == "named" else 3600
-        for path in candidates:
-            if not path.exists():
-                continue
+        max_age = timedelta(hours=12 if command.journal == "named" else 1)
+        for path in [candidate for candidate in candidates if candidate.exists()]:
             reader = Machine(f"{process.name} reads", site.host, site.trace, chance=lambda: 0.0)
             with Journal(path, read_only=True, executor=Disk(reader)) as journal:
-                for run in journal.runs():
-                    same = journal.plan(run.run_id).fingerprint == plan.fingerprint
-                    if named and same and run.run_id == plan.run_id:
-                        process.history = run.finished_at is not None
-                        return path, run.run_id, True
-                    young = run.started_at.timestamp() >= site.host.wall() - max_age
-                    if not named and same and run.finished_at is None and young:
-                        return path, run.run_id, True
-        run_id = plan.run_id if named or not self._was_used(plan.run_id) else f"run{number}-{count}"
-        return fixed if command.journal == "named" else folder / f"{run_id}.journal", run_id, False
+                runs = journal.runs()
+            now = datetime.fromtimestamp(site.host.wall(), UTC)
+            identity = RunIdentity.of(client, plan)
+            choice = choose_run(runs, identity, plan.fingerprint, now=now, named=named, max_age=max_age)
+            if choice.kind == "resume" and choice.run is not None:
+                process.history = choice.run.finished_at is not None
+                return _Choice(path, choice.run.run_id, resumed=True)
+            if choice.kind == "continue" and choice.run is not None:
+                return _Choice(path, fresh, continues=choice.run.run_id)
+        run_id = plan.run_id if named or not self._was_used(plan.run_id) else fresh
+        return _Choice(fixed if command.journal == "named" else folder / f"{run_id}.journal", run_id)
 
     def _was_used(self, run_id: str) -> bool:
         return any(process.run_id == run_id and process.journal is not None for process in self.site.processes)
@@ -297,11 +317,12 @@ class Operator:
     @staticmethod
     def _say(process: Process, report: SweepReport) -> None:
         process.report = report
+        process.run_id = report.run_id
         process.headline = headline(to_document(report))
 
-    def _process(self, kind: str, identity: Identity, run_id: str) -> Process:
+    def _process(self, kind: str, identity: Identity, run_id: str, number: int = 0) -> Process:
         self._names += 1
-        return Process(f"p{self._names}", kind, identity, run_id, self.site.loop.time())
+        return Process(f"p{self._names}", kind, identity, run_id, self.site.loop.time(), number=number)
 
     def _plan(self, number: int, command: Command) -> SweepPlan:
         action = Action(command.action)

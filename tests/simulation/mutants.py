@@ -7,7 +7,8 @@ from unittest import mock
 
 import attrs
 
-from fieldingkit.sweeps import checkpoint, executor, identity, inverse, state, submitter, verification
+from fieldingkit.sweeps import checkpoint, executor, identity, inverse, key_age, state, submitter, verification
+from fieldingkit.sweeps.chunks import ChunkState
 from fieldingkit.sweeps.report import SweepReport
 from fieldingkit.workflows import runs
 
@@ -43,11 +44,11 @@ async def _nothing(*args: Any, **options: Any) -> None:
 
 
 def _claims_of_earlier_processes() -> list[Any]:
-    return [mock.patch.object(state.SweepState, "settled_ids", lambda self: frozenset())]
+    return [mock.patch.object(state.SweepState, "settled_ids", return_value=frozenset())]
 
 
 def _identity_not_compared() -> list[Any]:
-    return [mock.patch.object(identity.RunIdentity, "mismatch", lambda self, other: None)]
+    return [mock.patch.object(identity.RunIdentity, "mismatch", return_value=None)]
 
 
 def _history_not_checked() -> list[Any]:
@@ -64,7 +65,11 @@ def _ambiguity_of_update_forgotten() -> list[Any]:
 
 
 def _old_keys_trusted() -> list[Any]:
-    return [mock.patch.object(executor.ChunkExecutor, "_key_expired", lambda *_: False)]
+    async def expired(self: Any, chunk: Any) -> bool:
+        del self, chunk
+        return False
+
+    return [mock.patch.object(key_age.KeyAge, "expired", expired)]
 
 
 def _ok_although_unsent() -> list[Any]:
@@ -74,12 +79,14 @@ def _ok_although_unsent() -> list[Any]:
     return [mock.patch.object(SweepReport, "ok", property(ok))]
 
 
-def _sending_not_recorded() -> list[Any]:
-    return [mock.patch.object(checkpoint.JournalCheckpoint, "sending", _nothing)]
+def _not_recorded(state: ChunkState) -> Callable[[], list[Any]]:
+    original = checkpoint.JournalCheckpoint.save
 
+    async def save(self: Any, chunk: Any, *args: Any, **options: Any) -> None:
+        if chunk.state is not state:
+            await original(self, chunk, *args, **options)
 
-def _token_not_recorded() -> list[Any]:
-    return [mock.patch.object(checkpoint.JournalCheckpoint, "submitted", _nothing)]
+    return lambda: [mock.patch.object(checkpoint.JournalCheckpoint, "save", save)]
 
 
 def _missing_called_updated() -> list[Any]:
@@ -116,8 +123,8 @@ MUTANTS = {
     "update_run forgets what was ambiguous": Mutant("A11", _ambiguity_of_update_forgotten),
     "old keys are trusted": Mutant("A3", _old_keys_trusted),
     "a report is ok although parts were not sent": Mutant("A10", _ok_although_unsent),
-    "the send is not recorded": Mutant("A3", _sending_not_recorded),
-    "the job is not recorded": Mutant("A3", _token_not_recorded),
+    "the send is not recorded": Mutant("A3", _not_recorded(ChunkState.SENDING)),
+    "the job is not recorded": Mutant("A3", _not_recorded(ChunkState.SUBMITTED)),
     "missing items are called updated": Mutant("A4", _missing_called_updated),
     "ambiguous sends are called failed": Mutant("A4", _ambiguous_called_failed),
     "nothing is read after the last job": Mutant("A8", _nothing_verified),

@@ -100,6 +100,7 @@ class Command:
     journal: str
     """``named``, ``default`` (a file of its own for each run) or ``none``."""
     verify: bool
+    until_none_left: bool
     attempts: tuple[Attempt, ...]
     undo: tuple[Attempt, ...]
     """The attempts to undo it; empty for none."""
@@ -285,6 +286,7 @@ def _command(chance: random.Random) -> Command:
         thinking=chance.choice((0.5, 20.0, 45.0, 300.0, 3000.0)) if chance.random() < 0.25 else None,
         journal=chance.choice(("named", "named", "default", "default", "none")),
         verify=chance.random() < 0.8,
+        until_none_left=chance.random() < 0.2,
         attempts=attempts,
         undo=undo if undone else (),
         twin=chance.choice((0.0, 0.3, 3.0)) if chance.random() < 0.1 else None,
