@@ -13,6 +13,7 @@ from fieldingkit.sweeps.plan import SweepPlan
 from fieldingkit.sweeps.progress import ProgressReporter
 from fieldingkit.sweeps.report import Outcome, SweepReport
 from fieldingkit.sweeps.state import SweepState
+from fieldingkit.sweeps.status_age import StatusAge
 
 __all__ = ["SweepContext"]
 
@@ -37,6 +38,8 @@ class SweepContext:
     """The interrupted runs that this one continues, the first one first."""
     progress: ProgressReporter
     """Reports the progress after every step."""
+    status_age: StatusAge = attrs.field(factory=StatusAge)
+    """The age of the statuses that were read before anything is sent."""
 
     def notify(self) -> None:
         """Report the progress."""

@@ -31,6 +31,7 @@ from fieldingkit.sweeps.previews import SweepPreview, refresh
 from fieldingkit.sweeps.progress import ProgressReporter
 from fieldingkit.sweeps.report import Outcome, SweepProgress, SweepReport
 from fieldingkit.sweeps.state import FoundGroup, Ledger, SweepState
+from fieldingkit.sweeps.status_age import StatusAge
 
 __all__ = ["discover", "report", "settle", "settle_first", "submit", "sweep"]
 
@@ -150,15 +151,18 @@ async def discover(
     await _follow_continued(continued, plan.run_id)
     started_at = client.clock.wall()
     await checkpoint.discovering(plan, identity, started_at=started_at, continues=continues)
+    read_at = client.clock.now()
     if preview is not None:
         if continued:
             preview = attrs.evolve(preview, read_at=float("-inf"))  # the open jobs have ended since
+        read_at = preview.read_at if preview.recent(read_at) else read_at
         found = await refresh(client, preview, progress.found)
     else:
         found = await find_groups(client, plan, progress.found)
     if continued:
         found = await find_earlier(client, plan, found, continued[-1].report())
     context = _new_run(client, plan, checkpoint, found, continued, started_at=started_at, progress=progress)
+    context = attrs.evolve(context, status_age=StatusAge(read_at))
     await checkpoint.discovered(context.state)
     await _close_continued(continued)
     return context
@@ -208,7 +212,7 @@ async def _resume(
 
     A preview decides about the target groups that were unknown before anything was sent for them.
     """
-    earlier, as_of = state.settled_ids(), state.finished_at
+    earlier, as_of = state.decided_earlier(), state.finished_at
     continued = await _load_continued(client, checkpoint, state.continues, progress)
     if as_of is None:
         await _follow_continued(continued, plan.run_id)
@@ -272,7 +276,7 @@ async def _load_continued(
                 plan=plan,
                 state=state,
                 checkpoint=place,
-                earlier=state.settled_ids(),
+                earlier=state.decided_earlier(),
                 progress=progress,
             )
         )
@@ -333,6 +337,7 @@ async def _sweep_stragglers(context: SweepContext) -> SweepContext:
             started_at=started_at,
             progress=context.progress,
         )
+        context = attrs.evolve(context, status_age=StatusAge(context.client.clock.now()))
         await checkpoint.discovered(context.state)
         context.state.verifying = True
         await settle(context)

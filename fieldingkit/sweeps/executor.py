@@ -10,7 +10,7 @@ from fieldingkit.jobs.job import AsyncJob
 from fieldingkit.jobs.scheduler import DurationEstimator, PollScheduler
 from fieldingkit.resources.batch_jobs import BatchResult, FailedTargetGroup
 from fieldingkit.resources.target_groups import TargetGroupStatus
-from fieldingkit.sweeps.chunks import Chunk, ChunkState, replacement_key, retry_key
+from fieldingkit.sweeps.chunks import Chunk, ChunkState, chunk_key, replacement_key, retry_key
 from fieldingkit.sweeps.context import SweepContext
 from fieldingkit.sweeps.discovery import read_statuses
 from fieldingkit.sweeps.report import GroupOutcome, Outcome
@@ -95,11 +95,51 @@ class ChunkExecutor:
                 return None
             if await self._submitter.keys.expired(chunk):
                 return await self._reconcile_expired_key(chunk)
+        elif chunk.never_sent:
+            rest = await self._read_again(chunk)
+            if rest is not chunk:
+                return rest
         sent = await self._submitter.submit(chunk)
         if isinstance(sent, Submitted):
             return await self._await_job(sent.chunk, sent.job)
         await self._settle_unsubmitted(sent)
         return None
+
+    async def _read_again(self, chunk: Chunk) -> Chunk | None:
+        """Read the target groups of a chunk again if their statuses are old, and settle those that have moved.
+
+        Return the chunk if none has moved; else a chunk for the others, or None if there are none to send now.
+        """
+        context, action = self._context, self._context.plan.action
+        unsent = [
+            id_
+            for each in context.state.chunks
+            if each.never_sent and each.project_id == chunk.project_id
+            for id_ in each.ids
+        ]
+        read = await context.status_age.read_again(context.client, context.plan, chunk.project_id, unsent)
+        if read is None:
+            return chunk
+        if unread := [read.unread[id_] for id_ in chunk.ids if id_ in read.unread]:
+            await self._settle_refused(
+                chunk, Outcome.NOT_SENT, f"not sent, because its status could not be read again: {unread[0]}"
+            )
+            return None
+        moved: dict[str, tuple[Outcome, str]] = {}
+        for id_ in chunk.ids:
+            status = read.found[id_].status if id_ in read.found else None
+            if status == action.target:
+                moved[id_] = Outcome.UNCHANGED, f"it became {status} before it was sent"
+            elif status not in action.sources:
+                moved[id_] = Outcome.SKIPPED, f"moved meanwhile: it is not {' or '.join(sorted(action.sources))} now"
+        if not moved:
+            return chunk
+        outcomes = [context.state.ledger.settle(id_, *outcome) for id_, outcome in moved.items()]
+        rest = [id_ for id_ in chunk.ids if id_ not in moved]
+        key = chunk_key(context.state.identity, action, chunk.project_id, rest)
+        follow_up = self._follow_up(chunk, rest, key, chunk.generation, ambiguous=())
+        await self._record(chunk, outcomes, follow_up)
+        return follow_up
 
     async def _settle_stopped(self, chunk: Chunk, reason: str) -> None:
         """Settle a chunk that is not sent, because nothing can be sent; read it if a job may have been sent before."""

@@ -17,11 +17,9 @@ from fieldingkit.sweeps.identity import RunIdentity
 from fieldingkit.sweeps.plan import SweepPlan
 from fieldingkit.sweeps.report import Outcome, SweepProject, UnlistedProject
 from fieldingkit.sweeps.state import FoundGroup
+from fieldingkit.sweeps.status_age import MAX_STATUS_AGE
 
-__all__ = ["MAX_PREVIEW_AGE", "SweepPreview", "make_preview", "preview", "refresh"]
-
-MAX_PREVIEW_AGE = 30.0
-"""The largest age of a preview in seconds; the statuses of an older one are read again before anything is sent."""
+__all__ = ["SweepPreview", "make_preview", "preview", "refresh"]
 
 
 @attrs.frozen(kw_only=True, repr=False)
@@ -100,6 +98,10 @@ class SweepPreview(Serializable):
 
         return cls(**load_fields(path))
 
+    def recent(self, now: float) -> bool:
+        """Return whether the statuses were read at most 30 seconds ago, by the client's clock."""
+        return now - self.read_at <= MAX_STATUS_AGE
+
     def rows(self) -> list[dict[str, Any]]:
         """Return one flat dictionary per target group, for ``pandas.DataFrame(preview.rows())`` and the like."""
         return [to_row(group) for group in self.groups]
@@ -159,7 +161,7 @@ async def refresh(
     Raises:
         FieldingKitError: if no project can be read, or one of a strict plan.
     """
-    if client.clock.now() - preview.read_at <= MAX_PREVIEW_AGE:
+    if preview.recent(client.clock.now()):
         return FoundGroups(preview.groups, preview.unlisted, preview.projects)
     plan = preview.plan
     if plan.query is not None:

@@ -298,11 +298,14 @@ class SweepState:
         """True if every chunk is settled, every project could be listed, and nothing is unknown."""
         return self.settled == len(self.chunks) and not self.unlisted and not self.ledger.counts.unknown
 
-    def settled_ids(self) -> frozenset[str]:
-        """Return the target groups that have an outcome and are not part of an open chunk."""
-        open_ids = {id_ for chunk in self.chunks if not chunk.settled for id_ in chunk.ids}
+    def decided_earlier(self) -> frozenset[str]:
+        """Return the target groups whose outcome an earlier process has recorded, or whose job it has submitted."""
+        open_ids = {id_ for chunk in self.chunks if not (chunk.settled or chunk.token) for id_ in chunk.ids}
+        jobs = {id_ for chunk in self.chunks if chunk.token for id_ in chunk.ids}
         ids = (group.target_group_id for group in self.ledger.found)
-        return frozenset(id_ for id_ in ids if id_ not in open_ids and self.ledger.outcome_of(id_) is not None)
+        return frozenset(
+            id_ for id_ in ids if id_ not in open_ids and (id_ in jobs or self.ledger.outcome_of(id_) is not None)
+        )
 
     @property
     def phase(self) -> Literal["sweeping", "verifying", "done"]:

@@ -61,6 +61,8 @@ class Process:
     report: SweepReport | None = None
     headline: str = ""
     error: str | None = None
+    defect: str | None = None
+    """An error that is none of the package's own."""
     history: bool = False
     """Whether it only asked for the report of a run that had finished."""
     result: Any = None
@@ -103,6 +105,8 @@ class Site:
                 await work(machine)
             except FieldingKitError as exc:
                 process.error = f"{type(exc).__name__}: {exc.message}"
+            except Exception as exc:  # noqa: BLE001  # the oracle judges it
+                process.error = process.defect = f"{type(exc).__name__}: {exc}"
             return True
 
         process.died = not await machine.run(main())

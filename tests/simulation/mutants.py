@@ -44,7 +44,7 @@ async def _nothing(*args: Any, **options: Any) -> None:
 
 
 def _claims_of_earlier_processes() -> list[Any]:
-    return [mock.patch.object(state.SweepState, "settled_ids", return_value=frozenset())]
+    return [mock.patch.object(state.SweepState, "decided_earlier", return_value=frozenset())]
 
 
 def _identity_not_compared() -> list[Any]:

@@ -66,6 +66,7 @@ class Network:
         limit, too_late = call.allowance(call.clock.now())
         if limit is not None and limit <= 0:
             raise too_late("no time was left to send the request", sent=False)
+        self._server.note_key(request.headers.get("Idempotency-Key"))
         if machine.step(f"send {_kind(operation)} {request.target}"):
             await machine.hang()
         headers = {**request.headers, **call.headers}

@@ -38,7 +38,7 @@ CODES = {
     "A12": "a run moves nothing that is not in its report",
     "A13": "no row claims an update over a colleague's later change",
     "A15": "two processes with the same sweep never both create jobs for a target group",
-    "L1": "every command ends, in time",
+    "L1": "every command ends, in time and without an error of another kind than the package's own",
     "L2": "nothing is unknown if nothing went wrong",
     "L3": "after a quiet end nothing is unknown or unsent, but what no job and no read can show",
     "L4": "the end of a job is read in time",
@@ -113,6 +113,8 @@ class Oracle:
     def judge(self) -> list[Violation]:
         """Return all violations."""
         for process in self.site.processes:
+            if process.defect is not None:
+                self._break("L1", f"{process.name}: {process.defect}", process=process)
             if process.kind == "update":
                 self._update(process)
             elif process.report is not None:
@@ -236,11 +238,13 @@ class Oracle:
 
     def _against_will(self, url: str, chain: str, group: str, job: Job) -> Move | None:
         """Return a colleague's move between the last read before a job and a little before the job."""
-        reads = [read.at for read in self.chain_reads[url, chain, group] if read.at <= job.made + TIE]
+        # A key that is sent again is the same job, even if its first send was lost.
+        sent = min(job.made, self.site.servers[url].first_sent.get(job.key, job.made))
+        reads = [read.at for read in self.chain_reads[url, chain, group] if read.at <= sent + TIE]
         if not reads:
             return None
         for move in self.moves[url].get(group, ()):
-            if move.by == "colleague" and max(reads) + TIE < move.at < job.made - GRACE:
+            if move.by == "colleague" and max(reads) + TIE < move.at < sent - GRACE:
                 return move
         return None
 
@@ -303,7 +307,7 @@ class Oracle:
         if not world.calm or world.clock_jumps or not self._alone(process):
             return
         for row in report.of(Outcome.UNKNOWN):
-            if not self._moved_by_others(process, row.target_group_id):
+            if process.kind != "undo" and not self._moved_by_others(process, row.target_group_id):
                 self._break("L2", f"{process.name}: unknown: {row.reason}", row.target_group_id, process)
                 return
 
@@ -466,12 +470,14 @@ class Oracle:
 
     def _quiet_end(self) -> None:
         for process in self.site.processes:
-            if not process.quiet or process.report is None:
+            if not process.quiet or process.report is None or process.identity != self.site.identities()[0]:
                 continue
             for row in process.report.of(Outcome.UNKNOWN, Outcome.NOT_SENT):
                 jobs = self._jobs(process, row.target_group_id)
                 if any(job.stuck or job.gone for job in jobs) or self._moved_by_others(process, row.target_group_id):
                     continue
+                if process.kind == "undo" and (row.reason or "").startswith("not undone"):
+                    continue  # what the run did not change is not shown as its change
                 if re.search("may still|may have", row.reason or "") and self._was_interrupted(process):
                     continue  # whether the last send of a dead process created a job cannot be known any more
                 text = f"{process.name}: still {row.outcome} at the end: {row.reason}"

@@ -113,6 +113,8 @@ class Server:
         self.requests: list[Request] = []
         self.polls: dict[str, list[tuple[float, str]]] = defaultdict(list)
         """The reads of each job: when, and by which machine."""
+        self.first_sent: dict[str, float] = {}
+        """When each idempotency key was first sent, even if that never arrived."""
         self.quiet = False
         """True if jobs fare well from now on."""
         self._chance = chance
@@ -166,6 +168,11 @@ class Server:
             if reads:
                 self._pending[id(answer)] = reads
         return answer
+
+    def note_key(self, key: str | None) -> None:
+        """Note that a machine is about to send a key."""
+        if key is not None:
+            self.first_sent.setdefault(key, self._loop.time())
 
     def seen(self, machine: str, answer: RecordedAnswer) -> None:
         """Note that an answer has reached its machine."""

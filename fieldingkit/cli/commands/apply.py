@@ -16,7 +16,7 @@ from fieldingkit.errors import ConfigurationError
 from fieldingkit.rendering.text import pluralize
 from fieldingkit.sweeps.identity import RunIdentity
 from fieldingkit.sweeps.plan_file import recheck
-from fieldingkit.sweeps.previews import MAX_PREVIEW_AGE, SweepPreview
+from fieldingkit.sweeps.previews import SweepPreview
 from fieldingkit.sweeps.report import Outcome, SweepReport
 
 __all__ = ["apply"]
@@ -108,7 +108,7 @@ class _ApplyCommand(SweepCommand):
 
     async def find_again(self, client: AsyncClient, seen: SweepPreview) -> SweepPreview:
         """Return the target groups as they are after a question that was open for long."""
-        if client.clock.now() - seen.read_at <= MAX_PREVIEW_AGE:
+        if seen.recent(client.clock.now()):
             return seen
         return await recheck(client, attrs.evolve(self._planned, plan=self.plan))
 
