@@ -133,7 +133,7 @@ async def test_target_groups_are_restored_with_names_and_reasons() -> None:
 
 
 async def test_target_groups_of_a_later_listing_keep_the_state_of_the_others() -> None:
-    """A project that can be listed later adds its chunks at the end, whatever the order of the projects is."""
+    """A project that can be listed later adds chunks, and the position of a project in the list moves none."""
     store = MemoryStore()
     checkpoint, before = TaskStateCheckpoint(store), state()
     before.projects = (SweepProject(P3, "Late"), SweepProject(P1, "Ärzte"))
@@ -167,7 +167,7 @@ async def test_the_end_and_the_verification_are_restored() -> None:
     await checkpoint.discovered(before)
     before.finished_at, before.unlisted = 4.0, ()
     await checkpoint.finished(before)
-    assert (await restored(store)).finished_at is None  # chunks are open: the next try goes on
+    assert (await restored(store)).finished_at is None  # chunks are open: the next try resumes them
     for chunk in list(before.chunks):
         before.put(chunk.advance(ChunkState.SETTLED, 3.0))
     await checkpoint.finished(before)

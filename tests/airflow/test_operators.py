@@ -190,7 +190,7 @@ def test_a_sweep_undoes_what_another_task_changed(connected: Sandbox) -> None:
 
 @pytest.mark.parametrize("check", [True, False])
 def test_an_undo_skips_what_was_changed_again(connected: Sandbox, *, check: bool) -> None:
-    """What a colleague resumed and paused after the night's pause stays paused, unless the history is not checked."""
+    """A target group that a colleague resumed and paused again stays paused, unless the history is not checked."""
     project = connected.seed(live=3)
     moved = project.ids()[0]
     night = FakeTask()

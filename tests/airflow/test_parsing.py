@@ -33,7 +33,7 @@ def run_python(code: str, **environment: str) -> list[str]:
 
 
 def test_parsing_dags_loads_no_client() -> None:
-    """Airflow parses each DAG file every few seconds, so the client and the engine are loaded only when a task runs."""
+    """Airflow parses DAG files again and again, so the client and the engine are loaded only when a task runs."""
     code = f"""
 import runpy, sys
 for file in {list(map(str, [*DOCUMENTED, *DAGS]))!r}:

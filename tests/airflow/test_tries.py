@@ -154,7 +154,7 @@ def test_a_changed_plan_starts_a_new_sweep(connected: Sandbox) -> None:
 
 
 def test_a_plan_that_returns_reads_no_state_of_its_first_run(connected: Sandbox) -> None:
-    """A DAG that is edited and then edited back starts a new sweep each time, whatever its earlier ones left behind."""
+    """A DAG that is edited and edited back starts a new sweep each time, and reads no state of earlier ones."""
     project = connected.seed(live=3)
     task = FakeTask()
     one = {project.id: project.ids()[:1]}
