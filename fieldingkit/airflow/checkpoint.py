@@ -24,7 +24,7 @@ import attrs
 from fieldingkit.errors import JournalError
 from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.sweeps.checkpoint import Checkpoint
-from fieldingkit.sweeps.chunks import Chunk, split_into_chunks
+from fieldingkit.sweeps.chunks import Chunk
 from fieldingkit.sweeps.identity import RunIdentity
 from fieldingkit.sweeps.plan import SweepPlan
 from fieldingkit.sweeps.report import GroupOutcome, Outcome, Straggler, SweepProject, UnlistedProject
@@ -67,7 +67,7 @@ _VERSION = 2
 _PART_SIZE = 32_768
 """The size of a part of the target groups in bytes of JSON; Airflow warns of values above 65,535 bytes."""
 _DERIVED = frozenset({"number", "project_id", "ids", "key"})
-"""The fields of a chunk that follow from the target groups, unless it retries those of another chunk."""
+"""The fields of a chunk that are saved with the target groups, unless it retries those of another chunk."""
 
 
 class StateStore(Protocol):
@@ -122,10 +122,9 @@ class TaskStateCheckpoint(Checkpoint):
             return None  # Airflow has removed the older part of the state
         self._prefix, self._listing = prefix, listing
         listed = [entry for part in parts for entry in part]
-        ledger = Ledger(_group(project_id, row) for project_id, _, rows in listed for row in rows)
-        to_send = ledger.settle_by_status(plan.action)
-        first = split_into_chunks(earlier, plan.action, to_send, size=plan.chunk_size, first=plan.first)
-        chunks = self._load_chunks(first)
+        ledger = Ledger(_group(project_id, row) for project_id, _, _, rows in listed for row in rows)
+        ledger.settle_by_status(plan.action)
+        chunks = self._load_chunks(listed)
         for chunk in chunks:
             if chunk.settled:
                 self._restore_outcomes(ledger, chunk)
@@ -136,7 +135,7 @@ class TaskStateCheckpoint(Checkpoint):
             ledger=ledger,
             chunks=chunks,
             unlisted=[UnlistedProject(*item) for item in run["unlisted"].items()],
-            projects=[SweepProject(project_id, *name) for project_id, name, _ in listed if name],
+            projects=[SweepProject(project_id, *name) for project_id, name, *_ in listed if name],
             started_at=run["started_at"],
             discovered_at=run["discovered_at"],
             finished_at=self._end.get("finished_at"),
@@ -152,7 +151,8 @@ class TaskStateCheckpoint(Checkpoint):
         self._listing += 1
         for chunk in state.chunks:
             self._places.setdefault(chunk.number, (chunk.key, 0))
-        parts = list(_parts(state))
+        first = [chunk for chunk in state.chunks if self._places[chunk.number][1] == 0]
+        parts = list(_parts(_entries(state, first)))
         for number, part in enumerate(parts):
             await self._set(f"{self._prefix}.groups.{self._listing}.{number}", part)
         run = {
@@ -208,11 +208,19 @@ class TaskStateCheckpoint(Checkpoint):
         async with self._writing:
             await asyncio.to_thread(self._store.set, key, value)
 
-    def _load_chunks(self, first: Sequence[Chunk]) -> list[Chunk]:
-        """Return the first chunks, which follow from the target groups, as they were saved, and then their retries."""
-        self._rows = {chunk.key: list(self._get(f"chunk.{chunk.key}") or ()) for chunk in first}
-        self._places = {chunk.number: (chunk.key, 0) for chunk in first}
-        chunks = [attrs.evolve(chunk, **_fields(self._rows[chunk.key][:1])) for chunk in first]
+    def _load_chunks(self, listed: Sequence[Sequence[Any]]) -> list[Chunk]:
+        """Return the first chunks, which were saved with the target groups, and then those that retry them."""
+        ids: dict[tuple[str, str], list[str]] = {}
+        for project_id, _, key, rows in listed:
+            if key is not None:
+                ids.setdefault((key, project_id), []).extend(row[0] for row in rows)
+        self._rows, self._places = {}, {}
+        chunks: list[Chunk] = []
+        for number, ((key, project_id), members) in enumerate(ids.items()):
+            self._rows[key] = list(self._get(f"chunk.{key}") or ())
+            self._places[number] = (key, 0)
+            chunk = Chunk(number=number, project_id=project_id, ids=members, key=key)
+            chunks.append(attrs.evolve(chunk, **_fields(self._rows[key][:1])))
         for key, rows in self._rows.items():
             for position, row in enumerate(rows[1:], 1):
                 self._places[len(chunks)] = (key, position)
@@ -228,23 +236,38 @@ class TaskStateCheckpoint(Checkpoint):
             ledger.settle(id_, Outcome(outcome), reason, code=code, job_id=chunk.job_id, verified=verified)
 
 
-def _parts(state: SweepState) -> Iterable[list[list[Any]]]:
-    """Return the target groups in parts: lists of a project, its name and short id, and its target groups."""
+def _entries(state: SweepState, first: Iterable[Chunk]) -> Iterable[tuple[str, Any, str | None, list[list[Any]]]]:
+    """Return the target groups in lists: one for each first chunk, and one for the others of each project.
+
+    Each has the project, its name and short id where they are known, the key of the chunk, and the target groups.
+    """
     names = {project.project_id: [project.name, project.short_id] for project in state.projects}
-    projects: dict[str, list[list[Any]]] = {project_id: [] for project_id in names}
+    rows: dict[str, dict[str, list[Any]]] = {project_id: {} for project_id in names}
     for group in state.ledger.found:
-        projects.setdefault(group.project_id, []).append(_group_row(group))
+        rows.setdefault(group.project_id, {})[group.target_group_id] = _group_row(group)
+    chunks: dict[str, list[Chunk]] = {}
+    for chunk in first:
+        chunks.setdefault(chunk.project_id, []).append(chunk)
+    for project_id, others in rows.items():
+        for chunk in chunks.get(project_id, ()):
+            yield project_id, names.pop(project_id, None), chunk.key, [others.pop(id_) for id_ in chunk.ids]
+        if others or project_id in names:
+            yield project_id, names.pop(project_id, None), None, list(others.values())
+
+
+def _parts(entries: Iterable[tuple[str, Any, str | None, list[list[Any]]]]) -> Iterable[list[list[Any]]]:
+    """Return the lists of target groups in parts of a limited size; a list may continue in the next part."""
     part: list[list[Any]] = []
     size = 0
-    for project_id, rows in projects.items():
-        part.append([project_id, names.get(project_id), []])
+    for project_id, name, key, rows in entries:
+        part.append([project_id, name, key, []])
         size += len(json.dumps(part[-1]))
         for row in rows:
             size += len(json.dumps(row))
             if size > _PART_SIZE:
                 yield part
-                part, size = [[project_id, None, []]], 0
-            part[-1][2].append(row)
+                part, size = [[project_id, None, key, []]], 0
+            part[-1][3].append(row)
     if part:
         yield part
 
@@ -276,7 +299,7 @@ def _straggler(row: Sequence[Any]) -> Straggler:
 
 
 def _row(chunk: Chunk, *, first: bool) -> dict[str, Any]:
-    """Return the fields of a chunk that were set, without those that follow from the target groups."""
+    """Return the fields of a chunk that were set, without those that are saved with the target groups."""
     fields = ((field.name, getattr(chunk, field.name), field.default) for field in attrs.fields(Chunk))
     left_out = _DERIVED if first else {"number"}
     row = {name: value for name, value, default in fields if value != default and name not in left_out}
@@ -285,9 +308,4 @@ def _row(chunk: Chunk, *, first: bool) -> dict[str, Any]:
 
 def _fields(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the fields of a chunk from its row; none if the chunk was never saved."""
-    return {
-        name: tuple(cast("list[str]", value)) if isinstance(value, list) else value
-        for row in rows
-        for name, value in row.items()
-        if name != "outcomes"
-    }
+    return {name: value for row in rows for name, value in row.items() if name != "outcomes"}

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from fieldingkit.resources.fielding_runs import GetFieldingRun
     from fieldingkit.sweeps.actions import ActionName
     from fieldingkit.sweeps.plan import SweepPlan, TargetGroupQuery
+    from fieldingkit.sweeps.report import SweepProgress
     from fieldingkit.workflows.runs import EnsuredStatus
 
 __all__ = ["EnsureFieldingStatusOperator", "FieldingBatchOperator", "FieldingSweepOperator"]
@@ -185,7 +186,7 @@ class FieldingSweepOperator(FieldingOperator):
         )
 
     def preview(self, context: Context, plan: "SweepPlan") -> "PreviewFunction | None":
-        """Return a function that reads the history of the target groups of ``changed_by``; None without it.
+        """Return a function that reads the changelogs of the target groups of ``changed_by``; None without it.
 
         Args:
             context: The task's context.
@@ -196,7 +197,17 @@ class FieldingSweepOperator(FieldingOperator):
         if self.changed_by is None:
             return None
         details = _details(context, self.changed_by)
-        return partial(preview_changed, plan=plan, details=details, check_history=self.check_history)
+        return partial(
+            preview_changed,
+            plan=plan,
+            details=details,
+            check_history=self.check_history,
+            on_progress=self._log_progress,
+        )
+
+    def _log_progress(self, progress: "SweepProgress") -> None:
+        seconds = "" if progress.seconds is None else f", which takes {progress.seconds:.0f} s"
+        self.log.info("reading the changelogs of %d target groups%s", progress.total, seconds)
 
 
 def _details(context: Context, changed_by: object) -> Mapping[str, Any]:

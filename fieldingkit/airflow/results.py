@@ -101,15 +101,8 @@ def task_details(report: "SweepReport") -> dict[str, Any]:
             "action": "pause",
             "base_url": "https://api.cint.com/v1",
             "account_id": "101",
-            "changed": [
-                {
-                    "project_id": "01K...",
-                    "job_id": "01K...",
-                    "api_created_at": "2026-01-01T22:01:07+00:00",
-                    "ended_at": "2026-01-01T22:01:40+00:00",
-                    "target_group_ids": ["01K...", "..."],
-                },
-            ],
+            "started_at": "2026-01-01T22:00:03+00:00",
+            "changed": [{"project_id": "01K...", "job_id": "01K...", "target_group_ids": ["01K...", "..."]}],
             "problems": [
                 {
                     "target_group_id": "01K...",
@@ -123,11 +116,12 @@ def task_details(report: "SweepReport") -> dict[str, Any]:
             ],
             "unlisted": {"01K...": "the reason"},
             "unverified": {},
-            "jobs": ["01K..."],
+            "jobs": [{"job_id": "01K...", "project_id": "01K...", "size": 100, "trace_id": "...", "...": "..."}],
         }
 
     ``changed`` has the target groups whose status the sweep changed, by job. ``problems`` has those that failed, were
-    not sent, or have an unknown outcome, and the stragglers, whose outcome is ``straggler``.
+    not sent, or have an unknown outcome, and the stragglers, whose outcome is ``straggler``. ``jobs`` has the fields of
+    ``SweepJob``.
 
     Args:
         report: The report.
@@ -135,25 +129,19 @@ def task_details(report: "SweepReport") -> dict[str, Any]:
     changed: dict[tuple[str, str | None], list[str]] = {}
     for group in _changed(report):
         changed.setdefault((group.project_id, group.job_id), []).append(group.target_group_id)
-    jobs = {job.job_id: job for job in report.jobs}
     return {
         "action": report.action.value,
         "base_url": report.base_url,
         "account_id": report.account_id,
+        "started_at": report.started_at.isoformat(),
         "changed": [
-            {
-                "project_id": project_id,
-                "job_id": job_id,
-                "api_created_at": _text(job.api_created_at) if (job := jobs.get(job_id or "")) else None,
-                "ended_at": _text(job.ended_at) if job else None,
-                "target_group_ids": ids,
-            }
+            {"project_id": project_id, "job_id": job_id, "target_group_ids": ids}
             for (project_id, job_id), ids in changed.items()
         ],
         "problems": _problems(report),
         "unlisted": {project.project_id: project.reason for project in report.unlisted},
         "unverified": {project.project_id: project.reason for project in report.unverified},
-        "jobs": [job.job_id for job in report.jobs],
+        "jobs": [job.to_dict() for job in report.jobs],
     }
 
 
@@ -263,8 +251,8 @@ def task_failure(
 ) -> TaskFailure | None:
     """Return the failure of a task; None if it has succeeded.
 
-    A retry continues jobs that could not be submitted or whose end is not known, and reads projects that could not be
-    listed or verified. Rejections by the API are final, and so are stragglers: acting on those takes a new DAG run.
+    A retry continues jobs that could not be submitted or whose end is not known, and reads projects and changelogs that
+    could not be read. Rejections by the API are final, and so are stragglers: acting on those takes a new DAG run.
 
     Args:
         report: The report.
@@ -284,7 +272,8 @@ def task_failure(
         return TaskFailure(f"{summary}; {_projects('listed', report.unlisted)}", final=False)
     if report.counts.unknown:
         why = _reasons(group.reason for group in report.of("unknown"))
-        return TaskFailure(f"{summary}; {report.counts.unknown} outcomes are unknown: {why}", final=True)
+        final = not state.undecided()
+        return TaskFailure(f"{summary}; {report.counts.unknown} outcomes are unknown: {why}", final=final)
     if any_problem and (report.counts.failed or report.counts.not_sent):
         return TaskFailure(summary, final=True)
     if any_problem and report.stragglers:

@@ -1,7 +1,7 @@
 """The steps that one try of a task takes of its sweep, and the target groups that another task's sweep changed."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import attrs
@@ -16,7 +16,7 @@ from fieldingkit.sweeps.identity import RunIdentity
 from fieldingkit.sweeps.inverse import preview_undo
 from fieldingkit.sweeps.plan import SweepPlan
 from fieldingkit.sweeps.previews import SweepPreview
-from fieldingkit.sweeps.report import GroupOutcome, Outcome, SweepJob, SweepReport
+from fieldingkit.sweeps.report import GroupOutcome, Outcome, SweepJob, SweepProgress, SweepReport
 from fieldingkit.sweeps.verification import verify
 
 __all__ = ["PreviewFunction", "Step", "StepResult", "changed_groups", "preview_changed", "take_step"]
@@ -24,8 +24,11 @@ __all__ = ["PreviewFunction", "Step", "StepResult", "changed_groups", "preview_c
 
 Step = Callable[[SweepContext], Awaitable[tuple[str, ...]]]
 """The engine's ``submit`` or ``settle``: advances a sweep, and returns the tokens of the jobs to wait for."""
-PreviewFunction = Callable[[AsyncClient], Awaitable[SweepPreview | None]]
-"""Reads the target groups of a new sweep before anything is sent; None to discover them as usual."""
+PreviewFunction = Callable[[AsyncClient, Collection[str] | None], Awaitable[SweepPreview | None]]
+"""Reads the target groups of a sweep before anything is sent; returns None to discover them as usual.
+
+The second argument is None for a new sweep, and otherwise has the target groups that an earlier try could not check.
+"""
 
 
 class StepResult(NamedTuple):
@@ -53,7 +56,7 @@ async def take_step(
         plan: The plan.
         checkpoint: The task's checkpoint. A sweep in it is continued.
         step: The step.
-        preview: Called before a new sweep.
+        preview: Called before a new sweep, and before one with target groups that could not be checked.
         verify_statuses: False to leave out the reading of the statuses after the last job.
 
     Raises:
@@ -62,8 +65,11 @@ async def take_step(
         FieldingKitError: if no project can be read; nothing was sent.
     """
     shown = None
-    if preview is not None and await checkpoint.load(plan, RunIdentity.of(client, plan)) is None:
-        shown = await preview(client)
+    if preview is not None:
+        earlier = await checkpoint.load(plan, RunIdentity.of(client, plan))
+        unchecked = None if earlier is None else earlier.undecided()
+        if unchecked is None or unchecked:
+            shown = await preview(client, unchecked)
     sweep = await discover(client, plan, checkpoint, preview=shown)
     tokens = await step(sweep)
     state = sweep.state
@@ -75,17 +81,25 @@ async def take_step(
 
 
 async def preview_changed(
-    client: AsyncClient, plan: SweepPlan, details: Mapping[str, Any], *, check_history: bool
+    client: AsyncClient,
+    unchecked: Collection[str] | None,
+    *,
+    plan: SweepPlan,
+    details: Mapping[str, Any],
+    check_history: bool,
+    on_progress: Callable[[SweepProgress], object],
 ) -> SweepPreview | None:
-    """Return what a sweep of the target groups that another task changed would send; None to read no history.
+    """Return what a sweep of the target groups that another task changed would send; None if it does not undo them.
 
-    The history is read if the plan undoes the other sweep. Target groups whose status was changed again are skipped.
+    Target groups whose status was changed again are skipped, and those whose outcome was unknown stay unknown.
 
     Args:
         client: The client to use.
+        unchecked: The target groups that an earlier try could not check; None for a new sweep.
         plan: The plan.
         details: The details of the other task's result.
-        check_history: False to read no history.
+        check_history: False to read no changelogs.
+        on_progress: Called with the number of changelogs to read, and the seconds that this takes.
 
     Raises:
         InvalidCommandError: if the other sweep is of another API or account.
@@ -95,9 +109,10 @@ async def preview_changed(
     other = attrs.evolve(identity, base_url=details["base_url"], account_id=details["account_id"])
     if difference := other.mismatch(identity):
         raise InvalidCommandError(f"changed_by: {difference}; nothing was sent", field="changed_by")
-    if not check_history or Action(details["action"]).opposite != plan.action:
+    if Action(details["action"]).opposite != plan.action:
         return None
-    return await preview_undo(client, _changed_report(details, plan))
+    report = _changed_report(details, plan)
+    return await preview_undo(client, report, check_history=check_history, only=unchecked, on_progress=on_progress)
 
 
 def changed_groups(details: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
@@ -113,39 +128,45 @@ def changed_groups(details: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
 
 
 def _changed_report(details: Mapping[str, Any], plan: SweepPlan) -> SweepReport:
-    """Return the report of a pause or a resume, with the target groups that it changed."""
+    """Return the report of a pause or a resume, with the target groups that it changed or may have changed."""
     action = Action(details["action"])
     (status,) = action.sources
+    updated = [
+        GroupOutcome(
+            target_group_id=id_,
+            project_id=entry["project_id"],
+            outcome=Outcome.UPDATED,
+            previous_status=status,
+            job_id=entry["job_id"],
+        )
+        for entry in details["changed"]
+        for id_ in entry["target_group_ids"]
+    ]
+    unknown = [
+        GroupOutcome(
+            target_group_id=problem["target_group_id"],
+            project_id=problem["project_id"],
+            outcome=Outcome.UNKNOWN,
+            name=problem["name"],
+            short_id=problem["short_id"],
+        )
+        for problem in details["problems"]
+        if problem["outcome"] == Outcome.UNKNOWN
+    ]
     return SweepReport(
         plan=attrs.evolve(plan, action=action),
-        groups=tuple(
-            GroupOutcome(
-                target_group_id=id_,
-                project_id=entry["project_id"],
-                outcome=Outcome.UPDATED,
-                previous_status=status,
-                job_id=entry["job_id"],
-            )
-            for entry in details["changed"]
-            for id_ in entry["target_group_ids"]
-        ),
-        jobs=tuple(
-            SweepJob(
-                job_id=entry["job_id"],
-                project_id=entry["project_id"],
-                idempotency_key="",
-                size=len(entry["target_group_ids"]),
-                api_created_at=_moment(entry["api_created_at"]),
-                ended_at=_moment(entry["ended_at"]),
-            )
-            for entry in details["changed"]
-            if entry["job_id"] is not None
-        ),
+        groups=(*updated, *unknown),
+        jobs=tuple(map(_job, details["jobs"])),
         base_url=details["base_url"],
         account_id=details["account_id"],
-        started_at=datetime.now(UTC),
+        started_at=datetime.fromisoformat(details["started_at"]),
     )
 
 
-def _moment(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
+def _job(fields: Mapping[str, Any]) -> SweepJob:
+    """Return a job from its plain fields, in which times are text."""
+    plain: dict[str, Any] = {
+        name: datetime.fromisoformat(value) if value is not None and name.endswith("_at") else value
+        for name, value in fields.items()
+    }
+    return SweepJob(**plain)

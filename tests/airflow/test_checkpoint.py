@@ -145,17 +145,18 @@ async def test_target_groups_of_a_later_listing_keep_the_state_of_the_others() -
     later = TaskStateCheckpoint(store)
     loaded = await later.load(PLAN, IDENTITY)
     assert loaded is not None
-    new = FoundGroup(GROUPS[0][:-2] + "99", P3, TargetGroupStatus.LIVE)
-    (chunk,) = split_into_chunks(IDENTITY, PLAN.action, loaded.ledger.add([new], PLAN.action), size=2)
-    chunk = loaded.put(attrs.evolve(chunk, number=len(loaded.chunks)))
+    # One in a project that is listed now, and one that an earlier try could not check, beside others that were sent.
+    new = [FoundGroup(GROUPS[0][:-2] + "99", P3, TargetGroupStatus.LIVE), FoundGroup(GROUPS[5], P2)]
+    for chunk in split_into_chunks(IDENTITY, PLAN.action, loaded.ledger.add(new, PLAN.action), size=2):
+        loaded.put(attrs.evolve(chunk, number=len(loaded.chunks)))
     loaded.unlisted = ()
     await later.discovered(loaded)
-    await later.save(loaded.put(chunk.advance(ChunkState.SENDING, 6.0)))
+    await later.save(loaded.put(loaded.chunks[-1].advance(ChunkState.SENDING, 6.0)))
     after = await restored(store)
     assert {chunk.key: attrs.evolve(chunk, number=0) for chunk in after.chunks} == {
         chunk.key: attrs.evolve(chunk, number=0) for chunk in loaded.chunks
     }
-    assert [chunk.number for chunk in after.chunks] == [0, 1, 2, 3, 4]
+    assert [chunk.number for chunk in after.chunks] == [0, 1, 2, 3, 4, 5]
     assert set(after.ledger.found) == set(loaded.ledger.found)
     assert after.unlisted == ()
 

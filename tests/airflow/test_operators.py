@@ -19,7 +19,7 @@ from fieldingkit.airflow import (
     FieldingStatusSensor,
     FieldingSweepOperator,
 )
-from fieldingkit.sandbox import Sandbox
+from fieldingkit.sandbox import Sandbox, faults
 from fieldingkit.sweeps import TargetGroupQuery
 
 
@@ -67,9 +67,12 @@ def test_a_sweep_that_does_not_defer_runs_on_the_worker(connected: Sandbox) -> N
     result = task.start(operator)
     assert result["counts"]["updated"] == result["changed"] == 3
     (changed,) = task.pushed["details"]["changed"]
-    assert changed.keys() == {"project_id", "job_id", "api_created_at", "ended_at", "target_group_ids"}
-    assert (changed["project_id"], changed["target_group_ids"]) == (project.id, list(project.ids()))
-    assert [changed["job_id"]] == task.pushed["details"]["jobs"] == list(connected.jobs)
+    assert list(connected.jobs) == [changed["job_id"]] == [job["job_id"] for job in task.pushed["details"]["jobs"]]
+    assert changed == {
+        "project_id": project.id,
+        "job_id": changed["job_id"],
+        "target_group_ids": list(project.ids()),
+    }
 
 
 def test_ids_are_accepted_as_a_string(connected: Sandbox) -> None:
@@ -209,6 +212,46 @@ def test_an_undo_skips_what_was_changed_again(connected: Sandbox, *, check: bool
     reads = [request.operation_id for request in connected.requests].count("get_target_group_changelog")
     assert reads == (3 if check else 0)
     assert run_task(morning, undo)["counts"] == resumed["counts"]  # the next try keeps what was skipped
+
+
+def test_an_undo_checks_again_what_it_could_not_check(connected: Sandbox) -> None:
+    """A changelog that cannot be read leaves its target group unknown, until a retry can read it."""
+    project = connected.seed(live=3)
+    night = FakeTask()
+    paused = run_task(night, FieldingSweepOperator(task_id="x", action="pause", query={"project_ids": [project.id]}))
+    morning = FakeTask(dag_id="morning", elsewhere={tuple(paused["task"].values()): night})
+    undo = FieldingSweepOperator(task_id="x", action="resume", changed_by=paused["task"])
+    connected.faults.add("get_target_group_changelog", faults.Answer(403))
+    with pytest.raises(AirflowException, match="1 outcomes are unknown: not undone: its changelog") as failed:
+        run_task(morning, undo)
+    assert not isinstance(failed.value, AirflowFailException)
+    assert len(project.ids("live")) == 2
+    connected.requests.clear()
+    assert run_task(morning, undo)["counts"]["updated"] == 3
+    assert [request.operation_id for request in connected.requests].count("get_target_group_changelog") == 1
+    connected.requests.clear()
+    assert run_task(morning, undo)["counts"]["updated"] == 3
+    assert not connected.requests
+
+
+def test_an_undo_names_what_the_other_task_left_unknown(connected: Sandbox) -> None:
+    """A target group that the night may have paused is not resumed, and the morning says so."""
+    project = connected.seed(live=3)
+    night = FakeTask()
+    paused = run_task(night, FieldingSweepOperator(task_id="x", action="pause", query={"project_ids": [project.id]}))
+    details = night.pushed["details"]
+    details["changed"][0]["target_group_ids"].remove(project.ids()[0])
+    unknown = {"target_group_id": project.ids()[0], "project_id": project.id, "outcome": "unknown"}
+    details["problems"] = [{**unknown, "name": "Germany", "short_id": "TG-1", "code": None, "reason": "?"}]
+    morning = FakeTask(dag_id="morning", elsewhere={tuple(paused["task"].values()): night})
+    undo = FieldingSweepOperator(
+        task_id="x", action="resume", changed_by=paused["task"], check_history=False, fail_on="never"
+    )
+    resumed = run_task(morning, undo)
+    assert (resumed["counts"]["updated"], resumed["counts"]["unknown"]) == (2, 1)
+    assert list(project.ids("paused")) == [project.ids()[0]]
+    (problem,) = morning.pushed["details"]["problems"]
+    assert (problem["name"], problem["outcome"]) == ("Germany", "unknown")
 
 
 def test_an_undo_of_another_account_is_refused(connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
