@@ -46,7 +46,17 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "runs show": (f"fieldingkit runs show {_GROUP} --project {_PROJECT}",),
     "sandbox": ("fieldingkit sandbox --port 8080 --groups 3000 --projects 40",),
-    "undo": ("fieldingkit undo out.html", "fieldingkit undo out.json --yes --report back.html"),
+    "sweeps list": ("fieldingkit sweeps list", "fieldingkit sweeps list --json"),
+    "sweeps prune": ("fieldingkit sweeps prune --older-than 90d",),
+    "sweeps report": ("fieldingkit sweeps report $RUN --report out.html",),
+    "sweeps resume": ("fieldingkit sweeps resume $RUN --yes",),
+    "sweeps show": ("fieldingkit sweeps show $RUN",),
+    "sweeps undo": ("fieldingkit sweeps undo $RUN --report back.html",),
+    "undo": (
+        "fieldingkit undo --last",
+        "fieldingkit undo out.html",
+        "fieldingkit undo out.json --yes --report back.html",
+    ),
     "webhooks create": (
         "fieldingkit webhooks create https://example.com/cint --event target-group-updated --secret-file secret.txt",
     ),
@@ -85,9 +95,9 @@ def _example(line: str) -> str:
     return "  " + " \\\n    ".join(wrap(line, 74, break_long_words=False, break_on_hyphens=False))
 
 
-def _add_resource(name: str, text: str) -> App:
+def _add_resource(name: str, text: str, group: Group = _RESOURCES) -> App:
     """Add a command with subcommands."""
-    resource = App(name=name, help=text, group=_RESOURCES)
+    resource = App(name=name, help=text, group=group)
     app.command(resource)
     return resource
 
@@ -112,7 +122,15 @@ _add(app, "complete", "sweep:complete", "Complete target groups, regardless of t
 _add(app, "relaunch", "sweep:relaunch", "Relaunch completed target groups.", _SWEEPS)
 _add(app, "launch", "sweep:launch", "Launch scheduled target groups now.", _SWEEPS)
 _add(app, "apply", "apply:apply", "Carry out a plan that a sweep command wrote with --out.", _SWEEPS)
-_add(app, "undo", "sweep:undo", "Undo a pause or a resume, from its report.", _SWEEPS)
+_add(app, "undo", "undo:undo", "Undo a pause or a resume, from its report.", _SWEEPS)
+
+_sweeps = _add_resource("sweeps", "List, show, resume, undo and prune earlier sweeps.", _SWEEPS)
+_add(_sweeps, "sweeps list", "sweeps:list_runs", "List the runs of earlier sweeps, from their journals.")
+_add(_sweeps, "sweeps show", "sweeps:show", "Show the result, the jobs and the timeline of a run.")
+_add(_sweeps, "sweeps report", "sweeps:write_report", "Write the report of a run; no request is sent.")
+_add(_sweeps, "sweeps resume", "sweeps:resume", "Resume a run exactly as it was planned.")
+_add(_sweeps, "sweeps undo", "sweeps:undo", "Undo a pause or a resume, by its run id.")
+_add(_sweeps, "sweeps prune", "sweeps:prune", "Delete old runs from the journals.")
 
 _projects = _add_resource("projects", "List projects.")
 _add(_projects, "projects list", "projects:list_projects", "List the account's projects.")

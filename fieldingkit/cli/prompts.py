@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from fieldingkit.cli.errors import DeclinedError, UsageError
 from fieldingkit.cli.streams import wrap
 
-__all__ = ["ask", "confirm", "confirm_by_typing", "format_place", "require_terminal"]
+__all__ = ["ask", "can_ask", "confirm", "confirm_by_typing", "format_place", "require_terminal"]
 
 
 def confirm(question: str, *, yes: bool) -> None:
@@ -53,6 +53,11 @@ def ask(question: str) -> bool:
     return _answer(f"{question}? [y/N] ").casefold() in {"y", "yes"}
 
 
+def can_ask() -> bool:
+    """Return True if there is a terminal to ask on."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
 def require_terminal(question: str, *, yes: bool) -> None:
     """Check in advance that a confirmation is possible, or not needed.
 
@@ -63,7 +68,7 @@ def require_terminal(question: str, *, yes: bool) -> None:
     Raises:
         UsageError: There is no terminal to ask on.
     """
-    if not yes and not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not yes and not can_ask():
         raise UsageError(
             f"{question}: there is no terminal to ask for confirmation\nNothing was changed. Give --yes to confirm."
         )

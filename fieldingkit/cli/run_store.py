@@ -19,7 +19,7 @@ from fieldingkit.sweeps.identity import RunIdentity
 from fieldingkit.sweeps.journal import Journal, RunSummary
 from fieldingkit.sweeps.plan import SweepPlan
 
-__all__ = ["JournalTarget", "choose_journal", "journal_folder", "lock_sweep", "open_journal"]
+__all__ = ["JournalTarget", "choose_journal", "journal_folder", "lock_sweep", "open_journal", "state_folder"]
 
 
 _MAX_AGE: Final = timedelta(hours=1)
@@ -49,10 +49,11 @@ class JournalTarget:
 def journal_folder(base_url: str) -> Path:
     """Return the folder for journals that were not named; each API host has its own."""
     host = urlsplit(base_url).netloc.rpartition("@")[2].replace(":", "-")
-    return _state_folder() / "sweeps" / (host or "api")
+    return state_folder() / "sweeps" / (host or "api")
 
 
-def _state_folder() -> Path:
+def state_folder() -> Path:
+    """Return the folder for journals and locks, unless a journal was named."""
     return user_state_path("fieldingkit", appauthor=False)
 
 
@@ -164,7 +165,7 @@ def lock_sweep(plan: SweepPlan, configuration: Configuration, warn: Callable[[st
     )
     with ExitStack() as stack:
         try:
-            stack.enter_context(locks.lock_sweep(identity, plan, _state_folder() / "locks"))
+            stack.enter_context(locks.lock_sweep(identity, plan, state_folder() / "locks"))
         except JournalError as exc:
             raise UsageError(f"{exc.message.removesuffix('; nothing was sent')}\nNothing was sent.") from exc
         except OSError as exc:

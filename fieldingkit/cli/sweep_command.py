@@ -1,10 +1,10 @@
 """One run of a sweep command: preview, confirm, sweep and report."""
 
-import os
 import shlex
-from collections.abc import AsyncIterator, Generator, Iterable
+from collections.abc import AsyncIterator, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import attrs
 
@@ -14,7 +14,7 @@ from fieldingkit.cli.finish_webhook import FinishWebhook
 from fieldingkit.cli.output import Output
 from fieldingkit.cli.progress import ProgressDisplay
 from fieldingkit.cli.prompts import ask, confirm, confirm_by_typing, format_place, require_terminal
-from fieldingkit.cli.report_file import check_report_file, free_report_path, overwrite_conflict
+from fieldingkit.cli.report_file import check_report_file, free_report_path, is_same_file, overwrite_conflict
 from fieldingkit.cli.run_store import JournalTarget, choose_journal, lock_sweep, open_journal
 from fieldingkit.cli.selection import refuse_together
 from fieldingkit.cli.sweep_options import SweepOptions
@@ -51,6 +51,9 @@ _REFUSALS = frozenset({"authorization_error", "required_header_missing", "401", 
 """Failure codes that concern the credentials and not a target group."""
 
 
+_NOTHING: Mapping[str, Path | None] = MappingProxyType({})
+
+
 class SweepCommand:
     """One run of a sweep command.
 
@@ -60,7 +63,7 @@ class SweepCommand:
         connection: How to reach the API.
         configuration: The settings of the connection.
         named: The run id was given or is derived; otherwise an unfinished run of the same plan is resumed.
-        ids: The file that lists the target groups, if there is one.
+        kept: Files that the report must not overwrite, by what they are, such as ``--ids``.
         out: The file to write the plan to instead of sending it.
         until_none_left: Sweep also what the verification finds.
     """
@@ -76,7 +79,7 @@ class SweepCommand:
         configuration: Configuration,
         *,
         named: bool,
-        ids: Path | None = None,
+        kept: Mapping[str, Path | None] = _NOTHING,
         out: Path | None = None,
         until_none_left: bool = False,
     ) -> None:
@@ -86,7 +89,7 @@ class SweepCommand:
         self._connection = connection
         self._configuration = configuration
         self._named = named
-        self._ids = ids
+        self._kept = kept
         self._out = out
         self._until_none_left = until_none_left
         self._resumed = False
@@ -156,8 +159,8 @@ class SweepCommand:
             refuse_together("--out", ["--yes"] if options.yes else [])
             if self._out.expanduser().exists() and not options.force:
                 raise UsageError(f"{self._out} exists\nNothing was sent. Give another --out, or --force to replace it.")
-            for flag, other in (("--report", options.report), ("--ids", self._ids)):
-                if other is not None and os.path.realpath(other) == os.path.realpath(self._out):
+            for flag, other in {"--report": options.report, **self._kept}.items():
+                if other is not None and is_same_file(self._out, other):
                     raise UsageError(f"--out and {flag} name the same file, {other}\nNothing was sent.")
 
     async def _list(self, client: AsyncClient) -> ExitCode:
@@ -165,9 +168,7 @@ class SweepCommand:
         options, note = self.options, self.output.note
         self.check_new()
         if options.report is not None:
-            check_report_file(
-                options.report, [self.plan.run_id], resumed=False, force=options.force, journal=None, ids=self._ids
-            )
+            check_report_file(options.report, [self.plan.run_id], force=options.force, kept=self._kept)
         seen = await self._find(client)
         document = to_preview_document(seen)
         await self.output.print_items(PREVIEW_COLUMNS, _iterate(document.groups), document=preview_row_fields)
@@ -196,14 +197,8 @@ class SweepCommand:
         if not self._resumed:
             self.check_new()
         if options.report is not None:
-            check_report_file(
-                options.report,
-                self._run_ids,
-                resumed=len(self._run_ids) > 1 or self._resumed,
-                force=options.force,
-                journal=target.path,
-                ids=self._ids,
-            )
+            kept = {"--journal": target.path, **self._kept}
+            check_report_file(options.report, self._run_ids, force=options.force, kept=kept)
         seen = None
         if not self._resumed and (not options.yes or options.max_groups is not None or self.always_preview):
             seen = await self._find(client)
@@ -356,7 +351,7 @@ class SweepCommand:
     def _write(self, document: SweepDocument, path: Path, journal: Path) -> bool:
         """Write the report file and return whether that succeeded."""
         run_id = self.plan.run_id
-        if not self.options.force and overwrite_conflict(path, self._run_ids, resumed=self._resumed) is not None:
+        if not self.options.force and overwrite_conflict(path, self._run_ids) is not None:
             path = free_report_path(path, run_id)  # another run wrote its report since this one began
         try:
             write_document(document, path)

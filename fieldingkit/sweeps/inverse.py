@@ -20,7 +20,7 @@ from fieldingkit.sweeps.progress import ProgressReporter
 from fieldingkit.sweeps.report import GroupOutcome, Outcome, SweepProgress, SweepReport
 from fieldingkit.sweeps.state import FoundGroup
 
-__all__ = ["preview_undo", "undo", "undo_plan"]
+__all__ = ["preview_undo", "undo", "undo_plan", "undo_run_id"]
 
 _SUFFIX = "-undo"
 
@@ -144,6 +144,11 @@ def _check_account(client: AsyncClient, report: SweepReport) -> None:
         raise InvalidCommandError(f"{difference}; nothing was sent", field="report")
 
 
+def undo_run_id(run_id: str) -> str:
+    """Return the run id of the undo of a run."""
+    return derive_run_id(run_id, _SUFFIX)
+
+
 def undo_plan(report: SweepReport) -> SweepPlan:
     """Return the plan that undoes a pause or a resume, for exactly the target groups that the sweep changed.
 
@@ -169,6 +174,6 @@ def undo_plan(report: SweepReport) -> SweepPlan:
         action=plan.action.opposite,
         target_groups=changed,
         query=None,
-        run_id=derive_run_id(plan.run_id, _SUFFIX),
+        run_id=undo_run_id(plan.run_id),
         check_status_first=True,
     )

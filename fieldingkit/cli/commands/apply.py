@@ -94,7 +94,7 @@ class _ApplyCommand(SweepCommand):
         *,
         max_age: timedelta,
     ) -> None:
-        super().__init__(planned.plan, options, connection, configuration, named=True)
+        super().__init__(planned.plan, options, connection, configuration, named=True, kept={"the plan": path})
         self._path = path
         self._planned = planned
         self._max_age = max_age

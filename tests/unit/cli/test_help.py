@@ -12,7 +12,13 @@ from support.command_line import Cli
 
 from fieldingkit.cli.app import EXAMPLES, app
 
-IDS = {"$PROJECT": "01BTGNYV6HRNK8K8VKZASZCFP0", "$GROUP": "01BTGNYV6HRNK8K8VKZASZCFP1", "$WEBHOOK": "a", "$TOKEN": "b"}
+IDS = {
+    "$PROJECT": "01BTGNYV6HRNK8K8VKZASZCFP0",
+    "$GROUP": "01BTGNYV6HRNK8K8VKZASZCFP1",
+    "$WEBHOOK": "a",
+    "$TOKEN": "b",
+    "$RUN": "r",
+}
 
 
 SEPARATOR = re.compile(r"[\s│╭╮╰╯─\\\\]+")

@@ -43,18 +43,54 @@ def test_a_report_without_changes_is_overwritten(connected: Cli, sandbox: Sandbo
 
 
 def test_another_file_is_not_overwritten(connected: Cli, sandbox: Sandbox) -> None:
-    """A file that is no report, the journal and the list of target groups are not overwritten by a report."""
+    """A file that is no report, the journal and the list of target groups are not overwritten, by whatever name."""
     project = sandbox.seed(live=1)
     Path("notes.html").write_text("<p>mine</p>")
     Path("ids.csv").write_text(f"{project.id} {project.ids()[0]}\n")
     Path("link.csv").symlink_to("ids.csv")
+    Path("hard.csv").hardlink_to("ids.csv")
+    Path("folder").symlink_to(".")
     for words in (
         ("--project", project.id, "--report", "notes.html"),
-        ("--project", project.id, "--report", "j.json", "--journal", "j.json"),
+        ("--project", project.id, "--report", "j.json", "--journal", "j.json", "--force"),
+        ("--project", project.id, "--report", "J.json", "--journal", "j.JSON", "--force"),
+        ("--project", project.id, "--report", "folder/j.json", "--journal", "j.json", "--force"),
+        ("--ids", "ids.csv", "--report", "ids.csv", "--force"),
         ("--ids", "ids.csv", "--report", "link.csv", "--force"),
+        ("--ids", "ids.csv", "--report", "hard.csv", "--force"),
     ):
-        assert connected("pause", "--yes", *words).code == 2
+        ended = connected("pause", "--yes", *words)
+        assert ended.code == 2, words
+        assert "Nothing was sent" in ended.err
     assert not sandbox.requests
+
+
+def test_an_undo_does_not_overwrite_the_report_that_it_reads(connected: Cli, sandbox: Sandbox) -> None:
+    """The way back is never replaced by the report of going it, with --force and through links either."""
+    project = sandbox.seed(live=2)
+    assert connected("pause", "--project", project.id, "--yes", "--report", "out.json").code == 0
+    content = Path("out.json").read_bytes()
+    Path("link.json").symlink_to("out.json")
+    Path("hard.json").hardlink_to("out.json")
+    for name in ("out.json", "link.json", "hard.json"):
+        ended = connected("undo", "out.json", "--yes", "--force", "--report", name)
+        assert ended.code == 2
+        assert "the report to undo" in ended.err
+    assert Path("out.json").read_bytes() == content
+    assert not project.ids("live")
+
+
+def test_a_resumed_run_does_not_overwrite_the_table_of_another_run(connected: Cli, sandbox: Sandbox) -> None:
+    """A table names its run too, so only the same run updates it."""
+    one, other = sandbox.seed(live=1), sandbox.seed(live=1)
+    assert connected("pause", "--project", one.id, "--yes", "--report", "out.csv").code == 0
+    words = ("pause", "--project", other.id, "--yes", "--run-id", "r", "--journal", "j")
+    assert connected(*words).code == 0
+    ended = connected(*words, "--report", "out.csv")
+    assert ended.code == 2
+    assert "which changed 1 target group" in ended.err
+    assert connected(*words, "--report", "own.csv").code == 0
+    assert connected(*words, "--report", "own.csv").code == 0
 
 
 def test_a_report_that_appears_meanwhile_is_kept(

@@ -191,7 +191,7 @@ def test_the_same_sweep_at_the_same_time_is_refused(connected: Cli, sandbox: San
     assert connected(*words).code == 0
 
 
-def test_an_unwritable_state_folder_does_not_stop_a_sweep(connected: Cli, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_an_unwritablestate_folder_does_not_stop_a_sweep(connected: Cli, sandbox: Sandbox, tmp_path: Path) -> None:
     """Without a state folder, a sweep with a named journal runs, and notes that it cannot see its equals."""
     project = sandbox.seed(live=1)
     (tmp_path / "home").write_text("a file in the place of the folder")

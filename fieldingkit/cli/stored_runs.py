@@ -1,0 +1,106 @@
+"""The runs of earlier sweeps: find them in the journals of the state folder, or in a given one."""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import attrs
+
+from fieldingkit.cli.errors import UsageError
+from fieldingkit.cli.run_store import state_folder
+from fieldingkit.errors import JournalError
+from fieldingkit.sweeps.checkpoint import read_report
+from fieldingkit.sweeps.inverse import undo_run_id
+from fieldingkit.sweeps.journal import Journal, RunSummary
+from fieldingkit.sweeps.report import SweepReport
+
+__all__ = ["StoredRun", "find_run", "read_run", "stored_runs"]
+
+
+@attrs.frozen
+class StoredRun:
+    """A run, and the journal that contains it."""
+
+    path: Path
+    """The journal."""
+    summary: RunSummary
+    """The run in short."""
+
+    @property
+    def run_id(self) -> str:
+        """The run id."""
+        return self.summary.run_id
+
+    @property
+    def undo_id(self) -> str:
+        """The id of the run that undoes this one."""
+        return undo_run_id(self.run_id)
+
+
+def stored_runs(path: Path | None, warn: Callable[[str], object]) -> list[StoredRun]:
+    """Return the runs of all journals, the latest first.
+
+    Args:
+        path: A journal; None for those of the state folder.
+        warn: Called with the reason why a journal of the state folder was skipped.
+
+    Raises:
+        UsageError: The given journal cannot be read.
+    """
+    found: list[StoredRun] = []
+    for journal in _journals() if path is None else [path.expanduser()]:
+        try:
+            found += _runs_of(journal)
+        except JournalError as exc:
+            if path is not None:
+                raise UsageError(exc.message) from exc
+            warn(f"Skipped a journal: {exc.message}.")
+    return sorted(found, key=lambda run: run.summary.started_at, reverse=True)
+
+
+def find_run(run_id: str, path: Path | None, warn: Callable[[str], object]) -> StoredRun:
+    """Return the run with an id.
+
+    Args:
+        run_id: The run id.
+        path: A journal; None for those of the state folder.
+        warn: Called with the reason why a journal of the state folder was skipped.
+
+    Raises:
+        UsageError: There is no such run, or more than one, or the given journal cannot be read.
+    """
+    found = [run for run in stored_runs(path, warn) if run.run_id == run_id]
+    if not found:
+        where = "the state folder" if path is None else path
+        raise UsageError(
+            f"there is no run {run_id} in {where}\nRun `fieldingkit sweeps list`, or name its journal with --journal."
+        )
+    if len(found) > 1:
+        paths = "\n".join(str(run.path) for run in found)
+        raise UsageError(f"the run {run_id} is in {len(found)} journals; name one of them with --journal:\n{paths}")
+    return found[0]
+
+
+def read_run(run: StoredRun) -> SweepReport:
+    """Return the report of a run, and of the runs that it continues.
+
+    Raises:
+        UsageError: It cannot be read.
+    """
+    try:
+        with Journal(run.path, read_only=True) as journal:
+            return read_report(journal, run.run_id)
+    except JournalError as exc:
+        raise UsageError(exc.message) from exc
+
+
+def _journals() -> Iterator[Path]:
+    for path in sorted(state_folder().glob("sweeps/*/*.journal")):
+        with suppress(OSError):  # it was removed meanwhile
+            if path.is_file():
+                yield path
+
+
+def _runs_of(path: Path) -> list[StoredRun]:
+    with Journal(path, read_only=True) as journal:
+        return [StoredRun(path, summary) for summary in journal.runs()]
