@@ -89,5 +89,7 @@ async def _check_one(client: AsyncClient, condition: StatusCondition) -> Conditi
 
 async def _projects(client: AsyncClient, condition: StatusCondition, query: TargetGroupQuery) -> list[str]:
     if query.project_ids is not None:
-        return list(query.project_ids)
-    return [project.id async for project in client.iter_items(query.list_projects(condition.account_id))]
+        found = list(query.project_ids)
+    else:
+        found = [project.id async for project in client.iter_items(query.list_projects(condition.account_id))]
+    return [project_id for project_id in found if project_id not in (query.exclude_project_ids or ())]

@@ -33,6 +33,7 @@ def test_a_condition_that_is_not_met_defers_to_the_triggerer(connected: Sandbox)
     deferred = task.start(sensor)
     assert isinstance(deferred, TaskDeferred)
     assert isinstance(deferred.trigger, FieldingStatusTrigger)
+    assert deferred.method_name == "execute_complete"
     assert deferred.timeout is not None
     assert deferred.timeout.total_seconds() == 60
     kwargs = deferred.trigger.serialize()[1]
@@ -71,6 +72,17 @@ def test_a_query_without_projects_checks_all_projects(connected: Sandbox) -> Non
         connected.seed(live=1)
     sensor = FieldingStatusSensor(task_id="x", status="live", query={}, deferrable=False)
     assert FakeTask().start(sensor) == {"status": "live", "target_groups": 3}
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_excluded_projects_are_not_checked(connected: Sandbox, *, named: bool) -> None:
+    """A query may exclude projects, of those that it names or of all."""
+    project, excluded = connected.seed(live=2), connected.seed(paused=1)
+    query: dict[str, Any] = {"exclude_project_ids": [excluded.id]}
+    if named:
+        query["project_ids"] = [project.id, excluded.id]
+    sensor = FieldingStatusSensor(task_id="x", status="live", query=query, deferrable=False)
+    assert FakeTask().start(sensor) == {"status": "live", "target_groups": 2}
 
 
 @pytest.mark.parametrize(
