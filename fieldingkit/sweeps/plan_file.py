@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -14,6 +14,7 @@ from fieldingkit.client import AsyncClient
 from fieldingkit.errors import ConfigurationError, FieldingKitError, InvalidCommandError
 from fieldingkit.rendering.files import replace_file
 from fieldingkit.rendering.preview import PreviewDocument, PreviewRow
+from fieldingkit.rendering.text import strip_control_chars
 from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.results import to_plain
 from fieldingkit.sweeps.discovery import FoundGroups, find_groups
@@ -73,16 +74,15 @@ def load_fields(path: str | os.PathLike[str]) -> Mapping[str, Any]:
     if checksum != _checksum(data):
         raise ConfigurationError(f"the plan {path} was changed or damaged since it was made: its checksum does not fit")
     try:
+        identity = RunIdentity(**{field.name: _text(data[field.name]) for field in attrs.fields(RunIdentity)})
         return {
             "plan": SweepPlan.decode(json.dumps(data["plan"])),
             "groups": tuple(map(_group, data["groups"])),
             "unlisted": tuple(UnlistedProject(**item) for item in data["unlisted"]),
             "projects": tuple(SweepProject(**item) for item in data["projects"]),
-            "identity": RunIdentity(
-                **{name: data[name] for name in ("base_url", "account_id", "api_version", "run_id")}
-            ),
-            "created_at": datetime.fromisoformat(data["created_at"]),
-            "host": str(data["host"]),
+            "identity": identity,
+            "created_at": datetime.fromisoformat(data["created_at"]).astimezone(UTC),
+            "host": strip_control_chars(data["host"]),
         }
     except (ValueError, TypeError, KeyError, AttributeError, FieldingKitError) as exc:
         raise ConfigurationError(f"the plan {path} is damaged: {type(exc).__name__}") from exc
@@ -157,11 +157,22 @@ def _group(fields: Mapping[str, Any]) -> FoundGroup:
     status, outcome = fields["status"], fields["outcome"]
     return FoundGroup(
         **{
-            **fields,
+            **{name: _text(value) for name, value in fields.items()},
             "status": None if status is None else TargetGroupStatus(status),
             "outcome": None if outcome is None else Outcome(outcome),
         }
     )
+
+
+def _text(value: object) -> Any:
+    """Return text from a file, without control characters, or None.
+
+    Raises:
+        TypeError: if it is something else.
+    """
+    if value is not None and not isinstance(value, str):
+        raise TypeError(f"text expected, got {type(value).__name__}")
+    return None if value is None else strip_control_chars(value)
 
 
 def _checksum(content: Mapping[str, Any]) -> str:

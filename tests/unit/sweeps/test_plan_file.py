@@ -1,5 +1,6 @@
 """Plan files: a preview that is saved, read again, compared with the API, and swept."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -13,6 +14,14 @@ from fieldingkit.sweeps import SweepPlan, SweepPreview, TargetGroupQuery, previe
 from fieldingkit.sweeps.actions import Action
 
 PLAN = SweepPlan(action="pause", query=TargetGroupQuery(), run_id="planned")
+
+
+def forge(path: Path, change: dict[str, object]) -> None:
+    """Change a plan file, with a checksum that fits."""
+    content = {**json.loads(path.read_text()), **change}
+    del content["checksum"]
+    checksum = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    path.write_text(json.dumps({**content, "checksum": checksum}))
 
 
 async def test_a_saved_preview_is_read_again_whole(sweep_client: AsyncClient, sandbox: Sandbox, tmp_path: Path) -> None:
@@ -75,6 +84,25 @@ async def test_a_changed_file_is_refused(sweep_client: AsyncClient, sandbox: San
         path.write_text(text)
         with pytest.raises(ConfigurationError, match="is not a sweep plan"):
             SweepPreview.load(path)
+
+
+@pytest.mark.parametrize(
+    "change", [{"created_at": 1}, {"account_id": 101}, {"groups": [{"name": 1}]}, {"groups": 1}, {"plan": {}}]
+)
+async def test_a_forged_plan_is_an_error_without_a_traceback(
+    sweep_client: AsyncClient, sandbox: Sandbox, tmp_path: Path, change: dict[str, object]
+) -> None:
+    """A checksum that fits proves nothing: values of other kinds are refused, and no text controls a terminal."""
+    sandbox.seed(live=1)
+    path = tmp_path / "plan.json"
+    (await preview(sweep_client, PLAN)).save(path)
+
+    forge(path, {"host": "ops\x1b[31m"})
+    assert SweepPreview.load(path).host == "ops [31m"
+
+    forge(path, change)
+    with pytest.raises(ConfigurationError, match="is damaged"):
+        SweepPreview.load(path)
 
 
 async def test_a_plan_of_another_account_is_refused(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
