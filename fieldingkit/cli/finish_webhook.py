@@ -84,6 +84,7 @@ class FinishWebhook:
             "total": len(self.report.groups),
             "counts": self.report.counts._asdict(),
             "unlisted": len(self.report.unlisted),
+            "stragglers": len(self.report.stragglers),
             "started_at": self.report.started_at.isoformat(),
             "finished_at": None if finished is None else finished.isoformat(),
         }

@@ -80,6 +80,25 @@ def test_an_interrupted_sweep_names_its_journal(connected: Cli, sandbox: Sandbox
     assert len(sandbox.jobs) == 30
 
 
+@pytest.mark.parametrize("how", ["out.json", "--last"])
+def test_the_same_stop_three_times_can_be_undone(connected: Cli, sandbox: Sandbox, how: str) -> None:
+    """With a Ctrl-C in between and a fixed report name, undo restores exactly what all of them changed."""
+    before = sandbox.seed(paused=3).ids("paused")
+    words = ("pause", "--all-projects", "--yes", "--report", "out.json")
+    code, text = stop(signal.SIGINT, *words)
+    assert code == 130, text
+    assert connected(*words).code == 0
+    third = connected(*words)
+    assert (third.code, "--force" in third.err) == (2, True)
+    assert connected(*words[:3]).code == 0  # nothing is left to pause
+    ended = connected("undo", how, "--yes")
+    assert ended.code == 0, ended.err
+    groups = [group.target_group_id for group in SweepReport.load("out.json").groups]
+    assert {sandbox.group(id_).status for id_ in groups if id_ not in before} == {"live"}
+    assert {sandbox.group(id_).status for id_ in before} == {"paused"}
+    assert len(groups) == 303
+
+
 def test_a_concurrent_sweep_of_one_run_is_refused(connected: Cli, sandbox: Sandbox) -> None:
     """While a sweep runs, the same command in another process is refused, and the first process is named."""
     words = ("pause", "--all-projects", "--yes", "--journal", "j", "--run-id", "r")
