@@ -13,9 +13,8 @@ from fieldingkit.codec import decode, encode, raise_for_incomplete_file, raise_f
 from fieldingkit.commands import Command, JobCommand, check_kind
 from fieldingkit.errors import ClientClosedError, FieldingKitError
 from fieldingkit.idempotency import RetrySafety
-from fieldingkit.jobs.poller import check_wait_timeout
+from fieldingkit.jobs.poll_policy import check_wait_timeout
 from fieldingkit.options import CallOptions, ConnectionSettings, Options, hide_credentials, with_parameters_of
-from fieldingkit.raw_request import raw_request
 from fieldingkit.transport.headers import public_headers
 from fieldingkit.transport.http import ApiResponse, Call, Request, Response
 from fieldingkit.transport.problem import read_problem
@@ -262,6 +261,8 @@ class AsyncClient:
         Raises:
             FieldingKitError: as for ``send``.
         """
+        from fieldingkit.raw_request import raw_request
+
         own = self._options.request_headers
         request = raw_request(
             method, path, params=params, json=json, content=content, files=files, headers=headers, own=own

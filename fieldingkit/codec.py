@@ -11,7 +11,6 @@ import attrs
 from fieldingkit._json import dumps, loads, loads_exactly
 from fieldingkit.commands import Command, Endpoint, JobAccepted
 from fieldingkit.errors import DecodeError, DuplicateJobError, InvalidCommandError, JobLocationError
-from fieldingkit.files import Upload
 from fieldingkit.idempotency import RetrySafety, new_idempotency_key
 from fieldingkit.transport.headers import public_headers, retry_after
 from fieldingkit.transport.http import Call, Request, Response
@@ -143,10 +142,11 @@ def _getter(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
 
 def _body(command: Command[Any], plan: "_Plan") -> tuple[bytes, str]:
     """Return the body of a command and its content type."""
-    from fieldingkit.converter import unstructure
-
     if plan.whole is None:
         return dumps(_members(command, plan.body)), _JSON
+    from fieldingkit.converter import unstructure
+    from fieldingkit.files import Upload
+
     value = getattr(command, plan.whole)
     return (value.content, value.content_type) if isinstance(value, Upload) else (dumps(unstructure(value)), _JSON)
 
@@ -197,17 +197,15 @@ def decode(call: Call, response: Response) -> Any:
     if response.status not in _OK:
         raise_for_status(call, response)
     kind: type = type(call.command)
-    wanted, headers = _result_spec(kind)
-    if wanted is JobAccepted:
-        return _accepted(call, response)
-    if wanted is type(None):
-        return None
+    wanted, headers, structure = _result_spec(kind)
+    if structure is None:
+        return _accepted(call, response) if wanted is JobAccepted else None
     raise_for_truncated_body(call, response)
-    from fieldingkit.converter import STRUCTURE_ERRORS, StructureError, structure, structure_tolerantly
-
     try:
-        return structure(wanted)(_read(call, response, headers, loads), wanted)
-    except STRUCTURE_ERRORS:
+        return structure(_read(call, response, headers, loads), wanted)
+    except _structure_errors():
+        from fieldingkit.converter import StructureError, structure_tolerantly
+
         # The slow way leaves out secondary fields that do not fit, and names the place of an error. It reads exactly,
         # since orjson reads an integer of more than 64 bits as a float.
         try:
@@ -304,9 +302,23 @@ def _accepted(call: Call, response: Response) -> JobAccepted:
     return accepted
 
 
+def _structure_errors() -> tuple[type[Exception], ...]:
+    from fieldingkit.converter import STRUCTURE_ERRORS
+
+    return STRUCTURE_ERRORS
+
+
 @cache
-def _result_spec(kind: type[Any]) -> tuple[Any, tuple[tuple[str, str], ...]]:
-    """Return a command's result type, and the pairs of its fields and the headers that carry them."""
+def _result_spec(kind: type[Any]) -> tuple[Any, tuple[tuple[str, str], ...], Callable[[Any, Any], Any] | None]:
+    """Return a command's result type, the pairs of its fields and the headers that carry them, and its converter.
+
+    The result of a job command, or of a command without a result, is not converted.
+    """
     wanted = kind.result_type()
+    if wanted in {JobAccepted, type(None)}:
+        return wanted, (), None
+    from fieldingkit.converter import structure
+
     fields = attrs.fields(wanted) if attrs.has(wanted) else ()
-    return wanted, tuple((field.name, field.metadata["header"]) for field in fields if "header" in field.metadata)
+    headers = tuple((field.name, field.metadata["header"]) for field in fields if "header" in field.metadata)
+    return wanted, headers, structure(wanted)

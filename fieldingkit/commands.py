@@ -121,7 +121,8 @@ def _accepts(cls: type, field: "attrs.Attribute[Any]", value: object) -> bool:
     return find_misfit is None or find_misfit(value, field.name) is None
 
 
-@attrs.frozen(kw_only=True)
+# The base classes of commands are neither compared nor shown: such methods would make every client slower to load.
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class CommandPart:
     """Base class of commands and of the objects inside them: invalid fields raise ``InvalidCommandError``."""
 
@@ -130,7 +131,7 @@ class CommandPart:
         type.__setattr__(cls, "__init__", _checked(cls, cls.__init__))
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class Command(CommandPart, Generic[R_co]):
     """One operation of the API as a value; sending it returns an ``R``."""
 
@@ -157,7 +158,7 @@ class Command(CommandPart, Generic[R_co]):
         return attrs.evolve(self, **changes)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class AccountCommand(Command[R_co], Generic[R_co]):
     """Base class of commands on an account."""
 
@@ -165,7 +166,7 @@ class AccountCommand(Command[R_co], Generic[R_co]):
     """The account's number; the client's account by default."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ProjectCommand(AccountCommand[R_co], Generic[R_co]):
     """Base class of commands on a project."""
 
@@ -173,7 +174,7 @@ class ProjectCommand(AccountCommand[R_co], Generic[R_co]):
     """The project's ULID."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class TargetGroupCommand(ProjectCommand[R_co], Generic[R_co]):
     """Base class of commands on a target group."""
 
@@ -216,7 +217,7 @@ class JobAccepted(Result):
         return unquote(path.rsplit("/", 1)[-1])
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class JobCommand(Command[JobAccepted], Generic[R_co]):
     """A command that starts a job; the finished job returns an ``R``.
 

@@ -13,8 +13,7 @@ from opentelemetry.trace import TracerProvider
 
 from fieldingkit.clock import Clock, MonotonicClock
 from fieldingkit.errors import ConfigurationError
-from fieldingkit.jobs.observer import PollEvent
-from fieldingkit.jobs.poller import PollPolicy
+from fieldingkit.jobs.poll_policy import PollPolicy
 from fieldingkit.option_validators import callback, having, instance, number
 from fieldingkit.secret import Secret
 from fieldingkit.transport.credentials import BearerToken, TokenProvider, as_secret
@@ -28,6 +27,7 @@ from fieldingkit.version import API_VERSION, __version__
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
 
+    from fieldingkit.jobs.observer import PollEvent
     from fieldingkit.transport.telemetry.propagation import TraceContext
 
 __all__ = [
@@ -196,7 +196,7 @@ class Settings:
     """Called with an event before each attempt, in the client's event loop."""
     on_attempt: Callable[[AttemptEvent], object] | None = attrs.field(default=None, validator=callback)
     """Called with an event after each attempt, in the client's event loop."""
-    on_poll: Callable[[PollEvent], object] | None = attrs.field(default=None, validator=callback)
+    on_poll: "Callable[[PollEvent], object] | None" = attrs.field(default=None, validator=callback)
     """Called with an event after each poll of a job, in the client's event loop."""
     clock: Clock = attrs.field(default=MonotonicClock(), validator=having("now", "wall", "sleep", "call_later"))
     """The clock for all waits and timeouts; tests can replace it."""
@@ -236,16 +236,21 @@ class Options(Settings):
         return attrs.evolve(self, **given)
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
-class ConnectionSettings(Settings):
-    """The parameters of ``from_env``: a connection, and options that override its settings."""
+if TYPE_CHECKING:
 
-    connection: str | None = None
-    """The ``[connections.NAME]`` table of the configuration file; ``CINT_CONNECTION`` by default."""
+    @attrs.frozen(kw_only=True)
+    class ConnectionSettings(Settings):
+        """The parameters of ``from_env``: a connection, and options that override its settings."""
+
+        connection: str | None = None
+        """The ``[connections.NAME]`` table of the configuration file; ``CINT_CONNECTION`` by default."""
+
+else:
+    ConnectionSettings = Settings  # compiling another class would make every client slower to load
 
 
 def with_parameters_of(options: Callable[P, object]) -> Callable[[Callable[..., T]], Callable[Concatenate[Any, P], T]]:
-    """Give a method that takes ``**options`` the parameters of ``options``.
+    """Give a method that takes ``**options`` the parameters of ``options``, after its own.
 
     ``inspect.signature``, editors and type checkers then show every option with its type and default.
     """
@@ -253,8 +258,8 @@ def with_parameters_of(options: Callable[P, object]) -> Callable[[Callable[..., 
 
     def decorate(method: Callable[..., T]) -> Callable[Concatenate[Any, P], T]:
         signature = inspect.signature(method)
-        first = next(iter(signature.parameters.values()))
-        vars(method)["__signature__"] = signature.replace(parameters=[first, *parameters])
+        first, *own = (each for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD)
+        vars(method)["__signature__"] = signature.replace(parameters=[first, *own, *parameters])
         return method
 
     return decorate

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import attrs
@@ -20,6 +21,7 @@ __all__ = ["ApiResponse", "BodyWriter", "Call", "Request", "Response", "Transpor
 
 
 _DEFAULT_RETRY = RetryPolicy()
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 class Request:
@@ -159,11 +161,11 @@ class Call:
         """Seconds waited before the attempt that is about to be sent."""
         self.ambiguous: bool = False
         """True if an earlier attempt may have been applied although no response arrived."""
-        self.locations: list[str] = []
+        self.locations: tuple[str, ...] = ()
         """The ``Location`` of each response that was retried: all must name the same job."""
         self.stop_reason: FieldingKitError | None = None
         """The reason why a retryable failure was not retried; it becomes the error's ``__cause__``."""
-        self.headers: dict[str, str] = {}
+        self.headers: Mapping[str, str] = _NO_HEADERS
         """Headers of the attempt in addition to those of the request: its trace."""
         self.authorization: Secret | None = None
         """The ``Authorization`` header of the attempt."""

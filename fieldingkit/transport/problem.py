@@ -1,6 +1,5 @@
 """Error responses: parse the error bodies of the API, its token endpoint and gateways into typed errors."""
 
-import html
 import json
 import re
 from collections.abc import Sequence
@@ -125,12 +124,14 @@ def without_secrets(response: Response, *secrets: Secret | None) -> Response:
 
 def _spellings(secret: str) -> list[str]:
     """Return a credential as JSON, URLs and HTML quote it, the longest spelling first; none if it is too short."""
+    from html import escape
+
     text = secret.removeprefix("Bearer ")
     if len(text) < _SHORTEST_SECRET:
         return []
     escaped = json.dumps(text)[1:-1]
     twice = json.dumps(escaped)[1:-1]  # a quoted request body
-    spellings = {text, escaped, twice, escaped.replace("/", "\\/"), quote(text, safe=""), html.escape(text)}
+    spellings = {text, escaped, twice, escaped.replace("/", "\\/"), quote(text, safe=""), escape(text)}
     return sorted(spellings, key=len, reverse=True)
 
 

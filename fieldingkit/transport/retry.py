@@ -222,7 +222,7 @@ class Retry:
             self._stop(call, outcome, reason)
             return None
         if isinstance(outcome, Response) and (location := outcome.headers.get("Location")):
-            call.locations.append(location)
+            call.locations += (location,)
         self._report(call, outcome, delay)
         if limited:
             return 0.0
