@@ -144,6 +144,15 @@ class AsyncJob(Generic[R_co]):
         """The time of the next poll, on ``clock``; nothing is polled while no task waits."""
         return self._poller.next_poll_at
 
+    def nudge(self) -> None:
+        """Bring the next poll forward, as far as the policy's ``min_interval`` and the API's ``Retry-After`` allow."""
+        self._poller.nudge()
+
+    @property
+    def earliest_poll_at(self) -> float:
+        """The time of the next poll at the earliest, on ``clock``, when a scheduler or an event brings it forward."""
+        return self._poller.earliest_poll_at
+
     @property
     def latest_poll_at(self) -> float:
         """The time of the next poll at the latest, on ``clock``, when a scheduler puts it off."""

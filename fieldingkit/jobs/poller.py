@@ -180,6 +180,11 @@ class Poller:
         """The time of the next poll at the latest: ``max_interval`` after the last one."""
         return self._polled_at + self._group.policy.max_interval
 
+    @property
+    def earliest_poll_at(self) -> float:
+        """The time of the next poll at the earliest, by ``min_interval`` and the API's ``Retry-After``."""
+        return min(self._not_before, self.next_poll_at)
+
     async def wait(self, *, beyond: int | None = None, timeout: float | None = None) -> bool:
         """Wait until polling has ended, or until there were more than ``beyond`` polls.
 

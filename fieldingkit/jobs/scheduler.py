@@ -29,7 +29,9 @@ _STRETCH = 1.12
 _REPEAT_GROWTH = 1.35
 """Factor from a job's age at one poll to its age at the next, once jobs have ended."""
 _MIN_REPEAT_GROWTH = 1.05
-"""Smallest such factor, for a job that is younger than others were at their end."""
+"""Smallest such factor: for a job that is younger than others were at their end, or one of a few jobs that are left."""
+_FEW_JOBS = 4
+"""The number of jobs that are polled with the smallest factor while nothing else is sent; it grows with each more."""
 _YIELD_TO_OTHERS = 1.07
 """Extra delay of a job's own next poll while no job has ended, so that a stuck job does not take every turn."""
 _MAX_STRETCH = 1.5
@@ -85,7 +87,17 @@ class DurationEstimator:
         elif not polled_before and age <= expected * _STRETCH and self.expected == expected:
             self.expected *= _SHRINK
 
-    def job_running(self, age: float, *, added: float, expected: float, polled_before: bool) -> float:
+    @property
+    def idle_growth(self) -> float:
+        """The factor between a job's ages at two polls while nothing else is to be sent: the fewer jobs, the smaller.
+
+        The last jobs decide when a sweep ends, and polling a few of them often costs little.
+        """
+        return min(_REPEAT_GROWTH, 1 + (_MIN_REPEAT_GROWTH - 1) * max(1.0, self.jobs / _FEW_JOBS))
+
+    def job_running(
+        self, age: float, *, added: float, expected: float, polled_before: bool, idle: bool = False
+    ) -> float:
         """Learn from a poll that found a job running, and return the age at which it is due for its next poll.
 
         Args:
@@ -93,6 +105,7 @@ class DurationEstimator:
             added: The time at which the job was added.
             expected: The value of ``expected`` when the poll began.
             polled_before: Whether an earlier poll found the job running, too.
+            idle: Whether nothing else is to be sent.
         """
         age = max(age, _MIN_AGE)
         if not self.known:
@@ -106,7 +119,7 @@ class DurationEstimator:
         # Polls that began together learn the same; only the first of them changes the estimate.
         if not polled_before and self.expected == expected:
             self.expected = max(min(expected * _STRETCH, self._ended_at * _MAX_STRETCH), _MIN_AGE)
-        repeat = age * _REPEAT_GROWTH
+        repeat = age * (self.idle_growth if idle else _REPEAT_GROWTH)
         return max(min(repeat, self._ended_at), age * _MIN_REPEAT_GROWTH) if age < self._ended_at else repeat
 
 
@@ -114,12 +127,18 @@ Callback = Callable[[AsyncJob[Any]], object]
 
 _MAX_DEFERRAL = 1.0
 """Seconds that due polls wait for the result of a poll in flight; it may hang."""
+_SAMPLE_INTERVAL = 0.06
+"""Seconds between the first samples, which do not wait for each other's result: a slow response costs no time."""
+_OLDER_SAMPLES = 8
+"""The number of samples that are taken from the older half of the jobs; later ones from all, as many may be stuck."""
+_FIRST_SAMPLES = 4
+"""The largest number of samples in flight before the first result."""
 
 
 class _Entry:
     """A job that is being polled."""
 
-    __slots__ = ("added", "callback", "expires", "held", "job", "next_age", "result")
+    __slots__ = ("added", "callback", "expires", "held", "job", "may_hurry", "next_age", "polled_age", "result")
 
     def __init__(self, job: AsyncJob[Any], callback: Callback, *, added: float, expires: float) -> None:
         self.job = job
@@ -130,6 +149,10 @@ class _Entry:
         """True if the next poll was already put off in favor of other requests."""
         self.next_age: float | None = None
         """The age at which it is due for its next poll; None before the first poll."""
+        self.may_hurry = False
+        """True if its next poll may come before the time that its own poller has chosen."""
+        self.polled_age = 0.0
+        """Its age at the last poll that found it running."""
         self.result: Any = None
         """The result of the last poll."""
 
@@ -147,6 +170,7 @@ class PollScheduler:
             at the intervals of its own poller.
         hold: Returns the seconds by which a due poll should be put off in favor of more important requests. It is
             called once for each poll, so that no poll is put off forever.
+        idle: Returns whether nothing else is to be sent, so that jobs can be polled more often.
         choose: Returns a random number below its argument, for tests.
     """
 
@@ -157,18 +181,24 @@ class PollScheduler:
         polls_at_once: int,
         estimator: DurationEstimator | None = None,
         hold: Callable[[], float] = lambda: 0.0,
+        idle: Callable[[], bool] = lambda: False,
         choose: Callable[[int], int] = random.randrange,
     ) -> None:
         self._clock = clock
         self._polls_at_once = polls_at_once
         self._estimator = estimator
         self._hold = hold
+        self._idle = idle
         self._choose = choose
         self._heap: list[tuple[float, int, _Entry]] = []
         self._numbers = itertools.count()
         self._deferred: list[_Entry] | None = None
         """Jobs that are due while a sample is in flight, which decides when to poll them; None if there is none."""
         self._deferral: Timer | None = None
+        self._samples = 0
+        """The number of samples that were begun."""
+        self._results = 0
+        """The number of polls that have shown a status."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: Timer | None = None
         self._timer_due = 0.0
@@ -215,7 +245,8 @@ class PollScheduler:
         age = self._estimator.expected if self._estimator.applies_to(entry.added) else 0.0
         if entry.next_age is not None:
             age = entry.next_age if self._estimator.known else max(entry.next_age, age)
-        return max(entry.job.next_poll_at, min(entry.added + age, entry.job.latest_poll_at))
+        earliest = entry.job.earliest_poll_at if entry.may_hurry else entry.job.next_poll_at
+        return max(earliest, min(entry.added + age, entry.job.latest_poll_at))
 
     def _run_due(self) -> None:
         """Start the polls that are due, and set the timer for the next one."""
@@ -253,7 +284,10 @@ class PollScheduler:
             if self._estimator is not None and not self._estimator.known:
                 entry = self._sample(entry, now, (now - entry.added) * (self._estimator.growth - 1))
                 self._deferred = []
-                self._deferral = self._clock.call_later(_MAX_DEFERRAL, self._end_deferral)
+                self._samples += 1
+                hurry = not self._results and self._samples < _FIRST_SAMPLES
+                wait = _SAMPLE_INTERVAL if hurry else _MAX_DEFERRAL
+                self._deferral = self._clock.call_later(wait, self._end_deferral)
             task = asyncio.create_task(self._poll(entry), context=self._context.copy())
             self._tasks.add(task)
             task.add_done_callback(partial(self._polled, entry))
@@ -269,15 +303,18 @@ class PollScheduler:
         others = [
             place
             for place, (due, _, other) in enumerate(self._heap)
-            # The sample teaches less, the younger it is.
-            if due <= now + step and other.added <= entry.added + step / 10
+            if (due <= now + step or other.held) and other.added <= entry.added + step / 10
             if other.job.next_poll_at <= now and not other.job.ended
         ]
-        chosen = self._choose(len(others) + 1)
-        if chosen == len(others):
+        candidates = [*others, -1]
+        if self._results < _OLDER_SAMPLES:  # a sample teaches less, the younger it is
+            candidates.sort(key=lambda place: entry.added if place < 0 else self._heap[place][2].added)
+            candidates = candidates[: (len(candidates) + 1) // 2]
+        chosen = candidates[self._choose(len(candidates))]
+        if chosen < 0:
             return entry
-        due, number, other = self._heap[others[chosen]]
-        self._heap[others[chosen]] = (due, number, entry)
+        due, number, other = self._heap[chosen]
+        self._heap[chosen] = (due, number, entry)
         return other
 
     def _end_deferral(self) -> None:
@@ -293,10 +330,14 @@ class PollScheduler:
     async def _poll(self, entry: _Entry) -> None:
         """Have the job's own poller poll once; an error that ends polling stays with the job."""
         expected = 0.0 if self._estimator is None else self._estimator.expected
+        if entry.may_hurry:
+            entry.may_hurry = False
+            entry.job.nudge()
         async with aclosing(cast("AsyncGenerator[JobEvent, None]", entry.job.watch())) as events:
             event = await anext(events)
         if self._estimator is None or event.result is entry.result:
             return  # an unchanged result means that the poll failed and will be repeated
+        self._results += 1
         entry.result = event.result
         age = self._clock.now() - entry.added
         polled_before = entry.next_age is not None
@@ -304,9 +345,11 @@ class PollScheduler:
         if event.status is not None and event.status.terminal:
             self._estimator.job_ended(age, expected=expected, polled_before=polled_before)
         else:
+            entry.polled_age = age
             entry.next_age = self._estimator.job_running(
-                age, added=entry.added, expected=expected, polled_before=polled_before
+                age, added=entry.added, expected=expected, polled_before=polled_before, idle=self._idle()
             )
+            entry.may_hurry = self._estimator.known
         if self._estimator.known and not was_known:
             self._reschedule()
 
@@ -327,10 +370,19 @@ class PollScheduler:
     def _finish(self, entry: _Entry) -> None:
         if self._estimator is not None:
             self._estimator.jobs -= 1
+            if self._estimator.known and self._estimator.idle_growth < _REPEAT_GROWTH and self._idle():
+                self._poll_sooner(self._estimator.idle_growth)
         entry.callback(entry.job)
 
+    def _poll_sooner(self, growth: float) -> None:
+        """Bring the next polls forward, because fewer jobs are left."""
+        for _, _, entry in self._heap:
+            if entry.next_age is not None:
+                entry.next_age = min(entry.next_age, entry.polled_age * growth)
+        self._reschedule()
+
     def _reschedule(self) -> None:
-        """Compute all due times again, after the first job has ended."""
+        """Compute all due times again, after the first job has ended, or with fewer jobs left."""
         self._heap = [(min(self._due(entry), entry.expires), number, entry) for _, number, entry in self._heap]
         heapq.heapify(self._heap)
 

@@ -39,7 +39,11 @@ class JobPoller:
     def __init__(self, context: SweepContext) -> None:
         self._context = context
         self._scheduler = PollScheduler(
-            context.client.clock, polls_at_once=_POLLS_AT_ONCE, estimator=DurationEstimator(), hold=self._hold
+            context.client.clock,
+            polls_at_once=_POLLS_AT_ONCE,
+            estimator=DurationEstimator(),
+            hold=self._hold,
+            idle=self._idle,
         )
 
     async def wait(self, job: AsyncJob[BatchResult]) -> None:
@@ -58,9 +62,15 @@ class JobPoller:
         if limiter.rate is None:
             return 0.0
         delay = limiter.delay
-        if submitting := self._context.state.submitting:
+        submitting = self._context.state.submitting
+        if submitting and not self._idle():
             return max(delay, submitting / limiter.rate)
         return delay if delay > _LONG_HOLD else 0.0
+
+    def _idle(self) -> bool:
+        """Return whether no request waits for its turn. Submissions may be in flight then."""
+        limiter = self._context.client.rate_limiter
+        return limiter.rate is None or (not limiter.waiting and limiter.delay <= 1 / limiter.rate)
 
 
 class ChunkExecutor:

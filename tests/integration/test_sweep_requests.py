@@ -56,6 +56,32 @@ def test_3000_target_groups_take_few_requests_and_little_time(
     assert api.busiest_second <= 21
 
 
+@pytest.mark.parametrize("seconds", [0.2, 1.0])
+@pytest.mark.parametrize("latency", [0.02, 0.2])
+def test_short_jobs_take_hardly_more_than_the_bound(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, latency: float
+) -> None:
+    """Each job is polled once, and slow responses leave the line idle for little more than one of them."""
+    api = CountingApi(make_groups(3000, 40), lambda _: seconds, latency=latency)
+
+    _, took = sweep_all(monkeypatch, api, check_status_first=True)
+
+    assert api.requests <= 121
+    assert took <= (1.03 if latency < 0.1 else 1.05) * api.bound(20.0)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_last_of_very_different_jobs_are_found_soon(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    """While nothing else is sent, the few jobs that are left are polled closely: 1.08 times the time for 2 to 60 s."""
+    random.seed(seed)
+    api = CountingApi(make_groups(3000, 40), spread(2.0, 60.0), seed=seed)
+
+    _, took = sweep_all(monkeypatch, api, check_status_first=True)
+
+    assert took <= 1.08 * api.bound(20.0)
+    assert api.requests <= 3 * 120
+
+
 def test_verification_adds_one_list_for_each_project(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing else is added to the requests of a sweep without faults."""
     without, with_ = (CountingApi(make_groups(3000, 40), lambda _: 1.0) for _ in range(2))

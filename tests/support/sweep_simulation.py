@@ -48,10 +48,15 @@ class CountingApi:
         groups: The target groups of each project; all of them are live.
         seconds: Returns the duration of a job from a random number between 0 and 1.
         latency: Seconds for each response.
+        seed: The seed of the random numbers.
     """
 
     def __init__(
-        self, groups: dict[str, list[str]], seconds: Callable[[float], float] = lambda _: 0.2, latency: float = 0.02
+        self,
+        groups: dict[str, list[str]],
+        seconds: Callable[[float], float] = lambda _: 0.2,
+        latency: float = 0.02,
+        seed: int = 7,
     ) -> None:
         self.groups = groups
         self.counts: Counter[str] = Counter()
@@ -63,7 +68,7 @@ class CountingApi:
         self._keys: dict[str, str] = {}
         self._seconds = seconds
         self._latency = latency
-        self._random = random.Random(7)
+        self._random = random.Random(seed)
         self._paused: set[str] = set()
 
     @property
