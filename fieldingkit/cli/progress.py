@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from fieldingkit.cli.output import Output
+from fieldingkit.rendering.text import pluralize
 from fieldingkit.sweeps.report import SweepProgress
 
 __all__ = ["ProgressDisplay"]
@@ -107,7 +108,8 @@ def _details(progress: SweepProgress) -> str:
         submitted = f"{progress.jobs_submitted:,} of {progress.jobs:,} jobs submitted"
         parts.append(f"{submitted}, {progress.jobs_settled:,} settled")
     parts += [f"{progress.counts.failed:,} failed"] if progress.counts.failed else []
-    parts += [f"{progress.waiting:,} requests wait for the rate limit"] if progress.waiting else []
+    if progress.waiting:
+        parts.append(f"{pluralize(progress.waiting, 'request')} waiting for the rate limit")
     return ", ".join(parts)
 
 

@@ -17,6 +17,7 @@ from fieldingkit.rendering.preview import PreviewDocument, PreviewRow
 from fieldingkit.rendering.text import strip_control_chars
 from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.results import to_plain
+from fieldingkit.sweeps.actions import Action
 from fieldingkit.sweeps.discovery import FoundGroups, find_groups
 from fieldingkit.sweeps.identity import RunIdentity
 from fieldingkit.sweeps.plan import SweepPlan
@@ -119,7 +120,8 @@ async def recheck(client: AsyncClient, planned: SweepPreview) -> SweepPreview:
     """Read the statuses of a saved preview again, and return the preview to sweep. Nothing is changed.
 
     Exactly the target groups that the saved preview would send are sent, except those whose status has moved since:
-    they are skipped. Those whose status cannot be read any more are not sent either.
+    they are skipped, or unchanged if they have the target status now. Those whose status cannot be read any more are
+    not sent either.
 
     Args:
         client: The client to use; with a blocking one, ``client.call(recheck, planned)``.
@@ -137,11 +139,11 @@ async def recheck(client: AsyncClient, planned: SweepPreview) -> SweepPreview:
         shown.setdefault(group.project_id, []).append(group.target_group_id)
     named = attrs.evolve(plan, query=None, target_groups=shown, check_status_first=True)
     now = {group.target_group_id: group for group in (await find_groups(client, named)).groups}
-    groups = tuple(_compare(group, now[group.target_group_id]) for group in planned.groups)
+    groups = tuple(_compare(plan.action, group, now[group.target_group_id]) for group in planned.groups)
     return make_preview(client, plan, FoundGroups(groups, planned.unlisted, planned.projects))
 
 
-def _compare(planned: FoundGroup, now: FoundGroup) -> FoundGroup:
+def _compare(action: Action, planned: FoundGroup, now: FoundGroup) -> FoundGroup:
     """Return a planned target group as it is now, with the reason why it is not sent if it is not as planned."""
     if planned.outcome is not None or planned.status is None or now.status == planned.status:
         return planned
@@ -150,7 +152,8 @@ def _compare(planned: FoundGroup, now: FoundGroup) -> FoundGroup:
             planned, outcome=Outcome.NOT_SENT, reason="its status could not be read when the plan was applied"
         )
     reason = f"it was {planned.status} when the plan was made, and is {now.status} now"
-    return attrs.evolve(planned, status=now.status, outcome=Outcome.SKIPPED, reason=reason)
+    outcome = Outcome.UNCHANGED if now.status == action.target else Outcome.SKIPPED
+    return attrs.evolve(planned, status=now.status, outcome=outcome, reason=reason)
 
 
 def _group(fields: Mapping[str, Any]) -> FoundGroup:

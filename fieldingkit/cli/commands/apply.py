@@ -103,7 +103,7 @@ class _ApplyCommand(SweepCommand):
         """Return the target groups of the plan; those whose status moved since are skipped."""
         seen = await recheck(client, attrs.evolve(self._planned, plan=self.plan))
         if moved := len(self._planned.to_send) - len(seen.to_send):
-            self.output.note(f"{pluralize(moved)} of the plan moved since, and would be skipped.")
+            self.output.note(f"{pluralize(moved)} of the plan moved since, and will not be sent.")
         return seen
 
     async def find_again(self, client: AsyncClient, seen: SweepPreview) -> SweepPreview:

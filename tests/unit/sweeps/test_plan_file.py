@@ -34,7 +34,9 @@ async def test_a_saved_preview_is_read_again_whole(sweep_client: AsyncClient, sa
     assert SweepPreview.load(tmp_path / "plan.json") == attrs.evolve(made, read_at=float("-inf"))
 
 
-async def test_groups_that_moved_since_are_skipped(sweep_client: AsyncClient, sandbox: Sandbox, tmp_path: Path) -> None:
+async def test_groups_that_moved_since_are_not_sent(
+    sweep_client: AsyncClient, sandbox: Sandbox, tmp_path: Path
+) -> None:
     """Only target groups with their planned status are sent; others that match the query now are not."""
     project = sandbox.seed(live=3, paused=1)
     ids = project.ids()
@@ -46,7 +48,7 @@ async def test_groups_that_moved_since_are_skipped(sweep_client: AsyncClient, sa
     now = await recheck(sweep_client, SweepPreview.load(tmp_path / "plan.json"))
     report = await sweep(sweep_client, PLAN, preview=now)
 
-    assert [group.outcome for group in report.groups] == ["skipped", "updated", "updated", "skipped"]
+    assert [group.outcome for group in report.groups] == ["unchanged", "updated", "updated", "skipped"]
     assert report.groups[0].reason == "it was live when the plan was made, and is paused now"
     assert report.groups[3].reason == "it was paused when the plan was made, and is live now"
     assert later.ids("live")
