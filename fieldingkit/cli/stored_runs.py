@@ -25,6 +25,8 @@ class StoredRun:
     """The journal."""
     summary: RunSummary
     """The run in short."""
+    continued_by: str | None = None
+    """The id of the run that continues it, and whose report covers both; None if there is none."""
 
     @property
     def run_id(self) -> str:
@@ -103,4 +105,6 @@ def _journals() -> Iterator[Path]:
 
 def _runs_of(path: Path) -> list[StoredRun]:
     with Journal(path, read_only=True) as journal:
-        return [StoredRun(path, summary) for summary in journal.runs()]
+        runs = journal.runs()
+    successors = {run.continues: run.run_id for run in runs}
+    return [StoredRun(path, run, successors.get(run.run_id)) for run in runs]

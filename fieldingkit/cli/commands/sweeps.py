@@ -38,7 +38,9 @@ _COLUMNS: Final[dict[str, Callable[[StoredRun], object]]] = {
     "Account": lambda run: run.summary.account_id,
     "API": lambda run: urlsplit(run.summary.base_url).netloc,
     "Started": lambda run: run.summary.started_at,
-    "Finished": lambda run: run.summary.finished_at or "open",
+    "Finished": lambda run: (
+        run.summary.finished_at or (f"continued by {run.continued_by}" if run.continued_by else "open")
+    ),
     "Groups": lambda run: run.summary.total,
     "Outcomes": lambda run: format_counts(run.summary.counts._asdict()),
 }
@@ -76,6 +78,10 @@ async def show(run: str, /, *, journal: Path | None = None, json: bool = False) 
     """
     output = Output(json=json)
     stored = find_run(run, journal, output.note)
+    if stored.summary.discovered_at is None:
+        output.print_json({**_document(stored), "jobs": [], "timeline": [], "groups": []})
+        output.print_text(f"Run {run} was interrupted before its target groups were known; nothing was sent.")
+        return ExitCode.DONE
     found = read_run(stored)
     timeline = _timeline(found)
     output.print_json(
@@ -208,12 +214,14 @@ def prune(
     output = Output(json=json)
     runs = stored_runs(journal, output.note)
     before = datetime.now(UTC) - timedelta(seconds=older_than)
+    chains = [chain for chain in _chains(runs) if _ended_at(chain[0]) < before]
+    old = [run for chain in chains for run in chain]
     finished = {run.run_id for run in runs if run.summary.finished_at is not None}
     undos = {run.undo_id for run in runs}
-    old = [run for run in runs if (run.summary.finished_at or run.summary.started_at) < before]
-    needed = {run.run_id: reason for run in old if (reason := _reason_to_keep(run, finished, undos))}
-    if needed and not dry_run and (yes or _may_delete(needed, output)):
-        needed = {}
+    reasons = [(chain, reason) for chain in chains if (reason := _reason_to_keep(chain, finished, undos))]
+    if reasons and not dry_run and (yes or _may_delete({chain[0].run_id: reason for chain, reason in reasons}, output)):
+        reasons = []
+    needed = {run.run_id: reason for chain, reason in reasons for run in chain}
     failed: dict[str, str] = {}
     if not dry_run:
         for path in dict.fromkeys(run.path for run in old):
@@ -225,27 +233,45 @@ def prune(
         output.print_json({**_document(run), "deleted": reason is None and not dry_run, "reason": reason})
         verb = "Kept" if reason else "Would delete" if dry_run else "Deleted"
         output.print_text(f"{verb} {run.run_id}{f': {reason}' if reason else ''}")
-    if needed:
-        output.note(f"{pluralize(len(needed), 'run')} kept; --yes deletes them too.")
+    if needed and not yes:
+        output.note(f"{pluralize(len(needed), 'run')} kept; --yes deletes what can still be resumed, read or undone.")
     if not old:
         output.note("No runs of that age.")
     return ExitCode.FAILED if failed else ExitCode.DONE
 
 
-def _reason_to_keep(run: StoredRun, finished: set[str], undos: set[str]) -> str | None:
+def _chains(runs: Sequence[StoredRun]) -> list[list[StoredRun]]:
+    """Return the runs with those that they continue, the last run of each chain first: a report needs all of them."""
+    chains: dict[str, list[StoredRun]] = {}
+    successors = {run.run_id: run.continued_by for run in runs}
+    for run in runs:
+        last = run.run_id
+        while (successor := successors.get(last)) is not None:
+            last = successor
+        chains.setdefault(last, []).append(run)
+    return list(chains.values())
+
+
+def _ended_at(run: StoredRun) -> datetime:
+    return run.summary.finished_at or run.summary.started_at
+
+
+def _reason_to_keep(chain: Sequence[StoredRun], finished: set[str], undos: set[str]) -> str | None:
     """Return the reason why a run must not be deleted without a question.
 
     Args:
-        run: The run.
+        chain: The run, and those that it continues.
         finished: The ids of all finished runs.
         undos: The ids that the undo of each run has.
     """
-    if run.summary.finished_at is None:
+    last = chain[0]
+    if last.summary.finished_at is None:
         return "it is unfinished"
-    if run.summary.counts.unknown:
-        return f"the outcome of {pluralize(run.summary.counts.unknown)} is unknown"
-    if run.summary.undoable and run.run_id not in undos and run.undo_id not in finished:
-        return f"it can still be undone, for {pluralize(run.summary.undoable)}"
+    if last.summary.counts.unknown:
+        return f"the outcome of {pluralize(last.summary.counts.unknown)} is unknown"
+    undoable = sum(run.summary.undoable for run in chain)
+    if undoable and last.run_id not in undos and last.undo_id not in finished:
+        return f"it can still be undone, for {pluralize(undoable)}"
     return None
 
 
@@ -278,7 +304,13 @@ def _delete(path: Path, run_ids: Sequence[str], *, all_of_it: bool) -> str | Non
 def _document(stored: StoredRun) -> dict[str, Any]:
     summary = stored.summary
     fields = {field.name: getattr(summary, field.name) for field in attrs.fields(type(summary))}
-    return {**fields, "counts": summary.counts._asdict(), "undoable": summary.undoable, "journal": str(stored.path)}
+    return {
+        **fields,
+        "counts": summary.counts._asdict(),
+        "undoable": summary.undoable,
+        "continued_by": stored.continued_by,
+        "journal": str(stored.path),
+    }
 
 
 def _timeline(report: SweepReport) -> list[tuple[datetime, str]]:

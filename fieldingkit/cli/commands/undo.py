@@ -9,7 +9,7 @@ from fieldingkit.cli.connection import DEFAULT_CONNECTION, Connection
 from fieldingkit.cli.errors import ExitCode, NotPossibleError, UsageError
 from fieldingkit.cli.output import Output
 from fieldingkit.cli.selection import invalid_flag
-from fieldingkit.cli.stored_runs import StoredRun, read_run, stored_runs
+from fieldingkit.cli.stored_runs import StoredRun, find_run, read_run, stored_runs
 from fieldingkit.cli.sweep_command import SweepCommand
 from fieldingkit.cli.sweep_options import DEFAULT_OPTIONS, SweepOptions
 from fieldingkit.client import AsyncClient
@@ -158,13 +158,15 @@ def _last_run(configuration: Configuration, output: Output) -> StoredRun:
     """
     runs = stored_runs(None, output.note)
     undos = {run.undo_id for run in runs}
-    for run in runs:
-        summary = run.summary
+    for each in runs:
+        run, summary = each, each.summary
         elsewhere = summary.base_url != normalize_url(configuration.base_url) or (
             configuration.account is not None and summary.account_id != configuration.account
         )
         if elsewhere or run.run_id in undos or not (summary.counts.updated or summary.counts.unknown):
             continue
+        while run.continued_by is not None:
+            run = find_run(run.continued_by, run.path, output.note)
         output.note(f"The last sweep is the {summary.action} of {format_time(summary.started_at)}, run {run.run_id}.")
         return run
     raise NotPossibleError(

@@ -176,6 +176,38 @@ def test_prune_keeps_what_is_still_of_use(connected: Cli, sandbox: Sandbox) -> N
     assert [run["run_id"] for run in documents(connected("sweeps", "list", "--json").out)] == ["young"]
 
 
+def test_prune_keeps_or_deletes_continued_runs_together(connected: Cli, sandbox: Sandbox) -> None:
+    """The report of a run needs the runs that it continues; they are listed as continued, and as old as it is."""
+    for name in ("first", "second"):
+        project = sandbox.seed(live=1)
+        connected("complete", "--project", project.id, "--yes", "--run-id", name, "--journal", "own.journal")
+    with sqlite3.connect("own.journal") as database:
+        database.execute("UPDATE runs SET continues = 'first' WHERE run_id = 'second'")
+        database.execute("UPDATE runs SET started_at = started_at - 4e6, finished_at = NULL WHERE run_id = 'first'")
+    database.close()
+    words = ("--journal", "own.journal")
+    assert "continued by second" in connected("sweeps", "list", *words).out
+    assert connected("sweeps", "prune", *words).out == ""
+    assert connected("sweeps", "show", "second", *words).code == 0
+    with sqlite3.connect("own.journal") as database:
+        database.execute("UPDATE runs SET started_at = started_at - 4e6, finished_at = finished_at - 4e6")
+    database.close()
+    ended = connected("sweeps", "prune", *words)
+    assert ended.out.splitlines() == ["Deleted second", "Deleted first"]
+    assert Path("own.journal").exists()
+
+
+def test_a_run_without_target_groups_is_shown(connected: Cli, sandbox: Sandbox) -> None:
+    """A run that was interrupted while its target groups were being found says that nothing was sent."""
+    paused(connected, sandbox, "first")
+    with sqlite3.connect(journals()[0]) as database:
+        database.execute("UPDATE runs SET discovered_at = NULL, finished_at = NULL")
+    database.close()
+    ended = connected("sweeps", "show", "first")
+    assert ended.code == 0
+    assert "nothing was sent" in ended.out
+
+
 def test_prune_asks_at_a_terminal(connected: Cli, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """At a terminal a person decides on runs that can still be undone; "no" keeps them."""
     paused(connected, sandbox, "undoable")
