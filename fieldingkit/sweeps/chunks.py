@@ -156,7 +156,7 @@ def retry_key(parent: str, number: int, ids: Sequence[str]) -> str:
 
 
 def replacement_key(parent: str, ids: Sequence[str]) -> str:
-    """Return the key of a job that replaces another one, whose key is too old to be sent again."""
+    """Return the key of a job for some target groups of another one, which is not sent, or whose key is too old."""
     return make_key(parent, "again", *ids)
 
 

@@ -10,7 +10,7 @@ from fieldingkit.jobs.job import AsyncJob
 from fieldingkit.jobs.scheduler import DurationEstimator, PollScheduler
 from fieldingkit.resources.batch_jobs import BatchResult, FailedTargetGroup
 from fieldingkit.resources.target_groups import TargetGroupStatus
-from fieldingkit.sweeps.chunks import Chunk, ChunkState, chunk_key, replacement_key, retry_key
+from fieldingkit.sweeps.chunks import Chunk, ChunkState, replacement_key, retry_key
 from fieldingkit.sweeps.context import SweepContext
 from fieldingkit.sweeps.discovery import read_statuses
 from fieldingkit.sweeps.report import GroupOutcome, Outcome
@@ -131,23 +131,22 @@ class ChunkExecutor:
         if read is None:
             return chunk
         if unread := [read.unread[id_] for id_ in chunk.ids if id_ in read.unread]:
-            await self._settle_refused(
-                chunk, Outcome.NOT_SENT, f"not sent, because its status could not be read again: {unread[0]}"
-            )
+            await self._settle_stopped(chunk, f"its status could not be read again: {unread[0]}")
             return None
         moved: dict[str, tuple[Outcome, str]] = {}
         for id_ in chunk.ids:
             status = read.found[id_].status if id_ in read.found else None
             if status == action.target:
-                moved[id_] = Outcome.UNCHANGED, f"it became {status} before it was sent"
+                again = " again" if chunk.generation else ""
+                moved[id_] = Outcome.UNCHANGED, f"it became {status} before it was sent{again}"
             elif status not in action.sources:
-                moved[id_] = Outcome.SKIPPED, f"moved meanwhile: it is not {' or '.join(sorted(action.sources))} now"
+                reason = f"moved meanwhile: it is not {' or '.join(sorted(action.sources))} now"
+                moved[id_] = Outcome.FAILED if chunk.generation else Outcome.SKIPPED, reason
         if not moved:
             return chunk
         outcomes = [context.state.ledger.settle(id_, *outcome) for id_, outcome in moved.items()]
         rest = [id_ for id_ in chunk.ids if id_ not in moved]
-        key = chunk_key(context.state.identity, action, chunk.project_id, rest)
-        follow_up = self._follow_up(chunk, rest, key, chunk.generation, ambiguous=())
+        follow_up = self._follow_up(chunk, rest, replacement_key(chunk.key, rest), chunk.generation, ambiguous=())
         await self._record(chunk, outcomes, follow_up)
         return follow_up
 
