@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 
 import attrs
 
@@ -13,6 +14,7 @@ from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.sweeps.chunks import Chunk, ChunkState, replacement_key, retry_key
 from fieldingkit.sweeps.context import SweepContext
 from fieldingkit.sweeps.discovery import read_statuses
+from fieldingkit.sweeps.history import unchanged_since
 from fieldingkit.sweeps.report import GroupOutcome, Outcome
 from fieldingkit.sweeps.state import partition_result
 from fieldingkit.sweeps.submitter import NotSubmitted, Submitted, Submitter, error_code
@@ -183,13 +185,22 @@ class ChunkExecutor:
     async def _reconcile_expired_key(self, chunk: Chunk) -> Chunk | None:
         """Read the target groups of a chunk whose key is too old to be sent again.
 
-        Return a chunk for those that still have the status that they had before the key was used. The others were
-        changed meanwhile, or cannot be read, and are not sent again.
+        Return a chunk for those that still have the status that they had before the key was used, and whose changelog
+        shows no change since. The others were changed meanwhile, or cannot be read, and are not sent again.
         """
         statuses = await self._read(chunk.project_id, chunk.ids)
         rest = [id_ for id_ in chunk.ids if self._may_resend(id_, statuses.get(id_))]
-        others = [id_ for id_ in chunk.ids if id_ not in rest]
-        outcomes = self._outcomes_by_status(chunk, others, statuses, "it may have been sent by an earlier process")
+        sent = datetime.fromtimestamp(chunk.sent_date or 0.0, UTC)
+        context = self._context
+        unchanged = await unchanged_since(context.client, context.plan.account_id, chunk.project_id, rest, sent)
+        changed = [id_ for id_ in rest if id_ not in unchanged]
+        rest = [id_ for id_ in rest if id_ in unchanged]
+        others = [id_ for id_ in chunk.ids if id_ not in rest and id_ not in changed]
+        reason = "it may have been sent by an earlier process"
+        outcomes = self._outcomes_by_status(chunk, others, statuses, reason)
+        outcomes += self._outcomes_by_status(
+            chunk, changed, statuses, f"{reason}, and its changelog does not show that it was not changed since"
+        )
         follow_up = self._follow_up(chunk, rest, replacement_key(chunk.key, rest), chunk.generation, ambiguous=rest)
         await self._record(chunk, outcomes, follow_up, settled=follow_up is not None or _all_known(outcomes))
         return follow_up

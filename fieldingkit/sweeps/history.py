@@ -1,6 +1,6 @@
 """History: whether the latest status change of a target group is the one that a sweep made, by the API's changelog."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from fieldingkit.sweeps.concurrency import run_limited, wait_for_capacity
 from fieldingkit.sweeps.discovery import send_read
 from fieldingkit.sweeps.report import GroupOutcome, Outcome, SweepJob, SweepReport
 
-__all__ = ["Verdict", "check_history"]
+__all__ = ["Verdict", "check_history", "unchanged_since"]
 
 _READS_AT_ONCE = 16
 _SLACK = timedelta(seconds=5)
@@ -65,21 +65,63 @@ async def check_history(client: AsyncClient, report: SweepReport, rows: list[Gro
     return verdicts
 
 
+async def unchanged_since(
+    client: AsyncClient, account_id: str | int | None, project_id: str, ids: Sequence[str], since: datetime
+) -> Collection[str]:
+    """Return the target groups whose changelog shows no status change since a time; one that cannot be read does not.
+
+    Args:
+        client: The client to use.
+        account_id: The account's number; None for the client's account.
+        project_id: The project's ULID.
+        ids: The target groups' ULIDs.
+        since: The time, by the API's clock.
+    """
+    unchanged: set[str] = set()
+
+    async def check(target_group_id: str) -> None:
+        try:
+            page = await _read_changelog(client, account_id, project_id, target_group_id)
+        except (ApiError, TransportError, DecodeError):
+            return
+        times = _times(page)
+        if times is not None and all(moment < since for moment in times):
+            unchanged.add(target_group_id)
+
+    await run_limited(ids, check, limit=_READS_AT_ONCE)
+    return unchanged
+
+
+async def _read_changelog(
+    client: AsyncClient, account_id: str | int | None, project_id: str, target_group_id: str
+) -> TargetGroupChangelog:
+    """Return the first page of the status changes of a target group."""
+    await wait_for_capacity(client)
+    command = GetTargetGroupChangelog(
+        account_id=account_id,
+        project_id=project_id,
+        target_group_id=target_group_id,
+        change_types=[TargetGroupChangeType.STATUS_CHANGE],
+    )
+    return await send_read(client, command)
+
+
+def _times(page: TargetGroupChangelog) -> Sequence[datetime] | None:
+    """Return the times of all changes on a page; None if the page may lack the latest change."""
+    times = [entry.occurred_at for entry in page.changelog if entry.occurred_at is not None]
+    if len(times) < len(page.changelog) or (page.next_cursor and times != sorted(times, reverse=True)):
+        return None
+    return times
+
+
 async def _check(
     client: AsyncClient, report: SweepReport, row: GroupOutcome, job: SweepJob | None
 ) -> Verdict | ChangelogEntry:
     """Return the one status change since the job was created, or the reason why it is not the sweep's."""
     if job is None or job.api_created_at is None:
         return _unclear("the API's time of the job that changed it is not known")
-    command = GetTargetGroupChangelog(
-        account_id=report.plan.account_id,
-        project_id=row.project_id,
-        target_group_id=row.target_group_id,
-        change_types=[TargetGroupChangeType.STATUS_CHANGE],
-    )
-    await wait_for_capacity(client)
     try:
-        page = await send_read(client, command)
+        page = await _read_changelog(client, report.plan.account_id, row.project_id, row.target_group_id)
     except (ApiError, TransportError, DecodeError) as exc:
         return _unclear(f"its changelog could not be read: {exc.message}")
     return _judge(report, page, job)
@@ -87,8 +129,7 @@ async def _check(
 
 def _judge(report: SweepReport, page: TargetGroupChangelog, job: SweepJob) -> Verdict | ChangelogEntry:
     dated = [(entry.occurred_at, entry) for entry in page.changelog if entry.occurred_at is not None]
-    times = [moment for moment, _ in dated]
-    if len(times) < len(page.changelog) or (page.next_cursor and times != sorted(times, reverse=True)):
+    if _times(page) is None:
         return _unclear("its changelog does not show the latest change")
     later = [entry for moment, entry in dated if job.api_created_at is None or moment >= job.api_created_at]
     if not later:

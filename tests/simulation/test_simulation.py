@@ -6,10 +6,11 @@ from simulation.simulate import Stats, shrink, simulate
 
 SEEDS = 50
 
-OPEN: frozenset[str] = frozenset({"A2", "A3", "A5", "A6", "A7", "A8", "A13", "L3"})
-"""Invariants that the engine still breaks."""
+OPEN: frozenset[str] = frozenset()
+"""Invariants that the engine is known to break."""
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("first", range(0, 6 * SEEDS, SEEDS))
 def test_no_seed_breaks_an_invariant(first: int) -> None:
     """Reports, headlines and jobs agree with the API's own record, whatever happened on the way."""
@@ -24,6 +25,7 @@ def test_no_seed_breaks_an_invariant(first: int) -> None:
         assert getattr(stats, name) >= least, (name, stats)
 
 
+@pytest.mark.timeout(600)
 def test_a_seed_always_has_the_same_story() -> None:
     """Two simulations of one seed take the same steps at the same times."""
     for seed in range(20):

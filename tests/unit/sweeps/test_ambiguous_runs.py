@@ -189,3 +189,26 @@ async def test_what_an_earlier_process_sent_is_never_called_not_sent(
     assert report.of(Outcome.NOT_SENT) == ()
     assert report.counts.unknown == (0 if applied else 6), {group.reason for group in report.groups}
     assert not applied or not report.of(Outcome.FAILED, Outcome.SKIPPED, Outcome.NOT_SENT)
+
+
+async def test_an_expired_key_is_not_replaced_for_what_was_moved_back(
+    client_without_retries: AsyncClient, sandbox: Sandbox, sandbox_clock: FakeClock, path: Path
+) -> None:
+    """A target group that has its former status again, because others moved it back, is not sent a second time."""
+    project = sandbox.seed(live=3)
+    plan = pausing(project, run_id="tonight")
+    await send_ambiguously(client_without_retries, sandbox, plan, path, applied=True)
+    sandbox_clock.advance(600.0)
+    for group in project.groups[:2]:
+        group.act("resume", by="a colleague")
+    sandbox_clock.advance(7200.0)
+    sandbox.faults.clear()
+
+    report = await sweep(client_without_retries, plan, journal=path, verify=False)
+
+    assert [row.outcome for row in report.groups] == [Outcome.UNKNOWN, Outcome.UNKNOWN, Outcome.UNCHANGED]
+    assert report.groups[0].reason == (
+        "it may have been sent by an earlier process, and its changelog does not show that it was not changed since; "
+        "its status was live"
+    )
+    assert len(sandbox.jobs) == 1
