@@ -5,6 +5,7 @@ successful requests raise the rate again. Without a rate and without a 429 there
 """
 
 import asyncio
+import math
 from collections import OrderedDict
 from functools import partial
 
@@ -19,8 +20,14 @@ _FIRST_RATE = 10.0
 """Requests per second after the first 429 of a client without a rate."""
 _LOWEST_RATE = 0.1
 """Requests per second at least, after any number of 429s."""
-_GAIN = 0.04
-"""Requests per second that each request adds if it waited and succeeded; the rate doubles in about 17 s."""
+_GAIN = 0.01
+"""The part of the rate that each request adds if it waited and succeeded; 70 of them double the rate.
+
+A part of the rate, because a 429 takes a part too: with a fixed step, one 429 in a hundred would hold any client at 8
+requests per second.
+"""
+_LARGEST_GAIN = 0.5
+"""Requests per second that such a request adds at most, so that a high rate does not pass the limit by much."""
 _HOLD = 1.0
 """Seconds for which a 429 without ``Retry-After`` holds the queue."""
 
@@ -76,7 +83,7 @@ class RateLimiter:
         if response.status == 429:
             self._slow_down(call, response, left)
         elif waited and self.rate is not None:
-            self.rate = min(self.rate + _GAIN, self._ceiling or self.rate + _GAIN)
+            self.rate = min(self.rate + min(self.rate * _GAIN, _LARGEST_GAIN), self._ceiling or math.inf)
         return response
 
     def close(self) -> None:

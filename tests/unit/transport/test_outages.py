@@ -1,5 +1,7 @@
 """Whole outages in virtual time: calls survive what fits into their deadline, and spare the server."""
 
+from itertools import count
+
 from support.outages import at_most, dead, down_between, simulate
 
 from fieldingkit.transport.http import Response
@@ -39,3 +41,20 @@ def test_failing_endpoint_costs_others_nothing() -> None:
 
     assert result.succeeded == 20
     assert all(isinstance(outcome, Response) for outcome in result.outcomes)
+
+
+def test_a_429_in_a_hundred_hardly_slows_a_client_down() -> None:
+    """A server that is well and answers 429 now and then keeps the client's pace; a limit is respected all the same."""
+    number = count(1)
+    result = simulate(
+        lambda _, __: 429 if next(number) % 100 == 0 else 200,
+        [each / 50 for each in range(3000)],
+        retry_after=0.0,
+    )
+    assert (result.succeeded, len(result.sent_at)) == (3000, 3030)
+    assert result.duration < 65.0
+
+    limited = simulate(at_most(50), [each / 200 for each in range(2000)], retry_after=1.0, deadline=None)
+    assert limited.succeeded == 2000
+    assert len(limited.sent_at) < 2100
+    assert limited.duration < 90.0
