@@ -158,17 +158,17 @@ class FieldingOperator(BaseOperator, abc.ABC):
         self, context: Context, plan: "SweepPlan", step: "Step", *, preview: "PreviewFunction | None" = None
     ) -> dict[str, Any]:
         """Take one step of the sweep; defer if jobs are left to wait for, and otherwise return the result."""
-        from fieldingkit.airflow.checkpoint import TaskStateCheckpoint
+        from fieldingkit.airflow.checkpoint import TaskStateCheckpoint, state_store
         from fieldingkit.airflow.steps import take_step
-        from fieldingkit.errors import InvalidCommandError, JournalError
+        from fieldingkit.errors import ConfigurationError, InvalidCommandError, JournalError
 
-        checkpoint = TaskStateCheckpoint(context["task_state_store"])
         try:
+            checkpoint = TaskStateCheckpoint(state_store(context))
             with FieldingHook(self.fielding_conn_id).client() as client:
                 sweep, tokens = client.call(
                     take_step, plan, checkpoint, step, preview=preview, verify_statuses=self.verify
                 )
-        except (InvalidCommandError, JournalError) as exc:
+        except (ConfigurationError, InvalidCommandError, JournalError) as exc:
             raise AirflowFailException(exc.message) from exc
         if tokens:
             self._defer(tokens)

@@ -21,7 +21,7 @@ from typing import Any, Protocol, cast
 
 import attrs
 
-from fieldingkit.errors import JournalError
+from fieldingkit.errors import ConfigurationError, JournalError
 from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.sweeps.checkpoint import Checkpoint
 from fieldingkit.sweeps.chunks import Chunk
@@ -30,7 +30,7 @@ from fieldingkit.sweeps.plan import SweepPlan
 from fieldingkit.sweeps.report import GroupOutcome, Outcome, Straggler, SweepProject, UnlistedProject
 from fieldingkit.sweeps.state import FoundGroup, Ledger, SweepState
 
-__all__ = ["StateStore", "TaskInstance", "TaskStateCheckpoint", "run_id_for", "task_reference"]
+__all__ = ["StateStore", "TaskInstance", "TaskStateCheckpoint", "run_id_for", "state_store", "task_reference"]
 
 
 class TaskInstance(Protocol):
@@ -80,6 +80,23 @@ class StateStore(Protocol):
     def set(self, key: str, value: Any) -> object:
         """Write a value of plain JSON: lists, not tuples."""
         ...
+
+
+def state_store(context: Mapping[str, Any]) -> StateStore:
+    """Return the state store of a task.
+
+    Args:
+        context: The task's context.
+
+    Raises:
+        ConfigurationError: if it has none, because Airflow is too old.
+    """
+    store: StateStore | None = context.get("task_state_store")
+    if store is None:
+        raise ConfigurationError(
+            "this task has no state store, in which its progress is saved: use Airflow 3.3 or newer; nothing was sent"
+        )
+    return store
 
 
 class TaskStateCheckpoint(Checkpoint):

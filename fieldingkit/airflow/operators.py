@@ -296,6 +296,7 @@ class EnsureFieldingStatusOperator(BaseOperator):
             AirflowFailException: if no action leads to the status, or the API does not allow it.
             FieldingKitError: if the API cannot be reached, or the run keeps changing.
         """
+        from fieldingkit.airflow.checkpoint import state_store
         from fieldingkit.errors import (
             ConfigurationError,
             InvalidCommandError,
@@ -304,8 +305,8 @@ class EnsureFieldingStatusOperator(BaseOperator):
         )
         from fieldingkit.workflows.runs import ensure_status
 
-        store = context["task_state_store"]
         try:
+            store = state_store(context)
             with FieldingHook(self.fielding_conn_id).client() as client:
                 run = client.call(self._run)
                 previous_status = store.get(_PREVIOUS_STATUS_KEY)

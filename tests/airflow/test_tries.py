@@ -5,12 +5,19 @@ from typing import Any
 
 import pytest
 import structlog
+from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferred
 from support.airflow_site import connection_json
 from support.fake_task import FakeTask, MemoryStore, posts, run_task
 
-from fieldingkit.airflow import FieldingBatchOperator, FieldingJobsTrigger, FieldingSweepOperator
+from fieldingkit.airflow import (
+    EnsureFieldingStatusOperator,
+    FieldingBatchOperator,
+    FieldingJobsTrigger,
+    FieldingSweepOperator,
+)
 from fieldingkit.sandbox import Sandbox, faults
+from fieldingkit.sandbox.model.jobs import Job
 
 
 def test_keys_depend_on_the_task_and_the_run_but_not_on_the_try(connected: Sandbox) -> None:
@@ -178,32 +185,47 @@ def test_a_connection_to_another_account_is_refused(connected: Sandbox, monkeypa
     assert not connected.requests
 
 
-def test_internal_errors_of_the_api_are_retried_in_another_job(connected: Sandbox) -> None:
+@pytest.mark.parametrize("operator", [FieldingSweepOperator, EnsureFieldingStatusOperator])
+def test_a_task_without_a_state_store_fails_before_it_sends_anything(
+    connected: Sandbox, operator: type[BaseOperator]
+) -> None:
+    """An Airflow before 3.3 has no state store, without which a retry could not resume the task."""
+    sweep = {"action": "pause", "query": {}}
+    ensure = {"project_id": "p", "target_group_id": "g", "status": "paused"}
+    task = operator(task_id="x", **(sweep if operator is FieldingSweepOperator else ensure))
+    context = FakeTask().context(task)
+    del context["task_state_store"]
+    with pytest.raises(AirflowFailException, match=r"Airflow 3\.3 or newer; nothing was sent"):
+        task.execute(context)
+    assert not connected.requests
+
+
+def test_internal_errors_of_the_api_are_retried_in_another_job(monkeypatch: pytest.MonkeyPatch) -> None:
     """Failed target groups are sent again with a new key, and the trigger waits for that job too."""
-    project = connected.seed(live=3)
-    task = FakeTask()
-    operator = FieldingSweepOperator(task_id="x", action="pause", target_groups={project.id: project.ids()})
-    first = task.start(operator)
-    (job,) = connected.jobs.values()
-    trouble = {"code": "unexpected_internal_error", "description": "try again"}
-    status = {
-        "job_id": job.id,
-        "status": "Completed",
-        "updated_target_groups": {"data": [{"target_group_id": id_} for id_ in project.ids()[1:]]},
-        "failed_target_groups": {"data": [{"target_group_id": project.ids()[0], "failure_reason": trouble}]},
-    }
-    connected.faults.add("get_bulk_pause_target_groups_job", faults.Answer(200, status))
-    second = task.come_back(operator, first, {"jobs": []})
-    assert isinstance(second, TaskDeferred)
-    assert isinstance(second.trigger, FieldingJobsTrigger)
-    assert len(connected.jobs) == 2
-    assert len(second.trigger.tokens) == 1
-    result = task.come_back(operator, second, {"jobs": []})
-    assert result["counts"] == {"updated": 3, "unchanged": 0, "failed": 0, "skipped": 0, "not_sent": 0, "unknown": 0}
-    assert [job["job_id"] for job in task.pushed["details"]["jobs"]] == list(connected.jobs)
-    again = run_task(task, operator)
-    assert again["counts"] == result["counts"]  # the next try finds the follow-up in the store as well
-    assert [job["job_id"] for job in task.pushed["details"]["jobs"]] == list(connected.jobs)
+    failing: list[str] = []
+
+    def code(job: Job, id_: str) -> str | None:
+        return "unexpected_internal_error" if id_ in failing and list(sandbox.jobs) == [job.id] else None
+
+    with Sandbox(failing_items=code) as sandbox:
+        monkeypatch.setenv("AIRFLOW_CONN_FIELDINGKIT_DEFAULT", connection_json(sandbox))
+        project = sandbox.seed(live=3)
+        failing.append(project.ids()[0])
+        task = FakeTask()
+        operator = FieldingSweepOperator(task_id="x", action="pause", target_groups={project.id: project.ids()})
+        first = task.start(operator)
+        sandbox.clock.advance(10)
+        second = task.come_back(operator, first, {"jobs": []})
+        assert isinstance(second, TaskDeferred)
+        assert isinstance(second.trigger, FieldingJobsTrigger)
+        assert len(sandbox.jobs) == 2
+        assert len(second.trigger.tokens) == 1
+        result = task.come_back(operator, second, {"jobs": []})
+        assert result["counts"]["updated"] == result["changed"] == 3
+        assert [job["job_id"] for job in task.pushed["details"]["jobs"]] == list(sandbox.jobs)
+        again = run_task(task, operator)
+        assert again["counts"] == result["counts"]  # the next try finds the follow-up in the store as well
+        assert [job["job_id"] for job in task.pushed["details"]["jobs"]] == list(sandbox.jobs)
 
 
 def test_a_job_that_could_not_be_sent_is_sent_by_the_next_try(connected: Sandbox) -> None:
