@@ -4,7 +4,7 @@ import enum
 import logging
 import math
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Protocol, cast
 
 from fieldingkit.clock import Clock, MonotonicClock
 from fieldingkit.errors import ConfigurationError
@@ -135,5 +135,11 @@ def check_lease(lease: object) -> None:
 
 
 def acknowledgement(event: Event) -> dict[str, str]:
-    """Return the body that acknowledges a delivery, to be sent as JSON with status 200."""
+    """Return the body that acknowledges a delivery, to be sent as JSON with status 200.
+
+    Raises:
+        TypeError: if ``event`` is not an event.
+    """
+    if not isinstance(cast("object", event), Event):
+        raise TypeError(f"event must be an Event, not an instance of {type(event).__name__}")
     return {"event_id": event.id}

@@ -372,6 +372,13 @@ async def test_event_is_handled_once() -> None:
     assert events.acknowledgement(event) == {"event_id": ENVELOPE["id"]}
 
 
+def test_only_an_event_is_acknowledged() -> None:
+    """Any other argument is refused by its name."""
+    wrong: Any = {"id": ENVELOPE["id"]}
+    with pytest.raises(TypeError, match="event must be an Event, not an instance of dict"):
+        events.acknowledgement(wrong)
+
+
 async def test_failed_event_is_handled_again() -> None:
     """A failure propagates to the caller, and the next delivery is handled."""
     event, store = events.parse(body_of()), InMemoryEventStore()
