@@ -84,8 +84,11 @@ async def undo_report(
         raise invalid_flag(exc) from exc
     _note_what_stays(original)
     if not plan.target_groups:
+        if original.counts.unknown or original.unlisted:
+            Output().note(f"Nothing was undone: the outcome of the {original.action} is unknown.")
+            return ExitCode.UNKNOWN
         Output().note(f"No change was reported by the {original.action}, so there is nothing to undo.")
-        return ExitCode.UNKNOWN if original.counts.unknown or original.unlisted else ExitCode.DONE
+        return ExitCode.DONE
     if no_history_check:
         return await SweepCommand(plan, options, connection, configuration, named=True, kept=kept).run()
     return await _UndoCommand(original, plan, options, connection, configuration, kept=kept).run()

@@ -295,6 +295,7 @@ def test_an_undo_names_what_it_does_not_touch(connected: Cli, sandbox: Sandbox, 
     assert ended.code == (0 if applied else 4)
     assert all(group.target_group_id in ended.err for group in groups)
     assert "Not undone, 2 target groups: " in ended.err
+    assert ("nothing to undo" in ended.err) == applied
     assert not sandbox.jobs
 
 
