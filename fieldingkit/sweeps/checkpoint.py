@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple, cast
 
@@ -242,7 +242,7 @@ class _Header(NamedTuple):
 
 
 # The columns of the table are the run id and the fields of a chunk, in their order.
-_PUT_CHUNK = "INSERT OR REPLACE INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_PUT_CHUNK = "INSERT OR REPLACE INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _SELECT_CHUNKS = "SELECT * FROM chunks WHERE run_id = ? ORDER BY number"
 _PUT_GROUP = "INSERT OR REPLACE INTO groups VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _SET_OUTCOME = (
@@ -323,12 +323,18 @@ def _straggler(fields: Sequence[Any]) -> Straggler:
 
 def _chunk(row: Sequence[Any]) -> Chunk:
     fields = dict(zip((field.name for field in attrs.fields(Chunk)), row[1:], strict=True))
-    return Chunk(**{**fields, "ids": fields["ids"].split(), "ambiguous": fields["ambiguous"].split()})
+    lists = {name: fields[name].split() for name in ("ids", "ambiguous")}
+    return Chunk(**{**fields, **lists, "reached": json.loads(fields["reached"])})
 
 
 def _chunk_row(chunk: Chunk) -> Sequence[Any]:
-    values = attrs.astuple(chunk, recurse=False)
-    return [" ".join(cast("tuple[str, ...]", value)) if isinstance(value, tuple) else value for value in values]
+    return list(map(_column, attrs.astuple(chunk, recurse=False)))
+
+
+def _column(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return " ".join(cast("tuple[str, ...]", value))
+    return json.dumps(value) if isinstance(value, Mapping) else value
 
 
 def _outcome_columns(ledger: Ledger, group: FoundGroup) -> tuple[str | bool | None, ...]:

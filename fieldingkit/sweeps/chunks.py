@@ -76,6 +76,9 @@ class Chunk:
     ambiguous: tuple[str, ...] = attrs.field(default=(), converter=_ids)
     """The target groups that an earlier job may have changed, or may still change: its end was not seen, or its result
     does not mention them and they could not be read since."""
+    reached: Mapping[str, float] = attrs.field(factory=dict[str, float])
+    """The target groups that were read with the target status before the key was sent again, and the API's time of that
+    read. A job that was created later did not change them, although the API counts them as updated."""
     state: ChunkState = attrs.field(default=ChunkState.PENDING, converter=ChunkState)
     """The state."""
     sent_at: float | None = None

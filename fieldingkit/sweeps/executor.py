@@ -25,6 +25,8 @@ __all__ = ["ChunkExecutor", "JobPoller", "WaitStrategy"]
 _LONG_HOLD = 5.0
 """Seconds that the limiter must be held before polls wait for it."""
 _POLLS_AT_ONCE = 16
+_DATE_RESOLUTION = 1.0
+"""The resolution of the API's ``Date`` header in seconds."""
 
 
 WaitStrategy = Callable[[Chunk, AsyncJob[BatchResult]], Awaitable[bool]]
@@ -252,7 +254,10 @@ class ChunkExecutor:
         to_read = [*parts.missing, *(id_ for id_ in parts.failed if id_ in chunk.ambiguous)]
         statuses = await self._read(chunk.project_id, to_read)
         reached = [id_ for id_ in to_read if statuses.get(id_) == plan.action.target]
-        outcomes = self._settle_all(chunk, parts.updated, Outcome.UPDATED)
+        reached_before = [id_ for id_ in parts.updated if _was_reached(chunk, id_)]
+        outcomes = self._settle_all(chunk, (id_ for id_ in parts.updated if id_ not in reached_before), Outcome.UPDATED)
+        before = f"it was {plan.action.target} before job {chunk.job_id} was created"
+        outcomes += self._settle_all(chunk, reached_before, Outcome.UNCHANGED, before)
         outcomes += self._settle_verified(
             chunk, reached, f"the result of job {chunk.job_id} does not report it updated"
         )
@@ -367,6 +372,12 @@ class ChunkExecutor:
         self._context.state.put(chunk)
         await self._context.checkpoint.save(chunk, outcomes, follow_up=follow_up)
         self._context.notify()
+
+
+def _was_reached(chunk: Chunk, target_group_id: str) -> bool:
+    """Return whether a target group was read with the target status before the job of its chunk was created."""
+    read_at, created_at = chunk.reached.get(target_group_id), chunk.api_created_at
+    return read_at is not None and created_at is not None and created_at >= read_at - _DATE_RESOLUTION
 
 
 def _all_known(outcomes: Iterable[GroupOutcome]) -> bool:

@@ -49,9 +49,9 @@ _TABLES = """
     ) WITHOUT ROWID;
     CREATE TABLE chunks (
         run_id TEXT, number INTEGER, project_id TEXT NOT NULL, ids TEXT NOT NULL, key TEXT NOT NULL,
-        generation INTEGER NOT NULL, ambiguous TEXT NOT NULL, state TEXT NOT NULL, sent_at REAL, sent_date REAL,
-        submitted_at REAL, ambiguous_at REAL, settled_at REAL, token TEXT, job_id TEXT, ended_at REAL,
-        api_created_at REAL, created_by TEXT, PRIMARY KEY (run_id, number)
+        generation INTEGER NOT NULL, ambiguous TEXT NOT NULL, reached TEXT NOT NULL, state TEXT NOT NULL,
+        sent_at REAL, sent_date REAL, submitted_at REAL, ambiguous_at REAL, settled_at REAL,
+        token TEXT, job_id TEXT, ended_at REAL, api_created_at REAL, created_by TEXT, PRIMARY KEY (run_id, number)
     ) WITHOUT ROWID;
     CREATE TABLE verifications (
         run_id TEXT PRIMARY KEY, verified_at REAL, stragglers TEXT NOT NULL, unverified TEXT NOT NULL

@@ -3,6 +3,8 @@
 import enum
 from typing import NamedTuple
 
+import attrs
+
 from fieldingkit.errors import (
     ApiError,
     ClientClosedError,
@@ -20,7 +22,9 @@ from fieldingkit.resources.batch_jobs import BatchResult
 from fieldingkit.sweeps.chunks import Chunk, ChunkState
 from fieldingkit.sweeps.concurrency import wait_for_capacity
 from fieldingkit.sweeps.context import SweepContext
+from fieldingkit.sweeps.discovery import read_statuses
 from fieldingkit.sweeps.key_age import KeyAge
+from fieldingkit.sweeps.status_age import MAX_STATUS_AGE
 
 __all__ = ["NotSubmitted", "SubmitDecision", "Submitted", "Submitter", "decide_after_failure", "error_code"]
 
@@ -124,6 +128,7 @@ class Submitter:
         )
         ambiguous = chunk.may_have_job
         accepted_before = self._accepted
+        read_at = float("-inf") if chunk.may_have_job else client.clock.now()
         sends = 0
         while True:
             sends += 1
@@ -131,6 +136,9 @@ class Submitter:
                 sent_date = await self.keys.api_time(chunk)
                 chunk = state.put(chunk.advance(ChunkState.SENDING, client.clock.wall(), sent_date=sent_date))
                 await self._context.checkpoint.save(chunk)
+            elif client.clock.now() - read_at > MAX_STATUS_AGE:
+                read_at = client.clock.now()
+                chunk = await self._read_before_resend(chunk)
             await wait_for_capacity(client)
             try:
                 job = await client.submit(command)
@@ -155,6 +163,24 @@ class Submitter:
                 return Submitted(chunk, job)
             delay = min(plan.retry_delay * 2 ** (sends - 1), _MAX_DELAY)
             await client.clock.sleep(max(delay, retry_after))
+
+    async def _read_before_resend(self, chunk: Chunk) -> Chunk:
+        """Note which target groups have the target status already, in case that no earlier send arrived."""
+        client, plan, state = self._context.client, self._context.plan, self._context.state
+        known = [id_ for id_ in chunk.ids if state.ledger.previous_status(id_) is not None and id_ not in chunk.reached]
+        try:
+            statuses = await read_statuses(client, plan.account_id, chunk.project_id, known)
+        except ClientClosedError:
+            raise
+        except FieldingKitError:
+            return chunk
+        reached = [id_ for id_ in known if statuses.get(id_) == plan.action.target]
+        if not reached or client.api_time is None:
+            return chunk
+        times = {**chunk.reached, **dict.fromkeys(reached, client.api_time)}
+        chunk = state.put(attrs.evolve(chunk, reached=times))
+        await self._context.checkpoint.save(chunk)
+        return chunk
 
     def _stops_sweep(self, decision: SubmitDecision, exc: FieldingKitError, *, others_accepted: bool) -> bool:
         """Return whether the failure of this job means that no other job can be sent either."""

@@ -9,7 +9,7 @@ from support.sweep_plans import change_journal, pausing
 
 from fieldingkit import AsyncClient, RetryPolicy
 from fieldingkit.sandbox import Sandbox, faults
-from fieldingkit.sweeps import Outcome, SweepPlan, sweep
+from fieldingkit.sweeps import Outcome, SweepPlan, SweepProgress, sweep
 
 CREATE, LIST = "create_bulk_pause_target_groups_job", "get_list_target_groups"
 RUNS = "get_fielding_runs_by_target_group_id"
@@ -129,3 +129,32 @@ async def test_a_key_that_expires_during_an_outage_is_not_sent_again(
     assert [request.operation_id for request in sandbox.requests].count(CREATE) == 2
     assert len(sandbox.jobs) == 1
     assert report.of(Outcome.UNCHANGED) == report.groups
+
+
+@pytest.mark.parametrize("applied", [True, False])
+async def test_a_change_before_a_late_job_is_not_claimed(
+    make_client: MakeClient, sandbox: Sandbox, sandbox_clock: FakeClock, path: Path, *, applied: bool
+) -> None:
+    """If no send of an earlier process had arrived, what a colleague changed meanwhile is unchanged, not updated."""
+    project = sandbox.seed(live=4)
+    plan = pausing(project, run_id="tonight", job_timeout=30.0)
+    sandbox.faults.add(CREATE, faults.ApplyThenDrop() if applied else faults.DropBefore(), times=None)
+
+    def stop_reading(progress: SweepProgress) -> None:
+        if progress.phase == "sweeping":
+            for operation in (RUNS, LIST):
+                sandbox.faults.add(operation, faults.Answer(503), times=None)
+
+    await sweep(restart(make_client, sandbox_clock), plan, journal=path, on_progress=stop_reading, verify=False)
+    sandbox.faults.clear()
+    sandbox_clock.advance(600.0)
+    if not applied:
+        project.groups[0].act("pause", by="colleague")
+
+    report = await sweep(restart(make_client, sandbox_clock), plan, journal=path, verify=False)
+
+    (job,) = sandbox.jobs.values()
+    assert report.counts.updated == (4 if applied else 3)
+    if not applied:
+        assert report.groups[0].outcome is Outcome.UNCHANGED
+        assert report.groups[0].reason == f"it was paused before job {job.id} was created"
