@@ -78,7 +78,8 @@ class Selection:
             raise invalid_flag(exc) from exc
 
     def _check_conflicts(self) -> None:
-        given = [flag for flag, field in _flags(self).items() if getattr(self, field.name) != field.default]
+        fields = [field for field in attrs.fields(Selection) if getattr(self, field.name) != field.default]
+        given = [f"--{field.name.replace('_', '-')}" for field in fields]
         if "--ids" in given:
             refuse_together("--ids", [flag for flag in given if flag not in ("--ids", "--project")])
             if len(self.project) > 1:
@@ -132,11 +133,6 @@ _FIELDS: Final = {
     "target_groups": "--ids",
 }
 """The flags of fields that have another name."""
-
-
-def _flags(parameters: Any) -> dict[str, "attrs.Attribute[Any]"]:
-    """Return the fields of a class of parameters by their flags."""
-    return {f"--{field.name.replace('_', '-')}": field for field in attrs.fields(type(parameters))}
 
 
 def refuse_together(flag: str, others: Sequence[str]) -> None:

@@ -157,13 +157,15 @@ def _compare(action: Action, planned: FoundGroup, now: FoundGroup) -> FoundGroup
 
 
 def _group(fields: Mapping[str, Any]) -> FoundGroup:
-    status, outcome = fields["status"], fields["outcome"]
+    status, outcome = _text(fields["status"]), _text(fields["outcome"])
     return FoundGroup(
-        **{
-            **{name: _text(value) for name, value in fields.items()},
-            "status": None if status is None else TargetGroupStatus(status),
-            "outcome": None if outcome is None else Outcome(outcome),
-        }
+        target_group_id=str(fields["target_group_id"]),
+        project_id=str(fields["project_id"]),
+        status=None if status is None else TargetGroupStatus(status),
+        outcome=None if outcome is None else Outcome(outcome),
+        reason=_text(fields["reason"]),
+        name=_text(fields["name"]),
+        short_id=_text(fields["short_id"]),
     )
 
 
