@@ -50,7 +50,7 @@ async def undo(
     if report is not None:
         original, kept = _load_report(report), {"the report to undo": report}
     else:
-        stored = _last_run(connection.load(), Output())
+        stored = _last_run(connection.load(), options.journal, Output())
         original, kept = read_run(stored), {"the journal of the sweep": stored.path}
     return await undo_report(
         original, kept, no_history_check=no_history_check, run_id=run_id, options=options, connection=connection
@@ -89,9 +89,10 @@ async def undo_report(
             return ExitCode.UNKNOWN
         Output().note(f"No change was reported by the {original.action}, so there is nothing to undo.")
         return ExitCode.DONE
-    if no_history_check:
-        return await SweepCommand(plan, options, connection, configuration, named=True, kept=kept).run()
-    return await _UndoCommand(original, plan, options, connection, configuration, kept=kept).run()
+    command = _UndoCommand(
+        original, plan, options, connection, configuration, check_history=not no_history_check, kept=kept
+    )
+    return await command.run()
 
 
 def connection_of(connection: Connection, base_url: str, account_id: str | None, thing: str) -> Configuration:
@@ -118,7 +119,7 @@ def connection_of(connection: Connection, base_url: str, account_id: str | None,
 
 
 class _UndoCommand(SweepCommand):
-    """An undo that reads the changelog of each target group first.
+    """An undo, which reads the changelog of each target group first.
 
     Args:
         original: The report of the sweep to undo.
@@ -126,6 +127,7 @@ class _UndoCommand(SweepCommand):
         options: The options of the sweep.
         connection: How to reach the API.
         configuration: The settings of the connection.
+        check_history: Read the changelogs.
         kept: Files that the report of the undo must not overwrite, by what they are.
     """
 
@@ -139,41 +141,52 @@ class _UndoCommand(SweepCommand):
         connection: Connection,
         configuration: Configuration,
         *,
+        check_history: bool,
         kept: Mapping[str, Path | None],
     ) -> None:
         super().__init__(plan, options, connection, configuration, named=True, kept=kept)
         self._original = original
+        self._check_history = check_history
 
     async def find(self, client: AsyncClient) -> SweepPreview:
-        """Return the target groups with their statuses, and the outcome of those that were changed again since."""
+        """Return the target groups with their statuses, and the outcome of those that must not be undone."""
+        if not self._check_history:
+            return await preview_undo(client, self._original, check_history=False)
         requests, rate = sum(map(len, (self.plan.target_groups or {}).values())), self.options.rate
         seconds = f", at least {format_duration(requests / rate)}" if rate is not None else ""
         self.output.note(f"Reading the changelog of {pluralize(requests)}{seconds}; --no-history-check leaves it out.")
         return await preview_undo(client, self._original)
 
 
-def _last_run(configuration: Configuration, output: Output) -> StoredRun:
+def _last_run(configuration: Configuration, journal: Path | None, output: Output) -> StoredRun:
     """Return the last sweep of a connection that changed, or may have changed, something.
+
+    Args:
+        configuration: The settings of the connection.
+        journal: The journal to search; None for those of the state folder.
+        output: The output of the command.
 
     Raises:
         NotPossibleError: There is none.
         UsageError: The sweep cannot be undone.
     """
-    runs = stored_runs(None, output.note)
+    runs = stored_runs(journal, output.note)
     undos = {run.undo_id for run in runs}
     for each in runs:
         run, summary = each, each.summary
         elsewhere = summary.base_url != normalize_url(configuration.base_url) or (
             configuration.account is not None and summary.account_id != configuration.account
         )
-        if elsewhere or run.run_id in undos or not (summary.counts.updated or summary.counts.unknown):
+        interrupted = summary.finished_at is None and summary.discovered_at is not None
+        changed = summary.counts.updated or summary.counts.unknown or interrupted
+        if elsewhere or run.run_id in undos or not changed:
             continue
         while run.continued_by is not None:
             run = find_run(run.continued_by, run.path, output.note)
         output.note(f"The last sweep is the {summary.action} of {format_time(summary.started_at)}, run {run.run_id}.")
         return run
     raise NotPossibleError(
-        "there is no sweep of this account to undo in the state folder\n"
+        f"there is no sweep of this account to undo in {journal or 'the state folder'}\n"
         "Nothing was changed. Give its report, or its run id with `fieldingkit sweeps undo` and its --journal."
     )
 

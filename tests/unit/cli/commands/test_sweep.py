@@ -299,6 +299,24 @@ def test_an_undo_names_what_it_does_not_touch(connected: Cli, sandbox: Sandbox, 
     assert not sandbox.jobs
 
 
+@pytest.mark.parametrize("flags", [(), ("--no-history-check",)])
+def test_an_undo_of_some_unknown_outcomes_is_exit_code_4(
+    connected: Cli, sandbox: Sandbox, flags: tuple[str, ...]
+) -> None:
+    """What is known is undone, and what is not is reported as unknown, with and without the changelogs."""
+    project = sandbox.seed(live=2)
+    connected("pause", "--project", project.id, "--yes", "--report", "out.json")
+    report = SweepReport.load("out.json")
+    first, second = report.groups
+    attrs.evolve(report, groups=(first, attrs.evolve(second, outcome=Outcome.UNKNOWN))).save("out.json")
+
+    ended = connected("undo", "out.json", "--yes", *flags)
+
+    assert ended.code == 4
+    assert second.target_group_id in ended.out
+    assert project.ids("live") == [first.target_group_id]
+
+
 def test_an_impossible_undo_is_explained(connected: Cli, sandbox: Sandbox) -> None:
     """Undo explains why it refuses a completion, another account's report and a sweep without changes."""
     project = sandbox.seed(live=2)

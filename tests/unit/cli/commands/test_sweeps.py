@@ -316,6 +316,31 @@ def test_undo_last_undoes_the_last_sweep_that_changed_something(connected: Cli, 
     assert "has already finished" in again.err
 
 
+def test_undo_last_searches_a_named_journal(connected: Cli, sandbox: Sandbox) -> None:
+    """With --journal, the last sweep is that of the journal."""
+    one, other = sandbox.seed(live=1), sandbox.seed(live=1)
+    connected("pause", "--project", one.id, "--yes", "--journal", "own.journal")
+    connected("pause", "--project", other.id, "--yes")
+    assert connected("undo", "--last", "--yes", "--journal", "own.journal").code == 0
+    assert (len(one.ids("live")), len(other.ids("live"))) == (1, 0)
+
+
+def test_undo_last_does_not_pass_over_an_interrupted_sweep(connected: Cli, sandbox: Sandbox) -> None:
+    """An interrupted sweep may have changed something, so no older sweep is undone in its place."""
+    older = sandbox.seed(live=1)
+    connected("pause", "--project", older.id, "--yes", "--run-id", "older")
+    paused(connected, sandbox, "newer")
+    interrupt("newer")
+    for path in journals():
+        with sqlite3.connect(path) as database:
+            database.execute("UPDATE groups SET outcome = NULL WHERE run_id = 'newer'")
+        database.close()
+    ended = connected("undo", "--last", "--yes")
+    assert ended.code == 4
+    assert "run newer." in ended.err
+    assert not older.ids("live")
+
+
 def test_undo_last_without_a_sweep_is_explained(connected: Cli, sandbox: Sandbox) -> None:
     """Without a journal there is nothing to undo, which is exit code 1; a report and --last are one too many."""
     assert sandbox
