@@ -8,7 +8,7 @@ import attrs
 from fieldingkit.cli.connection import DEFAULT_CONNECTION, Connection
 from fieldingkit.cli.errors import UsageError
 from fieldingkit.cli.output import Output
-from fieldingkit.cli.selection import Status
+from fieldingkit.cli.selection import Status, refuse_together
 from fieldingkit.client import AsyncClient
 from fieldingkit.resources.projects import ListProjects
 from fieldingkit.resources.target_groups import ListTargetGroups, TargetGroupStatus, TargetGroupSummary
@@ -52,7 +52,9 @@ async def list_groups(
         json: Print one JSON document a line.
         connection: How to reach the API.
     """
-    if bool(project) == all_projects:
+    if project:
+        refuse_together("--project", ["--all-projects"] if all_projects else [])
+    elif not all_projects:
         raise UsageError("no projects selected\nGive --project, once or more, or --all-projects.")
     output = Output(json=json)
     async with connection.open() as client:

@@ -64,3 +64,11 @@ def test_groups_list_requires_a_selection(connected: Cli, sandbox: Sandbox) -> N
     assert ended.code == 2
     assert "--all-projects" in ended.err
     assert not sandbox.requests
+
+
+def test_two_selections_of_projects_are_a_conflict(connected: Cli, sandbox: Sandbox) -> None:
+    """Both flags are named, and nothing is sent."""
+    ended = connected("groups", "list", "--project", "01BTGNYV6HRNK8K8VKZASZCFP0", "--all-projects")
+    assert ended.code == 2
+    assert "--project and --all-projects cannot be combined" in ended.err
+    assert not sandbox.requests
