@@ -105,7 +105,8 @@ def test_a_triggerer_can_be_killed_and_restarted(running: AirflowSite, sandbox: 
     assert chunks == {frozenset(project.ids()): 1 for project in projects}
     results = [running.result("nightly_pause", "pause", index) for index in range(20)]
     assert [result["counts"]["updated"] for result in results] == [20] * 20
-    assert {id_ for result in results for id_ in result["jobs"]} == set(sandbox.jobs)
+    details = [running.result("nightly_pause", "pause", index, key="details") for index in range(20)]
+    assert {job["job_id"] for each in details for job in each["jobs"]} == set(sandbox.jobs)
     ((executor,),) = running.query(
         "SELECT context_carrier FROM dag_run WHERE dag_id = 'nightly_pause' ORDER BY id DESC LIMIT 1"
     )
@@ -127,7 +128,8 @@ def test_a_task_that_is_cleared_while_deferred_resumes_its_job(
     sandbox.clock.advance(3600)
     wait_for_success(running, "waiting")
     assert count_requests(sandbox, POST) == 1
-    assert running.result("waiting", "pause")["jobs"] == [only_job(sandbox, project).id]
+    (job,) = running.result("waiting", "pause", key="details")["jobs"]
+    assert job["job_id"] == only_job(sandbox, project).id
     assert running.result("waiting", "pause")["counts"]["updated"] == 4
 
 
@@ -143,7 +145,8 @@ def test_a_worker_killed_after_its_post_leaves_its_job_to_the_retry(
     posts = [request for request in sandbox.requests if request.operation_id == POST]
     assert len(posts) == 2
     assert len({request.headers["Idempotency-Key"] for request in posts}) == 1
-    assert running.result("killed", "pause")["jobs"] == [only_job(sandbox, project).id]
+    (job,) = running.result("killed", "pause", key="details")["jobs"]
+    assert job["job_id"] == only_job(sandbox, project).id
     assert running.result("killed", "pause")["counts"]["updated"] == 4
 
 

@@ -163,14 +163,15 @@ class AirflowSite:
         rows = self.query("SELECT state FROM dag_run WHERE dag_id = ? ORDER BY id DESC LIMIT 1", dag_id)
         return rows[0][0] if rows else None
 
-    def result(self, dag_id: str, task_id: str, map_index: int = -1) -> Any:
-        """Return the XCom result of a task of a DAG's latest run."""
+    def result(self, dag_id: str, task_id: str, map_index: int = -1, *, key: str = "return_value") -> Any:
+        """Return the XCom result of a task of a DAG's latest run, or another XCom of it."""
         rows = self.query(
-            "SELECT value FROM xcom WHERE dag_id = ? AND task_id = ? AND map_index = ? AND key = 'return_value'"
+            "SELECT value FROM xcom WHERE dag_id = ? AND task_id = ? AND map_index = ? AND key = ?"
             " ORDER BY dag_run_id DESC LIMIT 1",
             dag_id,
             task_id,
             map_index,
+            key,
         )
         return json.loads(rows[0][0]) if rows else None
 

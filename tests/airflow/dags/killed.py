@@ -23,13 +23,16 @@ class KilledOnce(FieldingSweepOperator):
         from fieldingkit.airflow.checkpoint import TaskStateCheckpoint
 
         marker = Path(os.environ["AIRFLOW_HOME"]) / "killed"
-        if not marker.exists():
+        save = TaskStateCheckpoint.save
 
-            async def die(checkpoint: "TaskStateCheckpoint", chunk: "Chunk") -> None:
+        async def save_or_die(checkpoint: "TaskStateCheckpoint", chunk: "Chunk", *args: Any, **kwargs: Any) -> None:
+            if chunk.token is not None:
                 marker.touch()
                 os.kill(os.getpid(), signal.SIGKILL)
+            await save(checkpoint, chunk, *args, **kwargs)
 
-            TaskStateCheckpoint.submitted = die
+        if not marker.exists():
+            TaskStateCheckpoint.save = save_or_die
         return super().execute(context)
 
 
