@@ -12,13 +12,13 @@ from contextlib import ExitStack
 import attrs
 
 from fieldingkit.client import AsyncClient
-from fieldingkit.errors import ApiError, DecodeError, InvalidCommandError, JournalError, TransportError
+from fieldingkit.errors import ApiError, DecodeError, InvalidCommandError, TransportError
 from fieldingkit.jobs.job import AsyncJob
 from fieldingkit.resources.batch_jobs import BatchResult
 from fieldingkit.sweeps import verification
 from fieldingkit.sweeps.canary import Proceed, canary_ids, read_canary
 from fieldingkit.sweeps.checkpoint import Checkpoint, JournalCheckpoint
-from fieldingkit.sweeps.chunks import Chunk, ChunkState, split_into_chunks
+from fieldingkit.sweeps.chunks import Chunk, split_into_chunks
 from fieldingkit.sweeps.concurrency import run_limited
 from fieldingkit.sweeps.context import SweepContext
 from fieldingkit.sweeps.continuation import find_earlier
@@ -27,6 +27,7 @@ from fieldingkit.sweeps.executor import ChunkExecutor, JobPoller, WaitStrategy
 from fieldingkit.sweeps.identity import RunIdentity
 from fieldingkit.sweeps.journal import Journal
 from fieldingkit.sweeps.plan import SweepPlan, derive_run_id
+from fieldingkit.sweeps.predecessors import close_continued, load_continued
 from fieldingkit.sweeps.previews import SweepPreview, refresh
 from fieldingkit.sweeps.progress import ProgressReporter
 from fieldingkit.sweeps.report import Outcome, SweepProgress, SweepReport
@@ -145,7 +146,7 @@ async def discover(
         raise InvalidCommandError("the preview belongs to another plan", field="preview")
     if preview is not None:
         preview.identity.check(identity)
-    continued = await _load_continued(client, checkpoint, continues, progress)
+    continued = await load_continued(client, checkpoint, continues, progress)
     if continued and continued[0].plan.fingerprint != plan.fingerprint:
         raise InvalidCommandError(f"the run {continues} is of another plan", field="continues")
     await _follow_continued(continued, plan.run_id)
@@ -164,7 +165,7 @@ async def discover(
     context = _new_run(client, plan, checkpoint, found, continued, started_at=started_at, progress=progress)
     context = attrs.evolve(context, status_age=StatusAge(read_at))
     await checkpoint.discovered(context.state)
-    await _close_continued(continued)
+    await close_continued(continued)
     return context
 
 
@@ -213,10 +214,10 @@ async def _resume(
     A preview decides about the target groups that were unknown before anything was sent for them.
     """
     earlier, as_of = state.decided_earlier(), state.finished_at
-    continued = await _load_continued(client, checkpoint, state.continues, progress)
+    continued = await load_continued(client, checkpoint, state.continues, progress)
     if as_of is None:
         await _follow_continued(continued, plan.run_id)
-        await _close_continued(continued)
+        await close_continued(continued)
         if continued and state.adopt(continued[-1].report().groups):
             await checkpoint.discovered(state)
         if preview is not None:
@@ -259,32 +260,6 @@ async def _add_groups(plan: SweepPlan, state: SweepState, checkpoint: Checkpoint
     await checkpoint.discovered(state)
 
 
-async def _load_continued(
-    client: AsyncClient, checkpoint: Checkpoint, run_id: str | None, progress: ProgressReporter
-) -> tuple[SweepContext, ...]:
-    """Return the run with this id and those that it continues itself, the first one first."""
-    loaded: list[SweepContext] = []
-    while run_id is not None:
-        place = checkpoint.for_run(run_id)
-        plan = await place.plan()
-        state = None if plan is None else await place.load(plan, RunIdentity.of(client, plan))
-        if plan is None or state is None:
-            raise JournalError(f"there is no run {run_id} to continue; nothing was sent")
-        loaded.append(
-            SweepContext(
-                client=client,
-                plan=plan,
-                state=state,
-                checkpoint=place,
-                earlier=state.decided_earlier(),
-                progress=progress,
-            )
-        )
-        run_id = state.continues
-    loaded.reverse()
-    return tuple(attrs.evolve(each, continued=tuple(loaded[:number])) for number, each in enumerate(loaded))
-
-
 async def _follow_continued(continued: Sequence[SweepContext], successor: str) -> None:
     """Poll the open jobs of interrupted runs to their end. What was never sent is left to the run that continues."""
     for each in continued:
@@ -294,19 +269,6 @@ async def _follow_continued(continued: Sequence[SweepContext], successor: str) -
             for id_ in (id_ for chunk in unsent for id_ in chunk.ids):
                 each.state.ledger.settle(id_, Outcome.NOT_SENT, f"not sent: continued by the run {successor}")
             await _settle_chunks(each, [chunk for chunk in open_chunks if chunk not in unsent])
-
-
-async def _close_continued(continued: Sequence[SweepContext]) -> None:
-    """Save that interrupted runs are continued by another one, which now has their target groups."""
-    for each in continued:
-        state, now = each.state, each.client.clock.wall()
-        if state.finished_at is not None:
-            continue
-        for chunk in [chunk for chunk in state.chunks if chunk.never_sent]:
-            outcomes = [row for id_ in chunk.ids if (row := state.ledger.outcome_of(id_)) is not None]
-            await each.checkpoint.save(state.put(chunk.advance(ChunkState.SETTLED, now)), outcomes)
-        state.finished_at = now
-        await each.checkpoint.finished(state)
 
 
 async def _sweep_stragglers(context: SweepContext) -> SweepContext:
@@ -328,7 +290,7 @@ async def _sweep_stragglers(context: SweepContext) -> SweepContext:
         checkpoint, started_at = context.checkpoint.for_run(run_id), context.client.clock.wall()
         identity = RunIdentity.of(context.client, plan)
         await checkpoint.discovering(plan, identity, started_at=started_at, continues=context.plan.run_id)
-        context = _new_run(
+        following = _new_run(
             context.client,
             plan,
             checkpoint,
@@ -337,7 +299,9 @@ async def _sweep_stragglers(context: SweepContext) -> SweepContext:
             started_at=started_at,
             progress=context.progress,
         )
-        context = attrs.evolve(context, status_age=StatusAge(context.client.clock.now()))
+        # The verification may have failed to read what an earlier process had reported.
+        earlier = context.earlier | following.earlier
+        context = attrs.evolve(following, earlier=earlier, status_age=StatusAge(context.client.clock.now()))
         await checkpoint.discovered(context.state)
         context.state.verifying = True
         await settle(context)

@@ -39,6 +39,7 @@ CREATE, POLL, LIST = (
     "get_bulk_pause_target_groups_job",
     "get_list_target_groups",
 )
+RUNS = "get_fielding_runs_by_target_group_id"
 URL, NOW = "https://api.cint.com/v1", datetime(2036, 1, 1, 12, tzinfo=UTC)
 LIVE_GROUPS = TargetGroupQuery(status=["live"])
 LIVE, PAUSED = TargetGroupStatus.LIVE, TargetGroupStatus.PAUSED
@@ -378,6 +379,30 @@ async def test_stragglers_are_swept_a_limited_number_of_times(sweep_client: Asyn
     assert not result.ok
     assert [straggler.reason for straggler in result.stragglers] == ["moved since"]
     assert len(sandbox.jobs) == 6
+
+
+async def test_what_an_earlier_process_reported_is_read_in_every_round(
+    sweep_client: AsyncClient, sandbox: Sandbox, path: Path
+) -> None:
+    """A project that one pass could not read is read by the next one, also in the target status."""
+    first, other = sandbox.seed(live=1), sandbox.seed(live=1)
+    plan = pausing(first, other, concurrency=1, run_id="stop")
+    sandbox.faults.add(CREATE, faults.Delay(0))
+    sandbox.faults.add(CREATE, faults.Answer(400))
+    assert (await sweep(sweep_client, plan, journal=path)).counts.failed == 1
+    first.groups[0].act("complete", by="colleague")
+    hit = iter([True])
+
+    def on_progress(progress: SweepProgress) -> None:
+        if progress.phase == "verifying" and next(hit, False):
+            sandbox.faults.add(RUNS, faults.Answer(403))
+            for group in other.groups:
+                if group.status == "paused":
+                    group.act("resume", by="colleague")
+
+    result = await sweep(sweep_client, plan, journal=path, on_progress=on_progress, until_none_left=True)
+
+    assert first.ids()[0] in {straggler.target_group_id for straggler in result.stragglers}
 
 
 async def test_unlisted_projects_are_listed_again_by_a_resumed_run(
