@@ -134,6 +134,10 @@ class Oracle:
     def _moves(self, process: Process, group: str) -> list[Move]:
         return self.moves[process.identity.url].get(group, [])
 
+    def _resumed_later(self, machine: str | None, ended: float) -> bool:
+        """Return whether a process that began after another one had ended resumed its run."""
+        return any(other.name == machine and other.began >= ended for other in self.site.processes)
+
     def _run_of_move(self, move: Move, url: str) -> str | None:
         for job, identity in self.jobs:
             if move.job == job.id and identity.url == url:
@@ -207,13 +211,16 @@ class Oracle:
                 stood = self._stood_at(moves, target, first, ended, status)
                 return None if stood else f"unchanged, and it never was {target}"
             case Outcome.FAILED:
-                if any(self._run_of_move(move, process.identity.url) == process.run_id for move in moves):
+                mine = [move for move in moves if self._run_of_move(move, process.identity.url) == process.run_id]
+                if any(not self._resumed_later(move.machine, ended) for move in mine):
                     return "failed, and the run moved it"
                 if (last := [move for move in moves if move.at <= ended][-1:]) and self._is_of(last[0], process, chain):
                     return "failed, and an earlier run moved it"
                 return "failed, and a job with it is open" if any(self._open(job, ended) for job in jobs) else None
             case Outcome.SKIPPED | Outcome.NOT_SENT:
-                return f"{row.outcome}, and a job has it" if self._jobs(process, group) else None
+                every = self._jobs(process, group)  # a send that arrives after the report counts as well
+                sent_by_then = [job for job in every if not self._resumed_later(job.machine, ended)]
+                return f"{row.outcome}, and a job has it" if sent_by_then else None
         return None
 
     @staticmethod
