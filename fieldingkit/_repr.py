@@ -1,13 +1,27 @@
 """Short reprs of results for terminals, and HTML tables for notebooks."""
 
+import reprlib
 from collections.abc import Iterable, Sequence
 
-__all__ = ["html_table", "short_repr"]
+__all__ = ["brief_repr", "html_table", "short_repr"]
 
 
 _MAX_ROWS = 20
 # `html.escape` does the same, but importing it loads a table of all named characters.
 _ESCAPED = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
+
+
+_limited = reprlib.Repr()
+_limited.maxstring = _limited.maxother = 300
+
+
+def brief_repr(value: object, longest: int = 60) -> str:
+    """Return the beginning of a value's repr, for a message; its class if the value has no repr."""
+    try:
+        shown = _limited.repr(value)
+    except Exception:  # noqa: BLE001  # also an integer of more than 4,300 digits
+        shown = f"<an instance of {type(value).__name__}>"
+    return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
 
 
 def short_repr(name: str, *facts: object) -> str:

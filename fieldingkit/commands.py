@@ -12,7 +12,6 @@ query of a GET or DELETE and the JSON body of any other method::
 import enum
 import functools
 import re
-import reprlib
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, cast, get_args, get_origin
 from urllib.parse import unquote, urlsplit
@@ -20,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 import attrs
 
 from fieldingkit import validators
+from fieldingkit._repr import brief_repr
 from fieldingkit.errors import InvalidCommandError
 from fieldingkit.idempotency import RetrySafety
 from fieldingkit.results import Result
@@ -64,22 +64,18 @@ class Endpoint:
         return tuple(_PLACEHOLDER.findall(self.path))
 
 
-# Converters and validators raise these for values that a type checker would have rejected.
-_BAD_INPUT = (TypeError, ValueError, AttributeError, RecursionError)
-
-
 def _checked(cls: type, init: Callable[..., None]) -> Callable[..., None]:
     """Wrap a constructor so that missing, unknown and unfit fields raise InvalidCommandError."""
 
     @functools.wraps(init)
     def checked_init(self: object, *args: object, **fields: object) -> None:
         if args:
-            raise InvalidCommandError(f"{cls.__name__}: fields are given by name; got {reprlib.repr(args[0])}")
+            raise InvalidCommandError(f"{cls.__name__}: fields are given by name; got {brief_repr(args[0])}")
         try:
             init(self, **fields)
         except InvalidCommandError:
             raise
-        except _BAD_INPUT as exc:
+        except Exception as exc:  # a value that a type checker would have rejected may raise anything
             field, problem = _find_problem(cls, fields)
             raise InvalidCommandError(f"{cls.__name__}: {problem}", field=field) from exc
         for name, find_misfit in misfit_finders(cls):
@@ -91,7 +87,7 @@ def _checked(cls: type, init: Callable[..., None]) -> Callable[..., None]:
 
 
 def _invalid_value(path: str, value: object) -> str:
-    return f"invalid value for {path}: {reprlib.repr(value):.60}"
+    return f"invalid value for {path}: {brief_repr(value)}"
 
 
 def _find_problem(cls: type, fields: Mapping[str, object]) -> tuple[str | None, str]:
@@ -115,7 +111,7 @@ def _accepts(cls: type, field: "attrs.Attribute[Any]", value: object) -> bool:
             value = convert(value)
         if field.validator is not None:
             field.validator(object.__new__(cls), field, value)
-    except _BAD_INPUT:
+    except Exception:  # noqa: BLE001  # as in the constructor
         return False
     find_misfit = dict(misfit_finders(cls)).get(field.name)
     return find_misfit is None or find_misfit(value, field.name) is None

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, Self, cast
 
 import attrs
 
+from fieldingkit._repr import brief_repr
 from fieldingkit.errors import FieldingKitError, InvalidCommandError
 
 __all__ = ["Download", "Upload"]
@@ -30,7 +31,9 @@ def _is_bytes(_: object, attribute: "attrs.Attribute[Any]", value: object) -> No
 
 def _is_content_type(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
     if not (isinstance(value, str) and _CONTENT_TYPE.fullmatch(value)):
-        raise InvalidCommandError(f"{attribute.name} must be visible ASCII; got {value!r:.60}", field=attribute.name)
+        raise InvalidCommandError(
+            f"{attribute.name} must be visible ASCII; got {brief_repr(value)}", field=attribute.name
+        )
 
 
 def _is_filename(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
@@ -112,7 +115,7 @@ def _parts(parts: object) -> Iterator[tuple[str, Upload]]:
         raise InvalidCommandError("files must be a mapping of names to contents, with one at least", field="files")
     for name, value in cast("Mapping[object, object]", parts).items():
         if not isinstance(name, str) or not name:
-            raise InvalidCommandError(f"files must have names that are text; got {name!r:.40}", field="files")
+            raise InvalidCommandError(f"files must have names that are text; got {brief_repr(name)}", field="files")
         yield name, _part(name, value)
 
 
@@ -174,7 +177,9 @@ class Download:
             self._file: BinaryIO = self._temporary.open("xb")
         except (OSError, TypeError, ValueError) as exc:
             reason = (exc.strerror if isinstance(exc, OSError) else None) or exc
-            raise InvalidCommandError(f"path {path!r:.200} cannot be written: {reason}", field="path") from exc
+            raise InvalidCommandError(
+                f"path {brief_repr(path, 200)} cannot be written: {reason}", field="path"
+            ) from exc
 
     def start(self, total: int | None) -> None:
         """Start the body of an attempt; what an earlier attempt wrote is dropped.

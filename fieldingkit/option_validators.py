@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import attrs
 
+from fieldingkit._repr import brief_repr
 from fieldingkit.errors import ConfigurationError
 
 __all__ = ["Validator", "callback", "having", "instance", "number", "text"]
@@ -40,7 +41,7 @@ def number(
                 return
             if at_least is not None and number >= at_least:
                 return
-        raise ConfigurationError(f"{attribute.name} {rule}; got {value!r:.60}")
+        raise ConfigurationError(f"{attribute.name} {rule}; got {brief_repr(value)}")
 
     return validate
 

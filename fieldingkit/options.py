@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import attrs
 from opentelemetry.trace import TracerProvider
 
+from fieldingkit._repr import brief_repr
 from fieldingkit.clock import Clock, MonotonicClock
 from fieldingkit.errors import ConfigurationError
 from fieldingkit.jobs.poll_policy import PollPolicy
@@ -22,6 +23,7 @@ from fieldingkit.transport.http import Transport
 from fieldingkit.transport.retry_policy import RetryPolicy
 from fieldingkit.transport.telemetry.attempts import AttemptEvent, RequestEvent
 from fieldingkit.transport.urls import check_url
+from fieldingkit.validators import is_account
 from fieldingkit.version import API_VERSION, __version__
 
 if TYPE_CHECKING:
@@ -54,10 +56,9 @@ _PER_REQUEST = frozenset(
 
 
 def _account_id(value: str | int | None) -> str | None:
-    text = None if value is None else str(value)
-    if text is not None and not (text.isascii() and text.isdigit()):
-        raise ConfigurationError(f"account_id must be the number of an account; got {text[:40]!r}")
-    return text
+    if value is not None and not is_account(value):
+        raise ConfigurationError(f"account_id must be the number of an account; got {brief_repr(value)}")
+    return None if value is None else str(value)
 
 
 def _without_trailing_slash(url: str) -> str:
@@ -105,7 +106,7 @@ def _headers(headers: Mapping[str, str] | None) -> Mapping[str, str]:
         raise ConfigurationError("headers must be a mapping of names to values") from exc
     for name, value in copied.items():
         if not is_header(name, value):
-            raise ConfigurationError(f"headers: {name!r:.60} has a name or value that no header can have")
+            raise ConfigurationError(f"headers: {brief_repr(name)} has a name or value that no header can have")
         if name.lower() in RESERVED_HEADERS | _PER_REQUEST:
             raise ConfigurationError(f"headers: {name!r:.60} is set by the client itself")
     return MappingProxyType(copied)
@@ -113,7 +114,7 @@ def _headers(headers: Mapping[str, str] | None) -> Mapping[str, str]:
 
 def _header_text(_: object, attribute: "attrs.Attribute[Any]", text: str | None) -> None:
     if text is not None and not (isinstance(cast("object", text), str) and _HEADER_TEXT.fullmatch(text)):
-        raise ConfigurationError(f"{attribute.name} must be visible ASCII; got {text!r:.60}")
+        raise ConfigurationError(f"{attribute.name} must be visible ASCII; got {brief_repr(text)}")
 
 
 def _trace_context(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
@@ -205,11 +206,12 @@ class Settings:
 
 
 def _request_headers(settings: Settings) -> Mapping[str, str]:
+    agent = cast("object", settings.user_agent)  # its validator runs after this
     return {
         **settings.headers,
         "Accept": "application/json",
         "Cint-API-Version": settings.api_version,
-        "User-Agent": f"{settings.user_agent} {_OWN_NAME}" if settings.user_agent else _OWN_NAME,
+        "User-Agent": f"{agent} {_OWN_NAME}" if isinstance(agent, str) and agent else _OWN_NAME,
     }
 
 

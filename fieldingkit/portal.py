@@ -12,6 +12,7 @@ from contextlib import ExitStack, suppress
 from functools import partial
 from typing import Any, Generic, ParamSpec, TypeVar
 
+from fieldingkit._repr import brief_repr
 from fieldingkit._warnings import calling_frame, file_and_line
 from fieldingkit.errors import ClientClosedError, ConfigurationError, FieldingKitError
 from fieldingkit.loop_thread import GRACE_PERIOD, LoopResource, LoopThread
@@ -77,7 +78,7 @@ class Portal:
 
     def describe_result(self, result: Any) -> str:
         """Return a note on a result that an interrupted caller did not get."""
-        return f"the call had already returned {result!r:.300}"
+        return f"the call had already returned {brief_repr(result, 300)}"
 
     def iterate(self, items: AsyncIterator[T]) -> Iterator[T]:
         """Yield the items of an async iterator.
@@ -159,7 +160,7 @@ class Portal:
 
     def _refuse_own_loop(self, function: object) -> None:
         if threading.current_thread() is self._thread:
-            name = getattr(function, "__qualname__", repr(function))
+            name = getattr(function, "__qualname__", brief_repr(function))
             raise ConfigurationError(
                 f"a blocking call on the client's own event loop would deadlock: await {name} there"
             )

@@ -8,6 +8,7 @@ from typing import Any, cast
 from urllib.parse import unquote, urlencode
 
 from fieldingkit._json import dumps
+from fieldingkit._repr import brief_repr
 from fieldingkit.errors import InvalidCommandError
 from fieldingkit.files import Upload
 from fieldingkit.idempotency import RetrySafety, is_etag
@@ -51,7 +52,7 @@ def raw_request(
     """
     verb = _upper(method)
     if not _METHOD.fullmatch(verb):
-        raise InvalidCommandError(f"{method!r:.40} is not an HTTP method", field="method")
+        raise InvalidCommandError(f"{brief_repr(method)} is not an HTTP method", field="method")
     if not _is_plain_path(path):
         raise InvalidCommandError("path must be an absolute path below the base URL, without a query", field="path")
     query = _raw_query(params)
@@ -94,12 +95,12 @@ def _raw_query(params: object) -> str:
     pairs: list[tuple[str, str]] = []
     for name, value in cast("Mapping[object, object]", params).items():
         if not isinstance(name, str):
-            raise InvalidCommandError(f"params must have names that are text; got {name!r:.40}", field="params")
+            raise InvalidCommandError(f"params must have names that are text; got {brief_repr(name)}", field="params")
         for item in cast("Sequence[object]", value) if isinstance(value, list | tuple) else (value,):
             number = isinstance(item, int | float) and not isinstance(item, bool) and _is_finite(item)
             if not number and not isinstance(item, str):
                 raise InvalidCommandError(
-                    f"params: {name} must be text, a number or a list of them; got {item!r:.40}", field="params"
+                    f"params: {name} must be text, a number or a list of them; got {brief_repr(item)}", field="params"
                 )
             pairs.append((name, str.__str__(item) if isinstance(item, str) else str(item)))
     try:
@@ -156,7 +157,9 @@ def _checked_headers(headers: object) -> Mapping[str, str]:
     checked = cast("Mapping[str, str]", headers)
     for name, value in checked.items():
         if not is_header(name, value):
-            raise InvalidCommandError(f"header {name!r:.60} has a name or value that cannot be sent", field="headers")
+            raise InvalidCommandError(
+                f"header {brief_repr(name)} has a name or value that cannot be sent", field="headers"
+            )
         if name.lower() in RESERVED_HEADERS:
             raise InvalidCommandError(f"header {name!r} is set by the client itself", field="headers")
         if name.lower() == "idempotency-key" and not _KEY.fullmatch(value):

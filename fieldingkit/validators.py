@@ -1,7 +1,6 @@
 """Validators and converters of command fields. Converters are annotated, so that constructors show their types."""
 
 import re
-import reprlib
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from fieldingkit._repr import brief_repr
 from fieldingkit.errors import InvalidCommandError
 from fieldingkit.idempotency import is_etag
 
@@ -26,6 +26,7 @@ __all__ = [
     "idempotency_key",
     "instance_of",
     "integer",
+    "is_account",
     "language",
     "length",
     "matching",
@@ -51,6 +52,13 @@ _LARGEST_ACCOUNT = 2**31 - 1
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 # Unreserved characters of RFC 3986 only: nothing that could end a path segment, start a query, or climb out with "..".
 _OPAQUE_ID = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._~-]{1,128}")
+
+
+def is_account(value: object) -> bool:
+    """Return whether a value is the number of an account, as an integer or as text."""
+    if type(value) is str and _ACCOUNT.fullmatch(value):
+        value = int(value)
+    return type(value) is int and 0 <= value <= _LARGEST_ACCOUNT
 
 
 # Converters
@@ -101,8 +109,7 @@ def opaque_id(command: object, attribute: "attrs.Attribute[Any]", value: object)
 
 def account_id(command: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
     """Require an account's number; None means the client's own account."""
-    known = value is None or (type(value) in (int, str) and _ACCOUNT.fullmatch(str(value)))
-    if not known or int(cast("str", value or 0)) > _LARGEST_ACCOUNT:
+    if value is not None and not is_account(value):
         raise _invalid(command, attribute, value, "must be the account's number")
 
 
@@ -293,6 +300,6 @@ def _misfit_of_all(finders: Sequence[Finder], value: object, path: str) -> str |
 
 def _invalid(command: object, attribute: "attrs.Attribute[Any]", value: object, rule: str) -> InvalidCommandError:
     # Validators run while the command is being built, so only its name can safely be shown.
-    shown = reprlib.repr(value)
-    shown = shown if len(shown) <= 60 else f"{shown[:59]}…"
-    return InvalidCommandError(f"{type(command).__name__}: {attribute.name} {rule}; got {shown}", field=attribute.name)
+    return InvalidCommandError(
+        f"{type(command).__name__}: {attribute.name} {rule}; got {brief_repr(value)}", field=attribute.name
+    )

@@ -6,6 +6,7 @@ import math
 from collections.abc import Awaitable, Callable
 from typing import Protocol, cast
 
+from fieldingkit._repr import brief_repr
 from fieldingkit.clock import Clock, MonotonicClock
 from fieldingkit.errors import ConfigurationError
 from fieldingkit.events.models import Event
@@ -125,13 +126,13 @@ async def handle_once(
 
 def _check_capacity(capacity: object) -> None:
     if type(capacity) is not int or capacity < 1:
-        raise ConfigurationError(f"capacity must be an integer of at least 1; got {capacity!r}")
+        raise ConfigurationError(f"capacity must be an integer of at least 1; got {brief_repr(capacity)}")
 
 
 def check_lease(lease: object) -> None:
     """Refuse a lease that is not a positive number of seconds."""
     if not (isinstance(lease, int | float) and lease > 0):
-        raise ConfigurationError(f"lease must be a positive number of seconds; got {lease!r}")
+        raise ConfigurationError(f"lease must be a positive number of seconds; got {brief_repr(lease)}")
 
 
 def acknowledgement(event: Event) -> dict[str, str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import attrs
 
+from fieldingkit._repr import brief_repr
 from fieldingkit.errors import ConfigurationError
 
 __all__ = ["PollPolicy", "check_wait_timeout"]
@@ -16,9 +17,8 @@ def _number_from(least: float, *, finite: bool = True) -> Callable[[object, "att
         number = value if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
         if not number >= least or (finite and not math.isfinite(number)):
             kind = "a finite number" if finite else "a number"
-            raise ConfigurationError(
-                f"{type(policy).__name__}.{attribute.name} must be {kind} of at least {least:g}; got {value!r}"
-            )
+            name = f"{type(policy).__name__}.{attribute.name}"
+            raise ConfigurationError(f"{name} must be {kind} of at least {least:g}; got {brief_repr(value)}")
 
     return check
 
@@ -58,7 +58,7 @@ def check_wait_timeout(timeout: object, *, name: str = "timeout", optional: bool
     """Refuse a timeout of a wait that is neither a number of seconds nor, if it is optional, None."""
     if not (optional and timeout is None) and not (isinstance(timeout, int | float) and _is_number(timeout)):
         raise ConfigurationError(
-            f"{name} must be a number of seconds{' or None' if optional else ''}; got {timeout!r:.60}"
+            f"{name} must be a number of seconds{' or None' if optional else ''}; got {brief_repr(timeout)}"
         )
 
 

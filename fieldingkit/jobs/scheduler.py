@@ -15,6 +15,7 @@ from contextvars import copy_context
 from functools import partial
 from typing import Any, TypeVar, cast
 
+from fieldingkit._repr import brief_repr
 from fieldingkit.clock import Clock, Timer
 from fieldingkit.errors import ConfigurationError
 from fieldingkit.jobs.job import AsyncJob, JobEvent
@@ -389,7 +390,7 @@ class PollScheduler:
 
 def _check_concurrency(number: object) -> None:
     if type(number) is not int or number < 1:
-        raise ConfigurationError(f"max_concurrency must be an integer of at least 1; got {number!r}")
+        raise ConfigurationError(f"max_concurrency must be an integer of at least 1; got {brief_repr(number)}")
 
 
 R = TypeVar("R")

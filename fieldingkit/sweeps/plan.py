@@ -10,6 +10,7 @@ from typing import Any, Self, cast
 
 import attrs
 
+from fieldingkit._repr import brief_repr
 from fieldingkit.errors import ConfigurationError, InvalidCommandError
 from fieldingkit.resources.projects import ListProjects, ProjectStatus
 from fieldingkit.resources.target_groups import ListTargetGroups, TargetGroupStatus, status_tuple
@@ -32,9 +33,9 @@ RETRY_CODES = frozenset({"JobExecutionStartMessageFailed", "unexpected_internal_
 def _action(value: Action | ActionName) -> Action:
     try:
         return Action(value)
-    except ValueError as exc:
+    except Exception as exc:  # Enum shows the value in its own message, which may raise anything
         raise InvalidCommandError(
-            f"action must be one of {', '.join(Action)}; got {value[:40]!r}", field="action"
+            f"action must be one of {', '.join(Action)}; got {brief_repr(value)}", field="action"
         ) from exc
 
 
@@ -43,18 +44,18 @@ def _by_project(groups: Mapping[str, Iterable[str]] | None) -> Mapping[str, tupl
 
 
 def _check_run_id(plan: object, attribute: "attrs.Attribute[Any]", value: str) -> None:
-    if not _RUN_ID.fullmatch(value):
+    if not (isinstance(cast("object", value), str) and _RUN_ID.fullmatch(value)):
+        name = f"{type(plan).__name__}.{attribute.name}"
         raise InvalidCommandError(
-            f"{type(plan).__name__}.{attribute.name} must be 1 to 100 letters, digits and . _ : -; got {value[:40]!r}",
-            field=attribute.name,
+            f"{name} must be 1 to 100 letters, digits and . _ : -; got {brief_repr(value)}", field=attribute.name
         )
 
 
 def _at_least(minimum: float) -> "Callable[[object, attrs.Attribute[Any], float], None]":
     def check(plan: object, attribute: "attrs.Attribute[Any]", value: float) -> None:
-        if not value >= minimum:
+        if not isinstance(cast("object", value), int | float) or not value >= minimum:
             raise InvalidCommandError(
-                f"{type(plan).__name__}.{attribute.name} must be at least {minimum:g}; got {value}",
+                f"{type(plan).__name__}.{attribute.name} must be at least {minimum:g}; got {brief_repr(value)}",
                 field=attribute.name,
             )
 

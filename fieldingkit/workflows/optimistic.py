@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from fieldingkit._repr import brief_repr
 from fieldingkit.client import AsyncClient
 from fieldingkit.commands import Command
 from fieldingkit.errors import (
@@ -44,7 +45,7 @@ async def optimistic_update(
 ) -> Update:
     """Read a run, decide and send; read and decide again after a conflict or an ambiguous outcome."""
     if type(max_conflicts) is not int or max_conflicts < 0:
-        raise ConfigurationError(f"max_conflicts must be an integer of at least 0; got {max_conflicts!r}")
+        raise ConfigurationError(f"max_conflicts must be an integer of at least 0; got {brief_repr(max_conflicts)}")
     conflicts: list[FieldingKitError] = []
     try:
         before = now = await read_run(client, run)

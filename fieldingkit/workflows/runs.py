@@ -12,6 +12,7 @@ from typing import cast
 
 import attrs
 
+from fieldingkit._repr import brief_repr
 from fieldingkit.client import AsyncClient
 from fieldingkit.commands import Command, check_kind
 from fieldingkit.errors import (
@@ -287,14 +288,16 @@ def _checked(client: AsyncClient, run: GetFieldingRun, status: FieldingRunStatus
     _check_target(client, run)
     try:
         return FieldingRunStatus(status)
-    except ValueError as exc:
+    except Exception as exc:  # Enum shows the value in its own message, which may raise anything
         statuses = ", ".join(FieldingRunStatus)
-        raise InvalidCommandError(f"status must be one of {statuses}; got {status!r:.60}", field="status") from exc
+        raise InvalidCommandError(
+            f"status must be one of {statuses}; got {brief_repr(status)}", field="status"
+        ) from exc
 
 
 def _check_max_conflicts(number: object) -> None:
     if type(number) is not int or number < 0:
-        raise ConfigurationError(f"max_conflicts must be an integer of at least 0; got {number!r:.60}")
+        raise ConfigurationError(f"max_conflicts must be an integer of at least 0; got {brief_repr(number)}")
 
 
 def _dates(run: FieldingRun) -> tuple[datetime, datetime]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from opentelemetry.trace import Tracer, TracerProvider, get_tracer
 
+from fieldingkit._repr import brief_repr
 from fieldingkit.errors import ConfigurationError
 from fieldingkit.transport.telemetry.metrics import Metrics
 from fieldingkit.transport.telemetry.semconv import SCHEMA_URL, SemanticAttributes
@@ -50,7 +51,9 @@ class Telemetry:
         on_missing_trace: str,
     ) -> None:
         if on_missing_trace not in {"omit", "generate"}:
-            raise ConfigurationError(f"on_missing_trace must be 'omit' or 'generate'; got {on_missing_trace!r}")
+            raise ConfigurationError(
+                f"on_missing_trace must be 'omit' or 'generate'; got {brief_repr(on_missing_trace)}"
+            )
         if "FIELDINGKIT_LOG" in os.environ:
             from fieldingkit.transport.telemetry.logs import enable_logs_from_env
 
