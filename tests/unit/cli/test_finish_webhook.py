@@ -81,20 +81,33 @@ def test_the_url_is_a_secret(
 ) -> None:
     """The URL, from a flag or the environment, is in no output, log, report or journal; only its host is named."""
     chat.status = 403
-    bare.setenv("FIELDINGKIT_ON_FINISH", chat.url)
-    bare.setenv("FIELDINGKIT_LOG", "debug")
-    bare.setenv("FIELDINGKIT_DEBUG", "1")
     project = sandbox.seed(live=2)
-    ended = connected("pause", "--project", project.id, "--yes", "--report", "out.html", "-vv")
-    assert ended.code == 0
-    assert "The notification to 127.0.0.1 failed: it answered 403." in ended.err
+    bare.setenv("FIELDINGKIT_ON_FINISH", chat.url)
+    bare.setenv("FIELDINGKIT_DEBUG", "1")
     for bad in ("canary", "ftp://canary/", "https://[canary/"):
         refused = connected("pause", "--project", project.id, "--yes", "--on-finish", bad)
         assert refused.code == 2
         assert "canary" not in refused.err
+    # In a process of its own, because logging is set up once a process.
+    words = [
+        sys.executable,
+        "-m",
+        "fieldingkit",
+        "pause",
+        "--project",
+        project.id,
+        "--yes",
+        "--report",
+        "out.html",
+        "-vv",
+    ]
+    ended = subprocess.run(words, capture_output=True, text=True, timeout=50, check=False)
+    assert ended.returncode == 0
+    assert "The notification to 127.0.0.1 failed: it answered 403." in ended.stderr
+    assert "DEBUG" in ended.stderr
     texts = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
     assert len(texts) >= 2
-    assert b"canary" not in b"".join([ended.out.encode(), ended.err.encode(), *texts])
+    assert b"canary" not in b"".join([ended.stdout.encode(), ended.stderr.encode(), *texts])
 
 
 def test_a_receiver_never_changes_the_exit_code(
