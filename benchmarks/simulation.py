@@ -3,8 +3,8 @@
 Run: ``python -m benchmarks.simulation --seeds 10000 [-j 2] [--first N] [--mutants] [--shrink]``
 
 A failing seed is shown with its story; ``--shrink`` first switches off every cause that it does not need. With
-``--mutants``, the seeds are run once for each of a list of defects that are put into the engine; a defect that no seed
-finds is an error.
+``--mutants``, the seeds are run for each of a list of defects that are put into the engine, until one finds it; a
+defect that no seed finds is an error.
 """
 
 import argparse
@@ -41,8 +41,11 @@ def _outcomes(first: int, count: int, workers: int, mutant: str | None = None) -
             yield from work(part)
         return
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        for outcomes in pool.map(work, parts):
-            yield from outcomes
+        try:
+            for outcomes in pool.map(work, parts):
+                yield from outcomes
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def run(first: int, count: int, workers: int, *, shrunk: bool = False, show: int = 5) -> int:
@@ -75,19 +78,15 @@ def run(first: int, count: int, workers: int, *, shrunk: bool = False, show: int
 
 
 def run_mutants(first: int, count: int, workers: int, names: Iterable[str]) -> int:
-    """Run the seeds with each defect; return the number of defects that were not found."""
-    healthy = {outcome.seed: outcome.codes for outcome in _outcomes(first, count, workers)}
+    """Run the seeds with each defect until one finds it; return the number of defects that none finds."""
     missed = 0
-    print(f"{'defect':46} {'found by':9} {'first seed':>10} {'seeds':>7} of {count:,}")
+    print(f"{'defect':48} {'breaks':7} {'found by seed':>13}")
     for name in names:
         code = MUTANTS[name].code
-        hits = [
-            outcome.seed
-            for outcome in _outcomes(first, count, workers, name)
-            if code in outcome.codes - healthy[outcome.seed]
-        ]
-        missed += not hits
-        print(f"{name:46} {code:9} {hits[0] if hits else '-':>10} {len(hits):>7}", flush=True)
+        outcomes = _outcomes(first, count, workers, name)
+        found = next((o.seed for o in outcomes if code in o.codes - simulate(o.seed).codes), None)
+        missed += found is None
+        print(f"{name:48} {code:7} {'-' if found is None else found:>13}", flush=True)
     return missed
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 
 from fieldingkit import AsyncClient
-from fieldingkit.errors import FieldingKitError, JournalError
+from fieldingkit.errors import FieldingKitError
 from fieldingkit.rendering.wording import headline
 from fieldingkit.resources.fielding_runs import FieldingRun, GetFieldingRun
 from fieldingkit.sandbox import TransitionRefusedError
@@ -19,7 +19,7 @@ from fieldingkit.sweeps import Action, SweepPlan, TargetGroupQuery, preview, swe
 from fieldingkit.sweeps.continuation import choose_run
 from fieldingkit.sweeps.identity import RunIdentity
 from fieldingkit.sweeps.journal import Journal
-from fieldingkit.sweeps.locks import FileLock
+from fieldingkit.sweeps.locks import lock_sweep
 from fieldingkit.sweeps.report import SweepReport
 from fieldingkit.sweeps.report_files import to_document
 from fieldingkit.workflows import update_run
@@ -111,8 +111,9 @@ class Site:
 
         process.died = not await machine.run(main())
         process.ended = self.loop.time()
-        outcome = "died" if process.died else process.error or process.headline or "done"
-        self.trace.add(f"{process.name} ended: {outcome.split(str(self.folder))[0]}")
+        # Messages may name the real process, host and time.
+        outcome = "died" if process.died else (process.error or process.headline or "done").partition(":")[0]
+        self.trace.add(f"{process.name} ended: {outcome}")
 
     def client(self, identity: Identity, machine: Machine, rate: float | None) -> AsyncClient:
         """Return a client of a process."""
@@ -133,19 +134,6 @@ class Site:
         machine.journals.append(journal)
         with journal:
             yield journal
-
-    @contextmanager
-    def lock(self, identity: Identity, plan: SweepPlan) -> Generator[None]:
-        """Keep other processes of the host from the same sweep, as the command line does."""
-        name = f"{identity.url}/{identity.account}/{plan.fingerprint}".replace("/", "-").replace(":", "-")
-        try:
-            lock = FileLock(self.folder / f"{name}.lock")
-        except BlockingIOError as exc:
-            raise JournalError("the same sweep is in progress") from exc
-        try:
-            yield
-        finally:
-            lock.close()
 
 
 @attrs.frozen
@@ -245,7 +233,7 @@ class Operator:
         """Do what the command line does for a sweep."""
         site, identity = self.site, process.identity
         async with site.client(identity, machine, command.rate) as client:
-            with site.lock(identity, plan):
+            with lock_sweep(RunIdentity.of(client, plan), plan, site.folder / "locks"):
                 choice = self._choose(number, command, client, plan, process, named=named)
                 process.run_id, process.journal = choice.run_id, choice.journal
                 plan = process.plan = attrs.evolve(plan, run_id=choice.run_id)

@@ -7,10 +7,21 @@ from unittest import mock
 
 import attrs
 
-from fieldingkit.sweeps import checkpoint, executor, identity, inverse, key_age, state, submitter, verification
+from fieldingkit.sweeps import (
+    checkpoint,
+    executor,
+    identity,
+    inverse,
+    key_age,
+    state,
+    status_age,
+    submitter,
+    verification,
+)
 from fieldingkit.sweeps.chunks import ChunkState
 from fieldingkit.sweeps.report import SweepReport
 from fieldingkit.workflows import runs
+from simulation import actors
 
 __all__ = ["MUTANTS", "Mutant"]
 
@@ -47,12 +58,30 @@ def _claims_of_earlier_processes() -> list[Any]:
     return [mock.patch.object(state.SweepState, "decided_earlier", return_value=frozenset())]
 
 
+def _same_command_resumes() -> list[Any]:
+    original = actors.choose_run
+
+    def choose(*args: Any, **options: Any) -> Any:
+        choice = original(*args, **options)
+        return choice._replace(kind="resume") if choice.kind == "continue" else choice
+
+    return [mock.patch.object(actors, "choose_run", choose)]
+
+
+def _statuses_not_read_again() -> list[Any]:
+    return [mock.patch.object(status_age.StatusAge, "read_again", _nothing)]
+
+
 def _identity_not_compared() -> list[Any]:
     return [mock.patch.object(identity.RunIdentity, "mismatch", return_value=None)]
 
 
 def _history_not_checked() -> list[Any]:
-    return [mock.patch.object(inverse, "_check_history", _nothing)]
+    async def check(*args: Any) -> dict[str, Any]:
+        del args
+        return {}
+
+    return [mock.patch.object(inverse, "read_history", check)]
 
 
 def _ambiguity_of_update_forgotten() -> list[Any]:
@@ -118,8 +147,10 @@ def _nothing_verified() -> list[Any]:
 
 MUTANTS = {
     "outcomes of earlier processes are claimed": Mutant("A5", _claims_of_earlier_processes),
+    "the same command resumes the old run": Mutant("A8", _same_command_resumes),
+    "old statuses are not read again": Mutant("A7", _statuses_not_read_again),
     "a run does not know its account": Mutant("A9", _identity_not_compared),
-    "undo does not read the changelog": Mutant("A6", _history_not_checked),
+    "undo does not judge by the changelog": Mutant("A6", _history_not_checked),
     "update_run forgets what was ambiguous": Mutant("A11", _ambiguity_of_update_forgotten),
     "old keys are trusted": Mutant("A3", _old_keys_trusted),
     "a report is ok although parts were not sent": Mutant("A10", _ok_although_unsent),
