@@ -341,9 +341,15 @@ class BadRequestError(ApiError):
 
 
 class UnauthorizedError(ApiError):
-    """The access token is invalid (401), even after one refresh."""
+    """The API rejected the access token (401), even after one refresh; or the token endpoint issued none.
 
-    _advice = "Check the credentials."
+    The token endpoint may have refused with any status; ``operation_id`` is then ``token``.
+    """
+
+    @property
+    def advice(self) -> str:
+        """The settings to check."""
+        return f"Check the credentials{' and the token URL' if self.operation_id == 'token' else ''}."
 
 
 class ForbiddenError(ApiError):

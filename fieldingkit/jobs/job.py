@@ -12,13 +12,13 @@ from fieldingkit._repr import html_table
 from fieldingkit.clock import Clock
 from fieldingkit.commands import JobAccepted, JobCommand, JobStatus
 from fieldingkit.errors import (
-    ApiError,
     ClientClosedError,
     ConfigurationError,
     FieldingKitError,
     JobError,
     JobFailedError,
     JobTimeoutError,
+    NotFoundError,
 )
 from fieldingkit.events.waker import Waker
 from fieldingkit.jobs.observer import JobObserver
@@ -309,12 +309,10 @@ class AsyncJob(Generic[R_co]):
         for target in self._targets[:-1]:
             try:
                 polled = await self._read(target)
-            except ApiError as exc:
-                if exc.status != 404:
-                    raise
-            else:
-                self._targets = (target,)
-                return self._complete(polled)
+            except NotFoundError:
+                continue
+            self._targets = (target,)
+            return self._complete(polled)
         polled = await self._read(self._targets[-1])
         self._targets = self._targets[-1:]
         return self._complete(polled)

@@ -20,6 +20,7 @@ from fieldingkit.errors import (
     FieldingKitError,
     JobGoneError,
     TransportError,
+    UnauthorizedError,
 )
 from fieldingkit.jobs.poll_policy import PollPolicy, check_wait_timeout
 from fieldingkit.transport.delays import Jitter, poll_intervals
@@ -353,7 +354,8 @@ class Poller:
     def _reason_to_stop(self, exc: Exception) -> Exception | None:
         """Return the error that ends the wait after a failed poll, or None to poll again."""
         now, policy = self._group.clock.now(), self._group.policy
-        if isinstance(exc, ApiError) and exc.status in (404, 410):
+        # The token endpoint's 404 says nothing on the job.
+        if isinstance(exc, ApiError) and exc.status in (404, 410) and not isinstance(exc, UnauthorizedError):
             if self._missing_since is None:
                 self._missing_since = now
             elif now - self._missing_since >= policy.not_found_grace:

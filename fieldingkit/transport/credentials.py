@@ -8,13 +8,13 @@ from typing import Any, Protocol, cast
 
 import attrs
 
-from fieldingkit.errors import ConfigurationError, TransportError
+from fieldingkit.errors import ConfigurationError, TransportError, UnauthorizedError
 from fieldingkit.idempotency import RetrySafety
 from fieldingkit.option_validators import number, text
 from fieldingkit.secret import Secret
 from fieldingkit.transport.headers import trace_id_of
 from fieldingkit.transport.http import Request, Response
-from fieldingkit.transport.problem import error_from, without_secrets
+from fieldingkit.transport.problem import error_from, is_transient, without_secrets
 from fieldingkit.transport.urls import check_url
 
 __all__ = ["AccessToken", "BearerToken", "ClientCredentials", "Fetch", "TokenProvider", "as_secret"]
@@ -112,17 +112,21 @@ class ClientCredentials:
         """Request a new token.
 
         Raises:
-            ApiError: if the token endpoint refuses the credentials.
+            UnauthorizedError: if the token endpoint refuses the request, with any status.
             TransportError: if it cannot be reached, fails, or sends no token.
         """
         response = await http(self._request())
         if response.status != 200:
             response = without_secrets(response, self.client_secret)
-            error = error_from(response, operation_id="token", trace_id=trace_id_of(response.headers))
-            if error.retryable:
+            details: dict[str, Any] = {"operation_id": "token", "trace_id": trace_id_of(response.headers)}
+            if is_transient(response.status):
+                error = error_from(response, **details)
                 reason = f"the token endpoint failed: {error.message}"
                 raise TransportError(reason, sent=False, retry_after=error.retry_after) from error
-            raise error
+            # Callers act on the class: a BadRequestError would blame the command, a NotFoundError its resource.
+            refusal = error_from(response, kind=UnauthorizedError, **details)
+            refusal.message = f"no access token: the token endpoint answered {refusal.message}"
+            raise refusal
         token = _read_token(response.body)
         if token is None:
             raise TransportError("the token endpoint's response holds no token", sent=False)

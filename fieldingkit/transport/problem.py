@@ -70,19 +70,23 @@ def is_transient(status: int) -> bool:
     return status == 429 or (status >= 400 and not is_definite(status) and status not in _UNSUPPORTED)
 
 
-def error_from(response: Response, *, sent_etag: str | None = None, **details: Any) -> ApiError:
+def error_from(
+    response: Response, *, kind: type[ApiError] | None = None, sent_etag: str | None = None, **details: Any
+) -> ApiError:
     """Return the typed error of a response whose status is not 2xx.
 
     Args:
         response: The response.
+        kind: The class of the error; that of the status by default.
         sent_etag: The tag that was sent as ``If-Match``.
         details: The details of the call, see ``Call.details``.
     """
     problem = read_problem(response.body)
-    kind = ApiError.class_for(response.status)
-    if response.status == 422 and problem.code and "idempot" in problem.code:
-        # draft-ietf-httpapi-idempotency-key-header-07: 422 also means a key that was sent with another body.
-        kind = ConflictError
+    if kind is None:
+        kind = ApiError.class_for(response.status)
+        if response.status == 422 and problem.code and "idempot" in problem.code:
+            # draft-ietf-httpapi-idempotency-key-header-07: 422 also means a key that was sent with another body.
+            kind = ConflictError
     if issubclass(kind, PreconditionFailedError):
         details |= {"sent_etag": sent_etag, "current_etag": response.headers.get("ETag")}
     headers = public_headers(response.headers)

@@ -227,10 +227,10 @@ def check_failure(error: FieldingKitError, configuration: Configuration) -> Chec
         return Check("API version", Severity.ERROR, f"{configuration.api_version} was rejected: {error.detail}", advice)
     if isinstance(error, UnauthorizedError):
         advice = "They are wrong, or belong to another environment. Get new ones from the API starter kit."
-        return Check("Credentials", Severity.ERROR, f"rejected by the API: {error.message}", advice)
+        return Check("Credentials", Severity.ERROR, f"rejected: {error.message}", advice)
     if isinstance(error, ForbiddenError):
         advice = "An expired token gets this response too: get a new one. If it is new, ask Cint for permission."
-        return Check("Credentials", Severity.ERROR, f"rejected by the API: {error.message}", advice)
+        return Check("Credentials", Severity.ERROR, f"rejected: {error.message}", advice)
     if isinstance(error, ServerError):
         advice = "The API has a problem. Check https://status.cint.com and try again later."
         return Check("Connection", Severity.ERROR, error.message, advice)

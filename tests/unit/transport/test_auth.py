@@ -24,11 +24,14 @@ from fieldingkit.errors import (
     DecodeError,
     FieldingKitError,
     ForbiddenError,
+    JobError,
+    JobGoneError,
     JobLocationError,
     TransportError,
     UnauthorizedError,
 )
 from fieldingkit.idempotency import RetrySafety
+from fieldingkit.jobs.token import JobToken
 from fieldingkit.sandbox import Sandbox
 from fieldingkit.transport.auth import Auth
 from fieldingkit.transport.credentials import AccessToken, Fetch, TokenProvider
@@ -589,6 +592,62 @@ async def test_refused_credentials_are_unauthorized_at_once(serve: Serve, make_c
     error = caught.value
     assert (error.code, error.detail, error.operation_id) == ("access_denied", "Unauthorized", "token")
     assert len(endpoint.requests) == 1
+
+
+@pytest.mark.parametrize("status", [302, 400, 401, 403, 404, 410, 412, 422])
+async def test_a_refused_token_request_is_not_mistaken_for_a_refused_command(
+    status: int, serve: Serve, make_client: MakeClient
+) -> None:
+    """Any refusal by the token endpoint is an UnauthorizedError that advises on the credentials, not the command."""
+    endpoint = await serve(answer(status, {"error": "invalid_request"}))
+    client = make_client(base_url="https://api.example.org", auth=credentials(endpoint.url))
+
+    with pytest.raises(UnauthorizedError) as caught:
+        await client.send(KEYED)
+
+    assert caught.value.status == status
+    assert f"no access token: the token endpoint answered {status} invalid_request" in str(caught.value)
+    assert "credentials and the token URL" in caught.value.advice
+    assert not caught.value.maybe_applied
+
+
+async def test_an_ambiguous_call_whose_token_cannot_be_renewed_advises_on_the_credentials(
+    serve: Serve, make_client: MakeClient
+) -> None:
+    """A call that may have been applied, and whose retry gets no token, reports both; the command is not at fault."""
+    token = answer(200, {"access_token": "short", "expires_in": 0.001})
+    endpoint = await serve(token, answer(400, {"error": "invalid_client"}))
+    api = await serve(close)
+
+    with pytest.raises(UnauthorizedError) as caught:
+        await make_client(base_url=api.url, auth=credentials(endpoint.url)).send(KEYED)
+
+    error = caught.value
+    assert (error.maybe_applied, error.idempotency_key is not None, len(error.attempts)) == (True, True, 1)
+    assert "It may have been applied. Check the credentials" in str(error)
+
+
+async def test_a_job_is_not_gone_because_the_token_endpoint_is(serve: Serve, make_client: MakeClient) -> None:
+    """A token endpoint that answers 404 ends the wait for a job with its own error, not with JobGoneError."""
+    endpoint = await serve(answer(404, {"error": "not_found"}))
+    client = make_client(base_url="https://api.example.org", auth=credentials(endpoint.url))
+    facts = JobToken(
+        origin="https://api.example.org:443",
+        api_version=client.api_version,
+        operation_id=KEYED.endpoint.operation_id,
+        path={"account_id": "101", "project_id": KEYED.project_id},
+        job_id="job-1",
+        idempotency_key=None,
+        created=0.0,
+        traceparent=None,
+        asked=None,
+    )
+
+    with pytest.raises(JobError) as caught:
+        await client.job(facts.encode()).wait(5)
+
+    assert not isinstance(caught.value, JobGoneError)
+    assert isinstance(caught.value.__cause__, UnauthorizedError)
 
 
 def _spelled(error: BaseException | None) -> str:

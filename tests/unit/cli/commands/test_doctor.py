@@ -36,7 +36,7 @@ def test_a_rejected_token_is_never_shown(connected: Cli, bare: pytest.MonkeyPatc
     bare.setenv("CINT_TOKEN", "wrong-canary")
     ended = connected("doctor")
     assert ended.code == 3
-    assert "rejected by the API" in ended.out
+    assert "rejected: 401" in ended.out
     assert "canary" not in ended.out + ended.err
 
 
