@@ -130,7 +130,13 @@ def outcome_label(document: SweepDocument, outcome: str) -> str:
     """Return the label of an outcome, such as ``paused`` for the updated target groups of a pause."""
     if outcome == "updated":
         return _PAST_TENSE.get(document.action, outcome)
-    return f"already {document.target_status}" if outcome == "unchanged" else outcome.replace("_", " ")
+    if outcome != "unchanged":
+        return outcome.replace("_", " ")
+    # A target group that was sent and read afterwards may have been changed by the sweep.
+    sent = {group.verified for group in document.groups if group.outcome == "unchanged"}
+    if sent == {True}:
+        return f"{document.target_status}, by this sweep or another"
+    return f"found {document.target_status}" if True in sent else f"already {document.target_status}"
 
 
 def report_facts(document: SweepDocument) -> dict[str, str]:

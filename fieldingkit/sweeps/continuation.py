@@ -132,8 +132,15 @@ def _merge_rows(earlier: GroupOutcome | None, later: GroupOutcome) -> GroupOutco
         return earlier  # the later run did not send it, and the earlier run has a job with it
     if now is Outcome.UNCHANGED and was is Outcome.UPDATED:
         return attrs.evolve(earlier, verified=True, name=named.name, short_id=named.short_id)
-    if now is Outcome.UNCHANGED and earlier.job_id is not None:
-        return attrs.evolve(named, verified=True, job_id=earlier.job_id, reason=earlier.reason)
+    may_be_ours = was is Outcome.UNKNOWN or (was is Outcome.UNCHANGED and earlier.verified)
+    if now is Outcome.UNCHANGED and (may_be_ours or earlier.job_id is not None):
+        return attrs.evolve(
+            named,
+            verified=True,
+            previous_status=earlier.previous_status or later.previous_status,
+            job_id=earlier.job_id,
+            reason=earlier.reason,
+        )
     if was is Outcome.UPDATED or later.previous_status is None:
         return attrs.evolve(named, previous_status=earlier.previous_status)
     return named

@@ -339,8 +339,15 @@ class ChunkExecutor:
     def _settle_verified(self, chunk: Chunk, ids: Iterable[str], reason: str) -> list[GroupOutcome]:
         """Settle target groups that were read with the target status, without a claim that the sweep changed them."""
         ledger, target = self._context.state.ledger, self._context.plan.action.target
-        reason = f"{reason}; its status was {target} afterwards"
-        return [ledger.settle(id_, Outcome.UNCHANGED, reason, job_id=chunk.job_id, verified=True) for id_ in ids]
+        outcomes: list[GroupOutcome] = []
+        for id_ in ids:
+            seen = f"its status was {target} afterwards"
+            if ledger.previous_status(id_) not in {None, target}:
+                seen += ", by this sweep or by another change"
+            outcomes.append(
+                ledger.settle(id_, Outcome.UNCHANGED, f"{reason}; {seen}", job_id=chunk.job_id, verified=True)
+            )
+        return outcomes
 
     def _follow_up(
         self, chunk: Chunk, ids: Sequence[str], key: str, generation: int, *, ambiguous: Sequence[str]

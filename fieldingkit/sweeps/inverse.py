@@ -36,8 +36,8 @@ async def undo(
     """Undo a pause or a resume: sweep the plan that ``undo_plan`` returns for its report.
 
     Target groups whose status was changed again after the sweep are skipped; see ``preview_undo``. Those whose outcome
-    is unknown in the report stay unknown. With a journal, calling it again resumes the undo, and checks again only the
-    target groups that could not be checked.
+    is unknown in the report stay unknown, and so do those that no job reported as updated. With a journal, calling it
+    again resumes the undo, and checks again only the target groups that could not be checked.
 
     Args:
         client: The client to use; with a blocking one, ``client.call(undo, report)``.
@@ -84,7 +84,7 @@ async def preview_undo(
     A target group is sent if its latest status change is the one that the sweep made: the only one since the API
     created the job, to the target status, before the end of the job, and by the same user, as far as the API names
     them. If it was changed again, it is skipped; if the changelog does not show it, or the outcome of the sweep is
-    unknown, it is unknown. All times are the API's.
+    unknown, or no job reported it as updated, it is unknown. All times are the API's.
 
     Args:
         client: The client to use; with a blocking one, ``client.call(preview_undo, report)``.
@@ -101,9 +101,10 @@ async def preview_undo(
     _check_account(client, report)
     wanted = _limited(plan, only)
     found = await find_groups(client, wanted) if wanted.target_groups else FoundGroups((), ())
-    unknown = [row for row in report.of(Outcome.UNKNOWN) if only is None or row.target_group_id in only]
     groups = {group.target_group_id: group for group in found.groups}
-    groups.update((row.target_group_id, _unknown(report, row)) for row in unknown)
+    for row in (*report.of(Outcome.UNKNOWN), *report.unclaimed):
+        if only is None or row.target_group_id in only:
+            groups[row.target_group_id] = _unknown(report, row)
     if check_history:
         rows = [report.by_id[id_] for id_, group in groups.items() if group.settled(plan.action) is None]
         ProgressReporter(client, plan, on_progress).checking(len(rows))
@@ -126,11 +127,14 @@ def _limited(plan: SweepPlan, only: Collection[str] | None) -> SweepPlan:
 
 def _unknown(report: SweepReport, row: GroupOutcome) -> FoundGroup:
     """Return a target group that an undo does not touch, because the sweep may have changed it or not."""
+    reason = f"the outcome of the {report.action} is unknown"
+    if row.outcome is Outcome.UNCHANGED:
+        reason = f"it was read as {report.action.target}, and it is not known which change was this sweep's"
     return FoundGroup(
         row.target_group_id,
         row.project_id,
         outcome=Outcome.UNKNOWN,
-        reason=f"not undone: the outcome of the {report.action} is unknown",
+        reason=f"not undone: {reason}",
         name=row.name,
         short_id=row.short_id,
     )

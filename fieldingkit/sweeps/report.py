@@ -240,6 +240,14 @@ class SweepReport(Serializable):
         """The number of failures by code, the most frequent code first; failures without a code are under ``""``."""
         return dict(Counter(group.code or "" for group in self.of(Outcome.FAILED)).most_common())
 
+    @cached_property
+    def unclaimed(self) -> tuple[GroupOutcome, ...]:
+        """The target groups that were sent and read with the target status, though no job reported them as updated.
+
+        It is not known which change was the sweep's, so an undo does not touch them.
+        """
+        return tuple(group for group in self.of(Outcome.UNCHANGED) if group.verified)
+
     def of(self, *outcomes: Outcome | str) -> tuple[GroupOutcome, ...]:
         """Return the target groups with one of the given outcomes.
 

@@ -87,6 +87,9 @@ async def undo_report(
         if original.counts.unknown or original.unlisted:
             Output().note(f"Nothing was undone: the outcome of the {original.action} is unknown.")
             return ExitCode.UNKNOWN
+        if original.unclaimed:
+            Output().note(f"Nothing was undone: no job of the {original.action} reported a change.")
+            return ExitCode.UNKNOWN
         Output().note(f"No change was reported by the {original.action}, so there is nothing to undo.")
         return ExitCode.DONE
     command = _UndoCommand(
@@ -193,10 +196,12 @@ def _last_run(configuration: Configuration, journal: Path | None, output: Output
 
 def _note_what_stays(original: SweepReport) -> None:
     """Name the target groups that a sweep may have changed, and that an undo does not touch."""
-    verified = [group for group in original.of(Outcome.UNCHANGED) if group.verified]
     for groups, why in (
         (original.of(Outcome.UNKNOWN), f"the outcome of the {original.action} is unknown"),
-        (verified, f"they were read as {original.action.target}, but no job reported them as changed"),
+        (
+            original.unclaimed,
+            f"they were read as {original.action.target}, but it is not known which change was this sweep's",
+        ),
     ):
         if groups:
             names = "".join(f"\n  {group.project_id} {group.target_group_id}" for group in groups)

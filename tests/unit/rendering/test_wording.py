@@ -3,11 +3,12 @@
 from datetime import timedelta
 from typing import Any
 
+import attrs
 import pytest
 from support.sweep_reports import STARTED, make_document, ulid
 
 from fieldingkit.rendering.model import GroupRow, StragglerRow
-from fieldingkit.rendering.wording import advice_for, group_by_reason, headline, report_notes
+from fieldingkit.rendering.wording import advice_for, group_by_reason, headline, outcome_label, report_notes
 from fieldingkit.sweeps.report import Outcome
 
 LATER = STARTED + timedelta(minutes=1)
@@ -70,6 +71,22 @@ def test_the_headline_begins_with_what_is_unknown(outcomes: tuple[Outcome, ...],
 def test_the_headline_claims_only_what_was_read(changes: dict[str, Any], text: str) -> None:
     """The present tense is for statuses that were read after the last job; the headline names what was not."""
     assert headline(make_document(**{"verified_at": LATER, **changes})) == text
+
+
+@pytest.mark.parametrize(
+    ("sent", "label"),
+    [
+        ((False,), "already paused"),
+        ((True,), "paused, by this sweep or another"),
+        ((True, False), "found paused"),
+    ],
+)
+def test_what_was_sent_is_not_called_paused_already(sent: tuple[bool, ...], label: str) -> None:
+    """A target group that was sent and read as paused afterwards may have been paused by the sweep."""
+    document = make_document(outcomes=(Outcome.UNCHANGED,))
+    groups = tuple(attrs.evolve(row, verified=sent[n % len(sent)]) for n, row in enumerate(document.groups))
+
+    assert outcome_label(attrs.evolve(document, groups=groups), "unchanged") == label
 
 
 def test_the_headline_of_a_single_target_group_is_in_the_singular() -> None:

@@ -149,7 +149,13 @@ def reported(*rows: GroupOutcome, run_id: str = "run") -> SweepReport:
         (
             row(Outcome.UNKNOWN, reason="lost"),
             row(Outcome.UNCHANGED, PAUSED, job=None),
-            row(Outcome.UNCHANGED, PAUSED, verified=True, reason="lost"),
+            row(Outcome.UNCHANGED, LIVE, verified=True, reason="lost"),
+        ),
+        # An earlier process sent it, no response named a job, and it was read afterwards.
+        (
+            row(Outcome.UNCHANGED, job=None, verified=True, reason="lost"),
+            row(Outcome.UNCHANGED, PAUSED, job=None),
+            row(Outcome.UNCHANGED, LIVE, job=None, verified=True, reason="lost"),
         ),
         (
             row(Outcome.NOT_SENT, job=None),

@@ -73,6 +73,26 @@ async def test_what_is_unknown_is_named_and_not_touched(sweep_client: AsyncClien
         assert not undone.ok
 
 
+async def test_what_no_job_reported_is_named_and_not_touched(
+    client_without_retries: AsyncClient, sandbox: Sandbox
+) -> None:
+    """Target groups that were sent and read as paused may have been paused by others, so they are not resumed."""
+    project = sandbox.seed(live=4)
+    sandbox.faults.add("create_bulk_pause_target_groups_job", faults.ApplyThenDrop(), times=None)
+    report = await sweep(client_without_retries, pausing(project))
+    sandbox.faults.clear()
+    assert len(report.unclaimed) == report.counts.unchanged == 4
+
+    for check_history in (True, False):
+        undone = await undo(client_without_retries, report, check_history=check_history)
+
+        assert {row.outcome for row in undone.groups} == {Outcome.UNKNOWN}
+        assert {row.reason for row in undone.groups} == {
+            "not undone: it was read as paused, and it is not known which change was this sweep's"
+        }
+    assert len(project.ids("paused")) == 4
+
+
 async def test_an_undo_lists_only_the_projects_that_it_changes(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
     """The sweep may have listed more projects, which the report names."""
     project, other = sandbox.seed(live=3), sandbox.seed(paused=3)
