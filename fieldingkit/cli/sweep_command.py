@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import AsyncIterator, Generator, Iterable, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
 
@@ -211,7 +211,7 @@ class SweepCommand:
             output.note(f"Run {self.plan.run_id}\nJournal {journal.path}")
             continues = None if target.continued is None else target.continued.run_id
             report = await self._sweep(client, journal, seen, continues)
-            return self._finish(report, journal)
+            return self._finish(report, journal, client.clock.wall())
 
     async def _find(self, client: AsyncClient) -> SweepPreview:
         self.output.note("Finding the target groups.")
@@ -241,14 +241,16 @@ class SweepCommand:
             self._ask(rest)
             return
         if (run := target.continued) is not None:
-            note(
-                f"The run of {run.started_at:%Y-%m-%d %H:%M} UTC was interrupted. Its open jobs are followed to their "
-                "end; then this run sends what matches now. The report covers both."
-            )
+            when = f"{run.started_at:%Y-%m-%d %H:%M} UTC"
+            interrupted = "was interrupted. Its open jobs are followed to their end; then this run sends"
+            if run.finished_at is not None:
+                interrupted = "was interrupted before its report was delivered. This run sends"
+            note(f"The run of {when} {interrupted} what matches now. The report covers both.")
         if target.too_old is not None:
             path, run = target.too_old
+            ended = "did not finish" if run.finished_at is None else "was interrupted before its report was delivered"
             note(
-                f"The run of {run.started_at:%Y-%m-%d %H:%M} UTC did not finish; this is a new run. "
+                f"The run of {run.started_at:%Y-%m-%d %H:%M} UTC {ended}; this is a new run. "
                 f"To resume the old one: --journal {path} --run-id {run.run_id}"
             )
         if seen is not None and seen.to_send:
@@ -330,22 +332,28 @@ class SweepCommand:
         if self.options.report is not None:
             self._write(to_document(report), self.options.report, journal.path)
         counts = report.counts
+        going_on = "submitted jobs continue" if counts.unknown else "their statuses were not read again"
         self.output.note(
-            f"Interrupted: {counts.total - counts.unknown:,} of {pluralize(counts.total)} are settled; submitted jobs "
-            f"continue.\nTo resume, {self.how_to_repeat(journal.path)}."
+            f"Interrupted: {counts.total - counts.unknown:,} of {pluralize(counts.total)} are settled; {going_on}.\n"
+            f"To resume, {self.how_to_repeat(journal.path)}."
         )
 
-    def _finish(self, report: SweepReport, journal: Journal) -> ExitCode:
-        """Write the report, then print it."""
+    def _finish(self, report: SweepReport, journal: Journal, now: float) -> ExitCode:
+        """Write the report, then print it, and save that it was delivered."""
         self._webhook.report = report
         code, document = self.exit_code(report), to_document(report)
-        if self.options.report is not None and not self._write(document, self.options.report, journal.path):
+        path = self.options.report
+        written = path is not None and self._write(document, path, journal.path)
+        if path is not None and not written:
             code = code or ExitCode.FAILED
         facts = {"event": "report", "exit": code.value, "journal": str(journal.path), **result_fields(document)}
         self.output.print_json(facts)
         self.output.print_text(result_text(document))
         if self.output.lost is not None:
             self.output.note(f"The result could not be printed: {self.output.lost}. The sweep went to its end.")
+        if written or (path is None and self.output.lost is None):
+            with suppress(JournalError):  # without the mark, the same command reports the run once more
+                journal.mark_reported(report.run_id, now)
         return code
 
     def _write(self, document: SweepDocument, path: Path, journal: Path) -> bool:

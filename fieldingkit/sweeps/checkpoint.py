@@ -253,7 +253,7 @@ _SET_VERIFIED = "INSERT OR REPLACE INTO verifications VALUES (?, ?, ?, ?)"
 _SELECT_VERIFIED = "SELECT verified_at, stragglers, unverified FROM verifications WHERE run_id = ?"
 _SET_FINISHED = "UPDATE runs SET finished_at = ? WHERE run_id = ?"
 
-_INSERT_RUN = "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, '{}', '[]', ?, NULL, NULL)"
+_INSERT_RUN = "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, '{}', '[]', ?, NULL, NULL, NULL)"
 _SET_DISCOVERED = "UPDATE runs SET unlisted = ?, projects = ?, discovered_at = ? WHERE run_id = ?"
 _SELECT_PLAN = "SELECT plan FROM runs WHERE run_id = ?"
 _SELECT_RUN = (

@@ -48,6 +48,8 @@ def choose_run(
 ) -> RunChoice:
     """Choose between a new run, the run with the given id, and the continuation of an interrupted run.
 
+    A run is interrupted until it has finished and its report was delivered: a run that ended before that has changed
+    what no report says.
     An interrupted run is never resumed as it was without its id: "all live target groups" means those that are live
     when the command runs. It is continued instead, so that its open jobs are polled to their end and reported.
 
@@ -73,7 +75,8 @@ def choose_run(
         chain = _chain(run, known)
         first = chain[-1]
         place = (run.base_url, run.account_id)
-        if run.finished_at is not None or run.run_id in superseded or first.fingerprint != fingerprint:
+        reported = run.finished_at is not None and run.reported_at is not None
+        if reported or run.run_id in superseded or first.fingerprint != fingerprint:
             continue
         if place != (identity.base_url, identity.account_id):
             continue

@@ -34,13 +34,14 @@ T = TypeVar("T")
 _BUSY_TIMEOUT = 10.0
 """Seconds to wait for another program that holds the file, such as one that copies it."""
 _APPLICATION_ID = 0x666B6A6C
-_SCHEMA = 3
+_SCHEMA = 4
 _TABLES = """
     CREATE TABLE holder (pid INTEGER, host TEXT, since REAL);
     CREATE TABLE runs (
         run_id TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, plan TEXT NOT NULL, action TEXT NOT NULL,
         base_url TEXT NOT NULL, account_id TEXT, api_version TEXT NOT NULL, continues TEXT,
-        unlisted TEXT NOT NULL, projects TEXT NOT NULL, started_at REAL NOT NULL, discovered_at REAL, finished_at REAL
+        unlisted TEXT NOT NULL, projects TEXT NOT NULL, started_at REAL NOT NULL, discovered_at REAL, finished_at REAL,
+        reported_at REAL
     );
     CREATE TABLE groups (
         run_id TEXT, position INTEGER, target_group_id TEXT, project_id TEXT NOT NULL, previous_status TEXT,
@@ -67,8 +68,9 @@ _DELETE_RUN = (
 _COUNT_OUTCOMES = "SELECT run_id, outcome, count(*) FROM groups GROUP BY run_id, outcome"
 _SELECT_RUNS = (
     "SELECT run_id, action, base_url, account_id, api_version, fingerprint, continues, started_at, discovered_at,"
-    " finished_at FROM runs ORDER BY started_at DESC"
+    " finished_at, reported_at FROM runs ORDER BY started_at DESC"
 )
+_SET_REPORTED = "UPDATE runs SET reported_at = ? WHERE run_id = ? AND finished_at IS NOT NULL"
 
 
 class Statement(NamedTuple):
@@ -102,6 +104,8 @@ class RunSummary:
     """When its target groups were known, UTC; None if it was interrupted before, so that nothing was sent."""
     finished_at: datetime | None
     """When the run finished, UTC; None if it has not, so that ``sweep`` resumes it."""
+    reported_at: datetime | None
+    """When its report was delivered after it had finished, UTC; None if it was not, or the caller did not save it."""
     total: int
     """The number of its target groups."""
     counts: Counts
@@ -171,6 +175,18 @@ class Journal:
             return SweepPlan.decode(row[0])
         except (ConfigurationError, InvalidCommandError) as exc:
             raise JournalError(f"{self.path} contains a plan that cannot be read: {exc.message}") from exc
+
+    def mark_reported(self, run_id: str, at: float) -> None:
+        """Save that the report of a finished run was delivered, so that the same command begins a new run.
+
+        Args:
+            run_id: The run id.
+            at: The present time: seconds since 1970, UTC.
+
+        Raises:
+            JournalError: if the journal cannot be written.
+        """
+        self.write([Statement(_SET_REPORTED, [(at, run_id)])]).result()
 
     def delete(self, run_id: str) -> None:
         """Delete a run. It can neither be resumed nor reported nor undone from this journal afterwards.
@@ -340,7 +356,8 @@ def _read_runs(database: sqlite3.Connection) -> list[RunSummary]:
 
 
 def _summary(row: Sequence[Any], counts: Mapping[str, int]) -> RunSummary:
-    run_id, action, base_url, account_id, api_version, fingerprint, continues, started_at, discovered_at, ended_at = row
+    run_id, action, base_url, account_id, api_version, fingerprint, continues, started_at, *times = row
+    discovered_at, finished_at, reported_at = (None if time is None else _utc(time) for time in times)
     return RunSummary(
         run_id=run_id,
         action=Action(action),
@@ -350,8 +367,9 @@ def _summary(row: Sequence[Any], counts: Mapping[str, int]) -> RunSummary:
         fingerprint=fingerprint,
         continues=continues,
         started_at=_utc(started_at),
-        discovered_at=None if discovered_at is None else _utc(discovered_at),
-        finished_at=None if ended_at is None else _utc(ended_at),
+        discovered_at=discovered_at,
+        finished_at=finished_at,
+        reported_at=reported_at,
         total=sum(counts.values()),
         counts=Counts(*(counts.get(outcome, 0) for outcome in Outcome)),
     )

@@ -1,5 +1,6 @@
 """Sweeps as real processes: complete, killed, interrupted and concurrent."""
 
+import asyncio
 import os
 import re
 import signal
@@ -8,11 +9,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import attrs
 import pytest
+from aiohttp import web
 from support.command_line import Cli
 
-from fieldingkit.sandbox import Sandbox
-from fieldingkit.sweeps import Outcome, SweepReport
+from fieldingkit.sandbox import Sandbox, faults
+from fieldingkit.sweeps import Counts, Outcome, SweepReport
 
 PROGRAM = [sys.executable, "-m", "fieldingkit"]
 
@@ -61,6 +64,50 @@ def test_killed_in_the_middle_every_group_is_accounted_for(connected: Cli, sandb
     assert len({job.trace_id for job in report.jobs} - {None}) == 30
     assert connected("undo", "out.html", "--yes").code == 0
     assert {sandbox.group(group.target_group_id).status for group in report.groups} == {"live"}
+
+
+@attrs.define
+class SignalInVerification(faults.Fault):
+    """Signal the client when it lists target groups after its jobs, and never answer."""
+
+    sandbox: Sandbox
+    how: signal.Signals
+    process: "subprocess.Popen[str] | None" = None
+
+    async def inject(self, exchange: faults.Exchange) -> web.StreamResponse:
+        """Handle the request before there are jobs."""
+        while self.process is None:
+            await asyncio.sleep(0.01)
+        if not self.sandbox.jobs:
+            return await exchange.proceed()
+        self.process.send_signal(self.how)
+        return await faults.Hang().inject(exchange)
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_stopped_in_verification_the_same_command_reports_every_change(
+    connected: Cli, sandbox: Sandbox, how: signal.Signals
+) -> None:
+    """A run whose report was not delivered is continued: the report has its changes, and undo covers them."""
+    words = ("pause", "--status", "live", "--all-projects", "--yes", "--report", "out.html")
+    fault = SignalInVerification(sandbox, how)
+    sandbox.faults.add("get_list_target_groups", fault, times=None)
+    with subprocess.Popen([*PROGRAM, *words], env={**os.environ}, stderr=subprocess.PIPE, text=True) as process:
+        fault.process = process
+        text = process.communicate()[1]
+    assert process.returncode == (-how if how == signal.SIGKILL else 143), text
+    assert "submitted jobs continue" not in text
+    sandbox.faults.clear()
+
+    ended = connected(*words)
+
+    assert ended.code == 0, ended.err
+    assert "before its report was delivered" in " ".join(ended.err.split())
+    assert "All 300 target groups are paused." in ended.out
+    assert SweepReport.load("out.html").counts == Counts(updated=300)
+    assert len(sandbox.jobs) == 30
+    third = connected(*words)
+    assert (third.code, "--force" in third.err) == (2, True)  # the report was delivered
 
 
 def test_an_interrupted_sweep_names_its_journal(connected: Cli, sandbox: Sandbox) -> None:

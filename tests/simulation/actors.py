@@ -255,6 +255,7 @@ class Operator:
                         continues=choice.continues,
                     )
                     self._say(process, report)
+                    journal.mark_reported(report.run_id, site.host.wall())
 
     async def _undo(
         self, machine: Machine, process: Process, undone: SweepReport, path: Path, command: Command
@@ -274,6 +275,7 @@ class Operator:
                     self._say(process, await undo(client, process.undone, journal=journal))
                 else:
                     self._say(process, await sweep(client, process.plan, journal=journal))
+                journal.mark_reported(process.run_id, self.site.host.wall())
 
     def _choose(
         self, number: int, command: Command, client: AsyncClient, plan: SweepPlan, process: Process, *, named: bool

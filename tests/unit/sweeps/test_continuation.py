@@ -51,8 +51,10 @@ def identity(run_id: str = "new", **changes: Any) -> RunIdentity:
     return RunIdentity(**{"base_url": URL, "account_id": "101", "api_version": "1", "run_id": run_id, **changes})
 
 
-def run(run_id: str, *, minutes: float = 1, finished: bool = False, **changes: Any) -> RunSummary:
-    """Return a run that started some minutes ago."""
+def run(
+    run_id: str, *, minutes: float = 1, finished: bool = False, reported: bool = True, **changes: Any
+) -> RunSummary:
+    """Return a run that started some minutes ago; its report was delivered when it had finished."""
     started_at = NOW - timedelta(minutes=minutes)
     fields: dict[str, Any] = {
         "action": Action.PAUSE,
@@ -64,6 +66,7 @@ def run(run_id: str, *, minutes: float = 1, finished: bool = False, **changes: A
         "started_at": started_at,
         "discovered_at": started_at,
         "finished_at": started_at if finished else None,
+        "reported_at": started_at if finished and reported else None,
         "total": 1,
         "counts": Counts(updated=1),
     }
@@ -76,6 +79,7 @@ def run(run_id: str, *, minutes: float = 1, finished: bool = False, **changes: A
         ([], "new", None),
         ([run("a")], "continue", "a"),
         ([run("a", finished=True)], "new", None),
+        ([run("a", finished=True, reported=False)], "continue", "a"),
         ([run("a", minutes=2), run("b")], "continue", "b"),
         ([run("a", fingerprint="other")], "new", None),
         ([run("a", account_id="202")], "new", None),
@@ -90,7 +94,7 @@ def run(run_id: str, *, minutes: float = 1, finished: bool = False, **changes: A
 def test_the_latest_interrupted_run_of_the_same_plan_is_continued(
     runs: list[RunSummary], kind: str, chosen: str | None
 ) -> None:
-    """Finished and superseded runs, and those of another plan, API or account, are left as they are."""
+    """Reported and superseded runs, and those of another plan, API or account, are left as they are."""
     for order in itertools.permutations(runs):
         choice = choose_run(order, identity(), "same", now=NOW)
         assert (choice.kind, choice.run and choice.run.run_id) == (kind, chosen)
