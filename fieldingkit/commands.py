@@ -59,6 +59,11 @@ class Endpoint:
     """True for a POST that changes nothing."""
 
     @property
+    def only_reads(self) -> bool:
+        """True if the operation changes nothing."""
+        return self.read_only or self.method in {"GET", "HEAD"}
+
+    @property
     def path_fields(self) -> tuple[str, ...]:
         """The names in the path template, in order."""
         return tuple(_PLACEHOLDER.findall(self.path))
@@ -143,7 +148,7 @@ class Command(CommandPart, Generic[R_co]):
     def retry_safety(cls) -> RetrySafety:
         """Return what protects this command from being applied twice."""
         names = {field.name for field in attrs.fields(cls)}
-        if cls.endpoint.read_only or cls.endpoint.method in {"GET", "HEAD"}:
+        if cls.endpoint.only_reads:
             return RetrySafety.READ
         if "idempotency_key" in names:
             return RetrySafety.IDEMPOTENCY_KEY

@@ -457,6 +457,15 @@ class DecodeError(FieldingKitError):
         self.headers = dict(headers or {})
         self.body = body
 
+    @property
+    def advice(self) -> str:
+        """Whether the action was applied, and what to do; empty if the command is not known."""
+        if self.command is None:
+            return ""
+        if self.command.endpoint.only_reads:
+            return "Nothing was changed. Try again; please report it if it happens again."
+        return "The action was applied. Read the resource, and please report this."
+
 
 class InvalidSignatureError(FieldingKitError):
     """A webhook delivery has no valid signature, or an old one. Do not act on its content."""

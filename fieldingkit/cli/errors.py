@@ -106,6 +106,8 @@ def exit_code_for(error: FieldingKitError) -> ExitCode:
         return ExitCode.UNKNOWN
     if isinstance(error, JobFailedError | WorkflowError):
         return ExitCode.FAILED
+    if isinstance(error, DecodeError) and error.command is not None and not error.command.endpoint.only_reads:
+        return ExitCode.UNKNOWN  # the action was applied, and its result was not seen
     # The job continues, but its end was not seen.
     return ExitCode.UNKNOWN if isinstance(error, JobError) else ExitCode.REFUSED
 
@@ -145,7 +147,6 @@ _ADVICE: Final[tuple[tuple[type[FieldingKitError], str], ...]] = (
     (AmbiguousOutcomeError, "Read the resource before you repeat the command."),
     (TransportError, "Check the network and --base-url, or run `fieldingkit doctor`."),
     (ClientClosedError, "Run the command again."),
-    (DecodeError, "The action was applied. Read the resource, and please report this; it may be a bug in fieldingkit."),
 )
 
 

@@ -11,8 +11,11 @@ from support.command_line import Cli
 from fieldingkit import errors
 from fieldingkit.cli import main as running
 from fieldingkit.cli.errors import EXIT_CODES, ExitCode, exit_code_for, format_error
+from fieldingkit.resources.fielding_runs import PauseFieldingRun
+from fieldingkit.resources.projects import ListProjects
 from fieldingkit.sandbox import Sandbox, faults
 
+PAUSE = PauseFieldingRun(project_id="P" * 26, target_group_id="G" * 26, fielding_run_id="R" * 26, if_match="1")
 CODES = [
     (errors.InvalidCommandError("no"), ExitCode.USAGE),
     (errors.ConfigurationError("no"), ExitCode.USAGE),
@@ -23,6 +26,8 @@ CODES = [
     (errors.ServerError("no", status=500, maybe_applied=True), ExitCode.UNKNOWN),
     (errors.ConnectionFailedError("no", sent=False), ExitCode.REFUSED),
     (errors.AmbiguousOutcomeError("no", maybe_applied=True), ExitCode.UNKNOWN),
+    (errors.DecodeError("no", command=ListProjects()), ExitCode.REFUSED),
+    (errors.DecodeError("no", command=PAUSE), ExitCode.UNKNOWN),
     (errors.JobFailedError("no"), ExitCode.FAILED),
     (errors.JobTimeoutError("no"), ExitCode.UNKNOWN),
     (errors.JobGoneError("no"), ExitCode.UNKNOWN),
@@ -54,6 +59,13 @@ def test_every_error_fits_on_two_lines(name: str) -> None:
     assert not {"\x1b", "\u202e", "\r"} & {*text}
     assert "It may have been applied." in text
     assert "Trace id 0123456789abcdef." in text
+
+
+def test_an_unreadable_answer_claims_an_application_only_of_a_write() -> None:
+    """An answer that cannot be read says that the action was applied for a write only."""
+    assert "The action was applied." in format_error(errors.DecodeError("no", command=PAUSE))
+    assert "Nothing was changed." in format_error(errors.DecodeError("no", command=ListProjects()))
+    assert "applied" not in str(errors.DecodeError("no"))
 
 
 def test_every_exit_code_is_documented(cli: Cli) -> None:
