@@ -3,9 +3,10 @@
 import asyncio
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import partial
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import attrs
 
@@ -105,7 +106,8 @@ class JournalCheckpoint(Checkpoint):
             raise JournalError(
                 f"the run {self._run_id} in {self._journal.path} belongs to another plan; use another run_id"
             )
-        return await asyncio.wrap_future(self._journal.run(partial(_load, header=header)))
+        with self._journal.decoding(self._run_id):
+            return await asyncio.wrap_future(self._journal.run(partial(_load, header=header)))
 
     def for_run(self, run_id: str) -> Checkpoint:
         """Return the checkpoint of another run in the same journal."""
@@ -114,7 +116,8 @@ class JournalCheckpoint(Checkpoint):
     async def plan(self) -> SweepPlan | None:
         """Return the plan of the run; None if the journal does not contain it."""
         row = await asyncio.wrap_future(self._journal.run(partial(_select_plan, run_id=self._run_id)))
-        return None if row is None else SweepPlan.decode(row[0])
+        with self._journal.decoding(self._run_id):
+            return None if row is None else SweepPlan.decode(row[0])
 
     async def discovering(
         self, plan: SweepPlan, identity: RunIdentity, *, started_at: float, continues: str | None = None
@@ -218,7 +221,8 @@ def read_report(journal: Journal, run_id: str) -> SweepReport:
     following: str | None = run_id
     while following is not None:
         plan = journal.plan(following)
-        state = journal.run(partial(_load_run, run_id=following)).result()
+        with journal.decoding(following):
+            state = journal.run(partial(_load_run, run_id=following)).result()
         if state is None:
             raise JournalError(
                 f"the run {run_id} was interrupted before its target groups were known; nothing was sent"
@@ -302,15 +306,16 @@ def _load(database: sqlite3.Connection, *, header: _Header) -> SweepState | None
         fingerprint=header.fingerprint,
         continues=header.continues,
         ledger=ledger,
-        chunks=[_chunk(row) for row in database.execute(_SELECT_CHUNKS, (run_id,))],
+        chunks=_chunks(database.execute(_SELECT_CHUNKS, (run_id,)), {id_ for id_, *_ in groups}),
         unlisted=[UnlistedProject(*item) for item in json.loads(header.unlisted).items()],
         projects=[SweepProject(*item) for item in json.loads(header.projects)],
-        started_at=header.started_at,
-        discovered_at=header.discovered_at,
-        finished_at=header.finished_at,
+        started_at=_time(header.started_at),
+        discovered_at=_time(header.discovered_at),
+        finished_at=_time(header.finished_at),
     )
     if (verified := database.execute(_SELECT_VERIFIED, (run_id,)).fetchone()) is not None:
-        state.verified_at, stragglers, unverified = verified
+        verified_at, stragglers, unverified = verified
+        state.verified_at = _time(verified_at)
         state.stragglers = tuple(map(_straggler, json.loads(stragglers)))
         state.unverified = tuple(UnlistedProject(*item) for item in json.loads(unverified))
     return state
@@ -321,10 +326,31 @@ def _straggler(fields: Sequence[Any]) -> Straggler:
     return Straggler(id_, project_id, None if status is None else TargetGroupStatus(status), *others)
 
 
+def _chunks(rows: Iterable[Sequence[Any]], known: Collection[str]) -> list[Chunk]:
+    chunks = list(map(_chunk, rows))
+    if [chunk.number for chunk in chunks] != list(range(len(chunks))):
+        raise ValueError("a chunk is missing")
+    if not all(id_ in known for chunk in chunks for id_ in chunk.ids):
+        raise ValueError("a chunk has a target group that is not part of the run")
+    return chunks
+
+
 def _chunk(row: Sequence[Any]) -> Chunk:
     fields = dict(zip((field.name for field in attrs.fields(Chunk)), row[1:], strict=True))
     lists = {name: fields[name].split() for name in ("ids", "ambiguous")}
-    return Chunk(**{**fields, **lists, "reached": json.loads(fields["reached"])})
+    times = {name: _time(value) for name, value in fields.items() if name.endswith(("_at", "_date"))}
+    reached = {id_: _time(at) for id_, at in json.loads(fields["reached"]).items()}
+    return Chunk(**{**fields, **lists, **times, "reached": reached, "generation": int(fields["generation"])})
+
+
+T = TypeVar("T", float, float | None)
+
+
+def _time(seconds: T) -> T:
+    """Return a time; raise an error if it is none: seconds since 1970."""
+    if seconds is not None:
+        datetime.fromtimestamp(seconds, UTC)
+    return seconds
 
 
 def _chunk_row(chunk: Chunk) -> Sequence[Any]:

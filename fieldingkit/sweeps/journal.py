@@ -157,9 +157,14 @@ class Journal:
         """Return the runs, the latest first. Their plans are not decoded.
 
         Raises:
-            JournalError: if the journal cannot be read.
+            JournalError: if the journal, or one of its runs, cannot be read.
         """
-        return self.run(_read_runs).result()
+        rows, counts = self.run(_select_runs).result()
+        summaries: list[RunSummary] = []
+        for row in rows:
+            with self.decoding(row[0]):
+                summaries.append(_summary(row, counts.get(row[0], {})))
+        return summaries
 
     def plan(self, run_id: str) -> SweepPlan:
         """Return the plan of a run, which resumes the run when it is swept with this journal.
@@ -171,10 +176,8 @@ class Journal:
         row = self.run(lambda database: database.execute(sql, (run_id,)).fetchone()).result()
         if row is None:
             raise JournalError(f"{self.path} does not contain the run {run_id!r}")
-        try:
+        with self.decoding(run_id):
             return SweepPlan.decode(row[0])
-        except (ConfigurationError, InvalidCommandError) as exc:
-            raise JournalError(f"{self.path} contains a plan that cannot be read: {exc.message}") from exc
 
     def mark_reported(self, run_id: str, at: float) -> None:
         """Save that the report of a finished run was delivered, so that the same command begins a new run.
@@ -243,6 +246,16 @@ class Journal:
     def write(self, statements: Sequence[Statement]) -> "Future[None]":
         """Execute statements in one transaction. They are on the disk when the future is done."""
         return self.run(lambda database: self._commit(database, statements))
+
+    @contextmanager
+    def decoding(self, run_id: str) -> Generator[None]:
+        """Raise a ``JournalError`` with the file and the run for anything of the run that cannot be decoded."""
+        try:
+            yield
+        except (ConfigurationError, InvalidCommandError) as exc:
+            raise JournalError(f"{self.path}: the run {run_id} cannot be read: {exc.message}") from exc
+        except (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError) as exc:
+            raise JournalError(f"{self.path}: the run {run_id} cannot be read, because it is damaged: {exc}") from exc
 
     @contextmanager
     def claim(self, run_id: str) -> Generator[None]:
@@ -348,11 +361,12 @@ def _utc(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def _read_runs(database: sqlite3.Connection) -> list[RunSummary]:
+def _select_runs(database: sqlite3.Connection) -> tuple[list[Sequence[Any]], Mapping[str, Mapping[str, int]]]:
+    """Return the rows of the runs, the latest first, and the number of target groups with each outcome by run."""
     counts: dict[str, dict[str, int]] = {}
     for run_id, outcome, number in database.execute(_COUNT_OUTCOMES):
         counts.setdefault(run_id, {})[outcome] = number
-    return [_summary(row, counts.get(row[0], {})) for row in database.execute(_SELECT_RUNS)]
+    return database.execute(_SELECT_RUNS).fetchall(), counts
 
 
 def _summary(row: Sequence[Any], counts: Mapping[str, int]) -> RunSummary:

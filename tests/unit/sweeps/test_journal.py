@@ -15,6 +15,7 @@ from typing import Any
 
 import attrs
 import pytest
+from support.fake_clock import FakeClock
 from support.sweep_plans import change_journal, interrupt, pausing
 
 from fieldingkit import AsyncClient
@@ -116,6 +117,52 @@ def test_a_journal_of_a_later_release_is_refused_unchanged(path: Path) -> None:
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE chunks SET reached = 'no JSON'",
+        "UPDATE chunks SET reached = '[]', sent_at = 'yesterday', state = 'lost'",
+        "UPDATE runs SET projects = '[[]]'",
+        "UPDATE runs SET unlisted = '[]'",
+        "UPDATE runs SET started_at = 'yesterday'",
+        "UPDATE runs SET discovered_at = 1e300",
+        "UPDATE runs SET plan = x'00ff'",
+        "UPDATE groups SET outcome = 'perhaps'",
+        "UPDATE verifications SET stragglers = '[[1]]'",
+        "UPDATE verifications SET verified_at = 'now'",
+        "ALTER TABLE chunks DROP COLUMN created_by",
+    ],
+)
+async def test_a_run_that_cannot_be_decoded_is_named(
+    sweep_client: AsyncClient, sandbox: Sandbox, path: Path, damage: str
+) -> None:
+    """A damaged row is an error of the journal, with the file and the run, and nothing is sent."""
+    plan = pausing(sandbox.seed(live=2), run_id="tonight")
+    await sweep(sweep_client, plan, journal=path)
+    change_journal(path, damage)
+    sandbox.requests.clear()
+    unreadable = rf"{path}.* run tonight.* cannot be read"
+
+    with Journal(path) as journal, pytest.raises(JournalError, match=unreadable):
+        read_report(journal, "tonight")
+    if "plan" not in damage:
+        with pytest.raises(JournalError, match=unreadable):
+            await sweep(sweep_client, plan, journal=path)
+        assert not sandbox.requests
+
+
+@pytest.mark.parametrize("damage", ["started_at = 'yesterday'", "action = 'stop'", "finished_at = 1e300"])
+def test_a_list_of_runs_that_cannot_be_decoded_is_refused(path: Path, damage: str) -> None:
+    """The error names the file and the run."""
+    with Journal(path) as journal:
+        row = ("tonight", "f", "{}", "pause", "https://api.example", "101", "1", None, "{}", "[]", 1.0, None, None)
+        journal.write([Statement("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [row])]).result()
+    change_journal(path, f"UPDATE runs SET {damage}")
+
+    with Journal(path) as journal, pytest.raises(JournalError, match=rf"{path}.* run tonight.* cannot be read"):
+        journal.runs()
+
+
 @pytest.mark.parametrize("content", [b"this is no database at all, but text of a certain length" * 20, "another"])
 def test_another_file_is_refused_unchanged(path: Path, content: bytes | str) -> None:
     """A file with other content is refused without a change to it."""
@@ -178,7 +225,7 @@ async def test_a_journal_lists_its_runs(sweep_client: AsyncClient, sandbox: Sand
 
 
 async def test_an_interrupted_run_resumes_without_repeating_jobs(
-    sweep_client: AsyncClient, sandbox: Sandbox, path: Path
+    sweep_client: AsyncClient, sandbox: Sandbox, sandbox_clock: FakeClock, path: Path
 ) -> None:
     """Submitted jobs are polled by their tokens, the others are sent, and nothing is sent twice."""
     project = sandbox.seed(live=10)
@@ -188,6 +235,7 @@ async def test_an_interrupted_run_resumes_without_repeating_jobs(
         (run,) = journal.runs()
         assert run.finished_at is None
         assert read_report(journal, "tonight").counts.unknown >= 6
+    sandbox_clock.advance(5.0)  # the API's time tells the send of the first process from the reads of the second
 
     report = await sweep(sweep_client, plan, journal=path)
 
