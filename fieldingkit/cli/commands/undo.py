@@ -82,6 +82,8 @@ async def undo_report(
         plan = attrs.evolve(plan, run_id=run_id or plan.run_id)
     except InvalidCommandError as exc:
         raise invalid_flag(exc) from exc
+    if run_id is None:
+        _check_not_undone_in_turn(original, plan, options.journal)
     _note_what_stays(original)
     if not plan.target_groups:
         if original.counts.unknown or original.unlisted:
@@ -174,24 +176,60 @@ def _last_run(configuration: Configuration, journal: Path | None, output: Output
         UsageError: The sweep cannot be undone.
     """
     runs = stored_runs(journal, output.note)
-    undos = {run.undo_id for run in runs}
+    by_id, undone_by = {run.run_id: run for run in runs}, {run.undo_id: run for run in runs}
     for each in runs:
-        run, summary = each, each.summary
-        elsewhere = summary.base_url != normalize_url(configuration.base_url) or (
-            configuration.account is not None and summary.account_id != configuration.account
+        run = each
+        elsewhere = run.summary.base_url != normalize_url(configuration.base_url) or (
+            configuration.account is not None and run.summary.account_id != configuration.account
         )
-        interrupted = summary.finished_at is None and summary.discovered_at is not None
-        changed = summary.counts.updated or summary.counts.unknown or interrupted
-        if elsewhere or run.run_id in undos or not changed:
+        if elsewhere or not _may_have_changed(run):
             continue
         while run.continued_by is not None:
             run = find_run(run.continued_by, run.path, output.note)
-        output.note(f"The last sweep is the {summary.action} of {format_time(summary.started_at)}, run {run.run_id}.")
+        if _is_undo(run, undone_by):
+            run = undone_by[run.run_id]
+        when = f"the {run.summary.action} of {format_time(run.summary.started_at)}, run {run.run_id}"
+        undo = by_id.get(run.undo_id)
+        if undo is not None and undo.summary.reported_at is not None:
+            raise NotPossibleError(f"{when}, was undone already by run {undo.run_id}\n{_how_to_undo(undo)}")
+        output.note(f"The last sweep is {when}.")
         return run
     raise NotPossibleError(
         f"there is no sweep of this account to undo in {journal or 'the state folder'}\n"
         "Nothing was changed. Give its report, or its run id with `fieldingkit sweeps undo` and its --journal."
     )
+
+
+def _may_have_changed(run: StoredRun) -> bool:
+    summary = run.summary
+    interrupted = summary.finished_at is None and summary.discovered_at is not None
+    return bool(summary.counts.updated or summary.counts.unknown or interrupted)
+
+
+def _is_undo(run: StoredRun, undone_by: Mapping[str, StoredRun]) -> bool:
+    """Return whether a run undoes a sweep; the undo of an undo does what the sweep did."""
+    undone = undone_by.get(run.run_id)
+    return undone is not None and not _is_undo(undone, undone_by)
+
+
+def _check_not_undone_in_turn(original: SweepReport, plan: SweepPlan, journal: Path | None) -> None:
+    """Refuse to repeat an undo that was undone itself: it would report the past and change nothing.
+
+    Raises:
+        NotPossibleError: It was.
+    """
+    runs = {run.run_id: run for run in stored_runs(journal, lambda _: None) if _may_have_changed(run)}
+    undo = last = runs.get(plan.run_id)
+    while last is not None and (following := runs.get(last.undo_id)) is not None:
+        last = following
+    if undo is not None and last is not None and last is not undo:
+        raise NotPossibleError(
+            f"run {original.run_id} was undone by run {undo.run_id}, which was undone in turn\n{_how_to_undo(last)}"
+        )
+
+
+def _how_to_undo(run: StoredRun) -> str:
+    return f"Nothing was sent. To undo that as well: fieldingkit sweeps undo {run.run_id} --journal {run.path}"
 
 
 def _note_what_stays(original: SweepReport) -> None:

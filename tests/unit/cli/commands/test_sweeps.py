@@ -301,7 +301,7 @@ def test_undo_by_run_id_needs_no_report(connected: Cli, sandbox: Sandbox) -> Non
 
 
 def test_undo_last_undoes_the_last_sweep_that_changed_something(connected: Cli, sandbox: Sandbox) -> None:
-    """Sweeps without a change, undos and other accounts' sweeps are passed over; the chosen run is named."""
+    """Sweeps without a change are passed over; the chosen run is named, and so is one that was undone already."""
     older, newer = sandbox.seed(live=1), sandbox.seed(live=2)
     connected("pause", "--project", older.id, "--yes", "--run-id", "older")
     connected("pause", "--project", newer.id, "--yes", "--run-id", "newer")
@@ -312,8 +312,41 @@ def test_undo_last_undoes_the_last_sweep_that_changed_something(connected: Cli, 
     assert "run newer." in ended.err
     assert (len(newer.ids("live")), len(older.ids("live"))) == (2, 0)
     again = connected("undo", "--last", "--yes")
-    assert (again.code, len(older.ids("live"))) == (0, 0)  # never an older one
-    assert "has already finished" in again.err
+    assert (again.code, len(older.ids("live")), len(newer.ids("live"))) == (1, 0, 2)  # never an older one
+    assert "run newer, was undone already by run newer-undo" in " ".join(again.err.split())
+    assert "fieldingkit sweeps undo newer-undo --journal" in " ".join(again.err.split())
+
+
+def test_undo_last_undoes_the_undo_of_an_undo(connected: Cli, sandbox: Sandbox) -> None:
+    """After pause, undo and undo of the undo, the last sweep is the third; a repetition of either undo names it."""
+    project = sandbox.seed(live=2)
+    connected("pause", "--project", project.id, "--yes", "--run-id", "r", "--report", "r.json")
+    connected("undo", "r.json", "--yes", "--report", "u.json")
+    connected("undo", "u.json", "--yes")
+    assert len(project.ids("paused")) == 2
+    again = connected("undo", "r.json", "--yes")
+    assert (again.code, len(project.ids("paused"))) == (1, 2)
+    assert "run r was undone by run r-undo, which was undone in turn" in " ".join(again.err.split())
+    assert "fieldingkit sweeps undo r-undo-undo --journal" in " ".join(again.err.split())
+    ended = connected("undo", "--last", "--yes")
+    assert ended.code == 0, ended.err
+    assert "run r-undo-undo." in ended.err
+    assert len(project.ids("live")) == 2
+
+
+def test_undo_last_delivers_the_report_of_an_interrupted_undo(connected: Cli, sandbox: Sandbox) -> None:
+    """An undo that was killed before its report was delivered is neither undone nor called a success unseen."""
+    project = sandbox.seed(live=2)
+    connected("pause", "--project", project.id, "--yes", "--run-id", "r")
+    connected("undo", "--last", "--yes")
+    for path in journals():
+        with sqlite3.connect(path) as database:
+            database.execute("UPDATE runs SET reported_at = NULL WHERE run_id = 'r-undo'")
+        database.close()
+    ended = connected("undo", "--last", "--yes", "--report", "u.json")
+    assert ended.code == 0, ended.err
+    assert SweepReport.load("u.json").counts.updated == 2
+    assert len(project.ids("live")) == 2
 
 
 def test_undo_last_searches_a_named_journal(connected: Cli, sandbox: Sandbox) -> None:
