@@ -327,6 +327,11 @@ class Oracle:
         jobs = self.jobs_of[process.identity.url, self.chain(process.run_id), group]
         return [job for job in jobs if self.run_of(job) in runs]
 
+    def _known_jobs(self, process: Process, group: str) -> list[Job]:
+        """Return the jobs of the run with a target group, without those of processes that began after this one."""
+        ended = process.ended or 0.0
+        return [job for job in self._jobs(process, group) if self.processes[job.machine].began < ended]
+
     def _was_interrupted(self, process: Process) -> bool:
         runs = self.scope(process.run_id)
         return any((other.died or other.error) and other.run_id in runs for other in self.site.processes)
