@@ -281,7 +281,10 @@ class Oracle:
         report, ended, plan = process.report, process.ended, process.plan
         assert report is not None
         assert ended is not None
-        if plan is None or process.history or not report.ok:
+        resumed = (
+            report.started_at.timestamp() - EPOCH < process.began - GRACE
+        )  # whose plan is older, and which says so
+        if plan is None or process.history or not report.ok or (resumed and report.verified_at is None):
             return
         wanted = {str(status) for status in report.action.sources}
         known = {row.target_group_id for row in report.groups}
@@ -513,6 +516,8 @@ class Oracle:
                     continue
                 if process.kind == "undo" and (row.reason or "").startswith("not undone"):
                     continue  # what the run did not change is not shown as its change
+                if "continued by the run" in (row.reason or ""):
+                    continue  # the other run has it
                 if re.search("may still|may have", row.reason or "") and self._was_interrupted(process):
                     continue  # whether the last send of a dead process created a job cannot be known any more
                 text = f"{process.name}: still {row.outcome} at the end: {row.reason}"
