@@ -17,6 +17,7 @@ from fieldingkit.sweeps.discovery import read_statuses
 from fieldingkit.sweeps.history import unchanged_since
 from fieldingkit.sweeps.report import GroupOutcome, Outcome
 from fieldingkit.sweeps.state import partition_result
+from fieldingkit.sweeps.status_age import MAX_STATUS_AGE
 from fieldingkit.sweeps.submitter import NotSubmitted, Submitted, Submitter, error_code
 
 __all__ = ["ChunkExecutor", "JobPoller", "WaitStrategy"]
@@ -27,6 +28,7 @@ _LONG_HOLD = 5.0
 _POLLS_AT_ONCE = 16
 _DATE_RESOLUTION = 1.0
 """The resolution of the API's ``Date`` header in seconds."""
+_NOT_UNCHANGED = "its changelog does not show that it was not changed since"
 
 
 WaitStrategy = Callable[[Chunk, AsyncJob[BatchResult]], Awaitable[bool]]
@@ -200,9 +202,7 @@ class ChunkExecutor:
         others = [id_ for id_ in chunk.ids if id_ not in rest and id_ not in changed]
         reason = "it may have been sent by an earlier process"
         outcomes = self._outcomes_by_status(chunk, others, statuses, reason)
-        outcomes += self._outcomes_by_status(
-            chunk, changed, statuses, f"{reason}, and its changelog does not show that it was not changed since"
-        )
+        outcomes += self._outcomes_by_status(chunk, changed, statuses, f"{reason}, and {_NOT_UNCHANGED}")
         follow_up = self._follow_up(chunk, rest, replacement_key(chunk.key, rest), chunk.generation, ambiguous=rest)
         await self._record(chunk, outcomes, follow_up, settled=follow_up is not None or _all_known(outcomes))
         return follow_up
@@ -261,15 +261,19 @@ class ChunkExecutor:
         outcomes += self._settle_verified(
             chunk, reached, f"the result of job {chunk.job_id} does not report it updated"
         )
+        open_ids = [id_ for id_ in chunk.ids if id_ not in parts.updated and id_ not in reached]
         retry: list[str] = []
-        for id_ in chunk.ids:
-            if id_ in parts.updated or id_ in reached:
-                continue
+        for id_ in open_ids:
             item = parts.failed.get(id_)
             if chunk.generation < plan.max_retries and (item is None or item.code in plan.retry_codes):
                 retry.append(id_)
             else:
                 outcomes.append(self._settle_not_reached(chunk, id_, item, statuses.get(id_)))
+        changed = await self._may_be_changed_since(chunk, [id_ for id_ in retry if id_ not in parts.failed])
+        retry = [id_ for id_ in retry if id_ not in changed]
+        outcomes += self._outcomes_by_status(
+            chunk, changed, statuses, f"the result of job {chunk.job_id} does not mention it, and {_NOT_UNCHANGED}"
+        )
         ambiguous = [
             id_ for id_ in retry if id_ in chunk.ambiguous or (id_ not in parts.failed and id_ not in statuses)
         ]
@@ -281,6 +285,20 @@ class ChunkExecutor:
         if follow_up is not None:
             await self._context.client.clock.sleep(plan.retry_delay * 2**chunk.generation)
         return follow_up
+
+    async def _may_be_changed_since(self, chunk: Chunk, ids: Sequence[str]) -> Sequence[str]:
+        """Return the target groups that may have changed since the API created the job of a chunk, by their changelog.
+
+        The changelog is read only if the statuses were read long after that: the job may have changed a target group,
+        and somebody may have moved it back before it was read.
+        """
+        context, since = self._context, chunk.api_created_at or chunk.sent_date
+        now = context.client.api_time
+        if not ids or since is None or now is None or now - since <= MAX_STATUS_AGE:
+            return ()
+        created = datetime.fromtimestamp(since, UTC)
+        unchanged = await unchanged_since(context.client, context.plan.account_id, chunk.project_id, ids, created)
+        return [id_ for id_ in ids if id_ not in unchanged]
 
     def _settle_not_reached(
         self, chunk: Chunk, target_group_id: str, item: FailedTargetGroup | None, status: TargetGroupStatus | None

@@ -6,7 +6,7 @@ import attrs
 import pytest
 from support.fake_clock import FakeClock
 from support.job_status import JobStatusAnswer
-from support.sweep_plans import change_journal, pausing
+from support.sweep_plans import change_journal, interrupt, pausing
 
 from fieldingkit import AsyncClient
 from fieldingkit.sandbox import Sandbox, faults
@@ -212,3 +212,41 @@ async def test_an_expired_key_is_not_replaced_for_what_was_moved_back(
         "its status was live"
     )
     assert len(sandbox.jobs) == 1
+
+
+async def test_what_a_result_forgets_is_not_sent_again_once_it_was_moved_back(
+    client_without_retries: AsyncClient, sandbox: Sandbox, sandbox_clock: FakeClock, path: Path
+) -> None:
+    """A job that ended long ago may have changed it before others moved it back: its changelog decides."""
+    project = sandbox.seed(live=3)
+    plan = pausing(project, run_id="tonight")
+    sandbox.faults.add(CREATE, faults.ForgetItem(0))
+    await interrupt(client_without_retries, plan, path, submitted=1)
+    sandbox_clock.advance(60.0)
+    project.groups[0].act("resume", by="colleague")
+    sandbox_clock.advance(2400.0)
+
+    report = await sweep(client_without_retries, plan, journal=path, verify=False)
+
+    assert [row.outcome for row in report.groups] == [Outcome.UNKNOWN, Outcome.UPDATED, Outcome.UPDATED]
+    (job,) = sandbox.jobs.values()
+    assert report.groups[0].reason == (
+        f"the result of job {job.id} does not mention it, and its changelog does not show that it was not changed "
+        "since; its status was live"
+    )
+
+
+async def test_what_a_result_forgets_and_nobody_changed_is_sent_again(
+    client_without_retries: AsyncClient, sandbox: Sandbox, sandbox_clock: FakeClock, path: Path
+) -> None:
+    """Its changelog shows no change since the job was created."""
+    project = sandbox.seed(draft=2)
+    plan = pausing(project, run_id="tonight", check_status_first=False, max_retries=1)
+    sandbox.faults.add(CREATE, faults.ForgetItem(0))
+    await interrupt(client_without_retries, plan, path, submitted=1)
+    sandbox_clock.advance(2400.0)
+
+    report = await sweep(client_without_retries, plan, journal=path, verify=False)
+
+    assert report.counts.failed == 2
+    assert [job.size for job in report.jobs] == [2, 1]

@@ -235,7 +235,7 @@ async def test_an_interrupted_run_resumes_without_repeating_jobs(
         (run,) = journal.runs()
         assert run.finished_at is None
         assert read_report(journal, "tonight").counts.unknown >= 6
-    sandbox_clock.advance(5.0)  # the API's time tells the send of the first process from the reads of the second
+    sandbox_clock.advance(5.0)  # so that the second process reads later than the first one sent, by the API's time
 
     report = await sweep(sweep_client, plan, journal=path)
 
