@@ -274,7 +274,14 @@ async def _follow_continued(continued: Sequence[SweepContext], successor: str) -
 async def _sweep_stragglers(context: SweepContext) -> SweepContext:
     """Sweep the stragglers in runs that continue each other, until there are none; return the last run."""
     first = (*context.continued, context)[0]
-    for number in range(1, _MAX_ROUNDS + 1):
+    base, _, last = context.plan.run_id.partition(_ROUND)
+    number = int(last or 0)
+    for _ in range(_MAX_ROUNDS):
+        number += 1
+        run_id = derive_run_id(base, f"{_ROUND}{number}")
+        if (resumed := await _resume_round(context, run_id)) is not None:
+            context = resumed
+            continue
         found = [
             FoundGroup(item.target_group_id, item.project_id, item.status, name=item.name, short_id=item.short_id)
             for item in context.state.stragglers
@@ -285,7 +292,6 @@ async def _sweep_stragglers(context: SweepContext) -> SweepContext:
         groups: dict[str, list[str]] = {}
         for group in found:
             groups.setdefault(group.project_id, []).append(group.target_group_id)
-        run_id = derive_run_id(context.plan.run_id.partition(_ROUND)[0], f"{_ROUND}{number}")
         plan = attrs.evolve(first.plan, query=None, target_groups=groups, check_status_first=True, run_id=run_id)
         checkpoint, started_at = context.checkpoint.for_run(run_id), context.client.clock.wall()
         identity = RunIdentity.of(context.client, plan)
@@ -303,10 +309,27 @@ async def _sweep_stragglers(context: SweepContext) -> SweepContext:
         earlier = context.earlier | following.earlier
         context = attrs.evolve(following, earlier=earlier, status_age=StatusAge(context.client.clock.now()))
         await checkpoint.discovered(context.state)
-        context.state.verifying = True
-        await settle(context)
-        await verification.verify(context)
+        await _finish_round(context)
     return context
+
+
+async def _resume_round(context: SweepContext, run_id: str) -> SweepContext | None:
+    """Finish a run for stragglers that an earlier process began; return None if there is none with this id."""
+    checkpoint = context.checkpoint.for_run(run_id)
+    plan = await checkpoint.plan()
+    state = None if plan is None else await checkpoint.load(plan, RunIdentity.of(context.client, plan))
+    if plan is None or state is None:
+        return None
+    resumed = await _resume(context.client, plan, state, checkpoint, preview=None, progress=context.progress)
+    resumed = attrs.evolve(resumed, as_of=None)  # it is verified now
+    await _finish_round(resumed)
+    return resumed
+
+
+async def _finish_round(context: SweepContext) -> None:
+    context.state.verifying = True
+    await settle(context)
+    await verification.verify(context)
 
 
 async def submit(context: SweepContext) -> tuple[str, ...]:

@@ -374,6 +374,30 @@ async def test_stragglers_are_swept_until_none_is_left(sweep_client: AsyncClient
         assert read_report(journal, result.run_id).counts == result.counts
 
 
+async def test_a_resumed_run_keeps_the_rounds_of_an_earlier_process(make_client: MakeClient, path: Path) -> None:
+    """Resumed by its id, an unfinished run also reports what the runs for its stragglers did."""
+    seconds = iter([1e6])
+    with Sandbox(job_seconds=lambda _: next(seconds, 0.0)) as sandbox:
+        client = make_client(base_url=sandbox.url, auth=sandbox.token, clock=FakeClock(sandbox.clock, jump=60.0))
+        project = sandbox.seed(live=1)
+        plan = SweepPlan(action="pause", query=LIVE_GROUPS, run_id="stop", job_timeout=5.0)
+        hit = iter([True])
+
+        def on_progress(progress: SweepProgress) -> None:
+            if progress.phase == "verifying" and next(hit, False):
+                sandbox.seed(project_id=project.id, live=1)
+
+        first = await sweep(client, plan, journal=path, on_progress=on_progress, until_none_left=True)
+        assert first.counts.unknown == 1
+        assert first.counts.updated == 1
+        sandbox.seed(project_id=project.id, live=1)
+
+        result = await sweep(client, plan, journal=path, until_none_left=True)
+
+        assert result.counts.updated == 2
+        assert {row.target_group_id for row in result.groups} == set(project.ids())
+
+
 async def test_stragglers_are_swept_a_limited_number_of_times(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
     """Against somebody who resumes them every time, the sweep ends and reports them."""
     project = sandbox.seed(live=1)
