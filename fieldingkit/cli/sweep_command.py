@@ -37,7 +37,7 @@ from fieldingkit.rendering.text import format_duration, pluralize
 from fieldingkit.sweeps.actions import Action
 from fieldingkit.sweeps.checkpoint import read_report
 from fieldingkit.sweeps.engine import sweep
-from fieldingkit.sweeps.journal import Journal
+from fieldingkit.sweeps.journal import Journal, RunSummary
 from fieldingkit.sweeps.plan import SweepPlan
 from fieldingkit.sweeps.plan_file import to_preview_document
 from fieldingkit.sweeps.previews import SweepPreview, preview
@@ -241,16 +241,13 @@ class SweepCommand:
             self._ask(rest)
             return
         if (run := target.continued) is not None:
-            when = f"{run.started_at:%Y-%m-%d %H:%M} UTC"
-            interrupted = "was interrupted. Its open jobs are followed to their end; then this run sends"
-            if run.finished_at is not None:
-                interrupted = "was interrupted before its report was delivered. This run sends"
-            note(f"The run of {when} {interrupted} what matches now. The report covers both.")
+            when, ended = f"{run.started_at:%Y-%m-%d %H:%M} UTC", _how_it_ended(run)
+            jobs = "Its open jobs are followed to their end. " if run.finished_at is None else ""
+            note(f"The run of {when} {ended}. {jobs}This run sends what matches now. The report covers both.")
         if target.too_old is not None:
             path, run = target.too_old
-            ended = "did not finish" if run.finished_at is None else "was interrupted before its report was delivered"
             note(
-                f"The run of {run.started_at:%Y-%m-%d %H:%M} UTC {ended}; this is a new run. "
+                f"The run of {run.started_at:%Y-%m-%d %H:%M} UTC {_how_it_ended(run)}; this is a new run. "
                 f"To resume the old one: --journal {path} --run-id {run.run_id}"
             )
         if seen is not None and seen.to_send:
@@ -332,9 +329,11 @@ class SweepCommand:
         if self.options.report is not None:
             self._write(to_document(report), self.options.report, journal.path)
         counts = report.counts
-        going_on = "submitted jobs continue" if counts.unknown else "their statuses were not read again"
+        settled = f"{counts.total - counts.unknown - counts.not_sent:,} of {pluralize(counts.total)} are settled"
+        unsent = f"{counts.not_sent:,} were not sent" if counts.not_sent else ""
+        jobs = "submitted jobs continue" if counts.unknown else ""
         self.output.note(
-            f"Interrupted: {counts.total - counts.unknown:,} of {pluralize(counts.total)} are settled; {going_on}.\n"
+            f"Interrupted: {'; '.join(filter(None, [settled, unsent, jobs]))}.\n"
             f"To resume, {self.how_to_repeat(journal.path)}."
         )
 
@@ -389,6 +388,10 @@ def _writing(kind: str, path: Path) -> Generator[None]:
 async def _iterate(rows: Iterable[PreviewRow]) -> AsyncIterator[PreviewRow]:
     for row in rows:
         yield row
+
+
+def _how_it_ended(run: RunSummary) -> str:
+    return "did not finish" if run.finished_at is None else "finished, but its report was not delivered"
 
 
 def _open_groups(target: JournalTarget, seen: SweepPreview | None) -> int:

@@ -111,7 +111,7 @@ def result_text(document: SweepDocument) -> str:
         f"  {number:>7,} {outcome_label(document, outcome)}" for outcome, number in document.counts.items() if number
     ]
     if document.continues is not None:
-        lines += _wrap(f"This run continues the interrupted run {document.continues}; the counts cover both.")
+        lines += _wrap(f"This run continues the run {document.continues}; the counts cover both.")
     lines += _project_lines(document, document.unlisted, "unlisted", "could not be listed")
     lines += _project_lines(document, document.unverified, "unverified", "could not be verified")
     lines += _straggler_lines(document)

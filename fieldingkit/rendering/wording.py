@@ -122,7 +122,7 @@ def report_notes(document: SweepDocument) -> list[str]:
     elif any(map(document.has_status, document.groups)):
         notes.append("The statuses were not read again after the last job: this is the result as the API reported it.")
     if document.continues is not None:
-        notes.append(f"This run continues the interrupted run {document.continues}; the report covers both.")
+        notes.append(f"This run continues the run {document.continues}; the report covers both.")
     return notes
 
 

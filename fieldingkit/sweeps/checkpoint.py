@@ -206,7 +206,7 @@ class JournalCheckpoint(Checkpoint):
 
 
 def read_report(journal: Journal, run_id: str) -> SweepReport:
-    """Return the report of a run, finished or not; target groups that are still open are unknown.
+    """Return the report of a run, finished or not; open target groups are unknown, or not sent.
 
     The report of a run that continues another one covers both.
 

@@ -417,7 +417,7 @@ async def settle_first(context: SweepContext) -> SweepReport | None:
 
 
 def report(context: SweepContext) -> SweepReport:
-    """Return the report of a sweep as far as it has come; target groups that are still open are unknown."""
+    """Return the report of a sweep as far as it has come; open target groups are unknown, or not sent."""
     return context.report()
 
 

@@ -1,7 +1,7 @@
 """The state of a sweep: the outcomes of its target groups, which always add up to the plan, and its chunks. No I/O."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
@@ -195,11 +195,18 @@ class Ledger:
                 self.settle(group.target_group_id, *settled)
         return to_send
 
-    def close(self) -> tuple[GroupOutcome, ...]:
-        """Return all outcomes in the order of the plan; a target group that is still open becomes unknown."""
+    def close(self, never_sent: Collection[str] = ()) -> tuple[GroupOutcome, ...]:
+        """Return all outcomes in the order of the plan; a target group that is still open becomes unknown.
+
+        Args:
+            never_sent: The target groups that become not sent instead.
+        """
         for target_group_id in self._found:
             if target_group_id not in self._outcomes:
-                self.settle(target_group_id, Outcome.UNKNOWN, "the sweep ended before it was settled")
+                if target_group_id in never_sent:
+                    self.settle(target_group_id, Outcome.NOT_SENT, "the sweep ended before it was sent")
+                else:
+                    self.settle(target_group_id, Outcome.UNKNOWN, "the sweep ended before it was settled")
         return tuple(self._outcomes[target_group_id] for target_group_id in self._found)
 
 
@@ -344,15 +351,16 @@ class SweepState:
         return number
 
     def report(self, plan: SweepPlan, *, as_of: float | None = None) -> SweepReport:
-        """Return the report of the run so far; target groups that are still open are unknown.
+        """Return the report of the run so far; target groups that are still open are unknown, or not sent.
 
         Args:
             plan: The plan.
             as_of: The time of the report if an earlier process made it: seconds since 1970, UTC.
         """
+        never_sent = {id_ for chunk in self.chunks if chunk.never_sent for id_ in chunk.ids}
         return SweepReport(
             plan=plan,
-            groups=self.ledger.close(),
+            groups=self.ledger.close(never_sent),
             jobs=tuple(_job(chunk, chunk.job_id) for chunk in self.chunks if chunk.job_id is not None),
             unlisted=self.unlisted,
             projects=self.projects,

@@ -54,7 +54,7 @@ def test_killed_in_the_middle_every_group_is_accounted_for(connected: Cli, sandb
     assert code == -signal.SIGKILL, text
     ended = connected(*words)
     assert ended.code == 0, ended.err
-    assert "was interrupted. Its open jobs are followed" in " ".join(ended.err.split())
+    assert "did not finish. Its open jobs are followed" in " ".join(ended.err.split())
     report = SweepReport.load("out.html")
     assert report.counts.total == 300
     assert {group.outcome for group in report.groups} == {Outcome.UPDATED}
@@ -102,7 +102,7 @@ def test_stopped_in_verification_the_same_command_reports_every_change(
     ended = connected(*words)
 
     assert ended.code == 0, ended.err
-    assert "before its report was delivered" in " ".join(ended.err.split())
+    assert "finished, but its report was not delivered" in " ".join(ended.err.split())
     assert "All 300 target groups are paused." in ended.out
     assert SweepReport.load("out.html").counts == Counts(updated=300)
     assert len(sandbox.jobs) == 30
@@ -122,7 +122,7 @@ def test_an_interrupted_sweep_names_its_journal(connected: Cli, sandbox: Sandbox
     assert SweepReport.load("out.json").counts.unknown
     ended = connected(*words)
     assert ended.code == 0, ended.err
-    assert "was interrupted. Its open jobs are followed" in " ".join(ended.err.split())
+    assert "did not finish. Its open jobs are followed" in " ".join(ended.err.split())
     assert SweepReport.load("out.json").counts.updated == 300
     assert len(sandbox.jobs) == 30
 

@@ -87,7 +87,10 @@ async def undo_report(
     _note_what_stays(original)
     if not plan.target_groups:
         if original.counts.unknown or original.unlisted:
-            Output().note(f"Nothing was undone: the outcome of the {original.action} is unknown.")
+            Output().note(
+                f"Nothing was undone: the outcome of the {original.action} is unknown. To find it out, run\n"
+                f"  fieldingkit sweeps resume {original.run_id}\nand then undo that run."
+            )
             return ExitCode.UNKNOWN
         if original.unclaimed:
             Output().note(f"Nothing was undone: no job of the {original.action} reported a change.")

@@ -29,10 +29,10 @@ def test_the_same_command_resumes_an_unfinished_sweep(connected: Cli, sandbox: S
     sandbox.faults.clear()
     ended = connected("pause", "--project", project.id, "--yes")
     assert ended.code == 0
-    assert "was interrupted. Its open jobs are followed" in ended.err
+    assert "did not finish. Its open jobs are followed" in ended.err
     assert len(sandbox.jobs) == 1
     ended = connected("pause", "--project", project.id, "--yes")
-    assert "was interrupted" not in ended.err
+    assert "did not finish" not in ended.err
 
 
 def test_what_went_live_meanwhile_is_paused_by_the_same_command(

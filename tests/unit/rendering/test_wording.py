@@ -105,7 +105,7 @@ def test_notes_qualify_the_headline() -> None:
     assert "not read again" in unverified
     assert "nothing was read since" in report_notes(make_document(as_of=LATER))[0]
     assert "not finished" in report_notes(make_document(finished_at=None))[0]
-    assert "continues the interrupted run old" in report_notes(make_document(continues="old"))[-1]
+    assert "continues the run old" in report_notes(make_document(continues="old"))[-1]
 
 
 @pytest.mark.parametrize(

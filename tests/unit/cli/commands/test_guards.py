@@ -82,6 +82,30 @@ def test_a_no_after_the_first_target_groups_sends_no_others(
     assert not project.ids("live")
 
 
+def test_what_was_never_sent_is_reported_as_not_sent_after_an_interruption(
+    connected: Cli, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C at the second question: no job is open, so nothing is unknown, and an undo is complete."""
+    project = sandbox.seed(live=5)
+    answers = iter(["y"])
+
+    def ask(question: str) -> str:
+        del question
+        for answer in answers:
+            return answer
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fieldingkit.cli.prompts._answer", ask)
+    monkeypatch.setattr("fieldingkit.cli.sweep_command.require_terminal", lambda *_, **__: None)
+    ended = connected("pause", "--project", project.id, "--first", "2", "--report", "out.json")
+    assert ended.code == 130
+    assert "2 of 5 target groups are settled; 3 were not sent.\n" in ended.err
+    counts = SweepReport.load("out.json").counts
+    assert (counts.updated, counts.not_sent, counts.unknown) == (2, 3, 0)
+    assert connected("undo", "out.json", "--yes").code == 0
+    assert len(project.ids("live")) == 5
+
+
 @pytest.mark.parametrize("flags", [(), ("--after", "0.01s")])
 def test_without_a_question_the_others_follow_if_nothing_failed(
     connected: Cli, sandbox: Sandbox, flags: Sequence[str]
