@@ -11,7 +11,7 @@ from fieldingkit.events.deduplication import (
     EventStore,
     InMemoryEventStore,
     acknowledgement,
-    check_lease,
+    check_handling,
     handle_once,
 )
 from fieldingkit.events.models import Event
@@ -25,7 +25,7 @@ _logger = logging.getLogger("fieldingkit.events")
 
 def aiohttp_handler(
     secret: str,
-    on_event: Callable[[Event], Awaitable[object]],
+    on_event: Callable[[Event], Awaitable[object] | None],
     *,
     store: EventStore | None = None,
     lease: float = 300.0,
@@ -39,16 +39,16 @@ def aiohttp_handler(
 
     Args:
         secret: The webhook's secret as the API returned it.
-        on_event: Handles an event; it should be quick, because the API waits for the response.
+        on_event: As for ``handle_once``; it should be quick, because the API waits for the response.
         store: Records which events were handled; in this process's memory by default.
         lease: As for ``handle_once``.
         tolerance: As for ``verify``.
 
     Raises:
-        ConfigurationError: if the secret or the lease is not valid.
+        ConfigurationError: if the secret, the handler or the lease is not valid.
     """
     signing_key(secret)
-    check_lease(lease)
+    check_handling(on_event, lease)
     events = InMemoryEventStore() if store is None else store
 
     async def handle(request: web.Request) -> web.Response:

@@ -1,6 +1,7 @@
 """Deduplication of webhook events: each event is handled once, although it may be delivered more often."""
 
 import enum
+import inspect
 import logging
 import math
 from collections.abc import Awaitable, Callable
@@ -11,7 +12,7 @@ from fieldingkit.clock import Clock, MonotonicClock
 from fieldingkit.errors import ConfigurationError
 from fieldingkit.events.models import Event
 
-__all__ = ["Claim", "EventStore", "InMemoryEventStore", "acknowledgement", "check_lease", "handle_once"]
+__all__ = ["Claim", "EventStore", "InMemoryEventStore", "acknowledgement", "check_handling", "handle_once"]
 
 
 _logger = logging.getLogger("fieldingkit.events")
@@ -90,7 +91,7 @@ class InMemoryEventStore:
 
 
 async def handle_once(
-    event: Event, on_event: Callable[[Event], Awaitable[object]], store: EventStore, *, lease: float = 300.0
+    event: Event, on_event: Callable[[Event], Awaitable[object] | None], store: EventStore, *, lease: float = 300.0
 ) -> Claim:
     """Handle an event unless it was handled, or is being handled, already.
 
@@ -98,7 +99,8 @@ async def handle_once(
 
     Args:
         event: The event, from ``verify``.
-        on_event: Handles the event. If it raises, the event is released and the exception propagates.
+        on_event: Handles the event: a coroutine function, or a function that is quick, since the event loop waits for
+            it. If it raises, the event is released and the exception propagates.
         store: Records which events were handled.
         lease: Seconds after which the claim of a process that crashed expires. It must exceed the time that
             ``on_event`` takes.
@@ -107,13 +109,15 @@ async def handle_once(
         The state of the event at delivery. Acknowledge the delivery unless it is ``BUSY``.
 
     Raises:
-        ConfigurationError: if ``lease`` is not a positive number.
+        ConfigurationError: if ``on_event`` is not a function, or ``lease`` is not a positive number.
     """
-    check_lease(lease)
+    check_handling(on_event, lease)
     claim = await store.claim(event.id, lease=lease)
     if claim is Claim.NEW:
         try:
-            await on_event(event)
+            handling = on_event(event)
+            if inspect.isawaitable(handling):
+                await handling
             await store.done(event.id)
         except BaseException:
             try:
@@ -129,8 +133,10 @@ def _check_capacity(capacity: object) -> None:
         raise ConfigurationError(f"capacity must be an integer of at least 1; got {brief_repr(capacity)}")
 
 
-def check_lease(lease: object) -> None:
-    """Refuse a lease that is not a positive number of seconds."""
+def check_handling(on_event: object, lease: object) -> None:
+    """Refuse a handler that is not a function, and a lease that is not a positive number of seconds."""
+    if not callable(on_event):
+        raise ConfigurationError(f"on_event must be a function; got {brief_repr(on_event)}")
     if not (isinstance(lease, int | float) and lease > 0):
         raise ConfigurationError(f"lease must be a positive number of seconds; got {brief_repr(lease)}")
 

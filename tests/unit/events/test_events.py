@@ -372,6 +372,32 @@ async def test_event_is_handled_once() -> None:
     assert events.acknowledgement(event) == {"event_id": ENVELOPE["id"]}
 
 
+async def test_a_synchronous_handler_handles_an_event_once() -> None:
+    """A handler may be a plain function: its event is done after one delivery, and released if it raises."""
+    handled: list[Event] = []
+    event, store = events.parse(body_of()), InMemoryEventStore()
+
+    def fail(_: Event) -> None:
+        raise RuntimeError("database is down")
+
+    with pytest.raises(RuntimeError):
+        await handle_once(event, fail, store)
+    claims = [await handle_once(event, handled.append, store) for _ in range(2)]
+    assert claims == [Claim.NEW, Claim.DONE]
+    assert handled == [event]
+
+
+async def test_a_handler_that_is_no_function_is_refused_before_the_claim() -> None:
+    """Any other handler is refused by its name, and the event stays new."""
+    event, store = events.parse(body_of()), InMemoryEventStore()
+    wrong: Any = "handler"
+    with pytest.raises(ConfigurationError, match="on_event must be a function; got 'handler'"):
+        await handle_once(event, wrong, store)
+    with pytest.raises(ConfigurationError, match="on_event"):
+        aiohttp_handler(SECRET, wrong)
+    assert await store.claim(event.id, lease=1.0) is Claim.NEW
+
+
 def test_only_an_event_is_acknowledged() -> None:
     """Any other argument is refused by its name."""
     wrong: Any = {"id": ENVELOPE["id"]}
