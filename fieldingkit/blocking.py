@@ -1,6 +1,7 @@
 """The blocking client: the async one, run on a private event loop."""
 
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from copy import copy
 from os import PathLike
 from pathlib import Path
@@ -95,6 +96,11 @@ class Client:
         return self._client.api_version
 
     @property
+    def api_time(self) -> float | None:
+        """The API's time of day now, by the ``Date`` of its last response: seconds since 1970, UTC; None if unknown."""
+        return self._client.api_time
+
+    @property
     def rate_limiter(self) -> "RateLimiter":
         """The rate limiter, for reading: ``.rate``, ``.waiting`` and ``.delay``."""
         return self._client.rate_limiter
@@ -117,7 +123,7 @@ class Client:
             JobLocationError: if a job may have been created, but the response does not say where.
             FieldingKitError: as for ``send``.
         """
-        return Job(self._portal.call(self._client.submit, command), self._portal)
+        return self._portal.call(self._submit, command)
 
     def run(self, command: JobCommand[R], timeout: float | None = 600.0, *, waker: "Waker | None" = None) -> R:
         """Start a job, wait until it has ended, and return its result.
@@ -235,6 +241,10 @@ class Client:
         if not self._is_view:
             self._portal.close()
 
+    async def _submit(self, command: JobCommand[R]) -> "Job[R]":
+        # The handle is made in the loop, so that an interrupt never finds a job without one.
+        return Job(await self._client.submit(command), self._portal)
+
     def __enter__(self) -> Self:
         return self
 
@@ -301,7 +311,8 @@ class Job(Generic[R_co]):
         Raises:
             FieldingKitError: if the status cannot be read.
         """
-        return self._portal.call(self._job.status)
+        with self._resumable():
+            return self._portal.call(self._job.status)
 
     def wait(self, timeout: float | None = 600.0, *, waker: "Waker | None" = None) -> R_co:
         """Wait until the job has ended, and return its result; see ``AsyncJob.wait``.
@@ -315,7 +326,8 @@ class Job(Generic[R_co]):
             JobFailedError: if the job ended as ``Failed``.
             FieldingKitError: if its status cannot be read.
         """
-        return self._portal.call(self._job.wait, timeout, waker=waker)
+        with self._resumable():
+            return self._portal.call(self._job.wait, timeout, waker=waker)
 
     def retry_failed(self, only: "Callable[[FailedTargetGroup], bool] | None" = None) -> "Job[R_co]":
         """Create a job of the same kind for the target groups that failed in this one; see ``AsyncJob.retry_failed``.
@@ -328,7 +340,7 @@ class Job(Generic[R_co]):
             JobError: if the job has not ended yet.
             FieldingKitError: as for ``client.submit``.
         """
-        return Job(self._portal.call(self._job.retry_failed, only), self._portal)
+        return self._portal.call(self._retry_failed, only)
 
     def watch(self) -> "Iterator[JobEvent]":
         """Poll the job until it has ended, and yield an event after each poll; the last event is the end.
@@ -336,7 +348,22 @@ class Job(Generic[R_co]):
         Raises:
             FieldingKitError: if polls failed for too long.
         """
-        return self._portal.iterate(self._job.watch())
+        with self._resumable():
+            yield from self._portal.iterate(self._job.watch())
+
+    async def _retry_failed(self, only: "Callable[[FailedTargetGroup], bool] | None") -> "Job[R_co]":
+        return Job(await self._job.retry_failed(only), self._portal)
+
+    @contextmanager
+    def _resumable(self) -> Generator[None]:
+        """Add a note with the job's token to an interrupt that lacks it, such as one before the first poll."""
+        try:
+            yield
+        except (KeyboardInterrupt, SystemExit) as exc:
+            note = self._job.resume_note()
+            if not self._job.ended and note not in getattr(exc, "__notes__", ()):
+                exc.add_note(note)
+            raise
 
     def describe(self) -> list[tuple[str, str | int]]:
         """Return the known facts of the job as pairs of name and value. Makes no request."""

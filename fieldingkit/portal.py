@@ -60,14 +60,15 @@ class Portal:
         try:
             self._submit(call)
             call.wait()
-        except BaseException as exc:
-            call.cancel()
-            for note in call.notes(self.describe_result):
-                exc.add_note(note)
-            raise
-        try:
             return call.result()
-        except asyncio.CancelledError as exc:
+        except BaseException as exc:
+            if not call.delivered:  # interrupted, or refused
+                call.cancel()
+                for note in call.notes(self.describe_result):
+                    exc.add_note(note)
+                raise
+            if not isinstance(exc, asyncio.CancelledError):
+                raise
             # Converted: a CancelledError from a blocking call would suggest that the caller was cancelled.
             kind = ClientClosedError if self._closed else FieldingKitError
             reason = "the client was closed" if self._closed else "the call was cancelled in the event loop"
@@ -184,7 +185,7 @@ class Portal:
 class _Call(Generic[T]):
     """One call: its coroutine runs in the loop while its caller waits in another thread."""
 
-    __slots__ = ("_done", "_error", "_function", "_lock", "_result", "_task", "_thread")
+    __slots__ = ("_done", "_error", "_function", "_lock", "_result", "_task", "_thread", "delivered")
 
     _result: T
 
@@ -194,6 +195,8 @@ class _Call(Generic[T]):
         self._task: asyncio.Task[None] | None = None
         self._error: BaseException | None = None
         self._done = False
+        self.delivered: bool = False
+        """True once the caller has the result, or the exception, of the coroutine."""
         # A bare lock takes half the time of a concurrent future with its condition.
         self._lock = threading.Lock()
         self._lock.acquire()
@@ -220,6 +223,7 @@ class _Call(Generic[T]):
 
     def result(self) -> T:
         """Return the coroutine's result, or raise its exception."""
+        self.delivered = True
         error, self._error = self._error, None
         if error is None:
             return self._result

@@ -31,7 +31,16 @@ async def tasks(client: AsyncClient) -> int:
     return len(asyncio.all_tasks()) - 1
 
 
-SCHEDULING = {"clock", "latest_poll_at", "next_poll_at", "raise_again", "resume_note", "settled"}
+SCHEDULING = {
+    "clock",
+    "earliest_poll_at",
+    "latest_poll_at",
+    "next_poll_at",
+    "nudge",
+    "raise_again",
+    "resume_note",
+    "settled",
+}
 
 
 @pytest.mark.parametrize(

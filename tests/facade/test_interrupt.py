@@ -2,15 +2,23 @@
 
 import asyncio
 import signal
+import sys
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
 from support.scripts import LIMIT, Run, Start, WaitUntil
 
-from fieldingkit import AsyncClient, Client, batch_jobs, portal
+import fieldingkit
+from fieldingkit import AsyncClient, Client, Job, batch_jobs, portal
 from fieldingkit.sandbox import Sandbox, faults
+
+PACKAGE = str(Path(fieldingkit.__file__).parent)
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="there is no such signal here")
 
@@ -261,3 +269,74 @@ def test_signal_handler_may_call_and_close(run: Run) -> None:
         """
     )
     assert outcome == (0, "closed\n", "")
+
+
+class InterruptAtCall:
+    """A trace function that raises KeyboardInterrupt at the n-th call within the package, as a signal may."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.calls = 0
+
+    def __call__(self, frame: FrameType, event: str, argument: object) -> None:
+        """Count a call."""
+        del argument
+        if event == "call" and PACKAGE in frame.f_code.co_filename:
+            self.calls += 1
+            if self.calls == self.number:
+                sys.settrace(None)
+                raise KeyboardInterrupt
+
+
+def _interrupted(action: Callable[[], object], number: int) -> KeyboardInterrupt | None:
+    """Return the interrupt that an action raises if it is interrupted at its n-th call; None if it ends before."""
+    before = sys.gettrace()
+    sys.settrace(InterruptAtCall(number))
+    try:
+        action()
+    except KeyboardInterrupt as exc:
+        return exc
+    finally:
+        sys.settrace(before)
+    return None
+
+
+@pytest.mark.parametrize("started", [False, True], ids=["first call", "later call"])
+@pytest.mark.parametrize("name", ["submit", "run"])
+def test_no_moment_of_a_submission_loses_its_job(
+    name: str, started: bool, sandbox: Sandbox, pause: batch_jobs.PauseTargetGroups
+) -> None:
+    """An interrupt at any call within the client has a note once the request was sent, and an untouched client."""
+    for number in range(1, 100):
+        with Client(auth=sandbox.token, account_id=sandbox.account_id, base_url=sandbox.url) as client:
+            if started:
+                client.call(loop_of)
+            before = len(sandbox.requests)
+            exc = _interrupted(partial(getattr(client, name), pause), number)
+            assert len(sandbox.requests) == before or exc is None or exc.__notes__
+            client.call(loop_of)
+        if exc is None:
+            break
+    else:
+        pytest.fail("the action never ended")
+
+
+@pytest.mark.parametrize("name", ["status", "wait", "watch"])
+def test_no_moment_of_a_wait_loses_its_job(
+    name: str, blocking_client: Client, pause: batch_jobs.PauseTargetGroups
+) -> None:
+    """An interrupt at any call within a wait has a note with the job's token, unless its handle has the result."""
+
+    def wait(job: Job[Any]) -> None:
+        outcome = getattr(job, name)()
+        if name == "watch":
+            list(outcome)
+
+    for number in range(3, 200):  # the first two are the method itself and its context manager
+        job = blocking_client.submit(pause)
+        exc = _interrupted(partial(wait, job), number)
+        if exc is None:
+            break
+        assert job.ended or f"client.job('{job.token()}')" in exc.__notes__[-1]
+    else:
+        pytest.fail("the wait never ended")
