@@ -50,10 +50,14 @@ class SweepContext:
         return merge(*(each.state.report(each.plan, as_of=self.as_of) for each in (*self.continued, self)))
 
     def claimed_unread(self) -> frozenset[str]:
-        """Return the target groups that the report takes from an earlier run, and that discovery could not read."""
+        """Return the target groups that the report takes from an earlier run, and that discovery did not read."""
         claims = (Outcome.UPDATED, Outcome.UNCHANGED)
         rows = (self.state.ledger.outcome_of(row.target_group_id) for row in self.report().of(*claims))
-        return frozenset(row.target_group_id for row in rows if row is not None and row.outcome not in claims)
+        return frozenset(
+            row.target_group_id
+            for row in rows
+            if row is not None and (row.outcome not in claims or row.previous_status is None)
+        )
 
     @property
     def version_conflict(self) -> str | None:

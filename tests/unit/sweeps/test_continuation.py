@@ -226,6 +226,22 @@ async def test_a_preview_from_before_the_open_jobs_ended_is_read_again(
     assert result.counts.updated == 6
 
 
+async def test_a_continued_run_reads_what_it_takes_over_unread(
+    sweep_client: AsyncClient, sandbox: Sandbox, path: Path
+) -> None:
+    """A plan that reads no status first takes over outcomes: a target group that was moved since is a straggler."""
+    project = sandbox.seed(live=4)
+    first = pausing(project, chunk_size=2, concurrency=1, run_id="first", check_status_first=False)
+    await interrupt(sweep_client, first, path, submitted=2)  # the first job has ended
+    moved = project.groups[0]
+    assert moved.id in project.ids("paused")
+    moved.act("complete", by="colleague")
+
+    result = await sweep(sweep_client, attrs.evolve(first, run_id="second"), journal=path, continues="first")
+
+    assert [(row.target_group_id, row.reason) for row in result.stragglers] == [(moved.id, "moved since")]
+
+
 async def test_an_undo_covers_both_runs(sweep_client: AsyncClient, sandbox: Sandbox, path: Path) -> None:
     """Everything that one of the runs has changed is restored, and nothing else."""
     project = sandbox.seed(live=6, paused=1)
