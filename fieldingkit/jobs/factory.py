@@ -164,9 +164,10 @@ class JobFactory:
     ) -> AsyncJob[R]:
         make = cast("Callable[..., Command[Any]]", kind.status_command)
         status = make(**facts.path, job_id=facts.job_id)
-        request = encode(status, account_id=self._account_id, headers=self._headers)
 
         async def read(target: str) -> PollResult:
+            # Encoded for each poll, since the requests of thousands of waiting jobs would take much memory.
+            request = encode(status, account_id=self._account_id, headers=self._headers)
             poll = request.with_target(target, linked_to=facts.traceparent)
             # The next poll is the retry of a failed one.
             call = self._new_call(poll, status, NO_RETRIES)

@@ -162,7 +162,7 @@ class Poller:
         """The time of the next poll, on the clock."""
         self._polled_at = self._begun
         self._not_before = self._begun + self._bounded(first_delay)
-        self._intervals = self._new_intervals()
+        self._intervals: Generator[float, None, None] | None = None
         self._failing_since: float | None = None
         self._missing_since: float | None = None
         self._progress = 0
@@ -324,8 +324,8 @@ class Poller:
         self.finished = polled.result.status.terminal
         if polled.progress != self._progress:
             self._progress = polled.progress
-            self._intervals = self._new_intervals()
-        interval = next(self._intervals)
+            self._intervals = None
+        interval = self._next_interval()
         if polled.retry_after is not None:
             interval = self._bounded(polled.retry_after)
         self._schedule(interval, polled.retry_after)
@@ -337,7 +337,7 @@ class Poller:
         asked = exc.retry_after if isinstance(exc, ApiError | TransportError) else None
         if isinstance(exc, TransportError) and not exc.attempts:
             # The client itself refused to send, such as for its rate limit: the job was not polled.
-            self._schedule(max(next(self._intervals), self._bounded(asked)), asked)
+            self._schedule(max(self._next_interval(), self._bounded(asked)), asked)
             return
         self.polls += 1
         error = self._reason_to_stop(exc)
@@ -348,7 +348,7 @@ class Poller:
         # However long the interval has grown, several polls have to fail before the wait ends.
         policy = self._group.policy
         longest = policy.error_tolerance / 10 if self._missing_since is None else policy.not_found_grace
-        self._schedule(max(min(next(self._intervals), longest), self._bounded(asked)), asked)
+        self._schedule(max(min(self._next_interval(), longest), self._bounded(asked)), asked)
         self._notify(exc)
 
     def _reason_to_stop(self, exc: Exception) -> Exception | None:
@@ -389,9 +389,14 @@ class Poller:
         if not self._waiters and self._task is None:
             self._group.active.discard(self)
 
-    def _new_intervals(self) -> Generator[float, None, None]:
-        policy = self._group.policy
-        return poll_intervals(policy.min_interval, policy.max_interval, growth=policy.growth, jitter=self._group.jitter)
+    def _next_interval(self) -> float:
+        """Return the next interval; the series is made with the first poll, and again after progress."""
+        if self._intervals is None:
+            policy, jitter = self._group.policy, self._group.jitter
+            self._intervals = poll_intervals(
+                policy.min_interval, policy.max_interval, growth=policy.growth, jitter=jitter
+            )
+        return next(self._intervals)
 
     def _bounded(self, asked: float | None) -> float:
         """Return the delay that the API asked for, within the bounds of the policy."""

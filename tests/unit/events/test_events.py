@@ -645,7 +645,7 @@ def test_only_the_handler_loads_aiohttp() -> None:
         "import sys; from fieldingkit.events import verify; assert 'aiohttp' not in sys.modules;"
         "own = {name for name in sys.modules if name.startswith('fieldingkit.')};"
         "own -= {name for name in own if name.startswith('fieldingkit.events')};"
-        "assert own <= {'fieldingkit.clock', 'fieldingkit.errors', 'fieldingkit._lazy'}, own;"
+        "assert own <= {'fieldingkit._lazy', 'fieldingkit._repr', 'fieldingkit.clock', 'fieldingkit.errors'}, own;"
         "from fieldingkit.events import aiohttp_handler; assert 'aiohttp' in sys.modules"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=30)
