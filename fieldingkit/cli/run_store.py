@@ -1,5 +1,6 @@
 """Locate journals, choose the run to resume or to continue, and keep a sweep from running twice at once."""
 
+import json
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -19,13 +20,25 @@ from fieldingkit.sweeps.identity import RunIdentity
 from fieldingkit.sweeps.journal import Journal, RunSummary
 from fieldingkit.sweeps.plan import SweepPlan
 
-__all__ = ["JournalTarget", "choose_journal", "journal_folder", "lock_sweep", "open_journal", "state_folder"]
+__all__ = [
+    "JournalTarget",
+    "choose_journal",
+    "in_state_folder",
+    "journal_folder",
+    "known_journals",
+    "lock_sweep",
+    "open_journal",
+    "state_folder",
+]
 
 
 _MAX_AGE: Final = timedelta(hours=1)
 """The age up to which an interrupted run is continued if its journal was not given."""
 _MAX_AGE_IN_NAMED_JOURNAL: Final = timedelta(hours=12)
 """The age up to which an interrupted run is continued if its journal was given."""
+
+_LIST: Final = "journals.jsonl"
+"""The file in the state folder with the paths of journals elsewhere."""
 
 
 @attrs.frozen
@@ -105,11 +118,42 @@ def open_journal(path: Path) -> Journal:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return Journal(path)
+        journal = Journal(path)
     except JournalError as exc:
         raise UsageError(f"{exc.message}\nNothing was sent.") from exc
     except OSError as exc:
         raise UsageError(f"{path} cannot be used as a journal: {exc.strerror}\nNothing was sent.") from exc
+    with suppress(OSError):  # a state folder that cannot be written must not stop a sweep
+        _remember(journal.path)
+    return journal
+
+
+def known_journals() -> list[Path]:
+    """Return the journals of the state folder, and those elsewhere that an earlier command named and that exist."""
+    folder = state_folder()
+    found = [*sorted(folder.glob("sweeps/*/*.journal")), *_remembered()]
+    return [path for path in dict.fromkeys(found) if path.is_file()]
+
+
+def in_state_folder(path: Path) -> bool:
+    """Return whether a journal is one of the state folder."""
+    return path.resolve().is_relative_to(state_folder().resolve())
+
+
+def _remember(path: Path) -> None:
+    """Add a journal outside the state folder to the list of those that are searched for earlier sweeps."""
+    if not in_state_folder(path) and path not in _remembered():
+        state_folder().mkdir(parents=True, exist_ok=True, mode=0o700)
+        with (state_folder() / _LIST).open("a", encoding="utf-8") as file:
+            file.write(f"{json.dumps(str(path))}\n")
+
+
+def _remembered() -> list[Path]:
+    try:
+        lines = (state_folder() / _LIST).read_text(encoding="utf-8").splitlines()
+        return [Path(json.loads(line)) for line in lines]
+    except (OSError, ValueError, TypeError):
+        return []
 
 
 def _file_name(run_id: str) -> str:

@@ -1,13 +1,12 @@
-"""The runs of earlier sweeps: find them in the journals of the state folder, or in a given one."""
+"""The runs of earlier sweeps: find them in all known journals, or in a given one."""
 
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
 
 import attrs
 
 from fieldingkit.cli.errors import UsageError
-from fieldingkit.cli.run_store import state_folder
+from fieldingkit.cli.run_store import known_journals
 from fieldingkit.errors import JournalError
 from fieldingkit.sweeps.checkpoint import read_report
 from fieldingkit.sweeps.inverse import undo_run_id
@@ -43,14 +42,14 @@ def stored_runs(path: Path | None, warn: Callable[[str], object]) -> list[Stored
     """Return the runs of all journals, the latest first.
 
     Args:
-        path: A journal; None for those of the state folder.
-        warn: Called with the reason why a journal of the state folder was skipped.
+        path: A journal; None for all known ones: those of the state folder, and those that --journal named before.
+        warn: Called with the reason why a journal was skipped.
 
     Raises:
         UsageError: The given journal cannot be read.
     """
     found: list[StoredRun] = []
-    for journal in _journals() if path is None else [path.expanduser()]:
+    for journal in known_journals() if path is None else [path.expanduser()]:
         try:
             found += _runs_of(journal)
         except JournalError as exc:
@@ -65,15 +64,15 @@ def find_run(run_id: str, path: Path | None, warn: Callable[[str], object]) -> S
 
     Args:
         run_id: The run id.
-        path: A journal; None for those of the state folder.
-        warn: Called with the reason why a journal of the state folder was skipped.
+        path: A journal; None for all known ones.
+        warn: Called with the reason why a journal was skipped.
 
     Raises:
         UsageError: There is no such run, or more than one, or the given journal cannot be read.
     """
     found = [run for run in stored_runs(path, warn) if run.run_id == run_id]
     if not found:
-        where = "the state folder" if path is None else path
+        where = "a known journal" if path is None else path
         raise UsageError(
             f"there is no run {run_id} in {where}\nRun `fieldingkit sweeps list`, or name its journal with --journal."
         )
@@ -94,13 +93,6 @@ def read_run(run: StoredRun) -> SweepReport:
             return read_report(journal, run.run_id)
     except JournalError as exc:
         raise UsageError(exc.message) from exc
-
-
-def _journals() -> Iterator[Path]:
-    for path in sorted(state_folder().glob("sweeps/*/*.journal")):
-        with suppress(OSError):  # it was removed meanwhile
-            if path.is_file():
-                yield path
 
 
 def _runs_of(path: Path) -> list[StoredRun]:

@@ -14,6 +14,7 @@ from fieldingkit.cli.errors import ExitCode, UsageError
 from fieldingkit.cli.output import Output
 from fieldingkit.cli.prompts import ask, can_ask
 from fieldingkit.cli.report_file import check_report_file
+from fieldingkit.cli.run_store import in_state_folder
 from fieldingkit.cli.stored_runs import StoredRun, find_run, read_run, stored_runs
 from fieldingkit.cli.sweep_command import SweepCommand
 from fieldingkit.cli.sweep_options import DEFAULT_OPTIONS, Duration, SweepOptions
@@ -55,7 +56,7 @@ _JOB_COLUMNS: Final[dict[str, Callable[[SweepJob], object]]] = {
 
 
 async def list_runs(*, journal: Path | None = None, json: bool = False) -> int:
-    """List the runs of the journals in the state folder, the latest first.
+    """List the runs of all known journals, the latest first.
 
     Args:
         journal: List the runs of this journal instead.
@@ -73,7 +74,7 @@ async def show(run: str, /, *, journal: Path | None = None, json: bool = False) 
 
     Args:
         run: The run id, as listed by `sweeps list`.
-        journal: The journal that contains the run; by default those of the state folder are searched.
+        journal: The journal that contains the run; by default all known ones are searched.
         json: Print one JSON document.
     """
     output = Output(json=json)
@@ -125,7 +126,7 @@ def write_report(
         run: The run id, as listed by `sweeps list`.
         report: The file to write the report to, as JSON, CSV or HTML by its ending .json, .csv or .html.
         force: Overwrite the report of another run.
-        journal: The journal that contains the run; by default those of the state folder are searched.
+        journal: The journal that contains the run; by default all known ones are searched.
         json: Print one JSON document.
     """
     output = Output(json=json)
@@ -214,7 +215,11 @@ def prune(
     output = Output(json=json)
     runs = stored_runs(journal, output.note)
     before = datetime.now(UTC) - timedelta(seconds=older_than)
-    chains = [chain for chain in _chains(runs) if _ended_at(chain[0]) < before]
+    chains = [
+        chain
+        for chain in _chains(runs)
+        if _ended_at(chain[0]) < before and (journal is not None or in_state_folder(chain[0].path))
+    ]
     old = [run for chain in chains for run in chain]
     finished = {run.run_id for run in runs if run.summary.finished_at is not None}
     undos = {run.undo_id for run in runs}

@@ -171,7 +171,7 @@ def _last_run(configuration: Configuration, journal: Path | None, output: Output
 
     Args:
         configuration: The settings of the connection.
-        journal: The journal to search; None for those of the state folder.
+        journal: The journal to search; None for all known ones.
         output: The output of the command.
 
     Raises:
@@ -198,7 +198,7 @@ def _last_run(configuration: Configuration, journal: Path | None, output: Output
         output.note(f"The last sweep is {when}.")
         return run
     raise NotPossibleError(
-        f"there is no sweep of this account to undo in {journal or 'the state folder'}\n"
+        f"there is no sweep of this account to undo in {journal or 'the known journals'}\n"
         "Nothing was changed. Give its report, or its run id with `fieldingkit sweeps undo` and its --journal."
     )
 

@@ -74,6 +74,17 @@ def test_what_moved_since_is_skipped(connected: Cli, sandbox: Sandbox) -> None:
     assert result["groups"][0]["reason"] == "it was live when the plan was made, and is completed now"
 
 
+def test_what_was_paused_since_the_plan_counts_as_paused(connected: Cli, sandbox: Sandbox) -> None:
+    """A target group that was read with the target status is part of the headline's number."""
+    project = sandbox.seed(live=4)
+    make_plan(connected)
+    project.groups[0].act("pause", by="colleague")
+    project.groups[1].act("complete", by="colleague")
+    ended = connected("apply", "plan.json", "--yes")
+    assert ended.code == 1
+    assert "3 of 4 target groups are paused." in ended.out
+
+
 @pytest.mark.parametrize(
     ("words", "texts"),
     [

@@ -103,10 +103,11 @@ def test_a_named_journal_is_read_instead(connected: Cli, sandbox: Sandbox) -> No
     """--journal lists the runs of one journal."""
     paused(connected, sandbox, "here", "--journal", "own.journal")
     paused(connected, sandbox, "there")
-    assert [run["run_id"] for run in documents(connected("sweeps", "list", "--json").out)] == ["there"]
+    assert [run["run_id"] for run in documents(connected("sweeps", "list", "--json").out)] == ["there", "here"]
     ended = connected("sweeps", "list", "--json", "--journal", "own.journal")
     assert [run["run_id"] for run in documents(ended.out)] == ["here"]
-    assert connected("sweeps", "show", "here").code == 2
+    assert connected("sweeps", "show", "there", "--journal", "own.journal").code == 2
+    assert connected("sweeps", "show", "here").code == 0
     assert connected("sweeps", "show", "here", "--journal", "own.journal").code == 0
 
 
@@ -349,6 +350,21 @@ def test_undo_last_delivers_the_report_of_an_interrupted_undo(connected: Cli, sa
     assert len(project.ids("live")) == 2
 
 
+def test_undo_last_knows_sweeps_with_a_journal_elsewhere(connected: Cli, sandbox: Sandbox) -> None:
+    """A journal that --journal named is remembered; once it is gone, the last sweep of the others is the last."""
+    one, other = sandbox.seed(live=1), sandbox.seed(live=1)
+    connected("pause", "--project", one.id, "--yes", "--run-id", "one")
+    connected("pause", "--project", other.id, "--yes", "--journal", "own.journal", "--run-id", "other")
+    assert [line.split()[0] for line in connected("sweeps", "list").out.splitlines()] == ["other", "one"]
+    assert connected("sweeps", "prune", "--older-than", "0s", "--yes").out == "Deleted one\n"
+    connected("resume", "--project", one.id, "--yes")
+    connected("pause", "--project", one.id, "--yes", "--journal", "own.journal", "--run-id", "one")
+    assert connected("undo", "--last", "--yes").code == 0
+    assert (len(one.ids("live")), len(other.ids("live"))) == (1, 0)
+    Path("own.journal").unlink()
+    assert "other" not in connected("sweeps", "list").out
+
+
 def test_undo_last_searches_a_named_journal(connected: Cli, sandbox: Sandbox) -> None:
     """With --journal, the last sweep is that of the journal."""
     one, other = sandbox.seed(live=1), sandbox.seed(live=1)
@@ -371,6 +387,7 @@ def test_undo_last_does_not_pass_over_an_interrupted_sweep(connected: Cli, sandb
     ended = connected("undo", "--last", "--yes")
     assert ended.code == 4
     assert "run newer." in ended.err
+    assert "fieldingkit sweeps resume newer" in ended.err
     assert not older.ids("live")
 
 
