@@ -35,6 +35,7 @@ __all__ = [
     "ExitCode",
     "NotPossibleError",
     "StoppedError",
+    "UnfinishedError",
     "UsageError",
     "exit_code_for",
     "format_error",
@@ -88,6 +89,12 @@ class NotPossibleError(StoppedError):
     """The action is not possible in the present state; nothing was changed."""
 
     code = ExitCode.FAILED
+
+
+class UnfinishedError(StoppedError):
+    """The action needs the result of an earlier one, which is not known yet; nothing was changed."""
+
+    code = ExitCode.UNKNOWN
 
 
 class DeclinedError(StoppedError):

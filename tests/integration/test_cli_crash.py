@@ -127,6 +127,27 @@ def test_an_interrupted_sweep_names_its_journal(connected: Cli, sandbox: Sandbox
     assert len(sandbox.jobs) == 30
 
 
+@pytest.mark.parametrize("undo", [("undo", "out.json"), ("sweeps", "undo", "early")])
+def test_an_interrupted_sweep_is_finished_before_its_undo(
+    connected: Cli, sandbox: Sandbox, undo: tuple[str, ...]
+) -> None:
+    """An undo while jobs are open would miss what they change: it sends nothing and names the commands to give."""
+    code, text = stop(signal.SIGTERM, "pause", "--all-projects", "--yes", "--report", "out.json", "--run-id", "early")
+    assert code == 143, text
+    sandbox.requests.clear()
+
+    ended = connected(*undo, "--yes")
+
+    assert ended.code == 4, ended.err
+    assert not [request for request in sandbox.requests if request.method == "POST"]
+    resume = re.search(r"fieldingkit (sweeps resume early[^\n`]*)`", ended.err)
+    assert resume, ended.err
+    assert connected(*resume[1].split(), "--yes").code == 0
+    assert connected("sweeps", "undo", "early", "--yes").code == 0
+    groups = SweepReport.load("out.json").groups
+    assert {sandbox.group(group.target_group_id).status for group in groups} == {"live"}
+
+
 @pytest.mark.parametrize("how", ["out.json", "--last"])
 def test_the_same_stop_three_times_can_be_undone(connected: Cli, sandbox: Sandbox, how: str) -> None:
     """With a Ctrl-C in between and a fixed report name, undo restores exactly what all of them changed."""

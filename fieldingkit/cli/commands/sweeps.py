@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from fieldingkit.cli.commands.undo import connection_of, undo_report
+from fieldingkit.cli.commands.undo import JOURNAL, connection_of, undo_report
 from fieldingkit.cli.connection import DEFAULT_CONNECTION, Connection
 from fieldingkit.cli.errors import ExitCode, UsageError
 from fieldingkit.cli.output import Output
@@ -188,7 +188,7 @@ async def undo(
     stored = find_run(run, options.journal, Output().note)
     return await undo_report(
         read_run(stored),
-        {"the journal of the run": stored.path},
+        {JOURNAL: stored.path},
         no_history_check=no_history_check,
         options=options,
         connection=connection,

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 import attrs
 
 from fieldingkit.cli.connection import DEFAULT_CONNECTION, Connection
-from fieldingkit.cli.errors import ExitCode, NotPossibleError, UsageError
+from fieldingkit.cli.errors import ExitCode, NotPossibleError, UnfinishedError, UsageError
 from fieldingkit.cli.output import Output
 from fieldingkit.cli.selection import invalid_flag
 from fieldingkit.cli.stored_runs import StoredRun, find_run, read_run, stored_runs
@@ -22,7 +23,10 @@ from fieldingkit.sweeps.previews import SweepPreview
 from fieldingkit.sweeps.report import Outcome, SweepReport
 from fieldingkit.transport.urls import normalize_url
 
-__all__ = ["connection_of", "undo", "undo_report"]
+__all__ = ["JOURNAL", "connection_of", "undo", "undo_report"]
+
+JOURNAL: Final = "the journal of the sweep"
+"""The journal among the files that the report of an undo must not overwrite."""
 
 
 async def undo(
@@ -51,7 +55,7 @@ async def undo(
         original, kept = _load_report(report), {"the report to undo": report}
     else:
         stored = _last_run(connection.load(), options.journal, Output())
-        original, kept = read_run(stored), {"the journal of the sweep": stored.path}
+        original, kept = read_run(stored), {JOURNAL: stored.path}
     return await undo_report(
         original, kept, no_history_check=no_history_check, run_id=run_id, options=options, connection=connection
     )
@@ -83,6 +87,7 @@ async def undo_report(
     except InvalidCommandError as exc:
         raise invalid_flag(exc) from exc
     if run_id is None:
+        _check_no_open_jobs(original, kept.get(JOURNAL))
         _check_not_undone_in_turn(original, plan, options.journal)
     _note_what_stays(original)
     if not plan.target_groups:
@@ -213,6 +218,23 @@ def _is_undo(run: StoredRun, undone_by: Mapping[str, StoredRun]) -> bool:
     """Return whether a run undoes a sweep; the undo of an undo does what the sweep did."""
     undone = undone_by.get(run.run_id)
     return undone is not None and not _is_undo(undone, undone_by)
+
+
+def _check_no_open_jobs(original: SweepReport, journal: Path | None) -> None:
+    """Refuse to undo an interrupted sweep before it is known which target groups it changed.
+
+    Raises:
+        UnfinishedError: Some of its jobs may be open, or were not read to their end.
+    """
+    if original.finished_at is None and original.counts.unknown:
+        named = f"{original.run_id}{'' if journal is None else f' --journal {journal}'}"
+        raise UnfinishedError(
+            f"the {original.action} was interrupted, and it is not known yet whether it changed "
+            f"{pluralize(original.counts.unknown)}\n"
+            f"Nothing was sent. Finish it: `fieldingkit sweeps resume {named}`. "
+            f"Then undo all of it: `fieldingkit sweeps undo {named}`. "
+            "To undo only what the report knows, give `fieldingkit undo` a --run-id."
+        )
 
 
 def _check_not_undone_in_turn(original: SweepReport, plan: SweepPlan, journal: Path | None) -> None:
