@@ -37,7 +37,7 @@ async def check_history(client: AsyncClient, report: SweepReport, rows: list[Gro
     """Read the changelog of updated target groups; return those whose latest status change is not the sweep's.
 
     The change of the sweep is the only one since the API created the job. It leads to the target status, was made
-    before the end of the job, and by the user who created the job, as far as the API names users of both.
+    before the end of the job, and by the user who created the job, as far as the API names both.
 
     Args:
         client: The client to use.
@@ -57,11 +57,15 @@ async def check_history(client: AsyncClient, report: SweepReport, rows: list[Gro
             authors[row.target_group_id] = result, job
 
     await run_limited(rows, check, limit=_READS_AT_ONCE)
-    # The API does not say that both ids are of one kind; if they never agree, they are not compared.
-    if any(_author(entry) == job.created_by for entry, job in authors.values() if job.created_by is not None):
-        for id_, (entry, job) in authors.items():
-            if None not in (_author(entry), job.created_by) and _author(entry) != job.created_by:
-                verdicts[id_] = _changed_again(entry, "by another user")
+    known = {id_: pair for id_, pair in authors.items() if None not in (_author(pair[0]), pair[1].created_by)}
+    others = {id_: entry for id_, (entry, job) in known.items() if _author(entry) != job.created_by}
+    # Both are user ids by the contract. If they never agree, others made all changes, or the API means two users.
+    verdicts |= {
+        id_: _changed_again(entry, "by another user")
+        if len(others) < len(known)
+        else _unclear("the API names another user for the change than for the job")
+        for id_, entry in others.items()
+    }
     return verdicts
 
 

@@ -38,6 +38,21 @@ async def test_a_single_change_of_another_user_is_not_undone(sweep_client: Async
     assert undone.counts.updated == 4
 
 
+async def test_changes_of_which_none_names_the_user_of_the_job_are_unknown(
+    sweep_client: AsyncClient, sandbox: Sandbox
+) -> None:
+    """Where the changelog names another user for every change, nothing is undone."""
+    project = sandbox.seed(live=2)
+    report = await sweep(sweep_client, pausing(project))
+    jobs = tuple(attrs.evolve(job, created_by="0" * 8) for job in report.jobs)
+
+    undone = await undo(sweep_client, attrs.evolve(report, jobs=jobs))
+
+    assert undone.counts.unknown == 2
+    assert "names another user" in (undone.groups[0].reason or "")
+    assert len(project.ids("paused")) == 2
+
+
 @pytest.mark.parametrize(("duration", "undone"), [(1.0, False), (30.0, True)])
 async def test_a_change_after_the_end_of_the_job_is_not_undone(
     sweep_client: AsyncClient, sandbox: Sandbox, duration: float, *, undone: bool
