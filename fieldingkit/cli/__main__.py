@@ -13,14 +13,18 @@ def main() -> None:
         names = " and ".join(missing)
         print(f'The command line requires {names}: python -m pip install "fieldingkit[cli]"', file=sys.stderr)
         raise SystemExit(2)
-    from fieldingkit.cli.main import run
+    from fieldingkit.cli.main import INTERRUPTED, run
+    from fieldingkit.cli.signals import ignore_signals
     from fieldingkit.cli.streams import open_missing_streams
 
     open_missing_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # an encoding without our characters must not fail the command
-    raise SystemExit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    if code in INTERRUPTED:
+        ignore_signals()
+    raise SystemExit(code)
 
 
 if __name__ == "__main__":

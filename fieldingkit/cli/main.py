@@ -16,13 +16,15 @@ from fieldingkit.cli.telemetry import export_telemetry
 from fieldingkit.errors import FieldingKitError
 from fieldingkit.rendering.text import strip_control_chars
 
-__all__ = ["run"]
+__all__ = ["INTERRUPTED", "run"]
 
 _INTERRUPTIONS: Final = {
     "SIGINT": ("interrupted", ExitCode.INTERRUPTED),
     "SIGTERM": ("terminated by SIGTERM", ExitCode.TERMINATED),
     "SIGHUP": ("terminated by SIGHUP", ExitCode.HUNG_UP),
 }
+INTERRUPTED: Final = frozenset(code for _, code in _INTERRUPTIONS.values())
+"""The exit codes of a program that a signal ended."""
 
 
 def run(tokens: Sequence[str]) -> int:

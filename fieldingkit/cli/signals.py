@@ -1,18 +1,21 @@
-"""Signals that end the program as Ctrl-C does: SIGTERM and SIGHUP."""
+"""Signals that end the program: Ctrl-C, and SIGTERM and SIGHUP, which act as it does."""
 
 import signal
 import threading
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Final
 
-__all__ = ["Received", "interrupt_on_signals"]
+__all__ = ["Received", "ignore_signals", "interrupt_on_signals", "interrupt_once"]
 
 _SIGNALS: Final[list[signal.Signals]] = [
     getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)
 ]
 """The signals; Windows has no SIGHUP."""
+_ONE_INTERRUPTION: Final = 5.0
+"""Seconds after Ctrl-C in which another one adds nothing."""
 
 
 class Received:
@@ -56,3 +59,35 @@ def interrupt_on_signals() -> Generator[Received]:
         if ignored:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+@contextmanager
+def interrupt_once() -> Generator[None]:
+    """Take Ctrl-C several times in a few seconds for one, so that the command ends as it does after one.
+
+    A later one is passed on: it ends a command that takes too long to end.
+    """
+    previous = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(previous):
+        yield
+        return
+    first: float | None = None
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        nonlocal first
+        now = time.monotonic()
+        if first is None or now - first > _ONE_INTERRUPTION:
+            first = first or now
+            previous(number, frame)
+
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def ignore_signals() -> None:
+    """Ignore all of these signals: the program was interrupted, and has nothing left to do than to end."""
+    for number in (signal.SIGINT, *_SIGNALS):
+        signal.signal(number, signal.SIG_IGN)

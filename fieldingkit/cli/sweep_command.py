@@ -17,6 +17,7 @@ from fieldingkit.cli.prompts import ask, confirm, confirm_by_typing, format_plac
 from fieldingkit.cli.report_file import check_report_file, free_report_path, is_same_file, overwrite_conflict
 from fieldingkit.cli.run_store import JournalTarget, choose_journal, lock_sweep, open_journal
 from fieldingkit.cli.selection import refuse_together
+from fieldingkit.cli.signals import interrupt_once
 from fieldingkit.cli.sweep_options import SweepOptions
 from fieldingkit.cli.sweep_summary import (
     PREVIEW_COLUMNS,
@@ -102,7 +103,8 @@ class SweepCommand:
         if self.options.dry_run or self._out is not None:
             async with self._connection.open(self._configuration, rate=self.options.rate) as client:
                 return await self._list(client)
-        return await self._webhook.watch(self._execute())
+        with interrupt_once():
+            return await self._webhook.watch(self._execute())
 
     async def _execute(self) -> ExitCode:
         require_terminal(f"{self.plan.action.capitalize()} target groups", yes=self.options.yes)

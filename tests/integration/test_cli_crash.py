@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,8 +30,11 @@ def sandbox() -> Iterator[Sandbox]:
         yield sandbox
 
 
-def stop(how: signal.Signals, *words: str) -> tuple[int, str]:
-    """Run a command in its own process, signal it once its first jobs end; return exit code and stderr."""
+def stop(how: signal.Signals, *words: str, again: bool = False) -> tuple[int, str]:
+    """Run a command in its own process, signal it once its first jobs end; return exit code and stderr.
+
+    With ``again``, the signal comes twenty times.
+    """
     with subprocess.Popen([*PROGRAM, *words], env={**os.environ}, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         text: list[str] = []
@@ -40,6 +44,9 @@ def stop(how: signal.Signals, *words: str) -> tuple[int, str]:
                 if re.search(r"sweeping +[1-9]", line):
                     process.send_signal(how)
                     break
+            for _ in range(19 if again else 0):
+                time.sleep(0.01)
+                process.send_signal(how)
             text += process.stderr.readlines()
         except BaseException:
             process.kill()
@@ -125,6 +132,17 @@ def test_an_interrupted_sweep_names_its_journal(connected: Cli, sandbox: Sandbox
     assert "did not finish. Its open jobs are followed" in " ".join(ended.err.split())
     assert SweepReport.load("out.json").counts.updated == 300
     assert len(sandbox.jobs) == 30
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_comes_again_at_once_is_one_interruption(
+    connected: Cli, sandbox: Sandbox, how: signal.Signals
+) -> None:
+    """Ctrl-C that is held down ends a sweep like one: the report is written, and how to resume is printed."""
+    code, text = stop(how, "pause", "--all-projects", "--yes", "--report", "out.json", again=True)
+    assert code == 128 + how, text
+    assert "To resume, run the same command" in " ".join(text.split())
+    assert SweepReport.load("out.json").counts.unknown
 
 
 @pytest.mark.parametrize("undo", [("undo", "out.json"), ("sweeps", "undo", "early")])
