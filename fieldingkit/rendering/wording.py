@@ -192,7 +192,7 @@ _ADVICE_BY_OUTCOME: Final[dict[str, str]] = {
         "the ids of their target groups."
     ),
     "unverified": "Their target groups were not read after the last job. List them to see their current status.",
-    "straggler": "Run the same command again to reach them too.",
+    "straggler": "Another user may have changed them since. To reach them too, start a sweep under a new run id.",
 }
 _VARIABLE: Final = re.compile(
     r"\b[0-9A-Z]{26}\b"  # a ULID

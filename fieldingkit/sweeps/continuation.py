@@ -131,6 +131,9 @@ def _merge_rows(earlier: GroupOutcome | None, later: GroupOutcome) -> GroupOutco
         return later
     was, now = earlier.outcome, later.outcome
     named = attrs.evolve(later, name=later.name or earlier.name, short_id=later.short_id or earlier.short_id)
+    if was is Outcome.UNKNOWN and now is Outcome.SKIPPED:
+        previous = earlier.previous_status or later.previous_status
+        return attrs.evolve(named, previous_status=previous, job_id=earlier.job_id)
     if later.job_id is None and now in _NOT_ACTED_ON and earlier.job_id is not None:
         return earlier  # the later run did not send it, and the earlier run has a job with it
     if now is Outcome.UNCHANGED and was is Outcome.UPDATED:
@@ -153,7 +156,7 @@ async def find_earlier(client: AsyncClient, plan: SweepPlan, found: FoundGroups,
     """Return what a plan finds, and the target groups of earlier runs that it does not find any more, read again.
 
     A target group that an earlier job may still change is not sent again: its outcome stays unknown, unless it has the
-    target status.
+    target status, or a status that does not allow the action.
 
     Args:
         client: The client to use.
@@ -198,6 +201,10 @@ def _after(plan: SweepPlan, group: FoundGroup, earlier: GroupOutcome | None) -> 
     named = attrs.evolve(group, name=group.name or earlier.name, short_id=group.short_id or earlier.short_id)
     if group.status is None and earlier.outcome in _KEPT:
         return attrs.evolve(named, outcome=earlier.outcome, reason=earlier.reason)
-    if earlier.outcome is Outcome.UNKNOWN and group.status != plan.action.target:
+    if earlier.outcome is not Outcome.UNKNOWN or group.status == plan.action.target:
+        return named
+    if group.status is None or group.status in plan.action.sources:
         return attrs.evolve(named, outcome=Outcome.UNKNOWN, reason=earlier.reason)
-    return named
+    # No job can change it any more, so that repeating the command would find out nothing else.
+    reason = f"it is {group.status} now; it is not known whether it was {plan.action.target} before"
+    return attrs.evolve(named, outcome=Outcome.SKIPPED, reason=reason)

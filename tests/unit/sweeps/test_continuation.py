@@ -42,7 +42,7 @@ CREATE, POLL, LIST = (
 RUNS = "get_fielding_runs_by_target_group_id"
 URL, NOW = "https://api.cint.com/v1", datetime(2036, 1, 1, 12, tzinfo=UTC)
 LIVE_GROUPS = TargetGroupQuery(status=["live"])
-LIVE, PAUSED = TargetGroupStatus.LIVE, TargetGroupStatus.PAUSED
+LIVE, PAUSED, COMPLETED = TargetGroupStatus.LIVE, TargetGroupStatus.PAUSED, TargetGroupStatus.COMPLETED
 PROJECT = "01BTGNYV6HRNK8K8VKZASZCFP0"
 
 
@@ -166,6 +166,13 @@ def reported(*rows: GroupOutcome, run_id: str = "run") -> SweepReport:
             row(Outcome.UNCHANGED, PAUSED, job=None),
             row(Outcome.UNCHANGED, PAUSED, job=None),
         ),
+        # The later run read a status that ends the matter.
+        (
+            row(Outcome.UNKNOWN, reason="lost"),
+            row(Outcome.SKIPPED, COMPLETED, job=None, reason="it is completed now"),
+            row(Outcome.SKIPPED, LIVE, reason="it is completed now"),
+        ),
+        (row(Outcome.UPDATED), row(Outcome.SKIPPED, COMPLETED, job=None), row(Outcome.UPDATED)),
         # The later run neither sent nor read it.
         (row(Outcome.UPDATED), row(Outcome.UNKNOWN, None, job=None), row(Outcome.UPDATED)),
         (row(Outcome.UPDATED), row(Outcome.UPDATED, None, job=None), row(Outcome.UPDATED)),
@@ -273,6 +280,29 @@ async def test_nothing_is_sent_twice_for_what_an_earlier_job_covers(
     assert len(sandbox.jobs) == 2
     with Journal(path) as journal:
         assert journal.runs()[0].finished_at is None
+
+
+async def test_an_unknown_outcome_ends_with_a_status_that_allows_nothing(
+    sweep_client: AsyncClient, sandbox: Sandbox, path: Path
+) -> None:
+    """What somebody completed since is skipped, with the reason, so that repeating the command comes to an end."""
+    project = sandbox.seed(live=2)
+    for operation in (POLL, RUNS):
+        sandbox.faults.add(operation, faults.Answer(403), times=None)
+    plan = SweepPlan(action="pause", query=TargetGroupQuery(project_ids=[project.id]), run_id="first")
+    assert (await sweep(sweep_client, plan, journal=path)).counts.unknown == 2
+    sandbox.faults.clear()
+    for group in project.groups:
+        group.act("complete", by="colleague")
+    sandbox.faults.add(POLL, faults.Answer(403), times=None)
+
+    again = attrs.evolve(plan, run_id="second")
+    report = await sweep(sweep_client, again, journal=path, continues="first")
+
+    assert report.counts == Counts(skipped=2)
+    assert "it is completed now" in str(report.groups[0].reason)
+    with Journal(path, read_only=True) as journal:
+        assert journal.runs()[0].finished_at is not None
 
 
 async def test_a_refused_chunk_does_not_hide_what_went_live_since(
