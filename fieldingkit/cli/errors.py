@@ -62,7 +62,8 @@ EXIT_CODES = """Exit codes:
 
   0    everything was done
   1    something was not done: target groups failed or were not sent, a status
-       does not allow the action, or a question was answered no
+       does not allow the action, a question was answered no, or the report
+       could not be written
   2    the command line or the configuration is wrong; nothing was sent
   3    the API refused the request or could not be reached; nothing was changed
   4    some outcomes are unknown

@@ -136,7 +136,7 @@ class SweepCommand:
         return ExitCode.REFUSED if refused else ExitCode.FAILED
 
     def how_to_repeat(self, journal: Path) -> str:
-        """Return the flags that continue the run, or give its report again."""
+        """Return the flags that continue the run."""
         return f"run the same command with --journal {journal} --run-id {self.plan.run_id}"
 
     @property
@@ -367,7 +367,8 @@ class SweepCommand:
         except OSError as exc:
             self.output.note(
                 f"The report {path} could not be written: {exc.strerror}.\n"
-                f"To write it without sending anything, {self.how_to_repeat(journal)}."
+                "To write it to another file without sending anything: "
+                f"fieldingkit sweeps report {run_id} --journal {journal} --report FILE"
             )
             return False
         self.output.note(f"Report: {path}")

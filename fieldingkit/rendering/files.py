@@ -36,7 +36,7 @@ def check_report_path(path: Path) -> None:
     """
     if _extension(path) == ".html":
         check_jinja()
-    folder = path.expanduser().absolute().parent
+    folder = _resolve(path).parent
     if not folder.is_dir() or not os.access(folder, os.W_OK) or path.expanduser().is_dir():
         raise ConfigurationError(f"the report {path} cannot be written to this folder")
 
@@ -76,12 +76,12 @@ def _write_table(document: SweepDocument, path: Path) -> None:
 
 
 def replace_file(path: Path, content: Iterable[bytes]) -> None:
-    """Write a file that replaces an earlier one as a whole.
+    """Write a file that replaces an earlier one as a whole; a symbolic link is followed.
 
     Raises:
         OSError: if the file cannot be written; an earlier file stays as it was.
     """
-    path = path.expanduser()
+    path = _resolve(path)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -117,6 +117,11 @@ def read_data(path: Path) -> dict[str, Any]:
     if version != VERSION:
         raise ConfigurationError(f"the report {path} has version {version!r}; this release reads version {VERSION}")
     return data
+
+
+def _resolve(path: Path) -> Path:
+    """Return the absolute path that a path leads to, past symbolic links."""
+    return Path(os.path.realpath(path.expanduser()))
 
 
 def _embedded(page: bytes) -> bytes | None:

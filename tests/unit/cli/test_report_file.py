@@ -1,12 +1,27 @@
 """The report file: what writing it must not destroy."""
 
+import re
 from pathlib import Path
 
+import attrs
 import pytest
+from aiohttp import web
 from support.command_line import Cli
 
-from fieldingkit.sandbox import Sandbox
+from fieldingkit.sandbox import Sandbox, faults
 from fieldingkit.sweeps import SweepReport
+
+
+@attrs.define
+class RemoveFolder(faults.Fault):
+    """Remove an empty folder before the request is handled."""
+
+    path: Path
+
+    async def inject(self, exchange: faults.Exchange) -> web.StreamResponse:
+        """Handle the request afterwards."""
+        self.path.rmdir()
+        return await exchange.proceed()
 
 
 @pytest.mark.parametrize("name", ["out.json", "out.html", "out.csv"])
@@ -105,3 +120,36 @@ def test_a_report_that_appears_meanwhile_is_kept(
     assert "Report: out-b-1.json" in ended.err
     assert SweepReport.load("out.json").groups[0].project_id == other.id
     assert SweepReport.load("out-b-1.json").groups[0].project_id == project.id
+
+
+def test_a_report_that_cannot_be_written_can_be_written_elsewhere(connected: Cli, sandbox: Sandbox) -> None:
+    """If the folder is removed during the sweep, the command that is named writes the report to another file."""
+    project = sandbox.seed(live=2)
+    Path("gone").mkdir()
+    sandbox.faults.add("create_bulk_pause*", RemoveFolder(Path("gone")))
+    ended = connected("pause", "--project", project.id, "--yes", "--report", "gone/out.json", "--run-id", "r")
+    assert ended.code == 1
+    assert "The report gone/out.json could not be written" in ended.err
+    assert "All 2 target groups are paused" in ended.out
+    named = re.search(r"fieldingkit (sweeps report r .*--report )FILE", " ".join(ended.err.split()))
+    assert named, ended.err
+    requests = len(sandbox.requests)
+    assert connected(*named[1].split(), "out.json").code == 0
+    assert SweepReport.load("out.json").counts.updated == 2
+    assert len(sandbox.requests) == requests
+
+
+def test_a_report_is_written_through_a_link(connected: Cli, sandbox: Sandbox) -> None:
+    """A symbolic link stays one; the file that it names is replaced, or made."""
+    project = sandbox.seed(live=2)
+    Path("shared").mkdir()
+    Path("latest.json").symlink_to("shared/latest.json")
+    for action in ("pause", "resume"):
+        ended = connected(action, "--project", project.id, "--yes", "--report", "latest.json", "--force")
+        assert ended.code == 0, ended.err
+        assert Path("latest.json").is_symlink()
+        assert SweepReport.load("shared/latest.json").plan.action == action
+    Path("nowhere.json").symlink_to("missing/latest.json")
+    ended = connected("pause", "--project", project.id, "--yes", "--report", "nowhere.json")
+    assert ended.code == 2
+    assert len(project.ids("live")) == 2
