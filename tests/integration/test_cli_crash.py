@@ -126,7 +126,7 @@ def test_an_interrupted_sweep_names_its_journal(connected: Cli, sandbox: Sandbox
     journal = re.search(r"--journal (\S+\.journal) --run-id \S+", text)
     assert journal
     assert Path(journal[1]).is_file()
-    assert SweepReport.load("out.json").counts.unknown
+    assert not SweepReport.load("out.json").ok
     ended = connected(*words)
     assert ended.code == 0, ended.err
     assert "did not finish. Its open jobs are followed" in " ".join(ended.err.split())
@@ -142,7 +142,7 @@ def test_a_signal_that_comes_again_at_once_is_one_interruption(
     code, text = stop(how, "pause", "--all-projects", "--yes", "--report", "out.json", again=True)
     assert code == 128 + how, text
     assert "To resume, run the same command" in " ".join(text.split())
-    assert SweepReport.load("out.json").counts.unknown
+    assert not SweepReport.load("out.json").ok
 
 
 @pytest.mark.parametrize("undo", [("undo", "out.json"), ("sweeps", "undo", "early")])
