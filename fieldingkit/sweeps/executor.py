@@ -1,7 +1,7 @@
 """The executor of chunks: submit a job, wait for it, and settle the outcomes of its target groups."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import attrs
@@ -262,18 +262,18 @@ class ChunkExecutor:
             chunk, reached, f"the result of job {chunk.job_id} does not report it updated"
         )
         open_ids = [id_ for id_ in chunk.ids if id_ not in parts.updated and id_ not in reached]
+        forgotten = [id_ for id_ in open_ids if id_ not in parts.failed]
+        changed = await self._may_be_changed_since(chunk, forgotten, statuses)
+        outcomes += self._outcomes_by_status(
+            chunk, changed, statuses, f"the result of job {chunk.job_id} does not mention it, and {_NOT_UNCHANGED}"
+        )
         retry: list[str] = []
-        for id_ in open_ids:
+        for id_ in (id_ for id_ in open_ids if id_ not in changed):
             item = parts.failed.get(id_)
             if chunk.generation < plan.max_retries and (item is None or item.code in plan.retry_codes):
                 retry.append(id_)
             else:
                 outcomes.append(self._settle_not_reached(chunk, id_, item, statuses.get(id_)))
-        changed = await self._may_be_changed_since(chunk, [id_ for id_ in retry if id_ not in parts.failed])
-        retry = [id_ for id_ in retry if id_ not in changed]
-        outcomes += self._outcomes_by_status(
-            chunk, changed, statuses, f"the result of job {chunk.job_id} does not mention it, and {_NOT_UNCHANGED}"
-        )
         ambiguous = [
             id_ for id_ in retry if id_ in chunk.ambiguous or (id_ not in parts.failed and id_ not in statuses)
         ]
@@ -286,19 +286,30 @@ class ChunkExecutor:
             await self._context.client.clock.sleep(plan.retry_delay * 2**chunk.generation)
         return follow_up
 
-    async def _may_be_changed_since(self, chunk: Chunk, ids: Sequence[str]) -> Sequence[str]:
+    async def _may_be_changed_since(
+        self, chunk: Chunk, ids: Iterable[str], statuses: Mapping[str, TargetGroupStatus]
+    ) -> Collection[str]:
         """Return the target groups that may have changed since the API created the job of a chunk, by their changelog.
 
-        The changelog is read only if the statuses were read long after that: the job may have changed a target group,
-        and somebody may have moved it back before it was read.
+        The changelog is read only if the status was read long after that, or is another one than before: the job may
+        have changed a target group, and somebody may have moved it again before it was read.
         """
         context, since = self._context, chunk.api_created_at or chunk.sent_date
         now = context.client.api_time
-        if not ids or since is None or now is None or now - since <= MAX_STATUS_AGE:
+        if since is None or now is None:
             return ()
+        long_ago = now - since > MAX_STATUS_AGE
+        suspects = [id_ for id_ in ids if long_ago or self._was_moved(id_, statuses.get(id_))]
         created = datetime.fromtimestamp(since, UTC)
-        unchanged = await unchanged_since(context.client, context.plan.account_id, chunk.project_id, ids, created)
-        return [id_ for id_ in ids if id_ not in unchanged]
+        unchanged = await unchanged_since(context.client, context.plan.account_id, chunk.project_id, suspects, created)
+        return [id_ for id_ in suspects if id_ not in unchanged]
+
+    def _was_moved(self, target_group_id: str, status: TargetGroupStatus | None) -> bool:
+        """Return whether a status is another one than before, or than the action starts from if that is not known."""
+        previous = self._context.state.ledger.previous_status(target_group_id)
+        if status is None:
+            return False
+        return status not in self._context.plan.action.sources if previous is None else status != previous
 
     def _settle_not_reached(
         self, chunk: Chunk, target_group_id: str, item: FailedTargetGroup | None, status: TargetGroupStatus | None

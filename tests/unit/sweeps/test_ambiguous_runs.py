@@ -236,6 +236,23 @@ async def test_what_a_result_forgets_is_not_sent_again_once_it_was_moved_back(
     )
 
 
+async def test_what_a_result_forgets_and_others_moved_on_is_unknown(
+    client_without_retries: AsyncClient, sandbox: Sandbox, sandbox_clock: FakeClock, path: Path
+) -> None:
+    """Its status is neither the former nor the target status: the job may have changed it before the others did."""
+    project = sandbox.seed(live=2)
+    plan = pausing(project, run_id="tonight", max_retries=0)
+    sandbox.faults.add(CREATE, faults.ForgetItem(0))
+    await interrupt(client_without_retries, plan, path, submitted=1)
+    sandbox_clock.advance(10.0)
+    project.groups[0].act("complete", by="a colleague")
+
+    report = await sweep(client_without_retries, plan, journal=path, verify=False)
+
+    assert [row.outcome for row in report.groups] == [Outcome.UNKNOWN, Outcome.UPDATED]
+    assert (report.groups[0].reason or "").endswith("its status was completed, and live before")
+
+
 async def test_what_a_result_forgets_and_nobody_changed_is_sent_again(
     client_without_retries: AsyncClient, sandbox: Sandbox, sandbox_clock: FakeClock, path: Path
 ) -> None:
