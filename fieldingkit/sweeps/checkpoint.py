@@ -195,7 +195,8 @@ class JournalCheckpoint(Checkpoint):
         self._pending.extend(statements)
         async with self._writing:
             if self._failure is not None:
-                raise JournalError("an earlier write to the journal failed") from self._failure
+                reason = self._failure.message if isinstance(self._failure, JournalError) else "a write was interrupted"
+                raise JournalError(reason) from self._failure
             pending, self._pending = self._pending, []
             if pending:
                 try:

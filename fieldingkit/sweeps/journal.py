@@ -236,7 +236,8 @@ class Journal:
             try:
                 return work(self._database)
             except sqlite3.Error as exc:
-                raise JournalError(f"the journal {self.path} failed: {exc}") from exc
+                advice = ". Free space there, then resume the sweep" if "disk is full" in str(exc) else ""
+                raise JournalError(f"the journal {self.path} failed: {exc}{advice}") from exc
 
         try:
             return self._executor.submit(task)

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from support.command_line import Cli
 
 from fieldingkit.cli.run_store import state_folder
 from fieldingkit.sandbox import Sandbox
-from fieldingkit.sweeps import SweepReport
+from fieldingkit.sweeps import Journal, SweepReport
+from fieldingkit.sweeps.journal import Statement
 
 
 def paused(connected: Cli, sandbox: Sandbox, run_id: str, *words: str, live: int = 2) -> None:
@@ -409,3 +411,26 @@ def test_a_completion_is_not_undone_in_favor_of_an_older_pause(connected: Cli, s
     ended = connected("undo", "--last", "--yes")
     assert ended.code == 2
     assert "cannot be undone" in ended.err
+
+
+def test_a_full_disk_is_named_and_the_sweep_resumed_after_it(
+    connected: Cli, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every write after the one that failed names the reason of the first, and nothing is sent twice."""
+    projects = [sandbox.seed(live=1) for _ in range(8)]
+    with monkeypatch.context() as patch:
+        commit = Journal._commit
+
+        def full_commit(journal: Journal, database: sqlite3.Connection, statements: Sequence[Statement]) -> None:
+            if sandbox.jobs:
+                raise sqlite3.OperationalError("database or disk is full")
+            commit(journal, database, statements)
+
+        patch.setattr(Journal, "_commit", full_commit)
+        ended = connected("pause", "--all-projects", "--yes")
+    assert ended.code == 4
+    assert "database or disk is full" in ended.err.partition("fieldingkit: ")[2], ended.err
+    assert "Free space" in ended.err
+    assert connected("pause", "--all-projects", "--yes").code == 0
+    assert [project.ids("paused") for project in projects] == [project.ids() for project in projects]
+    assert len(sandbox.jobs) == 8
