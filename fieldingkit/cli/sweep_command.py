@@ -169,8 +169,12 @@ class SweepCommand:
         """List what would happen, and write the plan and the report of the dry run."""
         options, note = self.options, self.output.note
         self.check_new()
+        if options.journal is not None:
+            base_url = self._configuration.base_url
+            choose_journal(self.plan, options.journal, base_url=base_url, named=self._named, warn=note)
         if options.report is not None:
-            check_report_file(options.report, [self.plan.run_id], force=options.force, kept=self._kept)
+            kept = {"--journal": options.journal, **self._kept}
+            check_report_file(options.report, [self.plan.run_id], force=options.force, kept=kept)
         seen = await self._find(client)
         document = to_preview_document(seen)
         await self.output.print_items(PREVIEW_COLUMNS, _iterate(document.groups), document=preview_row_fields)

@@ -17,8 +17,17 @@ from fieldingkit.rendering.html import DATA_TAG, check_jinja, iter_html
 from fieldingkit.rendering.json import KIND, VERSION, iter_json
 from fieldingkit.rendering.model import SweepDocument
 from fieldingkit.rendering.page import is_large
+from fieldingkit.rendering.text import strip_control_chars
 
-__all__ = ["BYTE_ORDER_MARK", "check_report_path", "read_data", "replace_file", "table_beside", "write_document"]
+__all__ = [
+    "BYTE_ORDER_MARK",
+    "check_report_path",
+    "describe_damage",
+    "read_data",
+    "replace_file",
+    "table_beside",
+    "write_document",
+]
 
 
 _EXTENSIONS: Final = (".json", ".csv", ".html")
@@ -122,6 +131,11 @@ def read_data(path: Path) -> dict[str, Any]:
 def _resolve(path: Path) -> Path:
     """Return the absolute path that a path leads to, past symbolic links."""
     return Path(os.path.realpath(path.expanduser()))
+
+
+def describe_damage(exc: Exception) -> str:
+    """Return the reason why the data of a file could not be decoded: the value that is wrong or missing."""
+    return f"{exc} is missing" if isinstance(exc, KeyError) else strip_control_chars(exc)
 
 
 def _embedded(page: bytes) -> bytes | None:

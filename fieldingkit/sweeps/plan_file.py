@@ -12,7 +12,7 @@ import attrs
 
 from fieldingkit.client import AsyncClient
 from fieldingkit.errors import ConfigurationError, FieldingKitError, InvalidCommandError
-from fieldingkit.rendering.files import replace_file
+from fieldingkit.rendering.files import describe_damage, replace_file
 from fieldingkit.rendering.preview import PreviewDocument, PreviewRow
 from fieldingkit.rendering.text import strip_control_chars
 from fieldingkit.resources.target_groups import TargetGroupStatus
@@ -86,7 +86,7 @@ def load_fields(path: str | os.PathLike[str]) -> Mapping[str, Any]:
             "host": strip_control_chars(data["host"]),
         }
     except (ValueError, TypeError, KeyError, AttributeError, FieldingKitError) as exc:
-        raise ConfigurationError(f"the plan {path} is damaged: {type(exc).__name__}") from exc
+        raise ConfigurationError(f"the plan {path} is damaged: {describe_damage(exc)}") from exc
 
 
 def to_preview_document(preview: SweepPreview) -> PreviewDocument:

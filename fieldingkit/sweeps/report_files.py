@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fieldingkit.errors import ConfigurationError, FieldingKitError
-from fieldingkit.rendering.files import read_data, write_document
+from fieldingkit.rendering.files import describe_damage, read_data, write_document
 from fieldingkit.rendering.html import to_fragment
 from fieldingkit.rendering.model import GroupRow, JobRow, ProjectRow, StragglerRow, SweepDocument
 from fieldingkit.resources.target_groups import TargetGroupStatus
@@ -137,7 +137,7 @@ def load_fields(path: str | os.PathLike[str]) -> Mapping[str, Any]:
             "unverified": tuple(UnlistedProject(*item) for item in data["unverified"].items()),
         }
     except (ValueError, TypeError, KeyError, AttributeError, FieldingKitError) as exc:
-        raise ConfigurationError(f"the report {path} is damaged: {type(exc).__name__}") from exc
+        raise ConfigurationError(f"the report {path} is damaged: {describe_damage(exc)}") from exc
 
 
 def _group(fields: Mapping[str, Any]) -> GroupOutcome:

@@ -1,7 +1,10 @@
 """HTTP via aiohttp: send one request, receive one response."""
 
 import asyncio
+import errno
+import os
 import select
+import socket
 import ssl
 import warnings
 from collections.abc import Callable, Sequence
@@ -235,7 +238,7 @@ class AiohttpTransport:
                 reason = f"the proxy refused the connection: {exc.status} {exc.message}"
                 return ConnectionFailedError(reason, sent=False, retryable=exc.status != 407)
             case aiohttp.ConnectionTimeoutError() | aiohttp.ClientConnectorError():
-                return ConnectionFailedError(f"no connection to {where}: {exc}", sent=False)
+                return ConnectionFailedError(f"no connection to {where}: {_reason(exc)}", sent=False)
             case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
                 return ConfigurationError(f"not a URL that can be called: {where}")
             case aiohttp.ClientResponseError():
@@ -387,3 +390,13 @@ def _without_tracebacks(exc: BaseException) -> BaseException:
         each.__traceback__ = None
         linked += [other for other in (each.__cause__, each.__context__) if other is not None and other not in linked]
     return exc
+
+
+def _reason(exc: aiohttp.ConnectionTimeoutError | aiohttp.ClientConnectorError) -> str:
+    """Return why a host cannot be reached, without its name, which aiohttp and asyncio repeat."""
+    if not isinstance(exc, aiohttp.ClientConnectorError):
+        return str(exc)
+    cause = exc.os_error
+    if cause.errno in errno.errorcode and not isinstance(cause, ssl.SSLError | socket.gaierror):
+        return os.strerror(cast("int", cause.errno))
+    return cause.strerror or str(cause)

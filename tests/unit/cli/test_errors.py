@@ -1,6 +1,7 @@
 """Errors: one or two lines, the right exit code, no traceback, no secret."""
 
 import re
+import socket
 import subprocess
 import sys
 from unittest import mock
@@ -153,3 +154,16 @@ def test_a_typo_gets_a_suggestion(cli: Cli, words: list[str]) -> None:
     assert ended.code == 2
     assert "Did you mean" in ended.err
     assert "--help" in ended.err
+
+
+def test_a_refused_connection_names_the_host_once(connected: Cli, bare: pytest.MonkeyPatch) -> None:
+    """The reason follows in the words of the operating system, without the details of a library."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        host = f"127.0.0.1:{unused.getsockname()[1]}"
+        bare.setenv("CINT_BASE_URL", f"http://{host}/v1")
+        ended = connected("projects", "list")
+    assert ended.code == 3
+    assert f"no connection to {host}: Connection refused" in ended.err
+    assert ended.err.count(host) == 1
+    assert "ssl" not in ended.err

@@ -1,5 +1,6 @@
 """The report file: what writing it must not destroy."""
 
+import json
 import re
 from pathlib import Path
 
@@ -153,3 +154,27 @@ def test_a_report_is_written_through_a_link(connected: Cli, sandbox: Sandbox) ->
     ended = connected("pause", "--project", project.id, "--yes", "--report", "nowhere.json")
     assert ended.code == 2
     assert len(project.ids("live")) == 2
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "reason"),
+    [
+        ("outcome", "lost", "'lost' is not a valid Outcome"),
+        ("outcome", None, "None is not a valid Outcome"),
+        ("name", ..., "'name' is missing"),
+    ],
+)
+def test_a_damaged_report_says_what_is_wrong(
+    connected: Cli, sandbox: Sandbox, place: str, value: object, reason: str
+) -> None:
+    """A report that was edited is refused with the value that is wrong, or the name that is missing."""
+    project = sandbox.seed(live=1)
+    assert connected("pause", "--project", project.id, "--yes", "--report", "out.json").code == 0
+    content = json.loads(Path("out.json").read_text(encoding="utf-8"))
+    content["groups"][0] |= {place: value}
+    if value is ...:
+        del content["groups"][0][place]
+    Path("out.json").write_text(json.dumps(content), encoding="utf-8")
+    ended = connected("undo", "out.json", "--yes")
+    assert ended.code == 2
+    assert f"the report out.json is damaged: {reason}" in " ".join(ended.err.split())

@@ -24,6 +24,8 @@ PROJECT, GROUP, OTHER = ulid("PPPP", 1), ulid("GGGG", 1), ulid("GGGG", 2)
         f"{','.join(CSV_COLUMNS)}\r\n{PROJECT},{GROUP},failed\r\n{PROJECT},{OTHER},\r\n",
         f"Project    Target group    Status  Completes  Name\n{PROJECT}  {GROUP}  live\n{PROJECT}  {OTHER}  live",
         f"{GROUP}\n{OTHER}\n{GROUP}",
+        f"project_id;target_group_id\r\n{PROJECT};{GROUP}\r\n{PROJECT};{OTHER}",
+        f'"project_id","target_group_id"\r\n"{PROJECT}","{GROUP}"\r\n"{PROJECT}","{OTHER}"',
     ],
 )
 def test_lists_of_ids_are_parsed(text: str) -> None:
@@ -69,3 +71,25 @@ def test_a_byte_order_mark_on_stdin_is_no_part_of_the_first_id(
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(lines.encode("utf-8-sig")), encoding="utf-8"))
     assert connected("pause", "--ids", "-", "--yes").code == 0
     assert len(project.ids("paused")) == 2
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_list_of_a_windows_program_is_read(connected: Cli, sandbox: Sandbox, tmp_path: Path, encoding: str) -> None:
+    """Excel separates columns by semicolons, and PowerShell quotes fields and writes UTF-16."""
+    project = sandbox.seed(live=2)
+    lines = ["project_id;target_group_id", *(f'"{project.id}";"{group_id}"' for group_id in project.ids())]
+    (tmp_path / "ids.csv").write_bytes("\r\n".join(lines).encode(encoding))
+    ended = connected("pause", "--ids", "ids.csv", "--yes")
+    assert ended.code == 0, ended.err
+    assert len(project.ids("paused")) == 2
+
+
+def test_swapped_columns_are_named(connected: Cli, sandbox: Sandbox, tmp_path: Path) -> None:
+    """A list with the target group first is refused with a question that explains it, and nothing is sent."""
+    project = sandbox.seed(live=2)
+    (tmp_path / "ids.txt").write_text("".join(f"{group_id} {project.id}\n" for group_id in project.ids()))
+    ended = connected("pause", "--ids", "ids.txt", "--yes")
+    assert ended.code == 2
+    assert "line 2 of ids.txt" in ended.err
+    assert "Are the columns swapped?" in ended.err
+    assert not sandbox.requests

@@ -239,3 +239,19 @@ def test_a_dry_run_writes_a_report(connected: Cli, sandbox: Sandbox, suffix: str
     ended = connected("pause", "--project", project.id, "--dry-run", "--report", str(path))
     assert ended.code == 2
     assert "changed 2 target groups" in ended.err
+
+
+@pytest.mark.parametrize("flags", [("--dry-run",), ("--out", "plan.json")])
+def test_a_dry_run_refuses_the_journal_that_the_sweep_would(
+    connected: Cli, sandbox: Sandbox, flags: Sequence[str]
+) -> None:
+    """A file that is no journal is found by the rehearsal, and not only by the real run."""
+    project = sandbox.seed(live=1)
+    Path("notes.txt").write_text("These are my notes, and no journal.")
+    for words in (flags, ("--yes",)):
+        ended = connected("pause", "--project", project.id, "--journal", "notes.txt", *words)
+        assert ended.code == 2, words
+        assert "notes.txt" in ended.err
+    assert not sandbox.requests
+    assert connected("pause", "--project", project.id, "--journal", "new.journal", *flags).code == 0
+    assert not Path("new.journal").exists()
