@@ -337,11 +337,12 @@ def _chunks(rows: Iterable[Sequence[Any]], known: Collection[str]) -> list[Chunk
 
 
 def _chunk(row: Sequence[Any]) -> Chunk:
-    fields = dict(zip((field.name for field in attrs.fields(Chunk)), row[1:], strict=True))
-    lists = {name: fields[name].split() for name in ("ids", "ambiguous")}
-    times = {name: _time(value) for name, value in fields.items() if name.endswith(("_at", "_date"))}
-    reached = {id_: _time(at) for id_, at in json.loads(fields["reached"]).items()}
-    return Chunk(**{**fields, **lists, **times, "reached": reached, "generation": int(fields["generation"])})
+    fields: dict[str, Any] = dict(zip((field.name for field in attrs.fields(Chunk)), row[1:], strict=True))
+    fields |= {name: fields[name].split() for name in ("ids", "ambiguous")}
+    fields |= {name: _time(value) for name, value in fields.items() if name.endswith(("_at", "_date"))}
+    fields["reached"] = {id_: _time(at) for id_, at in json.loads(fields["reached"]).items()}
+    fields["generation"] = int(fields["generation"])
+    return Chunk(**fields)
 
 
 T = TypeVar("T", float, float | None)
