@@ -51,7 +51,7 @@ def preview_text(preview: SweepPreview, rate: float | None) -> str:
     action = preview.plan.action
     projects = len({group.project_id for group in preview.groups})
     lines = [f"Found {pluralize(len(preview.groups))} in {pluralize(projects, 'project')}:"]
-    statuses = Counter(strip_control_chars(group.status or "unknown status") for group in preview.groups)
+    statuses = Counter(strip_control_chars(group.status or "not found, or not read") for group in preview.groups)
     lines += [f"  {number:>7,} {status}" for status, number in statuses.most_common()]
     for project in preview.unlisted:
         lines += _wrap(f"Project {project.project_id} could not be listed: {project.reason}")

@@ -178,6 +178,7 @@ _ADVICE_BY_CODE: Final[dict[str, str]] = {
     ),
     "TargetGroupInvalidState": "Their state does not allow this. List them to see their current status.",
     "TargetGroupNotFound": "The API has no such target groups in these projects: check the ids and the account.",
+    "not_found_error": "The API has no such project: check the ids, their order and the account.",
     "InvalidFieldingDates": "Correct their fielding dates, then try again.",
     "JobExecutionStartMessageFailed": "This is an internal error of the API: run it again under a new run id.",
     "unexpected_internal_error": "This is an internal error of the API: run it again under a new run id.",

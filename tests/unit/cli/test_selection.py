@@ -93,3 +93,15 @@ def test_swapped_columns_are_named(connected: Cli, sandbox: Sandbox, tmp_path: P
     assert "line 2 of ids.txt" in ended.err
     assert "Are the columns swapped?" in ended.err
     assert not sandbox.requests
+
+
+def test_ids_of_other_places_are_explained(connected: Cli, sandbox: Sandbox, tmp_path: Path) -> None:
+    """A preview counts target groups that were not found, and the result of swapped ids says what to check."""
+    project, other = sandbox.seed(live=1), sandbox.seed(live=1)
+    (tmp_path / "ids.txt").write_text(f"{project.id} {project.ids()[0]}\n{project.id} {other.ids()[0]}\n")
+    ended = connected("pause", "--ids", "ids.txt", "--dry-run")
+    assert "1 not found, or not read" in ended.out
+    (tmp_path / "ids.txt").write_text(f"{project.ids()[0]} {project.id}\n")
+    ended = connected("pause", "--ids", "ids.txt", "--yes")
+    assert ended.code == 1
+    assert "check the ids, their order and the account" in " ".join(ended.out.split())
