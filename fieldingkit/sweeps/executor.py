@@ -15,6 +15,7 @@ from fieldingkit.sweeps.chunks import Chunk, ChunkState, replacement_key, retry_
 from fieldingkit.sweeps.context import SweepContext
 from fieldingkit.sweeps.discovery import read_statuses
 from fieldingkit.sweeps.history import unchanged_since
+from fieldingkit.sweeps.key_age import DATE_RESOLUTION
 from fieldingkit.sweeps.report import GroupOutcome, Outcome
 from fieldingkit.sweeps.state import partition_result
 from fieldingkit.sweeps.status_age import MAX_STATUS_AGE
@@ -26,8 +27,6 @@ __all__ = ["ChunkExecutor", "JobPoller", "WaitStrategy"]
 _LONG_HOLD = 5.0
 """Seconds that the limiter must be held before polls wait for it."""
 _POLLS_AT_ONCE = 16
-_DATE_RESOLUTION = 1.0
-"""The resolution of the API's ``Date`` header in seconds."""
 _NOT_UNCHANGED = "its changelog does not show that it was not changed since"
 
 
@@ -413,7 +412,7 @@ class ChunkExecutor:
 def _was_reached(chunk: Chunk, target_group_id: str) -> bool:
     """Return whether a target group was read with the target status before the job of its chunk was created."""
     read_at, created_at = chunk.reached.get(target_group_id), chunk.api_created_at
-    return read_at is not None and created_at is not None and created_at >= read_at - _DATE_RESOLUTION
+    return read_at is not None and created_at is not None and created_at >= read_at + DATE_RESOLUTION
 
 
 def _all_known(outcomes: Iterable[GroupOutcome]) -> bool:

@@ -8,7 +8,10 @@ from fieldingkit.resources.fielding_runs import ListFieldingRuns
 from fieldingkit.sweeps.chunks import Chunk
 from fieldingkit.sweeps.plan import SweepPlan
 
-__all__ = ["KeyAge"]
+__all__ = ["DATE_RESOLUTION", "KeyAge"]
+
+DATE_RESOLUTION = 1.0
+"""The resolution of the API's ``Date`` header in seconds."""
 
 
 class KeyAge:

@@ -23,7 +23,7 @@ from fieldingkit.sweeps.chunks import Chunk, ChunkState
 from fieldingkit.sweeps.concurrency import wait_for_capacity
 from fieldingkit.sweeps.context import SweepContext
 from fieldingkit.sweeps.discovery import read_statuses
-from fieldingkit.sweeps.key_age import KeyAge
+from fieldingkit.sweeps.key_age import DATE_RESOLUTION, KeyAge
 from fieldingkit.sweeps.status_age import MAX_STATUS_AGE
 
 __all__ = ["NotSubmitted", "SubmitDecision", "Submitted", "Submitter", "decide_after_failure", "error_code"]
@@ -165,7 +165,10 @@ class Submitter:
             await client.clock.sleep(max(delay, retry_after))
 
     async def _read_before_resend(self, chunk: Chunk) -> Chunk:
-        """Note which target groups have the target status already, in case that no earlier send arrived."""
+        """Note which target groups have the target status already, in case that no earlier send arrived.
+
+        If there are some, a job that is created only now is created at least a second of the API later.
+        """
         client, plan, state = self._context.client, self._context.plan, self._context.state
         known = [id_ for id_ in chunk.ids if state.ledger.previous_status(id_) is not None and id_ not in chunk.reached]
         try:
@@ -180,6 +183,7 @@ class Submitter:
         times = {**chunk.reached, **dict.fromkeys(reached, client.api_time)}
         chunk = state.put(attrs.evolve(chunk, reached=times))
         await self._context.checkpoint.save(chunk)
+        await client.clock.sleep(DATE_RESOLUTION)
         return chunk
 
     def _stops_sweep(self, decision: SubmitDecision, exc: FieldingKitError, *, others_accepted: bool) -> bool:
