@@ -79,7 +79,7 @@ def test_a_damaged_report_is_refused(tmp_path: Path) -> None:
     content = json.loads(path.read_text())
     del content["groups"][0]["outcome"]
     path.write_text(json.dumps(content))
-    with pytest.raises(ConfigurationError, match="is damaged: KeyError"):
+    with pytest.raises(ConfigurationError, match="is damaged: 'outcome' is missing"):
         SweepReport.load(path)
 
 
