@@ -84,9 +84,9 @@ class SweepCommand:
         out: Path | None = None,
         until_none_left: bool = False,
     ) -> None:
-        self.plan = attrs.evolve(plan, concurrency=options.concurrency, first=options.first or plan.first)
-        self.options = options
-        self.output = Output(json=options.json, survive=True)
+        self.plan: SweepPlan = attrs.evolve(plan, concurrency=options.concurrency, first=options.first or plan.first)
+        self.options: SweepOptions = options
+        self.output: Output = Output(json=options.json, survive=True)
         self._connection = connection
         self._configuration = configuration
         self._named = named

@@ -12,12 +12,17 @@ import attrs
 from fieldingkit.sandbox.formats import Identifiers
 from fieldingkit.sandbox.model.clock import SandboxClock
 from fieldingkit.sandbox.model.fielding_runs import Change
-from fieldingkit.sandbox.model.jobs import FailingItems, Job
+from fieldingkit.sandbox.model.jobs import BatchJob, FailingItems, Job
 from fieldingkit.sandbox.model.projects import Account, Project, open_account
 from fieldingkit.sandbox.model.target_groups import TargetGroup
 from fieldingkit.sandbox.model.webhooks import WebhookRegistry
 
 __all__ = ["IdempotencyConflictError", "SandboxState", "Scheduler"]
+
+
+def _none_fails(job: BatchJob, target_group_id: str) -> str | None:
+    del job, target_group_id
+    return None
 
 
 class IdempotencyConflictError(Exception):
@@ -63,7 +68,7 @@ class SandboxState:
         self.webhooks: WebhookRegistry = WebhookRegistry(identifiers)
         self._job_seconds = job_seconds
         self._key_lifetime = None if key_lifetime is None else timedelta(seconds=key_lifetime)
-        self._failing_items = failing_items or (lambda _job, _id: None)
+        self._failing_items: FailingItems = failing_items or _none_fails
         self._new_job_id = identifiers.uuid if uuid_jobs else identifiers.ulid
         self._keys: dict[tuple[int, str], tuple[object, str]] = {}
         self._scheduler = Scheduler()
