@@ -101,12 +101,14 @@ def test_a_signal_ends_a_sweep_like_ctrl_c(
     """SIGTERM and SIGHUP write the report and name the journal; in the background of a script, too."""
     assert connected
     sandbox.clock.freeze()  # no job ends before the signal
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if background else None
+    # The tests themselves may run under nohup, which ignores SIGHUP.
+    wanted = {how: signal.SIG_DFL} | ({signal.SIGINT: signal.SIG_IGN} if background else {})
+    before = {number: signal.signal(number, action) for number, action in wanted.items()}
     try:
         process = subprocess.Popen(SWEEP.split(), stderr=subprocess.PIPE, text=True)
     finally:
-        if background:
-            signal.signal(signal.SIGINT, before)
+        for number, action in before.items():
+            signal.signal(number, action)
     with process:
         assert process.stderr is not None
         text: list[str] = []
