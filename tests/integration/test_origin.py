@@ -11,7 +11,13 @@ from support.fixture_types import Certify, MakeClient, Serve
 from support.raw_server import Connection, answer, raw
 
 from fieldingkit import AsyncClient, ClientCredentials, target_groups
-from fieldingkit.errors import ConfigurationError, ConnectionFailedError, InvalidCommandError, RedirectError
+from fieldingkit.errors import (
+    ConfigurationError,
+    ConnectionFailedError,
+    InvalidCommandError,
+    RedirectError,
+    UnauthorizedError,
+)
 from fieldingkit.idempotency import RetrySafety
 from fieldingkit.sandbox import Sandbox, faults
 from fieldingkit.transport.urls import check_url, origin_of
@@ -65,7 +71,7 @@ async def test_a_redirect_of_the_token_endpoint_is_not_followed(serve: Serve, ma
     elsewhere = await serve(answer(200, {"access_token": "x"}))
     endpoint = await serve(answer(307, headers={"Location": f"{elsewhere.url}/token"}))
     auth = ClientCredentials(client_id="i", client_secret="s", token_url=endpoint.url)
-    with pytest.raises(RedirectError):
+    with pytest.raises(UnauthorizedError, match="the token endpoint answered 307"):
         await make_client(base_url="https://api.example.org", auth=auth).send(READ)
     assert elsewhere.connections == 0
 
