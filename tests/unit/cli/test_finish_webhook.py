@@ -156,5 +156,6 @@ def test_an_interrupted_sweep_is_posted(connected: Cli, sandbox: Sandbox, chat: 
         process.communicate(timeout=30)
     assert process.returncode == 143
     (document,) = chat.documents
-    assert (document["event"], document["counts"]["unknown"]) == ("interrupted", 2)
+    assert document["event"] == "interrupted"
+    assert document["counts"]["unknown"] + document["counts"]["not_sent"] == 2  # the job may not be sent yet
     assert "fieldingkit pause interrupted" in document["text"]
