@@ -5,6 +5,7 @@ import random
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -197,9 +198,7 @@ class Operator:
             site.host.offset += attempt.clock
             again = self._process("undo", process.identity, undo_plan(undone).run_id, number)
             again.undone, again.plan, again.journal = undone, undo_plan(undone), journal
-            work: Callable[[Machine], Awaitable[None]] = lambda machine, again=again: self._undo(  # noqa: E731
-                machine, again, undone, journal, command
-            )
+            work = partial(self._undo, process=again, undone=undone, path=journal, command=command)
             await site.run(again, work, attempt.crash)
             if not again.died:
                 break

@@ -93,7 +93,9 @@ def test_the_state_folder_is_that_of_the_image(bare: pytest.MonkeyPatch) -> None
     assert journal_folder("https://api.cint.com/v1").is_relative_to("/state/fieldingkit")
     assert "XDG_STATE_HOME=/state" in DOCKERFILE
     assert "VOLUME /state" in DOCKERFILE
-    assert re.search(r"^USER (\d+):", DOCKERFILE, re.MULTILINE)[1] in PAGE  # type: ignore[index]
+    user = re.search(r"^USER (\d+):", DOCKERFILE, re.MULTILINE)
+    assert user is not None
+    assert user[1] in PAGE
 
 
 def test_the_dockerfile_builds_what_is_there() -> None:
