@@ -4,55 +4,35 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from threading import Event, Thread
 from typing import Any
 
 import pytest
 from support.command_line import Cli
+from support.post_receiver import PostReceiver
 
 from fieldingkit.sandbox import Sandbox, faults
 
 
-class Chat:
-    """A receiver of notifications on loopback, whose path is a secret."""
+class Chat(PostReceiver):
+    """A receiver of notifications, whose path is a secret."""
 
     def __init__(self) -> None:
         self.documents: list[dict[str, Any]] = []
-        self.headers: list[dict[str, str]] = []
-        self.status = 200
-        self.released = Event()
-        self.released.set()
-        chat = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                chat.documents.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-                chat.headers.append({name.lower(): value for name, value in self.headers.items()})
-                chat.released.wait(30)
-                self.send_response(chat.status)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                """Print nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = Thread(target=self._server.serve_forever, daemon=True)
-        self._thread.start()
+        self.headers: list[Mapping[str, str]] = []
+        super().__init__()
 
     @property
     def url(self) -> str:
         """The URL of the webhook."""
-        return f"http://127.0.0.1:{self._server.server_port}/services/canary?sig=canary"
+        return f"{self.origin}/services/canary?sig=canary"
 
-    def close(self) -> None:
-        """Stop the receiver."""
-        self.released.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+    def receive(self, path: str, headers: Mapping[str, str], body: bytes) -> None:
+        """Keep the document."""
+        del path
+        self.documents.append(json.loads(body))
+        self.headers.append(headers)
 
 
 @pytest.fixture

@@ -4,53 +4,31 @@ import gzip
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Event, Thread
+from collections.abc import Iterator, Mapping
 
 import pytest
 from support.command_line import Cli
+from support.post_receiver import PostReceiver
 
 from fieldingkit.sandbox import Sandbox
 
 pytest.importorskip("opentelemetry.exporter.otlp.proto.http", reason="the extra otel is not installed")
 
 
-class Collector:
-    """An OTLP collector on loopback that keeps what it receives, by path."""
+class Collector(PostReceiver):
+    """An OTLP collector that keeps what it receives, by path."""
 
     def __init__(self) -> None:
         self.received: dict[str, bytes] = {}
-        self.headers: list[str] = []
-        self.released = Event()
-        self.released.set()
-        collector = self
+        self.headers: list[Mapping[str, str]] = []
+        super().__init__()
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                if self.headers.get("Content-Encoding") == "gzip":
-                    body = gzip.decompress(body)
-                collector.received[self.path] = collector.received.get(self.path, b"") + body
-                collector.headers.append(str(self.headers))
-                collector.released.wait(30)
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                """Print nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = Thread(target=self._server.serve_forever, daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        """Stop the collector."""
-        self.released.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+    def receive(self, path: str, headers: Mapping[str, str], body: bytes) -> None:
+        """Keep the body, unpacked."""
+        if headers.get("content-encoding") == "gzip":
+            body = gzip.decompress(body)
+        self.received[path] = self.received.get(path, b"") + body
+        self.headers.append(headers)
 
 
 @pytest.fixture
@@ -80,7 +58,7 @@ def test_spans_and_metrics_reach_the_collector(connected: Cli, sandbox: Sandbox,
     project = sandbox.seed(live=2)
     ended = command(
         *("pause", "--project", project.id, "--yes"),
-        OTEL_EXPORTER_OTLP_ENDPOINT=collector.url,
+        OTEL_EXPORTER_OTLP_ENDPOINT=collector.origin,
         OTEL_EXPORTER_OTLP_HEADERS="api-key=canary",
     )
     assert (ended.returncode, "Telemetry" in ended.stderr) == (0, False), ended.stderr
@@ -88,7 +66,7 @@ def test_spans_and_metrics_reach_the_collector(connected: Cli, sandbox: Sandbox,
     for text in (b"fieldingkit pause", b"fieldingkit create_bulk_pause_target_groups_job", b"process.exit.code"):
         assert text in traces
     assert b"http.client.request.duration" in collector.received["/v1/metrics"]
-    assert "api-key: canary" in collector.headers[0]
+    assert collector.headers[0]["api-key"] == "canary"
     assert sandbox.token.encode() not in traces
     assert "canary" not in ended.stderr
 
@@ -97,7 +75,7 @@ def test_the_service_name_is_the_users_own(connected: Cli, sandbox: Sandbox, col
     """The service is called fieldingkit unless the variables name it; each signal has its own switch."""
     assert connected
     assert sandbox
-    variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_METRICS_EXPORTER": "none"}
+    variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.origin, "OTEL_METRICS_EXPORTER": "none"}
     assert command("projects", "list", **variables).returncode == 0
     assert b"fieldingkit" in collector.received["/v1/traces"]
     collector.received.clear()
@@ -116,7 +94,7 @@ def test_a_silent_collector_does_not_hold_up_the_command(
     assert connected
     sandbox.seed(live=1)
     collector.released.clear()
-    ended = command("projects", "list", OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)
+    ended = command("projects", "list", OTEL_EXPORTER_OTLP_ENDPOINT=collector.origin)
     assert ended.returncode == 0
     assert ended.stdout.count("\n") == 1
     assert ended.stderr.count("\n") == 1
