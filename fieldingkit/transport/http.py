@@ -125,7 +125,7 @@ class Call:
         "command",
         "deadline",
         "delay",
-        "has_trace",
+        "has_spans",
         "headers",
         "locations",
         "request",
@@ -175,8 +175,8 @@ class Call:
         """True if bytes of the last attempt may have been sent."""
         self.trace: str | None = None
         """The ``traceparent`` of the last attempt, if it had one."""
-        self.has_trace: bool = True
-        """False if the call belongs to no trace; attempts skip tracing then."""
+        self.has_spans: bool = True
+        """False if nobody records the call: its attempts have no spans, and all send the same ``headers``."""
 
     def remaining(self) -> float | None:
         """Return the seconds until the deadline, never below zero; None for no limit."""

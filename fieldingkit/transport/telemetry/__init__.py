@@ -4,10 +4,11 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from opentelemetry.trace import Tracer, TracerProvider, get_tracer
+from opentelemetry.trace import TracerProvider, get_tracer
 
 from fieldingkit._repr import brief_repr
 from fieldingkit.errors import ConfigurationError
+from fieldingkit.transport.telemetry.lazy_tracer import LazyTracer
 from fieldingkit.transport.telemetry.metrics import Metrics
 from fieldingkit.transport.telemetry.semconv import SCHEMA_URL, SemanticAttributes
 
@@ -59,7 +60,7 @@ class Telemetry:
 
             enable_logs_from_env()
         self.attributes: SemanticAttributes = SemanticAttributes(base_url)
-        self.tracer: Tracer = get_tracer("fieldingkit", version, tracer_provider, SCHEMA_URL)
+        self.tracer: LazyTracer = LazyTracer(get_tracer("fieldingkit", version, tracer_provider, SCHEMA_URL))
         self.metrics: Metrics = Metrics(meter_provider, version, self.attributes)
         self.on_request: Callable[[RequestEvent], object] | None = on_request
         self.on_attempt: Callable[[AttemptEvent], object] | None = on_attempt

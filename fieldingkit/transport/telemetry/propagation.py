@@ -17,7 +17,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from fieldingkit.errors import ConfigurationError
 
-__all__ = ["TraceContext", "inject", "read_traceparent"]
+__all__ = ["TraceContext", "read_traceparent", "trace_headers"]
 
 _PROPAGATOR = TraceContextTextMapPropagator()
 _RAW_TRACE_STATE = otel_context.create_key("fieldingkit-tracestate")
@@ -40,14 +40,19 @@ def read_traceparent(traceparent: str, tracestate: str | None = None) -> SpanCon
     return named if named.is_valid else None
 
 
-def inject(context: Context) -> dict[str, str]:
-    """Return the headers of a context's span: ``traceparent``, and ``tracestate`` if there is one."""
-    headers: dict[str, str] = {}
-    _PROPAGATOR.inject(headers, context)
-    raw = context.get(_RAW_TRACE_STATE)
-    # A sampler may have replaced the state since; then the new one is sent.
-    if isinstance(raw, _RawTraceState) and get_current_span(context).get_span_context().trace_state is raw.parsed:
-        headers["tracestate"] = raw.text
+def trace_headers(span: SpanContext, context: Context) -> dict[str, str]:
+    """Return the headers of a valid span: ``traceparent``, and ``tracestate`` if there is one.
+
+    Args:
+        span: The span to name.
+        context: The context that it was started in, or that it is current in.
+    """
+    headers = {"traceparent": f"00-{span.trace_id:032x}-{span.span_id:016x}-{span.trace_flags:02x}"}
+    if state := span.trace_state:
+        raw = context.get(_RAW_TRACE_STATE)
+        # A sampler may have replaced the state since; then the new one is sent.
+        original = raw.text if isinstance(raw, _RawTraceState) and raw.parsed is state else None
+        headers["tracestate"] = state.to_header() if original is None else original
     return headers
 
 

@@ -1,24 +1,17 @@
 """OpenTelemetry spans: one for each call, one for each attempt; and the ``traceparent`` of each attempt.
 
-The application provides the SDK. Without one, neither transport adds a frame to the call.
+The application provides the SDK. Without one, no span is started, and every attempt sends the caller's trace.
 """
 
 from collections.abc import Awaitable
 
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
-from opentelemetry.trace import (
-    INVALID_SPAN,
-    Span,
-    SpanKind,
-    StatusCode,
-    Tracer,
-    get_current_span,
-    set_span_in_context,
-)
+from opentelemetry.trace import Span, SpanContext, SpanKind, StatusCode, get_current_span, set_span_in_context
 
 from fieldingkit.transport.http import Call, Request, Response, Transport
-from fieldingkit.transport.telemetry.propagation import TraceContext, inject, read_traceparent
+from fieldingkit.transport.telemetry.lazy_tracer import LazyTracer
+from fieldingkit.transport.telemetry.propagation import TraceContext, read_traceparent, trace_headers
 from fieldingkit.transport.telemetry.semconv import SemanticAttributes, error_type, protocol_version
 
 __all__ = ["AttemptSpans", "CallSpans"]
@@ -27,17 +20,17 @@ _SUPPRESS = getattr(otel_context, "_SUPPRESS_HTTP_INSTRUMENTATION_KEY", None)
 
 
 class CallSpans:
-    """Opens an INTERNAL span around each call, with all its attempts.
+    """Opens an INTERNAL span around each call, with all its attempts; without an SDK it passes the caller's trace on.
 
     Args:
         inner: Sends the call.
-        tracer: Creates the spans.
+        tracer: Starts the spans.
         parent: The parent of calls outside any span.
         generate: Whether a call outside any trace gets one of its own.
     """
 
     def __init__(
-        self, inner: Transport, tracer: Tracer, *, parent: TraceContext | None = None, generate: bool = False
+        self, inner: Transport, tracer: LazyTracer, *, parent: TraceContext | None = None, generate: bool = False
     ) -> None:
         self._inner = inner
         self._tracer = tracer
@@ -46,26 +39,29 @@ class CallSpans:
 
     def __call__(self, call: Call) -> Awaitable[Response]:
         """Send a call within a span named after its operation."""
-        context: Context | None = None
-        if self._parent is not None and not get_current_span().get_span_context().is_valid:
+        current = context = otel_context.get_current()
+        parent = get_current_span(context).get_span_context()
+        if not parent.is_valid and self._parent is not None:
             context = self._parent.to_otel_context()
+            parent = get_current_span(context).get_span_context()
         span = self._tracer.start_span(f"fieldingkit {call.request.operation_id}", context)
-        if span is INVALID_SPAN or not span.get_span_context().is_valid:
-            # There is neither a parent nor an SDK, which would have started a trace.
-            if self._generate:
-                return self._send_within(span, _generated_trace(call.request).to_otel_context(), call)
-            call.has_trace = False
-            return self._inner(call)
-        if span is get_current_span():
-            return self._inner(call)  # without an SDK the caller's parent is sent unchanged
-        return self._send_within(span, set_span_in_context(span, context), call)
+        if span is not None:
+            return self._send_within(span, set_span_in_context(span, context), call)
+        if not parent.is_valid and self._generate:
+            context = _generated_trace(call.request).to_otel_context()
+            parent = get_current_span(context).get_span_context()
+        call.has_spans = False
+        if parent.is_valid:
+            _add_headers(call, parent, context)
+        # A trace of the client's own is made current, because token requests and callbacks belong to it as well.
+        return self._inner(call) if context is current else self._send_within(None, context, call)
 
-    async def _send_within(self, span: Span, context: Context, call: Call) -> Response:
+    async def _send_within(self, span: Span | None, context: Context, call: Call) -> Response:
         token = otel_context.attach(context)
         response: Response | None = None
         failure: BaseException | None = None
         try:
-            if span.is_recording():
+            if span is not None and span.is_recording():
                 span.set_attribute("fieldingkit.operation_id", call.request.operation_id)
                 linked_to = call.request.linked_to
                 if linked_to is not None and (creation := read_traceparent(linked_to)) is not None:
@@ -77,7 +73,7 @@ class CallSpans:
             raise
         finally:
             otel_context.detach(token)
-            if span.is_recording():
+            if span is not None and span.is_recording():
                 span.set_attribute("fieldingkit.attempts", len(call.attempts))
                 _end(span, error_type(response, failure))
 
@@ -87,37 +83,39 @@ class AttemptSpans:
 
     Args:
         inner: Sends the attempt.
-        tracer: Creates the spans.
+        tracer: Starts the spans.
         attributes: The attributes of the spans.
     """
 
-    def __init__(self, inner: Transport, tracer: Tracer, attributes: SemanticAttributes) -> None:
+    def __init__(self, inner: Transport, tracer: LazyTracer, attributes: SemanticAttributes) -> None:
         self._inner = inner
         self._tracer = tracer
         self._attributes = attributes
 
     def __call__(self, call: Call) -> Awaitable[Response]:
         """Send an attempt within a span whose id is sent as ``traceparent``."""
-        if not call.has_trace:
+        if not call.has_spans:
             return self._inner(call)
-        parent = get_current_span()
-        if not parent.get_span_context().is_valid:
+        context = otel_context.get_current()
+        parent = get_current_span(context)
+        named = parent.get_span_context()
+        if not named.is_valid:
             return self._inner(call)  # neither an SDK nor a parent
         request, resends = call.request, len(call.attempts)
         # Samplers see only the attributes that a span starts with. But preparing them is most of the cost of a span.
         attributes = self._attributes.of_attempt(request, resends=resends) if parent.is_recording() else None
-        span = self._tracer.start_span(self._attributes.span_name(request), None, SpanKind.CLIENT, attributes)
-        if span is parent:
-            _add_headers(call, otel_context.get_current())  # without an SDK the parent is sent
+        span = self._tracer.start_span(self._attributes.span_name(request), context, SpanKind.CLIENT, attributes)
+        if span is None:
+            _add_headers(call, named, context)  # of a token request, which no call span surrounds
             return self._inner(call)
         if attributes is None and span.is_recording():
             span.set_attributes(self._attributes.of_attempt(request, resends=resends))
-        return self._send_within(span, parent, call)
+        return self._send_within(span, named, set_span_in_context(span, context), call)
 
-    async def _send_within(self, span: Span, parent: Span, call: Call) -> Response:
-        context = set_span_in_context(span)
-        _add_headers(call, context)
-        if _SUPPRESS is not None and span.get_span_context().span_id != parent.get_span_context().span_id:
+    async def _send_within(self, span: Span, parent: SpanContext, context: Context, call: Call) -> Response:
+        named = span.get_span_context()
+        _add_headers(call, named, context)
+        if _SUPPRESS is not None and named.span_id != parent.span_id:
             # An instrumented aiohttp would create a second span, and overwrite our header with its id. It is suppressed
             # only where there is a span of ours.
             context = otel_context.set_value(_SUPPRESS, True, context)
@@ -146,9 +144,9 @@ def _generated_trace(request: Request) -> TraceContext:
     return created if created.traceparent is not None else TraceContext.generate()
 
 
-def _add_headers(call: Call, context: Context) -> None:
-    call.headers = inject(context)
-    call.trace = call.headers.get("traceparent")
+def _add_headers(call: Call, span: SpanContext, context: Context) -> None:
+    call.headers = headers = trace_headers(span, context)
+    call.trace = headers["traceparent"]
 
 
 def _end(span: Span, error: str | None) -> None:

@@ -5,9 +5,12 @@ from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from multidict import CIMultiDictProxy
 from opentelemetry import baggage
 from opentelemetry import context as otel_context
+from opentelemetry.context import Context
 from opentelemetry.instrumentation.aiohttp_client import AioHttpClientInstrumentor
 from opentelemetry.trace import (
     NonRecordingSpan,
@@ -19,6 +22,7 @@ from opentelemetry.trace import (
     set_span_in_context,
     use_span,
 )
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from support.fake_clock import FakeClock
 from support.fixture_types import MakeClient
 from support.otel import Spans, ids_of, run_alone
@@ -27,6 +31,7 @@ from support.sandbox_commands import a_read, path_of
 from fieldingkit import Client
 from fieldingkit.errors import InvalidCommandError
 from fieldingkit.sandbox import Sandbox, faults
+from fieldingkit.transport.telemetry.propagation import trace_headers
 
 STATE = "rojo=00f067aa0ba902b7,congo=t61rcWkgMzE"
 INCOMING = SpanContext(
@@ -93,6 +98,24 @@ async def test_without_an_sdk_the_parent_is_forwarded(
     with use_span(NonRecordingSpan(INCOMING)):
         await make_client(clock=clock).send(a_read(sandbox))
     assert sent(sandbox) == [[PARENT], [PARENT]]
+
+
+@given(
+    st.builds(
+        SpanContext,
+        st.integers(1, 2**128 - 1),
+        st.integers(1, 2**64 - 1),
+        is_remote=st.booleans(),
+        trace_flags=st.integers(0, 255).map(TraceFlags),
+        trace_state=st.none() | st.sampled_from(["", STATE, "a=1"]).map(lambda text: TraceState.from_header([text])),
+    )
+)
+def test_headers_are_those_of_the_standard_propagator(parent: SpanContext) -> None:
+    """The headers of any valid span are the ones that OpenTelemetry's W3C propagator writes."""
+    context = set_span_in_context(NonRecordingSpan(parent), Context())
+    expected: dict[str, str] = {}
+    TraceContextTextMapPropagator().inject(expected, context)
+    assert trace_headers(parent, context) == expected
 
 
 async def test_without_sdk_and_parent_no_header_is_sent(sandbox: Sandbox, make_client: MakeClient) -> None:
