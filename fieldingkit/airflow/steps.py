@@ -75,7 +75,8 @@ async def take_step(
     state = sweep.state
     if not tokens and state.settled == len(state.chunks):
         await settle(sweep)  # there is nothing left to do, so this only records the end of the run
-        if verify_statuses and (state.verified_at is None or state.unverified):
+        if verify_statuses and state.verification_due:
+            sweep = attrs.evolve(sweep, as_of=None)  # its statuses are read now
             await verify(sweep)
     return StepResult(sweep, tokens)
 

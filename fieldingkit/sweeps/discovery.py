@@ -37,6 +37,8 @@ R = TypeVar("R")
 
 _MAX_READ_ALONE = 2
 """The largest number of target groups that are read one by one without listing their project first."""
+_MAX_CONSECUTIVE_FAILURES = 3
+"""The number of consecutive target groups without a response after which no other one of their project is read."""
 _MAX_READS = 3
 """The largest number of reads of a page whose response cannot be decoded."""
 _PAGE_SIZE = 100
@@ -75,7 +77,8 @@ async def read_groups(
     """Return target groups of one project with their statuses.
 
     The project is listed, a hundred target groups a page. If the list takes more pages than there are target groups
-    left to find, those are read one by one. This takes at most twice the requests of the better of the two.
+    left to find, those are read one by one. This takes at most twice the requests of the better of the two. If three
+    target groups in a row cannot be read, the others of the project are not tried.
 
     Args:
         client: The client to use.
@@ -115,16 +118,21 @@ async def read_groups(
         pages += 1
         if command is None:
             return GroupsRead(found, {})  # the list was complete: the missing target groups are not in it
-    for target_group_id in ids:
-        if target_group_id not in found:
-            try:
-                status = await _read_one(client, account_id, project_id, target_group_id)
-            except FieldingKitError as exc:
-                _raise_unless_transient(exc)
-                unread[target_group_id] = exc.message
-                continue
-            if status is not None:
-                found[target_group_id] = FoundGroup(target_group_id, project_id, status)
+    failures: list[str] = []
+    for target_group_id in [id_ for id_ in ids if id_ not in found]:
+        if len(failures) == _MAX_CONSECUTIVE_FAILURES:
+            unread[target_group_id] = f"not read, because others could not be read: {failures[-1]}"
+            continue
+        try:
+            status = await _read_one(client, account_id, project_id, target_group_id)
+        except FieldingKitError as exc:
+            _raise_unless_transient(exc)
+            unread[target_group_id] = exc.message
+            failures.append(exc.message)
+            continue
+        failures.clear()
+        if status is not None:
+            found[target_group_id] = FoundGroup(target_group_id, project_id, status)
     return GroupsRead(found, unread)
 
 

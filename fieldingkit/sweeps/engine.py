@@ -58,9 +58,9 @@ async def sweep(
     """Apply an action to many target groups: submit batch jobs, poll them, retry, and read what stays ambiguous.
 
     With a journal, calling it again with the same plan resumes an interrupted sweep: no job is created twice, and
-    submitted jobs are polled to their end. A finished run returns its report again without a request. Without a
-    journal, the same target groups under the same run id result in the same jobs for about an hour; statuses are read
-    again.
+    submitted jobs are polled to their end. A finished run returns its report again; only what was not verified yet is
+    read. Without a journal, the same target groups under the same run id result in the same jobs for about an hour;
+    statuses are read again.
 
     After the last job the statuses are read again, one filtered list for each project and page, and target groups that
     went live or moved meanwhile are reported as stragglers.
@@ -100,14 +100,17 @@ async def sweep(
         context = await discover(
             client, plan, checkpoint, on_progress=on_progress, preview=preview, continues=continues
         )
-        context.state.verifying = (verify or until_none_left) and context.as_of is None
+        state = context.state
+        left = state.verification_due or (until_none_left and bool(state.stragglers))
+        state.verifying = (verify or until_none_left) and (context.as_of is None or left)
         if (canary := await settle_first(context)) is not None:
             goes_on = canary.ok if proceed is None else await proceed(canary)
-            context.state.stop_reason = None if goes_on else "the sweep was stopped after its first target groups"
+            state.stop_reason = None if goes_on else "the sweep was stopped after its first target groups"
         await settle(context)
-        if context.state.verifying:
+        if state.verifying:
+            context = attrs.evolve(context, as_of=None)  # its statuses are read now
             await verification.verify(context)
-        if until_none_left and context.state.stop_reason is None:
+        if until_none_left and state.stop_reason is None:
             context = await _sweep_stragglers(context)
         return report(context)
 

@@ -123,6 +123,7 @@ class ChunkExecutor:
     async def _read_again(self, chunk: Chunk) -> Chunk | None:
         """Read the target groups of a chunk again if their statuses are old, and settle those that have moved.
 
+        A target group is sent only with the status that it was found with, even if another one allows the action too.
         Return the chunk if none has moved; else a chunk for the others, or None if there are none to send now.
         """
         context, action = self._context, self._context.plan.action
@@ -144,9 +145,15 @@ class ChunkExecutor:
             if status == action.target:
                 again = " again" if chunk.generation else ""
                 moved[id_] = Outcome.UNCHANGED, f"it became {status} before it was sent{again}"
-            elif status not in action.sources:
-                reason = f"moved meanwhile: it is not {' or '.join(sorted(action.sources))} now"
-                moved[id_] = Outcome.FAILED if chunk.generation else Outcome.SKIPPED, reason
+                continue
+            previous = context.state.ledger.previous_status(id_)
+            if status is None or status not in action.sources:
+                reason = f"it is not {' or '.join(sorted(action.sources))} now"
+            elif previous not in (None, status):
+                reason = f"it was {previous}, and is {status} now"
+            else:
+                continue
+            moved[id_] = Outcome.FAILED if chunk.generation else Outcome.SKIPPED, f"moved meanwhile: {reason}"
         if not moved:
             return chunk
         outcomes = [context.state.ledger.settle(id_, *outcome) for id_, outcome in moved.items()]

@@ -305,6 +305,11 @@ class SweepState:
         """True if every chunk is settled, every project could be listed, and nothing is unknown."""
         return self.settled == len(self.chunks) and not self.unlisted and not self.ledger.counts.unknown
 
+    @property
+    def verification_due(self) -> bool:
+        """True if the statuses were not read after the last job, or not in every project."""
+        return self.verified_at is None or bool(self.unverified)
+
     def decided_earlier(self) -> frozenset[str]:
         """Return the target groups whose outcome an earlier process has recorded, or whose job it has submitted."""
         open_ids = {id_ for chunk in self.chunks if not (chunk.settled or chunk.token) for id_ in chunk.ids}

@@ -33,7 +33,8 @@ class StatusAge:
     ) -> GroupsRead | None:
         """Return the statuses of a project's target groups as last read; read them if they are over 30 seconds old.
 
-        Only the statuses that the action starts from, and the one that it leads to, are listed.
+        Only the statuses that the action starts from, and the one that it leads to, are listed. A failure counts as a
+        reading, so that the other chunks of a project that cannot be read do not keep those of other projects waiting.
 
         Args:
             client: The client to use.
@@ -47,12 +48,12 @@ class StatusAge:
         if plan.query is None and not plan.check_status_first:
             return None
         async with self._reading[project_id]:
-            now = client.clock.now()
-            if now - self._read_at.get(project_id, self._first_read_at) > MAX_STATUS_AGE:
+            read_at = client.clock.now()
+            if read_at - self._read_at.get(project_id, self._first_read_at) > MAX_STATUS_AGE:
                 statuses = plan.action.sources | {plan.action.target}
                 try:
                     read = await read_groups(client, plan.account_id, project_id, unsent, statuses=statuses)
                 except (ApiError, TransportError, DecodeError) as exc:
-                    return GroupsRead({}, dict.fromkeys(unsent, exc.message))
-                self._read_at[project_id], self._latest[project_id] = now, read
+                    read, read_at = GroupsRead({}, dict.fromkeys(unsent, exc.message)), client.clock.now()
+                self._read_at[project_id], self._latest[project_id] = read_at, read
             return self._latest.get(project_id)

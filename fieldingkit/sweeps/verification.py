@@ -138,21 +138,18 @@ class _Pass:
         seen = read.found.get(row.target_group_id)
         if row.target_group_id in read.unread:
             return None
-        starts_again = seen is not None and seen.status in self._action.sources
-        if row.outcome in _CLAIMED and starts_again:
-            return _straggler(row, seen, "moved since")
-        if row.outcome is Outcome.SKIPPED and starts_again and not self._excluded(row):
-            return _straggler(row, seen, _appeared(seen))
+        if seen is not None and seen.status in self._action.sources:
+            if row.outcome in _CLAIMED:
+                return _straggler(row, seen, "moved since")
+            # One that was skipped for another reason than its status, such as by an undo, still has the same status.
+            if row.outcome is Outcome.SKIPPED and row.previous_status not in (None, seen.status):
+                return _straggler(row, seen, _appeared(seen))
         if self._claimed_earlier(row):
             if seen is None or seen.status != self._action.target:
                 return _straggler(row, seen, "moved since")
             for run in self._runs:
                 run.state.ledger.confirm(row.target_group_id)
         return None
-
-    def _excluded(self, row: GroupOutcome) -> bool:
-        """Return whether a target group was skipped for another reason than its status, such as by an undo."""
-        return row.previous_status is None or row.previous_status in self._action.sources
 
     def _new(self, project_id: str, read: GroupsRead) -> Sequence[Straggler]:
         """Return the target groups that match the query and were not part of the sweep."""

@@ -12,7 +12,7 @@ from fieldingkit.rendering.wording import headline
 from fieldingkit.sandbox import Sandbox, faults
 from fieldingkit.sweeps import Journal, SweepPlan, SweepReport, TargetGroupQuery, read_report, sweep
 from fieldingkit.sweeps.concurrency import run_limited
-from fieldingkit.sweeps.discovery import read_statuses
+from fieldingkit.sweeps.discovery import read_groups, read_statuses
 from fieldingkit.sweeps.report_files import to_document
 
 LIST, RUNS = "get_list_target_groups", "get_fielding_runs_by_target_group_id"
@@ -48,6 +48,22 @@ async def test_reading_a_few_does_not_list_a_long_project(sweep_client: AsyncCli
 
     assert len(statuses) == 3
     assert count_reads(sandbox) == (3, 3)
+
+
+async def test_a_project_that_does_not_answer_takes_few_requests(
+    client_without_retries: AsyncClient, sandbox: Sandbox
+) -> None:
+    """After three target groups in a row that cannot be read, the others are named as unread, with the reason."""
+    project = sandbox.seed(live=40)
+    for name in (LIST, RUNS):
+        sandbox.faults.add(name, faults.Answer(503), times=None)
+
+    read = await read_groups(client_without_retries, None, project.id, project.ids())
+
+    assert not read.found
+    assert list(read.unread) == project.ids()
+    assert read.unread[project.ids()[39]].startswith("not read, because others could not be read: ")
+    assert count_reads(sandbox) == (1, 3)
 
 
 async def test_a_draft_has_a_status_without_a_run(sweep_client: AsyncClient, sandbox: Sandbox) -> None:

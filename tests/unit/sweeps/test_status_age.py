@@ -7,7 +7,7 @@ from support.sweep_plans import interrupt, pausing
 
 from fieldingkit import AsyncClient
 from fieldingkit.sandbox import Sandbox, faults
-from fieldingkit.sweeps import Outcome, SweepPlan, sweep
+from fieldingkit.sweeps import Outcome, SweepPlan, TargetGroupQuery, sweep
 from fieldingkit.sweeps.checkpoint import JournalCheckpoint
 from fieldingkit.sweeps.engine import discover
 from fieldingkit.sweeps.journal import Journal
@@ -83,6 +83,24 @@ async def test_the_last_chunks_of_a_slow_sweep_are_read_again(
     assert [len(job.target_group_ids) for job in sandbox.jobs.values()] == [3, 2]
 
 
+async def test_a_target_group_is_sent_only_with_the_status_that_it_was_found_with(
+    sweep_client: AsyncClient, sandbox: Sandbox, path: Path
+) -> None:
+    """A live one that is paused before it is completed is skipped, and reported at the end."""
+    project = sandbox.seed(live=3)
+    plan = SweepPlan(action="complete", query=TargetGroupQuery(status=["live"]), run_id="tonight")
+    await discover_only(sweep_client, plan, path)
+    paused = project.groups[0]
+    paused.act("pause", by="a colleague")
+
+    report = await sweep(sweep_client, plan, journal=path)
+
+    assert report.by_id[paused.id].outcome is Outcome.SKIPPED
+    assert report.by_id[paused.id].reason == "moved meanwhile: it was live, and is paused now"
+    assert paused.status == "paused"
+    assert [straggler.target_group_id for straggler in report.stragglers] == [paused.id]
+
+
 async def test_a_fast_sweep_reads_its_statuses_once(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
     """Statuses of the last 30 seconds are not read again."""
     project = sandbox.seed(live=6)
@@ -108,6 +126,28 @@ async def test_what_cannot_be_read_again_is_not_sent(
     assert CREATE not in operations(sandbox)
     sandbox.faults.clear()
     assert (await sweep(client_without_retries, plan, journal=path)).counts.updated == 3
+
+
+async def test_a_project_that_cannot_be_read_again_is_read_once_for_all_its_chunks(
+    client_without_retries: AsyncClient, sandbox: Sandbox, path: Path
+) -> None:
+    """Its failures do not keep the other projects waiting, which share its places in a sweep of few jobs at once."""
+    dead, other = sandbox.seed(live=4), sandbox.seed(live=1)
+    plan = SweepPlan(
+        action="pause",
+        target_groups={dead.id: dead.ids(), other.id: other.ids()},
+        run_id="tonight",
+        chunk_size=1,
+        concurrency=1,
+    )
+    await discover_only(client_without_retries, plan, path)
+    sandbox.requests.clear()
+    sandbox.faults.add(LIST, faults.Answer(403), times=4)
+
+    report = await sweep(client_without_retries, plan, journal=path, verify=False)
+
+    assert (report.counts.not_sent, report.counts.updated) == (4, 1)
+    assert operations(sandbox).count(LIST) == 1
 
 
 async def test_unread_target_groups_are_sent_as_the_plan_says(

@@ -222,6 +222,58 @@ async def test_a_finished_run_is_reported_without_requests_as_of_its_end(
     assert again.as_of == again.finished_at == first.finished_at
 
 
+async def test_a_repetition_verifies_a_run_that_was_interrupted_during_its_verification(
+    sweep_client: AsyncClient, sandbox: Sandbox, path: Path
+) -> None:
+    """All jobs had ended and nothing was read since, so that the run called by its id is not history yet."""
+    project = sandbox.seed(live=2)
+    plan = pausing(project)
+    with Journal(path) as journal:
+        await settled(sweep_client, plan, JournalCheckpoint(journal, plan.run_id))
+    project.groups[0].act("resume", by="colleague")
+
+    result = await sweep(sweep_client, plan, journal=path)
+
+    assert list(found(result)) == project.ids("live")
+    assert result.as_of is None
+    assert result.verified_at is not None
+    assert (await sweep(sweep_client, plan, journal=path)).as_of is not None
+
+
+async def test_a_repetition_reads_the_projects_that_could_not_be_verified(
+    client_without_retries: AsyncClient, sandbox: Sandbox, path: Path
+) -> None:
+    """Afterwards the run is history."""
+    project = sandbox.seed(live=3)
+    plan = pausing(project, check_status_first=False)
+    sandbox.faults.add(LIST, faults.Answer(403))
+    assert len((await sweep(client_without_retries, plan, journal=path)).unverified) == 1
+
+    result = await sweep(client_without_retries, plan, journal=path)
+
+    assert result.ok
+    assert result.as_of is None
+    assert (await sweep(client_without_retries, plan, journal=path)).as_of is not None
+
+
+async def test_a_repetition_sweeps_the_stragglers_of_a_finished_run_if_it_is_asked_to(
+    sweep_client: AsyncClient, sandbox: Sandbox, path: Path
+) -> None:
+    """The process that found them may have ended before it swept them."""
+    project = sandbox.seed(live=2)
+    plan = pausing(project)
+    with Journal(path) as journal:
+        context = await settled(sweep_client, plan, JournalCheckpoint(journal, plan.run_id))
+        project.groups[0].act("resume", by="colleague")
+        await verify(context)
+
+    result = await sweep(sweep_client, plan, journal=path, until_none_left=True)
+
+    assert not project.ids("live")
+    assert result.ok
+    assert result.as_of is None
+
+
 async def test_progress_shows_the_verification(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
     """The phase after the jobs is ``verifying``, and the last one is ``done``."""
     phases: list[str] = []
