@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from fieldingkit.paging import PagedCommand as PagedCommand
     from fieldingkit.resources import accounts as accounts
     from fieldingkit.resources import batch_jobs as batch_jobs
+    from fieldingkit.resources import definitions as definitions
     from fieldingkit.resources import fielding_assistant as fielding_assistant
     from fieldingkit.resources import fielding_jobs as fielding_jobs
     from fieldingkit.resources import fielding_runs as fielding_runs
@@ -62,8 +63,8 @@ else:
             "fieldingkit.jobs.poller": "PollPolicy",
             "fieldingkit.paging": "PagedCommand",
             "fieldingkit.resources": (
-                "accounts batch_jobs fielding_assistant fielding_jobs fielding_runs projects target_group_changelog "
-                "target_group_goals target_group_progress target_groups webhooks"
+                "accounts batch_jobs definitions fielding_assistant fielding_jobs fielding_runs projects "
+                "target_group_changelog target_group_goals target_group_progress target_groups webhooks"
             ),
             "fieldingkit.transport.credentials": "AccessToken BearerToken ClientCredentials",
             "fieldingkit.transport.http": "ApiResponse",

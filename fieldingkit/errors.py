@@ -30,6 +30,7 @@
     └── WorkflowError              a workflow stopped before it reached its goal
         ├── StatusUnreachableError no single action leads from the present status to the wanted one
         ├── TooManyConflictsError  refusals and ambiguous outcomes beyond ``max_conflicts``
+        ├── UnknownDefinitionError a business unit, locale or code has another name
         └── JournalError           the journal of a sweep is in use, from a later release, or not writable
 
 ``except FieldingKitError`` catches all of them. Every error can be pickled and copied; none holds a credential.
@@ -78,6 +79,7 @@ __all__ = [
     "TooManyConflictsError",
     "TransportError",
     "UnauthorizedError",
+    "UnknownDefinitionError",
     "WorkflowError",
 ]
 
@@ -662,6 +664,17 @@ class TooManyConflictsError(WorkflowError):
 
     A ``PreconditionFailedError`` among them that was not ambiguous shows that another process changes the resource.
     """
+
+
+class UnknownDefinitionError(WorkflowError):
+    """No definition has the name, or several have it. ``near`` lists similar names."""
+
+    near: tuple[str, ...]
+    """The most similar names, the best first."""
+
+    def __init__(self, message: str = "", *, near: Sequence[str] = (), **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.near = tuple(near)
 
 
 class JournalError(WorkflowError):

@@ -10,7 +10,7 @@ import attrs
 
 from fieldingkit._repr import html_table, short_repr
 
-__all__ = ["Result", "ResultList", "Serializable", "rfc3339", "to_plain", "to_row"]
+__all__ = ["Result", "ResultList", "Serializable", "number_as_text", "rfc3339", "to_plain", "to_row"]
 
 Item_co = TypeVar("Item_co", covariant=True)
 
@@ -99,6 +99,12 @@ class ResultList(Result, Sequence[Item_co]):
     def _items(self) -> tuple[Item_co, ...]:
         kind: type[Any] = type(self)
         return cast("tuple[Item_co, ...]", getattr(self, attrs.fields(kind)[0].name))
+
+
+def number_as_text(members: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return the members of an API object with one of them as text: some ids are numbers in one answer only."""
+    member = members.get(name)
+    return {**members, name: str(member)} if type(member) is int else members
 
 
 def rfc3339(moment: datetime) -> str:

@@ -1,18 +1,22 @@
 """Accounts that the credentials can reach, and their users."""
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import attrs
 
 from fieldingkit.commands import AccountCommand, Command, Endpoint, OpenEnum
-from fieldingkit.results import Result, ResultList
+from fieldingkit.results import Result, ResultList, number_as_text
+from fieldingkit.validators import uuid
 
 __all__ = [
     "Account",
     "AccountList",
+    "GetUserBusinessUnit",
     "ListAccountUsers",
     "ListAccounts",
+    "ListServiceClients",
     "User",
+    "UserBusinessUnit",
     "UserList",
     "UserType",
 ]
@@ -67,6 +71,18 @@ class UserList(ResultList[User]):
 
 
 @attrs.frozen(kw_only=True)
+class UserBusinessUnit(Result):
+    """The default business unit of a user."""
+
+    business_unit_id: str | None = None
+    """The unit's number as text; None if the user has none."""
+
+    @classmethod
+    def _from_api(cls, body: dict[str, Any]) -> dict[str, Any]:
+        return number_as_text(body, "business_unit_id")
+
+
+@attrs.frozen(kw_only=True)
 class ListAccounts(Command[AccountList]):
     """List the accounts that the credentials can reach: the cheapest way to check that they work."""
 
@@ -80,3 +96,25 @@ class ListAccountUsers(AccountCommand[UserList]):
     endpoint: ClassVar[Endpoint] = Endpoint("GET", "/accounts/{account_id}/users", operation_id="get_account_users")
     user_type: UserType | None = attrs.field(default=None, converter=_user_type)
     """Only users with this role; all users if left out."""
+
+
+@attrs.frozen(kw_only=True)
+class ListServiceClients(AccountCommand[UserList]):
+    """List the service clients of an account: the users that programs act as."""
+
+    endpoint: ClassVar[Endpoint] = Endpoint(
+        "GET", "/accounts/{account_id}/service-clients", operation_id="get_account_service_clients"
+    )
+    user_type: UserType | None = attrs.field(default=None, converter=_user_type)
+    """Only service clients with this role; all if left out."""
+
+
+@attrs.frozen(kw_only=True)
+class GetUserBusinessUnit(AccountCommand[UserBusinessUnit]):
+    """Read the default business unit of a user; ``definitions.ListBusinessUnits`` lists all units of the account."""
+
+    endpoint: ClassVar[Endpoint] = Endpoint(
+        "GET", "/accounts/{account_id}/users/{user_id}/business-units", operation_id="get_user_account_business_unit_id"
+    )
+    user_id: str = attrs.field(validator=uuid)
+    """The user's id, a UUID."""

@@ -14,7 +14,7 @@ from fieldingkit.commands import CommandPart, Endpoint, OpenEnum, ProjectCommand
 from fieldingkit.paging import Page, PagedCommand
 from fieldingkit.resources.fielding_assistant import FieldingAssistantAssignment, PricingType
 from fieldingkit.resources.money import Money
-from fieldingkit.results import Result
+from fieldingkit.results import Result, number_as_text
 from fieldingkit.validators import (
     country,
     each,
@@ -292,8 +292,7 @@ class TargetGroupDraft(_Settings):
     @classmethod
     def _from_api(cls, body: dict[str, Any]) -> dict[str, Any]:
         """Read the business unit as text: the API's schema has a number here, its example and other answers a text."""
-        unit = body.get("business_unit_id")
-        return {**body, "business_unit_id": str(unit)} if type(unit) is int else body
+        return number_as_text(body, "business_unit_id")
 
 
 @attrs.frozen(kw_only=True)

@@ -89,18 +89,19 @@ def read_flag(query: MultiMapping[str], name: str) -> bool | None:
     return None if text is None else text == "true"
 
 
-def read_number(query: MultiMapping[str], name: str, *, default: int, largest: int) -> int:
+def read_number(query: MultiMapping[str], name: str, *, default: int, largest: int, smallest: int = 1) -> int:
     """Return the integer value of a parameter.
 
     Args:
         query: The query parameters.
         name: The parameter.
         default: The value if the parameter is not given.
-        largest: The maximum; the minimum is 1.
+        largest: The maximum.
+        smallest: The minimum.
     """
     text = query.get(name, str(default))
-    if not re.fullmatch("[0-9]{1,9}", text) or not 1 <= int(text) <= largest:
-        raise _malformed(name, f"Must be a number from 1 to {largest}.")
+    if not re.fullmatch("[0-9]{1,9}", text) or not smallest <= int(text) <= largest:
+        raise _malformed(name, f"Must be a number from {smallest} to {largest}.")
     return int(text)
 
 

@@ -6,7 +6,7 @@ They are not taken from the client's own table: if both sides read one table, a 
 from typing import Final, NamedTuple
 
 from fieldingkit.sandbox.context import Handler
-from fieldingkit.sandbox.handlers import fielding_runs, jobs, progress, projects, target_groups, webhooks
+from fieldingkit.sandbox.handlers import definitions, fielding_runs, jobs, progress, projects, target_groups, webhooks
 from fieldingkit.sandbox.model.fielding_runs import COMPLETE, PAUSE, RELAUNCH, RESUME
 
 __all__ = ["ROUTES", "Route", "routes"]
@@ -51,9 +51,31 @@ ROUTES: Final = (
     # The tags "Accounts", "Projects"
     Route("GET", "/accounts", "get_user_accounts", projects.list_accounts),
     Route("GET", "/accounts/{account_id}/users", "get_account_users", projects.list_users),
+    Route(
+        "GET",
+        "/accounts/{account_id}/service-clients",
+        "get_account_service_clients",
+        projects.list_service_clients,
+    ),
+    Route(
+        "GET",
+        "/accounts/{account_id}/users/{user_id}/business-units",
+        "get_user_account_business_unit_id",
+        projects.get_user_business_unit,
+    ),
     Route("GET", _PROJECTS, "list_account_projects", projects.list_projects),
     Route("GET", _PROJECT, "get_project_by_id", projects.get_project),
     Route("GET", _PROJECT + "/overview", "project_overview", projects.get_project_overview),
+    # The tag "Definitions"
+    Route("GET", "/accounts/{account_id}/business-units", "get_business_units", definitions.list_business_units),
+    Route("GET", "/accounts/{account_id}/clients", "get_clients", definitions.list_clients),
+    Route("GET", "/countries", "get_countries", definitions.list_countries),
+    Route("GET", "/industries", "get_industries", definitions.list_industries),
+    Route("GET", "/industry-lockouts", "get_industry_lockouts", definitions.list_industry_lockouts),
+    Route("GET", "/integration-use-cases", "get_integration_use_cases", definitions.list_integration_use_cases),
+    Route("GET", "/locales", "get_locales", definitions.list_locales),
+    Route("GET", "/study-types", "get_study_types", definitions.list_study_types),
+    Route("GET", "/suppliers", "get_suppliers", definitions.list_suppliers),
     # The tags about target groups
     Route("GET", _GROUPS, "get_list_target_groups", target_groups.list_target_groups),
     Route("GET", _GROUP, "get_target_group", target_groups.get_target_group),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fieldingkit.jobs.scheduler import as_completed as as_completed
+    from fieldingkit.workflows.definitions import Definitions as Definitions
     from fieldingkit.workflows.runs import EnsuredStatus as EnsuredStatus
     from fieldingkit.workflows.runs import UpdatedRun as UpdatedRun
     from fieldingkit.workflows.runs import ensure_status as ensure_status
@@ -20,6 +21,7 @@ else:
         __name__,
         {
             "fieldingkit.jobs.scheduler": "as_completed",
+            "fieldingkit.workflows.definitions": "Definitions",
             "fieldingkit.workflows.runs": "EnsuredStatus UpdatedRun ensure_status update_run wait_for_status",
         },
     )

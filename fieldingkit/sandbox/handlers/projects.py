@@ -4,13 +4,23 @@ from collections.abc import Sequence
 from statistics import fmean, median
 from typing import Any
 
+from fieldingkit.sandbox import problems
 from fieldingkit.sandbox.context import HandlerResponse, RequestContext
 from fieldingkit.sandbox.formats import write_timestamp
-from fieldingkit.sandbox.model.projects import Project
+from fieldingkit.sandbox.model.definitions import BUSINESS_UNITS
+from fieldingkit.sandbox.model.projects import Project, User
 from fieldingkit.sandbox.model.statistics import Progress
 from fieldingkit.sandbox.parameters import UUID, read_choices, read_page, read_text
 
-__all__ = ["get_project", "get_project_overview", "list_accounts", "list_projects", "list_users"]
+__all__ = [
+    "get_project",
+    "get_project_overview",
+    "get_user_business_unit",
+    "list_accounts",
+    "list_projects",
+    "list_service_clients",
+    "list_users",
+]
 
 
 def list_projects(context: RequestContext) -> HandlerResponse:
@@ -136,6 +146,27 @@ def list_accounts(context: RequestContext) -> HandlerResponse:
 def list_users(context: RequestContext) -> HandlerResponse:
     """List the users of an account."""
     account = context.state.accounts[context.account_id]
+    return HandlerResponse(200, {"users": _users(context, account.users)})
+
+
+def list_service_clients(context: RequestContext) -> HandlerResponse:
+    """List the service clients of an account."""
+    account = context.state.accounts[context.account_id]
+    return HandlerResponse(200, {"users": _users(context, (account.service_client,))})
+
+
+def _users(context: RequestContext, users: Sequence[User]) -> list[dict[str, Any]]:
     wants_managers = read_choices(context.recorded.query, "user_type", {"project_manager"}) is not None
-    users = account.project_managers if wants_managers else account.users
-    return HandlerResponse(200, {"users": [{"id": user.id, "email": user.email, "name": user.name} for user in users]})
+    return [
+        {"id": user.id, "email": user.email, "name": user.name}
+        for user in users
+        if user.is_project_manager or not wants_managers
+    ]
+
+
+def get_user_business_unit(context: RequestContext) -> HandlerResponse:
+    """Return the default business unit of a user, which is the first one for each of them."""
+    account = context.state.accounts[context.account_id]
+    if context.parameters["user_id"].lower() not in {user.id for user in account.users}:
+        raise problems.not_found("user")
+    return HandlerResponse(200, {"business_unit_id": next(iter(BUSINESS_UNITS))})

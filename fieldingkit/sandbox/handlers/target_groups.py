@@ -9,6 +9,7 @@ from multidict import MultiMapping
 from fieldingkit.sandbox import problems
 from fieldingkit.sandbox.context import HandlerResponse, RequestContext
 from fieldingkit.sandbox.formats import write_timestamp
+from fieldingkit.sandbox.model.definitions import BUSINESS_UNITS
 from fieldingkit.sandbox.model.fielding_runs import BATCH_TRANSITIONS
 from fieldingkit.sandbox.model.statistics import PRICE_IN_CENTS, Progress, money
 from fieldingkit.sandbox.model.target_groups import TargetGroup
@@ -95,7 +96,7 @@ def _statistics(progress: Progress) -> dict[str, Any]:
     }
 
 
-_BUSINESS_UNIT = 1234
+_BUSINESS_UNIT: Final = next(iter(BUSINESS_UNITS))
 
 
 def get_target_group(context: RequestContext) -> HandlerResponse:

@@ -48,6 +48,8 @@ class Account:
     """The name."""
     users: tuple[User, ...]
     """The users; every request is made on behalf of the first."""
+    service_client: User
+    """The user that programs act as."""
 
     @property
     def project_managers(self) -> tuple[User, ...]:
@@ -67,7 +69,8 @@ def open_account(account_id: int, user_id: str, identifiers: Identifiers) -> Acc
         User(id=identifiers.uuid() if index else user_id, name=name, is_project_manager=manages)
         for index, (name, manages) in enumerate(_PEOPLE.items())
     )
-    return Account(id=account_id, name=f"Account {account_id}", users=users)
+    robot = User(id=f"00000000-0000-4000-8000-{account_id:012}", name="Robot Sandbox", is_project_manager=False)
+    return Account(id=account_id, name=f"Account {account_id}", users=users, service_client=robot)
 
 
 class Project:

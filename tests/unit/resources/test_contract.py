@@ -23,7 +23,7 @@ import fieldingkit.resources
 from fieldingkit.commands import Command, JobAccepted, JobCommand, OpenEnum
 from fieldingkit.converter import structure, structure_tolerantly
 from fieldingkit.idempotency import RetrySafety
-from fieldingkit.resources import batch_jobs, fielding_assistant, target_groups, webhooks
+from fieldingkit.resources import batch_jobs, definitions, fielding_assistant, target_groups, webhooks
 
 WIRE: Final[Mapping[type, Mapping[str, str | None]]] = {
     batch_jobs.BatchResult: {
@@ -39,6 +39,14 @@ WIRE: Final[Mapping[type, Mapping[str, str | None]]] = {
     },
     target_groups.StatisticIssue: {"statistic": None},
     webhooks.WebhookList: {"next_cursor": None},
+    definitions.Locale: {
+        "code": None,
+        "country_code": "country.code",
+        "country_name": "country.name",
+        "language_code": "languages[].code",
+        "language_name": "languages[].name",
+        "is_preferred": "languages[].is_preferred",
+    },
     **{
         kind: {"others": None}
         for kind in (
@@ -60,6 +68,7 @@ _CHANGE = "One model for all six guarded writes; only launch-now sends the dates
 _LISTS = "This list is never paginated."
 _TYPED = "The examples are times, and the description says so; the schema has forgotten the format."
 _NO_PROFILES = "Of the body's three forms one has a list of profiles that is always empty; its items are never sent."
+_NUMBER_AS_TEXT = "A business unit is a number in some answers and a text in others; here it is always a text."
 _TAG_WANTED = "The contract's prose demands the tag, and without one a concurrent change would be lost."
 
 DIFFERENCES: Final[Mapping[tuple[str, str], str]] = {
@@ -75,6 +84,13 @@ DIFFERENCES: Final[Mapping[tuple[str, str], str]] = {
     ("update_profile_filling_goal", "ProfileTarget lacks conditions"): _PROFILING,
     ("get_user_accounts", "Account.id is required here"): _ITSELF,
     ("get_account_users", "User.id is required here"): _ITSELF,
+    ("get_account_service_clients", "User.id is required here"): _ITSELF,
+    ("get_user_account_business_unit_id", "UserBusinessUnit.business_unit_id is not a str"): _NUMBER_AS_TEXT,
+    ("get_business_units", "BusinessUnit.id is required here"): _ITSELF,
+    ("get_business_units", "BusinessUnit.id is not a str"): _NUMBER_AS_TEXT,
+    ("get_clients", "AccountClient.id is required here"): _ITSELF,
+    ("get_*", "Definition.id is required here"): _ITSELF,
+    ("get_integration_use_cases", "IntegrationUseCase.id is required here"): _ITSELF,
     ("*_webhook*", "Webhook.id is required here"): _ITSELF,
     ("*_webhook*", "WebhookWithSecret.id is required here"): _ITSELF,
     (
@@ -115,7 +131,7 @@ DIFFERENCES: Final[Mapping[tuple[str, str], str]] = {
     (
         "get_target_group",
         "TargetGroupDraft.business_unit_id is not a str",
-    ): "The schema has a number, the example and all other answers have a text; both are read.",
+    ): _NUMBER_AS_TEXT,
     (
         "get_target_group_changelog",
         "TargetGroupChangeType.pricing_rate_card_boost_cpi_change is not in the contract",

@@ -128,6 +128,8 @@ def target() -> Iterator[Target]:
         connection = HTTPConnection(host, int(port))
         ids = {
             "account_id": "101",
+            "business_unit_id": "1234",
+            "user_id": project.manager_id,
             "project_id": project.id,
             "target_group_id": group.id,
             "fielding_run_id": group.run.id,
