@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from fieldingkit.resources import fielding_runs as fielding_runs
     from fieldingkit.resources import projects as projects
     from fieldingkit.resources import target_group_changelog as target_group_changelog
+    from fieldingkit.resources import target_group_drafts as target_group_drafts
     from fieldingkit.resources import target_group_goals as target_group_goals
     from fieldingkit.resources import target_group_progress as target_group_progress
     from fieldingkit.resources import target_groups as target_groups
@@ -64,7 +65,8 @@ else:
             "fieldingkit.paging": "PagedCommand",
             "fieldingkit.resources": (
                 "accounts batch_jobs definitions fielding_assistant fielding_jobs fielding_runs projects "
-                "target_group_changelog target_group_goals target_group_progress target_groups webhooks"
+                "target_group_changelog target_group_drafts target_group_goals target_group_progress target_groups "
+                "webhooks"
             ),
             "fieldingkit.transport.credentials": "AccessToken BearerToken ClientCredentials",
             "fieldingkit.transport.http": "ApiResponse",

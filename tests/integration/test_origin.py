@@ -10,7 +10,7 @@ from support.fake_clock import FakeClock
 from support.fixture_types import Certify, MakeClient, Serve
 from support.raw_server import Connection, answer, raw
 
-from fieldingkit import AsyncClient, ClientCredentials, target_groups
+from fieldingkit import AsyncClient, ClientCredentials, target_group_drafts
 from fieldingkit.errors import (
     ConfigurationError,
     ConnectionFailedError,
@@ -61,7 +61,7 @@ async def test_a_redirect_on_the_same_origin_is_not_followed(serve: Serve, make_
 async def test_the_301_of_a_launched_group_says_so(serve: Serve, make_client: MakeClient) -> None:
     """The documented 301 for a launched target group says that it left draft."""
     server = await serve(answer(301, headers={"Location": "/demand/details"}))
-    command = target_groups.GetTargetGroup(project_id=READ.project_id, target_group_id=READ.target_group_id)
+    command = target_group_drafts.GetTargetGroup(project_id=READ.project_id, target_group_id=READ.target_group_id)
     with pytest.raises(RedirectError, match="left draft"):
         await make_client(base_url=server.url).send(command)
 

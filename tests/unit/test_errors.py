@@ -19,7 +19,7 @@ from fieldingkit import errors
 from fieldingkit.commands import Command, JobStatus
 from fieldingkit.errors import ApiError, Attempt, FieldingKitError, InvalidParam, JobError
 from fieldingkit.resources.batch_jobs import BatchResult, FailedTargetGroup
-from fieldingkit.resources.target_groups import GetTargetGroup
+from fieldingkit.resources.target_group_drafts import GetTargetGroup
 from fieldingkit.transport.http import Response
 from fieldingkit.transport.problem import error_from
 

@@ -20,7 +20,7 @@ from fieldingkit.resources.fielding_assistant import (
 )
 from fieldingkit.resources.money import Money
 from fieldingkit.resources.target_group_changelog import GetTargetGroupChangelog
-from fieldingkit.resources.target_groups import GetTargetGroup
+from fieldingkit.resources.target_group_drafts import GetTargetGroup
 from fieldingkit.sandbox import Sandbox
 
 

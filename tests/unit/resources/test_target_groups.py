@@ -16,6 +16,7 @@ from fieldingkit.resources.target_group_changelog import (
     TargetGroupChangeType,
     UserKind,
 )
+from fieldingkit.resources.target_group_drafts import GetTargetGroup
 from fieldingkit.resources.target_group_goals import (
     ProfileGoal,
     ProfileKind,
@@ -26,7 +27,6 @@ from fieldingkit.resources.target_group_goals import (
 from fieldingkit.resources.target_groups import (
     ComputeTargetGroupTransitions,
     FillingStrategy,
-    GetTargetGroup,
     IssueNote,
     IssueType,
     ListTargetGroups,

@@ -18,8 +18,9 @@ from fieldingkit.resources.fielding_assistant import (
 from fieldingkit.resources.fielding_jobs import GetLaunchFromDraftJob
 from fieldingkit.resources.fielding_runs import GetFieldingRun
 from fieldingkit.resources.projects import ListProjects
+from fieldingkit.resources.target_group_drafts import GetTargetGroup
 from fieldingkit.resources.target_group_goals import UpdateProfileFillingGoal
-from fieldingkit.resources.target_groups import GetTargetGroup, ListTargetGroups
+from fieldingkit.resources.target_groups import ListTargetGroups
 
 IDS: dict[str, Any] = {"project_id": PROJECT, "target_group_id": GROUP}
 LIST = ListTargetGroups(project_id=PROJECT)
