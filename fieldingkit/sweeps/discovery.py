@@ -14,10 +14,11 @@ from fieldingkit.errors import (
     TransportError,
     UnauthorizedError,
 )
-from fieldingkit.paging import iter_items
+from fieldingkit.paging import PagedCommand, iter_items
 from fieldingkit.resources.fielding_runs import ListFieldingRuns
-from fieldingkit.resources.target_groups import ListTargetGroups, TargetGroupStatus, TargetGroupSummary
+from fieldingkit.resources.target_groups import ListTargetGroups, TargetGroupStatus
 from fieldingkit.sweeps.concurrency import run_limited, wait_for_capacity
+from fieldingkit.sweeps.listing import ListedTargetGroups, statuses_only
 from fieldingkit.sweeps.plan import SweepPlan, TargetGroupQuery
 from fieldingkit.sweeps.report import SweepProject, UnlistedProject
 from fieldingkit.sweeps.state import FoundGroup
@@ -26,7 +27,6 @@ __all__ = [
     "FoundGroups",
     "GroupsRead",
     "find_groups",
-    "found_group",
     "read_groups",
     "read_statuses",
     "send_read",
@@ -93,22 +93,22 @@ async def read_groups(
     wanted = set(ids)
     found: dict[str, FoundGroup] = {}
     unread: dict[str, str] = {}
-    command: ListTargetGroups | None = None
+    command: PagedCommand[ListedTargetGroups] | None = None
     if len(wanted) > _MAX_READ_ALONE:
-        command = ListTargetGroups(
-            account_id=account_id,
-            project_id=project_id,
-            status=None if statuses is None else sorted(statuses),
-            page_size=_PAGE_SIZE,
+        command = statuses_only(
+            ListTargetGroups(
+                account_id=account_id,
+                project_id=project_id,
+                status=None if statuses is None else sorted(statuses),
+                page_size=_PAGE_SIZE,
+            )
         )
     pages = 0
     while command is not None and pages < len(wanted) - len(found):
         await wait_for_capacity(client)
         try:
             page = await send_read(client, command)
-            found.update(
-                (summary.id, found_group(summary, project_id)) for summary in page.target_groups if summary.id in wanted
-            )
+            found.update((group.id, group.found_in(project_id)) for group in page if group.id in wanted)
             command = command.after(page)
         except FieldingKitError as exc:
             if isinstance(exc, NotFoundError):
@@ -134,11 +134,6 @@ async def read_groups(
         if status is not None:
             found[target_group_id] = FoundGroup(target_group_id, project_id, status)
     return GroupsRead(found, unread)
-
-
-def found_group(summary: TargetGroupSummary, project_id: str) -> FoundGroup:
-    """Return a listed target group."""
-    return FoundGroup(summary.id, project_id, summary.status, name=summary.name, short_id=summary.human_readable_id)
 
 
 async def _read_one(
@@ -265,7 +260,7 @@ async def _query_project(
     client: AsyncClient, plan: SweepPlan, query: TargetGroupQuery, project_id: str
 ) -> Sequence[FoundGroup]:
     await wait_for_capacity(client)
-    command = query.list_target_groups(plan.account_id, project_id)
+    command = statuses_only(query.list_target_groups(plan.account_id, project_id))
     listed = [item async for item in iter_items(partial(send_read, client), command)]
     # The list may change while it is read: a target group that moves to a later page is listed twice.
-    return list({summary.id: found_group(summary, project_id) for summary in listed}.values())
+    return list({group.id: group.found_in(project_id) for group in listed}.values())

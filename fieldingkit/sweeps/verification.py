@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from functools import partial
 
-import attrs
-
 from fieldingkit.errors import ClientClosedError, FieldingKitError, TransportError, UnauthorizedError
 from fieldingkit.paging import iter_items
 from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.sweeps.concurrency import run_limited, wait_for_capacity
 from fieldingkit.sweeps.context import SweepContext
-from fieldingkit.sweeps.discovery import GroupsRead, found_group, read_groups, send_read
+from fieldingkit.sweeps.discovery import GroupsRead, read_groups, send_read
+from fieldingkit.sweeps.listing import statuses_only
 from fieldingkit.sweeps.report import GroupOutcome, Outcome, Straggler, UnlistedProject
 from fieldingkit.sweeps.state import FoundGroup
 
@@ -121,9 +120,9 @@ class _Pass:
             ids = [row.target_group_id for row in self._rows[project_id]]
             return await read_groups(client, plan.account_id, project_id, ids, statuses=statuses)
         await wait_for_capacity(client)
-        command = attrs.evolve(plan.query.list_target_groups(plan.account_id, project_id), status=statuses)
-        listed = [item async for item in iter_items(partial(send_read, client), command)]
-        return GroupsRead({summary.id: found_group(summary, project_id) for summary in listed}, {})
+        command = plan.query.list_target_groups(plan.account_id, project_id).replace(status=statuses)
+        listed = [item async for item in iter_items(partial(send_read, client), statuses_only(command))]
+        return GroupsRead({group.id: group.found_in(project_id) for group in listed}, {})
 
     def _listed_statuses(self, project_id: str) -> frozenset[TargetGroupStatus]:
         """Return the statuses to list: also the target status, if outcomes of an earlier process depend on it."""
