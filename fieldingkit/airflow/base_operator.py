@@ -27,8 +27,9 @@ from fieldingkit.airflow.results import (
 from fieldingkit.airflow.triggers import FieldingJobsTrigger
 
 if TYPE_CHECKING:
-    from fieldingkit.airflow.steps import PreviewFunction, Step
+    from fieldingkit.airflow.steps import PreviewFunction
     from fieldingkit.sweeps.context import SweepContext
+    from fieldingkit.sweeps.engine import Step
     from fieldingkit.sweeps.plan import SweepPlan
 
 __all__ = ["FieldingOperator"]
@@ -59,13 +60,15 @@ class FieldingOperator(BaseOperator, abc.ABC):
             case.
         verify: False to leave out the reading of the statuses after the last job: one filtered list for each project
             and page.
+        until_none_left: True to sweep the target groups as well that this reading finds without the status, at most
+            five times.
         deferrable: True to wait on the triggerer, False to wait on a worker; by default as in ``[operators]
             default_deferrable``.
         fielding_conn_id: The id of the Airflow connection to use.
         kwargs: Arguments of every Airflow operator.
 
     Raises:
-        ValueError: if ``fail_on`` is none of the three.
+        ValueError: if ``fail_on`` is none of the three, or ``until_none_left`` is given without ``verify``.
     """
 
     def __init__(
@@ -74,6 +77,7 @@ class FieldingOperator(BaseOperator, abc.ABC):
         job_timeout: float = 1800.0,
         fail_on: FailOn = "any",
         verify: bool = True,
+        until_none_left: bool = False,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         fielding_conn_id: str = FieldingHook.default_conn_name,
         **kwargs: Any,
@@ -81,9 +85,12 @@ class FieldingOperator(BaseOperator, abc.ABC):
         super().__init__(**kwargs)
         if fail_on not in ("any", "unknown", "never"):
             raise ValueError(f"fail_on must be any, unknown or never; got {fail_on!r}")
+        if until_none_left and not verify:
+            raise ValueError("until_none_left sweeps what the verification finds; it cannot be used with verify=False")
         self.job_timeout = job_timeout
         self.fail_on: FailOn = fail_on
         self.verify = verify
+        self.until_none_left = until_none_left
         self.deferrable = deferrable
         self.fielding_conn_id = fielding_conn_id
 
@@ -158,15 +165,22 @@ class FieldingOperator(BaseOperator, abc.ABC):
         self, context: Context, plan: "SweepPlan", step: "Step", *, preview: "PreviewFunction | None" = None
     ) -> dict[str, Any]:
         """Take one step of the sweep; defer if jobs are left to wait for, and otherwise return the result."""
-        from fieldingkit.airflow.checkpoint import TaskStateCheckpoint, state_store
+        from fieldingkit.airflow.checkpoint import TaskStateCheckpoint
         from fieldingkit.airflow.steps import take_step
+        from fieldingkit.airflow.task_state import state_store
         from fieldingkit.errors import ConfigurationError, InvalidCommandError, JournalError
 
         try:
             checkpoint = TaskStateCheckpoint(state_store(context))
             with FieldingHook(self.fielding_conn_id).client() as client:
                 sweep, tokens = client.call(
-                    take_step, plan, checkpoint, step, preview=preview, verify_statuses=self.verify
+                    take_step,
+                    plan,
+                    checkpoint,
+                    step,
+                    preview=preview,
+                    verify_statuses=self.verify,
+                    until_none_left=self.until_none_left,
                 )
         except (ConfigurationError, InvalidCommandError, JournalError) as exc:
             raise AirflowFailException(exc.message) from exc
@@ -180,7 +194,7 @@ class FieldingOperator(BaseOperator, abc.ABC):
         Raises:
             AirflowException: if the task has failed.
         """
-        from fieldingkit.airflow.checkpoint import task_reference
+        from fieldingkit.airflow.task_state import task_reference
         from fieldingkit.sweeps.engine import report
 
         done = report(sweep)
@@ -194,7 +208,8 @@ class FieldingOperator(BaseOperator, abc.ABC):
         self.log.info("%s; %s", result["headline"], summarize(result))
         for line in describe_problems(details):
             self.log.warning(line)
-        failure = task_failure(done, sweep.state, result, self.fail_on)
+        states = [run.state for run in (*sweep.continued, sweep)]
+        failure = task_failure(done, states, result, self.fail_on)
         if self.do_xcom_push:
             context["ti"].xcom_push(key=DETAILS_KEY, value=details)
         if failure is not None:

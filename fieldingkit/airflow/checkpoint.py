@@ -1,4 +1,4 @@
-"""A sweep checkpoint in Airflow's task state store, and the run id that follows from a task instance.
+"""A sweep checkpoint in Airflow's task state store.
 
 The store belongs to one task of one DAG run. It survives retries, clearing and the loss of a worker; Airflow removes it
 some time later. Each value is small, and each step writes one:
@@ -10,18 +10,19 @@ some time later. Each value is small, and each step writes one:
 - ``<prefix>.chunk.<idempotency key>``: the state of one job, and of the jobs that retry its target groups, written
   before each job is sent and after each response.
 - ``<prefix>.end``: the end of the run, and what its verification found.
+- ``<prefix>.<run id>.run``: the identity of a run for the stragglers of that run, which has a prefix of its own.
 """
 
 import asyncio
-import hashlib
 import json
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import attrs
 
-from fieldingkit.errors import ConfigurationError, JournalError
+from fieldingkit.airflow.task_state import StateStore
+from fieldingkit.errors import JournalError
 from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.sweeps.checkpoint import Checkpoint
 from fieldingkit.sweeps.chunks import Chunk
@@ -30,73 +31,15 @@ from fieldingkit.sweeps.plan import SweepPlan
 from fieldingkit.sweeps.report import GroupOutcome, Outcome, Straggler, SweepProject, UnlistedProject
 from fieldingkit.sweeps.state import FoundGroup, Ledger, SweepState
 
-__all__ = ["StateStore", "TaskInstance", "TaskStateCheckpoint", "run_id_for", "state_store", "task_reference"]
-
-
-class TaskInstance(Protocol):
-    """The attributes of Airflow's task instance that identify it."""
-
-    dag_id: str
-    """The DAG's id."""
-    run_id: str
-    """The DAG run's id."""
-    task_id: str
-    """The task's id, with the ids of its task groups."""
-    map_index: int | None
-    """The index of a mapped task; -1 or None if the task is not mapped."""
-
-
-def run_id_for(ti: TaskInstance) -> str:
-    """Return the run id of a task's sweep, from which the idempotency keys of its jobs are derived.
-
-    The try number is not part of it: a task that is retried or cleared resumes its own jobs. A new DAG run starts new
-    jobs.
-    """
-    parts = json.dumps(list(task_reference(ti).values()))
-    return f"airflow-{hashlib.sha256(parts.encode()).hexdigest()[:40]}"
-
-
-def task_reference(ti: TaskInstance) -> dict[str, str | int]:
-    """Return the ids of a task instance as plain JSON, by which its result is found in XCom."""
-    index = -1 if ti.map_index is None else ti.map_index
-    return {"dag_id": ti.dag_id, "run_id": ti.run_id, "task_id": ti.task_id, "map_index": index}
+__all__ = ["TaskStateCheckpoint"]
 
 
 RUN_KEY = "fieldingkit.run"
-_VERSION = 2
+_VERSION = 3
 _PART_SIZE = 32_768
 """The size of a part of the target groups in bytes of JSON; Airflow warns of values above 65,535 bytes."""
 _DERIVED = frozenset({"number", "project_id", "ids", "key"})
 """The fields of a chunk that are saved with the target groups, unless it retries those of another chunk."""
-
-
-class StateStore(Protocol):
-    """The methods of ``context["task_state_store"]`` that the checkpoint uses."""
-
-    def get(self, key: str) -> Any:
-        """Return the value of a key; None if there is none."""
-        ...
-
-    def set(self, key: str, value: Any) -> object:
-        """Write a value of plain JSON: lists, not tuples."""
-        ...
-
-
-def state_store(context: Mapping[str, Any]) -> StateStore:
-    """Return the state store of a task.
-
-    Args:
-        context: The task's context.
-
-    Raises:
-        ConfigurationError: if it has none, because Airflow is too old.
-    """
-    store: StateStore | None = context.get("task_state_store")
-    if store is None:
-        raise ConfigurationError(
-            "this task has no state store, in which its progress is saved: use Airflow 3.3 or newer; nothing was sent"
-        )
-    return store
 
 
 class TaskStateCheckpoint(Checkpoint):
@@ -104,11 +47,17 @@ class TaskStateCheckpoint(Checkpoint):
 
     Args:
         store: The store.
+        base: The prefix of the task's own run, for a run for its stragglers.
+        run_id: The id of that run.
     """
 
-    def __init__(self, store: StateStore) -> None:
+    def __init__(self, store: StateStore, *, base: str = "", run_id: str = "") -> None:
         self._store = store
+        self._base = base
+        self._run_key = f"{base}.{run_id}.run" if base else RUN_KEY
         self._prefix = ""
+        self._plan: str | None = None
+        """The plan of a run for stragglers, without its target groups."""
         self._listing = 0
         """The number of times that the target groups were saved."""
         self._rows: dict[str, list[dict[str, Any]]] = {}
@@ -127,18 +76,17 @@ class TaskStateCheckpoint(Checkpoint):
         return await asyncio.to_thread(self._load, plan, identity)
 
     def _load(self, plan: SweepPlan, identity: RunIdentity) -> SweepState | None:
-        run = cast("dict[str, Any] | None", self._store.get(RUN_KEY))
-        if run is None or (run["v"], run["fingerprint"]) != (_VERSION, plan.fingerprint):
+        run = self._read_run()
+        if run is None or run["fingerprint"] != plan.fingerprint:
             return None
         earlier = RunIdentity(**run["identity"])
         if difference := earlier.mismatch(identity):
             raise JournalError(f"{difference}; nothing was sent. Restore the connection, or start a new DAG run")
-        prefix, listing = run["prefix"], run["listing"]
-        parts = [self._store.get(f"{prefix}.groups.{listing}.{number}") for number in range(run["parts"])]
-        if None in parts:
-            return None  # Airflow has removed the older part of the state
-        self._prefix, self._listing = prefix, listing
-        listed = [entry for part in parts for entry in part]
+        listed = self._read_groups(run)
+        if listed is None:
+            return None
+        self._prefix, self._listing = run["prefix"], run["listing"]
+        self._plan = run["plan"]
         ledger = Ledger(_group(project_id, row) for project_id, _, _, rows in listed for row in rows)
         ledger.settle_by_status(plan.action)
         chunks = self._load_chunks(listed)
@@ -149,6 +97,7 @@ class TaskStateCheckpoint(Checkpoint):
         state = SweepState(
             identity=earlier,
             fingerprint=plan.fingerprint,
+            continues=run["continues"],
             ledger=ledger,
             chunks=chunks,
             unlisted=[UnlistedProject(*item) for item in run["unlisted"].items()],
@@ -161,6 +110,22 @@ class TaskStateCheckpoint(Checkpoint):
         state.stragglers = tuple(map(_straggler, self._end.get("stragglers", ())))
         state.unverified = tuple(UnlistedProject(*item) for item in self._end.get("unverified", ()))
         return state
+
+    def for_run(self, run_id: str) -> "TaskStateCheckpoint":
+        """Return the checkpoint of a run for the stragglers of the task's run, never read for another plan."""
+        return TaskStateCheckpoint(self._store, base=self._base or self._prefix, run_id=run_id)
+
+    async def plan(self) -> SweepPlan | None:
+        """Return the plan of a run for stragglers; None if there is no such run, or another release wrote it."""
+        return await asyncio.to_thread(self._read_plan)
+
+    async def discovering(
+        self, plan: SweepPlan, identity: RunIdentity, *, started_at: float, continues: str | None = None
+    ) -> None:
+        """Remember the plan of a run for stragglers, to be saved with its target groups; nothing is sent before."""
+        del identity, started_at
+        if continues is not None:
+            self._plan = attrs.evolve(plan, target_groups={}).encode()
 
     async def discovered(self, state: SweepState) -> None:
         """Save the target groups that were found, and then the run, before anything is sent."""
@@ -178,12 +143,14 @@ class TaskStateCheckpoint(Checkpoint):
             "listing": self._listing,
             "parts": len(parts),
             "fingerprint": state.fingerprint,
+            "plan": self._plan,
+            "continues": state.continues,
             "identity": attrs.asdict(state.identity),
             "unlisted": {project.project_id: project.reason for project in state.unlisted},
             "started_at": state.started_at,
             "discovered_at": state.discovered_at,
         }
-        await self._set(RUN_KEY, run)
+        await self._set(self._run_key, run)
 
     async def save(
         self, chunk: Chunk, outcomes: Sequence[GroupOutcome] = (), *, follow_up: Chunk | None = None
@@ -217,6 +184,26 @@ class TaskStateCheckpoint(Checkpoint):
             "unverified": [list(attrs.astuple(project)) for project in state.unverified],
         }
         await self._set(f"{self._prefix}.end", self._end)
+
+    def _read_run(self) -> dict[str, Any] | None:
+        run = cast("dict[str, Any] | None", self._store.get(self._run_key))
+        return None if run is None or run["v"] != _VERSION else run
+
+    def _read_groups(self, run: Mapping[str, Any]) -> list[list[Any]] | None:
+        """Return the lists of target groups; None if Airflow has removed an older part of them."""
+        keys = (f"{run['prefix']}.groups.{run['listing']}.{number}" for number in range(run["parts"]))
+        parts = list(map(self._store.get, keys))
+        return None if None in parts else [entry for part in parts for entry in part]
+
+    def _read_plan(self) -> SweepPlan | None:
+        run = self._read_run()
+        listed = None if run is None else self._read_groups(run)
+        if run is None or run["plan"] is None or listed is None:
+            return None
+        groups: dict[str, list[str]] = {}
+        for project_id, _, _, rows in listed:
+            groups.setdefault(project_id, []).extend(row[0] for row in rows)
+        return attrs.evolve(SweepPlan.decode(run["plan"]), target_groups=groups)
 
     def _get(self, name: str) -> Any:
         return self._store.get(f"{self._prefix}.{name}")

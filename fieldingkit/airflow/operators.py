@@ -73,7 +73,7 @@ class FieldingBatchOperator(FieldingOperator):
         Raises:
             InvalidCommandError: if a parameter is invalid.
         """
-        from fieldingkit.airflow.checkpoint import run_id_for
+        from fieldingkit.airflow.task_state import run_id_for
         from fieldingkit.sweeps.plan import SweepPlan
 
         named = self.target_group_ids
@@ -161,9 +161,9 @@ class FieldingSweepOperator(FieldingOperator):
             InvalidCommandError: if a parameter is invalid.
             AirflowFailException: if the other sweep has no result in XCom.
         """
-        from fieldingkit.airflow.checkpoint import run_id_for
         from fieldingkit.airflow.params import parse_mapping, parse_query
         from fieldingkit.airflow.steps import changed_groups
+        from fieldingkit.airflow.task_state import run_id_for
         from fieldingkit.sweeps.plan import SweepPlan
 
         target_groups = self.target_groups
@@ -296,7 +296,7 @@ class EnsureFieldingStatusOperator(BaseOperator):
             AirflowFailException: if no action leads to the status, or the API does not allow it.
             FieldingKitError: if the API cannot be reached, or the run keeps changing.
         """
-        from fieldingkit.airflow.checkpoint import state_store
+        from fieldingkit.airflow.task_state import state_store
         from fieldingkit.errors import (
             ConfigurationError,
             InvalidCommandError,

@@ -53,6 +53,7 @@ def task_result(report: "SweepReport", task: Mapping[str, str | int]) -> dict[st
             "counts": {"updated": 97, "unchanged": 1, "failed": 2, "skipped": 0, "not_sent": 0, "unknown": 0},
             "failures": {"StatusTransitionNotAllowed": 2},
             "changed": 97,
+            "unclaimed": 0,
             "jobs": 1,
             "stragglers": 0,
             "unlisted": 0,
@@ -64,6 +65,8 @@ def task_result(report: "SweepReport", task: Mapping[str, str | int]) -> dict[st
     ``task`` is the value for ``changed_by`` of another task, and identifies the XCom ``details``, which lists the
     target groups; see ``task_details``. ``failures`` has the number of failed target groups by the API's failure code.
     ``changed`` is the number of target groups whose status the sweep changed: those that an undo restores.
+    ``unclaimed`` is the number of those that were sent and have the status, though no job reported a change; an undo
+    does not touch them.
     ``verified_at`` is the time when the statuses were read again after the last job. ``as_of`` is the time when an
     earlier try finished the sweep; it is None if this try did.
 
@@ -83,6 +86,7 @@ def task_result(report: "SweepReport", task: Mapping[str, str | int]) -> dict[st
         "counts": report.counts._asdict(),
         "failures": dict(failures.most_common()),
         "changed": len(_changed(report)),
+        "unclaimed": len(report.unclaimed),
         "jobs": len(report.jobs),
         "stragglers": len(report.stragglers),
         "unlisted": len(report.unlisted),
@@ -114,14 +118,16 @@ def task_details(report: "SweepReport") -> dict[str, Any]:
                     "reason": "...",
                 },
             ],
+            "unclaimed": [],
             "unlisted": {"01K...": "the reason"},
             "unverified": {},
             "jobs": [{"job_id": "01K...", "project_id": "01K...", "size": 100, "trace_id": "...", "...": "..."}],
         }
 
     ``changed`` has the target groups whose status the sweep changed, by job. ``problems`` has those that failed, were
-    not sent, or have an unknown outcome, and the stragglers, whose outcome is ``straggler``. ``jobs`` has the fields of
-    ``SweepJob``.
+    not sent, or have an unknown outcome, and the stragglers, whose outcome is ``straggler``. ``unclaimed`` has those
+    that were sent and have the status, though no job reported a change, with the same fields. ``jobs`` has the fields
+    of ``SweepJob``.
 
     Args:
         report: The report.
@@ -139,6 +145,7 @@ def task_details(report: "SweepReport") -> dict[str, Any]:
             for (project_id, job_id), ids in changed.items()
         ],
         "problems": _problems(report),
+        "unclaimed": [_problem(group, group.outcome.value, group.code) for group in report.unclaimed],
         "unlisted": {project.project_id: project.reason for project in report.unlisted},
         "unverified": {project.project_id: project.reason for project in report.unverified},
         "jobs": [job.to_dict() for job in report.jobs],
@@ -187,6 +194,7 @@ def total(results: Iterable[Mapping[str, Any] | None]) -> dict[str, Any]:
             "counts": {"updated": 1500, "unchanged": 0, "failed": 2, "skipped": 0, "not_sent": 0, "unknown": 0},
             "failures": {"StatusTransitionNotAllowed": 2},
             "changed": 1500,
+            "unclaimed": 0,
             "jobs": 200,
             "stragglers": 0,
             "unlisted": 0,
@@ -208,7 +216,7 @@ def total(results: Iterable[Mapping[str, Any] | None]) -> dict[str, Any]:
     return {"tasks": len(found), "counts": dict(counts), "failures": dict(failures.most_common()), **sums}
 
 
-_SUMMED = ("changed", "jobs", "stragglers", "unlisted", "unverified")
+_SUMMED = ("changed", "unclaimed", "jobs", "stragglers", "unlisted", "unverified")
 
 
 def summarize(result: Mapping[str, Any]) -> str:
@@ -223,7 +231,7 @@ def summarize(result: Mapping[str, Any]) -> str:
 
 
 def describe_problems(details: Mapping[str, Any]) -> Iterable[str]:
-    """Return a line for each of the first target groups with a problem, and one that counts the others.
+    """Return a line for each of the first target groups with a problem, and lines that count others and unclaimed ones.
 
     Args:
         details: The details of a result.
@@ -235,6 +243,11 @@ def describe_problems(details: Mapping[str, Any]) -> Iterable[str]:
         yield f"{outcome}: {name}: {': '.join(filter(None, [problem['code'], problem['reason']]))}"
     if len(problems) > _MAX_PROBLEMS:
         yield f"{len(problems) - _MAX_PROBLEMS} more target groups are in the XCom {DETAILS_KEY!r} of this task"
+    if number := len(details["unclaimed"]):
+        yield (
+            f"{number} target groups were sent and have the status, but no job reported a change, so that an undo does "
+            f"not touch them; they are in the XCom {DETAILS_KEY!r} of this task"
+        )
 
 
 class TaskFailure(NamedTuple):
@@ -247,7 +260,7 @@ class TaskFailure(NamedTuple):
 
 
 def task_failure(
-    report: "SweepReport", state: "SweepState", result: Mapping[str, Any], fail_on: FailOn
+    report: "SweepReport", states: "Iterable[SweepState]", result: Mapping[str, Any], fail_on: FailOn
 ) -> TaskFailure | None:
     """Return the failure of a task; None if it has succeeded.
 
@@ -256,14 +269,15 @@ def task_failure(
 
     Args:
         report: The report.
-        state: The state of the sweep.
+        states: The states of the runs that it covers.
         result: The task's result.
         fail_on: When to fail.
     """
     if fail_on == "never":
         return None
     summary, any_problem = summarize(result), fail_on == "any"
-    unsettled = [chunk for chunk in state.chunks if not chunk.settled]
+    states = list(states)
+    unsettled = [chunk for state in states for chunk in state.chunks if not chunk.settled]
     if unsettled:
         ids = [id_ for chunk in unsettled for id_ in chunk.ids]
         why = _reasons(report.by_id[id_].reason for id_ in ids)
@@ -272,7 +286,7 @@ def task_failure(
         return TaskFailure(f"{summary}; {_projects('listed', report.unlisted)}", final=False)
     if report.counts.unknown:
         why = _reasons(group.reason for group in report.of("unknown"))
-        final = not state.undecided()
+        final = not any(state.undecided() for state in states)
         return TaskFailure(f"{summary}; {report.counts.unknown} outcomes are unknown: {why}", final=final)
     if any_problem and (report.counts.failed or report.counts.not_sent):
         return TaskFailure(summary, final=True)

@@ -11,7 +11,7 @@ from fieldingkit.client import AsyncClient
 from fieldingkit.errors import InvalidCommandError
 from fieldingkit.sweeps.actions import Action
 from fieldingkit.sweeps.context import SweepContext
-from fieldingkit.sweeps.engine import discover, settle
+from fieldingkit.sweeps.engine import Step, discover, settle, sweep_stragglers
 from fieldingkit.sweeps.identity import RunIdentity
 from fieldingkit.sweeps.inverse import preview_undo
 from fieldingkit.sweeps.plan import SweepPlan
@@ -19,11 +19,9 @@ from fieldingkit.sweeps.previews import SweepPreview
 from fieldingkit.sweeps.report import GroupOutcome, Outcome, SweepJob, SweepProgress, SweepReport
 from fieldingkit.sweeps.verification import verify
 
-__all__ = ["PreviewFunction", "Step", "StepResult", "changed_groups", "preview_changed", "take_step"]
+__all__ = ["PreviewFunction", "StepResult", "changed_groups", "preview_changed", "take_step"]
 
 
-Step = Callable[[SweepContext], Awaitable[tuple[str, ...]]]
-"""The engine's ``submit`` or ``settle``: advances a sweep, and returns the tokens of the jobs to wait for."""
 PreviewFunction = Callable[[AsyncClient, Collection[str] | None], Awaitable[SweepPreview | None]]
 """Reads the target groups of a sweep before anything is sent; returns None to discover them as usual.
 
@@ -48,8 +46,9 @@ async def take_step(
     *,
     preview: PreviewFunction | None = None,
     verify_statuses: bool = True,
+    until_none_left: bool = False,
 ) -> StepResult:
-    """Take the next step of a sweep; after the last one, finish the run and verify it.
+    """Take the next step of a sweep; after the last one, finish the run and verify it, and sweep its stragglers.
 
     Args:
         client: The client to use.
@@ -58,6 +57,7 @@ async def take_step(
         step: The step.
         preview: Called before a new sweep, and before one with target groups that could not be checked.
         verify_statuses: False to leave out the reading of the statuses after the last job.
+        until_none_left: True to sweep the stragglers as well, with the same step.
 
     Raises:
         InvalidCommandError: if the sweep to undo is of another API or account.
@@ -73,12 +73,13 @@ async def take_step(
     sweep = await discover(client, plan, checkpoint, preview=shown)
     tokens = await step(sweep)
     state = sweep.state
-    if not tokens and state.settled == len(state.chunks):
-        await settle(sweep)  # there is nothing left to do, so this only records the end of the run
-        if verify_statuses and state.verification_due:
-            sweep = attrs.evolve(sweep, as_of=None)  # its statuses are read now
-            await verify(sweep)
-    return StepResult(sweep, tokens)
+    if tokens or state.settled < len(state.chunks):
+        return StepResult(sweep, tokens)
+    await settle(sweep)  # there is nothing left to do, so this only records the end of the run
+    if verify_statuses and (state.verification_due or (until_none_left and sweep.as_of is None)):
+        sweep = attrs.evolve(sweep, as_of=None)  # its statuses are read now
+        await verify(sweep)
+    return StepResult(*await sweep_stragglers(sweep, step)) if until_none_left else StepResult(sweep, ())
 
 
 async def preview_changed(
@@ -143,20 +144,21 @@ def _changed_report(details: Mapping[str, Any], plan: SweepPlan) -> SweepReport:
         for entry in details["changed"]
         for id_ in entry["target_group_ids"]
     ]
-    unknown = [
+    unknown = [row for row in details["problems"] if row["outcome"] == Outcome.UNKNOWN]
+    uncertain = [
         GroupOutcome(
-            target_group_id=problem["target_group_id"],
-            project_id=problem["project_id"],
-            outcome=Outcome.UNKNOWN,
-            name=problem["name"],
-            short_id=problem["short_id"],
+            target_group_id=row["target_group_id"],
+            project_id=row["project_id"],
+            outcome=Outcome(row["outcome"]),
+            verified=row["outcome"] == Outcome.UNCHANGED,
+            name=row["name"],
+            short_id=row["short_id"],
         )
-        for problem in details["problems"]
-        if problem["outcome"] == Outcome.UNKNOWN
+        for row in (*unknown, *details["unclaimed"])
     ]
     return SweepReport(
         plan=attrs.evolve(plan, action=action),
-        groups=(*updated, *unknown),
+        groups=(*updated, *uncertain),
         jobs=tuple(map(_job, details["jobs"])),
         base_url=details["base_url"],
         account_id=details["account_id"],

@@ -6,7 +6,7 @@ the next one starts.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 
 import attrs
@@ -34,10 +34,15 @@ from fieldingkit.sweeps.report import Outcome, SweepProgress, SweepReport
 from fieldingkit.sweeps.state import FoundGroup, Ledger, SweepState
 from fieldingkit.sweeps.status_age import StatusAge
 
-__all__ = ["discover", "report", "settle", "settle_first", "submit", "sweep"]
+__all__ = ["Step", "discover", "report", "settle", "settle_first", "submit", "sweep", "sweep_stragglers"]
+
+Step = Callable[[SweepContext], Awaitable[tuple[str, ...]]]
+"""``submit`` or ``settle``: advances a sweep, and returns the tokens of the jobs that are left to wait for."""
 
 _MAX_ROUNDS = 5
 """How often stragglers are swept, each time as a run of its own."""
+_MAX_AGE = 3600.0
+"""Seconds after the end of a run in which a later process still sweeps its stragglers."""
 _ROUND = "-again-"
 """The part of the run id of such a run before its number."""
 
@@ -101,8 +106,7 @@ async def sweep(
             client, plan, checkpoint, on_progress=on_progress, preview=preview, continues=continues
         )
         state = context.state
-        left = state.verification_due or (until_none_left and bool(state.stragglers))
-        state.verifying = (verify or until_none_left) and (context.as_of is None or left)
+        state.verifying = (verify or until_none_left) and (context.as_of is None or state.verification_due)
         if (canary := await settle_first(context)) is not None:
             goes_on = canary.ok if proceed is None else await proceed(canary)
             state.stop_reason = None if goes_on else "the sweep was stopped after its first target groups"
@@ -111,7 +115,7 @@ async def sweep(
             context = attrs.evolve(context, as_of=None)  # its statuses are read now
             await verification.verify(context)
         if until_none_left and state.stop_reason is None:
-            context = await _sweep_stragglers(context)
+            context, _ = await sweep_stragglers(context)
         return report(context)
 
 
@@ -209,15 +213,18 @@ async def _resume(
     state: SweepState,
     checkpoint: Checkpoint,
     *,
-    preview: SweepPreview | None,
+    preview: SweepPreview | None = None,
+    continued: tuple[SweepContext, ...] | None = None,
     progress: ProgressReporter,
 ) -> SweepContext:
     """Return the run that an earlier process left; its unlisted projects are listed again.
 
-    A preview decides about the target groups that were unknown before anything was sent for them.
+    A preview decides about the target groups that were unknown before anything was sent for them. The runs that it
+    continues are loaded, unless they are given.
     """
     earlier, as_of = state.decided_earlier(), state.finished_at
-    continued = await load_continued(client, checkpoint, state.continues, progress)
+    if continued is None:
+        continued = await load_continued(client, checkpoint, state.continues, progress)
     if as_of is None:
         await _follow_continued(continued, plan.run_id)
         await close_continued(continued)
@@ -272,67 +279,6 @@ async def _follow_continued(continued: Sequence[SweepContext], successor: str) -
             for id_ in (id_ for chunk in unsent for id_ in chunk.ids):
                 each.state.ledger.settle(id_, Outcome.NOT_SENT, f"not sent: continued by the run {successor}")
             await _settle_chunks(each, [chunk for chunk in open_chunks if chunk not in unsent])
-
-
-async def _sweep_stragglers(context: SweepContext) -> SweepContext:
-    """Sweep the stragglers in runs that continue each other, until there are none; return the last run."""
-    first = (*context.continued, context)[0]
-    base, _, last = context.plan.run_id.partition(_ROUND)
-    number = int(last or 0)
-    for _ in range(_MAX_ROUNDS):
-        number += 1
-        run_id = derive_run_id(base, f"{_ROUND}{number}")
-        if (resumed := await _resume_round(context, run_id)) is not None:
-            context = resumed
-            continue
-        found = [
-            FoundGroup(item.target_group_id, item.project_id, item.status, name=item.name, short_id=item.short_id)
-            for item in context.state.stragglers
-            if item.status in context.plan.action.sources
-        ]
-        if not found or context.as_of is not None:
-            break
-        groups: dict[str, list[str]] = {}
-        for group in found:
-            groups.setdefault(group.project_id, []).append(group.target_group_id)
-        plan = attrs.evolve(first.plan, query=None, target_groups=groups, check_status_first=True, run_id=run_id)
-        checkpoint, started_at = context.checkpoint.for_run(run_id), context.client.clock.wall()
-        identity = RunIdentity.of(context.client, plan)
-        await checkpoint.discovering(plan, identity, started_at=started_at, continues=context.plan.run_id)
-        following = _new_run(
-            context.client,
-            plan,
-            checkpoint,
-            FoundGroups(tuple(found), context.state.unlisted, context.state.projects),
-            (*context.continued, context),
-            started_at=started_at,
-            progress=context.progress,
-        )
-        # The verification may have failed to read what an earlier process had reported.
-        earlier = context.earlier | following.earlier
-        context = attrs.evolve(following, earlier=earlier, status_age=StatusAge(context.client.clock.now()))
-        await checkpoint.discovered(context.state)
-        await _finish_round(context)
-    return context
-
-
-async def _resume_round(context: SweepContext, run_id: str) -> SweepContext | None:
-    """Finish a run for stragglers that an earlier process began; return None if there is none with this id."""
-    checkpoint = context.checkpoint.for_run(run_id)
-    plan = await checkpoint.plan()
-    state = None if plan is None else await checkpoint.load(plan, RunIdentity.of(context.client, plan))
-    if plan is None or state is None:
-        return None
-    resumed = await _resume(context.client, plan, state, checkpoint, preview=None, progress=context.progress)
-    resumed = attrs.evolve(resumed, as_of=None)  # it is verified now
-    await _finish_round(resumed)
-    return resumed
-
-
-async def _finish_round(context: SweepContext) -> None:
-    context.state.verifying = True
-    await settle(context)
-    await verification.verify(context)
 
 
 async def submit(context: SweepContext) -> tuple[str, ...]:
@@ -422,6 +368,105 @@ async def settle_first(context: SweepContext) -> SweepReport | None:
 def report(context: SweepContext) -> SweepReport:
     """Return the report of a sweep as far as it has come; open target groups are unknown, or not sent."""
     return context.report()
+
+
+async def sweep_stragglers(context: SweepContext, step: Step = settle) -> tuple[SweepContext, tuple[str, ...]]:
+    """Sweep the stragglers of a verified sweep in runs that continue each other, at most five, until there are none.
+
+    Runs that an earlier process began are resumed. The stragglers that it found are read again first; an hour after the
+    end of the run they are only reported, because people may have moved them since.
+
+    Args:
+        context: The sweep, after its verification.
+        step: Advances each of the runs.
+
+    Returns:
+        The last run, and the tokens of the jobs that are left to wait for; once they have ended, a later call goes on.
+    """
+    tokens: tuple[str, ...] = ()
+    base, _, last = context.plan.run_id.partition(_ROUND)
+    for number in range(_MAX_ROUNDS):
+        run_id = derive_run_id(base, f"{_ROUND}{int(last or 0) + number + 1}")
+        following = await _resume_round(context, run_id)
+        if following is None and _ended_recently(context):
+            if context.as_of is not None and context.state.stragglers:
+                context = attrs.evolve(context, as_of=None)  # their statuses are read now
+                await verification.verify(context)
+            following = await _new_round(context, run_id)
+        if following is None:
+            break
+        if following.as_of is None:
+            tokens = await step(following)
+            if not tokens and following.state.settled == len(following.state.chunks):
+                await settle(following)  # there is nothing left to do, so this only records the end of the run
+            if following.state.finished_at is None:
+                return following, tokens
+            await verification.verify(following)
+        context = following
+    return context, tokens
+
+
+def _ended_recently(context: SweepContext) -> bool:
+    ended_at = context.state.finished_at
+    return ended_at is not None and context.client.clock.wall() - ended_at <= _MAX_AGE
+
+
+async def _new_round(context: SweepContext, run_id: str) -> SweepContext | None:
+    """Return a new run for the stragglers of another one; None if it has none that the action applies to."""
+    found = [
+        FoundGroup(item.target_group_id, item.project_id, item.status, name=item.name, short_id=item.short_id)
+        for item in context.state.stragglers
+        if item.status in context.plan.action.sources
+    ]
+    if not found:
+        return None
+    groups: dict[str, list[str]] = {}
+    for group in found:
+        groups.setdefault(group.project_id, []).append(group.target_group_id)
+    plan = _plan_of_round(context, groups, run_id)
+    checkpoint, started_at = context.checkpoint.for_run(run_id), context.client.clock.wall()
+    identity = RunIdentity.of(context.client, plan)
+    await checkpoint.discovering(plan, identity, started_at=started_at, continues=context.plan.run_id)
+    following = _new_run(
+        context.client,
+        plan,
+        checkpoint,
+        FoundGroups(tuple(found), context.state.unlisted, context.state.projects),
+        (*context.continued, context),
+        started_at=started_at,
+        progress=context.progress,
+    )
+    # The verification may have failed to read what an earlier process had reported.
+    earlier = context.earlier | following.earlier
+    following = attrs.evolve(following, earlier=earlier, status_age=StatusAge(context.client.clock.now()))
+    following.state.verifying = True
+    await checkpoint.discovered(following.state)
+    return following
+
+
+async def _resume_round(context: SweepContext, run_id: str) -> SweepContext | None:
+    """Return a run for stragglers that an earlier process began; None if there is none with this id."""
+    checkpoint = context.checkpoint.for_run(run_id)
+    plan = await checkpoint.plan()
+    if plan is None:
+        return None
+    plan = _plan_of_round(context, plan.target_groups or {}, run_id)
+    state = await checkpoint.load(plan, RunIdentity.of(context.client, plan))
+    if state is None:
+        return None
+    state.unlisted = context.state.unlisted  # they may have been listed since
+    continued = (*context.continued, context)
+    resumed = await _resume(context.client, plan, state, checkpoint, continued=continued, progress=context.progress)
+    if context.as_of is None or state.verified_at is None:
+        resumed = attrs.evolve(resumed, as_of=None)  # its statuses are read now
+    state.verifying = resumed.as_of is None
+    return resumed
+
+
+def _plan_of_round(context: SweepContext, groups: Mapping[str, Iterable[str]], run_id: str) -> SweepPlan:
+    """Return the plan of a run for stragglers, with the options of the plan that found them."""
+    first = (*context.continued, context)[0]
+    return attrs.evolve(first.plan, query=None, target_groups=groups, check_status_first=True, run_id=run_id)
 
 
 async def _run_chunks(context: SweepContext, chunks: Sequence[Chunk], wait: WaitStrategy) -> None:

@@ -46,6 +46,7 @@ def test_a_batch_defers_with_its_token_and_returns_plain_json(connected: Sandbox
         "counts": {"updated": 3, "unchanged": 0, "failed": 1, "skipped": 0, "not_sent": 0, "unknown": 0},
         "failures": {"StatusTransitionNotAllowed": 1},
         "changed": 0,
+        "unclaimed": 0,
         "jobs": 1,
         "stragglers": 0,
         "unlisted": 0,
@@ -252,6 +253,21 @@ def test_an_undo_names_what_the_other_task_left_unknown(connected: Sandbox) -> N
     assert list(project.ids("paused")) == [project.ids()[0]]
     (problem,) = morning.pushed["details"]["problems"]
     assert (problem["name"], problem["outcome"]) == ("Germany", "unknown")
+
+
+def test_an_undo_names_what_no_job_of_the_other_task_reported(connected: Sandbox) -> None:
+    """Target groups that are paused, but perhaps not by the night, are not resumed, and the morning says so."""
+    project = connected.seed(live=3)
+    night = FakeTask()
+    pause = FieldingSweepOperator(task_id="x", action="pause", query={"project_ids": [project.id]}, max_retries=0)
+    connected.faults.add("get_bulk_pause_target_groups_job", faults.JobGone(410), times=None)
+    paused = run_task(night, pause)
+    assert (paused["changed"], paused["unclaimed"]) == (0, 3)
+    assert len(night.pushed["details"]["unclaimed"]) == 3
+    morning = FakeTask(dag_id="morning", elsewhere={tuple(paused["task"].values()): night})
+    undo = FieldingSweepOperator(task_id="x", action="resume", changed_by=paused["task"], fail_on="never")
+    assert run_task(morning, undo)["counts"]["unknown"] == 3
+    assert len(project.ids("paused")) == 3
 
 
 def test_an_undo_of_another_account_is_refused(connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,6 +49,7 @@ def test_total_adds_up_results() -> None:
         "counts": {"updated": 8, "unchanged": 2, "failed": 2, "skipped": 0, "not_sent": 0, "unknown": 0},
         "failures": {"Odd": 2},
         "changed": 8,
+        "unclaimed": 0,
         "jobs": 0,
         "stragglers": 0,
         "unlisted": 0,
@@ -63,11 +64,11 @@ def test_a_failure_message_names_at_most_three_reasons() -> None:
     for place, id_ in enumerate(GROUPS[:5]):
         open_.ledger.settle(id_, Outcome.UNKNOWN, f"reason {place}")
     report = open_.report(PLAN)
-    failure = task_failure(report, open_, task_result(report, TASK), "unknown")
+    failure = task_failure(report, [open_], task_result(report, TASK), "unknown")
     assert failure is not None
     assert not failure.final
     assert failure.message.endswith("5 target groups are not settled: reason 0; reason 1; reason 2")
-    assert task_failure(report, open_, task_result(report, TASK), "never") is None
+    assert task_failure(report, [open_], task_result(report, TASK), "never") is None
 
 
 def test_the_log_lists_the_first_problems_by_name() -> None:
@@ -84,3 +85,17 @@ def test_the_log_lists_the_first_problems_by_name() -> None:
     assert lines[0] == "failed: TG-0 Germany (01BTGNYV6HRNK8K8VKZASZC000): Odd: not now"
     assert len(lines) == 11
     assert lines[-1] == "2 more target groups are in the XCom 'details' of this task"
+
+
+def test_unclaimed_target_groups_are_in_the_details_and_in_the_log() -> None:
+    """Target groups that were sent and read with the status, which no job reported, are named: no undo covers them."""
+    settled = state()
+    settled.ledger.settle(GROUPS[0], Outcome.UPDATED)
+    settled.ledger.settle(GROUPS[1], Outcome.UNCHANGED, "its job could not be read", verified=True)
+    report = settled.report(PLAN)
+    result, details = task_result(report, TASK), task_details(report)
+    assert (result["changed"], result["unclaimed"]) == (1, 1)
+    (unclaimed,) = details["unclaimed"]
+    assert unclaimed["target_group_id"] == GROUPS[1]
+    assert unclaimed["reason"] == "its job could not be read"
+    assert "1 target groups were sent and have the status" in list(describe_problems(details))[-1]
