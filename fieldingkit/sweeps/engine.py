@@ -381,7 +381,7 @@ async def sweep_stragglers(context: SweepContext, step: Step = settle) -> tuple[
         step: Advances each of the runs.
 
     Returns:
-        The last run, and the tokens of the jobs that are left to wait for; once they have ended, a later call goes on.
+        The last run, and the tokens of the jobs to wait for. Once they have ended, a later call continues.
     """
     tokens: tuple[str, ...] = ()
     base, _, last = context.plan.run_id.partition(_ROUND)

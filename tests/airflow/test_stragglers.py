@@ -82,7 +82,7 @@ def test_a_task_that_does_not_defer_sweeps_its_stragglers_on_the_worker(connecte
 
 @pytest.mark.parametrize("writes", range(17))
 def test_a_task_that_is_killed_at_any_step_ends_with_one_job_for_each_chunk(connected: Sandbox, writes: int) -> None:
-    """Whatever the last step that was saved, the next try finishes the sweep and its stragglers."""
+    """Regardless of the last step that was saved, the next try finishes the sweep and its stragglers."""
     project, task = connected.seed(live=2), FakeTask(store=KillingStore(writes))
     late = iter(range(2))
 
@@ -108,7 +108,7 @@ def test_a_task_that_is_killed_at_any_step_ends_with_one_job_for_each_chunk(conn
 
 
 def test_a_cleared_task_sweeps_no_stragglers_again(connected: Sandbox) -> None:
-    """What was resumed since stays live: the result of the finished rounds is returned without a request."""
+    """Target groups that were resumed since stay live: the earlier result is returned without a request."""
     project, task = connected.seed(live=2), FakeTask()
     operator = pause(project)
     outcome = task.start(operator)

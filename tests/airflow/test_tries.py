@@ -1,5 +1,7 @@
 """Retries and cleared tasks: no job is created twice, and the result is correct in the end."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
@@ -279,3 +281,43 @@ def test_jobs_that_time_out_are_settled_by_reading(connected: Sandbox) -> None:
     assert not isinstance(failed.value, AirflowFailException)
     assert task.pushed["return_value"]["counts"]["unknown"] == 2
     assert [problem["target_group_id"] for problem in task.pushed["details"]["problems"]] == list(project.ids())
+
+
+def test_two_tries_at_the_same_moment_create_one_job_for_each_chunk(connected: Sandbox) -> None:
+    """A worker that Airflow takes for dead may still run when the next try starts: both send the same keys."""
+    connected.clock.freeze()
+    projects = [connected.seed(live=4) for _ in range(3)]
+    query = {"project_ids": [project.id for project in projects], "status": ["live"]}
+    task = FakeTask()
+    operators = [FieldingSweepOperator(task_id="x", action="pause", query=query, chunk_size=2) for _ in range(2)]
+    together = threading.Barrier(2)
+
+    def start(operator: FieldingSweepOperator) -> Any:
+        together.wait()
+        return task.start(operator)
+
+    with ThreadPoolExecutor(2) as threads:
+        deferred = list(threads.map(start, operators))
+    assert len(connected.jobs) == len(set(posts(connected))) == 6
+    connected.clock.advance(10)
+    results = [task.come_back(operator, each, {}) for operator, each in zip(operators, deferred, strict=True)]
+    assert [result["changed"] for result in results] == [12, 12]
+    assert len(connected.jobs) == len(set(posts(connected))) == 6
+
+
+def test_a_try_whose_writes_are_refused_sends_nothing(connected: Sandbox) -> None:
+    """Airflow refuses the writes of a try that another one has replaced, and a key is saved before it is used."""
+    project = connected.seed(live=3)
+
+    class Refusing(MemoryStore):
+        """A store that refuses all writes after the target groups and the run."""
+
+        def set(self, key: str, value: Any) -> None:
+            if self.writes == 2:
+                raise AirflowException("the task instance was not found")
+            super().set(key, value)
+
+    task = FakeTask(store=Refusing())
+    with pytest.raises(AirflowException, match="was not found"):
+        task.start(FieldingSweepOperator(task_id="x", action="pause", query={"project_ids": [project.id]}))
+    assert not posts(connected)

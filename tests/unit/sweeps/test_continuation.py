@@ -444,6 +444,33 @@ async def test_a_resumed_run_keeps_the_rounds_of_an_earlier_process(make_client:
         assert {row.target_group_id for row in result.groups} == set(project.ids())
 
 
+@pytest.mark.parametrize(("seconds", "swept"), [(3000, True), (4000, False)])
+async def test_stragglers_that_an_earlier_process_had_no_time_to_sweep_are_swept_within_an_hour(
+    sandbox: Sandbox, make_client: MakeClient, path: Path, seconds: float, *, swept: bool
+) -> None:
+    """They are read again first, and one that is paused by then is left out; later, the old report is returned."""
+    clock = FakeClock(sandbox.clock, jump=60.0)
+    client = make_client(base_url=sandbox.url, auth=sandbox.token, clock=clock)
+    project = sandbox.seed(live=1)
+    hit = iter([True])
+
+    def on_progress(progress: SweepProgress) -> None:
+        if progress.phase == "verifying" and next(hit, False):
+            sandbox.seed(project_id=project.id, live=2)
+
+    plan = SweepPlan(action="pause", query=LIVE_GROUPS, run_id="stop")
+    assert len((await sweep(client, plan, journal=path, on_progress=on_progress)).stragglers) == 2
+    project.groups[1].act("pause", by="colleague")
+    clock.advance(seconds)
+
+    result = await sweep(client, plan, journal=path, until_none_left=True)
+
+    assert result.counts.updated == (2 if swept else 1)
+    assert (result.as_of is None) is swept
+    assert len(project.ids("live")) == (0 if swept else 1)
+    assert len(sandbox.jobs) == (2 if swept else 1)
+
+
 async def test_stragglers_are_swept_a_limited_number_of_times(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
     """Against somebody who resumes them every time, the sweep ends and reports them."""
     project = sandbox.seed(live=1)
