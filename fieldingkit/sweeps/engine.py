@@ -457,7 +457,7 @@ async def _resume_round(context: SweepContext, run_id: str) -> SweepContext | No
     state.unlisted = context.state.unlisted  # they may have been listed since
     continued = (*context.continued, context)
     resumed = await _resume(context.client, plan, state, checkpoint, continued=continued, progress=context.progress)
-    if context.as_of is None or state.verified_at is None:
+    if context.as_of is None or state.verification_due:
         resumed = attrs.evolve(resumed, as_of=None)  # its statuses are read now
     state.verifying = resumed.as_of is None
     return resumed
