@@ -1,7 +1,7 @@
 """Encode commands as requests; decode responses into results or errors."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from operator import attrgetter
 from typing import Any, NamedTuple, cast
 from urllib.parse import urlencode
@@ -11,7 +11,7 @@ import attrs
 from fieldingkit._json import dumps, loads, loads_exactly
 from fieldingkit.commands import Command, Endpoint, JobAccepted
 from fieldingkit.errors import DecodeError, DuplicateJobError, InvalidCommandError, JobLocationError
-from fieldingkit.idempotency import RetrySafety, new_idempotency_key
+from fieldingkit.idempotency import RetrySafety, new_idempotency_key, new_ulid
 from fieldingkit.transport.headers import public_headers, retry_after
 from fieldingkit.transport.http import Call, Request, Response
 from fieldingkit.transport.problem import error_from, without_secrets
@@ -49,22 +49,18 @@ def encode(command: Command[Any], *, account_id: str | None, headers: Mapping[st
         )
     target = plan.path % tuple(values)
     own = {**headers}
-    if plan.keyed:
-        own["Idempotency-Key"] = getattr(command, "idempotency_key", None) or new_idempotency_key()
+    if plan.new_key is not None:
+        own["Idempotency-Key"] = getattr(command, "idempotency_key", None) or plan.new_key()
     for name, header in plan.headers:
         if (value := getattr(command, name)) is not None:
             own[header] = value
     body = None
-    if plan.body or plan.query:
-        from fieldingkit.converter import STRUCTURE_ERRORS
-
-        try:
-            if plan.body:
-                body, own["Content-Type"] = _body(command, plan)
-            elif query := _members(command, plan.query):
-                target = f"{target}?{_query(query)}"
-        except STRUCTURE_ERRORS as exc:
-            raise _encode_error(command, plan) from exc
+    if plan.has_members:
+        query, body, content_type = _query_and_body(command, plan)
+        if query:
+            target = f"{target}?{query}"
+        if body is not None:
+            own["Content-Type"] = content_type
     endpoint = plan.endpoint
     return Request(
         endpoint.method,
@@ -75,6 +71,18 @@ def encode(command: Command[Any], *, account_id: str | None, headers: Mapping[st
         template=endpoint.path,
         retry_safety=plan.retry_safety,
     )
+
+
+class _Member(NamedTuple):
+    """A field that is sent in the query or the body."""
+
+    field: str
+    name: str
+    """The name that the API has for it."""
+    write: Callable[[Any], Any]
+    """Returns the JSON of a value."""
+    nullable: bool
+    """True if None is sent as null; otherwise it is left out."""
 
 
 class _Plan(NamedTuple):
@@ -88,49 +96,78 @@ class _Plan(NamedTuple):
     account: int | None
     """The index of the account among them; None if there is none."""
     retry_safety: RetrySafety
-    keyed: bool
-    """True if the request carries an idempotency key."""
+    new_key: Callable[[], str] | None
+    """Makes an idempotency key; None if the request carries none."""
     headers: tuple[tuple[str, str], ...]
     """Pairs of a field and the header that carries it."""
-    query: tuple[str, ...]
-    body: tuple[str, ...]
-    whole: str | None
+    query: tuple[_Member, ...]
+    body: tuple[_Member, ...]
+    content: _Member | None
     """The field whose value is the whole body; None if the fields are members of it."""
+    has_members: bool
+    """True if there is a query or a body."""
 
 
 @cache
 def _plan(kind: type[Any]) -> _Plan:
-    endpoint = kind.endpoint
+    endpoint: Endpoint = kind.endpoint
     path_names = endpoint.path_fields
     path = endpoint.path.replace("%", "%%")
     for name in path_names:
         path = path.replace(f"{{{name}}}", "%s")
+    in_query = endpoint.method in {"GET", "HEAD", "DELETE"}
     headers: list[tuple[str, str]] = []
-    members: list[str] = []
-    whole: str | None = None
+    query: list[_Member] = []
+    body: list[_Member] = []
+    content: _Member | None = None
+    new_key: Callable[[], str] | None = None
     for field in attrs.fields(kind):
-        if field.name in path_names or field.name in {"account_id", "idempotency_key"}:
+        if field.name in path_names or field.name == "account_id":
             continue
-        if field.name == "if_match":
+        if field.name == "idempotency_key":
+            new_key = new_ulid if field.metadata.get("key") == "ulid" else new_idempotency_key
+        elif field.name == "if_match":
             headers.append((field.name, "If-Match"))
         elif "header" in field.metadata:
             headers.append((field.name, field.metadata["header"]))
+        elif "body" in field.metadata:
+            content = _member(field)
+        elif in_query or "query" in field.metadata:
+            query.append(_member(field))
         else:
-            members.append(field.name)
-            whole = field.name if "body" in field.metadata else whole
-    in_query = endpoint.method in {"GET", "HEAD", "DELETE"}
+            body.append(_member(field))
+    retry_safety: RetrySafety = kind.retry_safety()
     return _Plan(
         endpoint=endpoint,
         path=path,
         path_names=path_names,
         values=_getter(path_names),
         account=path_names.index("account_id") if "account_id" in path_names else None,
-        retry_safety=kind.retry_safety(),
-        keyed=kind.retry_safety() is RetrySafety.IDEMPOTENCY_KEY,
+        retry_safety=retry_safety,
+        new_key=new_key if retry_safety is RetrySafety.IDEMPOTENCY_KEY else None,
         headers=tuple(headers),
-        query=tuple(members) if in_query else (),
-        body=() if in_query else tuple(members),
-        whole=whole,
+        query=tuple(query),
+        body=tuple(body),
+        content=content,
+        has_members=bool(query or body or content),
+    )
+
+
+def _member(field: "attrs.Attribute[Any]") -> _Member:
+    """Return how to send a field, by its metadata.
+
+    ``query`` puts it into the query, and may name it there; ``name`` names it; ``join`` writes a list as one value;
+    ``write`` is the function that writes it; ``null`` sends None as null.
+    """
+    from fieldingkit.converter import unstructure
+
+    metadata = field.metadata
+    query = metadata.get("query")
+    return _Member(
+        field=field.name,
+        name=query if isinstance(query, str) else metadata.get("name", field.name),
+        write=metadata.get("write") or (partial(_joined, metadata["join"]) if "join" in metadata else unstructure),
+        nullable="null" in metadata,
     )
 
 
@@ -140,21 +177,33 @@ def _getter(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
     return lambda command: tuple(getattr(command, name) for name in names)
 
 
-def _body(command: Command[Any], plan: "_Plan") -> tuple[bytes, str]:
-    """Return the body of a command and its content type."""
-    if plan.whole is None:
-        return dumps(_members(command, plan.body)), _JSON
-    from fieldingkit.converter import unstructure
-    from fieldingkit.files import Upload
+def _query_and_body(command: Command[Any], plan: _Plan) -> tuple[str, bytes | None, str]:
+    """Return the query, the body and its content type."""
+    from fieldingkit.converter import STRUCTURE_ERRORS
 
-    value = getattr(command, plan.whole)
-    return (value.content, value.content_type) if isinstance(value, Upload) else (dumps(unstructure(value)), _JSON)
+    try:
+        query = _query(_members(command, plan.query))
+        if plan.content is None:
+            return query, dumps(_members(command, plan.body)) if plan.body else None, _JSON
+        from fieldingkit.files import Upload
+
+        value = getattr(command, plan.content.field)
+        if isinstance(value, Upload):
+            return query, value.content, value.content_type
+        return query, dumps(plan.content.write(value)), _JSON
+    except STRUCTURE_ERRORS as exc:
+        raise _encode_error(command, plan) from exc
 
 
-def _members(command: Command[Any], names: Sequence[str]) -> dict[str, Any]:
-    from fieldingkit.converter import unstructure
-
-    return {name: unstructure(value) for name in names if (value := getattr(command, name)) is not None}
+def _members(command: Command[Any], members: Sequence[_Member]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for field, name, write, nullable in members:
+        value = getattr(command, field)
+        if value is not None:
+            found[name] = write(value)
+        elif nullable:
+            found[name] = None
+    return found
 
 
 def _query(members: dict[str, Any]) -> str:
@@ -167,17 +216,23 @@ def _query_value(value: Any) -> Any:
     return [_query_value(item) for item in cast("list[Any]", value)] if isinstance(value, list | tuple) else value
 
 
+def _joined(separator: str, values: Sequence[Any]) -> str:
+    from fieldingkit.converter import unstructure
+
+    return separator.join(str(_query_value(unstructure(value))) for value in values)
+
+
 def _encode_error(command: Command[Any], plan: _Plan) -> InvalidCommandError:
     """Return the error of a command that cannot be encoded; it names the first field that cannot."""
     from fieldingkit.converter import STRUCTURE_ERRORS
 
-    write = dumps if plan.body else _query
     field = None
-    for name in (*plan.body, *plan.query):
+    for member in (*plan.query, *plan.body, *filter(None, [plan.content])):
+        write = _query if member in plan.query else dumps
         try:
-            write(_members(command, [name]))
+            write(_members(command, [member]))
         except STRUCTURE_ERRORS:
-            field = name
+            field = member.field
             break
     kind = type(command).__name__
     return InvalidCommandError(f"{kind}.{field} has a value that cannot be encoded", field=field, command=command)
@@ -197,34 +252,39 @@ def decode(call: Call, response: Response) -> Any:
     if response.status not in _OK:
         raise_for_status(call, response)
     kind: type = type(call.command)
-    wanted, headers, structure = _result_spec(kind)
-    if structure is None:
-        return _accepted(call, response) if wanted is JobAccepted else None
-    raise_for_truncated_body(call, response)
+    spec = _result_spec(kind)
+    if spec.structure is None:
+        return _accepted(call, response) if spec.wanted is JobAccepted else None
+    if response.body_error is not None:
+        raise_for_truncated_body(call, response)
+    if spec.may_be_empty and not response.body and call.request.retry_safety is not RetrySafety.READ:
+        return spec.wanted(**_from_headers(response, spec))
     try:
-        return structure(_read(call, response, headers, loads), wanted)
+        return spec.structure(_read(call, response, spec, loads), spec.wanted)
     except _structure_errors():
         from fieldingkit.converter import StructureError, structure_tolerantly
 
         # The slow way leaves out secondary fields that do not fit, and names the place of an error. It reads exactly,
         # since orjson reads an integer of more than 64 bits as a float.
         try:
-            return structure_tolerantly(lambda: _read(call, response, headers, loads_exactly), wanted)
+            return structure_tolerantly(lambda: _read(call, response, spec, loads_exactly), spec.wanted)
         except StructureError as exc:
             raise _decode_error(call, response, str(exc), exc.path) from exc
 
 
-def _read(call: Call, response: Response, headers: Sequence[tuple[str, str]], read: Callable[[bytes], Any]) -> Any:
+def _read(call: Call, response: Response, spec: "_ResultSpec", read: Callable[[bytes], Any]) -> Any:
     """Return the members of a successful response, those that come in headers included."""
     body = response.body
     # Actions may have no body. For a read, an empty body would pass for an empty list.
     empty = call.request.retry_safety is not RetrySafety.READ and (not body or body.isspace())
     data: Any = dict[str, Any]() if empty else read(body)
     if data.__class__ is dict:
-        for name, header in headers:
-            if (value := response.headers.get(header)) is not None:
-                data[name] = value
+        data.update(_from_headers(response, spec))
     return data
+
+
+def _from_headers(response: Response, spec: "_ResultSpec") -> dict[str, str]:
+    return {name: value for name, header in spec.headers if (value := response.headers.get(header)) is not None}
 
 
 def raise_for_status(call: Call, response: Response) -> None:
@@ -308,17 +368,32 @@ def _structure_errors() -> tuple[type[Exception], ...]:
     return STRUCTURE_ERRORS
 
 
-@cache
-def _result_spec(kind: type[Any]) -> tuple[Any, tuple[tuple[str, str], ...], Callable[[Any, Any], Any] | None]:
-    """Return a command's result type, the pairs of its fields and the headers that carry them, and its converter.
+class _ResultSpec(NamedTuple):
+    """How to decode the result of one class of commands; computed once."""
 
-    The result of a job command, or of a command without a result, is not converted.
-    """
+    wanted: Any
+    """The type of the result."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Pairs of a field and the header that carries it."""
+    structure: Callable[[Any, Any], Any] | None = None
+    """Converts decoded JSON; None for the acceptance of a job, and for a command without a result."""
+    may_be_empty: bool = False
+    """True if a response without a body is complete: what the headers do not carry has a default."""
+
+
+@cache
+def _result_spec(kind: type[Any]) -> _ResultSpec:
     wanted = kind.result_type()
     if wanted in {JobAccepted, type(None)}:
-        return wanted, (), None
+        return _ResultSpec(wanted)
     from fieldingkit.converter import structure
 
     fields = attrs.fields(wanted) if attrs.has(wanted) else ()
-    headers = tuple((field.name, field.metadata["header"]) for field in fields if "header" in field.metadata)
-    return wanted, headers, structure(wanted)
+    return _ResultSpec(
+        wanted,
+        headers=tuple((field.name, field.metadata["header"]) for field in fields if "header" in field.metadata),
+        structure=structure(wanted),
+        may_be_empty=bool(fields)
+        and not hasattr(wanted, "_from_api")
+        and all(field.default is not attrs.NOTHING for field in fields),
+    )

@@ -137,7 +137,12 @@ def _enum_tuple(value: Any, kind: Any) -> tuple[Any, ...]:
 
 
 def _model_hook(converter: Converter, kind: Any) -> Callable[[Any, Any], Any]:
-    structure = make_dict_structure_fn(kind, converter)
+    read_by: dict[str, Any] = {
+        field.name: override(struct_hook=field.metadata["read"])
+        for field in attrs.fields(kind)
+        if "read" in field.metadata
+    }
+    structure = make_dict_structure_fn(kind, converter, **read_by)
     from_api: Callable[[dict[str, Any]], dict[str, Any]] | None = getattr(kind, "_from_api", None)
 
     def hook(value: Any, _: Any) -> Any:

@@ -2,12 +2,16 @@
 
 import enum
 import re
+import secrets
+import time
 import uuid
 
-__all__ = ["RetrySafety", "is_etag", "new_idempotency_key"]
+__all__ = ["RetrySafety", "is_etag", "new_idempotency_key", "new_ulid"]
 
 # Wider than RFC 9110, section 8.8.3, because a tag goes back as it came: servers leave out the quotes, or use spaces.
 _ETAG = re.compile(r'(?:[Ww]/)?"[\x20\x21\x23-\x7e]*"|[\x21\x23-\x29\x2b\x2d-\x7e]+')
+
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 class RetrySafety(enum.Enum):
@@ -26,6 +30,12 @@ class RetrySafety(enum.Enum):
 def new_idempotency_key() -> str:
     """Return a new idempotency key: a random UUID, as the API recommends."""
     return str(uuid.uuid4())
+
+
+def new_ulid() -> str:
+    """Return a new ULID, for the operations that take no other key: 48 bits of time, 80 random bits."""
+    number = int(time.time() * 1000) << 80 | secrets.randbits(80)
+    return "".join(_CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5))
 
 
 def is_etag(value: object) -> bool:

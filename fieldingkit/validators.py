@@ -115,12 +115,13 @@ def account_id(command: object, attribute: "attrs.Attribute[Any]", value: object
 
 def etag(command: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
     """Require exactly one ETag; quotes and ``W/`` stay as they are."""
+    if is_etag(value):
+        return
     if not value:
         raise _invalid(command, attribute, value, "is empty: read the resource first, its ETag guards this action")
     if value == "*":
         raise _invalid(command, attribute, value, "guards nothing: send the ETag of the resource as it was read")
-    if not is_etag(value):
-        raise _invalid(command, attribute, value, "must be one ETag as the API sent it")
+    raise _invalid(command, attribute, value, "must be one ETag as the API sent it")
 
 
 def idempotency_key(command: object, attribute: "attrs.Attribute[Any]", value: object) -> None:

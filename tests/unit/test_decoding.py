@@ -9,6 +9,7 @@ import zlib
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
+from unittest.mock import patch
 
 import attrs
 import pytest
@@ -231,6 +232,15 @@ async def test_decode_error_names_the_path_and_the_value(serve: Serve, make_clie
     with pytest.raises(DecodeError, match=r"expected str.* @ \$\.failed\[0\]\.code") as caught:
         await make_client(base_url=server.url).send(read)
     assert caught.value.path == "$.failed[0].code"
+
+
+@pytest.mark.parametrize("headers", [{}, {"ETag": 'W/"7"'}])
+def test_response_without_a_body_does_not_visit_the_converter(headers: dict[str, str]) -> None:
+    """The result of an action without a body is made of its headers alone, as the converter would make it."""
+    converted = given_back(TAGGED, b"{}", **headers)
+    with patch("fieldingkit.converter._CONVERTER", None), patch("fieldingkit.codec._read", side_effect=AssertionError):
+        assert given_back(TAGGED, b"", status=204, **headers) == converted
+    assert converted.etag == headers.get("ETag", "")
 
 
 # Values that are not as declared
