@@ -1,76 +1,65 @@
-"""Run all benchmarks, each in a process of its own, and print one table.
+"""Run the benchmarks, each in a process of its own, and print one table.
 
-Run: ``python -m benchmarks [--rounds N] [--json FILE] [NAME ...]``
+Run: ``python -m benchmarks [--quick] [--rounds N] [--json FILE] [NAME ...]``
 """
 
 import argparse
-import json
 import sys
-import tempfile
+import traceback
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
-from benchmarks.measure import Row, machine, report
-from benchmarks.processes import run
+from benchmarks.measure import run_benchmark
+from benchmarks.results import Results, text_of
+from benchmarks.rows import Excluded, Row
 
 NAMES = (
     "calls",
     "function_calls",
     "with_sdk",
     "tracing",
-    "parts",
-    "machinery",
-    "outages",
+    "commands",
     "blocking",
     "decoding",
+    "alternatives",
     "imports",
     "detection",
     "waiting",
     "sweep",
-    "reports",
+    "sweep_report",
     "memory",
-    "alternatives",
 )
 
 
-def rows_of(file: Path) -> list[Row]:
-    """Return the rows that a benchmark wrote."""
-    if not file.exists():
-        return []
-    found: list[dict[str, Any]] = json.loads(file.read_text())["rows"]
-    for fields in found:
-        del fields["result"]
-    return [Row(**fields) for fields in found]
-
-
-def main(names: Sequence[str], options: Sequence[str], file: Path | None) -> int:
-    """Run the benchmarks; return 1 if one of them failed or exceeded its budget."""
-    rows: list[Row] = []
-    failed: list[str] = []
-    with tempfile.TemporaryDirectory() as folder:
-        for name in names:
-            if not (Path(__file__).parent / f"{name}.py").exists():
-                continue
-            print(f"\n== {name}", flush=True)
-            written = Path(folder) / f"{name}.json"
-            taken = run([sys.executable, "-m", f"benchmarks.{name}", *options, "--json", str(written)])
-            failed += [name] if taken.status else []
-            rows += rows_of(written)
-    print(f"\n== all, on {machine()}\n{report(rows)}")
-    over = [f"{row.what} ({row.side})" for row in rows if row.result == "over"]
-    print(f"\nover: {'; '.join(over) or 'none'}\nfailed: {', '.join(failed) or 'none'}")
-    if file is not None:
-        found = [row.as_json() for row in rows]
-        file.write_text(json.dumps({"machine": machine(), "rows": found}, indent=1))
-    return 1 if failed or over else 0
+def main(arguments: Sequence[str]) -> int:
+    """Run from the command line; return 1 if a benchmark failed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", choices=[*NAMES, []], metavar="NAME", help=f"of {', '.join(NAMES)}")
+    parser.add_argument("--rounds", type=int, help="measurements of each side")
+    parser.add_argument("--quick", action="store_true", help="the smallest sizes, to see that everything runs")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="a file for the results")
+    options = parser.parse_args(arguments)
+    words = [word for word in arguments if not word.startswith("--json") and word != str(options.json)]
+    results = Results(command=" ".join(["python -m benchmarks", *words]))
+    for name in options.names or NAMES:
+        print(f"\n== {name}", flush=True)
+        try:
+            with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+                rows = pool.submit(run_benchmark, name, options.rounds, options.quick).result()
+        except Exception:  # noqa: BLE001 - the other benchmarks are run all the same
+            traceback.print_exc()
+            results.failed.append(name)
+            continue
+        print(text_of(rows), flush=True)
+        results.rows.extend(row for row in rows if isinstance(row, Row))
+        results.excluded.extend(row for row in rows if isinstance(row, Excluded))
+    print(f"\n== all\n{results.text()}")
+    if options.json is not None:
+        results.save(options.json)
+    return 1 if results.failed else 0
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("names", nargs="*", choices=[*NAMES, []], help="the benchmarks to run; all by default")
-    parser.add_argument("--rounds", type=int, help="the number of measurements of each side")
-    parser.add_argument("--json", type=Path, help="a file for all rows")
-    arguments = parser.parse_args()
-    rounds = [] if arguments.rounds is None else ["--rounds", str(arguments.rounds)]
-    sys.exit(main(arguments.names or NAMES, rounds, arguments.json))
+    sys.exit(main(sys.argv[1:]))

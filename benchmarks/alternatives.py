@@ -1,64 +1,48 @@
-"""A pause and a finished job of 10,000 groups with other libraries, compared with aiohttp by hand.
+"""A pause and a finished job of 10,000 groups with other asynchronous libraries, beside aiohttp by hand."""
 
-Run: ``python -m benchmarks.alternatives``
-"""
-
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
-from benchmarks.by_hand import RawClient
-from benchmarks.calls import many
-from benchmarks.measure import Row, Side, compare, main, row
+from benchmarks.measure import Side, compare
+from benchmarks.rows import Excluded, Row, compared
 from benchmarks.server import Stub
-from benchmarks.ways import Way, async_ways, blocking_ways
+from benchmarks.ways import aiohttp_way, find, jobs, pauses
 
-WIDTHS = {1: 100, 64: 256, 512: 512}
+ROUNDS = 10
+CALLS = {1: 100, 64: 128}
 GROUPS = 10_000
+RAW = "raw aiohttp"
+WAYS = {
+    "httpx": "httpx_way",
+    "httpx2": "httpx2_way",
+    "azure-core on aiohttp": "azure_way",
+    "openapi-python-client": "generated_way",
+}
 
 
-async def _open(url: str) -> list[Way]:
-    raw = RawClient(url)
-    return [Way("raw aiohttp", raw.pause, raw.job, raw.aclose), *async_ways(url)]
-
-
-def measure(rounds: int) -> Sequence[Row]:
+def measure(rounds: int, *, quick: bool = False) -> Sequence[Row | Excluded]:
     """Return all rows."""
+    found, excluded = find(WAYS, "asynchronous", "a pause and a job of 10,000")
+    ways = {RAW: aiohttp_way.asynchronous, **found}
     rows: list[Row] = []
-    with asyncio.Runner() as runner, Stub() as stub:
-        ways = runner.run(_open(stub.url))
-        blocking = list(blocking_ways(stub.url))
-
-        def awaited(call: Callable[[], Awaitable[object]], width: int, calls: int) -> None:
-            runner.run(many(call, calls, width))
-
-        for width, calls in WIDTHS.items():
-            sides = [Side(way.name, partial(awaited, way.pause, width), calls) for way in ways]
-            if width == 1:
-                sides += [Side(way.name + ", blocking", partial(_repeat, way.pause), calls) for way in blocking]
-            rows += _rows(f"pause, {width} at once" if width > 1 else "pause, one by one", sides, rounds)
-        sides = [Side(way.name, partial(awaited, partial(way.job, GROUPS), 1), 3) for way in ways]
-        sides += [Side(way.name + ", blocking", partial(_repeat, partial(way.job, GROUPS)), 3) for way in blocking]
-        rows += _rows("job of 10,000", sides, rounds)
-        for way in ways:
-            runner.run(way.close())
-        for way in blocking:
-            way.close()
-    return rows
-
-
-def _repeat(call: Callable[[], object], calls: int) -> None:
-    for _ in range(calls):
-        call()
+    with Stub() as stub:
+        for width, calls in CALLS.items():
+            calls = width if quick else calls
+            sides = [
+                Side(name=name, open=partial(pauses, make, stub.url, width), calls=calls, warm_up=width)
+                for name, make in ways.items()
+            ]
+            rows += _rows(f"pause, {width} at once: CPU" if width > 1 else "pause, one by one: CPU", sides, rounds)
+        sides = [
+            Side(name=name, open=partial(jobs, make, stub.url, GROUPS), calls=1 if quick else 3)
+            for name, make in ways.items()
+        ]
+        rows += _rows("job of 10,000: CPU", sides, rounds)
+    return [*rows, *excluded]
 
 
 def _rows(what: str, sides: Sequence[Side], rounds: int) -> list[Row]:
     times = compare(sides, rounds)
-    first, *others = sides
-    return [
-        row(f"{what}: CPU", (side.name, times[side.name].cpu), (first.name, times[first.name].cpu)) for side in others
-    ]
-
-
-if __name__ == "__main__":
-    main(measure, rounds=7)
+    reference = (RAW, times.pop(RAW).cpu)
+    unit = "ms" if "job" in what else "us"
+    return [compared(what, (name, of.cpu), reference, unit=unit) for name, of in times.items()]

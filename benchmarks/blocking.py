@@ -1,102 +1,84 @@
-"""A blocking pause: one by one against httpx, urllib3 and requests, and from 64 threads against a 20 ms server.
+"""A blocking pause: one by one beside httpx, urllib3 and others, and from 64 threads to a server that takes 20 ms."""
 
-Where uvloop is installed the client runs on it, as with the extra ``speed``.
-
-Run: ``python -m benchmarks.blocking``
-"""
-
-import asyncio
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from importlib.util import find_spec
 
-from benchmarks.by_hand import ACCOUNT, GROUP, PROJECT, TAG, TOKEN, RawClient, next_run
-from benchmarks.calls import many
-from benchmarks.measure import Row, Side, compare, main, row
+from benchmarks.measure import Side, Times, compare, missing_extras
+from benchmarks.rows import Excluded, Row, compared
 from benchmarks.server import Stub
-from benchmarks.ways import blocking_ways
-from fieldingkit import Client, fielding_runs
+from benchmarks.ways import Make, aiohttp_way, fieldingkit_way, find, from_threads, one_by_one, pauses
 
-CALLS = 200
-THREADS, LATENCY, CALLS_EACH = 64, 0.02, 40
-FAST = find_spec("uvloop") is not None
-LOOP = ", on uvloop" if FAST else ""
-
-
-def pause(client: Client) -> object:
-    """Send the call with fieldingkit."""
-    return client.send(
-        fielding_runs.PauseFieldingRun(
-            project_id=PROJECT, target_group_id=GROUP, fielding_run_id=next_run(), if_match=TAG
-        )
-    )
+ROUNDS = 25
+CALLS = 300
+THREADS, LATENCY, CALLS_EACH = 64, 0.02, 20
+KIT, FAST, RAW = "fieldingkit", "fieldingkit, with speed", "raw aiohttp, tasks"
+WAYS = {
+    "urllib3": "urllib3_way",
+    "httpx.Client": "httpx_way",
+    "httpx2.Client": "httpx2_way",
+    "requests": "requests_way",
+    "openapi-python-client": "generated_way",
+}
+BUDGETS = {(KIT, "urllib3"): 1.00, (KIT, "httpx.Client"): 0.45, (FAST, "urllib3"): 0.90}
 
 
-def repeat(call: Callable[[], object], calls: int) -> None:
-    """Make this many calls."""
-    for _ in range(calls):
-        call()
-
-
-def in_threads(call: Callable[[], object], calls: int) -> None:
-    """Make this many calls from 64 threads."""
-    threads = [threading.Thread(target=repeat, args=(call, calls // THREADS)) for _ in range(THREADS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-
-def measure(rounds: int) -> Sequence[Row]:
+def measure(rounds: int, *, quick: bool = False) -> Sequence[Row | Excluded]:
     """Return all rows."""
-    return [*_one_by_one(rounds), *_threads(max(5, rounds // 3))]
+    ways, excluded = find(WAYS, "blocking", "a blocking pause")
+    kits = [KIT] if (missing := missing_extras()) else [KIT, FAST]
+    if missing:
+        reason = f"not installed: {', '.join(missing)}"
+        excluded.append(Excluded(what="a blocking pause with the extra speed", reason=reason))
+    return [
+        *_one_by_one(kits, ways, rounds, 1 if quick else CALLS),
+        *_from_threads(kits, ways, rounds, 1 if quick else CALLS_EACH),
+        *excluded,
+    ]
 
 
-def _one_by_one(rounds: int) -> list[Row]:
-    with Stub() as stub, Client(account_id=ACCOUNT, auth=TOKEN, base_url=stub.url) as client:
-        ways = list(blocking_ways(stub.url))
-        sides = [Side("fieldingkit", partial(repeat, partial(pause, client)), CALLS)]
-        sides += [Side(way.name, partial(repeat, way.pause), CALLS) for way in ways]
+def _one_by_one(kits: Sequence[str], ways: dict[str, Make], rounds: int, calls: int) -> list[Row]:
+    made = {**dict.fromkeys(kits, fieldingkit_way.blocking), **ways}
+    with Stub() as stub:
+        sides = [
+            Side(name=name, open=partial(one_by_one, make, stub.url), calls=calls, warm_up=20, speed=name == FAST)
+            for name, make in made.items()
+        ]
         times = compare(sides, rounds)
-        for way in ways:
-            way.close()
-    budgets = {"httpx.Client": 0.60, "urllib3": 1.00 if FAST else 1.15}
-    mine = ("fieldingkit" + LOOP, times.pop("fieldingkit").cpu)
-    return [row("blocking pause: CPU", mine, (name, of.cpu), budget=budgets.get(name)) for name, of in times.items()]
+    what = "blocking pause, one by one: CPU"
+    return [
+        compared(what, (kit, times[kit].cpu), (name, times[name].cpu), budget=BUDGETS.get((kit, name)))
+        for kit in kits
+        for name in ways
+    ]
 
 
-def _threads(rounds: int) -> list[Row]:
-    with Stub(LATENCY) as stub, asyncio.Runner() as runner:
-        with Client(account_id=ACCOUNT, auth=TOKEN, base_url=stub.url) as client:
-            raw = runner.run(_open(stub.url))
-
-            def tasks(calls: int) -> None:
-                runner.run(many(raw.pause, calls, THREADS))
-
-            calls = THREADS * CALLS_EACH
-            sides = [
-                Side(f"fieldingkit{LOOP}, 64 threads", partial(in_threads, partial(pause, client)), calls),
-                Side("raw aiohttp, 64 tasks", tasks, calls),
-            ]
-            times = compare(sides, rounds)
-        runner.run(raw.aclose())
-    mine, theirs = ((side.name, times[side.name].wall) for side in sides)
-    beside = row("64 threads, server at 20 ms: rate", mine, theirs, budget=0.90, rate=True)
-    alone = Row(
-        what="64 threads, server at 20 ms",
-        side=beside.side,
-        value=beside.value,
-        unit="calls/s",
-        budget=2500,
-        at_least=True,
-    )
-    return [beside, alone]
+def _from_threads(kits: Sequence[str], ways: dict[str, Make], rounds: int, calls_each: int) -> list[Row]:
+    calls = THREADS * calls_each
+    made = dict.fromkeys(kits, fieldingkit_way.blocking)
+    made |= {name: make for name, make in ways.items() if name == "urllib3"}
+    with Stub(LATENCY) as stub:
+        raw = Side(
+            name=RAW, open=partial(pauses, aiohttp_way.asynchronous, stub.url, THREADS), calls=calls, warm_up=THREADS
+        )
+        sides = [
+            Side(
+                name=name,
+                open=partial(from_threads, make, stub.url, THREADS),
+                calls=calls,
+                warm_up=THREADS,
+                speed=name == FAST,
+            )
+            for name, make in made.items()
+        ]
+        times = compare([raw, *sides], rounds)
+    return [row for kit in kits for row in _rates(kit, times)]
 
 
-async def _open(url: str) -> RawClient:
-    return RawClient(url)
-
-
-if __name__ == "__main__":
-    main(measure)
+def _rates(kit: str, times: dict[str, Times]) -> list[Row]:
+    budgets = {RAW: 0.93, "urllib3": 1.00}
+    what = f"{THREADS} at once on one core, server at 20 ms: rate"
+    return [
+        compared(what, (kit, times[kit].wall), (name, times[name].wall), budget=budgets[name], rate=True)
+        for name in budgets
+        if name in times
+    ]

@@ -1,86 +1,49 @@
-"""A pause, one by one, 64 and 512 concurrently: fieldingkit against aiohttp by hand.
+"""A pause within a trace, one by one, 64 and 512 at once: fieldingkit beside aiohttp by hand.
 
-Run: ``python -m benchmarks.calls``
+A second process of the same aiohttp by hand shows the noise.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
-from benchmarks.by_hand import ACCOUNT, GROUP, PROJECT, TAG, TOKEN, RawClient, next_run
-from benchmarks.measure import Row, Side, compare, main, row
+from benchmarks.measure import Side, compare
+from benchmarks.rows import Excluded, Row, compared
 from benchmarks.server import Stub
-from fieldingkit import AsyncClient, fielding_runs
+from benchmarks.ways import aiohttp_way, fieldingkit_way, pauses
 
-WIDTHS = {1: 300, 64: 640, 512: 1024}
-"""The number of concurrent calls, and of all calls in a round."""
-
-
-def kit(url: str) -> AsyncClient:
-    """Create fieldingkit's client."""
-    return AsyncClient(account_id=ACCOUNT, auth=TOKEN, base_url=url)
+ROUNDS = 25
+CALLS = {1: 400, 64: 640, 512: 1024}
+"""How many calls a round has, by the number of calls at once."""
+BUDGETS = {1: 0.90, 64: 0.80, 512: 0.80}
+RAW, AGAIN, KIT = "raw aiohttp", "raw aiohttp, again", "fieldingkit"
 
 
-async def pause(client: AsyncClient) -> object:
-    """Send the call with fieldingkit, including the construction of the command."""
-    return await client.send(
-        fielding_runs.PauseFieldingRun(
-            project_id=PROJECT, target_group_id=GROUP, fielding_run_id=next_run(), if_match=TAG
-        )
-    )
-
-
-async def many(call: Callable[[], Awaitable[object]], calls: int, width: int) -> None:
-    """Make this many calls, ``width`` of them concurrently."""
-
-    async def some() -> None:
-        for _ in range(calls // width):
-            await call()
-
-    if width == 1:
-        await some()
-    else:
-        await asyncio.gather(*(some() for _ in range(width)))
-
-
-def measure(rounds: int) -> Sequence[Row]:
+def measure(rounds: int, *, quick: bool = False) -> Sequence[Row | Excluded]:
     """Return all rows."""
-    rows: list[Row] = []
-    with asyncio.Runner() as runner, Stub() as stub:
-        raw, client = runner.run(_open(stub.url))
-        before = stub.stats()
-        ways = {"raw aiohttp": raw.pause, "fieldingkit": partial(pause, client)}
+    with Stub() as stub:
+        rows = [row for width in CALLS for row in _of_width(stub.url, width, rounds, quick=quick)]
+        return [*rows, _without_parent(stub.url, rounds, quick=quick)]
 
-        def run(call: Callable[[], Awaitable[object]], width: int, calls: int) -> None:
-            runner.run(many(call, calls, width))
 
-        for width, calls in WIDTHS.items():
-            sides = [Side(name, partial(run, call, width), calls) for name, call in ways.items()]
-            times = compare(sides, rounds)
-            what = f"pause, {width} at once" if width > 1 else "pause, one by one"
-            reference = times["raw aiohttp"]
-            mine = times["fieldingkit"]
-            rows += [
-                row(f"{what}: CPU", ("fieldingkit", mine.cpu), ("raw aiohttp", reference.cpu), budget=1.10),
-                row(
-                    f"{what}: rate", ("fieldingkit", mine.wall), ("raw aiohttp", reference.wall), budget=0.9, rate=True
-                ),
-            ]
-        runner.run(raw.aclose())
-        runner.run(client.aclose())
-        after = stub.stats()
-    asked, cpu = after["requests"] - before["requests"], after["cpu"] - before["cpu"]
-    share = cpu / (after["wall"] - before["wall"])
+def _of_width(url: str, width: int, rounds: int, *, quick: bool) -> list[Row]:
+    ways = {RAW: aiohttp_way.asynchronous, AGAIN: aiohttp_way.asynchronous, KIT: fieldingkit_way.asynchronous}
+    calls = width if quick else CALLS[width]
+    sides = [
+        Side(name=name, open=partial(pauses, make, url, width), calls=calls, warm_up=max(width, calls // 10))
+        for name, make in ways.items()
+    ]
+    times = compare(sides, rounds)
+    reference = (RAW, times[RAW].cpu)
+    what = f"pause, {width} at once: CPU" if width > 1 else "pause, one by one: CPU"
     return [
-        *rows,
-        Row(what="the server: what it could answer", side="Stub", value=asked / cpu, unit="calls/s"),
-        Row(what="the server: its core in use meanwhile", side="Stub", value=share * 100, unit="%"),
+        compared(what, (KIT, times[KIT].cpu), reference, budget=BUDGETS[width]),
+        compared(what, (AGAIN, times[AGAIN].cpu), reference),
     ]
 
 
-async def _open(url: str) -> tuple[RawClient, AsyncClient]:
-    return RawClient(url), kit(url)
-
-
-if __name__ == "__main__":
-    main(measure)
+def _without_parent(url: str, rounds: int, *, quick: bool) -> Row:
+    calls = 1 if quick else CALLS[1]
+    ways = {RAW: aiohttp_way.asynchronous, KIT: fieldingkit_way.asynchronous}
+    sides = [Side(name=name, open=partial(pauses, make, url, traced=False), calls=calls) for name, make in ways.items()]
+    times = compare(sides, rounds)
+    return compared("pause outside a trace, one by one: CPU", (KIT, times[KIT].cpu), (RAW, times[RAW].cpu))

@@ -1,65 +1,37 @@
-"""A finished job of 10,000 target groups, a fifth of them failed: requested, read, decoded and typed.
+"""A finished job of 10,000 target groups, a fifth of them failed: requested, read, decoded and typed."""
 
-Where orjson is installed it reads for fieldingkit, as with the extra ``speed``.
-
-Run: ``python -m benchmarks.decoding``
-"""
-
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from importlib.util import find_spec
 
-from benchmarks.by_hand import PROJECT, RawClient, read_job
-from benchmarks.calls import kit, many
-from benchmarks.measure import Row, Side, compare, main, row
-from benchmarks.server import Stub, job_body
-from fieldingkit import AsyncClient, batch_jobs
-from fieldingkit._json import loads
-from fieldingkit.converter import structure
+from benchmarks.measure import Side, compare, missing_extras
+from benchmarks.rows import Excluded, Row, compared
+from benchmarks.server import Stub
+from benchmarks.ways import Make, aiohttp_way, fieldingkit_way, jobs
 
+ROUNDS = 25
 GROUPS = 10_000
-KIT = "fieldingkit, with orjson" if find_spec("orjson") else "fieldingkit"
+RAW, AGAIN, RAW_ORJSON = "raw aiohttp, json", "raw aiohttp, json, again", "raw aiohttp, orjson"
+KIT, KIT_ORJSON = "fieldingkit", "fieldingkit, orjson"
 
 
-def measure(rounds: int) -> Sequence[Row]:
+def measure(rounds: int, *, quick: bool = False) -> Sequence[Row | Excluded]:
     """Return all rows."""
-    with asyncio.Runner() as runner, Stub() as stub:
-        raw, client = runner.run(_open(stub.url))
-        command = batch_jobs.GetPauseTargetGroupsJob(project_id=PROJECT, job_id=str(GROUPS))
-        ways: dict[str, Callable[[], Awaitable[object]]] = {
-            KIT: partial(client.send, command),
-            "raw aiohttp": partial(raw.job, GROUPS),
-        }
+    plain = {RAW: aiohttp_way.asynchronous, AGAIN: aiohttp_way.asynchronous, KIT: fieldingkit_way.asynchronous}
+    fast = {RAW_ORJSON: aiohttp_way.with_orjson, KIT_ORJSON: fieldingkit_way.asynchronous}
+    missing = "orjson" in missing_extras()
+    with Stub() as stub:
 
-        def run(call: Callable[[], Awaitable[object]], calls: int) -> None:
-            runner.run(many(call, calls, 1))
+        def side(name: str, make: Make, *, speed: bool) -> Side:
+            return Side(name=name, open=partial(jobs, make, stub.url, GROUPS), calls=1 if quick else 5, speed=speed)
 
-        times = compare([Side(name, partial(run, call), 5) for name, call in ways.items()], rounds)
-        whole = row("a job of 10,000: CPU", *((name, of.cpu) for name, of in times.items()), budget=0.85, unit="ms")
-        runner.run(raw.aclose())
-        runner.run(client.aclose())
-    body = job_body(GROUPS)
-    sides = [
-        Side(KIT, partial(_repeat, partial(_typed, body)), 5),
-        Side("json, object per group", partial(_repeat, partial(read_job, body)), 5),
-    ]
-    times = compare(sides, rounds)
-    return [whole, row("its decoding alone: CPU", *((name, of.cpu) for name, of in times.items()), unit="ms")]
+        sides = [side(name, make, speed=False) for name, make in plain.items()]
+        sides += [] if missing else [side(name, make, speed=True) for name, make in fast.items()]
+        cpu = {name: times.cpu for name, times in compare(sides, rounds).items()}
 
+    def row(mine: str, theirs: str, budget: float | None = None) -> Row:
+        return compared(f"job of {GROUPS:,}: CPU", (mine, cpu[mine]), (theirs, cpu[theirs]), budget=budget, unit="ms")
 
-def _typed(body: bytes) -> object:
-    return structure(batch_jobs.BatchResult)(loads(body), batch_jobs.BatchResult)
-
-
-def _repeat(call: Callable[[], object], calls: int) -> None:
-    for _ in range(calls):
-        call()
-
-
-async def _open(url: str) -> tuple[RawClient, AsyncClient]:
-    return RawClient(url), kit(url)
-
-
-if __name__ == "__main__":
-    main(measure)
+    rows = [row(KIT, RAW, 1.05), row(AGAIN, RAW)]
+    if missing:
+        return [*rows, Excluded(what=f"job of {GROUPS:,} with orjson", reason="orjson is not installed")]
+    return [*rows, row(KIT_ORJSON, RAW, 0.85), row(KIT_ORJSON, RAW_ORJSON)]

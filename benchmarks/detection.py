@@ -1,7 +1,4 @@
-"""The delay until a job's end is found, and the polls it takes, with the default policy: simulated, without waiting.
-
-Run: ``python -m benchmarks.detection [--rounds TRIALS]``
-"""
+"""The delay until a job's end is found, and the polls it takes, with the default policy: simulated, without waiting."""
 
 import asyncio
 import math
@@ -9,7 +6,7 @@ import random
 import statistics
 from collections.abc import Callable, Sequence
 
-from benchmarks.measure import Row, main
+from benchmarks.rows import Row
 from fieldingkit import PollPolicy
 from fieldingkit.commands import JobStatus
 from fieldingkit.jobs.poller import Poller, PollerGroup, PollResult
@@ -18,7 +15,8 @@ from fieldingkit.resources.fielding_jobs import FieldingJobResult
 DURATIONS = [0.2 * 1.12**number for number in range(87)]
 """Durations of jobs from 0.2 seconds to an hour."""
 SIDE = "PollPolicy()"
-SHOWN = (0.2, 2.0, 20.0, 200.0, 3600.0)
+ROUNDS = 300
+"""The number of simulated jobs."""
 
 
 class JumpingClock:
@@ -70,37 +68,16 @@ def found(times: Sequence[float], seconds: float) -> tuple[int, float]:
     return next((number, time) for number, time in enumerate(times, 1) if time >= seconds)
 
 
-def measure(rounds: int) -> Sequence[Row]:
-    """Measure all durations, and report the mean, the worst and some of them."""
-    tried = asyncio.run(trials(rounds))
-    late = {
-        seconds: (statistics.mean(found(times, seconds)[1] for times in tried) - 0.1) / seconds for seconds in DURATIONS
-    }
-    spare = {
-        seconds: max(found(times, seconds)[0] for times in tried) / (4 + 3 * math.log2(1 + seconds))
-        for seconds in DURATIONS
-    }
-    nearest = [min(DURATIONS, key=lambda seconds, shown=shown: abs(seconds - shown)) for shown in SHOWN]
-    what = "a job of T s is found after, less 0.1 s"
-    rows = {
-        "the mean, 0.2 s to 1 h": (statistics.mean(late.values()), 1.2),
-        "the worst T": (max(late.values()), 1.35),
-        **{f"{seconds:.3g} s": (late[seconds], None) for seconds in nearest},
-    }
-    return [
-        *(
-            Row(what=f"{what}: {name}", side=SIDE, value=value, unit="T", budget=budget)
-            for name, (value, budget) in rows.items()
-        ),
-        Row(
-            what="most polls, of 4 + 3 log2(1 + T): the worst T",
-            side=SIDE,
-            value=max(spare.values()),
-            unit="",
-            budget=1.0,
-        ),
+def measure(rounds: int, *, quick: bool = False) -> Sequence[Row]:
+    """Return the means over all durations, and the worst of them."""
+    tried = asyncio.run(trials(20 if quick else rounds))
+    late = [(statistics.mean(found(times, seconds)[1] for times in tried) - 0.1) / seconds for seconds in DURATIONS]
+    polls = [
+        max(found(times, seconds)[0] for times in tried) / (4 + 3 * math.log2(1 + seconds)) for seconds in DURATIONS
     ]
-
-
-if __name__ == "__main__":
-    main(measure, rounds=300)
+    what = "job of T s, found finished after, less 0.1 s"
+    return [
+        Row(what=f"{what}: mean of 0.2 s to 1 h", side=SIDE, value=statistics.mean(late), unit="T", budget=1.2),
+        Row(what=f"{what}: worst T", side=SIDE, value=max(late), unit="T"),
+        Row(what="job of T s: most polls, of 4 + 3 log2(1 + T)", side=SIDE, value=max(polls), unit="", budget=1),
+    ]

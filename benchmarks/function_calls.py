@@ -1,23 +1,47 @@
-"""The number of function calls of one pause, in Python and in C: exact on any machine.
-
-Run: ``python -m benchmarks.function_calls``
-"""
+"""The number of function calls of one pause within a trace, in Python and in C: exact on any machine."""
 
 import asyncio
 import cProfile
 import pstats
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
 
-from benchmarks.by_hand import RawClient
-from benchmarks.calls import kit, pause
-from benchmarks.measure import Row, main
+from benchmarks.by_hand import within_trace
+from benchmarks.rows import Row
 from benchmarks.server import Stub
+from benchmarks.ways import aiohttp_way, fieldingkit_way
 
+ROUNDS = 1
 CALLS = 100
 
 
-async def count(call: Callable[[], Awaitable[object]]) -> float:
+def measure(rounds: int, *, quick: bool = False) -> Sequence[Row]:
+    """Return the one row; further rounds would give the same."""
+    del rounds, quick
+    with Stub() as stub, within_trace():
+        theirs, mine = asyncio.run(_count_both(stub.url))
+    return [
+        Row(
+            what="function calls of a pause",
+            side="fieldingkit",
+            value=mine,
+            unit="calls",
+            beside="raw aiohttp",
+            reference=theirs,
+            ratio=mine / theirs,
+            budget=0.90,
+        )
+    ]
+
+
+async def _count_both(url: str) -> tuple[float, float]:
+    raw, kit = aiohttp_way.asynchronous(url), fieldingkit_way.asynchronous(url)
+    found = await _count(raw.pause), await _count(kit.pause)
+    await raw.close()
+    await kit.close()
+    return found
+
+
+async def _count(call: Callable[[], Awaitable[object]]) -> float:
     """Count the function calls of one call, after the work that happens only once."""
     for _ in range(5):
         await call()
@@ -28,34 +52,3 @@ async def count(call: Callable[[], Awaitable[object]]) -> float:
     profile.disable()
     total: int = vars(pstats.Stats(profile))["total_calls"]
     return total / CALLS
-
-
-async def _count_both(url: str) -> tuple[float, float]:
-    raw, client = RawClient(url), kit(url)
-    found = await count(raw.pause), await count(partial(pause, client))
-    await raw.aclose()
-    await client.aclose()
-    return found
-
-
-def measure(rounds: int) -> Sequence[Row]:
-    """Return the one row; further rounds would give the same."""
-    del rounds
-    with Stub() as stub:
-        theirs, mine = asyncio.run(_count_both(stub.url))
-    return [
-        Row(
-            what="function calls in a pause",
-            side="fieldingkit",
-            value=mine,
-            unit="calls",
-            beside="raw aiohttp",
-            reference=theirs,
-            ratio=mine / theirs,
-            budget=1.15,
-        )
-    ]
-
-
-if __name__ == "__main__":
-    main(measure)

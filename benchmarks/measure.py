@@ -1,34 +1,50 @@
-"""The measurement: sides are run in rounds, in random order, and compared by CPU time and wall time.
+"""The measurement: each side in a process of its own, in rounds, in random order.
 
-Absolute times vary with the machine; the ratio of two sides of one round does not. The report has the median of these
-ratios, and their quartiles as the spread.
+Absolute times vary with the machine; the ratio of two sides of one round does not. Even two processes of one program
+differ by a few percent, because their memory is laid out differently, so the processes are replaced several times.
 """
 
-import argparse
 import gc
-import json
 import os
-import platform
 import random
-import statistics
+import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field, replace
+from importlib import import_module
+from importlib.metadata import distributions
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from types import TracebackType
+from typing import Self, TypeAlias
 
-__all__ = ["Row", "Side", "Times", "compare", "keep_off_the_servers_core", "machine", "main", "report", "row"]
+from benchmarks.rows import Excluded, Row
+
+__all__ = ["Run", "Side", "Times", "compare", "missing_extras", "run_benchmark", "time_once"]
+
+_SPEED = ("orjson", "uvloop")
+"""The packages of the extra ``speed``."""
+_STARTS = 5
+"""How often the processes are replaced."""
+
+Run: TypeAlias = Callable[[int], object]
+"""Does the work this many times."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """One way to do the work."""
+    """One way to do the work, in a process of its own."""
 
     name: str
-    run: Callable[[int], object]
-    """Does the work this many times."""
+    open: Callable[[], AbstractContextManager[Run]]
+    """Prepares the work in the new process."""
     calls: int
-    """The number of times in a round."""
+    """How often the work is done in a round."""
+    warm_up: int = 1
+    """How often the work is done before each measurement."""
+    speed: bool = False
+    """True if the process may import what the extra ``speed`` brings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,128 +55,91 @@ class Times:
     wall: list[float] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One line of the report: a value compared with another."""
-
-    what: str
-    side: str
-    value: float
-    unit: str
-    beside: str = ""
-    reference: float | None = None
-    ratio: float | None = None
-    spread: tuple[float, float] | None = None
-    budget: float | None = None
-    """The budget of the ratio if there is one, otherwise of the value."""
-    at_least: bool = False
-    """True if the budget is a lower bound."""
-
-    @property
-    def result(self) -> str:
-        """``within`` or ``over``; empty without a budget."""
-        if self.budget is None:
-            return ""
-        measured = self.value if self.ratio is None else self.ratio
-        return "within" if (measured >= self.budget if self.at_least else measured <= self.budget) else "over"
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the row for a JSON file."""
-        return {**asdict(self), "result": self.result}
-
-
 def compare(sides: Sequence[Side], rounds: int) -> dict[str, Times]:
-    """Run the sides in rounds, each round in another order. The first round is a warm-up."""
+    """Measure the sides in rounds, each round in another order."""
     found = {side.name: Times() for side in sides}
-    for number in range(rounds + 1):
-        for side in random.sample(sides, len(sides)):
-            gc.collect()
-            cpu, wall = time.process_time(), time.perf_counter()
-            side.run(side.calls)
-            cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-            if number:
-                found[side.name].cpu.append(cpu / side.calls)
-                found[side.name].wall.append(wall / side.calls)
+    starts = min(_STARTS, rounds)
+    for start in range(starts):
+        with ExitStack() as stack:
+            processes = [stack.enter_context(_Process(side)) for side in sides]
+            for _ in range(rounds * start // starts, rounds * (start + 1) // starts):
+                for process in random.sample(processes, len(processes)):
+                    cpu, wall = process.measure()
+                    times = found[process.side.name]
+                    times.cpu.append(cpu)
+                    times.wall.append(wall)
     return found
 
 
-def row(
-    what: str,
-    side: tuple[str, Sequence[float]],
-    beside: tuple[str, Sequence[float]],
-    *,
-    budget: float | None = None,
-    unit: str = "us",
-    rate: bool = False,
-) -> Row:
-    """Return the row for the times of two sides in seconds; with ``rate``, for their calls per second."""
-    (name, times), (other, reference) = side, beside
-    ratios = [b / a if rate else a / b for a, b in zip(times, reference, strict=True)]
-    low, middle, high = statistics.quantiles(ratios, n=4)
-    scale = {"s": 1.0, "ms": 1e3, "us": 1e6}.get(unit, 1.0)
-    mine, theirs = (statistics.median(1 / t if rate else t * scale for t in series) for series in (times, reference))
-    return Row(
-        what=what,
-        side=name,
-        value=mine,
-        unit="calls/s" if rate else unit,
-        beside=other,
-        reference=theirs,
-        ratio=middle,
-        spread=(low, high),
-        budget=budget,
-        at_least=rate,
-    )
+def time_once(run: Run, calls: int) -> tuple[float, float]:
+    """Return the CPU seconds and the wall seconds of one call, as the mean of this many."""
+    gc.collect()
+    cpu, wall = time.process_time(), time.perf_counter()
+    run(calls)
+    return (time.process_time() - cpu) / calls, (time.perf_counter() - wall) / calls
 
 
-def keep_off_the_servers_core() -> None:
-    """Leave the last core to the server if there is more than one."""
-    if hasattr(os, "sched_setaffinity") and len(cores := os.sched_getaffinity(0)) > 1:
-        os.sched_setaffinity(0, cores - {max(cores)})
+def missing_extras() -> list[str]:
+    """Return the packages of the extra ``speed`` that are not installed."""
+    return [name for name in _SPEED if not any(distributions(name=name))]
 
 
-def machine() -> str:
-    """Return a description of the machine."""
-    return (
-        f"{platform.python_implementation()} {platform.python_version()}, {os.cpu_count()} cores, {platform.system()}"
-    )
+def run_benchmark(name: str, rounds: int | None, quick: bool) -> list[Row | Excluded]:
+    """Run one benchmark in this process, which is used for nothing else."""
+    _hide_extras()
+    benchmark = import_module(f"benchmarks.{name}")
+    rounds = rounds or (1 if quick else benchmark.ROUNDS)
+    return [replace(row, command=f"python -m benchmarks {name}") for row in benchmark.measure(rounds, quick=quick)]
 
 
-def report(rows: Sequence[Row]) -> str:
-    """Return the rows as a table."""
-    head = ("what", "side", "measured", "beside", "", "ratio", "spread", "budget", "")
-    return "\n".join(_aligned([head, *map(_cells, rows)]))
+class _Process:
+    """The process of one side. It works only while it is measured."""
+
+    def __init__(self, side: Side) -> None:
+        self.side = side
+        context = get_context("spawn")
+        self._pipe, self._theirs = context.Pipe()
+        self._process = context.Process(target=_work, args=(self._theirs, side.speed), daemon=True)
+
+    def __enter__(self) -> Self:
+        self._process.start()
+        self._theirs.close()
+        # Sent separately, because unpickling it imports the packages.
+        self._pipe.send(self.side.open)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self._pipe.send(None)
+        else:
+            self._process.kill()
+        self._process.join()
+        self._pipe.close()
+
+    def measure(self) -> tuple[float, float]:
+        """Return the CPU seconds and the wall seconds of one call."""
+        self._pipe.send((self.side.warm_up, self.side.calls))
+        try:
+            cpu, wall = self._pipe.recv()
+        except EOFError:
+            raise RuntimeError(f"the process of {self.side.name} ended; its error is above") from None
+        return cpu, wall
 
 
-def _cells(row: Row) -> tuple[str, ...]:
-    return (
-        row.what,
-        row.side,
-        f"{row.value:,.4g} {row.unit}",
-        row.beside,
-        "" if row.reference is None else f"{row.reference:,.4g} {row.unit}",
-        "" if row.ratio is None else f"{row.ratio:.3f}",
-        "" if row.spread is None else f"{row.spread[0]:.3f}-{row.spread[1]:.3f}",
-        "" if row.budget is None else f"{'>=' if row.at_least else '<='} {row.budget:g}",
-        row.result,
-    )
+def _work(pipe: Connection, speed: bool) -> None:
+    if not speed:
+        _hide_extras()
+    if hasattr(os, "sched_setaffinity"):  # the servers use the last core
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    with pipe.recv()() as run:
+        while (counts := pipe.recv()) is not None:
+            warm_up, calls = counts
+            run(warm_up)
+            pipe.send(time_once(run, calls))
 
 
-def _aligned(lines: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-
-
-def main(measure: Callable[[int], Sequence[Row]], *, rounds: int = 25) -> None:
-    """Run one benchmark from the command line."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--rounds", type=int, default=rounds, help="the number of measurements of each side")
-    parser.add_argument("--json", type=Path, help="a file for the rows")
-    arguments = parser.parse_args()
-    keep_off_the_servers_core()
-    rows = measure(arguments.rounds)
-    print(f"{machine()}, {arguments.rounds} rounds\n{report(rows)}", flush=True)
-    if arguments.json:
-        found = {"machine": machine(), "rounds": arguments.rounds, "rows": [row.as_json() for row in rows]}
-        arguments.json.write_text(json.dumps(found, indent=1))
+def _hide_extras() -> None:
+    """Make the imports of the extra ``speed`` fail in this process."""
+    sys.modules.update(dict.fromkeys(_SPEED))

@@ -1,7 +1,4 @@
-"""Leaks: memory, open files and threads after many calls, many jobs and many clients.
-
-Run: ``python -m benchmarks.memory [--rounds N]``; a round has 1,000 calls, 100 jobs and 10 clients.
-"""
+"""Leaks: memory, open files and threads after many calls, many jobs and many clients."""
 
 import asyncio
 import gc
@@ -12,11 +9,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.by_hand import ACCOUNT, GROUP, PROJECT, TOKEN
-from benchmarks.calls import kit, pause
-from benchmarks.measure import Row, main
+from benchmarks.rows import Row
 from benchmarks.server import Stub
-from fieldingkit import AsyncClient, Client, batch_jobs
+from benchmarks.ways import fieldingkit_way, many
+from fieldingkit import AsyncClient, batch_jobs
 
+ROUNDS = 1
+CALLS = 100_000
 AT_ONCE = 50
 MOST_KIB = 1024
 
@@ -37,42 +36,50 @@ def held() -> Held:
     )
 
 
-async def job(client: AsyncClient) -> object:
-    """Run a job from its creation to its result."""
-    return await client.run(batch_jobs.PauseTargetGroups(project_id=PROJECT, target_group_ids=(GROUP,)))
+def measure(rounds: int, *, quick: bool = False) -> Sequence[Row]:
+    """Return all rows; further rounds would give the same."""
+    del rounds
+    calls = 1_000 if quick else CALLS
+    tracemalloc.start()
+    with Stub() as stub:
+        taken = {
+            f"{calls:,} calls": asyncio.run(after_calls(stub.url, calls)),
+            f"{calls // 10:,} jobs": asyncio.run(after_jobs(stub.url, calls // 10)),
+            f"{calls // 100:,} clients of each kind": after_clients(stub.url, calls // 100),
+        }
+    tracemalloc.stop()
+    return [row for what, (before, after) in taken.items() for row in _rows(what, before, after)]
 
 
-async def several(client: AsyncClient, do: Callable[[AsyncClient], Awaitable[object]], count: int) -> None:
-    """Do the work this many times, partly concurrently."""
-
-    async def some() -> None:
-        for _ in range(count // AT_ONCE):
-            await do(client)
-
-    await asyncio.gather(*(some() for _ in range(AT_ONCE)))
+async def after_calls(url: str, count: int) -> tuple[Held, Held]:
+    """Return the resources after the first calls, and after all of them."""
+    way = fieldingkit_way.asynchronous(url)
+    found = await _before_and_after(way.pause, count)
+    await way.close()
+    return found
 
 
-async def kept(url: str, do: Callable[[AsyncClient], Awaitable[object]], count: int) -> tuple[Held, Held]:
-    """Return the resources after a tenth of the work, and after all of it."""
-    async with kit(url) as client:
-        await several(client, do, max(count // 10, AT_ONCE))
-        before = held()
-        await several(client, do, count)
-        return before, held()
+async def after_jobs(url: str, count: int) -> tuple[Held, Held]:
+    """Return the resources after the first jobs that were created and polled, and after all of them."""
+    async with AsyncClient(account_id=ACCOUNT, auth=TOKEN, base_url=url) as client:
+        command = batch_jobs.PauseTargetGroups(project_id=PROJECT, target_group_ids=(GROUP,))
+        return await _before_and_after(lambda: client.run(command), count)
 
 
-def clients(url: str, count: int) -> tuple[Held, Held]:
+def after_clients(url: str, count: int) -> tuple[Held, Held]:
     """Return the resources after a few clients of both kinds were used and closed, and after many more."""
 
     async def one() -> None:
-        async with kit(url) as client:
-            await pause(client)
+        way = fieldingkit_way.asynchronous(url)
+        await way.pause()
+        await way.close()
 
     def some(count: int) -> None:
         for _ in range(count):
             asyncio.run(one())
-            with Client(account_id=ACCOUNT, auth=TOKEN, base_url=url) as client:
-                client.call(pause)
+            way = fieldingkit_way.blocking(url)
+            way.pause()
+            way.close()
 
     some(max(count // 10, 5))
     before = held()
@@ -80,29 +87,20 @@ def clients(url: str, count: int) -> tuple[Held, Held]:
     return before, held()
 
 
-def measure(rounds: int) -> Sequence[Row]:
-    """Return all rows."""
-    tracemalloc.start()
-    with Stub() as stub:
-        taken = {
-            f"{1000 * rounds:,} calls": asyncio.run(kept(stub.url, pause, 1000 * rounds)),
-            f"{100 * rounds:,} jobs": asyncio.run(kept(stub.url, job, 100 * rounds)),
-            f"{10 * rounds:,} clients of each kind": clients(stub.url, 10 * rounds),
-        }
-    tracemalloc.stop()
-    rows: list[Row] = []
-    for what, (before, after) in taken.items():
-        grown = [
-            ("memory", after.kib - before.kib, "KiB", MOST_KIB),
-            ("open files", after.files - before.files, "files", 0),
-            ("threads", after.threads - before.threads, "threads", 0),
-        ]
-        rows += [
-            Row(what=f"after {what}: {name} more", side="fieldingkit", value=value, unit=unit, budget=budget)
-            for name, value, unit, budget in grown
-        ]
-    return rows
+async def _before_and_after(call: Callable[[], Awaitable[object]], count: int) -> tuple[Held, Held]:
+    await many(call, max(count // 100, 500), AT_ONCE)
+    before = held()
+    await many(call, count, AT_ONCE)
+    return before, held()
 
 
-if __name__ == "__main__":
-    main(measure, rounds=100)
+def _rows(what: str, before: Held, after: Held) -> list[Row]:
+    grown = [
+        ("memory", after.kib - before.kib, "KiB", MOST_KIB),
+        ("open files", after.files - before.files, "files", 0),
+        ("threads", after.threads - before.threads, "threads", 0),
+    ]
+    return [
+        Row(what=f"after {what}: {name} more", side="fieldingkit", value=value, unit=unit, budget=budget)
+        for name, value, unit, budget in grown
+    ]

@@ -1,24 +1,22 @@
-"""The cost of tracing without an OpenTelemetry SDK: the pipeline with and without its tracing layers.
+"""Tracing without an OpenTelemetry SDK, within a trace: the pipeline with and without its two layers of spans.
 
-The whole call over a socket gives the ratio. The layers' share is too small to be seen there, so the pipeline is also
-measured over a transport that answers immediately; the budget applies to that difference.
-
-Run: ``python -m benchmarks.tracing``
+The pipeline runs over a transport that answers immediately, with both kinds in one process: beside a whole call the
+difference would be lost in the noise.
 """
 
 import asyncio
-import statistics
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import random
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from typing import TypeVar, cast
 from unittest.mock import patch
 
-from benchmarks.by_hand import ACCOUNT, GROUP, PROJECT, RUN, TAG, TOKEN
-from benchmarks.calls import kit, many, pause
-from benchmarks.measure import Row, Side, compare, main, row
-from benchmarks.server import Stub
-from fieldingkit import AsyncClient, BearerToken, RetryPolicy, TraceContext, fielding_runs
+from benchmarks.by_hand import ACCOUNT, GROUP, PROJECT, TAG, TOKEN, next_run, within_trace
+from benchmarks.measure import time_once
+from benchmarks.rows import Row, measured
+from benchmarks.ways import many
+from fieldingkit import BearerToken, RetryPolicy, fielding_runs
 from fieldingkit.clock import MonotonicClock
 from fieldingkit.codec import encode
 from fieldingkit.errors import Attempt
@@ -27,12 +25,11 @@ from fieldingkit.transport.http import Call, Response, Transport
 from fieldingkit.transport.pipeline import Pipeline
 from fieldingkit.transport.telemetry import Telemetry
 
-T = TypeVar("T")
+ROUNDS = 50
+CALLS = 3_000
+LAYERS = ("CallSpans", "AttemptSpans")
 
-BUDGET = 6.0
-"""Microseconds per call."""
-LAYERS = ("CallSpans", "AttemptObserver", "AttemptSpans")
-PARENT = TraceContext("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+T = TypeVar("T")
 
 
 class Instant:
@@ -51,15 +48,24 @@ class OnlyWithin:
         self.__call__ = inner
 
 
-def bare(make: Callable[[], T]) -> T:
-    """Create something without the tracing layers."""
-    with ExitStack() as stack:
-        for name in LAYERS:
-            stack.enter_context(patch(f"fieldingkit.transport.pipeline.{name}", OnlyWithin))
-        return make()
+def measure(rounds: int, *, quick: bool = False) -> Sequence[Row]:
+    """Return the one row."""
+    sends = (pipeline(), without_layers(pipeline))
+    calls = 10 if quick else CALLS
+    differences: list[float] = []
+    with within_trace(), asyncio.Runner() as runner:
+
+        def run(send: Transport, calls: int) -> None:
+            runner.run(many(partial(_pause, send), calls, 1))
+
+        for _ in range(rounds):
+            cpu = {send: time_once(partial(run, send), calls)[0] for send in random.sample(sends, 2)}
+            differences.append(cpu[sends[0]] - cpu[sends[1]])
+    what = "tracing layers within a trace, without an SDK: CPU of a call"
+    return [measured(what, "fieldingkit", differences, unit="us", budget=3)]
 
 
-def pipeline(parent: TraceContext | None = None) -> Transport:
+def pipeline() -> Transport:
     """Return a pipeline over the transport that answers immediately."""
     telemetry = Telemetry(
         "http://127.0.0.1:1/v1",
@@ -68,61 +74,27 @@ def pipeline(parent: TraceContext | None = None) -> Transport:
         meter_provider=None,
         on_request=None,
         on_attempt=None,
-        trace_context=parent,
+        trace_context=None,
         on_missing_trace="omit",
     )
     http = cast("AiohttpTransport", Instant())
     return Pipeline(http, provider=BearerToken(TOKEN), retry=RetryPolicy(), telemetry=telemetry).send
 
 
-def measure(rounds: int) -> Sequence[Row]:
-    """Return all rows."""
-    with asyncio.Runner() as runner, Stub() as stub:
-        clients: dict[str, AsyncClient] = {
-            "API alone": runner.run(_open(partial(kit, stub.url))),
-            "no tracing layers": runner.run(_open(partial(bare, partial(kit, stub.url)))),
-        }
-        calls = {name: partial(pause, client) for name, client in clients.items()}
-        times = compare(_sides(runner, calls, 300), rounds)
-        beside = "no tracing layers"
-        rows = [row("a pause: CPU", ("API alone", times["API alone"].cpu), (beside, times[beside].cpu))]
-        for client in clients.values():
-            runner.run(client.aclose())
-        pipelines = {"no parent": pipeline(), "a parent": pipeline(PARENT), beside: bare(pipeline)}
-        times = compare(_sides(runner, {name: partial(_send, send) for name, send in pipelines.items()}, 5000), rounds)
-    for name, budget in (("no parent", BUDGET), ("a parent", None)):
-        taken = [mine - other for mine, other in zip(times[name].cpu, times[beside].cpu, strict=True)]
-        rows.append(
-            Row(
-                what="the layers: CPU",
-                side=f"API alone, {name}",
-                value=statistics.median(taken) * 1e6,
-                unit="us",
-                budget=budget,
-            )
-        )
-    return rows
+def without_layers(make: Callable[[], T]) -> T:
+    """Create something without the layers of spans."""
+    with ExitStack() as stack:
+        for name in LAYERS:
+            stack.enter_context(patch(f"fieldingkit.transport.pipeline.{name}", OnlyWithin))
+        return make()
 
 
-def _sides(runner: asyncio.Runner, ways: Mapping[str, Callable[[], Awaitable[object]]], calls: int) -> list[Side]:
-    def run(call: Callable[[], Awaitable[object]], number: int) -> None:
-        runner.run(many(call, number, 1))
-
-    return [Side(name, partial(run, call), calls) for name, call in ways.items()]
-
-
-async def _open(make: Callable[[], AsyncClient]) -> AsyncClient:
-    return make()
-
-
-_PAUSE = fielding_runs.PauseFieldingRun(project_id=PROJECT, target_group_id=GROUP, fielding_run_id=RUN, if_match=TAG)
-_REQUEST = encode(_PAUSE, account_id=str(ACCOUNT), headers={"Accept": "application/json"})
 _CLOCK = MonotonicClock()
 
 
-async def _send(send: Transport) -> object:
-    return await send(Call(_REQUEST, clock=_CLOCK, timeout=30.0, deadline=120.0))
-
-
-if __name__ == "__main__":
-    main(measure)
+async def _pause(send: Transport) -> object:
+    command = fielding_runs.PauseFieldingRun(
+        project_id=PROJECT, target_group_id=GROUP, fielding_run_id=next_run(), if_match=TAG
+    )
+    request = encode(command, account_id=ACCOUNT, headers={"Accept": "application/json"})
+    return await send(Call(request, clock=_CLOCK, timeout=30.0, deadline=120.0))

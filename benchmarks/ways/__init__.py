@@ -1,57 +1,57 @@
-"""The same calls with other libraries, each used as its own documentation recommends."""
+"""The same two calls with each library, used as its own documentation recommends.
 
-from collections.abc import Callable, Iterator
+A module has a function ``asynchronous`` or ``blocking`` or both, which returns the calls for a base URL.
+"""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from opentelemetry import propagate
+from benchmarks.by_hand import Change, within_trace
+from benchmarks.measure import Run
+from benchmarks.rows import Excluded
 
-from benchmarks.by_hand import ACCOUNT, GROUP, PROJECT, TAG, TOKEN, Change, next_run
-
-__all__ = ["JOBS", "OWN", "Missing", "Way", "async_ways", "blocking_ways", "change", "headers", "pausing", "tagged"]
-
-RUNS = f"/demand/accounts/{ACCOUNT}/projects/{PROJECT}/target-groups/{GROUP}/fielding-runs"
-JOBS = f"/demand/accounts/{ACCOUNT}/projects/{PROJECT}/batch-jobs/pause-fielding-runs-by-target-group-id"
-OWN = {
-    "Accept": "application/json",
-    "Authorization": f"Bearer {TOKEN}",
-    "Cint-API-Version": "2025-12-18",
-    "User-Agent": "by-hand/1.0",
-}
-_ASYNC = ("httpx_way", "azure_way", "generated_way")
-_BLOCKING = ("urllib3_way", "httpx_way", "requests_way", "generated_way")
+__all__ = ["Make", "Missing", "Way", "change", "find", "from_threads", "jobs", "many", "one_by_one", "pauses", "repeat"]
 
 
 class Missing(Exception):
-    """The library to measure is not available."""
+    """The library is not available, with the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """The two calls with one library; for an asynchronous library all three functions are coroutines."""
+    """The two calls with one library; for an asynchronous library all three functions are coroutine functions."""
 
-    name: str
     pause: Callable[[], Any]
     job: Callable[[int], Any]
+    """Reads a finished batch job of this many target groups."""
     close: Callable[[], Any]
 
 
-def pausing() -> str:
-    """Return the path of a pause, of another run each time."""
-    return f"{RUNS}/{next_run()}/pause"
+Make = Callable[[str], Way]
+"""Prepares the calls for a base URL; those of an asynchronous library in the running event loop."""
 
 
-def headers() -> dict[str, str]:
-    """Return the headers of a call, including the trace context."""
-    made = dict(OWN)
-    propagate.inject(made)
-    return made
+def find(modules: Mapping[str, str], kind: str, what: str) -> tuple[dict[str, Make], list[Excluded]]:
+    """Return the libraries that are available, by name, and the others with the reason.
 
-
-def tagged() -> dict[str, str]:
-    """Return the headers of an action, including its entity tag."""
-    return {**headers(), "If-Match": TAG}
+    Args:
+        modules: The modules of this package by the name of the library.
+        kind: ``asynchronous`` or ``blocking``.
+        what: What the excluded rows would have measured.
+    """
+    found: dict[str, Make] = {}
+    excluded: list[Excluded] = []
+    for name, module in modules.items():
+        try:
+            found[name] = getattr(import_module(f"benchmarks.ways.{module}"), kind)
+        except (ImportError, Missing) as exc:
+            excluded.append(Excluded(what=f"{what} with {name}", reason=str(exc)))
+    return found, excluded
 
 
 def change(status: int, answered: Any) -> Change:
@@ -61,19 +61,71 @@ def change(status: int, answered: Any) -> Change:
     return Change(answered["ETag"])
 
 
-def async_ways(base: str) -> Iterator[Way]:
-    """Create the asynchronous libraries' calls, in the running event loop."""
-    return _ways(_ASYNC, "asynchronous", base)
+@contextmanager
+def pauses(make: Make, url: str, width: int = 1, *, traced: bool = True) -> Iterator[Run]:
+    """Make pauses, ``width`` of them at once, within a trace unless ``traced`` is False."""
+    with within_trace() if traced else nullcontext(), asyncio.Runner() as runner:
+        way = runner.run(_made(make, url))
+        yield lambda calls: runner.run(many(way.pause, calls, width))
+        runner.run(way.close())
 
 
-def blocking_ways(base: str) -> Iterator[Way]:
-    """Create the blocking libraries' calls."""
-    return _ways(_BLOCKING, "blocking", base)
+@contextmanager
+def jobs(make: Make, url: str, groups: int) -> Iterator[Run]:
+    """Read finished batch jobs one by one, within a trace."""
+    with within_trace(), asyncio.Runner() as runner:
+        way = runner.run(_made(make, url))
+        yield lambda calls: runner.run(many(lambda: way.job(groups), calls, 1))
+        runner.run(way.close())
 
 
-def _ways(names: tuple[str, ...], kind: str, base: str) -> Iterator[Way]:
-    for name in names:
-        try:
-            yield getattr(import_module(f"benchmarks.ways.{name}"), kind)(base)
-        except (ImportError, Missing) as exc:
-            print(f"{name} is left out: {exc}")
+@contextmanager
+def one_by_one(make: Make, url: str) -> Iterator[Run]:
+    """Make blocking pauses within a trace."""
+    with within_trace():
+        way = make(url)
+        yield lambda calls: repeat(way.pause, calls)
+        way.close()
+
+
+@contextmanager
+def from_threads(make: Make, url: str, threads: int) -> Iterator[Run]:
+    """Make blocking pauses from many threads at once, each within a trace."""
+    way = make(url)
+
+    def some(calls: int) -> None:
+        with within_trace():
+            repeat(way.pause, calls)
+
+    def run(calls: int) -> None:
+        started = [threading.Thread(target=some, args=(calls // threads,)) for _ in range(threads)]
+        for thread in started:
+            thread.start()
+        for thread in started:
+            thread.join()
+
+    yield run
+    way.close()
+
+
+async def many(call: Callable[[], Awaitable[object]], calls: int, width: int) -> None:
+    """Make this many calls, ``width`` of them at once."""
+
+    async def some() -> None:
+        for _ in range(calls // width):
+            await call()
+
+    if width == 1:
+        await some()
+    else:
+        await asyncio.gather(*(some() for _ in range(width)))
+
+
+def repeat(call: Callable[[], object], calls: int) -> None:
+    """Make this many calls."""
+    for _ in range(calls):
+        call()
+
+
+async def _made(make: Make, url: str) -> Way:
+    return make(url)

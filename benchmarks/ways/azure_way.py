@@ -6,8 +6,8 @@ from azure.core.pipeline import policies
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.core.rest import HttpRequest
 
-from benchmarks.by_hand import TAG, TOKEN, Change, Group, groups_of
-from benchmarks.ways import JOBS, Way, change, pausing
+from benchmarks.by_hand import JOBS, TAG, TOKEN, Change, Group, groups_of, path_of_pause
+from benchmarks.ways import Way, change
 
 _HEADERS = {"Accept": "application/json", "Cint-API-Version": "2025-12-18"}
 
@@ -34,7 +34,7 @@ def asynchronous(base: str) -> Way:
     )
 
     async def pause() -> Change:
-        answer = await client.send_request(HttpRequest("POST", base + pausing(), headers={"If-Match": TAG}))
+        answer = await client.send_request(HttpRequest("POST", base + path_of_pause(), headers={"If-Match": TAG}))
         return change(answer.status_code, answer.headers)
 
     async def job(groups: int) -> list[Group]:
@@ -42,4 +42,4 @@ def asynchronous(base: str) -> Way:
         answer.raise_for_status()
         return groups_of(answer.json())
 
-    return Way("azure-core on aiohttp", pause, job, client.close)
+    return Way(pause, job, client.close)

@@ -1,7 +1,9 @@
-"""A client that openapi-python-client generates from the published contract for each run."""
+"""A client that openapi-python-client generates from the published contract for each run.
+
+Importing this module generates the package and adds its folder to ``sys.path``; child processes find it there.
+"""
 
 import atexit
-import functools
 import shutil
 import sys
 import tempfile
@@ -10,19 +12,16 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from benchmarks.by_hand import ACCOUNT, GROUP, PROJECT, TAG, TOKEN, next_run
+from benchmarks.by_hand import ACCOUNT, GROUP, HEADERS, PROJECT, TAG, TOKEN, headers, next_run
 from benchmarks.processes import run
-from benchmarks.ways import OWN, Missing, Way, change, headers
-
-__all__ = ["asynchronous", "blocking", "generated"]
+from benchmarks.ways import Missing, Way, change
 
 _CONTRACT = Path(__file__).parents[3] / "shared/reference/openapi/fielding-only.yml"
 _PACKAGE = "generated_fielding_client"
 
 
-@functools.cache
-def generated() -> Path:
-    """Return the folder of the generated package.
+def _generate() -> None:
+    """Generate the package for this process and its children.
 
     Raises:
         Missing: If the generator or the contract is not available.
@@ -40,22 +39,20 @@ def generated() -> Path:
     run([sys.executable, "-m", "openapi_python_client", "generate", *words], quiet=True)
     if not (folder / _PACKAGE / "client.py").exists():
         raise Missing("openapi-python-client generated nothing")
-    return folder
+    sys.path.append(str(folder))
 
 
-def _client(base: str) -> Any:
-    if str(folder := generated()) not in sys.path:
-        sys.path.append(str(folder))
-    return import_module(f"{_PACKAGE}.client").AuthenticatedClient(base_url=base, token=TOKEN, headers=OWN)
+if find_spec(_PACKAGE) is None:
+    _generate()
 
 
 def _calls(base: str) -> tuple[Any, Any, Any, dict[str, Any], dict[str, Any]]:
-    client = _client(base)
+    client = import_module(f"{_PACKAGE}.client").AuthenticatedClient(base_url=base, token=TOKEN, headers=HEADERS)
     path = {
         "account_id": int(ACCOUNT),
         "project_id": PROJECT,
         "client": client,
-        "cint_api_version": OWN["Cint-API-Version"],
+        "cint_api_version": HEADERS["Cint-API-Version"],
     }
     pausing = import_module(f"{_PACKAGE}.api.fielding.pause_fielding_run")
     reading = import_module(f"{_PACKAGE}.api.fielding_batch.get_bulk_pause_target_groups_job")
@@ -74,7 +71,7 @@ def asynchronous(base: str) -> Way:
     async def job(groups: int) -> object:
         return await reading.asyncio(**job_path, job_id=str(groups))
 
-    return Way("openapi-python-client", pause, job, client.get_async_httpx_client().aclose)
+    return Way(pause, job, client.get_async_httpx_client().aclose)
 
 
 def blocking(base: str) -> Way:
@@ -89,4 +86,4 @@ def blocking(base: str) -> Way:
     def job(groups: int) -> object:
         return reading.sync(**job_path, job_id=str(groups))
 
-    return Way("openapi-python-client", pause, job, client.get_httpx_client().close)
+    return Way(pause, job, client.get_httpx_client().close)

@@ -2,8 +2,8 @@
 
 import httpx
 
-from benchmarks.by_hand import Change, read_job
-from benchmarks.ways import JOBS, Way, change, headers, pausing, tagged
+from benchmarks.by_hand import JOBS, Change, headers, headers_of_action, path_of_pause, read_job
+from benchmarks.ways import Way, change
 
 
 def asynchronous(base: str) -> Way:
@@ -11,14 +11,14 @@ def asynchronous(base: str) -> Way:
     client = httpx.AsyncClient(timeout=30)
 
     async def pause() -> Change:
-        answer = await client.post(base + pausing(), headers=tagged())
+        answer = await client.post(base + path_of_pause(), headers=headers_of_action())
         return change(answer.status_code, answer.headers)
 
     async def job(groups: int) -> object:
         answer = await client.get(f"{base}{JOBS}/{groups}", headers=headers())
         return read_job(answer.raise_for_status().content)
 
-    return Way("httpx, async", pause, job, client.aclose)
+    return Way(pause, job, client.aclose)
 
 
 def blocking(base: str) -> Way:
@@ -26,11 +26,11 @@ def blocking(base: str) -> Way:
     client = httpx.Client(timeout=30)
 
     def pause() -> Change:
-        answer = client.post(base + pausing(), headers=tagged())
+        answer = client.post(base + path_of_pause(), headers=headers_of_action())
         return change(answer.status_code, answer.headers)
 
     def job(groups: int) -> object:
         answer = client.get(f"{base}{JOBS}/{groups}", headers=headers())
         return read_job(answer.raise_for_status().content)
 
-    return Way("httpx.Client", pause, job, client.close)
+    return Way(pause, job, client.close)

@@ -2,8 +2,8 @@
 
 import requests
 
-from benchmarks.by_hand import Change, read_job
-from benchmarks.ways import JOBS, Way, change, headers, pausing, tagged
+from benchmarks.by_hand import JOBS, Change, headers, headers_of_action, path_of_pause, read_job
+from benchmarks.ways import Way, change
 
 
 def blocking(base: str) -> Way:
@@ -12,7 +12,7 @@ def blocking(base: str) -> Way:
     session.mount(base, requests.adapters.HTTPAdapter(pool_maxsize=100))
 
     def pause() -> Change:
-        answer = session.post(base + pausing(), headers=tagged(), timeout=30, allow_redirects=False)
+        answer = session.post(base + path_of_pause(), headers=headers_of_action(), timeout=30, allow_redirects=False)
         return change(answer.status_code, answer.headers)
 
     def job(groups: int) -> object:
@@ -20,4 +20,4 @@ def blocking(base: str) -> Way:
         answer.raise_for_status()
         return read_job(answer.content)
 
-    return Way("requests", pause, job, session.close)
+    return Way(pause, job, session.close)

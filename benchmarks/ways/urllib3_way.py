@@ -2,8 +2,8 @@
 
 import urllib3
 
-from benchmarks.by_hand import Change, read_job
-from benchmarks.ways import JOBS, Way, change, headers, pausing, tagged
+from benchmarks.by_hand import JOBS, Change, headers, headers_of_action, path_of_pause, read_job
+from benchmarks.ways import Way, change
 
 
 def blocking(base: str) -> Way:
@@ -11,7 +11,7 @@ def blocking(base: str) -> Way:
     pool = urllib3.PoolManager(maxsize=100, timeout=30.0, retries=False)
 
     def pause() -> Change:
-        answer = pool.request("POST", base + pausing(), headers=tagged(), redirect=False)
+        answer = pool.request("POST", base + path_of_pause(), headers=headers_of_action(), redirect=False)
         return change(answer.status, answer.headers)
 
     def job(groups: int) -> object:
@@ -20,4 +20,4 @@ def blocking(base: str) -> Way:
             raise RuntimeError(answer.data)
         return read_job(answer.data)
 
-    return Way("urllib3", pause, job, pool.clear)
+    return Way(pause, job, pool.clear)
