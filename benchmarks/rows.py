@@ -61,14 +61,14 @@ def compared(
     unit: str = "us",
     rate: bool = False,
 ) -> Row:
-    """Return the row for two series in seconds; with ``rate`` for the calls per second of both.
+    """Return the row for two series; seconds are converted to the unit, and with ``rate`` to calls per second.
 
     The ratio is the median of the ratios of each round.
     """
     (name, mine), (other, theirs) = side, beside
     ratios = [b / a if rate else a / b for a, b in zip(mine, theirs, strict=True)]
     value, reference = (
-        statistics.median(1 / seconds if rate else seconds * _SCALES[unit] for seconds in series)
+        statistics.median(1 / seconds if rate else seconds * _SCALES.get(unit, 1.0) for seconds in series)
         for series in (mine, theirs)
     )
     return Row(
@@ -86,7 +86,7 @@ def compared(
 
 
 def measured(what: str, side: str, series: Sequence[float], *, unit: str, budget: float | None = None) -> Row:
-    """Return the row for a series of values; those in seconds are converted to the unit."""
+    """Return the row for a series of values; seconds are converted to the unit."""
     values = [value * _SCALES.get(unit, 1.0) for value in series]
     return Row(
         what=what, side=side, value=statistics.median(values), unit=unit, spread=_quartiles(values), budget=budget

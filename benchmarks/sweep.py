@@ -1,43 +1,114 @@
-"""A sweep over a real socket: requests, time and memory compared with the smallest possible values.
+"""Sweeps: requests and time beside the smallest possible, CPU and memory.
 
-    python -m benchmarks.sweep --groups 3000 --projects 40 --rate 20
-    python -m benchmarks.sweep --groups 100000 --projects 1000 --rate 30
+Requests and times of equal jobs and the costs at 100,000 target groups are measured with a sandbox over a socket. The
+other scenarios are simulated in virtual time, which makes them exact; the rounds differ in their random numbers.
 
-The smallest number of requests is one page of the list for each hundred target groups of a project, and two requests
-for each job: one to create it and one to poll it. The shortest time is what the rate allows for those requests.
+The smallest number of requests is one page of the list for each project, and two requests for each job: one to create
+it and one to poll it. The shortest time is what the rate allows for those requests, or the end of the last job.
 """
 
-import argparse
 import asyncio
-import json
-import math
+import random
 import resource
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from benchmarks.measure import Row, keep_off_the_servers_core, machine, report
+from benchmarks.rows import Excluded, Row, compared
 from benchmarks.sweep_server import SeededServer
 from fieldingkit import AsyncClient
 from fieldingkit.resources.projects import ListProjects
 from fieldingkit.sweeps import SweepPlan, SweepReport, sweep
 
-MOST_REQUESTS, MOST_TIME = 1.3, 1.15
+sys.path.append(str(Path(__file__).parents[1] / "tests"))
+
+from support.sweep_simulation import CountingApi, make_groups, simulate, spread
+
+ROUNDS = 20
+JOB_SECONDS = 0.2
 
 
-class Scenario(NamedTuple):
-    """The size and the rate of a sweep."""
+class Size(NamedTuple):
+    """The size of a sweep, and its requests per second."""
 
     groups: int
     projects: int
-    rate: float | None
-    job_seconds: float
+    rate: float
 
     def __str__(self) -> str:
-        rate = "no limit" if self.rate is None else f"{self.rate:g}/s"
-        return f"{self.groups:,} groups, {self.projects:,} projects, {rate}"
+        return f"sweep of {self.groups:,} in {self.projects:,} projects at {self.rate:g}/s"
+
+
+SMALL, LARGE = Size(3_000, 40, 20.0), Size(100_000, 1_000, 100.0)
+
+
+def measure(rounds: int, *, quick: bool = False) -> Sequence[Row | Excluded]:
+    """Return all rows."""
+    small, large = (Size(30, 3, 20.0), Size(100, 10, 100.0)) if quick else (SMALL, LARGE)
+    return [*over_a_socket(small), *simulated(small, rounds), *costs(large)]
+
+
+def over_a_socket(size: Size) -> list[Row]:
+    """Return the requests and the time of a sweep with equal jobs."""
+    with SeededServer(size.groups, size.projects, JOB_SECONDS) as server:
+        swept = asyncio.run(run_sweep(server, size))
+        counts = server.counts()
+    assert counts["jobs"] == counts["different_jobs"] == size.projects, counts
+    assert counts["refused"] == 0, counts
+    least = 3 * size.projects
+    bound = (least - 1) / size.rate
+    what = f"{size}, equal jobs"
+    return [
+        Row(
+            what=f"{what}: requests",
+            side="sweep",
+            value=counts["requests"],
+            unit="",
+            beside="the least",
+            reference=least,
+            ratio=counts["requests"] / least,
+            budget=1.00,
+        ),
+        compared(f"{what}: time", ("sweep", [swept.wall]), ("what the rate allows", [bound]), unit="s", budget=1.03),
+    ]
+
+
+def costs(size: Size) -> list[Row]:
+    """Return the CPU time and the memory of a large sweep."""
+    before = most_memory()
+    with SeededServer(size.groups, size.projects, JOB_SECONDS) as server:
+        swept = asyncio.run(run_sweep(server, size))
+    grown = most_memory() - before
+    what = f"sweep of {size.groups:,}"
+    return [
+        Row(what=f"{what}: CPU of a group", side="sweep", value=swept.cpu / size.groups * 1e6, unit="us", budget=90),
+        Row(what=f"{what}: memory of a group", side="sweep", value=grown / size.groups, unit="bytes", budget=1024),
+    ]
+
+
+class Swept(NamedTuple):
+    """The CPU seconds and the wall seconds of a sweep."""
+
+    cpu: float
+    wall: float
+
+
+async def run_sweep(server: SeededServer, size: Size) -> Swept:
+    """Pause all target groups with a journal, without the verification after the last job."""
+    plan = SweepPlan(action="pause", target_groups=server.groups)
+    with TemporaryDirectory() as folder:
+        async with AsyncClient(**server.options, rate=size.rate) as client:
+            await client.send(ListProjects())  # opens the connection and imports everything
+            await asyncio.sleep(1 / size.rate)
+            server.counts()
+            cpu, wall = time.process_time(), time.perf_counter()
+            report = await sweep(client, plan, journal=Path(folder) / "sweeps.db", verify=False)
+            swept = Swept(time.process_time() - cpu, time.perf_counter() - wall)
+    assert tuple(report.counts) == (size.groups, 0, 0, 0, 0, 0), report.counts
+    return swept
 
 
 def most_memory() -> int:
@@ -45,82 +116,41 @@ def most_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-async def swept(server: SeededServer, scenario: Scenario, journal: Path | None) -> tuple[SweepReport, float]:
-    """Pause all target groups; return the report and the duration in seconds."""
-    plan = SweepPlan(action="pause", target_groups=server.groups)
-    async with AsyncClient(**server.options, rate=scenario.rate) as client:
-        await client.send(ListProjects())  # opens the connection and imports everything
-        await asyncio.sleep(0 if scenario.rate is None else 1 / scenario.rate)
-        server.counts()
-        started = time.perf_counter()
-        done = await sweep(client, plan, journal=journal)
-        return done, time.perf_counter() - started
+def simulated(size: Size, rounds: int) -> list[Row]:
+    """Return the rows of the scenarios in virtual time."""
+    groups = make_groups(size.groups, size.projects)
 
+    def runs(**options: Any) -> tuple[list[CountingApi], list[float]]:
+        apis = [CountingApi(groups, seed=seed, **options) for seed in range(rounds)]
+        return apis, [_simulate(api, size.rate, seed) for seed, api in enumerate(apis)]
 
-def measure(scenario: Scenario) -> Sequence[Row]:
-    """Return the rows of one scenario."""
-    before, cpu = most_memory(), time.process_time()
-    with (
-        SeededServer(scenario.groups, scenario.projects, scenario.job_seconds) as server,
-        TemporaryDirectory() as folder,
-    ):
-        jobs = sum(math.ceil(len(ids) / 100) for ids in server.groups.values())
-        least = jobs + 2 * jobs
-        done, took = asyncio.run(swept(server, scenario, Path(folder) / "sweeps.db"))
-        counts = server.counts()
-    cpu = time.process_time() - cpu
-    grown = most_memory() - before
-    assert tuple(done.counts) == (scenario.groups, 0, 0, 0, 0), done.counts
-    assert counts["jobs"] == counts["different_jobs"] == jobs, counts
-    assert counts["refused"] == 0, counts
-    bound = max((least - 1) / scenario.rate if scenario.rate else 0.0, scenario.job_seconds)
-    return [
-        Row(
-            what=f"{scenario}: requests",
-            side="sweep",
-            value=counts["requests"],
-            unit="",
-            beside="the smallest number",
-            reference=least,
-            ratio=counts["requests"] / least,
-            budget=MOST_REQUESTS,
-        ),
-        Row(
-            what=f"{scenario}: time",
-            side="sweep, with a journal",
-            value=took,
-            unit="s",
-            beside="what the rate allows" if scenario.rate else "one job",
-            reference=bound,
-            ratio=took / bound,
-            budget=MOST_TIME if scenario.rate else None,
-        ),
-        Row(what=f"{scenario}: busiest second", side="sweep", value=counts["busiest_second"], unit="requests"),
-        Row(what=f"{scenario}: CPU for each group", side="sweep", value=cpu / scenario.groups * 1e6, unit="us"),
-        Row(what=f"{scenario}: memory for each group", side="sweep", value=grown / scenario.groups, unit="bytes"),
+    def row(what: str, value: list[float], beside: str, reference: list[float], unit: str, budget: float) -> Row:
+        return compared(f"{size}, {what}", ("sweep", value), (beside, reference), unit=unit, budget=budget)
+
+    different, took = runs(seconds=spread(2.0, 60.0))
+    ready = [api.bound(size.rate) for api in different]
+    requests, least = [float(api.requests) for api in different], [3.0 * size.projects] * rounds
+    rows = [
+        row("jobs of 2 to 60 s: time", took, "the last job", ready, "s", 1.08),
+        row("jobs of 2 to 60 s: requests", requests, "the least", least, "", 2.0),
     ]
+    slow, took = runs(latency=0.2)
+    allowed = [api.bound(size.rate) for api in slow]
+    rows.append(row("latency of 200 ms: time", took, "what the rate allows", allowed, "s", 1.05))
+    failing, took = runs(failures=0.05)
+    own = [(api.requests - 1) / size.rate for api in failing]
+    rows.append(row("5 % of 503: time", took, "its requests at the rate", own, "s", 1.05))
+    return rows
 
 
-def main() -> None:
-    """Run the benchmark from the command line."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--groups", type=int, help="target groups; two standard scenarios by default")
-    parser.add_argument("--projects", type=int, default=40)
-    parser.add_argument("--rate", type=float, default=20.0, help="requests a second; 0 for no limit")
-    parser.add_argument("--job-seconds", type=float, default=0.2, help="duration of a job")
-    parser.add_argument("--rounds", type=int, default=1, help="number of rounds")
-    parser.add_argument("--json", type=Path, help="a file for the rows")
-    arguments = parser.parse_args()
-    scenarios = [Scenario(3_000, 40, 20.0, 0.2), Scenario(100_000, 1_000, 30.0, 0.2)]
-    if arguments.groups is not None:
-        scenarios = [Scenario(arguments.groups, arguments.projects, arguments.rate or None, arguments.job_seconds)]
-    keep_off_the_servers_core()
-    rows = [line for scenario in scenarios for line in measure(scenario)]
-    print(f"{machine()}\n{report(rows)}", flush=True)
-    if arguments.json:
-        found = {"machine": machine(), "rounds": 1, "rows": [line.as_json() for line in rows]}
-        arguments.json.write_text(json.dumps(found, indent=1))
+def _simulate(api: CountingApi, rate: float, seed: int) -> float:
+    """Return the virtual seconds of a sweep."""
+    random.seed(seed)
+    plan = SweepPlan(action="pause", target_groups=api.groups)
 
+    async def work(client: AsyncClient) -> SweepReport:
+        return await sweep(client, plan, verify=False)
 
-if __name__ == "__main__":
-    main()
+    report, took = simulate(api, work, rate=rate)
+    assert report.counts.updated == sum(map(len, api.groups.values())), report.counts
+    return took

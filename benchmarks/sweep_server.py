@@ -1,24 +1,11 @@
 """A seeded sandbox in its own process, which reports the requests that it received."""
 
 import multiprocessing
-from collections import Counter
-from collections.abc import Sequence
-from datetime import datetime, timedelta
 from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, Self
 
 from fieldingkit.sandbox import Sandbox
-
-
-def busiest_second(moments: Sequence[datetime]) -> int:
-    """Return the number of requests in the busiest second."""
-    first, most = 0, 0
-    for last, moment in enumerate(moments):
-        while moments[first] <= moment - timedelta(seconds=1):
-            first += 1
-        most = max(most, last - first + 1)
-    return most
 
 
 def counts(sandbox: Sandbox) -> dict[str, Any]:
@@ -27,9 +14,7 @@ def counts(sandbox: Sandbox) -> dict[str, Any]:
     sandbox.requests.clear()
     return {
         "requests": len(requests),
-        "operations": Counter(request.operation_id for request in requests),
         "refused": sum(request.status is None or request.status >= 400 for request in requests),
-        "busiest_second": busiest_second([request.at for request in requests]),
         "jobs": len(sandbox.jobs),
         "different_jobs": len(
             {(job.project_id, getattr(job, "target_group_ids", ())) for job in sandbox.jobs.values()}

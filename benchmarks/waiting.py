@@ -1,67 +1,73 @@
-"""One process that waits for 10,000 jobs: its memory, its request rate, and the delay until their ends are found.
+"""One process that waits for 10,000 jobs: its memory, its requests, and the delay until their ends are found.
 
-Run: ``python -m benchmarks.waiting [--rounds HUNDREDS_OF_JOBS]``
+Memory is measured with a sandbox over a socket; requests and delays are simulated in virtual time, which makes them
+exact.
 """
 
 import asyncio
+import itertools
+import random
 import resource
 import statistics
-import time
+import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import Row, main
-from benchmarks.sweep_server import SeededServer, busiest_second
-from fieldingkit import AsyncClient, AsyncJob, AttemptEvent, PollPolicy
+from benchmarks.rows import Excluded, Row
+from benchmarks.sweep_server import SeededServer
+from fieldingkit import AsyncClient, AsyncJob, PollPolicy
 from fieldingkit.resources.batch_jobs import BatchResult, PauseTargetGroups
 from fieldingkit.workflows import as_completed
 
+sys.path.append(str(Path(__file__).parents[1] / "tests"))
+
+from support.sweep_simulation import CountingApi, make_groups, simulate
+
+ROUNDS = 1
+JOBS = 10_000
 RATE = 400.0
 JOB_SECONDS = 60.0
 POLL = PollPolicy(first_delay=50.0, min_interval=5.0)
-"""With the defaults each job would be polled 14 times, and 10,000 of them would keep the server busy for minutes."""
-MOST_BYTES = 10 * 2**20
-MOST_LATE = 1.2 + 0.1 / JOB_SECONDS
+"""With the defaults the polls of 10,000 jobs would need more than the rate."""
+SHORT, SLOW = 10.0, 1000.0
+KIT = "as_completed"
 
 
-def measure(rounds: int) -> Sequence[Row]:
-    """Measure memory first, because the objects that the second part leaves behind would count in it."""
-    jobs = 100 * rounds
-    return [*measure_memory(jobs), *measure_polls(jobs)]
+def measure(rounds: int, *, quick: bool = False) -> Sequence[Row | Excluded]:
+    """Return all rows; further rounds would give the same. Memory is measured first, while the process is new."""
+    del rounds
+    jobs = 100 if quick else JOBS
+    return [memory(jobs), *polls(jobs), slowness(jobs // 10)]
 
 
-def measure_memory(count: int) -> Sequence[Row]:
-    """Measure the memory of waiting for jobs that do not end."""
+def memory(count: int) -> Row:
+    """Measure the memory of jobs that do not end, and of waiting for them."""
     with SeededServer(1, 1, 3600.0) as server:
-        handles, waiting = asyncio.run(_remembered(server, count))
-    return [
-        Row(what=f"{count:,} jobs: memory of the handles", side="Job", value=handles / 2**20, unit="MiB"),
-        Row(
-            what=f"{count:,} jobs waited for: memory beyond that",
-            side="as_completed",
-            value=waiting / 2**20,
-            unit="MiB",
-            budget=MOST_BYTES * count / 10_000 / 2**20,
-        ),
-    ]
+        grown = asyncio.run(_resident_of(server, count))
+    return Row(
+        what=f"{count:,} jobs waited for: memory, handles included",
+        side=KIT,
+        value=grown / 2**20,
+        unit="MiB",
+        budget=25 * count / JOBS,
+    )
 
 
-async def _remembered(server: SeededServer, count: int) -> tuple[int, int]:
-    """Return the bytes of a number of handles, and of waiting for them."""
+async def _resident_of(server: SeededServer, count: int) -> int:
     async with AsyncClient(**server.options) as client:
         [(project_id, (id_,))] = server.groups.items()
-        token = (await client.submit(PauseTargetGroups(project_id=project_id, target_group_ids=(id_,)))).token()
+        job = await client.submit(PauseTargetGroups(project_id=project_id, target_group_ids=(id_,)))
+        await asyncio.wait([first := asyncio.ensure_future(_first([job]))], timeout=0.5)  # imports everything
+        token = job.token()
         before = _resident()
-        jobs = [client.job(token) for _ in range(count)]
-        handles = _resident() - before
-        task = asyncio.ensure_future(_first(jobs))
+        waiting = asyncio.ensure_future(_first([client.job(token) for _ in range(count)]))
         await asyncio.sleep(2.0)
-        waiting = _resident() - before - handles
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-    return handles, waiting
+        grown = _resident() - before
+        first.cancel()
+        waiting.cancel()
+        await asyncio.gather(first, waiting, return_exceptions=True)
+    return grown
 
 
 async def _first(jobs: Sequence[AsyncJob[Any]]) -> None:
@@ -74,64 +80,68 @@ def _resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
-def measure_polls(count: int) -> Sequence[Row]:
+def polls(count: int) -> list[Row]:
     """Measure how jobs that take a minute are polled at a limited rate."""
-    with SeededServer(count, min(count, 100), JOB_SECONDS) as server:
-        ages, departures = asyncio.run(_polled(server))
-        counts = server.counts()
-    assert counts["jobs"] == len(ages) == count
-    assert counts["refused"] == 0
-    busiest = busiest_second(departures)
+    api = CountingApi(make_groups(count, count), lambda _: JOB_SECONDS)
+    age = JOB_SECONDS + statistics.mean(_delays(api, rate=RATE, deadline=None, poll=POLL).values())
+    what = f"{count:,} jobs of {JOB_SECONDS:g} s"
     return [
         Row(
-            what=f"{count:,} jobs of {JOB_SECONDS:g} s: busiest second",
-            side="as_completed",
-            value=busiest,
+            what=f"{what}: busiest second",
+            side=KIT,
+            value=api.busiest_second,
             unit="requests",
-            beside="the rate set",
+            beside="the rate",
             reference=RATE,
-            ratio=busiest / RATE,
-            # The limiter makes up for a slot that the event loop missed: one request more may leave in a second.
-            budget=1 + 1 / RATE,
+            ratio=api.busiest_second / RATE,
+            budget=1.0,
         ),
         Row(
-            what=f"{count:,} jobs of {JOB_SECONDS:g} s: polls of each",
-            side="as_completed",
-            value=counts["requests"] / count - 1,
-            unit="polls",
-        ),
-        Row(
-            what=f"{count:,} jobs of {JOB_SECONDS:g} s: found finished after",
-            side="as_completed",
-            value=statistics.mean(ages),
+            what=f"{what}: found finished after",
+            side=KIT,
+            value=age,
             unit="s",
-            beside="how long they take",
+            beside="their duration",
             reference=JOB_SECONDS,
-            ratio=statistics.mean(ages) / JOB_SECONDS,
-            budget=MOST_LATE,
+            ratio=age / JOB_SECONDS,
+            budget=1.2 + 0.1 / JOB_SECONDS,
         ),
     ]
 
 
-async def _polled(server: SeededServer) -> tuple[list[float], list[datetime]]:
-    """Return the age of each job when its end was found, and the departure times of all requests."""
-    departures: list[datetime] = []
+def slowness(count: int) -> Row:
+    """Measure when jobs of 10 s are found finished among much slower ones, and among as many that are as fast."""
+    groups, share = make_groups(count, count), 10
+    alike = CountingApi(groups, lambda _: SHORT)
+    numbers = itertools.count()
+    mixed = CountingApi(groups, lambda _: SLOW if next(numbers) % share else SHORT)
+    delays, among = _delays(alike), _delays(mixed)
+    short = [delay for id_, delay in among.items() if mixed.jobs[id_].ends < SLOW]
+    age, reference = SHORT + statistics.mean(short), SHORT + statistics.mean(delays.values())
+    return Row(
+        what=f"{count // share:,} jobs of {SHORT:g} s among {count - count // share:,} others: found finished after",
+        side=f"others of {SLOW:g} s",
+        value=age,
+        unit="s",
+        beside=f"others of {SHORT:g} s",
+        reference=reference,
+        ratio=age / reference,
+        budget=1.0,
+    )
 
-    def note(attempt: AttemptEvent) -> None:
-        departures.append(datetime.now(UTC) - timedelta(seconds=attempt.duration))
 
-    options = {**server.options, "rate": RATE, "deadline": None, "poll": POLL, "on_attempt": note}
-    async with AsyncClient(**options) as client:
+def _delays(api: CountingApi, **options: Any) -> dict[str, float]:
+    """Return the virtual seconds from the end of each job, by its id, until it was found."""
 
-        async def submit(project_id: str, id_: str) -> tuple[AsyncJob[BatchResult], float]:
-            job = await client.submit(PauseTargetGroups(project_id=project_id, target_group_ids=(id_,)))
-            return job, time.perf_counter()
+    async def submit(client: AsyncClient, project_id: str, ids: Sequence[str]) -> AsyncJob[BatchResult]:
+        return await client.submit(PauseTargetGroups(project_id=project_id, target_group_ids=tuple(ids)))
 
-        groups = ((project_id, id_) for project_id, ids in server.groups.items() for id_ in ids)
-        submitted = dict(await asyncio.gather(*(submit(*group) for group in groups)))
-        ages = [time.perf_counter() - submitted[job] async for job in as_completed(submitted)]
-    return ages, sorted(departures)
+    async def work(client: AsyncClient) -> dict[str, float]:
+        jobs = await asyncio.gather(*(submit(client, *project) for project in api.groups.items()))
+        return {
+            job.id: client.clock.now() - api.jobs[job.id].ends async for job in as_completed(jobs, max_concurrency=64)
+        }
 
-
-if __name__ == "__main__":
-    main(measure, rounds=100)
+    random.seed(20261126)
+    delays, _ = simulate(api, work, **options)
+    return delays

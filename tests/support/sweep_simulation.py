@@ -9,12 +9,9 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
 import attrs
-import pytest
 from multidict import CIMultiDict
 
 from fieldingkit import AsyncClient
-from fieldingkit.errors import Attempt
-from fieldingkit.transport.aiohttp import AiohttpTransport
 from fieldingkit.transport.http import Call, Request, Response
 from support.virtual_loop import LoopClock, run_virtually
 
@@ -48,6 +45,7 @@ class CountingApi:
         groups: The target groups of each project; all of them are live.
         seconds: Returns the duration of a job from a random number between 0 and 1.
         latency: Seconds for each response.
+        failures: The share of requests that are answered with 503 and do nothing.
         seed: The seed of the random numbers.
     """
 
@@ -56,6 +54,7 @@ class CountingApi:
         groups: dict[str, list[str]],
         seconds: Callable[[float], float] = lambda _: 0.2,
         latency: float = 0.02,
+        failures: float = 0.0,
         seed: int = 7,
     ) -> None:
         self.groups = groups
@@ -68,6 +67,7 @@ class CountingApi:
         self._keys: dict[str, str] = {}
         self._seconds = seconds
         self._latency = latency
+        self._failures = failures
         self._random = random.Random(seed)
         self._paused: set[str] = set()
 
@@ -95,9 +95,9 @@ class CountingApi:
         """Return the response to a request."""
         now = asyncio.get_running_loop().time()
         self.arrivals.append(now)
-        response = self._answer(call.request, now)
+        failed = self._failures > 0 and self._random.random() < self._failures
+        response = Response(503, CIMultiDict(Date=_DATE), b"") if failed else self._answer(call.request, now)
         await asyncio.sleep(self._latency)
-        call.attempts.append(Attempt(1, response.status, None, sent=True, started=now, duration=0.0, delay=0.0))
         return response
 
     def _answer(self, request: Request, now: float) -> Response:
@@ -169,30 +169,22 @@ def _json(body: object) -> Response:
 
 
 def simulate(
-    monkeypatch: pytest.MonkeyPatch,
-    api: CountingApi,
-    work: Callable[[AsyncClient], Coroutine[Any, Any, T]],
-    **options: Any,
+    api: CountingApi, work: Callable[[AsyncClient], Coroutine[Any, Any, T]], **options: Any
 ) -> tuple[T, float]:
     """Run work with a client of a simulated API; return its result and the virtual seconds it took.
 
     Args:
-        monkeypatch: Replaces HTTP by the API.
         api: The API.
         work: Called with the client.
         options: Options of the client.
     """
 
-    async def answer(_: AiohttpTransport, call: Call) -> Response:
-        return await api(call)
-
     async def main() -> tuple[T, float]:
-        async with AsyncClient(auth="token", account_id=101, clock=LoopClock(), **options) as client:
+        async with AsyncClient(auth="token", account_id=101, clock=LoopClock(), transport=api, **options) as client:
             started = asyncio.get_running_loop().time()
             result = await work(client)
             return result, asyncio.get_running_loop().time() - started
 
-    monkeypatch.setattr(AiohttpTransport, "__call__", answer)
     return run_virtually(main())
 
 

@@ -229,7 +229,7 @@ async def test_retry_after_delays_only_its_own_job(make_client: MakeClient) -> N
         assert jobs[0].next_poll_at - client.clock.now() > 90
 
 
-def test_slow_jobs_do_not_starve_fast_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_jobs_do_not_starve_fast_ones() -> None:
     """With more slow jobs than concurrent polls, fast jobs are still yielded at their end."""
     durations = iter([*[1000.0] * 20, *[1.0] * 20])
     api = CountingApi(make_groups(40, 40), lambda _: next(durations))
@@ -241,14 +241,14 @@ def test_slow_jobs_do_not_starve_fast_ones(monkeypatch: pytest.MonkeyPatch) -> N
             moments.append(client.clock.now())
         return moments
 
-    moments, _ = simulate(monkeypatch, api, work)
+    moments, _ = simulate(api, work)
 
     assert moments[19] < 3.0
     assert moments[20] >= 1000.0
     assert moments[-1] < 1500.0
 
 
-def test_concurrent_polls_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrent_polls_are_limited() -> None:
     """300 jobs that end at the same moment are polled at most max_concurrency at a time."""
     api = CountingApi(make_groups(300, 300), lambda _: 1.0, latency=0.1)
 
@@ -258,14 +258,14 @@ def test_concurrent_polls_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
         assert [(await job).ok async for job in as_completed(jobs, max_concurrency=10)] == [True] * 300
         return client.clock.now() - begun
 
-    took, _ = simulate(monkeypatch, api, work)
+    took, _ = simulate(api, work)
 
     # 10 at a time take 0.1 s each; the polls of the first second come too early.
     assert 3.0 <= took < 4.5
     assert api.counts["poll"] <= 410
 
 
-def test_jobs_of_very_different_duration_are_found_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_jobs_of_very_different_duration_are_found_soon() -> None:
     """Jobs of 0.5 to 500 s are found soon after their end, with fewer than 12 polls each."""
     api = CountingApi(make_groups(200, 200), spread(0.5, 500.0))
 
@@ -278,7 +278,7 @@ def test_jobs_of_very_different_duration_are_found_soon(monkeypatch: pytest.Monk
             late.append((client.clock.now() - begun) / ended)
         return late
 
-    late, _ = simulate(monkeypatch, api, work)
+    late, _ = simulate(api, work)
 
     assert sum(late) / len(late) < 1.5
     assert api.counts["poll"] / 200 < 12
@@ -310,7 +310,7 @@ async def end_times(client: AsyncClient, jobs: Sequence[AsyncJob[BatchResult]], 
 
 
 @pytest.mark.parametrize("stuck", [20, 80, 100])
-def test_stuck_jobs_do_not_starve_the_others(monkeypatch: pytest.MonkeyPatch, stuck: int) -> None:
+def test_stuck_jobs_do_not_starve_the_others(stuck: int) -> None:
     """Stuck jobs that were submitted first delay the polls of the other jobs by little."""
     durations = iter([*[100_000.0] * stuck, *[1.0] * (120 - stuck)])
     api = CountingApi(make_groups(120, 120), lambda _: next(durations))
@@ -318,12 +318,12 @@ def test_stuck_jobs_do_not_starve_the_others(monkeypatch: pytest.MonkeyPatch, st
     async def work(client: AsyncClient) -> list[float]:
         return await end_times(client, await submit_all(client, api), wanted=120 - stuck)
 
-    times, _ = simulate(monkeypatch, api, work)
+    times, _ = simulate(api, work)
 
     assert max(times) < 30.0
 
 
-def test_stuck_jobs_do_not_stretch_a_known_duration(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stuck_jobs_do_not_stretch_a_known_duration() -> None:
     """Jobs that never end do not move the estimate far beyond the ages at which others ended."""
     estimator = DurationEstimator()
     estimator.job_ended(10.0, expected=0.0, polled_before=False)
@@ -332,7 +332,7 @@ def test_stuck_jobs_do_not_stretch_a_known_duration(monkeypatch: pytest.MonkeyPa
     assert estimator.expected <= 15.0
 
 
-def test_hung_poll_does_not_delay_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hung_poll_does_not_delay_the_others() -> None:
     """A poll that hangs while no duration is known delays the polls of the other jobs by about a second."""
     api = CountingApi(make_groups(20, 20), lambda _: 0.5)
     hung = asyncio.Event()
@@ -350,12 +350,12 @@ def test_hung_poll_does_not_delay_the_others(monkeypatch: pytest.MonkeyPatch) ->
     async def work(client: AsyncClient) -> list[float]:
         return await end_times(client, await submit_all(client, api), wanted=19)
 
-    times, _ = simulate(monkeypatch, api, work)
+    times, _ = simulate(api, work)
 
     assert max(times) < 3.0
 
 
-def test_no_poll_comes_later_than_max_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_poll_comes_later_than_max_interval() -> None:
     """However long the estimate has grown, a job is polled max_interval after its start and its last poll."""
     durations = iter([2000.0, 2000.0, 5.0])
     api = CountingApi(make_groups(3, 3), lambda _: next(durations))
@@ -364,7 +364,7 @@ def test_no_poll_comes_later_than_max_interval(monkeypatch: pytest.MonkeyPatch) 
         slow = await submit_all(client, api)
         return max(await end_times(client, slow[:2], wanted=2))
 
-    found, _ = simulate(monkeypatch, api, work, poll=PollPolicy(max_interval=60.0))
+    found, _ = simulate(api, work, poll=PollPolicy(max_interval=60.0))
 
     polls = [arrival for arrival in api.arrivals if arrival > 0]
     assert found < 2000.0 + 61.0
