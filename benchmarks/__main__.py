@@ -33,16 +33,17 @@ NAMES = (
 )
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(words: Sequence[str]) -> int:
     """Run from the command line; return 1 if a benchmark failed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", choices=[*NAMES, []], metavar="NAME", help=f"of {', '.join(NAMES)}")
     parser.add_argument("--rounds", type=int, help="measurements of each side")
     parser.add_argument("--quick", action="store_true", help="the smallest sizes, to see that everything runs")
     parser.add_argument("--json", type=Path, metavar="FILE", help="a file for the results")
-    options = parser.parse_args(arguments)
-    words = [word for word in arguments if not word.startswith("--json") and word != str(options.json)]
-    results = Results(command=" ".join(["python -m benchmarks", *words]))
+    options = parser.parse_args(words)
+    chosen = ["--quick"] if options.quick else []
+    chosen += ["--rounds", str(options.rounds)] if options.rounds else []
+    results = Results(command=" ".join(["python -m benchmarks", *options.names, *chosen]))
     for name in options.names or NAMES:
         print(f"\n== {name}", flush=True)
         try:

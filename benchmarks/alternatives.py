@@ -27,9 +27,9 @@ def measure(rounds: int, *, quick: bool = False) -> Sequence[Row | Excluded]:
     rows: list[Row] = []
     with Stub() as stub:
         for width, calls in CALLS.items():
-            calls = width if quick else calls
+            number = width if quick else calls
             sides = [
-                Side(name=name, open=partial(pauses, make, stub.url, width), calls=calls, warm_up=width)
+                Side(name=name, open=partial(pauses, make, stub.url, width), calls=number, warm_up=width)
                 for name, make in ways.items()
             ]
             rows += _rows(f"pause, {width} at once: CPU" if width > 1 else "pause, one by one: CPU", sides, rounds)

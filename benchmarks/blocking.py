@@ -54,7 +54,7 @@ def _one_by_one(kits: Sequence[str], ways: dict[str, Make], rounds: int, calls: 
 
 def _from_threads(kits: Sequence[str], ways: dict[str, Make], rounds: int, calls_each: int) -> list[Row]:
     calls = THREADS * calls_each
-    made = dict.fromkeys(kits, fieldingkit_way.blocking)
+    made: dict[str, Make] = dict.fromkeys(kits, fieldingkit_way.blocking)
     made |= {name: make for name, make in ways.items() if name == "urllib3"}
     with Stub(LATENCY) as stub:
         raw = Side(

@@ -104,7 +104,7 @@ def groups_of(data: dict[str, Any]) -> list[Group]:
 
 @contextmanager
 def within_trace(parent: trace.Span = _PARENT) -> Iterator[None]:
-    """Make a span the parent of all calls; by default that of a caller elsewhere, as a service without an SDK has it."""
+    """Make a span the parent of all calls, by default one of a caller elsewhere, as in a service without an SDK."""
     token = context.attach(trace.set_span_in_context(parent))
     try:
         yield

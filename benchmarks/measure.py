@@ -17,7 +17,7 @@ from importlib.metadata import distributions
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from types import TracebackType
-from typing import Self, TypeAlias
+from typing import Any, Self, TypeAlias
 
 from benchmarks.rows import Excluded, Row
 
@@ -122,10 +122,10 @@ class _Process:
         """Return the CPU seconds and the wall seconds of one call."""
         self._pipe.send((self.side.warm_up, self.side.calls))
         try:
-            cpu, wall = self._pipe.recv()
+            taken: tuple[float, float] = self._pipe.recv()
         except EOFError:
             raise RuntimeError(f"the process of {self.side.name} ended; its error is above") from None
-        return cpu, wall
+        return taken
 
 
 def _work(pipe: Connection, speed: bool) -> None:
@@ -142,4 +142,5 @@ def _work(pipe: Connection, speed: bool) -> None:
 
 def _hide_extras() -> None:
     """Make the imports of the extra ``speed`` fail in this process."""
-    sys.modules.update(dict.fromkeys(_SPEED))
+    modules: Any = sys.modules
+    modules.update(dict.fromkeys(_SPEED))

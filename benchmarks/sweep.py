@@ -124,23 +124,23 @@ def simulated(size: Size, rounds: int) -> list[Row]:
         apis = [CountingApi(groups, seed=seed, **options) for seed in range(rounds)]
         return apis, [_simulate(api, size.rate, seed) for seed, api in enumerate(apis)]
 
-    def row(what: str, value: list[float], beside: str, reference: list[float], unit: str, budget: float) -> Row:
-        return compared(f"{size}, {what}", ("sweep", value), (beside, reference), unit=unit, budget=budget)
+    def row(what: str, value: list[float], beside: tuple[str, list[float]], budget: float, unit: str = "s") -> Row:
+        return compared(f"{size}, {what}", ("sweep", value), beside, unit=unit, budget=budget)
 
     different, took = runs(seconds=spread(2.0, 60.0))
     ready = [api.bound(size.rate) for api in different]
     requests, least = [float(api.requests) for api in different], [3.0 * size.projects] * rounds
     rows = [
-        row("jobs of 2 to 60 s: time", took, "the last job", ready, "s", 1.08),
-        row("jobs of 2 to 60 s: requests", requests, "the least", least, "", 2.0),
+        row("jobs of 2 to 60 s: time", took, ("the last job", ready), 1.08),
+        row("jobs of 2 to 60 s: requests", requests, ("the least", least), 2.0, unit=""),
     ]
     slow, took = runs(latency=0.2)
-    allowed = [api.bound(size.rate) for api in slow]
-    rows.append(row("latency of 200 ms: time", took, "what the rate allows", allowed, "s", 1.05))
+    rows.append(
+        row("latency of 200 ms: time", took, ("what the rate allows", [api.bound(size.rate) for api in slow]), 1.05)
+    )
     failing, took = runs(failures=0.05)
     own = [(api.requests - 1) / size.rate for api in failing]
-    rows.append(row("5 % of 503: time", took, "its requests at the rate", own, "s", 1.05))
-    return rows
+    return [*rows, row("5 % of 503: time", took, ("its requests at the rate", own), 1.05)]
 
 
 def _simulate(api: CountingApi, rate: float, seed: int) -> float:

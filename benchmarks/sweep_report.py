@@ -61,7 +61,7 @@ def swept(projects: int) -> SweepReport:
         for number in numbers
     )
     return SweepReport(
-        plan=SweepPlan(action="pause", query=TargetGroupQuery(status="live"), run_id="run"),
+        plan=SweepPlan(action="pause", query=TargetGroupQuery(status=["live"]), run_id="run"),
         groups=groups,
         jobs=jobs,
         projects=tuple(SweepProject(f"01P{number:023}", f"Tracker {number}", f"P{number}") for number in numbers),

@@ -5,6 +5,8 @@ Run: ``python -m benchmarks.table FILE [--write docs/performance.md]``
 
 import argparse
 import re
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.results import Results
@@ -12,12 +14,12 @@ from benchmarks.results import Results
 BEGIN, END = "<!-- begin of the benchmarks' table -->\n", "<!-- end of the benchmarks' table -->\n"
 
 
-def main() -> None:
+def main(words: Sequence[str]) -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", type=Path, help="the file that `python -m benchmarks --json FILE` wrote")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="replace the table of this page")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     table = Results.load(arguments.file).markdown()
     if arguments.write is None:
         print(table, end="")
@@ -30,4 +32,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

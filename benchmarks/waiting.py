@@ -58,15 +58,16 @@ async def _resident_of(server: SeededServer, count: int) -> int:
     async with AsyncClient(**server.options) as client:
         [(project_id, (id_,))] = server.groups.items()
         job = await client.submit(PauseTargetGroups(project_id=project_id, target_group_ids=(id_,)))
-        await asyncio.wait([first := asyncio.ensure_future(_first([job]))], timeout=0.5)  # imports everything
         token = job.token()
+        tasks = [asyncio.create_task(_first([job]))]  # imports everything
+        await asyncio.sleep(0.5)
         before = _resident()
-        waiting = asyncio.ensure_future(_first([client.job(token) for _ in range(count)]))
+        tasks.append(asyncio.create_task(_first([client.job(token) for _ in range(count)])))
         await asyncio.sleep(2.0)
         grown = _resident() - before
-        first.cancel()
-        waiting.cancel()
-        await asyncio.gather(first, waiting, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
     return grown
 
 

@@ -62,7 +62,7 @@ def with_span(url: str) -> Way:
     """Use aiohttp by hand, with a span by hand."""
     raw, tracer = aiohttp_way.asynchronous(url), trace.get_tracer("by-hand")
     host, _, port = url.removeprefix("http://").partition("/")[0].partition(":")
-    attributes = {
+    attributes: dict[str, str | int] = {
         "http.request.method": "POST",
         "url.full": f"{url}{RUNS}/pause",
         "server.address": host,

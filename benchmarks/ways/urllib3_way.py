@@ -1,9 +1,14 @@
 """urllib3, by hand."""
 
+from importlib.metadata import distributions
+
 import urllib3
 
 from benchmarks.by_hand import JOBS, Change, headers, headers_of_action, path_of_pause, read_job
-from benchmarks.ways import Way, change
+from benchmarks.ways import Missing, Way, change
+
+if any(distributions(name="urllib3-future")):
+    raise Missing("urllib3-future is installed in its place")
 
 
 def blocking(base: str) -> Way:

@@ -1,4 +1,4 @@
-"""Benchmarks whose figures do not depend on the machine, run briefly and held to their budgets."""
+"""The benchmarks in their smallest sizes; figures that do not depend on the machine are held to their budgets."""
 
 import json
 import subprocess
@@ -9,17 +9,44 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
+NAMES = sorted(path.stem for path in ROOT.glob("benchmarks/*.py") if "\ndef measure(" in path.read_text())
 # Appended, so that the package under test is the one that is installed, if it is.
-START = f"import runpy, sys; sys.path.append({str(ROOT)!r}); runpy.run_module(sys.argv.pop(1), run_name='__main__')"
+START = f"import sys; sys.path.append({str(ROOT)!r}); from benchmarks.{{}} import main; sys.exit(main(sys.argv[1:]))"
+EXACT = {"detection", "memory"}
+"""Benchmarks whose rows do not depend on the machine, even in their smallest size."""
 
 
-@pytest.mark.parametrize(("name", "rounds"), [("function_calls", 1), ("memory", 1), ("detection", 200), ("outages", 2)])
-def test_benchmark_is_within_its_budget(name: str, rounds: int, tmp_path: Path) -> None:
-    """Function calls, retained memory and poll counts stay within the budgets of their benchmarks."""
-    report = tmp_path / "rows.json"
-    command = [sys.executable, "-P", "-c", START, f"benchmarks.{name}", "--rounds", str(rounds), "--json", str(report)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
-    assert done.returncode == 0, done.stderr
-    rows: list[dict[str, Any]] = json.loads(report.read_text())["rows"]
-    assert any(row["budget"] is not None for row in rows)
-    assert [row for row in rows if row["result"] == "over"] == []
+def run(module: str, *arguments: str) -> str:
+    """Run a module of the benchmarks in a process of its own; return its output."""
+    command = [sys.executable, "-P", "-c", START.format(module), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("name", NAMES)
+def test_benchmark_runs_in_its_smallest_size(name: str, tmp_path: Path) -> None:
+    """Each benchmark reports its rows with their command; retained memory and poll counts are within their budgets."""
+    file = tmp_path / "results.json"
+    run("__main__", name, "--quick", "--json", str(file))
+    results: dict[str, Any] = json.loads(file.read_text())
+    assert results["rows"] or results["excluded"]
+    assert {row["command"] for row in results["rows"] + results["excluded"]} == {f"python -m benchmarks {name}"}
+    assert all(row["reason"] for row in results["excluded"])
+    assert [row for row in results["rows"] if row["result"] == "over" and name in EXACT] == []
+
+
+@pytest.mark.timeout(300)
+def test_results_are_written_into_a_page(tmp_path: Path) -> None:
+    """The table of a run replaces the one between the marks of a page, and nothing else."""
+    file, page = tmp_path / "results.json", tmp_path / "page.md"
+    run("__main__", "detection", "--quick", "--json", str(file))
+    marks = [f"<!-- {word} of the benchmarks' table -->" for word in ("begin", "end")]
+    page.write_text("\n".join(["before", marks[0], "an old table", marks[1], "after", ""]))
+    run("table", str(file), "--write", str(page))
+    lines = page.read_text().splitlines()
+    assert (lines[:2], lines[-2:]) == (["before", marks[0]], [marks[1], "after"])
+    assert "an old table" not in lines
+    assert lines[2].startswith("`python -m benchmarks detection --quick` on ")
+    assert sum(line.startswith("| job of T s") for line in lines) == 3
