@@ -275,10 +275,9 @@ async def _follow_continued(continued: Sequence[SweepContext], successor: str) -
     for each in continued:
         if each.state.finished_at is None:
             open_chunks = each.state.unfinished()
-            unsent = [chunk for chunk in open_chunks if chunk.never_sent]
-            for id_ in (id_ for chunk in unsent for id_ in chunk.ids):
+            for id_ in (id_ for chunk in open_chunks if chunk.never_sent for id_ in chunk.ids):
                 each.state.ledger.settle(id_, Outcome.NOT_SENT, f"not sent: continued by the run {successor}")
-            await _settle_chunks(each, [chunk for chunk in open_chunks if chunk not in unsent])
+            await _settle_chunks(each, [chunk for chunk in open_chunks if not chunk.never_sent])
 
 
 async def submit(context: SweepContext) -> tuple[str, ...]:

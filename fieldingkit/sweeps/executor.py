@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 import attrs
 
@@ -127,12 +128,7 @@ class ChunkExecutor:
         Return the chunk if none has moved; else a chunk for the others, or None if there are none to send now.
         """
         context, action = self._context, self._context.plan.action
-        unsent = [
-            id_
-            for each in context.state.chunks
-            if each.never_sent and each.project_id == chunk.project_id
-            for id_ in each.ids
-        ]
+        unsent = partial(context.state.never_sent_in, chunk.project_id)
         read = await context.status_age.read_again(context.client, context.plan, chunk.project_id, unsent)
         if read is None:
             return chunk
@@ -267,7 +263,8 @@ class ChunkExecutor:
         outcomes += self._settle_verified(
             chunk, reached, f"the result of job {chunk.job_id} does not report it updated"
         )
-        open_ids = [id_ for id_ in chunk.ids if id_ not in parts.updated and id_ not in reached]
+        known = {*parts.updated, *reached}
+        open_ids = [id_ for id_ in chunk.ids if id_ not in known]
         forgotten = [id_ for id_ in open_ids if id_ not in parts.failed]
         changed = await self._may_be_changed_since(chunk, forgotten, statuses)
         outcomes += self._outcomes_by_status(

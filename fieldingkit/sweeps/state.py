@@ -61,7 +61,7 @@ def outcome_for_status(action: Action, status: TargetGroupStatus | None) -> tupl
 
     A target group is also sent if its status was not read or is new to this release: the API decides then.
     """
-    if status is None or not status.known or status in action.sources:
+    if status is None or status in action.sources or not status.known:
         return None
     if status == action.target:
         return Outcome.UNCHANGED, None
@@ -146,7 +146,9 @@ class Ledger:
             KeyError: if the target group is not part of the plan.
         """
         group = self._found[target_group_id]
-        self.reopen([target_group_id])
+        earlier = self._outcomes.get(target_group_id)
+        if earlier is not None:
+            self._counts[earlier.outcome] -= 1
         self._counts[outcome] += 1
         settled = self._outcomes[target_group_id] = GroupOutcome(
             target_group_id=target_group_id,
@@ -291,6 +293,12 @@ class SweepState:
             chunk.sent_at is not None and chunk.ended_at is None and target_group_id in chunk.ids
             for chunk in self.chunks[:before]
         )
+
+    def never_sent_in(self, project_id: str) -> list[str]:
+        """Return the target groups of a project whose chunks were never sent."""
+        return [
+            id_ for chunk in self.chunks if chunk.never_sent and chunk.project_id == project_id for id_ in chunk.ids
+        ]
 
     def unfinished(self) -> list[Chunk]:
         """Return the chunks that are not settled, and reopen the outcomes of their target groups."""

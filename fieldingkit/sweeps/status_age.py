@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from fieldingkit.client import AsyncClient
 from fieldingkit.errors import ApiError, DecodeError, TransportError
@@ -29,7 +29,7 @@ class StatusAge:
         self._reading: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def read_again(
-        self, client: AsyncClient, plan: SweepPlan, project_id: str, unsent: Sequence[str]
+        self, client: AsyncClient, plan: SweepPlan, project_id: str, unsent: Callable[[], Sequence[str]]
     ) -> GroupsRead | None:
         """Return the statuses of a project's target groups as last read; read them if they are over 30 seconds old.
 
@@ -40,7 +40,7 @@ class StatusAge:
             client: The client to use.
             plan: The plan.
             project_id: The project's ULID.
-            unsent: The target groups of the project that were never sent.
+            unsent: Returns the target groups of the project that were never sent.
 
         Returns:
             The statuses; None if those that the sweep has are recent, or if the plan reads none.
@@ -50,10 +50,10 @@ class StatusAge:
         async with self._reading[project_id]:
             read_at = client.clock.now()
             if read_at - self._read_at.get(project_id, self._first_read_at) > MAX_STATUS_AGE:
-                statuses = plan.action.sources | {plan.action.target}
+                statuses, ids = plan.action.sources | {plan.action.target}, unsent()
                 try:
-                    read = await read_groups(client, plan.account_id, project_id, unsent, statuses=statuses)
+                    read = await read_groups(client, plan.account_id, project_id, ids, statuses=statuses)
                 except (ApiError, TransportError, DecodeError) as exc:
-                    read, read_at = GroupsRead({}, dict.fromkeys(unsent, exc.message)), client.clock.now()
+                    read, read_at = GroupsRead({}, dict.fromkeys(ids, exc.message)), client.clock.now()
                 self._read_at[project_id], self._latest[project_id] = read_at, read
             return self._latest.get(project_id)
