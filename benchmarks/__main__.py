@@ -25,6 +25,7 @@ NAMES = (
     "decoding",
     "alternatives",
     "imports",
+    "startup",
     "detection",
     "waiting",
     "sweep",

@@ -1,7 +1,6 @@
 """Load the public names of a package when they are first used."""
 
 import sys
-from importlib import import_module
 
 # Importing `typing` would take longer than the root package; type checkers know this name.
 TYPE_CHECKING = False
@@ -28,6 +27,8 @@ def lazy_names(
     def load(name: str) -> "Any":
         if name not in home_of:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        from importlib import import_module
+
         home = home_of[name]
         module = import_module(home)
         found = vars(module)[name] if name in vars(module) else import_module(f"{home}.{name}")

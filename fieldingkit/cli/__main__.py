@@ -2,17 +2,17 @@
 
 import io
 import sys
-from importlib.util import find_spec
+
+from fieldingkit.version import __version__
 
 __all__ = ["main"]
 
 
 def main() -> None:
-    """Run the command line, or print how to install it where the extra ``cli`` is missing."""
-    if missing := [name for name in ("cyclopts", "rich") if find_spec(name) is None]:
-        names = " and ".join(missing)
-        print(f'The command line requires {names}: python -m pip install "fieldingkit[cli]"', file=sys.stderr)
-        raise SystemExit(2)
+    """Run the command line."""
+    if sys.argv[1:] == ["--version"]:
+        print(__version__)
+        return
     from fieldingkit.cli.main import INTERRUPTED, run
     from fieldingkit.cli.signals import ignore_signals
     from fieldingkit.cli.streams import open_missing_streams

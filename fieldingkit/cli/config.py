@@ -6,36 +6,32 @@ from typing import Any, cast
 from cyclopts import App, ArgumentCollection
 from cyclopts.config import Dict
 
+from fieldingkit.cli.catalog import names_below
 from fieldingkit.configuration import config_path, read_file
 from fieldingkit.errors import ConfigurationError
 
-__all__ = ["CommandDefaults"]
+__all__ = ["supply_defaults"]
 
 
-class CommandDefaults:
+def supply_defaults(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
     """Supply arguments of a command from its table in the configuration file; flags override it.
 
     Args:
-        root: The whole command line; its commands are the valid tables.
+        app: The application of the command.
+        commands: The words of the command.
+        arguments: The arguments to fill in.
+
+    Raises:
+        ConfigurationError: The file is invalid, or has a table that is no command.
     """
-
-    def __init__(self, root: App) -> None:
-        self._root = root
-
-    def __call__(self, app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
-        """Fill in the arguments of a command.
-
-        Raises:
-            ConfigurationError: The file is invalid, or has a table that is no command.
-        """
-        tables: dict[str, Any] = {name: value for name, value in read_file().items() if isinstance(value, dict)}
-        tables.pop("connections", None)
-        path = config_path()
-        for name, table in tables.items():
-            if name not in self._root:
-                raise ConfigurationError(f"{path} has an unknown table [{name}]; tables are named after commands")
-            _refuse_yes(table, name, path)
-        Dict(tables, source=str(path))(app, commands, arguments)
+    tables: dict[str, Any] = {name: value for name, value in read_file().items() if isinstance(value, dict)}
+    tables.pop("connections", None)
+    path = config_path()
+    for name, table in tables.items():
+        if name not in names_below(""):
+            raise ConfigurationError(f"{path} has an unknown table [{name}]; tables are named after commands")
+        _refuse_yes(table, name, path)
+    Dict(tables, source=str(path))(app, commands, arguments)
 
 
 def _refuse_yes(table: dict[str, Any], name: str, path: Path) -> None:

@@ -1,6 +1,5 @@
 """The connection flags that every command with API access shares."""
 
-import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,18 +7,16 @@ import attrs
 from cyclopts import Group, Parameter
 from cyclopts.validators import Number
 
-from fieldingkit.cli.retry_notices import show_retries
-from fieldingkit.configuration import Configuration, load
-
 if TYPE_CHECKING:
     from fieldingkit.client import AsyncClient
+    from fieldingkit.configuration import Configuration
 
 __all__ = ["DEFAULT_CONNECTION", "Connection"]
 
 _Seconds = Annotated[float | None, Parameter(validator=Number(gt=0))]
 
 
-@Parameter(name="*", group=Group("Connection", sort_key=3))
+@Parameter(name="*", group=Group("Connection"))
 @attrs.frozen(kw_only=True)
 class Connection:
     """How to reach the API. Omitted values come from the environment, then from the configuration file."""
@@ -49,15 +46,17 @@ class Connection:
     verbose: Annotated[int, Parameter(name=["--verbose", "-v"], count=True)] = 0
     """Log retries on stderr, with -vv every attempt; or set FIELDINGKIT_LOG to info or debug."""
 
-    def load(self) -> Configuration:
+    def load(self) -> "Configuration":
         """Return the settings of the connection.
 
         Raises:
             ConfigurationError: There are no credentials, or a value is invalid.
         """
+        from fieldingkit.configuration import load
+
         return load(**attrs.asdict(self, filter=lambda field, _: field.name != "verbose"))
 
-    def open(self, configuration: Configuration | None = None, *, rate: float | None = None) -> "AsyncClient":
+    def open(self, configuration: "Configuration | None" = None, *, rate: float | None = None) -> "AsyncClient":
         """Return a client; close it, or use it in an ``async with``.
 
         Args:
@@ -67,6 +66,9 @@ class Connection:
         Raises:
             ConfigurationError: There are no credentials, or a value is invalid.
         """
+        import logging
+
+        from fieldingkit.cli.retry_notices import show_retries
         from fieldingkit.client import AsyncClient
         from fieldingkit.transport.telemetry.logs import enable_logs
 

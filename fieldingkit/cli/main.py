@@ -2,17 +2,14 @@
 
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from typing import Final
 
-from cyclopts import CycloptsError
-
-from fieldingkit.cli.app import app
-from fieldingkit.cli.errors import ExitCode, StoppedError, exit_code_for, format_error
+from fieldingkit.cli.catalog import GROUPS, find, names_below
+from fieldingkit.cli.errors import ExitCode, StoppedError, UsageError, exit_code_for, format_error
+from fieldingkit.cli.help import asks_for_help, group_help
 from fieldingkit.cli.signals import Received, interrupt_on_signals
 from fieldingkit.cli.streams import SurvivingStream, discard, wrap
-from fieldingkit.cli.telemetry import export_telemetry
 from fieldingkit.errors import FieldingKitError
 from fieldingkit.rendering.text import strip_control_chars
 
@@ -25,6 +22,8 @@ _INTERRUPTIONS: Final = {
 }
 INTERRUPTED: Final = frozenset(code for _, code in _INTERRUPTIONS.values())
 """The exit codes of a program that a signal ended."""
+_EXTRA: Final = frozenset({"cyclopts", "jinja2", "rich"})
+"""The packages of the extra ``cli``."""
 
 
 def run(tokens: Sequence[str]) -> int:
@@ -33,17 +32,22 @@ def run(tokens: Sequence[str]) -> int:
     Args:
         tokens: The words after the program's name.
     """
-    with interrupt_on_signals() as received, export_telemetry(_command(tokens)) as record:
-        code = _run(tokens, received)
-        record(code)
-        return code
+    words = find(tokens)
+    rest = tokens[len(words.split()) :]
+    with interrupt_on_signals() as received:
+        if words in GROUPS or asks_for_help(rest):
+            return _run(words, rest, received)
+        from fieldingkit.cli.telemetry import export_telemetry
+
+        with export_telemetry(f"fieldingkit {words}") as record:
+            code = _run(words, rest, received)
+            record(code)
+            return code
 
 
-def _run(tokens: Sequence[str], received: Received) -> int:
+def _run(words: str, rest: Sequence[str], received: Received) -> int:
     try:
-        code: object = app(tokens)
-    except CycloptsError as exc:
-        return _fail(f"{strip_control_chars(exc)}\nRun `{_command(tokens)} --help` for the usage.", ExitCode.USAGE)
+        code = _describe(words, rest) if words in GROUPS else _call(words, rest)
     except StoppedError as exc:
         return _fail(str(exc), exc.code)
     except FieldingKitError as exc:
@@ -55,7 +59,47 @@ def _run(tokens: Sequence[str], received: Received) -> int:
         return ExitCode.BROKEN_PIPE
     except Exception as exc:  # noqa: BLE001  # the program shows no traceback unless asked to
         return _report_bug(exc)
-    return _flush(code if isinstance(code, int) else ExitCode.DONE)
+    return _flush(code)
+
+
+def _describe(group: str, rest: Sequence[str]) -> int:
+    """Print the help of a group of commands.
+
+    Raises:
+        UsageError: Something else was asked for.
+    """
+    if rest and not asks_for_help(rest[:1]):
+        from difflib import get_close_matches
+
+        word = strip_control_chars(rest[0])
+        similar = get_close_matches(word, names_below(group), n=1)
+        problem = (
+            f"unknown command {word}"
+            if not word.startswith("-")
+            else f"unknown option {word}; options follow a command"
+        )
+        advice = f"Did you mean {similar[0]}? " if similar else ""
+        raise UsageError(f"{problem}\n{advice}Run `{f'fieldingkit {group}'.rstrip()} --help` for the commands.")
+    print(group_help(group))
+    return ExitCode.DONE
+
+
+def _call(words: str, rest: Sequence[str]) -> int:
+    """Run a command.
+
+    Raises:
+        UsageError: An argument is wrong, or a package of the extra ``cli`` is missing.
+    """
+    try:
+        from fieldingkit.cli.app import call
+
+        return call(words, rest)
+    except ModuleNotFoundError as exc:
+        if exc.name not in _EXTRA:
+            raise
+        raise UsageError(
+            f'the command line requires {exc.name}\nRun: python -m pip install "fieldingkit[cli]"'
+        ) from exc
 
 
 def _flush(code: int) -> int:
@@ -82,6 +126,8 @@ def _fail(text: str, code: ExitCode) -> ExitCode:
 
 def _report_bug(exc: Exception) -> ExitCode:
     if os.environ.get("FIELDINGKIT_DEBUG"):
+        import traceback
+
         traceback.print_exception(exc)
     # The message of an unknown exception may quote a secret, so only its type is shown.
     return _fail(
@@ -89,13 +135,3 @@ def _report_bug(exc: Exception) -> ExitCode:
         "Set FIELDINGKIT_DEBUG=1 for a traceback; check it for secrets before you share it.",
         ExitCode.INTERNAL_ERROR,
     )
-
-
-def _command(tokens: Sequence[str]) -> str:
-    """Return the words of the command, without its arguments."""
-    words: list[str] = []
-    for token in tokens:
-        if token.startswith("-") or token not in (app[words[0]] if words else app):
-            break
-        words.append(token)
-    return " ".join(["fieldingkit", *words])

@@ -4,15 +4,15 @@ import json
 import sys
 from collections.abc import AsyncIterable, Callable, Mapping
 from datetime import datetime
-from typing import Any, TextIO, TypeVar, cast
-
-from rich.console import Console
-from rich.table import Table
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar, cast
 
 from fieldingkit.cli.errors import NotPossibleError
 from fieldingkit.cli.streams import SurvivingStream, wrap
 from fieldingkit.rendering.text import format_time, strip_control_chars
-from fieldingkit.results import to_plain
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
 __all__ = ["Output"]
 
@@ -55,6 +55,8 @@ class Output:
     def print_json(self, value: Any) -> None:
         """Print a result as a JSON document; nothing without ``json``, see ``print_text``."""
         if self.json:
+            from fieldingkit.results import to_plain
+
             self._stdout.write(json.dumps(to_plain(value)) + "\n")
             if self._survive:
                 self._stdout.flush()  # another program follows the events of a sweep
@@ -110,12 +112,16 @@ class Output:
         raise NotPossibleError(f"the output could not be written: {self.lost}")
 
 
-def _console(file: SurvivingStream) -> Console:
+def _console(file: SurvivingStream) -> "Console":
+    from rich.console import Console
+
     return Console(file=cast("TextIO", file), highlight=False, markup=False, soft_wrap=True)
 
 
-def _table(headings: list[str], rows: list[list[str]]) -> Table:
+def _table(headings: list[str], rows: list[list[str]]) -> "Table":
     """Return a table in which only the last column may be truncated; a truncated id would be useless."""
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     widths = [max(map(len, cells)) for cells in zip(headings, *rows, strict=True)]
     for heading, width in zip(headings, widths, strict=True):

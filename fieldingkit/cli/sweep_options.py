@@ -35,7 +35,7 @@ def _secret(kind: Any, tokens: Sequence[Token]) -> Secret:
     return Secret(tokens[0].value)
 
 
-@Parameter(name="*", group=Group("Options", sort_key=2))
+@Parameter(name="*")
 @attrs.frozen(kw_only=True)
 class SweepOptions:
     """The options of every sweep command."""
@@ -70,7 +70,7 @@ class SweepOptions:
     """Print one JSON document a line for each event; the last one is the report."""
 
 
-@Parameter(name="*", group=Group("Plan", sort_key=2))
+@Parameter(name="*", group=Group("Plan"))
 @attrs.frozen(kw_only=True)
 class PlanOptions:
     """The options of a new plan."""

@@ -193,3 +193,11 @@ def test_unused_client_needs_no_closing() -> None:
     """A client that was never used may be dropped without a warning."""
     code = "import gc; from fieldingkit import AsyncClient; AsyncClient(auth='x'); gc.collect(); print('quiet')"
     assert run(code) == "quiet"
+
+
+@pytest.mark.parametrize("module", ["fieldingkit.transport", "fieldingkit.transport.credentials"])
+def test_credentials_load_no_aiohttp(module: str) -> None:
+    """The transport package and its credentials load no aiohttp: a configuration needs them, and no connection."""
+    loaded = set(run(f"import sys, {module}; print(*sys.modules)").split())
+    assert module in loaded
+    assert not loaded & {"aiohttp", "yarl", "cattrs", "opentelemetry"}

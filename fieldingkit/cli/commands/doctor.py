@@ -9,16 +9,14 @@ import stat
 import time
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import attrs
 
 from fieldingkit.cli.connection import DEFAULT_CONNECTION, Connection
 from fieldingkit.cli.errors import ExitCode
 from fieldingkit.cli.output import Output
-from fieldingkit.client import AsyncClient
 from fieldingkit.configuration import Configuration, config_path
 from fieldingkit.errors import (
     ApiError,
@@ -33,7 +31,9 @@ from fieldingkit.errors import (
 from fieldingkit.rendering.text import format_duration, strip_control_chars
 from fieldingkit.resources.accounts import AccountList, ListAccounts
 from fieldingkit.resources.projects import ListProjects
-from fieldingkit.transport.credentials import BearerToken
+
+if TYPE_CHECKING:
+    from fieldingkit.client import AsyncClient
 
 __all__ = ["Check", "Severity", "check_account", "check_clock", "check_failure", "check_token", "doctor"]
 
@@ -86,7 +86,7 @@ _STYLES: Final = {
 
 
 async def doctor(*, json: bool = False, connection: Connection = DEFAULT_CONNECTION) -> int:
-    """Check the credentials, the connection to the API, its version, the clock and the account. Changes nothing.
+    """Check the credentials, the connection, the API version and the clock. Nothing is changed.
 
     The exit code is 2 for a wrong configuration, 3 if the API refuses or cannot be reached, 1 for a wrong clock.
 
@@ -108,6 +108,8 @@ async def doctor(*, json: bool = False, connection: Connection = DEFAULT_CONNECT
 
 
 async def _checks(connection: Connection) -> AsyncIterator[Check]:
+    from fieldingkit.transport.credentials import BearerToken
+
     path = config_path()
     exists = path.exists()
     try:
@@ -133,7 +135,7 @@ async def _checks(connection: Connection) -> AsyncIterator[Check]:
             yield check
 
 
-async def _call(client: AsyncClient, configuration: Configuration) -> AsyncIterator[Check]:
+async def _call(client: "AsyncClient", configuration: Configuration) -> AsyncIterator[Check]:
     started = time.monotonic()
     try:
         response = await client.send_detailed(ListAccounts())
@@ -185,6 +187,8 @@ def check_token(token: str, now: datetime) -> Check | None:
 
 def check_clock(headers: Mapping[str, str], now: datetime) -> Check:
     """Compare the clock of this machine with the ``Date`` header of a response."""
+    from email.utils import parsedate_to_datetime
+
     try:
         date = parsedate_to_datetime(headers["date"])
     except (KeyError, ValueError, TypeError):

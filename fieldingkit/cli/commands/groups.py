@@ -1,7 +1,7 @@
 """``fieldingkit groups list``: list target groups."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
@@ -9,9 +9,11 @@ from fieldingkit.cli.connection import DEFAULT_CONNECTION, Connection
 from fieldingkit.cli.errors import UsageError
 from fieldingkit.cli.output import Output
 from fieldingkit.cli.selection import Status, refuse_together
-from fieldingkit.client import AsyncClient
 from fieldingkit.resources.projects import ListProjects
 from fieldingkit.resources.target_groups import ListTargetGroups, TargetGroupStatus, TargetGroupSummary
+
+if TYPE_CHECKING:
+    from fieldingkit.client import AsyncClient
 
 __all__ = ["list_groups"]
 
@@ -42,7 +44,7 @@ async def list_groups(
     json: bool = False,
     connection: Connection = DEFAULT_CONNECTION,
 ) -> int:
-    """List target groups. In a pipe, `--ids -` of the sweep commands reads this list.
+    """List target groups; in a pipe, in the format of --ids. A sweep command with --ids - reads this list.
 
     Args:
         project: A project id; may be repeated.
@@ -66,7 +68,7 @@ async def list_groups(
 
 
 async def _target_groups(
-    client: AsyncClient, project_ids: Sequence[str] | None, status: tuple[TargetGroupStatus, ...], search: str | None
+    client: "AsyncClient", project_ids: Sequence[str] | None, status: tuple[TargetGroupStatus, ...], search: str | None
 ) -> AsyncIterator[_Listed]:
     async for project_id in _project_ids(client, project_ids):
         command = ListTargetGroups(project_id=project_id, status=status or None, search_string=search, page_size=100)
@@ -74,7 +76,7 @@ async def _target_groups(
             yield _Listed(project_id, group)
 
 
-async def _project_ids(client: AsyncClient, given: Sequence[str] | None) -> AsyncIterator[str]:
+async def _project_ids(client: "AsyncClient", given: Sequence[str] | None) -> AsyncIterator[str]:
     for project_id in dict.fromkeys(given or ()):
         yield project_id
     if given is None:

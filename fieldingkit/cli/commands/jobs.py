@@ -1,6 +1,6 @@
 """``fieldingkit jobs``: read the status of a job, or wait for it, by its token."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
@@ -8,13 +8,15 @@ from cyclopts.validators import Number
 from fieldingkit.cli.connection import DEFAULT_CONNECTION, Connection
 from fieldingkit.cli.errors import ExitCode, UsageError
 from fieldingkit.cli.output import Output
-from fieldingkit.client import AsyncClient
 from fieldingkit.commands import JobResult, JobStatus
 from fieldingkit.errors import ConfigurationError
-from fieldingkit.jobs.job import AsyncJob
 from fieldingkit.rendering.text import format_time
 from fieldingkit.resources.batch_jobs import BatchResult
 from fieldingkit.resources.fielding_jobs import FieldingJobResult
+
+if TYPE_CHECKING:
+    from fieldingkit.client import AsyncClient
+    from fieldingkit.jobs.job import AsyncJob
 
 __all__ = ["status", "wait"]
 
@@ -57,7 +59,7 @@ async def wait(
     return _exit_code(result)
 
 
-def _job(client: AsyncClient, token: str) -> AsyncJob[Any]:
+def _job(client: "AsyncClient", token: str) -> "AsyncJob[Any]":
     try:
         return client.job(token)
     except ConfigurationError as exc:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import attrs
 from cyclopts import Parameter
@@ -12,10 +12,11 @@ from fieldingkit.cli.connection import DEFAULT_CONNECTION, Connection
 from fieldingkit.cli.errors import ExitCode, NotPossibleError, UsageError
 from fieldingkit.cli.output import Output
 from fieldingkit.cli.prompts import confirm, format_place
-from fieldingkit.client import AsyncClient
 from fieldingkit.rendering.text import format_time
 from fieldingkit.resources.fielding_runs import FieldingRun, GetFieldingRun, ListFieldingRuns
-from fieldingkit.workflows.runs import action_for, ensure_status, update_run
+
+if TYPE_CHECKING:
+    from fieldingkit.client import AsyncClient
 
 __all__ = ["ensure", "extend", "show"]
 
@@ -47,7 +48,7 @@ async def ensure(
     json: bool = False,
     connection: Connection = DEFAULT_CONNECTION,
 ) -> int:
-    """Bring a fielding run to a status, by the action that leads there; none if the run has it already.
+    """Bring a fielding run to a status. It sends the action that leads there, and none if the run has it already.
 
     Args:
         group: The target group's id.
@@ -58,6 +59,8 @@ async def ensure(
         json: Print one JSON document.
         connection: How to reach the API.
     """
+    from fieldingkit.workflows.runs import action_for, ensure_status
+
     output = Output(json=json)
     async with connection.open() as client:
         read = await _find(client, project, group)
@@ -100,6 +103,8 @@ async def extend(
         json: Print one JSON document.
         connection: How to reach the API.
     """
+    from fieldingkit.workflows.runs import update_run
+
     change = _extension(days, until)
     output = Output(json=json)
     async with connection.open() as client:
@@ -123,7 +128,7 @@ async def extend(
     return ExitCode.DONE
 
 
-async def _find(client: AsyncClient, project_id: str, group_id: str) -> GetFieldingRun:
+async def _find(client: "AsyncClient", project_id: str, group_id: str) -> GetFieldingRun:
     """Return the command that reads the run of a target group."""
     runs = (await client.send(ListFieldingRuns(project_id=project_id, target_group_id=group_id))).data
     if not runs:

@@ -1,38 +1,11 @@
 """``fieldingkit sandbox``: serve the API in memory, for other programs."""
 
-import asyncio
-import re
-from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from typing import Annotated
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from fieldingkit.cli.errors import ExitCode, UsageError
-from fieldingkit.cli.output import Output
-from fieldingkit.rendering.text import pluralize
-from fieldingkit.sandbox import Project, Sandbox, faults
-
 __all__ = ["sandbox"]
-
-
-_KINDS: Final[Mapping[str, faults.Fault]] = {
-    "apply-then-drop": faults.ApplyThenDrop(),
-    "drop-before": faults.DropBefore(),
-    "empty-body": faults.EmptyBody(),
-    "expire-token": faults.ExpireToken(),
-    "forget-item": faults.ForgetItem(),
-    "garbage": faults.Garbage(),
-    "hang": faults.Hang(),
-    "html-page": faults.HtmlPage(),
-    "job-gone": faults.JobGone(),
-    "stuck-job": faults.StuckJob(),
-    "truncated-json": faults.TruncatedJson(),
-}
-"""The kinds of faults, beside HTTP statuses."""
-_FAULT: Final = re.compile(
-    rf"(?P<kind>[1-9]\d\d|{'|'.join(_KINDS)})(?::(?P<probability>\d+(?:\.\d+)?))?(?:@(?P<operation>\S+))?", re.ASCII
-)
 
 
 async def sandbox(
@@ -47,7 +20,7 @@ async def sandbox(
     fault: tuple[str, ...] = (),
     json: bool = False,
 ) -> int:
-    """Serve the API in memory until interrupted; print its URL, its credentials and an example request.
+    """Serve the API in memory, for development and tests. It prints its URL, credentials and an example request.
 
     Args:
         host: The address to listen on; 0.0.0.0 for all, as in a container.
@@ -62,105 +35,16 @@ async def sandbox(
             garbage, hang, html-page, job-gone, stuck-job, truncated-json.
         json: Print one JSON document instead of text.
     """
-    api = Sandbox(host=host, port=port, rate=rate, job_seconds=job_seconds)
-    for spec in fault:
-        _add_fault(api, spec, latency)
-    if latency:
-        api.faults.add("*", faults.Delay(latency), times=None)
-    try:
-        await api.start()
-    except OSError as exc:
-        reason = exc.strerror or str(exc)
-        raise UsageError(f"{host}, port {port}, cannot be used: {reason}\nGive another --host or --port.") from exc
-    try:
-        seeded = [_seed(api, groups * (n + 1) // projects - groups * n // projects) for n in range(projects)]
-        _print(Output(json=json, survive=True), api, seeded)
-        await asyncio.Event().wait()
-    finally:
-        await api.stop()
-    return ExitCode.DONE
+    from fieldingkit.cli.sandbox_server import serve
 
-
-def _add_fault(api: Sandbox, spec: str, latency: float) -> None:
-    """Add the fault that a ``--fault`` describes.
-
-    Raises:
-        UsageError: It is not of the form ``KIND[:PROBABILITY][@OPERATION]``.
-    """
-    match = _FAULT.fullmatch(spec)
-    reason = "it is not KIND[:PROBABILITY][@OPERATION]"
-    if match is not None and 0 < float(match["probability"] or 1) <= 1:
-        fault = _KINDS.get(match["kind"]) or faults.Answer(int(match["kind"]))
-        try:
-            api.faults.add(
-                match["operation"] or "*",
-                faults.Delay(latency, then=fault),
-                times=None,
-                probability=float(match["probability"] or 1),
-            )
-        except ValueError as exc:
-            reason = str(exc)
-        else:
-            return
-    raise UsageError(
-        f"--fault {spec}: {reason}\n"
-        f"KIND is an HTTP status or one of {', '.join(_KINDS)}; PROBABILITY is above 0 and up to 1; "
-        "OPERATION is an operation id of the API or a pattern such as create_bulk_*."
+    return await serve(
+        host=host,
+        port=port,
+        groups=groups,
+        projects=projects,
+        rate=rate,
+        job_seconds=job_seconds,
+        latency=latency,
+        fault=fault,
+        json=json,
     )
-
-
-def _print(output: Output, api: Sandbox, seeded: list[Project]) -> None:
-    from fieldingkit.version import API_VERSION
-
-    url, token_url = (_reachable(address) for address in (api.url, api.token_url))
-    environment = {
-        "CINT_BASE_URL": url,
-        "CINT_ACCOUNT_ID": str(api.account_id),
-        "CINT_CLIENT_ID": api.client_id,
-        "CINT_CLIENT_SECRET": api.client_secret,
-        "CINT_TOKEN_URL": token_url,
-    }
-    facts: dict[str, Any] = {
-        "url": url,
-        "account_id": str(api.account_id),
-        "token": api.token,
-        "client_id": api.client_id,
-        "client_secret": api.client_secret,
-        "token_url": token_url,
-        "environment": environment,
-        "projects": {project.id: project.ids() for project in seeded},
-    }
-    output.print_json(facts)
-    first = next(project for project in seeded if project.groups)
-    path = f"/demand/accounts/{api.account_id}/projects/{first.id}/target-groups/{first.groups[0].id}/fielding-runs"
-    headers = f"-H 'Authorization: Bearer {api.token}' -H 'Cint-API-Version: {API_VERSION}'"
-    output.print_fields(
-        {
-            "URL": url,
-            "Account": api.account_id,
-            "Token": api.token,
-            "Client id": api.client_id,
-            "Client secret": api.client_secret,
-            "Token URL": token_url,
-        }
-    )
-    total = sum(len(project.groups) for project in seeded)
-    numbers = f"{pluralize(len(seeded), 'project')} with {pluralize(total)}"
-    output.print_text(f"\n{numbers}; the first project is {first.id}.\n")
-    output.print_text("Environment:")
-    for name, value in environment.items():
-        output.print_text(f"  export {name}={value}")
-    output.print_text(f"\nExample request:\n  curl {headers} {url}{path}\n")
-    output.note("Press Ctrl-C to stop.")
-
-
-def _reachable(url: str) -> str:
-    """Return a URL under which this machine reaches a server that listens on all addresses."""
-    return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
-
-
-def _seed(api: Sandbox, count: int) -> Project:
-    """Create a project with half of its groups live and the others spread evenly over the other statuses."""
-    live = (count + 1) // 2
-    draft, scheduled, paused, completed = ((count - live + n) // 4 for n in range(4))
-    return api.seed(live=live, draft=draft, scheduled=scheduled, paused=paused, completed=completed)

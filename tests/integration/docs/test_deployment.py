@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 import yaml
-from support.command_line import Cli
+from support.command_line import Cli, check_command_line
 
-from fieldingkit.cli.app import app
 from fieldingkit.cli.errors import EXIT_CODES
 from fieldingkit.sandbox import Sandbox
 
@@ -31,8 +30,7 @@ def blocks(kind: str) -> list[str]:
 def check_command(words: list[str]) -> None:
     """Check that the words are a valid command line."""
     assert words[0].rpartition("/")[2] == "fieldingkit"
-    command, _, _ = app.parse_args(words[1:], exit_on_error=False, print_error=False)
-    assert command
+    check_command_line(words[1:])
 
 
 def manifests() -> dict[str, Any]:

@@ -10,7 +10,6 @@ import pytest
 from support.command_line import Cli
 
 from fieldingkit import errors
-from fieldingkit.cli import main as running
 from fieldingkit.cli.errors import EXIT_CODES, ExitCode, exit_code_for, format_error
 from fieldingkit.resources.fielding_runs import PauseFieldingRun
 from fieldingkit.resources.projects import ListProjects
@@ -123,7 +122,7 @@ def test_no_secret_is_ever_shown(connected: Cli, sandbox: Sandbox, bare: pytest.
 
 def test_a_bug_prints_no_traceback_by_default(cli: Cli, bare: pytest.MonkeyPatch) -> None:
     """A bug is reported by its type alone; FIELDINGKIT_DEBUG adds the traceback."""
-    bare.setattr(running, "app", mock.MagicMock(side_effect=KeyError("canary")))
+    bare.setattr("fieldingkit.cli.app.call", mock.MagicMock(side_effect=KeyError("canary")))
     ended = cli("projects", "list")
     assert ended.code == 70
     assert "internal error: KeyError. This is a bug in fieldingkit; please report it." in ended.err
@@ -135,7 +134,7 @@ def test_a_bug_prints_no_traceback_by_default(cli: Cli, bare: pytest.MonkeyPatch
 
 def test_ctrl_c_is_exit_code_130(cli: Cli, bare: pytest.MonkeyPatch) -> None:
     """Ctrl-C ends a command with exit code 130."""
-    bare.setattr(running, "app", mock.MagicMock(side_effect=KeyboardInterrupt))
+    bare.setattr("fieldingkit.cli.app.call", mock.MagicMock(side_effect=KeyboardInterrupt))
     ended = cli("projects", "list")
     assert (ended.code, ended.err) == (130, "fieldingkit: interrupted\n")
 

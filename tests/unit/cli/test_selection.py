@@ -8,7 +8,7 @@ from support.command_line import Cli
 from support.sweep_reports import ulid
 
 from fieldingkit.cli.errors import UsageError
-from fieldingkit.cli.selection import parse_ids
+from fieldingkit.cli.id_list import parse_ids
 from fieldingkit.rendering.csv import CSV_COLUMNS
 from fieldingkit.sandbox import Sandbox
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.sweep_reports import NASTY, STARTED, TRACE, make_document, ulid
 
-from fieldingkit.cli.selection import parse_ids
+from fieldingkit.cli.id_list import parse_ids
 from fieldingkit.errors import ConfigurationError
 from fieldingkit.rendering.csv import iter_csv
 from fieldingkit.rendering.files import check_report_path, read_data, write_document
