@@ -32,7 +32,7 @@ async def apply_plan(
     options: SweepOptions,
     connection: Connection,
 ) -> ExitCode:
-    """Carry out a plan: exactly its target groups, except those whose status moved since.
+    """Apply a plan: exactly its target groups, except those whose status moved since.
 
     Args:
         plan: The file of the plan.

@@ -56,7 +56,7 @@ COMMANDS: Final[dict[str, Command]] = {
     ),
     "apply": Command(
         "apply:apply",
-        "Carry out a plan that a sweep command wrote with --out.",
+        "Apply a plan that a sweep command wrote with --out.",
         ("fieldingkit apply plan.json --report out.html",),
     ),
     "undo": Command(

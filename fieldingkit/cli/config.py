@@ -35,7 +35,7 @@ def supply_defaults(app: App, commands: tuple[str, ...], arguments: ArgumentColl
 
 
 def _refuse_yes(table: dict[str, Any], name: str, path: Path) -> None:
-    """Refuse a file that confirms in advance what nobody has seen."""
+    """Refuse a file that confirms in advance what was not seen."""
     for key, value in table.items():
         if key == "yes":
             raise ConfigurationError(

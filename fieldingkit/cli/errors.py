@@ -70,7 +70,7 @@ EXIT_CODES = """Exit codes:
   70   an internal error, which is a bug in fieldingkit
   129  SIGHUP; a sweep prints how to resume it
   130  interrupted by Ctrl-C; the same
-  141  the reader of the output has ended; a sweep goes on to its end
+  141  the reader of the output has ended; a sweep continues to its end
   143  SIGTERM; a sweep prints how to resume it"""
 
 

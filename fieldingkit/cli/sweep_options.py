@@ -53,9 +53,9 @@ class SweepOptions:
     max_groups: Annotated[int | None, Parameter(validator=Number(gte=0))] = None
     """Refuse, before anything is sent, if there are more target groups to send."""
     first: Annotated[int | None, Parameter(validator=Number(gte=1))] = None
-    """Send this number of target groups first and read them again; go on with the others after a question."""
+    """Send this number of target groups first and read them again; send the others after a question."""
     after: Duration | None = None
-    """With --first, go on after this time without a question, such as 5m, if nothing failed."""
+    """With --first, continue after this time without a question, such as 5m, if nothing failed."""
     no_verify: bool = False
     """Do not read the statuses again after the last job."""
     rate: Annotated[float | None, Parameter(validator=Number(gt=0))] = None

@@ -1,4 +1,4 @@
-"""``fieldingkit apply``: carry out a plan that was made before."""
+"""``fieldingkit apply``: apply a plan that was made before."""
 
 from pathlib import Path
 from typing import Final
@@ -19,7 +19,7 @@ async def apply(
     options: SweepOptions = DEFAULT_OPTIONS,
     connection: Connection = DEFAULT_CONNECTION,
 ) -> int:
-    """Carry out a plan that a sweep command wrote with --out. Target groups whose status moved since are skipped.
+    """Apply a plan that a sweep command wrote with --out. Target groups whose status moved since are skipped.
 
     Args:
         plan: The plan.
