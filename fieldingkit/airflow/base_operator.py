@@ -29,8 +29,8 @@ from fieldingkit.airflow.triggers import FieldingJobsTrigger
 if TYPE_CHECKING:
     from fieldingkit.airflow.steps import PreviewFunction
     from fieldingkit.sweeps.context import SweepContext
-    from fieldingkit.sweeps.engine import Step
     from fieldingkit.sweeps.plan import SweepPlan
+    from fieldingkit.sweeps.steps import Step
 
 __all__ = ["FieldingOperator"]
 
@@ -118,7 +118,7 @@ class FieldingOperator(BaseOperator, abc.ABC):
         Returns:
             The result, if there is nothing to wait for.
         """
-        from fieldingkit.sweeps.engine import settle, submit
+        from fieldingkit.sweeps.steps import settle, submit
 
         plan = self._plan(context)
         preview = self.preview(context, plan)
@@ -136,7 +136,7 @@ class FieldingOperator(BaseOperator, abc.ABC):
         """
         import attrs
 
-        from fieldingkit.sweeps.engine import settle
+        from fieldingkit.sweeps.steps import settle
 
         del event
         plan = self._plan(context)
@@ -195,7 +195,7 @@ class FieldingOperator(BaseOperator, abc.ABC):
             AirflowException: if the task has failed.
         """
         from fieldingkit.airflow.task_state import task_reference
-        from fieldingkit.sweeps.engine import report
+        from fieldingkit.sweeps.steps import report
 
         done = report(sweep)
         result, details = task_result(done, task_reference(context["ti"])), task_details(done)

@@ -11,12 +11,13 @@ from fieldingkit.client import AsyncClient
 from fieldingkit.errors import InvalidCommandError
 from fieldingkit.sweeps.actions import Action
 from fieldingkit.sweeps.context import SweepContext
-from fieldingkit.sweeps.engine import Step, discover, settle, sweep_stragglers
 from fieldingkit.sweeps.identity import RunIdentity
 from fieldingkit.sweeps.inverse import preview_undo
 from fieldingkit.sweeps.plan import SweepPlan
 from fieldingkit.sweeps.previews import SweepPreview
 from fieldingkit.sweeps.report import GroupOutcome, Outcome, SweepJob, SweepProgress, SweepReport
+from fieldingkit.sweeps.steps import Step, discover, settle
+from fieldingkit.sweeps.stragglers import sweep_stragglers
 from fieldingkit.sweeps.verification import verify
 
 __all__ = ["PreviewFunction", "StepResult", "changed_groups", "preview_changed", "take_step"]

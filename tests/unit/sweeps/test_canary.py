@@ -11,7 +11,7 @@ from fieldingkit.sandbox import Sandbox, faults
 from fieldingkit.sweeps import SweepPlan, SweepReport, TargetGroupQuery, sweep
 from fieldingkit.sweeps.canary import Proceed, read_canary
 from fieldingkit.sweeps.checkpoint import Checkpoint
-from fieldingkit.sweeps.engine import discover, settle_first
+from fieldingkit.sweeps.steps import discover, settle_first
 
 PLAN = SweepPlan(action="pause", query=TargetGroupQuery(), run_id="careful", first=3)
 

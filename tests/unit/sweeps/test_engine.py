@@ -25,7 +25,7 @@ from fieldingkit.sweeps import (
 )
 from fieldingkit.sweeps.checkpoint import Checkpoint, JournalCheckpoint
 from fieldingkit.sweeps.chunks import Chunk
-from fieldingkit.sweeps.engine import discover, report, settle, submit
+from fieldingkit.sweeps.steps import discover, report, settle, submit
 
 
 def count_operations(sandbox: Sandbox) -> Counter[str | None]:

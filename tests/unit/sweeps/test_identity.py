@@ -22,8 +22,8 @@ from fieldingkit.sweeps import (
     undo,
 )
 from fieldingkit.sweeps.checkpoint import JournalCheckpoint
-from fieldingkit.sweeps.engine import discover, report, submit
 from fieldingkit.sweeps.identity import RunIdentity
+from fieldingkit.sweeps.steps import discover, report, submit
 
 CREATE, POLL = "create_bulk_pause_target_groups_job", "get_bulk_pause_target_groups_job"
 URL = "https://api.cint.com/v1"

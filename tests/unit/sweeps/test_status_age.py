@@ -9,8 +9,8 @@ from fieldingkit import AsyncClient
 from fieldingkit.sandbox import Sandbox, faults
 from fieldingkit.sweeps import Outcome, SweepPlan, TargetGroupQuery, sweep
 from fieldingkit.sweeps.checkpoint import JournalCheckpoint
-from fieldingkit.sweeps.engine import discover
 from fieldingkit.sweeps.journal import Journal
+from fieldingkit.sweeps.steps import discover
 
 LIST = "get_list_target_groups"
 CREATE, RUNS = "create_bulk_pause_target_groups_job", "get_fielding_runs_by_target_group_id"

@@ -11,7 +11,7 @@ from fieldingkit.sandbox.model.state import Project
 from fieldingkit.sweeps import Journal, SweepPlan, SweepProgress, SweepReport, TargetGroupQuery, read_report, sweep
 from fieldingkit.sweeps.checkpoint import Checkpoint, JournalCheckpoint
 from fieldingkit.sweeps.context import SweepContext
-from fieldingkit.sweeps.engine import discover, report, settle
+from fieldingkit.sweeps.steps import discover, report, settle
 from fieldingkit.sweeps.verification import verify
 
 LIST, RUNS = "get_list_target_groups", "get_fielding_runs_by_target_group_id"
