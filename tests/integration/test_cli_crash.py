@@ -30,15 +30,21 @@ def sandbox() -> Iterator[Sandbox]:
         yield sandbox
 
 
-def stop(how: signal.Signals, *words: str, again: bool = False) -> tuple[int, str]:
-    """Run a command in its own process, signal it once its first jobs end; return exit code and stderr.
+def stop(sandbox: Sandbox, how: signal.Signals, *words: str, again: bool = False) -> tuple[int, str]:
+    """Run a sweep in its own process, signal it once its first jobs end; return exit code and stderr.
 
-    With ``again``, the signal comes twenty times.
+    The sweep cannot end before, because the clock of the sandbox stands still: only its first five jobs end. With
+    ``again``, the signal comes twenty times.
     """
-    with subprocess.Popen([*PROGRAM, *words], env={**os.environ}, stderr=subprocess.PIPE, text=True) as process:
+    command = [*PROGRAM, *words, "--concurrency", "5"]
+    sandbox.clock.freeze()
+    with subprocess.Popen(command, env={**os.environ}, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         text: list[str] = []
         try:
+            while len(sandbox.jobs) < 5 and process.poll() is None:
+                time.sleep(0.01)
+            sandbox.clock.advance(0.3)
             for line in process.stderr:
                 text.append(line)
                 if re.search(r"sweeping +[1-9]", line):
@@ -51,13 +57,14 @@ def stop(how: signal.Signals, *words: str, again: bool = False) -> tuple[int, st
         except BaseException:
             process.kill()
             raise
+    sandbox.clock.thaw()
     return process.returncode, "".join(text)
 
 
 def test_killed_in_the_middle_every_group_is_accounted_for(connected: Cli, sandbox: Sandbox) -> None:
     """After a SIGKILL the same command continues: no job is duplicated, none is lost, and undo covers all."""
     words = ("pause", "--status", "live", "--all-projects", "--yes", "--journal", "j", "--report", "out.html")
-    code, text = stop(signal.SIGKILL, *words)
+    code, text = stop(sandbox, signal.SIGKILL, *words)
     assert code == -signal.SIGKILL, text
     ended = connected(*words)
     assert ended.code == 0, ended.err
@@ -120,7 +127,7 @@ def test_stopped_in_verification_the_same_command_reports_every_change(
 def test_an_interrupted_sweep_names_its_journal(connected: Cli, sandbox: Sandbox) -> None:
     """Ctrl-C is exit code 130; the journal is named, and found again without --journal."""
     words = ("pause", "--all-projects", "--yes", "--report", "out.json")
-    code, text = stop(signal.SIGINT, *words)
+    code, text = stop(sandbox, signal.SIGINT, *words)
     assert code == 130, text
     assert "Traceback" not in text
     journal = re.search(r"--journal (\S+\.journal) --run-id \S+", text)
@@ -139,7 +146,7 @@ def test_a_signal_that_comes_again_at_once_is_one_interruption(
     connected: Cli, sandbox: Sandbox, how: signal.Signals
 ) -> None:
     """Ctrl-C that is held down ends a sweep like one: the report is written, and how to resume is printed."""
-    code, text = stop(how, "pause", "--all-projects", "--yes", "--report", "out.json", again=True)
+    code, text = stop(sandbox, how, "pause", "--all-projects", "--yes", "--report", "out.json", again=True)
     assert code == 128 + how, text
     assert "To resume, run the same command" in " ".join(text.split())
     assert not SweepReport.load("out.json").ok
@@ -150,7 +157,9 @@ def test_an_interrupted_sweep_is_finished_before_its_undo(
     connected: Cli, sandbox: Sandbox, undo: tuple[str, ...]
 ) -> None:
     """An undo while jobs are open would miss what they change: it sends nothing and names the commands to give."""
-    code, text = stop(signal.SIGTERM, "pause", "--all-projects", "--yes", "--report", "out.json", "--run-id", "early")
+    code, text = stop(
+        sandbox, signal.SIGTERM, "pause", "--all-projects", "--yes", "--report", "out.json", "--run-id", "early"
+    )
     assert code == 143, text
     sandbox.requests.clear()
 
@@ -171,7 +180,7 @@ def test_the_same_stop_three_times_can_be_undone(connected: Cli, sandbox: Sandbo
     """With a Ctrl-C in between and a fixed report name, undo restores exactly what all of them changed."""
     before = sandbox.seed(paused=3).ids("paused")
     words = ("pause", "--all-projects", "--yes", "--report", "out.json")
-    code, text = stop(signal.SIGINT, *words)
+    code, text = stop(sandbox, signal.SIGINT, *words)
     assert code == 130, text
     assert connected(*words).code == 0
     third = connected(*words)

@@ -1,5 +1,6 @@
 """Notices on stderr while a call is retried for more than 5 seconds."""
 
+import math
 import re
 
 import pytest
@@ -16,9 +17,14 @@ pytestmark = pytest.mark.usefixtures("bare")
 
 
 async def test_a_long_retry_is_announced_once(
-    sandbox: Sandbox, clock: FakeClock, make_client: MakeClient, capsys: pytest.CaptureFixture[str]
+    sandbox: Sandbox,
+    clock: FakeClock,
+    make_client: MakeClient,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A call that is retried for 5 seconds or more prints one notice in 10 seconds, with the reason and the end."""
+    """A call that is retried for 5 seconds or more prints one notice in an interval, with the reason and the end."""
+    monkeypatch.setattr("fieldingkit.cli.retry_notices._INTERVAL", math.inf)
     sandbox.faults.add("get_fielding_runs*", faults.Answer(503, headers={"Retry-After": "4"}), times=None)
     show_retries()
     with pytest.raises(FieldingKitError):

@@ -231,7 +231,9 @@ async def test_an_interrupted_run_resumes_without_repeating_jobs(
     """Submitted jobs are polled by their tokens, the others are sent, and nothing is sent twice."""
     project = sandbox.seed(live=10)
     plan = pausing(project, chunk_size=2, concurrency=2, run_id="tonight")
+    sandbox.faults.add(POLL, faults.Hang(), times=None)  # neither job ends before the other is submitted
     await interrupt(sweep_client, plan, path, submitted=2)
+    sandbox.faults.clear()
     with Journal(path, read_only=True) as journal:
         (run,) = journal.runs()
         assert run.finished_at is None

@@ -8,7 +8,7 @@ import pytest
 from support.examples import READ, RUN_BODY, TAGGED
 from support.fake_clock import settle
 from support.fixture_types import Certify, MakeClient, Serve
-from support.raw_server import Connection, RawServer, Step, answer, hang
+from support.raw_server import Connection, RawServer, answer, hang
 
 from fieldingkit import RetryPolicy
 from fieldingkit.errors import (
@@ -23,43 +23,49 @@ from fieldingkit.errors import (
 ONCE = RetryPolicy(max_attempts=1)
 
 
-def after(seconds: float, step: Step) -> Step:
-    """Return a step that is delayed."""
-
-    async def delayed(connection: Connection) -> None:
-        await asyncio.sleep(seconds)
-        await step(connection)
-
-    return delayed
-
-
 # The connection pool
 
 
 async def test_waiting_for_the_pool_is_not_part_of_the_timeout(serve: Serve, make_client: MakeClient) -> None:
-    """Calls that wait for a connection longer than their timeout succeed; the timeout starts with the connection."""
-    server = await serve(after(0.3, answer(200, RUN_BODY)))
-    client = make_client(base_url=server.url, connector_limit=1, timeout=2.0, retry=ONCE)
+    """A call that waits for a connection longer than its timeout succeeds; the timeout starts with the connection."""
+    released = asyncio.Event()
 
-    exchanges = await asyncio.gather(*(client.send_detailed(READ) for _ in range(8)))
+    async def hold(connection: Connection) -> None:
+        await released.wait()
+        await answer(200, RUN_BODY)(connection)
+
+    server = await serve(hold, answer(200, RUN_BODY))
+    client = make_client(base_url=server.url, connector_limit=1, timeout=None, retry=ONCE)
+    first = asyncio.create_task(client.send(READ))
+    while not server.requests:
+        await asyncio.sleep(0.001)
+    second = asyncio.create_task(client.with_options(timeout=3.0).send_detailed(READ))
+    asyncio.get_running_loop().call_later(3.1, released.set)
+    await first
+
+    (attempt,) = (await second).attempts
 
     assert server.connections == 1
-    assert max(exchange.attempts[-1].started for exchange in exchanges) > 2.0
-    assert all(exchange.attempts[-1].duration < 2.0 for exchange in exchanges)
+    assert attempt.started > 3.0
+    assert attempt.duration < 3.0
 
 
 async def test_the_deadline_bounds_the_wait_for_the_pool(serve: Serve, make_client: MakeClient) -> None:
     """A call that gets no connection before its deadline fails without having sent anything."""
     server = await serve(hang)
-    client = make_client(base_url=server.url, connector_limit=1, timeout=None, deadline=0.3, retry=ONCE)
+    client = make_client(base_url=server.url, connector_limit=1, timeout=None, deadline=None, retry=ONCE)
+    first = asyncio.create_task(client.send(READ))
+    while not server.requests:
+        await asyncio.sleep(0.001)
 
-    first, second = await asyncio.gather(client.send(READ), client.send(TAGGED), return_exceptions=True)
+    with pytest.raises(DeadlineExceededError, match="no free connection") as caught:
+        await client.with_options(deadline=0.1).send(TAGGED)
 
-    assert isinstance(first, DeadlineExceededError)
-    assert isinstance(second, DeadlineExceededError)
-    assert "no free connection" in str(second)
-    assert (first.sent, second.sent, second.maybe_applied) == (True, False, False)
+    assert (caught.value.sent, caught.value.maybe_applied) == (False, False)
     assert len(server.requests) == 1
+    assert not first.done()
+    first.cancel()
+    await asyncio.wait([first])
 
 
 async def test_a_timeout_still_bounds_an_attempt(serve: Serve, make_client: MakeClient) -> None:
@@ -67,8 +73,11 @@ async def test_a_timeout_still_bounds_an_attempt(serve: Serve, make_client: Make
     server = await serve(hang, answer(200, RUN_BODY))
     client = make_client(base_url=server.url, connector_limit=1, timeout=0.2)
 
-    assert (await client.send(READ)).version == 1
-    assert len(server.requests) == 2
+    exchange = await client.send_detailed(READ)
+
+    assert exchange.result.version == 1
+    assert [attempt.status for attempt in exchange.attempts][:1] == [None]
+    assert len(server.requests) == len(exchange.attempts) > 1
 
 
 # Unread input
