@@ -1,36 +1,38 @@
-"""HTTP via aiohttp: send one request, receive one response."""
+"""HTTP via aiohttp: send one request, receive one response.
+
+Requests below the base URL are written to aiohttp's connections. aiohttp's session sends all others, those that go
+through a proxy, and those of an application that instruments or replaces the session.
+"""
 
 import asyncio
 import errno
 import os
-import select
 import socket
 import ssl
 import warnings
-from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import partial
 from io import BytesIO
 from typing import Any, cast
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
-from aiohttp.client_proto import ResponseHandler
+from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
 from fieldingkit._warnings import calling_frame, file_and_line
 from fieldingkit.errors import (
-    Attempt,
     ClientClosedError,
     ConfigurationError,
     ConnectionFailedError,
-    DeadlineExceededError,
     DecodeError,
     FieldingKitError,
     TransportError,
 )
 from fieldingkit.idempotency import RetrySafety
 from fieldingkit.secret import Secret
+from fieldingkit.transport.attempt import RunningAttempt
+from fieldingkit.transport.connection import IncomingResponse, Origin, Pool, is_session_patched, missing_internals
+from fieldingkit.transport.headers import encode_head
 from fieldingkit.transport.http import Call, Response
 from fieldingkit.transport.timeouts import Timeouts
 
@@ -40,12 +42,14 @@ _SAMPLE = 1000
 """Bytes that are kept of a body that is too long."""
 _LARGE_BODY = 2**20
 """Bytes above which aiohttp warns of a body that is no file; a batch of 36,000 target groups has as many."""
+_NO_CONTENT_TYPE = ("Content-Type",)
+"""The header that aiohttp would add to a request without a body."""
 _GRACE_PERIOD = 1.0
 """Seconds that connections have to close."""
 
 
 class AiohttpTransport:
-    """Sends requests over one aiohttp session, which is opened by the first of them.
+    """Sends requests over one pool of connections, which is opened by the first of them.
 
     Args:
         base_url: The client's base URL.
@@ -80,8 +84,10 @@ class AiohttpTransport:
         self._ssl = ssl_context
         self._direct = proxy is None and not trust_env
         self._session: aiohttp.ClientSession | None = None
+        self._origin: Origin | None = None
+        """Sends requests below the base URL; None if the session sends them."""
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._attempts: dict[asyncio.Task[Any], _Attempt] = {}
+        self._attempts: dict[asyncio.Task[Any], RunningAttempt] = {}
         self._timeouts = Timeouts()
         self._closed = False
         self._made_at = file_and_line(calling_frame())
@@ -94,19 +100,21 @@ class AiohttpTransport:
         """
         session = self._session or self._open()
         task = cast("asyncio.Task[Any]", asyncio.current_task())
-        attempt = _Attempt(call, task, self._timeouts)
+        attempt = RunningAttempt(call, task, self._timeouts)
         if attempt.limit is not None and attempt.limit <= 0:
             raise attempt.too_late("no time was left to send the request", sent=False)
         self._attempts[task] = attempt
         attempt.start_timeout()
         failure = None
         try:
-            return await self._send(session, attempt)
+            return await self._read(await self._send(session, attempt), attempt)
         except BaseException as exc:  # noqa: BLE001  # raised below
             if isinstance(exc, asyncio.CancelledError) and self._timeouts.caught(task):
                 error, failure = self._to_error(TimeoutError(), attempt), TimeoutError.__name__
             else:
                 error, failure = self._to_error(exc, attempt), type(exc).__name__
+            if isinstance(error, ConnectionFailedError):
+                call.bytes_sent = error.sent
         finally:
             del self._attempts[task]
             self._timeouts.stop(task)
@@ -144,19 +152,17 @@ class AiohttpTransport:
         if self._closed:
             raise ClientClosedError("the client is closed and nothing was sent; create a new client")
         self._loop = asyncio.get_running_loop()
-        connector = _Connector(
-            limit=self._connector_limit, keepalive_timeout=self._keepalive_timeout, ssl=self._ssl or True
-        )
-        connector.observe(self._attempts)
-        self._session = aiohttp.ClientSession(
-            connector=connector,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            request_class=_ClientRequest,
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect_timeout),
-        )
+        pool = Pool(limit=self._connector_limit, keepalive_timeout=self._keepalive_timeout, ssl=self._ssl or True)
+        pool.observe(self._attempts)
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._connect_timeout)
+        session = aiohttp.ClientSession(connector=pool, cookie_jar=aiohttp.DummyCookieJar(), timeout=timeout)
         # aiohttp sends GET and PUT again by itself when a kept connection breaks; here only `retry` does that.
-        self._session._retry_connection = False  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-        return self._session
+        session._retry_connection = False  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        # Instrumentations add trace configs to every new session.
+        if self._direct and not session.trace_configs and not missing_internals():
+            self._origin = Origin(pool, self._base, timeout)
+        self._session = session
+        return session
 
     def _url(self, target: str) -> URL:
         if not target.startswith("/"):
@@ -172,35 +178,49 @@ class AiohttpTransport:
         # aiohttp's own `trust_env` would also read the .netrc, whose password would replace the token.
         return None if proxy_bypass(url.host or "") else getproxies().get(url.scheme)
 
-    async def _send(self, session: aiohttp.ClientSession, attempt: "_Attempt") -> Response:
-        request = attempt.call.request
+    async def _send(
+        self, session: aiohttp.ClientSession, attempt: RunningAttempt
+    ) -> IncomingResponse | aiohttp.ClientResponse:
+        """Send a request, and wait for the head of its response."""
+        call = attempt.call
+        request, headers = call.request, _headers(call)
+        patched = is_session_patched()
+        if self._origin is not None and not patched and request.target.startswith("/"):
+            arrived = await self._origin.request(call, headers)
+            attempt.status = arrived.status
+            return arrived
+        call.bytes_sent = patched  # otherwise the pool reports it
+        encode_head([f"{request.method} {request.target} HTTP/1.1", *map(": ".join, headers.items())])
         url = self._url(request.target)
-        proxied = not self._direct and self._proxy_for(url) is not None
+        proxy = None if self._direct else self._proxy_for(url)
         # What `session.request` does too, without the context manager around it, which costs each request 2 %.
         response = await session._request(  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
             request.method,
             url,
             data=BytesIO(request.body) if request.body and len(request.body) > _LARGE_BODY else request.body,
-            headers=_headers(attempt.call),
+            headers=headers,
+            skip_auto_headers=_NO_CONTENT_TYPE if request.body is None else None,
             allow_redirects=False,
-            proxy=self._proxy_for(url) if proxied else None,
+            proxy=proxy,
         )
         attempt.status = response.status
-        if response.status == 407 and proxied and url.scheme == "http":  # in a tunnel it is the API's
+        if response.status == 407 and proxy is not None and url.scheme == "http":  # in a tunnel it is the API's
             response.close()
             raise ConnectionFailedError("the proxy requires credentials (407)", sent=False, retryable=False)
-        return await self._read(response, attempt)
+        return response
 
-    async def _read(self, response: aiohttp.ClientResponse, attempt: "_Attempt") -> Response:
+    async def _read(self, response: IncomingResponse | aiohttp.ClientResponse, attempt: RunningAttempt) -> Response:
         """Read a response to its end, but no further than ``max_body``, which also bounds a decompression bomb."""
+        content = response.content
         writer = attempt.call.body_writer if 200 <= response.status < 300 else None
         if writer is not None:
-            writer.start(None if "Content-Encoding" in response.headers else response.content_length)
+            length = None if "Content-Encoding" in response.headers else response.headers.get("Content-Length")
+            writer.start(None if length is None else int(length))
         chunks: list[bytes] = []
         size = 0
         body_error: FieldingKitError | None = None
         try:
-            while chunk := await response.content.readany():
+            while chunk := await content.readany():
                 size += len(chunk)
                 if writer is not None:
                     writer.write(chunk)
@@ -217,11 +237,10 @@ class AiohttpTransport:
         except (aiohttp.ClientError, OSError) as exc:
             body_error = TransportError(f"the body was cut off after {size} bytes ({type(exc).__name__})")
         finally:
-            if not response.closed:  # it closes itself after its last byte
-                response.release()
+            response.release()
         return Response(response.status, response.headers, b"".join(chunks), body_error, response.version)
 
-    def _to_error(self, exc: BaseException, attempt: "_Attempt") -> BaseException:
+    def _to_error(self, exc: BaseException, attempt: RunningAttempt) -> BaseException:
         """Return fieldingkit's error for a failure of aiohttp; any other exception as it is, without its traceback."""
         request, sent = attempt.call.request, attempt.call.bytes_sent
         where = f"{self._base.host}:{self._base.port}" if request.target.startswith("/") else request.target
@@ -229,8 +248,6 @@ class AiohttpTransport:
             applied = sent and request.retry_safety is not RetrySafety.READ
             return ClientClosedError("the client was closed during the call", maybe_applied=applied)
         match exc:
-            case FieldingKitError():
-                return exc
             case aiohttp.ClientConnectorCertificateError():
                 reason = f"the certificate of {where} is not trusted: {exc.certificate_error}"
                 return ConnectionFailedError(reason, sent=False, retryable=False)
@@ -241,7 +258,7 @@ class AiohttpTransport:
                 return ConnectionFailedError(f"no connection to {where}: {_reason(exc)}", sent=False)
             case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
                 return ConfigurationError(f"not a URL that can be called: {where}")
-            case aiohttp.ClientResponseError():
+            case aiohttp.ClientResponseError() | HttpProcessingError():
                 # aiohttp reports unreadable bytes as a 400, which the API never sent.
                 return TransportError(f"the response of {where} was not HTTP: {exc.message[:80]!r}", sent=sent)
             case TimeoutError() if attempt.limit is not None:
@@ -258,119 +275,6 @@ class AiohttpTransport:
         if isinstance(exc, asyncio.CancelledError):
             return not task.cancelling()  # the connector, not the caller, cancelled the wait for a connection
         return isinstance(exc, aiohttp.ClientError | OSError | RuntimeError)
-
-
-class _Attempt:
-    """One send of a call: its start, and the limit that applies to it at present."""
-
-    __slots__ = ("_timeouts", "call", "limit", "started_at", "status", "task", "too_late", "waits")
-
-    def __init__(self, call: Call, task: asyncio.Task[Any], timeouts: Timeouts) -> None:
-        self.call = call
-        self.task = task
-        self._timeouts = timeouts
-        self.status: int | None = None
-        self.waits = False
-        """True while it waits for a free connection."""
-        self.started_at = call.clock.now()
-        self.limit, self.too_late = call.allowance(self.started_at)
-        call.bytes_sent = False
-
-    def start_timeout(self) -> None:
-        """Start the time of the present limit."""
-        if self.limit is not None:
-            self._timeouts.start(self.task, self.limit)
-
-    def wait_for_connection(self) -> None:
-        """Limit the wait for a free connection by the deadline only: the server is not the reason for the wait."""
-        self._timeouts.stop(self.task)
-        self.waits, self.limit, self.too_late = True, self.call.remaining(), DeadlineExceededError
-        self.start_timeout()
-
-    def start_again(self) -> None:
-        """Start the attempt's own time at the end of such a wait."""
-        self._timeouts.stop(self.task)
-        self.waits, self.started_at = False, self.call.clock.now()
-        self.limit, self.too_late = self.call.allowance(self.started_at)
-        self.start_timeout()
-
-    def record(self, failure: str | None) -> None:
-        """Add this attempt to the call's attempts.
-
-        Args:
-            failure: The name of the exception that ended the attempt; None if there was none.
-        """
-        call = self.call
-        started, duration = self.started_at - call.started, call.clock.now() - self.started_at
-        number = len(call.attempts) + 1
-        call.attempts.append(Attempt(number, self.status, failure, call.bytes_sent, started, duration, call.delay))
-
-
-class _Connector(aiohttp.TCPConnector):
-    """A connection pool that stops the time of attempts that wait for a free connection."""
-
-    def observe(self, attempts: dict[asyncio.Task[Any], _Attempt]) -> None:
-        """Set the attempts that use the pool."""
-        self._attempts = attempts
-        self._factory: Any = partial(_Protocol, self._loop, attempts)
-
-    async def _wait_for_available_connection(self, key: Any, traces: Any) -> None:
-        attempt = self._attempts[cast("asyncio.Task[Any]", asyncio.current_task())]
-        attempt.wait_for_connection()
-        await super()._wait_for_available_connection(key, traces)
-        attempt.start_again()
-
-
-class _Protocol(ResponseHandler):
-    """A connection that is not reused while it has unread input: that would be taken for the next response."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, attempts: dict[asyncio.Task[Any], _Attempt]) -> None:
-        super().__init__(loop)
-        self.attempts = attempts
-        self._poll: Callable[[int], Sequence[object]] = _no_input
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Watch the socket of a new connection."""
-        super().connection_made(transport)
-        connection = transport.get_extra_info("socket")
-        if connection is not None and hasattr(select, "poll"):  # Windows has none
-            poll = select.poll()
-            poll.register(connection.fileno(), select.POLLIN)
-            self._poll = poll.poll
-
-    def is_connected(self) -> bool:
-        """Return whether the connection can be used for another request.
-
-        Input that the event loop has read makes ``should_close`` true. Input that it has not read yet, which the end of
-        the stream counts as, makes the socket readable.
-        """
-        transport = self.transport  # not super().is_connected(), whose frame costs as much as the system call
-        return transport is not None and not transport.is_closing() and not self.should_close and not self._poll(0)
-
-
-def _no_input(timeout: int) -> Sequence[object]:
-    del timeout
-    return ()
-
-
-class _ClientRequest(aiohttp.ClientRequest):
-    """A request that reports when it is sent, since aiohttp does not."""
-
-    def send(self, conn: Any) -> Any:
-        if (attempt := _current(conn.protocol.attempts)) is not None:
-            attempt.call.bytes_sent = True
-        return super().send(conn)
-
-
-# To these methods aiohttp would add a Content-Type where there is no body. Naming it in `skip_auto_headers` does the
-# same, but costs each request 5 us.
-_ClientRequest.POST_METHODS = set()
-
-
-def _current(attempts: dict[asyncio.Task[Any], _Attempt]) -> _Attempt | None:
-    """Return the attempt of the running task."""
-    task = asyncio.current_task()
-    return None if task is None else attempts.get(task)
 
 
 def _headers(call: Call) -> dict[str, str]:
@@ -395,7 +299,7 @@ def _without_tracebacks(exc: BaseException) -> BaseException:
 def _reason(exc: aiohttp.ConnectionTimeoutError | aiohttp.ClientConnectorError) -> str:
     """Return why a host cannot be reached, without its name, which aiohttp and asyncio repeat."""
     if not isinstance(exc, aiohttp.ClientConnectorError):
-        return str(exc)
+        return "it took too long"
     cause = exc.os_error
     if cause.errno in errno.errorcode and not isinstance(cause, ssl.SSLError | socket.gaierror):
         return os.strerror(cast("int", cause.errno))

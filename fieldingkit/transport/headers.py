@@ -1,11 +1,21 @@
 """Headers: ``Retry-After`` and ``traceparent`` of responses, and the headers that a caller may set."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-__all__ = ["RESERVED_HEADERS", "http_date", "is_header", "public_headers", "retry_after", "trace_id_of"]
+from fieldingkit.errors import ConfigurationError
+
+__all__ = [
+    "RESERVED_HEADERS",
+    "encode_head",
+    "http_date",
+    "is_header",
+    "public_headers",
+    "retry_after",
+    "trace_id_of",
+]
 
 RESERVED_HEADERS = frozenset(
     {
@@ -22,6 +32,8 @@ RESERVED_HEADERS = frozenset(
 
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _VALUE = re.compile(r"[\x20-\x7e]*")
+_SENDABLE = bytes([*range(0x20, 0x7F), 0x09])
+"""The bytes that a line of a request's head may have."""
 
 _SECONDS = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _LONGEST_DELAY = 999_999_999.0
@@ -37,6 +49,24 @@ def is_header(name: object, value: object) -> bool:
         and _NAME.fullmatch(name) is not None
         and _VALUE.fullmatch(value) is not None
     )
+
+
+def encode_head(lines: Sequence[str]) -> bytes:
+    """Return the head of a request: its first line and its headers, without their line ends.
+
+    Raises:
+        ConfigurationError: if a line cannot be sent: it would add another line, or is not ASCII.
+    """
+    head = "\r\n".join([*lines, "", ""])
+    if head.isascii() and lines[0].count(" ") == 2:
+        encoded = head.encode()
+        if encoded.translate(None, _SENDABLE) == b"\r\n" * (len(lines) + 1):
+            return encoded
+    names = [
+        line.partition(":")[0] for line in lines[1:] if not line.isascii() or line.encode().translate(None, _SENDABLE)
+    ]
+    what = f"the header {names[0]!r:.60}" if names else "the path"
+    raise ConfigurationError(f"{what} has a character that cannot be sent; nothing was sent")
 
 
 def public_headers(headers: Mapping[str, str]) -> dict[str, str]:

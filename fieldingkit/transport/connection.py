@@ -1,0 +1,236 @@
+"""HTTP/1.1 over aiohttp's connections, without the request and response objects of its session.
+
+aiohttp connects, keeps the pool and parses the response; the request is written to the connection in one piece.
+"""
+
+import asyncio
+import logging
+import select
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, lru_cache, partial
+from inspect import signature
+from types import FunctionType
+from typing import Any, Final, cast
+
+import aiohttp
+import aiohttp.client
+from aiohttp.client_proto import ResponseHandler
+from yarl import URL
+
+from fieldingkit.transport.attempt import RunningAttempt
+from fieldingkit.transport.headers import encode_head
+from fieldingkit.transport.http import Call, Request
+
+__all__ = ["INTERNALS", "Connection", "IncomingResponse", "Origin", "Pool", "is_session_patched", "missing_internals"]
+
+_logger = logging.getLogger("fieldingkit.connection")
+
+INTERNALS: Final = (
+    (aiohttp.ClientRequest, "__init__", "method", "url"),
+    (aiohttp.TCPConnector, "connect", "req", "traces", "timeout"),
+    (aiohttp.StreamReader, "readany"),
+    (ResponseHandler, "__init__", "loop"),
+    (ResponseHandler, "force_close"),
+    (ResponseHandler, "read"),
+    (ResponseHandler, "set_response_params", "skip_payload", "read_until_eof"),
+    (ResponseHandler, "should_close"),
+    (ResponseHandler, "writing_paused"),
+)
+"""What is used of aiohttp in place of its session: classes, their members, and the parameters of these."""
+
+_PART: Final = 2**16
+"""Bytes of a body that are written at once."""
+_WITHOUT_LENGTH: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+"""Methods that have no ``Content-Length: 0`` where there is no body (RFC 9110, section 8.6)."""
+
+_function = vars(aiohttp.ClientSession).get("_request")
+_REQUEST: Final = (
+    _function if isinstance(_function, FunctionType) and _function.__globals__ is vars(aiohttp.client) else None
+)
+"""The function through which all requests of a session go; None if it was already patched."""
+
+
+def is_session_patched() -> bool:
+    """Return whether a tool such as aioresponses has replaced the function that sends a session's requests."""
+    return getattr(aiohttp.ClientSession, "_request", None) is not _REQUEST
+
+
+@cache
+def missing_internals() -> tuple[str, ...]:
+    """Return the ``INTERNALS`` that this version of aiohttp does not have, and log them the first time."""
+    missing = [
+        f"{owner.__name__}.{name}({', '.join(parameters)})"
+        for owner, name, *parameters in INTERNALS
+        if not hasattr(owner, name)
+        or (parameters and not {*parameters} <= {*signature(getattr(owner, name)).parameters})
+    ]
+    if missing:
+        _logger.warning(
+            "requests are sent through aiohttp's session, which takes more time: this version of aiohttp is unknown",
+            extra={"aiohttp": aiohttp.__version__, "missing": missing},
+        )
+    return tuple(missing)
+
+
+class Pool(aiohttp.TCPConnector):
+    """A connection pool that reports to the attempts that use it.
+
+    An attempt's time does not run while it waits for a free connection; with a connection, the session sends it.
+    """
+
+    def observe(self, attempts: Mapping[asyncio.Task[Any], RunningAttempt]) -> None:
+        """Set the attempts that use the pool, by their task."""
+        self._attempts = attempts
+        self._factory: Any = partial(Connection, loop=self._loop)
+
+    async def connect(self, *args: Any, **options: Any) -> Any:
+        """Return a connection for the session."""
+        connection = await super().connect(*args, **options)
+        self._current().call.bytes_sent = True
+        return connection
+
+    async def _wait_for_available_connection(self, *args: Any) -> None:
+        attempt = self._current()
+        attempt.wait_for_connection()
+        await super()._wait_for_available_connection(*args)
+        attempt.start_again()
+
+    def _current(self) -> RunningAttempt:
+        return self._attempts[cast("asyncio.Task[Any]", asyncio.current_task())]
+
+
+class Connection(ResponseHandler):
+    """A connection that is not reused while it has unread input: that would be taken for the next response."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self._poll: Callable[[int], Sequence[object]] = _no_input
+        self._unsent: memoryview | None = None
+        """The rest of a large body."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Watch the socket of a new connection."""
+        super().connection_made(transport)
+        connection = transport.get_extra_info("socket")
+        if connection is not None and hasattr(select, "poll"):  # Windows has none
+            poll = select.poll()
+            poll.register(connection.fileno(), select.POLLIN)
+            self._poll = poll.poll
+
+    def is_connected(self) -> bool:
+        """Return whether the connection can be used for another request.
+
+        Input that the event loop has read makes ``should_close`` true. Input that it has not read yet, which the end of
+        the stream counts as, makes the socket readable.
+        """
+        transport = self.transport  # not super().is_connected(), whose frame costs as much as the system call
+        return transport is not None and not transport.is_closing() and not self.should_close and not self._poll(0)
+
+    def send(self, call: Call, head: bytes) -> None:
+        """Write a request: at once, or the beginning of one that has a large body."""
+        transport, body = self.transport, call.request.body
+        if transport is None or transport.is_closing():
+            raise aiohttp.ClientConnectionResetError("the connection was closed before the request was sent")
+        call.bytes_sent = True
+        if body is None or len(body) <= _PART:
+            transport.write(head + body if body else head)
+            return
+        self._unsent = memoryview(body)
+        transport.write(head)
+        self._send_part()
+
+    def resume_writing(self) -> None:
+        """Continue with a large body: the server has received what was written."""
+        super().resume_writing()
+        self._send_part()
+
+    def _send_part(self) -> None:
+        """Write the next part of a large body, one in each turn of the event loop, which reads an early response."""
+        transport, unsent = self.transport, self._unsent
+        if unsent is None or transport is None or transport.is_closing():
+            self._unsent = None
+        elif not self.writing_paused:
+            self._unsent = unsent[_PART:] or None
+            transport.write(unsent[:_PART])
+            self._loop.call_soon(self._send_part)
+
+    def end_response(self) -> None:
+        """Stop sending: the response, which has arrived, does not need the rest of the body."""
+        if self._unsent is not None:
+            self._unsent = None
+            self.force_close()
+
+
+def _no_input(timeout: int) -> Sequence[object]:
+    del timeout
+    return ()
+
+
+class IncomingResponse:
+    """A response whose head has arrived."""
+
+    __slots__ = ("_connection", "content", "headers", "status", "version")
+
+    def __init__(self, message: Any, content: aiohttp.StreamReader, connection: Any) -> None:
+        self.status: int = message.code
+        self.headers: Mapping[str, str] = message.headers
+        self.version: tuple[int, int] | None = message.version
+        self.content = content
+        self._connection = connection
+
+    def release(self) -> None:
+        """Return the connection to the pool, or close it if the body was not read to its end."""
+        self._connection.protocol.end_response()
+        self._connection.release()
+
+
+class Origin:
+    """Sends requests to one origin.
+
+    Args:
+        pool: The pool of connections.
+        base: The URL below which requests are sent.
+        timeout: The time limits for connecting.
+    """
+
+    def __init__(self, pool: Pool, base: URL, timeout: aiohttp.ClientTimeout) -> None:
+        self._template = aiohttp.ClientRequest("GET", base)
+        """The request by which the pool knows the origin. Its headers are those that aiohttp adds to any request."""
+        self._path = base.raw_path.rstrip("/")
+        self._timeout = timeout
+        self._connect = super(Pool, pool).connect
+        self._missing = lru_cache(self._missing_lines)
+
+    async def request(self, call: Call, headers: Mapping[str, str]) -> IncomingResponse:
+        """Send a call's request, and wait for the head of the response."""
+        head = self._head(call.request, headers)
+        try:
+            lease = await self._connect(self._template, traces=[], timeout=self._timeout)
+        except TimeoutError:
+            raise aiohttp.ConnectionTimeoutError from None
+        try:
+            connection = cast("Connection", lease.protocol)
+            connection.set_response_params(skip_payload=call.request.method == "HEAD", read_until_eof=True)
+            connection.send(call, head)
+            message, content = await connection.read()
+            while 100 <= message.code < 200 and message.code != 101:
+                message, content = await connection.read()
+        except BaseException:
+            lease.close()
+            raise
+        return IncomingResponse(message, content, lease)
+
+    def _head(self, request: Request, headers: Mapping[str, str]) -> bytes:
+        """Return the head of a request, as the session would send it."""
+        host, *added = self._missing(tuple(headers))
+        lines = [f"{request.method} {self._path}{request.target} HTTP/1.1", host]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        lines += added
+        if request.body is not None or request.method not in _WITHOUT_LENGTH:
+            lines.append(f"Content-Length: {len(request.body or b'')}")
+        return encode_head(lines)
+
+    def _missing_lines(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the headers that a request with headers of these names lacks; the first is ``Host``."""
+        given = {name.lower() for name in names}
+        return tuple(f"{name}: {value}" for name, value in self._template.headers.items() if name.lower() not in given)
