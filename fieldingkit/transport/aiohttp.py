@@ -31,9 +31,10 @@ from fieldingkit.errors import (
 from fieldingkit.idempotency import RetrySafety
 from fieldingkit.secret import Secret
 from fieldingkit.transport.attempt import RunningAttempt
-from fieldingkit.transport.connection import IncomingResponse, Origin, Pool, is_session_patched, missing_internals
+from fieldingkit.transport.connection import IncomingResponse, Origin, Pool
 from fieldingkit.transport.headers import encode_head
 from fieldingkit.transport.http import Call, Response
+from fieldingkit.transport.internals import is_session_patched, missing_internals
 from fieldingkit.transport.timeouts import Timeouts
 
 __all__ = ["AiohttpTransport"]

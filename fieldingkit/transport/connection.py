@@ -4,16 +4,12 @@ aiohttp connects, keeps the pool and parses the response; the request is written
 """
 
 import asyncio
-import logging
 import select
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, lru_cache, partial
-from inspect import signature
-from types import FunctionType
+from functools import lru_cache, partial
 from typing import Any, Final, cast
 
 import aiohttp
-import aiohttp.client
 from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
@@ -21,55 +17,12 @@ from fieldingkit.transport.attempt import RunningAttempt
 from fieldingkit.transport.headers import encode_head
 from fieldingkit.transport.http import Call, Request
 
-__all__ = ["INTERNALS", "Connection", "IncomingResponse", "Origin", "Pool", "is_session_patched", "missing_internals"]
-
-_logger = logging.getLogger("fieldingkit.connection")
-
-INTERNALS: Final = (
-    (aiohttp.ClientRequest, "__init__", "method", "url"),
-    (aiohttp.TCPConnector, "connect", "req", "traces", "timeout"),
-    (aiohttp.StreamReader, "readany"),
-    (ResponseHandler, "__init__", "loop"),
-    (ResponseHandler, "force_close"),
-    (ResponseHandler, "read"),
-    (ResponseHandler, "set_response_params", "skip_payload", "read_until_eof"),
-    (ResponseHandler, "should_close"),
-    (ResponseHandler, "writing_paused"),
-)
-"""What is used of aiohttp in place of its session: classes, their members, and the parameters of these."""
+__all__ = ["Connection", "IncomingResponse", "Origin", "Pool"]
 
 _PART: Final = 2**16
 """Bytes of a body that are written at once."""
 _WITHOUT_LENGTH: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 """Methods that have no ``Content-Length: 0`` where there is no body (RFC 9110, section 8.6)."""
-
-_function = vars(aiohttp.ClientSession).get("_request")
-_REQUEST: Final = (
-    _function if isinstance(_function, FunctionType) and _function.__globals__ is vars(aiohttp.client) else None
-)
-"""The function through which all requests of a session go; None if it was already patched."""
-
-
-def is_session_patched() -> bool:
-    """Return whether a tool such as aioresponses has replaced the function that sends a session's requests."""
-    return getattr(aiohttp.ClientSession, "_request", None) is not _REQUEST
-
-
-@cache
-def missing_internals() -> tuple[str, ...]:
-    """Return the ``INTERNALS`` that this version of aiohttp does not have, and log them the first time."""
-    missing = [
-        f"{owner.__name__}.{name}({', '.join(parameters)})"
-        for owner, name, *parameters in INTERNALS
-        if not hasattr(owner, name)
-        or (parameters and not {*parameters} <= {*signature(getattr(owner, name)).parameters})
-    ]
-    if missing:
-        _logger.warning(
-            "requests are sent through aiohttp's session, which takes more time: this version of aiohttp is unknown",
-            extra={"aiohttp": aiohttp.__version__, "missing": missing},
-        )
-    return tuple(missing)
 
 
 class Pool(aiohttp.TCPConnector):
@@ -95,6 +48,11 @@ class Pool(aiohttp.TCPConnector):
         await super()._wait_for_available_connection(*args)
         attempt.start_again()
 
+    def _release(self, key: Any, protocol: Any, **options: Any) -> None:
+        if isinstance(protocol, Connection):
+            protocol.end_exchange()
+        super()._release(key, protocol, **options)
+
     def _current(self) -> RunningAttempt:
         return self._attempts[cast("asyncio.Task[Any]", asyncio.current_task())]
 
@@ -104,7 +62,7 @@ class Connection(ResponseHandler):
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
-        self._poll: Callable[[int], Sequence[object]] = _no_input
+        self._poll: Callable[[int], Sequence[object]] = lambda _: ()
         self._unsent: memoryview | None = None
         """The rest of a large body."""
 
@@ -154,16 +112,20 @@ class Connection(ResponseHandler):
             transport.write(unsent[:_PART])
             self._loop.call_soon(self._send_part)
 
-    def end_response(self) -> None:
-        """Stop sending: the response, which has arrived, does not need the rest of the body."""
-        if self._unsent is not None:
+    def end_exchange(self) -> None:
+        """End the present exchange: whatever arrives from now on is unread input."""
+        if self._unsent is not None or self.writing_paused:
+            # The response did not wait for the rest of the body, which nobody needs.
             self._unsent = None
             self.force_close()
+        self._parser = None  # it would accept the beginning of a further response
 
-
-def _no_input(timeout: int) -> Sequence[object]:
-    del timeout
-    return ()
+    def close(self) -> None:
+        """Close the connection at once, even if the server does not read what was written."""
+        transport = self.transport
+        if transport is not None and transport.get_write_buffer_size():
+            transport.abort()
+        super().close()
 
 
 class IncomingResponse:
@@ -180,7 +142,6 @@ class IncomingResponse:
 
     def release(self) -> None:
         """Return the connection to the pool, or close it if the body was not read to its end."""
-        self._connection.protocol.end_response()
         self._connection.release()
 
 
@@ -199,7 +160,7 @@ class Origin:
         self._path = base.raw_path.rstrip("/")
         self._timeout = timeout
         self._connect = super(Pool, pool).connect
-        self._missing = lru_cache(self._missing_lines)
+        self._missing = lru_cache(partial(_missing_lines, self._template.headers))
 
     async def request(self, call: Call, headers: Mapping[str, str]) -> IncomingResponse:
         """Send a call's request, and wait for the head of the response."""
@@ -230,7 +191,8 @@ class Origin:
             lines.append(f"Content-Length: {len(request.body or b'')}")
         return encode_head(lines)
 
-    def _missing_lines(self, names: tuple[str, ...]) -> tuple[str, ...]:
-        """Return the headers that a request with headers of these names lacks; the first is ``Host``."""
-        given = {name.lower() for name in names}
-        return tuple(f"{name}: {value}" for name, value in self._template.headers.items() if name.lower() not in given)
+
+def _missing_lines(headers: Mapping[str, str], names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return those headers that a request with headers of these names lacks."""
+    given = {name.lower() for name in names}
+    return tuple(f"{name}: {value}" for name, value in headers.items() if name.lower() not in given)
