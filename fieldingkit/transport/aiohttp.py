@@ -16,7 +16,6 @@ from typing import Any, cast
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
-from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
 from fieldingkit._warnings import calling_frame, file_and_line
@@ -44,7 +43,7 @@ _SAMPLE = 1000
 _LARGE_BODY = 2**20
 """Bytes above which aiohttp warns of a body that is no file; a batch of 36,000 target groups has as many."""
 _NO_CONTENT_TYPE = ("Content-Type",)
-"""The header that aiohttp would add to a request without a body."""
+"""The header that aiohttp would add, also to a request without a body."""
 _GRACE_PERIOD = 1.0
 """Seconds that connections have to close."""
 
@@ -200,7 +199,7 @@ class AiohttpTransport:
             url,
             data=BytesIO(request.body) if request.body and len(request.body) > _LARGE_BODY else request.body,
             headers=headers,
-            skip_auto_headers=_NO_CONTENT_TYPE if request.body is None else None,
+            skip_auto_headers=_NO_CONTENT_TYPE,
             allow_redirects=False,
             proxy=proxy,
         )
@@ -259,7 +258,7 @@ class AiohttpTransport:
                 return ConnectionFailedError(f"no connection to {where}: {_reason(exc)}", sent=False)
             case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
                 return ConfigurationError(f"not a URL that can be called: {where}")
-            case aiohttp.ClientResponseError() | HttpProcessingError():
+            case aiohttp.ClientResponseError():
                 # aiohttp reports unreadable bytes as a 400, which the API never sent.
                 return TransportError(f"the response of {where} was not HTTP: {exc.message[:80]!r}", sent=sent)
             case TimeoutError() if attempt.limit is not None:

@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
+from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
 from fieldingkit.transport.attempt import RunningAttempt
@@ -112,6 +113,13 @@ class Connection(ResponseHandler):
             transport.write(unsent[:_PART])
             self._loop.call_soon(self._send_part)
 
+    def set_exception(self, exc: Any, *cause: Any) -> None:
+        """Fail the response that is being received, and its body, which would otherwise be waited for."""
+        super().set_exception(exc, *cause)
+        content = self._payload
+        if content is not None and not content.is_eof() and content.exception() is None:
+            content.set_exception(aiohttp.ClientPayloadError(str(exc)))
+
     def end_exchange(self) -> None:
         """End the present exchange: whatever arrives from now on is unread input."""
         if self._unsent is not None or self.writing_paused:
@@ -123,7 +131,7 @@ class Connection(ResponseHandler):
     def close(self) -> None:
         """Close the connection at once, even if the server does not read what was written."""
         transport = self.transport
-        if transport is not None and transport.get_write_buffer_size():
+        if transport is not None and not transport.is_closing() and transport.get_write_buffer_size():
             transport.abort()
         super().close()
 
@@ -176,8 +184,10 @@ class Origin:
             message, content = await connection.read()
             while 100 <= message.code < 200 and message.code != 101:
                 message, content = await connection.read()
-        except BaseException:
+        except BaseException as exc:
             lease.close()
+            if isinstance(exc, HttpProcessingError):
+                raise aiohttp.ClientResponseError(self._template.request_info, (), message=exc.message) from None
             raise
         return IncomingResponse(message, content, lease)
 

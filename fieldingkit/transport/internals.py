@@ -25,10 +25,12 @@ INTERNALS: Final = (
     (ResponseHandler, "__init__", "loop"),
     (ResponseHandler, "_loop"),
     (ResponseHandler, "_parser"),
+    (ResponseHandler, "_payload"),
     (ResponseHandler, "force_close"),
     (ResponseHandler, "is_connected"),
     (ResponseHandler, "read"),
     (ResponseHandler, "set_response_params", "skip_payload", "read_until_eof"),
+    (ResponseHandler, "set_exception"),
     (ResponseHandler, "should_close"),
     (ResponseHandler, "writing_paused"),
 )
