@@ -30,10 +30,11 @@ from fieldingkit.errors import (
 from fieldingkit.idempotency import RetrySafety
 from fieldingkit.secret import Secret
 from fieldingkit.transport.attempt import RunningAttempt
-from fieldingkit.transport.connection import IncomingResponse, Origin, Pool
+from fieldingkit.transport.connection import Pool
 from fieldingkit.transport.headers import encode_head
 from fieldingkit.transport.http import Call, Response
 from fieldingkit.transport.internals import is_session_patched, missing_internals
+from fieldingkit.transport.origin import IncomingResponse, Origin
 from fieldingkit.transport.timeouts import Timeouts
 
 __all__ = ["AiohttpTransport"]
@@ -152,8 +153,12 @@ class AiohttpTransport:
         if self._closed:
             raise ClientClosedError("the client is closed and nothing was sent; create a new client")
         self._loop = asyncio.get_running_loop()
-        pool = Pool(limit=self._connector_limit, keepalive_timeout=self._keepalive_timeout, ssl=self._ssl or True)
-        pool.observe(self._attempts)
+        pool = Pool(
+            self._attempts,
+            limit=self._connector_limit,
+            keepalive_timeout=self._keepalive_timeout,
+            ssl=self._ssl or True,
+        )
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._connect_timeout)
         session = aiohttp.ClientSession(connector=pool, cookie_jar=aiohttp.DummyCookieJar(), timeout=timeout)
         # aiohttp sends GET and PUT again by itself when a kept connection breaks; here only `retry` does that.

@@ -1,39 +1,35 @@
-"""HTTP/1.1 over aiohttp's connections, without the request and response objects of its session.
-
-aiohttp connects, keeps the pool and parses the response; the request is written to the connection in one piece.
-"""
+"""Connections and their pool, which are aiohttp's: it connects, keeps idle connections, and parses responses."""
 
 import asyncio
 import select
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, Final, cast
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
-from aiohttp.http_exceptions import HttpProcessingError
-from yarl import URL
 
 from fieldingkit.transport.attempt import RunningAttempt
-from fieldingkit.transport.headers import encode_head
-from fieldingkit.transport.http import Call, Request
+from fieldingkit.transport.http import Call
 
-__all__ = ["Connection", "IncomingResponse", "Origin", "Pool"]
+__all__ = ["Connection", "Pool"]
 
 _PART: Final = 2**16
 """Bytes of a body that are written at once."""
-_WITHOUT_LENGTH: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
-"""Methods that have no ``Content-Length: 0`` where there is no body (RFC 9110, section 8.6)."""
 
 
 class Pool(aiohttp.TCPConnector):
     """A connection pool that reports to the attempts that use it.
 
     An attempt's time does not run while it waits for a free connection; with a connection, the session sends it.
+
+    Args:
+        attempts: The attempts that use the pool, by their task.
+        options: The options of the ``TCPConnector``.
     """
 
-    def observe(self, attempts: Mapping[asyncio.Task[Any], RunningAttempt]) -> None:
-        """Set the attempts that use the pool, by their task."""
+    def __init__(self, attempts: Mapping[asyncio.Task[Any], RunningAttempt], **options: Any) -> None:
+        super().__init__(**options)
         self._attempts = attempts
         self._factory: Any = partial(Connection, loop=self._loop)
 
@@ -93,10 +89,10 @@ class Connection(ResponseHandler):
         call.bytes_sent = True
         if body is None or len(body) <= _PART:
             transport.write(head + body if body else head)
-            return
-        self._unsent = memoryview(body)
-        transport.write(head)
-        self._send_part()
+        else:
+            self._unsent = memoryview(body)
+            transport.write(head)
+            self._send_part()
 
     def resume_writing(self) -> None:
         """Continue with a large body: the server has received what was written."""
@@ -134,75 +130,3 @@ class Connection(ResponseHandler):
         if transport is not None and not transport.is_closing() and transport.get_write_buffer_size():
             transport.abort()
         super().close()
-
-
-class IncomingResponse:
-    """A response whose head has arrived."""
-
-    __slots__ = ("_connection", "content", "headers", "status", "version")
-
-    def __init__(self, message: Any, content: aiohttp.StreamReader, connection: Any) -> None:
-        self.status: int = message.code
-        self.headers: Mapping[str, str] = message.headers
-        self.version: tuple[int, int] | None = message.version
-        self.content = content
-        self._connection = connection
-
-    def release(self) -> None:
-        """Return the connection to the pool, or close it if the body was not read to its end."""
-        self._connection.release()
-
-
-class Origin:
-    """Sends requests to one origin.
-
-    Args:
-        pool: The pool of connections.
-        base: The URL below which requests are sent.
-        timeout: The time limits for connecting.
-    """
-
-    def __init__(self, pool: Pool, base: URL, timeout: aiohttp.ClientTimeout) -> None:
-        self._template = aiohttp.ClientRequest("GET", base)
-        """The request by which the pool knows the origin. Its headers are those that aiohttp adds to any request."""
-        self._path = base.raw_path.rstrip("/")
-        self._timeout = timeout
-        self._connect = super(Pool, pool).connect
-        self._missing = lru_cache(partial(_missing_lines, self._template.headers))
-
-    async def request(self, call: Call, headers: Mapping[str, str]) -> IncomingResponse:
-        """Send a call's request, and wait for the head of the response."""
-        head = self._head(call.request, headers)
-        try:
-            lease = await self._connect(self._template, traces=[], timeout=self._timeout)
-        except TimeoutError:
-            raise aiohttp.ConnectionTimeoutError from None
-        try:
-            connection = cast("Connection", lease.protocol)
-            connection.set_response_params(skip_payload=call.request.method == "HEAD", read_until_eof=True)
-            connection.send(call, head)
-            message, content = await connection.read()
-            while 100 <= message.code < 200 and message.code != 101:
-                message, content = await connection.read()
-        except BaseException as exc:
-            lease.close()
-            if isinstance(exc, HttpProcessingError):
-                raise aiohttp.ClientResponseError(self._template.request_info, (), message=exc.message) from None
-            raise
-        return IncomingResponse(message, content, lease)
-
-    def _head(self, request: Request, headers: Mapping[str, str]) -> bytes:
-        """Return the head of a request, as the session would send it."""
-        host, *added = self._missing(tuple(headers))
-        lines = [f"{request.method} {self._path}{request.target} HTTP/1.1", host]
-        lines += [f"{name}: {value}" for name, value in headers.items()]
-        lines += added
-        if request.body is not None or request.method not in _WITHOUT_LENGTH:
-            lines.append(f"Content-Length: {len(request.body or b'')}")
-        return encode_head(lines)
-
-
-def _missing_lines(headers: Mapping[str, str], names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return those headers that a request with headers of these names lacks."""
-    given = {name.lower() for name in names}
-    return tuple(f"{name}: {value}" for name, value in headers.items() if name.lower() not in given)
