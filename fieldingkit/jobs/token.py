@@ -3,6 +3,7 @@
 import base64
 import json
 import math
+import sys
 from typing import Any, cast
 
 import attrs
@@ -34,17 +35,28 @@ def _valid_traceparent(value: str | None) -> str | None:
     return None if isinstance(value, str) and trace_id_of({"traceparent": value}) is None else value
 
 
+def _shared(text: str) -> str:
+    """Return the one copy of equal texts: the tokens of thousands of jobs name the same API, account and project."""
+    # A token may hold a value of any type; the validators refuse those that are not text.
+    return sys.intern(text) if type(text) is str else text
+
+
+def _shared_path(path: dict[str, str]) -> dict[str, str]:
+    """Return the path with shared names and ids; raise ``TypeError`` or ``ValueError`` for any other value."""
+    return {_shared(name): _shared(text) for name, text in dict(path).items()}
+
+
 @attrs.frozen(kw_only=True)
 class JobToken:
     """The facts of a job that outlive its process. It holds ids, not URLs, so it can only lead to its own origin."""
 
-    origin: str = attrs.field(validator=_text)
+    origin: str = attrs.field(converter=_shared, validator=_text)
     """Scheme, host and port of the API."""
-    api_version: str = attrs.field(validator=_text)
+    api_version: str = attrs.field(converter=_shared, validator=_text)
     """The API version that the job was created with."""
-    operation_id: str = attrs.field(validator=_text)
+    operation_id: str = attrs.field(converter=_shared, validator=_text)
     """The operation that created the job."""
-    path: dict[str, str] = attrs.field(validator=attrs.validators.deep_mapping(_text, _text))
+    path: dict[str, str] = attrs.field(converter=_shared_path, validator=attrs.validators.deep_mapping(_text, _text))
     """The ids in the path: account, project, and the target group of a draft job."""
     job_id: str = attrs.field(validator=opaque_id)
     """The API's id of the job."""
