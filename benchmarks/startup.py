@@ -1,56 +1,37 @@
-"""The start-up of the command line, each command in a new interpreter, beside ``python -c pass``.
+"""The start-up of the command line, each command in a new interpreter, beside ``python -c pass``."""
 
-Run: ``python -m benchmarks.startup``
-"""
-
-import os
 import sys
-import tempfile
 from collections.abc import Sequence
-from functools import partial
+from importlib.util import find_spec
 
-from benchmarks.measure import Row, Side, Times, compare, main, row
-from benchmarks.processes import run
+from benchmarks.processes import compare_programs
+from benchmarks.rows import Excluded, Row, compared
 
+ROUNDS = 15
 NOTHING = "python -c pass"
 FIELDINGKIT = ("-m", "fieldingkit")
-COMMANDS: dict[str, tuple[tuple[str, ...], int]] = {
-    NOTHING: (("-c", "pass"), 0),
-    "--version": ((*FIELDINGKIT, "--version"), 0),
-    "--help": ((*FIELDINGKIT, "--help"), 0),
-    "pause --help": ((*FIELDINGKIT, "pause", "--help"), 0),
-    "a mistyped command": ((*FIELDINGKIT, "pauze"), 2),
-    "a mistyped flag": ((*FIELDINGKIT, "pause", "--statsu", "live"), 2),
-    "completion bash": ((*FIELDINGKIT, "completion", "bash"), 0),
-    "import cyclopts": (("-c", "import cyclopts"), 0),
+COMMANDS = {
+    "--version": (*FIELDINGKIT, "--version"),
+    "--help": (*FIELDINGKIT, "--help"),
+    "pause --help": (*FIELDINGKIT, "pause", "--help"),
+    "a mistyped command": (*FIELDINGKIT, "pauze"),
+    "a mistyped flag": (*FIELDINGKIT, "pause", "--statsu", "live"),
+    "completion bash": (*FIELDINGKIT, "completion", "bash"),
 }
-"""The arguments of the interpreter and the expected exit code."""
+"""The arguments of the interpreter."""
+STATUSES = {"a mistyped command": 2, "a mistyped flag": 2}
 BUDGETS = {"--version": 3, "--help": 10, "pause --help": 15, "a mistyped command": 10}
+WHAT = "start-up of the command line: CPU"
 
 
-def measure(rounds: int) -> Sequence[Row]:
+def measure(rounds: int, *, quick: bool = False) -> Sequence[Row | Excluded]:
     """Return all rows."""
-    times = {name: Times() for name in COMMANDS}
-    with tempfile.TemporaryDirectory() as folder:
-        # Compiled once, as in real use, even if the environment forbids to write bytecode.
-        environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-        environment["PYTHONPYCACHEPREFIX"] = folder
-
-        def start(name: str, _: int) -> None:
-            arguments, status = COMMANDS[name]
-            taken = run([sys.executable, *arguments], quiet=True, environment=environment)
-            assert taken.status == status, name
-            times[name].cpu.append(taken.cpu)
-            times[name].wall.append(taken.wall)
-
-        compare([Side(name, partial(start, name), 1) for name in COMMANDS], rounds)
-    cpu = {name: of.cpu[1:] for name, of in times.items()}
-    nothing = (NOTHING, cpu.pop(NOTHING))
-    return [
-        row("start-up of the command line: CPU", (name, taken), nothing, budget=BUDGETS.get(name), unit="ms")
-        for name, taken in cpu.items()
-    ]
-
-
-if __name__ == "__main__":
-    main(measure)
+    del quick
+    if find_spec("cyclopts") is None:
+        return [Excluded(what=WHAT, reason="the extra cli is not installed")]
+    programs = {NOTHING: ("-c", "pass"), **COMMANDS}
+    times = compare_programs(
+        {name: [sys.executable, *arguments] for name, arguments in programs.items()}, rounds, statuses=STATUSES
+    )
+    nothing = (NOTHING, times[NOTHING].cpu)
+    return [compared(WHAT, (name, times[name].cpu), nothing, budget=BUDGETS.get(name), unit="ms") for name in COMMANDS]
