@@ -1,17 +1,17 @@
 """Encode commands as requests; decode responses into results or errors."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, partial
-from operator import attrgetter
-from typing import Any, NamedTuple, cast
+from functools import cache
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import attrs
 
 from fieldingkit._json import dumps, loads, loads_exactly
-from fieldingkit.commands import Command, Endpoint, JobAccepted
+from fieldingkit.command_plan import CommandPlan, PlannedField, plan_of, query_value
+from fieldingkit.commands import Command, JobAccepted
 from fieldingkit.errors import DecodeError, DuplicateJobError, InvalidCommandError, JobLocationError
-from fieldingkit.idempotency import RetrySafety, new_idempotency_key, new_ulid
+from fieldingkit.idempotency import RetrySafety
 from fieldingkit.transport.headers import public_headers, retry_after
 from fieldingkit.transport.http import Call, Request, Response
 from fieldingkit.transport.problem import error_from, without_secrets
@@ -38,7 +38,7 @@ def encode(command: Command[Any], *, account_id: str | None, headers: Mapping[st
         InvalidCommandError: if no account is set, or a value cannot be encoded.
     """
     kind: type = type(command)
-    plan = _plan(kind)
+    plan = plan_of(kind)
     values = [*plan.values(command)]
     if plan.account is not None and values[plan.account] is None:
         values[plan.account] = account_id
@@ -73,111 +73,7 @@ def encode(command: Command[Any], *, account_id: str | None, headers: Mapping[st
     )
 
 
-class _Member(NamedTuple):
-    """A field that is sent in the query or the body."""
-
-    field: str
-    name: str
-    """The name that the API has for it."""
-    write: Callable[[Any], Any]
-    """Returns the JSON of a value."""
-    nullable: bool
-    """True if None is sent as null; otherwise it is left out."""
-
-
-class _Plan(NamedTuple):
-    """How to encode one class of commands; computed once."""
-
-    endpoint: Endpoint
-    path: str
-    path_names: tuple[str, ...]
-    values: Callable[[Any], tuple[Any, ...]]
-    """Returns a command's values of ``path_names``."""
-    account: int | None
-    """The index of the account among them; None if there is none."""
-    retry_safety: RetrySafety
-    new_key: Callable[[], str] | None
-    """Makes an idempotency key; None if the request carries none."""
-    headers: tuple[tuple[str, str], ...]
-    """Pairs of a field and the header that carries it."""
-    query: tuple[_Member, ...]
-    body: tuple[_Member, ...]
-    content: _Member | None
-    """The field whose value is the whole body; None if the fields are members of it."""
-    has_members: bool
-    """True if there is a query or a body."""
-
-
-@cache
-def _plan(kind: type[Any]) -> _Plan:
-    endpoint: Endpoint = kind.endpoint
-    path_names = endpoint.path_fields
-    path = endpoint.path.replace("%", "%%")
-    for name in path_names:
-        path = path.replace(f"{{{name}}}", "%s")
-    in_query = endpoint.method in {"GET", "HEAD", "DELETE"}
-    headers: list[tuple[str, str]] = []
-    query: list[_Member] = []
-    body: list[_Member] = []
-    content: _Member | None = None
-    new_key: Callable[[], str] | None = None
-    for field in attrs.fields(kind):
-        if field.name in path_names or field.name == "account_id":
-            continue
-        if field.name == "idempotency_key":
-            new_key = new_ulid if field.metadata.get("key") == "ulid" else new_idempotency_key
-        elif field.name == "if_match":
-            headers.append((field.name, "If-Match"))
-        elif "header" in field.metadata:
-            headers.append((field.name, field.metadata["header"]))
-        elif "body" in field.metadata:
-            content = _member(field)
-        elif in_query or "query" in field.metadata:
-            query.append(_member(field))
-        else:
-            body.append(_member(field))
-    retry_safety: RetrySafety = kind.retry_safety()
-    return _Plan(
-        endpoint=endpoint,
-        path=path,
-        path_names=path_names,
-        values=_getter(path_names),
-        account=path_names.index("account_id") if "account_id" in path_names else None,
-        retry_safety=retry_safety,
-        new_key=new_key if retry_safety is RetrySafety.IDEMPOTENCY_KEY else None,
-        headers=tuple(headers),
-        query=tuple(query),
-        body=tuple(body),
-        content=content,
-        has_members=bool(query or body or content),
-    )
-
-
-def _member(field: "attrs.Attribute[Any]") -> _Member:
-    """Return how to send a field, by its metadata.
-
-    ``query`` puts it into the query, and may name it there; ``name`` names it; ``join`` writes a list as one value;
-    ``write`` is the function that writes it; ``null`` sends None as null.
-    """
-    from fieldingkit.converter import unstructure
-
-    metadata = field.metadata
-    query = metadata.get("query")
-    return _Member(
-        field=field.name,
-        name=query if isinstance(query, str) else metadata.get("name", field.name),
-        write=metadata.get("write") or (partial(_joined, metadata["join"]) if "join" in metadata else unstructure),
-        nullable="null" in metadata,
-    )
-
-
-def _getter(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
-    if len(names) > 1:  # the usual case, in C
-        return attrgetter(*names)
-    return lambda command: tuple(getattr(command, name) for name in names)
-
-
-def _query_and_body(command: Command[Any], plan: _Plan) -> tuple[str, bytes | None, str]:
+def _query_and_body(command: Command[Any], plan: CommandPlan) -> tuple[str, bytes | None, str]:
     """Return the query, the body and its content type."""
     from fieldingkit.converter import STRUCTURE_ERRORS
 
@@ -188,6 +84,8 @@ def _query_and_body(command: Command[Any], plan: _Plan) -> tuple[str, bytes | No
         from fieldingkit.files import Upload
 
         value = getattr(command, plan.content.field)
+        if plan.content.form is not None:
+            value = Upload.multipart({plan.content.form: value})
         if isinstance(value, Upload):
             return query, value.content, value.content_type
         return query, dumps(plan.content.write(value)), _JSON
@@ -195,9 +93,9 @@ def _query_and_body(command: Command[Any], plan: _Plan) -> tuple[str, bytes | No
         raise _encode_error(command, plan) from exc
 
 
-def _members(command: Command[Any], members: Sequence[_Member]) -> dict[str, Any]:
+def _members(command: Command[Any], members: Sequence[PlannedField]) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for field, name, write, nullable in members:
+    for field, name, write, nullable, _ in members:
         value = getattr(command, field)
         if value is not None:
             found[name] = write(value)
@@ -207,22 +105,10 @@ def _members(command: Command[Any], members: Sequence[_Member]) -> dict[str, Any
 
 
 def _query(members: dict[str, Any]) -> str:
-    return urlencode({name: _query_value(value) for name, value in members.items()}, doseq=True)
+    return urlencode({name: query_value(value) for name, value in members.items()}, doseq=True)
 
 
-def _query_value(value: Any) -> Any:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return [_query_value(item) for item in cast("list[Any]", value)] if isinstance(value, list | tuple) else value
-
-
-def _joined(separator: str, values: Sequence[Any]) -> str:
-    from fieldingkit.converter import unstructure
-
-    return separator.join(str(_query_value(unstructure(value))) for value in values)
-
-
-def _encode_error(command: Command[Any], plan: _Plan) -> InvalidCommandError:
+def _encode_error(command: Command[Any], plan: CommandPlan) -> InvalidCommandError:
     """Return the error of a command that cannot be encoded; it names the first field that cannot."""
     from fieldingkit.converter import STRUCTURE_ERRORS
 
@@ -262,7 +148,7 @@ def decode(call: Call, response: Response) -> Any:
     try:
         return spec.structure(_read(call, response, spec, loads), spec.wanted)
     except _structure_errors():
-        from fieldingkit.converter import StructureError, structure_tolerantly
+        from fieldingkit.leniency import StructureError, structure_tolerantly
 
         # The slow way leaves out secondary fields that do not fit, and names the place of an error. It reads exactly,
         # since orjson reads an integer of more than 64 bits as a float.

@@ -2,7 +2,7 @@
 
 A command is a frozen attrs class with one descriptor, its ``endpoint``. Everything else follows from the class: names
 in the path template become the path, ``if_match`` and ``idempotency_key`` become headers, all other fields become the
-query of a GET or DELETE and the JSON body of any other method::
+query of a GET or DELETE and the JSON body of any other method. ``fieldingkit.command_plan`` lists the exceptions::
 
     @attrs.frozen(kw_only=True)
     class GetProject(ProjectCommand[Project]):

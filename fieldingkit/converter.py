@@ -2,10 +2,9 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache, partial
-from json import JSONDecodeError
 from types import GenericAlias, NoneType, UnionType
 from typing import Any, Union, cast, get_args, get_origin
 
@@ -15,15 +14,17 @@ from cattrs.errors import BaseValidationError
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from fieldingkit.commands import OpenEnum
-from fieldingkit.results import rfc3339
+from fieldingkit.results import ResultList, Variant, rfc3339
 
 __all__ = [
     "STRUCTURE_ERRORS",
-    "StructureError",
+    "array_field",
+    "is_variants",
+    "kinds_of",
     "make_converter",
     "structure",
-    "structure_tolerantly",
     "unstructure",
+    "variant_of",
 ]
 
 STRUCTURE_ERRORS = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError, BaseValidationError)
@@ -32,6 +33,7 @@ STRUCTURE_ERRORS = (ValueError, TypeError, KeyError, AttributeError, OverflowErr
 
 # No exponent, NaN or spaces: Python accepts them, the API does not write them.
 _DECIMAL = re.compile(r"-?[0-9]*\.?[0-9]+")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def make_converter() -> Converter:
@@ -45,13 +47,17 @@ def make_converter() -> Converter:
         converter.register_structure_hook(kind, _strict(kind))
     converter.register_structure_hook(float, _float)
     converter.register_structure_hook(datetime, _datetime)
+    converter.register_structure_hook(date, _date)
     converter.register_structure_hook(Decimal, _decimal)
+    converter.register_structure_hook_func(_is_int_or_str, _int_or_str)
+    converter.register_structure_hook_func(is_variants, partial(_structure_variant, converter))
     converter.register_structure_hook_factory(_is_tuple, partial(_tuple_hook, converter))
     converter.register_structure_hook_func(lambda kind: kind == tuple[str, ...], _str_tuple)
     converter.register_structure_hook_func(_is_enum_tuple, _enum_tuple)
     converter.register_structure_hook(OpenEnum, _open_enum)
     converter.register_structure_hook_factory(attrs.has, partial(_model_hook, converter))
     converter.register_unstructure_hook(datetime, rfc3339)
+    converter.register_unstructure_hook(date, date.isoformat)
     converter.register_unstructure_hook(Decimal, _decimal_text)
     converter.register_unstructure_hook(OpenEnum, str)
     converter.register_unstructure_hook_factory(attrs.has, partial(_unstructure_hook, converter))
@@ -82,6 +88,14 @@ def _datetime(value: Any, _: Any) -> datetime:
     return moment.astimezone(UTC)
 
 
+def _date(value: Any, _: Any) -> date:
+    if type(value) is not str:
+        raise TypeError(f"expected a date, got {type(value).__name__}")
+    if not _DATE.fullmatch(value):
+        raise ValueError(f"{value[:40]!r} is not a date")
+    return date.fromisoformat(value)
+
+
 def _decimal(value: Any, _: Any) -> Decimal:
     if type(value) is not str:
         raise TypeError(f"expected a decimal as text, got {type(value).__name__}")
@@ -93,6 +107,55 @@ def _decimal(value: Any, _: Any) -> Decimal:
 def _decimal_text(amount: Decimal) -> str:
     """Return every digit and no exponent: 5.00 stays 5.00."""
     return format(amount, "f")
+
+
+def kinds_of(hint: Any) -> tuple[Any, ...]:
+    """Return the alternatives of a union except None; nothing for any other annotation."""
+    in_union = get_origin(hint) in {Union, UnionType}
+    return tuple(kind for kind in get_args(hint) if kind is not NoneType) if in_union else ()
+
+
+def _is_int_or_str(hint: Any) -> bool:
+    return set(kinds_of(hint)) == {int, str}
+
+
+def _int_or_str(value: Any, _: Any) -> int | str:
+    if type(value) not in (int, str):
+        raise TypeError(f"expected text or a whole number, got {type(value).__name__}")
+    return cast("int | str", value)
+
+
+def is_variants(hint: Any) -> bool:
+    """Return whether an annotation is a tagged union."""
+    kinds = kinds_of(hint)
+    return bool(kinds) and all(isinstance(kind, type) and issubclass(kind, Variant) for kind in kinds)
+
+
+def _structure_variant(converter: Converter, value: Any, hint: Any) -> Any:
+    return converter.structure(value, variant_of(value, hint))
+
+
+def variant_of(value: Any, hint: Any) -> type[Variant]:
+    """Return the kind of a tagged union that an object of the API is of; it raises as structuring does."""
+    if type(value) is not dict:
+        raise TypeError(f"expected an object, got {type(value).__name__}")
+    tag, known, other = _variants(hint)
+    found = cast("dict[str, Any]", value).get(tag)
+    if type(found) is not str:
+        raise TypeError(f"expected {tag} to be text, got {type(found).__name__}")
+    kind = known.get(found, other)
+    if kind is None:
+        raise ValueError(f"unknown {tag} {found[:40]!r}")
+    return kind
+
+
+@cache
+def _variants(hint: Any) -> tuple[str, dict[str, type[Variant]], type[Variant] | None]:
+    """Return the tag of a union, its kinds by their values of the tag, and the kind for unknown values."""
+    kinds: tuple[type[Variant], ...] = kinds_of(hint)
+    tags = {kind: getattr(kind, kind.tag) for kind in kinds}
+    known = {tag: kind for kind, tag in tags.items() if isinstance(tag, str)}
+    return kinds[0].tag, known, next((kind for kind in kinds if kind not in known.values()), None)
 
 
 def _str_tuple(value: Any, _: Any) -> tuple[str, ...]:
@@ -144,8 +207,11 @@ def _model_hook(converter: Converter, kind: Any) -> Callable[[Any, Any], Any]:
     }
     structure = make_dict_structure_fn(kind, converter, **read_by)
     from_api: Callable[[dict[str, Any]], dict[str, Any]] | None = getattr(kind, "_from_api", None)
+    array = array_field(kind)
 
     def hook(value: Any, _: Any) -> Any:
+        if array is not None and type(value) is list:
+            value = dict[str, Any]({array: value})
         if value.__class__ is not dict:
             raise TypeError(f"expected an object, got {type(value).__name__}")
         members: dict[str, Any] = value
@@ -158,20 +224,34 @@ def _model_hook(converter: Converter, kind: Any) -> Callable[[Any, Any], Any]:
     return hook
 
 
+def array_field(kind: Any) -> str | None:
+    """Return the field of the items if the API sends a list as a bare array."""
+    is_array = isinstance(kind, type) and issubclass(kind, ResultList) and kind.is_array
+    return attrs.fields(cast("type[Any]", kind))[0].name if is_array else None
+
+
 def _unstructure_hook(converter: Converter, kind: Any) -> Callable[[Any], dict[str, Any]]:
-    in_headers: dict[str, Any] = {
-        field.name: override(omit=True) for field in attrs.fields(kind) if "header" in field.metadata
-    }
-    unstructure = make_dict_unstructure_fn(kind, converter, **in_headers)
+    overrides: dict[str, Any] = {}
+    for field in attrs.fields(kind):
+        if "header" in field.metadata:
+            overrides[field.name] = override(omit=True)
+        elif "write" in field.metadata:
+            overrides[field.name] = override(unstruct_hook=partial(_write_optional, field.metadata["write"]))
+    nullable = {field.name for field in attrs.fields(kind) if "null" in field.metadata}
+    unstructure = make_dict_unstructure_fn(kind, converter, **overrides)
     to_api: Callable[[dict[str, Any]], dict[str, Any]] | None = getattr(kind, "_to_api", None)
 
     def hook(value: Any) -> dict[str, Any]:
         members = unstructure(value)
         if to_api is not None:
             members = to_api(members)
-        return {name: member for name, member in members.items() if member is not None}
+        return {name: member for name, member in members.items() if member is not None or name in nullable}
 
     return hook
+
+
+def _write_optional(write: Callable[[Any], Any], value: Any) -> Any:
+    return None if value is None else write(value)
 
 
 _CONVERTER = make_converter()
@@ -186,91 +266,3 @@ def structure(wanted: Any) -> Callable[[Any, Any], Any]:
 def unstructure(value: Any) -> Any:
     """Return a value as JSON has it."""
     return _CONVERTER.unstructure(value)
-
-
-class StructureError(ValueError):
-    """A value that does not fit its type: ``path`` says where, ``problem`` says why."""
-
-    def __init__(self, path: str, problem: str) -> None:
-        super().__init__(f"{problem} @ {path}")
-        self.path = path
-        self.problem = problem
-
-
-_STRICT = frozenset({"id", "status", "etag", "job_id", "secret"})
-"""Fields that are never left undecoded in any class: an answer has no meaning without them."""
-
-
-def structure_tolerantly(load: Callable[[], Any], wanted: Any) -> Any:
-    """Convert decoded JSON, leaving out optional fields that do not fit; ``undecoded`` of the result names them.
-
-    This is the slow way, for answers that ``structure`` rejects. Required fields, ids, statuses, ETags, jobs and the
-    items and cursors of lists stay strict.
-
-    Args:
-        load: Returns the decoded JSON.
-        wanted: The type of the result.
-
-    Raises:
-        StructureError: if the value is no JSON, or a strict part of it does not fit.
-    """
-    undecoded: list[str] = []
-    try:
-        value = load()
-    except STRUCTURE_ERRORS as exc:
-        empty = isinstance(exc, JSONDecodeError) and not exc.doc.strip()
-        raise StructureError("$", "the body is empty" if empty else str(exc) or type(exc).__name__) from exc
-    try:
-        result = _structure(value, wanted, "$", undecoded)
-    except RecursionError as exc:
-        raise StructureError("$", "nested too deeply") from exc
-    if undecoded:
-        object.__setattr__(result, "_undecoded", tuple(undecoded))
-    return result
-
-
-def _structure(value: Any, wanted: Any, path: str, undecoded: list[str]) -> Any:
-    if attrs.has(wanted):
-        return _structure_model(value, wanted, path, undecoded)
-    kinds = [kind for kind in get_args(wanted) if kind is not NoneType]
-    if get_origin(wanted) in {Union, UnionType} and len(kinds) == 1:
-        return _structure(value, kinds[0], path, undecoded)
-    if get_origin(wanted) is tuple and type(value) is list:
-        items = cast("list[object]", value)
-        return tuple(_structure(item, kinds[0], f"{path}[{index}]", undecoded) for index, item in enumerate(items))
-    try:
-        return structure(wanted)(value, wanted)
-    except STRUCTURE_ERRORS as exc:
-        raise StructureError(path, str(exc) or type(exc).__name__) from exc
-
-
-def _structure_model(value: Any, kind: Any, path: str, undecoded: list[str]) -> Any:
-    if type(value) is not dict:
-        raise StructureError(path, f"expected an object, got {type(value).__name__}")
-    members = cast("dict[str, Any]", value)
-    try:
-        members = getattr(kind, "_from_api", dict)(members)
-    except STRUCTURE_ERRORS as exc:
-        raise StructureError(path, f"{type(exc).__name__}: {exc}") from exc
-    fields: dict[str, Any] = {}
-    kept: dict[str, Any] = {}
-    for field in attrs.fields(attrs.resolve_types(kind)):
-        member = members.get(field.name)
-        if member is None:
-            if field.default is attrs.NOTHING:
-                raise StructureError(f"{path}.{field.name}", "required field missing")
-            continue
-        try:
-            fields[field.name] = _structure(member, field.type, f"{path}.{field.name}", undecoded)
-        except StructureError as exc:
-            if field.default is attrs.NOTHING or field.name in _STRICT or getattr(kind, "strict", False):
-                raise
-            del exc
-            undecoded.append(f"{path}.{field.name}")
-            kept[field.name] = member
-    if kept and "others" in members:  # a write sends back what could not be read
-        fields["others"] = {**fields.get("others", {}), **kept}
-    try:
-        return kind(**fields)
-    except STRUCTURE_ERRORS as exc:
-        raise StructureError(path, str(exc)) from exc

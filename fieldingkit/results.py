@@ -10,7 +10,7 @@ import attrs
 
 from fieldingkit._repr import html_table, short_repr
 
-__all__ = ["Result", "ResultList", "Serializable", "number_as_text", "rfc3339", "to_plain", "to_row"]
+__all__ = ["Result", "ResultList", "Serializable", "Variant", "number_as_text", "rfc3339", "to_plain", "to_row"]
 
 Item_co = TypeVar("Item_co", covariant=True)
 
@@ -59,12 +59,32 @@ class Result(Serializable):
         return {**members, "undecoded": list(self.undecoded)} if self.undecoded else members
 
 
+class Variant(Result):
+    """Base class of the kinds of a tagged union: a member of the API's object, the tag, says which kind it is.
+
+    Each kind has its own value of the tag as a class variable. A kind that has the tag as a field takes the values that
+    this release does not know, and keeps the other members of the object in ``content``.
+    """
+
+    __slots__ = ()
+
+    tag: ClassVar[str] = "object"
+    """The name of the tag."""
+
+    @classmethod
+    def _to_api(cls, body: dict[str, Any]) -> dict[str, Any]:
+        """Add the tag to the API's object."""
+        return {cls.tag: getattr(cls, cls.tag), **body}
+
+
 class ResultList(Result, Sequence[Item_co]):
     """Base class of results that are lists; the first field of the subclass holds the items."""
 
     __slots__ = ()
 
     strict: ClassVar[bool] = True
+    is_array: ClassVar[bool] = False
+    """True if the API sends the items as an array, without an object around it."""
 
     @overload
     def __getitem__(self, index: int) -> Item_co: ...
@@ -118,7 +138,9 @@ def to_plain(value: object) -> Any:
     if value is None or kind in (str, int, float, bool):
         return value
     if attrs.has(kind):
-        return {field.name: to_plain(getattr(value, field.name)) for field in attrs.fields(kind) if field.repr}
+        names = [field.name for field in attrs.fields(kind) if field.repr]
+        tags = [kind.tag] if issubclass(kind, Variant) and kind.tag not in names else []
+        return {name: to_plain(getattr(value, name)) for name in (*tags, *names)}
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, datetime):

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cache, partial
 from types import UnionType
 from typing import Any, Literal, TypeAlias, TypeVar, Union, cast, get_args, get_origin
@@ -275,8 +275,9 @@ def misfit_finder(hint: Any) -> Finder:
         return partial(_misfit_of_all, [misfit_finder(choice) for choice in choices])
     classes = tuple(get_origin(choice) or choice for choice in choices)
     classes = (*classes, int) if float in classes else classes
-    bools = (bool,) if int in classes and bool not in classes else ()  # a bool is an int, but no number
-    return lambda value, path: None if isinstance(value, classes) and not isinstance(value, bools) else path
+    # A bool is an int, but no number; a datetime is a date, but is written with its time.
+    others = tuple(kind for base, kind in ((int, bool), (date, datetime)) if base in classes and kind not in classes)
+    return lambda value, path: None if isinstance(value, classes) and not isinstance(value, others) else path
 
 
 def _misfit_in_list(find: Finder, value: object, path: str) -> str | None:

@@ -21,8 +21,9 @@ from support.published_contract import CONTRACT, Contract, Schema, load_document
 
 import fieldingkit.resources
 from fieldingkit.commands import Command, JobAccepted, JobCommand, OpenEnum
-from fieldingkit.converter import structure, structure_tolerantly
+from fieldingkit.converter import structure
 from fieldingkit.idempotency import RetrySafety
+from fieldingkit.leniency import structure_tolerantly
 from fieldingkit.resources import batch_jobs, definitions, fielding_assistant, target_groups, webhooks
 
 WIRE: Final[Mapping[type, Mapping[str, str | None]]] = {

@@ -1,0 +1,110 @@
+"""Lenient decoding: responses that differ from the contract in secondary fields are decoded without these fields."""
+
+from collections.abc import Callable
+from json import JSONDecodeError
+from typing import Any, cast, get_args, get_origin
+
+import attrs
+
+from fieldingkit.converter import STRUCTURE_ERRORS, array_field, is_variants, kinds_of, structure, variant_of
+
+__all__ = ["StructureError", "structure_tolerantly"]
+
+
+class StructureError(ValueError):
+    """A value that does not fit its type: ``path`` says where, ``problem`` says why."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(f"{problem} @ {path}")
+        self.path = path
+        self.problem = problem
+
+
+_STRICT = frozenset({"id", "status", "etag", "job_id", "secret"})
+"""Fields that are never left undecoded in any class: an answer has no meaning without them."""
+
+
+def structure_tolerantly(load: Callable[[], Any], wanted: Any) -> Any:
+    """Convert decoded JSON, leaving out optional fields that do not fit; ``undecoded`` of the result names them.
+
+    This is the slow way, for answers that ``structure`` rejects. Required fields, ids, statuses, ETags, jobs and the
+    items and cursors of lists stay strict.
+
+    Args:
+        load: Returns the decoded JSON.
+        wanted: The type of the result.
+
+    Raises:
+        StructureError: if the value is no JSON, or a strict part of it does not fit.
+    """
+    undecoded: list[str] = []
+    try:
+        value = load()
+    except STRUCTURE_ERRORS as exc:
+        empty = isinstance(exc, JSONDecodeError) and not exc.doc.strip()
+        raise StructureError("$", "the body is empty" if empty else str(exc) or type(exc).__name__) from exc
+    try:
+        result = _structure(value, wanted, "$", undecoded)
+    except RecursionError as exc:
+        raise StructureError("$", "nested too deeply") from exc
+    if undecoded:
+        object.__setattr__(result, "_undecoded", tuple(undecoded))
+    return result
+
+
+def _structure(value: Any, wanted: Any, path: str, undecoded: list[str]) -> Any:
+    if attrs.has(wanted):
+        return _structure_model(value, wanted, path, undecoded)
+    if len(kinds := kinds_of(wanted)) == 1:
+        return _structure(value, kinds[0], path, undecoded)
+    if is_variants(wanted):
+        try:
+            kind = variant_of(value, wanted)
+        except STRUCTURE_ERRORS as exc:
+            raise StructureError(path, str(exc)) from exc
+        return _structure_model(value, kind, path, undecoded)
+    if get_origin(wanted) is tuple and type(value) is list:
+        items, kinds = cast("list[object]", value), get_args(wanted)
+        return tuple(_structure(item, kinds[0], f"{path}[{index}]", undecoded) for index, item in enumerate(items))
+    try:
+        return structure(wanted)(value, wanted)
+    except STRUCTURE_ERRORS as exc:
+        raise StructureError(path, str(exc) or type(exc).__name__) from exc
+
+
+def _members_of(value: Any, kind: Any, path: str) -> dict[str, Any]:
+    if (array := array_field(kind)) is not None and type(value) is list:
+        value = dict[str, Any]({array: value})
+    if type(value) is not dict:
+        raise StructureError(path, f"expected an object, got {type(value).__name__}")
+    members = cast("dict[str, Any]", value)
+    try:
+        return cast("dict[str, Any]", getattr(kind, "_from_api", dict)(members))
+    except STRUCTURE_ERRORS as exc:
+        raise StructureError(path, f"{type(exc).__name__}: {exc}") from exc
+
+
+def _structure_model(value: Any, kind: Any, path: str, undecoded: list[str]) -> Any:
+    members = _members_of(value, kind, path)
+    fields: dict[str, Any] = {}
+    kept: dict[str, Any] = {}
+    for field in attrs.fields(attrs.resolve_types(kind)):
+        member = members.get(field.name)
+        if member is None:
+            if field.default is attrs.NOTHING:
+                raise StructureError(f"{path}.{field.name}", "required field missing")
+            continue
+        try:
+            fields[field.name] = _structure(member, field.type, f"{path}.{field.name}", undecoded)
+        except StructureError as exc:
+            if field.default is attrs.NOTHING or field.name in _STRICT or getattr(kind, "strict", False):
+                raise
+            del exc
+            undecoded.append(f"{path}.{field.name}")
+            kept[field.name] = member
+    if kept and "others" in members:  # a write sends back what could not be read
+        fields["others"] = {**fields.get("others", {}), **kept}
+    try:
+        return kind(**fields)
+    except STRUCTURE_ERRORS as exc:
+        raise StructureError(path, str(exc)) from exc
