@@ -114,6 +114,24 @@ def speed(session: nox.Session) -> None:
 
 
 @nox.session
+def transport(session: nox.Session) -> None:
+    """The same tests with requests sent by aiohttp's session, which is otherwise for proxies and instrumentations."""
+    install_wheel(session, "cli", *groups("tests"))
+    tests = ["--ignore", "tests/integration/docs", *session.posargs]
+    session.run("pytest", *WORKERS, *tests, env={"TESTED_PATH": "session"})
+
+
+@nox.session
+@nox.parametrize("version", ["oldest", "newest"])
+def aiohttp(session: nox.Session, version: str) -> None:
+    """The same tests with the oldest supported aiohttp, and with the newest."""
+    install_wheel(session, "cli", *groups("tests"))
+    (supported,) = (each for each in PYPROJECT["project"]["dependencies"] if each.startswith("aiohttp"))
+    session.install(supported.replace(">=", "==") if version == "oldest" else "aiohttp", "--upgrade")
+    session.run("pytest", *WORKERS, "--ignore", "tests/integration/docs", *session.posargs)
+
+
+@nox.session
 def readme(session: nox.Session) -> None:
     """Run the code blocks of the README and of the docs."""
     install_wheel(session, "cli", *groups("tests"))

@@ -109,7 +109,13 @@ def _headers(headers: Mapping[str, str] | None) -> Mapping[str, str]:
             raise ConfigurationError(f"headers: {brief_repr(name)} has a name or value that no header can have")
         if name.lower() in RESERVED_HEADERS | _PER_REQUEST:
             raise ConfigurationError(f"headers: {name!r:.60} is set by the client itself")
-    return MappingProxyType(copied)
+    return MappingProxyType(_merged(copied))
+
+
+def _merged(*headers: Mapping[str, str]) -> dict[str, str]:
+    """Return headers of which later ones replace earlier ones, however their names are spelled."""
+    spelled = {name.lower(): (name, value) for part in headers for name, value in part.items()}
+    return dict(spelled.values())
 
 
 def _header_text(_: object, attribute: "attrs.Attribute[Any]", text: str | None) -> None:
@@ -234,7 +240,7 @@ class Options(Settings):
         """
         if others := sorted(changes.keys() - CallOptions.__annotations__.keys()):
             raise ConfigurationError(f"{others[0]} belongs to the whole client and cannot be changed by with_options()")
-        given: dict[str, Any] = {**changes, "headers": {**self.headers, **_headers(changes.get("headers"))}}
+        given: dict[str, Any] = {**changes, "headers": _merged(self.headers, _headers(changes.get("headers")))}
         return attrs.evolve(self, **given)
 
 
