@@ -35,7 +35,7 @@ def jobs_by_chunk(sandbox: Sandbox) -> Counter[tuple[str, tuple[str, ...]]]:
     return Counter((job.kind, job.target_group_ids) for job in sandbox.jobs.values() if isinstance(job, BatchJob))
 
 
-@pytest.mark.timeout(3000)
+@pytest.mark.timeout(4800)
 def test_the_documented_dags_pause_at_night_and_resume_in_the_morning(
     site: AirflowSite, sandbox: Sandbox, docs_folder: Path
 ) -> None:
@@ -46,7 +46,7 @@ def test_the_documented_dags_pause_at_night_and_resume_in_the_morning(
     projects = [sandbox.seed(live=3, paused=1, draft=1) for _ in range(200)]
     site.connect(sandbox)
     site.add_dags(docs_folder / "nightly_pause.py", docs_folder / "morning_resume.py")
-    site.run("dags", "test", "nightly_pause", timeout=900)
+    site.run("dags", "test", "nightly_pause", timeout=1500)
     assert site.run_state("nightly_pause") == "success"
     assert Counter(group.status for project in projects for group in project.groups) == {"paused": 800, "draft": 200}
     assert len(sandbox.jobs) == 200
@@ -58,9 +58,9 @@ def test_the_documented_dags_pause_at_night_and_resume_in_the_morning(
     assert 400 <= asked["get_bulk_pause_target_groups_job"] <= 600
     # In line each trigger has an event loop, and so a client, of its own.
     assert asked["request_access_token"] <= 1 + 3 * 20
-    site.run("dags", "test", "nightly_pause", timeout=900)  # once more: it finds nothing, and must not hide the first
+    site.run("dags", "test", "nightly_pause", timeout=1500)  # once more: it finds nothing, and must not hide the first
     assert len(sandbox.jobs) == 200
-    site.run("dags", "test", "morning_resume", timeout=900)
+    site.run("dags", "test", "morning_resume", timeout=1500)
     assert site.run_state("morning_resume") == "success"
     everything = Counter(group.status for project in projects for group in project.groups)
     assert everything == {"live": 600, "paused": 200, "draft": 200}
@@ -73,13 +73,13 @@ def test_the_documented_dags_pause_at_night_and_resume_in_the_morning(
     assert '"updated": 600' in extras[1]
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_a_task_can_be_mapped_over_projects(site: AirflowSite, sandbox: Sandbox) -> None:
     """Each project has a mapped task with its result in XCom, and batches have arguments of their own."""
     projects = [sandbox.seed(live=2) for _ in range(20)]
     site.connect(sandbox)
     site.add_dags(DAGS / "twenty_projects.py")
-    site.run("dags", "test", "twenty_projects", timeout=900)
+    site.run("dags", "test", "twenty_projects", timeout=1500)
     states = site.states("twenty_projects")
     for task_id in ("pause", "all_paused", "resume"):
         assert [states[task_id, index] for index in range(20)] == ["success"] * 20

@@ -4,7 +4,7 @@ import subprocess
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-LIMIT = 50.0
+LIMIT = 120.0
 """Seconds that a script may take; generous, for a busy machine."""
 
 

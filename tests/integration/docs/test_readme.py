@@ -75,7 +75,7 @@ def test_a_shell_block_runs_what_it_installs(block: Block) -> None:
         if program[0] in {"python", "nox"}:
             continue
         path = Path(sys.executable).with_name(program[0])
-        result = subprocess.run([path, *program[1:]], capture_output=True, text=True, timeout=30, check=False)
+        result = subprocess.run([path, *program[1:]], capture_output=True, text=True, timeout=120, check=False)
         assert result.returncode == 0, result.stdout + result.stderr
         assert "StatusTransitionNotAllowed" in result.stdout
         assert "412" in result.stdout

@@ -142,7 +142,7 @@ def test_ctrl_c_is_exit_code_130(cli: Cli, bare: pytest.MonkeyPatch) -> None:
 def test_a_closed_pipe_is_no_error() -> None:
     """`fieldingkit ... | head -1` prints no error."""
     line = f"{sys.executable} -m fieldingkit --help | head -1"
-    ended = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=30, check=False)
+    ended = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=120, check=False)
     assert (ended.stdout.count("\n"), ended.stderr) == (1, "")
 
 

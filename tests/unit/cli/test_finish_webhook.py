@@ -133,7 +133,7 @@ def test_an_interrupted_sweep_is_posted(connected: Cli, sandbox: Sandbox, chat: 
             if "sweeping" in line:
                 process.send_signal(signal.SIGTERM)
                 break
-        process.communicate(timeout=30)
+        process.communicate(timeout=120)
     assert process.returncode == 143
     (document,) = chat.documents
     assert document["event"] == "interrupted"

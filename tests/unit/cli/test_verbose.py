@@ -15,7 +15,7 @@ def run(sandbox: Sandbox, *words: str) -> str:
     sandbox.faults.clear()
     sandbox.faults.add("list_account_projects", faults.Answer(503), times=1)
     command = [sys.executable, "-m", "fieldingkit", "projects", "list", *words]
-    ended = subprocess.run(command, env={**os.environ}, capture_output=True, text=True, timeout=30, check=True)
+    ended = subprocess.run(command, env={**os.environ}, capture_output=True, text=True, timeout=120, check=True)
     assert sandbox.token not in ended.stderr
     return ended.stderr
 

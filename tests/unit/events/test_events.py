@@ -648,7 +648,7 @@ def test_only_the_handler_loads_aiohttp() -> None:
         "assert own <= {'fieldingkit._lazy', 'fieldingkit._repr', 'fieldingkit.clock', 'fieldingkit.errors'}, own;"
         "from fieldingkit.events import aiohttp_handler; assert 'aiohttp' in sys.modules"
     )
-    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=30)
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=120)
 
 
 def test_public_names_of_the_package() -> None:

@@ -34,7 +34,7 @@ def event_of(project_id: str | None) -> TargetGroupUpdated:
 
 async def received(sandbox: Sandbox, requests: int) -> None:
     """Wait until the sandbox has received a number of requests."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(sandbox.requests) < requests:
             await asyncio.sleep(0)
 
@@ -50,7 +50,7 @@ async def test_event_brings_a_poll_forward(sandbox: Sandbox, make_client: MakeCl
     )
     await received(sandbox, 1)
     sandbox.clock.advance(5)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not waiting.done():
             waker.wake(event_of(project.id))
             await asyncio.sleep(0)
@@ -137,7 +137,7 @@ async def test_event_brings_a_read_of_the_run_forward(sandbox: Sandbox, make_cli
     waiting = asyncio.create_task(wait_for_status(client, read, "live", timeout=3600.0, waker=waker))
     await received(sandbox, 1)
     sandbox.clock.advance(700)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not waiting.done():
             await waker(event_of(read.project_id))
             await asyncio.sleep(0)

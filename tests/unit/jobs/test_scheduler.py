@@ -97,7 +97,7 @@ async def test_leaving_the_loop_leaves_nothing_behind(sweep_client: AsyncClient,
         break
     await ended.aclose()
     if in_flight := asyncio.all_tasks() - {asyncio.current_task()}:
-        await asyncio.wait(in_flight, timeout=10)
+        await asyncio.wait(in_flight)
     requests = len(sandbox.requests)
     await settle()
 

@@ -275,7 +275,7 @@ def test_token_resumes_a_job_in_another_process(sandbox: Sandbox, blocking_clien
         env={"TOKEN": sandbox.token, "URL": sandbox.url, "PYTHONPATH": ":".join(sys.path)},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=False,
     )
 

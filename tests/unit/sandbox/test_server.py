@@ -23,7 +23,7 @@ def send(sandbox: Sandbox, method: str, path: str, **headers: str) -> int:
     headers |= {"Authorization": f"Bearer {sandbox.token}", "Cint-API-Version": "2025-12-18"}
     request = urllib.request.Request(sandbox.url + path, method=method, headers=headers)
     try:
-        with urllib.request.urlopen(request, timeout=10) as response:
+        with urllib.request.urlopen(request, timeout=60) as response:
             return int(response.status)
     except urllib.error.HTTPError as error:
         with error:
@@ -135,7 +135,7 @@ async def test_stopping_does_not_wait_for_answers() -> None:
             request = asyncio.create_task(Caller(sandbox, session)("GET", "/nowhere"))
             await until(lambda: sandbox.requests != [])
             began = time.monotonic()
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 30
         with pytest.raises(aiohttp.ClientError):
             await request
 
@@ -166,6 +166,6 @@ def test_recorded_bodies_are_decoded() -> None:
             sandbox.token_url, data=json.dumps({"a": 1}).encode(), headers={"Content-Type": "application/json"}
         )
         with pytest.raises(urllib.error.HTTPError) as caught:
-            urllib.request.urlopen(request, timeout=10)
+            urllib.request.urlopen(request, timeout=60)
         caught.value.close()
         assert sandbox.requests[0].json == {"a": 1}

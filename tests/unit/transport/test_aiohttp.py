@@ -177,7 +177,7 @@ async def test_a_second_event_loop_is_refused_at_once(
     await client.send(READ)
 
     with pytest.raises(ConfigurationError, match="another event loop"):
-        await asyncio.wait_for(asyncio.to_thread(asyncio.run, client.send(READ)), timeout=20.0)
+        await asyncio.wait_for(asyncio.to_thread(asyncio.run, client.send(READ)), timeout=60.0)
 
     assert len(server.requests) == 1
 

@@ -448,7 +448,7 @@ async def test_client_with_the_servers_rate_meets_no_429() -> None:
 
 async def test_a_call_that_would_be_too_late_is_not_retried(make_client: MakeClient, sandbox: Sandbox) -> None:
     """A refusal of the limiter is final."""
-    client = make_client(rate=0.5, deadline=1.0)
+    client = make_client(rate=0.01, deadline=50.0)
     group = sandbox.seed(live=1).groups[0]
     command = fielding_runs.ListFieldingRuns(project_id=group.project_id, target_group_id=group.id)
     await client.send(command)

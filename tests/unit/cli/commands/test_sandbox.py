@@ -65,7 +65,7 @@ def test_a_signal_ends_it_with_its_exit_code(start: Start, how: signal.Signals, 
     """Ctrl-C and SIGTERM end it with the documented exit codes."""
     process, _ = start()
     process.send_signal(how)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=120)
     assert process.returncode == code
     assert "Traceback" not in err
 

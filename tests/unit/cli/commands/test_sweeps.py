@@ -264,10 +264,10 @@ def test_resume_goes_on_with_an_unfinished_run(connected: Cli, sandbox: Sandbox)
     sandbox.clock.freeze()  # no job ends before the signal
     command = [sys.executable, "-m", "fieldingkit", "pause", "--project", project.id, "--yes", "--run-id", "first"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        while not sandbox.jobs:
+        while not sandbox.jobs and process.poll() is None:
             time.sleep(0.02)
         process.terminate()
-        process.communicate(timeout=30)
+        process.communicate(timeout=120)
     sandbox.clock.thaw()
     age(3)
     assert connected("sweeps", "resume", "first").code == 2  # it asks, and there is no terminal
