@@ -37,7 +37,7 @@ _YIELD_TO_OTHERS = 1.07
 """Extra delay of a job's own next poll while no job has ended, so that a stuck job does not take every turn."""
 _MAX_STRETCH = 1.5
 """Largest estimate relative to the age at which a job was last found ended, so that stuck jobs do not stretch it."""
-_MIN_GROWTH, _MAX_GROWTH = 0.15, 0.4
+_MIN_GROWTH, _MAX_GROWTH = 0.13, 0.4
 _GENERATION = 10.0
 """Seconds within which jobs are added that count as equally old."""
 _MIN_AGE = 0.05
@@ -131,7 +131,8 @@ _MAX_DEFERRAL = 1.0
 _SAMPLE_INTERVAL = 0.06
 """Seconds between the first samples, which do not wait for each other's result: a slow response costs no time."""
 _OLDER_SAMPLES = 8
-"""The number of samples that are taken from the older half of the jobs; later ones from all, as many may be stuck."""
+"""The number of samples that are taken from the oldest quarter of the jobs; later ones from all, as many may be
+stuck."""
 _FIRST_SAMPLES = 4
 """The largest number of samples in flight before the first result."""
 
@@ -310,7 +311,7 @@ class PollScheduler:
         candidates = [*others, -1]
         if self._results < _OLDER_SAMPLES:  # a sample teaches less, the younger it is
             candidates.sort(key=lambda place: entry.added if place < 0 else self._heap[place][2].added)
-            candidates = candidates[: (len(candidates) + 1) // 2]
+            candidates = candidates[: (len(candidates) + 3) // 4]
         chosen = candidates[self._choose(len(candidates))]
         if chosen < 0:
             return entry

@@ -65,6 +65,17 @@ def test_short_jobs_take_hardly_more_than_the_bound(seconds: float, latency: flo
     assert took <= (1.03 if latency < 0.1 else 1.05) * api.bound(20.0)
 
 
+@pytest.mark.parametrize("seconds", [3.0, 5.0, 10.0, 30.0])
+def test_slow_responses_hardly_delay_the_end_of_equal_jobs(seconds: float) -> None:
+    """The first end is found soon, and the others follow at the rate."""
+    api = CountingApi(make_groups(3000, 40), lambda _: seconds, latency=0.2)
+
+    _, took = sweep_all(api, check_status_first=True)
+
+    assert took <= 1.1 * api.bound(20.0)
+    assert api.requests <= 1.3 * 120
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_the_last_of_very_different_jobs_are_found_soon(seed: int) -> None:
     """While nothing else is sent, the few jobs that are left are polled closely: 1.08 times the time for 2 to 60 s."""
