@@ -1,7 +1,7 @@
 """Base classes of results: dictionaries, JSON, rows for data frames, and short displays."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
 from typing import Any, ClassVar, TypeVar, cast, overload
@@ -171,5 +171,5 @@ def to_row(value: object) -> dict[str, Any]:
 
 
 def _cell(value: object) -> Any:
-    """Return a value as a data frame takes it: times and amounts as they are, anything else as JSON has it."""
-    return value if isinstance(value, datetime | Decimal) else to_plain(value)
+    """Return a value as a data frame takes it: times, dates and amounts as they are, anything else as JSON has it."""
+    return value if isinstance(value, date | Decimal) else to_plain(value)

@@ -29,12 +29,15 @@ __all__ = [
     "is_account",
     "language",
     "length",
+    "locale",
     "matching",
     "misfit_finder",
     "misfit_finders",
     "non_empty",
+    "number",
     "opaque_id",
     "optional_str_tuple",
+    "reference",
     "str_tuple",
     "timezone_aware",
     "ulid",
@@ -167,6 +170,27 @@ def integer(minimum: int, maximum: int | None = None) -> Validator:
     return check
 
 
+def number(minimum: float, maximum: float, *, decimals: int | None = None) -> Validator:
+    """Return a validator of numbers, whole or not; an optional field may be None.
+
+    Args:
+        minimum: The smallest number.
+        maximum: The largest number.
+        decimals: The number of decimal digits, such as 2 for steps of 0.01; any if left out.
+    """
+    limits = f"from {minimum:g} to {maximum:g}" + (f" with {decimals} decimal digits" if decimals is not None else "")
+
+    def check(command: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+        if value is None and attribute.default is None:
+            return
+        if isinstance(value, bool) or not isinstance(value, int | float) or not minimum <= value <= maximum:
+            raise _invalid(command, attribute, value, f"must be a number {limits}")
+        if decimals is not None and round(value, decimals) != value:
+            raise _invalid(command, attribute, value, f"must be a number {limits}")
+
+    return check
+
+
 def length(minimum: int, maximum: int) -> Validator:
     """Return a validator of texts by their number of characters; an optional field may be None."""
 
@@ -226,6 +250,8 @@ def instance_of(kind: type) -> Validator:
 uuid: Validator = matching(r"(?i)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "a UUID")
 country: Validator = matching(r"[a-z]{2}", "a country of two small letters, such as 'us'")
 language: Validator = matching(r"[a-z]{3}", "a language of three small letters, such as 'eng'")
+reference: Validator = matching(r"[a-zA-Z0-9\-_ ]{3,128}", "a reference of 3 to 128 letters, digits, spaces, - and _")
+locale: Validator = matching(r"[a-z]{3}_[a-z]{2}", "a language and a country, such as 'eng_us'")
 duration: Validator = matching(
     r"P(?!$)(\d+Y)?(\d+M)?(\d+W)?(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+S)?)?", "an ISO 8601 duration, such as 'PT12H'"
 )

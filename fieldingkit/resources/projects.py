@@ -5,21 +5,24 @@ from typing import ClassVar, Literal
 
 import attrs
 
-from fieldingkit.commands import Endpoint, OpenEnum, ProjectCommand
+from fieldingkit.commands import AccountCommand, Endpoint, OpenEnum, ProjectCommand
 from fieldingkit.paging import Page, PagedCommand
 from fieldingkit.results import Result
-from fieldingkit.validators import length, uuid
+from fieldingkit.validators import etag, idempotency_key, length, reference, uuid
 
 __all__ = [
+    "CreateProject",
     "GetProject",
     "GetProjectOverview",
     "ListProjects",
     "Project",
     "ProjectList",
     "ProjectOverview",
+    "ProjectReference",
     "ProjectStatistics",
     "ProjectStatus",
     "ProjectSummary",
+    "UpdateProject",
 ]
 
 _PROJECTS = "/demand/accounts/{account_id}/projects"
@@ -167,3 +170,49 @@ class GetProjectOverview(ProjectCommand[ProjectOverview]):
     endpoint: ClassVar[Endpoint] = Endpoint(
         "GET", _PROJECTS + "/{project_id}/overview", operation_id="project_overview"
     )
+
+
+@attrs.frozen(kw_only=True)
+class ProjectReference(Result):
+    """A project that was created or changed."""
+
+    id: str
+    """The project's ULID."""
+    human_readable_id: str | None = None
+    """The short id that people see; None after ``CreateProject``."""
+    etag: str = attrs.field(default="", metadata={"header": "etag"})
+    """The new project's ETag, byte for byte; empty after ``UpdateProject``: read the project for the next change."""
+
+
+@attrs.frozen(kw_only=True)
+class CreateProject(AccountCommand[ProjectReference]):
+    """Create a project. Its id is returned at once; until it can be read, a moment later, reads raise NotFoundError."""
+
+    endpoint: ClassVar[Endpoint] = Endpoint("POST", _PROJECTS, operation_id="create_project")
+    name: str = attrs.field(validator=length(5, 128))
+    """The project's name, 5 to 128 characters; the API removes spaces around it."""
+    project_manager_id: str = attrs.field(validator=uuid)
+    """The id of the user who manages it, a UUID."""
+    project_customer_reference_number: str | None = attrs.field(default=None, validator=reference)
+    """The account's own reference: 3 to 128 letters, digits, spaces, ``-`` and ``_``."""
+    idempotency_key: str | None = attrs.field(default=None, validator=idempotency_key)
+    """A key of your own, 1 to 255 visible ASCII characters; by default one is made for each call."""
+
+
+@attrs.frozen(kw_only=True)
+class UpdateProject(ProjectCommand[ProjectReference]):
+    """Change the name, manager and reference of a project; all three are replaced."""
+
+    endpoint: ClassVar[Endpoint] = Endpoint("PUT", _PROJECTS + "/{project_id}", operation_id="update_project")
+    name: str = attrs.field(validator=length(5, 128))
+    """The project's name, 5 to 128 characters."""
+    project_manager_id: str = attrs.field(validator=uuid)
+    """The id of the user who manages it, a UUID."""
+    project_customer_reference_number: str | None = attrs.field(
+        validator=attrs.validators.optional(reference), metadata={"null": True}
+    )
+    """The account's own reference: 3 to 128 letters, digits, spaces, ``-`` and ``_``. None deletes it permanently."""
+    if_match: str = attrs.field(validator=etag)
+    """The project's current ETag, byte for byte as the API sent it."""
+    idempotency_key: str | None = attrs.field(default=None, validator=idempotency_key)
+    """A key of your own, 1 to 255 visible ASCII characters; by default one is made for each call."""

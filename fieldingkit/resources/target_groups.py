@@ -12,7 +12,7 @@ import attrs
 
 from fieldingkit.commands import CommandPart, Endpoint, OpenEnum, ProjectCommand, TargetGroupCommand
 from fieldingkit.paging import Page, PagedCommand
-from fieldingkit.resources.money import Money
+from fieldingkit.resources.money import Money, amount, without_scale
 from fieldingkit.results import Result
 from fieldingkit.validators import (
     country,
@@ -20,9 +20,9 @@ from fieldingkit.validators import (
     enum_tuple,
     language,
     length,
-    matching,
     non_empty,
     optional_str_tuple,
+    reference,
     ulid,
     ulids,
     uuid,
@@ -30,7 +30,9 @@ from fieldingkit.validators import (
 
 __all__ = [
     "ComputeTargetGroupTransitions",
+    "CostPerInterview",
     "FillingStrategy",
+    "FillingStrategyChange",
     "GetTargetGroupDetails",
     "IssueNote",
     "IssueType",
@@ -45,6 +47,8 @@ __all__ = [
     "TargetGroupStatus",
     "TargetGroupSummary",
     "TargetGroupTransitions",
+    "UpdateCostPerInterview",
+    "UpdateFillingStrategy",
 ]
 
 _PROJECT = "/demand/accounts/{account_id}/projects/{project_id}"
@@ -79,14 +83,17 @@ class FillingStrategy(OpenEnum):
     COMPLETES = "completes"
 
 
+def _filling_strategy(
+    value: FillingStrategy | Literal["automated", "prescreens", "completes"],
+) -> FillingStrategy:
+    return FillingStrategy(value)
+
+
 class IssueType(OpenEnum):
     """The severity of an issue."""
 
     WARNING = "warning"
     ERROR = "error"
-
-
-_reference = matching(r"[a-zA-Z0-9\-_ ]{3,128}", "a reference of 3 to 128 letters, digits, spaces, - and _")
 
 
 @attrs.frozen(kw_only=True)
@@ -285,7 +292,7 @@ class ListTargetGroups(PagedCommand[TargetGroupList]):
     )
     """Only target groups with these short ids, 7 characters each."""
     target_group_customer_reference_numbers: tuple[str, ...] | None = attrs.field(
-        default=None, converter=optional_str_tuple, validator=each(_reference)
+        default=None, converter=optional_str_tuple, validator=each(reference)
     )
     """Only target groups with these references: 3 to 128 letters, digits, spaces, ``-`` and ``_`` each."""
     project_manager_id: str | None = attrs.field(default=None, validator=uuid)
@@ -299,6 +306,50 @@ class GetTargetGroupDetails(TargetGroupCommand[TargetGroupDetails]):
     """Read the settings of a launched target group; a draft raises ``NotFoundError``."""
 
     endpoint: ClassVar[Endpoint] = Endpoint("GET", _TARGET_GROUP + "/details", operation_id="get_target_group_details")
+
+
+@attrs.frozen(kw_only=True)
+class CostPerInterview(Result):
+    """The price of a target group after a change."""
+
+    target_group_cpi: Money
+    """The price of a complete."""
+
+
+@attrs.frozen(kw_only=True)
+class UpdateCostPerInterview(TargetGroupCommand[CostPerInterview]):
+    """Change the price of a launched target group, up to the platform's limit of about 105 USD.
+
+    No ETag guards this command: the last write wins.
+    """
+
+    endpoint: ClassVar[Endpoint] = Endpoint(
+        "PUT", _TARGET_GROUP + "/cost-per-interview", operation_id="update_cost_per_interview"
+    )
+    target_group_cpi: Money = attrs.field(converter=without_scale, validator=amount)
+    """The new price of a complete, in the currency of the target group's business unit."""
+
+
+@attrs.frozen(kw_only=True)
+class FillingStrategyChange(Result):
+    """The filling strategy of a target group after a change."""
+
+    filling_strategy: FillingStrategy
+    """The kind of respondents that the goal counts."""
+
+
+@attrs.frozen(kw_only=True)
+class UpdateFillingStrategy(TargetGroupCommand[FillingStrategyChange]):
+    """Change the kind of respondents that a target group's goal counts.
+
+    In some statuses the API refuses this with a 405, an ``ApiError``. No ETag guards this command: the last write wins.
+    """
+
+    endpoint: ClassVar[Endpoint] = Endpoint(
+        "PUT", _TARGET_GROUP + "/filling-strategy", operation_id="update_filling_strategy"
+    )
+    filling_strategy: FillingStrategy = attrs.field(converter=_filling_strategy)
+    """The new strategy."""
 
 
 @attrs.frozen(kw_only=True)

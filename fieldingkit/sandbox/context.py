@@ -146,17 +146,24 @@ class RequestContext:
             keyed: True if the operation takes an idempotency key; otherwise each request creates a job.
         """
         key = self._idempotency_key() if keyed else None
+        make_job = partial(make, request=self.recorded.index, trace_id=self.trace_id)
+
+        def create() -> HandlerResponse:
+            return HandlerResponse(201, created=self.state.submit(self.account_id, key, make_job))
+
+        return self.once(create) if keyed else create()
+
+    def once(self, make: Callable[[], HandlerResponse]) -> HandlerResponse:
+        """Handle a request once per idempotency key; a repetition gets the first response again.
+
+        Args:
+            make: Handles the request.
+        """
         fingerprint = (self.recorded.operation_id, self.parameters, self.recorded.json)
         try:
-            job = self.state.submit(
-                self.account_id,
-                key,
-                fingerprint,
-                partial(make, request=self.recorded.index, trace_id=self.trace_id),
-            )
+            return self.state.once(self.account_id, self._idempotency_key(), fingerprint, make)
         except IdempotencyConflictError:
             raise problems.conflict("The idempotency key was used before, for another request.") from None
-        return HandlerResponse(201, created=job)
 
     def _idempotency_key(self) -> str:
         key = self.recorded.headers.get("Idempotency-Key", "")

@@ -12,16 +12,21 @@ from multidict import MultiMapping
 
 from fieldingkit.sandbox import problems
 from fieldingkit.sandbox.formats import ULID, parse_timestamp
+from fieldingkit.sandbox.model.amounts import RATES_FROM_USD, Amount
 
 __all__ = [
     "UUID",
     "Page",
     "check_texts",
+    "read_amount",
     "read_choices",
     "read_flag",
+    "read_integer",
     "read_list",
     "read_number",
     "read_page",
+    "read_rate",
+    "read_string",
     "read_target_group_ids",
     "read_text",
     "read_texts",
@@ -131,6 +136,49 @@ def read_timestamps(body: Mapping[str, Any], *names: str) -> list[datetime]:
     if wrong:
         raise problems.bad_request("A timestamp is missing or malformed.", **wrong)
     return [moment for moment in moments.values() if moment is not None]
+
+
+def read_string(body: Mapping[str, object], name: str, form: str) -> str:
+    """Return the text in a required field of a body; 400 if it is missing or does not match the pattern.
+
+    Args:
+        body: The decoded body, or an object in it.
+        name: The field.
+        form: The regular expression that the whole text must match.
+    """
+    text = body.get(name)
+    if not isinstance(text, str) or not re.fullmatch(form, text):
+        raise problems.bad_request("A text is missing or malformed.", **{name: "Does not match the required pattern."})
+    return text
+
+
+def read_integer(body: Mapping[str, object], name: str, smallest: int, largest: int = 10**9) -> int:
+    """Return the whole number in a required field of a body; 400 if it is missing or out of bounds."""
+    value = body.get(name)
+    if not isinstance(value, int) or isinstance(value, bool) or not smallest <= value <= largest:
+        raise problems.bad_request(
+            "A number is missing or malformed.", **{name: f"Must be a whole number from {smallest} to {largest}."}
+        )
+    return value
+
+
+def read_rate(body: Mapping[str, object], name: str) -> float:
+    """Return the number from 0 to 1 in a required field of a body; 400 if it is missing or out of bounds."""
+    value = body.get(name)
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
+        raise problems.bad_request("A number is missing or malformed.", **{name: "Must be a number from 0 to 1."})
+    return value
+
+
+def read_amount(body: Mapping[str, object], name: str) -> Amount:
+    """Return the amount of money in a required field of a body; 400 if it is missing or its currency is unknown."""
+    amount = Amount.parse(body.get(name))
+    if amount is None or amount.currency_code not in RATES_FROM_USD:
+        known = " or ".join(sorted(RATES_FROM_USD))
+        raise problems.bad_request(
+            "An amount is missing or malformed.", **{name: f"Must be a value as text and a currency, {known}."}
+        )
+    return amount
 
 
 def read_list(body: Mapping[str, object], name: str) -> list[object]:

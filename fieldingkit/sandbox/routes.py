@@ -6,7 +6,17 @@ They are not taken from the client's own table: if both sides read one table, a 
 from typing import Final, NamedTuple
 
 from fieldingkit.sandbox.context import Handler
-from fieldingkit.sandbox.handlers import definitions, fielding_runs, jobs, progress, projects, target_groups, webhooks
+from fieldingkit.sandbox.handlers import (
+    calendar,
+    definitions,
+    fielding_runs,
+    jobs,
+    pricing,
+    progress,
+    projects,
+    target_groups,
+    webhooks,
+)
 from fieldingkit.sandbox.model.fielding_runs import COMPLETE, PAUSE, RELAUNCH, RESUME
 
 __all__ = ["ROUTES", "Route", "routes"]
@@ -27,6 +37,8 @@ class Route(NamedTuple):
 
 _WEBHOOKS = "/accounts/{account_id}/webhooks"
 _WEBHOOK = _WEBHOOKS + "/{webhook_id}"
+
+_BUSINESS_UNIT = "/demand/accounts/{account_id}/business-units/{business_unit_id}"
 
 _PROJECTS = "/demand/accounts/{account_id}/projects"
 _PROJECT = _PROJECTS + "/{project_id}"
@@ -64,7 +76,9 @@ ROUTES: Final = (
         projects.get_user_business_unit,
     ),
     Route("GET", _PROJECTS, "list_account_projects", projects.list_projects),
+    Route("POST", _PROJECTS, "create_project", projects.create_project),
     Route("GET", _PROJECT, "get_project_by_id", projects.get_project),
+    Route("PUT", _PROJECT, "update_project", projects.update_project),
     Route("GET", _PROJECT + "/overview", "project_overview", projects.get_project_overview),
     # The tag "Definitions"
     Route("GET", "/accounts/{account_id}/business-units", "get_business_units", definitions.list_business_units),
@@ -76,6 +90,22 @@ ROUTES: Final = (
     Route("GET", "/locales", "get_locales", definitions.list_locales),
     Route("GET", "/study-types", "get_study_types", definitions.list_study_types),
     Route("GET", "/suppliers", "get_suppliers", definitions.list_suppliers),
+    Route("GET", "/demand/questions/categories", "list_all_question_categories", definitions.list_question_categories),
+    # The tag "Intelligent Calendar"
+    Route("POST", "/demand/intelligent-calendar/suggest-days", "suggest_days", calendar.suggest_days),
+    Route("GET", "/demand/intelligent-calendar/suggest-time-range", "suggest_time_range", calendar.suggest_time_range),
+    # The operations about prices
+    Route("GET", _BUSINESS_UNIT + "/rate-card", "get_rate_card", pricing.get_rate_card),
+    Route("GET", _GROUP + "/rate-card", "get_target_group_rate_card", pricing.get_target_group_rate_card),
+    Route("POST", _BUSINESS_UNIT + "/generate-price-prediction", "generate_price_prediction", pricing.predict_price),
+    Route(
+        "GET",
+        _BUSINESS_UNIT + "/target-groups/{target_group_id}/price",
+        "get_target_group_price",
+        pricing.get_target_group_price,
+    ),
+    Route("PUT", _GROUP + "/cost-per-interview", "update_cost_per_interview", pricing.update_cost_per_interview),
+    Route("PUT", _GROUP + "/filling-strategy", "update_filling_strategy", pricing.update_filling_strategy),
     # The tags about target groups
     Route("GET", _GROUPS, "get_list_target_groups", target_groups.list_target_groups),
     Route("GET", _GROUP, "get_target_group", target_groups.get_target_group),

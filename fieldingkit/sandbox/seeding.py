@@ -2,16 +2,18 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final
 
 import attrs
 
 from fieldingkit.sandbox.formats import ULID
+from fieldingkit.sandbox.model.amounts import Amount
 from fieldingkit.sandbox.model.fielding_runs import FieldingRun, GroupStatus
 from fieldingkit.sandbox.model.projects import Project
+from fieldingkit.sandbox.model.settings import Settings
 from fieldingkit.sandbox.model.state import SandboxState
-from fieldingkit.sandbox.model.statistics import money
-from fieldingkit.sandbox.model.target_groups import Settings, TargetGroup
+from fieldingkit.sandbox.model.target_groups import TargetGroup
 
 __all__ = ["seed"]
 
@@ -60,7 +62,7 @@ def _project(state: SandboxState, project_id: str, account_id: int, now: datetim
         raise ValueError("the project id is not a ULID")
     if project_id not in state.projects:
         manager_id = state.open_account(account_id).users[0].id
-        number = len(state.projects) + 1
+        number = state.next_project_number()
         state.add_project(Project(project_id, account_id, number=number, manager_id=manager_id, created_at=now))
     project = state.projects[project_id]
     if project.account_id != account_id:
@@ -79,7 +81,7 @@ class _Template:
 
     def create(self, state: SandboxState, project: Project, number: int, now: datetime) -> TargetGroup:
         """Create the target group with this sequence number."""
-        return TargetGroup(
+        group = TargetGroup(
             state.identifiers.ulid(),
             project.id,
             hooks=state,
@@ -87,10 +89,14 @@ class _Template:
             run=self._run(state, now),
             archived=self.status == "archived",
             goal=self.goal,
-            completes=self.completes,
+            price=_PRICE,
             manager_id=project.manager_id,
             assistant=None if self.status == "draft" else _ASSISTANT,
         )
+        started_at, ended_at = (now, now) if self.status == "draft" else self.dates
+        until = min(now, ended_at)
+        group.ledger.add(self.completes, min(started_at, until), until, _PRICE)
+        return group
 
     def _run(self, state: SandboxState, now: datetime) -> FieldingRun | None:
         if self.status == "draft":
@@ -105,7 +111,8 @@ class _Template:
         )
 
 
+_PRICE: Final = Amount(Decimal("2.50"))
 _ASSISTANT: Final[dict[str, Any]] = {
-    "pricing": {"type": "dynamic", "maximum_cpi": money(500)},
+    "pricing": {"type": "dynamic", "maximum_cpi": Amount(Decimal(5)).json()},
     "quota_overlay": {"prevent_overfill": True, "balance_fill": False},
 }

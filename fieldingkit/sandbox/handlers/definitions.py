@@ -14,6 +14,7 @@ from fieldingkit.sandbox.model.definitions import (
     INTEGRATION_USE_CASES,
     LANGUAGES,
     LOCALES,
+    QUESTION_CATEGORIES,
     STUDY_TYPES,
     SUPPLIERS,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "list_industry_lockouts",
     "list_integration_use_cases",
     "list_locales",
+    "list_question_categories",
     "list_study_types",
     "list_suppliers",
 ]
@@ -116,3 +118,9 @@ def list_integration_use_cases(context: RequestContext) -> HandlerResponse:
         for id_, (name, description) in INTEGRATION_USE_CASES.items()
     ]
     return HandlerResponse(200, {"integration_use_cases": cases})
+
+
+def list_question_categories(context: RequestContext) -> HandlerResponse:
+    """List all categories of questions."""
+    del context
+    return HandlerResponse(200, {"categories": _items(QUESTION_CATEGORIES)})

@@ -8,7 +8,7 @@ from fieldingkit.sandbox import problems
 from fieldingkit.sandbox.context import HandlerResponse, RequestContext
 from fieldingkit.sandbox.formats import parse_duration, write_timestamp
 from fieldingkit.sandbox.model.fielding_runs import Change, ValueChange, change_id
-from fieldingkit.sandbox.model.statistics import PRICE_IN_CENTS, Progress, money
+from fieldingkit.sandbox.model.statistics import Progress
 from fieldingkit.sandbox.model.target_groups import TargetGroup
 from fieldingkit.sandbox.parameters import read_page, read_texts
 
@@ -39,7 +39,7 @@ def get_performance(context: RequestContext) -> HandlerResponse:
     progress = context.launched_target_group().progress_at(context.now)
     dates = {
         name: write_timestamp(moment)
-        for name, moment in (("first_complete", progress.began_at), ("last_complete", progress.latest_at))
+        for name, moment in (("first_complete", progress.first_at), ("last_complete", progress.latest_at))
         if moment is not None
     }
     return HandlerResponse(
@@ -48,7 +48,7 @@ def get_performance(context: RequestContext) -> HandlerResponse:
             "entrants": progress.entrants,
             "prescreens": progress.prescreens,
             "completes": progress.completes,
-            "completes_cost": money(progress.cost_in_cents),
+            "completes_cost": progress.cost.json(),
             **dates,
             "incidence_rate": progress.incidence_rate,
             "drop_off_rate": progress.drop_off_rate,
@@ -85,7 +85,9 @@ def get_completes_by_interval(context: RequestContext) -> HandlerResponse:
 
 def _overview(group: TargetGroup, context: RequestContext) -> dict[str, Any]:
     settings, progress = group.settings, group.progress_at(context.now)
-    average = {"average_cost_per_interview": money(PRICE_IN_CENTS)} if progress.completes else {}
+    average = (
+        {"average_cost_per_interview": progress.cost.share(progress.completes).json()} if progress.completes else {}
+    )
     return {
         "project_name": context.state.projects[group.project_id].name,
         "target_group_name": settings.name,
@@ -94,9 +96,9 @@ def _overview(group: TargetGroup, context: RequestContext) -> dict[str, Any]:
         "progress": progress.json(),
         "pricing_model": "dynamic",
         "is_pricing_restricted": bool(group.assistant and group.assistant.get("pricing")),
-        "current_cost_per_interview": money(PRICE_IN_CENTS),
+        "current_cost_per_interview": group.price.json(),
         **average,
-        "current_cost": money(progress.cost_in_cents),
+        "current_cost": progress.cost.json(),
         "status": group.status_at(context.now),
         "country_code": settings.country.upper(),
         "language_code": settings.language.upper(),

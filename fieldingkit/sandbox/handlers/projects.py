@@ -2,17 +2,18 @@
 
 from collections.abc import Sequence
 from statistics import fmean, median
-from typing import Any
+from typing import Any, Final
 
 from fieldingkit.sandbox import problems
 from fieldingkit.sandbox.context import HandlerResponse, RequestContext
 from fieldingkit.sandbox.formats import write_timestamp
 from fieldingkit.sandbox.model.definitions import BUSINESS_UNITS
-from fieldingkit.sandbox.model.projects import Project, User
+from fieldingkit.sandbox.model.projects import Account, Project, User
 from fieldingkit.sandbox.model.statistics import Progress
-from fieldingkit.sandbox.parameters import UUID, read_choices, read_page, read_text
+from fieldingkit.sandbox.parameters import UUID, read_choices, read_page, read_string, read_text
 
 __all__ = [
+    "create_project",
     "get_project",
     "get_project_overview",
     "get_user_business_unit",
@@ -20,7 +21,10 @@ __all__ = [
     "list_projects",
     "list_service_clients",
     "list_users",
+    "update_project",
 ]
+
+_REFERENCE: Final = "[a-zA-Z0-9_ -]{3,128}"
 
 
 def list_projects(context: RequestContext) -> HandlerResponse:
@@ -53,7 +57,7 @@ def list_projects(context: RequestContext) -> HandlerResponse:
 
 
 def get_project(context: RequestContext) -> HandlerResponse:
-    """Return a project and its entity tag, which is constant: no operation here changes a project."""
+    """Return a project and its entity tag."""
     project = context.project()
     return HandlerResponse(
         200,
@@ -63,9 +67,64 @@ def get_project(context: RequestContext) -> HandlerResponse:
             "name": project.name,
             "project_manager_id": project.manager_id,
             "account_id": project.account_id,
+            **_reference(project),
         },
-        {"ETag": 'W/"1"'},
+        {"ETag": project.etag},
     )
+
+
+def create_project(context: RequestContext) -> HandlerResponse:
+    """Create a project, which can be read a moment later."""
+    body, account = context.json_object(), context.state.accounts[context.account_id]
+    name, manager_id, reference = _writable(body, account)
+
+    def create() -> HandlerResponse:
+        project = Project(
+            context.state.identifiers.ulid(),
+            context.account_id,
+            number=context.state.next_project_number(),
+            manager_id=manager_id,
+            created_at=context.now,
+            name=name,
+            reference=reference,
+        )
+        context.state.create_project(project)
+        return HandlerResponse(202, {"id": project.id}, {"ETag": project.etag})
+
+    return context.once(create)
+
+
+def update_project(context: RequestContext) -> HandlerResponse:
+    """Replace the name, the manager and the reference of a project; a reference that is left out is deleted."""
+    project, body = context.project(), context.json_object()
+    name, manager_id, reference = _writable(body, context.state.accounts[context.account_id])
+
+    def update() -> HandlerResponse:
+        context.require_match(project.etag)
+        project.update(name=name, manager_id=manager_id, reference=reference)
+        project.last_activity_at = context.now
+        return HandlerResponse(
+            200,
+            {"id": project.id, "human_readable_id": project.human_readable_id},
+            {"Idempotency-Key": context.recorded.headers["Idempotency-Key"]},
+        )
+
+    return context.once(update)
+
+
+def _writable(body: dict[str, Any], account: Account) -> tuple[str, str, str | None]:
+    """Return the name, the manager and the reference in a body."""
+    name = read_string(body, "name", r"(?s)\s*\S.{3,126}\S\s*").strip()
+    manager_id = read_string(body, "project_manager_id", UUID.pattern).lower()
+    if manager_id not in {user.id for user in account.project_managers}:
+        raise problems.bad_request("The user is unknown.", project_manager_id="Is not a project manager here.")
+    name_of_reference = "project_customer_reference_number"
+    reference = None if body.get(name_of_reference) is None else read_string(body, name_of_reference, _REFERENCE)
+    return name, manager_id, reference
+
+
+def _reference(project: Project) -> dict[str, str]:
+    return {} if project.reference is None else {"project_customer_reference_number": project.reference}
 
 
 def get_project_overview(context: RequestContext) -> HandlerResponse:
@@ -77,6 +136,7 @@ def get_project_overview(context: RequestContext) -> HandlerResponse:
             "id": project.id,
             "human_readable_id": project.human_readable_id,
             "name": project.name,
+            **_reference(project),
             "account_id": project.account_id,
             "status": _status(project, context),
             "statistics": _statistics(project, context),
@@ -93,6 +153,7 @@ def _item(project: Project, context: RequestContext, search: str) -> dict[str, A
         "human_readable_id": project.human_readable_id,
         "account_id": project.account_id,
         "name": project.name,
+        **_reference(project),
         "target_group_count": len(project.groups),
         "status": _status(project, context),
         "last_activity_at": write_timestamp(project.last_activity_at),

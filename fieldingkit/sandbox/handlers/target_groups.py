@@ -9,9 +9,8 @@ from multidict import MultiMapping
 from fieldingkit.sandbox import problems
 from fieldingkit.sandbox.context import HandlerResponse, RequestContext
 from fieldingkit.sandbox.formats import write_timestamp
-from fieldingkit.sandbox.model.definitions import BUSINESS_UNITS
 from fieldingkit.sandbox.model.fielding_runs import BATCH_TRANSITIONS
-from fieldingkit.sandbox.model.statistics import PRICE_IN_CENTS, Progress, money
+from fieldingkit.sandbox.model.statistics import Progress
 from fieldingkit.sandbox.model.target_groups import TargetGroup
 from fieldingkit.sandbox.parameters import (
     UUID,
@@ -86,17 +85,14 @@ def _statistics(progress: Progress) -> dict[str, Any]:
     return {
         "progress": progress.json(),
         "last_complete_date": write_timestamp(progress.latest_at),
-        "earnings_per_click": money(progress.earnings_per_click_in_cents),
-        "earnings_per_click_per_minute": money(progress.earnings_per_click_per_minute_in_cents),
-        "average_cost_per_interview": money(progress.cost_in_cents // progress.completes),
+        "earnings_per_click": progress.earnings_per_click.json(),
+        "earnings_per_click_per_minute": progress.earnings_per_click_per_minute.json(),
+        "average_cost_per_interview": progress.cost.share(progress.completes).json(),
         "median_length_of_interview_seconds": progress.median_length_of_interview_seconds,
         "incidence_rate": progress.incidence_rate,
         "drop_off_rate": progress.drop_off_rate,
         "conversion_rate": progress.conversion_rate,
     }
-
-
-_BUSINESS_UNIT: Final = next(iter(BUSINESS_UNITS))
 
 
 def get_target_group(context: RequestContext) -> HandlerResponse:
@@ -107,9 +103,9 @@ def get_target_group(context: RequestContext) -> HandlerResponse:
     start_at, end_at = group.settings.planned_dates
     body = {
         **_settings(group),
-        "business_unit_id": _BUSINESS_UNIT,
+        "business_unit_id": group.settings.business_unit_id,
         "pricing_model": "dynamic",
-        "cost_per_interview": money(PRICE_IN_CENTS),
+        "cost_per_interview": group.price.json(),
         "fielding_specification": {"start_at": write_timestamp(start_at), "end_at": write_timestamp(end_at)},
         "links": {"test_client_survey": "https://survey.example/test"},
     }
@@ -127,7 +123,7 @@ def get_target_group_details(context: RequestContext) -> HandlerResponse:
             **_settings(group),
             "id": group.id,
             "account_name": context.state.accounts[context.account_id].name,
-            "business_unit_id": str(_BUSINESS_UNIT),
+            "business_unit_id": str(group.settings.business_unit_id),
             "links": {
                 "test_screener": f"https://screener.example/{group.settings.human_readable_id}",
                 "test_client_survey": "https://survey.example/test",

@@ -12,6 +12,7 @@ __all__ = [
     "INTEGRATION_USE_CASES",
     "LANGUAGES",
     "LOCALES",
+    "QUESTION_CATEGORIES",
     "STUDY_TYPES",
     "SUPPLIERS",
     "BusinessUnit",
@@ -35,6 +36,10 @@ class Country(NamedTuple):
 
     id: int
     name: str
+    panelists: int
+    timezone: str
+    holiday: tuple[str, str]
+    """The month and day of the national holiday, and its name."""
 
 
 class Language(NamedTuple):
@@ -83,26 +88,26 @@ CLIENTS: Final[Mapping[int, str]] = {
 """The clients of an account."""
 
 COUNTRIES: Final[Mapping[str, Country]] = {
-    "ar": Country(10, "Argentina"),
-    "au": Country(13, "Australia"),
-    "be": Country(21, "Belgium"),
-    "br": Country(30, "Brazil"),
-    "ca": Country(38, "Canada"),
-    "ch": Country(223, "Switzerland"),
-    "de": Country(86, "Germany"),
-    "es": Country(214, "Spain"),
-    "fr": Country(77, "France"),
-    "gb": Country(243, "United Kingdom"),
-    "in": Country(105, "India"),
-    "it": Country(113, "Italy"),
-    "jp": Country(116, "Japan"),
-    "kr": Country(211, "South Korea"),
-    "mx": Country(148, "Mexico"),
-    "nl": Country(162, "Netherlands"),
-    "pl": Country(182, "Poland"),
-    "se": Country(222, "Sweden"),
-    "us": Country(244, "United States"),
-    "za": Country(210, "South Africa"),
+    "ar": Country(10, "Argentina", 400_000, "America/Argentina/Buenos_Aires", ("07-09", "Independence Day")),
+    "au": Country(13, "Australia", 600_000, "Australia/Sydney", ("01-26", "Australia Day")),
+    "be": Country(21, "Belgium", 300_000, "Europe/Brussels", ("07-21", "National Day")),
+    "br": Country(30, "Brazil", 1_200_000, "America/Sao_Paulo", ("09-07", "Independence Day")),
+    "ca": Country(38, "Canada", 900_000, "America/Toronto", ("07-01", "Canada Day")),
+    "ch": Country(223, "Switzerland", 200_000, "Europe/Zurich", ("08-01", "National Day")),
+    "de": Country(86, "Germany", 1_500_000, "Europe/Berlin", ("10-03", "Day of German Unity")),
+    "es": Country(214, "Spain", 900_000, "Europe/Madrid", ("10-12", "National Day")),
+    "fr": Country(77, "France", 1_200_000, "Europe/Paris", ("07-14", "National Day")),
+    "gb": Country(243, "United Kingdom", 1_500_000, "Europe/London", ("12-26", "Boxing Day")),
+    "in": Country(105, "India", 2_000_000, "Asia/Kolkata", ("08-15", "Independence Day")),
+    "it": Country(113, "Italy", 900_000, "Europe/Rome", ("06-02", "Republic Day")),
+    "jp": Country(116, "Japan", 1_500_000, "Asia/Tokyo", ("11-03", "Culture Day")),
+    "kr": Country(211, "South Korea", 700_000, "Asia/Seoul", ("08-15", "Liberation Day")),
+    "mx": Country(148, "Mexico", 900_000, "America/Mexico_City", ("09-16", "Independence Day")),
+    "nl": Country(162, "Netherlands", 400_000, "Europe/Amsterdam", ("04-27", "King's Day")),
+    "pl": Country(182, "Poland", 600_000, "Europe/Warsaw", ("11-11", "Independence Day")),
+    "se": Country(222, "Sweden", 300_000, "Europe/Stockholm", ("06-06", "National Day")),
+    "us": Country(244, "United States", 4_000_000, "America/New_York", ("07-04", "Independence Day")),
+    "za": Country(210, "South Africa", 200_000, "Africa/Johannesburg", ("04-27", "Freedom Day")),
 }
 """The countries by code."""
 
@@ -204,3 +209,12 @@ INTEGRATION_USE_CASES: Final[Mapping[str, tuple[str, str]]] = {
     "financial_reporting": ("Financial reporting", "Make reports of the cost of target groups."),
 }
 """The name and the description of each integration use case, by id."""
+
+QUESTION_CATEGORIES: Final[Mapping[str, tuple[int, str]]] = {
+    "AIR": (23, "Airlines/Travel"),
+    "AUT": (25, "Automotive"),
+    "B2B": (28, "Business to Business"),
+    "DEM": (31, "Demographics"),
+    "OTH": (46, "Other"),
+}
+"""The number and the name of each category of questions, by code."""

@@ -82,15 +82,31 @@ class Project:
         number: The sequence number of the project in the sandbox.
         manager_id: The id of the project manager.
         created_at: The creation date.
+        name: The name; one with the number if not given.
+        reference: The customer reference number.
     """
 
-    def __init__(self, project_id: str, account_id: int, *, number: int, manager_id: str, created_at: datetime) -> None:
+    def __init__(
+        self,
+        project_id: str,
+        account_id: int,
+        *,
+        number: int,
+        manager_id: str,
+        created_at: datetime,
+        name: str | None = None,
+        reference: str | None = None,
+    ) -> None:
         self.id = project_id
         """The ULID."""
         self.account_id = account_id
         """The account that owns the project."""
-        self.name: str = f"Project {number}"
+        self.name: str = name or f"Project {number}"
         """The name."""
+        self.reference: str | None = reference
+        """The customer reference number."""
+        self.version: int = 1
+        """The version; each update increments it."""
         self.human_readable_id: str = readable_id(number, 6)
         """The short id that people use."""
         self.manager_id = manager_id
@@ -104,6 +120,16 @@ class Project:
 
     def __repr__(self) -> str:
         return f"<Project {self.id} with {len(self.groups)} target groups>"
+
+    @property
+    def etag(self) -> str:
+        """The weak entity tag of this version, as the API sends it."""
+        return f'W/"{self.version}"'
+
+    def update(self, *, name: str, manager_id: str, reference: str | None) -> None:
+        """Replace the name, the project manager and the reference."""
+        self.name, self.manager_id, self.reference = name, manager_id, reference
+        self.version += 1
 
     def ids(self, status: GroupStatus | None = None) -> list[str]:
         """Return the ids of the target groups.

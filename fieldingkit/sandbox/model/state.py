@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
+from typing import TypeVar, cast
 
 import attrs
 
@@ -18,6 +19,9 @@ from fieldingkit.sandbox.model.target_groups import TargetGroup
 from fieldingkit.sandbox.model.webhooks import WebhookRegistry
 
 __all__ = ["IdempotencyConflictError", "SandboxState", "Scheduler"]
+
+
+T = TypeVar("T")
 
 
 def _none_fails(job: BatchJob, target_group_id: str) -> str | None:
@@ -40,6 +44,7 @@ class SandboxState:
         identifiers: The source of all ids.
         account_id: The first account.
         job_seconds: The duration of a job in seconds, or a function that returns it for a job.
+        project_seconds: The seconds after which a created project can be read.
         key_lifetime: The seconds for which an idempotency key is recognized; None to never forget one.
         failing_items: Returns the failure code of a target group that a batch job is to fail, or None.
         uuid_jobs: True for job ids that are UUIDs instead of ULIDs.
@@ -52,6 +57,7 @@ class SandboxState:
         identifiers: Identifiers,
         account_id: int,
         job_seconds: float | Callable[[Job], float],
+        project_seconds: float = 0.0,
         key_lifetime: float | None = None,
         failing_items: FailingItems | None = None,
         uuid_jobs: bool = False,
@@ -67,10 +73,12 @@ class SandboxState:
         self.jobs: dict[str, Job] = {}
         self.webhooks: WebhookRegistry = WebhookRegistry(identifiers)
         self._job_seconds = job_seconds
+        self._project_delay = timedelta(seconds=project_seconds)
         self._key_lifetime = None if key_lifetime is None else timedelta(seconds=key_lifetime)
         self._failing_items: FailingItems = failing_items or _none_fails
         self._new_job_id = identifiers.uuid if uuid_jobs else identifiers.ulid
-        self._keys: dict[tuple[int, str], tuple[object, str]] = {}
+        self._keys: dict[tuple[int, str], tuple[object, datetime, object]] = {}
+        self._project_count = 0
         self._scheduler = Scheduler()
         self._lock = threading.RLock()
         self._held: datetime | None = None
@@ -103,6 +111,16 @@ class SandboxState:
         """Add a project."""
         self.projects[project.id] = project
         self.projects_of.setdefault(project.account_id, []).append(project)
+
+    def next_project_number(self) -> int:
+        """Return the sequence number of the next project."""
+        self._project_count += 1
+        return self._project_count
+
+    def create_project(self, project: Project) -> None:
+        """Add a project a moment later: until then it cannot be read."""
+        due_at = project.created_at + self._project_delay
+        self._scheduler.add(due_at, lambda _: self.add_project(project))
 
     def add_groups(self, project: Project, groups: list[TargetGroup]) -> None:
         """Add target groups to a project."""
@@ -142,37 +160,47 @@ class SandboxState:
         if not job.stuck:
             self.jobs[job_id] = job.execute(self.groups, at, self._failing_items)
 
-    def submit(self, account_id: int, key: str | None, fingerprint: object, make: Callable[..., Job]) -> Job:
-        """Accept a job, unless its idempotency key already names one.
+    def once(self, account_id: int, key: str, fingerprint: object, make: Callable[[], T]) -> T:
+        """Make something, unless its idempotency key already stands for it.
 
         Keys are scoped to the account, and expire after the `key_lifetime`; neither is documented.
 
         Args:
             account_id: The account of the request.
-            key: The idempotency key; None for an operation without one, which creates a job for each request.
+            key: The idempotency key.
             fingerprint: Equal for two requests that are the same.
-            make: Creates the job from the common fields: `id`, `account_id`, `idempotency_key`, `created_at` and
-                `due_at`.
+            make: Makes it.
 
         Returns:
-            The new job, or the job that the key already named.
+            The result of `make`, or what the key already stood for.
 
         Raises:
             IdempotencyConflictError: If the key was used before with another fingerprint.
         """
         with self.locked() as now:
-            if key is not None and (account_id, key) in self._keys:
-                known_fingerprint, job_id = self._keys[account_id, key]
-                known = self.jobs[job_id]
-                if self._key_lifetime is None or now - known.created_at <= self._key_lifetime:
+            if (account_id, key) in self._keys:
+                known_fingerprint, since, made = self._keys[account_id, key]
+                if self._key_lifetime is None or now - since <= self._key_lifetime:
                     if known_fingerprint != fingerprint:
                         raise IdempotencyConflictError
-                    return known
+                    return cast("T", made)
+            made = make()
+            self._keys[account_id, key] = fingerprint, now, made
+            return made
+
+    def submit(self, account_id: int, key: str | None, make: Callable[..., Job]) -> Job:
+        """Accept a job.
+
+        Args:
+            account_id: The account of the request.
+            key: The idempotency key; None for an operation without one.
+            make: Creates the job from the common fields: `id`, `account_id`, `idempotency_key`, `created_at` and
+                `due_at`.
+        """
+        with self.locked() as now:
             job = make(id=self._new_job_id(), account_id=account_id, idempotency_key=key, created_at=now, due_at=now)
             seconds = self._job_seconds(job) if callable(self._job_seconds) else self._job_seconds
             job = attrs.evolve(job, due_at=now + timedelta(seconds=seconds))
-            if key is not None:
-                self._keys[account_id, key] = fingerprint, job.id
             self.jobs[job.id] = job
             self._scheduler.add(job.due_at, partial(self._execute_job, job.id))
             return job

@@ -1,46 +1,55 @@
-"""The progress of a target group, derived from its number of completes."""
+"""The figures of a target group at one date, which follow from its ledger of respondents."""
 
 from datetime import datetime
 from typing import Any, Final
 
 import attrs
 
-__all__ = ["PRICE_IN_CENTS", "Progress", "money"]
+from fieldingkit.sandbox.model.amounts import Amount
+from fieldingkit.sandbox.model.respondents import Ledger
+
+__all__ = ["INTERVIEW_MINUTES", "Progress"]
 
 
-PRICE_IN_CENTS: Final = 250
-"""The price of a complete in every target group, in cents."""
-
-_MINUTES: Final = 8
-
-
-def money(cents: int) -> dict[str, Any]:
-    """Return an amount as the API writes it."""
-    return {"value": f"{cents // 100}.{cents % 100:02}", "currency_code": "USD", "currency_scale": 2}
+INTERVIEW_MINUTES: Final = 8
+"""The length of every interview in minutes."""
 
 
 @attrs.frozen(kw_only=True)
 class Progress:
-    """The figures of a target group at one date: of ten entrants, five pass the screener and four complete."""
+    """The figures of a target group at one date."""
 
-    completes: int
-    """The number of completes."""
+    ledger: Ledger
+    """The respondents."""
     goal: int
     """The completes goal."""
-    began_at: datetime | None
-    """The date of the first complete; None if there is none."""
-    latest_at: datetime | None
-    """The date of the latest complete; None if there is none."""
+    filling_strategy: str
+    """The kind of respondents that the goal counts."""
+
+    @property
+    def completes(self) -> int:
+        """The number of completes."""
+        return self.ledger.completes
 
     @property
     def prescreens(self) -> int:
         """The number of respondents who passed the screener."""
-        return self.completes * 5 // 4
+        return self.ledger.prescreens
 
     @property
     def entrants(self) -> int:
         """The number of respondents who entered."""
-        return self.completes * 5 // 2
+        return self.ledger.entrants
+
+    @property
+    def first_at(self) -> datetime | None:
+        """The date of the first complete; None if there is none."""
+        return self.ledger.first_at
+
+    @property
+    def latest_at(self) -> datetime | None:
+        """The date of the latest complete; None if there is none."""
+        return self.ledger.latest_at
 
     @property
     def conversion_rate(self) -> float:
@@ -60,34 +69,26 @@ class Progress:
     @property
     def median_length_of_interview_seconds(self) -> int:
         """The length of an interview."""
-        return _MINUTES * 60 if self.completes else 0
+        return INTERVIEW_MINUTES * 60 if self.completes else 0
 
     @property
-    def cost_in_cents(self) -> int:
+    def cost(self) -> Amount:
         """The cost of all completes."""
-        return self.completes * PRICE_IN_CENTS
+        return self.ledger.cost
 
     @property
-    def earnings_per_click_in_cents(self) -> int:
+    def earnings_per_click(self) -> Amount:
         """The average earnings from an entrant."""
-        return self.cost_in_cents // self.entrants if self.entrants else 0
+        return self.cost.share(self.entrants)
 
     @property
-    def earnings_per_click_per_minute_in_cents(self) -> int:
+    def earnings_per_click_per_minute(self) -> Amount:
         """The average earnings from an entrant and a minute of the interview."""
-        return self.earnings_per_click_in_cents // _MINUTES
+        return self.earnings_per_click.share(INTERVIEW_MINUTES)
 
-    def completes_at(self, moment: datetime) -> int:
-        """Return the number of completes at a date; completes arrive at a constant rate.
-
-        Args:
-            moment: The date.
-        """
-        if self.began_at is None or self.latest_at is None:
-            return 0
-        if moment >= self.latest_at:
-            return self.completes
-        return max(1, int(self.completes * ((moment - self.began_at) / (self.latest_at - self.began_at))))
+    def completes_at(self, at: datetime) -> int:
+        """Return the number of completes at a date."""
+        return self.ledger.completes_at(at)
 
     def json(self) -> dict[str, Any]:
         """Return the part of these figures that several responses share."""
@@ -95,5 +96,5 @@ class Progress:
             "current_completes": self.completes,
             "current_prescreens": self.prescreens,
             "filling_goal": self.goal,
-            "filling_strategy": "completes",
+            "filling_strategy": self.filling_strategy,
         }

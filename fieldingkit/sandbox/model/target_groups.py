@@ -2,11 +2,11 @@
 
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import attrs
 
-from fieldingkit.sandbox.formats import readable_id
+from fieldingkit.sandbox.model.amounts import Amount
 from fieldingkit.sandbox.model.fielding_runs import (
     BATCH_TRANSITIONS,
     Change,
@@ -18,57 +18,11 @@ from fieldingkit.sandbox.model.fielding_runs import (
     ValueChange,
     run_changes,
 )
+from fieldingkit.sandbox.model.respondents import Arrivals, Ledger
+from fieldingkit.sandbox.model.settings import Settings
 from fieldingkit.sandbox.model.statistics import Progress
 
-__all__ = ["Settings", "StateHooks", "TargetGroup"]
-
-
-_LOCALES: Final = ("eng_us", "eng_gb", "ger_de", "fre_fr")
-
-
-@attrs.frozen(kw_only=True)
-class Settings:
-    """The fields of a target group that never change."""
-
-    number: int
-    """The sequence number of the target group in the sandbox, from 1."""
-    created_at: datetime
-    """The creation date."""
-
-    @property
-    def name(self) -> str:
-        """The name."""
-        return f"Target group {self.number}"
-
-    @property
-    def human_readable_id(self) -> str:
-        """The short id that people use."""
-        return readable_id(self.number, 7)
-
-    @property
-    def reference(self) -> str:
-        """The customer reference number."""
-        return f"REF-{self.number}"
-
-    @property
-    def locale(self) -> str:
-        """The language and country of the respondents; every fourth target group has the same."""
-        return _LOCALES[(self.number - 1) % len(_LOCALES)]
-
-    @property
-    def language(self) -> str:
-        """The language, three lower-case letters."""
-        return self.locale.partition("_")[0]
-
-    @property
-    def country(self) -> str:
-        """The country, two lower-case letters."""
-        return self.locale.partition("_")[2]
-
-    @property
-    def planned_dates(self) -> tuple[datetime, datetime]:
-        """The planned start and end of fielding of a draft."""
-        return self.created_at + timedelta(days=1), self.created_at + timedelta(days=31)
+__all__ = ["StateHooks", "TargetGroup"]
 
 
 class StateHooks(Protocol):
@@ -94,7 +48,7 @@ class TargetGroup:
         run: The fielding run; None for a draft.
         archived: True if the target group is archived.
         goal: The completes goal.
-        completes: The number of completes.
+        price: The price of a complete.
         manager_id: The id of the project manager.
         assistant: The modules of the fielding assistant; None if none were ever assigned.
     """
@@ -109,7 +63,7 @@ class TargetGroup:
         run: FieldingRun | None,
         archived: bool,
         goal: int,
-        completes: int,
+        price: Amount,
         manager_id: str,
         assistant: dict[str, Any] | None,
     ) -> None:
@@ -123,6 +77,12 @@ class TargetGroup:
         """True if the target group is archived; no operation of the API changes this."""
         self.goal: int = goal
         """The completes goal."""
+        self.price: Amount = price
+        """The price of the next complete."""
+        self.filling_strategy: str = "completes"
+        """The kind of respondents that the goal counts: `completes`, `prescreens` or `automated`."""
+        self.ledger: Ledger = Ledger(group_id, price.currency_code)
+        """The respondents."""
         self.manager_id: str = manager_id
         """The id of the project manager."""
         self.assistant: dict[str, Any] | None = assistant
@@ -134,7 +94,7 @@ class TargetGroup:
         self.scheduled_date: datetime | None = None
         """The earliest date scheduled for this target group; maintained by the sandbox's state."""
         self._hooks = hooks
-        self._completes = completes
+        self._arrivals: Arrivals | None = None
         self._run: FieldingRun | None = run
         self._history: list[Change] = []
 
@@ -145,6 +105,11 @@ class TargetGroup:
     def name(self) -> str:
         """The name."""
         return self.settings.name
+
+    @property
+    def completes_a_day(self) -> float:
+        """The number of completes that arrive in a day while it is live; 0 if a test assigns them."""
+        return self.settings.completes_a_day(self.price)
 
     @property
     def status(self) -> GroupStatus:
@@ -168,33 +133,33 @@ class TargetGroup:
     @property
     def completes(self) -> int:
         """The number of completes. Assign a number to change it; a live run pauses when the goal is reached."""
-        return self._completes
+        with self._hooks.locked() as now:
+            self.run_at(now)
+            return self.ledger.completes
 
     @completes.setter
     def completes(self, number: int) -> None:
         with self._hooks.locked() as now:
             self.run_at(now)
-            self._completes = number
+            if number < self.ledger.completes:
+                self.ledger.remove(self.ledger.completes - number)
+            self.ledger.add(number - self.ledger.completes, now, now, self.price)
+            self._restart_arrivals(now)
             self.run_at(now)
 
     @property
     def goal_reached(self) -> bool:
         """True if the completes goal is reached. Assign True to reach it; a live run then pauses."""
-        return self._completes >= self.goal
+        return self.ledger.completes >= self.goal
 
     @goal_reached.setter
     def goal_reached(self, reached: bool) -> None:
-        self.completes = max(self._completes, self.goal) if reached else min(self._completes, self.goal - 1)
+        self.completes = max(self.completes, self.goal) if reached else min(self.completes, self.goal - 1)
 
     def progress_at(self, at: datetime) -> Progress:
         """Return the progress at a date; dates of successive calls must not decrease."""
-        run = self.run_at(at)
-        if run is None or not self._completes:
-            return Progress(completes=self._completes, goal=self.goal, began_at=None, latest_at=None)
-        latest_at = at if run.status == "live" else run.last_changed_at
-        return Progress(
-            completes=self._completes, goal=self.goal, began_at=min(run.start_at, latest_at), latest_at=latest_at
-        )
+        self.run_at(at)
+        return Progress(ledger=self.ledger, goal=self.goal, filling_strategy=self.filling_strategy)
 
     def status_at(self, at: datetime) -> GroupStatus:
         """Return the status at a date; dates of successive calls must not decrease."""
@@ -209,10 +174,13 @@ class TargetGroup:
         if run is not None and run.status == "scheduled" and run.start_at <= at:
             run = self._change("start_reached", run, at=run.effective_date(run.start_at), status="live")
         if run is not None and run.status == "live":
+            due = run.effective_date(run.end_at)
+            reached_at = self._arrive(min(at, due)) or at
             if self.goal_reached:
-                run = self._change("goal_reached", run, at=at, status="paused", reason="total_completes_reached")
+                run = self._change(
+                    "goal_reached", run, at=reached_at, status="paused", reason="total_completes_reached"
+                )
             elif run.end_at <= at:
-                due = run.effective_date(run.end_at)
                 run = self._change("end_reached", run, at=due, status="paused", reason="past_scheduled_end_date")
         return run
 
@@ -223,7 +191,29 @@ class TargetGroup:
             return None
         if run.status == "scheduled":
             return run.effective_date(run.start_at)
-        return run.last_changed_at if self.goal_reached else run.effective_date(run.end_at)
+        if self.goal_reached:
+            return run.last_changed_at
+        end_at = run.effective_date(run.end_at)
+        if self._arrivals is None:
+            return end_at
+        missing = self.goal - self.ledger.completes
+        return min(end_at, self._arrivals.date(self._arrivals.count + missing))
+
+    def _arrive(self, at: datetime) -> datetime | None:
+        """Count the completes that have arrived; return the date of the one that reached the goal, or None."""
+        arrivals, missing = self._arrivals, self.goal - self.ledger.completes
+        if arrivals is None or missing <= 0:
+            return None
+        arrived = max(0, (at - arrivals.since) // arrivals.period - arrivals.count)
+        arrivals.count += min(arrived, missing)
+        return arrivals.date(arrivals.count) if arrived >= missing else None
+
+    def _restart_arrivals(self, at: datetime) -> None:
+        """Let completes arrive from now on at the present speed, if the run is live."""
+        per_day = self.completes_a_day
+        self._arrivals = None
+        if per_day and self._run is not None and self._run.status == "live":
+            self._arrivals = self.ledger.begin(at, timedelta(days=1) / per_day, self.price)
 
     def refusal_reason(self, transition: Transition, at: datetime) -> str | None:
         """Return the reason why an action on the run is not allowed, or None if it is allowed.
@@ -306,6 +296,7 @@ class TargetGroup:
         if self.status_at(at) != "draft":
             raise TransitionRefusedError("the target group is not a draft")
         self._run = run
+        self._restart_arrivals(at)
         self._record(action, "draft", run_changes(None, run, None), at=at, request=request)
 
     def bump_version(self, *, at: datetime, request: int) -> None:
@@ -321,6 +312,20 @@ class TargetGroup:
         self.goal = goal
         self._record("update_goal", status, (change,), at=at, request=request)
         self.run_at(at)
+
+    def set_price(self, price: Amount, *, at: datetime, request: int) -> None:
+        """Change the price of the completes to come, and so their number in a day."""
+        status = self.status_at(at)
+        change = ValueChange(object="user_requested_cpi_change", old=self.price.json(), new=price.json())
+        self.price = price
+        self._restart_arrivals(at)
+        self._record("update_price", status, (change,), at=at, request=request)
+
+    def set_filling_strategy(self, strategy: str, *, at: datetime, request: int) -> None:
+        """Change the kind of respondents that the goal counts; only completes are simulated."""
+        change = ValueChange(object="filling_strategy_change", old=self.filling_strategy, new=strategy)
+        self.filling_strategy = strategy
+        self._record("update_filling_strategy", self.status_at(at), (change,), at=at, request=request)
 
     def set_manager(self, manager_id: str, *, at: datetime, request: int) -> None:
         """Assign the target group to another project manager."""
@@ -357,7 +362,10 @@ class TargetGroup:
     ) -> FieldingRun:
         before = self._run
         old_status: GroupStatus = "archived" if self.archived else run.status
+        was_live = run.status == "live"
         self._run = run = attrs.evolve(run, status=status, version=run.version + 1, last_changed_at=at)
+        if (status == "live") != was_live:
+            self._restart_arrivals(at)
         self._record(action, old_status, run_changes(before, run, reason), at=at, request=request, by=by)
         return run
 

@@ -47,7 +47,17 @@ _VALID: Final = {
     "^[a-z]{2}$": "us",
     "^[a-z]{3}$": "eng",
 }
-REQUIRES_MORE: Final = {"DeleteWebhook", "UpdateProfileFillingGoal", "UpdateProjectManagers", "UpdateWebhook"}
+REQUIRES_MORE: Final = {
+    "DeleteWebhook",
+    "GetRateCard",
+    "PredictPrice",
+    "SuggestDays",
+    "SuggestTimeRange",
+    "UpdateCostPerInterview",
+    "UpdateProfileFillingGoal",
+    "UpdateProjectManagers",
+    "UpdateWebhook",
+}
 """Commands that reject some fields that the contract's schema allows, since they make no sense."""
 
 

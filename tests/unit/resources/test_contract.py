@@ -10,7 +10,7 @@ import json
 import pkgutil
 import types
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from typing import Any, Final, Literal, Union, cast, get_args, get_origin
@@ -24,7 +24,19 @@ from fieldingkit.commands import Command, JobAccepted, JobCommand, OpenEnum
 from fieldingkit.converter import structure
 from fieldingkit.idempotency import RetrySafety
 from fieldingkit.leniency import structure_tolerantly
-from fieldingkit.resources import batch_jobs, definitions, fielding_assistant, target_groups, webhooks
+from fieldingkit.resources import batch_jobs, definitions, fielding_assistant, pricing, target_groups, webhooks
+from fieldingkit.results import Variant
+
+
+def _rate_card(table: str) -> dict[str, str]:
+    """Return the places of a rate card's fields in one of the API's forms."""
+    names = ("data_format", "length_of_interview_minutes", "incidence_rate_percents")
+    return {
+        **{name: f"{table}.{name}" for name in names},
+        "currency_code": f"{table}.pricing_table_currency_code",
+        "prices": f"{table}.pricing_table_data",
+    }
+
 
 WIRE: Final[Mapping[type, Mapping[str, str | None]]] = {
     batch_jobs.BatchResult: {
@@ -48,6 +60,16 @@ WIRE: Final[Mapping[type, Mapping[str, str | None]]] = {
         "language_name": "languages[].name",
         "is_preferred": "languages[].is_preferred",
     },
+    pricing.RateCard: _rate_card("rate_card_data"),
+    pricing.TargetGroupRateCard: {
+        **_rate_card("bound_rate_card"),
+        "token": "bound_rate_card_token",
+        "bound": None,
+    },
+    pricing.ExchangePrice: {
+        name: f"pricing_context.{name.replace('pricing_', '')}"
+        for name in ("pricing_type", "rate_card_token", "maximum_cpi", "cpi_boost")
+    },
     **{
         kind: {"others": None}
         for kind in (
@@ -67,9 +89,13 @@ _ITSELF = "What has no id cannot be named in any other call; an answer without o
 _PROFILING = "Profiling is large and set elsewhere; the models document that."
 _CHANGE = "One model for all six guarded writes; only launch-now sends the dates."
 _LISTS = "This list is never paginated."
-_TYPED = "The examples are times, and the description says so; the schema has forgotten the format."
+_TYPED = "The examples are times or dates, and the description says so; the schema has forgotten the format."
 _NO_PROFILES = "Of the body's three forms one has a list of profiles that is always empty; its items are never sent."
 _NUMBER_AS_TEXT = "A business unit is a number in some answers and a text in others; here it is always a text."
+_REFERENCE = "One model for both writes; the id is all that both send."
+_PRICE = "One model for both exchanges; only the private one has suppliers."
+_SCALE = "A command drops the scale of the amount that it is given; only answers have one."
+_SUGGESTION = "A suggestion without it is none."
 _TAG_WANTED = "The contract's prose demands the tag, and without one a concurrent change would be lost."
 
 DIFFERENCES: Final[Mapping[tuple[str, str], str]] = {
@@ -108,6 +134,21 @@ DIFFERENCES: Final[Mapping[tuple[str, str], str]] = {
         "get_bulk_update_target_group_project_manager_job",
         "BatchResult.created_by is not in the contract",
     ): "One model for all batches; this one does not name its creator.",
+    ("*_project", "ProjectReference.id is required here"): _ITSELF,
+    ("create_project", "ProjectReference.human_readable_id is not in the contract"): _REFERENCE,
+    ("update_project", "ProjectReference.etag is no header of this answer"): _REFERENCE,
+    ("*_price*", "ExchangePrice.supplier_id is not in the contract"): _PRICE,
+    (
+        "get_target_group_rate_card",
+        "TargetGroupRateCard.token is required here",
+    ): "Each of the two forms requires its own.",
+    ("*", "Money.currency_scale is not in the contract"): _SCALE,
+    ("list_all_question_categories", "QuestionCategory.id is required here"): _ITSELF,
+    ("suggest_days", "SuggestedDays.days is required here"): _SUGGESTION,
+    ("suggest_time_range", "SuggestedTimeRange.start is required here"): _SUGGESTION,
+    ("suggest_time_range", "SuggestedTimeRange.end is required here"): _SUGGESTION,
+    ("suggest_time_range", "Holiday.date is required here"): _SUGGESTION,
+    ("suggest_time_range", "Holiday.date is not a date"): _TYPED,
     ("update_webhook", "if_match is required here"): _TAG_WANTED,
     ("delete_webhook", "if_match is required here"): _TAG_WANTED,
     (
@@ -228,7 +269,8 @@ class Comparison:
         """Record a difference if a Python type and a schema do not match."""
         forms = [form for schema in schemas for form in self.contract.variants(schema)]
         hints = [each for each in _alternatives(hint) if each is not type(None)]
-        if not any(self._fits(each, forms, where, sent=sent) for each in hints):
+        fits = [self._fits(each, forms, where, sent=sent) for each in hints]
+        if not any(fits):
             self.found.append(f"{where} is not a {' or '.join(getattr(each, '__name__', str(each)) for each in hints)}")
 
     def _fits(self, hint: Any, forms: list[Schema], where: str, *, sent: bool) -> bool:
@@ -242,7 +284,7 @@ class Comparison:
         if attrs.has(hint):
             if any(form.get("type") != "object" for form in forms):
                 return False
-            self._object(_fields(hint), forms, hint.__name__, WIRE.get(hint, {}), sent=sent)
+            self._object(_fields(hint), _forms_of(hint, forms), hint.__name__, WIRE.get(hint, {}), sent=sent)
             return True
         if get_origin(hint) is Literal:
             return all(form.get("type") == "string" for form in forms)
@@ -329,6 +371,15 @@ def _is_required(field: "attrs.Attribute[Any]") -> bool:
     return field.default is attrs.NOTHING or (field.name == "if_match" and field.default == "")
 
 
+def _forms_of(kind: Any, forms: list[Schema]) -> list[Schema]:
+    """Return the forms that a class stands for: those with its tag, if it is a kind of a tagged union."""
+    if not issubclass(kind, Variant):
+        return forms
+    wanted = [getattr(kind, kind.tag)]
+    tagged = [form for form in forms if form["properties"][kind.tag]["enum"] == wanted]
+    return [{**form, "required": [name for name in form["required"] if name != kind.tag]} for form in tagged]
+
+
 def _alternatives(hint: Any) -> tuple[Any, ...]:
     return get_args(hint) if get_origin(hint) in {Union, types.UnionType} else (hint,)
 
@@ -336,14 +387,16 @@ def _alternatives(hint: Any) -> tuple[Any, ...]:
 def _is_scalar(hint: Any, form: Schema) -> bool:
     kind, style = form.get("type"), form.get("format")
     if hint is int:
-        return kind == "integer" or (kind == "number" and style == "int")
+        return kind == "integer" or (kind == "number" and style in {"int", "int32"})
     if hint is datetime:
         return kind == "string" and style == "date-time"
+    if hint is date:
+        return kind == "string" and style == "date"
     return kind == {bool: "boolean", float: "number", str: "string", Decimal: "string"}[hint]
 
 
 _MOMENT: Final = "2026-01-31T23:59:59.000Z"
-_ALWAYS: Final = frozenset({"id", "job_id", "secret", "status"})
+_ALWAYS: Final = frozenset({"id", "job_id", "secret", "status", "days", "start", "end", "date"})
 """Fields that are required here beyond the contract; see ``DIFFERENCES``."""
 
 

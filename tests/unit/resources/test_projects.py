@@ -9,7 +9,7 @@ from fieldingkit.commands import JobStatus
 from fieldingkit.errors import DecodeError, InvalidCommandError
 from fieldingkit.idempotency import RetrySafety
 from fieldingkit.resources.batch_jobs import FailedTargetGroup, GetUpdateProjectManagersJob, UpdateProjectManagers
-from fieldingkit.resources.projects import GetProject, ListProjects, ProjectStatus
+from fieldingkit.resources.projects import CreateProject, GetProject, ListProjects, ProjectStatus, UpdateProject
 
 MANAGER = "b551326b-ac9d-4d32-8823-4f025787dab9"
 STATISTICS: dict[str, Any] = {
@@ -128,3 +128,55 @@ def test_a_manager_batch_is_read_when_it_is_finished() -> None:
         FailedTargetGroup(target_group_id=OTHER, code="TargetGroupNotFound", description="not in this project"),
     )
     assert not result.ok
+
+
+def test_a_project_is_created_with_a_key() -> None:
+    """The key makes a repetition safe; the answer has the id, and the ETag in its header."""
+    command = CreateProject(name="Yoghurt, wave 3", project_manager_id=MANAGER, idempotency_key="key")
+    request = sent(command)
+    assert (request.method, request.path) == ("POST", "/demand/accounts/101/projects")
+    assert request.body == {"name": "Yoghurt, wave 3", "project_manager_id": MANAGER}
+    assert request.headers["Idempotency-Key"] == "key"
+    assert command.retry_safety() is RetrySafety.IDEMPOTENCY_KEY
+    created = answer(command, {"id": PROJECT}, status=202, headers={"ETag": 'W/"1"'})
+    assert (created.id, created.etag, created.human_readable_id) == (PROJECT, 'W/"1"', None)
+
+
+def test_a_project_is_updated_as_a_whole() -> None:
+    """An update has a key and a tag, and names all three settings; a reference is deleted only by None."""
+    fields: dict[str, Any] = {
+        "project_id": PROJECT,
+        "name": "Yoghurt",
+        "project_manager_id": MANAGER,
+        "if_match": '"1"',
+    }
+    command = UpdateProject(**fields, project_customer_reference_number="PO-1")
+    request = sent(command)
+    assert (request.method, request.path) == ("PUT", PROJECT_PATH)
+    assert request.body == {
+        "name": "Yoghurt",
+        "project_manager_id": MANAGER,
+        "project_customer_reference_number": "PO-1",
+    }
+    assert (request.headers["If-Match"], len(request.headers["Idempotency-Key"])) == ('"1"', 36)
+    assert answer(command, {"id": PROJECT, "human_readable_id": "FT354J"}).human_readable_id == "FT354J"
+    with pytest.raises(InvalidCommandError, match="missing field project_customer_reference_number"):
+        UpdateProject(**fields)
+    deleted = sent(UpdateProject(**fields, project_customer_reference_number=None)).body
+    assert deleted["project_customer_reference_number"] is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"name": "four"},
+        {"name": "x" * 129},
+        {"project_manager_id": "ann"},
+        {"project_customer_reference_number": "a/b"},
+    ],
+)
+def test_settings_of_a_project_have_bounds(wrong: dict[str, Any]) -> None:
+    """A name, manager or reference out of bounds is refused by name."""
+    with pytest.raises(InvalidCommandError) as caught:
+        CreateProject(**{"name": "Yoghurt", "project_manager_id": MANAGER, **wrong})
+    assert caught.value.field in wrong

@@ -1,6 +1,7 @@
 """Projects, accounts and users."""
 
-from support.sandbox_caller import Caller
+import pytest
+from support.sandbox_caller import Answer, Caller
 
 from fieldingkit.sandbox import Sandbox, SandboxClock
 
@@ -76,3 +77,72 @@ async def test_a_change_of_a_group_is_activity_of_its_project(
     clock.advance(60)
     await call.act("pause", project.groups[0])
     assert (await call("GET", PROJECTS)).json["projects"][0]["last_activity_at"] > before
+
+
+NEW = {"name": "  Yoghurt, wave 3 ", "project_customer_reference_number": "PO-1"}
+
+
+async def create(sandbox: Sandbox, call: Caller, key: str = "key", **changes: object) -> Answer:
+    """Create a project."""
+    manager = (await call("GET", "/accounts/101/users")).json["users"][1]["id"]
+    body = {**NEW, "project_manager_id": manager, **changes}
+    return await call("POST", PROJECTS, json=body, headers={"Idempotency-Key": key})
+
+
+async def test_a_created_project_is_readable_a_moment_later(
+    sandbox: Sandbox, call: Caller, clock: SandboxClock
+) -> None:
+    """The id comes at once, the project is a 404 for a moment; its name is trimmed."""
+    created = await create(sandbox, call)
+    assert created.status == 202
+    path = f"{PROJECTS}/{created.json['id']}"
+    assert (await call("GET", path)).status == 404
+    clock.advance(0.1)
+    project = await call("GET", path)
+    assert (project.json["name"], project.json["project_customer_reference_number"]) == ("Yoghurt, wave 3", "PO-1")
+    assert project.headers["ETag"] == created.headers["ETag"] == 'W/"1"'
+    assert (await call("GET", f"{path}/overview")).json["project_customer_reference_number"] == "PO-1"
+    assert await find(call, search_string="yoghurt") == [created.json["id"]]
+
+
+async def test_a_repeated_key_creates_no_second_project(sandbox: Sandbox, call: Caller, clock: SandboxClock) -> None:
+    """The same request with the same key gets the same id; another request with it is a 409."""
+    first, second = [await create(sandbox, call) for _ in range(2)]
+    assert first.json == second.json
+    assert (await create(sandbox, call, name="Another")).status == 409
+    assert (await create(sandbox, call, key="other")).json != first.json
+    clock.advance(1)
+    assert len(await find(call)) == 2
+
+
+async def test_a_project_is_replaced_as_a_whole(sandbox: Sandbox, call: Caller) -> None:
+    """An update needs the current tag; a reference that is left out is deleted; a repeated key changes nothing more."""
+    project = sandbox.seed(draft=1)
+    path, body = f"{PROJECTS}/{project.id}", {"name": "Renamed", "project_manager_id": project.manager_id}
+
+    async def update(key: str, tag: str, **changes: object) -> Answer:
+        return await call("PUT", path, json={**body, **changes}, headers={"Idempotency-Key": key, "If-Match": tag})
+
+    changed = await update("1", 'W/"1"', project_customer_reference_number="PO-2")
+    assert changed.json == {"id": project.id, "human_readable_id": project.human_readable_id}
+    assert (await update("1", 'W/"1"', project_customer_reference_number="PO-2")).status == 200
+    assert (await update("2", 'W/"1"', project_customer_reference_number=None)).status == 412
+    assert (project.name, project.reference, project.etag) == ("Renamed", "PO-2", 'W/"2"')
+    assert (await update("3", 'W/"2"', project_customer_reference_number=None)).status == 200
+    assert (project.reference, project.etag) == (None, 'W/"3"')
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"name": " four  "},
+        {"name": 12345},
+        {"project_manager_id": "00000000-0000-4000-8000-000000000000"},
+        {"project_manager_id": "ann"},
+        {"project_customer_reference_number": "a/b"},
+    ],
+)
+async def test_settings_of_a_project_are_checked(sandbox: Sandbox, call: Caller, wrong: dict[str, object]) -> None:
+    """A name that is short without its spaces, an unknown manager and a malformed reference are a 400."""
+    refused = await create(sandbox, call, **wrong)
+    assert (refused.status, refused.json["invalid_params"][0]["name"]) == (400, next(iter(wrong)))

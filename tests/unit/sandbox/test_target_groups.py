@@ -160,7 +160,7 @@ async def test_a_launched_group_redirects_to_its_details(sandbox: Sandbox, call:
 
 
 async def test_completes_add_up_by_interval(sandbox: Sandbox, call: Caller, clock: SandboxClock) -> None:
-    """Completes add up from the start of fielding, by day or by the given interval, and stop while paused."""
+    """Completes add up from the start of fielding, by day or by the given interval; seeded ones came before now."""
     group = one(sandbox, "live", completes=40)
 
     async def counts(group: TargetGroup, **params: str) -> list[int]:
@@ -169,11 +169,12 @@ async def test_completes_add_up_by_interval(sandbox: Sandbox, call: Caller, cloc
         return [interval["count"] for interval in intervals]
 
     clock.advance(86400)
-    assert await counts(group) == [20, 40]
-    assert await counts(group, aggregation_interval="PT12H") == [10, 20, 30, 40]
+    group.completes = 50
+    assert await counts(group) == [40, 50]
+    assert await counts(group, aggregation_interval="PT12H") == [20, 40, 40, 50]
     await call.act("pause", group)
     clock.advance(86400)
-    assert await counts(group) == [20, 40, 40]
+    assert await counts(group) == [40, 50, 50]
     assert await counts(one(sandbox, "scheduled")) == []
 
 
