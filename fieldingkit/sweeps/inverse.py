@@ -180,4 +180,5 @@ def undo_plan(report: SweepReport) -> SweepPlan:
         query=None,
         run_id=undo_run_id(plan.run_id),
         check_status_first=True,
+        first=None,  # nobody asked to undo in two steps
     )

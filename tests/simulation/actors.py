@@ -21,6 +21,8 @@ from fieldingkit.sweeps.continuation import choose_run
 from fieldingkit.sweeps.identity import RunIdentity
 from fieldingkit.sweeps.journal import Journal
 from fieldingkit.sweeps.locks import lock_sweep
+from fieldingkit.sweeps.plan_file import recheck
+from fieldingkit.sweeps.previews import SweepPreview
 from fieldingkit.sweeps.report import SweepReport
 from fieldingkit.sweeps.report_files import to_document
 from fieldingkit.workflows import update_run
@@ -30,7 +32,7 @@ from simulation.network import Network
 from simulation.server import Server
 from simulation.worlds import ACCOUNTS, Command, World
 
-__all__ = ["Identity", "Operator", "Process", "Site", "colleague", "set_clock"]
+__all__ = ["Decision", "Identity", "Operator", "Process", "Site", "colleague", "set_clock"]
 
 URLS = ("https://api.example/v1", "https://staging.example/v1")
 
@@ -43,13 +45,25 @@ class Identity:
     account: int
 
 
+@attrs.frozen
+class Decision:
+    """A decision after the first target groups of a sweep."""
+
+    at: float
+    """When their report was shown."""
+    report: SweepReport
+    """Their report."""
+    goes_on: bool
+    """The decision to send the others."""
+
+
 @attrs.define(eq=False)
 class Process:
     """One process: what it was to do, and what it said."""
 
     name: str
     kind: str
-    """``sweep``, ``undo`` or ``update``."""
+    """``plan``, ``sweep``, ``undo`` or ``update``."""
     identity: Identity
     run_id: str
     began: float
@@ -64,8 +78,12 @@ class Process:
     error: str | None = None
     defect: str | None = None
     """An error that is none of the package's own."""
-    history: bool = False
-    """Whether it only asked for the report of a run that had finished."""
+    named: bool = True
+    """False for the same command again, which acts on what matches now."""
+    planned: SweepPreview | None = None
+    """The content of the plan file that it applies."""
+    decision: Decision | None = None
+    """Its decision after the first target groups."""
     result: Any = None
     number: int = 0
     """The number of its command."""
@@ -183,6 +201,9 @@ class Operator:
         own = site.identities()[0]
         others = site.identities()[1:]
         plan = self._plan(number, command)
+        planned = None if command.planned is None else await self._write_plan(number, command, plan, own)
+        if command.planned is not None and planned is None:
+            return
         first = asyncio.create_task(self._attempts(number, command, plan, own, others))
         if command.twin is not None:
             await asyncio.sleep(command.twin)
@@ -202,6 +223,19 @@ class Operator:
             await site.run(again, work, attempt.crash)
             if not again.died:
                 break
+
+    async def _write_plan(self, number: int, command: Command, plan: SweepPlan, identity: Identity) -> Path | None:
+        """Write what a command would do to a file; return it after a while, or None if that failed."""
+        path = self.site.folder / f"run{number}.plan"
+        process = self._process("plan", identity, f"{plan.run_id}-plan", number)
+
+        async def work(machine: Machine) -> None:
+            async with self.site.client(identity, machine, command.rate) as client:
+                (await preview(client, plan)).save(path)
+
+        await self.site.run(process, work)
+        await asyncio.sleep(command.planned or 0.0)
+        return path if path.exists() else None
 
     async def _attempts(
         self, number: int, command: Command, plan: SweepPlan, own: Identity, others: Sequence[Identity]
@@ -231,17 +265,23 @@ class Operator:
     ) -> None:
         """Do what the command line does for a sweep."""
         site, identity = self.site, process.identity
+        planned: SweepPreview | None = None
+        if command.planned is not None:
+            planned, named = SweepPreview.load(site.folder / f"run{number}.plan"), True
+            plan = planned.plan
+        process.planned, process.named = planned, named
         async with site.client(identity, machine, command.rate) as client:
             with lock_sweep(RunIdentity.of(client, plan), plan, site.folder / "locks"):
                 choice = self._choose(number, command, client, plan, process, named=named)
                 process.run_id, process.journal = choice.run_id, choice.journal
                 plan = process.plan = attrs.evolve(plan, run_id=choice.run_id)
                 shown = None
-                if command.thinking is not None and not choice.resumed:
-                    shown = await preview(client, plan)
-                    await machine.sleep(command.thinking)
+                if not choice.resumed:
+                    shown = await self._show(client, machine, command, plan, planned)
+                proceed = partial(self._decide, machine, process, command.decision, command.deciding)
                 if choice.journal is None:
-                    self._say(process, await sweep(client, plan, preview=shown, verify=command.verify))
+                    report = await sweep(client, plan, preview=shown, verify=command.verify, proceed=proceed)
+                    self._say(process, report)
                     return
                 with site.journal(choice.journal, machine) as journal:
                     report = await sweep(
@@ -250,11 +290,31 @@ class Operator:
                         journal=journal,
                         preview=shown,
                         verify=command.verify,
+                        proceed=proceed,
                         until_none_left=command.until_none_left,
                         continues=choice.continues,
                     )
                     self._say(process, report)
                     journal.mark_reported(report.run_id, site.host.wall())
+
+    @staticmethod
+    async def _show(
+        client: AsyncClient, machine: Machine, command: Command, plan: SweepPlan, planned: SweepPreview | None
+    ) -> SweepPreview | None:
+        """Show what would be sent, and wait for the confirmation; a plan file is compared with the API."""
+        if planned is None and command.thinking is None:
+            return None
+        shown = await (preview(client, plan) if planned is None else recheck(client, planned))
+        await machine.sleep(command.thinking or 0.0)
+        return shown if planned is None or shown.recent(machine.now()) else await recheck(client, planned)
+
+    @staticmethod
+    async def _decide(machine: Machine, process: Process, decision: str, seconds: float, first: SweepReport) -> bool:
+        """Decide after the first target groups."""
+        goes_on = first.ok if decision == "ok" else decision == "yes"
+        process.decision = Decision(machine.now(), first, goes_on)
+        await machine.sleep(seconds)
+        return goes_on
 
     async def _undo(
         self, machine: Machine, process: Process, undone: SweepReport, path: Path, command: Command
@@ -264,16 +324,16 @@ class Operator:
                 self._say(process, await undo(client, undone, journal=journal))
 
     async def _resume(self, machine: Machine, process: Process) -> None:
-        """Go on with a run by its name."""
+        """Resume a run by its name."""
         assert process.plan is not None
         assert process.journal is not None
         async with self.site.client(process.identity, machine, None) as client:
             with self.site.journal(process.journal, machine) as journal:
-                process.history = _has_finished(journal, process.run_id)
+                proceed = partial(self._decide, machine, process, "ok", 0.0)
                 if process.kind == "undo" and process.undone is not None and not _has_run(journal, process.run_id):
                     self._say(process, await undo(client, process.undone, journal=journal))
                 else:
-                    self._say(process, await sweep(client, process.plan, journal=journal))
+                    self._say(process, await sweep(client, process.plan, journal=journal, proceed=proceed))
                 journal.mark_reported(process.run_id, self.site.host.wall())
 
     def _choose(
@@ -282,7 +342,7 @@ class Operator:
         """Choose the journal and the run, as the command line does."""
         site = self.site
         fresh = f"run{number}-{len(site.processes)}"
-        if command.journal == "none":
+        if command.journal == "none" and command.planned is None:
             return _Choice(None, fresh)
         folder = site.folder / process.identity.url.split("/")[2]
         folder.mkdir(exist_ok=True)
@@ -297,7 +357,6 @@ class Operator:
             identity = RunIdentity.of(client, plan)
             choice = choose_run(runs, identity, plan.fingerprint, now=now, named=named, max_age=max_age)
             if choice.kind == "resume" and choice.run is not None:
-                process.history = choice.run.finished_at is not None
                 return _Choice(path, choice.run.run_id, resumed=True)
             if choice.kind == "continue" and choice.run is not None:
                 return _Choice(path, fresh, continues=choice.run.run_id)
@@ -325,6 +384,7 @@ class Operator:
             "chunk_size": command.chunk_size,
             "concurrency": command.concurrency,
             "max_retries": command.max_retries,
+            "first": command.first,
         }
         if command.by_query:
             return SweepPlan(query=TargetGroupQuery(status=tuple(sorted(action.sources))), **common)
@@ -366,10 +426,6 @@ def _one_day_more(run: FieldingRun) -> FieldingRun:
 
 def _has_run(journal: Journal, run_id: str) -> bool:
     return any(run.run_id == run_id for run in journal.runs())
-
-
-def _has_finished(journal: Journal, run_id: str) -> bool:
-    return any(run.run_id == run_id and run.finished_at is not None for run in journal.runs())
 
 
 async def colleague(site: Site) -> None:

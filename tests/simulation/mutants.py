@@ -9,10 +9,12 @@ import attrs
 
 from fieldingkit.sweeps import (
     checkpoint,
+    engine,
     executor,
     identity,
     inverse,
     key_age,
+    plan_file,
     state,
     status_age,
     submitter,
@@ -145,6 +147,27 @@ def _nothing_verified() -> list[Any]:
     return [mock.patch.object(verification, "verify", verify)]
 
 
+def _decision_ignored() -> list[Any]:
+    original = engine.settle_first
+
+    async def settle_first(context: Any) -> Any:
+        await original(context)
+
+    return [mock.patch.object(engine, "settle_first", settle_first)]
+
+
+def _all_sent_at_once() -> list[Any]:
+    return [mock.patch.object(engine, "canary_ids", return_value=frozenset())]
+
+
+def _moves_since_the_plan_ignored() -> list[Any]:
+    def compare(action: Any, planned: Any, now: Any) -> Any:
+        del action
+        return planned if now.status is None else attrs.evolve(planned, status=now.status)
+
+    return [mock.patch.object(plan_file, "_compare", compare)]
+
+
 MUTANTS = {
     "outcomes of earlier processes are claimed": Mutant("A5", _claims_of_earlier_processes),
     "the same command resumes the old run": Mutant("A8", _same_command_resumes),
@@ -159,4 +182,7 @@ MUTANTS = {
     "missing items are called updated": Mutant("A4", _missing_called_updated),
     "ambiguous sends are called failed": Mutant("A4", _ambiguous_called_failed),
     "nothing is read after the last job": Mutant("A8", _nothing_verified),
+    "a decision after the first part is ignored": Mutant("A16", _decision_ignored),
+    "the first part is not awaited": Mutant("A16", _all_sent_at_once),
+    "moves since a plan file are ignored": Mutant("A17", _moves_since_the_plan_ignored),
 }

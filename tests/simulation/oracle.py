@@ -13,7 +13,9 @@ from typing import Any
 
 import attrs
 
+from fieldingkit.rendering.wording import headline
 from fieldingkit.sweeps.report import GroupOutcome, Outcome
+from fieldingkit.sweeps.report_files import to_document
 from simulation.actors import Identity, Process, Site
 from simulation.machine import EPOCH
 from simulation.server import Job, Move, StatusRead
@@ -39,6 +41,8 @@ CODES = {
     "A12": "a run moves nothing that is not in its report",
     "A13": "no row claims an update over a colleague's later change",
     "A15": "two processes with the same sweep never both create jobs for a target group",
+    "A16": "nothing but the first target groups is sent before it is decided, nor after a refusal",
+    "A17": "a plan file is applied only to its target groups, and only while they have their planned status",
     "L1": "every command ends, in time and without an error of another kind than the package's own",
     "L2": "nothing is unknown if nothing went wrong",
     "L3": "after a quiet end nothing is unknown or unsent, but what no job and no read can show",
@@ -119,9 +123,21 @@ class Oracle:
             if process.kind == "update":
                 self._update(process)
             elif process.report is not None:
-                for check in (self._report, self._rows, self._headline, self._query, self._liveness):
+                for check in (
+                    self._report,
+                    self._rows,
+                    self._headline,
+                    self._query,
+                    self._same_command,
+                    self._liveness,
+                ):
                     check(process)
+            if process.decision is not None:
+                self._decided(process)
+            if process.planned is not None:
+                self._applied(process)
         self._runs()
+        self._canaries()
         self._identity()
         self._twins()
         self._quiet_end()
@@ -281,10 +297,11 @@ class Oracle:
         report, ended, plan = process.report, process.ended, process.plan
         assert report is not None
         assert ended is not None
-        resumed = (
-            report.started_at.timestamp() - EPOCH < process.began - GRACE
-        )  # whose plan is older, and which says so
-        if plan is None or process.history or not report.ok or (resumed and report.verified_at is None):
+        # Only a run or a plan file that was named may know less than what matches now, if nothing was verified.
+        resumed = report.started_at.timestamp() - EPOCH < process.began - GRACE or process.planned is not None
+        if plan is None or report.as_of is not None or not report.ok:
+            return
+        if process.named and resumed and report.verified_at is None:
             return
         wanted = {str(status) for status in report.action.sources}
         known = {row.target_group_id for row in report.groups}
@@ -298,6 +315,84 @@ class Oracle:
             if statuses <= wanted and (group.id not in known or (claimed and report.verified_at is not None)):
                 what = "claimed" if claimed else "missing"
                 self._break("A8", f"{process.name}: ok, and {what}: it was {min(statuses)}", group.id, process)
+
+    def _same_command(self, process: Process) -> None:
+        """A8: the same command again sends what matches all the time, instead of claiming an earlier outcome."""
+        report, ended, plan, world = process.report, process.ended, process.plan, self.site.world
+        assert report is not None
+        assert ended is not None
+        reads_first = plan is not None and (plan.query is not None or plan.check_status_first)
+        faulty = bool(world.fault_kinds or world.outages) or world.forbidden_project is not None
+        if process.named or not reads_first or faulty:
+            return  # what cannot be read keeps its earlier outcome, and is reported as unverified
+        wanted = {str(status) for status in report.action.sources}
+        for row in report.of(Outcome.UPDATED, Outcome.UNCHANGED):
+            group = row.target_group_id
+            if any(job.machine == process.name for job in self._jobs(process, group)):
+                continue
+            moves, status = self._moves(process, group), self._status(process, group)
+            if (seen := _statuses_in(moves, process.began, ended, status)) <= wanted:
+                text = f"{process.name}: {row.outcome}, although it was {min(seen)} all the time and was not sent"
+                self._break("A8", text, group, process)
+                return
+
+    def _decided(self, process: Process) -> None:
+        """A4 and A5: what is shown of the first target groups is true."""
+        assert process.decision is not None
+        first = process.decision.report
+        shown = attrs.evolve(
+            process, report=first, ended=process.decision.at, headline=headline(to_document(first)), decision=None
+        )
+        self._rows(shown)
+        self._headline(shown)
+
+    def _canaries(self) -> None:
+        """A16: per run."""
+        decisions: dict[tuple[str, str], list[Process]] = defaultdict(list)
+        limits: dict[tuple[str, str], int] = {}
+        for process in self.site.processes:
+            place = process.identity.url, process.run_id
+            if process.plan is not None and process.plan.first is not None:
+                limits[place] = process.plan.first
+            if process.decision is not None:
+                decisions[place].append(process)
+        for place, limit in limits.items():
+            yes = [each.decision.at for each in decisions[place] if each.decision is not None and each.decision.goes_on]
+            jobs = [
+                (job, group) for (url, run, group), jobs in self.run_jobs.items() if (url, run) == place for job in jobs
+            ]
+            early = {group for job, group in jobs if job.made < min(yes, default=float("inf")) - TIE}
+            if len(early) > limit:
+                self._break("A16", f"{place[1]} sent {len(early)} before a decision about {limit}", min(early))
+            for process in decisions[place]:
+                assert process.decision is not None
+                first = {row.target_group_id for row in process.decision.report.groups}
+                others = {group for job, group in jobs if job.machine == process.name and group not in first}
+                if others and not process.decision.goes_on:
+                    self._break("A16", f"{process.name} sent others after a refusal", min(others), process)
+
+    def _applied(self, process: Process) -> None:
+        """A17: each job of a process that applies a plan file."""
+        assert process.planned is not None
+        planned = {group.target_group_id: group for group in process.planned.to_send}
+        url = process.identity.url
+        for (place, run, group), jobs in self.run_jobs.items():
+            if (place, run) != (url, process.run_id) or jobs[0].machine != process.name:
+                continue
+            if group not in planned:
+                self._break("A17", f"{process.name} sent what the plan does not send", group, process)
+                continue
+            status = planned[group].status
+            reads = [
+                read
+                for read in self.reads[url].get(group, ())
+                if self.processes[read.machine].run_id == run
+                and read.status is not None
+                and read.at <= jobs[0].made + TIE
+            ]
+            if status is not None and reads and reads[-1].status != status:
+                text = f"{process.name} sent it as {reads[-1].status}, and the plan has it as {status}"
+                self._break("A17", text, group, process)
 
     def _last_listings(self, process: Process) -> dict[str, tuple[float, float]]:
         """Return when the last list of each project began and ended that the process read to its end."""
@@ -518,6 +613,8 @@ class Oracle:
                     continue  # what the run did not change is not shown as its change
                 if "continued by the run" in (row.reason or ""):
                     continue  # the other run has it
+                if process.decision is not None and not process.decision.goes_on:
+                    continue  # the others wait for a better decision
                 if re.search("may still|may have", row.reason or "") and self._was_interrupted(process):
                     continue  # whether the last send of a dead process created a job cannot be known any more
                 text = f"{process.name}: still {row.outcome} at the end: {row.reason}"

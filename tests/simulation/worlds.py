@@ -13,8 +13,8 @@ from simulation.machine import CrashPoint
 
 __all__ = ["ACCOUNTS", "GENERATOR", "SWITCHES", "Attempt", "ColleagueMove", "Command", "Outage", "World", "draw"]
 
-GENERATOR = 1
-"""The version of the generator; a seed means another story after each change."""
+GENERATOR = 2
+"""The version of the generator. Later versions only add to the stories of the first one."""
 
 ACCOUNTS = (101, 202)
 
@@ -36,6 +36,8 @@ SWITCHES = (
     "twin",
     "other identity",
     "preview",
+    "plan file",
+    "canary",
     "undo",
     "later commands",
 )
@@ -108,6 +110,14 @@ class Command:
     """Seconds after which another process starts the same command; None for none."""
     pause: float
     """Seconds before it."""
+    planned: float | None = None
+    """Seconds between a plan that is written to a file and its application; None without a plan file."""
+    first: int | None = None
+    """The number of target groups to send first; None to send all at once."""
+    decision: str = "ok"
+    """The decision after those: ``ok`` (to go on if all went well), ``yes`` or ``no``."""
+    deciding: float = 0.0
+    """Seconds until the decision."""
 
 
 @attrs.frozen(kw_only=True)
@@ -160,7 +170,7 @@ def draw(seed: int, off: AbstractSet[str] = frozenset()) -> World:
     """
     if wrong := off - set(SWITCHES):
         raise ValueError(f"no such switches: {sorted(wrong)}")
-    chance = random.Random(f"{GENERATOR}/{seed}/world")
+    chance = random.Random(f"1/{seed}/world")
     projects = tuple(_project(chance) for _ in range(chance.choice((1, 1, 1, 2, 2, 3))))
     job_seconds = chance.choice(((0.2,), (0.2, 1.0, 5.0), (1.0, 30.0), (5.0, 200.0), (30.0, 900.0, 2500.0)))
     identities = chance.choice(((1, 1), (1, 1), (2, 1), (1, 2)))
@@ -186,6 +196,8 @@ def draw(seed: int, off: AbstractSet[str] = frozenset()) -> World:
         clock_jumps=tuple((_moment(chance), _jump(chance)) for _ in range(chance.choice((0, 0, 0, 1, 3)))),
         update_run=chance.random() < 0.12,
     )
+    later = random.Random(f"2/{seed}/commands")
+    world = attrs.evolve(world, commands=tuple(_plan_and_canary(later, command) for command in world.commands))
     return _switch_off(world, off)
 
 
@@ -294,6 +306,20 @@ def _command(chance: random.Random) -> Command:
     )
 
 
+def _plan_and_canary(chance: random.Random, command: Command) -> Command:
+    """Return a command that is carried out in two steps: by a plan file, or with a decision after the first part."""
+    planned = chance.choice((0.5, 45.0, 300.0, 3000.0, 30000.0))
+    first = chance.choice((1, 2, 5))
+    decision, deciding = chance.choice(("ok", "ok", "yes", "no")), chance.choice((0.0, 5.0, 60.0, 900.0))
+    kind = chance.random()
+    if kind < 0.12:
+        # The command line reads statuses before it plans, and applies a plan once.
+        return attrs.evolve(command, planned=planned, check_status_first=True, until_none_left=False)
+    if kind < 0.24:
+        return attrs.evolve(command, first=first, decision=decision, deciding=deciding)
+    return command
+
+
 def _switch_off(world: World, off: AbstractSet[str]) -> World:
     changes: dict[str, Any] = {}
     plain: dict[str, dict[str, Any]] = {
@@ -335,5 +361,7 @@ def _switch_command(command: Command, off: AbstractSet[str]) -> Command:
         attempts=switched(command.attempts),
         undo=() if "undo" in off else switched(command.undo),
         thinking=None if "preview" in off else command.thinking,
+        planned=None if "plan file" in off else command.planned,
+        first=None if "canary" in off else command.first,
         twin=None if "twin" in off else command.twin,
     )
