@@ -198,6 +198,8 @@ def draw(seed: int, off: AbstractSet[str] = frozenset()) -> World:
     )
     later = random.Random(f"2/{seed}/commands")
     world = attrs.evolve(world, commands=tuple(_plan_and_canary(later, command) for command in world.commands))
+    if (lost := _lost_answers(random.Random(f"2/{seed}/outages"))) is not None:
+        world = attrs.evolve(world, outages=(*world.outages, lost))
     return _switch_off(world, off)
 
 
@@ -229,6 +231,13 @@ def _outage(chance: random.Random) -> Outage:
     begins = _moment(chance)
     kind = chance.choice(("refused", "drop before", "503", "401"))
     return Outage(begins, begins + 1500 ** chance.random(), kind, chance.random() < 0.5)
+
+
+def _lost_answers(chance: random.Random) -> Outage | None:
+    """Return a time in which writes are applied and not answered, for one seed in ten."""
+    begins, seconds = _moment(chance), 1500 ** chance.random()
+    kind = chance.choice(("drop after", "503 after"))
+    return Outage(begins, begins + seconds, kind, writes_only=True) if chance.random() < 0.1 else None
 
 
 def _jump(chance: random.Random) -> float:
