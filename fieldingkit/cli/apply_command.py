@@ -1,5 +1,6 @@
 """The execution of a plan that was made before."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -103,6 +104,11 @@ class _ApplyCommand(SweepCommand):
         if moved := len(self._planned.to_send) - len(seen.to_send):
             self.output.note(f"{pluralize(moved)} of the plan moved since, and will not be sent.")
         return seen
+
+    async def find_undecided(self, client: AsyncClient, undecided: Collection[str]) -> SweepPreview:
+        """Return the target groups as they are now, for those whose status could not be read before."""
+        del undecided
+        return await recheck(client, attrs.evolve(self._planned, plan=self.plan))
 
     async def find_again(self, client: AsyncClient, seen: SweepPreview) -> SweepPreview:
         """Return the target groups as they are after a question that was open for long."""

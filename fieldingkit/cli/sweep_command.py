@@ -1,7 +1,7 @@
 """One run of a sweep command: preview, confirm, sweep and report."""
 
 import shlex
-from collections.abc import AsyncIterator, Generator, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Generator, Iterable, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
@@ -36,8 +36,9 @@ from fieldingkit.rendering.model import SweepDocument
 from fieldingkit.rendering.preview import PreviewRow, write_preview
 from fieldingkit.rendering.text import format_duration, pluralize
 from fieldingkit.sweeps.actions import Action
-from fieldingkit.sweeps.checkpoint import read_report
+from fieldingkit.sweeps.checkpoint import load_undecided, read_report
 from fieldingkit.sweeps.engine import sweep
+from fieldingkit.sweeps.identity import RunIdentity
 from fieldingkit.sweeps.journal import Journal, RunSummary
 from fieldingkit.sweeps.plan import SweepPlan
 from fieldingkit.sweeps.plan_file import to_preview_document
@@ -120,6 +121,11 @@ class SweepCommand:
         """Return the preview to sweep after a question, which may have been open for long; see ``sweep``."""
         del client
         return seen
+
+    async def find_undecided(self, client: AsyncClient, undecided: Collection[str]) -> SweepPreview | None:
+        """Return a preview of the target groups that an earlier process could not check; None if none is needed."""
+        del client, undecided
+        return None
 
     def check_new(self) -> None:
         """Check that a new run may begin; an earlier run is resumed without this check."""
@@ -216,6 +222,8 @@ class SweepCommand:
         with open_journal(target.path) as journal:
             output.note(f"Run {self.plan.run_id}\nJournal {journal.path}")
             continues = None if target.continued is None else target.continued.run_id
+            if undecided := await load_undecided(journal, self.plan, RunIdentity.of(client, self.plan)):
+                seen = await self.find_undecided(client, undecided)
             report = await self._sweep(client, journal, seen, continues)
             return self._finish(report, journal, client.clock.wall())
 

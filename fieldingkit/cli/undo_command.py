@@ -1,6 +1,6 @@
 """The undo of a sweep: find its report, check that it can be undone, and restore its target groups."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -137,6 +137,10 @@ class _UndoCommand(SweepCommand):
         seconds = f", at least {format_duration(requests / rate)}" if rate is not None else ""
         self.output.note(f"Reading the changelog of {pluralize(requests)}{seconds}; --no-history-check leaves it out.")
         return await preview_undo(client, self._original)
+
+    async def find_undecided(self, client: AsyncClient, undecided: Collection[str]) -> SweepPreview:
+        """Return the target groups whose changelog could not be read before, checked again."""
+        return await preview_undo(client, self._original, check_history=self._check_history, only=undecided)
 
 
 def load_last_run(configuration: Configuration, journal: Path | None) -> tuple[SweepReport, dict[str, Path]]:

@@ -20,7 +20,7 @@ from fieldingkit.sweeps.plan import SweepPlan
 from fieldingkit.sweeps.report import GroupOutcome, Outcome, Straggler, SweepProject, SweepReport, UnlistedProject
 from fieldingkit.sweeps.state import FoundGroup, Ledger, SweepState
 
-__all__ = ["Checkpoint", "JournalCheckpoint", "read_report"]
+__all__ = ["Checkpoint", "JournalCheckpoint", "load_undecided", "read_report"]
 
 
 class Checkpoint:
@@ -204,6 +204,16 @@ class JournalCheckpoint(Checkpoint):
                 except BaseException as exc:
                     self._failure = exc
                     raise
+
+
+async def load_undecided(journal: Journal, plan: SweepPlan, identity: RunIdentity) -> Collection[str] | None:
+    """Return the target groups of a run that could not be checked before it; None if the journal has no such run.
+
+    Raises:
+        JournalError: if the run belongs to another plan, API or account, or the journal cannot be read.
+    """
+    state = await JournalCheckpoint(journal, plan.run_id).load(plan, identity)
+    return None if state is None else state.undecided()
 
 
 def read_report(journal: Journal, run_id: str) -> SweepReport:

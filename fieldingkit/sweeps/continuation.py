@@ -134,6 +134,8 @@ def _merge_rows(earlier: GroupOutcome | None, later: GroupOutcome) -> GroupOutco
     if was is Outcome.UNKNOWN and now is Outcome.SKIPPED:
         previous = earlier.previous_status or later.previous_status
         return attrs.evolve(named, previous_status=previous, job_id=earlier.job_id)
+    if was is now is Outcome.SKIPPED and later.reason == earlier.reason:
+        return attrs.evolve(earlier, name=named.name, short_id=named.short_id)
     if later.job_id is None and now in _NOT_ACTED_ON and earlier.job_id is not None:
         return earlier  # the later run did not send it, and the earlier run has a job with it
     if now is Outcome.UNCHANGED and was is Outcome.UPDATED:
@@ -201,10 +203,13 @@ def _after(plan: SweepPlan, group: FoundGroup, earlier: GroupOutcome | None) -> 
     named = attrs.evolve(group, name=group.name or earlier.name, short_id=group.short_id or earlier.short_id)
     if group.status is None and earlier.outcome in _KEPT:
         return attrs.evolve(named, outcome=earlier.outcome, reason=earlier.reason)
-    if earlier.outcome is not Outcome.UNKNOWN or group.status == plan.action.target:
-        return named
-    if group.status is None or group.status in plan.action.sources:
+    ended = group.status is not None and group.status not in plan.action.sources | {plan.action.target}
+    if earlier.outcome is Outcome.UNKNOWN and ended:
+        # No job can change it any more, so that repeating the command would find out nothing else.
+        reason = f"it is {group.status} now; it is not known whether it was {plan.action.target} before"
+        return attrs.evolve(named, outcome=Outcome.SKIPPED, reason=reason)
+    if earlier.outcome is Outcome.SKIPPED and ended and earlier.previous_status in plan.action.sources:
+        return attrs.evolve(named, outcome=Outcome.SKIPPED, reason=earlier.reason)  # it ended like that before
+    if earlier.outcome is Outcome.UNKNOWN and not ended and group.status != plan.action.target:
         return attrs.evolve(named, outcome=Outcome.UNKNOWN, reason=earlier.reason)
-    # No job can change it any more, so that repeating the command would find out nothing else.
-    reason = f"it is {group.status} now; it is not known whether it was {plan.action.target} before"
-    return attrs.evolve(named, outcome=Outcome.SKIPPED, reason=reason)
+    return named

@@ -8,7 +8,7 @@ import attrs
 
 from fieldingkit.client import AsyncClient
 from fieldingkit.errors import InvalidCommandError
-from fieldingkit.sweeps.checkpoint import JournalCheckpoint
+from fieldingkit.sweeps.checkpoint import load_undecided
 from fieldingkit.sweeps.discovery import FoundGroups, find_groups
 from fieldingkit.sweeps.engine import sweep
 from fieldingkit.sweeps.history import check_history as read_history
@@ -58,17 +58,11 @@ async def undo(
     with ExitStack() as stack:
         if journal is not None and not isinstance(journal, Journal):
             journal = stack.enter_context(Journal(journal))
-        left = None if journal is None else await _left_unknown(client, plan, journal)
+        left = None if journal is None else await load_undecided(journal, plan, RunIdentity.of(client, plan))
         shown = None
         if left is None or left:
             shown = await preview_undo(client, report, check_history=check_history, only=left, on_progress=on_progress)
         return await sweep(client, plan, journal=journal, on_progress=on_progress, preview=shown)
-
-
-async def _left_unknown(client: AsyncClient, plan: SweepPlan, journal: Journal) -> Collection[str] | None:
-    """Return the target groups that an earlier undo could not check; None if there was none."""
-    state = await JournalCheckpoint(journal, plan.run_id).load(plan, RunIdentity.of(client, plan))
-    return None if state is None else state.undecided()
 
 
 async def preview_undo(
@@ -180,5 +174,5 @@ def undo_plan(report: SweepReport) -> SweepPlan:
         query=None,
         run_id=undo_run_id(plan.run_id),
         check_status_first=True,
-        first=None,  # nobody asked to undo in two steps
+        first=None,  # an undo has no first part of its own
     )

@@ -310,8 +310,9 @@ class SweepState:
 
     @property
     def complete(self) -> bool:
-        """True if every chunk is settled, every project could be listed, and nothing is unknown."""
-        return self.settled == len(self.chunks) and not self.unlisted and not self.ledger.counts.unknown
+        """True if every chunk is settled, every project could be listed, and nothing is unknown or undecided."""
+        settled = self.settled == len(self.chunks) and not self.ledger.counts.unknown
+        return settled and not self.unlisted and not self.undecided()
 
     @property
     def verification_due(self) -> bool:
@@ -319,9 +320,9 @@ class SweepState:
         return self.verified_at is None or bool(self.unverified)
 
     def decided_earlier(self) -> frozenset[str]:
-        """Return the target groups whose outcome an earlier process has recorded, or whose job it has submitted."""
-        open_ids = {id_ for chunk in self.chunks if not (chunk.settled or chunk.token) for id_ in chunk.ids}
-        jobs = {id_ for chunk in self.chunks if chunk.token for id_ in chunk.ids}
+        """Return the target groups whose outcome an earlier process has recorded, or whose job it may have created."""
+        open_ids = {id_ for chunk in self.chunks if not (chunk.settled or _was_sent(chunk)) for id_ in chunk.ids}
+        jobs = {id_ for chunk in self.chunks if _was_sent(chunk) for id_ in chunk.ids}
         ids = (group.target_group_id for group in self.ledger.found)
         return frozenset(
             id_ for id_ in ids if id_ not in open_ids and (id_ in jobs or self.ledger.outcome_of(id_) is not None)
@@ -341,11 +342,12 @@ class SweepState:
         return self.finished_at or max([self.started_at, *times])
 
     def undecided(self) -> frozenset[str]:
-        """Return the target groups that are unknown and no part of a chunk: nothing was sent for them."""
+        """Return the target groups that could not be checked, and are no part of a chunk: nothing was sent for them."""
         own = {id_ for chunk in self.chunks for id_ in chunk.ids}
         rows = (self.ledger.outcome_of(group.target_group_id) for group in self.ledger.found)
-        unknown = {row.target_group_id for row in rows if row is not None and row.outcome is Outcome.UNKNOWN}
-        return frozenset(unknown - own)
+        open_outcomes = (Outcome.UNKNOWN, Outcome.NOT_SENT)
+        unchecked = {row.target_group_id for row in rows if row is not None and row.outcome in open_outcomes}
+        return frozenset(unchecked - own)
 
     def adopt(self, rows: Iterable[GroupOutcome]) -> int:
         """Take over outcomes of earlier runs for target groups that this run left to them; return their number."""
@@ -387,6 +389,10 @@ class SweepState:
             unverified=self.unverified,
             as_of=_date(as_of),
         )
+
+
+def _was_sent(chunk: Chunk) -> bool:
+    return chunk.token is not None or chunk.may_have_job
 
 
 def _job(chunk: Chunk, job_id: str) -> SweepJob:

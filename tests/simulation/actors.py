@@ -17,6 +17,7 @@ from fieldingkit.rendering.wording import headline
 from fieldingkit.resources.fielding_runs import FieldingRun, GetFieldingRun
 from fieldingkit.sandbox import TransitionRefusedError
 from fieldingkit.sweeps import Action, SweepPlan, TargetGroupQuery, preview, sweep, undo, undo_plan
+from fieldingkit.sweeps.checkpoint import load_undecided
 from fieldingkit.sweeps.continuation import choose_run
 from fieldingkit.sweeps.identity import RunIdentity
 from fieldingkit.sweeps.journal import Journal
@@ -194,6 +195,7 @@ class Operator:
                 continue
             again = self._process(process.kind, process.identity, process.run_id, process.number)
             again.plan, again.journal, again.quiet, again.undone = process.plan, process.journal, True, process.undone
+            again.planned = process.planned
             await self.site.run(again, lambda machine, again=again: self._resume(machine, again))
 
     async def _command(self, number: int, command: Command) -> None:
@@ -284,6 +286,8 @@ class Operator:
                     self._say(process, report)
                     return
                 with site.journal(choice.journal, machine) as journal:
+                    if choice.resumed:
+                        shown = await self._show_undecided(client, journal, process)
                     report = await sweep(
                         client,
                         plan,
@@ -309,6 +313,14 @@ class Operator:
         return shown if planned is None or shown.recent(machine.now()) else await recheck(client, planned)
 
     @staticmethod
+    async def _show_undecided(client: AsyncClient, journal: Journal, process: Process) -> SweepPreview | None:
+        """Compare a plan file with the API again if statuses could not be read before."""
+        if process.planned is None or process.plan is None:
+            return None
+        identity = RunIdentity.of(client, process.plan)
+        return await recheck(client, process.planned) if await load_undecided(journal, process.plan, identity) else None
+
+    @staticmethod
     async def _decide(machine: Machine, process: Process, decision: str, seconds: float, first: SweepReport) -> bool:
         """Decide after the first target groups."""
         goes_on = first.ok if decision == "ok" else decision == "yes"
@@ -330,10 +342,12 @@ class Operator:
         async with self.site.client(process.identity, machine, None) as client:
             with self.site.journal(process.journal, machine) as journal:
                 proceed = partial(self._decide, machine, process, "ok", 0.0)
+                shown = await self._show_undecided(client, journal, process)
                 if process.kind == "undo" and process.undone is not None and not _has_run(journal, process.run_id):
                     self._say(process, await undo(client, process.undone, journal=journal))
                 else:
-                    self._say(process, await sweep(client, process.plan, journal=journal, proceed=proceed))
+                    report = await sweep(client, process.plan, journal=journal, preview=shown, proceed=proceed)
+                    self._say(process, report)
                 journal.mark_reported(process.run_id, self.site.host.wall())
 
     def _choose(

@@ -17,6 +17,7 @@ from fieldingkit.sweeps import (
     plan_file,
     state,
     status_age,
+    steps,
     submitter,
     verification,
 )
@@ -157,7 +158,7 @@ def _decision_ignored() -> list[Any]:
 
 
 def _all_sent_at_once() -> list[Any]:
-    return [mock.patch.object(engine, "canary_ids", return_value=frozenset())]
+    return [mock.patch.object(steps, "canary_ids", return_value=frozenset())]
 
 
 def _moves_since_the_plan_ignored() -> list[Any]:

@@ -87,6 +87,13 @@ class Oracle:
             for group in job.ids:
                 self.run_jobs[identity.url, self.run_of(job), group].append(job)
                 self.jobs_of[identity.url, self.chain(self.run_of(job)), group].append(job)
+        self.blind = {
+            (process.identity.url, self.chain(process.run_id))
+            for process in site.processes
+            if process.plan is not None
+            if process.plan.query is None and not process.plan.check_status_first
+        }
+        """The runs that send without reading first; a list for another target group shows theirs by chance."""
         self.chain_reads: dict[tuple[str, str, str], list[StatusRead]] = defaultdict(list)
         for url, reads in self.reads.items():
             for group, seen in reads.items():
@@ -234,6 +241,8 @@ class Oracle:
                     return "failed, and an earlier run moved it"
                 return "failed, and a job with it is open" if any(self._open(job, ended) for job in jobs) else None
             case Outcome.SKIPPED | Outcome.NOT_SENT:
+                if "it is not known whether" in (row.reason or ""):
+                    return None  # the job's outcome stays unknown, and the status allows no other job
                 every = self._jobs(process, group)  # a send that arrives after the report counts as well
                 sent_by_then = [job for job in every if not self._resumed_later(job.machine, ended)]
                 return f"{row.outcome}, and a job has it" if sent_by_then else None
@@ -263,9 +272,11 @@ class Oracle:
 
     def _against_will(self, url: str, chain: str, group: str, job: Job) -> Move | None:
         """Return a colleague's move between the last read before a job and a little before the job."""
+        if (url, chain) in self.blind:
+            return None
         # A key that is sent again is the same job, even if its first send was lost or only recorded.
         first = self.site.servers[url].first_sent.get(job.key, job.made)
-        sent = min(job.made, first, self.recorded.get(job.key, job.made))
+        sent = min(job.made, self._first_sent(url, job))
         reads = [read.at for read in self.chain_reads[url, chain, group] if read.at <= min(first, job.made) + TIE]
         if not reads:
             return None
@@ -273,6 +284,10 @@ class Oracle:
             if move.by == "colleague" and max(reads) + TIE < move.at < sent - GRACE:
                 return move
         return None
+
+    def _first_sent(self, url: str, job: Job) -> float:
+        first = self.site.servers[url].first_sent.get(job.key, job.made)
+        return min(first, self.recorded.get(job.key, job.made))
 
     def _headline(self, process: Process) -> None:
         report, ended = process.report, process.ended
@@ -351,8 +366,11 @@ class Oracle:
         decisions: dict[tuple[str, str], list[Process]] = defaultdict(list)
         limits: dict[tuple[str, str], int] = {}
         for process in self.site.processes:
-            place = process.identity.url, process.run_id
-            if process.plan is not None and process.plan.first is not None:
+            if process.plan is None:
+                continue
+            # The runs for stragglers, after the decision, have ids of their own.
+            place = process.identity.url, process.plan.run_id
+            if process.plan.first is not None:
                 limits[place] = process.plan.first
             if process.decision is not None:
                 decisions[place].append(process)
@@ -383,12 +401,12 @@ class Oracle:
                 self._break("A17", f"{process.name} sent what the plan does not send", group, process)
                 continue
             status = planned[group].status
+            # A key that is sent again is the same job, even if its first send was lost or only recorded.
+            sent = min(jobs[0].made, self._first_sent(url, jobs[0]))
             reads = [
                 read
                 for read in self.reads[url].get(group, ())
-                if self.processes[read.machine].run_id == run
-                and read.status is not None
-                and read.at <= jobs[0].made + TIE
+                if self.processes[read.machine].run_id == run and read.status is not None and read.at <= sent + TIE
             ]
             if status is not None and reads and reads[-1].status != status:
                 text = f"{process.name} sent it as {reads[-1].status}, and the plan has it as {status}"
@@ -415,6 +433,8 @@ class Oracle:
         if not world.calm or world.clock_jumps or not self._alone(process):
             return
         for row in report.of(Outcome.UNKNOWN):
+            if "may still" in (row.reason or "") and self._was_interrupted(process):
+                continue  # nothing shows whether the last send of a dead process created a job
             if process.kind != "undo" and not self._moved_by_others(process, row.target_group_id):
                 self._break("L2", f"{process.name}: unknown: {row.reason}", row.target_group_id, process)
                 return
@@ -435,10 +455,11 @@ class Oracle:
         return any((other.died or other.error) and other.run_id in runs for other in self.site.processes)
 
     def _moved_by_others(self, process: Process, group: str) -> bool:
-        """Return whether others moved a target group after the run had read it first."""
-        reads = self.chain_reads[process.identity.url, self.chain(process.run_id), group]
+        """Return whether a colleague or another run moved a target group after the run had read it first."""
+        chain = self.chain(process.run_id)
+        reads = self.chain_reads[process.identity.url, chain, group]
         first = min((read.at for read in reads), default=process.began)
-        return any(move.by != "run" and move.at >= first for move in self._moves(process, group))
+        return any(move.at >= first and not self._is_of(move, process, chain) for move in self._moves(process, group))
 
     def _alone(self, process: Process) -> bool:
         """Return whether no identity but the operator's own took part."""

@@ -173,6 +173,12 @@ def reported(*rows: GroupOutcome, run_id: str = "run") -> SweepReport:
             row(Outcome.SKIPPED, LIVE, reason="it is completed now"),
         ),
         (row(Outcome.UPDATED), row(Outcome.SKIPPED, COMPLETED, job=None), row(Outcome.UPDATED)),
+        # The later run adds nothing to what an earlier one has found out.
+        (
+            row(Outcome.SKIPPED, LIVE, job=None, reason="it is completed now"),
+            row(Outcome.SKIPPED, COMPLETED, job=None, reason="it is completed now"),
+            row(Outcome.SKIPPED, LIVE, job=None, reason="it is completed now"),
+        ),
         # The later run neither sent nor read it.
         (row(Outcome.UPDATED), row(Outcome.UNKNOWN, None, job=None), row(Outcome.UPDATED)),
         (row(Outcome.UPDATED), row(Outcome.UPDATED, None, job=None), row(Outcome.UPDATED)),
@@ -303,6 +309,10 @@ async def test_an_unknown_outcome_ends_with_a_status_that_allows_nothing(
     assert "it is completed now" in str(report.groups[0].reason)
     with Journal(path, read_only=True) as journal:
         assert journal.runs()[0].finished_at is not None
+    third = await sweep(sweep_client, attrs.evolve(plan, run_id="third"), journal=path, continues="second")
+    assert [(item.outcome, item.reason, item.previous_status) for item in third.groups] == [
+        (item.outcome, item.reason, LIVE) for item in report.groups
+    ]
 
 
 async def test_a_refused_chunk_does_not_hide_what_went_live_since(

@@ -1,7 +1,9 @@
 """Statuses that are read again, because they are over 30 seconds old when their target groups are sent."""
 
 from pathlib import Path
+from typing import Any
 
+import pytest
 from support.fake_clock import FakeClock
 from support.sweep_plans import interrupt, pausing
 
@@ -9,8 +11,10 @@ from fieldingkit import AsyncClient
 from fieldingkit.sandbox import Sandbox, faults
 from fieldingkit.sweeps import Outcome, SweepPlan, TargetGroupQuery, sweep
 from fieldingkit.sweeps.checkpoint import JournalCheckpoint
+from fieldingkit.sweeps.chunks import Chunk, ChunkState
 from fieldingkit.sweeps.journal import Journal
 from fieldingkit.sweeps.steps import discover
+from fieldingkit.sweeps.submitter import Submitter
 
 LIST = "get_list_target_groups"
 CREATE, RUNS = "create_bulk_pause_target_groups_job", "get_fielding_runs_by_target_group_id"
@@ -175,4 +179,34 @@ async def test_a_headline_needs_a_read_of_what_an_earlier_process_submitted(
     report = await sweep(sweep_client, plan, journal=path)
 
     assert report.counts.updated == 2
+    assert [(row.target_group_id, row.status) for row in report.stragglers] == [(project.groups[0].id, "completed")]
+
+
+class DyingCheckpoint(JournalCheckpoint):
+    """A checkpoint of a process that dies when the API has accepted a job, before the job is saved."""
+
+    async def save(self, chunk: Chunk, *args: Any, **options: Any) -> None:
+        """Save the transition, unless it is the last one."""
+        if chunk.state is ChunkState.SUBMITTED:
+            raise KeyboardInterrupt
+        await super().save(chunk, *args, **options)
+
+
+async def test_a_headline_needs_a_read_of_what_an_earlier_process_sent_before_it_died(
+    sweep_client: AsyncClient, sandbox: Sandbox, sandbox_clock: FakeClock, path: Path
+) -> None:
+    """The same key leads to the job of that process, whose end does not show the present status either."""
+    project = sandbox.seed(live=2)
+    plan = pausing(project, run_id="tonight")
+    with Journal(path) as journal:
+        context = await discover(sweep_client, plan, DyingCheckpoint(journal, plan.run_id))
+        with pytest.raises(KeyboardInterrupt):
+            await Submitter(context).submit(context.state.chunks[0])
+    sandbox_clock.advance(60.0)
+    project.groups[0].act("complete", by="a colleague")
+
+    report = await sweep(sweep_client, plan, journal=path)
+
+    assert report.counts.updated == 2
+    assert len(sandbox.jobs) == 1
     assert [(row.target_group_id, row.status) for row in report.stragglers] == [(project.groups[0].id, "completed")]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support.command_line import Cli
 
-from fieldingkit.sandbox import Sandbox
+from fieldingkit.sandbox import Sandbox, faults
 from fieldingkit.sweeps import SweepPreview, SweepReport
 
 
@@ -152,6 +152,18 @@ def test_the_same_plan_acts_once(connected: Cli, sandbox: Sandbox) -> None:
     assert "This plan was applied before" in ended.err
     assert len(sandbox.jobs) == 1
     assert len(project.ids("live")) == 2
+
+
+def test_what_could_not_be_read_is_sent_by_the_same_command_again(connected: Cli, sandbox: Sandbox) -> None:
+    """The plan is not used up by a time in which the statuses could not be compared with it."""
+    project, other = sandbox.seed(live=3), sandbox.seed(live=3)
+    make_plan(connected)
+    sandbox.faults.add("get_list_target_groups", faults.Answer(403), times=1)
+    assert connected("apply", "plan.json", "--yes", "--no-verify").code == 1
+    assert len(project.ids("live")) + len(other.ids("live")) == 3
+    assert connected("apply", "plan.json", "--yes").code == 0
+    assert not project.ids("live")
+    assert not other.ids("live")
 
 
 def test_on_another_host_nothing_is_sent_twice(connected: Cli, sandbox: Sandbox, tmp_path: Path) -> None:
