@@ -59,7 +59,7 @@ async def test_an_expired_key_is_reconciled_by_reading(
     report = await sweep(client_without_retries, plan, journal=path)
 
     assert tuple(report.counts) == ((0, 2, 0, 0, 0, 0) if applied else (2, 0, 0, 0, 0, 0))
-    assert all(group.verified is applied for group in report.groups)
+    assert all(group.verified for group in report.groups)  # an earlier process may have created a job, so all were read
     assert len(sandbox.jobs) == 1
     operations = [request.operation_id for request in sandbox.requests]
     assert operations[:2] == [RUNS, RUNS]
