@@ -1,6 +1,7 @@
 """A pause within a trace, one by one, 64 and 512 at once: fieldingkit beside aiohttp by hand.
 
-A second process of the same aiohttp by hand shows the noise.
+fieldingkit is also measured on aiohttp's session, which sends its requests where there is a proxy, an instrumentation
+or aioresponses. A second process of the same aiohttp by hand shows the noise.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,8 @@ ROUNDS = 25
 CALLS = {1: 400, 64: 640, 512: 1024}
 """How many calls a round has, by the number of calls at once."""
 BUDGETS = {1: 0.90, 64: 0.80, 512: 0.80}
-RAW, AGAIN, KIT = "raw aiohttp", "raw aiohttp, again", "fieldingkit"
+ON_SESSION = 1.08
+RAW, AGAIN, KIT, SESSION = "raw aiohttp", "raw aiohttp, again", "fieldingkit", "fieldingkit, on the session"
 
 
 def measure(rounds: int, *, quick: bool = False) -> Sequence[Row | Excluded]:
@@ -26,7 +28,12 @@ def measure(rounds: int, *, quick: bool = False) -> Sequence[Row | Excluded]:
 
 
 def _of_width(url: str, width: int, rounds: int, *, quick: bool) -> list[Row]:
-    ways = {RAW: aiohttp_way.asynchronous, AGAIN: aiohttp_way.asynchronous, KIT: fieldingkit_way.asynchronous}
+    ways = {
+        RAW: aiohttp_way.asynchronous,
+        AGAIN: aiohttp_way.asynchronous,
+        KIT: fieldingkit_way.asynchronous,
+        SESSION: fieldingkit_way.over_session,
+    }
     calls = width if quick else CALLS[width]
     sides = [
         Side(name=name, open=partial(pauses, make, url, width), calls=calls, warm_up=max(width, calls // 10))
@@ -37,6 +44,7 @@ def _of_width(url: str, width: int, rounds: int, *, quick: bool) -> list[Row]:
     what = f"pause, {width} at once: CPU" if width > 1 else "pause, one by one: CPU"
     return [
         compared(what, (KIT, times[KIT].cpu), reference, budget=BUDGETS[width]),
+        compared(what, (SESSION, times[SESSION].cpu), reference, budget=ON_SESSION),
         compared(what, (AGAIN, times[AGAIN].cpu), reference),
     ]
 

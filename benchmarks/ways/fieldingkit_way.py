@@ -1,5 +1,6 @@
 """fieldingkit itself; every call includes the construction of its command."""
 
+import fieldingkit.transport.aiohttp
 from benchmarks.by_hand import ACCOUNT, GROUP, PROJECT, TAG, TOKEN, next_run
 from benchmarks.ways import Way
 from fieldingkit import AsyncClient, Client, batch_jobs, fielding_runs
@@ -7,11 +8,7 @@ from fieldingkit import AsyncClient, Client, batch_jobs, fielding_runs
 
 def asynchronous(base: str) -> Way:
     """Use ``AsyncClient``."""
-    return of_client(AsyncClient(account_id=ACCOUNT, auth=TOKEN, base_url=base))
-
-
-def of_client(client: AsyncClient) -> Way:
-    """Use a client that exists."""
+    client = AsyncClient(account_id=ACCOUNT, auth=TOKEN, base_url=base)
 
     async def pause() -> object:
         return await client.send(_pause())
@@ -20,6 +17,12 @@ def of_client(client: AsyncClient) -> Way:
         return await client.send(_job(groups))
 
     return Way(pause, job, client.aclose)
+
+
+def over_session(base: str) -> Way:
+    """Use ``AsyncClient`` over aiohttp's session, as with a proxy or an instrumentation; for the whole process."""
+    fieldingkit.transport.aiohttp.missing_internals = lambda: ("the session is measured",)
+    return asynchronous(base)
 
 
 def blocking(base: str) -> Way:

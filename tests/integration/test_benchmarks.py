@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 NAMES = sorted(path.stem for path in ROOT.glob("benchmarks/*.py") if "\ndef measure(" in path.read_text())
 # Appended, so that the package under test is the one that is installed, if it is.
 START = f"import sys; sys.path.append({str(ROOT)!r}); from benchmarks.{{}} import main; sys.exit(main(sys.argv[1:]))"
-EXACT = {"detection", "memory"}
+EXACT = {"detection", "function_calls", "memory"}
 """Benchmarks whose rows do not depend on the machine, even in their smallest size."""
 
 
@@ -27,7 +27,7 @@ def run(module: str, *arguments: str) -> str:
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", NAMES)
 def test_benchmark_runs_in_its_smallest_size(name: str, tmp_path: Path) -> None:
-    """Each benchmark reports its rows with their command; retained memory and poll counts are within their budgets."""
+    """Each benchmark reports rows with their command; memory, polls and function calls are within their budgets."""
     file = tmp_path / "results.json"
     run("__main__", name, "--quick", "--json", str(file))
     results: dict[str, Any] = json.loads(file.read_text())
