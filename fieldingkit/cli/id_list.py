@@ -1,7 +1,6 @@
 """Lists of target groups: project ids and target group ids in a file or on stdin."""
 
 import codecs
-import io
 import re
 import sys
 from collections.abc import Iterable, Sequence
@@ -33,16 +32,27 @@ def read_ids(path: Path, project_id: str | None) -> dict[str, tuple[str, ...]]:
     Raises:
         UsageError: The list cannot be read or parsed.
     """
+    name = "stdin" if str(path) == "-" else str(path)
     try:
-        if str(path) == "-":
-            return parse_ids(sys.stdin, "stdin", project_id)
-        content = path.expanduser().read_bytes()
-        encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8"
-        return parse_ids(io.StringIO(content.decode(encoding), newline=None), str(path), project_id)
+        content = sys.stdin.buffer.read() if name == "stdin" else path.expanduser().read_bytes()
     except OSError as exc:
-        raise UsageError(f"{path} cannot be read: {exc.strerror}\nNothing was sent.") from exc
-    except UnicodeDecodeError as exc:
-        raise UsageError(f"{path} is not a text file\nNothing was sent.") from exc
+        raise UsageError(f"{name} cannot be read: {exc.strerror}\nNothing was sent.") from exc
+    return parse_ids(_decode(content, name).splitlines(), name, project_id)
+
+
+def _decode(content: bytes, name: str) -> str:
+    """Return the text of a list. Characters of other encodings may stand in the names beside the ids.
+
+    Raises:
+        UsageError: It is not text, or UTF-16 without a byte order mark.
+    """
+    encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8"
+    text = content.decode(encoding, errors="replace")
+    if "\0" in text:
+        raise UsageError(
+            f"{name} is neither UTF-8 text nor UTF-16 text with a byte order mark\nNothing was sent. Save it as UTF-8."
+        )
+    return text
 
 
 def parse_ids(lines: Iterable[str], name: str, project_id: str | None) -> dict[str, tuple[str, ...]]:
@@ -70,9 +80,12 @@ def parse_ids(lines: Iterable[str], name: str, project_id: str | None) -> dict[s
             continue
         ids = [word for word in words[:2] if word]
         if not all(map(_ID.fullmatch, ids)):
+            advice = "An id has 26 capital letters and digits."
+            if all(_ID.fullmatch(word.upper()) for word in ids):
+                advice = "The API writes ids in capital letters: convert the list, such as with `tr a-z A-Z`."
             raise UsageError(
                 f"line {number} of {name} is not a project id and a target group id: {_quoted(text)}\n"
-                "Nothing was sent. An id has 26 capital letters and digits."
+                f"Nothing was sent. {advice}"
             )
         project = ids[0] if len(ids) == 2 else project_id
         if project is None:

@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from fieldingkit.sweeps.actions import Action
     from fieldingkit.sweeps.plan import SweepPlan, TargetGroupQuery
 
-__all__ = ["NO_SELECTION", "Selection", "Status", "invalid_flag", "refuse_together"]
+__all__ = ["NO_FILTERS", "NO_SELECTION", "Filters", "Selection", "invalid_flag", "refuse_together"]
 
 
-Status = Literal["draft", "scheduled", "live", "paused", "completed", "archived"]
+_Status = Literal["draft", "scheduled", "live", "paused", "completed", "archived"]
 
 
 @Parameter(name="*", group=Group("Target groups"))
 @attrs.frozen(kw_only=True)
-class Selection:
-    """The selected target groups: of some projects, of all projects, or listed in a file."""
+class Filters:
+    """The filters that select target groups of some projects, or of all projects."""
 
     project: tuple[str, ...] = ()
     """A project id; may be repeated."""
@@ -36,7 +36,7 @@ class Selection:
     """With --all-projects, only projects with this status."""
     project_search: str | None = None
     """With --all-projects, only projects whose name or short id matches; 5 to 128 characters."""
-    status: tuple[Status, ...] = ()
+    status: tuple[_Status, ...] = ()
     """Only target groups with this status; may be repeated."""
     search: str | None = None
     """Only target groups whose name or short id matches."""
@@ -52,6 +52,59 @@ class Selection:
     """Only target groups that the user with this UUID manages."""
     exclusions: Literal["applied", "not-applied"] | None = None
     """Only target groups that the exclusions of their project apply to, or do not apply to."""
+
+    def query(self) -> "TargetGroupQuery":
+        """Return the filters as a query.
+
+        Raises:
+            UsageError: No projects were selected, a filter has no meaning for the others, or a value is invalid.
+        """
+        from fieldingkit.resources.projects import ProjectStatus
+        from fieldingkit.resources.target_groups import TargetGroupStatus
+        from fieldingkit.sweeps.plan import TargetGroupQuery
+
+        if self.project:
+            refuse_together("--project", [flag for flag in self._given() if flag in _OF_ALL_PROJECTS])
+        elif not self.all_projects:
+            raise UsageError(f"no target groups selected\nGive exactly one of {self.ways}.")
+        try:
+            query = TargetGroupQuery(
+                project_ids=self.project or None,
+                exclude_project_ids=self.exclude_project or None,
+                project_status=None if self.project_status is None else ProjectStatus(self.project_status),
+                project_search=self.project_search,
+                status=tuple(map(TargetGroupStatus, self.status)) or None,
+                country=self.country or None,
+                language=self.language or None,
+                search_string=self.search,
+                human_readable_ids=self.short_id or None,
+                target_group_customer_reference_numbers=self.reference or None,
+                project_manager_id=self.manager,
+                exclusion_status=None if self.exclusions is None else self.exclusions == "applied",
+            )
+            # The lists check their filters; a mistake is found before the first request.
+            query.list_projects(None)
+            query.list_target_groups(None, _ANY_PROJECT)
+        except InvalidCommandError as exc:
+            raise invalid_flag(exc) from exc
+        return query
+
+    def _given(self) -> list[str]:
+        """Return the flags that were given."""
+        fields = [field for field in attrs.fields(type(self)) if getattr(self, field.name) != field.default]
+        return [f"--{field.name.replace('_', '-')}" for field in fields]
+
+    @property
+    def ways(self) -> str:
+        """The flags of which exactly one is needed."""
+        return "--project (may be repeated) and --all-projects"
+
+
+@Parameter(name="*", group=Group("Target groups"))
+@attrs.frozen(kw_only=True)
+class Selection(Filters):
+    """The selected target groups: those that match the filters, or those that are listed in a file."""
+
     ids: Annotated[Path | None, Parameter(allow_leading_hyphen=True)] = None
     """A file with a project id and a target group id on each line; - reads stdin."""
 
@@ -68,62 +121,30 @@ class Selection:
         """
         from fieldingkit.sweeps.plan import SweepPlan
 
-        self._check_conflicts()
+        groups = self._listed()
+        query = self.query() if groups is None else None
         try:
-            return SweepPlan(
-                action=action, account_id=account, target_groups=self._groups(), query=self._query(), **options
-            )
+            return SweepPlan(action=action, account_id=account, target_groups=groups, query=query, **options)
         except InvalidCommandError as exc:
             raise invalid_flag(exc) from exc
 
-    def _check_conflicts(self) -> None:
-        fields = [field for field in attrs.fields(Selection) if getattr(self, field.name) != field.default]
-        given = [f"--{field.name.replace('_', '-')}" for field in fields]
-        if "--ids" in given:
-            refuse_together("--ids", [flag for flag in given if flag not in ("--ids", "--project")])
-            if len(self.project) > 1:
-                raise UsageError(
-                    "--ids takes one --project, for the lines without a project id; got several\nNothing was sent."
-                )
-        elif self.project:
-            refuse_together("--project", [flag for flag in given if flag in _OF_ALL_PROJECTS])
-        elif not self.all_projects:
-            raise UsageError(
-                "no target groups selected\nGive exactly one of --project (may be repeated), --all-projects and --ids."
-            )
+    @property
+    def ways(self) -> str:
+        """The flags of which exactly one is needed."""
+        return "--project (may be repeated), --all-projects and --ids"
 
-    def _groups(self) -> dict[str, tuple[str, ...]] | None:
+    def _listed(self) -> dict[str, tuple[str, ...]] | None:
+        """Return the target groups of the list; None if none was given."""
         if self.ids is None:
             return None
+        refuse_together("--ids", [flag for flag in self._given() if flag not in ("--ids", "--project")])
+        if len(self.project) > 1:
+            raise UsageError(
+                "--ids takes one --project, for the lines without a project id; got several\nNothing was sent."
+            )
         from fieldingkit.cli.id_list import read_ids
 
         return read_ids(self.ids, self.project[0] if self.project else None)
-
-    def _query(self) -> "TargetGroupQuery | None":
-        if self.ids is not None:
-            return None
-        from fieldingkit.resources.projects import ProjectStatus
-        from fieldingkit.resources.target_groups import TargetGroupStatus
-        from fieldingkit.sweeps.plan import TargetGroupQuery
-
-        query = TargetGroupQuery(
-            project_ids=self.project or None,
-            exclude_project_ids=self.exclude_project or None,
-            project_status=None if self.project_status is None else ProjectStatus(self.project_status),
-            project_search=self.project_search,
-            status=tuple(map(TargetGroupStatus, self.status)) or None,
-            country=self.country or None,
-            language=self.language or None,
-            search_string=self.search,
-            human_readable_ids=self.short_id or None,
-            target_group_customer_reference_numbers=self.reference or None,
-            project_manager_id=self.manager,
-            exclusion_status=None if self.exclusions is None else self.exclusions == "applied",
-        )
-        # The lists check their filters; a mistake is found before the first request.
-        query.list_projects(None)
-        query.list_target_groups(None, _ANY_PROJECT)
-        return query
 
 
 _ANY_PROJECT: Final = "0" * 26
@@ -162,5 +183,7 @@ def invalid_flag(exc: InvalidCommandError) -> UsageError:
     return UsageError(f"{rule if replaced else exc.message}\nNothing was sent.")
 
 
+NO_FILTERS = Filters()
+"""No filter was given."""
 NO_SELECTION = Selection()
 """No flag of the selection was given."""

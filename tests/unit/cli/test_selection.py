@@ -41,6 +41,7 @@ def test_lists_of_ids_are_parsed(text: str) -> None:
         (f"project target group\n{PROJECT} {GROUP}", "line 1 of ids .*'project target group'"),
         (f"{PROJECT} {GROUP}\nProject Target group Status Completes Name", "line 2"),
         (GROUP, "line 1 of ids has no project id"),
+        (f"{PROJECT} {GROUP}".lower(), "line 1 .*\n.*capital letters: convert the list"),
     ],
 )
 def test_invalid_lists_are_refused(text: str, message: str) -> None:
@@ -82,6 +83,27 @@ def test_a_list_of_a_windows_program_is_read(connected: Cli, sandbox: Sandbox, t
     ended = connected("pause", "--ids", "ids.csv", "--yes")
     assert ended.code == 0, ended.err
     assert len(project.ids("paused")) == 2
+
+
+def test_powershell_pipes_utf_16_to_stdin(connected: Cli, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list in UTF-16 is read from stdin as well; without a byte order mark it is refused by name."""
+    project = sandbox.seed(live=2)
+    lines = "".join(f"{project.id} {group_id}\r\n" for group_id in project.ids())
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(lines.encode("utf-16-le"))))
+    ended = connected("pause", "--ids", "-", "--yes")
+    assert ended.code == 2
+    assert "stdin is neither UTF-8 text nor UTF-16 text with a byte order mark" in ended.err
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(lines.encode("utf-16"))))
+    assert connected("pause", "--ids", "-", "--yes").code == 0
+    assert len(project.ids("paused")) == 2
+
+
+def test_names_in_another_encoding_do_not_matter(connected: Cli, sandbox: Sandbox, tmp_path: Path) -> None:
+    """A table of a spreadsheet in a Windows encoding is read: only the ids matter."""
+    project = sandbox.seed(live=1)
+    (tmp_path / "ids.csv").write_bytes(f"{project.id};{project.ids()[0]};Käufer\r\n".encode("cp1252"))
+    ended = connected("pause", "--ids", "ids.csv", "--dry-run")
+    assert ended.code == 0, ended.err
 
 
 def test_swapped_columns_are_named(connected: Cli, sandbox: Sandbox, tmp_path: Path) -> None:

@@ -30,6 +30,18 @@ def test_groups_are_filtered_by_the_api(connected: Cli, sandbox: Sandbox) -> Non
     assert len(lines.splitlines()) == 3
 
 
+def test_a_list_and_a_sweep_select_the_same_groups(connected: Cli, sandbox: Sandbox) -> None:
+    """The filters of `groups list` are those of a sweep, so that a list shows what a sweep would find."""
+    chosen, other = sandbox.seed(live=2, paused=1), sandbox.seed(live=1)
+    filters = ("--all-projects", "--exclude-project", other.id, "--status", "live")
+    listed = connected("groups", "list", *filters).out.splitlines()
+    found = connected("pause", *filters, "--dry-run").out.splitlines()
+    assert sorted(line.split("\t")[1] for line in listed) == sorted(chosen.ids("live"))
+    assert {line.split("\t")[1] for line in found if "\t" in line} == set(chosen.ids("live"))
+    assert connected("groups", "list", "--project", chosen.id, "--project-search", "Wave 1").code == 2
+    assert "--short-id" in connected("groups", "list", "--help").out
+
+
 def test_json_has_the_names_of_the_api(connected: Cli, sandbox: Sandbox) -> None:
     """With --json each line is a document with every field of the model."""
     project = sandbox.seed(live=1)
