@@ -1,6 +1,6 @@
 """Delete old runs from the journals, but none without a question that can still be resumed, read or undone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -36,9 +36,8 @@ def prune_runs(older_than: float, *, dry_run: bool, yes: bool, journal: Path | N
         if _ended_at(chain[0]) < before and (journal is not None or in_state_folder(chain[0].path))
     ]
     old = [run for chain in chains for run in chain]
-    finished = {run.run_id for run in runs if run.summary.finished_at is not None}
-    undos = {run.undo_id for run in runs}
-    reasons = [(chain, reason) for chain in chains if (reason := _reason_to_keep(chain, finished, undos))]
+    undone = {run.summary.undoes for run in runs if run.summary.finished_at is not None}
+    reasons = [(chain, reason) for chain in chains if (reason := _reason_to_keep(chain, undone))]
     if reasons and not dry_run and (yes or _may_delete({chain[0].run_id: reason for chain, reason in reasons}, output)):
         reasons = []
     needed = {run.run_id: reason for chain, reason in reasons for run in chain}
@@ -76,13 +75,12 @@ def _ended_at(run: StoredRun) -> datetime:
     return run.summary.finished_at or run.summary.started_at
 
 
-def _reason_to_keep(chain: Sequence[StoredRun], finished: set[str], undos: set[str]) -> str | None:
+def _reason_to_keep(chain: Sequence[StoredRun], undone: Collection[str | None]) -> str | None:
     """Return the reason why a run must not be deleted without a question.
 
     Args:
         chain: The run, and those that it continues.
-        finished: The ids of all finished runs.
-        undos: The ids that the undo of each run has.
+        undone: The ids of the runs whose undo has finished.
     """
     last = chain[0]
     if last.summary.finished_at is None:
@@ -90,7 +88,7 @@ def _reason_to_keep(chain: Sequence[StoredRun], finished: set[str], undos: set[s
     if last.summary.counts.unknown:
         return f"the outcome of {pluralize(last.summary.counts.unknown)} is unknown"
     undoable = sum(run.summary.undoable for run in chain)
-    if undoable and last.run_id not in undos and last.undo_id not in finished:
+    if undoable and last.summary.undoes is None and last.run_id not in undone:
         return f"it can still be undone, for {pluralize(undoable)}"
     return None
 

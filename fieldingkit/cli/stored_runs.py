@@ -9,7 +9,6 @@ from fieldingkit.cli.errors import UsageError
 from fieldingkit.cli.run_store import known_journals
 from fieldingkit.errors import JournalError
 from fieldingkit.sweeps.checkpoint import read_report
-from fieldingkit.sweeps.inverse import undo_run_id
 from fieldingkit.sweeps.journal import Journal, RunSummary
 from fieldingkit.sweeps.report import SweepReport
 
@@ -31,11 +30,6 @@ class StoredRun:
     def run_id(self) -> str:
         """The run id."""
         return self.summary.run_id
-
-    @property
-    def undo_id(self) -> str:
-        """The id of the run that undoes this one."""
-        return undo_run_id(self.run_id)
 
 
 def stored_runs(path: Path | None, warn: Callable[[str], object]) -> list[StoredRun]:

@@ -346,16 +346,23 @@ class SweepCommand:
         settled = f"{counts.total - counts.unknown - counts.not_sent:,} of {pluralize(counts.total)} are settled"
         unsent = f"{counts.not_sent:,} were not sent" if counts.not_sent else ""
         jobs = "submitted jobs continue" if counts.unknown else ""
-        self.output.note(
-            f"Interrupted: {'; '.join(filter(None, [settled, unsent, jobs]))}.\n"
-            f"To resume, {self.how_to_repeat(journal.path)}."
-        )
+        self.output.note(f"Interrupted: {'; '.join(filter(None, [settled, unsent, jobs]))}.")
+        if journal.removed:
+            self.output.note(f"The journal {journal.path} was removed during the sweep: this run cannot be resumed.")
+        else:
+            self.output.note(f"To resume, {self.how_to_repeat(journal.path)}.")
 
     def _finish(self, report: SweepReport, journal: Journal, now: float) -> ExitCode:
         """Write the report, then print it, and save that it was delivered."""
         self._webhook.report = report
         code, document = self.exit_code(report), to_document(report)
         path = self.options.report
+        if journal.removed:
+            path = path or Path(f"{report.run_id.replace(':', '-')}.json")
+            self.output.note(
+                f"The journal {journal.path} was removed during the sweep, so `fieldingkit sweeps` does not know this "
+                "run. Keep the report: only from it can the run be undone."
+            )
         written = path is not None and self._write(document, path, journal.path)
         if path is not None and not written:
             code = code or ExitCode.FAILED

@@ -1,7 +1,8 @@
 """Summaries of a sweep for the terminal and for ``--json``: the preview before it, and the result after it."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
 from typing import Final
 
 import attrs
@@ -58,6 +59,10 @@ def preview_text(preview: SweepPreview, rate: float | None) -> str:
     if not preview.to_send:
         return "\n".join([*lines, f"There is nothing to {action}."])
     lines += _wrap(f"Would {action} {pluralize(len(preview.to_send))}: {format_cost(preview, rate)}.")
+    if unread := sum(group.status is None for group in preview.to_send):
+        lines += _wrap(
+            f"{unread:,} of them {'was' if unread == 1 else 'were'} not found, or not read: the API decides."
+        )
     if preview.unchanged:
         lines.append(f"Already {action.target}: {len(preview.unchanged):,}.")
     if preview.skipped:
@@ -107,33 +112,45 @@ def preview_fields(preview: SweepPreview, rate: float | None) -> dict[str, objec
 def result_text(document: SweepDocument) -> str:
     """Return the headline, the counts, and the reasons of all target groups without the target status."""
     lines = _wrap(f"{headline(document)}.")
-    lines += [
-        f"  {number:>7,} {outcome_label(document, outcome)}" for outcome, number in document.counts.items() if number
-    ]
+    for outcome, number in document.counts.items():
+        # The headline is about the present, this count about the jobs.
+        by_whom = " by this sweep" if outcome == "updated" else ""
+        lines += [f"  {number:>7,} {outcome_label(document, outcome)}{by_whom}"] if number else []
     if document.continues is not None:
         lines += _wrap(f"This run continues the run {document.continues}; the counts cover both.")
     lines += _project_lines(document, document.unlisted, "unlisted", "could not be listed")
     lines += _project_lines(document, document.unverified, "unverified", "could not be verified")
     lines += _straggler_lines(document)
     reasons = group_by_reason(document.groups, "unknown", "not_sent", "failed", "skipped")
-    for reason in reasons[:_MAX_REASONS]:
-        lines += ["", *_reason_lines(document, reason)]
+    shown = reasons[:_MAX_REASONS]
+    for (outcome, advice), alike in groupby(shown, key=lambda reason: (reason.outcome, _advice(reason))):
+        if outcome == "skipped":
+            headings = (line for reason in alike for line in _heading(reason))
+            lines += ["", *headings, *_wrap(f"-> {advice}", "  ")]
+        else:
+            for reason in alike:
+                lines += ["", *_heading(reason), *_wrap(f"-> {advice}", "  "), *_named_groups(document, reason.groups)]
     if len(reasons) > _MAX_REASONS:
         lines += ["", f"{pluralize(len(reasons) - _MAX_REASONS, 'more reason')}; --report lists them all."]
     return "\n".join(lines)
 
 
-def _reason_lines(document: SweepDocument, reason: Reason) -> list[str]:
+def _heading(reason: Reason) -> list[str]:
     outcome = reason.outcome.replace("_", " ").capitalize()
     text = format_reason(reason.code, reason.text) or "no reason given"
-    lines = _wrap(f"{outcome}, {pluralize(len(reason.groups))}: {text}")
-    lines += _wrap(f"-> {advice_for(reason.outcome, reason.code)}", "  ")
-    if reason.outcome == "skipped":
-        return lines
-    for group in reason.groups[:_MAX_NAMED]:
+    return _wrap(f"{outcome}, {pluralize(len(reason.groups))}: {text}")
+
+
+def _advice(reason: Reason) -> str:
+    return advice_for(reason.outcome, reason.code, reason.text)
+
+
+def _named_groups(document: SweepDocument, groups: Sequence[GroupRow]) -> list[str]:
+    lines: list[str] = []
+    for group in groups[:_MAX_NAMED]:
         lines += _group_lines(document, group)
         lines += [f"    trace {group.trace_id}"] if group.trace_id else []
-    return [*lines, *_more(len(reason.groups))]
+    return [*lines, *_more(len(groups))]
 
 
 def _straggler_lines(document: SweepDocument) -> list[str]:

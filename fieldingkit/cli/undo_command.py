@@ -143,56 +143,48 @@ class _UndoCommand(SweepCommand):
         return await preview_undo(client, self._original, check_history=self._check_history, only=undecided)
 
 
-def load_last_run(configuration: Configuration, journal: Path | None) -> tuple[SweepReport, dict[str, Path]]:
-    """Return the report of the last sweep of a connection, and the files that must not be overwritten.
+def load_last_run(
+    configuration: Configuration, journal: Path | None
+) -> tuple[SweepReport, dict[str, Path], str | None]:
+    """Find the last sweep of a connection that changed, or may have changed, something.
 
     Args:
         configuration: The settings of the connection.
         journal: The journal to search; None for all known ones.
 
-    Raises:
-        NotPossibleError: There is none.
-        UsageError: The sweep cannot be undone.
-    """
-    stored = _last_run(configuration, journal, Output())
-    return read_run(stored), {JOURNAL: stored.path}
-
-
-def _last_run(configuration: Configuration, journal: Path | None, output: Output) -> StoredRun:
-    """Return the last sweep of a connection that changed, or may have changed, something.
-
-    Args:
-        configuration: The settings of the connection.
-        journal: The journal to search; None for all known ones.
-        output: The output of the command.
+    Returns:
+        Its report, the files that must not be overwritten, and the id of its undo if that was interrupted.
 
     Raises:
-        NotPossibleError: There is none.
-        UsageError: The sweep cannot be undone.
+        NotPossibleError: There is none, or it was undone already.
+        UsageError: A journal cannot be read.
     """
+    output = Output()
     runs = stored_runs(journal, output.note)
-    by_id, undone_by = {run.run_id: run for run in runs}, {run.undo_id: run for run in runs}
-    for each in runs:
-        run = each
-        elsewhere = run.summary.base_url != normalize_url(configuration.base_url) or (
-            configuration.account is not None and run.summary.account_id != configuration.account
+    by_id = {run.run_id: run for run in runs}
+    run = next((run for run in runs if _belongs_to(run, configuration) and _may_have_changed(run)), None)
+    if run is None:
+        raise NotPossibleError(
+            f"there is no sweep of this account to undo in {journal or 'the known journals'}\n"
+            "Nothing was changed. Give its report, or its run id with `fieldingkit sweeps undo` and its --journal."
         )
-        if elsewhere or not _may_have_changed(run):
-            continue
-        while run.continued_by is not None:
-            run = find_run(run.continued_by, run.path, output.note)
-        if _is_undo(run, undone_by):
-            run = undone_by[run.run_id]
-        when = f"the {run.summary.action} of {format_time(run.summary.started_at)}, run {run.run_id}"
-        undo = by_id.get(run.undo_id)
-        if undo is not None and undo.summary.reported_at is not None:
-            raise NotPossibleError(f"{when}, was undone already by run {undo.run_id}\n{_how_to_undo(undo)}")
-        output.note(f"The last sweep is {when}.")
-        return run
-    raise NotPossibleError(
-        f"there is no sweep of this account to undo in {journal or 'the known journals'}\n"
-        "Nothing was changed. Give its report, or its run id with `fieldingkit sweeps undo` and its --journal."
-    )
+    while run.continued_by is not None:
+        run = find_run(run.continued_by, run.path, output.note)
+    undo = next((other for other in runs if other.summary.undoes == run.run_id), None)
+    if _is_undo(run, by_id):
+        undo, run = run, by_id.get(run.summary.undoes or "", run)
+    if undo is not None and (undo is run or undo.summary.reported_at is not None):
+        what = f"run {undo.summary.undoes}" if undo is run else f"{_name(run)},"
+        raise NotPossibleError(f"{what} was undone already by run {undo.run_id}\n{_how_to_undo(undo)}")
+    output.note(f"The last sweep is {_name(run)}.")
+    return read_run(run), {JOURNAL: run.path}, None if undo is None else undo.run_id
+
+
+def _belongs_to(run: StoredRun, configuration: Configuration) -> bool:
+    """Return whether a run is of the API and the account of a connection."""
+    account = configuration.account
+    of_account = account is None or run.summary.account_id == account
+    return of_account and run.summary.base_url == normalize_url(configuration.base_url)
 
 
 def _may_have_changed(run: StoredRun) -> bool:
@@ -201,10 +193,16 @@ def _may_have_changed(run: StoredRun) -> bool:
     return bool(summary.counts.updated or summary.counts.unknown or interrupted)
 
 
-def _is_undo(run: StoredRun, undone_by: Mapping[str, StoredRun]) -> bool:
+def _is_undo(run: StoredRun, by_id: Mapping[str, StoredRun]) -> bool:
     """Return whether a run undoes a sweep; the undo of an undo does what the sweep did."""
-    undone = undone_by.get(run.run_id)
-    return undone is not None and not _is_undo(undone, undone_by)
+    if run.summary.undoes is None:
+        return False
+    undone = by_id.get(run.summary.undoes)
+    return undone is None or not _is_undo(undone, by_id)
+
+
+def _name(run: StoredRun) -> str:
+    return f"the {run.summary.action} of {format_time(run.summary.started_at)}, run {run.run_id}"
 
 
 def _check_no_open_jobs(original: SweepReport, journal: Path | None) -> None:
@@ -231,8 +229,9 @@ def _check_not_undone_in_turn(original: SweepReport, plan: SweepPlan, journal: P
         NotPossibleError: It was.
     """
     runs = {run.run_id: run for run in stored_runs(journal, lambda _: None) if _may_have_changed(run)}
+    undo_of = {run.summary.undoes: run for run in runs.values()}
     undo = last = runs.get(plan.run_id)
-    while last is not None and (following := runs.get(last.undo_id)) is not None:
+    while last is not None and (following := undo_of.get(last.run_id)) is not None:
         last = following
     if undo is not None and last is not None and last is not undo:
         raise NotPossibleError(

@@ -112,7 +112,9 @@ def _cause(document: SweepDocument, reason: Reason, listed: tuple[GroupRow, ...]
         outcome=reason.outcome,
         text=format_reason(reason.code, reason.text)
         or (label if reason.outcome not in PROBLEMS else "no reason given"),
-        advice=advice_for(reason.outcome, reason.code) if reason.outcome not in ("updated", "unchanged") else "",
+        advice=advice_for(reason.outcome, reason.code, reason.text)
+        if reason.outcome not in ("updated", "unchanged")
+        else "",
         total=len(reason.groups),
         listed=listed,
         common=reason.text,

@@ -195,6 +195,12 @@ _ADVICE_BY_OUTCOME: Final[dict[str, str]] = {
     "unverified": "Their target groups were not read after the last job. List them to see their current status.",
     "straggler": "Another user may have changed them since. To reach them too, start a sweep under a new run id.",
 }
+_MOVED: Final = re.compile(r"^moved meanwhile: |when the plan was made, and|^not undone: its status was changed again")
+"""The reasons of target groups whose status moved between reading it and acting on it."""
+_ADVICE_MOVED: Final = (
+    "Another user may have changed them, so they were left as they are. List them to see their current status; "
+    "a new sweep acts on what it finds then."
+)
 _VARIABLE: Final = re.compile(
     r"\b[0-9A-Z]{26}\b"  # a ULID
     r"|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b[0-9a-f]{16,}\b"  # a UUID, a trace id
@@ -263,6 +269,8 @@ def format_reason(code: str | None, text: str | None) -> str:
     return ": ".join(filter(None, [code, text]))
 
 
-def advice_for(outcome: str, code: str | None = None) -> str:
-    """Return the advice for an outcome with a failure code; empty if there is none."""
+def advice_for(outcome: str, code: str | None = None, reason: str = "") -> str:
+    """Return the advice for an outcome with a failure code and a reason in words; empty if there is none."""
+    if outcome == "skipped" and _MOVED.search(reason):
+        return _ADVICE_MOVED
     return _ADVICE_BY_CODE.get(code or "") or _ADVICE_BY_OUTCOME.get(outcome, "")

@@ -132,6 +132,7 @@ class JournalCheckpoint(Checkpoint):
             identity.account_id,
             identity.api_version,
             continues,
+            plan.undoes,
             started_at,
         )
         await self._write(Statement(_INSERT_RUN, [run]))
@@ -268,7 +269,7 @@ _SET_VERIFIED = "INSERT OR REPLACE INTO verifications VALUES (?, ?, ?, ?)"
 _SELECT_VERIFIED = "SELECT verified_at, stragglers, unverified FROM verifications WHERE run_id = ?"
 _SET_FINISHED = "UPDATE runs SET finished_at = ? WHERE run_id = ?"
 
-_INSERT_RUN = "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, '{}', '[]', ?, NULL, NULL, NULL)"
+_INSERT_RUN = "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, '{}', '[]', ?, NULL, NULL, NULL)"
 _SET_DISCOVERED = "UPDATE runs SET unlisted = ?, projects = ?, discovered_at = ? WHERE run_id = ?"
 _SELECT_PLAN = "SELECT plan FROM runs WHERE run_id = ?"
 _SELECT_RUN = (

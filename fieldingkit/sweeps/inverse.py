@@ -20,7 +20,7 @@ from fieldingkit.sweeps.progress import ProgressReporter
 from fieldingkit.sweeps.report import GroupOutcome, Outcome, SweepProgress, SweepReport
 from fieldingkit.sweeps.state import FoundGroup
 
-__all__ = ["preview_undo", "undo", "undo_plan", "undo_run_id"]
+__all__ = ["preview_undo", "undo", "undo_plan"]
 
 _SUFFIX = "-undo"
 
@@ -142,11 +142,6 @@ def _check_account(client: AsyncClient, report: SweepReport) -> None:
         raise InvalidCommandError(f"{difference}; nothing was sent", field="report")
 
 
-def undo_run_id(run_id: str) -> str:
-    """Return the run id of the undo of a run."""
-    return derive_run_id(run_id, _SUFFIX)
-
-
 def undo_plan(report: SweepReport) -> SweepPlan:
     """Return the plan that undoes a pause or a resume, for exactly the target groups that the sweep changed.
 
@@ -172,7 +167,8 @@ def undo_plan(report: SweepReport) -> SweepPlan:
         action=plan.action.opposite,
         target_groups=changed,
         query=None,
-        run_id=undo_run_id(plan.run_id),
+        run_id=derive_run_id(plan.run_id, _SUFFIX),
+        undoes=plan.run_id,
         check_status_first=True,
         first=None,  # an undo has no first part of its own
     )

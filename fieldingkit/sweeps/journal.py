@@ -34,12 +34,12 @@ T = TypeVar("T")
 _BUSY_TIMEOUT = 10.0
 """Seconds to wait for another program that holds the file, such as one that copies it."""
 _APPLICATION_ID = 0x666B6A6C
-_SCHEMA = 4
+_SCHEMA = 5
 _TABLES = """
     CREATE TABLE holder (pid INTEGER, host TEXT, since REAL);
     CREATE TABLE runs (
         run_id TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, plan TEXT NOT NULL, action TEXT NOT NULL,
-        base_url TEXT NOT NULL, account_id TEXT, api_version TEXT NOT NULL, continues TEXT,
+        base_url TEXT NOT NULL, account_id TEXT, api_version TEXT NOT NULL, continues TEXT, undoes TEXT,
         unlisted TEXT NOT NULL, projects TEXT NOT NULL, started_at REAL NOT NULL, discovered_at REAL, finished_at REAL,
         reported_at REAL
     );
@@ -67,8 +67,8 @@ _DELETE_RUN = (
 )
 _COUNT_OUTCOMES = "SELECT run_id, outcome, count(*) FROM groups GROUP BY run_id, outcome"
 _SELECT_RUNS = (
-    "SELECT run_id, action, base_url, account_id, api_version, fingerprint, continues, started_at, discovered_at,"
-    " finished_at, reported_at FROM runs ORDER BY started_at DESC"
+    "SELECT run_id, action, base_url, account_id, api_version, fingerprint, continues, undoes, started_at,"
+    " discovered_at, finished_at, reported_at FROM runs ORDER BY started_at DESC"
 )
 _SET_REPORTED = "UPDATE runs SET reported_at = ? WHERE run_id = ? AND finished_at IS NOT NULL"
 
@@ -98,6 +98,8 @@ class RunSummary:
     """The fingerprint of its plan: equal for runs that do the same."""
     continues: str | None
     """The id of the interrupted run that this one continues; None if there is none."""
+    undoes: str | None
+    """The id of the run that this one undoes; None if it is no undo."""
     started_at: datetime
     """When the run started, UTC."""
     discovered_at: datetime | None
@@ -145,6 +147,8 @@ class Journal:
         self._claimed: set[str] = set()
         try:
             self._open(read_only=read_only)
+            status = self.path.stat()
+            self._file = status.st_dev, status.st_ino
         except (sqlite3.Error, OSError) as exc:
             self.close()
             reason = getattr(exc, "strerror", None) or exc
@@ -216,6 +220,15 @@ class Journal:
 
     def __repr__(self) -> str:
         return f"<Journal {self.path}>"
+
+    @property
+    def removed(self) -> bool:
+        """True if the file was removed or replaced since it was opened: what is written to it is lost then."""
+        try:
+            status = self.path.stat()
+        except OSError:
+            return True
+        return (status.st_dev, status.st_ino) != self._file
 
     def run(self, work: Callable[[sqlite3.Connection], T]) -> "Future[T]":
         """Run a function with the database, in the journal's executor.
@@ -371,7 +384,7 @@ def _select_runs(database: sqlite3.Connection) -> tuple[list[Sequence[Any]], Map
 
 
 def _summary(row: Sequence[Any], counts: Mapping[str, int]) -> RunSummary:
-    run_id, action, base_url, account_id, api_version, fingerprint, continues, started_at, *times = row
+    run_id, action, base_url, account_id, api_version, fingerprint, continues, undoes, started_at, *times = row
     discovered_at, finished_at, reported_at = (None if time is None else _utc(time) for time in times)
     return RunSummary(
         run_id=run_id,
@@ -381,6 +394,7 @@ def _summary(row: Sequence[Any], counts: Mapping[str, int]) -> RunSummary:
         api_version=api_version,
         fingerprint=fingerprint,
         continues=continues,
+        undoes=undoes,
         started_at=_utc(started_at),
         discovered_at=discovered_at,
         finished_at=finished_at,

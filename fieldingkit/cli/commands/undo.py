@@ -33,11 +33,16 @@ async def undo(
         raise UsageError("no sweep to undo was selected\nGive exactly one of a report and --last.")
     from fieldingkit.cli.undo_command import load_last_run, load_report, undo_report
 
-    original, kept = (
+    original, kept, interrupted = (
         load_last_run(connection.load(), options.journal)
         if report is None
-        else (load_report(report), {"the report to undo": report})
+        else (load_report(report), {"the report to undo": report}, None)
     )
     return await undo_report(
-        original, kept, no_history_check=no_history_check, run_id=run_id, options=options, connection=connection
+        original,
+        kept,
+        no_history_check=no_history_check,
+        run_id=run_id or interrupted,
+        options=options,
+        connection=connection,
     )

@@ -123,6 +123,8 @@ def test_ids_of_other_places_are_explained(connected: Cli, sandbox: Sandbox, tmp
     (tmp_path / "ids.txt").write_text(f"{project.id} {project.ids()[0]}\n{project.id} {other.ids()[0]}\n")
     ended = connected("pause", "--ids", "ids.txt", "--dry-run")
     assert "1 not found, or not read" in ended.out
+    assert "Would pause 2 target groups: 1 job, at least 2 requests." in ended.out
+    assert "1 of them was not found, or not read: the API decides." in ended.out
     (tmp_path / "ids.txt").write_text(f"{project.ids()[0]} {project.id}\n")
     ended = connected("pause", "--ids", "ids.txt", "--yes")
     assert ended.code == 1

@@ -24,7 +24,10 @@ STRAGGLER = StragglerRow(
 
 def test_a_summary_without_problems_is_two_lines() -> None:
     """If everything went well, the headline and the count say so."""
-    assert result_text(make_document(verified_at=VERIFIED)) == "All 8 target groups are paused.\n        8 paused"
+    assert (
+        result_text(make_document(verified_at=VERIFIED))
+        == "All 8 target groups are paused.\n        8 paused by this sweep"
+    )
 
 
 def test_a_target_group_is_printed_with_names_above_its_ids() -> None:

@@ -111,7 +111,7 @@ def test_a_journal_of_a_later_release_is_refused_unchanged(path: Path) -> None:
     before = path.read_bytes()
 
     for read_only in (False, True):
-        with pytest.raises(JournalError, match=r"later release of fieldingkit \(schema 99; this release reads 4\)"):
+        with pytest.raises(JournalError, match=r"later release of fieldingkit \(schema 99; this release reads 5\)"):
             Journal(path, read_only=read_only)
 
     assert path.read_bytes() == before
@@ -155,8 +155,8 @@ async def test_a_run_that_cannot_be_decoded_is_named(
 def test_a_list_of_runs_that_cannot_be_decoded_is_refused(path: Path, damage: str) -> None:
     """The error names the file and the run."""
     with Journal(path) as journal:
-        row = ("tonight", "f", "{}", "pause", "https://api.example", "101", "1", None, "{}", "[]", 1.0)
-        sql = "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, NULL)"
+        row = ("tonight", "f", "{}", "pause", "https://api.example", "101", "1", None, None, "{}", "[]", 1.0)
+        sql = "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, NULL)"
         journal.write([Statement(sql, [row])]).result()
     change_journal(path, f"UPDATE runs SET {damage}")
 

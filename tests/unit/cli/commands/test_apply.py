@@ -74,6 +74,16 @@ def test_what_moved_since_is_skipped(connected: Cli, sandbox: Sandbox) -> None:
     assert result["groups"][0]["reason"] == "it was live when the plan was made, and is completed now"
 
 
+def test_what_moved_since_comes_with_its_next_step(connected: Cli, sandbox: Sandbox) -> None:
+    """The advice for a target group that moved is not the one for a status that never allowed the action."""
+    project = sandbox.seed(live=2, draft=1)
+    make_plan(connected)
+    next(group for group in project.groups if group.status == "live").act("complete", by="colleague")
+    text = " ".join(connected("apply", "plan.json", "--yes").out.split())
+    assert "-> Another user may have changed them, so they were left as they are." in text
+    assert ("-> There was nothing to do for these." in text) == ("it is draft" in text)
+
+
 def test_what_was_paused_since_the_plan_counts_as_paused(connected: Cli, sandbox: Sandbox) -> None:
     """A target group that was read with the target status is part of the headline's number."""
     project = sandbox.seed(live=4)

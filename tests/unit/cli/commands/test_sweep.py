@@ -9,6 +9,7 @@ from typing import Any
 
 import attrs
 import pytest
+from aiohttp import web
 from support.command_line import Cli
 from support.sweep_reports import make_report
 
@@ -396,3 +397,26 @@ def test_groups_that_were_not_sent_fail_the_sweep(connected: Cli, sandbox: Sandb
     assert all(project.ids("live") for project in projects)
     assert "Not sent, 2 target groups: not sent, because nothing can be sent" in ended.out
     assert "should have been sent, and were not: run the same command again" in ended.out
+
+
+class Remove(faults.Fault):
+    """A request during which a file is removed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    async def inject(self, exchange: faults.Exchange) -> web.StreamResponse:
+        """Remove the file, and handle the request."""
+        self._path.unlink()
+        return await exchange.proceed()
+
+
+def test_a_journal_that_is_removed_meanwhile_is_noticed(connected: Cli, sandbox: Sandbox, tmp_path: Path) -> None:
+    """Without its journal a run can be undone only from its report, which is written even if none was asked for."""
+    project = sandbox.seed(live=2)
+    sandbox.faults.add("get_bulk_pause_*", Remove(tmp_path / "own.journal"))
+    ended = connected("pause", "--project", project.id, "--yes", "--journal", "own.journal", "--run-id", "r:1")
+    assert ended.code == 0, ended.err
+    assert "own.journal was removed during the sweep" in " ".join(ended.err.split())
+    assert connected("undo", "r-1.json", "--yes").code == 0
+    assert len(project.ids("live")) == 2

@@ -51,7 +51,7 @@ def interrupt(run_id: str) -> None:
     """Make a run unfinished."""
     for path in journals():
         with sqlite3.connect(path) as database:
-            database.execute("UPDATE runs SET finished_at = NULL WHERE run_id = ?", [run_id])
+            database.execute("UPDATE runs SET finished_at = NULL, reported_at = NULL WHERE run_id = ?", [run_id])
         database.close()
 
 
@@ -350,6 +350,36 @@ def test_undo_last_delivers_the_report_of_an_interrupted_undo(connected: Cli, sa
     assert ended.code == 0, ended.err
     assert SweepReport.load("u.json").counts.updated == 2
     assert len(project.ids("live")) == 2
+
+
+def test_undo_last_recognizes_an_undo_with_a_run_id_of_its_own(connected: Cli, sandbox: Sandbox) -> None:
+    """An undo is known by the run that it undoes, not by its run id; an interrupted one is continued under its id."""
+    project = sandbox.seed(live=2)
+    connected("pause", "--project", project.id, "--yes", "--run-id", "r")
+    connected("sweeps", "report", "r", "--report", "r.json")
+    connected("undo", "r.json", "--yes", "--run-id", "back")
+    assert len(project.ids("live")) == 2
+    again = connected("undo", "--last", "--yes")
+    assert (again.code, len(project.ids("live"))) == (1, 2)
+    assert "run r, was undone already by run back" in " ".join(again.err.split())
+    interrupt("back")
+    ended = connected("undo", "--last", "--yes", "--report", "u.json")
+    assert ended.code == 0, ended.err
+    assert SweepReport.load("u.json").run_id == "back"
+
+
+def test_an_undo_of_a_pruned_sweep_is_not_undone_by_last(connected: Cli, sandbox: Sandbox) -> None:
+    """Where only the undo is left in the journals, it is still the end of its sweep."""
+    project = sandbox.seed(live=1)
+    connected("pause", "--project", project.id, "--yes", "--run-id", "r")
+    connected("undo", "--last", "--yes")
+    for path in journals():
+        with sqlite3.connect(path) as database:
+            database.execute("DELETE FROM runs WHERE run_id = 'r'")
+        database.close()
+    ended = connected("undo", "--last", "--yes")
+    assert (ended.code, len(project.ids("live"))) == (1, 1)
+    assert "run r was undone already by run r-undo" in " ".join(ended.err.split())
 
 
 def test_undo_last_knows_sweeps_with_a_journal_elsewhere(connected: Cli, sandbox: Sandbox) -> None:
