@@ -41,7 +41,7 @@ def read_ids(path: Path, project_id: str | None) -> dict[str, tuple[str, ...]]:
 
 
 def _decode(content: bytes, name: str) -> str:
-    """Return the text of a list. Characters of other encodings may stand in the names beside the ids.
+    """Return the text of a list. Characters of other encodings do not matter in the names beside the ids.
 
     Raises:
         UsageError: It is not text, or UTF-16 without a byte order mark.

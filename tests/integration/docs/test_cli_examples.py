@@ -28,7 +28,7 @@ def run_line(cli: Cli, line: str, monkeypatch: pytest.MonkeyPatch) -> Ended:
     ended = Ended(0, "", "")
     for part in line.split(" | "):
         with monkeypatch.context() as patch:
-            patch.setattr("sys.stdin", io.StringIO(ended.out))
+            patch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(ended.out.encode())))
             ended = cli(*shlex.split(part)[1:])
         assert ended.code == 0, ended.err
     if target:
