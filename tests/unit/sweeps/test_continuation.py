@@ -63,6 +63,7 @@ def run(
         "api_version": "1",
         "fingerprint": "same",
         "continues": None,
+        "undoes": None,
         "started_at": started_at,
         "discovered_at": started_at,
         "finished_at": started_at if finished else None,
