@@ -153,12 +153,8 @@ class AiohttpTransport:
         if self._closed:
             raise ClientClosedError("the client is closed and nothing was sent; create a new client")
         self._loop = asyncio.get_running_loop()
-        pool = Pool(
-            self._attempts,
-            limit=self._connector_limit,
-            keepalive_timeout=self._keepalive_timeout,
-            ssl=self._ssl or True,
-        )
+        pool = Pool(limit=self._connector_limit, keepalive_timeout=self._keepalive_timeout, ssl=self._ssl or True)
+        pool.observe(self._attempts)
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._connect_timeout)
         session = aiohttp.ClientSession(connector=pool, cookie_jar=aiohttp.DummyCookieJar(), timeout=timeout)
         # aiohttp sends GET and PUT again by itself when a kept connection breaks; here only `retry` does that.

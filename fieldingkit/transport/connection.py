@@ -22,14 +22,10 @@ class Pool(aiohttp.TCPConnector):
     """A connection pool that reports to the attempts that use it.
 
     An attempt's time does not run while it waits for a free connection; with a connection, the session sends it.
-
-    Args:
-        attempts: The attempts that use the pool, by their task.
-        options: The options of the ``TCPConnector``.
     """
 
-    def __init__(self, attempts: Mapping[asyncio.Task[Any], RunningAttempt], **options: Any) -> None:
-        super().__init__(**options)
+    def observe(self, attempts: Mapping[asyncio.Task[Any], RunningAttempt]) -> None:
+        """Set the attempts that use the pool, by their task."""
         self._attempts = attempts
         self._factory: Any = partial(Connection, loop=self._loop)
 
@@ -39,10 +35,10 @@ class Pool(aiohttp.TCPConnector):
         self._current().call.bytes_sent = True
         return connection
 
-    async def _wait_for_available_connection(self, *args: Any) -> None:
+    async def _wait_for_available_connection(self, *args: Any, **options: Any) -> None:
         attempt = self._current()
         attempt.wait_for_connection()
-        await super()._wait_for_available_connection(*args)
+        await super()._wait_for_available_connection(*args, **options)
         attempt.start_again()
 
     def _release(self, key: Any, protocol: Any, **options: Any) -> None:
@@ -109,9 +105,9 @@ class Connection(ResponseHandler):
             transport.write(unsent[:_PART])
             self._loop.call_soon(self._send_part)
 
-    def set_exception(self, exc: Any, *cause: Any) -> None:
+    def set_exception(self, exc: Any, *args: Any, **options: Any) -> None:
         """Fail the response that is being received, and its body, which would otherwise be waited for."""
-        super().set_exception(exc, *cause)
+        super().set_exception(exc, *args, **options)
         content = self._payload
         if content is not None and not content.is_eof() and content.exception() is None:
             content.set_exception(aiohttp.ClientPayloadError(str(exc)))

@@ -1,4 +1,4 @@
-"""What is used of aiohttp beneath its session, and whether the installed version has it."""
+"""The parts of aiohttp that are used beneath its session, and a check that the installed version has them."""
 
 import logging
 from collections.abc import Sequence
@@ -8,7 +8,6 @@ from types import FunctionType
 from typing import Final
 
 import aiohttp
-import aiohttp.client
 from aiohttp.client_proto import ResponseHandler
 
 __all__ = ["INTERNALS", "is_session_patched", "missing_internals"]
@@ -34,11 +33,11 @@ INTERNALS: Final = (
     (ResponseHandler, "should_close"),
     (ResponseHandler, "writing_paused"),
 )
-"""What is used of aiohttp in place of its session: classes, their members, and the parameters of these."""
+"""The parts: each is a class, its member, and the parameters of that; tests hold each version of aiohttp to them."""
 
 _function = vars(aiohttp.ClientSession).get("_request")
 _REQUEST: Final = (
-    _function if isinstance(_function, FunctionType) and _function.__globals__ is vars(aiohttp.client) else None
+    _function if isinstance(_function, FunctionType) and _function.__globals__["__name__"] == "aiohttp.client" else None
 )
 """The function through which all requests of a session go; None if it was already patched."""
 

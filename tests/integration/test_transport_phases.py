@@ -110,7 +110,7 @@ async def test_connect_timeout_sends_nothing() -> None:
 
 
 async def test_a_refused_connection_sends_nothing() -> None:
-    """A port on which nobody listens has received nothing."""
+    """A closed port has received nothing."""
     async with silent_server() as url:
         pass
     transport = make_transport(url)

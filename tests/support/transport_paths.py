@@ -60,7 +60,7 @@ def make_call(
 
 @attrs.frozen
 class Outcome:
-    """What came of an exchange."""
+    """The result of an exchange, whether a response or an error."""
 
     kind: str
     """``response``, or the name of an error."""
