@@ -28,8 +28,9 @@ The API's documents leave some behavior open. The sandbox behaves as follows:
 - A project is active while any of its target groups is neither completed nor archived.
 - A project that was created is a 404 for `project_seconds`. Any price up to 105 USD is accepted, in the currency of the
   business unit; the price of a draft and the filling strategy of a target group that has ended are refused (404, 405).
-- Of ten entrants four complete, five do not qualify and one drops off. Seeded target groups get completes only from the
-  test. Prices, suggested days and speed follow from one simple model: see `fieldingkit.sandbox.model.pricing`.
+- Of ten entrants four complete, five do not qualify and one drops off. Target groups that a request created get
+  completes while they are live; seeded ones get theirs from the test. Targets with quotas fill in proportion to their
+  goals. Prices, suggested days and speed follow from one simple model: see `fieldingkit.sandbox.model.pricing`.
 - A goal can be changed in every status, but not below the number of completes (422).
 - A draft has no fielding assistant assignment (404) until one is created with `If-None-Match: *`.
 - Target groups can only be assigned to project managers of the account; other users are refused (400).

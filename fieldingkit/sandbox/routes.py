@@ -9,6 +9,7 @@ from fieldingkit.sandbox.context import Handler
 from fieldingkit.sandbox.handlers import (
     calendar,
     definitions,
+    drafts,
     fielding_runs,
     jobs,
     pricing,
@@ -108,8 +109,11 @@ ROUTES: Final = (
     Route("PUT", _GROUP + "/filling-strategy", "update_filling_strategy", pricing.update_filling_strategy),
     # The tags about target groups
     Route("GET", _GROUPS, "get_list_target_groups", target_groups.list_target_groups),
-    Route("GET", _GROUP, "get_target_group", target_groups.get_target_group),
-    Route("GET", _GROUP + "/details", "get_target_group_details", target_groups.get_target_group_details),
+    Route("POST", _GROUPS, "create_target_group", drafts.create_target_group),
+    Route("GET", _GROUP, "get_target_group", drafts.get_target_group),
+    Route("PUT", _GROUP, "update_target_group", drafts.update_target_group),
+    Route("GET", _GROUP + "/details", "get_target_group_details", drafts.get_target_group_details),
+    Route("PUT", _GROUP + "/details", "update_launched_target_group_details", drafts.update_target_group_details),
     Route("GET", _GROUP + "/changelog", "get_target_group_changelog", progress.list_changelog),
     Route(
         "PUT", _GROUP + "/profiles/completes-goal", "update_profile_filling_goal", target_groups.update_completes_goal

@@ -22,6 +22,7 @@ KNOWN_FAULTS: Final = {
     "NullInDraftJobs": "The examples of both draft jobs have nulls that their schemas forbid.",
     "NullInManagerJobs": "The example of a project-manager job has nulls for both lists, which its schema forbids.",
     "NullableInAllOf": "An allOf of `nullable: true` and a type is meant to allow null, but does not.",
+    "OneOfMeansAnyOf": "Alternatives of profiles overlap, so that strict oneOf refuses bodies that are valid.",
     "RateCardBoostForgotten": "The changelog can be filtered by this type of change, and has no form for it.",
     "UndocumentedStatus": "No operation documents 405, 409, 413 and 415, nor the batch ones 429; their shapes exist.",
     "UndocumentedWebhookStatus": "Webhook operations and one other lack a status that their prose or path implies.",
@@ -191,12 +192,14 @@ def _absolute(node: Any) -> Any:
 
 
 def _with_nulls(node: Any) -> Any:
-    """Return the document with OpenAPI's `nullable` translated to JSON Schema."""
+    """Return the document with `nullable` and `oneOf` translated to what they mean in JSON Schema."""
     if isinstance(node, list):
         return [_with_nulls(item) for item in node]
     if not isinstance(node, dict):
         return node
     schema = {name: _with_nulls(value) for name, value in node.items() if name != "nullable"}
+    if "oneOf" in schema:  # OneOfMeansAnyOf
+        schema["anyOf"] = schema.pop("oneOf")
     parts = node.get("allOf", ())
     if node.get("nullable") is True or any(part.get("nullable") is True for part in parts):  # NullableInAllOf
         return {"anyOf": [schema, {"type": "null"}]}

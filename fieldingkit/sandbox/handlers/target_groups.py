@@ -30,8 +30,6 @@ __all__ = [
     "STATUSES",
     "TargetGroupFilters",
     "compute_transitions",
-    "get_target_group",
-    "get_target_group_details",
     "list_target_groups",
     "read_filters",
     "update_completes_goal",
@@ -67,7 +65,7 @@ def _item(group: TargetGroup, context: RequestContext) -> dict[str, Any]:
         "human_readable_id": settings.human_readable_id,
         "name": settings.name,
         "project_manager_id": group.manager_id,
-        "exclusion_enabled": False,
+        "exclusion_enabled": settings.excludes,
         "locale": settings.locale,
         "status": group.status_at(context.now),
         "created_at": write_timestamp(settings.created_at),
@@ -92,65 +90,6 @@ def _statistics(progress: Progress) -> dict[str, Any]:
         "incidence_rate": progress.incidence_rate,
         "drop_off_rate": progress.drop_off_rate,
         "conversion_rate": progress.conversion_rate,
-    }
-
-
-def get_target_group(context: RequestContext) -> HandlerResponse:
-    """Return a draft; redirect to the details of any other target group."""
-    group = context.target_group()
-    if group.status_at(context.now) != "draft":
-        return HandlerResponse(301, headers={"Location": f"{context.recorded.path.removeprefix('/v1')}/details"})
-    start_at, end_at = group.settings.planned_dates
-    body = {
-        **_settings(group),
-        "business_unit_id": group.settings.business_unit_id,
-        "pricing_model": "dynamic",
-        "cost_per_interview": group.price.json(),
-        "fielding_specification": {"start_at": write_timestamp(start_at), "end_at": write_timestamp(end_at)},
-        "links": {"test_client_survey": "https://survey.example/test"},
-    }
-    if group.assistant is not None:
-        body["fielding_assistant_assignment"] = group.assistant
-    return HandlerResponse(200, body)
-
-
-def get_target_group_details(context: RequestContext) -> HandlerResponse:
-    """Return a launched target group; 404 for a draft."""
-    group = context.launched_target_group()
-    return HandlerResponse(
-        200,
-        {
-            **_settings(group),
-            "id": group.id,
-            "account_name": context.state.accounts[context.account_id].name,
-            "business_unit_id": str(group.settings.business_unit_id),
-            "links": {
-                "test_screener": f"https://screener.example/{group.settings.human_readable_id}",
-                "test_client_survey": "https://survey.example/test",
-            },
-        },
-    )
-
-
-def _settings(group: TargetGroup) -> dict[str, Any]:
-    settings = group.settings
-    return {
-        "human_readable_id": settings.human_readable_id,
-        "name": settings.name,
-        "locale": settings.locale,
-        "collects_pii": False,
-        "study_type_code": "adhoc",
-        "industry_code": "other",
-        "industry_lockout_code": "not_applicable",
-        "client_id": None,
-        "project_manager_id": group.manager_id,
-        "completes_goal": group.goal,
-        "expected_length_of_interview_minutes": 10,
-        "expected_incidence_rate": 0.5,
-        "live_url": "https://survey.example/live",
-        "test_url": "https://survey.example/test",
-        "created_at": write_timestamp(settings.created_at),
-        "target_group_customer_reference_number": settings.reference,
     }
 
 
@@ -186,7 +125,7 @@ class TargetGroupFilters:
             and (self.readable_ids is None or settings.human_readable_id in self.readable_ids)
             and (self.references is None or settings.reference in self.references)
             and (self.manager_id is None or group.manager_id == self.manager_id)
-            and (self.is_excluding is None or not self.is_excluding)  # no target group here has exclusions
+            and (self.is_excluding is None or settings.excludes == self.is_excluding)
         )
 
 

@@ -1,33 +1,69 @@
 """The settings of a target group."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
-from fieldingkit.sandbox.formats import readable_id
+from fieldingkit.sandbox.formats import parse_timestamp, readable_id, write_timestamp
 from fieldingkit.sandbox.model.amounts import Amount
 from fieldingkit.sandbox.model.definitions import BUSINESS_UNITS
+from fieldingkit.sandbox.model.pricing import completes_a_day
 
 __all__ = ["Settings"]
 
 
 _LOCALES: Final = ("eng_us", "eng_gb", "ger_de", "fre_fr")
+_SEEDED: Final[Mapping[str, Any]] = {
+    "business_unit_id": str(next(iter(BUSINESS_UNITS))),
+    "collects_pii": False,
+    "study_type_code": "adhoc",
+    "industry_code": "other",
+    "industry_lockout_code": "not_applicable",
+    "expected_length_of_interview_minutes": 10,
+    "expected_incidence_rate": 0.5,
+    "live_url": "https://survey.example/live",
+    "test_url": "https://survey.example/test",
+}
+"""The settings of every seeded target group; name, locale, reference and dates follow from its number."""
 
 
 @attrs.frozen(kw_only=True)
 class Settings:
-    """The fields of a target group that never change."""
+    """The settings of a target group, in the form of a request that creates one."""
 
     number: int
     """The sequence number of the target group in the sandbox, from 1."""
     created_at: datetime
     """The creation date."""
+    given: Mapping[str, Any] | None = None
+    """The settings of a request; None for a seeded target group."""
+    is_seeded: bool = False
+    """True if a test assigns the completes, although a request changed the settings."""
+    profiling: Mapping[str, Any] | None = None
+    """The profiles as they are read, with ids; None if anyone may take part."""
+    allocations: Mapping[str, Any] | None = None
+    """The allocations as they are read, with names; None for a seeded target group."""
+
+    @property
+    def members(self) -> Mapping[str, Any]:
+        """All settings by name."""
+        if self.given is not None:
+            return self.given
+        start_at, end_at = self.created_at + timedelta(days=1), self.created_at + timedelta(days=31)
+        return {
+            **_SEEDED,
+            "name": self.name,
+            "locale": self.locale,
+            "target_group_customer_reference_number": self.reference,
+            "fielding_specification": {"start_at": write_timestamp(start_at), "end_at": write_timestamp(end_at)},
+        }
 
     @property
     def name(self) -> str:
         """The name."""
-        return f"Target group {self.number}"
+        return f"Target group {self.number}" if self.given is None else self.given["name"]
 
     @property
     def human_readable_id(self) -> str:
@@ -35,14 +71,17 @@ class Settings:
         return readable_id(self.number, 7)
 
     @property
-    def reference(self) -> str:
+    def reference(self) -> str | None:
         """The customer reference number."""
-        return f"REF-{self.number}"
+        if self.given is None:
+            return f"REF-{self.number}"
+        reference: str | None = self.given.get("target_group_customer_reference_number")
+        return reference
 
     @property
     def locale(self) -> str:
-        """The language and country of the respondents; every fourth target group has the same."""
-        return _LOCALES[(self.number - 1) % len(_LOCALES)]
+        """The language and country of the respondents; every fourth seeded target group has the same."""
+        return _LOCALES[(self.number - 1) % len(_LOCALES)] if self.given is None else self.given["locale"]
 
     @property
     def language(self) -> str:
@@ -57,14 +96,27 @@ class Settings:
     @property
     def business_unit_id(self) -> int:
         """The business unit."""
-        return next(iter(BUSINESS_UNITS))
-
-    def completes_a_day(self, price: Amount) -> float:
-        """Return the number of completes in a day at a price; 0 for a seeded target group."""
-        del price
-        return 0.0
+        return int(self.members["business_unit_id"])
 
     @property
     def planned_dates(self) -> tuple[datetime, datetime]:
         """The planned start and end of fielding of a draft."""
-        return self.created_at + timedelta(days=1), self.created_at + timedelta(days=31)
+        period = self.members["fielding_specification"]
+        start_at, end_at = parse_timestamp(period["start_at"]), parse_timestamp(period["end_at"])
+        return start_at or self.created_at, end_at or self.created_at
+
+    @property
+    def excludes(self) -> bool:
+        """True if respondents of other target groups of the project are excluded."""
+        return bool((self.members.get("exclusion") or {}).get("enabled"))
+
+    def completes_a_day(self, price: Amount) -> float:
+        """Return the number of completes in a day at a price; 0 for a seeded target group."""
+        if self.given is None or self.is_seeded:
+            return 0.0
+        return completes_a_day(
+            self.locale,
+            length=self.given["expected_length_of_interview_minutes"],
+            incidence_rate=self.given["expected_incidence_rate"],
+            price=price,
+        )

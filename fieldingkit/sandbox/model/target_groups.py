@@ -44,7 +44,7 @@ class TargetGroup:
         group_id: The ULID.
         project_id: The ULID of the project.
         hooks: The state that holds the target group.
-        settings: The fields that never change.
+        settings: The settings.
         run: The fielding run; None for a draft.
         archived: True if the target group is archived.
         goal: The completes goal.
@@ -71,8 +71,8 @@ class TargetGroup:
         """The ULID."""
         self.project_id = project_id
         """The ULID of the project."""
-        self.settings = settings
-        """The fields that never change."""
+        self.settings: Settings = settings
+        """The settings."""
         self.archived = archived
         """True if the target group is archived; no operation of the API changes this."""
         self.goal: int = goal
@@ -312,6 +312,33 @@ class TargetGroup:
         self.goal = goal
         self._record("update_goal", status, (change,), at=at, request=request)
         self.run_at(at)
+
+    def replace_draft(
+        self,
+        settings: Settings,
+        *,
+        goal: int,
+        price: Amount,
+        manager_id: str,
+        assistant: dict[str, Any],
+        at: datetime,
+        request: int,
+    ) -> None:
+        """Replace all settings of a draft."""
+        self.settings, self.goal, self.price, self.manager_id = settings, goal, price, manager_id
+        self.ledger = Ledger(self.id, price.currency_code)
+        self.assistant_version += 1
+        self.assistant = assistant
+        self._record("update_settings", "draft", (), at=at, request=request)
+
+    def replace_details(
+        self, settings: Settings, changes: tuple[ValueChange, ...], *, manager_id: str, at: datetime, request: int
+    ) -> None:
+        """Replace the settings of a launched target group, and so the number of completes in a day."""
+        status = self.status_at(at)
+        self.settings, self.manager_id = settings, manager_id
+        self._restart_arrivals(at)
+        self._record("update_settings", status, changes, at=at, request=request)
 
     def set_price(self, price: Amount, *, at: datetime, request: int) -> None:
         """Change the price of the completes to come, and so their number in a day."""

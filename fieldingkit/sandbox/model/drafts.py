@@ -1,0 +1,277 @@
+"""The settings of a draft: the checks of a request that creates or replaces one, and the form in which it is read."""
+
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
+from typing import Any, Final, cast
+
+from fieldingkit.sandbox import problems
+from fieldingkit.sandbox.formats import ULID, parse_duration
+from fieldingkit.sandbox.model.amounts import Amount
+from fieldingkit.sandbox.model.assistant import check_modules
+from fieldingkit.sandbox.model.definitions import (
+    BUSINESS_UNITS,
+    CLIENTS,
+    INDUSTRIES,
+    INDUSTRY_LOCKOUTS,
+    LOCALES,
+    STUDY_TYPES,
+    SUPPLIERS,
+    BusinessUnit,
+)
+from fieldingkit.sandbox.model.pricing import MAXIMUM_PRICE_IN_USD, card_price
+from fieldingkit.sandbox.model.profiles import find_violation, store_profiling
+from fieldingkit.sandbox.model.settings import Settings
+from fieldingkit.sandbox.parameters import (
+    UUID,
+    read_amount,
+    read_integer,
+    read_list,
+    read_rate,
+    read_string,
+    read_timestamps,
+)
+
+__all__ = ["check_details", "check_draft", "price_of", "store_draft"]
+
+_MEMBERS: Final = [
+    "name",
+    "business_unit_id",
+    "locale",
+    "collects_pii",
+    "study_type_code",
+    "industry_code",
+    "industry_lockout_code",
+    "cost_per_interview",
+    "client_cost_per_interview_note",
+    "project_manager_id",
+    "client_id",
+    "fielding_specification",
+    "completes_goal",
+    "expected_length_of_interview_minutes",
+    "expected_incidence_rate",
+    "exclusion",
+    "respondent_activity_exclusions",
+    "live_url",
+    "test_url",
+    "fielding_assistant_assignment",
+    "profiling",
+    "allocations",
+    "re_entry_configuration",
+    "target_group_customer_reference_number",
+]
+_DEFAULTS: Final = {"study_type_code": "adhoc", "industry_code": "other", "industry_lockout_code": "not_applicable"}
+_UNIT_IDS: Final = frozenset(map(str, BUSINESS_UNITS))
+_REFERENCE: Final = "[a-zA-Z0-9_ -]{3,128}"
+_URL: Final = r"https://[^\s/]\S{0,2990}"
+
+
+def check_draft(body: Mapping[str, Any], managers: Collection[str], now: datetime) -> dict[str, Any]:
+    """Return the settings in a request; a 400 names the first invalid member.
+
+    Args:
+        body: The decoded body.
+        managers: The ids of the project managers of the account.
+        now: The current time.
+    """
+    settings = {name: body[name] for name in _MEMBERS if body.get(name) is not None}
+    _check_details(settings, managers)
+    _require(settings.get("business_unit_id") in _UNIT_IDS, "business_unit_id", "Is unknown.")
+    _require(settings.get("locale") in LOCALES, "locale", "Is unknown.")
+    _require(isinstance(settings.get("collects_pii"), bool), "collects_pii", "Must be true or false.")
+    read_integer(settings, "completes_goal", 1, 10**6)
+    start_at, end_at = read_timestamps(_object(settings, "fielding_specification"), "start_at", "end_at")
+    _require(start_at < end_at, "fielding_specification.end_at", "Must be after the start.")
+    for name, codes in (("study_type_code", STUDY_TYPES), ("industry_code", INDUSTRIES)):
+        settings.setdefault(name, _DEFAULTS[name])
+        _require(settings[name] in codes, name, "Is unknown.")
+    settings.setdefault("industry_lockout_code", _DEFAULTS["industry_lockout_code"])
+    _require(settings["industry_lockout_code"] in INDUSTRY_LOCKOUTS, "industry_lockout_code", "Is unknown.")
+    _require(settings.get("client_id") is None or settings["client_id"] in CLIENTS, "client_id", "Is unknown.")
+    check_modules(_object(settings, "fielding_assistant_assignment"), now)
+    _check_exclusions(settings)
+    _check_allocations(_object(settings, "allocations"))
+    if settings.get("profiling"):
+        violation = find_violation(_object(settings, "profiling"), settings["completes_goal"])
+        if violation is not None:
+            raise problems.bad_request("The profiles are invalid.", **dict([violation]))
+    if "re_entry_configuration" in settings:
+        _object(settings, "re_entry_configuration")
+    price_of(settings)
+    return settings
+
+
+def check_details(body: Mapping[str, Any], managers: Collection[str]) -> dict[str, Any]:
+    """Return the settings in a request that changes a launched target group; a 400 names the first invalid member."""
+    names = [
+        "name",
+        "project_manager_id",
+        "expected_length_of_interview_minutes",
+        "expected_incidence_rate",
+        "industry_lockout_code",
+        "live_url",
+        "test_url",
+        "client_cost_per_interview_note",
+    ]
+    settings = {name: body[name] for name in names if body.get(name) is not None}
+    reference = "target_group_customer_reference_number"
+    settings |= {reference: body[reference]} if reference in body else {}
+    _check_details(settings, managers)
+    _require(settings.get("industry_lockout_code") in INDUSTRY_LOCKOUTS, "industry_lockout_code", "Is unknown.")
+    for name in ("live_url", "test_url"):
+        read_string(settings, name, _URL)
+    return settings
+
+
+def _check_details(settings: Mapping[str, Any], managers: Collection[str]) -> None:
+    """Check the settings that can also be changed after the launch."""
+    read_string(settings, "name", r"(?s).{5,128}")
+    manager_id = read_string(settings, "project_manager_id", UUID.pattern)
+    _require(manager_id.lower() in managers, "project_manager_id", "Is not a project manager here.")
+    read_integer(settings, "expected_length_of_interview_minutes", 1, 45)
+    rate = read_rate(settings, "expected_incidence_rate")
+    _require(round(rate, 2) == rate, "expected_incidence_rate", "Must be a multiple of 0.01.")
+    for name in ("live_url", "test_url"):
+        if name in settings:
+            read_string(settings, name, _URL)
+    if settings.get("target_group_customer_reference_number") is not None:
+        read_string(settings, "target_group_customer_reference_number", _REFERENCE)
+    if "client_cost_per_interview_note" in settings:
+        read_amount(settings, "client_cost_per_interview_note")
+
+
+def _check_exclusions(settings: Mapping[str, Any]) -> None:
+    if "exclusion" in settings:
+        enabled = _object(settings, "exclusion").get("enabled")
+        _require(isinstance(enabled, bool), "exclusion.enabled", "Must be true or false.")
+    name = "respondent_activity_exclusions"
+    for entry in read_list(settings, name) if name in settings else ():
+        fields = cast("dict[str, Any]", entry if isinstance(entry, dict) else {})
+        _require(fields.get("type") in {"target-group", "project"}, name, "Each must have a type.")
+        _require(isinstance(fields.get("id"), str) and ULID.fullmatch(fields["id"]), name, "Each must have a ULID.")
+        duration = parse_duration(fields.get("duration", "P90D"))
+        _require(duration is not None and duration.seconds == 0 and duration.days >= 1, name, "Must last days.")
+
+
+def _check_allocations(allocations: Mapping[str, Any]) -> None:
+    opened = _object(allocations, "open_exchange_allocations")
+    _check_share(opened, "exchange_min_percentage", "exchange_max_percentage")
+    _check_suppliers(opened, "blocked_supplier_ids")
+    for group in _groups(opened):
+        _check_share(group, "min_percentage", "max_percentage")
+        _check_suppliers(group, "suppliers")
+    if allocations.get("private_exchange_allocations") is not None:
+        private = _object(allocations, "private_exchange_allocations")
+        _check_suppliers(private, "blocked_supplier_ids")
+        for group in _groups(private):
+            _check_share(group, "min_percentage", "max_percentage")
+            _require(group.get("supplier_id") in _SUPPLIER_IDS, "supplier_id", "Is unknown.")
+
+
+_SUPPLIER_IDS: Final = frozenset(map(str, SUPPLIERS))
+
+
+def _check_share(group: Mapping[str, Any], least: str, most: str) -> None:
+    _require(read_integer(group, least, 0, 100) <= read_integer(group, most, 0, 100), least, f"Is above {most}.")
+
+
+def _check_suppliers(group: Mapping[str, Any], name: str) -> None:
+    # The contract's own example has null for an empty list.
+    ids = [] if group.get(name) is None else read_list(group, name)
+    _require(all(isinstance(one, str) and one in _SUPPLIER_IDS for one in ids), name, "Has an unknown supplier.")
+
+
+def _groups(part: Mapping[str, Any]) -> list[dict[str, Any]]:
+    groups = [] if part.get("groups") is None else read_list(part, "groups")
+    for group in groups:
+        named = isinstance(group, dict) and isinstance(cast("dict[str, object]", group).get("group_name"), str)
+        _require(named, "groups", "Each must be an object with a group_name.")
+    return cast("list[dict[str, Any]]", groups)
+
+
+def _object(body: Mapping[str, Any], name: str) -> dict[str, Any]:
+    value: object = body.get(name)
+    if not isinstance(value, dict):
+        raise problems.bad_request("An object is missing or malformed.", **{name: "Must be an object."})
+    return cast("dict[str, Any]", value)
+
+
+def _require(condition: object, name: str, reason: str) -> None:
+    if not condition:
+        raise problems.bad_request("A setting is missing or malformed.", **{name: reason})
+
+
+def price_of(settings: Mapping[str, Any]) -> Amount:
+    """Return the price of a target group: its own, or that on the rate card; a 400 if its pricing makes no sense."""
+    unit = BUSINESS_UNITS[int(settings["business_unit_id"])]
+    assistance = (settings.get("fielding_assistant_assignment") or {}).get("pricing") or {}
+    by_card = card_price(
+        settings["expected_length_of_interview_minutes"], settings["expected_incidence_rate"], unit.currency_code
+    )
+    name = "cost_per_interview"
+    if assistance.get("type") == "rate_card":
+        _require("rate_card" in unit.pricing_models, "fielding_assistant_assignment.pricing", "The unit has no card.")
+        _require(name not in settings, name, "Must be left out with a rate card.")
+    if name not in settings:
+        return by_card
+    return _checked_price(read_amount(settings, name), unit)
+
+
+def _checked_price(price: Amount, unit: BusinessUnit) -> Amount:
+    name = "cost_per_interview"
+    _require(price.currency_code == unit.currency_code, name, f"Must be in {unit.currency_code}.")
+    _require(0 < price.in_usd <= MAXIMUM_PRICE_IN_USD, name, "Must be up to 105 USD.")
+    return price
+
+
+def store_draft(number: int, created_at: datetime, settings: dict[str, Any], new_id: Callable[[], str]) -> Settings:
+    """Return valid settings with the ids and names that a read has.
+
+    Args:
+        number: The sequence number of the target group.
+        created_at: The creation date.
+        settings: The settings that `check_draft` returned.
+        new_id: Makes a ULID.
+    """
+    profiling = settings.get("profiling")
+    return Settings(
+        number=number,
+        created_at=created_at,
+        given=settings,
+        profiling=store_profiling(profiling, settings["completes_goal"], new_id) if profiling else None,
+        allocations=_store_allocations(settings["allocations"], new_id),
+    )
+
+
+def _store_allocations(allocations: Mapping[str, Any], new_id: Callable[[], str]) -> dict[str, Any]:
+    opened = allocations["open_exchange_allocations"]
+    grouped = {one for group in _groups(opened) for one in group["suppliers"]}
+    blocked: list[str] = opened.get("blocked_supplier_ids") or []
+    private = allocations.get("private_exchange_allocations") or {}
+    return {
+        "open_exchange_allocations": {
+            "exchange_suppliers": _suppliers(sorted(_SUPPLIER_IDS - grouped - set(blocked), key=int)),
+            "blocked_suppliers": _suppliers(blocked),
+            "exchange_min_percentage": opened["exchange_min_percentage"],
+            "exchange_max_percentage": opened["exchange_max_percentage"],
+            "groups": [
+                {**_store_group(group, new_id), "suppliers": _suppliers(group["suppliers"])}
+                for group in _groups(opened)
+            ],
+        },
+        "private_exchange_allocations": {
+            "blocked_suppliers": _suppliers(private.get("blocked_supplier_ids") or []),
+            "groups": [
+                {**_store_group(group, new_id), "supplier": _suppliers([group["supplier_id"]])[0]}
+                for group in _groups(private)
+            ],
+        },
+    }
+
+
+def _store_group(group: Mapping[str, Any], new_id: Callable[[], str]) -> dict[str, Any]:
+    kept = {name: group[name] for name in ("group_name", "min_percentage", "max_percentage")}
+    return {"group_id": group.get("group_id") or new_id(), **kept}
+
+
+def _suppliers(ids: Collection[str]) -> list[dict[str, Any]]:
+    return [{"id": int(one), "name": SUPPLIERS[int(one)][1]} for one in ids]
