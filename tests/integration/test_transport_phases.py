@@ -1,6 +1,7 @@
 """Timeouts, cancellations and failures in each phase of an exchange: the same on both paths; nothing is left open."""
 
 import asyncio
+import gc
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -32,6 +33,7 @@ def _open_files() -> Iterator[None]:
     """Check that a test leaves no socket open."""
     before = open_files()
     yield
+    gc.collect()
     assert open_files() <= before
 
 
