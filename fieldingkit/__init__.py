@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from fieldingkit.resources import fielding_runs as fielding_runs
     from fieldingkit.resources import intelligent_calendar as intelligent_calendar
     from fieldingkit.resources import pricing as pricing
+    from fieldingkit.resources import profiles as profiles
     from fieldingkit.resources import profiling_library as profiling_library
     from fieldingkit.resources import projects as projects
     from fieldingkit.resources import target_group_changelog as target_group_changelog
@@ -68,8 +69,8 @@ else:
             "fieldingkit.paging": "PagedCommand",
             "fieldingkit.resources": (
                 "accounts batch_jobs definitions fielding_assistant fielding_jobs fielding_runs intelligent_calendar "
-                "pricing profiling_library projects target_group_changelog target_group_drafts target_group_goals "
-                "target_group_progress target_groups webhooks"
+                "pricing profiles profiling_library projects target_group_changelog target_group_drafts "
+                "target_group_goals target_group_progress target_groups webhooks"
             ),
             "fieldingkit.transport.credentials": "AccessToken BearerToken ClientCredentials",
             "fieldingkit.transport.http": "ApiResponse",

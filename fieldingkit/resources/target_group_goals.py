@@ -4,24 +4,19 @@ A target group that stopped because it reached its goal can be resumed or relaun
 """
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import attrs
 
-from fieldingkit.commands import CommandPart, Endpoint, OpenEnum, TargetGroupCommand
+from fieldingkit.commands import CommandPart, Endpoint, TargetGroupCommand
 from fieldingkit.errors import InvalidCommandError
-from fieldingkit.results import Result
+from fieldingkit.resources.profiles import Profile, TargetGroupProfiles
 from fieldingkit.validators import each, instance_of, integer, ulid
 
 __all__ = [
-    "Profile",
     "ProfileGoal",
-    "ProfileKind",
-    "ProfileTarget",
-    "Quota",
     "QuotaGoal",
     "TargetGoal",
-    "TargetGroupGoals",
     "UpdateProfileFillingGoal",
 ]
 
@@ -32,73 +27,6 @@ def _targets(values: "Iterable[TargetGoal]") -> "tuple[TargetGoal, ...]":
 
 def _profiles(values: "Iterable[ProfileGoal] | None") -> "tuple[ProfileGoal, ...] | None":
     return None if values is None else tuple(values)
-
-
-class ProfileKind(OpenEnum):
-    """The kind of a profile: on one question (regular) or on several (blended)."""
-
-    REGULAR = "regular"
-    BLENDED = "blended"
-
-
-@attrs.frozen(kw_only=True)
-class Quota(Result):
-    """The goal and the progress of a quota."""
-
-    completes_goal: int
-    """The number of completes wanted."""
-    completes_goal_percentage: float
-    """The goal as a percentage of the target group's goal, 0 to 100."""
-    quota_nominal: int
-    """The number of completes that was asked for."""
-    completes: int | None = None
-    """The number of completes so far."""
-    prescreens: int | None = None
-    """The number of prescreens so far."""
-
-
-@attrs.frozen(kw_only=True)
-class ProfileTarget(Result):
-    """An answer, or a set of answers, that a profile selects. The conditions themselves are not modeled."""
-
-    id: str
-    """The quota's id."""
-    name: str | None = None
-    """The quota's name."""
-    text: str | None = None
-    """The quota's display text."""
-    quota: Quota | None = None
-    """The goal and progress; None if it has no quota of its own."""
-
-
-@attrs.frozen(kw_only=True)
-class Profile(Result):
-    """A requirement on the respondents of a target group."""
-
-    object: ProfileKind
-    """The kind of profile."""
-    id: str
-    """The profile's id."""
-    quotas_enabled: bool
-    """True if its quotas are in force."""
-    name: str | None = None
-    """The profile's name."""
-    description: str | None = None
-    """The profile's description."""
-    targets: tuple[ProfileTarget, ...] = ()
-    """The answers that it selects, each with its quota."""
-
-
-@attrs.frozen(kw_only=True)
-class TargetGroupGoals(Result):
-    """The goals of a target group after a change."""
-
-    locale: str
-    """The language and country of its respondents."""
-    completes_goal: int
-    """The number of completes or prescreens wanted."""
-    profiles: tuple[Profile, ...] = ()
-    """Its profiles with their quotas; empty if anyone may take part."""
 
 
 @attrs.frozen(kw_only=True)
@@ -130,9 +58,28 @@ class ProfileGoal(CommandPart):
     )
     """The quotas to change, 1 to 200, each once."""
 
+    @classmethod
+    def of(cls, profile: Profile) -> Self:
+        """Return the present goals of a profile that was read; targets without a goal are left out.
+
+        Raises:
+            InvalidCommandError: if the profile has no id or no goals.
+        """
+        if profile.id is None:
+            raise InvalidCommandError("ProfileGoal: the profile has no id: read it from the API", field="profile_id")
+        goals = [(target.id, target.quota) for target in profile.targets]
+        return cls(
+            profile_id=profile.id,
+            targets=[
+                TargetGoal(id=target_id, quota=QuotaGoal(completes_goal=quota.completes_goal))
+                for target_id, quota in goals
+                if target_id is not None and quota is not None and quota.completes_goal
+            ],
+        )
+
 
 @attrs.frozen(kw_only=True)
-class UpdateProfileFillingGoal(TargetGroupCommand[TargetGroupGoals]):
+class UpdateProfileFillingGoal(TargetGroupCommand[TargetGroupProfiles]):
     """Change the goal of a target group or of its quotas; changing both takes two commands.
 
     If only the total goal is given, the API recomputes the goals of the quotas. No ETag guards this command: the last

@@ -96,7 +96,7 @@ class Contract:
         if answer.headers.get("Content-Type", "").partition(";")[0] != "application/json":
             return [*found, "the body is not application/json"]
         body = _without_known_faults(exchange.operation_id or "", answer.json)
-        return found + self._schema_complaints(content["application/json"]["schema"], body)
+        return found + self.schema_complaints(content["application/json"]["schema"], body)
 
     def _header_complaints(self, response: Mapping[str, Any], headers: Mapping[str, str]) -> list[str]:
         found: list[str] = []
@@ -105,9 +105,9 @@ class Contract:
             if name not in headers:
                 found += [f"the header {name} is missing"] if header.get("required") else []
             elif header["schema"].get("type") == "integer":
-                found += self._schema_complaints(header["schema"], int(headers[name]))
+                found += self.schema_complaints(header["schema"], int(headers[name]))
             else:
-                found += self._schema_complaints(header["schema"], headers[name])
+                found += self.schema_complaints(header["schema"], headers[name])
         return found
 
     def _request_complaints(self, operation: Mapping[str, Any], exchange: RecordedRequest) -> list[str]:
@@ -121,7 +121,7 @@ class Contract:
         found += [f"the query parameter {name} does not exist" for name in set(exchange.query) - known]
         content = self._resolve(operation.get("requestBody", {})).get("content")
         if content:
-            found += self._schema_complaints(content["application/json"]["schema"], exchange.json)
+            found += self.schema_complaints(content["application/json"]["schema"], exchange.json)
         return found
 
     def _resolve(self, node: Any) -> Any:
@@ -129,7 +129,8 @@ class Contract:
             node = self._registry.resolver("urn:contract").lookup(f"urn:contract{node['$ref']}").contents
         return node
 
-    def _schema_complaints(self, schema: Mapping[str, Any], value: object) -> list[str]:
+    def schema_complaints(self, schema: Mapping[str, Any], value: object) -> list[str]:
+        """Return the violations of a schema in a value."""
         absolute = _absolute(schema)
         validator = jsonschema.Draft4Validator(absolute, registry=self._registry, format_checker=_FORMATS)
         return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(value)]

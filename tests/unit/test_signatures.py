@@ -40,16 +40,21 @@ EXCEPTIONS: Final = {
     "ApiResponse raw": "any JSON",
     "AsyncJob kind": "made by the client alone",
     "AsyncJob submit": "made by the client alone",
+    "OtherCondition content": "any JSON: the members of an unknown kind",
     "PagedCommand.after page": "a page of anything",
     "*.to_dict return": "any JSON",
     "TargetGroup assistant": "any JSON: the sandbox's own state",
     "TargetGroup.set_assistant assistant": "any JSON: the sandbox's own state",
     "TargetGroupChange *_value": "any JSON: values of all kinds of settings",
     "ValueChange *": "any JSON: the sandbox's own state",
+    "blendable *": "a validator: any value of any command",
     "iter_* send": "pyright cannot infer the page where `send` is a generic method",
     "number_as_text *": "any JSON: an object of an answer",
     "to_* return": "any JSON",
     "to_* value": "any value",
+    "well_formed *": "a validator: any value of any command",
+    "with_profiles *": "a validator: any value of any command",
+    "write_* return": "any JSON: a part of a body",
 }
 """Parameters and results whose type really is not known, with the reason."""
 

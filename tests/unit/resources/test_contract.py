@@ -21,7 +21,7 @@ from support.published_contract import CONTRACT, Contract, Schema, load_document
 
 import fieldingkit.resources
 from fieldingkit.commands import Command, JobAccepted, JobCommand, OpenEnum
-from fieldingkit.converter import structure
+from fieldingkit.converter import is_variants, structure
 from fieldingkit.idempotency import RetrySafety
 from fieldingkit.leniency import structure_tolerantly
 from fieldingkit.resources import batch_jobs, definitions, fielding_assistant, pricing, target_groups, webhooks
@@ -86,7 +86,6 @@ WIRE: Final[Mapping[type, Mapping[str, str | None]]] = {
 _ONE_WAY = "Pages are read forwards only; a list that is walked backwards would need another kind of command."
 _DEPRECATED = "Deprecated in favour of search_string, which every command here has."
 _ITSELF = "What has no id cannot be named in any other call; an answer without one is no use to anybody."
-_PROFILING = "Profiling is large and set elsewhere; the models document that."
 _CHANGE = "One model for all six guarded writes; only launch-now sends the dates."
 _LISTS = "This list is never paginated."
 _TYPED = "The examples are times or dates, and the description says so; the schema has forgotten the format."
@@ -108,7 +107,6 @@ DIFFERENCES: Final[Mapping[tuple[str, str], str]] = {
         "get_list_target_groups",
         "TargetGroupList lacks url",
     ): "It names the list itself, in a form that cannot be called.",
-    ("update_profile_filling_goal", "ProfileTarget lacks conditions"): _PROFILING,
     ("get_user_accounts", "Account.id is required here"): _ITSELF,
     ("get_account_users", "User.id is required here"): _ITSELF,
     ("get_account_service_clients", "User.id is required here"): _ITSELF,
@@ -269,6 +267,11 @@ class Comparison:
         """Record a difference if a Python type and a schema do not match."""
         forms = [form for schema in schemas for form in self.contract.variants(schema)]
         hints = [each for each in _alternatives(hint) if each is not type(None)]
+        if is_variants(hint):
+            tags = {tag for form in forms for tag in form["properties"][hints[0].tag]["enum"]}
+            hints = [each for each in hints if isinstance(getattr(each, each.tag), str)]  # one may be for unknown kinds
+            known = {getattr(each, each.tag) for each in hints}
+            self.found += [f"{where} has no kind {tag}" for tag in sorted(tags - known)]
         fits = [self._fits(each, forms, where, sent=sent) for each in hints]
         if not any(fits):
             self.found.append(f"{where} is not a {' or '.join(getattr(each, '__name__', str(each)) for each in hints)}")

@@ -10,6 +10,7 @@ from support.resource_wire import GROUP, GROUP_PATH, OTHER, PROJECT, PROJECT_PAT
 from fieldingkit.errors import InvalidCommandError, RedirectError
 from fieldingkit.resources.fielding_assistant import PricingType
 from fieldingkit.resources.money import Money
+from fieldingkit.resources.profiles import ProfileKind, Range
 from fieldingkit.resources.target_group_changelog import (
     GetTargetGroupChangelog,
     StatusChangeReason,
@@ -19,7 +20,6 @@ from fieldingkit.resources.target_group_changelog import (
 from fieldingkit.resources.target_group_drafts import GetTargetGroup
 from fieldingkit.resources.target_group_goals import (
     ProfileGoal,
-    ProfileKind,
     QuotaGoal,
     TargetGoal,
     UpdateProfileFillingGoal,
@@ -230,7 +230,7 @@ def test_a_change_of_no_goal_is_refused() -> None:
 
 
 def test_changed_goals_are_read() -> None:
-    """Quotas are typed, conditions are ignored, and a target may have no quota."""
+    """Quotas and conditions are typed, and a target may have no quota."""
     quota = {"completes_goal_percentage": 37.5, "quota_nominal": 75, "completes_goal": 75, "completes": 3}
     profile = {
         "object": "blended",
@@ -238,7 +238,10 @@ def test_changed_goals_are_read() -> None:
         "quotas_enabled": True,
         "name": "Age",
         "description": "18-34",
-        "targets": [{"id": "q1", "conditions": [{"object": "range"}], "quota": quota}, {"id": "q2"}],
+        "targets": [
+            {"id": "q1", "conditions": [{"object": "range", "question_id": 42, "min": 18}], "quota": quota},
+            {"id": "q2"},
+        ],
     }
     command = UpdateProfileFillingGoal(**IDS, completes_goal=200)
     goals = answer(command, {"locale": "eng_us", "completes_goal": 200, "profiles": [profile]})
@@ -246,6 +249,7 @@ def test_changed_goals_are_read() -> None:
     assert read.object is ProfileKind.BLENDED
     first, second = read.targets
     assert first.quota is not None
+    assert first.conditions == (Range(question_id=42, min=18),)
     assert (first.quota.completes_goal_percentage, first.quota.prescreens, second.quota) == (37.5, None, None)
     assert answer(command, {"locale": "eng_us", "completes_goal": 200, "profiles": None}).profiles == ()
 
