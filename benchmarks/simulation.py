@@ -23,6 +23,7 @@ from simulation.mutants import MUTANTS
 from simulation.simulate import Outcome, Stats, shrink, simulate
 
 _CHUNK = 25
+_PROGRESS = 500
 
 
 def _run(seeds: tuple[int, ...], mutant: str | None = None) -> list[Outcome]:
@@ -53,20 +54,23 @@ def run(first: int, count: int, workers: int, *, shrunk: bool = False, show: int
     started = time.perf_counter()
     codes: Counter[str] = Counter()
     firsts: dict[str, int] = {}
-    failing: list[Outcome] = []
+    failing = done = 0
     stats = Stats()
-    for outcome in _outcomes(first, count, workers):
+    for done, outcome in enumerate(_outcomes(first, count, workers), 1):
         stats += outcome.stats
         if outcome.violations:
-            failing.append(outcome)
+            failing += 1
+            if failing <= show:
+                shown = shrink(outcome.seed, outcome.violations[0].code) if shrunk else outcome
+                print(shown, end="\n\n", flush=True)
             for code in outcome.codes:
                 codes[code] += 1
                 firsts.setdefault(code, outcome.seed)
+        if done % _PROGRESS == 0:
+            print(f"{done:,} seeds, {failing} break an invariant", file=sys.stderr, flush=True)
     seconds = time.perf_counter() - started
-    for outcome in failing[:show]:
-        print(shrink(outcome.seed, outcome.violations[0].code) if shrunk else outcome, end="\n\n")
-    print(f"{count:,} seeds from {first} in {seconds:.0f} s ({60 * count / seconds:,.0f} a minute)")
-    print(f"{len(failing)} seeds break an invariant")
+    print(f"{done:,} seeds from {first} in {seconds:.0f} s ({60 * done / seconds:,.0f} a minute)")
+    print(f"{failing} seeds break an invariant")
     for code, number in codes.most_common():
         print(f"  {code:4} {number:6,} seeds, the first is {firsts[code]}")
     print(
@@ -74,7 +78,7 @@ def run(first: int, count: int, workers: int, *, shrunk: bool = False, show: int
         f"faults, {stats.moves:,} moves, {stats.reports:,} reports, {stats.undos:,} undos, "
         f"{stats.seconds / 3600:,.0f} h of virtual time"
     )
-    return len(failing)
+    return failing
 
 
 def run_mutants(first: int, count: int, workers: int, names: Iterable[str]) -> int:
