@@ -75,9 +75,10 @@ class FieldingBatchOperator(FieldingOperator):
         """
         from fieldingkit.airflow.task_state import run_id_for
         from fieldingkit.sweeps.plan import SweepPlan
+        from fieldingkit.validators import str_tuple
 
         named = self.target_group_ids
-        ids = named.replace(",", " ").split() if isinstance(named, str) else list(named)
+        ids = named.replace(",", " ").split() if isinstance(named, str) else str_tuple(named)
         return SweepPlan(
             action=cast("ActionName", self.action),  # a template may render to anything; the plan checks it
             target_groups={self.project_id: ids},
@@ -170,8 +171,7 @@ class FieldingSweepOperator(FieldingOperator):
         if self.changed_by is not None:
             target_groups = changed_groups(_details(context, self.changed_by))
         if target_groups is not None:
-            named = parse_mapping("target_groups", target_groups)
-            target_groups = {project_id: tuple(ids) for project_id, ids in named.items()}
+            target_groups = parse_mapping("target_groups", target_groups)
         return SweepPlan(
             action=cast("ActionName", self.action),  # a template may render to anything; the plan checks it
             target_groups=target_groups,
@@ -213,8 +213,13 @@ class FieldingSweepOperator(FieldingOperator):
 def _details(context: Context, changed_by: object) -> Mapping[str, Any]:
     """Return the details of another task's result."""
     from fieldingkit.airflow.params import parse_mapping
+    from fieldingkit.errors import InvalidCommandError
 
     other = parse_mapping("changed_by", changed_by)
+    if missing := [name for name in ("dag_id", "run_id", "task_id", "map_index") if name not in other]:
+        raise InvalidCommandError(
+            f"changed_by must be the `task` of a result; it has no {', '.join(missing)}", field="changed_by"
+        )
     details: Mapping[str, Any] | None = context["ti"].xcom_pull(
         key=DETAILS_KEY,
         task_ids=other["task_id"],

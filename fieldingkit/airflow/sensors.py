@@ -86,14 +86,18 @@ class FieldingStatusSensor(BaseSensorOperator):
         """Check the condition once.
 
         Raises:
-            AirflowFailException: if the condition is invalid.
+            AirflowFailException: if the condition or the connection is invalid.
         """
         from fieldingkit.airflow.conditions import check_condition
+        from fieldingkit.errors import ConfigurationError
 
         del context
         condition = self._condition()
-        with FieldingHook(self.fielding_conn_id).client() as client:
-            result = client.call(check_condition, condition)
+        try:
+            with FieldingHook(self.fielding_conn_id).client() as client:
+                result = client.call(check_condition, condition)
+        except ConfigurationError as exc:
+            raise AirflowFailException(exc.message) from exc
         return PokeReturnValue(
             is_done=result.met, xcom_value={"status": condition.status.value, "target_groups": result.checked}
         )

@@ -149,7 +149,10 @@ def test_fail_on_selects_when_a_task_fails(connected: Sandbox) -> None:
         ({"action": "pause", "query": {"statu": ["live"]}}, "a query has no fields statu"),
         ({"action": "pause", "query": "{'status': ['live']}"}, "render_template_as_native_obj"),
         ({"action": "pause", "target_groups": ["x"]}, "target_groups must be a mapping"),
+        ({"action": "pause", "target_groups": {"x": None}}, "target_groups"),
+        ({"action": "pause", "target_groups": {"01K0000000000000000000000P": "x, y"}}, r"target_groups.*'x, y'"),
         ({"action": "pause", "changed_by": "x"}, "changed_by must be a mapping"),
+        ({"action": "pause", "changed_by": {"task": {}, "counts": {}}}, "changed_by must be the `task` of a result"),
     ],
 )
 def test_an_invalid_plan_fails_without_a_retry(connected: Sandbox, fields: dict[str, Any], message: str) -> None:
@@ -159,11 +162,61 @@ def test_an_invalid_plan_fails_without_a_retry(connected: Sandbox, fields: dict[
     assert not connected.requests
 
 
-def test_an_empty_batch_fails_without_a_retry(connected: Sandbox) -> None:
-    """Without target groups there is no job, and no request is sent."""
+@pytest.mark.parametrize("ids", [[], "", None, 7, ["x"]])
+def test_a_batch_without_valid_ids_fails_without_a_retry(connected: Sandbox, ids: Any) -> None:
+    """Without target groups there is no job, and no request is sent; a template may also render to None."""
     project = connected.seed(live=1)
     with pytest.raises(AirflowFailException, match="target_groups"):
-        FakeTask().start(FieldingBatchOperator(task_id="x", action="pause", project_id=project.id, target_group_ids=[]))
+        FakeTask().start(
+            FieldingBatchOperator(task_id="x", action="pause", project_id=project.id, target_group_ids=ids)
+        )
+    assert not connected.requests
+
+
+SWEEP: dict[str, Any] = {"action": "pause", "query": {"status": ["live"]}}
+ONE: dict[str, Any] = {"project_id": "01K0000000000000000000000P", "target_group_id": "01K0000000000000000000000G"}
+TASKS = [
+    pytest.param(FieldingSweepOperator, SWEEP, id="sweep"),
+    pytest.param(EnsureFieldingStatusOperator, {**ONE, "status": "paused"}, id="ensure"),
+    pytest.param(FieldingStatusSensor, {**ONE, "status": "paused"}, id="sensor"),
+]
+
+
+@pytest.mark.parametrize(("operator", "fields"), TASKS)
+@pytest.mark.parametrize(
+    ("connection", "message"),
+    [
+        ({"password": ""}, "has no credentials"),
+        ({"extra": {"acount_id": "101"}}, "unknown fields acount_id"),
+        ({"extra": {"rate": "fast"}}, "rate must be a number"),
+        ({"host": "api.cint.com/v1"}, "base_url"),
+    ],
+)
+def test_a_wrong_connection_fails_a_task_without_a_retry(
+    connected: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    operator: type[BaseOperator],
+    fields: dict[str, Any],
+    connection: dict[str, Any],
+    message: str,
+) -> None:
+    """The message says what is wrong with the connection, shows no credential, and nothing is sent."""
+    stored = json.loads(connection_json(connected)) | connection
+    monkeypatch.setenv("AIRFLOW_CONN_OTHER", json.dumps(stored))
+    with pytest.raises(AirflowFailException, match=message) as failed:
+        FakeTask().start(operator(task_id="x", fielding_conn_id="other", **fields))
+    assert connected.client_secret not in str(failed.value)
+    assert not connected.requests
+
+
+@pytest.mark.parametrize(("operator", "fields"), TASKS)
+@pytest.mark.parametrize("rendered", ["nowhere", "None"])
+def test_a_connection_that_does_not_exist_is_named(
+    connected: Sandbox, operator: type[BaseOperator], fields: dict[str, Any], rendered: str
+) -> None:
+    """A template of the connection id may render to anything; nothing is sent."""
+    with pytest.raises(AirflowException, match=rendered):
+        FakeTask().start(operator(task_id="x", fielding_conn_id=rendered, **fields))
     assert not connected.requests
 
 

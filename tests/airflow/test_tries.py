@@ -89,6 +89,41 @@ def test_a_try_killed_while_it_waited_resumes_its_job(connected: Sandbox) -> Non
     assert len(connected.jobs) == 1
 
 
+def test_an_event_of_an_earlier_try_settles_the_jobs_of_all(connected: Sandbox) -> None:
+    """A task that was restarted twice while it waited resumes with any of its events, and an event counts once."""
+    project = connected.seed(live=3)
+    task = FakeTask()
+    operator = FieldingSweepOperator(task_id="pause", action="pause", query={"project_ids": [project.id]})
+    deferrals = [task.start(operator) for _ in range(3)]
+    connected.clock.advance(10)
+    results = [task.come_back(operator, deferred, {"jobs": []}) for deferred in deferrals]
+    assert [result["changed"] for result in results] == [3, 3, 3]
+    assert [result["as_of"] is None for result in results] == [True, False, False]
+    assert len(posts(connected)) == len(connected.jobs) == 1
+
+
+@pytest.mark.parametrize("pushed", ["details", "return_value"])
+def test_a_result_that_airflow_does_not_store_is_returned_by_the_next_try(connected: Sandbox, pushed: str) -> None:
+    """An XCom backend may refuse a value, such as a large one: nothing is lost, and nothing is sent again."""
+    project = connected.seed(live=2, draft=1)
+
+    class Full(FakeTask):
+        """A task whose XCom backend refuses a value."""
+
+        def xcom_push(self, key: str, value: Any) -> None:
+            if key == pushed:
+                raise AirflowException("the value is too large")
+            super().xcom_push(key, value)
+
+    fields = {"action": "pause", "project_id": project.id, "target_group_ids": project.ids()}
+    full = Full()
+    with pytest.raises(AirflowException, match="too large"):
+        run_task(full, FieldingBatchOperator(task_id="x", **fields))
+    result = run_task(FakeTask(store=full.store), FieldingBatchOperator(task_id="x", **fields, fail_on="never"))
+    assert (result["counts"]["updated"], result["counts"]["failed"]) == (2, 1)
+    assert len(posts(connected)) == 1
+
+
 def test_a_cleared_task_warns_that_its_result_is_old(connected: Sandbox) -> None:
     """A cleared task reports its run again without a request, and says when that run was finished."""
     project = connected.seed(live=3)
