@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, assert_type
+from typing import Any, assert_never, assert_type
 
 from fieldingkit import (
     ApiResponse,
@@ -22,6 +22,7 @@ from fieldingkit import (
     errors,
     fielding_jobs,
     fielding_runs,
+    profiles,
     target_groups,
     webhooks,
 )
@@ -212,3 +213,22 @@ def refusals(error: errors.FieldingKitError) -> None:
             assert_type(error.sent, bool)
         case _:
             pass
+
+
+def condition_text(condition: profiles.Condition) -> str:
+    """A match statement over the kinds of conditions is exhaustive, and narrows to the fields of each."""
+    match condition:
+        case profiles.Selection(option=option):
+            return assert_type(option, str)
+        case profiles.Range(min=low):
+            return str(assert_type(low, int | None))
+        case profiles.OpenEnded(open_ended_values=values):
+            return " ".join(assert_type(values, tuple[str, ...]))
+        case profiles.OtherCondition(object=kind):
+            return assert_type(kind, str)
+        case _:
+            assert_never(condition)
+
+
+profiles.Profiling(profile_adjustment_type="nominal", profiles=[profiles.Profile(targets=[], object="regular")])
+profiles.Profile.blended(name="cells", targets=[profiles.Target(conditions=[])], blended_type="control")
