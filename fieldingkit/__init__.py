@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from fieldingkit.resources import profiling_library as profiling_library
     from fieldingkit.resources import projects as projects
     from fieldingkit.resources import target_group_changelog as target_group_changelog
+    from fieldingkit.resources import target_group_details as target_group_details
     from fieldingkit.resources import target_group_drafts as target_group_drafts
     from fieldingkit.resources import target_group_goals as target_group_goals
     from fieldingkit.resources import target_group_progress as target_group_progress
@@ -69,8 +70,8 @@ else:
             "fieldingkit.paging": "PagedCommand",
             "fieldingkit.resources": (
                 "accounts batch_jobs definitions fielding_assistant fielding_jobs fielding_runs intelligent_calendar "
-                "pricing profiles profiling_library projects target_group_changelog target_group_drafts "
-                "target_group_goals target_group_progress target_groups webhooks"
+                "pricing profiles profiling_library projects target_group_changelog target_group_details "
+                "target_group_drafts target_group_goals target_group_progress target_groups webhooks"
             ),
             "fieldingkit.transport.credentials": "AccessToken BearerToken ClientCredentials",
             "fieldingkit.transport.http": "ApiResponse",

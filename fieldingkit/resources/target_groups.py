@@ -1,7 +1,7 @@
 """Target groups: finding them, reading their settings, and the actions that the API allows on them.
 
-Drafts are in ``target_group_drafts``, numbers in ``target_group_progress``, the history in ``target_group_changelog``;
-goals are changed with ``target_group_goals``.
+Drafts are in ``target_group_drafts``, the settings of others in ``target_group_details``, numbers in
+``target_group_progress``, the history in ``target_group_changelog``; goals are changed with ``target_group_goals``.
 """
 
 from collections.abc import Iterable
@@ -10,9 +10,9 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 import attrs
 
-from fieldingkit.commands import CommandPart, Endpoint, OpenEnum, ProjectCommand, TargetGroupCommand
+from fieldingkit.commands import CommandPart, Endpoint, OpenEnum, ProjectCommand
 from fieldingkit.paging import Page, PagedCommand
-from fieldingkit.resources.money import Money, amount, without_scale
+from fieldingkit.resources.money import Money
 from fieldingkit.results import Result
 from fieldingkit.validators import (
     country,
@@ -30,15 +30,11 @@ from fieldingkit.validators import (
 
 __all__ = [
     "ComputeTargetGroupTransitions",
-    "CostPerInterview",
     "FillingStrategy",
-    "FillingStrategyChange",
-    "GetTargetGroupDetails",
     "IssueNote",
     "IssueType",
     "ListTargetGroups",
     "StatisticIssue",
-    "TargetGroupDetails",
     "TargetGroupFilters",
     "TargetGroupLinks",
     "TargetGroupList",
@@ -47,8 +43,6 @@ __all__ = [
     "TargetGroupStatus",
     "TargetGroupSummary",
     "TargetGroupTransitions",
-    "UpdateCostPerInterview",
-    "UpdateFillingStrategy",
 ]
 
 _PROJECT = "/demand/accounts/{account_id}/projects/{project_id}"
@@ -81,12 +75,6 @@ class FillingStrategy(OpenEnum):
     AUTOMATED = "automated"
     PRESCREENS = "prescreens"
     COMPLETES = "completes"
-
-
-def _filling_strategy(
-    value: FillingStrategy | Literal["automated", "prescreens", "completes"],
-) -> FillingStrategy:
-    return FillingStrategy(value)
 
 
 class IssueType(OpenEnum):
@@ -222,54 +210,6 @@ class TargetGroupLinks(Result):
 
 
 @attrs.frozen(kw_only=True)
-class TargetGroupDetails(Result):
-    """The settings of a launched target group."""
-
-    id: str
-    """The target group's ULID."""
-    name: str
-    """The target group's name."""
-    account_name: str
-    """The account's name."""
-    business_unit_id: str
-    """The business unit, which decides the currency."""
-    project_manager_id: str
-    """The id of the user who manages it."""
-    study_type_code: str
-    """The kind of study."""
-    industry_code: str
-    """The industry that the survey is about."""
-    industry_lockout_code: str
-    """The period for which respondents of other surveys about that industry are excluded."""
-    locale: str
-    """The language and country of its respondents."""
-    completes_goal: int
-    """The number of completes or prescreens wanted."""
-    expected_length_of_interview_minutes: int
-    """The expected length of an interview, in minutes."""
-    expected_incidence_rate: float
-    """The expected share of entrants who qualify, from 0 to 1."""
-    collects_pii: bool
-    """True if it collects personally identifiable information."""
-    created_at: datetime
-    """The time it was created, UTC."""
-    human_readable_id: str | None = None
-    """The short id that people see; unique within the account."""
-    client_cost_per_interview_note: Money | None = None
-    """The client's price, noted for the account's own use."""
-    client_id: int | None = None
-    """The number of the client it is made for."""
-    live_url: str | None = None
-    """The URL that qualified respondents are sent to."""
-    test_url: str | None = None
-    """The URL that respondents of a test are sent to."""
-    target_group_customer_reference_number: str | None = None
-    """The account's own reference."""
-    links: TargetGroupLinks | None = None
-    """Links for testing it."""
-
-
-@attrs.frozen(kw_only=True)
 class ListTargetGroups(PagedCommand[TargetGroupList]):
     """List the target groups of a project, 1 to 100 on a page; several filters must all match."""
 
@@ -299,57 +239,6 @@ class ListTargetGroups(PagedCommand[TargetGroupList]):
     """Only target groups that this user manages; a UUID."""
     exclusion_status: bool | None = None
     """Only target groups that the project's exclusions apply to (True) or do not apply to (False)."""
-
-
-@attrs.frozen(kw_only=True)
-class GetTargetGroupDetails(TargetGroupCommand[TargetGroupDetails]):
-    """Read the settings of a launched target group; a draft raises ``NotFoundError``."""
-
-    endpoint: ClassVar[Endpoint] = Endpoint("GET", _TARGET_GROUP + "/details", operation_id="get_target_group_details")
-
-
-@attrs.frozen(kw_only=True)
-class CostPerInterview(Result):
-    """The price of a target group after a change."""
-
-    target_group_cpi: Money
-    """The price of a complete."""
-
-
-@attrs.frozen(kw_only=True)
-class UpdateCostPerInterview(TargetGroupCommand[CostPerInterview]):
-    """Change the price of a launched target group, up to the platform's limit of about 105 USD.
-
-    No ETag guards this command: the last write wins.
-    """
-
-    endpoint: ClassVar[Endpoint] = Endpoint(
-        "PUT", _TARGET_GROUP + "/cost-per-interview", operation_id="update_cost_per_interview"
-    )
-    target_group_cpi: Money = attrs.field(converter=without_scale, validator=amount)
-    """The new price of a complete, in the currency of the target group's business unit."""
-
-
-@attrs.frozen(kw_only=True)
-class FillingStrategyChange(Result):
-    """The filling strategy of a target group after a change."""
-
-    filling_strategy: FillingStrategy
-    """The kind of respondents that the goal counts."""
-
-
-@attrs.frozen(kw_only=True)
-class UpdateFillingStrategy(TargetGroupCommand[FillingStrategyChange]):
-    """Change the kind of respondents that a target group's goal counts.
-
-    In some statuses the API refuses this with a 405, an ``ApiError``. No ETag guards this command: the last write wins.
-    """
-
-    endpoint: ClassVar[Endpoint] = Endpoint(
-        "PUT", _TARGET_GROUP + "/filling-strategy", operation_id="update_filling_strategy"
-    )
-    filling_strategy: FillingStrategy = attrs.field(converter=_filling_strategy)
-    """The new strategy."""
 
 
 @attrs.frozen(kw_only=True)

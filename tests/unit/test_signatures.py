@@ -44,6 +44,7 @@ EXCEPTIONS: Final = {
     "PagedCommand.after page": "a page of anything",
     "*.to_dict return": "any JSON",
     "TargetGroup assistant": "any JSON: the sandbox's own state",
+    "TargetGroup.replace_draft assistant": "any JSON: the sandbox's own state",
     "TargetGroup.set_assistant assistant": "any JSON: the sandbox's own state",
     "TargetGroupChange *_value": "any JSON: values of all kinds of settings",
     "ValueChange *": "any JSON: the sandbox's own state",

@@ -8,8 +8,8 @@ from support.walking import Walker
 from fieldingkit.errors import NotFoundError, RedirectError
 from fieldingkit.resources.fielding_jobs import LaunchFromDraft
 from fieldingkit.resources.target_group_changelog import GetTargetGroupChangelog, TargetGroupChangeType
+from fieldingkit.resources.target_group_details import GetTargetGroupDetails
 from fieldingkit.resources.target_group_drafts import GetTargetGroup
-from fieldingkit.resources.target_groups import GetTargetGroupDetails
 from fieldingkit.sandbox import Sandbox
 
 

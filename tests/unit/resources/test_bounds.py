@@ -56,6 +56,7 @@ REQUIRES_MORE: Final = {
     "UpdateCostPerInterview",
     "UpdateProfileFillingGoal",
     "UpdateProjectManagers",
+    "UpdateTargetGroupDetails",
     "UpdateWebhook",
 }
 """Commands that reject some fields that the contract's schema allows, since they make no sense."""

@@ -132,6 +132,10 @@ DIFFERENCES: Final[Mapping[tuple[str, str], str]] = {
         "get_bulk_update_target_group_project_manager_job",
         "BatchResult.created_by is not in the contract",
     ): "One model for all batches; this one does not name its creator.",
+    (
+        "update_launched_target_group_details",
+        "TargetGroupDetails.links is not in the contract",
+    ): "One model for reading and changing; only reading gets the links.",
     ("*_project", "ProjectReference.id is required here"): _ITSELF,
     ("create_project", "ProjectReference.human_readable_id is not in the contract"): _REFERENCE,
     ("update_project", "ProjectReference.etag is no header of this answer"): _REFERENCE,

@@ -19,7 +19,8 @@ from fieldingkit.resources.pricing import (
     RateCardConfig,
     RateCardFormat,
 )
-from fieldingkit.resources.target_groups import FillingStrategy, UpdateCostPerInterview, UpdateFillingStrategy
+from fieldingkit.resources.target_group_details import UpdateCostPerInterview, UpdateFillingStrategy
+from fieldingkit.resources.target_groups import FillingStrategy
 
 IDS: dict[str, Any] = {"project_id": PROJECT, "target_group_id": GROUP}
 UNIT = "/demand/accounts/101/business-units/1234"
