@@ -129,7 +129,7 @@ class ExchangePrice(Result):
     @classmethod
     def _from_api(cls, body: dict[str, Any]) -> dict[str, Any]:
         """Lift the members of the pricing context, whose ``type`` is the pricing model."""
-        context = body.get("pricing_context") or {}
+        context: dict[str, Any] = body.get("pricing_context") or {}
         return {**context, "pricing_type": context.get("type"), **body}
 
 

@@ -203,7 +203,8 @@ def _require(condition: object, name: str, reason: str) -> None:
 def price_of(settings: Mapping[str, Any]) -> Amount:
     """Return the price of a target group: its own, or that on the rate card; a 400 if its pricing makes no sense."""
     unit = BUSINESS_UNITS[int(settings["business_unit_id"])]
-    assistance = (settings.get("fielding_assistant_assignment") or {}).get("pricing") or {}
+    assignment: dict[str, Any] = settings["fielding_assistant_assignment"]
+    assistance: dict[str, Any] = assignment.get("pricing") or {}
     by_card = card_price(
         settings["expected_length_of_interview_minutes"], settings["expected_incidence_rate"], unit.currency_code
     )
@@ -246,7 +247,7 @@ def _store_allocations(allocations: Mapping[str, Any], new_id: Callable[[], str]
     opened = allocations["open_exchange_allocations"]
     grouped = {one for group in _groups(opened) for one in group["suppliers"]}
     blocked: list[str] = opened.get("blocked_supplier_ids") or []
-    private = allocations.get("private_exchange_allocations") or {}
+    private: dict[str, Any] = allocations.get("private_exchange_allocations") or {}
     return {
         "open_exchange_allocations": {
             "exchange_suppliers": _suppliers(sorted(_SUPPLIER_IDS - grouped - set(blocked), key=int)),

@@ -83,7 +83,8 @@ def _profile_violations(profile: dict[str, Any], adjustment: str, goal: int) -> 
 def _target_violations(
     target: dict[str, Any], adjustment: str, *, is_blended: bool, has_quotas: bool
 ) -> Iterator[tuple[str, str]]:
-    conditions, quota = _list(target["conditions"]), target.get("quota")
+    conditions = _list(target["conditions"])
+    quota: dict[str, Any] | None = target.get("quota")
     for condition in conditions:
         check = _CONDITIONS.get(condition["object"])
         if check is None or not isinstance(condition["question_id"], int):
@@ -92,7 +93,7 @@ def _target_violations(
             yield from check(condition)
     if is_blended and len(conditions) == 1:
         yield _rule(58)
-    if len(conditions) > 1 and not (target.get("name") or (quota or {}).get("name")):
+    if len(conditions) > 1 and not (target.get("name") or (quota and quota.get("name"))):
         yield _rule(57)
     if has_quotas and quota is not None and conditions[0].get("allow_all_values"):
         yield _rule(65)

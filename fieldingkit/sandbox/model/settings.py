@@ -108,7 +108,8 @@ class Settings:
     @property
     def excludes(self) -> bool:
         """True if respondents of other target groups of the project are excluded."""
-        return bool((self.members.get("exclusion") or {}).get("enabled"))
+        exclusion: Mapping[str, Any] | None = self.members.get("exclusion")
+        return bool(exclusion and exclusion.get("enabled"))
 
     def completes_a_day(self, price: Amount) -> float:
         """Return the number of completes in a day at a price; 0 for a seeded target group."""
