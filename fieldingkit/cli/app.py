@@ -34,7 +34,9 @@ def call(words: str, tokens: Sequence[str]) -> int:
     try:
         code: int = app(tokens)
     except CycloptsError as exc:
-        raise UsageError(f"{strip_control_chars(exc)}\nRun `{app.name[0]} --help` for the usage.") from exc
+        from fieldingkit.cli.argument_errors import describe
+
+        raise UsageError(f"{strip_control_chars(describe(exc))}\nRun `{app.name[0]} --help` for the usage.") from exc
     return code
 
 

@@ -22,7 +22,7 @@ def _seconds(kind: Any, tokens: Sequence[Token]) -> float:
     del kind
     match = _DURATION.fullmatch(tokens[0].value)
     if match is None:
-        raise ValueError("a duration is a number with s, m, h or d, such as 90s or 5m")
+        raise ValueError("a number with s, m, h or d, such as 90s or 5m")
     return float(match[1]) * _UNITS[match[2]]
 
 

@@ -119,4 +119,4 @@ def test_no_command_takes_a_secret_on_its_line(cli: Cli) -> None:
     for words in (["projects", "list", "--token", "x"], ["pause", "--client-secret", "x"]):
         ended = cli(*words)
         assert ended.code == 2
-        assert "Unknown option" in ended.err
+        assert "unknown option" in ended.err

@@ -151,7 +151,7 @@ def test_a_typo_gets_a_suggestion(cli: Cli, words: list[str]) -> None:
     """A misspelled word is a usage error with a suggestion and the --help command."""
     ended = cli(*words)
     assert ended.code == 2
-    assert "Did you mean" in ended.err
+    assert "did you mean" in ended.err.casefold()
     assert "--help" in ended.err
 
 

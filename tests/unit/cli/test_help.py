@@ -80,7 +80,7 @@ def test_a_group_prints_its_commands(cli: Cli, group: str, tokens: tuple[str, ..
         ("sweeps lst", "unknown command lst\n  Did you mean list? Run `fieldingkit sweeps --help` for the commands."),
         ("sweeps frobnicate", "unknown command frobnicate\n  Run `fieldingkit sweeps --help` for the commands."),
         ("--yes pause", "unknown option --yes; options follow a command\n  Run `fieldingkit --help` for the commands."),
-        ("pause --statsu live", "Unknown option: --statsu. Did you mean --status?\n  Run `fieldingkit pause --help`"),
+        ("pause --statsu live", "unknown option --statsu; did you mean --status?\n  Run `fieldingkit pause --help`"),
     ],
 )
 def test_a_mistyped_word_is_named_with_the_next_step(cli: Cli, tokens: str, message: str) -> None:

@@ -144,10 +144,10 @@ def test_the_first_target_groups_are_read_again_after_the_time(
     ("words", "text"),
     [
         (("--after", "5m"), "--after needs --first"),
-        (("--first", "1", "--after", "soon"), "a duration is a number with s, m, h or d"),
-        (("--first", "0"), "Must be >= 1"),
+        (("--first", "1", "--after", "soon"), "--after must be a number with s, m, h or d"),
+        (("--first", "0"), "--first must be at least 1; got '0'"),
         (("--out", "plan.json"), "--out and --yes cannot be combined"),
-        (("--chunk-size", "0"), "Must be >= 1"),
+        (("--chunk-size", "0"), "--chunk-size must be at least 1; got '0'"),
         (("--until-none-left", "--no-verify"), "--until-none-left and --no-verify cannot be combined"),
     ],
 )

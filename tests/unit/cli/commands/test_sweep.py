@@ -112,7 +112,7 @@ def test_without_a_terminal_yes_is_required(connected: Cli, sandbox: Sandbox) ->
         (["--all-projects", "--project-search", "x"], "--project-search must have 5 to 128 characters"),
         (["--all-projects", "--report", "report.pdf"], ".json, .csv, .html"),
         (["--all-projects", "--run-id", "a b"], "--run-id must be"),
-        (["--all-projects", "--rate", "0"], "Must be > 0"),
+        (["--all-projects", "--rate", "0"], "--rate must be above 0; got '0'"),
         (["--all-projects", "--status", "alive"], "alive"),
     ],
 )
