@@ -32,6 +32,8 @@ def run(tokens: Sequence[str]) -> int:
     Args:
         tokens: The words after the program's name.
     """
+    if tokens and tokens[0] in {"help", "--help", "-h"}:
+        tokens = (*tokens[1:], "--help")
     words = find(tokens)
     rest = tokens[len(words.split()) :]
     with interrupt_on_signals() as received:
@@ -72,7 +74,7 @@ def _describe(group: str, rest: Sequence[str]) -> int:
         from difflib import get_close_matches
 
         word = strip_control_chars(rest[0])
-        similar = get_close_matches(word, names_below(group), n=1)
+        similar = get_close_matches(word, (*names_below(group), "--version"), n=1)
         problem = (
             f"unknown command {word}"
             if not word.startswith("-")

@@ -151,6 +151,7 @@ _ANY_PROJECT: Final = "0" * 26
 _OF_ALL_PROJECTS: Final = ("--all-projects", "--exclude-project", "--project-status", "--project-search")
 """The flags that have no meaning for named projects."""
 _FIELDS: Final = {
+    "account_id": "--account",
     "exclude_project_ids": "--exclude-project",
     "exclusion_status": "--exclusions",
     "human_readable_ids": "--short-id",

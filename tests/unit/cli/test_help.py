@@ -79,6 +79,7 @@ def test_a_group_prints_its_commands(cli: Cli, group: str, tokens: tuple[str, ..
         ("pauze --yes", "unknown command pauze\n  Did you mean pause? Run `fieldingkit --help` for the commands."),
         ("sweeps lst", "unknown command lst\n  Did you mean list? Run `fieldingkit sweeps --help` for the commands."),
         ("sweeps frobnicate", "unknown command frobnicate\n  Run `fieldingkit sweeps --help` for the commands."),
+        ("version", "unknown command version\n  Did you mean --version? Run `fieldingkit --help` for the commands."),
         ("--yes pause", "unknown option --yes; options follow a command\n  Run `fieldingkit --help` for the commands."),
         ("pause --statsu live", "unknown option --statsu; did you mean --status?\n  Run `fieldingkit pause --help`"),
     ],
@@ -88,6 +89,13 @@ def test_a_mistyped_word_is_named_with_the_next_step(cli: Cli, tokens: str, mess
     ended = cli(*tokens.split())
     assert ended.code == 2
     assert ended.err.startswith(f"fieldingkit: {message}")
+
+
+@pytest.mark.parametrize("first", ["help", "--help", "-h"])
+@pytest.mark.parametrize("words", ["", "sweeps", "sweeps list"])
+def test_help_may_come_first(cli: Cli, first: str, words: str) -> None:
+    """`fieldingkit help sweeps list` prints what `fieldingkit sweeps list --help` prints."""
+    assert cli(first, *words.split()) == cli(*words.split(), "--help")
 
 
 def test_help_flags_after_two_dashes_are_values(cli: Cli) -> None:
