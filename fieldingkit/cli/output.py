@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import AsyncIterable, Callable, Mapping
+from collections.abc import AsyncIterable, Callable, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar, cast
 
@@ -12,11 +12,13 @@ from fieldingkit.rendering.text import format_time, strip_control_chars
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
 
 __all__ = ["Output"]
 
 T = TypeVar("T")
+
+_GAP = "  "
+"""The space between columns, and before those that continue below the others."""
 
 
 class Output:
@@ -47,6 +49,17 @@ class Output:
         if not self.json:
             self.stdout.print(text)
             self._printed()
+
+    def print_hanging(self, text: str, *, indent: int, before: int = 0) -> None:
+        """Print a result as text; on a terminal in lines that fit it, with their beginnings below each other.
+
+        Args:
+            text: The text.
+            indent: Columns before each further line.
+            before: Columns of the first line that are taken already.
+        """
+        lines = wrap(f"{'':<{before}}{text}", " " * indent) if self.stdout.is_terminal else f"{'':<{before}}{text}"
+        self.print_text(lines[before:])
 
     def note(self, text: str) -> None:
         """Print a message on stderr."""
@@ -100,7 +113,8 @@ class Output:
                 self._stdout.write("\t".join(cells) + "\n")
                 self._printed()
         if rows:
-            self.stdout.print(_table(list(columns), rows))
+            for line in _table([list(columns), *rows], self.stdout.width):
+                self.stdout.print(line)
         return count
 
     def _printed(self) -> None:
@@ -118,17 +132,21 @@ def _console(file: SurvivingStream) -> "Console":
     return Console(file=cast("TextIO", file), highlight=False, markup=False, soft_wrap=True)
 
 
-def _table(headings: list[str], rows: list[list[str]]) -> "Table":
-    """Return a table in which only the last column may be truncated; a truncated id would be useless."""
-    from rich.table import Table
+def _table(rows: list[list[str]], width: int) -> Iterator[str]:
+    """Yield the lines of a table. Columns that do not fit beside the others continue below them; nothing is cut."""
+    from rich.cells import cell_len
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    widths = [max(map(len, cells)) for cells in zip(headings, *rows, strict=True)]
-    for heading, width in zip(headings, widths, strict=True):
-        table.add_column(heading, no_wrap=True, min_width=None if heading == headings[-1] else width)
+    widths = [max(map(cell_len, cells)) for cells in zip(*rows, strict=True)]
+    lines: list[list[int]] = [[]]
+    for column in range(len(widths)):
+        taken = sum(widths[other] + len(_GAP) for other in lines[-1]) + len(_GAP) * (len(lines) > 1)
+        if lines[-1] and taken + widths[column] > width:
+            lines.append([])
+        lines[-1].append(column)
     for row in rows:
-        table.add_row(*row)
-    return table
+        for number, columns in enumerate(lines):
+            cells = (row[column] + " " * (widths[column] - cell_len(row[column])) for column in columns)
+            yield f"{_GAP if number else ''}{_GAP.join(cells)}".rstrip()
 
 
 def _cell(value: object) -> str:

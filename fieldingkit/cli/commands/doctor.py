@@ -101,9 +101,9 @@ async def doctor(*, json: bool = False, connection: Connection = DEFAULT_CONNECT
         output.print_json({**attrs.asdict(check), "severity": check.severity.value})
         if not json:
             output.stdout.print(f"{check.severity.value:<8}", style=_STYLES[check.severity], end="")
-            output.print_text(f"{check.subject:<14}{strip_control_chars(check.message)}")
+            output.print_hanging(f"{check.subject:<14}{strip_control_chars(check.message)}", before=8, indent=22)
             if check.advice:
-                output.print_text(f"{'':<22}-> {strip_control_chars(check.advice)}")
+                output.print_hanging(f"{'':<22}-> {strip_control_chars(check.advice)}", indent=25)
     return code
 
 

@@ -62,6 +62,22 @@ def test_a_terminal_gets_a_table_with_headings(
     assert project.ids()[0] in out
 
 
+@pytest.mark.parametrize("columns", ["80", "60", "20"])
+def test_a_narrow_terminal_gets_every_word_of_the_table(
+    connected: Cli, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
+    """Columns that do not fit continue on the next line; no id and no name is cut or broken."""
+    project = sandbox.seed(live=3)
+    words = [
+        word for line in connected("groups", "list", "--project", project.id).out.splitlines() for word in line.split()
+    ]
+    monkeypatch.setattr("rich.console.Console.is_terminal", True)
+    monkeypatch.setenv("COLUMNS", columns)
+    lines = connected("groups", "list", "--project", project.id).out.splitlines()
+    assert " ".join(lines).split() == ["Project", "Target", "group", "Status", "Completes", "Name", *words]
+    assert max(map(len, lines)) <= max(int(columns), 28)
+
+
 def test_an_empty_list_is_a_note_on_stderr(connected: Cli, sandbox: Sandbox) -> None:
     """An empty list is no error, and stdout stays empty."""
     project = sandbox.seed(live=1)
