@@ -135,9 +135,10 @@ class _ApplyCommand(SweepCommand):
         moved = any(group.target_group_id not in known for group in report.of(Outcome.SKIPPED))
         return super().exit_code(report) or (ExitCode.FAILED if moved else ExitCode.DONE)
 
-    def how_to_repeat(self, journal: Path) -> str:
-        """Return the words of the command that continues the run, or gives its report again."""
-        return f"apply the plan again with --journal {journal}"
+    @property
+    def resuming_words(self) -> list[str]:
+        """The words of the command line that resumes the run, without its options."""
+        return ["apply", str(self._path)]
 
     @property
     def finished_note(self) -> str:

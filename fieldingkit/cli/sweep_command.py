@@ -141,9 +141,10 @@ class SweepCommand:
         refused = codes <= _REFUSALS and not counts.updated and not counts.unchanged
         return ExitCode.REFUSED if refused else ExitCode.FAILED
 
-    def how_to_repeat(self, journal: Path) -> str:
-        """Return the flags that continue the run."""
-        return f"run the same command with --journal {journal} --run-id {self.plan.run_id}"
+    @property
+    def resuming_words(self) -> list[str]:
+        """The words of the command line that resumes the run, without its options."""
+        return ["sweeps", "resume", self.plan.run_id]
 
     @property
     def finished_note(self) -> str:
@@ -194,7 +195,7 @@ class SweepCommand:
             with _writing("plan", self._out):
                 seen.save(self._out)
             self.output.print_json({"event": "plan", "run_id": self.plan.run_id, "path": str(self._out)})
-            note(f"Plan: {self._out}\nTo carry it out: fieldingkit apply {shlex.quote(str(self._out))}")
+            note(f"Plan: {self._out}\nTo apply it: fieldingkit apply {shlex.quote(str(self._out))}")
         note("Nothing was changed." if self._out is not None else "Dry run: nothing was changed.")
         return ExitCode.UNKNOWN if seen.unlisted else ExitCode.DONE
 
@@ -350,7 +351,13 @@ class SweepCommand:
         if journal.removed:
             self.output.note(f"The journal {journal.path} was removed during the sweep: this run cannot be resumed.")
         else:
-            self.output.note(f"To resume, {self.how_to_repeat(journal.path)}.")
+            self.output.note(f"To resume: {self._resuming_line()}")
+
+    def _resuming_line(self) -> str:
+        """Return the command line that resumes the run, with the files that were given."""
+        files = {"--journal": self.options.journal, "--report": self.options.report}
+        options = [word for flag, path in files.items() if path is not None for word in (flag, str(path))]
+        return shlex.join(["fieldingkit", *self.resuming_words, *options])
 
     def _finish(self, report: SweepReport, journal: Journal, now: float) -> ExitCode:
         """Write the report, then print it, and save that it was delivered."""
