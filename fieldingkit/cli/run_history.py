@@ -77,7 +77,7 @@ async def print_run(run_id: str, journal: Path | None, *, json: bool) -> ExitCod
     stored = find_run(run_id, journal, output.note)
     if stored.summary.discovered_at is None:
         output.print_json({**run_fields(stored), "jobs": [], "timeline": [], "groups": []})
-        output.print_text(f"{_undiscovered(run_id)}.")
+        output.print_text(f"Run {run_id} was interrupted before its target groups were known; nothing was sent.")
         return ExitCode.DONE
     found = read_run(stored)
     timeline = _timeline(found)
@@ -148,8 +148,6 @@ async def resume_run(run_id: str, options: SweepOptions, connection: Connection)
         connection: How to reach the API.
     """
     stored = find_run(run_id, options.journal, Output().note)
-    if stored.summary.discovered_at is None:
-        raise UsageError(f"{_undiscovered(run_id)}. Run its command again")
     try:
         with Journal(stored.path, read_only=True) as journal:
             plan = journal.plan(stored.run_id)
@@ -210,7 +208,3 @@ def _timeline(report: SweepReport) -> list[tuple[datetime, str]]:
 async def _iterate(items: Iterable[T]) -> AsyncIterator[T]:
     for item in items:
         yield item
-
-
-def _undiscovered(run_id: str) -> str:
-    return f"Run {run_id} was interrupted before its target groups were known; nothing was sent"

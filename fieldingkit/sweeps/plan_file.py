@@ -50,22 +50,13 @@ def save_preview(preview: SweepPreview, path: str | os.PathLike[str]) -> None:
         "api_version": preview.identity.api_version,
         "created_at": preview.created_at.isoformat(),
         "host": preview.host,
-        "plan": json.loads(_planned(preview).encode()),
+        "plan": json.loads(preview.plan.encode()),
         "projects": [to_plain(project) for project in preview.projects],
         "unlisted": [to_plain(project) for project in preview.unlisted],
         "groups": [to_plain(group) for group in preview.groups],
     }
     text = json.dumps({**content, "checksum": _checksum(content)}, indent=1)
     replace_file(Path(path), [text.encode()])
-
-
-def _planned(preview: SweepPreview) -> SweepPlan:
-    """Return the plan of a preview without the projects that could not be listed: nobody has seen what is in them."""
-    plan, unlisted = preview.plan, [project.project_id for project in preview.unlisted]
-    if plan.query is None or not unlisted:
-        return plan
-    excluded = [*(plan.query.exclude_project_ids or ()), *unlisted]
-    return attrs.evolve(plan, query=attrs.evolve(plan.query, exclude_project_ids=excluded))
 
 
 def load_fields(path: str | os.PathLike[str]) -> Mapping[str, Any]:

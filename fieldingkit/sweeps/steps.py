@@ -165,22 +165,15 @@ async def resume_run(
 
 
 async def _list_again(client: AsyncClient, plan: SweepPlan, state: SweepState, checkpoint: Checkpoint) -> None:
-    """Add the target groups of the projects that could not be listed, as far as they can be now.
-
-    A plan that was made before excludes its own unlisted projects.
-    """
-    if plan.query is None:
+    """Add the target groups of the projects that could not be listed, as far as they can be now."""
+    if plan.query is None or not state.unlisted:
         return
-    excluded = frozenset(plan.query.exclude_project_ids or ())
-    projects = [project.project_id for project in state.unlisted if project.project_id not in excluded]
-    if not projects:
-        return
-    query = attrs.evolve(plan.query, project_ids=projects)
+    query = attrs.evolve(plan.query, project_ids=[project.project_id for project in state.unlisted])
     try:
         found = await find_groups(client, attrs.evolve(plan, query=query, strict=False))
     except (ApiError, TransportError, DecodeError):
         return  # none of them can be listed yet
-    state.unlisted = (*(project for project in state.unlisted if project.project_id in excluded), *found.unlisted)
+    state.unlisted = found.unlisted
     known = {group.target_group_id for group in state.ledger.found}
     await _add_groups(plan, state, checkpoint, [group for group in found.groups if group.target_group_id not in known])
 

@@ -318,9 +318,7 @@ class Operator:
         if process.planned is None or process.plan is None:
             return None
         identity = RunIdentity.of(client, process.plan)
-        undecided = await load_undecided(journal, process.plan, identity)
-        # A run that was interrupted before its target groups were known cannot be resumed: its file is applied again.
-        return await recheck(client, process.planned) if undecided is None or undecided else None
+        return await recheck(client, process.planned) if await load_undecided(journal, process.plan, identity) else None
 
     @staticmethod
     async def _decide(machine: Machine, process: Process, decision: str, seconds: float, first: SweepReport) -> bool:

@@ -401,10 +401,8 @@ class Oracle:
                 self._break("A17", f"{process.name} sent what the plan does not send", group, process)
                 continue
             status = planned[group].status
-            # A key that is sent again is the same job, even if its first send was lost or only recorded; the record has
-            # the API's Date, which is up to a second early.
-            recorded = self.recorded.get(jobs[0].key, jobs[0].made) + 1.0
-            sent = min(jobs[0].made, self.site.servers[url].first_sent.get(jobs[0].key, recorded), recorded)
+            # A key that is sent again is the same job, even if its first send was lost or only recorded.
+            sent = min(jobs[0].made, self._first_sent(url, jobs[0]))
             reads = [
                 read
                 for read in self.reads[url].get(group, ())

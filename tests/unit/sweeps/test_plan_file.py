@@ -67,26 +67,6 @@ async def test_groups_that_cannot_be_read_any_more_are_not_sent(sweep_client: As
     assert not project.ids("live")
 
 
-async def test_projects_that_could_not_be_listed_are_never_listed_later(
-    sweep_client: AsyncClient, sandbox: Sandbox, tmp_path: Path
-) -> None:
-    """A run of the plan that is resumed lists no project whose target groups nobody has seen."""
-    sandbox.seed(live=2)
-    sandbox.seed(live=2)
-    sandbox.faults.add("get_list_target_groups", faults.Answer(403))
-    (await preview(sweep_client, PLAN)).save(tmp_path / "plan.json")
-    planned = SweepPreview.load(tmp_path / "plan.json")
-    assert len(planned.unlisted) == 1
-    first = await sweep(
-        sweep_client, planned.plan, preview=await recheck(sweep_client, planned), journal=tmp_path / "a.journal"
-    )
-
-    again = await sweep(sweep_client, planned.plan, journal=tmp_path / "a.journal")
-
-    assert first.unlisted == again.unlisted == planned.unlisted
-    assert len(sandbox.jobs) == 1
-
-
 async def test_a_changed_file_is_refused(sweep_client: AsyncClient, sandbox: Sandbox, tmp_path: Path) -> None:
     """The checksum covers the target groups, and files of other kinds and versions are named as such."""
     sandbox.seed(live=2)

@@ -211,19 +211,6 @@ def test_a_run_without_target_groups_is_shown(connected: Cli, sandbox: Sandbox) 
     assert "nothing was sent" in ended.out
 
 
-def test_a_run_without_target_groups_is_not_resumed(connected: Cli, sandbox: Sandbox) -> None:
-    """A query would find other target groups now than those that a plan file named."""
-    paused(connected, sandbox, "early")
-    with sqlite3.connect(journals()[0]) as database:
-        database.execute("UPDATE runs SET discovered_at = NULL, finished_at = NULL")
-    database.close()
-
-    ended = connected("sweeps", "resume", "early", "--yes")
-
-    assert ended.code == 2
-    assert "nothing was sent. Run its command again" in ended.err
-
-
 def test_prune_asks_at_a_terminal(connected: Cli, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """At a terminal a person decides on runs that can still be undone; "no" keeps them."""
     paused(connected, sandbox, "undoable")
