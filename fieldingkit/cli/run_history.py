@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from fieldingkit.cli.connection import Connection
-from fieldingkit.cli.errors import ExitCode, UsageError
+from fieldingkit.cli.errors import ExitCode, NotPossibleError, UsageError
 from fieldingkit.cli.output import Output
 from fieldingkit.cli.report_file import check_report_file
 from fieldingkit.cli.stored_runs import StoredRun, find_run, read_run, stored_runs
@@ -148,6 +148,11 @@ async def resume_run(run_id: str, options: SweepOptions, connection: Connection)
         connection: How to reach the API.
     """
     stored = find_run(run_id, options.journal, Output().note)
+    if stored.summary.discovered_at is None:
+        raise NotPossibleError(
+            f"run {run_id} was interrupted before its target groups were known\n"
+            "Nothing was sent. Give the command that began it again."
+        )
     try:
         with Journal(stored.path, read_only=True) as journal:
             plan = journal.plan(stored.run_id)

@@ -154,7 +154,7 @@ class JournalCheckpoint(Checkpoint):
         )
         unlisted = json.dumps({project.project_id: project.reason for project in state.unlisted})
         projects = json.dumps([attrs.astuple(project) for project in state.projects])
-        run = (unlisted, projects, state.discovered_at, self._run_id)
+        run = (unlisted, projects, state.discovered_at, state.from_preview, self._run_id)
         await self._write(
             Statement(_SET_DISCOVERED, [run]),
             Statement(_PUT_GROUP, self._rows(groups)),
@@ -255,6 +255,7 @@ class _Header(NamedTuple):
     started_at: float
     discovered_at: float | None
     finished_at: float | None
+    from_preview: int
 
 
 # The columns of the table are the run id and the fields of a chunk, in their order.
@@ -269,12 +270,12 @@ _SET_VERIFIED = "INSERT OR REPLACE INTO verifications VALUES (?, ?, ?, ?)"
 _SELECT_VERIFIED = "SELECT verified_at, stragglers, unverified FROM verifications WHERE run_id = ?"
 _SET_FINISHED = "UPDATE runs SET finished_at = ? WHERE run_id = ?"
 
-_INSERT_RUN = "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, '{}', '[]', ?, NULL, NULL, NULL)"
-_SET_DISCOVERED = "UPDATE runs SET unlisted = ?, projects = ?, discovered_at = ? WHERE run_id = ?"
+_INSERT_RUN = "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, '{}', '[]', ?, NULL, NULL, NULL, 0)"
+_SET_DISCOVERED = "UPDATE runs SET unlisted = ?, projects = ?, discovered_at = ?, from_preview = ? WHERE run_id = ?"
 _SELECT_PLAN = "SELECT plan FROM runs WHERE run_id = ?"
 _SELECT_RUN = (
     "SELECT base_url, account_id, api_version, fingerprint, continues, unlisted, projects, started_at, discovered_at,"
-    " finished_at FROM runs WHERE run_id = ?"
+    " finished_at, from_preview FROM runs WHERE run_id = ?"
 )
 _SELECT_GROUPS = (
     "SELECT target_group_id, project_id, previous_status, outcome, code, reason, job_id, verified, name, short_id"
@@ -320,6 +321,7 @@ def _load(database: sqlite3.Connection, *, header: _Header) -> SweepState | None
         ledger=ledger,
         chunks=_chunks(database.execute(_SELECT_CHUNKS, (run_id,)), {id_ for id_, *_ in groups}),
         unlisted=[UnlistedProject(*item) for item in json.loads(header.unlisted).items()],
+        from_preview=bool(header.from_preview),
         projects=[SweepProject(*item) for item in json.loads(header.projects)],
         started_at=_time(header.started_at),
         discovered_at=_time(header.discovered_at),

@@ -152,7 +152,9 @@ class ChunkExecutor:
             moved[id_] = Outcome.FAILED if chunk.generation else Outcome.SKIPPED, f"moved meanwhile: {reason}"
         if not moved:
             return chunk
-        outcomes = [context.state.ledger.settle(id_, *outcome) for id_, outcome in moved.items()]
+        outcomes = [
+            item for id_, (outcome, reason) in moved.items() for item in self._settle_all(chunk, [id_], outcome, reason)
+        ]
         rest = [id_ for id_ in chunk.ids if id_ not in moved]
         follow_up = self._follow_up(chunk, rest, replacement_key(chunk.key, rest), chunk.generation, ambiguous=())
         await self._record(chunk, outcomes, follow_up)
@@ -365,8 +367,13 @@ class ChunkExecutor:
     def _settle_all(
         self, chunk: Chunk, ids: Iterable[str], outcome: Outcome, reason: str | None = None, *, code: str | None = None
     ) -> list[GroupOutcome]:
-        ledger = self._context.state.ledger
-        return [ledger.settle(id_, outcome, reason, code=code, job_id=chunk.job_id) for id_ in ids]
+        state, before = self._context.state, chunk.number if chunk.generation else 0
+        return [
+            state.ledger.settle(
+                id_, outcome, reason, code=code, job_id=chunk.job_id or state.last_job_id(id_, before=before)
+            )
+            for id_ in ids
+        ]
 
     def _settle_verified(self, chunk: Chunk, ids: Iterable[str], reason: str) -> list[GroupOutcome]:
         """Settle target groups that were read with the target status, without a claim that the sweep changed them."""

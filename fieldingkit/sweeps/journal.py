@@ -34,14 +34,14 @@ T = TypeVar("T")
 _BUSY_TIMEOUT = 10.0
 """Seconds to wait for another program that holds the file, such as one that copies it."""
 _APPLICATION_ID = 0x666B6A6C
-_SCHEMA = 5
+_SCHEMA = 6
 _TABLES = """
     CREATE TABLE holder (pid INTEGER, host TEXT, since REAL);
     CREATE TABLE runs (
         run_id TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, plan TEXT NOT NULL, action TEXT NOT NULL,
         base_url TEXT NOT NULL, account_id TEXT, api_version TEXT NOT NULL, continues TEXT, undoes TEXT,
         unlisted TEXT NOT NULL, projects TEXT NOT NULL, started_at REAL NOT NULL, discovered_at REAL, finished_at REAL,
-        reported_at REAL
+        reported_at REAL, from_preview INTEGER NOT NULL
     );
     CREATE TABLE groups (
         run_id TEXT, position INTEGER, target_group_id TEXT, project_id TEXT NOT NULL, previous_status TEXT,

@@ -221,6 +221,7 @@ class SweepState:
         ledger: The target groups and their outcomes.
         chunks: The chunks by number, settled ones included.
         unlisted: The projects that could not be listed.
+        from_preview: True if its target groups are those of a preview, so that no others may be added.
         projects: The projects whose names were read.
         started_at: When the run started: seconds since 1970, UTC.
         discovered_at: When its target groups were known; None if that is not recorded.
@@ -240,6 +241,7 @@ class SweepState:
         finished_at: float | None = None,
         continues: str | None = None,
         unlisted: Sequence[UnlistedProject] = (),
+        from_preview: bool = False,
         projects: Sequence[SweepProject] = (),
     ) -> None:
         self.identity = identity
@@ -247,6 +249,7 @@ class SweepState:
         self.ledger = ledger
         self.chunks: list[Chunk] = list(chunks)
         self.unlisted: tuple[UnlistedProject, ...] = tuple(unlisted)
+        self.from_preview = from_preview
         self.projects: tuple[SweepProject, ...] = tuple(projects)
         self.continues = continues
         self.started_at = started_at
@@ -300,6 +303,11 @@ class SweepState:
             id_ for chunk in self.chunks if chunk.never_sent and chunk.project_id == project_id for id_ in chunk.ids
         ]
 
+    def last_job_id(self, target_group_id: str, *, before: int) -> str | None:
+        """Return the id of the last job with a target group in an earlier chunk than the given one, if there is one."""
+        jobs = (chunk.job_id for chunk in reversed(self.chunks[:before]) if target_group_id in chunk.ids)
+        return next((job_id for job_id in jobs if job_id is not None), None)
+
     def unfinished(self) -> list[Chunk]:
         """Return the chunks that are not settled, and reopen the outcomes of their target groups."""
         open_chunks = [
@@ -310,9 +318,9 @@ class SweepState:
 
     @property
     def complete(self) -> bool:
-        """True if every chunk is settled, every project could be listed, and nothing is unknown or undecided."""
+        """True if every chunk is settled, no project is left to list, and nothing is unknown or undecided."""
         settled = self.settled == len(self.chunks) and not self.ledger.counts.unknown
-        return settled and not self.unlisted and not self.undecided()
+        return settled and (self.from_preview or not self.unlisted) and not self.undecided()
 
     @property
     def verification_due(self) -> bool:

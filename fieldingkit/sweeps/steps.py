@@ -87,6 +87,7 @@ async def discover(
         found = await find_earlier(client, plan, found, continued[-1].report())
     context = new_run(client, plan, checkpoint, found, continued, started_at=started_at, progress=progress)
     context = attrs.evolve(context, status_age=StatusAge(read_at))
+    context.state.from_preview = preview is not None
     await checkpoint.discovered(context.state)
     await close_continued(continued)
     return context
@@ -135,7 +136,7 @@ async def resume_run(
 ) -> SweepContext:
     """Return the run that an earlier process left; its unlisted projects are listed again.
 
-    A preview decides about the target groups that were unknown before anything was sent for them. The runs that it
+    A run of a preview gets no target groups that it did not show. A preview decides about the target groups that were unknown before anything was sent for them. The runs that it
     continues are loaded, unless they are given.
     """
     earlier, as_of = state.decided_earlier(), state.finished_at
@@ -166,7 +167,7 @@ async def resume_run(
 
 async def _list_again(client: AsyncClient, plan: SweepPlan, state: SweepState, checkpoint: Checkpoint) -> None:
     """Add the target groups of the projects that could not be listed, as far as they can be now."""
-    if plan.query is None or not state.unlisted:
+    if plan.query is None or not state.unlisted or state.from_preview:
         return
     query = attrs.evolve(plan.query, project_ids=[project.project_id for project in state.unlisted])
     try:

@@ -187,7 +187,7 @@ class Operator:
         for process in self.site.processes:
             if process.journal is not None and process.plan is not None:
                 last[process.number, process.kind, process.identity] = process
-        refused = ("belongs to", "JournalError")
+        refused = ("belongs to", "JournalError", "InvalidCommandError")
         for process in last.values():
             report = process.report
             done = report is not None and not (report.counts.unknown or report.counts.not_sent)
@@ -314,11 +314,11 @@ class Operator:
 
     @staticmethod
     async def _show_undecided(client: AsyncClient, journal: Journal, process: Process) -> SweepPreview | None:
-        """Compare a plan file with the API again if statuses could not be read before."""
+        """Compare a plan file with the API again if statuses could not be read before, or it was not begun."""
         if process.planned is None or process.plan is None:
             return None
-        identity = RunIdentity.of(client, process.plan)
-        return await recheck(client, process.planned) if await load_undecided(journal, process.plan, identity) else None
+        undecided = await load_undecided(journal, process.plan, RunIdentity.of(client, process.plan))
+        return None if undecided is not None and not undecided else await recheck(client, process.planned)
 
     @staticmethod
     async def _decide(machine: Machine, process: Process, decision: str, seconds: float, first: SweepReport) -> bool:

@@ -221,7 +221,9 @@ class Oracle:
         assert ended is not None
         chain, target = self.chain(process.run_id), report.action.target.value
         moves, status = self._moves(process, group), self._status(process, group)
-        sent = min((job.made for job in jobs), default=process.began)
+        reads = self.chain_reads[process.identity.url, chain, group]
+        first_read = min((read.at for read in reads), default=process.began)
+        sent = min((job.made for job in jobs), default=first_read)  # an earlier process may have read it, without a job
         if row.verified and not self._stood_at(moves, target, sent, ended, status):
             return f"verified, and it never was {target} since"
         match row.outcome:
@@ -229,15 +231,14 @@ class Oracle:
                 said = any(group in job.updated and job.done is not None and job.done <= ended for job in jobs)
                 return None if said else "updated, and no job says so"
             case Outcome.UNCHANGED:
-                reads = self.chain_reads[process.identity.url, chain, group]
-                first = min((read.at for read in reads), default=process.began)
-                stood = self._stood_at(moves, target, first, ended, status)
+                stood = self._stood_at(moves, target, first_read, ended, status)
                 return None if stood else f"unchanged, and it never was {target}"
             case Outcome.FAILED:
                 mine = [move for move in moves if self._run_of_move(move, process.identity.url) == process.run_id]
                 if any(not self._resumed_later(move.machine, ended) for move in mine):
                     return "failed, and the run moved it"
-                if (last := [move for move in moves if move.at <= ended][-1:]) and self._is_of(last[0], process, chain):
+                before = [self._run_of_move(move, process.identity.url) for move in moves if move.at <= ended]
+                if before and before[-1] in self.scope(process.run_id):
                     return "failed, and an earlier run moved it"
                 return "failed, and a job with it is open" if any(self._open(job, ended) for job in jobs) else None
             case Outcome.SKIPPED | Outcome.NOT_SENT:
@@ -276,7 +277,7 @@ class Oracle:
             return None
         # A key that is sent again is the same job, even if its first send was lost or only recorded.
         first = self.site.servers[url].first_sent.get(job.key, job.made)
-        sent = min(job.made, self._first_sent(url, job))
+        sent = min(job.made, first, self.recorded.get(job.key, job.made))
         reads = [read.at for read in self.chain_reads[url, chain, group] if read.at <= min(first, job.made) + TIE]
         if not reads:
             return None
@@ -284,10 +285,6 @@ class Oracle:
             if move.by == "colleague" and max(reads) + TIE < move.at < sent - GRACE:
                 return move
         return None
-
-    def _first_sent(self, url: str, job: Job) -> float:
-        first = self.site.servers[url].first_sent.get(job.key, job.made)
-        return min(first, self.recorded.get(job.key, job.made))
 
     def _headline(self, process: Process) -> None:
         report, ended = process.report, process.ended
@@ -402,7 +399,9 @@ class Oracle:
                 continue
             status = planned[group].status
             # A key that is sent again is the same job, even if its first send was lost or only recorded.
-            sent = min(jobs[0].made, self._first_sent(url, jobs[0]))
+            # Recorded times have a resolution of a second.
+            recorded = self.recorded.get(jobs[0].key, jobs[0].made) + 1.0
+            sent = min(jobs[0].made, self.site.servers[url].first_sent.get(jobs[0].key, jobs[0].made), recorded)
             reads = [
                 read
                 for read in self.reads[url].get(group, ())
@@ -455,10 +454,10 @@ class Oracle:
         return any((other.died or other.error) and other.run_id in runs for other in self.site.processes)
 
     def _moved_by_others(self, process: Process, group: str) -> bool:
-        """Return whether a colleague or another run moved a target group after the run had read it first."""
+        """Return whether a colleague or another run moved a target group after the run had read or sent it first."""
         chain = self.chain(process.run_id)
-        reads = self.chain_reads[process.identity.url, chain, group]
-        first = min((read.at for read in reads), default=process.began)
+        seen = [read.at for read in self.chain_reads[process.identity.url, chain, group]]
+        first = min([*seen, *(job.made for job in self._jobs(process, group))], default=process.began)
         return any(move.at >= first and not self._is_of(move, process, chain) for move in self._moves(process, group))
 
     def _alone(self, process: Process) -> bool:

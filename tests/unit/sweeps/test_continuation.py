@@ -523,6 +523,23 @@ async def test_what_an_earlier_process_reported_is_read_in_every_round(
     assert first.ids()[0] in {straggler.target_group_id for straggler in result.stragglers}
 
 
+async def test_a_run_of_a_preview_gets_no_other_target_groups(
+    client_without_retries: AsyncClient, sandbox: Sandbox, path: Path
+) -> None:
+    """A project that could not be listed for the preview stays unlisted, and the run can finish."""
+    projects = [sandbox.seed(live=2), sandbox.seed(live=2)]
+    plan = SweepPlan(action="pause", query=LIVE_GROUPS, run_id="tonight")
+    sandbox.faults.add(LIST, faults.Answer(403))
+    shown = await preview(client_without_retries, plan)
+    await sweep(client_without_retries, plan, journal=path, preview=shown)
+
+    result = await sweep(client_without_retries, plan, journal=path)
+
+    assert (len(result.unlisted), result.counts.updated, result.ok) == (1, 2, False)
+    assert sum(len(project.ids("live")) for project in projects) == 2
+    assert result.as_of is not None
+
+
 async def test_unlisted_projects_are_listed_again_by_a_resumed_run(
     client_without_retries: AsyncClient, sandbox: Sandbox, path: Path
 ) -> None:

@@ -11,7 +11,7 @@ from support.sweep_plans import pausing
 from fieldingkit import AsyncClient, RetryPolicy
 from fieldingkit.errors import ClientClosedError
 from fieldingkit.sandbox import Sandbox, faults
-from fieldingkit.sweeps import Outcome, SweepPlan, SweepReport, sweep, undo_plan
+from fieldingkit.sweeps import Outcome, SweepPlan, SweepProgress, SweepReport, sweep, undo_plan
 
 CREATE, POLL = "create_bulk_pause_target_groups_job", "get_bulk_pause_target_groups_job"
 LIST, RUNS = "get_list_target_groups", "get_fielding_runs_by_target_group_id"
@@ -117,6 +117,24 @@ async def test_missing_target_groups_that_are_not_done_are_sent_again(
     assert tuple(report.counts) == (1, 0, 1, 0, 0, 0)
     assert report.failure_codes == {"StatusTransitionNotAllowed": 1}
     assert [job.size for job in report.jobs] == [2, 1]
+
+
+async def test_a_retry_that_is_not_sent_names_the_job_that_was(sweep_client: AsyncClient, sandbox: Sandbox) -> None:
+    """The target group was part of a job, although it moved before another one was created for it."""
+    project = sandbox.seed(paused=1)
+    failing = sandbox.seed(project_id=project.id, paused=1, goal_reached=True).groups[-1]
+    plan = pausing(project, action="resume", retry_codes=["StatusTransitionNotAllowed"], retry_delay=100.0)
+
+    def move(progress: SweepProgress) -> None:
+        if progress.counts.updated and failing.status == "paused":
+            failing.act("complete", by="colleague")
+
+    report = await sweep(sweep_client, plan, on_progress=move, verify=False)
+
+    (job,) = report.jobs
+    row = report.by_id[failing.id]
+    assert (row.outcome, row.job_id) == (Outcome.FAILED, job.job_id)
+    assert row.reason == "moved meanwhile: it is not paused now"
 
 
 async def test_target_groups_missing_from_all_results_are_settled_by_status(

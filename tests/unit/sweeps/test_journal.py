@@ -111,7 +111,7 @@ def test_a_journal_of_a_later_release_is_refused_unchanged(path: Path) -> None:
     before = path.read_bytes()
 
     for read_only in (False, True):
-        with pytest.raises(JournalError, match=r"later release of fieldingkit \(schema 99; this release reads 5\)"):
+        with pytest.raises(JournalError, match=r"later release of fieldingkit \(schema 99; this release reads 6\)"):
             Journal(path, read_only=read_only)
 
     assert path.read_bytes() == before

@@ -209,6 +209,11 @@ def test_a_run_without_target_groups_is_shown(connected: Cli, sandbox: Sandbox) 
     ended = connected("sweeps", "show", "first")
     assert ended.code == 0
     assert "nothing was sent" in ended.out
+    sandbox.requests.clear()
+    ended = connected("sweeps", "resume", "first", "--yes")
+    assert ended.code != 0
+    assert "Nothing was sent. Give the command that began it again." in ended.err
+    assert not sandbox.requests
 
 
 def test_prune_asks_at_a_terminal(connected: Cli, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
