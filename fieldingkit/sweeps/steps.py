@@ -136,8 +136,8 @@ async def resume_run(
 ) -> SweepContext:
     """Return the run that an earlier process left; its unlisted projects are listed again.
 
-    A run of a preview gets no target groups that it did not show. A preview decides about the target groups that were unknown before anything was sent for them. The runs that it
-    continues are loaded, unless they are given.
+    A run of a preview gets no target groups that it did not show. A preview decides about the target groups that were
+    unknown before anything was sent for them. The runs that it continues are loaded, unless they are given.
     """
     earlier, as_of = state.decided_earlier(), state.finished_at
     if continued is None:

@@ -123,7 +123,7 @@ async def test_a_retry_that_is_not_sent_names_the_job_that_was(sweep_client: Asy
     """The target group was part of a job, although it moved before another one was created for it."""
     project = sandbox.seed(paused=1)
     failing = sandbox.seed(project_id=project.id, paused=1, goal_reached=True).groups[-1]
-    plan = pausing(project, action="resume", retry_codes=["StatusTransitionNotAllowed"], retry_delay=100.0)
+    plan = pausing(project, action="resume", retry_codes=["StatusTransitionNotAllowed"], retry_delay=40.0)
 
     def move(progress: SweepProgress) -> None:
         if progress.counts.updated and failing.status == "paused":

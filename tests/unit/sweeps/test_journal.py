@@ -156,7 +156,7 @@ def test_a_list_of_runs_that_cannot_be_decoded_is_refused(path: Path, damage: st
     """The error names the file and the run."""
     with Journal(path) as journal:
         row = ("tonight", "f", "{}", "pause", "https://api.example", "101", "1", None, None, "{}", "[]", 1.0)
-        sql = "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, NULL)"
+        sql = "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, NULL, 0)"
         journal.write([Statement(sql, [row])]).result()
     change_journal(path, f"UPDATE runs SET {damage}")
 
