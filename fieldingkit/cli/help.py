@@ -6,14 +6,14 @@ from datetime import datetime
 from itertools import takewhile
 from pathlib import Path
 from textwrap import wrap
-from typing import TYPE_CHECKING, Final, get_args
+from typing import TYPE_CHECKING, Final, cast, get_args
 
 from fieldingkit.cli.catalog import COMMANDS, GROUPS, SECTIONS, names_below
 from fieldingkit.cli.errors import EXIT_CODES
 from fieldingkit.secret import Secret
 
 if TYPE_CHECKING:
-    from cyclopts import App, Argument
+    from cyclopts import App, Argument, Group
 
 __all__ = ["asks_for_help", "command_help", "group_help"]
 
@@ -55,9 +55,11 @@ def command_help(words: str, app: "App") -> str:
     arguments = app.assemble_argument_collection(parse_docstring=True).filter_by(show=True)
     usage = wrap(" ".join(_usage(words, arguments)), _width(), subsequent_indent="  ", break_on_hyphens=False)
     blocks = ["\n".join(usage), *_paragraphs(_docstring(app))]
-    for group in arguments.groups:
-        rows = [(_names(argument), " ".join(_description(argument))) for argument in arguments.filter_by(group=group)]
-        blocks.append(_section(group.name, rows))
+    sections: dict[str, list[tuple[str, str]]] = {}
+    for argument in arguments:
+        group, *_ = cast("tuple[Group, ...]", argument.parameter.group)
+        sections.setdefault(group.name, []).append((_names(argument), " ".join(_description(argument))))
+    blocks += [_section(title, rows) for title, rows in sections.items()]
     blocks.append("\n".join(["Examples:", *map(_example, COMMANDS[words].examples)]))
     return "\n\n".join(blocks)
 
