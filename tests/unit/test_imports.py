@@ -29,7 +29,7 @@ def run(code: str, *arguments: str) -> str:
         env={"PYTHONPATH": ":".join([str(Path(fieldingkit.__file__).parents[1]), *filter(None, sys.path)])},
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=240,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")

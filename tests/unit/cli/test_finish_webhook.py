@@ -81,7 +81,7 @@ def test_the_url_is_a_secret(
         "out.html",
         "-vv",
     ]
-    ended = subprocess.run(words, capture_output=True, text=True, timeout=50, check=False)
+    ended = subprocess.run(words, capture_output=True, text=True, timeout=240, check=False)
     assert ended.returncode == 0
     assert "The notification to 127.0.0.1 failed: it answered 403." in ended.stderr
     assert "DEBUG" in ended.stderr

@@ -36,7 +36,7 @@ COMMAND: Final = {"app", "commands", "connection", "selection", "sweep_options"}
 def loaded(*tokens: str) -> set[str]:
     """Return the modules that a command line loads in a new process."""
     ended = subprocess.run(
-        [sys.executable, "-c", PROGRAM, *tokens], capture_output=True, text=True, timeout=50, check=True
+        [sys.executable, "-c", PROGRAM, *tokens], capture_output=True, text=True, timeout=240, check=True
     )
     return set(ended.stdout.splitlines()[-1].split()[1:])
 

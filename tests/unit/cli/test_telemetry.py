@@ -47,7 +47,7 @@ def command(*words: str, **variables: str) -> "subprocess.CompletedProcess[str]"
         env={**environment, **variables},
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=240,
         check=False,
     )
 
@@ -124,6 +124,6 @@ def test_nothing_is_imported_unless_asked_for(connected: Cli, sandbox: Sandbox) 
     )
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
     ended = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=50, check=True
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=240, check=True
     )
     assert ended.stdout.splitlines()[-1] == "[]"
