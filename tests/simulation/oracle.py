@@ -226,6 +226,8 @@ class Oracle:
         sent = min((job.made for job in jobs), default=first_read)  # an earlier process may have read it, without a job
         if row.verified and not self._stood_at(moves, target, sent, ended, status):
             return f"verified, and it never was {target} since"
+        if "may have been sent" in (row.reason or "") and self._was_accepted(process, jobs):
+            return "it may have been sent, although a process had seen the API's answer"
         match row.outcome:
             case Outcome.UPDATED:
                 said = any(group in job.updated and job.done is not None and job.done <= ended for job in jobs)
@@ -248,6 +250,16 @@ class Oracle:
                 sent_by_then = [job for job in every if not self._resumed_later(job.machine, ended)]
                 return f"{row.outcome}, and a job has it" if sent_by_then else None
         return None
+
+    def _was_accepted(self, process: Process, jobs: list[Job]) -> bool:
+        """Return whether processes saw that all jobs with a target group were accepted, and lived on for a second."""
+        world = self.site.world
+        if world.failing_rate or world.forgetful_rate or len(self.scope(process.run_id)) > 1:
+            return False  # another job for a retry may have been sent, of which the API knows nothing
+        accepted = self.site.servers[process.identity.url].accepted
+        return bool(jobs) and all(
+            any((self.processes[name].ended or at) >= at + 1.0 for at, name in accepted[job.key]) for job in jobs
+        )
 
     @staticmethod
     def _open(job: Job, at: float) -> bool:

@@ -115,12 +115,15 @@ class Server:
         """The reads of each job: when, and by which machine."""
         self.first_sent: dict[str, float] = {}
         """When each idempotency key was first sent, even if that never arrived."""
+        self.accepted: dict[str, list[tuple[float, str]]] = defaultdict(list)
+        """The answers that named the job of each key: when they were seen, and by which machine."""
         self.quiet = False
         """True if jobs fare well from now on."""
         self._chance = chance
         self._loop = loop
         self._machines: list[str] = []
         self._pending: dict[int, list[StatusRead | Listing]] = {}
+        self._named: dict[int, str] = {}
         clock = SandboxClock(datetime.fromtimestamp(EPOCH, UTC), seconds=loop.time)
         self.sandbox = Sandbox(
             clock=clock,
@@ -163,6 +166,7 @@ class Server:
             self.polls[target.rsplit("/", 1)[1]].append((self._loop.time(), machine))
         if answer.status == 201:
             self._mark_new_jobs(known)
+            self._named[id(answer)] = headers.get("Idempotency-Key", "")
         if answer.status == 200 and method == "GET":
             reads = list(self._reads_in(machine, operation, target, answer))
             if reads:
@@ -176,6 +180,8 @@ class Server:
 
     def seen(self, machine: str, answer: RecordedAnswer) -> None:
         """Note that an answer has reached its machine."""
+        if (key := self._named.pop(id(answer), None)) is not None:
+            self.accepted[key].append((self._loop.time(), machine))
         for read in self._pending.pop(id(answer), ()):
             if isinstance(read, StatusRead):
                 self.reads[read.group].append(read)
