@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from fieldingkit.errors import Attempt, DeadlineExceededError
+from fieldingkit.errors import Attempt, DeadlineExceededError, TransportError
 from fieldingkit.transport.http import Call
 from fieldingkit.transport.timeouts import Timeouts
 
@@ -22,13 +22,15 @@ class RunningAttempt:
     __slots__ = ("_timeouts", "call", "limit", "started_at", "status", "task", "too_late", "waits")
 
     def __init__(self, call: Call, task: asyncio.Task[Any], timeouts: Timeouts) -> None:
-        self.call = call
-        self.task = task
+        self.call: Call = call
+        self.task: asyncio.Task[Any] = task
         self._timeouts = timeouts
         self.status: int | None = None
-        self.waits = False
+        self.waits: bool = False
         """True while it waits for a free connection."""
-        self.started_at = call.clock.now()
+        self.started_at: float = call.clock.now()
+        self.limit: float | None
+        self.too_late: type[TransportError]
         self.limit, self.too_late = call.allowance(self.started_at)
         call.bytes_sent = False
 

@@ -27,7 +27,7 @@ class IncomingResponse:
         self.status: int = message.code
         self.headers: Mapping[str, str] = message.headers
         self.version: tuple[int, int] | None = message.version
-        self.content = content
+        self.content: aiohttp.StreamReader = content
         self._connection = connection
 
     def release(self) -> None:

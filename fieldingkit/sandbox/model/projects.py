@@ -109,7 +109,7 @@ class Project:
         """The version; each update increments it."""
         self.human_readable_id: str = readable_id(number, 6)
         """The short id that people use."""
-        self.manager_id = manager_id
+        self.manager_id: str = manager_id
         """The id of the project manager."""
         self.created_at = created_at
         """The creation date."""
@@ -128,7 +128,9 @@ class Project:
 
     def update(self, *, name: str, manager_id: str, reference: str | None) -> None:
         """Replace the name, the project manager and the reference."""
-        self.name, self.manager_id, self.reference = name, manager_id, reference
+        self.name = name
+        self.manager_id = manager_id
+        self.reference = reference
         self.version += 1
 
     def ids(self, status: GroupStatus | None = None) -> list[str]:
