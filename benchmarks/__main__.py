@@ -28,6 +28,7 @@ NAMES = (
     "startup",
     "detection",
     "waiting",
+    "outages",
     "sweep",
     "sweep_report",
     "memory",
