@@ -1,36 +1,15 @@
-"""httpx2, by hand."""
+"""httpx2, by hand: it has the interface of httpx."""
 
 import httpx2
 
-from benchmarks.by_hand import JOBS, Change, headers, headers_of_action, path_of_pause, read_job
-from benchmarks.ways import Way, change
+from benchmarks.ways import Way, httpx_way
 
 
 def asynchronous(base: str) -> Way:
     """Use ``httpx2.AsyncClient``."""
-    client = httpx2.AsyncClient(timeout=30)
-
-    async def pause() -> Change:
-        answer = await client.post(base + path_of_pause(), headers=headers_of_action())
-        return change(answer.status_code, answer.headers)
-
-    async def job(groups: int) -> object:
-        answer = await client.get(f"{base}{JOBS}/{groups}", headers=headers())
-        return read_job(answer.raise_for_status().content)
-
-    return Way(pause, job, client.aclose)
+    return httpx_way.asynchronous(base, httpx2.AsyncClient)
 
 
 def blocking(base: str) -> Way:
     """Use ``httpx2.Client``."""
-    client = httpx2.Client(timeout=30)
-
-    def pause() -> Change:
-        answer = client.post(base + path_of_pause(), headers=headers_of_action())
-        return change(answer.status_code, answer.headers)
-
-    def job(groups: int) -> object:
-        answer = client.get(f"{base}{JOBS}/{groups}", headers=headers())
-        return read_job(answer.raise_for_status().content)
-
-    return Way(pause, job, client.close)
+    return httpx_way.blocking(base, httpx2.Client)

@@ -1,14 +1,17 @@
 """httpx, by hand."""
 
+from collections.abc import Callable
+from typing import Any
+
 import httpx
 
 from benchmarks.by_hand import JOBS, Change, headers, headers_of_action, path_of_pause, read_job
 from benchmarks.ways import Way, change
 
 
-def asynchronous(base: str) -> Way:
-    """Use ``httpx.AsyncClient``."""
-    client = httpx.AsyncClient(timeout=30)
+def asynchronous(base: str, client_type: Callable[..., Any] = httpx.AsyncClient) -> Way:
+    """Use ``httpx.AsyncClient``, or another client with its interface."""
+    client = client_type(timeout=30)
 
     async def pause() -> Change:
         answer = await client.post(base + path_of_pause(), headers=headers_of_action())
@@ -21,9 +24,9 @@ def asynchronous(base: str) -> Way:
     return Way(pause, job, client.aclose)
 
 
-def blocking(base: str) -> Way:
-    """Use ``httpx.Client``."""
-    client = httpx.Client(timeout=30)
+def blocking(base: str, client_type: Callable[..., Any] = httpx.Client) -> Way:
+    """Use ``httpx.Client``, or another client with its interface."""
+    client = client_type(timeout=30)
 
     def pause() -> Change:
         answer = client.post(base + path_of_pause(), headers=headers_of_action())
