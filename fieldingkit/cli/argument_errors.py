@@ -34,7 +34,8 @@ def describe(error: CycloptsError) -> str:
         case UnknownOptionError():
             name = error.token.keyword or error.token.value
             known = [name for argument in error.argument_collection for name in argument.names]
-            similar = get_close_matches(name, known, n=1)
+            begun = [flag for flag in known if flag.startswith(name) and name.strip("-")]
+            similar = begun or get_close_matches(name, known, n=1)
             return f"unknown option {name}{_origin(error.token)}{f'; did you mean {similar[0]}?' if similar else ''}"
         case MissingArgumentError(keyword=str() as keyword):
             return f"{keyword} needs a value"

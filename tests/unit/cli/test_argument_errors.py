@@ -10,6 +10,7 @@ from support.command_line import Cli
     ("line", "message"),
     [
         ("pause --statsu live", "unknown option --statsu; did you mean --status?"),
+        ("pause --all", "unknown option --all; did you mean --all-projects?"),
         ("pause -x", "unknown option -x"),
         ("pause --project", "--project needs a value"),
         ("runs show", "GROUP is missing"),
