@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from fieldingkit.jobs.poller import PollPolicy as PollPolicy
     from fieldingkit.paging import PagedCommand as PagedCommand
     from fieldingkit.resources import accounts as accounts
+    from fieldingkit.resources import allocations as allocations
     from fieldingkit.resources import batch_jobs as batch_jobs
     from fieldingkit.resources import definitions as definitions
     from fieldingkit.resources import fielding_assistant as fielding_assistant
@@ -69,9 +70,10 @@ else:
             "fieldingkit.jobs.poller": "PollPolicy",
             "fieldingkit.paging": "PagedCommand",
             "fieldingkit.resources": (
-                "accounts batch_jobs definitions fielding_assistant fielding_jobs fielding_runs intelligent_calendar "
-                "pricing profiles profiling_library projects target_group_changelog target_group_details "
-                "target_group_drafts target_group_goals target_group_progress target_groups webhooks"
+                "accounts allocations batch_jobs definitions fielding_assistant fielding_jobs fielding_runs "
+                "intelligent_calendar pricing profiles profiling_library projects target_group_changelog "
+                "target_group_details target_group_drafts target_group_goals target_group_progress target_groups "
+                "webhooks"
             ),
             "fieldingkit.transport.credentials": "AccessToken BearerToken ClientCredentials",
             "fieldingkit.transport.http": "ApiResponse",
