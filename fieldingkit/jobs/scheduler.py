@@ -29,7 +29,7 @@ _STRETCH = 1.12
 """Factor on the estimate after a first poll that came too early; about 20 % of first polls do."""
 _REPEAT_GROWTH = 1.35
 """Factor from a job's age at one poll to its age at the next, once jobs have ended."""
-_MIN_REPEAT_GROWTH = 1.05
+_MIN_REPEAT_GROWTH = 1.1
 """Smallest such factor: for a job that is younger than others were at their end, or one of a few jobs that are left."""
 _FEW_JOBS = 4
 """The number of jobs that are polled with the smallest factor while nothing else is sent; it grows with each more."""

@@ -87,7 +87,7 @@ def test_early_poll_is_repeated_at_the_age_when_others_ended() -> None:
     estimator.job_ended(10.0, expected=0.0, polled_before=False)
 
     assert estimator.job_running(9.0, added=0.0, expected=9.0, polled_before=False) == 10.0
-    assert estimator.job_running(9.9, added=0.0, expected=9.0, polled_before=True) == 9.9 * 1.05
+    assert estimator.job_running(9.9, added=0.0, expected=9.0, polled_before=True) == 9.9 * 1.1
     assert estimator.job_running(11.0, added=0.0, expected=9.0, polled_before=True) == 11.0 * 1.35
 
 
