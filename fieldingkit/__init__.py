@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from fieldingkit.resources import allocations as allocations
     from fieldingkit.resources import batch_jobs as batch_jobs
     from fieldingkit.resources import definitions as definitions
+    from fieldingkit.resources import feasibility as feasibility
     from fieldingkit.resources import fielding_assistant as fielding_assistant
     from fieldingkit.resources import fielding_jobs as fielding_jobs
     from fieldingkit.resources import fielding_runs as fielding_runs
@@ -70,10 +71,10 @@ else:
             "fieldingkit.jobs.poller": "PollPolicy",
             "fieldingkit.paging": "PagedCommand",
             "fieldingkit.resources": (
-                "accounts allocations batch_jobs definitions fielding_assistant fielding_jobs fielding_runs "
-                "intelligent_calendar pricing profiles profiling_library projects target_group_changelog "
-                "target_group_details target_group_drafts target_group_goals target_group_progress target_groups "
-                "webhooks"
+                "accounts allocations batch_jobs definitions feasibility fielding_assistant fielding_jobs "
+                "fielding_runs intelligent_calendar pricing profiles profiling_library projects "
+                "target_group_changelog target_group_details target_group_drafts target_group_goals "
+                "target_group_progress target_groups webhooks"
             ),
             "fieldingkit.transport.credentials": "AccessToken BearerToken ClientCredentials",
             "fieldingkit.transport.http": "ApiResponse",

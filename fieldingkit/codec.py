@@ -95,12 +95,11 @@ def _query_and_body(command: Command[Any], plan: CommandPlan) -> tuple[str, byte
 
 def _members(command: Command[Any], members: Sequence[PlannedField]) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for field, name, write, nullable, _ in members:
+    for field, within, name, write, nullable, _ in members:
         value = getattr(command, field)
-        if value is not None:
-            found[name] = write(value)
-        elif nullable:
-            found[name] = None
+        if value is not None or nullable:
+            owner = found.setdefault(within, {}) if within else found
+            owner[name] = None if value is None else write(value)
     return found
 
 

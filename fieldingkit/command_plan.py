@@ -5,7 +5,7 @@ Names decide for most fields, see ``fieldingkit.commands``. The metadata of a fi
     {"header": "If-None-Match"}  a header
     {"query": True}              the query, for a method that has a body; {"query": "Status"} also names it there
     {"join": ","}                one value of the query for a list, which is a repeated key otherwise
-    {"name": "incidence_rate"}   the name that the API has for it
+    {"name": "incidence_rate"}   the name that the API has for it; "period.start_at" is a member of an object "period"
     {"write": function}          a function that returns its JSON
     {"null": True}               None is sent as null, not left out
     {"body": True}               the whole body, as JSON or as an ``Upload``
@@ -30,6 +30,8 @@ class PlannedField(NamedTuple):
     """A field that is sent in the query or the body."""
 
     field: str
+    within: str
+    """The name of the object that it is a member of; empty for the body itself."""
     name: str
     """The name that the API has for it."""
     write: Callable[[Any], Any]
@@ -114,9 +116,11 @@ def _member(field: "attrs.Attribute[Any]") -> PlannedField:
 
     metadata = field.metadata
     query = metadata.get("query")
+    within, _, name = metadata.get("name", field.name).rpartition(".")
     return PlannedField(
         field=field.name,
-        name=query if isinstance(query, str) else metadata.get("name", field.name),
+        within=within,
+        name=query if isinstance(query, str) else name,
         write=metadata.get("write") or (partial(_joined, metadata["join"]) if "join" in metadata else unstructure),
         nullable="null" in metadata,
         form=metadata.get("form"),

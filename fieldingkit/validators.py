@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime
 from functools import cache, partial
+from math import inf
 from types import UnionType
 from typing import Any, Literal, TypeAlias, TypeVar, Union, cast, get_args, get_origin
 from urllib.parse import urlsplit
@@ -170,20 +171,25 @@ def integer(minimum: int, maximum: int | None = None) -> Validator:
     return check
 
 
-def number(minimum: float, maximum: float, *, decimals: int | None = None) -> Validator:
-    """Return a validator of numbers, whole or not; an optional field may be None.
+def number(minimum: float, maximum: float = inf, *, decimals: int | None = None, exclusive: bool = False) -> Validator:
+    """Return a validator of finite numbers, whole or not; an optional field may be None.
 
     Args:
         minimum: The smallest number.
-        maximum: The largest number.
+        maximum: The largest number; any if left out.
         decimals: The number of decimal digits, such as 2 for steps of 0.01; any if left out.
+        exclusive: True if the smallest number itself is refused.
     """
-    limits = f"from {minimum:g} to {maximum:g}" + (f" with {decimals} decimal digits" if decimals is not None else "")
+    least = f"above {minimum:g}" if exclusive else f"at least {minimum:g}" if maximum == inf else f"from {minimum:g}"
+    most = "" if maximum == inf else f" to {maximum:g}" if not exclusive else f" and up to {maximum:g}"
+    limits = least + most + (f" with {decimals} decimal digits" if decimals is not None else "")
 
     def check(command: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
         if value is None and attribute.default is None:
             return
         if isinstance(value, bool) or not isinstance(value, int | float) or not minimum <= value <= maximum:
+            raise _invalid(command, attribute, value, f"must be a number {limits}")
+        if value == inf or (exclusive and value == minimum):
             raise _invalid(command, attribute, value, f"must be a number {limits}")
         if decimals is not None and round(value, decimals) != value:
             raise _invalid(command, attribute, value, f"must be a number {limits}")

@@ -10,6 +10,7 @@ from fieldingkit.sandbox.handlers import (
     calendar,
     definitions,
     drafts,
+    feasibility,
     fielding_runs,
     jobs,
     pricing,
@@ -95,6 +96,19 @@ ROUTES: Final = (
     # The tag "Intelligent Calendar"
     Route("POST", "/demand/intelligent-calendar/suggest-days", "suggest_days", calendar.suggest_days),
     Route("GET", "/demand/intelligent-calendar/suggest-time-range", "suggest_time_range", calendar.suggest_time_range),
+    # The tag "Feasibility"
+    Route(
+        "POST",
+        "/demand/accounts/{account_id}/target-groups/calculate-feasibility",
+        "calculate_target_group_feasibility",
+        feasibility.calculate_feasibility,
+    ),
+    Route(
+        "POST",
+        _GROUP + "/calculate-feasibility",
+        "calculate_target_group_feasibility_by_id",
+        feasibility.calculate_target_group_feasibility,
+    ),
     # The operations about prices
     Route("GET", _BUSINESS_UNIT + "/rate-card", "get_rate_card", pricing.get_rate_card),
     Route("GET", _GROUP + "/rate-card", "get_target_group_rate_card", pricing.get_target_group_rate_card),

@@ -4,7 +4,7 @@ Every sandbox created inside `with checked_sandboxes():` is checked at the end, 
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, Final
@@ -89,7 +89,12 @@ class Contract:
             return [f"{exchange.operation_id}: status {answer.status} is not documented"]
         found = self._header_complaints(response, answer.headers)
         if operation is not None and answer.status < 300:
-            found += self._request_complaints(operation, exchange)
+            found += self.request_complaints(
+                exchange.operation_id or "",
+                headers=exchange.headers,
+                query=list(exchange.query.items()),
+                body=exchange.json,
+            )
         content = response.get("content")
         if content is None:
             return found + (["there is a body"] if answer.body else [])
@@ -110,19 +115,59 @@ class Contract:
                 found += self.schema_complaints(header["schema"], headers[name])
         return found
 
-    def _request_complaints(self, operation: Mapping[str, Any], exchange: RecordedRequest) -> list[str]:
+    def request_complaints(
+        self,
+        operation_id: str,
+        *,
+        headers: Mapping[str, str],
+        query: Sequence[tuple[str, str]],
+        body: object,
+        media_type: str = "application/json",
+    ) -> list[str]:
+        """Return the violations of the contract in a request.
+
+        Args:
+            operation_id: The operation.
+            headers: The headers, in any case.
+            query: The parameters of the query in order.
+            body: The decoded body; None if there is none.
+            media_type: The type of the body.
+        """
+        operation = self._operations[operation_id]
         parameters = [self._resolve(parameter) for parameter in operation["parameters"]]
+        given = {"header": {name.lower() for name in headers}, "query": {name.lower() for name, _ in query}}
         found = [
-            f"the request's header {parameter['name']} is missing, and it was accepted"
+            f"the {parameter['in']} {parameter['name']} is missing"
             for parameter in parameters
-            if parameter["in"] == "header" and parameter.get("required") and parameter["name"] not in exchange.headers
+            if parameter.get("required") and parameter["in"] in given
+            if parameter["name"].lower() not in given[parameter["in"]]
         ]
-        known = {parameter["name"] for parameter in parameters if parameter["in"] == "query"}
-        found += [f"the query parameter {name} does not exist" for name in set(exchange.query) - known]
-        content = self._resolve(operation.get("requestBody", {})).get("content")
-        if content:
-            found += self.schema_complaints(content["application/json"]["schema"], exchange.json)
-        return found
+        known = {
+            parameter["name"]: self._resolve(parameter["schema"])
+            for parameter in parameters
+            if parameter["in"] == "query"
+        }
+        found += [f"the query parameter {name} does not exist" for name in dict(query).keys() - known.keys()]
+        for name in known.keys() & dict(query).keys():
+            found += self.schema_complaints(
+                known[name], _query_value(known[name], [text for other, text in query if other == name])
+            )
+        wanted = self._resolve(operation.get("requestBody", {}))
+        if body is None:
+            return found + (["there is no body"] if wanted.get("required") else [])
+        if media_type not in wanted.get("content", ()):
+            return [*found, f"a body of {media_type} is not accepted"]
+        return found + self.schema_complaints(wanted["content"][media_type]["schema"], body)
+
+    def body_members(self, operation_id: str) -> set[str]:
+        """Return the members that the JSON body of a request may have, in any of its forms."""
+        content = self._resolve(self._operations[operation_id].get("requestBody", {})).get("content", {})
+        return self._members(content["application/json"]["schema"]) if "application/json" in content else set()
+
+    def _members(self, schema: Mapping[str, Any]) -> set[str]:
+        schema = self._resolve(schema)
+        parts = [part for name in ("allOf", "anyOf", "oneOf") for part in schema.get(name, ())]
+        return set(schema.get("properties", {})).union(*map(self._members, parts))
 
     def _resolve(self, node: Any) -> Any:
         while "$ref" in node:
@@ -171,6 +216,16 @@ def checked_sandboxes() -> Iterator[None]:
 
 def _parameters(node: Mapping[str, Any]) -> list[dict[str, Any]]:
     return list(node.get("parameters", []))
+
+
+def _query_value(schema: Mapping[str, Any], texts: Sequence[str]) -> object:
+    """Return the values of a query parameter as its schema has them."""
+    if schema.get("type") == "array":
+        return list(texts)
+    text = texts[0]
+    if schema.get("type") == "integer":
+        return int(text) if text.isdecimal() else text
+    return {"true": True, "false": False}.get(text, text) if schema.get("type") == "boolean" else text
 
 
 def _without_known_faults(operation_id: str, body: Any) -> Any:

@@ -47,9 +47,9 @@ class Contract:
                     self.operations[node["operationId"]] = self._operation(method, path, item, node)
 
     def _operation(self, method: str, path: str, item: Schema, node: Schema) -> Operation:
-        parameters = [
-            self.resolve(parameter) for parameter in [*item.get("parameters", ()), *node.get("parameters", ())]
-        ]
+        resolved = [self.resolve(one) for one in [*item.get("parameters", ()), *node.get("parameters", ())]]
+        # One operation lists a parameter of its path again.
+        parameters = [*{(one["in"], one["name"]): one for one in resolved}.values()]
         codes = [code for code in node["responses"] if str(code).startswith("2")]
         assert len(codes) == 1
         answer = self.resolve(node["responses"][codes[0]])

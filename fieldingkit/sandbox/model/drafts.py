@@ -31,7 +31,7 @@ from fieldingkit.sandbox.parameters import (
     read_timestamps,
 )
 
-__all__ = ["check_details", "check_draft", "price_of", "store_draft"]
+__all__ = ["check_allocations", "check_details", "check_draft", "price_of", "store_draft"]
 
 _MEMBERS: Final = [
     "name",
@@ -89,7 +89,7 @@ def check_draft(body: Mapping[str, Any], managers: Collection[str], now: datetim
     _require(settings.get("client_id") is None or settings["client_id"] in CLIENTS, "client_id", "Is unknown.")
     check_modules(_object(settings, "fielding_assistant_assignment"), now)
     _check_exclusions(settings)
-    _check_allocations(_object(settings, "allocations"))
+    check_allocations(settings)
     if settings.get("profiling"):
         violation = find_violation(_object(settings, "profiling"), settings["completes_goal"])
         if violation is not None:
@@ -152,7 +152,9 @@ def _check_exclusions(settings: Mapping[str, Any]) -> None:
         _require(duration is not None and duration.seconds == 0 and duration.days >= 1, name, "Must last days.")
 
 
-def _check_allocations(allocations: Mapping[str, Any]) -> None:
+def check_allocations(settings: Mapping[str, Any]) -> None:
+    """Check the allocations in a request; a 400 names the first invalid member."""
+    allocations = _object(settings, "allocations")
     opened = _object(allocations, "open_exchange_allocations")
     _check_share(opened, "exchange_min_percentage", "exchange_max_percentage")
     _check_suppliers(opened, "blocked_supplier_ids")
