@@ -34,7 +34,6 @@ _length = integer(1, 45)
 _steps = number(0)
 _unit = matching(r"[0-9]{1,10}", "the number of a business unit, such as '1234'")
 _optional_time = attrs.validators.optional(timezone_aware)
-_optional_amount = attrs.converters.optional(without_scale)
 
 
 @attrs.frozen(kw_only=True)
@@ -191,9 +190,13 @@ class CalculateFeasibility(AccountCommand[Feasibility]):
     """The end of fielding, with a time zone."""
     collects_pii: bool | None = None
     """True if it collects personally identifiable information."""
-    cost_per_interview: Money | None = attrs.field(default=None, converter=_optional_amount, validator=amount)
+    cost_per_interview: Money | None = attrs.field(
+        default=None, converter=attrs.converters.optional(without_scale), validator=amount
+    )
     """The price of a complete, in the unit's currency; the API ignores it if the price comes from a rate card."""
-    rate_card_price_boost: Money | None = attrs.field(default=None, converter=_optional_amount, validator=amount)
+    rate_card_price_boost: Money | None = attrs.field(
+        default=None, converter=attrs.converters.optional(without_scale), validator=amount
+    )
     """The amount to add to the price on the rate card; the API ignores it with dynamic pricing."""
     step_days: float | None = attrs.field(default=None, validator=_steps)
     """The length of a step in days, if the Fielding Assistant paces evenly."""
@@ -242,9 +245,13 @@ class CalculateTargetGroupFeasibility(TargetGroupCommand[Feasibility]):
     """Another end of fielding, with a time zone."""
     collects_pii: bool | None = None
     """True if it collected personally identifiable information."""
-    cost_per_interview: Money | None = attrs.field(default=None, converter=_optional_amount, validator=amount)
+    cost_per_interview: Money | None = attrs.field(
+        default=None, converter=attrs.converters.optional(without_scale), validator=amount
+    )
     """Another price of a complete, in the target group's currency; ignored if the price comes from a rate card."""
-    rate_card_price_boost: Money | None = attrs.field(default=None, converter=_optional_amount, validator=amount)
+    rate_card_price_boost: Money | None = attrs.field(
+        default=None, converter=attrs.converters.optional(without_scale), validator=amount
+    )
     """Another amount to add to the price on the rate card; ignored with dynamic pricing."""
     step_days: float | None = attrs.field(default=None, validator=_steps)
     """Another length of a step in days, if the Fielding Assistant paces evenly."""
