@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from fieldingkit.resources import allocations as allocations
     from fieldingkit.resources import batch_jobs as batch_jobs
     from fieldingkit.resources import definitions as definitions
+    from fieldingkit.resources import exclusions as exclusions
     from fieldingkit.resources import feasibility as feasibility
     from fieldingkit.resources import fielding_assistant as fielding_assistant
     from fieldingkit.resources import fielding_jobs as fielding_jobs
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from fieldingkit.resources import profiles as profiles
     from fieldingkit.resources import profiling_library as profiling_library
     from fieldingkit.resources import projects as projects
+    from fieldingkit.resources import re_entry as re_entry
     from fieldingkit.resources import target_group_changelog as target_group_changelog
     from fieldingkit.resources import target_group_details as target_group_details
     from fieldingkit.resources import target_group_drafts as target_group_drafts
@@ -71,8 +73,8 @@ else:
             "fieldingkit.jobs.poller": "PollPolicy",
             "fieldingkit.paging": "PagedCommand",
             "fieldingkit.resources": (
-                "accounts allocations batch_jobs definitions feasibility fielding_assistant fielding_jobs "
-                "fielding_runs intelligent_calendar pricing profiles profiling_library projects "
+                "accounts allocations batch_jobs definitions exclusions feasibility fielding_assistant fielding_jobs "
+                "fielding_runs intelligent_calendar pricing profiles profiling_library projects re_entry "
                 "target_group_changelog target_group_details target_group_drafts target_group_goals "
                 "target_group_progress target_groups webhooks"
             ),

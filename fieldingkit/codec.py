@@ -80,7 +80,7 @@ def _query_and_body(command: Command[Any], plan: CommandPlan) -> tuple[str, byte
     try:
         query = _query(_members(command, plan.query))
         if plan.content is None:
-            return query, dumps(_members(command, plan.body)) if plan.body else None, _JSON
+            return query, dumps(_body(command, plan)) if plan.body else None, _JSON
         from fieldingkit.files import Upload
 
         value = getattr(command, plan.content.field)
@@ -91,6 +91,12 @@ def _query_and_body(command: Command[Any], plan: CommandPlan) -> tuple[str, byte
         return query, dumps(plan.content.write(value)), _JSON
     except STRUCTURE_ERRORS as exc:
         raise _encode_error(command, plan) from exc
+
+
+def _body(command: Command[Any], plan: CommandPlan) -> dict[str, Any]:
+    body = _members(command, plan.body)
+    others: Mapping[str, Any] = {} if plan.others is None else getattr(command, plan.others)
+    return {**body, **{name: value for name, value in others.items() if body.get(name) is None}} if others else body
 
 
 def _members(command: Command[Any], members: Sequence[PlannedField]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ Names decide for most fields, see ``fieldingkit.commands``. The metadata of a fi
     {"write": function}          a function that returns its JSON
     {"null": True}               None is sent as null, not left out
     {"body": True}               the whole body, as JSON or as an ``Upload``
+    {"others": True}             members of the body by name, where no other field has a value for them
     {"form": "file"}             the only part of a multipart form, which is the whole body
     {"key": "ulid"}              ``idempotency_key``: a ULID, where the API takes no UUID
 """
@@ -59,6 +60,8 @@ class CommandPlan(NamedTuple):
     """Pairs of a field and the header that carries it."""
     query: tuple[PlannedField, ...]
     body: tuple[PlannedField, ...]
+    others: str | None
+    """The field with further members of the body; None if there is none."""
     content: PlannedField | None
     """The field whose value is the whole body; None if the fields are members of it."""
     has_members: bool
@@ -77,6 +80,7 @@ def plan_of(kind: type[Any]) -> CommandPlan:
     headers: list[tuple[str, str]] = []
     query: list[PlannedField] = []
     body: list[PlannedField] = []
+    others: str | None = None
     content: PlannedField | None = None
     new_key: Callable[[], str] | None = None
     for field in attrs.fields(kind):
@@ -88,6 +92,8 @@ def plan_of(kind: type[Any]) -> CommandPlan:
             headers.append((field.name, "If-Match"))
         elif "header" in field.metadata:
             headers.append((field.name, field.metadata["header"]))
+        elif "others" in field.metadata:
+            others = field.name
         elif "body" in field.metadata or "form" in field.metadata:
             content = _member(field)
         elif in_query or "query" in field.metadata:
@@ -106,6 +112,7 @@ def plan_of(kind: type[Any]) -> CommandPlan:
         headers=tuple(headers),
         query=tuple(query),
         body=tuple(body),
+        others=others,
         content=content,
         has_members=bool(query or body or content),
     )

@@ -66,10 +66,20 @@ def _structure(value: Any, wanted: Any, path: str, undecoded: list[str]) -> Any:
     if get_origin(wanted) is tuple and type(value) is list:
         items, kinds = cast("list[object]", value), get_args(wanted)
         return tuple(_structure(item, kinds[0], f"{path}[{index}]", undecoded) for index, item in enumerate(items))
+    return _structure_wholly(value, wanted, path, undecoded)
+
+
+def _structure_wholly(value: Any, wanted: Any, path: str, _: list[str]) -> Any:
+    """Convert a member that a write sends back: without a part of itself, it would be another one."""
     try:
         return structure(wanted)(value, wanted)
     except STRUCTURE_ERRORS as exc:
         raise StructureError(path, str(exc) or type(exc).__name__) from exc
+
+
+def _keeps_others(hint: Any) -> bool:
+    kinds = kinds_of(hint) or (hint,)
+    return any(attrs.has(kind) and "others" in attrs.fields_dict(kind) for kind in kinds)
 
 
 def _members_of(value: Any, kind: Any, path: str) -> dict[str, Any]:
@@ -88,21 +98,23 @@ def _structure_model(value: Any, kind: Any, path: str, undecoded: list[str]) -> 
     members = _members_of(value, kind, path)
     fields: dict[str, Any] = {}
     kept: dict[str, Any] = {}
+    keeps_others = "others" in members
     for field in attrs.fields(attrs.resolve_types(kind)):
         member = members.get(field.name)
         if member is None:
             if field.default is attrs.NOTHING:
                 raise StructureError(f"{path}.{field.name}", "required field missing")
             continue
+        structure_field = _structure_wholly if keeps_others and not _keeps_others(field.type) else _structure
         try:
-            fields[field.name] = _structure(member, field.type, f"{path}.{field.name}", undecoded)
+            fields[field.name] = structure_field(member, field.type, f"{path}.{field.name}", undecoded)
         except StructureError as exc:
             if field.default is attrs.NOTHING or field.name in _STRICT or getattr(kind, "strict", False):
                 raise
             del exc
             undecoded.append(f"{path}.{field.name}")
             kept[field.name] = member
-    if kept and "others" in members:  # a write sends back what could not be read
+    if kept and keeps_others:  # a write sends back what could not be read
         fields["others"] = {**fields.get("others", {}), **kept}
     try:
         return kind(**fields)

@@ -10,7 +10,17 @@ import attrs
 
 from fieldingkit._repr import html_table, short_repr
 
-__all__ = ["Result", "ResultList", "Serializable", "Variant", "number_as_text", "rfc3339", "to_plain", "to_row"]
+__all__ = [
+    "Replaceable",
+    "Result",
+    "ResultList",
+    "Serializable",
+    "Variant",
+    "number_as_text",
+    "rfc3339",
+    "to_plain",
+    "to_row",
+]
 
 Item_co = TypeVar("Item_co", covariant=True)
 
@@ -57,6 +67,26 @@ class Result(Serializable):
         """Return the fields as JSON has them, and ``undecoded`` if it is not empty."""
         members = super().to_dict()
         return {**members, "undecoded": list(self.undecoded)} if self.undecoded else members
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False)  # subclasses have both
+class Replaceable(Result):
+    """Base class of results that are read and written as a whole, members unknown to this release included."""
+
+    others: Mapping[str, Any] = attrs.field(factory=dict[str, Any], hash=False)
+    """Members that this release of fieldingkit does not know or could not read; a write sends them back."""
+
+    @classmethod
+    def _from_api(cls, body: dict[str, Any]) -> dict[str, Any]:
+        """Collect the unknown members of the API's object."""
+        known = {field.name for field in attrs.fields(cls)}
+        return {**body, "others": {name: value for name, value in body.items() if name not in known}}
+
+    @classmethod
+    def _to_api(cls, body: dict[str, Any]) -> dict[str, Any]:
+        """Put the unknown members back into the API's object."""
+        known = {name: value for name, value in body.items() if name != "others" and value is not None}
+        return {**body["others"], **known}
 
 
 class Variant(Result):

@@ -83,7 +83,7 @@ class OpenExchange(Result):
     """The allocations of the open exchange; by default all suppliers are admitted without limits."""
 
     blocked_suppliers: tuple[AllocatedSupplier, ...] = attrs.field(default=(), converter=_suppliers)
-    """The suppliers that send nobody."""
+    """The suppliers whose respondents are not admitted."""
     groups: tuple[AllocationGroup, ...] = attrs.field(default=(), converter=_groups)
     """The groups."""
     exchange_min_percentage: int = 0
@@ -104,7 +104,7 @@ class PrivateExchange(Result):
     """The allocations of the private exchange."""
 
     blocked_suppliers: tuple[AllocatedSupplier, ...] = attrs.field(default=(), converter=_suppliers)
-    """The suppliers that send nobody."""
+    """The suppliers whose respondents are not admitted."""
     groups: tuple[AllocationGroup, ...] = attrs.field(default=(), converter=_groups)
     """The groups, each with one supplier."""
 

@@ -8,7 +8,6 @@ change the module you want to change, and send the whole assignment back, its ``
     await client.send(PutFieldingAssistantAssignment(project_id=..., target_group_id=..., assignment=changed))
 """
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar, Literal, Self, cast
 
@@ -17,7 +16,7 @@ import attrs
 from fieldingkit.commands import CommandPart, Endpoint, OpenEnum, TargetGroupCommand
 from fieldingkit.errors import InvalidCommandError
 from fieldingkit.resources.money import Money
-from fieldingkit.results import Result
+from fieldingkit.results import Replaceable
 from fieldingkit.validators import duration, etag, instance_of, integer, timezone_aware, ulid
 
 __all__ = [
@@ -64,27 +63,12 @@ def _pacing_type(value: PacingType | Literal["linear", "adaptive", "gemini"]) ->
 
 
 @attrs.frozen(kw_only=True)
-class _Replaceable(CommandPart, Result):
-    """Base class of objects that are read and written as a whole, members unknown to this release included."""
-
-    others: Mapping[str, Any] = attrs.field(factory=dict[str, Any], hash=False)
-    """Members that this release of fieldingkit does not know; a write sends them back."""
-
-    @classmethod
-    def _from_api(cls, body: dict[str, Any]) -> dict[str, Any]:
-        """Collect the unknown members of the API's object."""
-        known = {field.name for field in attrs.fields(cls)}
-        return {**body, "others": {name: value for name, value in body.items() if name not in known}}
-
-    @classmethod
-    def _to_api(cls, body: dict[str, Any]) -> dict[str, Any]:
-        """Put the unknown members back into the API's object."""
-        known = {name: value for name, value in body.items() if name != "others" and value is not None}
-        return {**body["others"], **known}
+class _Settings(CommandPart, Replaceable):
+    """Base class of the assignment and its modules."""
 
 
 @attrs.frozen(kw_only=True)
-class Pricing(_Replaceable):
+class Pricing(_Settings):
     """The module that sets the price of an interview."""
 
     type: PricingType = attrs.field(converter=_pricing_type)
@@ -100,7 +84,7 @@ class Pricing(_Replaceable):
 
 
 @attrs.frozen(kw_only=True)
-class QuotaOverlay(_Replaceable):
+class QuotaOverlay(_Settings):
     """The module that balances completes over quotas."""
 
     prevent_overfill: bool
@@ -110,7 +94,7 @@ class QuotaOverlay(_Replaceable):
 
 
 @attrs.frozen(kw_only=True)
-class Pacing(_Replaceable):
+class Pacing(_Settings):
     """The module that spreads completes over the fielding period."""
 
     type: PacingType = attrs.field(converter=_pacing_type)
@@ -122,7 +106,7 @@ class Pacing(_Replaceable):
 
 
 @attrs.frozen(kw_only=True)
-class SoftLaunch(_Replaceable):
+class SoftLaunch(_Settings):
     """The module that fields a part of the goal first, then pauses the target group. Pacing starts afterwards."""
 
     end_at: datetime = attrs.field(validator=timezone_aware)
@@ -134,7 +118,7 @@ class SoftLaunch(_Replaceable):
 
 
 @attrs.frozen(kw_only=True)
-class FieldingAssistantAssignment(_Replaceable):
+class FieldingAssistantAssignment(_Settings):
     """The modules of a target group; a module that is None is off."""
 
     pricing: Pricing | None = None
@@ -160,8 +144,8 @@ class GetFieldingAssistantAssignment(TargetGroupCommand[FieldingAssistantAssignm
     endpoint: ClassVar[Endpoint] = Endpoint("GET", _ASSIGNMENT, operation_id="get_fielding_assistant_assignment")
 
 
-def _sendable(command: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
-    """Check the bounds of the modules. The modules themselves accept all that the API answers."""
+def sendable(command: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    """Require an assignment whose modules are within their bounds; the modules accept all that the API answers."""
     instance_of(FieldingAssistantAssignment)(command, attribute, value)
     assignment = cast("FieldingAssistantAssignment", value)
     if assignment.pacing is not None:
@@ -188,7 +172,7 @@ class PutFieldingAssistantAssignment(TargetGroupCommand[None]):
     endpoint: ClassVar[Endpoint] = Endpoint(
         "PUT", _ASSIGNMENT, operation_id="create_or_update_fielding_assistant_assignment"
     )
-    assignment: FieldingAssistantAssignment = attrs.field(validator=_sendable, metadata={"body": True})
+    assignment: FieldingAssistantAssignment = attrs.field(validator=sendable, metadata={"body": True})
     """The whole new assignment."""
     if_none_match: Literal["*"] | None = attrs.field(default=None, metadata={"header": "If-None-Match"})
     """``*`` if the target group has no assignment yet; the API rejects it if there is one."""

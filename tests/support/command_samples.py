@@ -9,7 +9,7 @@ from typing import Any, Final, Union, get_args, get_origin
 import attrs
 
 from fieldingkit.commands import Command, OpenEnum
-from fieldingkit.resources.allocations import AllocationGroup, Allocations, OpenExchange, PrivateExchange
+from fieldingkit.resources.exclusions import ActivityExclusion, Exclusion
 from fieldingkit.resources.fielding_assistant import (
     FieldingAssistantAssignment,
     Pacing,
@@ -30,8 +30,10 @@ from fieldingkit.resources.profiles import (
     Selection,
     Target,
 )
+from fieldingkit.resources.target_group_drafts import FieldingSpecification
 from fieldingkit.resources.target_group_goals import ProfileGoal, QuotaGoal, TargetGoal
 from fieldingkit.resources.target_groups import TargetGroupFilters, TargetGroupStatus
+from support.draft_settings import RE_ENTRY, SHARES
 
 __all__ = ["BY_NAME", "command_samples"]
 
@@ -83,38 +85,35 @@ PROFILING: Final = Profiling(
 _REGULAR: Final = attrs.evolve(PROFILING, profiles=PROFILING.profiles[:2])
 _ONE: Final = attrs.evolve(PROFILING, profiles=PROFILING.profiles[:1])
 
+ASSIGNMENT: Final = FieldingAssistantAssignment(
+    pricing=Pricing(type=PricingType.DYNAMIC, maximum_cpi=PRICE),
+    quota_overlay=QuotaOverlay(prevent_overfill=True, balance_fill=False),
+    pacing=Pacing(type=PacingType.LINEAR, increment_interval="P1D"),
+    soft_launch=SoftLaunch(end_at=LATER, filling_goal_percentage=10, demographics_strictness_percentage=50),
+)
+
 BY_NAME: Final[Mapping[str, Any]] = {
     "account_id": "101",
     "aggregation_interval": "PT12H",
-    "allocations": Allocations(
-        open_exchange_allocations=OpenExchange(
-            exchange_max_percentage=60,
-            blocked_suppliers=["3334"],
-            groups=[AllocationGroup(group_name="Best", min_percentage=40, suppliers=["4321", "4350"])],
-        ),
-        private_exchange_allocations=PrivateExchange(
-            groups=[AllocationGroup(group_name="Own", max_percentage=10, suppliers=["4351"])]
-        ),
-    ),
-    "assignment": FieldingAssistantAssignment(
-        pricing=Pricing(type=PricingType.DYNAMIC, maximum_cpi=PRICE),
-        quota_overlay=QuotaOverlay(prevent_overfill=True, balance_fill=False),
-        pacing=Pacing(type=PacingType.LINEAR, increment_interval="P1D"),
-        soft_launch=SoftLaunch(end_at=LATER, filling_goal_percentage=10, demographics_strictness_percentage=50),
-    ),
+    "allocations": SHARES,
+    "assignment": ASSIGNMENT,
     "business_unit_id": "1234",
     "completes_goal": 500,
     "country": ["us", "gb"],
     "country_code": "US",
     "events": ["target-group-updated"],
+    "exclusion": Exclusion(enabled=True),
     "expected_incidence_rate": 0.25,
     "expected_length_of_interview_minutes": 15,
+    "fielding_assistant_assignment": ASSIGNMENT,
     "fielding_run_id": ULID,
+    "fielding_specification": FieldingSpecification(start_at=LATER, end_at=LATER + timedelta(days=1)),
     "filters": TargetGroupFilters(status=[TargetGroupStatus.LIVE]),
     "human_readable_ids": ["ABCDEFG"],
     "idempotency_key": "01BTGNYV6HRNK8K8VKZASZCFP9",
     "if_match": 'W/"1"',
     "incidence_rate": 0.25,
+    "industry_code": "other",
     "industry_lockout_code": "past_30_days",
     "job_id": ULID,
     "language": ["eng"],
@@ -122,6 +121,7 @@ BY_NAME: Final[Mapping[str, Any]] = {
     "live_url": "https://survey.example/live?rid=[%RID%]",
     "locale": "eng_us",
     "name": "A study of tea",
+    "others": {},
     "profile_id": UUID,
     "profile_ids": [ULID],
     "profiles": [ProfileGoal(profile_id=ULID, targets=[TargetGoal(id=ULID, quota=QuotaGoal(completes_goal=10))])],
@@ -129,12 +129,15 @@ BY_NAME: Final[Mapping[str, Any]] = {
     "project_customer_reference_number": "PO-1",
     "project_id": ULID,
     "project_manager_id": UUID,
+    "re_entry_configuration": RE_ENTRY,
+    "respondent_activity_exclusions": [ActivityExclusion(type="project", id=ULID, duration="P30D")],
     "search_string": "green tea",
     "start": LATER,
     "start_after": ULID,
     "start_at": LATER,
     "start_fielding_at": LATER,
     "start_time": LATER,
+    "study_type_code": "adhoc",
     "target_group_customer_reference_number": "REF-1",
     "target_group_customer_reference_numbers": ["REF-1"],
     "target_group_id": ULID,

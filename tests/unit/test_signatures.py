@@ -32,6 +32,7 @@ EXCEPTIONS: Final = {
     "* others": "any JSON: members that this release does not know",
     "* payload": "any JSON: the body of a past event",
     "*.json return": "any JSON",
+    "*TargetGroup.of changes": "the settings of a draft, checked at run time",
     "*.replace changes": "the fields of any command or module, checked at run time",
     "*.rows return": "values of several kinds",
     "*Client.download command": "a command with any result: the file takes its place",

@@ -1,11 +1,12 @@
 """The settings of a draft: the checks of a request that creates or replaces one, and the form in which it is read."""
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any, Final, cast
 
 from fieldingkit.sandbox import problems
-from fieldingkit.sandbox.formats import ULID, parse_duration
+from fieldingkit.sandbox.formats import ULID
 from fieldingkit.sandbox.model.amounts import Amount
 from fieldingkit.sandbox.model.assistant import check_modules
 from fieldingkit.sandbox.model.definitions import (
@@ -148,8 +149,24 @@ def _check_exclusions(settings: Mapping[str, Any]) -> None:
         fields = cast("dict[str, Any]", entry if isinstance(entry, dict) else {})
         _require(fields.get("type") in {"target-group", "project"}, name, "Each must have a type.")
         _require(isinstance(fields.get("id"), str) and ULID.fullmatch(fields["id"]), name, "Each must have a ULID.")
-        duration = parse_duration(fields.get("duration", "P90D"))
-        _require(duration is not None and duration.seconds == 0 and duration.days >= 1, name, "Must last days.")
+        _require(1 <= _days(fields.get("duration", _DEFAULT_PERIOD)) <= 396, name, "Must last 1 to 396 days.")
+
+
+_DEFAULT_PERIOD: Final = "P90D"
+_PERIOD: Final = re.compile(r"P(?!$)(?:(\d{1,3})Y)?(?:(\d{1,3})M)?(?:(\d{1,3})W)?(?:(\d{1,3})D)?", re.ASCII)
+
+
+def _days(period: object) -> int:
+    """Return the days of a period such as `P3M`, about; 0 if it is malformed."""
+    match = _PERIOD.fullmatch(period) if isinstance(period, str) else None
+    numbers = [0] if match is None else [int(number or 0) for number in match.groups()]
+    return sum(number * days for number, days in zip(numbers, (365, 28, 7, 1), strict=False))
+
+
+def _store_exclusion(exclusion: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an exclusion with its period: by default 90 days, and weeks as days."""
+    period: str = exclusion.get("duration", _DEFAULT_PERIOD)
+    return {**exclusion, "duration": f"P{_days(period)}D" if period.endswith("W") else period}
 
 
 def check_allocations(settings: Mapping[str, Any]) -> None:
@@ -236,6 +253,9 @@ def store_draft(number: int, created_at: datetime, settings: dict[str, Any], new
         new_id: Makes a ULID.
     """
     profiling = settings.get("profiling")
+    excluded = "respondent_activity_exclusions"
+    if excluded in settings:
+        settings = {**settings, excluded: [_store_exclusion(exclusion) for exclusion in settings[excluded]]}
     return Settings(
         number=number,
         created_at=created_at,

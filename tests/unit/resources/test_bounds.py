@@ -48,7 +48,12 @@ _VALID: Final = {
     "^[a-z]{2}$": "us",
     "^[a-z]{3}$": "eng",
 }
-_NAMED: Final = {"locale": "eng_us", "start_at": LATER, "end_at": LATER + timedelta(days=1)}
+_NAMED: Final = {
+    "business_unit_id": "1234",
+    "locale": "eng_us",
+    "start_at": LATER,
+    "end_at": LATER + timedelta(days=1),
+}
 """Valid values of members whose form the contract describes in words only."""
 REQUIRES_MORE: Final = {
     "DeleteWebhook",
@@ -104,6 +109,8 @@ def _broken_objects(contract: Contract, form: Schema) -> Iterator[Any]:
     yield from ("x", 7)
     base = valid(contract, form)
     for name, member in form["properties"].items():
+        if member.get("deprecated"):
+            continue
         yield from ({**base, name: broken} for broken in violations(contract, member))
 
 
