@@ -2,18 +2,27 @@
 
 import sys
 from collections.abc import Sequence
+from pkgutil import iter_modules
 
 from benchmarks.processes import compare_programs
 from benchmarks.rows import Row, compared, measured
+from fieldingkit import resources
 
 ROUNDS = 25
 NOTHING, AIOHTTP, KIT = "pass", "import aiohttp", "import fieldingkit"
+RESOURCES = [f"fieldingkit.resources.{info.name}" for info in iter_modules(resources.__path__)]
 PROGRAMS = {
     "commands and models of one resource": "from fieldingkit import fielding_runs; fielding_runs.PauseFieldingRun",
+    "commands and models of all resources": f"import {', '.join(RESOURCES)}",
     "first AsyncClient": "from fieldingkit import AsyncClient; AsyncClient(account_id=1, auth='token')",
     "first Client": "from fieldingkit import Client; Client(account_id=1, auth='token')",
 }
-BUDGETS = {"commands and models of one resource": 0.45, "first AsyncClient": 1.15, "first Client": 1.15}
+BUDGETS = {
+    "commands and models of one resource": 0.45,
+    "commands and models of all resources": 1.5,
+    "first AsyncClient": 1.15,
+    "first Client": 1.15,
+}
 PLAIN = "import sys; sys.modules.update(orjson=None, uvloop=None); "
 """Hides the extra ``speed``."""
 

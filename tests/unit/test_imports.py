@@ -6,6 +6,7 @@ import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from types import ModuleType
 
 import pytest
@@ -14,6 +15,7 @@ from support.fixture_types import MakeClient, Serve
 from support.raw_server import answer
 
 import fieldingkit
+import fieldingkit.resources
 from fieldingkit.errors import ConfigurationError
 from fieldingkit.sandbox import Sandbox
 
@@ -78,6 +80,38 @@ def test_constructing_a_client_loads_only_what_a_call_needs() -> None:
         loaded = set(run(code).split())
         assert "aiohttp" in loaded
         assert not loaded & late, kind
+        assert not {name for name in loaded if name.startswith(("fieldingkit.resources.", "fieldingkit.workflows"))}
+
+
+RESOURCES = [info.name for info in iter_modules(fieldingkit.resources.__path__)]
+SHARED = {
+    "allocations",
+    "fielding_assistant",
+    "money",
+    "profile_checks",
+    "profile_writers",
+    "profiles",
+    "target_groups",
+}
+"""The resource modules that others load, for models that several operations have."""
+
+ALONE = """
+import sys
+from importlib import import_module
+
+for name in sys.argv[1:]:
+    import_module(f"fieldingkit.resources.{name}")
+    loaded = [module for module in sys.modules if module.startswith("fieldingkit.resources.")]
+    print(name, *(module.rpartition(".")[2] for module in loaded))
+    for module in loaded:
+        del sys.modules[module]
+"""
+
+
+def test_a_resource_module_loads_alone() -> None:
+    """A resource module loads no other one, except for those whose models several operations have."""
+    for name, *loaded in map(str.split, run(ALONE, *RESOURCES).splitlines()):
+        assert set(loaded) <= {name} | SHARED
 
 
 @every_lazy_package
