@@ -86,11 +86,13 @@ def test_constructing_a_client_loads_only_what_a_call_needs() -> None:
 RESOURCES = [info.name for info in iter_modules(fieldingkit.resources.__path__)]
 SHARED = {
     "allocations",
+    "exclusions",
     "fielding_assistant",
     "money",
     "profile_checks",
     "profile_writers",
     "profiles",
+    "re_entry",
     "target_groups",
 }
 """The resource modules that others load, for models that several operations have."""
