@@ -4,6 +4,7 @@
 
     FieldingKitError
     ├── InvalidCommandError        refused before anything was sent; also a ValueError
+    ├── InvalidStudyError          a study file is invalid; also a ValueError
     ├── ConfigurationError         an option or a use of the client is invalid; also a ValueError
     ├── ClientClosedError          the client was closed
     ├── TransportError             no response arrived
@@ -62,6 +63,7 @@ __all__ = [
     "InvalidParam",
     "InvalidSignatureError",
     "InvalidStateError",
+    "InvalidStudyError",
     "JobError",
     "JobFailedError",
     "JobGoneError",
@@ -212,6 +214,17 @@ class InvalidCommandError(FieldingKitError, ValueError):
     ) -> None:
         super().__init__(message, command=command)
         self.field = field
+
+
+class InvalidStudyError(FieldingKitError, ValueError):
+    """A study file is invalid. Nothing was sent; ``problems`` lists all that is wrong with it."""
+
+    problems: tuple[str, ...]
+    """The problems, each with its place."""
+
+    def __init__(self, message: str = "", *, problems: Sequence[str] = (), **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.problems = tuple(problems)
 
 
 class ConfigurationError(FieldingKitError, ValueError):

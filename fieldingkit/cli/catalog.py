@@ -111,6 +111,16 @@ COMMANDS: Final[dict[str, Command]] = {
             "fieldingkit groups list --all-projects --status live > live.txt",
         ),
     ),
+    "drafts apply": Command(
+        "drafts:apply",
+        "Create or change a project and its drafts as a study file says.",
+        ("fieldingkit drafts apply study.toml --dry-run", "fieldingkit drafts apply study.toml --yes --json"),
+    ),
+    "drafts export": Command(
+        "drafts:export",
+        "Print the study file of a draft.",
+        (f"fieldingkit drafts export {_GROUP} --project {_PROJECT} > study.toml",),
+    ),
     "runs show": Command(
         "runs:show",
         "Show the fielding run of a target group.",
@@ -202,6 +212,7 @@ GROUPS: Final[dict[str, str]] = {
     "sweeps": "List, show, resume, undo and prune earlier sweeps.",
     "projects": "List projects.",
     "groups": "List target groups.",
+    "drafts": "Apply a study file to drafts, or write one.",
     "runs": "Show or change the fielding run of one target group.",
     "jobs": "Read the status of jobs, by their tokens.",
     "webhooks": "Manage webhooks.",
@@ -219,7 +230,7 @@ SECTIONS: Final[dict[str, tuple[str, ...]]] = {
         "undo",
         "sweeps",
     ),
-    "Resources": ("projects", "groups", "runs", "jobs", "webhooks"),
+    "Resources": ("projects", "groups", "drafts", "runs", "jobs", "webhooks"),
     "Tools": ("doctor", "sandbox", "demo", "completion"),
 }
 """The sections of the overview."""

@@ -16,6 +16,7 @@ from fieldingkit.errors import (
     DecodeError,
     FieldingKitError,
     InvalidCommandError,
+    InvalidStudyError,
     JobError,
     JobFailedError,
     JobTimeoutError,
@@ -108,7 +109,7 @@ def exit_code_for(error: FieldingKitError) -> ExitCode:
     """Return the exit code of an error."""
     if error.maybe_applied:
         return ExitCode.UNKNOWN
-    if isinstance(error, InvalidCommandError | ConfigurationError):
+    if isinstance(error, InvalidCommandError | InvalidStudyError | ConfigurationError):
         return ExitCode.USAGE
     if isinstance(error, JournalError):
         return ExitCode.UNKNOWN

@@ -22,7 +22,7 @@ _INTERRUPTIONS: Final = {
 }
 INTERRUPTED: Final = frozenset(code for _, code in _INTERRUPTIONS.values())
 """The exit codes of a program that a signal ended."""
-_EXTRA: Final = frozenset({"cyclopts", "jinja2", "rich"})
+_EXTRA: Final = frozenset({"cyclopts", "jinja2", "rich", "tomlkit"})
 """The packages of the extra ``cli``."""
 
 

@@ -19,7 +19,10 @@ import fieldingkit.resources
 from fieldingkit.errors import ConfigurationError
 from fieldingkit.sandbox import Sandbox
 
-PACKAGES = {name: import_module(name) for name in ("fieldingkit", "fieldingkit.sweeps", "fieldingkit.workflows")}
+PACKAGES = {
+    name: import_module(name)
+    for name in ("fieldingkit", "fieldingkit.studies", "fieldingkit.sweeps", "fieldingkit.workflows")
+}
 every_lazy_package = pytest.mark.parametrize("package", PACKAGES.values(), ids=PACKAGES)
 HEAVY = {"aiohttp", "asyncio", "attrs", "attr", "cattrs", "opentelemetry", "yarl", "backoff", "ssl", "socket"}
 

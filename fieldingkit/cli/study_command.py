@@ -1,0 +1,166 @@
+"""The application of a study file: the differences, the question, the requests and the outcomes."""
+
+from pathlib import Path
+from typing import Final
+
+from fieldingkit.cli.connection import Connection
+from fieldingkit.cli.errors import ExitCode, UsageError
+from fieldingkit.cli.output import Output
+from fieldingkit.cli.prompts import confirm, format_place, require_terminal
+from fieldingkit.errors import InvalidStudyError
+from fieldingkit.rendering.text import pluralize, strip_control_chars
+from fieldingkit.studies.apply import AppliedPart, Outcome, StudyReport, apply_study
+from fieldingkit.studies.plan import Action, PlannedProject, PlannedTargetGroup, StudyPlan, plan_study
+from fieldingkit.studies.study import Study
+
+__all__ = ["apply_file", "load_study"]
+
+_MAX_NAME: Final = 30
+"""Columns for the references; the text beside longer ones begins on the next line."""
+_ACTION: Final = 9
+"""Columns for actions and outcomes."""
+
+
+def load_study(path: Path) -> Study:
+    """Return the study in a file.
+
+    Raises:
+        UsageError: The file cannot be read, or is invalid; all problems are listed.
+    """
+    try:
+        return Study.load(path)
+    except OSError as exc:
+        raise UsageError(f"{path} cannot be read: {exc.strerror}\nNothing was sent.") from exc
+    except InvalidStudyError as exc:
+        problems = [strip_control_chars(problem) for problem in exc.problems]
+        raise UsageError(
+            "\n".join([f"{path} has {pluralize(len(problems), 'problem')}", *problems, "Nothing was sent."])
+        ) from exc
+
+
+async def apply_file(path: Path, *, dry_run: bool, yes: bool, json: bool, connection: Connection) -> ExitCode:
+    """Compare a study with what exists, ask, and create and change what differs.
+
+    Args:
+        path: The file.
+        dry_run: Only compare.
+        yes: Do not ask.
+        json: Print a JSON document on stdout.
+        connection: How to reach the API.
+    """
+    study = load_study(path)
+    require_terminal(f"Apply {path}", yes=yes or dry_run)
+    output = Output(json=json)
+    async with connection.open() as client:
+        plan = await plan_study(client, study)
+        lines = _Lines(output, plan)
+        lines.print_plan()
+        if dry_run:
+            output.print_json(plan)
+            output.note("Dry run: nothing was sent.")
+            return ExitCode.FAILED if _is_refused(plan) else ExitCode.DONE
+        if plan.has_changes:
+            confirm(f"{_question(plan)} ({format_place(client.base_url, client.account_id)})", yes=yes)
+        report = await apply_study(client, plan, on_part=lines.print_outcome if plan.has_changes else None)
+    output.print_json(report)
+    output.print_text(_summary(report))
+    return _exit_code(report)
+
+
+class _Lines:
+    """The lines of a plan and of its outcomes: on stdout, or with JSON on stderr."""
+
+    def __init__(self, output: Output, plan: StudyPlan) -> None:
+        self._output = output
+        self._plan = plan
+        names = [_project_name(plan), *(planned.reference for planned in plan.target_groups)]
+        self._width = min(max(map(len, names)), _MAX_NAME)
+
+    def print_plan(self) -> None:
+        """Print what is to be done with each part, and what is not in the file."""
+        project = self._plan.project
+        self._print(_project_name(self._plan), project.action, _details_of_project(project))
+        for planned in self._plan.target_groups:
+            self._print(planned.reference, planned.action, _details(planned))
+        others = self._plan.others
+        if others:
+            self._line(f"Not in the file, and left as {'it is' if len(others) == 1 else 'they are'}:")
+        for other in others:
+            reference = other.target_group_customer_reference_number
+            self._line(f"  {other.id}  {other.status}  {reference or other.name}")
+
+    def print_outcome(self, part: AppliedPart) -> None:
+        """Print the outcome of a part for which something was to be done."""
+        if part.outcome is not Outcome.EQUAL:
+            name = part.reference or _project_name(self._plan)
+            self._print(name, part.outcome, [text for text in (part.id, part.reason) if text is not None])
+
+    def _print(self, name: str, word: str, details: list[str]) -> None:
+        indent = self._width + 2 + _ACTION
+        beginning = f"{name:<{self._width}}  {word:<{_ACTION}}"
+        if len(name) > self._width:
+            self._line(name)
+            beginning = f"{'':<{self._width}}  {word:<{_ACTION}}"
+        first, *rest = details or [""]
+        self._line(f"{beginning}{first}".rstrip(), indent)
+        for text in rest:
+            self._line(f"{'':<{indent}}{text}", indent)
+
+    def _line(self, text: str, indent: int = 2) -> None:
+        text = strip_control_chars(text)
+        if self._output.json:
+            self._output.note(text)
+        else:
+            self._output.print_hanging(text, indent=indent)
+
+
+def _project_name(plan: StudyPlan) -> str:
+    return f"Project {plan.project.wanted.reference or plan.project.id}"
+
+
+def _details_of_project(planned: PlannedProject) -> list[str]:
+    if planned.action is Action.CHANGE:
+        return [str(difference) for difference in planned.differences]
+    return [planned.name]
+
+
+def _details(planned: PlannedTargetGroup) -> list[str]:
+    differences = [str(difference) for difference in planned.differences]
+    match planned.action:
+        case Action.CREATE:
+            command = planned.wanted.command
+            price = command.cost_per_interview
+            facts = [command.name, command.locale, f"{command.completes_goal:,} completes"]
+            return [", ".join([*facts, *([f"{price.value:f} {price.currency_code}"] if price is not None else [])])]
+        case Action.REFUSE:
+            return [planned.reason or "", *differences]
+        case Action.EQUAL if planned.not_compared:
+            return [f"{planned.status}; not compared after the launch: {', '.join(planned.not_compared)}"]
+        case _:
+            return differences
+
+
+def _question(plan: StudyPlan) -> str:
+    """Return the question whether to send a plan, such as "Create the project and 2 target groups"."""
+    parts: list[str] = []
+    for action, verb in ((Action.CREATE, "create"), (Action.CHANGE, "change")):
+        count = sum(planned.action is action for planned in plan.target_groups)
+        things = [*(["the project"] if plan.project.action is action else []), *([pluralize(count)] if count else [])]
+        parts += [f"{verb} {' and '.join(things)}"] if things else []
+    question = " and ".join(parts)
+    return f"{question[0].upper()}{question[1:]}"
+
+
+def _summary(report: StudyReport) -> str:
+    counts = [f"{count:,} {outcome}" for outcome in Outcome if (count := report.count(outcome))]
+    return f"Target groups: {', '.join(counts)}."
+
+
+def _is_refused(plan: StudyPlan) -> bool:
+    return any(planned.action is Action.REFUSE for planned in plan.target_groups)
+
+
+def _exit_code(report: StudyReport) -> ExitCode:
+    if any(part.outcome is Outcome.UNKNOWN for part in (report.project, *report.target_groups)):
+        return ExitCode.UNKNOWN
+    return ExitCode.DONE if report.ok else ExitCode.FAILED

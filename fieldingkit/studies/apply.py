@@ -1,0 +1,299 @@
+"""The execution of a plan: create and change the project and its drafts, and report each outcome."""
+
+import hashlib
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Final, TypeVar
+
+import attrs
+
+from fieldingkit.client import AsyncClient
+from fieldingkit.errors import (
+    DecodeError,
+    FieldingKitError,
+    NotFoundError,
+    PreconditionFailedError,
+    TransportError,
+    UnauthorizedError,
+)
+from fieldingkit.resources.allocations import Allocations, OpenExchange, PrivateExchange
+from fieldingkit.resources.projects import CreateProject, GetProject, UpdateProject
+from fieldingkit.resources.target_group_drafts import GetTargetGroup, UpdateTargetGroup
+from fieldingkit.resources.target_groups import ListTargetGroups, TargetGroupSummary
+from fieldingkit.results import Result
+from fieldingkit.studies.differences import Difference
+from fieldingkit.studies.plan import Action, PlannedProject, PlannedTargetGroup, StudyPlan, draft_differences
+
+__all__ = ["AppliedPart", "Outcome", "StudyReport", "apply_study"]
+
+Exchange = TypeVar("Exchange", OpenExchange, PrivateExchange)
+
+_READABLE_WITHIN: Final = 60.0
+"""Seconds to wait until a new project can be read."""
+_INTERVAL: Final = 1.0
+
+
+class Outcome(StrEnum):
+    """The outcome for a project or target group of a study."""
+
+    CREATED = "created"
+    CHANGED = "changed"
+    EQUAL = "equal"
+    """It was as the file says, and nothing was sent."""
+    REFUSED = "refused"
+    """It differs, but cannot be changed in this way; nothing was sent."""
+    FAILED = "failed"
+    """It was not created or changed, for the reason in ``reason``."""
+    NOT_SENT = "not sent"
+    """Nothing was sent, because of an earlier failure."""
+    UNKNOWN = "unknown"
+    """It was sent, and no response arrived: it may have been created or changed."""
+
+
+@attrs.frozen(kw_only=True)
+class AppliedPart(Result):
+    """The outcome for the project or for one target group."""
+
+    reference: str | None
+    """The account's own reference."""
+    outcome: Outcome
+    """The outcome."""
+    id: str | None = None
+    """The ULID, if it is known."""
+    differences: tuple[Difference, ...] = ()
+    """The values that were to be changed."""
+    reason: str | None = None
+    """The reason for an outcome other than the wanted one."""
+
+
+@attrs.frozen(kw_only=True)
+class StudyReport(Result):
+    """The outcomes of a study."""
+
+    project: AppliedPart
+    """The project."""
+    target_groups: tuple[AppliedPart, ...]
+    """The target groups of the file, in its order."""
+    others: tuple[TargetGroupSummary, ...] = ()
+    """The target groups of the project that are not in the file; they were left as they are."""
+
+    def count(self, outcome: Outcome) -> int:
+        """Return the number of target groups with an outcome."""
+        return sum(part.outcome is outcome for part in self.target_groups)
+
+    @property
+    def ok(self) -> bool:
+        """True if the project and all its target groups are as the file says."""
+        done = {Outcome.CREATED, Outcome.CHANGED, Outcome.EQUAL}
+        return all(part.outcome in done for part in (self.project, *self.target_groups))
+
+
+OnPart = Callable[[AppliedPart], None]
+
+
+async def apply_study(client: AsyncClient, plan: StudyPlan, *, on_part: OnPart | None = None) -> StudyReport:
+    """Create and change what a plan says, one after another.
+
+    Each target group is read again before it is written: one that was changed or created after the comparison is
+    reported as failed, and nothing is sent for it. After an interruption, compare and apply again: target groups are
+    found by their references, so that no second draft is created.
+
+    Args:
+        client: The client; with a blocking one, ``client.call(apply_study, plan)``.
+        plan: The plan that ``plan_study`` returned.
+        on_part: Called with each outcome as soon as it is known; the first one is that of the project.
+
+    Returns:
+        The outcomes. An error of one target group is its outcome; it is not raised.
+    """
+    project = await _apply_project(client, plan.project)
+    if on_part is not None:
+        on_part(project)
+    parts: list[AppliedPart] = []
+    stop = None
+    for planned in plan.target_groups:
+        if (part := _without_request(planned)) is None:
+            if project.id is None or stop is not None:
+                part = _part(planned, Outcome.NOT_SENT, stop or "the project was not created")
+            else:
+                part, stop = await _apply_group(client, project.id, planned)
+        if on_part is not None:
+            on_part(part)
+        parts.append(part)
+    return StudyReport(project=project, target_groups=tuple(parts), others=plan.others)
+
+
+# The project
+
+
+async def _apply_project(client: AsyncClient, planned: PlannedProject) -> AppliedPart:
+    wanted = planned.wanted
+    outcome, found, reason = Outcome.EQUAL, planned.id, None
+    try:
+        if planned.action is Action.CREATE:
+            outcome, found = Outcome.CREATED, await _create_project(client, planned)
+        elif planned.present is not None and planned.action is Action.CHANGE:
+            outcome = Outcome.CHANGED
+            await client.send(
+                UpdateProject(
+                    project_id=planned.present.id,
+                    name=wanted.name,
+                    project_manager_id=wanted.project_manager_id,
+                    project_customer_reference_number=wanted.reference
+                    or planned.present.project_customer_reference_number,
+                    if_match=planned.present.etag,
+                )
+            )
+    except PreconditionFailedError:
+        outcome, reason = Outcome.FAILED, "it was changed after the comparison; run the command again"
+    except FieldingKitError as exc:
+        outcome, reason = _outcome_of(exc), str(exc)
+    return AppliedPart(
+        reference=wanted.reference, outcome=outcome, id=found, differences=planned.differences, reason=reason
+    )
+
+
+async def _create_project(client: AsyncClient, planned: PlannedProject) -> str:
+    """Create a project and wait until it can be read; the same file sends the same key again, also after a crash."""
+    wanted = planned.wanted
+    text = "\n".join([str(wanted.reference), wanted.name, wanted.project_manager_id, str(client.account_id)])
+    created = await client.send(
+        CreateProject(
+            name=wanted.name,
+            project_manager_id=wanted.project_manager_id,
+            project_customer_reference_number=wanted.reference,
+            idempotency_key=f"study-{hashlib.sha256(text.encode()).hexdigest()[:32]}",
+        )
+    )
+    until = client.clock.now() + _READABLE_WITHIN
+    while client.clock.now() < until:
+        try:
+            await client.send(GetProject(project_id=created.id))
+        except NotFoundError:
+            await client.clock.sleep(_INTERVAL)
+        except FieldingKitError:
+            break  # it was created; its target groups show whether it can be used
+        else:
+            break
+    return created.id
+
+
+# Target groups
+
+
+def _without_request(planned: PlannedTargetGroup) -> AppliedPart | None:
+    """Return the outcome of a target group for which nothing is to be sent; None for others."""
+    if planned.action is Action.EQUAL:
+        return _part(planned, Outcome.EQUAL)
+    return _part(planned, Outcome.REFUSED, planned.reason) if planned.action is Action.REFUSE else None
+
+
+def _part(
+    planned: PlannedTargetGroup, outcome: Outcome, reason: str | None = None, found: str | None = None
+) -> AppliedPart:
+    return AppliedPart(
+        reference=planned.reference,
+        outcome=outcome,
+        id=found or planned.id,
+        differences=planned.differences,
+        reason=reason,
+    )
+
+
+async def _apply_group(
+    client: AsyncClient, project_id: str, planned: PlannedTargetGroup
+) -> tuple[AppliedPart, str | None]:
+    """Return the outcome of a target group, and the reason not to send the others, if there is one."""
+    try:
+        if planned.present is None:
+            return await _create(client, project_id, planned), None
+        return await _update(client, planned, planned.present), None
+    except FieldingKitError as exc:
+        is_for_all = isinstance(exc, TransportError | UnauthorizedError)
+        return _part(planned, _outcome_of(exc), str(exc)), "an earlier request failed" if is_for_all else None
+
+
+async def _create(client: AsyncClient, project_id: str, planned: PlannedTargetGroup) -> AppliedPart:
+    if await _find(client, project_id, planned.reference):
+        return _part(planned, Outcome.FAILED, "it was created after the comparison; run the command again")
+    command = attrs.evolve(planned.wanted.command, project_id=project_id)
+    try:
+        created = await client.send(command)
+    except FieldingKitError as exc:
+        if _outcome_of(exc) is not Outcome.UNKNOWN:
+            raise
+        found = await _find_after(client, project_id, planned.reference)
+        return _part(planned, Outcome.CREATED, found=found) if found else _part(planned, Outcome.UNKNOWN, str(exc))
+    return _part(planned, Outcome.CREATED, found=created.id)
+
+
+async def _find(client: AsyncClient, project_id: str, reference: str) -> list[str]:
+    pages = ListTargetGroups(project_id=project_id, target_group_customer_reference_numbers=[reference])
+    return [summary.id async for summary in client.iter_items(pages)]
+
+
+async def _find_after(client: AsyncClient, project_id: str, reference: str) -> str | None:
+    """Return the id of a draft whose creation had an unclear outcome; None if it cannot be found."""
+    try:
+        return next(iter(await _find(client, project_id, reference)), None)
+    except FieldingKitError:
+        return None
+
+
+async def _update(client: AsyncClient, planned: PlannedTargetGroup, present: UpdateTargetGroup) -> AppliedPart:
+    read = GetTargetGroup(project_id=present.project_id, target_group_id=present.target_group_id)
+    if await _read(client, read) != present:
+        return _part(planned, Outcome.FAILED, "it was changed after the comparison; run the command again")
+    try:
+        await client.send(_changed(planned, present))
+    except FieldingKitError as exc:
+        if _outcome_of(exc) is not Outcome.UNKNOWN:
+            raise
+        if await _is_as_wanted(client, read, planned):
+            return _part(planned, Outcome.CHANGED)
+        return _part(planned, Outcome.UNKNOWN, str(exc))
+    return _part(planned, Outcome.CHANGED)
+
+
+async def _read(client: AsyncClient, read: GetTargetGroup) -> UpdateTargetGroup:
+    ids = {"project_id": read.project_id, "target_group_id": read.target_group_id}
+    return UpdateTargetGroup.of(await client.send(read), **ids)
+
+
+async def _is_as_wanted(client: AsyncClient, read: GetTargetGroup, planned: PlannedTargetGroup) -> bool:
+    try:
+        return not draft_differences(planned.wanted, await _read(client, read))
+    except (FieldingKitError, ValueError):
+        return False
+
+
+def _changed(planned: PlannedTargetGroup, present: UpdateTargetGroup) -> UpdateTargetGroup:
+    """Return the command that writes a draft with the settings that differ; the others are sent as they were read."""
+    wanted = planned.wanted.command
+    fields = [field for field in planned.wanted.given if draft_differences(planned.wanted, present, {field})]
+    changes = {field: getattr(wanted, field) for field in fields}
+    if "allocations" in changes:
+        changes["allocations"] = _with_group_ids(wanted.allocations, present.allocations)
+    return attrs.evolve(present, target_group_customer_reference_number=planned.reference, **changes)
+
+
+def _with_group_ids(wanted: Allocations, present: Allocations) -> Allocations:
+    """Return allocations whose groups have the ids of the groups with the same names, so that no new ones are made."""
+    private = wanted.private_exchange_allocations
+    return attrs.evolve(
+        wanted,
+        open_exchange_allocations=_named(wanted.open_exchange_allocations, present.open_exchange_allocations),
+        private_exchange_allocations=private and _named(private, present.private_exchange_allocations),
+    )
+
+
+def _named(wanted: Exchange, present: OpenExchange | PrivateExchange | None) -> Exchange:
+    ids = {group.group_name: group.group_id for group in present.groups} if present is not None else {}
+    groups = [attrs.evolve(group, group_id=ids.get(group.group_name)) for group in wanted.groups]
+    return attrs.evolve(wanted, groups=groups)
+
+
+def _outcome_of(exc: FieldingKitError) -> Outcome:
+    """Return the outcome of a write that raised an error; an unreadable response means that it was applied."""
+    is_write = exc.command is not None and not exc.command.endpoint.only_reads
+    return Outcome.UNKNOWN if exc.maybe_applied or (is_write and isinstance(exc, DecodeError)) else Outcome.FAILED
