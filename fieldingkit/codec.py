@@ -105,7 +105,10 @@ def _members(command: Command[Any], members: Sequence[PlannedField]) -> dict[str
         value = getattr(command, field)
         if value is not None or nullable:
             owner = found.setdefault(within, {}) if within else found
-            owner[name] = None if value is None else write(value)
+            if name:
+                owner[name] = None if value is None else write(value)
+            else:
+                owner.update(write(value))
     return found
 
 

@@ -7,6 +7,7 @@ Names decide for most fields, see ``fieldingkit.commands``. The metadata of a fi
     {"join": ","}                one value of the query for a list, which is a repeated key otherwise
     {"name": "incidence_rate"}   the name that the API has for it; "period.start_at" is a member of an object "period"
     {"write": function}          a function that returns its JSON
+    {"spread": True}             its members are members of the body itself, without a name for the whole
     {"null": True}               None is sent as null, not left out
     {"body": True}               the whole body, as JSON or as an ``Upload``
     {"others": True}             members of the body by name, where no other field has a value for them
@@ -34,7 +35,7 @@ class PlannedField(NamedTuple):
     within: str
     """The name of the object that it is a member of; empty for the body itself."""
     name: str
-    """The name that the API has for it."""
+    """The name that the API has for it; empty if its members are members of the body itself."""
     write: Callable[[Any], Any]
     """Returns the JSON of a value."""
     nullable: bool
@@ -124,6 +125,8 @@ def _member(field: "attrs.Attribute[Any]") -> PlannedField:
     metadata = field.metadata
     query = metadata.get("query")
     within, _, name = metadata.get("name", field.name).rpartition(".")
+    if "spread" in metadata:
+        name = ""
     return PlannedField(
         field=field.name,
         within=within,

@@ -114,7 +114,34 @@ class InvalidParam(NamedTuple):
     name: str
     """The parameter's name, as the API spells it."""
     reason: str
-    """The API's reason."""
+    """The API's reason, or its code, such as ``incorrect_sum_of_percentage_009``."""
+    detail: str | None = None
+    """The API's explanation; this and what follows only of profiles."""
+    error_type: str | None = None
+    """``data_validation_error`` for a broken rule, ``structural_error`` for a malformed profile."""
+    question_ids: tuple[int, ...] = ()
+    """The numbers of the questions concerned."""
+    profile_id: str | None = None
+    """The id of the profile."""
+    quota_id: str | None = None
+    """The id of the quota."""
+    level: str | None = None
+    """``error`` or ``warning``, as the API says."""
+
+    def __str__(self) -> str:
+        """Return the place and the reason."""
+        if self.error_type is None:
+            return f"{self.name}: {self.reason}"
+        questions = f"question {', '.join(map(str, self.question_ids))}" if self.question_ids else None
+        places = [
+            questions,
+            None if self.profile_id is None else f"profile {self.profile_id}",
+            None if self.quota_id is None else f"quota {self.quota_id}",
+        ]
+        place = ", ".join(filter(None, places)) or self.name
+        words, _, number = self.reason.rpartition("_")
+        reason = f"{words.replace('_', ' ')} ({number})" if number.isdigit() else self.reason
+        return f"{place}: {'warning: ' if self.level == 'warning' else ''}{self.detail or reason}"
 
 
 class FieldingKitError(Exception):
@@ -350,7 +377,7 @@ class ApiError(FieldingKitError):
 
 
 class BadRequestError(ApiError):
-    """The request is invalid (400); ``invalid_params`` may name the parameters."""
+    """The request is invalid (400, or 422 for profiles); ``invalid_params`` may name the parameters."""
 
     _advice = "Correct the command before sending it again."
 

@@ -11,7 +11,7 @@ import attrs
 
 from fieldingkit._repr import brief_repr
 from fieldingkit.errors import InvalidCommandError
-from fieldingkit.resources.profiles import (
+from fieldingkit.resources.profiling import (
     AdjustmentType,
     Condition,
     OpenEnded,
@@ -25,7 +25,7 @@ from fieldingkit.resources.profiles import (
 )
 from fieldingkit.validators import misfit_finder
 
-__all__ = ["blendable", "profile_problems", "profiling_problems", "well_formed", "with_profiles"]
+__all__ = ["blendable", "profile_problems", "profiling_problems", "single", "well_formed", "with_profiles"]
 
 _LARGEST_RANGE = 99
 _MOST_VALUES = 10_000
@@ -54,6 +54,13 @@ def blendable(command: object, attribute: "attrs.Attribute[Any]", value: object)
     found = value.profiles if isinstance(value, Profiling) else ()
     if len(found) not in {2, 3} or any(profile.object is ProfileKind.BLENDED for profile in found):
         raise _refused(command, attribute, f"{attribute.name} must have two or three profiles, all of them regular")
+
+
+def single(command: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    """Require exactly one profile."""
+    with_profiles(command, attribute, value)
+    if not isinstance(value, Profiling) or len(value.profiles) != 1:
+        raise _refused(command, attribute, f"{attribute.name} must have exactly one profile")
 
 
 def _refused(command: object, attribute: "attrs.Attribute[Any]", problem: str) -> InvalidCommandError:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from fieldingkit.commands import OpenEnum
-from fieldingkit.resources.profiles import (
+from fieldingkit.resources.profiling import (
     AdjustmentType,
     Condition,
     OpenEnded,
@@ -17,7 +17,7 @@ from fieldingkit.resources.profiles import (
     Target,
 )
 
-__all__ = ["write_draft", "write_draft_profile", "write_feasibility", "write_template"]
+__all__ = ["write_draft", "write_feasibility", "write_single", "write_template"]
 
 
 class _Form(NamedTuple):
@@ -47,9 +47,12 @@ def write_draft(profiling: Profiling) -> dict[str, Any]:
     return {**profiles, **template} if profiling.profiles else {**template, **_adjustment(profiling)}
 
 
-def write_draft_profile(profile: Profile, adjustment: AdjustmentType) -> dict[str, Any]:
-    """Return one profile of such a target group, for requests about a single profile."""
-    return _write_profile(profile, adjustment, _DRAFT)
+def write_single(profiling: Profiling) -> dict[str, Any]:
+    """Return the only profile of profiling, and the adjustment type beside it, for requests about a single profile."""
+    return {
+        **_adjustment(profiling),
+        "profile": _write_profile(profiling.profiles[0], profiling.profile_adjustment_type, _DRAFT),
+    }
 
 
 def write_feasibility(profiling: Profiling) -> dict[str, Any]:

@@ -20,21 +20,45 @@ target is one cell of interlocked quotas::
     profiling = profiles.Profiling(profiles=[age])
 
 The same classes are read and written: profiling that was read can be changed and sent. The ids, counters and texts that
-only the API sets are left out of a request.
+only the API sets are left out of a request. The workflow ``change_profiles`` does that for a launched target group.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, Literal, Self, TypeAlias
+from collections.abc import Iterable
+from datetime import datetime
+from typing import ClassVar
 
 import attrs
 
-from fieldingkit.commands import OpenEnum
-from fieldingkit.results import Result, Variant
+from fieldingkit.commands import AccountCommand, Endpoint, TargetGroupCommand
+from fieldingkit.resources.profile_checks import blendable, single, well_formed, with_profiles
+from fieldingkit.resources.profile_writers import write_draft, write_single
+from fieldingkit.resources.profiling import (
+    AdjustmentType,
+    BlendedType,
+    Condition,
+    OpenEnded,
+    OtherCondition,
+    Profile,
+    ProfileKind,
+    Profiling,
+    Quota,
+    Range,
+    Selection,
+    Target,
+    TargetGroupProfiles,
+)
+from fieldingkit.validators import integer, locale, opaque_id, str_tuple, timezone_aware, ulids
 
 __all__ = [
     "AdjustmentType",
     "BlendedType",
+    "CalculateSupplierQuotaDistribution",
     "Condition",
+    "DeleteProfiles",
+    "GenerateBlendedProfile",
+    "GetProfile",
+    "GetSupplierQuotaDistribution",
+    "ListProfiles",
     "OpenEnded",
     "OtherCondition",
     "Profile",
@@ -42,226 +66,151 @@ __all__ = [
     "Profiling",
     "Quota",
     "Range",
+    "ReplaceProfiles",
     "Selection",
     "Target",
     "TargetGroupProfiles",
+    "ValidateProfiles",
 ]
 
-
-class ProfileKind(OpenEnum):
-    """The kind of a profile: about one question (regular) or about several (blended)."""
-
-    REGULAR = "regular"
-    BLENDED = "blended"
+_ACCOUNT = "/demand/accounts/{account_id}"
+_PROFILES = _ACCOUNT + "/projects/{project_id}/target-groups/{target_group_id}/profiles"
 
 
-class BlendedType(OpenEnum):
-    """The purpose of a blended profile."""
-
-    INTERLOCK = "interlock"
-    """Its targets are the cells of interlocked quotas."""
-    CONTROL = "control"
-    """Its targets limit the mix of respondents; a launched target group does not list such profiles."""
-
-
-class AdjustmentType(OpenEnum):
-    """The way in which the goals of quotas are given."""
-
-    PERCENTAGE = "percentage"
-    """As percentages of the target group's goal."""
-    NOMINAL = "nominal"
-    """As numbers of completes."""
-
-
-def _profile_kind(value: ProfileKind | Literal["regular", "blended"]) -> ProfileKind:
-    return ProfileKind(value)
-
-
-def _blended_type(value: BlendedType | Literal["interlock", "control"] | None) -> BlendedType | None:
-    return None if value is None else BlendedType(value)
-
-
-def _adjustment_type(value: AdjustmentType | Literal["percentage", "nominal"]) -> AdjustmentType:
-    return AdjustmentType(value)
-
-
-def _texts(values: Iterable[str]) -> tuple[str, ...]:
-    return (values,) if isinstance(values, str) else tuple(values)
+def _ids(values: Iterable[str]) -> tuple[str, ...]:
+    return str_tuple(values)
 
 
 @attrs.frozen(kw_only=True)
-class _KnownCondition(Variant):
-    """Base class of the conditions that this release knows."""
+class ListProfiles(TargetGroupCommand[TargetGroupProfiles]):
+    """List the profiles of a launched target group, with the completes of each quota; control profiles are left out.
 
-    question_id: int
-    """The number of the question, as the profiling library has it."""
-    condition_name: str | None = None
-    """The answer's text; only in answers of the API, and only where targets have several conditions."""
-    condition_name_translated: str | None = None
-    """The answer's translated text; only where ``condition_name`` is."""
+    The list lacks the adjustment type: quotas are listed in percent and as numbers, whichever was sent.
+    """
+
+    endpoint: ClassVar[Endpoint] = Endpoint("GET", _PROFILES, operation_id="list_profiles")
 
 
 @attrs.frozen(kw_only=True)
-class Selection(_KnownCondition):
-    """Respondents who chose one option."""
+class GetProfile(TargetGroupCommand[Profile]):
+    """Read one profile of a launched target group, with the completes of each quota."""
 
-    object: ClassVar[str] = "selection"
-    option: str
-    """The option's code."""
-
-
-@attrs.frozen(kw_only=True)
-class Range(_KnownCondition):
-    """Respondents whose number lies in a range, such as an age."""
-
-    object: ClassVar[str] = "range"
-    min: int | None = None
-    """The lower bound, inclusive, from 1 to 99; None only in the profiling library."""
-    max: int | None = None
-    """The upper bound, inclusive, from 1 to 99; None only in the profiling library."""
+    endpoint: ClassVar[Endpoint] = Endpoint("GET", _PROFILES + "/{profile_id}", operation_id="get_profile")
+    profile_id: str = attrs.field(validator=opaque_id)
+    """The profile's id."""
 
 
 @attrs.frozen(kw_only=True)
-class OpenEnded(_KnownCondition):
-    """Respondents who gave one of several texts, such as postal codes; or any text at all."""
+class ReplaceProfiles(TargetGroupCommand[TargetGroupProfiles]):
+    """Replace all profiles of a launched target group: profiles and quotas that are left out are deleted.
 
-    object: ClassVar[str] = "open_ended"
-    open_ended_values: tuple[str, ...] = attrs.field(default=(), converter=_texts)
-    """The texts, 1 to 10,000; none with ``allow_all_values``."""
-    allow_all_values: bool = False
-    """True to accept any text; such a target has no quota."""
+    That includes control profiles, which ``ListProfiles`` does not list. The API checks everything before it changes
+    anything. It gives all profiles and targets new ids. No ETag guards this command: the last write wins, and it is not
+    sent again after an ambiguous outcome. The workflow ``change_profiles`` shows what would be deleted.
+    """
 
-
-@attrs.frozen(kw_only=True)
-class OtherCondition(Variant):
-    """A condition of a kind that this release does not know. It is sent back as it was read."""
-
-    object: str
-    """The API's name of the kind."""
-    content: Mapping[str, Any] = attrs.field(factory=dict[str, Any], hash=False)
-    """The other members."""
-
-    @classmethod
-    def _from_api(cls, body: dict[str, Any]) -> dict[str, Any]:
-        """Collect the members."""
-        return {"object": body["object"], "content": {name: body[name] for name in body if name != "object"}}
-
-    @classmethod
-    def _to_api(cls, body: dict[str, Any]) -> dict[str, Any]:
-        """Put the members back."""
-        return {"object": body["object"], **body["content"]}
-
-
-Condition: TypeAlias = Selection | Range | OpenEnded | OtherCondition
-"""A condition on the answer to one question."""
+    endpoint: ClassVar[Endpoint] = Endpoint(
+        "POST", _PROFILES + "/manage-profiles", operation_id="manage_target_group_profiles"
+    )
+    completes_goal: int = attrs.field(validator=integer(1))
+    """The number of completes or prescreens wanted in total, at least 1; the API requires it, changed or not."""
+    profiling: Profiling = attrs.field(validator=well_formed, metadata={"write": write_draft})
+    """All profiles that the target group is to have, or a template."""
 
 
 @attrs.frozen(kw_only=True)
-class Quota(Result):
-    """The goal of a target, and its progress. Of the two goals, the profiling's adjustment type says which is sent."""
+class DeleteProfiles(TargetGroupCommand[None]):
+    """Delete profiles of a launched target group, with all their quotas.
 
-    completes_goal: int | None = None
-    """The number of completes wanted."""
-    completes_goal_percentage: float | None = None
-    """The goal as a percentage of the target group's goal, 0 to 100, with up to two decimals."""
-    quota_nominal: int | None = None
-    """The number of completes that follows from the percentage; set by the API."""
-    completes: int | None = None
-    """The number of completes so far; only of a launched target group."""
-    prescreens: int | None = None
-    """The number of prescreens so far; only of a launched target group."""
-    name: str | None = None
-    """The target's name in its former place; a request has it as ``Target.name``."""
+    No ETag guards this command, and it is not sent again after an ambiguous outcome.
+    """
 
-
-def _conditions(values: Iterable[Condition]) -> tuple[Condition, ...]:
-    return tuple(values)
+    endpoint: ClassVar[Endpoint] = Endpoint(
+        "POST", _PROFILES + "/delete-profiles", operation_id="batch_delete_profiles"
+    )
+    profile_ids: tuple[str, ...] = attrs.field(converter=_ids, validator=ulids)
+    """The ids of the profiles, at least one."""
 
 
 @attrs.frozen(kw_only=True)
-class Target(Result):
-    """An answer, a group of answers, or a cell of interlocked quotas."""
+class ValidateProfiles(AccountCommand[None]):
+    """Check profiles against the API's rules, such as sums and overlaps of quotas; nothing is created.
 
-    conditions: tuple[Condition, ...] = attrs.field(default=(), converter=_conditions)
-    """The conditions: those of a regular profile are alternatives, those of a blended one must all hold."""
-    quota: Quota | None = None
-    """The goal; None if it has no quota."""
-    name: str | None = None
-    """The name; required if there are several conditions."""
-    id: str | None = None
-    """The id; set by the API."""
-    text: str | None = None
-    """The display text; only templates take it."""
-    text_translated: str | None = None
-    """The translated display text; only templates take it."""
+    Violations raise ``BadRequestError``: ``invalid_params`` lists them, each with its ``level``.
+    """
 
-
-def _targets(values: Iterable[Target]) -> tuple[Target, ...]:
-    return tuple(values)
+    endpoint: ClassVar[Endpoint] = Endpoint(
+        "POST", _ACCOUNT + "/profiles/validate", operation_id="validate_profiles", read_only=True
+    )
+    locale: str = attrs.field(validator=locale)
+    """The language and country of the respondents, such as ``eng_us``."""
+    completes_goal: int = attrs.field(validator=integer(1))
+    """The number of completes wanted in total, at least 1."""
+    profiling: Profiling = attrs.field(validator=with_profiles, metadata={"write": write_draft})
+    """The profiles."""
 
 
 @attrs.frozen(kw_only=True)
-class Profile(Result):
-    """A requirement on the respondents of a target group."""
+class GenerateBlendedProfile(AccountCommand[Profile]):
+    """Ask for a blended profile made of two or three regular ones; nothing is created.
 
-    targets: tuple[Target, ...] = attrs.field(default=(), converter=_targets)
-    """The answers that it selects; respondents with other answers are not admitted."""
-    object: ProfileKind = attrs.field(default=ProfileKind.REGULAR, converter=_profile_kind)
-    """The kind of profile."""
-    blended_type: BlendedType | None = attrs.field(default=None, converter=_blended_type)
-    """The purpose of a blended profile; ``interlock`` if left out."""
-    name: str | None = None
-    """The name; required for a blended profile."""
-    quotas_enabled: bool = True
-    """True if its quotas are in force. Without quotas, a request has no goals."""
-    id: str | None = None
-    """The id; set by the API."""
-    description: str | None = None
-    """The description, such as the text of the question; only templates take it."""
-    description_translated: str | None = None
-    """The translated description; set by the API."""
+    A target group can have 350 quotas in all.
+    """
 
-    @classmethod
-    def blended(
-        cls,
-        *,
-        name: str,
-        targets: Iterable[Target],
-        blended_type: BlendedType | Literal["interlock", "control"] = BlendedType.INTERLOCK,
-    ) -> Self:
-        """Return a blended profile: each target combines answers to several questions.
-
-        Args:
-            name: The name of the profile.
-            targets: The cells, each with a name, a quota and two or more conditions.
-            blended_type: Whether the cells are interlocked quotas, or only limit the mix.
-        """
-        return cls(object=ProfileKind.BLENDED, name=name, targets=targets, blended_type=blended_type)
-
-
-def _profiles(values: Iterable[Profile]) -> tuple[Profile, ...]:
-    return tuple(values)
+    endpoint: ClassVar[Endpoint] = Endpoint(
+        "POST",
+        _ACCOUNT + "/drafts/generate-blended-profile",
+        operation_id="generate_blended_profile",
+        read_only=True,
+    )
+    locale: str = attrs.field(validator=locale)
+    """The language and country of the respondents, such as ``eng_us``."""
+    completes_goal: int = attrs.field(validator=integer(1))
+    """The number of completes wanted in total, at least 1."""
+    start_at: datetime = attrs.field(validator=timezone_aware)
+    """The planned start of fielding."""
+    end_at: datetime = attrs.field(validator=timezone_aware)
+    """The planned end of fielding."""
+    collects_pii: bool
+    """True if the survey collects personally identifiable information."""
+    profiling: Profiling = attrs.field(validator=blendable, metadata={"write": write_draft})
+    """The regular profiles, two or three."""
 
 
 @attrs.frozen(kw_only=True)
-class Profiling(Result):
-    """The profiles of a draft, or the template that they come from."""
+class GetSupplierQuotaDistribution(TargetGroupCommand[Profile]):
+    """Read the expected distribution of a profile's completes, predicted from the suppliers' past."""
 
-    profile_adjustment_type: AdjustmentType = attrs.field(default=AdjustmentType.PERCENTAGE, converter=_adjustment_type)
-    """Which goals of the quotas are sent."""
-    profiles: tuple[Profile, ...] = attrs.field(default=(), converter=_profiles)
-    """The profiles; a respondent must meet all of them."""
-    template_id: str | None = None
-    """The id of a template, a UUID; it allows percentages only."""
+    endpoint: ClassVar[Endpoint] = Endpoint(
+        "GET",
+        _PROFILES + "/{profile_id}/supplier-quota-distribution",
+        operation_id="get_panel_distribution_by_profile",
+    )
+    profile_id: str = attrs.field(validator=opaque_id)
+    """The profile's id; the API does not support control profiles here."""
 
 
 @attrs.frozen(kw_only=True)
-class TargetGroupProfiles(Result):
-    """The profiles of a launched target group. Control profiles are not listed."""
+class CalculateSupplierQuotaDistribution(AccountCommand[Profile]):
+    """Ask for the expected distribution of a new profile's completes; nothing is created."""
 
-    locale: str | None = None
-    """The language and country of its respondents."""
-    completes_goal: int | None = None
-    """The number of completes or prescreens wanted."""
-    profiles: tuple[Profile, ...] = attrs.field(default=(), converter=_profiles)
-    """Its profiles with their quotas; empty if anyone may take part."""
+    endpoint: ClassVar[Endpoint] = Endpoint(
+        "POST",
+        _ACCOUNT + "/supplier-quota-distribution/draft",
+        operation_id="get_panel_distribution_draft",
+        read_only=True,
+    )
+    locale: str = attrs.field(validator=locale)
+    """The language and country of the respondents, such as ``eng_us``."""
+    completes_goal: int = attrs.field(validator=integer(1))
+    """The number of completes wanted in total, at least 1."""
+    start_at: datetime = attrs.field(validator=timezone_aware)
+    """The planned start of fielding."""
+    end_at: datetime = attrs.field(validator=timezone_aware)
+    """The planned end of fielding."""
+    collects_pii: bool | None = None
+    """True if the survey collects personally identifiable information."""
+    profiling: Profiling = attrs.field(
+        validator=single, metadata={"name": "profile", "write": write_single, "spread": True}
+    )
+    """The profile, exactly one."""

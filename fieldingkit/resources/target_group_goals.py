@@ -10,7 +10,7 @@ import attrs
 
 from fieldingkit.commands import CommandPart, Endpoint, TargetGroupCommand
 from fieldingkit.errors import InvalidCommandError
-from fieldingkit.resources.profiles import Profile, TargetGroupProfiles
+from fieldingkit.resources.profiling import Profile, TargetGroupProfiles
 from fieldingkit.validators import each, instance_of, integer, ulid
 
 __all__ = [

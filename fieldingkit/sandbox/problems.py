@@ -1,6 +1,6 @@
 """The API's error responses."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "forbidden",
     "invalid_profiles",
     "invalid_state",
+    "malformed_profiles",
     "method_not_allowed",
     "missing_header",
     "not_found",
@@ -118,25 +119,45 @@ def invalid_state(detail: str) -> Problem:
     return Problem(422, "invalid_state_error", detail)
 
 
-def invalid_profiles(name: str, reason: str) -> Problem:
-    """Return the 422 for an invalid goal, which has a shape of its own in the profile operations.
+def malformed_profiles(name: str, reason: str, *, has_title: bool = False) -> Problem:
+    """Return the 400 for malformed profiles, which has no id.
 
     Args:
-        name: The code of the violated rule, such as `profile_validation_error_076`.
-        reason: The rule in words.
+        name: The path of the malformed part.
+        reason: The reason in words.
+        has_title: True for the operations whose error bodies have a title.
     """
-    return _InvalidProfiles(422, "unprocessable_entity_error", "Validation error", invalid_params={name: reason})
+    extra = {"title": "Bad Request", "type": "about:blank", "instance": "profiles"} if has_title else {}
+    return _ProfileProblem(
+        400, "bad_request_error", "The profiles are malformed.", [{"name": name, "reason": reason}], extra
+    )
 
 
-class _InvalidProfiles(Problem):
-    """The 422 of the profile operations."""
+def invalid_profiles(invalid_params: Sequence[Mapping[str, Any]]) -> Problem:
+    """Return the 422 for profiles that break rules, which has no id.
+
+    Args:
+        invalid_params: An entry for each broken rule.
+    """
+    extra = {"title": "profile request validation"}
+    detail = "Validation error: the profiles break rules."
+    return _ProfileProblem(422, "unprocessable_entity_error", detail, invalid_params, extra)
+
+
+class _ProfileProblem(Problem):
+    """An error response of the profile operations."""
+
+    def __init__(
+        self, status: int, kind: str, detail: str, entries: Sequence[Mapping[str, Any]], extra: Mapping[str, str]
+    ) -> None:
+        super().__init__(status, kind, detail)
+        self._members = {**extra, "invalid_params": [*entries]}
 
     def body(self, error_id: str) -> dict[str, Any]:
-        """Return the JSON body, which has no id but an `error_type` for each parameter."""
+        """Return the JSON body."""
         body = super().body(error_id)
         del body["id"]
-        params = [{"error_type": "data_validation_error", **param} for param in body["invalid_params"]]
-        return {**body, "title": "profile request validation", "invalid_params": params}
+        return {**body, **self._members}
 
 
 def too_many_requests(retry_after: int) -> Problem:

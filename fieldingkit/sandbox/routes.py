@@ -14,6 +14,8 @@ from fieldingkit.sandbox.handlers import (
     fielding_runs,
     jobs,
     pricing,
+    profiles,
+    profiling,
     progress,
     projects,
     target_groups,
@@ -40,9 +42,10 @@ class Route(NamedTuple):
 _WEBHOOKS = "/accounts/{account_id}/webhooks"
 _WEBHOOK = _WEBHOOKS + "/{webhook_id}"
 
-_BUSINESS_UNIT = "/demand/accounts/{account_id}/business-units/{business_unit_id}"
+_ACCOUNT = "/demand/accounts/{account_id}"
+_BUSINESS_UNIT = _ACCOUNT + "/business-units/{business_unit_id}"
 
-_PROJECTS = "/demand/accounts/{account_id}/projects"
+_PROJECTS = _ACCOUNT + "/projects"
 _PROJECT = _PROJECTS + "/{project_id}"
 _GROUPS = _PROJECT + "/target-groups"
 _GROUP = _GROUPS + "/{target_group_id}"
@@ -52,6 +55,7 @@ _RUN = _RUNS + "/{fielding_run_id}"
 _LAUNCHES = _GROUP + "/fielding-run-jobs/launch-from-draft"
 _SCHEDULES = _GROUP + "/fielding-run-jobs/schedule-from-draft"
 
+_PROFILES = _GROUP + "/profiles"
 _ASSISTANT = _GROUP + "/fielding-assistant-assignment"
 
 _BULK_MANAGERS = _PROJECT + "/batch-jobs/update-target-group-project-managers"
@@ -130,9 +134,6 @@ ROUTES: Final = (
     Route("PUT", _GROUP + "/details", "update_launched_target_group_details", drafts.update_target_group_details),
     Route("GET", _GROUP + "/changelog", "get_target_group_changelog", progress.list_changelog),
     Route(
-        "PUT", _GROUP + "/profiles/completes-goal", "update_profile_filling_goal", target_groups.update_completes_goal
-    ),
-    Route(
         "POST",
         _PROJECT + "/compute-target-group-transitions",
         "compute_target_group_transitions",
@@ -156,6 +157,27 @@ ROUTES: Final = (
     Route(
         "GET", _BULK_MANAGERS + "/{job_id}", "get_bulk_update_target_group_project_manager_job", jobs.get_manager_job
     ),
+    # The tags about profiles
+    Route("GET", _PROFILES, "list_profiles", profiles.list_profiles),
+    Route("PUT", _PROFILES + "/completes-goal", "update_profile_filling_goal", profiles.update_completes_goal),
+    Route("POST", _PROFILES + "/manage-profiles", "manage_target_group_profiles", profiles.replace_profiles),
+    Route("POST", _PROFILES + "/delete-profiles", "batch_delete_profiles", profiles.delete_profiles),
+    Route("GET", _PROFILES + "/{profile_id}", "get_profile", profiles.get_profile),
+    Route(
+        "GET",
+        _PROFILES + "/{profile_id}/supplier-quota-distribution",
+        "get_panel_distribution_by_profile",
+        profiles.get_supplier_distribution,
+    ),
+    Route("POST", _ACCOUNT + "/profiles/validate", "validate_profiles", profiling.validate_profiles),
+    Route("POST", _ACCOUNT + "/drafts/generate-blended-profile", "generate_blended_profile", profiling.blend_profiles),
+    Route(
+        "POST",
+        _ACCOUNT + "/supplier-quota-distribution/draft",
+        "get_panel_distribution_draft",
+        profiling.calculate_supplier_distribution,
+    ),
+    Route("GET", _ACCOUNT + "/questions-translation", "account_questions_translation", profiling.list_questions),
     # The tag "Fielding Assistant"
     Route("GET", _ASSISTANT, "get_fielding_assistant_assignment", fielding_runs.get_assistant),
     Route("PUT", _ASSISTANT, "create_or_update_fielding_assistant_assignment", fielding_runs.put_assistant),

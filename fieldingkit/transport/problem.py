@@ -9,7 +9,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from multidict import CIMultiDict
 
-from fieldingkit.errors import ApiError, ConflictError, InvalidParam, PreconditionFailedError
+from fieldingkit.errors import ApiError, BadRequestError, ConflictError, InvalidParam, PreconditionFailedError
 from fieldingkit.secret import Secret
 from fieldingkit.transport.headers import public_headers, retry_after
 from fieldingkit.transport.http import Response
@@ -20,6 +20,8 @@ __all__ = ["Problem", "error_from", "is_definite", "is_transient", "read_problem
 _DETAIL_NAMES = ("detail", "details", "title", "error_description", "error", "message")
 _TAG = re.compile(r"<[^>]{0,200}>|\s+")
 _LONGEST_DETAIL = 200
+_INVALID_PROFILES = "unprocessable_entity_error"
+"""The code of profiles that break a rule; the state of the target group is not the reason."""
 _SHORTEST_SECRET = 6
 """Characters of a credential that is searched for; a shorter one could be part of any word."""
 _STANDARD = frozenset(HTTPStatus)
@@ -87,13 +89,15 @@ def error_from(
         if response.status == 422 and problem.code and "idempot" in problem.code:
             # draft-ietf-httpapi-idempotency-key-header-07: 422 also means a key that was sent with another body.
             kind = ConflictError
+        elif response.status == 422 and problem.code == _INVALID_PROFILES:
+            kind = BadRequestError
     if issubclass(kind, PreconditionFailedError):
         details |= {"sent_etag": sent_etag, "current_etag": response.headers.get("ETag")}
     headers = public_headers(response.headers)
     if 300 <= response.status < 400 and "location" in headers:
         headers["location"] = _redacted(headers["location"])
     head = " ".join(filter(None, [str(response.status), problem.code]))
-    params = "; ".join(f"{param.name}: {param.reason}" for param in problem.invalid_params)
+    params = "; ".join(map(str, problem.invalid_params))
     return kind(
         ": ".join(filter(None, [head, problem.detail])) + (f" ({params})" if params else ""),
         status=response.status,
@@ -153,13 +157,33 @@ def _string(value: object) -> str | None:
 
 
 def _params(value: object) -> tuple[InvalidParam, ...]:
-    if not isinstance(value, Sequence) or isinstance(value, str):
-        return ()
-    entries = [cast("dict[str, Any]", item) for item in cast("Sequence[object]", value) if isinstance(item, dict)]
-    return tuple(
-        InvalidParam(_string(item.get("name")) or "", _string(item.get("reason")) or _string(item.get("detail")) or "")
-        for item in entries
+    return tuple(map(_param, _objects(value)))
+
+
+def _param(item: dict[str, Any]) -> InvalidParam:
+    metadata = next(iter(_objects([item.get("metadata")])), {})
+    questions = metadata.get("question_id")
+    return InvalidParam(
+        _string(item.get("name")) or "",
+        _string(item.get("reason")) or _string(item.get("detail")) or "",
+        detail=_string(item.get("detail")),
+        error_type=_string(item.get("error_type")),
+        question_ids=tuple(
+            number
+            for number in (cast("list[object]", questions) if isinstance(questions, list) else ())
+            if type(number) is int
+        ),
+        profile_id=_string(metadata.get("profile_id")) or _string(metadata.get("interlock_id")),
+        quota_id=_string(metadata.get("quota_id")),
+        level=_string(metadata.get("error_level")),
     )
+
+
+def _objects(value: object) -> list[dict[str, Any]]:
+    """Return the objects of a list."""
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        return []
+    return [cast("dict[str, Any]", item) for item in cast("Sequence[object]", value) if isinstance(item, dict)]
 
 
 def _text_of(body: bytes) -> str | None:

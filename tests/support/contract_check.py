@@ -22,6 +22,7 @@ KNOWN_FAULTS: Final = {
     "NullInDraftJobs": "The examples of both draft jobs have nulls that their schemas forbid.",
     "NullInManagerJobs": "The example of a project-manager job has nulls for both lists, which its schema forbids.",
     "NullableInAllOf": "An allOf of `nullable: true` and a type is meant to allow null, but does not.",
+    "OpenAnswersInTheLibrary": "The example of the library has ranges without bounds, which its schema forbids.",
     "OneOfMeansAnyOf": "Alternatives of profiles overlap, so that strict oneOf refuses bodies that are valid.",
     "RateCardBoostForgotten": "The changelog can be filtered by this type of change, and has no form for it.",
     "UndocumentedStatus": "No operation documents 405, 409, 413 and 415, nor the batch ones 429; their shapes exist.",
@@ -233,6 +234,9 @@ def _without_known_faults(operation_id: str, body: Any) -> Any:
     for suffix, names in _NULL_IN_JOBS.items():
         if operation_id.endswith(suffix):
             body = {name: value for name, value in body.items() if value is not None or name not in names}
+    for question in body.get("profiles") or () if operation_id == "account_questions_translation" else ():
+        if question["profile_condition_type"].endswith("Open-end"):  # OpenAnswersInTheLibrary
+            question["targets"] = []
     for entry in body.get("changelog", ()) if operation_id == "get_target_group_changelog" else ():
         entry["changes"] = [item for item in entry["changes"] if item["object"] != _FORGOTTEN_CHANGE]
     return body

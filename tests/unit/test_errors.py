@@ -240,7 +240,7 @@ async def test_http_error_carries_all_facts(serve: Serve, make_client: MakeClien
 
     error = caught.value
     assert (error.status, error.code, error.detail, error.error_id) == (400, "bad_request_error", raw["detail"], "b1")
-    assert error.invalid_params == (("dates", "past"), ("x", "d"), ("", ""))
+    assert [param[:2] for param in error.invalid_params] == [("dates", "past"), ("x", "d"), ("", "")]
     assert (error.raw, error.request_id, error.trace_id) == (raw, "r7", trace)
     assert (error.command, error.operation_id) == (TAGGED, "pause_fielding_run")
     assert (error.retryable, error.maybe_applied, len(error.attempts)) == (False, False, 1)
@@ -356,3 +356,37 @@ def test_long_message_is_cut_and_its_advice_is_not() -> None:
 def test_errors_about_values_are_value_errors(kind: type[Exception]) -> None:
     """Errors about an invalid value are also ValueErrors."""
     assert issubclass(kind, ValueError)
+
+
+RULE = {
+    "error_type": "data_validation_error",
+    "name": "profile_validation_error_009",
+    "reason": "incorrect_sum_of_percentage_009",
+    "metadata": {"question_id": [42, "x"], "profile_id": "P1", "quota_id": "Q1", "error_level": "error"},
+}
+
+
+def test_broken_rules_of_profiles_are_told_with_their_place() -> None:
+    """A 422 for profiles is a mistake in the command; it names question, profile, quota and reason."""
+    body = {
+        "object": "unprocessable_entity_error",
+        "title": "profile request validation",
+        "detail": "Validation error: see below.",
+        "invalid_params": [
+            RULE,
+            {**RULE, "detail": "Adds up to 90.", "metadata": {"interlock_id": "I1", "error_level": "warning"}},
+            {"error_type": "structural_error", "name": "profiles", "reason": "is malformed", "metadata": 7},
+        ],
+    }
+    error = error_from(Response(422, CIMultiDict(), json.dumps(body).encode()))
+    assert type(error) is errors.BadRequestError
+    first, second, third = error.invalid_params
+    assert (first.question_ids, first.profile_id, first.quota_id, first.level) == ((42,), "P1", "Q1", "error")
+    assert (second.detail, second.profile_id, second.error_type) == ("Adds up to 90.", "I1", "data_validation_error")
+    assert error.message == (
+        "422 unprocessable_entity_error: Validation error: see below. "
+        "(question 42, profile P1, quota Q1: incorrect sum of percentage (009); "
+        "profile I1: warning: Adds up to 90.; profiles: is malformed)"
+    )
+    assert third.level is None
+    assert pickle.loads(pickle.dumps(error)).invalid_params == error.invalid_params

@@ -100,7 +100,7 @@ def _answer(
         goal=goal,
         start_at=max(start_at, context.now),
         end_at=end_at,
-        profiles=_read_profiles(body, goal) if body.get("profiling") is not None else own_profiles,
+        profiles=_read_profiles(body, goal, settings["locale"]) if body.get("profiling") is not None else own_profiles,
         allocations=allocations,
         **settings,
     )
@@ -157,10 +157,10 @@ def _price_of(group: TargetGroup, body: Mapping[str, Any]) -> Amount:
     return _read_price(body, unit) or group.price
 
 
-def _read_profiles(body: Mapping[str, Any], goal: int) -> list[dict[str, Any]]:
+def _read_profiles(body: Mapping[str, Any], goal: int, locale: str) -> list[dict[str, Any]]:
     """Return the profiles in the body. Unlike those of drafts they have no names, and quotas are optional."""
     profiling: Any = body["profiling"]
-    violation = find_violation(_as_in_a_draft(profiling), goal)
+    violation = find_violation(_as_in_a_draft(profiling), goal, locale)
     if violation is not None:
         raise problems.bad_request("The profiles are invalid.", **dict([violation]))
     return cast("list[dict[str, Any]]", profiling["profiles"])

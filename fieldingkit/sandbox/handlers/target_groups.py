@@ -32,7 +32,6 @@ __all__ = [
     "compute_transitions",
     "list_target_groups",
     "read_filters",
-    "update_completes_goal",
 ]
 
 
@@ -146,31 +145,6 @@ def read_filters(query: MultiMapping[str]) -> TargetGroupFilters:
 
 def _is_found(search: str, *texts: str) -> bool:
     return any(search.casefold() in text.casefold() for text in texts)
-
-
-_TOO_SMALL = ("profile_validation_error_016", "total_completes_goal_cannot_be_less_than_one_016")
-_BELOW_COMPLETES = ("profile_validation_error_076", "total_completes_goal_cannot_be_less_than_collected_076")
-_NO_PROFILE = ("profile_validation_error_044", "profile_id_not_found_044")
-
-
-def update_completes_goal(context: RequestContext) -> HandlerResponse:
-    """Change the completes goal of a target group in any status. There are no profiles here, and so no profile goals.
-
-    A run that stopped at the old goal stays stopped; it can be resumed or relaunched.
-    """
-    group, body = context.target_group(), context.json_object()
-    goal, profiles = body.get("completes_goal"), body.get("profiles")
-    if profiles is not None and read_list(body, "profiles"):
-        raise problems.invalid_profiles(*_NO_PROFILE)
-    if not isinstance(goal, int) or isinstance(goal, bool):
-        raise problems.bad_request("The goal is missing or malformed.", completes_goal="Must be a whole number.")
-    if goal < 1:
-        raise problems.invalid_profiles(*_TOO_SMALL)
-    if goal < group.completes:
-        raise problems.invalid_profiles(*_BELOW_COMPLETES)
-    if goal != group.goal:
-        group.set_goal(goal, at=context.now, request=context.recorded.index)
-    return HandlerResponse(200, {"locale": group.settings.locale, "completes_goal": group.goal, "profiles": []})
 
 
 _ANSWERS: Final = {

@@ -92,7 +92,7 @@ def check_draft(body: Mapping[str, Any], managers: Collection[str], now: datetim
     _check_exclusions(settings)
     check_allocations(settings)
     if settings.get("profiling"):
-        violation = find_violation(_object(settings, "profiling"), settings["completes_goal"])
+        violation = find_violation(_object(settings, "profiling"), settings["completes_goal"], settings["locale"])
         if violation is not None:
             raise problems.bad_request("The profiles are invalid.", **dict([violation]))
     if "re_entry_configuration" in settings:

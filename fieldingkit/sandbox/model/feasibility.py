@@ -4,6 +4,7 @@
   launched a little later reaches them too. The least are 85 percent.
 - The suggested price is the lowest one in whole cents at which the goal is expected by the end: at most the price on
   the rate card, at which every respondent is willing.
+- Only the share of the panelists who meet all profiles takes part.
 - Quotas fill in proportion to their goals, so that each target gets its share; so do groups of suppliers.
 """
 
@@ -16,6 +17,7 @@ import attrs
 
 from fieldingkit.sandbox.model.amounts import Amount
 from fieldingkit.sandbox.model.pricing import card_price, completes_a_day
+from fieldingkit.sandbox.model.questions import reach_of
 
 __all__ = ["Specification"]
 
@@ -63,7 +65,10 @@ class Specification:
         }
 
     def _expected(self, share: float, price: Amount) -> int:
-        speed = completes_a_day(self.locale, length=self.length, incidence_rate=self.incidence_rate, price=price)
+        reached = reach_of(self.profiles, self.locale)
+        speed = reached * completes_a_day(
+            self.locale, length=self.length, incidence_rate=self.incidence_rate, price=price
+        )
         period = max(self.end_at - self.start_at, timedelta())
         arriving = period // (timedelta(days=1) / speed) if speed else 0
         return self.completes + int(share * arriving)

@@ -4,6 +4,7 @@
   percent. It is also the price at which respondents are willing.
 - One of 1,000 panelists of a country enters a day, a tenth of them for a language that is not preferred. The share that
   qualifies is the incidence rate; the share that is willing is the price divided by the price on the card, at most all.
+- Profiles admit a share of the panelists; see `fieldingkit.sandbox.model.questions`.
 """
 
 from decimal import Decimal

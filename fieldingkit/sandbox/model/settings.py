@@ -8,8 +8,9 @@ import attrs
 
 from fieldingkit.sandbox.formats import parse_timestamp, readable_id, write_timestamp
 from fieldingkit.sandbox.model.amounts import Amount
-from fieldingkit.sandbox.model.definitions import BUSINESS_UNITS
+from fieldingkit.sandbox.model.definitions import BUSINESS_UNITS, SUPPLIERS
 from fieldingkit.sandbox.model.pricing import completes_a_day
+from fieldingkit.sandbox.model.questions import reach_of
 
 __all__ = ["Settings"]
 
@@ -111,11 +112,25 @@ class Settings:
         exclusion: Mapping[str, Any] | None = self.members.get("exclusion")
         return bool(exclusion and exclusion.get("enabled"))
 
+    @property
+    def profiles(self) -> tuple[Mapping[str, Any], ...]:
+        """The profiles as they are read; none if anyone may take part."""
+        return () if self.profiling is None else tuple(self.profiling["profiles"])
+
+    @property
+    def supplier_ids(self) -> tuple[int, ...]:
+        """The suppliers on the open exchange."""
+        if self.allocations is None:
+            return tuple(SUPPLIERS)
+        opened = self.allocations["open_exchange_allocations"]
+        groups = [opened["exchange_suppliers"], *(group["suppliers"] for group in opened["groups"])]
+        return tuple(supplier["id"] for suppliers in groups for supplier in suppliers)
+
     def completes_a_day(self, price: Amount) -> float:
         """Return the number of completes in a day at a price; 0 for a seeded target group."""
         if self.given is None or self.is_seeded:
             return 0.0
-        return completes_a_day(
+        return reach_of(self.profiles, self.locale) * completes_a_day(
             self.locale,
             length=self.given["expected_length_of_interview_minutes"],
             incidence_rate=self.given["expected_incidence_rate"],

@@ -1,5 +1,6 @@
 """Target groups and the changes that can be made to them."""
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -18,6 +19,7 @@ from fieldingkit.sandbox.model.fielding_runs import (
     ValueChange,
     run_changes,
 )
+from fieldingkit.sandbox.model.profiles import rescaled
 from fieldingkit.sandbox.model.respondents import Arrivals, Ledger
 from fieldingkit.sandbox.model.settings import Settings
 from fieldingkit.sandbox.model.statistics import Progress
@@ -81,7 +83,7 @@ class TargetGroup:
         """The price of the next complete."""
         self.filling_strategy: str = "completes"
         """The kind of respondents that the goal counts: `completes`, `prescreens` or `automated`."""
-        self.ledger: Ledger = Ledger(group_id, price.currency_code)
+        self.ledger: Ledger = self._new_ledger()
         """The respondents."""
         self.manager_id: str = manager_id
         """The id of the project manager."""
@@ -155,6 +157,10 @@ class TargetGroup:
     @goal_reached.setter
     def goal_reached(self, reached: bool) -> None:
         self.completes = max(self.completes, self.goal) if reached else min(self.completes, self.goal - 1)
+
+    def _new_ledger(self) -> Ledger:
+        settings = self.settings
+        return Ledger(self.id, self.price.currency_code, locale=settings.locale, suppliers=settings.supplier_ids)
 
     def progress_at(self, at: datetime) -> Progress:
         """Return the progress at a date; dates of successive calls must not decrease."""
@@ -296,6 +302,7 @@ class TargetGroup:
         if self.status_at(at) != "draft":
             raise TransitionRefusedError("the target group is not a draft")
         self._run = run
+        self.ledger.profiles = self.settings.profiles
         self._restart_arrivals(at)
         self._record(action, "draft", run_changes(None, run, None), at=at, request=request)
 
@@ -306,11 +313,20 @@ class TargetGroup:
             self._change("update", run, at=at, request=request, status=run.status)
 
     def set_goal(self, goal: int, *, at: datetime, request: int) -> None:
-        """Change the completes goal; a live run that has reached the new goal pauses."""
+        """Change the completes goal and the numbers that follow from it; a run that has reached it pauses."""
+        profiling = self.settings.profiling
+        self.set_profiling(profiling and rescaled(profiling, goal), goal=goal, at=at, request=request)
+
+    def set_profiling(self, profiling: Mapping[str, Any] | None, *, goal: int, at: datetime, request: int) -> None:
+        """Replace the profiles as they are stored, and the completes goal; None lets anybody take part."""
         status = self.status_at(at)
-        change = ValueChange(object="filling_goal_change", old=self.goal, new=goal)
+        changes = () if goal == self.goal else (ValueChange(object="filling_goal_change", old=self.goal, new=goal),)
         self.goal = goal
-        self._record("update_goal", status, (change,), at=at, request=request)
+        if profiling != self.settings.profiling:
+            self.settings = attrs.evolve(self.settings, profiling=profiling)
+            self.ledger.profiles = self.settings.profiles
+            self._restart_arrivals(at)
+        self._record("update_goal" if changes else "update_profiles", status, changes, at=at, request=request)
         self.run_at(at)
 
     def replace_draft(
@@ -326,7 +342,7 @@ class TargetGroup:
     ) -> None:
         """Replace all settings of a draft."""
         self.settings, self.goal, self.price, self.manager_id = settings, goal, price, manager_id
-        self.ledger = Ledger(self.id, price.currency_code)
+        self.ledger = self._new_ledger()
         self.assistant_version += 1
         self.assistant = assistant
         self._record("update_settings", "draft", (), at=at, request=request)

@@ -11,7 +11,7 @@ from typing import Any, Final, get_args, get_origin
 
 import attrs
 import pytest
-from support.command_samples import BY_NAME
+from support.command_samples import BY_COMMAND, BY_NAME
 from support.published_contract import CONTRACT, Contract, Schema, load_document
 from support.resource_wire import GROUP, PROJECT, commands_by_operation
 
@@ -169,14 +169,15 @@ def inputs(contract: Contract, operation_id: str) -> Iterator[tuple[dict[str, An
     """Yield valid fields of a command, and the schemas of all its fields: one pair for each form of its body."""
     operation, kind = contract.operations[operation_id], COMMANDS[operation_id]
     accepted = {field.name for field in attrs.fields(kind) if field.init}
+    names = {field.metadata.get("query", field.name): field.name for field in attrs.fields(kind)}
     schemas: dict[str, Schema] = {}
     base: dict[str, Any] = {}
     for parameter in operation.parameters:
-        name = parameter["name"].lower().replace("-", "_")
+        name = names.get(parameter["name"], parameter["name"].lower().replace("-", "_"))
         if name in accepted:
             schemas[name] = {"description": parameter.get("description", ""), **contract.resolve(parameter["schema"])}
             if parameter.get("required"):
-                base[name] = valid(contract, parameter["schema"])
+                base[name] = _NAMED.get(name) or valid(contract, parameter["schema"])
     whole = [field.name for field in attrs.fields(kind) if "body" in field.metadata]
     for form in contract.variants(operation.body) if operation.body else [Schema(type="object")]:
         if whole:
@@ -199,7 +200,8 @@ def _members(contract: Contract, kind: type[Command[Any]], form: Schema) -> tupl
             continue
         is_required = name in holder.get("required", ()) and (not owner or owner in form.get("required", ()))
         if "write" in field.metadata:  # it has a form of its own here, with its own tests
-            required |= {field.name: BY_NAME[field.name]} if is_required else {}
+            own = BY_COMMAND.get(kind.__name__, BY_NAME)
+            required |= {field.name: own[field.name]} if is_required else {}
             continue
         schemas[field.name] = contract.resolve(schema)
         required |= {field.name: _NAMED.get(field.name) or valid(contract, schema)} if is_required else {}

@@ -31,6 +31,7 @@ from fieldingkit.resources import (
     feasibility,
     fielding_assistant,
     pricing,
+    profiling_library,
     re_entry,
     target_group_drafts,
     target_groups,
@@ -63,6 +64,7 @@ WIRE: Final[Mapping[type, Mapping[str, str | None]]] = {
     },
     target_groups.StatisticIssue: {"statistic": None},
     webhooks.WebhookList: {"next_cursor": None},
+    profiling_library.QuestionList: {"questions": "profiles[]"},
     definitions.Locale: {
         "code": None,
         "country_code": "country.code",
@@ -130,7 +132,7 @@ _GROUPS = "A private group has one supplier, a list of one here: one model for b
 _OPEN = "A first draft has no module, and admits all suppliers without limits."
 _SCALE = "A command drops the scale of the amount that it is given; only answers have one."
 _SUGGESTION = "A suggestion without it is none."
-_CONDITION_NAMES = "One model of conditions; this operation answers in the form of requests, without texts."
+_VOCABULARY = "One vocabulary of profiling serves all operations; each answer has some of its members."
 _TAG_WANTED = "The contract's prose demands the tag, and without one a concurrent change would be lost."
 
 DIFFERENCES: Final[Mapping[tuple[str, str], str]] = {
@@ -188,10 +190,29 @@ DIFFERENCES: Final[Mapping[tuple[str, str], str]] = {
     ("suggest_time_range", "Holiday.date is required here"): _SUGGESTION,
     ("suggest_time_range", "Holiday.date is not a date"): _TYPED,
     **{
-        ("calculate_*", f"{kind}.{name} is not in the contract"): _CONDITION_NAMES
-        for kind in ("OpenEnded", "Range", "Selection")
-        for name in ("condition_name", "condition_name_translated")
+        ("*", f"{member} is not in the contract"): _VOCABULARY
+        for member in (
+            *(
+                f"{kind}.{name}"
+                for kind in ("Selection", "Range", "OpenEnded")
+                for name in ("condition_name", "condition_name_translated")
+            ),
+            *(f"Quota.{name}" for name in ("quota_nominal", "completes", "prescreens")),
+            *(f"Target.{name}" for name in ("id", "name", "text", "text_translated", "quota")),
+            *(f"Profile.{name}" for name in ("id", "blended_type", "description", "description_translated")),
+            "ProfileKind.regular",
+        )
     },
+    ("account_questions_translation", "Question lacks object"): "A question is always about itself, and so regular.",
+    ("account_questions_translation", "id is not a tuple"): "The numbers are joined to one text with commas.",
+    (
+        "get_panel_distribution_draft",
+        " lacks profile_adjustment_type",
+    ): "The profile comes with its adjustment type, as everywhere else.",
+    ("generate_blended_profile", "start_at is not a datetime"): _TYPED,
+    ("generate_blended_profile", "end_at is not a datetime"): _TYPED,
+    ("get_panel_distribution_draft", "start_at is not a datetime"): _TYPED,
+    ("get_panel_distribution_draft", "end_at is not a datetime"): _TYPED,
     ("update_webhook", "if_match is required here"): _TAG_WANTED,
     ("delete_webhook", "if_match is required here"): _TAG_WANTED,
     (
@@ -281,8 +302,7 @@ class Comparison:
         return self.found
 
     def _sent(self) -> None:
-        fields = {field.name: field for field in _fields(self.command)}
-        unused = dict(fields)
+        unused = {_sent_name(field): field for field in _fields(self.command)}
         for parameter in self.operation.parameters:
             place, name = parameter["in"], parameter["name"]
             if name == "Cint-API-Version":
@@ -427,6 +447,12 @@ def _fields(kind: Any) -> tuple["attrs.Attribute[Any]", ...]:
 def endpoint_fields(kind: type[Command[Any]]) -> tuple[str, ...]:
     """Return the names in a command's path."""
     return kind.endpoint.path_fields
+
+
+def _sent_name(field: "attrs.Attribute[Any]") -> str:
+    """Return the name that a parameter has in the contract."""
+    query = field.metadata.get("query")
+    return query if isinstance(query, str) else field.name
 
 
 def _is_required(field: "attrs.Attribute[Any]") -> bool:

@@ -10,7 +10,7 @@ from support.published_contract import CONTRACT, Contract, load_document
 from fieldingkit.converter import structure
 from fieldingkit.leniency import structure_tolerantly
 from fieldingkit.resources.profile_checks import profile_problems, profiling_problems
-from fieldingkit.resources.profile_writers import write_draft, write_draft_profile, write_feasibility
+from fieldingkit.resources.profile_writers import write_draft, write_feasibility, write_single
 from fieldingkit.resources.profiles import AdjustmentType, Profile, ProfileKind, Profiling, TargetGroupProfiles
 
 REQUESTS: Final = (
@@ -80,8 +80,9 @@ def test_the_example_of_a_single_profile_is_read_and_written(contract: Contract,
     example = sent_example(contract, "get_panel_distribution_draft")
     profile = structure(Profile)(example["profile"], Profile)
     adjustment = AdjustmentType(example["profile_adjustment_type"])
+    body = write_single(Profiling(profile_adjustment_type=adjustment, profiles=[profile]))
     assert list(profile_problems(profile, adjustment)) == [" is regular, but about several questions: make it blended"]
-    assert complaints(checker, write_draft_profile(profile, adjustment), "RequestDraftRegularProfileV3") == []
+    assert complaints(checker, body["profile"], "RequestDraftRegularProfileV3") == []
 
 
 @pytest.mark.parametrize("operation_id", LAUNCHED)

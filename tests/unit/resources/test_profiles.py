@@ -15,7 +15,7 @@ from fieldingkit.converter import structure
 from fieldingkit.errors import InvalidCommandError
 from fieldingkit.leniency import structure_tolerantly
 from fieldingkit.resources.profile_checks import blendable, profiling_problems, well_formed, with_profiles
-from fieldingkit.resources.profile_writers import write_draft, write_draft_profile, write_feasibility, write_template
+from fieldingkit.resources.profile_writers import write_draft, write_feasibility, write_single, write_template
 from fieldingkit.resources.profiles import (
     AdjustmentType,
     BlendedType,
@@ -196,8 +196,8 @@ def test_the_writers_differ_in_what_their_operations_take() -> None:
             "targets": [{"name": "young", "text": "18-34", "conditions": [condition]}],
         }
     ]
-    (profile,) = profiling.profiles
-    assert write_draft_profile(profile, AdjustmentType.NOMINAL) == write_draft(profiling)["profiles"][0]
+    draft = write_draft(profiling)
+    assert write_single(profiling) == {"profile_adjustment_type": "percentage", "profile": draft["profiles"][0]}
 
 
 def test_only_the_goal_of_the_adjustment_type_is_sent() -> None:

@@ -62,7 +62,43 @@ ASSISTANT = fields(
         end_at=dates, filling_goal_percentage=st.just(10), demographics_strictness_percentage=st.just(10)
     ),
 )
+CONDITION = st.one_of(
+    fields(object=st.just("selection"), question_id=st.sampled_from([42, 43, 45]), option=st.sampled_from(["1", "9"])),
+    fields(object=st.just("range"), question_id=st.just(42), min=st.integers(1, 50), max=st.integers(20, 99)),
+    fields(
+        object=st.just("open_ended"),
+        question_id=st.just(45),
+        open_ended_values=st.lists(st.text(max_size=5), max_size=2),
+        allow_all_values=st.booleans(),
+    ),
+)
+TARGET = fields(
+    conditions=st.lists(CONDITION, max_size=2),
+    name=st.text(max_size=4),
+    quota=fields(completes_goal=st.integers(0, 9), completes_goal_percentage=st.sampled_from([100, 50.0])),
+)
+PROFILE = fields(
+    object=st.sampled_from(["regular", "blended"]),
+    name=st.text(max_size=4),
+    quotas_enabled=st.booleans(),
+    targets=st.lists(TARGET, max_size=2),
+    blended_type=st.sampled_from(["interlock", "control"]),
+)
+ADJUSTMENT = st.sampled_from(["percentage", "nominal"])
+PROFILING = fields(profile_adjustment_type=ADJUSTMENT, profiles=st.lists(PROFILE, max_size=3))
+WHOLE = {
+    "locale": st.just("eng_us"),
+    "completes_goal": st.just(9),
+    "start_at": dates,
+    "end_at": dates,
+    "collects_pii": st.booleans(),
+}
 BODIES = {
+    "batch_delete_profiles": fields(profile_ids=st.just([ULID])),
+    "generate_blended_profile": fields(**WHOLE, profiling=PROFILING),
+    "get_panel_distribution_draft": fields(**WHOLE, profile_adjustment_type=ADJUSTMENT, profile=PROFILE),
+    "manage_target_group_profiles": fields(completes_goal=st.just(9), profiling=PROFILING),
+    "validate_profiles": fields(**WHOLE, profiling=PROFILING),
     "create_bulk_pause_target_groups_job": GROUPS,
     "create_bulk_update_target_group_project_manager_job": GROUPS,
     "create_launch_fielding_run_from_draft_job": FIELDING_DATES,
@@ -134,6 +170,7 @@ def target() -> Iterator[Target]:
             "target_group_id": group.id,
             "fielding_run_id": group.run.id,
             "job_id": ULID,
+            "profile_id": ULID,
         }
         yield Target(sandbox, connection, ids)
         connection.close()

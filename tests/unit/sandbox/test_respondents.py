@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fieldingkit.sandbox.model.amounts import Amount
-from fieldingkit.sandbox.model.respondents import Ledger, cells_of
+from fieldingkit.sandbox.model.quotas import cells_of
+from fieldingkit.sandbox.model.respondents import Ledger
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -1,0 +1,151 @@
+"""The cells of quotas that respondents match, before and after profiles are replaced.
+
+A respondent's answers never change. Respondents who complete under a profile give the answers of one of its cells, so
+that cells fill in proportion to what they lack; to all other questions the answers are spread as among the panelists.
+When profiles are replaced, the answers decide which of the new cells a respondent matches, if any.
+"""
+
+import heapq
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from fieldingkit.sandbox.model.profiles import goals_of, is_control, questions_in
+from fieldingkit.sandbox.model.questions import Answer, find_question, reach_of
+
+__all__ = ["Answers", "Era", "Profile", "answers_of", "cells_of", "matched_target"]
+
+Profile = Mapping[str, Any]
+"""A profile as it is stored."""
+
+Answers = dict[int, Answer]
+"""The answers of a respondent by question."""
+
+_GOLDEN = (math.sqrt(5) - 1) / 2
+"""Its multiples spread evenly between whole numbers."""
+
+
+class Era(NamedTuple):
+    """The time in which the profiles of a target group stay the same."""
+
+    first: int
+    """The number of completes before it."""
+    profiles: Sequence[Profile]
+    """The profiles; none if anybody may take part."""
+
+
+def answers_of(eras: Sequence[Era], completes: int, locale: str) -> list[Answers]:
+    """Return the answers of everybody who completed, in the order of arrival.
+
+    Args:
+        eras: The times with different profiles, in order.
+        completes: The number of completes.
+        locale: The locale's code.
+    """
+    people: list[Answers] = []
+    for number, era in enumerate(eras):
+        last = eras[number + 1].first if number + 1 < len(eras) else completes
+        _add_people(people, era.profiles, min(last, completes), locale)
+    return people
+
+
+def _add_people(people: list[Answers], profiles: Sequence[Profile], last: int, locale: str) -> None:
+    """Add those who completed under the same profiles."""
+    first = len(people)
+    earlier = people[:]
+    people += [{} for _ in range(last - first)]
+    # Blended profiles first: their cells decide the answers to the questions of regular ones.
+    admitting = sorted((one for one in profiles if not is_control(one)), key=lambda one: one["object"] != "blended")
+    decided: set[int] = set()
+    for profile in admitting if last > first else ():
+        questions = questions_in(profile)
+        for number, cell in enumerate(cells_of(_missing(profile, earlier, locale), last - first), first):
+            if not questions <= decided:
+                conditions = profile["targets"][cell]["conditions"][::-1]  # of alternatives the first one is given
+                people[number].update((one["question_id"], _answer_to(one, number)) for one in conditions)
+        decided |= questions
+
+
+def _missing(profile: Profile, people: Sequence[Answers], locale: str) -> list[int]:
+    """Return the number of completes that each target lacks; shares of the panelists if it has no quotas."""
+    goals = goals_of(profile)
+    if not any(goals):
+        alone = ({**profile, "targets": [target]} for target in profile["targets"])
+        return [round(1000 * reach_of([one], locale)) for one in alone]
+    for number, answers in enumerate(people):
+        if (cell := matched_target(profile, answers, number, locale)) is not None:
+            goals[cell] = max(0, goals[cell] - 1)
+    return goals
+
+
+def matched_target(profile: Profile, answers: Answers, number: int, locale: str) -> int | None:
+    """Return the index of the target that a respondent matches; None if there is none.
+
+    Args:
+        profile: The profile.
+        answers: The answers that earlier profiles decided.
+        number: The number of the respondent, which decides the others.
+        locale: The locale's code.
+    """
+    for index, target in enumerate(profile["targets"]):
+        met: dict[int, bool] = {}
+        for condition in target["conditions"]:
+            question_id = condition["question_id"]
+            answer = answers[question_id] if question_id in answers else _spread_answer(question_id, number, locale)
+            met[question_id] = met.get(question_id, False) or _meets(condition, answer)
+        if all(met.values()):
+            return index
+    return None
+
+
+def _meets(condition: Mapping[str, Any], answer: Answer) -> bool:
+    if condition["object"] == "range":
+        return isinstance(answer, int) and condition["min"] <= answer <= condition["max"]
+    if condition["object"] == "open_ended":
+        return bool(condition["allow_all_values"] or answer in condition["open_ended_values"])
+    return bool(answer == condition["option"])
+
+
+def _answer_to(condition: Mapping[str, Any], number: int) -> Answer:
+    """Return an answer that meets a condition."""
+    if condition["object"] == "range":
+        return int(condition["min"]) + number % (int(condition["max"]) - int(condition["min"]) + 1)
+    if condition["object"] == "open_ended":
+        values: list[str] = condition["open_ended_values"] or [f"{10_000 + number % 10_000}"]
+        return values[number % len(values)]
+    return str(condition["option"])
+
+
+def _spread_answer(question_id: int, number: int, locale: str) -> Answer:
+    """Return the answer of a respondent that no profile decided."""
+    question = find_question(locale, question_id)
+    place = (number + 1) * question_id * _GOLDEN % 1
+    if question is None or question.form == "Text - Open-end":
+        return f"{10_000 + int(place * 10_000)}"
+    if question.form == "Numeric - Open-end":
+        return 18 + int(place * 60)
+    for option in question.options:
+        place -= option.share
+        if place < 0:
+            return option.code
+    return question.options[-1].code
+
+
+def cells_of(goals: Iterable[int], completes: int) -> list[int]:
+    """Return the cell of each complete in the order of arrival, so that cells fill in proportion to their goals.
+
+    Args:
+        goals: The goal of each cell; a cell with the goal 0 gets none, unless all have it.
+        completes: The number of completes.
+    """
+    # The method of Sainte-Laguë: one more complete changes no earlier one, and at the sum of all goals each is met.
+    weights = [*goals]
+    weights = weights if any(weights) else [1] * len(weights)
+    order = [(float(-weight), cell, 1) for cell, weight in enumerate(weights) if weight]
+    heapq.heapify(order)
+    cells: list[int] = []
+    for _ in range(completes if order else 0):
+        _, cell, divisor = order[0]
+        heapq.heapreplace(order, (-weights[cell] / (divisor + 2), cell, divisor + 2))
+        cells.append(cell)
+    return cells
