@@ -73,7 +73,7 @@ async def test_quotas_share_the_completes(sandbox: Sandbox, call: Caller) -> Non
     def profiling(*percentages: int) -> dict[str, Any]:
         targets = [
             {
-                "conditions": [{"object": "range", "question_id": 42, "min": 20 + 10 * index, "max": 29 + 10 * index}],
+                "conditions": [{"object": "selection", "question_id": 43, "option": str(1 + index)}],
                 **({"quota": {"completes_goal_percentage": percentage}} if percentage else {}),
             }
             for index, percentage in enumerate(percentages)
