@@ -30,6 +30,7 @@
     │   └── BatchItemsFailedError  the batch completed, and some of its target groups failed
     └── WorkflowError              a workflow stopped before it reached its goal
         ├── StatusUnreachableError no single action leads from the present status to the wanted one
+        ├── InfeasibleError        a draft's goals are not feasible by the end of fielding; nothing was launched
         ├── TooManyConflictsError  refusals and ambiguous outcomes beyond ``max_conflicts``
         ├── UnknownDefinitionError a business unit, locale or code has another name
         └── JournalError           the journal of a sweep is in use, from a later release, or not writable
@@ -58,6 +59,7 @@ __all__ = [
     "DuplicateJobError",
     "FieldingKitError",
     "ForbiddenError",
+    "InfeasibleError",
     "InvalidCommandError",
     "InvalidEventError",
     "InvalidParam",
@@ -697,6 +699,31 @@ class StatusUnreachableError(WorkflowError):
         super().__init__(message, **facts)
         self.status = status
         self.reachable = tuple(reachable)
+
+
+class InfeasibleError(WorkflowError):
+    """A draft's goals are not feasible by the end of fielding, or the API has no estimate. Nothing was launched."""
+
+    _advice = (
+        "Nothing was launched. Raise the price, extend the period, lower the goal, or pass accept_infeasible=True."
+    )
+
+    feasibility: Any
+    """The API's ``Feasibility``; None if it was not asked, because the goal is too large."""
+    shortfalls: tuple[Any, ...]
+    """A ``Shortfall`` for each goal that is not feasible, that of the target group first."""
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        feasibility: Any = None,
+        shortfalls: Sequence[Any] = (),
+        **facts: Any,
+    ) -> None:
+        super().__init__(message, **facts)
+        self.feasibility = feasibility
+        self.shortfalls = tuple(shortfalls)
 
 
 class TooManyConflictsError(WorkflowError):

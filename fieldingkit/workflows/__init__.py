@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fieldingkit.jobs.scheduler import as_completed as as_completed
     from fieldingkit.workflows.definitions import Definitions as Definitions
+    from fieldingkit.workflows.launches import LaunchedTargetGroup as LaunchedTargetGroup
+    from fieldingkit.workflows.launches import launch as launch
     from fieldingkit.workflows.runs import EnsuredStatus as EnsuredStatus
     from fieldingkit.workflows.runs import UpdatedRun as UpdatedRun
     from fieldingkit.workflows.runs import ensure_status as ensure_status
     from fieldingkit.workflows.runs import update_run as update_run
     from fieldingkit.workflows.runs import wait_for_status as wait_for_status
+    from fieldingkit.workflows.shortfalls import Shortfall as Shortfall
 else:
     from fieldingkit._lazy import lazy_names
 
@@ -22,6 +25,8 @@ else:
         {
             "fieldingkit.jobs.scheduler": "as_completed",
             "fieldingkit.workflows.definitions": "Definitions",
+            "fieldingkit.workflows.launches": "LaunchedTargetGroup launch",
             "fieldingkit.workflows.runs": "EnsuredStatus UpdatedRun ensure_status update_run wait_for_status",
+            "fieldingkit.workflows.shortfalls": "Shortfall",
         },
     )
