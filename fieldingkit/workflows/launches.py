@@ -1,4 +1,4 @@
-"""The launch of a draft: its feasibility is asked before anything is started, and nothing is launched twice."""
+"""The launch of a draft: profiles and feasibility are checked before anything is started; nothing is launched twice."""
 
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, cast
@@ -26,7 +26,7 @@ from fieldingkit.resources.feasibility import CalculateFeasibility, Feasibility
 from fieldingkit.resources.fielding_assistant import PricingType
 from fieldingkit.resources.fielding_jobs import LaunchFromDraft
 from fieldingkit.resources.fielding_runs import FieldingRun, GetFieldingRun, ListFieldingRuns
-from fieldingkit.resources.profiles import Profiling
+from fieldingkit.resources.profiles import Profiling, ValidateProfiles
 from fieldingkit.resources.target_group_drafts import GetTargetGroup, TargetGroupDraft
 from fieldingkit.results import Serializable
 from fieldingkit.workflows.optimistic import any_maybe_applied, keep_outcome, read_run
@@ -70,7 +70,7 @@ async def launch(
     timeout: float | None = 600.0,
     waker: Waker | None = None,
 ) -> LaunchedTargetGroup:
-    """Launch a draft now, if its goals are feasible by the end of fielding.
+    """Launch a draft now, if its profiles are valid and its goals are feasible by the end of fielding.
 
     A goal is feasible if the most completes that the API expects reach it; the goals of quotas count too. Nothing is
     launched twice: a target group that is no draft any more is only read, and after an ambiguous outcome the state is
@@ -89,6 +89,7 @@ async def launch(
 
     Raises:
         InfeasibleError: if a goal is not feasible, with the figures; nothing was launched.
+        BadRequestError: if the API refuses the profiles, each violation with its reason; nothing was launched.
         InvalidCommandError: if the end has passed, or a setting of the draft is invalid; nothing was launched.
         WorkflowError: if the draft lacks a setting, or a part of it cannot be read; nothing was launched.
         JobFailedError: if the launch job failed, and the target group is still a draft.
@@ -144,7 +145,7 @@ _DECISIVE = frozenset(
 
 
 async def _check(client: AsyncClient, draft: GetTargetGroup, settings: TargetGroupDraft, end: datetime) -> _Check:
-    """Ask for the feasibility of a draft until the end of fielding.
+    """Check the profiles of a draft, then ask for its feasibility until the end of fielding.
 
     Raises:
         InvalidCommandError: if the end has passed.
@@ -160,6 +161,11 @@ async def _check(client: AsyncClient, draft: GetTargetGroup, settings: TargetGro
     if missing := [name for name in _REQUIRED if getattr(settings, name) is None]:
         raise WorkflowError(f"the draft has no {' and no '.join(missing)}; nothing was launched", command=draft)
     goal, profiling = cast("int", settings.completes_goal), _own_profiles(settings.profiling)
+    if profiling is not None:
+        locale = cast("str", settings.locale)
+        await client.send(
+            ValidateProfiles(account_id=draft.account_id, locale=locale, completes_goal=goal, profiling=profiling)
+        )
     feasibility = None
     if goal <= MAX_GOAL:
         feasibility = await client.send(_question(draft, settings, profiling, now, end))
@@ -197,7 +203,7 @@ def _planned_end(settings: TargetGroupDraft, draft: GetTargetGroup) -> datetime:
 
 
 def _own_profiles(profiling: Profiling | None) -> Profiling | None:
-    """Return profiling without its template, which the check does not take; None if there are no profiles."""
+    """Return profiling without its template, which the checks do not take; None if there are no profiles."""
     return attrs.evolve(profiling, template_id=None) if profiling is not None and profiling.profiles else None
 
 

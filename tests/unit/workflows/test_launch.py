@@ -10,6 +10,7 @@ import pytest
 
 from fieldingkit import AsyncClient, Client
 from fieldingkit.errors import (
+    BadRequestError,
     ConfigurationError,
     FieldingKitError,
     ForbiddenError,
@@ -119,7 +120,7 @@ async def test_a_feasible_draft_is_launched_once(sandbox: Sandbox, client: Async
     assert done.feasibility.completes_max >= 200
     assert (done.shortfalls, done.conflicts) == ((), ())
     operations = [request.operation_id for request in sandbox.requests if request.method == "POST"]
-    assert operations == ["create_target_group", ASKS, LAUNCHES]
+    assert operations == ["create_target_group", "validate_profiles", ASKS, LAUNCHES]
     assert launches(group) == 1
     assert abs(done.run.end_fielding_at - group.settings.planned_dates[1]) < timedelta(seconds=1)
 
@@ -199,6 +200,15 @@ async def test_the_end_of_fielding_decides(client: AsyncClient, make_draft: Make
     done = await launch(client, draft, end_fielding_at=now + timedelta(days=300))
     assert done.run.end_fielding_at - now > timedelta(days=299)
     assert group.status == "live"
+
+
+async def test_invalid_profiles_stop_the_launch(sandbox: Sandbox, client: AsyncClient, make_draft: MakeDraft) -> None:
+    """A refusal of the profiles is raised with its reasons before feasibility is asked."""
+    group, draft = await make_draft(client)
+    sandbox.faults.add("validate_profiles", faults.Answer(400))
+    with pytest.raises(BadRequestError):
+        await launch(client, draft)
+    assert (group.status, sent(sandbox, ASKS)) == ("draft", [])
 
 
 async def test_a_second_launch_finds_the_first(sandbox: Sandbox, client: AsyncClient, make_draft: MakeDraft) -> None:
