@@ -2,8 +2,8 @@
 
 - The most completes to expect are 95 percent of those that arrive in the period, so that a target group which is
   launched a little later reaches them too. The least are 85 percent.
-- The suggested price is the lowest one in whole cents at which the goal is expected by the end: at most the price on
-  the rate card, at which every respondent is willing.
+- The suggested price is the lowest one in whole cents at which even the least completes reach the goal: at most the
+  price on the rate card, at which every respondent is willing.
 - Only the share of the panelists who meet all profiles takes part.
 - Quotas fill in proportion to their goals, so that each target gets its share; so do groups of suppliers.
 """
@@ -75,13 +75,13 @@ class Specification:
 
     def _suggested_price(self) -> Amount:
         on_card = card_price(self.length, self.incidence_rate, self.price.currency_code)
-        highest = self._expected(_MOST, on_card) - self.completes
+        highest = self._expected(_LEAST, on_card) - self.completes
         missing = max(0, self.goal - self.completes)
         if missing >= highest:
             return on_card
         # Completes arrive in proportion to the price; one cent more where rounding down loses one of them.
         value = max(_CENT, (on_card.value * missing / highest).quantize(_CENT, ROUND_UP))
-        while self._expected(_MOST, on_card._replace(value=value)) < self.goal and value < on_card.value:
+        while self._expected(_LEAST, on_card._replace(value=value)) < self.goal and value < on_card.value:
             value += _CENT
         return on_card._replace(value=min(value, on_card.value))
 
