@@ -165,7 +165,8 @@ class CalculateFeasibility(AccountCommand[Feasibility]):
     """Ask how feasible a target group with these settings is; nothing is created.
 
     Use it for plans and drafts: the API calculates ``CalculateTargetGroupFeasibility`` only after the launch. The
-    incidence rate decides most of the result, so ask with the rate that you expect.
+    incidence rate decides most of the result, so ask with the rate that you expect. Amounts are in the currency of the
+    business unit. The result is an estimate; it reserves nothing.
     """
 
     endpoint: ClassVar[Endpoint] = Endpoint(

@@ -118,7 +118,10 @@ class GetScheduleFromDraftJob(_GetJob):
 
 @attrs.frozen(kw_only=True)
 class LaunchFromDraft(_StartFromDraft):
-    """Launch a draft target group now, until ``end_fielding_at``."""
+    """Launch a draft target group now, until ``end_fielding_at``.
+
+    Whether its goal can be reached by then is not checked; ``workflows.launch`` asks first.
+    """
 
     endpoint: ClassVar[Endpoint] = Endpoint(
         "POST", _JOBS + "/launch-from-draft", operation_id="create_launch_fielding_run_from_draft_job"

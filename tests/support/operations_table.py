@@ -2,6 +2,7 @@
 
 import sys
 from importlib import import_module
+from inspect import getdoc
 from pkgutil import iter_modules
 
 from fieldingkit import resources
@@ -23,6 +24,13 @@ def commands() -> dict[str, list[type[Command[object]]]]:
     return found
 
 
+def _notes(kind: type[Command[object]]) -> str:
+    """Return the paragraphs of a command's docstring after the summary, on one line, without examples."""
+    paragraphs = (getdoc(kind) or "").split("\n\n")[1:]
+    texts = [" ".join(text.split()).replace("``", "`") for text in paragraphs if not text.startswith(" ")]
+    return " ".join(text for text in texts if not text.endswith("::"))
+
+
 def page() -> str:
     """Return the text of the page."""
     by_module = commands()
@@ -39,8 +47,12 @@ def page() -> str:
         lines += ["", f"## `{module}`", "", "| command | operation | |", "| --- | --- | --- |"]
         for kind in kinds:
             endpoint = kind.endpoint
-            summary = (kind.__doc__ or "").splitlines()[0]
+            summary = (kind.__doc__ or "").splitlines()[0].replace("``", "`")
             lines.append(f"| `{kind.__name__}` | `{endpoint.operation_id}` ({endpoint.method}) | {summary} |")
+        notes = [(kind.__name__, _notes(kind)) for kind in kinds]
+        lines += (
+            ["", *(f"- `{name}`: {text}" for name, text in notes if text)] if any(text for _, text in notes) else []
+        )
     return "\n".join(lines) + "\n"
 
 
