@@ -33,6 +33,7 @@
         ├── InfeasibleError        a draft's goals are not feasible by the end of fielding; nothing was launched
         ├── TooManyConflictsError  refusals and ambiguous outcomes beyond ``max_conflicts``
         ├── UnknownDefinitionError a business unit, locale or code has another name
+        ├── DuplicateReferenceError  several projects or target groups have one reference
         └── JournalError           the journal of a sweep is in use, from a later release, or not writable
 
 ``except FieldingKitError`` catches all of them. Every error can be pickled and copied; none holds a credential.
@@ -57,6 +58,7 @@ __all__ = [
     "DeadlineExceededError",
     "DecodeError",
     "DuplicateJobError",
+    "DuplicateReferenceError",
     "FieldingKitError",
     "ForbiddenError",
     "InfeasibleError",
@@ -742,6 +744,17 @@ class UnknownDefinitionError(WorkflowError):
     def __init__(self, message: str = "", *, near: Sequence[str] = (), **facts: Any) -> None:
         super().__init__(message, **facts)
         self.near = tuple(near)
+
+
+class DuplicateReferenceError(WorkflowError):
+    """Several projects, or target groups of a project, have the reference that should name one."""
+
+    ids: tuple[str, ...]
+    """The ULIDs of all that have it."""
+
+    def __init__(self, message: str = "", *, ids: Sequence[str] = (), **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.ids = tuple(ids)
 
 
 class JournalError(WorkflowError):

@@ -12,7 +12,7 @@ from fieldingkit.resources.allocations import write_feasibility as write_allocat
 from fieldingkit.resources.money import Money, amount, without_scale
 from fieldingkit.resources.profile_checks import with_profiles
 from fieldingkit.resources.profile_writers import write_feasibility
-from fieldingkit.resources.profiles import BlendedType, Condition, ProfileKind, Profiling
+from fieldingkit.resources.profiling import BlendedType, Condition, ProfileKind, Profiling
 from fieldingkit.results import Result, to_row
 from fieldingkit.validators import integer, locale, matching, number, timezone_aware
 

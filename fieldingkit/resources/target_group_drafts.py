@@ -24,7 +24,7 @@ from fieldingkit.resources.fielding_assistant import FieldingAssistantAssignment
 from fieldingkit.resources.money import Money, amount, without_scale
 from fieldingkit.resources.profile_checks import well_formed
 from fieldingkit.resources.profile_writers import write_draft as write_profiling
-from fieldingkit.resources.profiles import Profiling
+from fieldingkit.resources.profiling import Profiling
 from fieldingkit.resources.re_entry import ReEntryConfiguration
 from fieldingkit.resources.target_groups import TargetGroupLinks
 from fieldingkit.results import Replaceable, Result, number_as_text

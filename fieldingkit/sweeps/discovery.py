@@ -1,11 +1,9 @@
 """Discovery: find the target groups of a plan and read their statuses with few requests."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from fieldingkit.client import AsyncClient
-from fieldingkit.commands import Command
 from fieldingkit.errors import (
     ApiError,
     DecodeError,
@@ -14,7 +12,7 @@ from fieldingkit.errors import (
     TransportError,
     UnauthorizedError,
 )
-from fieldingkit.paging import PagedCommand, iter_items
+from fieldingkit.paging import PagedCommand
 from fieldingkit.resources.fielding_runs import ListFieldingRuns
 from fieldingkit.resources.target_groups import ListTargetGroups, TargetGroupStatus
 from fieldingkit.sweeps.concurrency import run_limited, wait_for_capacity
@@ -22,6 +20,7 @@ from fieldingkit.sweeps.listing import ListedTargetGroups, statuses_only
 from fieldingkit.sweeps.plan import SweepPlan, TargetGroupQuery
 from fieldingkit.sweeps.report import SweepProject, UnlistedProject
 from fieldingkit.sweeps.state import FoundGroup
+from fieldingkit.workflows.reading import list_all, send_read
 
 __all__ = [
     "FoundGroups",
@@ -29,18 +28,13 @@ __all__ = [
     "find_groups",
     "read_groups",
     "read_statuses",
-    "send_read",
 ]
-
-R = TypeVar("R")
 
 
 _MAX_READ_ALONE = 2
 """The largest number of target groups that are read one by one without listing their project first."""
 _MAX_CONSECUTIVE_FAILURES = 3
 """The number of consecutive target groups without a response after which no other one of their project is read."""
-_MAX_READS = 3
-"""The largest number of reads of a page whose response cannot be decoded."""
 _PAGE_SIZE = 100
 _PROJECTS_AT_ONCE = 16
 
@@ -150,16 +144,6 @@ async def _read_one(
     return TargetGroupStatus(runs.data[0].status) if runs.data else TargetGroupStatus.DRAFT  # a draft has no run
 
 
-async def send_read(client: AsyncClient, command: Command[R]) -> R:
-    """Send a command that only reads; read again if the response was truncated or is unreadable for another reason."""
-    for number in range(_MAX_READS - 1):
-        try:
-            return await client.send(command)
-        except DecodeError:
-            await client.clock.sleep(0.5 * 2**number)
-    return await client.send(command)
-
-
 def _raise_unless_transient(exc: FieldingKitError) -> None:
     """Raise an error that would occur for every other request as well."""
     if not (isinstance(exc, TransportError | DecodeError) or (isinstance(exc, ApiError) and exc.retryable)):
@@ -247,7 +231,7 @@ async def _read_named(
 
 
 async def _query_projects(client: AsyncClient, plan: SweepPlan, query: TargetGroupQuery) -> tuple[SweepProject, ...]:
-    listed = [item async for item in iter_items(partial(send_read, client), query.list_projects(plan.account_id))]
+    listed = await list_all(client, query.list_projects(plan.account_id))
     projects = {
         project.id: SweepProject(project.id, project.name, project.human_readable_id)
         for project in listed
@@ -261,6 +245,6 @@ async def _query_project(
 ) -> Sequence[FoundGroup]:
     await wait_for_capacity(client)
     command = statuses_only(query.list_target_groups(plan.account_id, project_id))
-    listed = [item async for item in iter_items(partial(send_read, client), command)]
+    listed = await list_all(client, command)
     # The list may change while it is read: a target group that moves to a later page is listed twice.
     return list({group.id: group.found_in(project_id) for group in listed}.values())

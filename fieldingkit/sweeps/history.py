@@ -14,8 +14,8 @@ from fieldingkit.resources.target_group_changelog import (
     UserKind,
 )
 from fieldingkit.sweeps.concurrency import run_limited, wait_for_capacity
-from fieldingkit.sweeps.discovery import send_read
 from fieldingkit.sweeps.report import GroupOutcome, Outcome, SweepJob, SweepReport
+from fieldingkit.workflows.reading import send_read
 
 __all__ = ["Verdict", "check_history", "unchanged_since"]
 

@@ -1,17 +1,16 @@
 """Verification: read the statuses again after the last job, and report what does not have the target status."""
 
 from collections.abc import Sequence
-from functools import partial
 
 from fieldingkit.errors import ClientClosedError, FieldingKitError, TransportError, UnauthorizedError
-from fieldingkit.paging import iter_items
 from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.sweeps.concurrency import run_limited, wait_for_capacity
 from fieldingkit.sweeps.context import SweepContext
-from fieldingkit.sweeps.discovery import GroupsRead, read_groups, send_read
+from fieldingkit.sweeps.discovery import GroupsRead, read_groups
 from fieldingkit.sweeps.listing import statuses_only
 from fieldingkit.sweeps.report import GroupOutcome, Outcome, Straggler, UnlistedProject
 from fieldingkit.sweeps.state import FoundGroup
+from fieldingkit.workflows.reading import list_all
 
 __all__ = ["verify"]
 
@@ -121,7 +120,7 @@ class _Pass:
             return await read_groups(client, plan.account_id, project_id, ids, statuses=statuses)
         await wait_for_capacity(client)
         command = plan.query.list_target_groups(plan.account_id, project_id).replace(status=statuses)
-        listed = [item async for item in iter_items(partial(send_read, client), statuses_only(command))]
+        listed = await list_all(client, statuses_only(command))
         return GroupsRead({group.id: group.found_in(project_id) for group in listed}, {})
 
     def _listed_statuses(self, project_id: str) -> frozenset[TargetGroupStatus]:

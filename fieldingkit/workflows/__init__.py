@@ -9,8 +9,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fieldingkit.jobs.scheduler import as_completed as as_completed
     from fieldingkit.workflows.definitions import Definitions as Definitions
+    from fieldingkit.workflows.differences import Difference as Difference
+    from fieldingkit.workflows.drafts import EnsuredTargetGroup as EnsuredTargetGroup
+    from fieldingkit.workflows.drafts import copy_target_group as copy_target_group
+    from fieldingkit.workflows.drafts import ensure_target_group as ensure_target_group
     from fieldingkit.workflows.launches import LaunchedTargetGroup as LaunchedTargetGroup
     from fieldingkit.workflows.launches import launch as launch
+    from fieldingkit.workflows.projects import EnsuredProject as EnsuredProject
+    from fieldingkit.workflows.projects import ensure_project as ensure_project
     from fieldingkit.workflows.runs import EnsuredStatus as EnsuredStatus
     from fieldingkit.workflows.runs import UpdatedRun as UpdatedRun
     from fieldingkit.workflows.runs import ensure_status as ensure_status
@@ -25,7 +31,10 @@ else:
         {
             "fieldingkit.jobs.scheduler": "as_completed",
             "fieldingkit.workflows.definitions": "Definitions",
+            "fieldingkit.workflows.differences": "Difference",
+            "fieldingkit.workflows.drafts": "EnsuredTargetGroup copy_target_group ensure_target_group",
             "fieldingkit.workflows.launches": "LaunchedTargetGroup launch",
+            "fieldingkit.workflows.projects": "EnsuredProject ensure_project",
             "fieldingkit.workflows.runs": "EnsuredStatus UpdatedRun ensure_status update_run wait_for_status",
             "fieldingkit.workflows.shortfalls": "Shortfall",
         },

@@ -67,7 +67,7 @@ async def optimistic_update(
     except BaseException as exc:
         ambiguous = [conflict for conflict in conflicts if conflict.maybe_applied]
         if ambiguous:
-            keep_outcome(exc, f"{ambiguous[-1].operation_id} may have been applied")
+            keep_outcome(exc, f"{ambiguous[-1].operation_id} may have been applied: read the run")
         raise
     return Update(before, now, None, None, tuple(conflicts))
 
@@ -122,7 +122,7 @@ def keep_outcome(exc: BaseException, outcome: str) -> None:
     if isinstance(exc, FieldingKitError):
         exc.maybe_applied = True
     elif not getattr(exc, "__notes__", None):
-        exc.add_note(f"{outcome}: read the run")
+        exc.add_note(outcome)
 
 
 def any_maybe_applied(conflicts: Sequence[FieldingKitError]) -> bool:

@@ -168,7 +168,7 @@ async def ensure_status(
         try:
             etag = (await wait_for_status(client, run, wanted, timeout=confirm, waker=waker)).etag
         except BaseException as exc:
-            keep_outcome(exc, f"{update.operation_id} was applied")
+            keep_outcome(exc, f"{update.operation_id} was applied: read the run")
             raise
     return EnsuredStatus(
         status=wanted,

@@ -94,7 +94,7 @@ SHARED = {
     "money",
     "profile_checks",
     "profile_writers",
-    "profiles",
+    "profiling",
     "re_entry",
     "target_groups",
 }

@@ -32,6 +32,8 @@ EXCEPTIONS: Final = {
     "* others": "any JSON: members that this release does not know",
     "* payload": "any JSON: the body of a past event",
     "*.json return": "any JSON",
+    "Difference *": "any JSON: values of all kinds of settings",
+    "copy_target_group changes": "the settings of a draft, checked at run time",
     "*TargetGroup.of changes": "the settings of a draft, checked at run time",
     "*.replace changes": "the fields of any command or module, checked at run time",
     "*.rows return": "values of several kinds",

@@ -4,13 +4,25 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from support.draft_settings import MANAGER, PROJECT, settings
 from support.examples import KEYED, READ
 from support.fixture_types import MakeClient
 
 from fieldingkit.errors import ConfigurationError, FieldingKitError, InvalidCommandError
 from fieldingkit.jobs.scheduler import as_completed
-from fieldingkit.workflows import ensure_status, update_run, wait_for_status
+from fieldingkit.resources.target_group_drafts import CreateTargetGroup, GetTargetGroup
+from fieldingkit.workflows import (
+    copy_target_group,
+    ensure_project,
+    ensure_status,
+    ensure_target_group,
+    update_run,
+    wait_for_status,
+)
 
+DRAFT: Any = CreateTargetGroup(project_id=PROJECT, **settings())
+COPIED: Any = GetTargetGroup(project_id=PROJECT, target_group_id=PROJECT)
+PROJECT_FIELDS: dict[str, Any] = {"name": "A study of tea", "project_manager_id": MANAGER, "reference": "PO-7"}
 WORKFLOWS: list[Callable[[Any, Any], Awaitable[object]]] = [
     lambda client, run: ensure_status(client, run, "paused"),
     lambda client, run: wait_for_status(client, run, "paused"),
@@ -59,6 +71,15 @@ async def test_workflows_refuse_a_status_of_a_wrong_kind(status: Any, client: An
         (lambda client: wait_for_status(client, READ, "paused", timeout=None), "timeout"),
         (lambda client: wait_for_status(client, READ, "paused", timeout=10**400), "timeout"),
         (lambda client: client.run(KEYED, 10**400), "timeout"),
+        (lambda client: ensure_target_group(client, DRAFT, timeout=None), "timeout"),
+        (lambda client: ensure_target_group(client, READ), "CreateTargetGroup"),
+        (lambda client: copy_target_group(client, DRAFT, reference="REF 8"), "GetTargetGroup"),
+        (lambda client: copy_target_group(client, COPIED, reference="REF 8", timeout="5"), "timeout"),
+        (lambda client: ensure_project(client, name="n", project_manager_id="m", reference="r"), "name"),
+        (lambda client: ensure_project(client, **PROJECT_FIELDS, timeout=[]), "timeout"),
+        (lambda _: ensure_project(None, **PROJECT_FIELDS), "client must be an AsyncClient"),
+        (lambda _: ensure_target_group(None, DRAFT), "client must be an AsyncClient"),
+        (lambda _: copy_target_group(None, COPIED, reference="REF 8"), "client must be an AsyncClient"),
     ],
 )
 async def test_other_arguments_of_a_wrong_kind_are_refused_by_name(
