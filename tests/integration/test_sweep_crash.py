@@ -42,7 +42,7 @@ def test_a_sweep_killed_at_any_journal_write_resumes_correctly(tmp_path: Path, c
             input=json.dumps(orders),
             capture_output=True,
             text=True,
-            timeout=50,
+            timeout=250,
             check=False,
         )
         assert done.returncode == 0, done.stderr

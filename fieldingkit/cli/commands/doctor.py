@@ -235,7 +235,8 @@ def check_failure(error: FieldingKitError, configuration: Configuration) -> Chec
     if isinstance(error, ForbiddenError):
         advice = "An expired token gets this response too: get a new one. If it is new, ask Cint for permission."
         return Check("Credentials", Severity.ERROR, f"rejected: {error.message}", advice)
-    if isinstance(error, ServerError):
+    # The last attempt may have had too little time for a response.
+    if isinstance(error, ServerError) or any((attempt.status or 0) >= 500 for attempt in error.attempts):
         advice = "The API has a problem. Check https://status.cint.com and try again later."
         return Check("Connection", Severity.ERROR, error.message, advice)
     if isinstance(error, ApiError):

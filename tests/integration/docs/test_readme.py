@@ -63,7 +63,7 @@ def test_a_test_block_passes(block: Block, tmp_path: Path) -> None:
     """A block that shows a test is a test that passes, in a folder of its own."""
     (tmp_path / "test_block.py").write_text(block.code)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
-    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=250, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
 
 

@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 from support.command_line import Cli
 
-from fieldingkit.cli.commands.doctor import Severity, check_clock, check_token
+from fieldingkit import BearerToken
+from fieldingkit.cli.commands.doctor import Severity, check_clock, check_failure, check_token
+from fieldingkit.configuration import Configuration
+from fieldingkit.errors import Attempt, DeadlineExceededError
 from fieldingkit.sandbox import Sandbox, faults
 
 NOW = datetime(2036, 1, 1, tzinfo=UTC)
@@ -71,6 +74,17 @@ def test_a_failing_api_is_no_configuration_error(connected: Cli, sandbox: Sandbo
     ended = connected("doctor", "--deadline", "0.5")
     assert ended.code == 3
     assert "status.cint.com" in ended.out
+
+
+def test_a_last_attempt_without_time_does_not_hide_the_failing_api() -> None:
+    """If the deadline ends the last attempt, the responses before it decide the advice."""
+    attempts = [Attempt(1, 500, None, True, 0.0, 0.1, 0.0), Attempt(2, None, "TimeoutError", True, 0.4, 0.1, 0.3)]
+    error = DeadlineExceededError("no response within 0.1 s", attempts=attempts)
+    configuration = Configuration(
+        base_url="https://api.test/v1", api_version="2025-12-18", credentials=BearerToken("token")
+    )
+    check = check_failure(error, configuration)
+    assert "status.cint.com" in check.advice
 
 
 def test_clock_skew_is_reported(connected: Cli, sandbox: Sandbox) -> None:
