@@ -6,7 +6,7 @@ from typing import Final
 from fieldingkit.cli.connection import Connection
 from fieldingkit.cli.errors import ExitCode, UsageError
 from fieldingkit.cli.output import Output
-from fieldingkit.cli.prompts import confirm, format_place, require_terminal
+from fieldingkit.cli.prompts import confirm, format_place
 from fieldingkit.errors import InvalidStudyError
 from fieldingkit.rendering.text import pluralize, strip_control_chars
 from fieldingkit.studies.apply import AppliedPart, Outcome, StudyReport, apply_study
@@ -32,7 +32,7 @@ def load_study(path: Path) -> Study:
     except OSError as exc:
         raise UsageError(f"{path} cannot be read: {exc.strerror}\nNothing was sent.") from exc
     except InvalidStudyError as exc:
-        problems = [strip_control_chars(problem) for problem in exc.problems]
+        problems = [f"- {strip_control_chars(problem)}" for problem in exc.problems]
         raise UsageError(
             "\n".join([f"{path} has {pluralize(len(problems), 'problem')}", *problems, "Nothing was sent."])
         ) from exc
@@ -49,7 +49,6 @@ async def apply_file(path: Path, *, dry_run: bool, yes: bool, json: bool, connec
         connection: How to reach the API.
     """
     study = load_study(path)
-    require_terminal(f"Apply {path}", yes=yes or dry_run)
     output = Output(json=json)
     async with connection.open() as client:
         plan = await plan_study(client, study)
@@ -92,7 +91,7 @@ class _Lines:
     def print_outcome(self, part: AppliedPart) -> None:
         """Print the outcome of a part for which something was to be done."""
         if part.outcome is not Outcome.EQUAL:
-            name = part.reference or _project_name(self._plan)
+            name = _project_name(self._plan) if part.reference == self._plan.project.wanted.reference else part.reference
             self._print(name, part.outcome, [text for text in (part.id, part.reason) if text is not None])
 
     def _print(self, name: str, word: str, details: list[str]) -> None:

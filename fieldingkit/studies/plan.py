@@ -241,13 +241,19 @@ def draft_differences(
     Args:
         wanted: The target group in the file.
         present: The command that writes the draft back as it was read.
-        fields: The fields to compare; by default those that the file gives.
+        fields: The fields to compare; by default those that the file gives, and the reference.
 
     Raises:
         ValueError: The draft has profiles that no file can have.
     """
     compared = wanted.given if fields is None else fields
-    return find_differences(settings_table(present, fields=compared), settings_table(wanted.command, fields=compared))
+    before, after = (settings_table(settings, fields=compared) for settings in (present, wanted.command))
+    if fields is None:
+        before, after = (
+            {"reference": present.target_group_customer_reference_number, **before},
+            {"reference": wanted.reference, **after},
+        )
+    return find_differences(before, after)
 
 
 async def _plan_launched(

@@ -90,7 +90,7 @@ def _converter() -> Converter:
     converter.register_structure_hook_func(lambda kind: kind == dict[str, Any], _any_table)
     converter.register_structure_hook_factory(_is_list, partial(_list_hook, converter))
     converter.register_structure_hook_factory(_is_table, partial(_read_hook, converter))
-    converter.register_unstructure_hook(float, lambda number: int(number) if number.is_integer() else number)
+    converter.register_unstructure_hook(float, lambda number: int(number) if number % 1 == 0 else number)
     converter.register_unstructure_hook(datetime, lambda moment: moment)
     converter.register_unstructure_hook(Money, lambda money: f"{money.value:f} {money.currency_code}")
     converter.register_unstructure_hook(AllocatedSupplier, lambda supplier: supplier.id)

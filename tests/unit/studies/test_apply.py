@@ -240,6 +240,17 @@ async def test_several_with_one_reference_are_refused_until_an_id_chooses(sweep_
     assert (await plan_study(sweep_client, Study.parse(missing))).target_groups[0].action is Action.REFUSE
 
 
+async def test_a_draft_without_a_reference_gets_it_by_its_id(sweep_client: AsyncClient, text: str) -> None:
+    """A draft that is found by its id gets the name of its table as its reference, and is found by that then."""
+    report = await apply(sweep_client, text)
+    await sweep_client.send((await read(sweep_client, report)).replace(target_group_customer_reference_number=None))
+    by_id = text.replace('locale = "eng_us"', f'locale = "eng_us"\nid = "{report.target_groups[0].id}"')
+    plan = await plan_study(sweep_client, Study.parse(by_id))
+    assert [str(difference) for difference in plan.target_groups[0].differences] == [f"reference: none -> {US}"]
+    assert (await apply_study(sweep_client, plan)).ok
+    assert outcomes(await apply(sweep_client, text)) == [Outcome.EQUAL] * 3
+
+
 async def test_several_projects_with_one_reference_need_an_id(sweep_client: AsyncClient, text: str) -> None:
     """A project is never chosen by chance; an id in the file chooses it, and must exist."""
     from fieldingkit.resources.projects import CreateProject
