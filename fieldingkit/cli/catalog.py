@@ -121,6 +121,11 @@ COMMANDS: Final[dict[str, Command]] = {
         "Print the study file of a draft.",
         (f"fieldingkit drafts export {_GROUP} --project {_PROJECT} > study.toml",),
     ),
+    "feasibility": Command(
+        "feasibility:feasibility",
+        "Estimate the reach, price and days of the target groups of a study file.",
+        ("fieldingkit feasibility study.toml", "fieldingkit feasibility study.toml --json"),
+    ),
     "runs show": Command(
         "runs:show",
         "Show the fielding run of a target group.",
@@ -230,7 +235,7 @@ SECTIONS: Final[dict[str, tuple[str, ...]]] = {
         "undo",
         "sweeps",
     ),
-    "Resources": ("projects", "groups", "drafts", "runs", "jobs", "webhooks"),
+    "Resources": ("projects", "groups", "drafts", "feasibility", "runs", "jobs", "webhooks"),
     "Tools": ("doctor", "sandbox", "demo", "completion"),
 }
 """The sections of the overview."""

@@ -73,6 +73,7 @@ class _Lines:
         self._output = output
         self._plan = plan
         names = [_project_name(plan), *(planned.reference for planned in plan.target_groups)]
+        self._names = iter(names)
         self._width = min(max(map(len, names)), _MAX_NAME)
 
     def print_plan(self) -> None:
@@ -89,9 +90,9 @@ class _Lines:
             self._line(f"  {other.id}  {other.status}  {reference or other.name}")
 
     def print_outcome(self, part: AppliedPart) -> None:
-        """Print the outcome of a part for which something was to be done."""
+        """Print the outcome of a part for which something was to be done; the first one is the project."""
+        name = next(self._names)
         if part.outcome is not Outcome.EQUAL:
-            name = _project_name(self._plan) if part.reference == self._plan.project.wanted.reference else part.reference
             self._print(name, part.outcome, [text for text in (part.id, part.reason) if text is not None])
 
     def _print(self, name: str, word: str, details: list[str]) -> None:

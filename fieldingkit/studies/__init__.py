@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from fieldingkit.studies.apply import StudyReport as StudyReport
     from fieldingkit.studies.apply import apply_study as apply_study
     from fieldingkit.studies.differences import Difference as Difference
+    from fieldingkit.studies.estimates import Estimate as Estimate
+    from fieldingkit.studies.estimates import estimate_study as estimate_study
+    from fieldingkit.studies.estimates import estimate_target_group as estimate_target_group
     from fieldingkit.studies.export import export_study as export_study
     from fieldingkit.studies.plan import Action as Action
     from fieldingkit.studies.plan import PlannedProject as PlannedProject
@@ -35,6 +38,7 @@ else:
         {
             "fieldingkit.studies.apply": "AppliedPart Outcome StudyReport apply_study",
             "fieldingkit.studies.differences": "Difference",
+            "fieldingkit.studies.estimates": "Estimate estimate_study estimate_target_group",
             "fieldingkit.studies.export": "export_study",
             "fieldingkit.studies.plan": "Action PlannedProject PlannedTargetGroup StudyPlan plan_study",
             "fieldingkit.studies.study": "Study StudyProject StudyTargetGroup",

@@ -23,6 +23,7 @@ from fieldingkit.resources.target_groups import ListTargetGroups, TargetGroupSum
 from fieldingkit.results import Result
 from fieldingkit.studies.differences import Difference
 from fieldingkit.studies.plan import Action, PlannedProject, PlannedTargetGroup, StudyPlan, draft_differences
+from fieldingkit.studies.reasons import reason_of
 
 __all__ = ["AppliedPart", "Outcome", "StudyReport", "apply_study"]
 
@@ -147,7 +148,7 @@ async def _apply_project(client: AsyncClient, planned: PlannedProject) -> Applie
     except PreconditionFailedError:
         outcome, reason = Outcome.FAILED, "it was changed after the comparison; run the command again"
     except FieldingKitError as exc:
-        outcome, reason = _outcome_of(exc), str(exc)
+        outcome, reason = _outcome_of(exc), reason_of(exc)
     return AppliedPart(
         reference=wanted.reference, outcome=outcome, id=found, differences=planned.differences, reason=reason
     )
@@ -210,7 +211,7 @@ async def _apply_group(
         return await _update(client, planned, planned.present), None
     except FieldingKitError as exc:
         is_for_all = isinstance(exc, TransportError | UnauthorizedError)
-        return _part(planned, _outcome_of(exc), str(exc)), "an earlier request failed" if is_for_all else None
+        return _part(planned, _outcome_of(exc), reason_of(exc)), "an earlier request failed" if is_for_all else None
 
 
 async def _create(client: AsyncClient, project_id: str, planned: PlannedTargetGroup) -> AppliedPart:
@@ -223,7 +224,9 @@ async def _create(client: AsyncClient, project_id: str, planned: PlannedTargetGr
         if _outcome_of(exc) is not Outcome.UNKNOWN:
             raise
         found = await _find_after(client, project_id, planned.reference)
-        return _part(planned, Outcome.CREATED, found=found) if found else _part(planned, Outcome.UNKNOWN, str(exc))
+        return (
+            _part(planned, Outcome.CREATED, found=found) if found else _part(planned, Outcome.UNKNOWN, reason_of(exc))
+        )
     return _part(planned, Outcome.CREATED, found=created.id)
 
 
@@ -251,7 +254,7 @@ async def _update(client: AsyncClient, planned: PlannedTargetGroup, present: Upd
             raise
         if await _is_as_wanted(client, read, planned):
             return _part(planned, Outcome.CHANGED)
-        return _part(planned, Outcome.UNKNOWN, str(exc))
+        return _part(planned, Outcome.UNKNOWN, reason_of(exc))
     return _part(planned, Outcome.CHANGED)
 
 
