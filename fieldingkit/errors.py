@@ -32,6 +32,7 @@
         ├── StatusUnreachableError no single action leads from the present status to the wanted one
         ├── InfeasibleError        a draft's goals are not feasible by the end of fielding; nothing was launched
         ├── TooManyConflictsError  refusals and ambiguous outcomes beyond ``max_conflicts``
+        ├── UnexpectedDeletionError profiles or quotas would be deleted that the change did not name
         ├── UnknownDefinitionError a business unit, locale or code has another name
         ├── DuplicateReferenceError  several projects or target groups have one reference
         └── JournalError           the journal of a sweep is in use, from a later release, or not writable
@@ -85,6 +86,7 @@ __all__ = [
     "TooManyConflictsError",
     "TransportError",
     "UnauthorizedError",
+    "UnexpectedDeletionError",
     "UnknownDefinitionError",
     "WorkflowError",
 ]
@@ -733,6 +735,19 @@ class TooManyConflictsError(WorkflowError):
 
     A ``PreconditionFailedError`` among them that was not ambiguous shows that another process changes the resource.
     """
+
+
+class UnexpectedDeletionError(WorkflowError):
+    """A change of profiles would delete what it did not name, or quotas with completes. Nothing was sent."""
+
+    _advice = "Let the change name what it deletes, or accept completes."
+
+    deletions: tuple[str, ...]
+    """A line for each profile's target that would be deleted, with its completes."""
+
+    def __init__(self, message: str = "", *, deletions: Sequence[str] = (), **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.deletions = tuple(deletions)
 
 
 class UnknownDefinitionError(WorkflowError):

@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from fieldingkit.workflows.drafts import ensure_target_group as ensure_target_group
     from fieldingkit.workflows.launches import LaunchedTargetGroup as LaunchedTargetGroup
     from fieldingkit.workflows.launches import launch as launch
+    from fieldingkit.workflows.profile_changes import ChangedProfiles as ChangedProfiles
+    from fieldingkit.workflows.profile_changes import ProfileChange as ProfileChange
+    from fieldingkit.workflows.profile_changes import ProfilesPreview as ProfilesPreview
+    from fieldingkit.workflows.profile_changes import change_profiles as change_profiles
+    from fieldingkit.workflows.profile_changes import preview_profiles as preview_profiles
+    from fieldingkit.workflows.profile_difference import ProfilesDifference as ProfilesDifference
+    from fieldingkit.workflows.profile_difference import QuotaDifference as QuotaDifference
     from fieldingkit.workflows.projects import EnsuredProject as EnsuredProject
     from fieldingkit.workflows.projects import ensure_project as ensure_project
     from fieldingkit.workflows.runs import EnsuredStatus as EnsuredStatus
@@ -34,6 +41,10 @@ else:
             "fieldingkit.workflows.differences": "Difference",
             "fieldingkit.workflows.drafts": "EnsuredTargetGroup copy_target_group ensure_target_group",
             "fieldingkit.workflows.launches": "LaunchedTargetGroup launch",
+            "fieldingkit.workflows.profile_changes": (
+                "ChangedProfiles ProfileChange ProfilesPreview change_profiles preview_profiles"
+            ),
+            "fieldingkit.workflows.profile_difference": "ProfilesDifference QuotaDifference",
             "fieldingkit.workflows.projects": "EnsuredProject ensure_project",
             "fieldingkit.workflows.runs": "EnsuredStatus UpdatedRun ensure_status update_run wait_for_status",
             "fieldingkit.workflows.shortfalls": "Shortfall",
