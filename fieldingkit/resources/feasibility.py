@@ -1,7 +1,7 @@
 """Feasibility: the completes that a target group can reach within its fielding period, and the price for them."""
 
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import attrs
 
@@ -151,13 +151,17 @@ class Feasibility(Result):
 
 def _member(part: Any, name: str) -> Any:
     # A part of another kind takes the member's place, so that the result lists the field as undecoded.
-    return part.get(name) if isinstance(part, dict) else part
+    return cast("dict[str, Any]", part).get(name) if isinstance(part, dict) else part
 
 
 def _groups(exchange: Any, *, is_private: bool) -> list[Any]:
     groups = _member(exchange, "groups")
-    items: list[Any] = groups if isinstance(groups, list) else [groups] if groups is not None else []
-    return [{**item, "is_private": is_private} if isinstance(item, dict) else item for item in items]
+    items = cast("list[Any]", groups if isinstance(groups, list) else [groups])
+    return [_with_exchange(item, is_private) for item in items if item is not None]
+
+
+def _with_exchange(group: Any, is_private: bool) -> Any:
+    return {**cast("dict[str, Any]", group), "is_private": is_private} if isinstance(group, dict) else group
 
 
 @attrs.frozen(kw_only=True)
