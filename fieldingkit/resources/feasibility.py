@@ -156,7 +156,7 @@ def _member(part: Any, name: str) -> Any:
 
 def _groups(exchange: Any, *, is_private: bool) -> list[Any]:
     groups = _member(exchange, "groups")
-    items = cast("list[Any]", groups if isinstance(groups, list) else [groups])
+    items: list[Any] = groups if isinstance(groups, list) else [groups]
     return [_with_exchange(item, is_private) for item in items if item is not None]
 
 
