@@ -253,13 +253,14 @@ class _Settings(ProjectCommand[R_co], Generic[R_co]):
                     f"{cls.__name__}: {name} of the draft could not be read: pass the value to send", field=name
                 )
         by_card = draft.pricing_model is PricingType.RATE_CARD  # the prices of a rate card must not be sent
-        settings = {
+        settings: dict[str, Any] = {
             field.name: value
             for field in attrs.fields(TargetGroupDraft)
             if field.name in known and not (by_card and field.name in _PRICES)
             if (value := getattr(draft, field.name)) is not None
         }
-        return cls(**{**settings, "others": unread, **fields})
+        settings |= {"others": unread, **fields}
+        return cls(**settings)
 
 
 @attrs.frozen(kw_only=True)

@@ -56,6 +56,7 @@ _ADDED_BY_API = frozenset({"currency_scale", "name", "profiles"})
 """The members of parts that an answer may have although the request had none."""
 _DEFAULTS = {"blended_type": "interlock", "duration": "P90D"}
 """The values of members of parts that a request leaves out."""
+_AMOUNT = re.compile(r"[0-9]+(\.[0-9]+)?")
 _WEEKS = re.compile(r"P([0-9]{1,3})W")
 
 
@@ -69,7 +70,7 @@ def compare_settings(command: CreateTargetGroup, found: TargetGroupDraft | Targe
         command: The command.
         found: The target group; of one that has left draft, the API shows some of the settings only.
     """
-    others = found.others if isinstance(found, TargetGroupDraft) else {}
+    others: Mapping[str, Any] = found.others if isinstance(found, TargetGroupDraft) else {}
     optional = {field.name for field in attrs.fields(CreateTargetGroup) if field.default is None}
     differences: list[Difference] = []
     not_compared: list[str] = []
@@ -97,9 +98,9 @@ def _differences(wanted: Any, found: Any, path: str) -> Iterator[Difference]:
     """Yield the differences between two values, each in the smallest part that is not the same."""
     if isinstance(wanted, dict) and isinstance(found, dict):
         yield from _differences_of_objects(cast("dict[str, Any]", wanted), cast("dict[str, Any]", found), path)
-    elif _are_objects(wanted) and _are_objects(found) and len(wanted) == len(found):
-        for index, pair in enumerate(zip(wanted, found, strict=True)):
-            yield from _differences(*pair, f"{path}[{index}]")
+    elif len(objects := _objects(wanted)) == len(others := _objects(found)) > 0:
+        for index, (one, other) in enumerate(zip(objects, others, strict=True)):
+            yield from _differences(one, other, f"{path}[{index}]")
     elif not _is_same(wanted, found, path.rpartition(".")[2]):
         yield Difference(path=path, wanted=wanted, found=found)
 
@@ -111,8 +112,10 @@ def _differences_of_objects(wanted: Mapping[str, Any], found: Mapping[str, Any],
             yield from _differences(wanted.get(name, default), found.get(name, default), f"{path}.{name}")
 
 
-def _are_objects(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(item, dict) for item in cast("list[object]", value))
+def _objects(value: Any) -> list[Any]:
+    """Return the items of a list of objects; nothing for any other value."""
+    items = cast("list[Any]", value if isinstance(value, list) else [])
+    return items if all(isinstance(item, dict) for item in items) else []
 
 
 def _is_same(wanted: Any, found: Any, name: str) -> bool:
@@ -124,7 +127,7 @@ def _is_same(wanted: Any, found: Any, name: str) -> bool:
 
 
 def _plain(text: str, name: str) -> object:
-    if name == "value":
+    if name == "value" and _AMOUNT.fullmatch(text):
         return Decimal(text)
     if name == "duration" and (weeks := _WEEKS.fullmatch(text)):
         return f"P{7 * int(weeks[1])}D"

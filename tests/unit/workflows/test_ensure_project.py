@@ -1,4 +1,4 @@
-"""ensure_project: one project for a reference, whatever happens to the answers."""
+"""ensure_project: one project for a reference, even if answers are lost."""
 
 import pytest
 from support.fake_clock import FakeClock

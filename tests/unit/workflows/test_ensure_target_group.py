@@ -1,4 +1,4 @@
-"""ensure_target_group and copy_target_group: one target group for a reference, whatever happens to the answers."""
+"""ensure_target_group and copy_target_group: one target group for a reference, even if answers are lost."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -53,7 +53,7 @@ def created(sandbox: Sandbox) -> int:
 
 
 def colleague_creates(command: CreateTargetGroup, then: faults.Fault | None = None) -> faults.Fault:
-    """Return a fault: somebody else sends the same request just before this one is handled."""
+    """Return a fault: another user sends the same request just before this one is handled."""
 
     class Colleague(faults.Fault):
         async def inject(self, exchange: faults.Exchange) -> object:
