@@ -49,7 +49,7 @@ def _suppliers(values: Iterable[AllocatedSupplier | str | int]) -> tuple[Allocat
 def _read_suppliers(body: dict[str, Any], field: str, *names: str) -> dict[str, Any]:
     """Return an API object with its suppliers as objects in a list: some answers have the form of a request."""
     found: Any = next((body[name] for name in (field, *names) if body.get(name) is not None), None)
-    items = cast("list[Any]", found if isinstance(found, list) else [] if found is None else [found])
+    items = cast("list[object]", found) if isinstance(found, list) else [] if found is None else [found]
     return {**body, field: [{"id": item} if isinstance(item, str | int) else item for item in items]}
 
 

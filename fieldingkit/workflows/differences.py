@@ -114,8 +114,8 @@ def _differences_of_objects(wanted: Mapping[str, Any], found: Mapping[str, Any],
 
 def _objects(value: Any) -> list[Any]:
     """Return the items of a list of objects; nothing for any other value."""
-    items = cast("list[Any]", value if isinstance(value, list) else [])
-    return items if all(isinstance(item, dict) for item in items) else []
+    items = cast("list[object]", value) if isinstance(value, list) else []
+    return [*items] if all(isinstance(item, dict) for item in items) else []
 
 
 def _is_same(wanted: Any, found: Any, name: str) -> bool:
