@@ -1,7 +1,7 @@
 """The application of a study file: the differences, the question, the requests and the outcomes."""
 
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from fieldingkit.cli.connection import Connection
 from fieldingkit.cli.errors import ExitCode, UsageError
@@ -12,6 +12,7 @@ from fieldingkit.rendering.text import pluralize, strip_control_chars
 from fieldingkit.studies.apply import AppliedPart, Outcome, StudyReport, apply_study
 from fieldingkit.studies.plan import Action, PlannedProject, PlannedTargetGroup, StudyPlan, plan_study
 from fieldingkit.studies.study import Study
+from fieldingkit.workflows.differences import Difference
 
 __all__ = ["apply_file", "load_study"]
 
@@ -120,12 +121,12 @@ def _project_name(plan: StudyPlan) -> str:
 
 def _details_of_project(planned: PlannedProject) -> list[str]:
     if planned.action is Action.CHANGE:
-        return [str(difference) for difference in planned.differences]
+        return [_change(difference) for difference in planned.differences]
     return [planned.name]
 
 
 def _details(planned: PlannedTargetGroup) -> list[str]:
-    differences = [str(difference) for difference in planned.differences]
+    differences = [_change(difference) for difference in planned.differences]
     match planned.action:
         case Action.CREATE:
             command = planned.wanted.command
@@ -138,6 +139,23 @@ def _details(planned: PlannedTargetGroup) -> list[str]:
             return [f"{planned.status}; not compared after the launch: {', '.join(planned.not_compared)}"]
         case _:
             return differences
+
+
+def _change(difference: Difference) -> str:
+    """Return a difference as a change, such as ``completes_goal: 1000 -> 1200``."""
+    return f"{difference.path}: {_value(difference.found)} -> {_value(difference.wanted)}"
+
+
+def _value(value: object) -> str:
+    match value:
+        case None:
+            return "none"
+        case bool():
+            return str(value).lower()
+        case list():
+            return ", ".join(map(str, cast("list[object]", value)))
+        case _:
+            return str(value)
 
 
 def _question(plan: StudyPlan) -> str:

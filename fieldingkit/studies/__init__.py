@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from fieldingkit.studies.apply import Outcome as Outcome
     from fieldingkit.studies.apply import StudyReport as StudyReport
     from fieldingkit.studies.apply import apply_study as apply_study
-    from fieldingkit.studies.differences import Difference as Difference
     from fieldingkit.studies.estimates import Estimate as Estimate
     from fieldingkit.studies.estimates import estimate_study as estimate_study
     from fieldingkit.studies.estimates import estimate_target_group as estimate_target_group
@@ -37,7 +36,6 @@ else:
         __name__,
         {
             "fieldingkit.studies.apply": "AppliedPart Outcome StudyReport apply_study",
-            "fieldingkit.studies.differences": "Difference",
             "fieldingkit.studies.estimates": "Estimate estimate_study estimate_target_group",
             "fieldingkit.studies.export": "export_study",
             "fieldingkit.studies.plan": "Action PlannedProject PlannedTargetGroup StudyPlan plan_study",

@@ -1,6 +1,5 @@
 """The execution of a plan: create and change the project and its drafts, and report each outcome."""
 
-import hashlib
 from collections.abc import Callable
 from enum import StrEnum
 from typing import Final, TypeVar
@@ -11,27 +10,29 @@ from fieldingkit.client import AsyncClient
 from fieldingkit.errors import (
     DecodeError,
     FieldingKitError,
-    NotFoundError,
     PreconditionFailedError,
     TransportError,
     UnauthorizedError,
 )
 from fieldingkit.resources.allocations import Allocations, OpenExchange, PrivateExchange
-from fieldingkit.resources.projects import CreateProject, GetProject, UpdateProject
+from fieldingkit.resources.projects import UpdateProject
 from fieldingkit.resources.target_group_drafts import GetTargetGroup, UpdateTargetGroup
-from fieldingkit.resources.target_groups import ListTargetGroups, TargetGroupSummary
+from fieldingkit.resources.target_groups import TargetGroupSummary
 from fieldingkit.results import Result
-from fieldingkit.studies.differences import Difference
 from fieldingkit.studies.plan import Action, PlannedProject, PlannedTargetGroup, StudyPlan, draft_differences
 from fieldingkit.studies.reasons import reason_of
+from fieldingkit.studies.study import StudyProject
+from fieldingkit.workflows.differences import Difference
+from fieldingkit.workflows.drafts import ensure_target_group
+from fieldingkit.workflows.projects import ensure_project
+from fieldingkit.workflows.reading import send_read
 
 __all__ = ["AppliedPart", "Outcome", "StudyReport", "apply_study"]
 
 Exchange = TypeVar("Exchange", OpenExchange, PrivateExchange)
 
-_READABLE_WITHIN: Final = 60.0
-"""Seconds to wait until a new project can be read."""
-_INTERVAL: Final = 1.0
+_APPEARED: Final = "it was created after the comparison; run the command again"
+_MOVED: Final = "it was changed after the comparison; run the command again"
 
 
 class Outcome(StrEnum):
@@ -132,7 +133,7 @@ async def _apply_project(client: AsyncClient, planned: PlannedProject) -> Applie
     outcome, found, reason = Outcome.EQUAL, planned.id, None
     try:
         if planned.action is Action.CREATE:
-            outcome, found = Outcome.CREATED, await _create_project(client, planned)
+            outcome, found, reason = await _create_project(client, wanted)
         elif planned.present is not None and planned.action is Action.CHANGE:
             outcome = Outcome.CHANGED
             await client.send(
@@ -146,7 +147,7 @@ async def _apply_project(client: AsyncClient, planned: PlannedProject) -> Applie
                 )
             )
     except PreconditionFailedError:
-        outcome, reason = Outcome.FAILED, "it was changed after the comparison; run the command again"
+        outcome, reason = Outcome.FAILED, _MOVED
     except FieldingKitError as exc:
         outcome, reason = _outcome_of(exc), reason_of(exc)
     return AppliedPart(
@@ -154,29 +155,14 @@ async def _apply_project(client: AsyncClient, planned: PlannedProject) -> Applie
     )
 
 
-async def _create_project(client: AsyncClient, planned: PlannedProject) -> str:
-    """Create a project and wait until it can be read; the same file sends the same key again, also after a crash."""
-    wanted = planned.wanted
-    text = "\n".join([str(wanted.reference), wanted.name, wanted.project_manager_id, str(client.account_id)])
-    created = await client.send(
-        CreateProject(
-            name=wanted.name,
-            project_manager_id=wanted.project_manager_id,
-            project_customer_reference_number=wanted.reference,
-            idempotency_key=f"study-{hashlib.sha256(text.encode()).hexdigest()[:32]}",
-        )
+async def _create_project(client: AsyncClient, wanted: StudyProject) -> tuple[Outcome, str | None, str | None]:
+    """Return the outcome, the id and the reason; the same file sends the same key again, also after a crash."""
+    ensured = await ensure_project(
+        client, name=wanted.name, project_manager_id=wanted.project_manager_id, reference=wanted.reference or ""
     )
-    until = client.clock.now() + _READABLE_WITHIN
-    while client.clock.now() < until:
-        try:
-            await client.send(GetProject(project_id=created.id))
-        except NotFoundError:
-            await client.clock.sleep(_INTERVAL)
-        except FieldingKitError:
-            break  # it was created; its target groups show whether it can be used
-        else:
-            break
-    return created.id
+    if not ensured.created:
+        return Outcome.FAILED, None, _APPEARED
+    return Outcome.CREATED, ensured.project.id, None
 
 
 # Target groups
@@ -215,38 +201,18 @@ async def _apply_group(
 
 
 async def _create(client: AsyncClient, project_id: str, planned: PlannedTargetGroup) -> AppliedPart:
-    if await _find(client, project_id, planned.reference):
-        return _part(planned, Outcome.FAILED, "it was created after the comparison; run the command again")
-    command = attrs.evolve(planned.wanted.command, project_id=project_id)
-    try:
-        created = await client.send(command)
-    except FieldingKitError as exc:
-        if _outcome_of(exc) is not Outcome.UNKNOWN:
-            raise
-        found = await _find_after(client, project_id, planned.reference)
-        return (
-            _part(planned, Outcome.CREATED, found=found) if found else _part(planned, Outcome.UNKNOWN, reason_of(exc))
-        )
-    return _part(planned, Outcome.CREATED, found=created.id)
-
-
-async def _find(client: AsyncClient, project_id: str, reference: str) -> list[str]:
-    pages = ListTargetGroups(project_id=project_id, target_group_customer_reference_numbers=[reference])
-    return [summary.id async for summary in client.iter_items(pages)]
-
-
-async def _find_after(client: AsyncClient, project_id: str, reference: str) -> str | None:
-    """Return the id of a draft whose creation had an unclear outcome; None if it cannot be found."""
-    try:
-        return next(iter(await _find(client, project_id, reference)), None)
-    except FieldingKitError:
-        return None
+    ensured = await ensure_target_group(client, attrs.evolve(planned.wanted.command, project_id=project_id))
+    if ensured.created:
+        return _part(planned, Outcome.CREATED, found=ensured.target_group_id)
+    if ensured.conflicts:  # after an unclear outcome one was found that another user may have created
+        return _part(planned, Outcome.UNKNOWN, reason_of(ensured.conflicts[0]), found=ensured.target_group_id)
+    return _part(planned, Outcome.FAILED, _APPEARED, found=ensured.target_group_id)
 
 
 async def _update(client: AsyncClient, planned: PlannedTargetGroup, present: UpdateTargetGroup) -> AppliedPart:
     read = GetTargetGroup(project_id=present.project_id, target_group_id=present.target_group_id)
     if await _read(client, read) != present:
-        return _part(planned, Outcome.FAILED, "it was changed after the comparison; run the command again")
+        return _part(planned, Outcome.FAILED, _MOVED)
     try:
         await client.send(_changed(planned, present))
     except FieldingKitError as exc:
@@ -260,7 +226,7 @@ async def _update(client: AsyncClient, planned: PlannedTargetGroup, present: Upd
 
 async def _read(client: AsyncClient, read: GetTargetGroup) -> UpdateTargetGroup:
     ids = {"project_id": read.project_id, "target_group_id": read.target_group_id}
-    return UpdateTargetGroup.of(await client.send(read), **ids)
+    return UpdateTargetGroup.of(await send_read(client, read), **ids)
 
 
 async def _is_as_wanted(client: AsyncClient, read: GetTargetGroup, planned: PlannedTargetGroup) -> bool:

@@ -2,15 +2,13 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, TypeAlias, cast
 
-import attrs
+from fieldingkit.results import to_plain
+from fieldingkit.workflows.differences import Difference
 
-from fieldingkit.results import Result
-
-__all__ = ["Difference", "find_differences"]
+__all__ = ["find_differences"]
 
 _Leaves: TypeAlias = dict[tuple[str, ...], Any]
 """The single values of a table by their paths."""
@@ -19,31 +17,18 @@ _UUID = re.compile(r"(?i)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _AMOUNT = re.compile(r"([0-9.]+) ([A-Z]{3})")
 
 
-@attrs.frozen(kw_only=True)
-class Difference(Result):
-    """A value that the file has otherwise."""
-
-    path: str
-    """The keys that lead to the value, joined with dots; a target is named by its answers."""
-    before: str | None
-    """The present value as text; None if there is none."""
-    after: str | None
-    """The value in the file as text; None if it has none."""
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.before or 'none'} -> {self.after or 'none'}"
-
-
-def find_differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Difference, ...]:
+def find_differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> tuple[Difference, ...]:
     """Return the differences between two tables; targets are compared by their answers, in any order.
 
+    A path has the keys that lead to a value, joined with dots; a target is named by its answers.
+
     Args:
-        before: The table of what exists.
-        after: The table of the file.
+        found: The table of what exists.
+        wanted: The table of the file.
     """
-    old, new = dict(_leaves(before)), dict(_leaves(after))
+    old, new = dict(_leaves(found)), dict(_leaves(wanted))
     return tuple(
-        Difference(path=".".join(path), before=_text(old.get(path)), after=_text(new.get(path)))
+        Difference(path=".".join(path), wanted=to_plain(new.get(path)), found=to_plain(old.get(path)))
         for path in dict.fromkeys((*new, *old))
         if _comparable(old.get(path)) != _comparable(new.get(path)) and not _is_name_of_the_api(path, new)
     )
@@ -71,7 +56,7 @@ def _label(item: Mapping[str, Any]) -> str:
     """Return the answers of a target or cell, or the name of a group; empty for other items."""
     answers = item.get("range") or item.get("option") or item.get("values") or ("any" if "all_values" in item else None)
     if answers is not None:
-        return _text(answers) or ""
+        return ", ".join(cast("list[str]", answers)) if isinstance(answers, list) else str(answers)
     questions = {key: part for key, part in item.items() if key.isdecimal()}
     return ", ".join(f"{key} {_label(part)}" for key, part in questions.items()) or item.get("group_name", "")
 
@@ -88,13 +73,3 @@ def _comparable(value: Any) -> Any:
         return value
     match = _AMOUNT.fullmatch(value)
     return (Decimal(match[1]), match[2]) if match is not None else value.lower() if _UUID.fullmatch(value) else value
-
-
-def _text(value: Any) -> str | None:
-    if value is None:
-        return None
-    if isinstance(value, datetime):
-        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC".replace(":00 UTC", " UTC")
-    if isinstance(value, list):
-        return ", ".join(map(str, cast("list[object]", value)))
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -7,16 +7,18 @@ from typing import Final
 import attrs
 
 from fieldingkit.client import AsyncClient
-from fieldingkit.errors import NotFoundError, RedirectError, WorkflowError
+from fieldingkit.errors import DuplicateReferenceError, NotFoundError, RedirectError
 from fieldingkit.resources.projects import GetProject, ListProjects, Project
 from fieldingkit.resources.target_group_details import GetTargetGroupDetails, TargetGroupDetails
 from fieldingkit.resources.target_group_drafts import GetTargetGroup, UpdateTargetGroup
 from fieldingkit.resources.target_groups import ListTargetGroups, TargetGroupStatus, TargetGroupSummary
 from fieldingkit.results import Result
-from fieldingkit.studies.differences import Difference, find_differences
+from fieldingkit.studies.differences import find_differences
 from fieldingkit.studies.settings_table import settings_table
 from fieldingkit.studies.study import Study, StudyProject, StudyTargetGroup
 from fieldingkit.studies.values import to_table
+from fieldingkit.workflows.differences import Difference
+from fieldingkit.workflows.reading import list_all, send_read
 
 __all__ = ["Action", "PlannedProject", "PlannedTargetGroup", "StudyPlan", "draft_differences", "plan_study"]
 
@@ -119,7 +121,7 @@ async def plan_study(client: AsyncClient, study: Study) -> StudyPlan:
         study: The study.
 
     Raises:
-        WorkflowError: if several projects have the reference.
+        DuplicateReferenceError: if several projects have the reference; all are named.
         NotFoundError: if there is no project with the id in the file.
         FieldingKitError: if something cannot be read.
     """
@@ -131,8 +133,7 @@ async def plan_study(client: AsyncClient, study: Study) -> StudyPlan:
             for wanted in study.target_groups
         ]
         return StudyPlan(project=project, target_groups=tuple(planned))
-    pages = ListTargetGroups(project_id=present.id, page_size=_PAGE_SIZE)
-    existing = [summary async for summary in client.iter_items(pages)]
+    existing = await list_all(client, ListTargetGroups(project_id=present.id, page_size=_PAGE_SIZE))
     found = {wanted.reference: _matching(wanted, existing) for wanted in study.target_groups}
     matched = {summary.id for summaries in found.values() for summary in summaries}
     return StudyPlan(
@@ -146,18 +147,16 @@ async def plan_study(client: AsyncClient, study: Study) -> StudyPlan:
 
 async def _find_project(client: AsyncClient, wanted: StudyProject) -> Project | None:
     if wanted.id is not None:
-        return await client.send(GetProject(project_id=wanted.id))
-    found = [
-        summary.id
-        async for summary in client.iter_items(ListProjects(page_size=_PAGE_SIZE))
-        if summary.project_customer_reference_number == wanted.reference
-    ]
+        return await send_read(client, GetProject(project_id=wanted.id))
+    listed = await list_all(client, ListProjects(page_size=_PAGE_SIZE))
+    found = [item.id for item in listed if item.project_customer_reference_number == wanted.reference]
     if len(found) > 1:
-        raise WorkflowError(
-            f"{len(found)} projects have the reference {wanted.reference}: {', '.join(found)}. "
-            "Write the id of the right one into [project]."
+        raise DuplicateReferenceError(
+            f"{len(found)} projects have the reference {wanted.reference!r}: {', '.join(found)}. "
+            "Write the id of the right one into [project]",
+            ids=found,
         )
-    return await client.send(GetProject(project_id=found[0])) if found else None
+    return await send_read(client, GetProject(project_id=found[0])) if found else None
 
 
 def _plan_project(wanted: StudyProject, present: Project | None) -> PlannedProject:
@@ -204,7 +203,7 @@ async def _plan_group(
     ids = {"project_id": project_id, "target_group_id": summary.id}
     if summary.status is TargetGroupStatus.DRAFT:
         try:
-            draft = await client.send(GetTargetGroup(**ids))
+            draft = await send_read(client, GetTargetGroup(**ids))
         except RedirectError:
             pass  # it was launched after it was listed
         else:
@@ -261,7 +260,7 @@ async def _plan_launched(
 ) -> PlannedTargetGroup:
     """Compare the details of a launched target group; other settings of it have resources of their own."""
     try:
-        details = await client.send(GetTargetGroupDetails(**ids))
+        details = await send_read(client, GetTargetGroupDetails(**ids))
     except NotFoundError:
         differences, compared = tuple[Difference, ...](), frozenset[str]()
     else:

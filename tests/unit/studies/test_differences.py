@@ -14,8 +14,9 @@ AGE: dict[str, Any] = {
 
 
 def shown(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    """Return differences as they are shown."""
-    return [str(difference) for difference in find_differences(before, after)]
+    """Return differences as text: path, value before, value after."""
+    found = find_differences(before, after)
+    return [f"{difference.path}: {difference.found} -> {difference.wanted}" for difference in found]
 
 
 def test_values_are_compared_one_by_one() -> None:
@@ -24,8 +25,8 @@ def test_values_are_compared_one_by_one() -> None:
     after = {"name": "One", "completes_goal": 120, "client_id": 7}
     assert shown(before, after) == [
         "completes_goal: 100 -> 120",
-        "client_id: none -> 7",
-        "live_url: https://a.example -> none",
+        "client_id: None -> 7",
+        "live_url: https://a.example -> None",
     ]
 
 
@@ -58,9 +59,9 @@ def test_names_that_the_api_adds_to_targets_are_no_difference() -> None:
     assert shown({"profiles": {"Age": named}}, {"profiles": {"Age": AGE}}) == []
     fewer = {"question_id": 42, "targets": [{"range": "18-34", "percentage": 40}]}
     assert shown({"profiles": {"Age": named}}, {"profiles": {"Age": fewer}}) == [
-        "profiles.Age.35-64.name: Age 35-64 -> none",
-        "profiles.Age.35-64.range: 35-64 -> none",
-        "profiles.Age.35-64.percentage: 60 -> none",
+        "profiles.Age.35-64.name: Age 35-64 -> None",
+        "profiles.Age.35-64.range: 35-64 -> None",
+        "profiles.Age.35-64.percentage: 60 -> None",
     ]
 
 
@@ -76,12 +77,12 @@ def test_cells_and_groups_are_named() -> None:
     ]
 
 
-def test_times_and_lists_are_shown_as_text() -> None:
-    """Times are shown in UTC, lists with commas, booleans as in the file."""
+def test_values_are_as_json_has_them() -> None:
+    """Times are texts in UTC; numbers, lists and booleans keep their kinds."""
     before = {"start_at": datetime(2036, 1, 1, 8, tzinfo=UTC), "flag": True, "codes": ["1"]}
     after = {"start_at": datetime(2036, 1, 2, 8, 0, 5, tzinfo=UTC), "flag": False, "codes": ["1", "2"]}
     assert shown(before, after) == [
-        "start_at: 2036-01-01 08:00 UTC -> 2036-01-02 08:00:05 UTC",
-        "flag: true -> false",
-        "codes: 1 -> 1, 2",
+        "start_at: 2036-01-01T08:00:00.000Z -> 2036-01-02T08:00:05.000Z",
+        "flag: True -> False",
+        "codes: ['1'] -> ['1', '2']",
     ]
