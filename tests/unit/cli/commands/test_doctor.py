@@ -11,7 +11,7 @@ from support.command_line import Cli
 
 from fieldingkit import BearerToken
 from fieldingkit.cli.commands.doctor import Severity, check_clock, check_failure, check_token
-from fieldingkit.configuration import Configuration
+from fieldingkit.configuration import Configuration, ResolvedCredentials
 from fieldingkit.errors import Attempt, DeadlineExceededError
 from fieldingkit.sandbox import Sandbox, faults
 
@@ -81,7 +81,9 @@ def test_a_last_attempt_without_time_does_not_hide_the_failing_api() -> None:
     attempts = [Attempt(1, 500, None, True, 0.0, 0.1, 0.0), Attempt(2, None, "TimeoutError", True, 0.4, 0.1, 0.3)]
     error = DeadlineExceededError("no response within 0.1 s", attempts=attempts)
     configuration = Configuration(
-        base_url="https://api.test/v1", api_version="2025-12-18", credentials=BearerToken("token")
+        base_url="https://api.test/v1",
+        api_version="2025-12-18",
+        credentials=ResolvedCredentials(BearerToken("token"), "a test"),
     )
     check = check_failure(error, configuration)
     assert "status.cint.com" in check.advice
