@@ -1,5 +1,6 @@
 """Feasibility: the completes that a target group can reach within its fielding period, and the price for them."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, ClassVar, cast
 
@@ -156,7 +157,7 @@ def _member(part: Any, name: str) -> Any:
 
 def _groups(exchange: Any, *, is_private: bool) -> list[Any]:
     groups = _member(exchange, "groups")
-    items: list[Any] = groups if isinstance(groups, list) else [groups]
+    items = cast("Iterable[Any]", groups) if isinstance(groups, list) else [groups]
     return [_with_exchange(item, is_private) for item in items if item is not None]
 
 
