@@ -6,6 +6,7 @@ from typing import Any, ClassVar, cast
 
 import attrs
 
+from fieldingkit._repr import html_table, short_repr
 from fieldingkit.commands import AccountCommand, Endpoint, TargetGroupCommand
 from fieldingkit.errors import InvalidCommandError
 from fieldingkit.resources.allocations import Allocations, allocatable
@@ -33,7 +34,7 @@ _goal = integer(1, _MAX_GOAL)
 _incidence_rate = number(0, 1, exclusive=True)
 _length = integer(1, 45)
 _steps = number(0)
-_unit = matching(r"[0-9]{1,10}", "the number of a business unit, such as '1234'")
+_unit = matching(r"[0-9]{1,10}", "the number of a business unit, as text")
 _optional_time = attrs.validators.optional(timezone_aware)
 
 
@@ -92,7 +93,7 @@ class AllocationFeasibility(Result):
     """True for a group of the private exchange."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class Feasibility(Result):
     """The completes that a target group can reach, and the suggested price.
 
@@ -130,6 +131,21 @@ class Feasibility(Result):
             for position, profile in enumerate(self.profiles)
             for target in profile.targets
         ]
+
+    def __repr__(self) -> str:
+        price, least, most = self.suggested_price, self.completes_min, self.completes_max
+        expected = (
+            "no estimate of completes" if most is None else f"{'' if least is None else f'{least} to '}{most} completes"
+        )
+        suggested = (
+            None if price.value is None else f"suggested price {price.value:f} {price.currency_code or ''}".rstrip()
+        )
+        return short_repr(type(self).__name__, expected, suggested)
+
+    def _repr_html_(self) -> str:
+        rows = self.rows()
+        head = list(rows[0]) if rows else []
+        return html_table(repr(self)[1:-1], head, ([row[name] for name in head] for row in rows), len(rows))
 
     @classmethod
     def _from_api(cls, body: dict[str, Any]) -> dict[str, Any]:

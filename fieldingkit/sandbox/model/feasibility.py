@@ -16,7 +16,7 @@ from typing import Any, Final
 import attrs
 
 from fieldingkit.sandbox.model.amounts import Amount
-from fieldingkit.sandbox.model.pricing import card_price, completes_a_day
+from fieldingkit.sandbox.model.pricing import card_price, completes_a_day, period_between
 from fieldingkit.sandbox.model.questions import reach_of
 
 __all__ = ["Specification"]
@@ -69,8 +69,8 @@ class Specification:
         speed = reached * completes_a_day(
             self.locale, length=self.length, incidence_rate=self.incidence_rate, price=price
         )
-        period = max(self.end_at - self.start_at, timedelta())
-        arriving = period // (timedelta(days=1) / speed) if speed else 0
+        between = period_between(speed)
+        arriving = 0 if between is None else max(self.end_at - self.start_at, timedelta()) // between
         return self.completes + int(share * arriving)
 
     def _suggested_price(self) -> Amount:

@@ -7,13 +7,22 @@
 - Profiles admit a share of the panelists; see `fieldingkit.sandbox.model.questions`.
 """
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
 from fieldingkit.sandbox.model.amounts import RATES_FROM_USD, Amount
 from fieldingkit.sandbox.model.definitions import COUNTRIES, LOCALES
 
-__all__ = ["INCIDENCE_RATES", "LENGTHS", "MAXIMUM_PRICE_IN_USD", "card_price", "completes_a_day", "price_in_cents"]
+__all__ = [
+    "INCIDENCE_RATES",
+    "LENGTHS",
+    "MAXIMUM_PRICE_IN_USD",
+    "card_price",
+    "completes_a_day",
+    "period_between",
+    "price_in_cents",
+]
 
 LENGTHS: Final = (3, 6, 10, 15, 20, 25, 30, 35, 40, 45)
 """The rows of every rate card: lengths of interviews in minutes."""
@@ -24,6 +33,7 @@ INCIDENCE_RATES: Final = (75, 50, 30, 20, 15, 10, 7, 5, 3, 1)
 MAXIMUM_PRICE_IN_USD: Final = Decimal(105)
 """The platform's limit for a price."""
 
+_FEWEST_A_DAY: Final = 1e-6
 _ENTRANTS_A_DAY: Final = 0.001
 _OTHER_LANGUAGE: Final = 0.1
 
@@ -65,3 +75,12 @@ def completes_a_day(locale: str, *, length: int, incidence_rate: float, price: A
     entrants = COUNTRIES[place.country].panelists * _ENTRANTS_A_DAY * (1 if place.is_preferred else _OTHER_LANGUAGE)
     willing = min(1.0, float(price.value / card_price(length, incidence_rate, price.currency_code).value))
     return entrants * incidence_rate * willing
+
+
+def period_between(completes_a_day: float) -> timedelta | None:
+    """Return the time between two completes; None if it is so long that none arrives.
+
+    Args:
+        completes_a_day: The number of completes in a day.
+    """
+    return timedelta(days=1) / completes_a_day if completes_a_day > _FEWEST_A_DAY else None

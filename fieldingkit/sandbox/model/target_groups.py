@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Protocol
 
 import attrs
@@ -19,6 +19,7 @@ from fieldingkit.sandbox.model.fielding_runs import (
     ValueChange,
     run_changes,
 )
+from fieldingkit.sandbox.model.pricing import period_between
 from fieldingkit.sandbox.model.profiles import rescaled
 from fieldingkit.sandbox.model.respondents import Arrivals, Ledger
 from fieldingkit.sandbox.model.settings import Settings
@@ -216,10 +217,10 @@ class TargetGroup:
 
     def _restart_arrivals(self, at: datetime) -> None:
         """Let completes arrive from now on at the present speed, if the run is live."""
-        per_day = self.completes_a_day
+        period = period_between(self.completes_a_day)
         self._arrivals = None
-        if per_day and self._run is not None and self._run.status == "live":
-            self._arrivals = self.ledger.begin(at, timedelta(days=1) / per_day, self.price)
+        if period is not None and self._run is not None and self._run.status == "live":
+            self._arrivals = self.ledger.begin(at, period, self.price)
 
     def refusal_reason(self, transition: Transition, at: datetime) -> str | None:
         """Return the reason why an action on the run is not allowed, or None if it is allowed.

@@ -163,6 +163,16 @@ def test_rows_are_targets() -> None:
     assert rows[0].keys() == rows[1].keys()
 
 
+def test_a_result_is_shown_in_one_line() -> None:
+    """The display has the range and the price; a notebook shows the targets below; nothing unknown is made up."""
+    found = answer(CalculateTargetGroupFeasibility(**IDS), ANSWER)
+    assert repr(found) == "<Feasibility 450 to 525 completes, suggested price 2.50 USD>"
+    assert found._repr_html_().count("<tr>") == 3
+    alone = answer(CalculateTargetGroupFeasibility(**IDS), {"suggested_price": {}})
+    assert repr(alone) == "<Feasibility no estimate of completes>"
+    assert "<caption>Feasibility no estimate of completes</caption>" in alone._repr_html_()
+
+
 def test_a_price_alone_is_a_result() -> None:
     """Only the suggested price is required; nothing else is made up."""
     found = answer(CalculateTargetGroupFeasibility(**IDS), {"suggested_price": WRITTEN})

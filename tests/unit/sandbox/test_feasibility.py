@@ -48,6 +48,13 @@ async def test_reach_is_panel_times_incidence_times_price(sandbox: Sandbox, call
     assert completes(await call("POST", PATH, json=plan(sandbox, price=half))) == (4250, 4750)
 
 
+async def test_what_hardly_anybody_can_answer_has_no_completes(sandbox: Sandbox, call: Caller) -> None:
+    """An incidence rate that is almost zero is answered with no completes and the price on the card."""
+    found = await call("POST", PATH, json=plan(sandbox, expected_incidence_rate=1e-300))
+    assert completes(found) == (0, 0)
+    assert found.json["suggested_price"] == found.json["suggested_price_range"]["max"]
+
+
 async def test_the_suggested_price_reaches_the_goal(sandbox: Sandbox, call: Caller) -> None:
     """At the suggested price even the least completes reach the goal, at one cent less they do not."""
     suggested = (await call("POST", PATH, json=plan(sandbox, completes_goal=5000))).json["suggested_price"]

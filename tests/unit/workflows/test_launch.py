@@ -22,6 +22,7 @@ from fieldingkit.errors import (
     TooManyConflictsError,
     WorkflowError,
 )
+from fieldingkit.resources.fielding_jobs import LaunchFromDraft
 from fieldingkit.resources.target_group_drafts import GetTargetGroup
 from fieldingkit.sandbox import Sandbox, TargetGroup, faults
 from fieldingkit.sandbox.formats import write_timestamp
@@ -194,9 +195,10 @@ async def test_the_end_of_fielding_decides(client: AsyncClient, make_draft: Make
     """Another end is checked and used; one that has passed is refused by name."""
     group, draft = await make_draft(client, completes_goal=9000, profiling=None)
     now = datetime.now(UTC)
-    with pytest.raises(InvalidCommandError) as caught:
-        await launch(client, draft, end_fielding_at=now - timedelta(days=1))
-    assert caught.value.field == "end_fielding_at"
+    for wrong in (now - timedelta(days=1), datetime(2036, 1, 1)):
+        with pytest.raises(InvalidCommandError) as caught:
+            await launch(client, draft, end_fielding_at=wrong)
+        assert caught.value.field == "end_fielding_at"
     done = await launch(client, draft, end_fielding_at=now + timedelta(days=300))
     assert done.run.end_fielding_at - now > timedelta(days=299)
     assert group.status == "live"
@@ -316,6 +318,22 @@ async def test_a_colleague_who_launches_first_is_found(
     assert (done.changed, done.run.status) == (False, "live")
     assert [type(conflict) for conflict in done.conflicts] == [JobFailedError]
     assert launches(group) == 1
+
+
+async def test_a_launch_in_flight_is_found(client: AsyncClient, make_draft: MakeDraft) -> None:
+    """If a process dies after it sent the launch, a repetition finds what its job launches: never a second run."""
+    group, draft = await make_draft(client)
+    settings = await client.send(draft)
+    assert settings.fielding_specification is not None
+    await client.submit(
+        LaunchFromDraft(
+            project_id=draft.project_id,
+            target_group_id=draft.target_group_id,
+            end_fielding_at=settings.fielding_specification.end_at,
+        )
+    )
+    done = await launch(client, draft)
+    assert (done.changed, done.run.status, launches(group)) == (False, "live", 1)
 
 
 async def test_two_at_once_launch_once(sandbox: Sandbox, client: AsyncClient, make_draft: MakeDraft) -> None:
