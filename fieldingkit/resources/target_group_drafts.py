@@ -246,7 +246,11 @@ class _Settings(ProjectCommand[R_co], Generic[R_co]):
         if not isinstance(cast("object", draft), TargetGroupDraft):
             raise InvalidCommandError(f"{cls.__name__}: expected a TargetGroupDraft; got {brief_repr(draft)}")
         known = {field.name: field for field in attrs.fields(cls)}
-        unread = {name: value for name, value in draft.others.items() if name not in {*fields, *_READ_ONLY}}
+        unread = {
+            name: value
+            for name, value in draft.others.items()
+            if name not in {*fields, *_READ_ONLY} and not getattr(draft, name, None)
+        }
         for name in unread:
             if name in known and known[name].default is not None:
                 raise InvalidCommandError(

@@ -197,6 +197,7 @@ def test_a_required_setting_that_was_not_read_is_asked_for(name: str) -> None:
         UpdateTargetGroup.of(draft, **IDS)
     assert caught.value.field == name
     assert UpdateTargetGroup.of(draft, **IDS, **{name: settings()[name]}).others == {}
+    assert UpdateTargetGroup.of(attrs.evolve(draft, **{name: settings()[name]}), **IDS).others == {}
 
 
 def test_a_missing_setting_and_a_wrong_draft_are_named() -> None:
