@@ -112,7 +112,7 @@ class JobFactory:
             job_id=resolved.job_id,
             idempotency_key=accepted.idempotency_key,
             created=self._clock.wall(),
-            traceparent=call.trace or response.headers.get("traceparent"),
+            traceparent=call.headers.get("traceparent") or response.headers.get("traceparent"),
             asked=None if asked is None else len(asked),
         )
         documented_first = command.endpoint.operation_id in self._documented

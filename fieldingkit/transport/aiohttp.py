@@ -31,7 +31,7 @@ from fieldingkit.idempotency import RetrySafety
 from fieldingkit.secret import Secret
 from fieldingkit.transport.attempt import RunningAttempt
 from fieldingkit.transport.connection import Pool
-from fieldingkit.transport.headers import encode_head
+from fieldingkit.transport.headers import check_head
 from fieldingkit.transport.http import Call, Response
 from fieldingkit.transport.internals import is_session_patched, missing_internals
 from fieldingkit.transport.origin import IncomingResponse, Origin
@@ -43,10 +43,17 @@ _SAMPLE = 1000
 """Bytes that are kept of a body that is too long."""
 _LARGE_BODY = 2**20
 """Bytes above which aiohttp warns of a body that is no file; a batch of 36,000 target groups has as many."""
+_NO_METHODS = set[str]()
 _NO_CONTENT_TYPE = ("Content-Type",)
-"""The header that aiohttp would add, also to a request without a body."""
+"""The header that aiohttp would add to a request with a body."""
 _GRACE_PERIOD = 1.0
 """Seconds that connections have to close."""
+
+
+class _Request(aiohttp.ClientRequest):
+    """A request to which aiohttp adds no ``Content-Type`` if it has no body."""
+
+    POST_METHODS = _NO_METHODS
 
 
 class AiohttpTransport:
@@ -100,7 +107,7 @@ class AiohttpTransport:
             TransportError: if there is no response; ``sent`` says whether bytes of the request may have been sent.
         """
         session = self._session or self._open()
-        task = cast("asyncio.Task[Any]", asyncio.current_task())
+        task: Any = asyncio.current_task()
         attempt = RunningAttempt(call, task, self._timeouts)
         if attempt.limit is not None and attempt.limit <= 0:
             raise attempt.too_late("no time was left to send the request", sent=False)
@@ -156,7 +163,9 @@ class AiohttpTransport:
         pool = Pool(limit=self._connector_limit, keepalive_timeout=self._keepalive_timeout, ssl=self._ssl or True)
         pool.observe(self._attempts)
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._connect_timeout)
-        session = aiohttp.ClientSession(connector=pool, cookie_jar=aiohttp.DummyCookieJar(), timeout=timeout)
+        session = aiohttp.ClientSession(
+            connector=pool, cookie_jar=aiohttp.DummyCookieJar(), timeout=timeout, request_class=_Request
+        )
         # aiohttp sends GET and PUT again by itself when a kept connection breaks; here only `retry` does that.
         session._retry_connection = False  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
         # Instrumentations add trace configs to every new session.
@@ -185,12 +194,12 @@ class AiohttpTransport:
         """Send a request, and wait for the head of its response."""
         call = attempt.call
         request, headers = call.request, _headers(call)
+        check_head(request.target, headers)
         patched = is_session_patched()
         if self._origin is not None and not patched and request.target.startswith("/"):
             arrived = await self._origin.request(call, headers)
             attempt.status = arrived.status
             return arrived
-        encode_head([f"{request.method} {request.target} HTTP/1.1", *map(": ".join, headers.items())])  # only a check
         call.bytes_sent = patched  # otherwise the pool reports it
         url = self._url(request.target)
         proxy = None if self._direct else self._proxy_for(url)
@@ -200,7 +209,7 @@ class AiohttpTransport:
             url,
             data=BytesIO(request.body) if request.body and len(request.body) > _LARGE_BODY else request.body,
             headers=headers,
-            skip_auto_headers=_NO_CONTENT_TYPE,
+            skip_auto_headers=None if request.body is None else _NO_CONTENT_TYPE,
             allow_redirects=False,
             proxy=proxy,
         )

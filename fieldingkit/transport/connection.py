@@ -4,7 +4,7 @@ import asyncio
 import select
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
@@ -24,14 +24,17 @@ class Pool(aiohttp.TCPConnector):
     An attempt's time does not run while it waits for a free connection; with a connection, the session sends it.
     """
 
+    lease = aiohttp.TCPConnector.connect
+    """Returns a connection for those who report themselves when they send."""
+
     def observe(self, attempts: Mapping[asyncio.Task[Any], RunningAttempt]) -> None:
         """Set the attempts that use the pool, by their task."""
         self._attempts = attempts
         self._factory: Any = partial(Connection, loop=self._loop)
 
-    async def connect(self, *args: Any, **options: Any) -> Any:
+    async def connect(self, req: Any, traces: Any, timeout: Any) -> Any:
         """Return a connection for the session."""
-        connection = await super().connect(*args, **options)
+        connection = await self.lease(req, traces, timeout)
         self._current().call.bytes_sent = True
         return connection
 
@@ -41,13 +44,13 @@ class Pool(aiohttp.TCPConnector):
         await super()._wait_for_available_connection(*args, **options)
         attempt.start_again()
 
-    def _release(self, key: Any, protocol: Any, **options: Any) -> None:
-        if isinstance(protocol, Connection):
-            protocol.end_exchange()
-        super()._release(key, protocol, **options)
+    def _release(self, key: Any, protocol: Any, *, should_close: bool = False) -> None:
+        protocol.end_exchange()
+        super()._release(key, protocol, should_close=should_close)
 
     def _current(self) -> RunningAttempt:
-        return self._attempts[cast("asyncio.Task[Any]", asyncio.current_task())]
+        task: Any = asyncio.current_task()
+        return self._attempts[task]
 
 
 class Connection(ResponseHandler):

@@ -1,7 +1,7 @@
 """Headers: ``Retry-After`` and ``traceparent`` of responses, and the headers that a caller may set."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -9,7 +9,7 @@ from fieldingkit.errors import ConfigurationError
 
 __all__ = [
     "RESERVED_HEADERS",
-    "encode_head",
+    "check_head",
     "http_date",
     "is_header",
     "public_headers",
@@ -33,7 +33,7 @@ RESERVED_HEADERS = frozenset(
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _VALUE = re.compile(r"[\x20-\x7e]*")
 _SENDABLE = bytes([*range(0x20, 0x7F), 0x09])
-"""The bytes that a line of a request's head may have."""
+"""The bytes that a path or a header may have."""
 
 _SECONDS = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _LONGEST_DELAY = 999_999_999.0
@@ -51,22 +51,20 @@ def is_header(name: object, value: object) -> bool:
     )
 
 
-def encode_head(lines: Sequence[str]) -> bytes:
-    """Return the head of a request: its first line and its headers, without their line ends.
+def check_head(target: str, headers: Mapping[str, str]) -> None:
+    """Check that the path and the headers of a request can be sent.
 
     Raises:
-        ConfigurationError: if a line cannot be sent: it would add another line, or is not ASCII.
+        ConfigurationError: if one of them would add another line, or is not ASCII.
     """
-    head = "\r\n".join([*lines, "", ""])
-    if head.isascii() and lines[0].count(" ") == 2:
-        encoded = head.encode()
-        if encoded.translate(None, _SENDABLE) == b"\r\n" * (len(lines) + 1):
-            return encoded
-    names = [
-        line.partition(":")[0] for line in lines[1:] if not line.isascii() or line.encode().translate(None, _SENDABLE)
-    ]
-    what = f"the header {names[0]!r:.60}" if names else "the path"
-    raise ConfigurationError(f"{what} has a character that cannot be sent; nothing was sent")
+    if " " in target or not _is_sendable("".join([target, *headers, *headers.values()])):
+        names = [name for name, value in headers.items() if not _is_sendable(name + value)]
+        what = f"the header {names[0]!r:.60}" if names else "the path"
+        raise ConfigurationError(f"{what} has a character that cannot be sent; nothing was sent")
+
+
+def _is_sendable(text: str) -> bool:
+    return text.isascii() and not text.encode().translate(None, _SENDABLE)
 
 
 def public_headers(headers: Mapping[str, str]) -> dict[str, str]:

@@ -133,7 +133,6 @@ class Call:
         "started",
         "stop_reason",
         "timeout",
-        "trace",
     )
 
     def __init__(
@@ -173,8 +172,6 @@ class Call:
         """Receives the body of a successful response instead of the response itself; used by downloads."""
         self.bytes_sent: bool = False
         """True if bytes of the last attempt may have been sent."""
-        self.trace: str | None = None
-        """The ``traceparent`` of the last attempt, if it had one."""
         self.has_spans: bool = True
         """False if nobody records the call: its attempts have no spans, and all send the same ``headers``."""
 
@@ -204,7 +201,7 @@ class Call:
             "operation_id": self.request.operation_id,
             "maybe_applied": self.ambiguous,
             "attempts": tuple(self.attempts),
-            "trace_id": trace_id_of(headers) or trace_id_of({"traceparent": self.trace or ""}),
+            "trace_id": trace_id_of(headers) or trace_id_of(self.headers),
             "request_id": headers.get("x-request-id"),
             "idempotency_key": self.request.headers.get("Idempotency-Key"),
         }

@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 from functools import lru_cache, partial
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
-from fieldingkit.transport.connection import Connection, Pool
-from fieldingkit.transport.headers import encode_head
+from fieldingkit.transport.connection import Pool
 from fieldingkit.transport.http import Call, Request
 
 __all__ = ["IncomingResponse", "Origin"]
@@ -49,7 +48,7 @@ class Origin:
         """The request by which the pool knows the origin. Its headers are those that aiohttp adds to any request."""
         self._path = base.raw_path.rstrip("/")
         self._timeout = timeout
-        self._connect = super(Pool, pool).connect
+        self._connect = pool.lease
         self._missing = lru_cache(partial(_missing_lines, self._template.headers))
 
     async def request(self, call: Call, headers: Mapping[str, str]) -> IncomingResponse:
@@ -60,7 +59,7 @@ class Origin:
         except TimeoutError:
             raise aiohttp.ConnectionTimeoutError from None
         try:
-            connection = cast("Connection", lease.protocol)
+            connection: Any = lease.protocol
             connection.set_response_params(skip_payload=call.request.method == "HEAD", read_until_eof=True)
             connection.send(call, head)
             message, content = await connection.read()
@@ -76,12 +75,11 @@ class Origin:
     def _head(self, request: Request, headers: Mapping[str, str]) -> bytes:
         """Return the head of a request, as the session would send it."""
         host, *added = self._missing(tuple(headers))
-        lines = [f"{request.method} {self._path}{request.target} HTTP/1.1", host]
-        lines += [f"{name}: {value}" for name, value in headers.items()]
+        lines = [f"{request.method} {self._path}{request.target} HTTP/1.1", host, *map(": ".join, headers.items())]
         lines += added
         if request.body is not None or request.method not in _WITHOUT_LENGTH:
             lines.append(f"Content-Length: {len(request.body or b'')}")
-        return encode_head(lines)
+        return "\r\n".join([*lines, "", ""]).encode()
 
 
 def _missing_lines(headers: Mapping[str, str], names: tuple[str, ...]) -> tuple[str, ...]:

@@ -166,7 +166,7 @@ class AttemptObserver:
             "error": error,
             "duration": attempt.duration,
             "delay": attempt.delay,
-            "trace_id": trace_id_of(headers) or trace_id_of({"traceparent": call.trace or ""}),
+            "trace_id": trace_id_of(headers) or trace_id_of(call.headers),
         }
         logged = {name: value for name in _LOGGED_HEADERS if (value := headers.get(name)) is not None}
         _logger.debug("attempt ended", extra={**fields, "attempt": attempt.number, "headers": logged})

@@ -1,7 +1,7 @@
 """A tracer that starts spans only once the application has set up OpenTelemetry's SDK."""
 
 from collections.abc import Mapping
-from typing import cast
+from typing import Any
 
 from opentelemetry.context import Context
 from opentelemetry.trace import NoOpTracer, ProxyTracer, Span, SpanKind, Tracer
@@ -32,7 +32,7 @@ class LazyTracer:
         """Start a span; return None if there is no SDK, or if its span is invalid."""
         if self._proxy is not None:
             # No public attribute shows whether the proxy has found its tracer. Without this one, it starts each span.
-            found = cast("Tracer", getattr(self._proxy, "_tracer", self._proxy))
+            found: Any = getattr(self._proxy, "_tracer", self._proxy)
             if isinstance(found, NoOpTracer):
                 return None
             self._tracer, self._proxy = found, None

@@ -41,18 +41,21 @@ class CallSpans:
         """Send a call within a span named after its operation."""
         current = context = otel_context.get_current()
         parent = get_current_span(context).get_span_context()
-        if not parent.is_valid and self._parent is not None:
+        traced = parent.is_valid
+        if not traced and self._parent is not None:
             context = self._parent.to_otel_context()
             parent = get_current_span(context).get_span_context()
+            traced = parent.is_valid
         span = self._tracer.start_span(f"fieldingkit {call.request.operation_id}", context)
         if span is not None:
             return self._send_within(span, set_span_in_context(span, context), call)
-        if not parent.is_valid and self._generate:
+        if not traced and self._generate:
             context = _generated_trace(call.request).to_otel_context()
             parent = get_current_span(context).get_span_context()
+            traced = True
         call.has_spans = False
-        if parent.is_valid:
-            _add_headers(call, parent, context)
+        if traced:
+            call.headers = trace_headers(parent, context)
         # A trace of the client's own is made current, because token requests and callbacks belong to it as well.
         return self._inner(call) if context is current else self._send_within(None, context, call)
 
@@ -106,7 +109,7 @@ class AttemptSpans:
         attributes = self._attributes.of_attempt(request, resends=resends) if parent.is_recording() else None
         span = self._tracer.start_span(self._attributes.span_name(request), context, SpanKind.CLIENT, attributes)
         if span is None:
-            _add_headers(call, named, context)  # of a token request, which no call span surrounds
+            call.headers = trace_headers(named, context)  # of a token request, which no call span surrounds
             return self._inner(call)
         if attributes is None and span.is_recording():
             span.set_attributes(self._attributes.of_attempt(request, resends=resends))
@@ -114,7 +117,7 @@ class AttemptSpans:
 
     async def _send_within(self, span: Span, parent: SpanContext, context: Context, call: Call) -> Response:
         named = span.get_span_context()
-        _add_headers(call, named, context)
+        call.headers = trace_headers(named, context)
         if _SUPPRESS is not None and named.span_id != parent.span_id:
             # An instrumented aiohttp would create a second span, and overwrite our header with its id. It is suppressed
             # only where there is a span of ours.
@@ -142,11 +145,6 @@ def _generated_trace(request: Request) -> TraceContext:
     """Return a new trace; for a poll, the trace of the call that created the job."""
     created = TraceContext.from_headers({"traceparent": request.linked_to or ""})
     return created if created.traceparent is not None else TraceContext.generate()
-
-
-def _add_headers(call: Call, span: SpanContext, context: Context) -> None:
-    call.headers = headers = trace_headers(span, context)
-    call.trace = headers["traceparent"]
 
 
 def _end(span: Span, error: str | None) -> None:

@@ -19,7 +19,7 @@ from support.transport_paths import PATHS, exchange, make_call, make_transport, 
 from fieldingkit import ClientCredentials
 from fieldingkit.errors import ConfigurationError, TransportError
 from fieldingkit.transport.connection import Connection
-from fieldingkit.transport.headers import encode_head
+from fieldingkit.transport.headers import check_head
 from fieldingkit.transport.internals import INTERNALS, missing_internals
 from fieldingkit.transport.origin import Origin
 
@@ -92,7 +92,7 @@ async def test_a_path_that_would_break_the_head_is_refused(
 
 def test_a_head_may_contain_tabs() -> None:
     """A tab is a space within a header."""
-    assert encode_head(["GET / HTTP/1.1", "X: a\tb"]) == b"GET / HTTP/1.1\r\nX: a\tb\r\n\r\n"
+    check_head("/", {"X": "a\tb"})
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -105,7 +105,7 @@ async def test_a_refused_head_holds_no_token_in_its_traceback(
     with pytest.raises(ConfigurationError) as caught:
         await transport(make_call(headers={"X": "\n"}))
     await transport.aclose()
-    assert "encode_head" not in [entry.name for entry in caught.traceback]
+    assert "check_head" not in [entry.name for entry in caught.traceback]
 
 
 async def test_headers_of_a_client_that_differ_in_case_are_one(serve: Serve, make_client: MakeClient) -> None:
