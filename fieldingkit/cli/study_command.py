@@ -1,5 +1,6 @@
 """The application of a study file: the differences, the question, the requests and the outcomes."""
 
+import asyncio
 from pathlib import Path
 from typing import Final, cast
 
@@ -18,6 +19,8 @@ __all__ = ["apply_file", "load_study"]
 
 _MAX_NAME: Final = 30
 """Columns for the references; the text beside longer ones begins on the next line."""
+_MAX_VALUE: Final = 200
+"""Characters of a value in a difference; a list of postal codes has more."""
 _ACTION: Final = 9
 """Columns for actions and outcomes."""
 
@@ -50,7 +53,7 @@ async def apply_file(path: Path, *, dry_run: bool, yes: bool, json: bool, connec
         connection: How to reach the API.
     """
     study = load_study(path)
-    output = Output(json=json)
+    output = Output(json=json, survive=True)  # a closed pipe does not leave a part of the file unapplied
     async with connection.open() as client:
         plan = await plan_study(client, study)
         lines = _Lines(output, plan)
@@ -61,7 +64,11 @@ async def apply_file(path: Path, *, dry_run: bool, yes: bool, json: bool, connec
             return ExitCode.FAILED if _is_refused(plan) else ExitCode.DONE
         if plan.has_changes:
             confirm(f"{_question(plan)} ({format_place(client.base_url, client.account_id)})", yes=yes)
-        report = await apply_study(client, plan, on_part=lines.print_outcome if plan.has_changes else None)
+        try:
+            report = await apply_study(client, plan, on_part=lines.print_outcome if plan.has_changes else None)
+        except asyncio.CancelledError:
+            output.note("Interrupted. Run the command again to finish: it finds what was created by its reference.")
+            raise
     output.print_json(report)
     output.print_text(_summary(report))
     return _exit_code(report)
@@ -153,9 +160,10 @@ def _value(value: object) -> str:
         case bool():
             return str(value).lower()
         case list():
-            return ", ".join(map(str, cast("list[object]", value)))
+            text = ", ".join(map(str, cast("list[object]", value)))
         case _:
-            return str(value)
+            text = str(value)
+    return text if len(text) <= _MAX_VALUE else f"{text[: _MAX_VALUE - 1]}…"
 
 
 def _question(plan: StudyPlan) -> str:

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeAlias, cast
 
-from fieldingkit.results import to_plain
+from fieldingkit.results import rfc3339, to_plain
 from fieldingkit.workflows.differences import Difference
 
 __all__ = ["find_differences"]
@@ -15,6 +16,10 @@ _Leaves: TypeAlias = dict[tuple[str, ...], Any]
 
 _UUID = re.compile(r"(?i)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _AMOUNT = re.compile(r"([0-9.]+) ([A-Z]{3})")
+_WEEKS = re.compile(r"P([0-9]{1,3})W")
+_DURATION = "P90D"
+"""The API's default for the duration of an activity exclusion."""
+_MAX_LABEL = 60
 
 
 def find_differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> tuple[Difference, ...]:
@@ -30,7 +35,7 @@ def find_differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> tup
     return tuple(
         Difference(path=".".join(path), wanted=to_plain(new.get(path)), found=to_plain(old.get(path)))
         for path in dict.fromkeys((*new, *old))
-        if _comparable(old.get(path)) != _comparable(new.get(path)) and not _is_name_of_the_api(path, new)
+        if _comparable(path, old.get(path)) != _comparable(path, new.get(path)) and not _is_name_of_the_api(path, new)
     )
 
 
@@ -54,11 +59,18 @@ def _is_list_of_tables(value: Any) -> bool:
 
 def _label(item: Mapping[str, Any]) -> str:
     """Return the answers of a target or cell, or the name of a group; empty for other items."""
-    answers = item.get("range") or item.get("option") or item.get("values") or ("any" if "all_values" in item else None)
-    if answers is not None:
-        return ", ".join(cast("list[str]", answers)) if isinstance(answers, list) else str(answers)
-    questions = {key: part for key, part in item.items() if key.isdecimal()}
-    return ", ".join(f"{key} {_label(part)}" for key, part in questions.items()) or item.get("group_name", "")
+    questions = sorted(int(key) for key in item if key.isdecimal())
+    if questions:
+        text = ", ".join(f"{question} {_answers(item[str(question)])}" for question in questions)
+    else:
+        text = _answers(item) or item.get("group_name", "")
+    return text if len(text) <= _MAX_LABEL else f"{text[: _MAX_LABEL - 1]}…"
+
+
+def _answers(item: Mapping[str, Any]) -> str:
+    given: list[list[str] | str] = [item[key] for key in ("range", "option", "values") if key in item]
+    texts = [", ".join(sorted(value)) if isinstance(value, list) else value for value in given]
+    return ", ".join([*texts, *(["any"] if "all_values" in item else [])])
 
 
 def _is_name_of_the_api(path: tuple[str, ...], new: _Leaves) -> bool:
@@ -67,9 +79,18 @@ def _is_name_of_the_api(path: tuple[str, ...], new: _Leaves) -> bool:
     return is_name and any(other[:-1] == path[:-1] for other in new)
 
 
-def _comparable(value: Any) -> Any:
-    """Return a value for a comparison: 2.5 USD is 2.50 USD, and UUIDs have no case."""
+def _comparable(path: tuple[str, ...], value: Any) -> Any:
+    """Return a value for a comparison: the API may write it in another way, or fill in a default."""
+    if path[-1] == "duration":
+        weeks = _WEEKS.fullmatch(value or _DURATION)
+        return f"P{7 * int(weeks[1])}D" if weeks is not None else value or _DURATION
+    if isinstance(value, datetime):
+        return rfc3339(value)
+    if isinstance(value, list):  # the order of answers and suppliers means nothing
+        return sorted(map(str, cast("list[object]", value)))
     if not isinstance(value, str):
         return value
-    match = _AMOUNT.fullmatch(value)
-    return (Decimal(match[1]), match[2]) if match is not None else value.lower() if _UUID.fullmatch(value) else value
+    amount = _AMOUNT.fullmatch(value)
+    if amount is not None:
+        return Decimal(amount[1]), amount[2]
+    return value.lower() if _UUID.fullmatch(value) else value.strip()

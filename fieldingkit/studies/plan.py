@@ -1,5 +1,6 @@
 """The plan of a study: what would be created, what would be changed, and what is equal. Planning only reads."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 from typing import Final
@@ -128,21 +129,25 @@ async def plan_study(client: AsyncClient, study: Study) -> StudyPlan:
     present = await _find_project(client, study.project)
     project = _plan_project(study.project, present)
     if present is None:
-        planned = [
+        created = [
             PlannedTargetGroup(reference=wanted.reference, action=Action.CREATE, wanted=wanted)
             for wanted in study.target_groups
         ]
-        return StudyPlan(project=project, target_groups=tuple(planned))
+        return StudyPlan(project=project, target_groups=tuple(created))
     existing = await list_all(client, ListTargetGroups(project_id=present.id, page_size=_PAGE_SIZE))
-    found = {wanted.reference: _matching(wanted, existing) for wanted in study.target_groups}
-    matched = {summary.id for summaries in found.values() for summary in summaries}
-    return StudyPlan(
-        project=project,
-        target_groups=tuple(
-            [await _plan_group(client, present.id, wanted, found[wanted.reference]) for wanted in study.target_groups]
-        ),
-        others=tuple(summary for summary in existing if summary.id not in matched),
-    )
+    found = [_matching(wanted, existing) for wanted in study.target_groups]
+    matches = Counter(summary.id for summaries in found for summary in summaries)
+    planned: list[PlannedTargetGroup] = []
+    for wanted, summaries in zip(study.target_groups, found, strict=True):
+        if any(matches[summary.id] > 1 for summary in summaries):
+            reason = f"another table of the file is for the same target group, {summaries[0].id}"
+            planned.append(
+                PlannedTargetGroup(reference=wanted.reference, action=Action.REFUSE, wanted=wanted, reason=reason)
+            )
+        else:
+            planned.append(await _plan_group(client, present.id, wanted, summaries))
+    others = tuple(summary for summary in existing if summary.id not in matches)
+    return StudyPlan(project=project, target_groups=tuple(planned), others=others)
 
 
 async def _find_project(client: AsyncClient, wanted: StudyProject) -> Project | None:
@@ -247,6 +252,8 @@ def draft_differences(
     """
     compared = wanted.given if fields is None else fields
     before, after = (settings_table(settings, fields=compared) for settings in (present, wanted.command))
+    if "profile_template_id" in after and "profiles" not in after:
+        before.pop("profiles", None)  # those of the template
     if fields is None:
         before, after = (
             {"reference": present.target_group_customer_reference_number, **before},

@@ -120,6 +120,8 @@ class Study:
         problems = Problems(name)
         document = Document.parse(text, problems)
         project = _read_project(document.project, partial(problems.add, "[project]"))
+        if "id" in document.defaults:
+            problems.add("[defaults]", ("id",), "is of one target group; write it into its table")
         groups = [_read_group(document, reference, problems) for reference in document.target_groups]
         if problems.found or project is None:
             raise problems.error()

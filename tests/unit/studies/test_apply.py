@@ -252,6 +252,29 @@ async def test_several_with_one_reference_are_refused_until_an_id_chooses(sweep_
     assert (await plan_study(sweep_client, Study.parse(missing))).target_groups[0].action is Action.REFUSE
 
 
+async def test_two_tables_for_one_target_group_are_refused(
+    sandbox: Sandbox, sweep_client: AsyncClient, text: str
+) -> None:
+    """A draft that one table finds by its id and another by its reference would be changed twice."""
+    report = await apply(sweep_client, text)
+    other = text.replace('locale = "ger_de"', f'locale = "ger_de"\nid = "{report.target_groups[0].id}"')
+    plan = await plan_study(sweep_client, Study.parse(other))
+    assert actions(plan) == [Action.EQUAL, Action.REFUSE, Action.REFUSE]
+    sandbox.requests.clear()
+    assert not (await apply_study(sweep_client, plan)).ok
+    assert writes(sandbox) == []
+
+
+async def test_two_at_once_are_both_named(sandbox: Sandbox, make_client: MakeClient, text: str) -> None:
+    """If two people apply one file at the same moment and make two drafts, at least one report says so."""
+    clients = [make_client(), make_client()]
+    plans = [await plan_study(client, Study.parse(text)) for client in clients]
+    reports = await asyncio.gather(*(apply_study(*pair) for pair in zip(clients, plans, strict=True)))
+    after = await plan_study(clients[0], Study.parse(text))
+    doubled = [planned for planned in after.target_groups if planned.action is Action.REFUSE]
+    assert not doubled or not all(report.ok for report in reports)
+
+
 async def test_a_draft_without_a_reference_gets_it_by_its_id(sweep_client: AsyncClient, text: str) -> None:
     """A draft that is found by its id gets the name of its table as its reference, and is found by that then."""
     report = await apply(sweep_client, text)

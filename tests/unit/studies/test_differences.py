@@ -37,6 +37,8 @@ def test_values_are_compared_one_by_one() -> None:
         (40, 40.0),
         (datetime(2036, 1, 1, 8, tzinfo=UTC), datetime(2036, 1, 1, 9, tzinfo=timezone(timedelta(hours=1)))),
         ("3F2504E0-4F89-41D3-9A0C-0305E82C3301", "3f2504e0-4f89-41d3-9a0c-0305e82c3301"),
+        (["1", "2"], ["2", "1"]),
+        ("Tracker", " Tracker"),
     ],
 )
 def test_other_spellings_of_a_value_are_equal(before: object, after: object) -> None:
@@ -63,6 +65,26 @@ def test_names_that_the_api_adds_to_targets_are_no_difference() -> None:
         "profiles.Age.35-64.range: 35-64 -> None",
         "profiles.Age.35-64.percentage: 60 -> None",
     ]
+
+
+def test_defaults_of_the_api_are_no_difference() -> None:
+    """The API fills in the duration of an exclusion, and may write it in days."""
+    before, after = ({"exclusions": [{"id": "A", "duration": text}]} for text in ("P90D", "P14D"))
+    assert shown(before, {"exclusions": [{"id": "A"}]}) == []
+    assert shown(after, {"exclusions": [{"id": "A", "duration": "P2W"}]}) == []
+    assert shown(after, {"exclusions": [{"id": "A"}]}) == ["exclusions 1.duration: P14D -> None"]
+
+
+def test_long_lists_of_answers_have_short_names() -> None:
+    """A target with thousands of postal codes has a path that fits a line; two such targets stay apart."""
+    codes = [str(code) for code in range(10_000)]
+    targets = [{"values": codes, "percentage": 40}, {"values": [*codes, "x"], "percentage": 60}]
+    changed = [targets[0], targets[1] | {"percentage": 50}]
+    (difference,) = find_differences(
+        {"profiles": {"A": {"targets": targets}}}, {"profiles": {"A": {"targets": changed}}}
+    )
+    assert len(difference.path) < 100
+    assert (difference.found, difference.wanted) == (60, 50)
 
 
 def test_cells_and_groups_are_named() -> None:

@@ -104,6 +104,7 @@ def test_tables_are_merged_and_other_values_are_replaced() -> None:
             "[target_groups.US] the name of the table must be a reference",
         ),
         ('locale = "eng_us"', "profiles = 3", "[target_groups.TRACKER-US] profiles must be a table; got 3"),
+        ("[defaults]", '[defaults]\nid = "01BTGNYV6HRNK8K8VKZASZCFP0"', "[defaults] id is of one target group"),
         ("collects_pii", "collects-pii", "[defaults] collects-pii is an unknown key; did you mean collects_pii?"),
         (
             "2036-02-14T20",

@@ -1,5 +1,7 @@
 """``fieldingkit drafts``, in this process, on a sandbox."""
 
+import asyncio
+import io
 import json
 from pathlib import Path
 from typing import NamedTuple
@@ -187,6 +189,41 @@ def test_a_refused_target_group_is_exit_code_1(connected: Cli, sandbox: Sandbox,
         ended = connected("drafts", "apply", str(file), flag)
         assert ended.code == 1
         assert f"{US}       refuse   there is no target group with the id in the file" in ended.out
+
+
+def test_an_interruption_says_how_to_finish(
+    connected: Cli,
+    sandbox: Sandbox,
+    file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A command that is interrupted between two target groups is finished by the same command."""
+
+    async def cancelled(*arguments: object, **options: object) -> None:
+        raise asyncio.CancelledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("fieldingkit.cli.study_command.apply_study", cancelled)
+        with pytest.raises(asyncio.CancelledError):
+            connected("drafts", "apply", str(file), "--yes")
+    assert "Run the command again to finish" in capsys.readouterr().err
+    assert connected("drafts", "apply", str(file), "--yes").code == 0
+
+
+def test_a_closed_pipe_does_not_stop_the_application(
+    connected: Cli, sandbox: Sandbox, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader that ends, such as `head`, leaves no part of the file unapplied."""
+
+    class Closed(io.StringIO):
+        def write(self, _: str) -> int:
+            raise BrokenPipeError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.stdout", Closed())
+        connected("drafts", "apply", str(file), "--yes")
+    assert connected("drafts", "apply", str(file)).out.endswith("Target groups: 2 equal.\n")
 
 
 def test_an_unknown_outcome_is_exit_code_4(connected: Cli, sandbox: Sandbox, file: Path) -> None:
