@@ -713,7 +713,7 @@ class InfeasibleError(WorkflowError):
     )
 
     feasibility: Any
-    """The API's ``Feasibility``; None if it was not asked, because the goal is too large."""
+    """The API's ``Feasibility``; None if it could not be asked, such as for a goal above 10,000."""
     shortfalls: tuple[Any, ...]
     """A ``Shortfall`` for each goal that is not feasible, that of the target group first."""
 

@@ -1,6 +1,6 @@
 """The launch of a draft: profiles and feasibility are checked before anything is started; nothing is launched twice."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, NamedTuple, cast
 
 import attrs
@@ -12,9 +12,9 @@ from fieldingkit.errors import (
     ConfigurationError,
     ConflictError,
     FieldingKitError,
-    InvalidCommandError,
     JobError,
     JobFailedError,
+    NotFoundError,
     RedirectError,
     TooManyConflictsError,
     WorkflowError,
@@ -22,18 +22,20 @@ from fieldingkit.errors import (
 from fieldingkit.events.waker import Waker
 from fieldingkit.idempotency import new_idempotency_key
 from fieldingkit.jobs.poller import check_wait_timeout
-from fieldingkit.resources.feasibility import CalculateFeasibility, Feasibility
-from fieldingkit.resources.fielding_assistant import PricingType
+from fieldingkit.resources.feasibility import Feasibility
 from fieldingkit.resources.fielding_jobs import LaunchFromDraft
 from fieldingkit.resources.fielding_runs import FieldingRun, GetFieldingRun, ListFieldingRuns
-from fieldingkit.resources.profiles import Profiling, ValidateProfiles
 from fieldingkit.resources.target_group_drafts import GetTargetGroup, TargetGroupDraft
 from fieldingkit.results import Serializable
+from fieldingkit.workflows.launch_checks import LaunchCheck, check_launch
 from fieldingkit.workflows.optimistic import any_maybe_applied, keep_outcome, read_run
-from fieldingkit.workflows.shortfalls import MAX_GOAL, Shortfall, find_shortfalls, infeasible_error
+from fieldingkit.workflows.reading import send_read
+from fieldingkit.workflows.shortfalls import Shortfall, infeasible_error
 
 __all__ = ["LaunchedTargetGroup", "launch"]
 
+_READ_DELAYS = (0.5, 1.0, 2.0, 4.0)
+"""The delays after reads of the new run that find nothing, in seconds."""
 _MAX_DELAY = 30.0
 """The longest delay before the job is sent again, in seconds, unless the API asks for more."""
 
@@ -50,7 +52,7 @@ class LaunchedTargetGroup(Serializable):
     After an ambiguous outcome, another user may have launched it.
     """
     feasibility: Feasibility | None = None
-    """The estimate before the launch; None if it was found launched, or if the goal is too large to be estimated."""
+    """The estimate before the launch; None if it was found launched, or if no estimate could be asked for."""
     shortfalls: tuple[Shortfall, ...] = ()
     """The goals that are not feasible, and were accepted with ``accept_infeasible``."""
     job_id: str | None = None
@@ -102,9 +104,11 @@ async def launch(
     check_kind(draft, GetTargetGroup)
     if type(max_conflicts) is not int or max_conflicts < 0:
         raise ConfigurationError(f"max_conflicts must be an integer of at least 0; got {brief_repr(max_conflicts)}")
+    if type(accept_infeasible) is not bool:
+        raise ConfigurationError(f"accept_infeasible must be True or False; got {brief_repr(accept_infeasible)}")
     check_wait_timeout(timeout)
     try:
-        settings = await client.send(draft)
+        settings = await send_read(client, draft)
     except RedirectError:
         if (run := await _find_run(client, draft)) is None:
             raise
@@ -114,100 +118,10 @@ async def launch(
         end_fielding_at=_planned_end(settings, draft) if end_fielding_at is None else end_fielding_at,
         idempotency_key=idempotency_key or new_idempotency_key(),
     )
-    check = await _check(client, draft, settings, command.end_fielding_at)
+    check = await check_launch(client, draft, settings, command.end_fielding_at)
     if check.shortfalls and not accept_infeasible:
         raise infeasible_error(draft, check.goal, command.end_fielding_at, check.feasibility, check.shortfalls)
     return await _Launch(client, draft, command, check, max_conflicts, timeout, waker).run()
-
-
-# Before the launch
-
-
-class _Check(NamedTuple):
-    """The findings before the launch."""
-
-    goal: int
-    feasibility: Feasibility | None
-    shortfalls: tuple[Shortfall, ...]
-
-
-_REQUIRED = (
-    "business_unit_id",
-    "locale",
-    "expected_incidence_rate",
-    "expected_length_of_interview_minutes",
-    "completes_goal",
-)
-_DECISIVE = frozenset(
-    [*_REQUIRED, "cost_per_interview", "fielding_assistant_assignment", "pricing_model", "profiling", "allocations"]
-)
-"""The settings that decide the feasibility: an estimate without one of them would be of another target group."""
-
-
-async def _check(client: AsyncClient, draft: GetTargetGroup, settings: TargetGroupDraft, end: datetime) -> _Check:
-    """Check the profiles of a draft, then ask for its feasibility until the end of fielding.
-
-    Raises:
-        InvalidCommandError: if the end has passed.
-        WorkflowError: if the settings are incomplete.
-    """
-    now = datetime.fromtimestamp(client.api_time or client.clock.wall(), UTC)
-    if end <= now:
-        raise InvalidCommandError(
-            f"the end of fielding ({end.isoformat()}) has passed", field="end_fielding_at", command=draft
-        )
-    if unread := [path for path in settings.undecoded if _setting_at(path) in _DECISIVE]:
-        raise WorkflowError(f"the draft cannot be read: {', '.join(unread)}; nothing was launched", command=draft)
-    if missing := [name for name in _REQUIRED if getattr(settings, name) is None]:
-        raise WorkflowError(f"the draft has no {' and no '.join(missing)}; nothing was launched", command=draft)
-    goal, profiling = cast("int", settings.completes_goal), _own_profiles(settings.profiling)
-    if profiling is not None:
-        locale = cast("str", settings.locale)
-        await client.send(
-            ValidateProfiles(account_id=draft.account_id, locale=locale, completes_goal=goal, profiling=profiling)
-        )
-    feasibility = None
-    if goal <= MAX_GOAL:
-        feasibility = await client.send(_question(draft, settings, profiling, now, end))
-    return _Check(goal, feasibility, tuple(find_shortfalls(goal, profiling, feasibility)))
-
-
-def _setting_at(path: str) -> str:
-    return path.removeprefix("$.").partition(".")[0].partition("[")[0]
-
-
-def _question(
-    draft: GetTargetGroup, settings: TargetGroupDraft, profiling: Profiling | None, now: datetime, end: datetime
-) -> CalculateFeasibility:
-    """Return the command that asks for the feasibility of a draft that is launched now."""
-    assignment = settings.fielding_assistant_assignment
-    pricing = None if assignment is None else assignment.pricing
-    by_card = PricingType.RATE_CARD in (settings.pricing_model, None if pricing is None else pricing.type)
-    return CalculateFeasibility(
-        account_id=draft.account_id,
-        **{name: getattr(settings, name) for name in _REQUIRED},
-        start_at=now,
-        end_at=end,
-        collects_pii=settings.collects_pii,
-        cost_per_interview=None if by_card else settings.cost_per_interview,
-        rate_card_price_boost=pricing.boost_cpi if by_card and pricing is not None else None,
-        profiling=profiling,
-        allocations=settings.allocations,
-    )
-
-
-def _planned_end(settings: TargetGroupDraft, draft: GetTargetGroup) -> datetime:
-    if settings.fielding_specification is None:
-        raise WorkflowError("the draft has no planned end: pass end_fielding_at", command=draft)
-    return settings.fielding_specification.end_at
-
-
-def _own_profiles(profiling: Profiling | None) -> Profiling | None:
-    """Return profiling without its template, which the checks do not take; None if there are no profiles."""
-    return attrs.evolve(profiling, template_id=None) if profiling is not None and profiling.profiles else None
-
-
-# The launch
 
 
 class _Launch(NamedTuple):
@@ -216,7 +130,7 @@ class _Launch(NamedTuple):
     client: AsyncClient
     draft: GetTargetGroup
     command: LaunchFromDraft
-    check: _Check
+    check: LaunchCheck
     max_conflicts: int
     timeout: float | None
     waker: Waker | None
@@ -248,12 +162,26 @@ class _Launch(NamedTuple):
     async def _launched_run(self, run_id: str | None) -> FieldingRun:
         """Read the run after the job has completed; an error says that the target group was launched."""
         try:
-            if run_id is not None:
-                return await read_run(self.client, GetFieldingRun(**_path(self.draft), fielding_run_id=run_id))
-            return await _require_run(self.client, self.draft)
+            return await self._wait_for_run(run_id)
         except BaseException as exc:
             keep_outcome(exc, "the target group was launched")
+            exc.add_note(f"The target group {self.draft.target_group_id} was launched.")
             raise
+
+    async def _wait_for_run(self, run_id: str | None) -> FieldingRun:
+        for delay in _READ_DELAYS:
+            if (run := await self._new_run(run_id)) is not None:
+                return run
+            await self.client.clock.sleep(delay)
+        raise WorkflowError("the launch job has completed, but its fielding run cannot be read", command=self.draft)
+
+    async def _new_run(self, run_id: str | None) -> FieldingRun | None:
+        if run_id is None:
+            return await _find_run(self.client, self.draft)
+        try:
+            return await read_run(self.client, GetFieldingRun(**_path(self.draft), fielding_run_id=run_id))
+        except NotFoundError:
+            return None
 
     async def _before_repetition(self, conflicts: list[FieldingKitError]) -> None:
         """Wait before the job is sent again with the same key; raise if that would not help."""
@@ -287,18 +215,18 @@ class _Launch(NamedTuple):
         )
 
 
+def _planned_end(settings: TargetGroupDraft, draft: GetTargetGroup) -> datetime:
+    if settings.fielding_specification is None:
+        raise WorkflowError("the draft has no planned end: pass end_fielding_at", command=draft)
+    return settings.fielding_specification.end_at
+
+
 async def _find_run(client: AsyncClient, draft: GetTargetGroup) -> FieldingRun | None:
     """Return the run of the target group with its ETag; None if it is still a draft."""
-    runs = await client.send(ListFieldingRuns(**_path(draft)))
+    runs = await send_read(client, ListFieldingRuns(**_path(draft)))
     if not runs:
         return None
     return await read_run(client, GetFieldingRun(**_path(draft), fielding_run_id=runs[-1].id))
-
-
-async def _require_run(client: AsyncClient, draft: GetTargetGroup) -> FieldingRun:
-    if (run := await _find_run(client, draft)) is None:
-        raise WorkflowError("the launch job is completed, but no fielding run is listed yet", command=draft)
-    return run
 
 
 def _path(draft: GetTargetGroup) -> dict[str, Any]:

@@ -97,12 +97,14 @@ def infeasible_error(
         draft: The command that reads the draft.
         goal: The goal of the target group.
         end: The end of fielding.
-        feasibility: The estimate; None if the goal is too large to be asked for.
+        feasibility: The estimate; None if none could be asked for.
         shortfalls: The goals that are not feasible, at least one.
     """
     first, until = shortfalls[0], f"by {end.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-    if feasibility is None:
+    if goal > MAX_GOAL:
         message = f"the API estimates goals of up to {MAX_GOAL:,}, not of {goal:,}"
+    elif feasibility is None:
+        message = "the profiles come from a template and are not listed, so that no estimate can be asked for"
     elif first.expected is None:
         message = f"the API has no estimate of the completes {until}; the goal is {goal:,}"
     elif first.target is None:

@@ -5,6 +5,7 @@
 - The suggested price is the lowest one in whole cents at which even the least completes reach the goal: at most the
   price on the rate card, at which every respondent is willing.
 - Only the share of the panelists who meet all profiles takes part.
+- A seeded target group is estimated too, although a test assigns its completes.
 - Quotas fill in proportion to their goals, so that each target gets its share; so do groups of suppliers.
 """
 

@@ -260,6 +260,7 @@ async def test_a_launch_whose_answer_was_lost_is_found(
     """A job that is accepted without an answer launches the group, which is found or waited for."""
     group, draft = await make_draft(client_without_retries)
     sandbox.faults.add(LAUNCHES, faults.ApplyThenDrop())
+    sandbox.faults.add(RUNS, faults.TruncatedJson())
     done = await launch(client_without_retries, draft)
     assert (done.changed, group.status, launches(group)) == (True, "live", 1)
     assert [conflict.maybe_applied for conflict in done.conflicts] == [True]
@@ -378,6 +379,47 @@ async def test_a_run_that_cannot_be_read_was_launched(
     assert group.status == "live"
 
 
+async def test_a_run_that_is_readable_later_is_waited_for(
+    sandbox: Sandbox, sweep_client: AsyncClient, make_draft: MakeDraft
+) -> None:
+    """A run that cannot be found at once after the job is read again; if it stays away, the error has a note."""
+    group, draft = await make_draft(sweep_client)
+    sandbox.faults.add("get_fielding_run", faults.Answer(404), times=2)
+    assert (await launch(sweep_client, draft)).run.status == "live"
+    _, draft = await make_draft(sweep_client)
+    sandbox.faults.add("get_fielding_run", faults.Answer(404), times=None)
+    with pytest.raises(WorkflowError, match="cannot be read") as caught:
+        await launch(sweep_client, draft)
+    assert caught.value.maybe_applied
+    assert caught.value.__notes__ == [f"The target group {draft.target_group_id} was launched."]
+    assert group.status == "live"
+
+
+async def test_profiles_that_are_not_listed_are_not_called_feasible(
+    sandbox: Sandbox, client: AsyncClient, make_draft: MakeDraft
+) -> None:
+    """A template without its profiles cannot be estimated: an answer for everybody would say nothing."""
+    group, draft = await make_draft(client, profiling=None)
+    profiling = {"template_id": "b551326b-ac9d-4d32-8823-4f025787dab9", "profile_adjustment_type": "percentage"}
+    body = {**(await client.send_detailed(draft)).raw, "profiling": profiling}
+    sandbox.faults.add("get_target_group", faults.Answer(200, body), times=None)
+    with pytest.raises(InfeasibleError, match="from a template"):
+        await launch(client, draft)
+    assert (group.status, sent(sandbox, ASKS)) == ("draft", [])
+    assert (await launch(client, draft, accept_infeasible=True)).run.status == "live"
+
+
+async def test_a_result_can_be_stored(
+    sandbox: Sandbox, client_without_retries: AsyncClient, make_draft: MakeDraft
+) -> None:
+    """The result is JSON with everything: the run, the estimate and the failures that were resolved."""
+    _, draft = await make_draft(client_without_retries)
+    sandbox.faults.add(LAUNCHES, faults.ApplyThenDrop())
+    stored = json.loads((await launch(client_without_retries, draft)).to_json())
+    assert (stored["run"]["status"], stored["changed"], len(stored["conflicts"])) == ("live", True, 1)
+    assert stored["feasibility"]["completes_max"] > 0
+
+
 async def test_a_group_that_does_not_exist_is_named(client: AsyncClient, make_draft: MakeDraft) -> None:
     """An unknown target group is a 404, and nothing else is sent."""
     _, draft = await make_draft(client)
@@ -404,17 +446,15 @@ def test_the_launch_is_blocking_too(sandbox: Sandbox, blocking_client: Client, m
     assert group.status == "live"
 
 
-@pytest.mark.parametrize(
-    ("arguments", "error"),
-    [
-        ((None,), ConfigurationError),
-        (("draft",), InvalidCommandError),
-    ],
-)
-async def test_arguments_of_a_wrong_kind_are_refused(
-    client: AsyncClient, arguments: tuple[Any, ...], error: type[Exception]
-) -> None:
-    """A client or a draft of a wrong kind is refused before anything is sent."""
-    wrong: Any = arguments[0]
-    with pytest.raises(error):
-        await (launch(wrong, wrong) if wrong is None else launch(client, wrong))
+async def test_arguments_of_a_wrong_kind_are_refused(client: AsyncClient, sandbox: Sandbox) -> None:
+    """A client, a draft or a flag of a wrong kind is refused before anything is sent: "false" is not False."""
+    draft = GetTargetGroup(project_id="01BTGNYV6HRNK8K8VKZASZCFP0", target_group_id="01BTGNYV6HRNK8K8VKZASZCFP1")
+    wrong: Any = "false"
+    with pytest.raises(ConfigurationError, match="client must be"):
+        await launch(wrong, draft)
+    with pytest.raises(InvalidCommandError, match="GetTargetGroup"):
+        await launch(client, wrong)
+    for name in ("accept_infeasible", "max_conflicts", "timeout"):
+        with pytest.raises(ConfigurationError, match=name):
+            await launch(client, draft, **{name: wrong})
+    assert not sandbox.requests
