@@ -45,6 +45,26 @@ async def test_a_draft_is_listed_with_its_settings(sandbox: Sandbox, call: Calle
     assert len((await call("GET", path, params=params)).json["target_groups"]) == 2
 
 
+@pytest.mark.parametrize(("given", "read"), [(None, "P90D"), ("P2W", "P14D"), ("P3M", "P3M"), ("P396D", "P396D")])
+async def test_the_period_of_an_exclusion_is_read_in_days(
+    sandbox: Sandbox, call: Caller, given: str | None, read: str
+) -> None:
+    """Without a period it is 90 days; weeks are read as days."""
+    project = {"type": "project", "id": "01KH287TE2W1GKTJJ91QCCHWP9"}
+    sent = project if given is None else {**project, "duration": given}
+    group = await created(sandbox, call, respondent_activity_exclusions=[sent])
+    draft = (await call("GET", call.group_path(group))).json
+    assert draft["respondent_activity_exclusions"] == [{**project, "duration": read}]
+
+
+@pytest.mark.parametrize("duration", ["PT24H", "P397D", "P0D", "P", 90])
+async def test_a_period_of_no_days_is_refused(sandbox: Sandbox, call: Caller, duration: object) -> None:
+    """Periods have 1 to 396 days and no hours."""
+    excluded = [{"type": "project", "id": "01KH287TE2W1GKTJJ91QCCHWP9", "duration": duration}]
+    refused = await create(sandbox, call, respondent_activity_exclusions=excluded)
+    assert (refused.status, refused.json["invalid_params"][0]["name"]) == (400, "respondent_activity_exclusions")
+
+
 async def test_a_draft_is_replaced_as_a_whole(sandbox: Sandbox, call: Caller, clock: SandboxClock) -> None:
     """A setting that is left out is gone; after the launch there is no draft to replace."""
     group = await created(sandbox, call)
