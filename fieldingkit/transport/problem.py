@@ -161,7 +161,8 @@ def _params(value: object) -> tuple[InvalidParam, ...]:
 
 
 def _param(item: dict[str, Any]) -> InvalidParam:
-    metadata = next(iter(_objects([item.get("metadata")])), {})
+    found = item.get("metadata")
+    metadata = cast("dict[str, Any]", found if isinstance(found, dict) else {})
     questions = metadata.get("question_id")
     return InvalidParam(
         _string(item.get("name")) or "",

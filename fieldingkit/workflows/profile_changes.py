@@ -134,8 +134,9 @@ async def change_profiles(
             return ProfileChange(profiles=kept, deletes=[region])
 
     A target with other conditions is another target, and so is one whose quota is gone: name the one that was read.
-    The profiles are read once more just before they are replaced. The write is never repeated; if its outcome is
-    ambiguous, the profiles are read to find out what is true.
+    The profiles are read once more just before they are replaced; only a change of another user between this reading
+    and the write goes unnoticed. The write is never repeated; if its outcome is ambiguous, the profiles are read to
+    find out what is true.
 
     Args:
         client: The client to use; with a blocking one, ``client.call(change_profiles, group, change, ...)``.
@@ -171,19 +172,18 @@ async def change_profiles(
         )
     difference = wanted.difference_from(before)
     _refuse(group, difference, accept_completes=accept_completes)
-    conflicts: tuple[FieldingKitError, ...] = ()
     try:
         after = await client.send(command)
+        ambiguous = None
+        if not is_same(after.profiles, wanted.listed, wanted.adjustment):
+            mismatch = "the response does not have the profiles that were sent"
+            raise DecodeError(mismatch, path="$.profiles", command=command, maybe_applied=True)
     except FieldingKitError as exc:
         if not exc.maybe_applied:
             raise
-        conflicts = (exc,)
-    else:
-        if not is_same(after.profiles, wanted.listed, wanted.adjustment):
-            mismatch = "the response does not have the profiles that were sent"
-            conflicts = (DecodeError(mismatch, path="$.profiles", command=command, maybe_applied=True),)
-    if conflicts:
-        after = await _resolve(client, group, wanted, before, conflicts[0])
+        ambiguous = exc
+        after = await _resolve(client, group, wanted, before, exc)
+    conflicts = () if ambiguous is None else (ambiguous,)
     return ChangedProfiles(before=before, after=after, difference=difference, changed=True, conflicts=conflicts)
 
 
@@ -222,7 +222,7 @@ class _Wanted:
         if cast("object", adjustment) not in list(AdjustmentType):
             shown = brief_repr(adjustment)
             raise InvalidCommandError(f"adjustment must be percentage or nominal; got {shown}", field="adjustment")
-        control = ProfileChange(profiles=control_profiles or ()).profiles
+        control = _checked(control_profiles or (), "control_profiles", "must be profiles").profiles
         if any(profile.blended_type is not BlendedType.CONTROL for profile in control):
             raise InvalidCommandError(
                 "control_profiles must have the blended_type control: the change returns all others",
@@ -233,7 +233,7 @@ class _Wanted:
     def compute(self, now: TargetGroupProfiles) -> None:
         """Let the change compute the wanted profiles from the present ones."""
         found = self.change(now)
-        change = found if isinstance(found, ProfileChange) else ProfileChange(profiles=found)
+        change = _checked(found, "change", "must return profiles, or a ProfileChange")
         self.listed = change.profiles
         self.named = frozenset(_ids(change.deletes))
         if not self.listed and now.profiles:
@@ -264,6 +264,13 @@ class _Wanted:
             completes_goal=cast("int", now.completes_goal),
             profiling=Profiling(profile_adjustment_type=self.adjustment, profiles=(*self.listed, *self.control)),
         )
+
+
+def _checked(found: ProfileChange | Iterable[Profile], field: str, rule: str) -> ProfileChange:
+    try:
+        return found if isinstance(found, ProfileChange) else ProfileChange(profiles=found)
+    except InvalidCommandError as exc:
+        raise InvalidCommandError(f"{field} {rule}; got {brief_repr(found)}", field=field) from exc
 
 
 def _ids(parts: Sequence[Profile | Target]) -> Iterable[str]:

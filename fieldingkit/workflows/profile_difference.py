@@ -5,6 +5,7 @@ profile of the same kind about the same questions.
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, TypeAlias
 
@@ -117,7 +118,7 @@ def _differences(
         if kept is not None:
             _check_other_goal((profile, target), kept, adjustment)
         is_deleted = kept is None or (new_goal is None and _has_quota(profile, target))
-        if is_deleted or kept is None or goal != new_goal or _names(profile, target) != _names(*kept):
+        if is_deleted or kept is None or goal != new_goal or not _keeps_names((profile, target), kept):
             yield QuotaDifference(
                 kind="deleted" if is_deleted else "changed",
                 profile=_name_of(profile),
@@ -145,7 +146,7 @@ def is_same(read: Sequence[Profile], wanted: Sequence[Profile], adjustment: Adju
     return present.keys() == sent.keys() and all(
         present[key][0].quotas_enabled == sent[key][0].quotas_enabled
         and _is_same_goal(_goal_of(*present[key], adjustment), _goal_of(*sent[key], adjustment), adjustment)
-        and all(name in {None, other} for name, other in zip(_names(*sent[key]), _names(*present[key]), strict=True))
+        and _keeps_names(present[key], sent[key])
         for key in sent
     )
 
@@ -170,7 +171,15 @@ def _check_other_goal(read: tuple[Profile, Target], wanted: tuple[Profile, Targe
 
 
 def _cells(profiles: Sequence[Profile]) -> _Cells:
-    return {(_profile_key(one), _target_key(target)): (one, target) for one in profiles for target in one.targets}
+    cells: dict[_Key, tuple[Profile, Target]] = {}
+    seen = Counter[_Key]()
+    for profile in profiles:
+        owner = _profile_key(profile)
+        for target in profile.targets:
+            key = (owner, _target_key(target))
+            cells[*key, seen[key]] = (profile, target)
+            seen[key] += 1
+    return cells
 
 
 def _profile_key(profile: Profile) -> _Key:
@@ -180,8 +189,8 @@ def _profile_key(profile: Profile) -> _Key:
     return str(profile.object), purpose, frozenset(_condition_key(condition)[:2] for condition in conditions)
 
 
-def _target_key(target: Target) -> _Key:
-    return (frozenset(map(_condition_key, target.conditions)),)
+def _target_key(target: Target) -> frozenset[_Key]:
+    return frozenset(map(_condition_key, target.conditions))
 
 
 def _condition_key(condition: Condition) -> _Key:
@@ -205,6 +214,11 @@ def _goal_of(profile: Profile, target: Target, adjustment: AdjustmentType) -> fl
 
 def _has_quota(profile: Profile, target: Target) -> bool:
     return any(_goal_of(profile, target, adjustment) is not None for adjustment in AdjustmentType)
+
+
+def _keeps_names(read: tuple[Profile, Target], wanted: tuple[Profile, Target]) -> bool:
+    """Return whether no name differs; a name that is left out stays, or is given by the API."""
+    return all(name in {None, other} for name, other in zip(_names(*wanted), _names(*read), strict=True))
 
 
 def _names(profile: Profile, target: Target) -> tuple[str | None, str | None]:

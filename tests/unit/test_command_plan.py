@@ -69,6 +69,17 @@ class Keyed(AccountCommand[None]):
     idempotency_key: str | None = attrs.field(default=None, metadata={"key": "ulid"})
 
 
+@attrs.frozen(kw_only=True)
+class Spread(AccountCommand[None]):
+    """A POST with a field that has several members of the body."""
+
+    endpoint: ClassVar[Endpoint] = Endpoint("POST", "/accounts/{account_id}/spread", operation_id="post_spread")
+    plain: int = 1
+    pair: tuple[int, int] | None = attrs.field(
+        default=None, metadata={"write": lambda pair: {"first": pair[0], "second": pair[1]}, "spread": True}
+    )
+
+
 def request_of(command: AccountCommand[Any]) -> Request:
     """Return the request of a command."""
     return encode(command, account_id="7", headers={})
@@ -94,6 +105,12 @@ def query_of(command: AccountCommand[Any]) -> list[tuple[str, str]]:
 def test_members_of_the_body_are_written_as_their_metadata_says(fields: dict[str, Any], body: object) -> None:
     """Members are renamed, written by their function, and left out if they are None, unless null is sent."""
     assert json.loads(request_of(Post(**fields)).body or b"") == body
+
+
+def test_a_field_can_be_spread_over_members_of_the_body() -> None:
+    """The members that it writes are members of the body itself; none if it is left out."""
+    assert json.loads(request_of(Spread(pair=(2, 3))).body or b"") == {"plain": 1, "first": 2, "second": 3}
+    assert json.loads(request_of(Spread()).body or b"") == {"plain": 1}
 
 
 @pytest.mark.parametrize(

@@ -133,13 +133,17 @@ def _blending_violations(
 def _weight(target: Mapping[str, Any], profiling: Mapping[str, Any], locale: str) -> float:
     """Return the share of a target in its profile: its quota, or its share of the panelists if it has none."""
     name = "completes_goal_percentage" if profiling["profile_adjustment_type"] == "percentage" else "completes_goal"
-    quota: float | None = (target.get("quota") or {}).get(name)
-    return reach_of([{"targets": [target]}], locale) if quota is None else quota
+    quota: Mapping[str, float] = target.get("quota") or {}
+    return quota[name] if name in quota else reach_of([{"targets": [target]}], locale)
 
 
 def _name(target: Mapping[str, Any], locale: str) -> str:
-    name: str | None = target.get("name") or (target.get("quota") or {}).get("name")
-    return name or ", ".join(condition_name(condition, locale) for condition in target["conditions"])
+    quota: Mapping[str, str] = target.get("quota") or {}
+    return (
+        target.get("name")
+        or quota.get("name")
+        or ", ".join(condition_name(condition, locale) for condition in target["conditions"])
+    )
 
 
 def _apportioned(total: int, weights: Sequence[float]) -> list[int]:

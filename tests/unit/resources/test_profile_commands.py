@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from support.resource_wire import GROUP, OTHER, PROJECT, answer, sent
 
-from fieldingkit import profiles, profiling_library
+from fieldingkit import AsyncClient, profiles, profiling_library
 from fieldingkit.errors import InvalidCommandError
 from fieldingkit.idempotency import RetrySafety
 from fieldingkit.resources import profiling
+from fieldingkit.sandbox import Sandbox
 
 IDS: dict[str, Any] = {"project_id": PROJECT, "target_group_id": GROUP}
 START, END = datetime(2036, 1, 1, tzinfo=UTC), datetime(2036, 1, 9, tzinfo=UTC)
@@ -161,6 +162,14 @@ def test_a_question_is_a_profile_of_its_answers() -> None:
         locale="ger_de", completes_goal=10, profiling=profiles.Profiling(profiles=[everybody, profile])
     )
     assert [one["name"] for one in sent(command).body["profiling"]["profiles"]] == ["GENDER", "AGE"]
+
+
+async def test_questions_of_all_pages_are_read(sandbox: Sandbox, client: AsyncClient) -> None:
+    """The pages of the library are read one after another."""
+    command = profiling_library.ListQuestions(locale="eng_us", page_size=2)
+    names = [question.name async for question in client.iter_items(command)]
+    assert len(names) == len(set(names)) > 4
+    assert sum(request.operation_id == "account_questions_translation" for request in sandbox.requests) > 2
 
 
 def test_a_library_without_questions_is_empty() -> None:

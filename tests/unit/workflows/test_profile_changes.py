@@ -15,6 +15,7 @@ from fieldingkit.errors import (
     WorkflowError,
 )
 from fieldingkit.resources.profiles import (
+    AdjustmentType,
     ListProfiles,
     Profile,
     Profiling,
@@ -27,6 +28,7 @@ from fieldingkit.resources.profiles import (
 )
 from fieldingkit.sandbox import Sandbox, TargetGroup, faults
 from fieldingkit.workflows import ProfileChange, change_profiles, preview_profiles
+from fieldingkit.workflows.profile_difference import difference_of
 
 REPLACE, LIST = "manage_target_group_profiles", "list_profiles"
 
@@ -120,7 +122,12 @@ async def test_nothing_is_sent_if_nothing_changes(sandbox: Sandbox, client: Asyn
     """The present profiles, with their ids or without, are no change."""
     _, read = await seeded(sandbox, client, GENDER, AGE)
     before = writes(sandbox)
-    changes: list[Callable[[TargetGroupProfiles], Any]] = [lambda now: now.profiles, lambda _: [AGE, GENDER]]
+    unnamed = attrs.evolve(GENDER, name=None)
+    changes: list[Callable[[TargetGroupProfiles], Any]] = [
+        lambda now: now.profiles,
+        lambda _: [AGE, GENDER],
+        lambda _: [unnamed, AGE],
+    ]
     for change in changes:
         outcome = await change_profiles(client, read, change, adjustment="percentage", control_profiles=())
         assert (outcome.changed, len(outcome.difference), outcome.before) == (False, 0, outcome.after)
@@ -338,8 +345,9 @@ async def test_unreadable_profiles_are_not_written_back(sandbox: Sandbox, client
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        (lambda now: None, "profiles"),
-        (lambda now: [1], "profiles"),
+        (lambda now: None, "change must return profiles, or a ProfileChange; got None"),
+        (lambda now: [1], "change must return profiles"),
+        (lambda now: now, "change must return profiles"),
         (lambda now: [], "DeleteProfiles"),
         (lambda now: ProfileChange(profiles=now.profiles, deletes=[GENDER]), "as they were read"),
         (
@@ -370,6 +378,22 @@ async def test_arguments_of_a_wrong_kind_are_refused(sandbox: Sandbox, client: A
         wrong = adjustment
         with pytest.raises(InvalidCommandError, match="adjustment must be"):
             await change_profiles(client, read, uneven, adjustment=wrong, control_profiles=())
+
+
+async def test_control_profiles_of_a_wrong_kind_are_refused(sandbox: Sandbox, client: AsyncClient) -> None:
+    """The error names the argument."""
+    _, read = await seeded(sandbox, client, GENDER)
+    for given in (CONTROL, [1], 5):
+        wrong: Any = given
+        with pytest.raises(InvalidCommandError, match="control_profiles must be profiles"):
+            await change_profiles(client, read, uneven, adjustment="percentage", control_profiles=wrong)
+
+
+def test_equal_targets_are_told_apart() -> None:
+    """If the API lists the same conditions twice, one of them less is a deletion."""
+    twice = attrs.evolve(GENDER, targets=[*GENDER.targets, GENDER.targets[0]])
+    found = difference_of([twice], [GENDER], AdjustmentType.PERCENTAGE, frozenset())
+    assert [one.kind for one in found] == ["deleted"]
 
 
 async def test_a_preview_sends_nothing(sandbox: Sandbox, client: AsyncClient) -> None:
