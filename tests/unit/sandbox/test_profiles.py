@@ -117,7 +117,7 @@ async def test_counters_follow_from_the_ledger(sandbox: Sandbox, call: Caller, c
 
 
 async def test_replaced_profiles_have_new_ids_and_match_the_respondents_again(sandbox: Sandbox, call: Caller) -> None:
-    """Who completed before keeps the same answers: the new cells count those of them who match."""
+    """Earlier respondents keep their answers: the new cells count those of them who match."""
     group = one(sandbox, "live", completes=0)
     before = (await replace(call, group, GENDER)).json["profiles"]
     group.completes = 20
@@ -189,7 +189,7 @@ async def test_broken_rules_are_named(call: Caller, profile: dict[str, Any], cod
 
 
 async def test_malformed_profiles_are_a_bad_request(sandbox: Sandbox, call: Caller) -> None:
-    """What lacks its members is a 400; the operations on target groups give it a title."""
+    """Profiles without their members are a 400; the operations on target groups give it a title."""
     group = one(sandbox, "live")
     bad = {"profile_adjustment_type": "percentage", "profiles": [{"object": "regular"}]}
     body = {"locale": LOCALE, "completes_goal": 10, "profiling": bad}

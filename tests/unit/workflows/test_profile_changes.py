@@ -135,7 +135,7 @@ async def test_nothing_is_sent_if_nothing_changes(sandbox: Sandbox, client: Asyn
 
 
 async def test_control_profiles_must_be_given(sandbox: Sandbox, client: AsyncClient) -> None:
-    """They are not listed, but deleted if they are left out: nobody can forget them."""
+    """They are not listed, but deleted if they are left out, so that a change without them is refused."""
     group, read = await seeded(sandbox, client, GENDER, CONTROL)
     with pytest.raises(InvalidCommandError, match=r"control profiles are not listed.*or \(\)"):
         await change_profiles(client, read, uneven, adjustment="percentage")
