@@ -41,8 +41,8 @@ class AllocatedSupplier(Result):
         return number_as_text(body, "id")
 
 
-def _suppliers(values: Iterable[AllocatedSupplier | str | int]) -> tuple[AllocatedSupplier, ...]:
-    items = [values] if isinstance(values, str) else values
+def _suppliers(values: Iterable[AllocatedSupplier | str | int] | str | int) -> tuple[AllocatedSupplier, ...]:
+    items = [values] if isinstance(values, str | int) else values
     return tuple(AllocatedSupplier(id=str(item)) if isinstance(item, str | int) else item for item in items)
 
 

@@ -12,12 +12,13 @@ from fieldingkit.command_plan import plan_of
 from fieldingkit.resources.allocations import Allocations, PrivateExchange
 from fieldingkit.resources.target_group_details import TargetGroupDetails
 from fieldingkit.resources.target_group_drafts import CreateTargetGroup, TargetGroupDraft
+from fieldingkit.results import Serializable
 
 __all__ = ["Comparison", "Difference", "compare_settings"]
 
 
 @attrs.frozen(kw_only=True)
-class Difference:
+class Difference(Serializable):
     """A setting that has another value than the wanted one."""
 
     path: str

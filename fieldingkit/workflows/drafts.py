@@ -16,6 +16,7 @@ from fieldingkit.jobs.poller import check_wait_timeout
 from fieldingkit.resources.target_group_details import GetTargetGroupDetails, TargetGroupDetails
 from fieldingkit.resources.target_group_drafts import CreateTargetGroup, GetTargetGroup, TargetGroupDraft
 from fieldingkit.resources.target_groups import ListTargetGroups, TargetGroupStatus
+from fieldingkit.results import Serializable
 from fieldingkit.workflows.creation import check_client, find_or_create
 from fieldingkit.workflows.differences import Difference, compare_settings
 from fieldingkit.workflows.optimistic import keep_outcome
@@ -27,7 +28,7 @@ _PAGE_SIZE = 100
 
 
 @attrs.frozen(kw_only=True)
-class EnsuredTargetGroup:
+class EnsuredTargetGroup(Serializable):
     """The result of ``ensure_target_group``: exactly one target group of the project has the reference."""
 
     project_id: str

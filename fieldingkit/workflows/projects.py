@@ -10,6 +10,7 @@ from fieldingkit.client import AsyncClient
 from fieldingkit.errors import FieldingKitError, NotFoundError, WorkflowError
 from fieldingkit.jobs.poller import check_wait_timeout
 from fieldingkit.resources.projects import CreateProject, GetProject, ListProjects, Project
+from fieldingkit.results import Serializable
 from fieldingkit.workflows.creation import check_client, find_or_create
 from fieldingkit.workflows.differences import Difference
 from fieldingkit.workflows.optimistic import keep_outcome
@@ -22,7 +23,7 @@ _FIRST_DELAY, _GROWTH = 0.25, 2
 
 
 @attrs.frozen(kw_only=True)
-class EnsuredProject:
+class EnsuredProject(Serializable):
     """The result of ``ensure_project``: exactly one project of the account has the reference."""
 
     project: Project

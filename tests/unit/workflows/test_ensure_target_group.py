@@ -102,6 +102,7 @@ async def test_a_different_target_group_is_reported_and_not_changed(
     assert not outcome.created
     assert {difference.path for difference in outcome.differences} == paths
     assert all(difference.path in str(difference) for difference in outcome.differences)
+    assert {difference["path"] for difference in outcome.to_dict()["differences"]} == paths
     assert created(sandbox) == 1
     assert await client.send(GetTargetGroup(project_id=project.id, target_group_id=outcome.target_group_id)) == before
 
