@@ -143,22 +143,26 @@ class Contract:
             if parameter.get("required") and parameter["in"] in given
             if parameter["name"].lower() not in given[parameter["in"]]
         ]
-        known = {
-            parameter["name"]: self._resolve(parameter["schema"])
-            for parameter in parameters
-            if parameter["in"] == "query"
-        }
-        found += [f"the query parameter {name} does not exist" for name in dict(query).keys() - known.keys()]
-        for name in known.keys() & dict(query).keys():
-            found += self.schema_complaints(
-                known[name], _query_value(known[name], [text for other, text in query if other == name])
-            )
+        known = {parameter["name"] for parameter in parameters if parameter["in"] == "query"}
+        found += [f"the query parameter {name} does not exist" for name in dict(query).keys() - known]
         wanted = self._resolve(operation.get("requestBody", {}))
         if body is None:
             return found + (["there is no body"] if wanted.get("required") else [])
         if media_type not in wanted.get("content", ()):
             return [*found, f"a body of {media_type} is not accepted"]
         return found + self.schema_complaints(wanted["content"][media_type]["schema"], body)
+
+    def query_complaints(self, operation_id: str, query: Sequence[tuple[str, str]]) -> list[str]:
+        """Return the violations of the contract in the values of a query; the sandbox accepts some unknown ones."""
+        parameters = [self._resolve(parameter) for parameter in self._operations[operation_id]["parameters"]]
+        schemas = {one["name"]: self._resolve(one["schema"]) for one in parameters if one["in"] == "query"}
+        values = {name: [text for other, text in query if other == name] for name in schemas}
+        return [
+            complaint
+            for name, schema in schemas.items()
+            if values[name]
+            for complaint in self.schema_complaints(schema, _query_value(schema, values[name]))
+        ]
 
     def body_members(self, operation_id: str) -> set[str]:
         """Return the members that the JSON body of a request may have, in any of its forms."""

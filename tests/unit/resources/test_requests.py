@@ -40,6 +40,7 @@ def test_a_request_is_as_the_contract_has_it(operation_id: str, contract: Contra
             body=request.body,
             media_type=request.headers.get("Content-Type", ""),
         )
+        found += contract.query_complaints(operation_id, request.query)
         assert not found, (command, request.body)
         unused -= set(request.body or ())
     expected = {member for pattern, member in NOT_SENT if fnmatchcase(operation_id, pattern)}
