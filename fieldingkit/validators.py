@@ -150,12 +150,19 @@ def https_url(command: object, attribute: "attrs.Attribute[Any]", value: object)
     """Require an ``https://`` URL with a host; an optional field may be None."""
     if value is None and attribute.default is None:
         return
-    parts = urlsplit(value) if isinstance(value, str) else None
-    if parts is None or parts.scheme != "https" or not parts.hostname:
+    if not _is_https_url(value):
         # The value is not shown: a URL may contain a token.
         raise InvalidCommandError(
             f"{type(command).__name__}: {attribute.name} must be an https:// URL", field=attribute.name
         )
+
+
+def _is_https_url(value: object) -> bool:
+    try:
+        parts = urlsplit(value) if isinstance(value, str) else None
+    except ValueError:  # such as a bracket that is not closed
+        return False
+    return parts is not None and parts.scheme == "https" and bool(parts.hostname)
 
 
 def integer(minimum: int, maximum: int | None = None) -> Validator:

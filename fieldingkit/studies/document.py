@@ -47,7 +47,8 @@ class Problems:
 def _format(path: Path) -> str:
     """Return a path as people read it, such as ``profiles.Age, target 2: range``."""
     text = ""
-    for part, before, after in zip(path, ("", *path), (*path[1:], ""), strict=False):
+    for key, before, after in zip(path, ("", *path), (*path[1:], ""), strict=False):
+        part = key if isinstance(key, int) or (key.strip() and key.isprintable()) else brief_repr(key)
         if isinstance(part, int):
             text += f" {part + 1}"
         elif isinstance(after, int):

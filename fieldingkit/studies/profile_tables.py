@@ -186,9 +186,18 @@ def _target(table: _Target | _Cell, conditions: tuple[Condition, ...]) -> Target
 # Reading
 
 
-def problems_of_profiles(tables: Mapping[str, ProfileTable]) -> Iterator[tuple[Path, str]]:
-    """Yield what is wrong with the profiles of a target group: the path of each profile, and its problem."""
+def problems_of_profiles(
+    tables: Mapping[str, ProfileTable], *, has_template: bool = False
+) -> Iterator[tuple[Path, str]]:
+    """Yield what is wrong with the profiles of a target group: the path of each profile, and its problem.
+
+    Args:
+        tables: The tables of the profiles, by name.
+        has_template: True if the target group has a template of profiles too.
+    """
     adjustments = {*_adjustments(tables.values())}
+    if has_template and AdjustmentType.NOMINAL in adjustments:
+        yield (), "have numbers of completes; beside a template they must have percentages"
     if len(adjustments) > 1:
         yield (), "have percentages and numbers of completes; use one of them for the whole target group"
         return

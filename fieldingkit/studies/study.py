@@ -75,7 +75,7 @@ class StudyTargetGroup:
 
     reference: str
     """The account's own reference, by which the target group is found."""
-    id: str | None = None
+    id: str | None = attrs.field(default=None, validator=attrs.validators.optional(ulid))
     """The ULID of a draft that exists; it is found by this id then."""
     command: CreateTargetGroup
     """The command that creates it, except for its ``project_id``."""
@@ -161,11 +161,14 @@ def _read_group(document: Document, name: str, problems: Problems) -> StudyTarge
     for key in _required():
         if key not in table:
             report((), f"has no {key}")
-    for key, problem in _check_fields(CreateTargetGroup, {**found, _REFERENCE: name}):
+    for key, problem in (
+        *_check_fields(StudyTargetGroup, found),
+        *_check_fields(CreateTargetGroup, {**found, _REFERENCE: name}),
+    ):
         report((), problem.replace(_REFERENCE, "the name of the table"), () if key == _REFERENCE else (key,))
     if "start_at" in found and "end_at" in found and found["start_at"] >= found["end_at"]:
         report((), "end_at must be after start_at", ("end_at",))
-    for path, problem in problems_of_profiles(found.get("profiles", {})):
+    for path, problem in problems_of_profiles(found.get("profiles", {}), has_template="profile_template_id" in found):
         report(("profiles", *path), problem)
     if not is_valid:
         return None

@@ -104,6 +104,17 @@ def test_tables_are_merged_and_other_values_are_replaced() -> None:
             "[target_groups.US] the name of the table must be a reference",
         ),
         ('locale = "eng_us"', "profiles = 3", "[target_groups.TRACKER-US] profiles must be a table; got 3"),
+        (
+            'locale = "eng_us"',
+            'locale = "eng_us"\nid = "x"',
+            "[target_groups.TRACKER-US] id must be an id of 26 capital letters and digits; got 'x'",
+        ),
+        (
+            'locale = "eng_us"',
+            'locale = "eng_us"\nlive_url = "https://["',
+            "[target_groups.TRACKER-US] live_url must be an https:// URL",
+        ),
+        ("[defaults]", '[defaults]\n"" = 1', "[defaults] '' is an unknown key"),
         ("[defaults]", '[defaults]\nid = "01BTGNYV6HRNK8K8VKZASZCFP0"', "[defaults] id is of one target group"),
         ("collects_pii", "collects-pii", "[defaults] collects-pii is an unknown key; did you mean collects_pii?"),
         (
@@ -116,6 +127,14 @@ def test_tables_are_merged_and_other_values_are_replaced() -> None:
 def test_a_mistake_is_named_with_its_table(old: str, new: str, problem: str) -> None:
     """A problem names the table it was written in, the key, what is expected and what is there."""
     assert any(found.startswith(problem) for found in changed(old, new)), changed(old, new)
+
+
+def test_profiles_beside_a_template_have_percentages() -> None:
+    """A template allows percentages only; the problem is said in the words of the file."""
+    (problem,) = added(
+        'profile_template_id = "x"\nprofiles.A = { question_id = 1, targets = [{ option = "1", completes_goal = 5 }] }'
+    )
+    assert problem.startswith("[target_groups.TRACKER-US] profiles have numbers of completes; beside a template")
 
 
 @pytest.mark.parametrize("value", ["2036-02-01T08:00:00", "2036-02-01", '"2036-02-01T08:00:00Z"', "08:00:00", "7"])
