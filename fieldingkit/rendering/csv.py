@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Final
 
 from fieldingkit.rendering.model import SweepDocument
@@ -88,6 +89,7 @@ def csv_line(cells: Iterable[str | None]) -> str:
     return ",".join([_escape(cell) if cell else "" for cell in cells]) + "\r\n"
 
 
+@lru_cache(maxsize=1000)  # most cells repeat: ids of projects, jobs and traces
 def _escape(text: str) -> str:
     """Return a cell that no spreadsheet evaluates, on one line, in quotes if necessary."""
     if text.isalnum() or _PLAIN.fullmatch(text):

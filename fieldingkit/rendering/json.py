@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import islice
+from operator import attrgetter
 from typing import Any, Final
 
 import attrs
@@ -58,12 +59,12 @@ def _members(fields: Mapping[str, Any]) -> str:
 def _rows(name: str, rows: Iterable[Any], kind: type[attrs.AttrsInstance]) -> Iterator[str]:
     """Yield a member of an object that is a list of rows."""
     fields = [field.name for field in attrs.fields(kind)]
-    remaining = iter(rows)
+    read, remaining = attrgetter(*fields), iter(rows)
     yield f',\n"{name}": ['
     separator = "\n"
     while some := list(islice(remaining, _AT_ONCE)):
         yield separator
-        yield ",\n".join([_encode({field: getattr(row, field) for field in fields}) for row in some])
+        yield ",\n".join([_encode(dict(zip(fields, read(row), strict=True))) for row in some])
         separator = ",\n"
     yield "\n]"
 

@@ -1,9 +1,10 @@
 """The document model of a sweep report: plain values, independent of the sweep engine that fills it."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import cached_property
+from operator import attrgetter
 from typing import Any, Final
 
 import attrs
@@ -172,7 +173,7 @@ class SweepDocument:
     @cached_property
     def by_project(self) -> Mapping[str, Mapping[str, int]]:
         """The counts by project id."""
-        return _count_by(self.groups, lambda group: group.project_id)
+        return _count_by(self.groups, "project_id")
 
     @cached_property
     def by_project_id(self) -> Mapping[str, ProjectRow]:
@@ -182,7 +183,7 @@ class SweepDocument:
     @cached_property
     def by_job(self) -> Mapping[str, Mapping[str, int]]:
         """The counts by job id; a target group counts for its last job only."""
-        counts = _count_by(self.groups, lambda group: group.job_id or "")
+        counts = _count_by(self.groups, "job_id")
         return {job.job_id: counts.get(job.job_id) or count_outcomes(()) for job in self.jobs}
 
 
@@ -191,10 +192,11 @@ def count_outcomes(groups: Iterable[GroupRow]) -> Mapping[str, int]:
     return _with_zeros(Counter(group.outcome for group in groups))
 
 
-def _count_by(groups: Iterable[GroupRow], key: Callable[[GroupRow], str]) -> Mapping[str, Mapping[str, int]]:
-    found: dict[str, Counter[str]] = {}
-    for group in groups:
-        found.setdefault(key(group), Counter())[group.outcome] += 1
+def _count_by(groups: Iterable[GroupRow], field: str) -> Mapping[str, Mapping[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    pairs: Counter[tuple[str, str]] = Counter(map(attrgetter(field, "outcome"), groups))
+    for (name, outcome), number in pairs.items():
+        found.setdefault(name, {})[outcome] = number
     return {name: _with_zeros(counts) for name, counts in found.items()}
 
 

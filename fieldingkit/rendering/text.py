@@ -13,7 +13,8 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 
 def strip_control_chars(text: object) -> str:
     """Return text on one line, with control characters replaced by spaces, so that a terminal executes nothing."""
-    return _SURROGATES.sub("\ufffd", _CONTROL_CHARS.sub(" ", str(text)))
+    text = str(text)
+    return text if text.isprintable() else _SURROGATES.sub("\ufffd", _CONTROL_CHARS.sub(" ", text))
 
 
 def pluralize(number: int, thing: str = "target group") -> str:
