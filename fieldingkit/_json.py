@@ -5,11 +5,12 @@ bodies are small.
 """
 
 import json
+from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
 from typing import Any, NoReturn
 
-__all__ = ["dumps", "loads", "loads_exactly"]
+__all__ = ["dumps", "loads", "loads_exactly", "loads_with"]
 
 
 def _refuse_constant(text: str) -> NoReturn:
@@ -46,6 +47,26 @@ def loads(body: bytes) -> Any:
     except ValueError:
         # orjson also refuses a byte order mark and half a surrogate pair. Both parsers must accept the same input.
         return loads_exactly(body)
+
+
+def loads_with(*names: str) -> Callable[[bytes], Any]:
+    """Return a parser to whose result only objects with one of these members belong; others are None.
+
+    The others are dropped as soon as they are parsed. For a document that is mostly such objects, this takes less time
+    than parsing all of it faster, because the garbage collector never sees them.
+
+    Args:
+        names: The names of the members.
+    """
+
+    def kept(members: dict[str, Any]) -> dict[str, Any] | None:
+        for name in names:
+            if name in members:
+                return members
+        return None
+
+    decoder = json.JSONDecoder(object_hook=kept, parse_constant=_refuse_constant)
+    return lambda body: decoder.decode(body.decode("utf-8-sig"))
 
 
 def dumps(value: Any) -> bytes:

@@ -154,7 +154,7 @@ def decode(call: Call, response: Response) -> Any:
     if spec.may_be_empty and not response.body and call.request.retry_safety is not RetrySafety.READ:
         return spec.wanted(**_from_headers(response, spec))
     try:
-        return spec.structure(_read(call, response, spec, loads), spec.wanted)
+        return spec.structure(_read(call, response, spec, spec.loads), spec.wanted)
     except _structure_errors():
         from fieldingkit.leniency import StructureError, structure_tolerantly
 
@@ -271,6 +271,8 @@ class _ResultSpec(NamedTuple):
     """Pairs of a field and the header that carries it."""
     structure: Callable[[Any, Any], Any] | None = None
     """Converts decoded JSON; None for the acceptance of a job, and for a command without a result."""
+    loads: Callable[[bytes], Any] = loads
+    """Parses the body."""
     may_be_empty: bool = False
     """True if a response without a body is complete: what the headers do not carry has a default."""
 
@@ -287,6 +289,7 @@ def _result_spec(kind: type[Any]) -> _ResultSpec:
         wanted,
         headers=tuple((field.name, field.metadata["header"]) for field in fields if "header" in field.metadata),
         structure=structure(wanted),
+        loads=getattr(wanted, "_loads", loads),
         may_be_empty=bool(fields)
         and not hasattr(wanted, "_from_api")
         and all(field.default is not attrs.NOTHING for field in fields),

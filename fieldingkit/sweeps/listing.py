@@ -3,16 +3,19 @@
 Most of a list is statistics, and decoding them takes more time than everything else that a sweep does.
 """
 
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import attrs
 
+from fieldingkit._json import loads_with
 from fieldingkit.paging import Page, PagedCommand
 from fieldingkit.resources.target_groups import ListTargetGroups, TargetGroupStatus
 from fieldingkit.results import Result
 from fieldingkit.sweeps.state import FoundGroup
 
 __all__ = ["ListedTargetGroup", "ListedTargetGroups", "statuses_only"]
+
+_OPTIONAL_TEXT = {str, type(None)}
 
 
 @attrs.frozen(kw_only=True)
@@ -33,11 +36,28 @@ class ListedTargetGroup(Result):
         return FoundGroup(self.id, project_id, self.status, name=self.name, short_id=self.human_readable_id)
 
 
+def _read_groups(items: Any, _: Any) -> tuple[ListedTargetGroup, ...]:
+    """Decode target groups as the converter would, in a third of the time: a sweep may list 100,000 of them."""
+    if type(items) is not list:
+        raise TypeError(f"expected a list, got {type(items).__name__}")
+    return tuple(map(_read_group, cast("list[Any]", items)))
+
+
+def _read_group(item: dict[str, Any]) -> ListedTargetGroup:
+    read = item.get
+    id_, name, status, short_id = read("id"), read("name"), read("status"), read("human_readable_id")
+    if not (type(id_) is type(name) is type(status) is str) or type(short_id) not in _OPTIONAL_TEXT:
+        raise TypeError("expected text")
+    return ListedTargetGroup(id=id_, name=name, status=TargetGroupStatus(status), human_readable_id=short_id)
+
+
 @attrs.frozen(kw_only=True, repr=False)
 class ListedTargetGroups(Page[ListedTargetGroup]):
     """One page of a project's target groups."""
 
-    target_groups: tuple[ListedTargetGroup, ...]
+    _loads: ClassVar[Any] = staticmethod(loads_with("target_groups", "id"))
+    """Parses a page without the objects inside its target groups."""
+    target_groups: tuple[ListedTargetGroup, ...] = attrs.field(metadata={"read": _read_groups})
     """The target groups of this page."""
     has_more: bool = False
     """True if there are pages before or after this one."""
