@@ -142,6 +142,7 @@ class JournalCheckpoint(Checkpoint):
         ledger = state.ledger
         groups = (
             (
+                self._run_id,
                 position,
                 group.target_group_id,
                 group.project_id,
@@ -157,8 +158,8 @@ class JournalCheckpoint(Checkpoint):
         run = (unlisted, projects, state.discovered_at, state.from_preview, self._run_id)
         await self._write(
             Statement(_SET_DISCOVERED, [run]),
-            Statement(_PUT_GROUP, self._rows(groups)),
-            Statement(_PUT_CHUNK, self._rows(map(_chunk_row, state.chunks))),
+            Statement(_PUT_GROUP, groups),
+            Statement(_PUT_CHUNK, self._rows(state.chunks)),
         )
 
     async def save(
@@ -170,7 +171,7 @@ class JournalCheckpoint(Checkpoint):
             for item in outcomes
         ]
         chunks = [chunk] if follow_up is None else [chunk, follow_up]
-        await self._write(Statement(_SET_OUTCOME, rows), Statement(_PUT_CHUNK, self._rows(map(_chunk_row, chunks))))
+        await self._write(Statement(_SET_OUTCOME, rows), Statement(_PUT_CHUNK, self._rows(chunks)))
 
     async def finished(self, state: SweepState) -> None:
         """Save that the run is finished, unless a later process can still find out or do something for it."""
@@ -184,8 +185,8 @@ class JournalCheckpoint(Checkpoint):
         row = (self._run_id, state.verified_at, stragglers, unverified)
         await self._write(Statement(_SET_VERIFIED, [row]))
 
-    def _rows(self, rows: Iterable[Sequence[object]]) -> Iterable[Sequence[object]]:
-        return ((self._run_id, *row) for row in rows)
+    def _rows(self, chunks: Iterable[Chunk]) -> Iterable[Sequence[Any]]:
+        return ((self._run_id, *_columns_of(chunk)) for chunk in chunks)
 
     async def _write(self, *statements: Statement) -> None:
         """Write the statements, together with those that other tasks added during the previous write.
@@ -368,8 +369,8 @@ def _time(seconds: T) -> T:
     return seconds
 
 
-def _chunk_row(chunk: Chunk) -> Sequence[Any]:
-    return list(map(_column, attrs.astuple(chunk, recurse=False)))
+def _columns_of(chunk: Chunk) -> Iterable[Any]:
+    return map(_column, attrs.astuple(chunk, recurse=False))
 
 
 def _column(value: Any) -> Any:

@@ -352,10 +352,9 @@ class SweepState:
     def undecided(self) -> frozenset[str]:
         """Return the target groups that could not be checked, and are no part of a chunk: nothing was sent for them."""
         own = {id_ for chunk in self.chunks for id_ in chunk.ids}
-        rows = (self.ledger.outcome_of(group.target_group_id) for group in self.ledger.found)
-        open_outcomes = (Outcome.UNKNOWN, Outcome.NOT_SENT)
-        unchecked = {row.target_group_id for row in rows if row is not None and row.outcome in open_outcomes}
-        return frozenset(unchecked - own)
+        others = (group.target_group_id for group in self.ledger.found if group.target_group_id not in own)
+        rows = filter(None, map(self.ledger.outcome_of, others))
+        return frozenset(row.target_group_id for row in rows if row.outcome in (Outcome.UNKNOWN, Outcome.NOT_SENT))
 
     def adopt(self, rows: Iterable[GroupOutcome]) -> int:
         """Take over outcomes of earlier runs for target groups that this run left to them; return their number."""
