@@ -76,6 +76,9 @@ async def find_or_create(
             found = {created: _CREATED, **{id_: text for id_, text in (await find()).items() if id_ != created}}
         except FieldingKitError as exc:  # it was created, and only the search for another one failed
             return Found(created, _CREATED, is_created=True, conflicts=(exc,))
+        except BaseException as exc:
+            keep_outcome(exc, f"the {what} {created} was created")
+            raise
         return Found(*_only(found, what, reference, command=command, maybe_applied=True), is_created=True)
     return Found(*_only(found, what, reference, command=command), is_created=False)
 

@@ -1,5 +1,6 @@
 """ensure_target_group and copy_target_group: one target group for a reference, even if answers are lost."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
@@ -305,6 +306,25 @@ async def test_a_failed_search_for_a_second_one_loses_nothing(
     outcome = await ensure_target_group(client, create(project))
     assert (outcome.created, outcome.target_group_id) == (True, project.groups[-1].id)
     assert [conflict.maybe_applied for conflict in outcome.conflicts] == [False]
+
+
+async def test_a_cancelled_search_for_a_second_one_names_the_first(
+    sandbox: Sandbox, client: AsyncClient, project: Project
+) -> None:
+    """A workflow that is cancelled after the creation says which draft was created."""
+    task = asyncio.ensure_future(ensure_target_group(client, create(project)))
+    loop = asyncio.get_running_loop()
+
+    class Cancel(faults.Fault):
+        async def inject(self, exchange: faults.Exchange) -> object:
+            loop.call_soon_threadsafe(task.cancel)
+            return await faults.Hang().inject(exchange)
+
+    sandbox.faults.add("get_list_target_groups", faults.SkewedDate(0))
+    sandbox.faults.add("get_list_target_groups", Cancel())
+    with pytest.raises(asyncio.CancelledError) as caught:
+        await task
+    assert caught.value.__notes__ == [f"the target group {project.groups[-1].id} was created"]
 
 
 @pytest.mark.parametrize("operation", ["get_list_target_groups", "get_target_group"])
