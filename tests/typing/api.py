@@ -20,11 +20,14 @@ from fieldingkit import (
     RetryPolicy,
     batch_jobs,
     errors,
+    feasibility,
     fielding_jobs,
     fielding_runs,
     profiles,
+    target_group_drafts,
     target_groups,
     webhooks,
+    workflows,
 )
 from fieldingkit.clock import Clock, MonotonicClock
 from fieldingkit.commands import JobAccepted, JobStatus
@@ -151,6 +154,16 @@ async def paused(client: AsyncClient, times: int) -> int:
     """A coroutine function that the blocking client can run."""
     del client
     return times
+
+
+def workflows_of(client: Client) -> None:
+    """Workflows run with the blocking client, and keep their types."""
+    draft = target_group_drafts.GetTargetGroup(project_id=PROJECT, target_group_id=GROUP)
+    launched = client.call(workflows.launch, draft, accept_infeasible=True)
+    assert_type(launched, workflows.LaunchedTargetGroup)
+    assert_type(launched.feasibility, feasibility.Feasibility | None)
+    what_if = feasibility.CalculateTargetGroupFeasibility(project_id=PROJECT, target_group_id=GROUP)
+    assert_type(client.send(what_if).completes_max, int | None)
 
 
 def blocking_jobs(job: Job[batch_jobs.BatchResult]) -> Iterator[int]:
