@@ -11,7 +11,7 @@ from support import draft_settings
 from support.fake_clock import FakeClock
 
 from fieldingkit import AsyncClient
-from fieldingkit.errors import FieldingKitError
+from fieldingkit.errors import DuplicateReferenceError, FieldingKitError
 from fieldingkit.resources.projects import ListProjects
 from fieldingkit.resources.target_group_drafts import CreateTargetGroup
 from fieldingkit.sandbox import Sandbox, faults
@@ -104,3 +104,24 @@ def test_a_project_is_created_once_under_faults(shared: Sandbox, plan: list[str]
 
     ensured = asyncio.run(run_all(shared, run, "create_project", plan))
     assert asyncio.run(run_all(shared, listed, "create_project", [])) == [ensured.project.id]
+
+
+@few
+@given(number=st.integers(2, 4))
+def test_runs_at_the_same_time_notice_each_other(shared: Sandbox, number: int) -> None:
+    """If several processes create the same reference at once, at least one of them names all target groups."""
+    project = shared.seed(draft=1)
+    command = CreateTargetGroup(project_id=project.id, **draft_settings.settings(project_manager_id=project.manager_id))
+
+    async def run_at_once() -> list[Any]:
+        async with AsyncClient(auth=shared.token, account_id=shared.account_id, base_url=shared.url) as client:
+            return await asyncio.gather(
+                *(ensure_target_group(client, command) for _ in range(number)), return_exceptions=True
+            )
+
+    outcomes = asyncio.run(run_at_once())
+    errors = [outcome for outcome in outcomes if isinstance(outcome, DuplicateReferenceError)]
+    created = {group.id for group in project.groups[1:]}
+    assert bool(errors) == (len(created) > 1)
+    assert any(set(error.ids) == created for error in errors) or not errors
+    assert {outcome.target_group_id for outcome in outcomes if outcome not in errors} <= created
