@@ -53,8 +53,8 @@ if TYPE_CHECKING:
     from fieldingkit.transport.credentials import ClientCredentials as ClientCredentials
     from fieldingkit.transport.http import ApiResponse as ApiResponse
     from fieldingkit.transport.retry_policy import RetryPolicy as RetryPolicy
-    from fieldingkit.transport.telemetry.attempts import AttemptEvent as AttemptEvent
-    from fieldingkit.transport.telemetry.attempts import RequestEvent as RequestEvent
+    from fieldingkit.transport.telemetry.events import AttemptEvent as AttemptEvent
+    from fieldingkit.transport.telemetry.events import RequestEvent as RequestEvent
     from fieldingkit.transport.telemetry.propagation import TraceContext as TraceContext
     from fieldingkit.version import API_VERSION as API_VERSION
     from fieldingkit.version import __version__ as __version__
@@ -81,7 +81,7 @@ else:
             "fieldingkit.transport.credentials": "AccessToken BearerToken ClientCredentials",
             "fieldingkit.transport.http": "ApiResponse",
             "fieldingkit.transport.retry_policy": "RetryPolicy",
-            "fieldingkit.transport.telemetry.attempts": "AttemptEvent RequestEvent",
+            "fieldingkit.transport.telemetry.events": "AttemptEvent RequestEvent",
             "fieldingkit.transport.telemetry.propagation": "TraceContext",
             "fieldingkit.version": "API_VERSION __version__",
         },

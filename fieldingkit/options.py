@@ -21,7 +21,6 @@ from fieldingkit.transport.credentials import BearerToken, TokenProvider, as_sec
 from fieldingkit.transport.headers import RESERVED_HEADERS, is_header
 from fieldingkit.transport.http import Transport
 from fieldingkit.transport.retry_policy import RetryPolicy
-from fieldingkit.transport.telemetry.attempts import AttemptEvent, RequestEvent
 from fieldingkit.transport.urls import check_url
 from fieldingkit.validators import is_account
 from fieldingkit.version import API_VERSION, __version__
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
 
     from fieldingkit.jobs.observer import PollEvent
+    from fieldingkit.transport.telemetry.events import AttemptEvent, RequestEvent
     from fieldingkit.transport.telemetry.propagation import TraceContext
 
 __all__ = [
@@ -199,9 +199,9 @@ class Settings:
     """The trace of calls that are made outside any span."""
     on_missing_trace: Literal["omit", "generate"] = attrs.field(default="omit", validator=instance(str))
     """The ``traceparent`` of a call outside any trace: "omit" leaves it to the API, "generate" creates a new one."""
-    on_request: Callable[[RequestEvent], object] | None = attrs.field(default=None, validator=callback)
+    on_request: "Callable[[RequestEvent], object] | None" = attrs.field(default=None, validator=callback)
     """Called with an event before each attempt, in the client's event loop."""
-    on_attempt: Callable[[AttemptEvent], object] | None = attrs.field(default=None, validator=callback)
+    on_attempt: "Callable[[AttemptEvent], object] | None" = attrs.field(default=None, validator=callback)
     """Called with an event after each attempt, in the client's event loop."""
     on_poll: "Callable[[PollEvent], object] | None" = attrs.field(default=None, validator=callback)
     """Called with an event after each poll of a job, in the client's event loop."""

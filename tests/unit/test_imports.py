@@ -76,7 +76,9 @@ def test_constructing_a_client_loads_only_what_a_call_needs() -> None:
         "cattrs",
         "backoff",
         "opentelemetry.metrics",
+        "opentelemetry.trace.propagation.tracecontext",
         "fieldingkit.jobs.job",
+        "fieldingkit.transport.telemetry.events",
     }
     for kind in ("AsyncClient", "Client"):
         code = f"import sys; from fieldingkit import {kind}; {kind}(account_id=1, auth='token'); print(*sys.modules)"

@@ -15,7 +15,7 @@ from fieldingkit.transport.telemetry.semconv import SCHEMA_URL, SemanticAttribut
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
 
-    from fieldingkit.transport.telemetry.attempts import AttemptEvent, RequestEvent
+    from fieldingkit.transport.telemetry.events import AttemptEvent, RequestEvent
     from fieldingkit.transport.telemetry.propagation import TraceContext
 
 __all__ = ["Telemetry"]

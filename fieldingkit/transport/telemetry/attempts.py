@@ -2,16 +2,17 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar
-
-import attrs
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fieldingkit.transport.headers import trace_id_of
 from fieldingkit.transport.http import Call, Response, Transport
 from fieldingkit.transport.telemetry.metrics import Metrics
 from fieldingkit.transport.telemetry.semconv import SemanticAttributes, error_type
 
-__all__ = ["AttemptEvent", "AttemptObserver", "RequestEvent", "RequestObserver", "notify"]
+if TYPE_CHECKING:
+    from fieldingkit.transport.telemetry.events import AttemptEvent, RequestEvent
+
+__all__ = ["AttemptObserver", "RequestObserver", "notify"]
 
 _logger = logging.getLogger("fieldingkit.attempts")
 _callback_logger = logging.getLogger("fieldingkit.callbacks")
@@ -33,48 +34,6 @@ _SHOWN_HEADERS = frozenset(
 E = TypeVar("E")
 
 
-@attrs.frozen(kw_only=True)
-class RequestEvent:
-    """A request that is about to be sent, as passed to ``on_request``."""
-
-    operation_id: str
-    """The API's name of the operation; ``token`` for a token request."""
-    method: str
-    """The HTTP method."""
-    url: str
-    """The full URL; the values of its query are replaced by ``REDACTED``."""
-    headers: Mapping[str, str]
-    """The headers; the value of each that may hold a credential is replaced by ``REDACTED``."""
-    number: int
-    """The number of the attempt within the call, from 1."""
-
-
-@attrs.frozen(kw_only=True)
-class AttemptEvent:
-    """An attempt that has ended, as passed to ``on_attempt``."""
-
-    operation_id: str
-    """The API's name of the operation; ``token`` for a token request."""
-    method: str
-    """The HTTP method."""
-    number: int
-    """The number of the attempt within the call, from 1; retries and resends after a token refresh both count."""
-    status: int | None
-    """The HTTP status of the response; None if there was none."""
-    error: str | None
-    """The error: a status, or the name of an exception; None if the attempt succeeded."""
-    sent: bool
-    """True if bytes of the request may have reached the server."""
-    duration: float
-    """Seconds from the start of the attempt to the end of the response's body."""
-    delay: float
-    """Seconds that the client waited before the attempt."""
-    trace_id: str | None
-    """The W3C trace id of the response, or of the request if there was no response."""
-    request_id: str | None
-    """The response's ``x-request-id``."""
-
-
 def notify(callback: Callable[[E], object], event: E) -> None:
     """Call a callback. Its exceptions are logged and never affect the call."""
     try:
@@ -93,7 +52,7 @@ class RequestObserver:
     """
 
     def __init__(
-        self, inner: Transport, attributes: SemanticAttributes, callback: Callable[[RequestEvent], object]
+        self, inner: Transport, attributes: SemanticAttributes, callback: "Callable[[RequestEvent], object]"
     ) -> None:
         self._inner = inner
         self._attributes = attributes
@@ -101,6 +60,8 @@ class RequestObserver:
 
     def __call__(self, call: Call) -> Awaitable[Response]:
         """Call the callback, then send the request."""
+        from fieldingkit.transport.telemetry.events import RequestEvent
+
         request = call.request
         headers = {
             name: value if name.lower() in _SHOWN_HEADERS else "REDACTED"
@@ -128,7 +89,7 @@ class AttemptObserver:
         callback: Receives an ``AttemptEvent`` for each attempt.
     """
 
-    def __init__(self, inner: Transport, metrics: Metrics, callback: Callable[[AttemptEvent], object] | None) -> None:
+    def __init__(self, inner: Transport, metrics: Metrics, callback: "Callable[[AttemptEvent], object] | None") -> None:
         self._inner = inner
         self._metrics = metrics
         self._callback = callback
@@ -171,6 +132,8 @@ class AttemptObserver:
         logged = {name: value for name in _LOGGED_HEADERS if (value := headers.get(name)) is not None}
         _logger.debug("attempt ended", extra={**fields, "attempt": attempt.number, "headers": logged})
         if self._callback is not None:
+            from fieldingkit.transport.telemetry.events import AttemptEvent
+
             request_id = headers.get("x-request-id")
             event = AttemptEvent(**fields, number=attempt.number, sent=attempt.sent, request_id=request_id)
             notify(self._callback, event)
