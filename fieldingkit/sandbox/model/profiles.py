@@ -42,6 +42,8 @@ _RULES: Final[Mapping[int, str]] = {
     47: "quota_value_greater_than_completes_goal",
     48: "regular_profile_cannot_have_more_than_one_question",
     49: "profiles_to_be_blended_cannot_have_only_one_question",
+    52: "completes_goal_percentage_must_be_populated_for_quota_enabled_profile",
+    53: "completes_goal_must_be_populated_for_quota_enabled_profile",
     57: "target_name_or_quota_name_must_be_provided_for_multiple_conditions",
     58: "blended_profile_cannot_have_only_one_condition",
     61: "disabled_profile_cannot_have_completes_goal",
@@ -230,7 +232,7 @@ def _quota_violations(quota: dict[str, Any] | None, case: _Case, *, is_optional:
     other = _GOALS["nominal" if case.adjustment == "percentage" else "percentage"]
     if quota is None:
         if not is_optional:
-            yield Violation("profiling.profiles.targets.quota", "Is missing.")
+            yield broken_rule(52 if case.adjustment == "percentage" else 53)
         return
     if wanted not in quota and other in quota:
         yield broken_rule(42 if case.adjustment == "nominal" else 43)
@@ -281,10 +283,14 @@ def _overlaps(targets: Sequence[dict[str, Any]]) -> Iterator[Violation]:
 
 
 def _wrong_sums(targets: Sequence[dict[str, Any]], case: _Case, questions: Sequence[int]) -> Iterator[Violation]:
-    quotas = [target["quota"].get(_GOALS[case.adjustment], 0) for target in targets if target.get("quota")]
-    if quotas and case.adjustment == "percentage" and abs(sum(quotas) - 100) > 0.011 * len(quotas):
+    wanted = _GOALS[case.adjustment]
+    quotas = [target["quota"] for target in targets if target.get("quota")]
+    goals = [quota[wanted] for quota in quotas if wanted in quota]
+    if not goals or len(goals) < len(quotas):
+        return
+    if case.adjustment == "percentage" and abs(sum(goals) - 100) > 0.011 * len(goals):
         yield broken_rule(9, *questions)
-    if quotas and case.adjustment == "nominal" and sum(quotas) != case.goal:
+    if case.adjustment == "nominal" and sum(goals) != case.goal:
         yield broken_rule(10, *questions)
 
 

@@ -175,6 +175,13 @@ async def test_profiles_are_deleted_all_or_none(sandbox: Sandbox, call: Caller) 
         (regular(cell(100, option("1", 42))), "012"),
         (regular(cell(50, option("1")), cell(50, option("1"))), "039"),
         (blended(cell(100, option("1")), name="One"), "058"),
+        (regular(cell(None, option("1"))), "052"),
+        (regular(cell(100, ages(30, 20))), "001"),
+        ({**MIX, "quotas_enabled": False, "targets": [cell(None, option("1"), ages(18, 34), name="x")]}, "025"),
+        (regular(cell(100, option("1"), ages(18, 34), name="x")), "048"),
+        (regular(cell(100, option("1"), option("2"))), "057"),
+        (regular(cell(100, option("1")), quotas_enabled=False), "061"),
+        (regular({**cell(100, option("1")), "quota": {"completes_goal": 100}}), "043"),
     ],
 )
 async def test_broken_rules_are_named(call: Caller, profile: dict[str, Any], code: str) -> None:
