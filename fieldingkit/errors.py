@@ -40,8 +40,9 @@
 ``except FieldingKitError`` catches all of them. Every error can be pickled and copied; none holds a credential.
 """
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Self
 
 if TYPE_CHECKING:
     from fieldingkit.commands import Command
@@ -93,6 +94,9 @@ __all__ = [
 
 _LONGEST = 300
 """Characters of an error's text at most. The whole response stays in the error's attributes."""
+
+_DETAILS: Final = re.compile(r"/target-groups/[^/]+/details/?$")
+"""The end of the path of the details of a target group."""
 
 
 class Attempt(NamedTuple):
@@ -459,10 +463,17 @@ class RedirectError(ApiError):
     """The API answered with a redirect (3xx), which is not followed: it would receive the credentials."""
 
     @property
+    def left_draft(self) -> bool:
+        """True if a draft was read whose target group has left draft: the API redirects to its details."""
+        location = self.headers.get("location", "")
+        return self.operation_id == "get_target_group" and _DETAILS.search(location) is not None
+
+    @property
     def advice(self) -> str:
-        """The meaning of a redirect if a draft was read, else empty."""
-        is_draft = self.operation_id == "get_target_group"
-        return "The API redirects reads of a draft once its target group has left draft." if is_draft else ""
+        """The meaning of a redirect from a draft to its details, else what to check."""
+        if self.left_draft:
+            return "The API redirects reads of a draft once its target group has left draft."
+        return "Check the base URL, and whether a proxy or gateway answers in place of the API."
 
 
 _BY_STATUS: dict[int, type[ApiError]] = {

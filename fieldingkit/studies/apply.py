@@ -11,6 +11,7 @@ from fieldingkit.errors import (
     DecodeError,
     FieldingKitError,
     PreconditionFailedError,
+    RedirectError,
     TransportError,
     UnauthorizedError,
 )
@@ -32,6 +33,7 @@ __all__ = ["AppliedPart", "Outcome", "StudyReport", "apply_study"]
 Exchange = TypeVar("Exchange", OpenExchange, PrivateExchange)
 
 _APPEARED: Final = "it was created after the comparison; run the command again"
+_LAUNCHED: Final = "it was launched after the comparison; nothing was sent for it"
 _MOVED: Final = "it was changed after the comparison; run the command again"
 
 
@@ -196,6 +198,8 @@ async def _apply_group(
             return await _create(client, project_id, planned), None
         return await _update(client, planned, planned.present), None
     except FieldingKitError as exc:
+        if isinstance(exc, RedirectError) and exc.left_draft:
+            return _part(planned, Outcome.FAILED, _LAUNCHED), None
         is_for_all = isinstance(exc, TransportError | UnauthorizedError)
         return _part(planned, _outcome_of(exc), reason_of(exc)), "an earlier request failed" if is_for_all else None
 

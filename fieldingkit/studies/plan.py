@@ -209,8 +209,9 @@ async def _plan_group(
     if summary.status is TargetGroupStatus.DRAFT:
         try:
             draft = await send_read(client, GetTargetGroup(**ids))
-        except RedirectError:
-            pass  # it was launched after it was listed
+        except RedirectError as exc:
+            if not exc.left_draft:
+                raise
         else:
             return _plan_draft(wanted, summary, UpdateTargetGroup.of(draft, **ids))
     return await _plan_launched(client, wanted, summary, ids)

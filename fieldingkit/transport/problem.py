@@ -94,9 +94,11 @@ def error_from(
     if issubclass(kind, PreconditionFailedError):
         details |= {"sent_etag": sent_etag, "current_etag": response.headers.get("ETag")}
     headers = public_headers(response.headers)
-    if 300 <= response.status < 400 and "location" in headers:
+    is_redirect = 300 <= response.status < 400
+    if is_redirect and "location" in headers:
         headers["location"] = _redacted(headers["location"])
-    head = " ".join(filter(None, [str(response.status), problem.code]))
+    kind_of_answer = "redirect, not followed" if is_redirect else problem.code
+    head = " ".join(filter(None, [str(response.status), kind_of_answer]))
     params = "; ".join(map(str, problem.invalid_params))
     return kind(
         ": ".join(filter(None, [head, problem.detail])) + (f" ({params})" if params else ""),

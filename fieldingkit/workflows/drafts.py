@@ -126,7 +126,9 @@ async def _read(
     read = GetTargetGroup(account_id=command.account_id, project_id=command.project_id, target_group_id=target_group_id)
     try:
         return await send_read(client, read)
-    except RedirectError:  # it has left draft
+    except RedirectError as exc:
+        if not exc.left_draft:
+            raise
         return await send_read(client, GetTargetGroupDetails(**attrs.asdict(read)))
 
 

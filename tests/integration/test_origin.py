@@ -59,11 +59,15 @@ async def test_a_redirect_on_the_same_origin_is_not_followed(serve: Serve, make_
 
 
 async def test_the_301_of_a_launched_group_says_so(serve: Serve, make_client: MakeClient) -> None:
-    """The documented 301 for a launched target group says that it left draft."""
-    server = await serve(answer(301, headers={"Location": "/demand/details"}))
+    """The documented 301 for a launched target group, to its details, says that it left draft; another one does not."""
     command = target_group_drafts.GetTargetGroup(project_id=READ.project_id, target_group_id=READ.target_group_id)
-    with pytest.raises(RedirectError, match="left draft"):
-        await make_client(base_url=server.url).send(command)
+    details = f"/demand/accounts/101/projects/{READ.project_id}/target-groups/{READ.target_group_id}/details"
+    for location, left_draft in ((details, True), ("https://login.example/?back=/target-groups/1/details", False)):
+        server = await serve(answer(301, headers={"Location": location}))
+        with pytest.raises(RedirectError, match="301 redirect, not followed") as caught:
+            await make_client(base_url=server.url).send(command)
+        assert caught.value.left_draft is left_draft
+        assert ("left draft" in str(caught.value)) is left_draft
 
 
 async def test_a_redirect_of_the_token_endpoint_is_not_followed(serve: Serve, make_client: MakeClient) -> None:

@@ -336,8 +336,8 @@ def test_target_of_a_redirect_is_kept_without_its_query() -> None:
 async def test_only_the_redirect_of_a_draft_speaks_of_drafts(
     *, command: Command[Any], spoken: bool, serve: Serve, make_client: MakeClient
 ) -> None:
-    """A redirect explains drafts if a draft was read; one that answers an action leaves open whether it was applied."""
-    server = await serve(answer(303, headers={"Location": "/elsewhere"}))
+    """A redirect to the details of a draft explains drafts; one that answers an action may have been applied."""
+    server = await serve(answer(303, headers={"Location": "/v1/target-groups/1/details"}))
     with pytest.raises(errors.RedirectError) as caught:
         await make_client(base_url=server.url).send(command)
     assert ("draft" in str(caught.value)) is spoken

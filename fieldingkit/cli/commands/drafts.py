@@ -61,6 +61,8 @@ async def export(
         try:
             draft = UpdateTargetGroup.of(await client.send(GetTargetGroup(**ids)), **ids)
         except RedirectError as exc:
+            if not exc.left_draft:
+                raise
             raise NotPossibleError(f"{group} has been launched\nOnly a draft can be exported.") from exc
         found = await client.send(GetProject(project_id=project))
     name = draft.target_group_customer_reference_number or reference

@@ -10,7 +10,7 @@ from support.fixture_types import MakeClient
 from support.studies import example_for
 
 from fieldingkit import AsyncClient, Client
-from fieldingkit.errors import DuplicateReferenceError, NotFoundError
+from fieldingkit.errors import DuplicateReferenceError, NotFoundError, RedirectError
 from fieldingkit.resources.fielding_jobs import LaunchFromDraft
 from fieldingkit.resources.target_group_drafts import GetTargetGroup, UpdateTargetGroup
 from fieldingkit.sandbox import Sandbox, faults
@@ -234,7 +234,26 @@ async def test_a_launch_after_the_comparison_is_a_failure_of_that_group(sweep_cl
     report = await apply(sweep_client, text)
     plan = await plan_study(sweep_client, Study.parse(text.replace("= 1000", "= 900").replace("= 500", "= 400")))
     await launch(sweep_client, report)
-    assert outcomes(await apply_study(sweep_client, plan)) == [Outcome.EQUAL, Outcome.FAILED, Outcome.CHANGED]
+    after = await apply_study(sweep_client, plan)
+    assert outcomes(after) == [Outcome.EQUAL, Outcome.FAILED, Outcome.CHANGED]
+    assert after.target_groups[0].reason == "it was launched after the comparison; nothing was sent for it"
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+async def test_a_redirect_elsewhere_is_no_launch(
+    sandbox: Sandbox, sweep_client: AsyncClient, text: str, status: int
+) -> None:
+    """A gateway that redirects the read of a draft proves nothing, and no draft is called equal for it."""
+    await apply(sweep_client, text)
+    changed = Study.parse(text.replace("= 1000", "= 1200"))
+    sandbox.faults.add("get_target_group", faults.Redirect("https://login.example/", status=status))
+    with pytest.raises(RedirectError, match="redirect, not followed"):
+        await plan_study(sweep_client, changed)
+    plan = await plan_study(sweep_client, changed)
+    sandbox.faults.add("get_target_group", faults.Redirect("https://login.example/", status=status))
+    after = await apply_study(sweep_client, plan)
+    assert outcomes(after) == [Outcome.EQUAL, Outcome.FAILED, Outcome.EQUAL]
+    assert "redirect, not followed" in str(after.target_groups[0].reason)
 
 
 async def test_several_with_one_reference_are_refused_until_an_id_chooses(sweep_client: AsyncClient, text: str) -> None:
