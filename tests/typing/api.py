@@ -164,6 +164,19 @@ def workflows_of(client: Client) -> None:
     assert_type(launched.feasibility, feasibility.Feasibility | None)
     what_if = feasibility.CalculateTargetGroupFeasibility(project_id=PROJECT, target_group_id=GROUP)
     assert_type(client.send(what_if).completes_max, int | None)
+    listed = profiles.ListProfiles(project_id=PROJECT, target_group_id=GROUP)
+    changed = client.call(
+        workflows.change_profiles, listed, without_the_last, adjustment="nominal", control_profiles=()
+    )
+    assert_type(changed, workflows.ChangedProfiles)
+    assert_type(changed.after.profiles, tuple[profiles.Profile, ...])
+    preview = client.call(workflows.preview_profiles, listed, lambda now: now.profiles[:1], adjustment="percentage")
+    assert_type(preview.difference[0], workflows.QuotaDifference)
+
+
+def without_the_last(now: profiles.TargetGroupProfiles) -> workflows.ProfileChange:
+    """A change of profiles that names what it deletes."""
+    return workflows.ProfileChange(profiles=now.profiles[:-1], deletes=now.profiles[-1:])
 
 
 def blocking_jobs(job: Job[batch_jobs.BatchResult]) -> Iterator[int]:

@@ -6,6 +6,7 @@ other, so that the share of the panelists who fit a target group is the product 
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 __all__ = [
@@ -107,11 +108,12 @@ _CUSTOM: Final = Question(
 )
 
 
-def questions_of(locale: str) -> list[Question]:
+@cache
+def questions_of(locale: str) -> tuple[Question, ...]:
     """Return all questions of a locale, such as `eng_us`: the standard ones, then those of the account."""
     regions = _REGIONS.get(locale.partition("_")[2], _OTHER_REGIONS)
     region = Question(98, "REGION", "In which region do you live?", "Single Punch", _DEMOGRAPHIC, _options(*regions))
-    return sorted((*_QUESTIONS, region, _CUSTOM), key=lambda question: question.id)
+    return tuple(sorted((*_QUESTIONS, region, _CUSTOM), key=lambda question: question.id))
 
 
 def find_question(locale: str, question_id: object) -> Question | None:

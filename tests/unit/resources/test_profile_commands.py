@@ -77,7 +77,7 @@ def test_a_single_profile_is_sent_beside_its_adjustment_type() -> None:
 def test_writes_of_profiles_are_never_sent_twice(kind: type[Any]) -> None:
     """Neither a key nor a tag guards them; their first sentence says what they delete."""
     assert kind.retry_safety() is RetrySafety.NONE
-    assert "delete" in kind.__doc__.splitlines()[0].casefold()
+    assert "delete" in (kind.__doc__ or "").splitlines()[0].casefold()
 
 
 @pytest.mark.parametrize(
@@ -142,9 +142,10 @@ def test_questions_are_asked_for_by_number() -> None:
         "allow_custom_quals": "true",
         "page_size": "50",
     }
-    for wrong in ([], [42, 42], ["42"], 42):
+    for given in ([], [42, 42], ["42"], 42):
+        wrong: Any = given
         with pytest.raises(InvalidCommandError, match="question_ids"):
-            profiling_library.ListQuestions(locale="eng_us", question_ids=wrong)  # type: ignore[arg-type]
+            profiling_library.ListQuestions(locale="eng_us", question_ids=wrong)
 
 
 def test_a_question_is_a_profile_of_its_answers() -> None:

@@ -329,14 +329,11 @@ async def test_a_goal_that_would_not_be_sent_is_refused(sandbox: Sandbox, client
 async def test_unreadable_profiles_are_not_written_back(sandbox: Sandbox, client: AsyncClient) -> None:
     """A part that could not be read would be lost: nothing is sent."""
     _, read = await seeded(sandbox, client, GENDER)
-    body = {
-        "locale": "eng_us",
-        "completes_goal": 100,
-        "profiles": [{"object": "regular", "id": "P", "name": 7, "quotas_enabled": True, "targets": []}],
-    }
+    profile = {"object": "regular", "id": "P", "name": "x", "quotas_enabled": True, "targets": []}
     before = writes(sandbox)
-    for broken in (body, {**body, "profiles": [{**body["profiles"][0], "object": "novel", "name": "x"}]}):  # type: ignore[index]
-        sandbox.faults.add(LIST, faults.Answer(200, broken))
+    for change in ({"name": 7}, {"object": "novel"}):
+        body = {"locale": "eng_us", "completes_goal": 100, "profiles": [{**profile, **change}]}
+        sandbox.faults.add(LIST, faults.Answer(200, body))
         with pytest.raises(WorkflowError, match="unknown, and would be lost"):
             await change_profiles(client, read, uneven, adjustment="percentage", control_profiles=())
     assert writes(sandbox) == before
