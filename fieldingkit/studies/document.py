@@ -82,8 +82,10 @@ class Document:
         """
         try:
             content = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as exc:
+        except ValueError as exc:  # also a number with thousands of digits
             raise problems.error(f"it is not valid TOML: {exc}") from exc
+        except RecursionError as exc:
+            raise problems.error("it is nested too deeply") from exc
         if (schema := content.get("schema")) != SCHEMA or type(schema) is not int:
             got = "it has none" if schema is None else f"got {brief_repr(schema)}"
             raise problems.error(f"this release reads files with schema = {SCHEMA}; {got}")

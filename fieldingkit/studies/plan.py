@@ -8,13 +8,14 @@ from typing import Final
 import attrs
 
 from fieldingkit.client import AsyncClient
-from fieldingkit.errors import DuplicateReferenceError, NotFoundError, RedirectError
+from fieldingkit.errors import DuplicateReferenceError, InvalidCommandError, NotFoundError, RedirectError
 from fieldingkit.resources.projects import GetProject, ListProjects, Project
 from fieldingkit.resources.target_group_details import GetTargetGroupDetails, TargetGroupDetails
-from fieldingkit.resources.target_group_drafts import GetTargetGroup, UpdateTargetGroup
+from fieldingkit.resources.target_group_drafts import GetTargetGroup, TargetGroupDraft, UpdateTargetGroup
 from fieldingkit.resources.target_groups import ListTargetGroups, TargetGroupStatus, TargetGroupSummary
 from fieldingkit.results import Result
 from fieldingkit.studies.differences import find_differences
+from fieldingkit.studies.reasons import reason_of
 from fieldingkit.studies.settings_table import settings_table
 from fieldingkit.studies.study import Study, StudyProject, StudyTargetGroup
 from fieldingkit.studies.values import to_table
@@ -213,17 +214,20 @@ async def _plan_group(
             if not exc.left_draft:
                 raise
         else:
-            return _plan_draft(wanted, summary, UpdateTargetGroup.of(draft, **ids))
+            return _plan_draft(wanted, summary, draft, ids)
     return await _plan_launched(client, wanted, summary, ids)
 
 
 def _plan_draft(
-    wanted: StudyTargetGroup, summary: TargetGroupSummary, present: UpdateTargetGroup
+    wanted: StudyTargetGroup, summary: TargetGroupSummary, draft: TargetGroupDraft, ids: Mapping[str, str]
 ) -> PlannedTargetGroup:
-    reason = None
+    reason, present = None, None
     differences: tuple[Difference, ...] = ()
     try:
+        present = UpdateTargetGroup.of(draft, **ids)
         differences = draft_differences(wanted, present)
+    except InvalidCommandError as exc:
+        reason = f"the draft cannot be written back: {reason_of(exc)}"
     except ValueError as exc:  # of profiles that no file can have
         reason = f"the draft cannot be compared: {exc}"
     return PlannedTargetGroup(

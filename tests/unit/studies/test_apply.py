@@ -271,6 +271,17 @@ async def test_several_with_one_reference_are_refused_until_an_id_chooses(sweep_
     assert (await plan_study(sweep_client, Study.parse(missing))).target_groups[0].action is Action.REFUSE
 
 
+async def test_a_draft_that_cannot_be_written_back_does_not_hide_the_others(
+    sandbox: Sandbox, sweep_client: AsyncClient, text: str
+) -> None:
+    """A draft without a setting that an update requires is refused; the others are compared."""
+    await apply(sweep_client, text)
+    sandbox.faults.add("get_target_group", faults.Answer(200, body=b'{"name": "Tracker"}'))
+    plan = await plan_study(sweep_client, Study.parse(text))
+    assert actions(plan) == [Action.EQUAL, Action.REFUSE, Action.EQUAL]
+    assert str(plan.target_groups[0].reason).startswith("the draft cannot be written back: missing field")
+
+
 async def test_two_tables_for_one_target_group_are_refused(
     sandbox: Sandbox, sweep_client: AsyncClient, text: str
 ) -> None:

@@ -189,6 +189,8 @@ def test_parts_of_lists_are_counted_from_one() -> None:
         ("", "it has none"),
         ("schema = 1\n[project\n", "it is not valid TOML: .*line 2"),
         ("schema = 1\nschema = 1", "it is not valid TOML"),
+        (f"schema = {'1' * 5000}", "it is not valid TOML"),
+        (f"schema = {'[' * 5000}", "nested too deeply|not valid TOML"),
         ("schema = 1\nproject = 3\ntarget_groups = []", "project must be a table; got 3"),
         ("schema = 1\n[target_groups]\nA-B = 4", "target_groups.A-B must be a table; got 4"),
         ("schema = 1", r"it has no target groups; each is a table, such as \[target_groups.TRACKER-US\]"),
