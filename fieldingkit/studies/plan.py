@@ -17,7 +17,7 @@ from fieldingkit.results import Result
 from fieldingkit.studies.differences import find_differences
 from fieldingkit.studies.reasons import reason_of
 from fieldingkit.studies.settings_table import settings_table
-from fieldingkit.studies.study import Study, StudyProject, StudyTargetGroup
+from fieldingkit.studies.study import Study, StudyProject, StudyTargetGroup, field_of, kinds_of_settings
 from fieldingkit.studies.values import to_table
 from fieldingkit.workflows.differences import Difference
 from fieldingkit.workflows.reading import list_all, send_read
@@ -90,7 +90,7 @@ class PlannedTargetGroup(Result):
     reason: str | None = None
     """The reason why it is refused, and what to use instead; None for another action."""
     not_compared: tuple[str, ...] = ()
-    """The fields in the file that were not compared, because other resources have them after the launch."""
+    """The keys that were not compared, because other resources have these settings after the launch."""
     wanted: StudyTargetGroup = attrs.field(repr=False)
     """The target group in the file."""
     present: UpdateTargetGroup | None = attrs.field(default=None, repr=False)
@@ -271,22 +271,28 @@ async def _plan_launched(
     client: AsyncClient, wanted: StudyTargetGroup, summary: TargetGroupSummary, ids: Mapping[str, str]
 ) -> PlannedTargetGroup:
     """Compare the details of a launched target group; other settings of it have resources of their own."""
+    # It may have been launched after it was listed.
+    status = TargetGroupStatus("launched") if summary.status is TargetGroupStatus.DRAFT else summary.status
+    compared = wanted.given & {field.name for field in attrs.fields(TargetGroupDetails)}
+    differences: tuple[Difference, ...] = ()
+    reason: str | None = None
     try:
         details = await send_read(client, GetTargetGroupDetails(**ids))
     except NotFoundError:
-        differences, compared = tuple[Difference, ...](), frozenset[str]()
+        compared, reason = frozenset[str](), f"it is {status}, and its details cannot be read"
     else:
-        compared = wanted.given & {field.name for field in attrs.fields(TargetGroupDetails)}
-        before = to_table({name: getattr(details, name) for name in compared})
-        differences = find_differences(before, settings_table(wanted.command, fields=compared))
+        found = to_table({name: getattr(details, name) for name in compared})
+        differences = find_differences(found, settings_table(wanted.command, fields=compared))
+        if differences:
+            reason = _refusal(status, {difference.path for difference in differences})
     return PlannedTargetGroup(
         reference=wanted.reference,
-        action=Action.REFUSE if differences else Action.EQUAL,
+        action=Action.REFUSE if reason else Action.EQUAL,
         id=summary.id,
-        status=summary.status,
+        status=status,
         differences=differences,
-        reason=_refusal(summary.status, {difference.path for difference in differences}) if differences else None,
-        not_compared=tuple(sorted(wanted.given - compared)),
+        reason=reason,
+        not_compared=tuple(key for key in kinds_of_settings() if field_of(key) in wanted.given - compared),
         wanted=wanted,
     )
 

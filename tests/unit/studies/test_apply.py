@@ -186,7 +186,7 @@ async def test_a_launched_target_group_is_refused_only_if_it_differs(
     await launch(sweep_client, report)
     plan = await plan_study(sweep_client, Study.parse(text))
     assert actions(plan) == [Action.EQUAL] * 3
-    assert {"profiling", "fielding_specification", "cost_per_interview"} <= {*plan.target_groups[0].not_compared}
+    assert {"profiles", "start_at", "end_at", "cost_per_interview"} <= {*plan.target_groups[0].not_compared}
 
     other = text.replace("Tracker 2036, United States", "Tracker 2036, USA").replace("eng_us", "eng_gb")
     plan = await plan_study(sweep_client, Study.parse(other.replace("= 500", "= 600")))
@@ -254,6 +254,23 @@ async def test_a_redirect_elsewhere_is_no_launch(
     after = await apply_study(sweep_client, plan)
     assert outcomes(after) == [Outcome.EQUAL, Outcome.FAILED, Outcome.EQUAL]
     assert "redirect, not followed" in str(after.target_groups[0].reason)
+
+
+async def test_a_launched_target_group_that_cannot_be_read_is_not_called_equal(
+    sandbox: Sandbox, sweep_client: AsyncClient, text: str
+) -> None:
+    """Nothing is claimed of details that were not read; a launch between the list and the read is noticed."""
+    report = await apply(sweep_client, text)
+    await launch(sweep_client, report)
+    sandbox.faults.add("get_target_group_details", faults.Answer(404))
+    plan = await plan_study(sweep_client, Study.parse(text))
+    assert plan.target_groups[0].action is Action.REFUSE
+    assert plan.target_groups[0].reason == "it is live, and its details cannot be read"
+    sandbox.faults.add("get_target_group", faults.Redirect("/elsewhere", 301))
+    sandbox.faults.add("get_target_group_details", faults.Answer(404))
+    sandbox.faults.add("get_target_group_details", faults.Answer(404))
+    plan = await plan_study(sweep_client, Study.parse(text))
+    assert plan.target_groups[1].reason == "it is launched, and its details cannot be read"
 
 
 async def test_several_with_one_reference_are_refused_until_an_id_chooses(sweep_client: AsyncClient, text: str) -> None:
