@@ -58,14 +58,10 @@ def loads_with(*names: str) -> Callable[[bytes], Any]:
     Args:
         names: The names of the members.
     """
-
-    def kept(members: dict[str, Any]) -> dict[str, Any] | None:
-        for name in names:
-            if name in members:
-                return members
-        return None
-
-    decoder = json.JSONDecoder(object_hook=kept, parse_constant=_refuse_constant)
+    wanted = frozenset(names)
+    decoder = json.JSONDecoder(
+        object_hook=lambda members: None if wanted.isdisjoint(members) else members, parse_constant=_refuse_constant
+    )
     return lambda body: decoder.decode(body.decode("utf-8-sig"))
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fieldingkit._json import dumps, loads, loads_exactly
+from fieldingkit._json import dumps, loads, loads_exactly, loads_with
 
 WORDS = st.integers(-(2**63), 2**64 - 1)
 VALUES = st.recursive(
@@ -56,3 +56,10 @@ def test_value_that_json_lacks_is_not_written(value: object) -> None:
     """A value that JSON cannot express is not written as something else."""
     with pytest.raises(ValueError, match=r"JSON|surrogates"):
         dumps([value])
+
+
+def test_objects_without_a_wanted_member_are_dropped() -> None:
+    """The others keep all their members; lists and plain values stay."""
+    body = b'{"items": [{"id": 1, "size": {"value": 2}, "tags": ["a"]}, {"other": 3}]}'
+
+    assert loads_with("items", "id")(body) == {"items": [{"id": 1, "size": None, "tags": ["a"]}, None]}

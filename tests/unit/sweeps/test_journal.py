@@ -23,8 +23,11 @@ from fieldingkit.errors import JournalError
 from fieldingkit.sandbox import Sandbox, faults
 from fieldingkit.sweeps import Action, Counts, Journal, SweepPlan, TargetGroupQuery, read_report, sweep
 from fieldingkit.sweeps.checkpoint import JournalCheckpoint
-from fieldingkit.sweeps.chunks import Chunk
+from fieldingkit.sweeps.chunks import Chunk, split_into_chunks
+from fieldingkit.sweeps.identity import RunIdentity
 from fieldingkit.sweeps.journal import Statement
+from fieldingkit.sweeps.report import Outcome
+from fieldingkit.sweeps.state import FoundGroup, Ledger, SweepState
 
 CREATE, LIST = "create_bulk_pause_target_groups_job", "get_list_target_groups"
 POLL = "get_bulk_pause_target_groups_job"
@@ -435,3 +438,36 @@ def test_a_lock_of_another_program_is_waited_for(tmp_path: Path) -> None:
         other.execute("COMMIT")
         other.close()
         written.result(10)
+
+
+async def test_the_outcomes_of_a_chunk_of_any_size_are_saved(path: Path) -> None:
+    """SQLite limits the number of values in a statement, the plan does not limit the size of a chunk."""
+    pairs = [("P" * 26, f"{number:026}") for number in range(1201)]
+    plan = SweepPlan(action="pause", target_groups={"P" * 26: [id_ for _, id_ in pairs]}, run_id="tonight")
+    identity = RunIdentity(base_url="http://api.test", account_id="101", api_version="v", run_id="tonight")
+    ledger = Ledger(FoundGroup(id_, project_id) for project_id, id_ in pairs)
+    (chunk,) = split_into_chunks(identity, plan.action, pairs, size=len(pairs))
+    state = SweepState(
+        identity=identity,
+        fingerprint=plan.fingerprint,
+        ledger=ledger,
+        chunks=[chunk],
+        started_at=0.0,
+        discovered_at=0.0,
+    )
+    outcomes = [
+        ledger.settle(id_, Outcome.FAILED, f"reason {number % 3}")
+        if number % 3
+        else ledger.settle(id_, Outcome.UPDATED)
+        for number, (_, id_) in enumerate(pairs)
+    ]
+
+    with Journal(path) as journal:
+        checkpoint = JournalCheckpoint(journal, "tonight")
+        await checkpoint.discovering(plan, identity, started_at=0.0)
+        await checkpoint.discovered(state)
+        await checkpoint.save(chunk, outcomes)
+        loaded = await checkpoint.load(plan, identity)
+
+    assert loaded is not None
+    assert [loaded.ledger.outcome_of(id_) for _, id_ in pairs] == outcomes
