@@ -323,6 +323,9 @@ async def _resolve(
     except FieldingKitError as exc:
         reason = "the profiles could not be read afterwards"
         conflicts.append(exc)
+    except BaseException as exc:
+        exc.add_note("the profiles may have been replaced: read them")
+        raise
     else:
         ids, old_ids = ({profile.id for profile in read.profiles} for read in (now, before))
         if ids.isdisjoint(old_ids) and is_same(now.profiles, wanted.listed, wanted.adjustment):

@@ -1,5 +1,7 @@
 """change_profiles: what was not meant is never deleted, and an ambiguous outcome is resolved by reading."""
 
+import asyncio
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -276,6 +278,31 @@ async def test_an_outcome_that_cannot_be_read_stays_unclear(sandbox: Sandbox, cl
     assert len(caught.value.conflicts) == 2
 
 
+async def test_a_cancelled_reading_keeps_the_outcome(sandbox: Sandbox, client: AsyncClient) -> None:
+    """A cancellation while the outcome is read says that the profiles may have been replaced."""
+    _, read = await seeded(sandbox, client, GENDER)
+    is_reading = threading.Event()  # the sandbox has a thread of its own
+
+    class WaitForCancellation(faults.Fault):
+        async def inject(self, exchange: faults.Exchange) -> Any:
+            is_reading.set()
+            return await faults.Hang().inject(exchange)
+
+    class DropAndWait(faults.ApplyThenDrop):
+        async def inject(self, exchange: faults.Exchange) -> Any:
+            sandbox.faults.add(LIST, WaitForCancellation())
+            return await super().inject(exchange)
+
+    sandbox.faults.add(REPLACE, DropAndWait())
+    change = change_profiles(client, read, uneven, adjustment="percentage", control_profiles=())
+    task = asyncio.ensure_future(change)
+    assert await asyncio.to_thread(is_reading.wait, 60)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError) as caught:
+        await task
+    assert any("may have been replaced" in note for note in caught.value.__notes__)
+
+
 async def test_a_third_state_is_said(sandbox: Sandbox, client: AsyncClient) -> None:
     """After a lost answer, profiles that are neither the former nor the wanted ones are another user's."""
     group, read = await seeded(sandbox, client, GENDER)
@@ -285,7 +312,8 @@ async def test_a_third_state_is_said(sandbox: Sandbox, client: AsyncClient) -> N
             stored = group.settings.profiling
             assert stored is not None
             theirs = {**stored, "profiles": [{**stored["profiles"][0], "id": group.id, "name": "THEIRS"}]}
-            group.set_profiling(theirs, goal=100, at=exchange.state.clock.now(), request=0)
+            with exchange.state.locked() as now:
+                group.set_profiling(theirs, goal=100, at=now, request=exchange.index)
             return await faults.Answer(502).inject(exchange)
 
     sandbox.faults.add(REPLACE, TheirChange())
