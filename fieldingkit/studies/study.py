@@ -38,6 +38,7 @@ from fieldingkit.resources.target_group_drafts import CreateTargetGroup, Fieldin
 from fieldingkit.studies import values
 from fieldingkit.studies.document import Document, Problems
 from fieldingkit.studies.profile_tables import ProfileTable, problems_of_profiles, profiling_of
+from fieldingkit.studies.reasons import reason_of
 from fieldingkit.validators import length, reference, ulid, uuid
 
 __all__ = ["Study", "StudyProject", "StudyTargetGroup", "field_of", "kinds_of_settings"]
@@ -177,7 +178,7 @@ def _read_group(document: Document, name: str, problems: Problems) -> StudyTarge
     try:
         command = _command(name, found)
     except InvalidCommandError as exc:
-        report((), exc.message.partition(": ")[2])
+        report((), reason_of(exc))
         return None
     return StudyTargetGroup(reference=name, id=identity, command=command, given=given)
 
@@ -242,4 +243,4 @@ def _check_fields(kind: type[Any], found: Mapping[str, Any]) -> Iterator[tuple[s
         try:
             field.validator(object.__new__(kind), field, found[field.name])
         except InvalidCommandError as exc:
-            yield field.name, exc.message.partition(": ")[2]
+            yield field.name, reason_of(exc)

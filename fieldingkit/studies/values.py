@@ -27,6 +27,7 @@ from fieldingkit.commands import OpenEnum
 from fieldingkit.errors import FieldingKitError
 from fieldingkit.resources.allocations import AllocatedSupplier
 from fieldingkit.resources.money import Money
+from fieldingkit.studies.reasons import reason_of
 
 __all__ = ["Path", "problems_of", "read_value", "to_table", "unknown_key"]
 
@@ -65,8 +66,8 @@ def problems_of(error: BaseException, path: Path = ()) -> Iterator[tuple[Path, s
             yield from (((*path, name), unknown_key(name, keys)) for name in sorted(names))
         case KeyError():
             yield path[:-1], f"has no {error.args[0]}"
-        case FieldingKitError():  # of a class that checks its fields itself; its name is not that of a table
-            yield path, error.message.partition(": ")[2]
+        case FieldingKitError():  # of a class that checks its fields itself
+            yield path, reason_of(error)
         case _:
             yield path, str(error)
 
