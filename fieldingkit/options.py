@@ -186,7 +186,7 @@ class Settings:
     proxy: Secret | None = attrs.field(default=None, converter=_proxy)
     """The http or https URL of a proxy. It may include a user and a password."""
     trust_env: bool = attrs.field(default=False, validator=_switch)
-    """True to use the proxies that the environment names. Its ``.netrc`` is never read."""
+    """True to use the proxies that the environment names at the first call. Its ``.netrc`` is never read."""
     ssl_context: ssl.SSLContext | None = attrs.field(default=None, validator=instance(ssl.SSLContext, optional=True))
     """The TLS settings for the API's connections; None for Python's defaults."""
     allow_insecure: bool = attrs.field(default=False, validator=_switch)

@@ -1,7 +1,7 @@
 """HTTP via aiohttp: send one request, receive one response.
 
-Requests below the base URL are written to aiohttp's connections. aiohttp's session sends all others, those that go
-through a proxy, and those of an application that instruments or replaces the session.
+Requests below the base URL are written to aiohttp's connections. aiohttp's session sends all others, those that a proxy
+forwards without a tunnel, and those of an application that instruments or replaces the session.
 """
 
 import asyncio
@@ -90,7 +90,7 @@ class AiohttpTransport:
         self._keepalive_timeout = keepalive_timeout
         self._proxy = proxy
         self._ssl = ssl_context
-        self._direct = proxy is None and not trust_env
+        self._trust_env = trust_env
         self._session: aiohttp.ClientSession | None = None
         self._origin: Origin | None = None
         """Sends requests below the base URL; None if the session sends them."""
@@ -168,9 +168,11 @@ class AiohttpTransport:
         )
         # aiohttp sends GET and PUT again by itself when a kept connection breaks; here only `retry` does that.
         session._retry_connection = False  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-        # Instrumentations add trace configs to every new session.
-        if self._direct and not session.trace_configs and not missing_internals():
-            self._origin = Origin(pool, self._base, timeout)
+        proxy = self._proxy_for(self._base)
+        # A request for an http URL names the whole URL to a proxy. Instrumentations add trace configs to every session.
+        tunneled = proxy is None or self._base.scheme == "https"
+        if tunneled and not session.trace_configs and not missing_internals():
+            self._origin = Origin(pool, self._base, timeout, None if proxy is None else URL(proxy))
         self._session = session
         return session
 
@@ -186,7 +188,7 @@ class AiohttpTransport:
         if self._proxy is not None:
             return self._proxy.reveal()
         # aiohttp's own `trust_env` would also read the .netrc, whose password would replace the token.
-        return None if proxy_bypass(url.host or "") else getproxies().get(url.scheme)
+        return None if not self._trust_env or proxy_bypass(url.host or "") else getproxies().get(url.scheme)
 
     async def _send(
         self, session: aiohttp.ClientSession, attempt: RunningAttempt
@@ -202,7 +204,7 @@ class AiohttpTransport:
             return arrived
         call.bytes_sent = patched  # otherwise the pool reports it
         url = self._url(request.target)
-        proxy = None if self._direct else self._proxy_for(url)
+        proxy = self._proxy_for(url)
         # What `session.request` does too, without the context manager around it, which costs each request 2 %.
         response = await session._request(  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
             request.method,

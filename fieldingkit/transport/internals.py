@@ -19,7 +19,7 @@ INTERNALS: Final = (
     (aiohttp.BaseConnector, "_release", "key", "protocol"),
     (aiohttp.BaseConnector, "_wait_for_available_connection"),
     (aiohttp.BaseConnector, "connect", "req", "traces", "timeout"),
-    (aiohttp.ClientRequest, "__init__", "method", "url"),
+    (aiohttp.ClientRequest, "__init__", "method", "url", "proxy"),
     (aiohttp.StreamReader, "readany"),
     (ResponseHandler, "__init__", "loop"),
     (ResponseHandler, "_loop"),

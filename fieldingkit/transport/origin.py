@@ -41,10 +41,11 @@ class Origin:
         pool: The pool of connections.
         base: The URL below which requests are sent.
         timeout: The time limits for connecting.
+        proxy: The proxy that tunnels to the origin; None for none.
     """
 
-    def __init__(self, pool: Pool, base: URL, timeout: aiohttp.ClientTimeout) -> None:
-        self._template = aiohttp.ClientRequest("GET", base)
+    def __init__(self, pool: Pool, base: URL, timeout: aiohttp.ClientTimeout, proxy: URL | None = None) -> None:
+        self._template = aiohttp.ClientRequest("GET", base, proxy=proxy)
         """The request by which the pool knows the origin. Its headers are those that aiohttp adds to any request."""
         self._path = base.raw_path.rstrip("/")
         self._timeout = timeout

@@ -11,13 +11,13 @@ from aioresponses import aioresponses
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.instrumentation.aiohttp_client import AioHttpClientInstrumentor
-from support.examples import READ, RUN_BODY, TAGGED
+from support.examples import READ, RUN_BODY, TAGGED, free_port
 from support.fixture_types import MakeClient, Serve
 from support.raw_server import RawServer, answer
 from support.transport_paths import PATHS, exchange, make_call, make_transport, take_path
 
-from fieldingkit import ClientCredentials
-from fieldingkit.errors import ConfigurationError, TransportError
+from fieldingkit import ClientCredentials, RetryPolicy
+from fieldingkit.errors import ConfigurationError, ConnectionFailedError, TransportError
 from fieldingkit.transport.connection import Connection
 from fieldingkit.transport.headers import check_head
 from fieldingkit.transport.internals import INTERNALS, missing_internals
@@ -215,16 +215,35 @@ async def test_an_instrumented_session_sends_all_requests(
     assert len(written) == 1
 
 
-@pytest.mark.parametrize("options", [{"trust_env": True}, {"proxy": True}], ids=["trust_env", "proxy"])
-async def test_a_client_with_a_proxy_uses_the_session(
-    options: dict[str, Any], serve: Serve, make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
+async def test_a_proxy_without_a_tunnel_is_the_sessions(
+    serve: Serve, make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Proxies are the session's."""
+    """A request for an http URL goes to a proxy through the session."""
     written = count_requests(monkeypatch)
     server = await serve(answer(200, RUN_BODY))
-    given = {"proxy": server.origin} if "proxy" in options else options
-    await make_client(base_url=server.url, **given).send(READ)
+    await make_client(base_url=server.url, proxy=server.origin).send(READ)
     assert not written
+
+
+async def test_a_tunnel_is_not_the_sessions(make_client: MakeClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request for an https URL is written to a connection, through the proxy's tunnel."""
+    written = count_requests(monkeypatch)
+    proxy = f"http://127.0.0.1:{free_port()}"
+    client = make_client(base_url="https://api.example.org/v1", proxy=proxy, retry=RetryPolicy(max_attempts=1))
+    with pytest.raises(ConnectionFailedError, match="no connection"):
+        await client.send(READ)
+    assert len(written) == 1
+
+
+async def test_an_environment_without_a_proxy_costs_nothing(
+    serve: Serve, make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With ``trust_env=True`` and no proxy for the API, requests are written to connections."""
+    monkeypatch.setenv("no_proxy", "*")
+    written = count_requests(monkeypatch)
+    server = await serve(answer(200, RUN_BODY))
+    await make_client(base_url=server.url, trust_env=True).send(READ)
+    assert len(written) == 1
 
 
 async def test_a_token_endpoint_is_reached_through_the_session(
