@@ -266,7 +266,9 @@ async def test_a_launched_target_group_that_cannot_be_read_is_not_called_equal(
     plan = await plan_study(sweep_client, Study.parse(text))
     assert plan.target_groups[0].action is Action.REFUSE
     assert plan.target_groups[0].reason == "it is live, and its details cannot be read"
-    sandbox.faults.add("get_target_group", faults.Redirect("/elsewhere", 301))
+    ids = f"projects/{report.project.id}/target-groups/{report.target_groups[1].id}"
+    details = f"/demand/accounts/101/{ids}/details"
+    sandbox.faults.add("get_target_group", faults.Redirect(details, 301))
     sandbox.faults.add("get_target_group_details", faults.Answer(404))
     sandbox.faults.add("get_target_group_details", faults.Answer(404))
     plan = await plan_study(sweep_client, Study.parse(text))
