@@ -522,7 +522,8 @@ class DecodeError(FieldingKitError):
         if self.command is None:
             return ""
         if self.command.endpoint.only_reads:
-            return "Nothing was changed. Try again; please report it if it happens again."
+            unchanged = "" if self.maybe_applied else "Nothing was changed. "
+            return f"{unchanged}Try again; please report it if it happens again."
         return "The action was applied. Read the resource, and please report this."
 
 

@@ -8,6 +8,7 @@ from fieldingkit.cli.connection import Connection
 from fieldingkit.cli.errors import ExitCode, UsageError
 from fieldingkit.cli.output import Output
 from fieldingkit.cli.prompts import confirm, format_place
+from fieldingkit.cli.signals import interrupt_once
 from fieldingkit.errors import InvalidStudyError
 from fieldingkit.rendering.text import pluralize, strip_control_chars
 from fieldingkit.studies.apply import AppliedPart, Outcome, StudyReport, apply_study
@@ -52,7 +53,11 @@ async def apply_file(path: Path, *, dry_run: bool, yes: bool, json: bool, connec
         json: Print a JSON document on stdout.
         connection: How to reach the API.
     """
-    study = load_study(path)
+    with interrupt_once():
+        return await _apply(load_study(path), dry_run=dry_run, yes=yes, json=json, connection=connection)
+
+
+async def _apply(study: Study, *, dry_run: bool, yes: bool, json: bool, connection: Connection) -> ExitCode:
     output = Output(json=json, survive=True)  # a closed pipe does not leave a part of the file unapplied
     async with connection.open() as client:
         plan = await plan_study(client, study)
@@ -65,13 +70,21 @@ async def apply_file(path: Path, *, dry_run: bool, yes: bool, json: bool, connec
         if plan.has_changes:
             confirm(f"{_question(plan)} ({format_place(client.base_url, client.account_id)})", yes=yes)
         try:
-            report = await apply_study(client, plan, on_part=lines.print_outcome if plan.has_changes else None)
+            report = await apply_study(client, plan, on_part=lines.print_outcome)
         except asyncio.CancelledError:
+            project, *groups = lines.outcomes
+            _print(output, StudyReport(project=project, target_groups=tuple(groups), others=plan.others))
             output.note("Interrupted. Run the command again to finish: it finds what was created by its reference.")
             raise
+    _print(output, report)
+    return _exit_code(report)
+
+
+def _print(output: Output, report: StudyReport) -> None:
     output.print_json(report)
     output.print_text(_summary(report))
-    return _exit_code(report)
+    if output.lost is not None:
+        output.note(f"The outcomes could not be printed: {output.lost}. {_summary(report)}")
 
 
 class _Lines:
@@ -80,6 +93,8 @@ class _Lines:
     def __init__(self, output: Output, plan: StudyPlan) -> None:
         self._output = output
         self._plan = plan
+        self.outcomes: list[AppliedPart] = []
+        """The outcomes so far."""
         names = [_project_name(plan), *(planned.reference for planned in plan.target_groups)]
         self._names = iter(names)
         self._width = min(max(map(len, names)), _MAX_NAME)
@@ -98,9 +113,11 @@ class _Lines:
             self._line(f"  {other.id}  {other.status}  {reference or other.name}")
 
     def print_outcome(self, part: AppliedPart) -> None:
-        """Print the outcome of a part for which something was to be done; the first one is the project."""
+        """Print the outcome of a part, unless the plan shows it; the first one is the project."""
         name = next(self._names)
-        if part.outcome is not Outcome.EQUAL:
+        self.outcomes.append(part)
+        shown = {Outcome.EQUAL, Outcome.LAUNCHED, *([] if self._plan.has_changes else [Outcome.REFUSED])}
+        if part.outcome not in shown:  # those are in the plan
             self._print(name, part.outcome, [text for text in (part.id, part.reason) if text is not None])
 
     def _print(self, name: str, word: str, details: list[str]) -> None:
@@ -142,7 +159,7 @@ def _details(planned: PlannedTargetGroup) -> list[str]:
             return [", ".join([*facts, *([f"{price.value:f} {price.currency_code}"] if price is not None else [])])]
         case Action.REFUSE:
             return [planned.reason or "", *differences]
-        case Action.EQUAL if planned.not_compared:
+        case Action.LAUNCHED:
             return [f"{planned.status}; not compared after the launch: {', '.join(planned.not_compared)}"]
         case _:
             return differences

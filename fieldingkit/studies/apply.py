@@ -1,6 +1,7 @@
 """The execution of a plan: create and change the project and its drafts, and report each outcome."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from typing import Final, TypeVar
 
@@ -10,21 +11,30 @@ from fieldingkit.client import AsyncClient
 from fieldingkit.errors import (
     DecodeError,
     FieldingKitError,
+    ForbiddenError,
     PreconditionFailedError,
     RedirectError,
     TransportError,
     UnauthorizedError,
 )
 from fieldingkit.resources.allocations import Allocations, OpenExchange, PrivateExchange
-from fieldingkit.resources.projects import UpdateProject
+from fieldingkit.resources.projects import GetProject, UpdateProject
 from fieldingkit.resources.target_group_drafts import GetTargetGroup, UpdateTargetGroup
-from fieldingkit.resources.target_groups import TargetGroupSummary
+from fieldingkit.resources.target_groups import TargetGroupStatus, TargetGroupSummary
 from fieldingkit.results import Result
-from fieldingkit.studies.plan import Action, PlannedProject, PlannedTargetGroup, StudyPlan, draft_differences
+from fieldingkit.studies.plan import (
+    Action,
+    PlannedProject,
+    PlannedTargetGroup,
+    StudyPlan,
+    draft_differences,
+    plan_project,
+)
 from fieldingkit.studies.reasons import reason_of
 from fieldingkit.studies.study import StudyProject
 from fieldingkit.workflows.differences import Difference
 from fieldingkit.workflows.drafts import ensure_target_group
+from fieldingkit.workflows.optimistic import keep_outcome
 from fieldingkit.workflows.projects import ensure_project
 from fieldingkit.workflows.reading import send_read
 
@@ -33,6 +43,7 @@ __all__ = ["AppliedPart", "Outcome", "StudyReport", "apply_study"]
 Exchange = TypeVar("Exchange", OpenExchange, PrivateExchange)
 
 _APPEARED: Final = "it was created after the comparison; run the command again"
+_BLOCKED: Final = "the project is not as the file says"
 _LAUNCHED: Final = "it was launched after the comparison; nothing was sent for it"
 _MOVED: Final = "it was changed after the comparison; run the command again"
 
@@ -43,15 +54,20 @@ class Outcome(StrEnum):
     CREATED = "created"
     CHANGED = "changed"
     EQUAL = "equal"
-    """It was as the file says, and nothing was sent."""
+    """It was as the file says when it was read last, and nothing was sent."""
+    LAUNCHED = "launched"
+    """It has left draft. What was compared is equal, ``not_compared`` names the rest, and nothing was sent."""
     REFUSED = "refused"
     """It differs, but cannot be changed in this way; nothing was sent."""
     FAILED = "failed"
     """It was not created or changed, for the reason in ``reason``."""
     NOT_SENT = "not sent"
-    """Nothing was sent, because of an earlier failure."""
+    """Nothing was sent, because of an earlier failure or an interruption."""
     UNKNOWN = "unknown"
     """It was sent, and no response arrived: it may have been created or changed."""
+
+
+_DONE: Final = frozenset({Outcome.CREATED, Outcome.CHANGED, Outcome.EQUAL, Outcome.LAUNCHED})
 
 
 @attrs.frozen(kw_only=True)
@@ -64,8 +80,12 @@ class AppliedPart(Result):
     """The outcome."""
     id: str | None = None
     """The ULID, if it is known."""
+    status: TargetGroupStatus | None = None
+    """The status of a target group, as it was compared; None if there was none."""
     differences: tuple[Difference, ...] = ()
     """The values that were to be changed."""
+    not_compared: tuple[str, ...] = ()
+    """The keys that were not compared, because other resources have these settings after the launch."""
     reason: str | None = None
     """The reason for an outcome other than the wanted one."""
 
@@ -87,9 +107,8 @@ class StudyReport(Result):
 
     @property
     def ok(self) -> bool:
-        """True if the project and all its target groups are as the file says."""
-        done = {Outcome.CREATED, Outcome.CHANGED, Outcome.EQUAL}
-        return all(part.outcome in done for part in (self.project, *self.target_groups))
+        """True if the project and all its target groups are as the file says, as far as they were compared."""
+        return all(part.outcome in _DONE for part in (self.project, *self.target_groups))
 
 
 OnPart = Callable[[AppliedPart], None]
@@ -98,33 +117,53 @@ OnPart = Callable[[AppliedPart], None]
 async def apply_study(client: AsyncClient, plan: StudyPlan, *, on_part: OnPart | None = None) -> StudyReport:
     """Create and change what a plan says, one after another.
 
-    Each target group is read again before it is written: one that was changed or created after the comparison is
+    The project and each draft are read again first: one that was changed, created or launched after the comparison is
     reported as failed, and nothing is sent for it. After an interruption, compare and apply again: target groups are
     found by their references, so that no second draft is created.
 
     Args:
         client: The client; with a blocking one, ``client.call(apply_study, plan)``.
         plan: The plan that ``plan_study`` returned.
-        on_part: Called with each outcome as soon as it is known; the first one is that of the project.
+        on_part: Called with each outcome as soon as it is known; the first one is that of the project. A cancellation
+            is raised after it was called for all parts.
 
     Returns:
         The outcomes. An error of one target group is its outcome; it is not raised.
     """
-    project = await _apply_project(client, plan.project)
-    if on_part is not None:
-        on_part(project)
     parts: list[AppliedPart] = []
-    stop = None
-    for planned in plan.target_groups:
-        if (part := _without_request(planned)) is None:
-            if project.id is None or stop is not None:
-                part = _part(planned, Outcome.NOT_SENT, stop or "the project was not created")
-            else:
-                part, stop = await _apply_group(client, project.id, planned)
+
+    def add(part: AppliedPart) -> None:
+        parts.append(part)
         if on_part is not None:
             on_part(part)
-        parts.append(part)
-    return StudyReport(project=project, target_groups=tuple(parts), others=plan.others)
+
+    try:
+        add(await _apply_project(client, plan.project))
+        project_id = parts[0].id or ""
+        stop = None if parts[0].outcome in _DONE else _BLOCKED if project_id else "the project was not created"
+        for planned in plan.target_groups:
+            if (part := _without_request(planned)) is None:
+                if stop is not None:
+                    part = _part(planned, Outcome.NOT_SENT, stop)
+                else:
+                    part, stop = await _apply_group(client, project_id, planned)
+            add(part)
+    except asyncio.CancelledError as exc:
+        for part in [*_interrupted(plan, len(parts), may_be_applied=bool(getattr(exc, "__notes__", ())))]:
+            add(part)
+        raise
+    return StudyReport(project=parts[0], target_groups=tuple(parts[1:]), others=plan.others)
+
+
+def _interrupted(plan: StudyPlan, count: int, *, may_be_applied: bool) -> Iterator[AppliedPart]:
+    """Yield the outcomes after those that were known at an interruption; the request of the first was under way."""
+    every: tuple[PlannedProject | PlannedTargetGroup, ...] = (plan.project, *plan.target_groups)
+    for number, planned in enumerate(every):
+        if number == count and may_be_applied:
+            what = "created" if planned.action is Action.CREATE else "changed"
+            yield _part(planned, Outcome.UNKNOWN, f"interrupted: it may have been {what}")
+        elif number >= count:
+            yield _part(planned, Outcome.NOT_SENT, "interrupted")
 
 
 # The project
@@ -134,9 +173,13 @@ async def _apply_project(client: AsyncClient, planned: PlannedProject) -> Applie
     wanted = planned.wanted
     outcome, found, reason = Outcome.EQUAL, planned.id, None
     try:
-        if planned.action is Action.CREATE:
+        if planned.present is None:
             outcome, found, reason = await _create_project(client, wanted)
-        elif planned.present is not None and planned.action is Action.CHANGE:
+        elif planned.action is Action.EQUAL:
+            now = await send_read(client, GetProject(project_id=planned.present.id))
+            if plan_project(wanted, now).action is not Action.EQUAL:
+                outcome, reason = Outcome.FAILED, _MOVED
+        else:
             outcome = Outcome.CHANGED
             await client.send(
                 UpdateProject(
@@ -152,9 +195,7 @@ async def _apply_project(client: AsyncClient, planned: PlannedProject) -> Applie
         outcome, reason = Outcome.FAILED, _MOVED
     except FieldingKitError as exc:
         outcome, reason = _outcome_of(exc), reason_of(exc)
-    return AppliedPart(
-        reference=wanted.reference, outcome=outcome, id=found, differences=planned.differences, reason=reason
-    )
+    return _part(planned, outcome, reason, found)
 
 
 async def _create_project(client: AsyncClient, wanted: StudyProject) -> tuple[Outcome, str | None, str | None]:
@@ -172,21 +213,28 @@ async def _create_project(client: AsyncClient, wanted: StudyProject) -> tuple[Ou
 
 def _without_request(planned: PlannedTargetGroup) -> AppliedPart | None:
     """Return the outcome of a target group for which nothing is to be sent; None for others."""
-    if planned.action is Action.EQUAL:
-        return _part(planned, Outcome.EQUAL)
-    return _part(planned, Outcome.REFUSED, planned.reason) if planned.action is Action.REFUSE else None
+    if planned.action is Action.REFUSE:
+        return _part(planned, Outcome.REFUSED, planned.reason)
+    is_launched = planned.present is None and planned.action in {Action.EQUAL, Action.LAUNCHED}
+    return _part(planned, Outcome(planned.action)) if is_launched else None
 
 
 def _part(
-    planned: PlannedTargetGroup, outcome: Outcome, reason: str | None = None, found: str | None = None
+    planned: PlannedProject | PlannedTargetGroup,
+    outcome: Outcome,
+    reason: str | None = None,
+    found: str | None = None,
 ) -> AppliedPart:
-    return AppliedPart(
-        reference=planned.reference,
+    part = AppliedPart(
+        reference=planned.wanted.reference,
         outcome=outcome,
         id=found or planned.id,
         differences=planned.differences,
         reason=reason,
     )
+    if isinstance(planned, PlannedProject):
+        return part
+    return attrs.evolve(part, status=planned.status, not_compared=planned.not_compared)
 
 
 async def _apply_group(
@@ -200,7 +248,7 @@ async def _apply_group(
     except FieldingKitError as exc:
         if isinstance(exc, RedirectError) and exc.left_draft:
             return _part(planned, Outcome.FAILED, _LAUNCHED), None
-        is_for_all = isinstance(exc, TransportError | UnauthorizedError)
+        is_for_all = isinstance(exc, TransportError | UnauthorizedError | ForbiddenError)
         return _part(planned, _outcome_of(exc), reason_of(exc)), "an earlier request failed" if is_for_all else None
 
 
@@ -215,7 +263,11 @@ async def _create(client: AsyncClient, project_id: str, planned: PlannedTargetGr
 
 async def _update(client: AsyncClient, planned: PlannedTargetGroup, present: UpdateTargetGroup) -> AppliedPart:
     read = GetTargetGroup(project_id=present.project_id, target_group_id=present.target_group_id)
-    if await _read(client, read) != present:
+    now = await _read(client, read)
+    if planned.action is Action.EQUAL:
+        moved = draft_differences(planned.wanted, now)
+        return _part(planned, Outcome.FAILED, _MOVED) if moved else _part(planned, Outcome.EQUAL)
+    if now != present:
         return _part(planned, Outcome.FAILED, _MOVED)
     try:
         await client.send(_changed(planned, present))
@@ -238,6 +290,9 @@ async def _is_as_wanted(client: AsyncClient, read: GetTargetGroup, planned: Plan
         return not draft_differences(planned.wanted, await _read(client, read))
     except (FieldingKitError, ValueError):
         return False
+    except asyncio.CancelledError as exc:
+        keep_outcome(exc, "the draft may have been changed")
+        raise
 
 
 def _changed(planned: PlannedTargetGroup, present: UpdateTargetGroup) -> UpdateTargetGroup:

@@ -22,7 +22,15 @@ from fieldingkit.studies.values import to_table
 from fieldingkit.workflows.differences import Difference
 from fieldingkit.workflows.reading import list_all, send_read
 
-__all__ = ["Action", "PlannedProject", "PlannedTargetGroup", "StudyPlan", "draft_differences", "plan_study"]
+__all__ = [
+    "Action",
+    "PlannedProject",
+    "PlannedTargetGroup",
+    "StudyPlan",
+    "draft_differences",
+    "plan_project",
+    "plan_study",
+]
 
 _PAGE_SIZE: Final = 100
 
@@ -51,6 +59,8 @@ class Action(StrEnum):
     CHANGE = "change"
     EQUAL = "equal"
     """Nothing is to be done."""
+    LAUNCHED = "launched"
+    """It has left draft. What was compared is equal, ``not_compared`` names the rest, and nothing is to be done."""
     REFUSE = "refuse"
     """It differs, but cannot be changed in this way."""
 
@@ -128,7 +138,7 @@ async def plan_study(client: AsyncClient, study: Study) -> StudyPlan:
         FieldingKitError: if something cannot be read.
     """
     present = await _find_project(client, study.project)
-    project = _plan_project(study.project, present)
+    project = plan_project(study.project, present)
     if present is None:
         created = [
             PlannedTargetGroup(reference=wanted.reference, action=Action.CREATE, wanted=wanted)
@@ -165,7 +175,8 @@ async def _find_project(client: AsyncClient, wanted: StudyProject) -> Project | 
     return await send_read(client, GetProject(project_id=found[0])) if found else None
 
 
-def _plan_project(wanted: StudyProject, present: Project | None) -> PlannedProject:
+def plan_project(wanted: StudyProject, present: Project | None) -> PlannedProject:
+    """Return what is to be done with the project, as far as it was read."""
     if present is None:
         return PlannedProject(action=Action.CREATE, name=wanted.name, wanted=wanted)
     differences = find_differences(
@@ -285,14 +296,15 @@ async def _plan_launched(
         differences = find_differences(found, settings_table(wanted.command, fields=compared))
         if differences:
             reason = _refusal(status, {difference.path for difference in differences})
+    not_compared = tuple(key for key in kinds_of_settings() if field_of(key) in wanted.given - compared)
     return PlannedTargetGroup(
         reference=wanted.reference,
-        action=Action.REFUSE if reason else Action.EQUAL,
+        action=Action.REFUSE if reason else Action.LAUNCHED if not_compared else Action.EQUAL,
         id=summary.id,
         status=status,
         differences=differences,
         reason=reason,
-        not_compared=tuple(key for key in kinds_of_settings() if field_of(key) in wanted.given - compared),
+        not_compared=not_compared,
         wanted=wanted,
     )
 

@@ -15,6 +15,7 @@ from fieldingkit.errors import (
 )
 from fieldingkit.resources.fielding_runs import FieldingRun, FieldingRunChange, GetFieldingRun
 from fieldingkit.transport.http import ApiResponse
+from fieldingkit.workflows.reading import send_read_detailed
 
 __all__ = ["any_maybe_applied", "keep_outcome", "optimistic_update", "read_run"]
 
@@ -74,7 +75,7 @@ async def optimistic_update(
 
 async def read_run(client: AsyncClient, run: GetFieldingRun) -> FieldingRun:
     """Read the run; refuse a response that is another run, whose status and ETag prove nothing about this one."""
-    response = await client.send_detailed(run)
+    response = await send_read_detailed(client, run)
     now = response.result
     if not _is_same(now.id, run):
         raise _mismatch(f"the response is run {now.id}, not run {run.fielding_run_id}", response, run)

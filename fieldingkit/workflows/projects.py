@@ -29,7 +29,11 @@ class EnsuredProject(Serializable):
     project: Project
     """The project as it was read."""
     created: bool
-    """True if this workflow created it. After an unclear outcome, another user may have created it."""
+    """True if the API answered the creation with it.
+
+    A run with the same arguments at the same moment gets the same answer; after an unclear outcome, another user may
+    have created it.
+    """
     differences: tuple[Difference, ...] = ()
     """The fields that differ from the wanted ones; the workflow changes nothing."""
     conflicts: tuple[FieldingKitError, ...] = ()
@@ -62,7 +66,8 @@ async def ensure_project(
     Raises:
         InvalidCommandError: if an argument is invalid; nothing was sent.
         DuplicateReferenceError: if several projects have the reference; all are named.
-        WorkflowError: if the outcome of the creation stays unclear, or the new project cannot be read in time.
+        WorkflowError: if the outcome of the creation stays unclear, or the new project cannot be read in time; also if
+            it was created earlier with the same arguments, and has another reference now.
         FieldingKitError: if the projects cannot be listed, or the API refuses the creation.
     """
     check_client(client)
@@ -96,7 +101,14 @@ async def ensure_project(
         )
         if wanted != value
     )
-    created = not differences if found.is_created is None else found.is_created
+    if project.project_customer_reference_number != reference:
+        raise WorkflowError(
+            f"the API answered the creation with the project {project.id}, which has the reference "
+            f"{project.project_customer_reference_number!r} now and the name {project.name!r}: it was created before "
+            "with the same arguments, and changed since. Give it its reference back, use its id, or take another name",
+            command=command,
+        )
+    created = found.is_created is not False and not differences
     return EnsuredProject(project=project, created=created, differences=differences, conflicts=found.conflicts)
 
 

@@ -7,8 +7,9 @@ from fieldingkit.client import AsyncClient
 from fieldingkit.commands import Command
 from fieldingkit.errors import DecodeError
 from fieldingkit.paging import Page, PagedCommand, iter_items
+from fieldingkit.transport.http import ApiResponse
 
-__all__ = ["list_all", "send_read"]
+__all__ = ["list_all", "send_read", "send_read_detailed"]
 
 R = TypeVar("R")
 Item = TypeVar("Item")
@@ -19,12 +20,17 @@ _MAX_READS = 3
 
 async def send_read(client: AsyncClient, command: Command[R]) -> R:
     """Send a command that only reads; read again if the response was truncated or is unreadable for another reason."""
+    return (await send_read_detailed(client, command)).result
+
+
+async def send_read_detailed(client: AsyncClient, command: Command[R]) -> ApiResponse[R]:
+    """Send a command that only reads, as ``send_read`` does, and return its result with the HTTP response."""
     for number in range(_MAX_READS - 1):
         try:
-            return await client.send(command)
+            return await client.send_detailed(command)
         except DecodeError:
             await client.clock.sleep(0.5 * 2**number)
-    return await client.send(command)
+    return await client.send_detailed(command)
 
 
 async def list_all(client: AsyncClient, command: PagedCommand[Page[Item]]) -> list[Item]:

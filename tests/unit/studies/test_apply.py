@@ -12,6 +12,7 @@ from support.studies import example_for
 from fieldingkit import AsyncClient, Client
 from fieldingkit.errors import DuplicateReferenceError, NotFoundError, RedirectError
 from fieldingkit.resources.fielding_jobs import LaunchFromDraft
+from fieldingkit.resources.projects import GetProject, UpdateProject
 from fieldingkit.resources.target_group_drafts import GetTargetGroup, UpdateTargetGroup
 from fieldingkit.sandbox import Sandbox, faults
 from fieldingkit.studies import (
@@ -185,8 +186,11 @@ async def test_a_launched_target_group_is_refused_only_if_it_differs(
     report = await apply(sweep_client, text)
     await launch(sweep_client, report)
     plan = await plan_study(sweep_client, Study.parse(text))
-    assert actions(plan) == [Action.EQUAL] * 3
+    assert actions(plan) == [Action.EQUAL, Action.LAUNCHED, Action.EQUAL]
     assert {"profiles", "start_at", "end_at", "cost_per_interview"} <= {*plan.target_groups[0].not_compared}
+    us = (await apply_study(sweep_client, plan)).target_groups[0]
+    assert (us.outcome, us.status) == (Outcome.LAUNCHED, "live")
+    assert us.not_compared == plan.target_groups[0].not_compared
 
     other = text.replace("Tracker 2036, United States", "Tracker 2036, USA").replace("eng_us", "eng_gb")
     plan = await plan_study(sweep_client, Study.parse(other.replace("= 500", "= 600")))
@@ -216,6 +220,69 @@ async def test_a_draft_that_was_changed_after_the_comparison_is_not_overwritten(
     assert outcomes(after) == [Outcome.EQUAL, Outcome.FAILED, Outcome.CHANGED]
     assert "changed after the comparison" in str(after.target_groups[0].reason)
     assert writes(sandbox) == ["update_target_group"]
+
+
+async def test_an_equal_draft_that_moved_is_not_called_equal(sweep_client: AsyncClient, text: str) -> None:
+    """Equal drafts and an equal project are read again: one that a colleague changed meanwhile is reported."""
+    report = await apply(sweep_client, text)
+    plan = await plan_study(sweep_client, Study.parse(text.replace("= 500", "= 700")))
+    await sweep_client.send((await read(sweep_client, report)).replace(completes_goal=5))
+    after = await apply_study(sweep_client, plan)
+    assert outcomes(after) == [Outcome.EQUAL, Outcome.FAILED, Outcome.CHANGED]
+    assert "changed after the comparison" in str(after.target_groups[0].reason)
+    plan = await plan_study(sweep_client, Study.parse(text))
+    project = await sweep_client.send(GetProject(project_id=str(report.project.id)))
+    await sweep_client.send(
+        UpdateProject(
+            project_id=project.id,
+            name=project.name,
+            project_manager_id=project.project_manager_id,
+            project_customer_reference_number="OTHER",
+            if_match=project.etag,
+        )
+    )
+    assert outcomes(await apply_study(sweep_client, plan)) == [Outcome.FAILED, Outcome.NOT_SENT, Outcome.NOT_SENT]
+
+
+class Interrupt(faults.Fault):
+    """Cancel the application once its request was handled."""
+
+    def __init__(self) -> None:
+        self.cancel: Callable[[], object] = lambda: None
+
+    async def inject(self, exchange: faults.Exchange) -> Any:
+        """Handle the request, and cancel."""
+        await exchange.proceed()
+        self.cancel()
+        return await faults.DropBefore().inject(exchange)
+
+
+@pytest.mark.parametrize(
+    ("operation", "outcome", "reason"),
+    [
+        ("create_project", ["unknown", "not sent", "not sent"], "may have been created"),
+        ("create_target_group", ["created", "unknown", "not sent"], "may have been created"),
+        ("get_target_group", ["equal", "not sent", "not sent"], "interrupted"),
+        ("update_target_group", ["equal", "unknown", "not sent"], "may have been changed"),
+    ],
+)
+async def test_an_interruption_says_what_is_unknown(
+    sandbox: Sandbox, sweep_client: AsyncClient, text: str, operation: str, outcome: list[str], reason: str
+) -> None:
+    """The request under way is unknown if it may have been applied, and nothing was sent for the rest."""
+    if "created" not in reason:
+        await apply(sweep_client, text)
+    plan = await plan_study(sweep_client, Study.parse(text.replace("= 1000", "= 900").replace("= 500", "= 400")))
+    parts: list[AppliedPart] = []
+    task = asyncio.ensure_future(apply_study(sweep_client, plan, on_part=parts.append))
+    loop, fault = asyncio.get_running_loop(), Interrupt()
+    fault.cancel = lambda: loop.call_soon_threadsafe(task.cancel)
+    sandbox.faults.add(operation, fault)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert [part.outcome for part in parts] == outcome
+    under_way = next(part for part in parts if part.outcome in {Outcome.UNKNOWN, Outcome.NOT_SENT})
+    assert reason in str(under_way.reason)
 
 
 async def test_two_applications_of_one_plan_create_one_draft(

@@ -14,7 +14,7 @@ from fieldingkit.errors import (
     WorkflowError,
 )
 from fieldingkit.resources.accounts import ListAccountUsers
-from fieldingkit.resources.projects import CreateProject, ListProjects
+from fieldingkit.resources.projects import CreateProject, ListProjects, UpdateProject
 from fieldingkit.sandbox import Sandbox, faults
 from fieldingkit.workflows import ensure_project
 from fieldingkit.workflows.projects import EnsuredProject
@@ -133,6 +133,25 @@ async def test_a_crash_after_the_creation_makes_no_second_project(
     again = await client.send(command.replace(idempotency_key=key))
     assert (await ensure(client, manager)).project.id == again.id
     assert await projects(client) == 1
+
+
+async def test_a_project_that_was_renamed_is_not_created_now(
+    sandbox: Sandbox, client: AsyncClient, manager: str
+) -> None:
+    """The API answers an old key with an old project: with another reference now it is refused by name."""
+    first = (await ensure(client, manager)).project
+    changed = UpdateProject(
+        project_id=first.id,
+        name="An old study",
+        project_manager_id=manager,
+        project_customer_reference_number="OTHER",
+        if_match=first.etag,
+    )
+    await client.send(changed)
+    with pytest.raises(WorkflowError, match=f"{first.id}, which has the reference 'OTHER' now") as caught:
+        await ensure(client, manager)
+    assert not caught.value.maybe_applied
+    assert await projects(client) == 0
 
 
 async def test_a_project_that_stays_unreadable_is_named(sandbox: Sandbox, client: AsyncClient, manager: str) -> None:

@@ -12,6 +12,7 @@ from fieldingkit import AsyncClient, Client
 from fieldingkit.errors import (
     BadRequestError,
     ConfigurationError,
+    DecodeError,
     FieldingKitError,
     ForbiddenError,
     InfeasibleError,
@@ -252,6 +253,23 @@ async def test_an_unclear_answer_to_the_launch_is_resolved(
         assert group.status == "live"
     assert len({request.headers["Idempotency-Key"] for request in sent(sandbox, LAUNCHES)}) == 1
     assert launches(group) <= 1
+
+
+@pytest.mark.parametrize("times", [1, None])
+async def test_a_run_that_is_cut_off_is_read_again(
+    sandbox: Sandbox, sweep_client: AsyncClient, make_draft: MakeDraft, times: int | None
+) -> None:
+    """The new run is read again after a response that was cut off; an error never says that nothing was changed."""
+    group, draft = await make_draft(sweep_client)
+    sandbox.faults.add("get_fielding_run", faults.TruncatedJson(), times=times)
+    if times:
+        assert (await launch(sweep_client, draft)).changed
+    else:
+        with pytest.raises(DecodeError) as caught:
+            await launch(sweep_client, draft)
+        assert caught.value.maybe_applied
+        assert "Nothing was changed" not in str(caught.value)
+    assert group.status == "live"
 
 
 async def test_a_launch_whose_answer_was_lost_is_found(

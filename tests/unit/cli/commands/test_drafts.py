@@ -191,23 +191,36 @@ def test_a_refused_target_group_is_exit_code_1(connected: Cli, sandbox: Sandbox,
         assert f"{US}       refuse   there is no target group with the id in the file" in ended.out
 
 
-def test_an_interruption_says_how_to_finish(
+@pytest.mark.parametrize("json_flag", [(), ("--json",)])
+def test_an_interruption_says_what_is_unknown_and_how_to_finish(
     connected: Cli,
     sandbox: Sandbox,
     file: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
+    json_flag: tuple[str, ...],
 ) -> None:
-    """A command that is interrupted between two target groups is finished by the same command."""
+    """The outcomes so far are printed, with --json as the document; the same command finishes the application."""
 
-    async def cancelled(*arguments: object, **options: object) -> None:
-        raise asyncio.CancelledError
+    async def interrupted(client: object, command: object) -> None:
+        del client, command
+        exc = asyncio.CancelledError()
+        exc.add_note("it may have been applied")
+        raise exc
 
     with monkeypatch.context() as patch:
-        patch.setattr("fieldingkit.cli.study_command.apply_study", cancelled)
+        patch.setattr("fieldingkit.studies.apply.ensure_target_group", interrupted)
         with pytest.raises(asyncio.CancelledError):
-            connected("drafts", "apply", str(file), "--yes")
-    assert "Run the command again to finish" in capsys.readouterr().err
+            connected("drafts", "apply", str(file), "--yes", *json_flag)
+    out, err = capsys.readouterr()
+    lines = err if json_flag else out
+    assert f"{US}       unknown  interrupted: it may have been created" in lines
+    assert f"{DE}       not sent interrupted" in lines
+    if json_flag:
+        assert [part["outcome"] for part in json.loads(out)["target_groups"]] == ["unknown", "not sent"]
+    else:
+        assert out.endswith("Target groups: 1 not sent, 1 unknown.\n")
+    assert "Run the command again to finish" in err
     assert connected("drafts", "apply", str(file), "--yes").code == 0
 
 
@@ -222,7 +235,7 @@ def test_a_closed_pipe_does_not_stop_the_application(
 
     with monkeypatch.context() as patch:
         patch.setattr("sys.stdout", Closed())
-        connected("drafts", "apply", str(file), "--yes")
+        assert "The outcomes could not be printed" in connected("drafts", "apply", str(file), "--yes").err
     assert connected("drafts", "apply", str(file)).out.endswith("Target groups: 2 equal.\n")
 
 
