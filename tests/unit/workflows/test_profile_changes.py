@@ -278,6 +278,50 @@ async def test_an_outcome_that_cannot_be_read_stays_unclear(sandbox: Sandbox, cl
     assert len(caught.value.conflicts) == 2
 
 
+async def test_another_name_is_a_change(sandbox: Sandbox, client: AsyncClient) -> None:
+    """A profile or target with another name is sent, and named in the difference; a lost answer is found by its ids."""
+    group, read = await seeded(sandbox, client, GENDER)
+
+    def renamed(now: TargetGroupProfiles) -> list[Profile]:
+        return [attrs.evolve(profile, name="SEX") for profile in now.profiles]
+
+    sandbox.faults.add(REPLACE, faults.ApplyThenDrop())
+    outcome = await change_profiles(client, read, renamed, adjustment="percentage", control_profiles=())
+    assert [one.kind for one in outcome.difference] == ["changed", "changed"]
+    assert names(group) == ["SEX"]
+    sandbox.faults.add(REPLACE, faults.Answer(502))
+    back = [attrs.evolve(GENDER, name="GENDER")]
+    with pytest.raises(WorkflowError, match="still the former ones"):
+        await change_profiles(client, read, lambda _: back, adjustment="percentage", control_profiles=())
+
+
+async def test_an_answer_without_names_is_no_mismatch(sandbox: Sandbox, client: AsyncClient) -> None:
+    """The API's own examples lack names: they do not make a successful answer unclear."""
+    _, read = await seeded(sandbox, client, GENDER)
+    body: dict[str, Any] = {
+        "locale": "eng_us",
+        "completes_goal": 100,
+        "profiles": [
+            {
+                "object": "regular",
+                "id": "NEW",
+                "quotas_enabled": True,
+                "targets": [
+                    {
+                        "id": f"NEW{option}",
+                        "conditions": [{"object": "selection", "question_id": 43, "option": option}],
+                        "quota": {"completes_goal_percentage": goal, "completes_goal": goal, "quota_nominal": goal},
+                    }
+                    for option, goal in (("1", 30), ("2", 70))
+                ],
+            }
+        ],
+    }
+    sandbox.faults.add(REPLACE, faults.ApplyThenAnswer(201, body))
+    outcome = await change_profiles(client, read, uneven, adjustment="percentage", control_profiles=())
+    assert (outcome.conflicts, outcome.after.profiles[0].id) == ((), "NEW")
+
+
 async def test_a_cancelled_reading_keeps_the_outcome(sandbox: Sandbox, client: AsyncClient) -> None:
     """A cancellation while the outcome is read says that the profiles may have been replaced."""
     _, read = await seeded(sandbox, client, GENDER)
