@@ -5,7 +5,7 @@ from typing import Any
 import attrs
 
 from fieldingkit.client import AsyncClient
-from fieldingkit.errors import FieldingKitError, TransportError, UnauthorizedError
+from fieldingkit.errors import FieldingKitError, ForbiddenError, TransportError, UnauthorizedError
 from fieldingkit.resources.feasibility import CalculateFeasibility, Feasibility
 from fieldingkit.resources.intelligent_calendar import SuggestDays
 from fieldingkit.results import Result
@@ -51,7 +51,8 @@ async def estimate_study(client: AsyncClient, study: Study) -> tuple[Estimate, .
         study: The study.
 
     Raises:
-        FieldingKitError: The API cannot be reached; a refusal is the ``problem`` of one target group.
+        FieldingKitError: The API cannot be reached, or refuses the credentials; another refusal is the ``problem``
+            of one target group.
     """
     return tuple([await estimate_target_group(client, group) for group in study.target_groups])
 
@@ -64,7 +65,8 @@ async def estimate_target_group(client: AsyncClient, group: StudyTargetGroup) ->
         group: The target group.
 
     Raises:
-        FieldingKitError: The API cannot be reached; a refusal is the ``problem`` of the estimate.
+        FieldingKitError: The API cannot be reached, or refuses the credentials; another refusal is the ``problem``
+            of the estimate.
     """
     settings = group.command
     period = settings.fielding_specification
@@ -85,7 +87,7 @@ async def estimate_target_group(client: AsyncClient, group: StudyTargetGroup) ->
                 collects_pii=settings.collects_pii,
             )
         )
-    except (TransportError, UnauthorizedError):
+    except (TransportError, UnauthorizedError, ForbiddenError):
         raise
     except FieldingKitError as exc:
         return Estimate(**facts, problem=reason_of(exc))

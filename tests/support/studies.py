@@ -26,7 +26,7 @@ from support.examples import AWKWARD
 _PAGE: Final = Path(__file__).parents[2] / "docs" / "studies.md"
 _FILE: Final = re.compile(r"^```toml file\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
-MANAGER: Final = "b551326b-ac9d-4d32-8823-4f025787dab9"
+MANAGER: Final = "e3e70682-c209-4cac-a29f-6fbed82c07cd"
 """The manager in the example."""
 
 

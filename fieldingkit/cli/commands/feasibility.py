@@ -34,7 +34,7 @@ _COLUMNS: Final[dict[str, Callable[["Estimate"], object]]] = {
     "Price": _price,
     "Days": lambda estimate: estimate.days,
     "Planned": lambda estimate: f"{estimate.planned_days:g}",
-    "Feasible": lambda estimate: {True: "yes", False: "no", None: "unknown"}[estimate.is_feasible],
+    "Feasible": lambda estimate: {True: "yes", False: "no", None: "no estimate"}[estimate.is_feasible],
 }
 
 

@@ -30,6 +30,14 @@ def test_the_commands_of_the_page_work_with_its_file(connected: Cli, sandbox: Sa
     assert len(LINES) >= 4
 
 
+def test_the_file_of_the_page_is_for_the_sandbox(connected: Cli) -> None:
+    """The complete file can be applied to the sandbox as it is."""
+    Path("study.toml").write_text(example(), encoding="utf-8")
+    ended = connected("drafts", "apply", "study.toml", "--yes")
+    assert ended.code == 0, ended.out
+    assert ended.out.endswith("Target groups: 2 created.\n")
+
+
 def test_the_output_on_the_page_is_that_of_the_command(connected: Cli, sandbox: Sandbox) -> None:
     """The differences on the page are printed for the changes that the page is about."""
     text = example_for(sandbox)

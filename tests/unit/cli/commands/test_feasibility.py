@@ -7,7 +7,7 @@ import pytest
 from support.command_line import Cli
 from support.studies import example_for
 
-from fieldingkit.sandbox import Sandbox
+from fieldingkit.sandbox import Sandbox, faults
 
 US, DE = "TRACKER-2036-US", "TRACKER-2036-DE"
 
@@ -48,12 +48,23 @@ def test_goals_that_are_not_feasible_are_named(connected: Cli, file: Path) -> No
 
 
 def test_a_refusal_is_shown_beside_the_others(connected: Cli, sandbox: Sandbox, file: Path) -> None:
-    """A target group without an estimate is unknown, with the reason, and does not hide the others."""
+    """A target group without an estimate is named as such, with the reason, and does not hide the others."""
     file.write_text(file.read_text(encoding="utf-8").replace("= 1000", "= 90000"), encoding="utf-8")
     ended = connected("feasibility", str(file))
     assert ended.code == 3
-    assert [line.rsplit("\t", 1)[1] for line in ended.out.splitlines()] == ["unknown", "yes"]
+    assert [line.rsplit("\t", 1)[1] for line in ended.out.splitlines()] == ["no estimate", "yes"]
     assert f"{US}: completes_goal must be a whole number, from 1 to 10000; got 90000" in ended.err
+
+
+@pytest.mark.parametrize(("status", "advice"), [(401, "the credentials"), (403, "the account's permissions")])
+def test_refused_credentials_end_the_command(
+    connected: Cli, sandbox: Sandbox, file: Path, status: int, advice: str
+) -> None:
+    """A refusal that concerns every target group is explained once."""
+    sandbox.faults.add("calculate_target_group_feasibility", faults.Answer(status), times=None)
+    ended = connected("feasibility", str(file))
+    assert (ended.code, ended.out) == (3, "")
+    assert ended.err.count(advice) == 1
 
 
 def test_json_has_the_whole_estimate(connected: Cli, file: Path) -> None:
