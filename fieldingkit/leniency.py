@@ -41,8 +41,7 @@ def structure_tolerantly(load: Callable[[], Any], wanted: Any) -> Any:
     try:
         value = load()
     except STRUCTURE_ERRORS as exc:
-        empty = isinstance(exc, JSONDecodeError) and not exc.doc.strip()
-        raise StructureError("$", "the body is empty" if empty else str(exc) or type(exc).__name__) from exc
+        raise StructureError("$", _why_no_json(exc)) from exc
     try:
         result = _structure(value, wanted, "$", undecoded)
     except RecursionError as exc:
@@ -50,6 +49,20 @@ def structure_tolerantly(load: Callable[[], Any], wanted: Any) -> Any:
     if undecoded:
         object.__setattr__(result, "_undecoded", tuple(undecoded))
     return result
+
+
+def _why_no_json(exc: Exception) -> str:
+    match exc:
+        case JSONDecodeError() if not exc.doc.strip():
+            return "the body is empty"
+        case JSONDecodeError():
+            return f"the body is not JSON, from character {exc.pos + 1} on"
+        case UnicodeDecodeError():
+            return f"the body is not UTF-8, from byte {exc.start + 1} on"
+        case RecursionError():
+            return "the body is nested too deeply"
+        case _:
+            return str(exc) or type(exc).__name__
 
 
 def _structure(value: Any, wanted: Any, path: str, undecoded: list[str]) -> Any:

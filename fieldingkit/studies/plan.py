@@ -313,6 +313,6 @@ def _refusal(status: TargetGroupStatus, names: Collection[str]) -> str:
     """Return the reason why a launched target group is not changed, and the commands that can do it."""
     ways = [command for command, fields in _AFTER_LAUNCH.items() if fields.intersection(names)]
     fixed = sorted({*names}.difference(*_AFTER_LAUNCH.values()))
-    advice = [f"use {' and '.join(ways)}"] if ways else []
+    advice = [f"use {' and '.join(ways)} from Python"] if ways else []
     advice += [f"{', '.join(fixed)} cannot be changed after the launch"] if fixed else []
     return f"it is {status}, and only drafts can be changed in this way; {'; '.join(advice)}"

@@ -246,8 +246,8 @@ class AiohttpTransport:
             if self._closed or not self._timeouts.caught(attempt.task):
                 raise
             body_error = attempt.too_late(f"the body was incomplete at the timeout, after {size} bytes")
-        except (aiohttp.ClientError, OSError) as exc:
-            body_error = TransportError(f"the body was cut off after {size} bytes ({type(exc).__name__})")
+        except (aiohttp.ClientError, OSError):
+            body_error = TransportError(f"the body was cut off after {size} bytes")
         finally:
             response.release()
         return Response(response.status, response.headers, b"".join(chunks), body_error, response.version)
@@ -272,13 +272,12 @@ class AiohttpTransport:
                 return ConfigurationError(f"not a URL that can be called: {where}")
             case aiohttp.ClientResponseError():
                 # aiohttp reports unreadable bytes as a 400, which the API never sent.
-                return TransportError(f"the response of {where} was not HTTP: {exc.message[:80]!r}", sent=sent)
+                return TransportError(f"the response of {where} was not HTTP", sent=sent)
             case TimeoutError() if attempt.limit is not None:
                 awaited = "free connection" if attempt.waits else "response"
                 return attempt.too_late(f"no {awaited} within {attempt.limit:.3g} s from {where}", sent=sent)
             case aiohttp.ClientError() | OSError():
-                reason = f"the connection to {where} broke: {type(exc).__name__} {exc}".rstrip()
-                return TransportError(reason, sent=sent)
+                return TransportError(_how_it_broke(exc, where), sent=sent)
             case _:
                 return _without_tracebacks(exc)
 
@@ -306,6 +305,15 @@ def _without_tracebacks(exc: BaseException) -> BaseException:
         each.__traceback__ = None
         linked += [other for other in (each.__cause__, each.__context__) if other is not None and other not in linked]
     return exc
+
+
+def _how_it_broke(exc: Exception, where: str) -> str:
+    """Return what ended a connection, in words for a user of the API."""
+    if isinstance(exc, aiohttp.ServerDisconnectedError):
+        return f"{where} closed the connection without a response"
+    if isinstance(exc, OSError) and exc.errno in errno.errorcode:
+        return f"the connection to {where} broke: {os.strerror(cast('int', exc.errno))}"
+    return f"the connection to {where} {'timed out' if isinstance(exc, TimeoutError) else 'broke'}"
 
 
 def _reason(exc: aiohttp.ConnectionTimeoutError | aiohttp.ClientConnectorError) -> str:

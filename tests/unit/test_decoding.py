@@ -79,6 +79,22 @@ async def test_success_with_an_unexpected_body_is_a_decode_error(
     assert caught.value.headers["etag"] == 'W/"1"'
 
 
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b" ", "the body is empty"),
+        (b'{"id": "x', "the body is not JSON, from character 8 on"),
+        (b"<html></html>", "the body is not JSON, from character 1 on"),
+        (b'{"id": "\xff"}', "the body is not UTF-8, from byte 9 on"),
+        (b"[" * 100_000, "the body is nested too deeply"),
+    ],
+)
+def test_a_body_that_is_no_json_is_described(body: bytes, reason: str) -> None:
+    """The error says what is wrong with the body, not what a parser said."""
+    with pytest.raises(DecodeError, match=f"does not match the contract: {reason}"):
+        given_back(READ, body)
+
+
 @pytest.mark.parametrize("body", [b"", b" ", b"{}", b'{"projects": null}', b"null"])
 async def test_missing_list_is_not_an_empty_list(body: bytes, serve: Serve, make_client: MakeClient) -> None:
     """A list that the response lacks is a DecodeError: an empty list would hide whole projects."""

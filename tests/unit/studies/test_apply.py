@@ -197,7 +197,7 @@ async def test_a_launched_target_group_is_refused_only_if_it_differs(
     (us, de) = plan.target_groups
     assert (us.action, de.action) == (Action.REFUSE, Action.CHANGE)
     assert us.reason == (
-        "it is live, and only drafts can be changed in this way; use UpdateTargetGroupDetails; "
+        "it is live, and only drafts can be changed in this way; use UpdateTargetGroupDetails from Python; "
         "locale cannot be changed after the launch"
     )
     sandbox.requests.clear()

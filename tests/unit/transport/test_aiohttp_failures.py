@@ -86,8 +86,10 @@ async def test_every_failure_of_aiohttp_is_a_transport_error(
     mocked.get(f"https://api.example.org/v1{_path(READ)}", exception=failure, repeat=True)
     for limits in ({}, {"timeout": None, "deadline": None}):
         client = make_client(base_url="https://api.example.org/v1", clock=clock, **limits)
-        with pytest.raises(TransportError):
+        with pytest.raises(TransportError) as caught:
             await client.send(READ)
+        assert "connection" in caught.value.message or "response" in caught.value.message
+        assert type(failure).__name__ not in caught.value.message
 
 
 def _path(command: Command[Any]) -> str:
