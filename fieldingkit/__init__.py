@@ -16,6 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from fieldingkit import errors as errors
     from fieldingkit import events as events
+    from fieldingkit.api_response import ApiResponse as ApiResponse
     from fieldingkit.blocking import Client as Client
     from fieldingkit.blocking import Job as Job
     from fieldingkit.client import AsyncClient as AsyncClient
@@ -51,7 +52,6 @@ if TYPE_CHECKING:
     from fieldingkit.transport.credentials import AccessToken as AccessToken
     from fieldingkit.transport.credentials import BearerToken as BearerToken
     from fieldingkit.transport.credentials import ClientCredentials as ClientCredentials
-    from fieldingkit.transport.http import ApiResponse as ApiResponse
     from fieldingkit.transport.retry_policy import RetryPolicy as RetryPolicy
     from fieldingkit.transport.telemetry.events import AttemptEvent as AttemptEvent
     from fieldingkit.transport.telemetry.events import RequestEvent as RequestEvent
@@ -65,6 +65,7 @@ else:
         __name__,
         {
             "fieldingkit": "errors events",
+            "fieldingkit.api_response": "ApiResponse",
             "fieldingkit.blocking": "Client Job",
             "fieldingkit.client": "AsyncClient",
             "fieldingkit.commands": "Command JobCommand",
@@ -79,7 +80,6 @@ else:
                 "target_group_progress target_groups webhooks"
             ),
             "fieldingkit.transport.credentials": "AccessToken BearerToken ClientCredentials",
-            "fieldingkit.transport.http": "ApiResponse",
             "fieldingkit.transport.retry_policy": "RetryPolicy",
             "fieldingkit.transport.telemetry.events": "AttemptEvent RequestEvent",
             "fieldingkit.transport.telemetry.propagation": "TraceContext",

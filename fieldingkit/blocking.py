@@ -17,13 +17,13 @@ from fieldingkit.portal import Portal
 from fieldingkit.transport.http import Response
 
 if TYPE_CHECKING:
+    from fieldingkit.api_response import ApiResponse
     from fieldingkit.events.waker import Waker
     from fieldingkit.files import Upload
     from fieldingkit.jobs.job import AsyncJob, JobEvent
     from fieldingkit.paging import Page, PagedCommand
     from fieldingkit.resources.batch_jobs import BatchResult, FailedTargetGroup
     from fieldingkit.resources.fielding_jobs import FieldingJobResult
-    from fieldingkit.transport.http import ApiResponse
     from fieldingkit.transport.rate_limit import RateLimiter
 
 __all__ = ["Client", "Job"]

@@ -16,12 +16,13 @@ from fieldingkit.idempotency import RetrySafety
 from fieldingkit.jobs.poll_policy import check_wait_timeout
 from fieldingkit.options import CallOptions, ConnectionSettings, Options, hide_credentials, with_parameters_of
 from fieldingkit.transport.headers import public_headers
-from fieldingkit.transport.http import ApiResponse, Call, Request, Response
+from fieldingkit.transport.http import Call, Request, Response
 from fieldingkit.transport.problem import read_problem
 from fieldingkit.transport.rate_limit import RateLimiter
 from fieldingkit.transport.retry_policy import RetryPolicy
 
 if TYPE_CHECKING:
+    from fieldingkit.api_response import ApiResponse
     from fieldingkit.events.waker import Waker
     from fieldingkit.files import Upload
     from fieldingkit.jobs.factory import JobFactory
@@ -185,12 +186,14 @@ class AsyncClient:
                 closed.add_note(note)
             raise closed from exc
 
-    async def send_detailed(self, command: Command[R]) -> ApiResponse[R]:
+    async def send_detailed(self, command: Command[R]) -> "ApiResponse[R]":
         """Send a command and return its result with the details of the HTTP response.
 
         Raises:
             FieldingKitError: as for ``send``.
         """
+        from fieldingkit.api_response import ApiResponse
+
         call = self._encode(command)
         response = await self._perform(call)
         result: R = decode(call, response)

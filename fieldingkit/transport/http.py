@@ -3,9 +3,7 @@
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
-
-import attrs
+from typing import TYPE_CHECKING, Any, Protocol
 
 from fieldingkit.clock import Clock
 from fieldingkit.errors import Attempt, DeadlineExceededError, FieldingKitError, RequestTimeoutError, TransportError
@@ -17,7 +15,7 @@ from fieldingkit.transport.retry_policy import RetryPolicy
 if TYPE_CHECKING:
     from fieldingkit.commands import Command
 
-__all__ = ["ApiResponse", "BodyWriter", "Call", "Request", "Response", "Transport"]
+__all__ = ["BodyWriter", "Call", "Request", "Response", "Transport"]
 
 
 _DEFAULT_RETRY = RetryPolicy()
@@ -230,26 +228,3 @@ class Call:
 
 Transport = Callable[[Call], Awaitable[Response]]
 """Sends a call's request; returns the response of any status; raises ``TransportError`` if there is none."""
-
-
-R_co = TypeVar("R_co", covariant=True)
-
-
-@attrs.frozen(kw_only=True)
-class ApiResponse(Generic[R_co]):
-    """A result together with the HTTP response that carried it."""
-
-    result: R_co
-    """The result of the command."""
-    status: int
-    """The HTTP status."""
-    headers: Mapping[str, str]
-    """The response headers, with lower-case names and without cookies."""
-    trace_id: str | None
-    """The W3C trace id of the call, for the API's support."""
-    request_id: str | None
-    """The ``x-request-id`` of the response."""
-    attempts: tuple[Attempt, ...]
-    """Every send of the call, in order."""
-    raw: Any
-    """The body as decoded JSON, unknown members included; None if it is not JSON."""

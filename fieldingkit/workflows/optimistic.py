@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from fieldingkit._repr import brief_repr
+from fieldingkit.api_response import ApiResponse
 from fieldingkit.client import AsyncClient
 from fieldingkit.commands import Command
 from fieldingkit.errors import (
@@ -14,7 +15,6 @@ from fieldingkit.errors import (
     TooManyConflictsError,
 )
 from fieldingkit.resources.fielding_runs import FieldingRun, FieldingRunChange, GetFieldingRun
-from fieldingkit.transport.http import ApiResponse
 from fieldingkit.workflows.reading import send_read_detailed
 
 __all__ = ["any_maybe_applied", "keep_outcome", "optimistic_update", "read_run"]

@@ -3,11 +3,11 @@
 from functools import partial
 from typing import TypeVar
 
+from fieldingkit.api_response import ApiResponse
 from fieldingkit.client import AsyncClient
 from fieldingkit.commands import Command
 from fieldingkit.errors import DecodeError
 from fieldingkit.paging import Page, PagedCommand, iter_items
-from fieldingkit.transport.http import ApiResponse
 
 __all__ = ["list_all", "send_read", "send_read_detailed"]
 

@@ -77,6 +77,7 @@ def test_constructing_a_client_loads_only_what_a_call_needs() -> None:
         "backoff",
         "opentelemetry.metrics",
         "opentelemetry.trace.propagation.tracecontext",
+        "fieldingkit.api_response",
         "fieldingkit.jobs.job",
         "fieldingkit.transport.telemetry.events",
     }
