@@ -25,7 +25,7 @@ _MAX_LABEL = 60
 def find_differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> tuple[Difference, ...]:
     """Return the differences between two tables; targets are compared by their answers, in any order.
 
-    A path has the keys that lead to a value, joined with dots; a target is named by its answers.
+    A path has the keys that lead to a value, joined with dots; a target has its name in the file, or else its answers.
 
     Args:
         found: The table of what exists.
@@ -33,7 +33,7 @@ def find_differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> tup
     """
     old, new = dict(_leaves(found)), dict(_leaves(wanted))
     return tuple(
-        Difference(path=".".join(path), wanted=to_plain(new.get(path)), found=to_plain(old.get(path)))
+        Difference(path=".".join(_named(path, new)), wanted=to_plain(new.get(path)), found=to_plain(old.get(path)))
         for path in dict.fromkeys((*new, *old))
         if _comparable(path, old.get(path)) != _comparable(path, new.get(path)) and not _is_name_of_the_api(path, new)
     )
@@ -53,6 +53,12 @@ def _leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str,
         yield path, value
 
 
+def _named(path: tuple[str, ...], new: _Leaves) -> tuple[str, ...]:
+    """Return a path with the name that the file gives a target or cell, in place of its answers."""
+    name = new.get((*path[:3], "name")) if path[0] == "profiles" else None
+    return path if name is None else (*path[:2], _short(name), *path[3:])
+
+
 def _is_list_of_tables(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(item, dict) for item in cast("list[object]", value))
 
@@ -64,6 +70,10 @@ def _label(item: Mapping[str, Any]) -> str:
         text = ", ".join(f"{question} {_answers(item[str(question)])}" for question in questions)
     else:
         text = _answers(item) or item.get("group_name", "")
+    return _short(text)
+
+
+def _short(text: str) -> str:
     return text if len(text) <= _MAX_LABEL else f"{text[: _MAX_LABEL - 1]}…"
 
 

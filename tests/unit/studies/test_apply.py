@@ -116,8 +116,8 @@ async def test_profiles_of_the_file_replace_those_of_the_draft(sweep_client: Asy
     changed = text.replace("percentage = 45", "percentage = 50").replace("percentage = 55", "percentage = 50")
     plan = await plan_study(sweep_client, Study.parse(changed))
     assert [difference.path for difference in plan.target_groups[0].differences] == [
-        "profiles.Region.1, 2.percentage",
-        "profiles.Region.3, 4.percentage",
+        "profiles.Region.North and Midwest.percentage",
+        "profiles.Region.South and West.percentage",
     ]
     await apply_study(sweep_client, plan)
     assert outcomes(await apply(sweep_client, changed)) == [Outcome.EQUAL] * 3

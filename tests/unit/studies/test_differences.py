@@ -88,14 +88,23 @@ def test_long_lists_of_answers_have_short_names() -> None:
 
 
 def test_cells_and_groups_are_named() -> None:
-    """A cell is named by its answers to each question, a group of suppliers by its name."""
+    """A cell has its name in the file, or else its answers to each question; a group of suppliers has its name."""
     cell = {"name": "Women", "42": {"range": "18-34"}, "43": {"option": ["1", "2"]}, "percentage": 20}
     group = {"group_name": "Best", "min_percentage": 40}
     before = {"profiles": {"Mix": {"cells": [cell]}}, "groups": [group]}
     after = {"profiles": {"Mix": {"cells": [cell | {"percentage": 30}]}}, "groups": [group | {"min_percentage": 50}]}
     assert shown(before, after) == [
-        "profiles.Mix.42 18-34, 43 1, 2.percentage: 20 -> 30",
+        "profiles.Mix.Women.percentage: 20 -> 30",
         "Best.min_percentage: 40 -> 50",
+    ]
+    added = shown({"profiles": {"Mix": {}}}, {"profiles": before["profiles"]})
+    assert {change.partition(": ")[0] for change in added} == {
+        f"profiles.Mix.Women.{key}" for key in ("name", "42.range", "43.option", "percentage")
+    }
+    del cell["name"]
+    unnamed = {"profiles": {"Mix": {"cells": [cell | {"percentage": 30}]}}}
+    assert shown({"profiles": {"Mix": {"cells": [cell]}}}, unnamed) == [
+        "profiles.Mix.42 18-34, 43 1, 2.percentage: 20 -> 30"
     ]
 
 
