@@ -14,6 +14,7 @@ from fieldingkit import Client
 from fieldingkit.resources.target_group_drafts import GetTargetGroup, UpdateTargetGroup
 from fieldingkit.sandbox import Sandbox, faults
 from fieldingkit.studies import Study
+from fieldingkit.workflows import ensure_target_group
 
 US, DE = "TRACKER-2036-US", "TRACKER-2036-DE"
 
@@ -239,8 +240,11 @@ def test_a_closed_pipe_does_not_stop_the_application(
     assert connected("drafts", "apply", str(file)).out.endswith("Target groups: 2 equal.\n")
 
 
-def test_an_unknown_outcome_is_exit_code_4(connected: Cli, sandbox: Sandbox, file: Path) -> None:
+def test_an_unknown_outcome_is_exit_code_4(
+    connected: Cli, sandbox: Sandbox, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A creation whose response was lost and that cannot be found is reported as unknown."""
+    monkeypatch.setitem(ensure_target_group.__kwdefaults__, "timeout", 0.1)  # it is searched for half a minute
     sandbox.faults.add("create_target_group", faults.DropBefore())
     ended = connected("drafts", "apply", str(file), "--yes")
     assert ended.code == 4
