@@ -6,7 +6,7 @@ thousands of jobs. No poll begins while no task waits; a poll in flight ends eve
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable
 from contextvars import Context, copy_context
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
@@ -23,7 +23,7 @@ from fieldingkit.errors import (
     UnauthorizedError,
 )
 from fieldingkit.jobs.poll_policy import PollPolicy, check_wait_timeout
-from fieldingkit.transport.delays import Jitter, poll_intervals
+from fieldingkit.transport.delays import Jitter, poll_interval
 
 if TYPE_CHECKING:
     from fieldingkit.jobs.observer import JobObserver
@@ -117,9 +117,9 @@ class Poller:
 
     __slots__ = (
         "_begun",
+        "_bound",
         "_failing_since",
         "_group",
-        "_intervals",
         "_missing_since",
         "_not_before",
         "_nudged",
@@ -162,7 +162,7 @@ class Poller:
         """The time of the next poll, on the clock."""
         self._polled_at = self._begun
         self._not_before = self._begun + self._bounded(first_delay)
-        self._intervals: Generator[float, None, None] | None = None
+        self._bound: float | None = None
         self._failing_since: float | None = None
         self._missing_since: float | None = None
         self._progress = 0
@@ -324,7 +324,7 @@ class Poller:
         self.finished = polled.result.status.terminal
         if polled.progress != self._progress:
             self._progress = polled.progress
-            self._intervals = None
+            self._bound = None
         interval = self._next_interval()
         if polled.retry_after is not None:
             interval = self._bounded(polled.retry_after)
@@ -390,13 +390,11 @@ class Poller:
             self._group.active.discard(self)
 
     def _next_interval(self) -> float:
-        """Return the next interval; the series is made with the first poll, and again after progress."""
-        if self._intervals is None:
-            policy, jitter = self._group.policy, self._group.jitter
-            self._intervals = poll_intervals(
-                policy.min_interval, policy.max_interval, growth=policy.growth, jitter=jitter
-            )
-        return next(self._intervals)
+        """Return the next interval; its bound grows with each poll, and starts again after progress."""
+        policy = self._group.policy
+        grown = max(policy.min_interval, 0.01) if self._bound is None else self._bound * policy.growth
+        self._bound = min(grown, policy.max_interval)
+        return poll_interval(self._bound, policy.min_interval, jitter=self._group.jitter)
 
     def _bounded(self, asked: float | None) -> float:
         """Return the delay that the API asked for, within the bounds of the policy."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Generator
 
-__all__ = ["poll_intervals", "retry_delays"]
+__all__ = ["poll_interval", "retry_delays"]
 
 Jitter = Callable[[float], float]
 """Draws a number between zero and its argument."""
@@ -21,20 +21,16 @@ def retry_delays(first: float, longest: float, *, jitter: Jitter | None = None) 
         yield draw(bound)
 
 
-def poll_intervals(
-    first: float, longest: float, *, growth: float, jitter: Jitter | None = None
-) -> Generator[float, None, None]:
-    """Yield growing intervals between polls: each is drawn from the upper half of its bound.
+def poll_interval(bound: float, shortest: float, *, jitter: Jitter | None = None) -> float:
+    """Return an interval between two polls: it is drawn from the upper half of its bound.
 
     Args:
-        first: The first bound and the shortest interval, in seconds.
-        longest: The last bound, in seconds.
-        growth: The factor from one bound to the next.
+        bound: The bound, in seconds.
+        shortest: The shortest interval, in seconds.
         jitter: The random source, for tests; ``backoff.full_jitter`` by default.
     """
     draw = jitter or _full_jitter()
-    for bound in _bounds(max(first, 0.01), longest, growth=growth):
-        yield max(first, bound / 2 + draw(bound / 2))
+    return max(shortest, bound / 2 + draw(bound / 2))
 
 
 def _bounds(first: float, longest: float, *, growth: float) -> Generator[float, None, None]:
