@@ -184,7 +184,7 @@ class _GetBatch(ProjectCommand[BatchResult]):
 class _StartBatch(JobCommand[BatchResult], ProjectCommand[JobAccepted]):
     """Base class of commands that act on many target groups of one project."""
 
-    target_group_ids: tuple[str, ...] = attrs.field(converter=str_tuple, validator=ulids, metadata={"write": list})
+    target_group_ids: tuple[str, ...] = attrs.field(converter=str_tuple, validator=ulids)
     """The target groups' ULIDs, at least one, in order; duplicates are sent once."""
 
 

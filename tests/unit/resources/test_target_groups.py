@@ -177,9 +177,16 @@ def test_a_draft_is_read() -> None:
 
 
 def test_a_launched_target_group_is_no_draft() -> None:
-    """The API redirects, and redirects are not followed."""
+    """The API redirects to its details, and redirects are not followed."""
     with pytest.raises(RedirectError, match="left draft"):
+        answer(GetTargetGroup(**IDS), status=301, headers={"Location": f"/v1{GROUP_PATH}/details"})
+
+
+def test_a_redirect_to_elsewhere_says_nothing_about_the_draft() -> None:
+    """Only a redirect to the details of a target group means that it was launched."""
+    with pytest.raises(RedirectError, match="redirect, not followed") as caught:
         answer(GetTargetGroup(**IDS), status=301, headers={"Location": "/elsewhere"})
+    assert not caught.value.left_draft
 
 
 def test_transitions_are_asked_for() -> None:
