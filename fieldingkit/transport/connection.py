@@ -2,9 +2,9 @@
 
 import asyncio
 import select
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
@@ -24,7 +24,7 @@ class Pool(aiohttp.TCPConnector):
     An attempt's time does not run while it waits for a free connection; with a connection, the session sends it.
     """
 
-    lease = aiohttp.TCPConnector.connect
+    lease: ClassVar[Callable[..., Awaitable[Any]]] = aiohttp.TCPConnector.connect
     """Returns a connection for those who report themselves when they send."""
 
     def observe(self, attempts: Mapping[asyncio.Task[Any], RunningAttempt]) -> None:
