@@ -277,7 +277,7 @@ class AiohttpTransport:
                 awaited = "free connection" if attempt.waits else "response"
                 return attempt.too_late(f"no {awaited} within {attempt.limit:.3g} s from {where}", sent=sent)
             case aiohttp.ClientError() | OSError():
-                return TransportError(_how_it_broke(exc, where), sent=sent)
+                return TransportError(_how_it_broke(exc, where, sent=sent), sent=sent)
             case _:
                 return _without_tracebacks(exc)
 
@@ -307,8 +307,10 @@ def _without_tracebacks(exc: BaseException) -> BaseException:
     return exc
 
 
-def _how_it_broke(exc: Exception, where: str) -> str:
+def _how_it_broke(exc: Exception, where: str, *, sent: bool) -> str:
     """Return what ended a connection, in words for a user of the API."""
+    if isinstance(exc, aiohttp.ClientConnectionResetError) and not sent:
+        return f"{where} closed the connection before the request was sent"
     if isinstance(exc, aiohttp.ServerDisconnectedError):
         return f"{where} closed the connection without a response"
     if isinstance(exc, OSError) and exc.errno in errno.errorcode:
