@@ -301,4 +301,6 @@ async def test_acceptance_with_an_unusable_location(name: str, serve: Serve, mak
     server = await serve(answer(201, headers={"Location": UNUSABLE[name]}))
     client = make_client(base_url=server.url)
     with contextlib.suppress(JobLocationError):
-        assert (await client.send(KEYED)).location == UNUSABLE[name].strip()
+        location = (await client.send(KEYED)).location
+        assert location is not None
+        assert location.strip() == UNUSABLE[name].strip()  # aiohttp 3.14.0 keeps a tab at the end of a header
