@@ -23,6 +23,9 @@ def test_plain_script_leaves_nothing_behind(run: Run) -> None:
         with Client.from_env() as client:
             assert client.send(READ).data
             assert set(client.run(PAUSE).updated) == set(GROUPS)
+        for thread in threading.enumerate():
+            if "ThreadPoolExecutor" in thread.name:
+                thread.join(60)  # with uvloop, the thread that resolved the host's name ends a moment later
         print(*(thread.name for thread in threading.enumerate()))
         """,
         "-W",

@@ -20,6 +20,9 @@ def signal_as_the_thread_starts(number):
     threading.Thread.start = start_and_be_interrupted
 
 def threads():
+    for thread in threading.enumerate():
+        if "ThreadPoolExecutor" in thread.name:
+            thread.join(60)  # with uvloop, the thread that resolved the host's name ends a moment later
     return [thread.name for thread in threading.enumerate()]
 """
 

@@ -285,7 +285,7 @@ async def test_the_rate_limit_of_the_server_costs_no_outcome(make_client: MakeCl
 
         assert tuple(report.counts) == (120, 0, 0, 0, 0, 0)
         refused = sum(request.status == 429 for request in sandbox.requests)
-        assert 0 < refused < 50
+        assert 0 < refused < len(sandbox.requests) / 2
         assert len(sandbox.jobs) == 60
 
 
