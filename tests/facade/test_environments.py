@@ -115,7 +115,7 @@ def test_coroutine_function_gets_one_warning(run: Run, tmp_path: Path) -> None:
 
 def test_pytest_xdist_workers_use_it(tmp_path: Path) -> None:
     """The client works under pytest-xdist, whose workers run tests in a thread of their own."""
-    pytest.importorskip("xdist")
+    pytest.importorskip("xdist", reason="pytest-xdist is not installed")
     (tmp_path / "conftest.py").write_text('pytest_plugins = ["fieldingkit.sandbox.pytest_plugin"]\n')
     (tmp_path / "test_pausing.py").write_text(
         textwrap.dedent(
