@@ -45,7 +45,7 @@ class HandlerResponse:
     headers: Mapping[str, str] = attrs.field(factory=dict[str, str])
     """Headers beside the default ones."""
     created: Job | None = None
-    """The job that the `Location` header names."""
+    """The job that was created; the `Location` header names it if there is no body."""
 
 
 @attrs.frozen(kw_only=True)

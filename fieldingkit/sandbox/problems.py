@@ -109,9 +109,9 @@ def too_large() -> Problem:
     return Problem(413, "content_too_large_error", "The request body is too large.")
 
 
-def unsupported_media_type() -> Problem:
-    """Return the 415 for a body that is not declared as JSON."""
-    return Problem(415, "unsupported_media_type_error", "The request body must be application/json.")
+def unsupported_media_type(required: str = "application/json") -> Problem:
+    """Return the 415 for a body of another kind than the required one."""
+    return Problem(415, "unsupported_media_type_error", f"The request body must be {required}.")
 
 
 def invalid_state(detail: str) -> Problem:

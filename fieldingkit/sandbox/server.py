@@ -39,6 +39,7 @@ class Sandbox:
         port: The port to listen on; 0 for a free one.
         account_id: The initial account.
         job_seconds: The duration of a job, in seconds of the sandbox's clock, or a function that returns it for a job.
+        row_seconds: The duration of a file job, in seconds a row, unless `job_seconds` is a function.
         project_seconds: The seconds after which a project that was created can be read; until then it is a 404.
         key_lifetime: The seconds for which an idempotency key is recognized; None to never forget one.
         failing_items: Returns the failure code of a target group that a batch job is to fail for an internal reason,
@@ -59,6 +60,7 @@ class Sandbox:
         port: int = 0,
         account_id: int = 101,
         job_seconds: float | Callable[[Job], float] = 0.2,
+        row_seconds: float = 0.02,
         project_seconds: float = 0.1,
         key_lifetime: float | None = None,
         failing_items: FailingItems | None = None,
@@ -83,6 +85,7 @@ class Sandbox:
             identifiers=identifiers,
             account_id=account_id,
             job_seconds=job_seconds,
+            row_seconds=row_seconds,
             project_seconds=project_seconds,
             key_lifetime=key_lifetime,
             failing_items=failing_items,

@@ -285,7 +285,8 @@ class SandboxService:
             headers["Content-Type"] = "application/json"
         if response.created is None:
             return HandledRequest(response.status, headers, body)
-        location = self.locations.header_for(response.created, self.origin)
+        # A response with a body has the id there.
+        location = None if body else self.locations.header_for(response.created, self.origin)
         if location is not None:
             headers["Location"] = location
         return HandledRequest(response.status, headers, body, response.created.id)

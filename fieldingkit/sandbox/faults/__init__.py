@@ -32,7 +32,7 @@ from fieldingkit.sandbox.faults.responses import (
     WrongCharset,
     WrongContentType,
 )
-from fieldingkit.sandbox.faults.state import ChangeEtag, ExpireToken, ForgetItem, JobFault, JobGone, StuckJob
+from fieldingkit.sandbox.faults.state import ChangeEtag, ExpireToken, FailedJob, ForgetItem, JobFault, JobGone, StuckJob
 
 __all__ = [
     "Answer",
@@ -44,6 +44,7 @@ __all__ = [
     "EmptyBody",
     "Exchange",
     "ExpireToken",
+    "FailedJob",
     "Fault",
     "ForgetItem",
     "Garbage",

@@ -6,9 +6,10 @@ import attrs
 from aiohttp import web
 
 from fieldingkit.sandbox.faults.base import CREATED_JOB, Exchange, Fault
-from fieldingkit.sandbox.model.jobs import BatchJob, Job
+from fieldingkit.sandbox.model.file_jobs import FileJob
+from fieldingkit.sandbox.model.jobs import BatchJob, Failure, Job
 
-__all__ = ["ChangeEtag", "ExpireToken", "ForgetItem", "JobFault", "JobGone", "StuckJob"]
+__all__ = ["ChangeEtag", "ExpireToken", "FailedJob", "ForgetItem", "JobFault", "JobGone", "StuckJob"]
 
 
 @attrs.frozen
@@ -71,6 +72,20 @@ class JobGone(JobFault):
     def mark(self, job: Job) -> Job:
         """Return the job, unreadable."""
         return attrs.evolve(job, gone=self.status)
+
+
+@attrs.frozen
+class FailedJob(JobFault):
+    """A job on the respondents of a target group fails without having changed anything."""
+
+    code: str = "JobExecutionStartMessageFailed"
+    """The code of the failure."""
+
+    def mark(self, job: Job) -> Job:
+        """Return the job, bound to fail; one that has succeeded already stays as it is."""
+        if not isinstance(job, FileJob) or job.applied_at is not None:
+            return job
+        return attrs.evolve(job, failure=Failure(self.code, "Injected by a fault of the sandbox."))
 
 
 @attrs.frozen

@@ -13,8 +13,8 @@ from fieldingkit.sandbox.model.target_groups import TargetGroup
 __all__ = ["BatchJob", "DraftJob", "FailingItems", "Failure", "ItemFailure", "Job", "JobStatus", "ManagerJob"]
 
 
-JobStatus = Literal["Processing", "Completed", "Failed"]
-"""The statuses of a job; the last two are terminal."""
+JobStatus = Literal["Processing", "Completed", "Success", "Failed"]
+"""The statuses of a job; all but the first are terminal, and some kinds of job say `Success` for `Completed`."""
 
 
 @attrs.frozen

@@ -13,6 +13,7 @@ import attrs
 from fieldingkit.sandbox.formats import Identifiers
 from fieldingkit.sandbox.model.clock import SandboxClock
 from fieldingkit.sandbox.model.fielding_runs import Change
+from fieldingkit.sandbox.model.file_jobs import FileJob
 from fieldingkit.sandbox.model.jobs import BatchJob, FailingItems, Job
 from fieldingkit.sandbox.model.projects import Account, Project, open_account
 from fieldingkit.sandbox.model.target_groups import TargetGroup
@@ -44,6 +45,7 @@ class SandboxState:
         identifiers: The source of all ids.
         account_id: The first account.
         job_seconds: The duration of a job in seconds, or a function that returns it for a job.
+        row_seconds: The duration of a file job in seconds a row, unless `job_seconds` is a function.
         project_seconds: The seconds after which a created project can be read.
         key_lifetime: The seconds for which an idempotency key is recognized; None to never forget one.
         failing_items: Returns the failure code of a target group that a batch job is to fail, or None.
@@ -57,6 +59,7 @@ class SandboxState:
         identifiers: Identifiers,
         account_id: int,
         job_seconds: float | Callable[[Job], float],
+        row_seconds: float = 0.02,
         project_seconds: float = 0.0,
         key_lifetime: float | None = None,
         failing_items: FailingItems | None = None,
@@ -73,6 +76,7 @@ class SandboxState:
         self.jobs: dict[str, Job] = {}
         self.webhooks: WebhookRegistry = WebhookRegistry(identifiers)
         self._job_seconds = job_seconds
+        self._row_seconds = row_seconds
         self._project_delay = timedelta(seconds=project_seconds)
         self._key_lifetime = None if key_lifetime is None else timedelta(seconds=key_lifetime)
         self._failing_items: FailingItems = failing_items or _none_fails
@@ -199,11 +203,15 @@ class SandboxState:
         """
         with self.locked() as now:
             job = make(id=self._new_job_id(), account_id=account_id, idempotency_key=key, created_at=now, due_at=now)
-            seconds = self._job_seconds(job) if callable(self._job_seconds) else self._job_seconds
-            job = attrs.evolve(job, due_at=now + timedelta(seconds=seconds))
+            job = attrs.evolve(job, due_at=now + timedelta(seconds=self._duration(job)))
             self.jobs[job.id] = job
             self._scheduler.add(job.due_at, partial(self._execute_job, job.id))
             return job
+
+    def _duration(self, job: Job) -> float:
+        if callable(self._job_seconds):
+            return self._job_seconds(job)
+        return self._row_seconds * job.rows if isinstance(job, FileJob) else self._job_seconds
 
     def replace_job(self, job_id: str, change: Callable[[Job], Job]) -> None:
         """Replace a job if it exists (used by faults)."""
