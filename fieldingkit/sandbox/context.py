@@ -44,6 +44,8 @@ class HandlerResponse:
     """The body; None for an empty one."""
     headers: Mapping[str, str] = attrs.field(factory=dict[str, str])
     """Headers beside the default ones."""
+    content: bytes = attrs.field(default=b"", kw_only=True)
+    """The body of a file; `headers` have its content type."""
     created: Job | None = None
     """The job that was created; the `Location` header names it if there is no body."""
 

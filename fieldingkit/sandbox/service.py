@@ -279,7 +279,7 @@ class SandboxService:
 
     def _write(self, response: HandlerResponse) -> HandledRequest:
         headers = CIMultiDict(response.headers)
-        body = b""
+        body = response.content
         if response.json is not None:
             body = json.dumps(response.json, separators=(",", ":")).encode()
             headers["Content-Type"] = "application/json"
