@@ -58,6 +58,8 @@ EXCEPTIONS: Final = {
     "single *": "a validator: any value of any command",
     "to_* return": "any JSON",
     "to_* value": "any value",
+    "unique_coded_ids *": "a validator: any value of any command",
+    "unique_ids *": "a validator: any value of any command",
     "well_formed *": "a validator: any value of any command",
     "with_profiles *": "a validator: any value of any command",
     "write_* return": "any JSON: a part of a body",

@@ -1,0 +1,148 @@
+"""Lists of ids that are uploaded as a file: how they are written, and the checks before anything is sent.
+
+A list is UTF-8 text without a header: a UUID on each line, for some operations followed by a comma and a code. A byte
+order mark, other line ends, quotes and white space around an id, and empty lines at the end are left out of the upload.
+Anything else that is no id, and ids that occur twice, are refused with the numbers of their lines.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, cast
+from uuid import UUID
+
+import attrs
+
+from fieldingkit._repr import brief_repr
+from fieldingkit.errors import InvalidCommandError
+from fieldingkit.files import Upload
+
+__all__ = ["coded_id_file", "id_file", "unique_coded_ids", "unique_ids"]
+
+_ID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_CODED_ID = re.compile(_ID.pattern + r",[0-9A-Za-z_-]{1,64}")
+_ID_LENGTH = 36
+_MOST_BYTES = 5_000_000
+_MOST_ROWS = 100_000
+_SHOWN = 3
+
+# The beginnings of files that are often taken for CSV.
+_OTHER_FORMATS = {
+    b"\xff\xfe": "UTF-16 text",
+    b"\xfe\xff": "UTF-16 text",
+    b"PK\x03\x04": "an Excel workbook or another ZIP archive",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+    b"\x1f\x8b": "compressed",
+}
+
+
+# Converters
+
+
+def id_file(values: Upload | Iterable[str | UUID]) -> Upload:
+    """Return ids as the file that is sent, one on a line; a file is returned without what is left out."""
+    if isinstance(values, Upload):
+        return _tidied(values)
+    if isinstance(values, str):
+        return _written([values])
+    if not _is_list(values):
+        return cast("Upload", values)  # refused by the validator, which knows the field's name
+    return _written(map(str, values))
+
+
+def coded_id_file(rows: Upload | Iterable[tuple[str | UUID, str | int]]) -> Upload:
+    """Return pairs of an id and a code as the file that is sent; a file is returned without what is left out."""
+    if isinstance(rows, Upload):
+        return _tidied(rows)
+    if not _is_list(rows):
+        return cast("Upload", rows)
+    return _written(f"{rid},{code}" for rid, code in rows)
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, Iterable) and not isinstance(value, str | bytes)
+
+
+def _written(lines: Iterable[str], filename: str = "ids.csv") -> Upload:
+    text = "".join(f"{_tidy(line)}\n" for line in lines)
+    # The validator refuses a surrogate, which no encoding can write.
+    return Upload(text.encode(errors="surrogatepass"), content_type="text/csv; charset=utf-8", filename=filename)
+
+
+def _tidied(upload: Upload) -> Upload:
+    if len(upload.content) >= _MOST_BYTES:
+        return upload
+    try:
+        text = upload.content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return upload
+    return _written(text.rstrip().splitlines(), upload.filename or "ids.csv")
+
+
+def _tidy(line: str) -> str:
+    if len(line) == _ID_LENGTH:  # nearly always an id and nothing else
+        return line
+    return ",".join(cell.strip().removeprefix('"').removesuffix('"').strip() for cell in line.split(","))
+
+
+# Validators
+
+
+def unique_ids(command: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    """Require a file with a UUID on each line, each of them once."""
+    _check(command, attribute, value, _ID, "a UUID on each line")
+
+
+def unique_coded_ids(command: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    """Require a file with a UUID, a comma and a code on each line, each UUID once."""
+    _check(command, attribute, value, _CODED_ID, "a UUID, a comma and a code on each line")
+
+
+def _check(
+    command: object, attribute: "attrs.Attribute[Any]", value: object, row: "re.Pattern[str]", form: str
+) -> None:
+    if problem := _problem(value, row, form):
+        raise InvalidCommandError(f"{type(command).__name__}: {attribute.name} {problem}", field=attribute.name)
+
+
+def _problem(value: object, row: "re.Pattern[str]", form: str) -> str | None:
+    """Return the first problem of a file as the predicate of a sentence; None if there is none."""
+    if not isinstance(value, Upload):
+        return f"must be a list, or a file as Upload.from_path(path); got {brief_repr(value)}"
+    content = value.content
+    kind = next((kind for start, kind in _OTHER_FORMATS.items() if content.startswith(start)), None)
+    if kind is not None:
+        return f"must be UTF-8 text; got {kind}"
+    if len(content) >= _MOST_BYTES:
+        return f"must have less than {_MOST_BYTES:,} bytes; got {len(content):,}"
+    try:
+        lines = content.decode().splitlines()
+    except UnicodeDecodeError as exc:
+        line = content.count(b"\n", 0, exc.start) + 1
+        return f"must be UTF-8 text; line {line} is not"
+    if not lines:
+        return "must not be empty"
+    if len(lines) > _MOST_ROWS:
+        return f"must not have more than {_MOST_ROWS:,} lines; got {len(lines):,}"
+    matches = row.fullmatch
+    wrong = [number for number, line in enumerate(lines, 1) if not matches(line)]
+    if wrong:
+        has_header = wrong[0] == 1 and len(lines) > 1 and 2 not in wrong
+        found = (f"line {number} is {brief_repr(lines[number - 1])}" for number in wrong)
+        return f"must have {form}; {_some(found, len(wrong))}{'; leave out the header' if has_header else ''}"
+    return _repetitions([line[:_ID_LENGTH].casefold() for line in lines])
+
+
+def _repetitions(ids: Sequence[str]) -> str | None:
+    if len(set(ids)) == len(ids):
+        return None
+    counts = {rid: count for rid, count in Counter(ids).items() if count > 1}
+    found = (f"{rid} {count} times, first on line {ids.index(rid) + 1}" for rid, count in counts.items())
+    return f"must not have duplicates; got {_some(found, len(counts))}"
+
+
+def _some(texts: Iterator[str], count: int) -> str:
+    """Return the first texts, and the number of the others."""
+    more = [f"and {count - _SHOWN} more"] if count > _SHOWN else []
+    return ", ".join([*islice(texts, _SHOWN), *more])
