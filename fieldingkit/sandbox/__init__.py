@@ -46,6 +46,7 @@ from fieldingkit.sandbox.model.clock import SandboxClock
 from fieldingkit.sandbox.model.fielding_runs import Change, FieldingRun, TransitionRefusedError, ValueChange
 from fieldingkit.sandbox.model.jobs import BatchJob, DraftJob, Job
 from fieldingkit.sandbox.model.projects import Project
+from fieldingkit.sandbox.model.respondents import Respondent
 from fieldingkit.sandbox.model.target_groups import TargetGroup
 from fieldingkit.sandbox.model.webhooks import Delivery, Webhook
 from fieldingkit.sandbox.recording import RecordedAnswer, RecordedRequest
@@ -64,6 +65,7 @@ __all__ = [
     "Project",
     "RecordedAnswer",
     "RecordedRequest",
+    "Respondent",
     "Sandbox",
     "SandboxClock",
     "TargetGroup",

@@ -15,6 +15,7 @@ from fieldingkit.sandbox.model.clock import SandboxClock
 from fieldingkit.sandbox.model.fielding_runs import GroupStatus
 from fieldingkit.sandbox.model.jobs import FailingItems, Job
 from fieldingkit.sandbox.model.projects import Project
+from fieldingkit.sandbox.model.respondents import Respondent
 from fieldingkit.sandbox.model.state import SandboxState
 from fieldingkit.sandbox.model.target_groups import TargetGroup
 from fieldingkit.sandbox.model.webhooks import Webhook
@@ -206,6 +207,22 @@ class Sandbox:
             KeyError: If there is no such target group.
         """
         return self._state.groups[target_group_id]
+
+    def respondent(self, rid: str) -> Respondent:
+        """Return a respondent as it is now; `group.respondents` has all of a target group.
+
+        Args:
+            rid: The UUID of the session.
+
+        Raises:
+            KeyError: If there is no such respondent.
+        """
+        with self._state.locked():
+            found = self._state.find_respondent(rid)
+            if found is None:
+                raise KeyError(rid)
+            group, number = found
+            return group.ledger.respondent(number)
 
     def seed(
         self,

@@ -102,7 +102,7 @@ class Change:
     action: str
     """`pause`, `resume`, `complete`, `relaunch`, `launch_now`, `launch_from_draft`, `schedule_from_draft`, `update`,
     `update_goal`, `update_project_manager` or `update_fielding_assistant`; for a change made by the clock
-    `start_reached`, `end_reached` or `goal_reached`."""
+    `start_reached`, `end_reached` or `goal_reached`, and by a reconciliation `reopen`."""
     before: GroupStatus
     """The status of the target group before the change."""
     after: GroupStatus

@@ -1,12 +1,13 @@
 """The ledger of a target group's respondents: who came, when, at what price, and how it ended.
 
 Of ten entrants four complete, five do not qualify and one drops off, always in the same order. So the ledger only notes
-when completes arrived, and which profiles were in force; all other respondents, and all counters, follow from that.
-Nothing is drawn when it is read.
+when completes arrived, which profiles were in force, and whose outcome somebody changed later; all other respondents,
+and all counters, follow from that. Nothing is drawn when it is read.
 """
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, Literal, NamedTuple, TypeAlias
@@ -16,37 +17,61 @@ import attrs
 from fieldingkit.sandbox.model.amounts import Amount
 from fieldingkit.sandbox.model.quotas import Answers, Era, Profile, answers_of, matched_target
 
-__all__ = ["Arrivals", "CellCount", "Ledger", "Outcome", "Respondent"]
+__all__ = ["INTERVIEW", "Arrivals", "CellCount", "Ledger", "Origin", "Outcome", "Respondent", "rid_key"]
 
-Outcome: TypeAlias = Literal["complete", "screenout", "drop_off"]
+Outcome: TypeAlias = Literal["complete", "screenout", "quota_full", "quality_terminate", "drop_off"]
+"""The end of a respondent; a drop-off is still in the survey."""
 
-_BETWEEN_COMPLETES: Final[tuple[tuple[Outcome, ...], ...]] = (
-    ("screenout",),
-    ("screenout", "screenout"),
-    ("screenout",),
-    ("screenout", "drop_off"),
+Origin: TypeAlias = Literal["flow", "s2s", "reconciliation"]
+"""The origin of an outcome."""
+
+INTERVIEW: Final = timedelta(minutes=8)
+"""The length of every interview."""
+
+_OUTCOMES: Final[tuple[Outcome, ...]] = (
+    *("screenout", "complete"),
+    *("screenout", "screenout", "complete"),
+    *("screenout", "complete"),
+    *("screenout", "drop_off", "complete"),
 )
-"""The respondents who come before each complete, in turn."""
+"""The outcomes of entrants, in turn."""
 
+_COMPLETES_BEFORE: Final = tuple(_OUTCOMES[:place].count("complete") for place in range(len(_OUTCOMES)))
+_PLACES: Final = tuple(place for place, outcome in enumerate(_OUTCOMES, 1) if outcome == "complete")
+_COMPLETES_A_TURN: Final = len(_PLACES)
 _NAMESPACE: Final = uuid.UUID("2d0f4c52-7f0f-4b9e-a9f5-3c8c0f2a9d11")
+_NUMBER_BITS: Final = 48
+"""The last bits of an id, which tell the number of the respondent; the others tell the target group."""
+
+
+def rid_key(rid: str) -> int | None:
+    """Return the part of a session's id that tells the target group; None if it is no UUID."""
+    try:
+        return uuid.UUID(rid).int >> _NUMBER_BITS
+    except ValueError:
+        return None
 
 
 @attrs.frozen(kw_only=True)
 class Respondent:
     """A respondent who entered a target group."""
 
+    number: int
+    """The position among all entrants, from 1."""
     rid: str
     """The UUID of the session."""
     respondent_id: str
     """The UUID of the person."""
+    access_respondent_guid: str
+    """The UUID of the person at the supplier."""
     entered_at: datetime
     """The date of entry."""
     ended_at: datetime | None
     """The date of the end; None for a drop-off, which has none."""
     outcome: Outcome
     """The end."""
-    price: Amount | None
-    """The price of a complete; None for all others."""
+    cost_per_interview: Amount
+    """The price that a complete had when the respondent came."""
     stage: Literal["prescreen", "survey"]
     """The last stage that the respondent reached."""
     matched: Mapping[str, str]
@@ -56,9 +81,28 @@ class Respondent:
     unique_code: str | None = None
     """The code from the list of the target group."""
     reconciled: tuple[str, str, datetime] | None = None
-    """The request, the reason and the date of a reconciliation."""
-    origin: Literal["flow", "s2s", "reconciliation"] = "flow"
+    """The request, the reason code and the date of the last reconciliation."""
+    origin: Origin = "flow"
     """The origin of the outcome."""
+
+    @property
+    def price(self) -> Amount | None:
+        """The price of a complete; None for all others."""
+        return self.cost_per_interview if self.outcome == "complete" else None
+
+    @property
+    def completed_at(self) -> datetime:
+        """The date whose month decides until when the respondent can be reconciled."""
+        return self.ended_at or self.entered_at
+
+
+class _Settlement(NamedTuple):
+    """An outcome that was changed after the respondent came."""
+
+    outcome: Outcome
+    ended_at: datetime | None
+    origin: Origin
+    reconciled: tuple[str, str, datetime] | None
 
 
 class CellCount(NamedTuple):
@@ -100,7 +144,18 @@ class Ledger:
         suppliers: The ids of the suppliers, which take turns.
     """
 
-    __slots__ = ("_arrivals", "_currency_code", "_eras", "_locale", "_suppliers", "_target_group_id")
+    __slots__ = (
+        "_arrivals",
+        "_codes",
+        "_currency_code",
+        "_eras",
+        "_gained",
+        "_gained_cost",
+        "_locale",
+        "_settled",
+        "_suppliers",
+        "_target_group_id",
+    )
 
     def __init__(
         self, target_group_id: str, currency_code: str, *, locale: str = "eng_us", suppliers: Sequence[int] = ()
@@ -111,6 +166,10 @@ class Ledger:
         self._suppliers = suppliers
         self._arrivals: list[Arrivals] = []
         self._eras = [Era(0, ())]
+        self._settled: dict[int, _Settlement] = {}
+        self._gained = 0
+        self._gained_cost = Decimal(0)
+        self._codes: dict[int, str] = {}
 
     @property
     def profiles(self) -> Sequence[Profile]:
@@ -119,44 +178,60 @@ class Ledger:
 
     @profiles.setter
     def profiles(self, profiles: Sequence[Profile]) -> None:
-        while self._eras and self._eras[-1].first >= self.completes:
+        while self._eras and self._eras[-1].first >= self.arrived:
             self._eras.pop()
-        self._eras.append(Era(self.completes, profiles))
+        self._eras.append(Era(self.arrived, profiles))
+
+    @property
+    def arrived(self) -> int:
+        """The number of completes that arrived, whatever became of them."""
+        return sum(arrivals.count for arrivals in self._arrivals)
 
     @property
     def completes(self) -> int:
         """The number of completes."""
-        return sum(arrivals.count for arrivals in self._arrivals)
+        return self.arrived + self._gained
 
     @property
     def prescreens(self) -> int:
-        """The number of respondents who passed the screener: completes and drop-offs."""
-        return self.completes * 5 // 4
+        """The number of respondents who passed the screener: all but those who ended in it."""
+        return self.arrived * 5 // 4 + sum(self._qualified_later(number) for number in self._settled)
 
     @property
     def entrants(self) -> int:
         """The number of respondents."""
-        return self.completes * 5 // 2
+        return self.arrived * 5 // 2
 
     @property
     def cost(self) -> Amount:
         """The cost of all completes."""
-        value = sum((arrivals.price.times(arrivals.count).value for arrivals in self._arrivals), Decimal(0))
+        value = sum((arrivals.price.times(arrivals.count).value for arrivals in self._arrivals), self._gained_cost)
         return Amount(value, self._currency_code)
 
     @property
     def first_at(self) -> datetime | None:
         """The date of the first complete; None if there is none."""
+        if self._settled:
+            return min(self._complete_dates(), default=None)
         return next((arrivals.date(1) for arrivals in self._arrivals if arrivals.count), None)
 
     @property
     def latest_at(self) -> datetime | None:
         """The date of the latest complete; None if there is none."""
+        if self._settled:
+            return max(self._complete_dates(), default=None)
         return next((arrivals.date(arrivals.count) for arrivals in self._arrivals[::-1] if arrivals.count), None)
 
     def completes_at(self, at: datetime) -> int:
-        """Return the number of completes that had arrived at a date."""
-        return sum(arrivals.count_at(at) for arrivals in self._arrivals)
+        """Return the number of completes at a date, without those who were reconciled since."""
+        count = sum(arrivals.count_at(at) for arrivals in self._arrivals)
+        for number, settled in self._settled.items():
+            arrived, index = _flow(number)
+            if arrived == "complete":
+                count -= settled.outcome != "complete" and self._arrival(index)[0] <= at
+            elif settled.outcome == "complete" and settled.ended_at is not None:
+                count += settled.ended_at <= at
+        return count
 
     def begin(self, since: datetime, period: timedelta, price: Amount) -> Arrivals:
         """Return new arrivals, none of which has come yet; the caller counts them."""
@@ -166,50 +241,184 @@ class Ledger:
 
     def add(self, count: int, since: datetime, until: datetime, price: Amount) -> None:
         """Add completes that arrived evenly in a period, the last one at its end."""
-        if count:
+        if count > 0:
             period = (until - since) / count
             self.begin(until - count * period, period, price).count = count
 
     def remove(self, count: int) -> None:
-        """Remove the latest completes."""
-        while count and self._arrivals:
+        """Remove the latest respondents until there are so many completes fewer."""
+        while count > 0 and self._arrivals:
             latest = self._arrivals[-1]
             removed = min(count, latest.count)
-            latest.count -= removed
-            count -= removed
+            if self._settled:
+                before = self.completes
+                removed = min(1, latest.count)
+                self._forget_after((self.arrived - removed) * 5 // 2)
+                latest.count -= removed
+                count -= before - self.completes
+            else:
+                latest.count -= removed
+                count -= removed
             if not latest.count:
                 self._arrivals.pop()
+
+    def _forget_after(self, entrants: int) -> None:
+        for number in [number for number in self._settled if number > entrants]:
+            self._count(number, -1)
+            del self._settled[number]
+
+    def settle(
+        self,
+        number: int,
+        outcome: Outcome,
+        *,
+        at: datetime,
+        origin: Origin,
+        reconciled: tuple[str, str, datetime] | None = None,
+    ) -> None:
+        """Change the outcome of a respondent.
+
+        Args:
+            number: The respondent, by the position among all entrants.
+            outcome: The new outcome.
+            at: The date of the change; a respondent who had no end yet ends then.
+            origin: The origin of the outcome.
+            reconciled: The request, the reason code and the date of a reconciliation.
+
+        Raises:
+            KeyError: If there is no such respondent.
+        """
+        if not 1 <= number <= self.entrants:
+            raise KeyError(number)
+        before = self._settlement(number, self._arrival(_flow(number)[1])[0])
+        if number in self._settled:
+            self._count(number, -1)
+        ended_at = None if outcome == "drop_off" else before.ended_at or at
+        self._settled[number] = _Settlement(outcome, ended_at, origin, reconciled or before.reconciled)
+        self._count(number, +1)
+
+    def _settlement(self, number: int, arrived_at: datetime) -> _Settlement:
+        """Return the outcome of a respondent, changed or not."""
+        arrived, _ = _flow(number)
+        ended_at = None if arrived == "drop_off" else arrived_at
+        return self._settled.get(number) or _Settlement(arrived, ended_at, "flow", None)
+
+    def _count(self, number: int, sign: int) -> None:
+        """Count a changed outcome among the completes, or no longer."""
+        arrived, index = _flow(number)
+        gained = sign * ((self._settled[number].outcome == "complete") - (arrived == "complete"))
+        self._gained += gained
+        self._gained_cost += gained * self._arrival(index)[1].value
+
+    def _qualified_later(self, number: int) -> bool:
+        return _flow(number)[0] == "screenout" and self._settled[number].outcome == "complete"
+
+    def add_codes(self, codes: Iterable[str]) -> None:
+        """Add unique codes: each of the next entrants who has none yet takes one."""
+        first = max(self.entrants, max(self._codes, default=0)) + 1
+        self._codes.update(enumerate(codes, first))
+
+    def remove_unused_codes(self) -> None:
+        """Remove the unique codes that nobody has taken."""
+        self._codes = {number: code for number, code in self._codes.items() if number <= self.entrants}
+
+    @property
+    def codes(self) -> int:
+        """The number of unique codes."""
+        return len(self._codes)
+
+    @property
+    def unused_codes(self) -> int:
+        """The number of unique codes that nobody has taken."""
+        entrants = self.entrants
+        return sum(number > entrants for number in self._codes)
 
     def cell_counts(self, profiles: Sequence[Profile]) -> list[list[CellCount]]:
         """Return the respondents of each target of each profile."""
         counts = [[CellCount()] * len(profile["targets"]) for profile in profiles]
-        people = answers_of(self._eras, self.completes, self._locale) if any(counts) else []
+        people = answers_of(self._eras, self.arrived, self._locale) if any(counts) else []
+        gained_completes, gained_prescreens = self._gained_by_complete()
         for number, answers in enumerate(people):
-            with_drop_off = "drop_off" in _BETWEEN_COMPLETES[number % len(_BETWEEN_COMPLETES)]
+            added = 1 + gained_completes[number]
+            # Everybody who came between two completes gave the answers of the second.
+            qualified = 1 + (number % _COMPLETES_A_TURN == _COMPLETES_A_TURN - 1) + gained_prescreens[number]
             for cells, profile in zip(counts, profiles, strict=True):
                 if (cell := matched_target(profile, answers, number, self._locale)) is not None:
                     completes, prescreens = cells[cell]
-                    cells[cell] = CellCount(completes + 1, prescreens + 1 + with_drop_off)
+                    cells[cell] = CellCount(completes + added, prescreens + qualified)
         return counts
 
-    def respondents(self, interview: timedelta) -> Iterator[Respondent]:
-        """Yield all respondents in the order of their ends.
+    def _gained_by_complete(self) -> tuple[Counter[int], Counter[int]]:
+        """Return the changes to completes and prescreens, by the complete that came at the same time."""
+        completes, prescreens = Counter[int](), Counter[int]()
+        for number, settled in self._settled.items():
+            arrived, index = _flow(number)
+            completes[index] += (settled.outcome == "complete") - (arrived == "complete")
+            prescreens[index] += self._qualified_later(number)
+        return completes, prescreens
+
+    @property
+    def key(self) -> int:
+        """The part that all RIDs of this target group share; see `rid_key`."""
+        return self._base("") >> _NUMBER_BITS
+
+    def number_of(self, rid: str) -> int | None:
+        """Return the number of the respondent with this RID; None if there is none."""
+        if rid_key(rid) != self.key:
+            return None
+        number = uuid.UUID(rid).int ^ self._base("")
+        return number if 1 <= number <= self.entrants else None
+
+    def respondent(self, number: int) -> Respondent:
+        """Return a respondent.
+
+        Args:
+            number: The position among all entrants, from 1.
+
+        Raises:
+            KeyError: If there is no such respondent.
+        """
+        if not 1 <= number <= self.entrants:
+            raise KeyError(number)
+        _, index = _flow(number)
+        answers = answers_of(self._eras, self.arrived, self._locale)[index]
+        return self._respondent(number, self._arrival(index), INTERVIEW, self._matched(answers, index))
+
+    def respondents(self, interview: timedelta = INTERVIEW) -> Iterator[Respondent]:
+        """Yield all respondents in the order of their arrival.
 
         Args:
             interview: The length of an interview.
         """
-        people = answers_of(self._eras, self.completes, self._locale)
-        entrants = 0
-        completes = 0
+        people = answers_of(self._eras, self.arrived, self._locale)
+        number = 0
+        for index, arrival in enumerate(self._each_arrival()):
+            matched = self._matched(people[index], index)
+            while _flow(number + 1)[1] == index:
+                number += 1
+                yield self._respondent(number, arrival, interview, matched)
+
+    def _each_arrival(self) -> Iterator[tuple[datetime, Amount]]:
         for arrivals in self._arrivals:
             for number in range(1, arrivals.count + 1):
-                at = arrivals.date(number)
-                outcomes = (*_BETWEEN_COMPLETES[completes % len(_BETWEEN_COMPLETES)], "complete")
-                matched = self._matched(people[completes], completes)
-                completes += 1
-                for outcome in outcomes:
-                    entrants += 1
-                    yield self._respondent(entrants, outcome, (at - interview, at), arrivals.price, matched)
+                yield arrivals.date(number), arrivals.price
+
+    def _arrival(self, index: int) -> tuple[datetime, Amount]:
+        """Return the date and the price of a complete, counted from 0."""
+        for arrivals in self._arrivals:
+            if index < arrivals.count:
+                return arrivals.date(index + 1), arrivals.price
+            index -= arrivals.count
+        raise IndexError(index)
+
+    def _complete_dates(self) -> Iterator[datetime]:
+        for index, (at, _) in enumerate(self._each_arrival()):
+            number = index // _COMPLETES_A_TURN * len(_OUTCOMES) + _PLACES[index % _COMPLETES_A_TURN]
+            if number not in self._settled:
+                yield at
+        for settled in self._settled.values():
+            if settled.outcome == "complete" and settled.ended_at is not None:
+                yield settled.ended_at
 
     def _matched(self, answers: Answers, number: int) -> dict[str, str]:
         found = {one["id"]: matched_target(one, answers, number, self._locale) for one in self.profiles}
@@ -219,25 +428,35 @@ class Ledger:
             if (cell := found[profile["id"]]) is not None
         }
 
+    def _base(self, kind: str) -> int:
+        """Return the id of a respondent with the number 0."""
+        return uuid.uuid5(_NAMESPACE, f"{self._target_group_id}{kind}").int
+
     def _respondent(
-        self,
-        number: int,
-        outcome: Outcome,
-        dates: tuple[datetime, datetime],
-        price: Amount,
-        matched: Mapping[str, str],
+        self, number: int, arrival: tuple[datetime, Amount], interview: timedelta, matched: Mapping[str, str]
     ) -> Respondent:
-        name = f"{self._target_group_id}/{number}"
-        is_complete = outcome == "complete"
-        qualified = outcome != "screenout"
+        at, price = arrival
+        settled = self._settlement(number, at)
+        qualified = _flow(number)[0] != "screenout" or settled.outcome == "complete"
         return Respondent(
-            rid=str(uuid.uuid5(_NAMESPACE, name)),
-            respondent_id=str(uuid.uuid5(_NAMESPACE, f"{name}/person")),
-            entered_at=dates[0],
-            ended_at=None if outcome == "drop_off" else dates[1],
-            outcome=outcome,
-            price=price if is_complete else None,
+            number=number,
+            rid=str(uuid.UUID(int=self._base("") ^ number)),
+            respondent_id=str(uuid.UUID(int=self._base("/person") ^ number)),
+            access_respondent_guid=str(uuid.UUID(int=self._base("/guid") ^ number)),
+            entered_at=at - interview,
+            ended_at=settled.ended_at,
+            outcome=settled.outcome,
+            cost_per_interview=price,
             stage="survey" if qualified else "prescreen",
             matched=matched if qualified else {},
             supplier_id=self._suppliers[number % len(self._suppliers)] if self._suppliers else None,
+            unique_code=self._codes.get(number),
+            reconciled=settled.reconciled,
+            origin=settled.origin,
         )
+
+
+def _flow(number: int) -> tuple[Outcome, int]:
+    """Return the outcome with which a respondent arrived, and the complete that came at that time, counted from 0."""
+    turns, place = divmod(number - 1, len(_OUTCOMES))
+    return _OUTCOMES[place], turns * _COMPLETES_A_TURN + _COMPLETES_BEFORE[place]

@@ -16,6 +16,7 @@ from fieldingkit.sandbox.model.fielding_runs import Change
 from fieldingkit.sandbox.model.file_jobs import FileJob
 from fieldingkit.sandbox.model.jobs import BatchJob, FailingItems, Job
 from fieldingkit.sandbox.model.projects import Account, Project, open_account
+from fieldingkit.sandbox.model.respondents import rid_key
 from fieldingkit.sandbox.model.target_groups import TargetGroup
 from fieldingkit.sandbox.model.webhooks import WebhookRegistry
 
@@ -83,6 +84,7 @@ class SandboxState:
         self._new_job_id = identifiers.uuid if uuid_jobs else identifiers.ulid
         self._keys: dict[tuple[int, str], tuple[object, datetime, object]] = {}
         self._project_count = 0
+        self._groups_by_key: dict[int, TargetGroup] = {}
         self._scheduler = Scheduler()
         self._lock = threading.RLock()
         self._held: datetime | None = None
@@ -132,6 +134,23 @@ class SandboxState:
         project.groups += tuple(groups)
         for group in groups:
             self._schedule_next_date(group)
+
+    def find_respondent(self, rid: str) -> tuple[TargetGroup, int] | None:
+        """Return the target group of a session and the respondent's number in its ledger; None if there is none.
+
+        Args:
+            rid: The id of the session, in any case.
+        """
+        with self.locked() as now:
+            if len(self._groups_by_key) != len(self.groups):
+                self._groups_by_key = {group.ledger.key: group for group in self.groups.values()}
+            key = rid_key(rid)
+            group = None if key is None else self._groups_by_key.get(key)
+            if group is None:
+                return None
+            group.run_at(now)
+            number = group.ledger.number_of(rid)
+            return None if number is None else (group, number)
 
     def on_change(self, group: TargetGroup, change: Change, index: int) -> None:
         """Record activity for a changed target group, reschedule its next date and enqueue its event."""

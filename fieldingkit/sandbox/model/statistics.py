@@ -6,12 +6,12 @@ from typing import Any, Final
 import attrs
 
 from fieldingkit.sandbox.model.amounts import Amount
-from fieldingkit.sandbox.model.respondents import Ledger
+from fieldingkit.sandbox.model.respondents import INTERVIEW, Ledger
 
 __all__ = ["INTERVIEW_MINUTES", "Progress"]
 
 
-INTERVIEW_MINUTES: Final = 8
+INTERVIEW_MINUTES: Final = int(INTERVIEW.total_seconds()) // 60
 """The length of every interview in minutes."""
 
 

@@ -1,5 +1,6 @@
 """The ledger of respondents: arrivals, counters, prices and cells."""
 
+import uuid
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from fieldingkit.sandbox.model.amounts import Amount
 from fieldingkit.sandbox.model.quotas import cells_of
-from fieldingkit.sandbox.model.respondents import Ledger
+from fieldingkit.sandbox.model.respondents import CellCount, Ledger, Outcome
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -64,6 +65,83 @@ def test_counters_are_those_of_the_respondents(counts: list[int]) -> None:
     assert respondents == list(ledger.respondents(HOUR))
     dates = [respondent.entered_at for respondent in respondents]
     assert dates == sorted(dates)
+
+
+@given(
+    counts=st.lists(st.integers(0, 12), min_size=1, max_size=3),
+    changes=st.lists(st.tuples(st.integers(1, 90), st.sampled_from(["complete", "screenout", "drop_off"]))),
+    removed=st.integers(0, 20),
+)
+def test_counters_follow_changed_outcomes(counts: list[int], changes: list[tuple[int, Outcome]], removed: int) -> None:
+    """After outcomes were changed, some twice, and respondents removed, counters are still what the list says."""
+    ledger = Ledger("01BTGNYV6HRNK8K8VKZASZCFP1", "USD")
+    for number, count in enumerate(counts, 1):
+        ledger.add(count, NOON + number * HOUR, NOON + (number + 1) * HOUR, Amount(Decimal(number)))
+    for number, outcome in changes:
+        if number <= ledger.entrants:
+            ledger.settle(number, outcome, at=NOON + 9 * HOUR, origin="s2s")
+            assert ledger.respondent(number).outcome == outcome
+    before = ledger.completes
+    ledger.remove(removed)
+    assert ledger.completes <= max(0, before - removed)
+    respondents = list(ledger.respondents(HOUR))
+    completed = [one for one in respondents if one.outcome == "complete"]
+    dates = [one.ended_at for one in completed if one.ended_at]
+    assert len(completed) == len(dates) == ledger.completes == ledger.completes_at(NOON + 9 * HOUR)
+    assert sum(one.stage == "survey" for one in respondents) == ledger.prescreens
+    assert sum((one.price.value for one in completed if one.price), Decimal(0)) == ledger.cost.value
+    assert (ledger.first_at, ledger.latest_at) == (min(dates, default=None), max(dates, default=None))
+    assert [ledger.number_of(one.rid) for one in respondents] == [one.number for one in respondents]
+    assert [one.number for one in respondents] == [*range(1, ledger.entrants + 1)]
+
+
+def test_cells_follow_changed_outcomes(ledger: Ledger) -> None:
+    """A complete that is rejected leaves its cell; a screenout that is approved fills the cell of its neighbor."""
+    profile = {"id": "p", "object": "regular", "targets": [{"id": "all", "conditions": []}]}
+    ledger.profiles = [profile]
+    ledger.add(4, NOON, NOON + HOUR, TWO)
+    assert ledger.cell_counts([profile]) == [[CellCount(4, 5)]]
+    ledger.settle(2, "quality_terminate", at=NOON, origin="reconciliation")
+    assert ledger.cell_counts([profile]) == [[CellCount(3, 5)]]
+    ledger.settle(1, "complete", at=NOON, origin="reconciliation")
+    assert ledger.cell_counts([profile]) == [[CellCount(4, 6)]]
+
+
+def test_a_reconciliation_is_remembered(ledger: Ledger) -> None:
+    """A changed respondent keeps its date and ids, names the reconciliation, and costs nothing any more."""
+    ledger.add(1, NOON, NOON, TWO)
+    before = ledger.respondent(2)
+    ledger.settle(2, "quality_terminate", at=NOON + HOUR, origin="reconciliation", reconciled=("r", "932", NOON))
+    after = ledger.respondent(2)
+    assert (before.price, after.price, ledger.cost.value) == (TWO, None, 0)
+    assert (after.rid, after.ended_at, after.reconciled) == (before.rid, before.ended_at, ("r", "932", NOON))
+    ledger.settle(2, "complete", at=NOON + HOUR, origin="s2s")
+    assert (ledger.respondent(2).reconciled, ledger.cost.value) == (("r", "932", NOON), 2)
+
+
+def test_there_are_no_other_respondents(ledger: Ledger) -> None:
+    """Neither numbers beyond the last one nor foreign ids stand for anybody."""
+    ledger.add(1, NOON, NOON, TWO)
+    with pytest.raises(KeyError):
+        ledger.settle(3, "complete", at=NOON, origin="s2s")
+    with pytest.raises(KeyError):
+        ledger.respondent(0)
+    assert [ledger.number_of(rid) for rid in ("x", str(uuid.uuid4()), ledger.respondent(1).respondent_id)] == [None] * 3
+    last = ledger.respondent(2).rid
+    ledger.remove(1)
+    assert ledger.number_of(last) is None
+
+
+def test_entrants_take_unique_codes_in_turn(ledger: Ledger) -> None:
+    """Who comes after the codes takes the next one; codes that nobody took can be removed."""
+    ledger.add(1, NOON, NOON, TWO)
+    ledger.add_codes(["a", "b"])
+    ledger.add_codes(["c", "d", "e"])
+    assert (ledger.codes, ledger.unused_codes) == (5, 5)
+    ledger.add(1, NOON, NOON, TWO)
+    assert [one.unique_code for one in ledger.respondents()] == [None, None, "a", "b", "c"]
+    ledger.remove_unused_codes()
+    assert (ledger.codes, ledger.unused_codes) == (3, 0)
 
 
 @given(goals=st.lists(st.integers(0, 40), min_size=1, max_size=6))
