@@ -51,7 +51,8 @@ async def poll_times(jitter: Callable[[float], float]) -> list[float]:
     async def poll() -> PollResult:
         times.append(clock.now())
         ended = clock.now() >= DURATIONS[-1]
-        return PollResult(FieldingJobResult(job_id="1", status=JobStatus.COMPLETED if ended else JobStatus.PROCESSING))
+        status = JobStatus.COMPLETED if ended else JobStatus.PROCESSING
+        return PollResult(FieldingJobResult(job_id="1", status=status), ended)
 
     await Poller(poll, PollerGroup(PollPolicy(), clock, jitter=jitter)).wait()
     return times

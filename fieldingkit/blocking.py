@@ -4,13 +4,12 @@ from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
 from os import PathLike
-from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, ParamSpec, Self, TypeVar, Unpack
 
 from fieldingkit._repr import html_table
 from fieldingkit.client import AsyncClient
-from fieldingkit.commands import Command, JobCommand
+from fieldingkit.commands import Command, JobCommand, JobResult
 from fieldingkit.errors import JobError
 from fieldingkit.options import CallOptions, ConnectionSettings, Options, hide_credentials, with_parameters_of
 from fieldingkit.portal import Portal
@@ -19,11 +18,10 @@ from fieldingkit.transport.http import Response
 if TYPE_CHECKING:
     from fieldingkit.api_response import ApiResponse
     from fieldingkit.events.waker import Waker
-    from fieldingkit.files import Upload
+    from fieldingkit.files import Downloaded, Upload
     from fieldingkit.jobs.job import AsyncJob, JobEvent
     from fieldingkit.paging import Page, PagedCommand
-    from fieldingkit.resources.batch_jobs import BatchResult, FailedTargetGroup
-    from fieldingkit.resources.fielding_jobs import FieldingJobResult
+    from fieldingkit.resources.batch_jobs import FailedTargetGroup
     from fieldingkit.transport.rate_limit import RateLimiter
 
 __all__ = ["Client", "Job"]
@@ -125,12 +123,15 @@ class Client:
         """
         return self._portal.call(self._submit, command)
 
-    def run(self, command: JobCommand[R], timeout: float | None = 600.0, *, waker: "Waker | None" = None) -> R:
+    def run(
+        self, command: JobCommand[R], timeout: float | Literal["auto"] | None = "auto", *, waker: "Waker | None" = None
+    ) -> R:
         """Start a job, wait until it has ended, and return its result.
 
         Args:
             command: The command that starts the job.
-            timeout: Seconds to wait for the job; None for no limit. The job itself continues after a timeout.
+            timeout: Seconds to wait for the job; None for no limit; ``"auto"`` as for ``AsyncJob.wait``. The job itself
+                continues after a timeout.
             waker: Brings the next poll forward when a webhook event of the job's project arrives.
 
         Raises:
@@ -196,7 +197,7 @@ class Client:
         command: Command[Any],
         path: str | PathLike[str],
         on_progress: Callable[[int, int | None], object] | None = None,
-    ) -> Path:
+    ) -> "Downloaded":
         """Save the response to a command as a file; see ``AsyncClient.download``.
 
         Args:
@@ -205,14 +206,14 @@ class Client:
             on_progress: Called in the thread of the client with the bytes received so far and the size of the file.
 
         Returns:
-            The path of the file.
+            The path of the file, its size and its content type.
 
         Raises:
             FieldingKitError: as for ``send``, and if the file cannot be written.
         """
         return self._portal.call(self._client.download, command, path, on_progress)
 
-    def job(self, token: str) -> "Job[BatchResult | FieldingJobResult]":
+    def job(self, token: str) -> "Job[JobResult]":
         """Return the handle of a job that was submitted elsewhere, from its ``job.token()``. Sends no request.
 
         Raises:
@@ -305,7 +306,7 @@ class Job(Generic[R_co]):
         """Return the job as text, for ``client.job(token)`` in another process."""
         return self._job.token()
 
-    def status(self) -> "BatchResult | FieldingJobResult":
+    def status(self) -> R_co:
         """Read the job's status now. Once the job has ended, no request is made.
 
         Raises:
@@ -314,11 +315,12 @@ class Job(Generic[R_co]):
         with self._resumable():
             return self._portal.call(self._job.status)
 
-    def wait(self, timeout: float | None = 600.0, *, waker: "Waker | None" = None) -> R_co:
+    def wait(self, timeout: float | Literal["auto"] | None = "auto", *, waker: "Waker | None" = None) -> R_co:
         """Wait until the job has ended, and return its result; see ``AsyncJob.wait``.
 
         Args:
-            timeout: Seconds to wait at most; None for no limit. The job itself continues after a timeout.
+            timeout: Seconds to wait at most; None for no limit; see ``AsyncJob.wait`` for ``"auto"``. The job itself
+                continues after a timeout.
             waker: Brings the next poll forward when a webhook event of the job's project arrives.
 
         Raises:

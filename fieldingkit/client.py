@@ -3,15 +3,14 @@
 from collections.abc import AsyncIterator, Callable, Mapping
 from copy import copy
 from os import PathLike
-from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack
 
 from fieldingkit.client_core import ClientCore
 from fieldingkit.clock import Clock
 from fieldingkit.codec import decode, encode, raise_for_incomplete_file, raise_for_status, raise_for_truncated_body
-from fieldingkit.commands import Command, JobCommand, check_kind
-from fieldingkit.errors import ClientClosedError, FieldingKitError
+from fieldingkit.commands import Command, DownloadCommand, JobCommand, JobResult, check_kind
+from fieldingkit.errors import ClientClosedError, FieldingKitError, InvalidCommandError
 from fieldingkit.idempotency import RetrySafety
 from fieldingkit.jobs.poll_policy import check_wait_timeout
 from fieldingkit.options import CallOptions, ConnectionSettings, Options, hide_credentials, with_parameters_of
@@ -24,12 +23,10 @@ from fieldingkit.transport.retry_policy import RetryPolicy
 if TYPE_CHECKING:
     from fieldingkit.api_response import ApiResponse
     from fieldingkit.events.waker import Waker
-    from fieldingkit.files import Upload
+    from fieldingkit.files import Downloaded, Upload
     from fieldingkit.jobs.factory import JobFactory
     from fieldingkit.jobs.job import AsyncJob
     from fieldingkit.paging import Page, PagedCommand
-    from fieldingkit.resources.batch_jobs import BatchResult
-    from fieldingkit.resources.fielding_jobs import FieldingJobResult
 
 __all__ = ["AsyncClient"]
 
@@ -154,12 +151,15 @@ class AsyncClient:
         call = self._encode(command)
         return self._jobs.from_response(command, call, await self._perform(call))
 
-    async def run(self, command: JobCommand[R], timeout: float | None = 600.0, *, waker: "Waker | None" = None) -> R:
+    async def run(
+        self, command: JobCommand[R], timeout: float | Literal["auto"] | None = "auto", *, waker: "Waker | None" = None
+    ) -> R:
         """Start a job, wait until it has ended, and return its result.
 
         Args:
             command: The command that starts the job.
-            timeout: Seconds to wait for the job; None for no limit. The job itself continues after a timeout.
+            timeout: Seconds to wait for the job; None for no limit; ``"auto"`` as for ``AsyncJob.wait``. The job itself
+                continues after a timeout.
             waker: Brings the next poll forward when a webhook event of the job's project arrives.
 
         Raises:
@@ -168,7 +168,8 @@ class AsyncClient:
             ClientClosedError: if the client was closed during the wait; a note on the error carries the job's token.
             FieldingKitError: as for ``submit`` and ``AsyncJob.wait``.
         """
-        check_wait_timeout(timeout)
+        if timeout != "auto":
+            check_wait_timeout(timeout)
         job = await self.submit(command)
         try:
             return await job.wait(timeout, waker=waker)
@@ -281,7 +282,7 @@ class AsyncClient:
         command: Command[Any],
         path: str | PathLike[str],
         on_progress: Callable[[int, int | None], object] | None = None,
-    ) -> Path:
+    ) -> "Downloaded":
         """Save the response to a command as a file.
 
         The body is streamed to a temporary file beside ``path``, which replaces ``path`` when it is complete. A failed
@@ -289,12 +290,12 @@ class AsyncClient:
         files with ``client.with_options(timeout=None, deadline=None)``.
 
         Args:
-            command: The command whose response is a file.
+            command: The command whose response is a file, such as a ``DownloadCommand``.
             path: The path of the file. An existing regular file is replaced; a symbolic link is followed.
             on_progress: Called with the bytes received so far and the size of the file, which is None if unknown.
 
         Returns:
-            The path of the file.
+            The path of the file, its size and its content type.
 
         Raises:
             InvalidCommandError: if ``path`` cannot be written; nothing was sent.
@@ -304,14 +305,14 @@ class AsyncClient:
         """
         from fieldingkit.files import Download
 
-        call = self._encode(command, Accept="*/*")
+        call = self._encode(command, download=True)
         with Download(path, on_progress) as download:
             call.body_writer = download
             try:
                 response = await self._perform(call)
                 raise_for_status(call, response)
                 raise_for_incomplete_file(call, response)
-                return download.complete()
+                return download.complete(response.headers)
             except FieldingKitError as exc:
                 if download.failed:
                     # Only successful responses are written: the action was done, and its file alone is missing.
@@ -319,7 +320,7 @@ class AsyncClient:
                     call.annotate(exc)
                 raise
 
-    def job(self, token: str) -> "AsyncJob[BatchResult | FieldingJobResult]":
+    def job(self, token: str) -> "AsyncJob[JobResult]":
         """Return the handle of a job that was submitted elsewhere, from its ``job.token()``. Sends no request.
 
         Raises:
@@ -370,10 +371,13 @@ class AsyncClient:
             self._core.job_factories.add(self._job_factory)
         return self._job_factory
 
-    def _encode(self, command: Command[Any], **headers: str) -> Call:
+    def _encode(self, command: Command[Any], *, download: bool = False) -> Call:
         check_kind(command, Command)
+        if isinstance(command, DownloadCommand) and not download:
+            name = type(command).__name__
+            raise InvalidCommandError(f"{name} returns a file: save it with client.download()", command=command)
         options = self._options
-        own = {**options.request_headers, **headers} if headers else options.request_headers
+        own = {**options.request_headers, "Accept": "*/*"} if download else options.request_headers
         return self._call(encode(command, account_id=options.account_id, headers=own), command)
 
     def _call(self, request: Request, command: Command[Any] | None = None, retry: RetryPolicy | None = None) -> Call:

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any, NamedTuple
-from urllib.parse import urlencode
+from typing import Any, NamedTuple, cast
+from urllib.parse import unquote, urlencode, urlsplit
 
 import attrs
 
@@ -148,7 +148,7 @@ def decode(call: Call, response: Response) -> Any:
     kind: type = type(call.command)
     spec = _result_spec(kind)
     if spec.structure is None:
-        return _accepted(call, response) if spec.wanted is JobAccepted else None
+        return _accepted(call, response, spec) if spec.wanted is JobAccepted else None
     if response.body_error is not None:
         raise_for_truncated_body(call, response)
     if spec.may_be_empty and not response.body and call.request.retry_safety is not RetrySafety.READ:
@@ -229,31 +229,60 @@ def _decode_error(call: Call, response: Response, reason: str, path: str) -> Dec
     )
 
 
-def _accepted(call: Call, response: Response) -> JobAccepted:
-    accepted = JobAccepted(
-        location=response.headers.get("Location", ""),
-        retry_after=retry_after(response.headers),
-        idempotency_key=call.request.headers.get("Idempotency-Key"),
-    )
-    if not accepted.job_id:
+def _accepted(call: Call, response: Response, spec: "_ResultSpec") -> JobAccepted:
+    location, status = response.headers.get("Location"), None
+    if spec.job_member is None:
+        job_id = _id_in_location(location or "")
+        earlier = [_id_in_location(location) for location in call.locations]
+        if others := [other for other in earlier if other and job_id not in ("", other)]:
+            call.ambiguous = True
+            raise DuplicateJobError(
+                f"two responses to one call name different jobs: {others[0]} and {job_id}",
+                job_ids=[*others, job_id],
+                **call.details(response),
+            )
+    else:
+        location, (job_id, status) = None, _job_in_body(call, response, spec.job_member)
+    if not job_id:
         call.ambiguous = True
         response = without_secrets(response, call.authorization)
         answered = f"{response.status} {response.headers.get('Content-Type', '')[:40]}".rstrip()
+        lack = "no usable Location" if spec.job_member is None else f"no {spec.job_member} in its body"
         raise JobLocationError(
-            f"the response ({answered}) names no job: it has no usable Location",
+            f"the response ({answered}) names no job: it has {lack}",
             location=response.headers.get("Location"),
             headers=public_headers(response.headers),
             **call.details(response),
         )
-    earlier = [JobAccepted(location=location).job_id for location in call.locations]
-    if others := [job_id for job_id in earlier if job_id and job_id != accepted.job_id]:
-        call.ambiguous = True
-        raise DuplicateJobError(
-            f"two responses to one call name different jobs: {others[0]} and {accepted.job_id}",
-            job_ids=[*others, accepted.job_id],
-            **call.details(response),
-        )
-    return accepted
+    return JobAccepted(
+        job_id=job_id,
+        location=location,
+        status=status,
+        retry_after=retry_after(response.headers),
+        idempotency_key=call.request.headers.get("Idempotency-Key"),
+    )
+
+
+def _id_in_location(location: str) -> str:
+    """Return the last segment of a location; empty if there is none."""
+    try:
+        path = urlsplit(location).path.rstrip("/")
+    except ValueError:  # such as a bracket that is not closed
+        return ""
+    return unquote(path.rsplit("/", 1)[-1])
+
+
+def _job_in_body(call: Call, response: Response, member: str) -> tuple[str, str | None]:
+    """Return the id and the status of the job that a body names; an empty id if it names none."""
+    if response.body_error is not None:
+        raise_for_truncated_body(call, response)
+    try:
+        body = loads(response.body)
+    except ValueError:
+        return "", None
+    members = cast("dict[str, Any]", body) if isinstance(body, dict) else {}
+    job_id, status = members.get(member), members.get("status")
+    return job_id if isinstance(job_id, str) else "", status if isinstance(status, str) else None
 
 
 def _structure_errors() -> tuple[type[Exception], ...]:
@@ -275,13 +304,15 @@ class _ResultSpec(NamedTuple):
     """Parses the body."""
     may_be_empty: bool = False
     """True if a response without a body is complete: what the headers do not carry has a default."""
+    job_member: str | None = None
+    """The member of the body that names the accepted job; None if the ``Location`` names it."""
 
 
 @cache
 def _result_spec(kind: type[Any]) -> _ResultSpec:
     wanted = kind.result_type()
     if wanted in {JobAccepted, type(None)}:
-        return _ResultSpec(wanted)
+        return _ResultSpec(wanted, job_member=kind.id_field if getattr(kind, "id_in_body", False) else None)
     from fieldingkit.converter import structure
 
     fields = attrs.fields(wanted) if attrs.has(wanted) else ()

@@ -12,9 +12,8 @@ query of a GET or DELETE and the JSON body of any other method. ``fieldingkit.co
 import enum
 import functools
 import re
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, cast, get_args, get_origin
-from urllib.parse import unquote, urlsplit
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, Self, TypeVar, cast, get_args, get_origin
 
 import attrs
 
@@ -29,11 +28,14 @@ __all__ = [
     "AccountCommand",
     "Command",
     "CommandPart",
+    "DownloadCommand",
     "Endpoint",
     "JobAccepted",
     "JobCommand",
+    "JobPace",
     "JobResult",
     "JobStatus",
+    "JobWords",
     "OpenEnum",
     "ProjectCommand",
     "TargetGroupCommand",
@@ -183,8 +185,17 @@ class TargetGroupCommand(ProjectCommand[R_co], Generic[R_co]):
     """The target group's ULID."""
 
 
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class DownloadCommand(Command[None]):
+    """Base class of commands whose response is a file: ``client.download(command, path)`` saves it."""
+
+
 class JobResult(Protocol):
-    """The fields that the status of every job has."""
+    """The fields that the status of every job has.
+
+    A result may have more that the handle of a job reports: ``failure_reason``, ``job_trace_id``, and ``progress``, the
+    number of finished items.
+    """
 
     @property
     def job_id(self) -> str:
@@ -192,30 +203,64 @@ class JobResult(Protocol):
         ...
 
     @property
-    def status(self) -> "JobStatus":
+    def status(self) -> "OpenEnum":
         """The job's status."""
         ...
 
 
 @attrs.frozen(kw_only=True)
 class JobAccepted(Result):
-    """The API's acceptance of a job: its location, but no outcome yet."""
+    """The API's acceptance of a job: its id, but no outcome yet."""
 
-    location: str
-    """The ``Location`` header, byte for byte."""
+    job_id: str
+    """The API's id of the job: a member of the body, or the last segment of ``location``."""
+    location: str | None = None
+    """The ``Location`` header, byte for byte; None for a job that the body names."""
+    status: str | None = None
+    """The job's status at its start; None for a job that the ``Location`` names."""
     retry_after: float | None = None
     """Seconds after which the API suggests the first poll; None if it suggests nothing."""
     idempotency_key: str | None = None
     """The key that the job was created with: sending the command again with it creates no second job."""
 
-    @property
-    def job_id(self) -> str:
-        """The API's id of the job: the last segment of ``location``; empty if there is none."""
-        try:
-            path = urlsplit(self.location).path.rstrip("/")
-        except ValueError:  # such as a bracket that is not closed
-            return ""
-        return unquote(path.rsplit("/", 1)[-1])
+
+class JobWords(NamedTuple):
+    """The words of a status that end a job, in lower case with underscores; any other word does not end it.
+
+    The API writes them in more than one way, so case, spaces and hyphens make no difference.
+    """
+
+    done: frozenset[str] = frozenset({"completed"})
+    """The words for success, in part or as a whole."""
+    failed: frozenset[str] = frozenset({"failed"})
+    """The words for failure."""
+
+    def is_done(self, status: str) -> bool:
+        """Return True if a status means success."""
+        return _folded(status) in self.done
+
+    def is_failed(self, status: str) -> bool:
+        """Return True if a status means failure."""
+        return _folded(status) in self.failed
+
+
+def _folded(status: str) -> str:
+    return status.casefold().replace("-", "_").replace(" ", "_")
+
+
+class JobPace(NamedTuple):
+    """How long jobs of one kind take, and so when to poll them; all in seconds."""
+
+    first_delay: float
+    """The delay of the first poll."""
+    min_interval: float
+    """The shortest interval between two polls."""
+    max_interval: float
+    """The longest interval between two polls."""
+    timeout: float
+    """The longest wait for a job, unless the caller says how long."""
+    timeout_per_item: float = 0.0
+    """The time to add to ``timeout`` for each item of the command, such as a row of a file."""
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -227,11 +272,26 @@ class JobCommand(Command[JobAccepted], Generic[R_co]):
 
     status_command: ClassVar[type[Command[JobResult]]]
     """The command that reads this job."""
+    id_field: ClassVar[str] = "job_id"
+    """The field of ``status_command`` for the id of the job."""
+    id_in_body: ClassVar[bool] = False
+    """True if the body names the job, in the member ``id_field``; False if the ``Location`` header does."""
+    words: ClassVar[JobWords] = JobWords()
+    """The words of the status that end the job."""
+    pace: ClassVar[JobPace | None] = None
+    """When to poll jobs of this kind, for a client with the default ``PollPolicy``; None for that policy."""
+    all_or_nothing: ClassVar[bool] = False
+    """True if a job that failed has changed nothing."""
 
     @classmethod
     def job_result_type(cls) -> type[R_co]:
         """Return the ``R`` of ``JobCommand[R]``."""
         return cast("type[R_co]", type_argument(cls, JobCommand))
+
+    def item_count(self) -> int | None:
+        """Return the number of items in the command, such as target groups; None for a command without items."""
+        ids: Sequence[str] | None = getattr(self, "target_group_ids", None)
+        return None if ids is None else len(ids)
 
 
 class OpenEnum(enum.StrEnum):

@@ -18,7 +18,7 @@ import attrs
 from fieldingkit._repr import brief_repr
 from fieldingkit.errors import FieldingKitError, InvalidCommandError
 
-__all__ = ["Download", "Upload"]
+__all__ = ["Download", "Downloaded", "Upload"]
 
 _BINARY = "application/octet-stream"
 _CONTENT_TYPE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
@@ -90,6 +90,16 @@ class Upload:
         return cls(text.getvalue().encode(), content_type="text/csv; charset=utf-8", filename=filename)
 
     @classmethod
+    def ids(cls, values: Iterable[str], *, filename: str | None = "ids.csv") -> Self:
+        """Write one id a line, without a header.
+
+        Args:
+            values: The ids.
+            filename: The name of the file in a multipart form.
+        """
+        return cls.csv(([value] for value in values), filename=filename)
+
+    @classmethod
     def multipart(cls, parts: "Mapping[str, Upload | bytes | str | os.PathLike[str]]") -> Self:
         """Write a multipart form (RFC 7578).
 
@@ -150,6 +160,23 @@ def _escaped(text: str) -> str:
     return text.replace("\r", "%0D").replace("\n", "%0A").replace('"', "%22")
 
 
+@attrs.frozen(kw_only=True)
+class Downloaded(os.PathLike[str]):
+    """A file that was downloaded as a whole; ``open()`` and ``Path()`` take it as a path."""
+
+    path: Path
+    """The path of the file."""
+    size: int
+    """The size of the file in bytes."""
+    content_type: str | None
+    """The ``Content-Type`` without parameters, in lower case; None if the API sent none."""
+    filename: str | None
+    """The name that the API gave the file, without directories; None if it gave none."""
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+
 class Download:
     """Writes a response body to a temporary file beside its target, which it becomes when it is complete.
 
@@ -204,14 +231,23 @@ class Download:
         if self._on_progress is not None:
             self._on_progress(self._received, self._total)
 
-    def complete(self) -> Path:
-        """Replace the target by the temporary file and return its path."""
+    def complete(self, headers: Mapping[str, str]) -> Downloaded:
+        """Replace the target by the temporary file and return the facts of the file.
+
+        Args:
+            headers: The headers of the response.
+        """
         try:
             self._file.close()
             self._temporary.replace(self._target)
         except OSError as exc:
             raise self._error(exc) from exc
-        return self.path
+        return Downloaded(
+            path=self.path,
+            size=self._received,
+            content_type=headers.get("Content-Type", "").partition(";")[0].strip().lower() or None,
+            filename=_given_name(headers.get("Content-Disposition", "")),
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -226,6 +262,16 @@ class Download:
     def _error(self, exc: OSError) -> FieldingKitError:
         self.failed = True
         return FieldingKitError(f"{self.path} cannot be written: {exc.strerror}")
+
+
+def _given_name(disposition: str) -> str | None:
+    """Return the name in a ``Content-Disposition``, RFC 6266, without directories."""
+    from email.message import Message
+
+    message = Message()
+    message["Content-Disposition"] = disposition
+    name = message.get_filename("")
+    return name.replace("\\", "/").rpartition("/")[2].strip() or None
 
 
 def _writable_target(path: Path) -> Path:

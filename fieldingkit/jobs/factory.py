@@ -4,20 +4,20 @@ Loaded with the first job, because the results of jobs cost more to load than a 
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from importlib import import_module
 from typing import Any, TypeVar, cast
+
+import attrs
 
 from fieldingkit.clock import Clock
 from fieldingkit.codec import decode, encode
-from fieldingkit.commands import Command, JobAccepted, JobCommand
-from fieldingkit.errors import ConfigurationError, DecodeError, InvalidCommandError, JobLocationError
+from fieldingkit.commands import Command, JobAccepted, JobCommand, JobResult
+from fieldingkit.errors import ConfigurationError, DecodeError, InvalidCommandError, JobFailedError, JobLocationError
 from fieldingkit.jobs.job import AsyncJob, Submitter
-from fieldingkit.jobs.location import resolve_location
+from fieldingkit.jobs.location import ResolvedLocation, resolve_id, resolve_location
 from fieldingkit.jobs.observer import JobObserver, PollEvent
 from fieldingkit.jobs.poller import PollerGroup, PollPolicy, PollResult
 from fieldingkit.jobs.token import JobToken
-from fieldingkit.resources import batch_jobs, fielding_jobs
-from fieldingkit.resources.batch_jobs import BatchResult
-from fieldingkit.resources.fielding_jobs import FieldingJobResult
 from fieldingkit.transport.headers import public_headers, retry_after
 from fieldingkit.transport.http import Call, Request, Response
 from fieldingkit.transport.problem import without_secrets
@@ -30,12 +30,18 @@ __all__ = ["JobFactory"]
 
 R = TypeVar("R")
 
-_JOBS: dict[str, type[JobCommand[Any]]] = {
-    kind.endpoint.operation_id: kind
-    for module in (batch_jobs, fielding_jobs)
-    for kind in (getattr(module, name) for name in module.__all__)
-    if issubclass(kind, JobCommand)
+# A table, so that a token loads one module instead of all.
+_MODULES = {
+    "create_bulk_complete_target_groups_job": "batch_jobs",
+    "create_bulk_launch_target_groups_job": "batch_jobs",
+    "create_bulk_pause_target_groups_job": "batch_jobs",
+    "create_bulk_relaunch_target_groups_job": "batch_jobs",
+    "create_bulk_resume_target_groups_job": "batch_jobs",
+    "create_bulk_update_target_group_project_manager_job": "batch_jobs",
+    "create_launch_fielding_run_from_draft_job": "fielding_jobs",
+    "create_schedule_fielding_run_from_draft_job": "fielding_jobs",
 }
+"""The module of ``fieldingkit.resources`` for each operation that starts a job."""
 
 
 class JobFactory:
@@ -86,24 +92,25 @@ class JobFactory:
         """Return the handle of the job that a response accepted.
 
         Raises:
-            JobLocationError: if the response has no usable ``Location``.
+            JobLocationError: if the response does not say where the job is.
+            JobFailedError: if the response says that the job has failed.
             FieldingKitError: if the response does not accept a job.
         """
         accepted: JobAccepted = decode(call, response)
         self._pollers.adopt_loop()
-        status_command = type(command).status_command
-        path = {name: str(getattr(command, name)) for name in status_command.endpoint.path_fields if name != "job_id"}
+        kind = type(command)
+        status_command = kind.status_command
+        path = {name: str(getattr(command, name)) for name in _owner_fields(kind)}
         path["account_id"] = str(getattr(command, "account_id", None) or self._account_id)
         status_path = _status_path(status_command, path)
         try:
-            resolved = resolve_location(accepted.location, base_url=self._base_url, status_path=status_path)
+            resolved = self._resolve(accepted, status_path)
         except JobLocationError as exc:
             call.ambiguous = True
             response = without_secrets(response, call.authorization)
             exc.headers, exc.location = public_headers(response.headers), response.headers.get("Location")
             call.annotate(exc, response)
             raise
-        asked: Sequence[str] | None = getattr(command, "target_group_ids", None)
         facts = JobToken(
             origin=self._origin,
             api_version=self._headers["Cint-API-Version"],
@@ -113,11 +120,19 @@ class JobFactory:
             idempotency_key=accepted.idempotency_key,
             created=self._clock.wall(),
             traceparent=call.headers.get("traceparent") or response.headers.get("traceparent"),
-            asked=None if asked is None else len(asked),
+            asked=command.item_count(),
         )
+        if accepted.status is not None and kind.words.is_failed(accepted.status):
+            raise JobFailedError(
+                f"the API accepted job {facts.job_id} as {accepted.status}",
+                token=facts.encode(),
+                job_id=facts.job_id,
+                maybe_applied=not kind.all_or_nothing,
+                **call.details(response),
+            )
         documented_first = command.endpoint.operation_id in self._documented
         return self._job(
-            type(command),
+            kind,
             facts,
             targets=resolved.targets[::-1] if documented_first else resolved.targets,
             accepted=accepted,
@@ -125,7 +140,7 @@ class JobFactory:
             foreign_location=resolved.foreign,
         )
 
-    def from_token(self, token: str) -> AsyncJob[BatchResult | FieldingJobResult]:
+    def from_token(self, token: str) -> AsyncJob[JobResult]:
         """Return the handle of a job from its token.
 
         Raises:
@@ -137,12 +152,12 @@ class JobFactory:
             raise ConfigurationError(
                 f"the job belongs to {facts.origin} (API {facts.api_version}), the client to {own[0]} (API {own[1]})"
             )
-        kind = _JOBS.get(facts.operation_id)
+        kind = _job_command(facts.operation_id)
         if kind is None:
             raise ConfigurationError(f"this release knows no jobs of {facts.operation_id!r}")
-        if {*facts.path, "job_id"} != {*kind.status_command.endpoint.path_fields}:
+        if {*facts.path} != {*_owner_fields(kind)}:
             raise ConfigurationError(f"the job token does not contain the ids of a job of {facts.operation_id!r}")
-        path = _status_path(kind.status_command, facts.path).replace("{job_id}", facts.job_id)
+        path = _status_path(kind.status_command, facts.path).replace(f"{{{kind.id_field}}}", facts.job_id)
         try:
             return self._job(kind, facts, targets=(path,))
         except InvalidCommandError as exc:
@@ -151,6 +166,23 @@ class JobFactory:
     def close(self) -> None:
         """End all waits for jobs with ``ClientClosedError``, because the client is closed."""
         self._pollers.close()
+
+    def _resolve(self, accepted: JobAccepted, status_path: str) -> ResolvedLocation:
+        if accepted.location is None:
+            return resolve_id(accepted.job_id, status_path=status_path)
+        return resolve_location(accepted.location, base_url=self._base_url, status_path=status_path)
+
+    def _policy(self, kind: type[JobCommand[Any]]) -> PollPolicy:
+        """Return the policy for jobs of one kind; a policy that was chosen for the client holds for all."""
+        policy, pace = self._pollers.policy, kind.pace
+        if pace is None or policy != PollPolicy():
+            return policy
+        return attrs.evolve(
+            policy,
+            first_delay=pace.first_delay,
+            min_interval=pace.min_interval,
+            max_interval=pace.max_interval,
+        )
 
     def _job(
         self,
@@ -163,7 +195,7 @@ class JobFactory:
         foreign_location: bool = False,
     ) -> AsyncJob[R]:
         make = cast("Callable[..., Command[Any]]", kind.status_command)
-        status = make(**facts.path, job_id=facts.job_id)
+        status = make(**facts.path, **{kind.id_field: facts.job_id})
 
         async def read(target: str) -> PollResult:
             # Encoded for each poll, since the requests of thousands of waiting jobs would take much memory.
@@ -172,7 +204,7 @@ class JobFactory:
             # The next poll is the retry of a failed one.
             call = self._new_call(poll, status, NO_RETRIES)
             response = await self._send(call)
-            result = decode(call, response)
+            result: JobResult = decode(call, response)
             if result.job_id.casefold() != facts.job_id.casefold():
                 raise DecodeError(
                     f"the response is job {result.job_id}, not job {facts.job_id}",
@@ -183,7 +215,8 @@ class JobFactory:
                 )
             if target == request.target:
                 self._documented.add(facts.operation_id)
-            return PollResult(result, retry_after=retry_after(response.headers))
+            ended = kind.words.is_done(result.status) or kind.words.is_failed(result.status)
+            return PollResult(result, ended=ended, retry_after=retry_after(response.headers))
 
         return AsyncJob(
             facts=facts,
@@ -192,6 +225,7 @@ class JobFactory:
             read=read,
             submit=self._submit,
             pollers=self._pollers,
+            policy=self._policy(kind),
             accepted=accepted,
             command=command,
             foreign_location=foreign_location,
@@ -199,8 +233,26 @@ class JobFactory:
         )
 
 
+def _job_command(operation_id: str) -> type[JobCommand[Any]] | None:
+    """Return the command that starts the jobs of an operation."""
+    if operation_id not in _MODULES:
+        return None
+    module = import_module(f"fieldingkit.resources.{_MODULES[operation_id]}")
+    kinds = (getattr(module, name) for name in module.__all__)
+    return next(
+        kind
+        for kind in kinds
+        if isinstance(kind, type) and issubclass(kind, JobCommand) and kind.endpoint.operation_id == operation_id
+    )
+
+
+def _owner_fields(kind: type[JobCommand[Any]]) -> tuple[str, ...]:
+    """Return the names in the path of a job's status, without the one of its id."""
+    return tuple(name for name in kind.status_command.endpoint.path_fields if name != kind.id_field)
+
+
 def _status_path(status_command: type[Command[Any]], path: Mapping[str, str]) -> str:
-    """Return the documented path of a job's status, with ``{job_id}`` as the only placeholder left."""
+    """Return the documented path of a job's status, with the placeholder of its id as the only one left."""
     filled = status_command.endpoint.path
     for name, value in path.items():
         filled = filled.replace(f"{{{name}}}", value)

@@ -4,13 +4,13 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
 from contextlib import nullcontext
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, Literal, TypeVar, cast
 
 import attrs
 
 from fieldingkit._repr import html_table
 from fieldingkit.clock import Clock
-from fieldingkit.commands import JobAccepted, JobCommand, JobStatus
+from fieldingkit.commands import JobAccepted, JobCommand, JobResult, OpenEnum
 from fieldingkit.errors import (
     ClientClosedError,
     ConfigurationError,
@@ -22,10 +22,10 @@ from fieldingkit.errors import (
 )
 from fieldingkit.events.waker import Waker
 from fieldingkit.jobs.observer import JobObserver
-from fieldingkit.jobs.poller import Poller, PollerGroup, PollResult, check_wait_timeout
+from fieldingkit.jobs.poll_policy import PollPolicy, check_wait_timeout
+from fieldingkit.jobs.poller import Poller, PollerGroup, PollResult
 from fieldingkit.jobs.token import JobToken
 from fieldingkit.resources.batch_jobs import BatchResult, FailedTargetGroup
-from fieldingkit.resources.fielding_jobs import FieldingJobResult
 from fieldingkit.transport.headers import trace_id_of
 
 __all__ = ["AsyncJob", "JobEvent", "retry_key"]
@@ -38,7 +38,7 @@ R_co = TypeVar("R_co", covariant=True)
 class JobEvent:
     """The state of a job after a poll."""
 
-    status: JobStatus | None
+    status: OpenEnum | None
     """The last known status; None if no poll has succeeded yet."""
     polls: int
     """The number of polls so far."""
@@ -48,12 +48,17 @@ class JobEvent:
     """The number of target groups reported as updated; None if the job is not a batch."""
     failed: int | None = None
     """The number of target groups reported as failed; None if the job is not a batch."""
-    result: BatchResult | FieldingJobResult | None = None
+    result: JobResult | None = None
     """The last status in full; None if no poll has succeeded yet."""
+    ended: bool = False
+    """True if the job has ended."""
 
 
 Reader = Callable[[str], Awaitable[PollResult]]
 """Reads a job's status at a path below the base URL."""
+
+_TIMEOUT = 600.0
+"""Seconds to wait for a job of target groups at most."""
 
 Submitter = Callable[[JobCommand[Any]], Awaitable["AsyncJob[Any]"]]
 """Creates a job, as ``client.submit`` does."""
@@ -74,6 +79,7 @@ class AsyncJob(Generic[R_co]):
         read: Reader,
         submit: Submitter,
         pollers: PollerGroup,
+        policy: PollPolicy | None = None,
         accepted: JobAccepted | None = None,
         command: JobCommand[R_co] | None = None,
         foreign_location: bool = False,
@@ -100,6 +106,7 @@ class AsyncJob(Generic[R_co]):
         self._poller = Poller(
             self._poll,
             pollers,
+            policy=policy,
             first_delay=accepted.retry_after if accepted is not None else None,
             observer=observer,
         )
@@ -135,6 +142,12 @@ class AsyncJob(Generic[R_co]):
         return self._poller.ended
 
     @property
+    def failed(self) -> bool:
+        """True once the job has ended in failure; a batch whose target groups failed has not."""
+        result = self._poller.result
+        return result is not None and self.ended and self._kind.words.is_failed(result.status)
+
+    @property
     def settled(self) -> bool:
         """True if the next wait makes no request: the job has ended, or polling has, with an error not raised yet."""
         return self._poller.finished and not self._raised
@@ -165,7 +178,7 @@ class AsyncJob(Generic[R_co]):
         """
         return self._facts.encode()
 
-    async def status(self) -> BatchResult | FieldingJobResult:
+    async def status(self) -> R_co:
         """Read the job's status now. Once the job has ended, no request is made.
 
         Raises:
@@ -175,18 +188,20 @@ class AsyncJob(Generic[R_co]):
             await self._poller.poll_now()
         except FieldingKitError as exc:
             raise self._annotate(exc) from exc.__cause__
-        return cast("BatchResult | FieldingJobResult", self._poller.result)
+        return cast("R_co", self._poller.result)
 
-    async def wait(self, timeout: float | None = 600.0, *, waker: Waker | None = None) -> R_co:
+    async def wait(self, timeout: float | Literal["auto"] | None = "auto", *, waker: Waker | None = None) -> R_co:
         """Wait until the job has ended, and return its result.
 
         Any number of tasks may wait for one job; together they poll no more often than one. Failed polls are repeated;
         see ``PollPolicy.error_tolerance``. After an error that ended polling, a new wait polls again.
 
         Args:
-            timeout: Seconds to wait at most; None for no limit. The job itself continues after a timeout, and a poll in
+            timeout: Seconds to wait at most; None for no limit; ``"auto"`` for 600 seconds, or longer for jobs that
+                take longer, such as uploads of many rows. The job itself continues after a timeout, and a poll in
                 flight ends by itself, so that a later wait or ``ended`` may find its result.
-            waker: Brings the next poll forward when a webhook event of the job's project arrives.
+            waker: Brings the next poll forward when a webhook event of the job's project arrives; jobs of an account
+                have none.
 
         Returns:
             The result. A completed batch is a result even if some of its target groups failed.
@@ -199,19 +214,23 @@ class AsyncJob(Generic[R_co]):
             ClientClosedError: if the client is closed.
             ConfigurationError: if the client belongs to another event loop, or ``timeout`` is not a number.
         """
-        check_wait_timeout(timeout)
-        project_id = self._facts.path["project_id"]
-        with nullcontext() if waker is None else waker.subscribe(project_id, self._poller.nudge):
-            ended = await self._wait_for_polls(timeout=timeout)
+        seconds = self._default_timeout() if timeout == "auto" else timeout
+        check_wait_timeout(seconds)
+        project_id = self._facts.path.get("project_id")
+        with (
+            waker.subscribe(project_id, self._poller.nudge)
+            if waker is not None and project_id is not None
+            else nullcontext()
+        ):
+            ended = await self._wait_for_polls(timeout=seconds)
         if not ended:
             last = self._poller.result
             seen = "its status was never read" if last is None else f"its last status was {last.status}"
-            raise self._annotate(JobTimeoutError(f"job {self.id} has not ended after {timeout:g} s; {seen}"))
+            raise self._annotate(JobTimeoutError(f"job {self.id} has not ended after {seconds:g} s; {seen}"))
         self._raise_if_lost()
-        result = cast("BatchResult | FieldingJobResult", self._poller.result)
-        if result.status is JobStatus.FAILED:
-            raise self._annotate(_job_failed(self.id, result, self.trace_id))
-        return cast("R_co", result)
+        if self.failed:
+            raise self._annotate(self._failure())
+        return cast("R_co", self._poller.result)
 
     def __await__(self) -> Generator[Any, None, R_co]:
         return self.wait().__await__()
@@ -252,7 +271,7 @@ class AsyncJob(Generic[R_co]):
             JobError: if the job has not ended yet.
             FieldingKitError: as for ``client.submit``.
         """
-        result = await self.status()
+        result: object = await self.status()
         if not isinstance(result, BatchResult):
             raise ConfigurationError(f"job {self.id} is not a batch: it has no failed target groups to retry")
         if not result.status.terminal:
@@ -302,7 +321,12 @@ class AsyncJob(Generic[R_co]):
             updated=len(batch.updated) if batch is not None else None,
             failed=len(batch.failed) if batch is not None else None,
             result=result,
+            ended=self.ended,
         )
+
+    def _default_timeout(self) -> float:
+        pace = self._kind.pace
+        return _TIMEOUT if pace is None else pace.timeout + pace.timeout_per_item * (self._facts.asked or 0)
 
     async def _poll(self) -> PollResult:
         """Read the status at the path that answered before, or at the first path that does not answer 404."""
@@ -318,12 +342,10 @@ class AsyncJob(Generic[R_co]):
         return self._complete(polled)
 
     def _complete(self, polled: PollResult) -> PollResult:
-        """Add the progress of a batch, and the target groups that its final result leaves out."""
+        """Add the progress, and the target groups that the final result of a batch leaves out."""
         result = polled.result
-        if not isinstance(result, BatchResult):
-            return polled
-        progress = len(result.updated) + len(result.failed)
-        if result.status.terminal:
+        progress: int = getattr(result, "progress", 0)
+        if isinstance(result, BatchResult) and polled.ended:
             asked: Sequence[str] | None = getattr(self.command, "target_group_ids", None)
             result = result.account_for(asked, self._facts.asked)
         return polled._replace(result=result, progress=progress)
@@ -359,6 +381,25 @@ class AsyncJob(Generic[R_co]):
         """Return the note for an exception that interrupts a wait for the job."""
         return f"job {self.id} continues; get its handle with client.job({self.token()!r})"
 
+    def _failure(self) -> JobFailedError:
+        """Return the error of a job that ended in failure."""
+        result = self._poller.result
+        reason: Any = getattr(result, "failure_reason", None)
+        code, description = getattr(reason, "code", None), getattr(reason, "description", None)
+        detail = ": ".join(filter(None, [code, description]))
+        job_trace_id: str | None = getattr(result, "job_trace_id", None)
+        if job_trace_id is not None and job_trace_id != self.trace_id:
+            # A proxy began a new trace between the client and the API; the API's support knows only that one.
+            detail = f"{detail} [the API's trace: {job_trace_id}]".lstrip()
+        return JobFailedError(
+            f"job {self.id} failed" + (f": {detail}" if detail else ""),
+            code=code,
+            description=description,
+            job_trace_id=job_trace_id,
+            # A batch may have updated some of its target groups before it failed; `last_status` lists them.
+            maybe_applied=not self._kind.all_or_nothing,
+        )
+
     def _raise_if_lost(self) -> None:
         """Raise the error that ended polling, if any, as an error of the job rather than of one poll."""
         exc = self._poller.error
@@ -374,20 +415,3 @@ def retry_key(parent: str, number: int, target_group_ids: Sequence[str]) -> str:
     """Return the idempotency key of a job that retries part of another; equal for equal arguments, in any process."""
     # The ids are part of it, because the API does not document what one key with two bodies does.
     return hashlib.sha256("\0".join([parent, "retry", str(number), *target_group_ids]).encode()).hexdigest()
-
-
-def _job_failed(job_id: str, result: BatchResult | FieldingJobResult, trace_id: str | None) -> JobFailedError:
-    reason = result.failure_reason if isinstance(result, FieldingJobResult) else None
-    detail = ": ".join(filter(None, [reason.code, reason.description])) if reason is not None else ""
-    job_trace_id = result.job_trace_id if isinstance(result, FieldingJobResult) else None
-    if job_trace_id is not None and job_trace_id != trace_id:
-        # A proxy began a new trace between the client and the API; the API's support knows only that one.
-        detail = f"{detail} [the API's trace: {job_trace_id}]".lstrip()
-    return JobFailedError(
-        f"job {job_id} failed" + (f": {detail}" if detail else ""),
-        code=reason.code if reason is not None else None,
-        description=reason.description if reason is not None else None,
-        job_trace_id=job_trace_id,
-        # A batch may have updated some of its target groups before it failed; `last_status` lists them.
-        maybe_applied=isinstance(result, BatchResult),
-    )

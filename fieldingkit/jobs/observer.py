@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from fieldingkit.commands import JobStatus
+from fieldingkit.commands import JobResult, OpenEnum
 from fieldingkit.jobs.token import JobToken
 from fieldingkit.transport.telemetry.attempts import notify
 
 if TYPE_CHECKING:
-    from fieldingkit.resources.batch_jobs import BatchResult
-    from fieldingkit.resources.fielding_jobs import FieldingJobResult
     from fieldingkit.transport.telemetry.metrics import Metrics
 
 __all__ = ["JobObserver", "PollEvent"]
@@ -29,7 +27,7 @@ class PollEvent:
     """The API's id of the job."""
     operation_id: str
     """The operation that created the job."""
-    status: JobStatus | None
+    status: OpenEnum | None
     """The last known status; None before the first successful poll."""
     polls: int
     """The number of polls so far, this one included."""
@@ -39,7 +37,7 @@ class PollEvent:
     """True for the last poll: the job has ended or cannot be polled any more."""
     error: str | None
     """The name of the exception that failed this poll; None if the poll succeeded."""
-    result: "BatchResult | FieldingJobResult | None" = attrs.field(repr=False)
+    result: JobResult | None = attrs.field(repr=False)
     """The last status that was read, in full; None before the first successful poll."""
 
 
@@ -76,7 +74,7 @@ class JobObserver:
     def polled(
         self,
         *,
-        result: "BatchResult | FieldingJobResult | None",
+        result: JobResult | None,
         polls: int,
         elapsed: float,
         finished: bool,

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from fieldingkit.clock import Clock, Timer
+from fieldingkit.commands import JobResult
 from fieldingkit.errors import (
     ApiError,
     ClientClosedError,
@@ -27,8 +28,6 @@ from fieldingkit.transport.delays import Jitter, poll_interval
 
 if TYPE_CHECKING:
     from fieldingkit.jobs.observer import JobObserver
-    from fieldingkit.resources.batch_jobs import BatchResult
-    from fieldingkit.resources.fielding_jobs import FieldingJobResult
 
 __all__ = ["Poll", "PollPolicy", "PollResult", "Poller", "PollerGroup", "check_wait_timeout"]
 
@@ -36,8 +35,10 @@ __all__ = ["Poll", "PollPolicy", "PollResult", "Poller", "PollerGroup", "check_w
 class PollResult(NamedTuple):
     """The result of one successful poll."""
 
-    result: "BatchResult | FieldingJobResult"
+    result: JobResult
     """The job's status."""
+    ended: bool
+    """True if the job has ended."""
     progress: int = 0
     """Finished items of the job; a change shortens the interval to the next poll."""
     retry_after: float | None = None
@@ -111,6 +112,7 @@ class Poller:
     Args:
         poll: Reads the job's status once.
         group: The pollers of the client.
+        policy: The intervals, and the tolerance for failed polls; the group's by default.
         first_delay: Seconds before the first poll, as the API asked; None if it did not ask.
         observer: Is notified of every poll.
     """
@@ -124,6 +126,7 @@ class Poller:
         "_not_before",
         "_nudged",
         "_observer",
+        "_policy",
         "_poll",
         "_polled_at",
         "_progress",
@@ -142,10 +145,11 @@ class Poller:
         poll: Poll,
         group: PollerGroup,
         *,
+        policy: PollPolicy | None = None,
         first_delay: float | None = None,
         observer: "JobObserver | None" = None,
     ) -> None:
-        self.result: BatchResult | FieldingJobResult | None = None
+        self.result: JobResult | None = None
         """The last status that was read; None before the first successful poll."""
         self.error: Exception | None = None
         """The error that ended polling; None otherwise."""
@@ -155,9 +159,10 @@ class Poller:
         """The number of polls so far."""
         self._poll = poll
         self._group = group
+        self._policy = policy or group.policy
         self._observer = observer
         self._begun = group.clock.now()
-        delay = group.policy.first_delay if first_delay is None else self._bounded(first_delay)
+        delay = self._policy.first_delay if first_delay is None else self._bounded(first_delay)
         self.next_poll_at: float = self._begun + delay
         """The time of the next poll, on the clock."""
         self._polled_at = self._begun
@@ -179,7 +184,7 @@ class Poller:
     @property
     def latest_poll_at(self) -> float:
         """The time of the next poll at the latest: ``max_interval`` after the last one."""
-        return self._polled_at + self._group.policy.max_interval
+        return self._polled_at + self._policy.max_interval
 
     @property
     def earliest_poll_at(self) -> float:
@@ -287,7 +292,7 @@ class Poller:
 
     async def _run(self) -> None:
         """Poll once and schedule the next poll."""
-        policy = self._group.policy
+        policy = self._policy
         if self._group.clock.now() - self.next_poll_at > policy.error_tolerance:
             self._failing_since = None  # no task waited meanwhile, so that earlier failures are out of date
         try:
@@ -321,7 +326,7 @@ class Poller:
         self.error = None
         self.polls += 1
         self._failing_since = self._missing_since = None
-        self.finished = polled.result.status.terminal
+        self.finished = polled.ended
         if polled.progress != self._progress:
             self._progress = polled.progress
             self._bound = None
@@ -346,14 +351,14 @@ class Poller:
                 error.__cause__ = exc
             self.error, self.finished = error, True
         # However long the interval has grown, several polls have to fail before the wait ends.
-        policy = self._group.policy
+        policy = self._policy
         longest = policy.error_tolerance / 10 if self._missing_since is None else policy.not_found_grace
         self._schedule(max(min(self._next_interval(), longest), self._bounded(asked)), asked)
         self._notify(exc)
 
     def _reason_to_stop(self, exc: Exception) -> Exception | None:
         """Return the error that ends the wait after a failed poll, or None to poll again."""
-        now, policy = self._group.clock.now(), self._group.policy
+        now, policy = self._group.clock.now(), self._policy
         # The token endpoint's 404 says nothing on the job.
         if isinstance(exc, ApiError) and exc.status in (404, 410) and not isinstance(exc, UnauthorizedError):
             if self._missing_since is None:
@@ -391,14 +396,14 @@ class Poller:
 
     def _next_interval(self) -> float:
         """Return the next interval; its bound grows with each poll, and starts again after progress."""
-        policy = self._group.policy
+        policy = self._policy
         grown = max(policy.min_interval, 0.01) if self._bound is None else self._bound * policy.growth
         self._bound = min(grown, policy.max_interval)
         return poll_interval(self._bound, policy.min_interval, jitter=self._group.jitter)
 
     def _bounded(self, asked: float | None) -> float:
         """Return the delay that the API asked for, within the bounds of the policy."""
-        policy = self._group.policy
+        policy = self._policy
         return min(max(asked or 0.0, policy.min_interval), policy.max_interval)
 
 

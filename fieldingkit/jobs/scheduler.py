@@ -344,7 +344,7 @@ class PollScheduler:
         age = self._clock.now() - entry.added
         polled_before = entry.next_age is not None
         was_known = self._estimator.known
-        if event.status is not None and event.status.terminal:
+        if event.ended:
             self._estimator.job_ended(age, expected=expected, polled_before=polled_before)
         else:
             entry.polled_age = age

@@ -123,6 +123,11 @@ class BatchResult(Result):
         return attrs.evolve(self, missing=missing, unaccounted=unaccounted) if unaccounted else self
 
     @property
+    def progress(self) -> int:
+        """The number of target groups that the API has reported so far."""
+        return len(self.updated) + len(self.failed)
+
+    @property
     def ok(self) -> bool:
         """True if the batch completed and every requested target group was updated."""
         return self.status is JobStatus.COMPLETED and not self.failed and not self.unaccounted

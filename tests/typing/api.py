@@ -30,8 +30,8 @@ from fieldingkit import (
     workflows,
 )
 from fieldingkit.clock import Clock, MonotonicClock
-from fieldingkit.commands import JobAccepted, JobStatus
-from fieldingkit.files import Upload
+from fieldingkit.commands import JobAccepted, JobResult, OpenEnum
+from fieldingkit.files import Downloaded, Upload
 from fieldingkit.transport.credentials import AccessToken, Fetch
 from fieldingkit.transport.http import Response
 
@@ -96,9 +96,9 @@ async def asynchronous(client: AsyncClient) -> None:
     assert_type(await client.request("GET", "/x", params={"a": 1}, headers={}), Response)
     assert_type(await client.request("PUT", "/x", content=Upload.csv([["a", 1, None]])), Response)
     assert_type(await client.request("POST", "/x", files={"a": b"", "b": Path("b"), "c": "c"}), Response)
-    assert_type(await client.download(read, "report.csv", lambda received, total: None), Path)
+    assert_type(await client.download(read, "report.csv", lambda received, total: None), Downloaded)
     assert_type(client.with_options(timeout=5, headers={"X": "y"}, account_id=7), AsyncClient)
-    assert_type(client.job("token"), AsyncJob[batch_jobs.BatchResult | fielding_jobs.FieldingJobResult])
+    assert_type(client.job("token"), AsyncJob[JobResult])
     async for group in client.iter_items(target_groups.ListTargetGroups(project_id=PROJECT)):
         assert_type(group, target_groups.TargetGroupSummary)
     async for page in client.iter_pages(target_groups.ListTargetGroups(project_id=PROJECT)):
@@ -113,7 +113,7 @@ async def jobs(job: AsyncJob[batch_jobs.BatchResult]) -> None:
     """The async handle."""
     assert_type(await job, batch_jobs.BatchResult)
     assert_type(await job.wait(timeout=5), batch_jobs.BatchResult)
-    assert_type(await job.status(), batch_jobs.BatchResult | fielding_jobs.FieldingJobResult)
+    assert_type(await job.status(), batch_jobs.BatchResult)
     assert_type(await job.retry_failed(), AsyncJob[batch_jobs.BatchResult])
     await job.retry_failed(only=lambda item: item.code == "x")
     assert_type(job.id, str)
@@ -122,8 +122,8 @@ async def jobs(job: AsyncJob[batch_jobs.BatchResult]) -> None:
     assert_type(job.foreign_location, bool)
     async for event in job.watch():
         assert_type(event, JobEvent)
-        assert_type(event.status, JobStatus | None)
-        assert_type(event.result, batch_jobs.BatchResult | fielding_jobs.FieldingJobResult | None)
+        assert_type(event.status, OpenEnum | None)
+        assert_type(event.result, JobResult | None)
 
 
 def blocking(client: Client) -> None:
@@ -137,9 +137,9 @@ def blocking(client: Client) -> None:
     assert_type(client.run(launch, timeout=None), fielding_jobs.FieldingJobResult)
     assert_type(client.send_detailed(read), ApiResponse[fielding_runs.FieldingRun])
     assert_type(client.request("POST", "/x", json=[1]), Response)
-    assert_type(client.download(read, Path("report.csv")), Path)
+    assert_type(client.download(read, Path("report.csv")), Downloaded)
     assert_type(client.with_options(deadline=None, retry=RetryPolicy(), poll=PollPolicy()), Client)
-    assert_type(client.job("token"), Job[batch_jobs.BatchResult | fielding_jobs.FieldingJobResult])
+    assert_type(client.job("token"), Job[JobResult])
     assert_type(client.call(paused, 3), int)
     for group in client.iter_items(target_groups.ListTargetGroups(project_id=PROJECT)):
         assert_type(group, target_groups.TargetGroupSummary)

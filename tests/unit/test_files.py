@@ -124,7 +124,7 @@ async def test_download_writes_the_body_and_returns_the_path(
     client = make_client(base_url=server.url, max_body=1000)
     progress: list[tuple[int, int | None]] = []
 
-    path = await client.download(READ, tmp_path / "report.zip", lambda *sizes: progress.append(sizes))
+    path = (await client.download(READ, tmp_path / "report.zip", lambda *sizes: progress.append(sizes))).path
 
     assert path == tmp_path / "report.zip"
     assert path.read_bytes() == BODY
@@ -176,7 +176,7 @@ async def test_retried_download_starts_over(
     server = await serve(answer(200, BODY, length=2 * len(BODY)), answer(503), answer(200, b"whole"))
     progress: list[tuple[int, int | None]] = []
     client = make_client(base_url=server.url, clock=clock)
-    path = await client.download(READ, tmp_path / "report.zip", lambda *sizes: progress.append(sizes))
+    path = (await client.download(READ, tmp_path / "report.zip", lambda *sizes: progress.append(sizes))).path
     assert path.read_bytes() == b"whole"
     assert progress[-1] == (5, 5)
     assert len(server.requests) == 3
@@ -254,7 +254,8 @@ async def test_download_to_a_symbolic_link_replaces_its_target(
     (tmp_path / "folder").mkdir()
     link, file = tmp_path / "link", tmp_path / "folder" / "file"
     link.symlink_to(file)
-    assert await make_client(base_url=(await serve(answer(200, b"new"))).url).download(READ, link) == link
+    client = make_client(base_url=(await serve(answer(200, b"new"))).url)
+    assert (await client.download(READ, link)).path == link
     assert link.readlink() == file
     assert file.read_bytes() == b"new"
     assert files_in(tmp_path / "folder") == ["file"]
@@ -333,7 +334,7 @@ def test_blocking_client_uploads_and_downloads(sandbox: Sandbox, tmp_path: Path)
     from fieldingkit import accounts
 
     with Client(account_id=sandbox.account_id, auth=sandbox.token, base_url=sandbox.url) as client:
-        path = client.download(accounts.ListAccounts(), tmp_path / "accounts.json")
+        path = client.download(accounts.ListAccounts(), tmp_path / "accounts.json").path
         assert path.read_bytes().startswith(b"{")
         with pytest.raises(NotFoundError):
             client.request("POST", "/nowhere", content=b"x")

@@ -8,7 +8,7 @@ from cyclopts.validators import Number
 from fieldingkit.cli.connection import DEFAULT_CONNECTION, Connection
 from fieldingkit.cli.errors import ExitCode, UsageError
 from fieldingkit.cli.output import Output
-from fieldingkit.commands import JobResult, JobStatus
+from fieldingkit.commands import JobResult
 from fieldingkit.errors import ConfigurationError
 from fieldingkit.rendering.text import format_time
 from fieldingkit.resources.batch_jobs import BatchResult
@@ -31,9 +31,10 @@ async def status(token: str, /, *, json: bool = False, connection: Connection = 
     """
     output = Output(json=json)
     async with connection.open() as client:
-        result: JobResult = await _job(client, token).status()
+        job = _job(client, token)
+        result: JobResult = await job.status()
     _print(output, result)
-    return _exit_code(result)
+    return _exit_code(job, result)
 
 
 async def wait(
@@ -54,9 +55,10 @@ async def wait(
     """
     output = Output(json=json)
     async with connection.open() as client:
-        result: JobResult = await _job(client, token).wait(wait_seconds)
+        job = _job(client, token)
+        result: JobResult = await job.wait(wait_seconds)
     _print(output, result)
-    return _exit_code(result)
+    return _exit_code(job, result)
 
 
 def _job(client: "AsyncClient", token: str) -> "AsyncJob[Any]":
@@ -90,8 +92,8 @@ def _print(output: Output, result: JobResult) -> None:
             output.print_text(f"{failed.target_group_id}  {failed.code}: {failed.description}")
 
 
-def _exit_code(result: JobResult) -> ExitCode:
-    if not result.status.terminal:
+def _exit_code(job: "AsyncJob[Any]", result: JobResult) -> ExitCode:
+    if not job.ended:
         return ExitCode.UNKNOWN
-    done = result.ok if isinstance(result, BatchResult) else result.status is JobStatus.COMPLETED
+    done = result.ok if isinstance(result, BatchResult) else not job.failed
     return ExitCode.DONE if done else ExitCode.FAILED

@@ -132,7 +132,7 @@ async def waits_between(
         outcome = next(polls)
         if isinstance(outcome, Exception):
             raise outcome
-        return outcome if isinstance(outcome, PollResult) else PollResult(outcome)
+        return outcome if isinstance(outcome, PollResult) else PollResult(outcome, outcome.status.terminal)
 
     await Poller(poll, PollerGroup(policy, clock, jitter=lambda bound: bound)).wait()
     return clock.waits
@@ -160,7 +160,7 @@ async def test_intervals_have_jitter(serve: Serve, make_client: MakeClient, cloc
 async def test_progress_resets_the_interval(clock: FakeClock) -> None:
     """The interval starts over when the job makes progress."""
     policy = PollPolicy(first_delay=0, min_interval=1, max_interval=100, growth=1.5)
-    moved = PollResult(RUNNING_JOB, progress=1)
+    moved = PollResult(RUNNING_JOB, ended=False, progress=1)
     polls = iter([RUNNING_JOB, RUNNING_JOB, RUNNING_JOB, moved, moved, COMPLETED_JOB])
 
     assert await waits_between(polls, policy, clock) == pytest.approx([0, 1, 1.5, 2.25, 1, 1.5])
@@ -253,7 +253,7 @@ async def test_refusal_by_the_client_is_not_a_failed_poll(clock: FakeClock) -> N
     async def poll() -> PollResult:
         if next(refusals) < 999:
             raise DeadlineExceededError("the rate limit leaves no turn in time", sent=False)
-        return PollResult(COMPLETED_JOB)
+        return PollResult(COMPLETED_JOB, ended=True)
 
     poller = Poller(poll, PollerGroup(STEADY, clock))
     assert await poller.wait()
@@ -532,7 +532,7 @@ async def test_short_waits_in_a_loop_come_to_an_end(clock: FakeClock) -> None:
         nonlocal polls
         polls += 1
         await clock.sleep(0.5)
-        return PollResult(COMPLETED_JOB)
+        return PollResult(COMPLETED_JOB, ended=True)
 
     poller = Poller(poll, PollerGroup(PollPolicy(), clock))
     waits = 0
@@ -549,7 +549,8 @@ async def test_poll_runs_in_the_context_of_a_present_waiter(clock: FakeClock) ->
 
     async def poll() -> PollResult:
         seen.append(waiter.get())
-        return PollResult(RUNNING_JOB if len(seen) < 3 else COMPLETED_JOB)
+        ended = len(seen) >= 3
+        return PollResult(COMPLETED_JOB if ended else RUNNING_JOB, ended)
 
     poller = Poller(poll, PollerGroup(STEADY, clock))
 
@@ -922,8 +923,8 @@ async def test_older_poll_does_not_undo_the_end(clock: FakeClock) -> None:
     await settle()
     by_hand = asyncio.create_task(poller.poll_now())
     await settle()
-    answers[1].set_result(PollResult(COMPLETED_JOB))
-    answers[0].set_result(PollResult(RUNNING_JOB))
+    answers[1].set_result(PollResult(COMPLETED_JOB, ended=True))
+    answers[0].set_result(PollResult(RUNNING_JOB, ended=False))
     await asyncio.gather(waiting, by_hand)
 
     assert (waiting.result(), poller.finished, poller.result) == (True, True, COMPLETED_JOB)
@@ -956,14 +957,14 @@ async def polled_at(retry_after: float | None, clock: FakeClock) -> list[float]:
     poller = Poller(poll, PollerGroup(slow, clock, jitter=lambda bound: bound))
     waiting = asyncio.create_task(poller.wait())
     await settle()
-    answers[0].set_result(PollResult(RUNNING_JOB))
+    answers[0].set_result(PollResult(RUNNING_JOB, ended=False))
     await settle()
     poller.nudge()
-    answers[1].set_result(PollResult(RUNNING_JOB, retry_after=retry_after))
+    answers[1].set_result(PollResult(RUNNING_JOB, ended=False, retry_after=retry_after))
     await settle()
     for _ in range(5):
         poller.nudge()
-    answers[2].set_result(PollResult(COMPLETED_JOB))
+    answers[2].set_result(PollResult(COMPLETED_JOB, ended=True))
     await waiting
     return begun
 

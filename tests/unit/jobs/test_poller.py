@@ -43,7 +43,8 @@ class Task:
     async def poll(self) -> PollResult:
         """Poll the job."""
         self.polls.append(self.clock.now())
-        return PollResult(COMPLETED if self.clock.now() >= self.end else RUNNING)
+        ended = self.clock.now() >= self.end
+        return PollResult(COMPLETED if ended else RUNNING, ended)
 
     @property
     def poller(self) -> Poller:

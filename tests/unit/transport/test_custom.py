@@ -75,7 +75,7 @@ async def test_custom_transport_serves_downloads(make_client: MakeClient, tmp_pa
     async def send(call: Call) -> Response:
         return Response(200, {}, b"content")
 
-    path = await make_client(base_url=URL, transport=send).download(READ, tmp_path / "file")
+    path = (await make_client(base_url=URL, transport=send).download(READ, tmp_path / "file")).path
     assert path.read_bytes() == b"content"
 
 
