@@ -15,6 +15,7 @@ __all__ = [
     "LAUNCH_NOW",
     "PAUSE",
     "RELAUNCH",
+    "REOPEN",
     "RESUME",
     "Change",
     "FieldingRun",
@@ -57,6 +58,7 @@ class TransitionRefusedError(Exception):
 
 LAUNCH_NOW: Final = Transition("launch_now", frozenset({"scheduled"}), "live", starts_now=True)
 PAUSE: Final = Transition("pause", frozenset({"live"}), "paused")
+REOPEN: Final = Transition("reopen", frozenset({"completed"}), "live", within_limits=True)
 RESUME: Final = Transition("resume", frozenset({"paused"}), "live", within_limits=True)
 COMPLETE: Final = Transition("complete", frozenset({"live", "scheduled"}), "completed")
 RELAUNCH: Final = Transition("relaunch", frozenset({"completed"}), "live", within_limits=True)

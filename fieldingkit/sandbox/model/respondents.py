@@ -1,8 +1,8 @@
 """The ledger of a target group's respondents: who came, when, at what price, and how it ended.
 
 Of ten entrants four complete, five do not qualify and one drops off, always in the same order. So the ledger only notes
-when completes arrived, which profiles were in force, and whose outcome somebody changed later; all other respondents,
-and all counters, follow from that. Nothing is drawn when it is read.
+when completes arrived, which profiles were in force, and whose outcome was changed later. All other respondents, and
+all counters, follow from that. Nothing is drawn when it is read.
 """
 
 import uuid
@@ -10,42 +10,31 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple
 
 import attrs
 
 from fieldingkit.sandbox.model.amounts import Amount
+from fieldingkit.sandbox.model.arrivals import (
+    COMPLETES_A_TURN,
+    INTERVIEW,
+    Arrivals,
+    Origin,
+    Outcome,
+    flow,
+    number_of_complete,
+)
 from fieldingkit.sandbox.model.quotas import Answers, Era, Profile, answers_of, matched_target
 
-__all__ = ["INTERVIEW", "Arrivals", "CellCount", "Ledger", "Origin", "Outcome", "Respondent", "rid_key"]
+__all__ = ["CellCount", "Ledger", "Respondent", "rid_key"]
 
-Outcome: TypeAlias = Literal["complete", "screenout", "quota_full", "quality_terminate", "drop_off"]
-"""The end of a respondent; a drop-off is still in the survey."""
-
-Origin: TypeAlias = Literal["flow", "s2s", "reconciliation"]
-"""The origin of an outcome."""
-
-INTERVIEW: Final = timedelta(minutes=8)
-"""The length of every interview."""
-
-_OUTCOMES: Final[tuple[Outcome, ...]] = (
-    *("screenout", "complete"),
-    *("screenout", "screenout", "complete"),
-    *("screenout", "complete"),
-    *("screenout", "drop_off", "complete"),
-)
-"""The outcomes of entrants, in turn."""
-
-_COMPLETES_BEFORE: Final = tuple(_OUTCOMES[:place].count("complete") for place in range(len(_OUTCOMES)))
-_PLACES: Final = tuple(place for place, outcome in enumerate(_OUTCOMES, 1) if outcome == "complete")
-_COMPLETES_A_TURN: Final = len(_PLACES)
 _NAMESPACE: Final = uuid.UUID("2d0f4c52-7f0f-4b9e-a9f5-3c8c0f2a9d11")
 _NUMBER_BITS: Final = 48
-"""The last bits of an id, which tell the number of the respondent; the others tell the target group."""
+"""The last bits of an id, which hold the number of the respondent; the others stand for the target group."""
 
 
 def rid_key(rid: str) -> int | None:
-    """Return the part of a session's id that tells the target group; None if it is no UUID."""
+    """Return the part of a session's id that stands for the target group; None if it is no UUID."""
     try:
         return uuid.UUID(rid).int >> _NUMBER_BITS
     except ValueError:
@@ -114,26 +103,6 @@ class CellCount(NamedTuple):
     """The number of respondents who passed the screener."""
 
 
-@attrs.define
-class Arrivals:
-    """Completes that arrive one after another, at one price: the first a period after `since`."""
-
-    since: datetime
-    period: timedelta
-    price: Amount
-    count: int = 0
-
-    def date(self, number: int) -> datetime:
-        """Return the date of a complete, counted from 1."""
-        return self.since + number * self.period
-
-    def count_at(self, at: datetime) -> int:
-        """Return the number of completes that have arrived at a date."""
-        if at < self.since:
-            return 0
-        return min(self.count, (at - self.since) // self.period) if self.period else self.count
-
-
 class Ledger:
     """The respondents of one target group.
 
@@ -184,7 +153,7 @@ class Ledger:
 
     @property
     def arrived(self) -> int:
-        """The number of completes that arrived, whatever became of them."""
+        """The number of completes that arrived, before any outcome was changed."""
         return sum(arrivals.count for arrivals in self._arrivals)
 
     @property
@@ -226,7 +195,7 @@ class Ledger:
         """Return the number of completes at a date, without those who were reconciled since."""
         count = sum(arrivals.count_at(at) for arrivals in self._arrivals)
         for number, settled in self._settled.items():
-            arrived, index = _flow(number)
+            arrived, index = flow(number)
             if arrived == "complete":
                 count -= settled.outcome != "complete" and self._arrival(index)[0] <= at
             elif settled.outcome == "complete" and settled.ended_at is not None:
@@ -290,7 +259,7 @@ class Ledger:
         """
         if not 1 <= number <= self.entrants:
             raise KeyError(number)
-        before = self._settlement(number, self._arrival(_flow(number)[1])[0])
+        before = self._settlement(number, self._arrival(flow(number)[1])[0])
         if number in self._settled:
             self._count(number, -1)
         ended_at = None if outcome == "drop_off" else before.ended_at or at
@@ -299,19 +268,19 @@ class Ledger:
 
     def _settlement(self, number: int, arrived_at: datetime) -> _Settlement:
         """Return the outcome of a respondent, changed or not."""
-        arrived, _ = _flow(number)
+        arrived, _ = flow(number)
         ended_at = None if arrived == "drop_off" else arrived_at
         return self._settled.get(number) or _Settlement(arrived, ended_at, "flow", None)
 
     def _count(self, number: int, sign: int) -> None:
         """Count a changed outcome among the completes, or no longer."""
-        arrived, index = _flow(number)
+        arrived, index = flow(number)
         gained = sign * ((self._settled[number].outcome == "complete") - (arrived == "complete"))
         self._gained += gained
         self._gained_cost += gained * self._arrival(index)[1].value
 
     def _qualified_later(self, number: int) -> bool:
-        return _flow(number)[0] == "screenout" and self._settled[number].outcome == "complete"
+        return flow(number)[0] == "screenout" and self._settled[number].outcome == "complete"
 
     def add_codes(self, codes: Iterable[str]) -> None:
         """Add unique codes: each of the next entrants who has none yet takes one."""
@@ -319,7 +288,7 @@ class Ledger:
         self._codes.update(enumerate(codes, first))
 
     def remove_unused_codes(self) -> None:
-        """Remove the unique codes that nobody has taken."""
+        """Remove the unique codes that are not used."""
         self._codes = {number: code for number, code in self._codes.items() if number <= self.entrants}
 
     @property
@@ -329,7 +298,7 @@ class Ledger:
 
     @property
     def unused_codes(self) -> int:
-        """The number of unique codes that nobody has taken."""
+        """The number of unique codes that are not used."""
         entrants = self.entrants
         return sum(number > entrants for number in self._codes)
 
@@ -341,7 +310,7 @@ class Ledger:
         for number, answers in enumerate(people):
             added = 1 + gained_completes[number]
             # Everybody who came between two completes gave the answers of the second.
-            qualified = 1 + (number % _COMPLETES_A_TURN == _COMPLETES_A_TURN - 1) + gained_prescreens[number]
+            qualified = 1 + (number % COMPLETES_A_TURN == COMPLETES_A_TURN - 1) + gained_prescreens[number]
             for cells, profile in zip(counts, profiles, strict=True):
                 if (cell := matched_target(profile, answers, number, self._locale)) is not None:
                     completes, prescreens = cells[cell]
@@ -352,7 +321,7 @@ class Ledger:
         """Return the changes to completes and prescreens, by the complete that came at the same time."""
         completes, prescreens = Counter[int](), Counter[int]()
         for number, settled in self._settled.items():
-            arrived, index = _flow(number)
+            arrived, index = flow(number)
             completes[index] += (settled.outcome == "complete") - (arrived == "complete")
             prescreens[index] += self._qualified_later(number)
         return completes, prescreens
@@ -380,7 +349,7 @@ class Ledger:
         """
         if not 1 <= number <= self.entrants:
             raise KeyError(number)
-        _, index = _flow(number)
+        _, index = flow(number)
         answers = answers_of(self._eras, self.arrived, self._locale)[index]
         return self._respondent(number, self._arrival(index), INTERVIEW, self._matched(answers, index))
 
@@ -394,7 +363,7 @@ class Ledger:
         number = 0
         for index, arrival in enumerate(self._each_arrival()):
             matched = self._matched(people[index], index)
-            while _flow(number + 1)[1] == index:
+            while flow(number + 1)[1] == index:
                 number += 1
                 yield self._respondent(number, arrival, interview, matched)
 
@@ -413,8 +382,7 @@ class Ledger:
 
     def _complete_dates(self) -> Iterator[datetime]:
         for index, (at, _) in enumerate(self._each_arrival()):
-            number = index // _COMPLETES_A_TURN * len(_OUTCOMES) + _PLACES[index % _COMPLETES_A_TURN]
-            if number not in self._settled:
+            if number_of_complete(index) not in self._settled:
                 yield at
         for settled in self._settled.values():
             if settled.outcome == "complete" and settled.ended_at is not None:
@@ -437,7 +405,7 @@ class Ledger:
     ) -> Respondent:
         at, price = arrival
         settled = self._settlement(number, at)
-        qualified = _flow(number)[0] != "screenout" or settled.outcome == "complete"
+        qualified = flow(number)[0] != "screenout" or settled.outcome == "complete"
         return Respondent(
             number=number,
             rid=str(uuid.UUID(int=self._base("") ^ number)),
@@ -454,9 +422,3 @@ class Ledger:
             reconciled=settled.reconciled,
             origin=settled.origin,
         )
-
-
-def _flow(number: int) -> tuple[Outcome, int]:
-    """Return the outcome with which a respondent arrived, and the complete that came at that time, counted from 0."""
-    turns, place = divmod(number - 1, len(_OUTCOMES))
-    return _OUTCOMES[place], turns * _COMPLETES_A_TURN + _COMPLETES_BEFORE[place]

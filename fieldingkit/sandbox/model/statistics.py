@@ -6,7 +6,8 @@ from typing import Any, Final
 import attrs
 
 from fieldingkit.sandbox.model.amounts import Amount
-from fieldingkit.sandbox.model.respondents import INTERVIEW, Ledger
+from fieldingkit.sandbox.model.arrivals import INTERVIEW
+from fieldingkit.sandbox.model.respondents import Ledger
 
 __all__ = ["INTERVIEW_MINUTES", "Progress"]
 

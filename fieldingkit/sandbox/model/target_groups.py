@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import attrs
 
 from fieldingkit.sandbox.model.amounts import Amount
+from fieldingkit.sandbox.model.arrivals import Arrivals
 from fieldingkit.sandbox.model.fielding_runs import (
     BATCH_TRANSITIONS,
     Change,
@@ -21,7 +22,7 @@ from fieldingkit.sandbox.model.fielding_runs import (
 )
 from fieldingkit.sandbox.model.pricing import period_between
 from fieldingkit.sandbox.model.profiles import rescaled
-from fieldingkit.sandbox.model.respondents import Arrivals, Ledger, Origin, Outcome, Respondent
+from fieldingkit.sandbox.model.respondents import Ledger, Respondent
 from fieldingkit.sandbox.model.settings import Settings
 from fieldingkit.sandbox.model.statistics import Progress
 
@@ -318,36 +319,6 @@ class TargetGroup:
         run = self.run_at(at)
         if run is not None:
             self._change("update", run, at=at, request=request, status=run.status)
-
-    def settle(
-        self,
-        outcomes: Mapping[int, Outcome],
-        *,
-        at: datetime,
-        origin: Origin,
-        reconciled: Mapping[int, tuple[str, str, datetime]] | None = None,
-    ) -> None:
-        """Change the outcomes of respondents; all counters follow.
-
-        A live run pauses when it reaches its goal. A completed one that falls below its goal is live again, unless its
-        end is past.
-
-        Args:
-            outcomes: The new outcome of each respondent, by the number in the ledger.
-            at: The current time.
-            origin: The origin of the outcomes.
-            reconciled: The request, the reason code and the date of a reconciliation, by number.
-
-        Raises:
-            KeyError: If there is no such respondent.
-        """
-        run = self.run_at(at)
-        had_reached = self.goal_reached
-        for number, outcome in outcomes.items():
-            self.ledger.settle(number, outcome, at=at, origin=origin, reconciled=(reconciled or {}).get(number))
-        if run is not None and run.status == "completed" and had_reached and not self.goal_reached and at < run.end_at:
-            self._change("reopen", run, at=at, status="live")
-        self.run_at(at)
 
     def set_goal(self, goal: int, *, at: datetime, request: int) -> None:
         """Change the completes goal and the numbers that follow from it; a run that has reached it pauses."""

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fieldingkit.sandbox.model.amounts import Amount
+from fieldingkit.sandbox.model.arrivals import Outcome
 from fieldingkit.sandbox.model.quotas import cells_of
-from fieldingkit.sandbox.model.respondents import CellCount, Ledger, Outcome
+from fieldingkit.sandbox.model.respondents import CellCount, Ledger
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -133,7 +134,7 @@ def test_there_are_no_other_respondents(ledger: Ledger) -> None:
 
 
 def test_entrants_take_unique_codes_in_turn(ledger: Ledger) -> None:
-    """Who comes after the codes takes the next one; codes that nobody took can be removed."""
+    """The entrants that follow take one code each; unused codes can be removed."""
     ledger.add(1, NOON, NOON, TWO)
     ledger.add_codes(["a", "b"])
     ledger.add_codes(["c", "d", "e"])

@@ -6,6 +6,7 @@ import pytest
 
 from fieldingkit.sandbox import FieldingRun, Sandbox, SandboxClock, TargetGroup
 from fieldingkit.sandbox.model.fielding_runs import GroupStatus
+from fieldingkit.sandbox.model.settlements import settle
 
 ALL: list[GroupStatus] = ["draft", "scheduled", "live", "paused", "completed", "archived"]
 
@@ -181,7 +182,7 @@ def test_the_clock_never_goes_back() -> None:
 
 
 def test_a_respondent_is_found_by_the_session(clock: SandboxClock) -> None:
-    """A RID leads to its target group and its respondent, also in groups that were seeded later; others to nobody."""
+    """A RID leads to its target group and its respondent, also in groups that were seeded later."""
     sandbox = Sandbox(clock=clock)
     first = sandbox.seed(live=2).groups[1].respondents[0]
     assert sandbox.respondent(first.rid.upper()) == first
@@ -195,18 +196,18 @@ def test_a_respondent_is_found_by_the_session(clock: SandboxClock) -> None:
 def test_changed_outcomes_follow_the_goal(clock: SandboxClock) -> None:
     """A run pauses when an approved respondent reaches the goal; a completed one that falls below it is live again."""
     group = Sandbox(clock=clock).seed(live=1, goal=10, completes=9).groups[0]
-    group.settle({1: "complete"}, at=clock.now(), origin="s2s")
+    settle(group, {1: "complete"}, at=clock.now(), origin="s2s")
     assert (group.completes, group.status) == (10, "paused")
     assert group.history[-1].action == "goal_reached"
     group.act("complete", by="a colleague")
-    group.settle({1: "screenout", 3: "complete"}, at=clock.now(), origin="reconciliation")
+    settle(group, {1: "screenout", 3: "complete"}, at=clock.now(), origin="reconciliation")
     assert (group.completes, group.status) == (10, "completed")
-    group.settle({3: "screenout"}, at=clock.now(), origin="reconciliation")
+    settle(group, {3: "screenout"}, at=clock.now(), origin="reconciliation")
     assert (group.completes, group.status, group.history[-1].action) == (9, "live", "reopen")
 
 
 def test_an_ended_run_stays_completed(clock: SandboxClock) -> None:
     """A completed run whose end is past does not become live again."""
     group = Sandbox(clock=clock).seed(completed=1, goal=4, completes=4, ended=True).groups[0]
-    group.settle({2: "quality_terminate"}, at=clock.now(), origin="reconciliation")
+    settle(group, {2: "quality_terminate"}, at=clock.now(), origin="reconciliation")
     assert (group.completes, group.status) == (3, "completed")
