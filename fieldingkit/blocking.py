@@ -8,9 +8,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, ParamSpec, Self, TypeVar, Unpack
 
 from fieldingkit._repr import html_table
+from fieldingkit.base_client import AsyncBaseClient
 from fieldingkit.client import AsyncClient
+from fieldingkit.client_core import ClientCore
 from fieldingkit.commands import Command, JobCommand, JobResult
 from fieldingkit.errors import JobError
+from fieldingkit.loop_thread import LoopResource
 from fieldingkit.options import CallOptions, ConnectionSettings, Options, hide_credentials, with_parameters_of
 from fieldingkit.portal import Portal
 from fieldingkit.transport.http import Response
@@ -24,16 +27,110 @@ if TYPE_CHECKING:
     from fieldingkit.resources.batch_jobs import FailedTargetGroup
     from fieldingkit.transport.rate_limit import RateLimiter
 
-__all__ = ["Client", "Job"]
+__all__ = ["BaseClient", "Client", "Job", "Reopenable"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+ClientT = TypeVar("ClientT", bound=AsyncBaseClient[Any])
 Item = TypeVar("Item")
 PageT = TypeVar("PageT", bound="Page[Any]")
 R_co = TypeVar("R_co", covariant=True)
 
 
-class Client:
+class BaseClient(Generic[ClientT]):
+    """The base class of the blocking clients: runs an async client on a private event loop.
+
+    Args:
+        client: The async client.
+        resource: The same client, as a resource of its event loop.
+    """
+
+    def __init__(self, client: ClientT, resource: LoopResource) -> None:
+        self._client = client
+        self._portal: Portal = _BlockingPortal(resource)
+        self._is_view = False
+
+    @property
+    def base_url(self) -> str:
+        """The base URL of the API, without a trailing slash."""
+        return self._client.base_url
+
+    @property
+    def rate_limiter(self) -> "RateLimiter":
+        """The rate limiter, for reading: ``.rate``, ``.waiting`` and ``.delay``."""
+        return self._client.rate_limiter
+
+    def send(self, command: Command[R]) -> R:
+        """Send a command and return its result. The result of a job command is its acceptance; see ``submit``.
+
+        Raises:
+            InvalidCommandError: if the command cannot be sent; nothing was sent.
+            ApiError: if the API answers with an error; its subclasses stand for the statuses.
+            TransportError: if there is no response; ``maybe_applied`` says whether the action may have been applied.
+            DecodeError: if the response does not match the contract.
+        """
+        return self._portal.call(self._client.send, command)
+
+    def send_detailed(self, command: Command[R]) -> "ApiResponse[R]":
+        """Send a command and return its result with the details of the HTTP response.
+
+        Raises:
+            FieldingKitError: as for ``send``.
+        """
+        return self._portal.call(self._client.send_detailed, command)
+
+    def call(
+        self,
+        function: Callable[Concatenate[ClientT, P], Coroutine[Any, Any, R]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
+        """Run a coroutine function that takes the async client first, such as any workflow.
+
+        Raises:
+            FieldingKitError: as the function does.
+        """
+        return self._portal.call(function, self._client, *args, **kwargs)
+
+    def close(self) -> None:
+        """Close the connections and end the thread; does nothing on a view.
+
+        Calls in other threads fail, jobs continue. May be called repeatedly and from any thread.
+        """
+        if not self._is_view:
+            self._portal.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        if not hasattr(self, "_client"):  # in the traceback of a refused option
+            return f"<{type(self).__name__}>"
+        return repr(self._client).replace("Async", "", 1)
+
+    def _view(self, client: ClientT) -> Self:
+        """Return a view of this client that uses a view of its async client."""
+        view = copy(self)
+        vars(view).update(_client=client, _is_view=True)
+        return view
+
+
+class Reopenable:
+    """Makes an async client a resource of the event loop of a blocking one."""
+
+    _core: ClientCore
+
+    def reopen(self) -> None:
+        """Rebuild the pipeline in a forked child, without the connections, the token and the calls of the parent."""
+        self._core.reopen()
+
+
+class Client(BaseClient[AsyncClient]):
     """A blocking client of the API, for scripts, notebooks and threads.
 
     ::
@@ -52,9 +149,8 @@ class Client:
     @with_parameters_of(Options)
     def __init__(self, **options: Any) -> None:
         hide_credentials(options)
-        self._client = _LoopClient(**options)
-        self._portal = _BlockingPortal(self._client)
-        self._is_view = False
+        client = _LoopClient(**options)
+        super().__init__(client, client)
 
     @classmethod
     @with_parameters_of(ConnectionSettings)
@@ -74,14 +170,7 @@ class Client:
         Raises:
             ConfigurationError: if an option is invalid, or belongs to the whole client.
         """
-        view = copy(self)
-        vars(view).update(_client=self._client.with_options(**changes), _is_view=True)
-        return view
-
-    @property
-    def base_url(self) -> str:
-        """The base URL of the API, without a trailing slash."""
-        return self._client.base_url
+        return self._view(self._client.with_options(**changes))
 
     @property
     def account_id(self) -> str | None:
@@ -97,22 +186,6 @@ class Client:
     def api_time(self) -> float | None:
         """The API's time of day now, by the ``Date`` of its last response: seconds since 1970, UTC; None if unknown."""
         return self._client.api_time
-
-    @property
-    def rate_limiter(self) -> "RateLimiter":
-        """The rate limiter, for reading: ``.rate``, ``.waiting`` and ``.delay``."""
-        return self._client.rate_limiter
-
-    def send(self, command: Command[R]) -> R:
-        """Send a command and return its result. The result of a job command is its acceptance; see ``submit``.
-
-        Raises:
-            InvalidCommandError: if the command cannot be sent; nothing was sent.
-            ApiError: if the API answers with an error; its subclasses stand for the statuses.
-            TransportError: if there is no response; ``maybe_applied`` says whether the action may have been applied.
-            DecodeError: if the response does not match the contract.
-        """
-        return self._portal.call(self._client.send, command)
 
     def submit(self, command: JobCommand[R]) -> "Job[R]":
         """Start a job and return its handle.
@@ -141,14 +214,6 @@ class Client:
             FieldingKitError: as for ``submit`` and ``Job.wait``.
         """
         return self._portal.call(self._client.run, command, timeout, waker=waker)
-
-    def send_detailed(self, command: Command[R]) -> "ApiResponse[R]":
-        """Send a command and return its result with the details of the HTTP response.
-
-        Raises:
-            FieldingKitError: as for ``send``.
-        """
-        return self._portal.call(self._client.send_detailed, command)
 
     def iter_items(self, command: "PagedCommand[Page[Item]]") -> Iterator[Item]:
         """Iterate over all items of a list: ``for group in client.iter_items(ListTargetGroups(...))``.
@@ -221,43 +286,9 @@ class Client:
         """
         return Job(self._client.job(token), self._portal)
 
-    def call(
-        self,
-        function: Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, R]],
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> R:
-        """Run a coroutine function that takes the async client first, such as any workflow.
-
-        Raises:
-            FieldingKitError: as the function does.
-        """
-        return self._portal.call(function, self._client, *args, **kwargs)
-
-    def close(self) -> None:
-        """Close the connections and end the thread; does nothing on a view.
-
-        Calls in other threads fail, jobs continue. May be called repeatedly and from any thread.
-        """
-        if not self._is_view:
-            self._portal.close()
-
     async def _submit(self, command: JobCommand[R]) -> "Job[R]":
         # The handle is made in the loop, so that an interrupt never finds a job without one.
         return Job(await self._client.submit(command), self._portal)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        if not hasattr(self, "_client"):  # in the traceback of a refused option
-            return "<Client>"
-        return repr(self._client).replace("AsyncClient", "Client", 1)
 
 
 class Job(Generic[R_co]):
@@ -379,12 +410,8 @@ class Job(Generic[R_co]):
         return html_table("Job", ("", "value"), facts, len(facts))
 
 
-class _LoopClient(AsyncClient):
+class _LoopClient(Reopenable, AsyncClient):
     """The async client of a blocking one, as a resource of its event loop."""
-
-    def reopen(self) -> None:
-        """Rebuild the pipeline in a forked child, without the connections, the token and the calls of the parent."""
-        self._core.reopen()
 
 
 class _BlockingPortal(Portal):

@@ -1,27 +1,19 @@
 """The async client: sends commands, follows jobs, pages lists, and calls operations that have no command."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from copy import copy
 from os import PathLike
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack
 
-from fieldingkit.client_core import ClientCore
-from fieldingkit.clock import Clock
-from fieldingkit.codec import decode, encode, raise_for_incomplete_file, raise_for_status, raise_for_truncated_body
-from fieldingkit.commands import Command, DownloadCommand, JobCommand, JobResult, check_kind
-from fieldingkit.errors import ClientClosedError, FieldingKitError, InvalidCommandError
+from fieldingkit.base_client import AsyncBaseClient
+from fieldingkit.codec import raise_for_incomplete_file, raise_for_status, raise_for_truncated_body
+from fieldingkit.commands import Api, Command, JobCommand, JobResult, check_kind
+from fieldingkit.errors import ClientClosedError, FieldingKitError
 from fieldingkit.idempotency import RetrySafety
 from fieldingkit.jobs.poll_policy import check_wait_timeout
 from fieldingkit.options import CallOptions, ConnectionSettings, Options, hide_credentials, with_parameters_of
-from fieldingkit.transport.headers import public_headers
-from fieldingkit.transport.http import Call, Request, Response
-from fieldingkit.transport.problem import read_problem
-from fieldingkit.transport.rate_limit import RateLimiter
-from fieldingkit.transport.retry_policy import RetryPolicy
+from fieldingkit.transport.http import Response
 
 if TYPE_CHECKING:
-    from fieldingkit.api_response import ApiResponse
     from fieldingkit.events.waker import Waker
     from fieldingkit.files import Downloaded, Upload
     from fieldingkit.jobs.factory import JobFactory
@@ -35,7 +27,7 @@ Item = TypeVar("Item")
 PageT = TypeVar("PageT", bound="Page[Any]")
 
 
-class AsyncClient:
+class AsyncClient(AsyncBaseClient[Options]):
     """A client of the API for use in an event loop.
 
     ::
@@ -54,12 +46,13 @@ class AsyncClient:
         ConfigurationError: if an option is invalid.
     """
 
+    _api = Api.DEMAND
+
     @with_parameters_of(Options)
     def __init__(self, **options: Any) -> None:
         hide_credentials(options)
-        self._options = Options(**options)
-        self._core = ClientCore(self._options)
-        self._is_view = False
+        given = Options(**options)
+        super().__init__(given, given.auth)
         self._job_factory: JobFactory | None = None
 
     @classmethod
@@ -92,19 +85,9 @@ class AsyncClient:
         Raises:
             ConfigurationError: if an option is invalid, or belongs to the whole client.
         """
-        view = copy(self)
-        vars(view).update(_options=self._options.changed(changes), _is_view=True, _job_factory=None)
+        view = self._view(changes)
+        view._job_factory = None
         return view
-
-    @property
-    def clock(self) -> Clock:
-        """The clock for all waits and timeouts of the client."""
-        return self._options.clock
-
-    @property
-    def base_url(self) -> str:
-        """The base URL of the API, without a trailing slash."""
-        return self._options.base_url
 
     @property
     def account_id(self) -> str | None:
@@ -120,24 +103,6 @@ class AsyncClient:
     def api_time(self) -> float | None:
         """The API's time of day now, by the ``Date`` of its last response: seconds since 1970, UTC; None if unknown."""
         return self._core.api_time
-
-    @property
-    def rate_limiter(self) -> RateLimiter:
-        """The rate limiter, for reading: ``.rate``, ``.waiting`` and ``.delay``."""
-        return self._core.pipeline.rate_limiter
-
-    async def send(self, command: Command[R]) -> R:
-        """Send a command and return its result. The result of a job command is its acceptance; see ``submit``.
-
-        Raises:
-            InvalidCommandError: if the command cannot be sent; nothing was sent.
-            ApiError: if the API answers with an error; its subclasses stand for the statuses.
-            TransportError: if there is no response; ``maybe_applied`` says whether the action may have been applied.
-            DecodeError: if the response does not match the contract.
-        """
-        call = self._encode(command)
-        result: R = decode(call, await self._perform(call))
-        return result
 
     async def submit(self, command: JobCommand[R]) -> "AsyncJob[R]":
         """Start a job and return its handle.
@@ -186,28 +151,6 @@ class AsyncClient:
             for note in getattr(exc, "__notes__", ()):
                 closed.add_note(note)
             raise closed from exc
-
-    async def send_detailed(self, command: Command[R]) -> "ApiResponse[R]":
-        """Send a command and return its result with the details of the HTTP response.
-
-        Raises:
-            FieldingKitError: as for ``send``.
-        """
-        from fieldingkit.api_response import ApiResponse
-
-        call = self._encode(command)
-        response = await self._perform(call)
-        result: R = decode(call, response)
-        details = call.details(response)
-        return ApiResponse(
-            result=result,
-            status=response.status,
-            headers=public_headers(response.headers),
-            trace_id=details["trace_id"],
-            request_id=details["request_id"],
-            attempts=details["attempts"],
-            raw=read_problem(response.body).raw,
-        )
 
     def iter_items(self, command: "PagedCommand[Page[Item]]") -> AsyncIterator[Item]:
         """Iterate over all items of a list: ``async for group in client.iter_items(ListTargetGroups(...))``.
@@ -328,23 +271,6 @@ class AsyncClient:
         """
         return self._jobs.from_token(token)
 
-    async def aclose(self) -> None:
-        """Close the connections; does nothing on a view. Pending calls fail, jobs continue. May be repeated.
-
-        Raises:
-            ConfigurationError: if the client belongs to another event loop; nothing was closed.
-        """
-        if not self._is_view:
-            await self._core.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.aclose()
-
     def __repr__(self) -> str:
         if not hasattr(self, "_options"):  # in the traceback of a refused option
             return "<AsyncClient>"
@@ -370,35 +296,3 @@ class AsyncClient:
             )
             self._core.job_factories.add(self._job_factory)
         return self._job_factory
-
-    def _encode(self, command: Command[Any], *, download: bool = False) -> Call:
-        check_kind(command, Command)
-        if isinstance(command, DownloadCommand) and not download:
-            name = type(command).__name__
-            raise InvalidCommandError(f"{name} returns a file: save it with client.download()", command=command)
-        options = self._options
-        own = {**options.request_headers, "Accept": "*/*"} if download else options.request_headers
-        return self._call(encode(command, account_id=options.account_id, headers=own), command)
-
-    def _call(self, request: Request, command: Command[Any] | None = None, retry: RetryPolicy | None = None) -> Call:
-        if self._core.closed:
-            raise ClientClosedError("the client is closed: create a new one", command=command)
-        options = self._options
-        return Call(
-            request,
-            command,
-            clock=options.clock,
-            timeout=options.timeout,
-            deadline=options.deadline,
-            retry=retry or options.retry,
-        )
-
-    async def _perform(self, call: Call) -> Response:
-        """Send a call through the pipeline; every exception carries the details of the call."""
-        try:
-            response = await self._core.pipeline.send(call)
-        except BaseException as exc:
-            call.annotate(exc)
-            raise
-        self._core.observe(response)
-        return response

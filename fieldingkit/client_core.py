@@ -3,8 +3,9 @@
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
-from fieldingkit.options import Options
+from fieldingkit.options import PipelineSettings
 from fieldingkit.transport.aiohttp import AiohttpTransport
+from fieldingkit.transport.credentials import TokenProvider
 from fieldingkit.transport.custom import CustomTransport
 from fieldingkit.transport.headers import http_date
 from fieldingkit.transport.http import Response
@@ -20,10 +21,16 @@ __all__ = ["ClientCore"]
 
 
 class ClientCore:
-    """The part of a client that its views share: connections, access token, limits and telemetry."""
+    """The part of a client that its views share: connections, access token, limits and telemetry.
 
-    def __init__(self, options: Options) -> None:
+    Args:
+        options: The options of the client.
+        provider: Fetches its access tokens.
+    """
+
+    def __init__(self, options: PipelineSettings, provider: TokenProvider) -> None:
         self._options = options
+        self._provider = provider
         self.closed: bool = False
         self.job_factories: WeakSet[JobFactory] = WeakSet()
         # Parsed when it is asked for, because every call observes a response.
@@ -73,7 +80,7 @@ class ClientCore:
         )
         self.metrics: Metrics = telemetry.metrics
         self.pipeline: Pipeline = Pipeline(
-            network, provider=options.auth, retry=options.retry, telemetry=telemetry, rate=options.rate
+            network, provider=self._provider, retry=options.retry, telemetry=telemetry, rate=options.rate
         )
 
     def reopen(self) -> None:

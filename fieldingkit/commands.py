@@ -26,6 +26,7 @@ from fieldingkit.validators import misfit_finders
 
 __all__ = [
     "AccountCommand",
+    "Api",
     "Command",
     "CommandPart",
     "DownloadCommand",
@@ -37,6 +38,7 @@ __all__ = [
     "JobStatus",
     "JobWords",
     "OpenEnum",
+    "OpenIntEnum",
     "ProjectCommand",
     "TargetGroupCommand",
 ]
@@ -45,6 +47,15 @@ __all__ = [
 R_co = TypeVar("R_co", covariant=True)
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
+
+
+class Api(enum.Enum):
+    """An API of Cint: each has an address and credentials of its own, and a client of its own."""
+
+    DEMAND = "Demand"
+    """Projects, target groups and all that belongs to them."""
+    FULFILLMENT = "fulfillment"
+    """The status of single respondents, for survey hosts."""
 
 
 @attrs.frozen
@@ -59,6 +70,8 @@ class Endpoint:
     """The operation's id in the published contract."""
     read_only: bool = attrs.field(default=False, kw_only=True)
     """True for a POST that changes nothing."""
+    api: Api = attrs.field(default=Api.DEMAND, kw_only=True)
+    """The API that has the operation."""
 
     @property
     def only_reads(self) -> bool:
@@ -308,6 +321,24 @@ class OpenEnum(enum.StrEnum):
                 return member
         unknown = str.__new__(cls, value)
         unknown._name_ = value
+        unknown._value_ = value
+        return unknown
+
+    @property
+    def known(self) -> bool:
+        """True if this release of fieldingkit knows the value."""
+        return self.value in type(self)._value2member_map_
+
+
+class OpenIntEnum(enum.IntEnum):
+    """An enumeration of numbers that the API may extend: unknown ones are kept, and compare as numbers."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self | None:
+        if type(value) is not int:
+            return None
+        unknown = int.__new__(cls, value)
+        unknown._name_ = f"UNKNOWN_{value}"
         unknown._value_ = value
         return unknown
 

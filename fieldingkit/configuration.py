@@ -44,6 +44,7 @@ __all__ = [
     "config_path",
     "load",
     "read_file",
+    "read_secret",
 ]
 
 
@@ -208,7 +209,7 @@ def client_options(connection: str | None, options: Mapping[str, Any]) -> dict[s
     return {**loaded.options(), **options}
 
 
-def _read_secret(path: Path) -> Secret:
+def read_secret(path: Path) -> Secret:
     """Return the secret in a file.
 
     Raises:
@@ -281,7 +282,7 @@ def _bearer_token(source: _Values, *, use_keyring: bool) -> ResolvedCredentials:
         return ResolvedCredentials(BearerToken(source["token"]), "CINT_TOKEN")
     if "token-file" in source:
         path = Path(source["token-file"])
-        return ResolvedCredentials(BearerToken(_read_secret(path)), f"the token file {path}", path)
+        return ResolvedCredentials(BearerToken(read_secret(path)), f"the token file {path}", path)
     # The token of the keyring is for the default connection; another one must not get it.
     if use_keyring and (token := _from_keyring("token")):
         return ResolvedCredentials(BearerToken(token), "the keyring")
@@ -306,7 +307,7 @@ def _client_secret(client_id: str, secrets: Iterable[_Values]) -> tuple[Secret, 
             return source["client-secret"], "CINT_CLIENT_SECRET", None
         if "client-secret-file" in source:
             file = Path(source["client-secret-file"])
-            return _read_secret(file), str(file), file
+            return read_secret(file), str(file), file
     if (secret := _from_keyring(client_id)) is not None:
         return secret, "the keyring", None
     raise ConfigurationError(

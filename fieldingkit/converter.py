@@ -13,7 +13,7 @@ from cattrs import Converter
 from cattrs.errors import BaseValidationError
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
-from fieldingkit.commands import OpenEnum
+from fieldingkit.commands import OpenEnum, OpenIntEnum
 from fieldingkit.results import ResultList, Variant, rfc3339
 
 __all__ = [
@@ -55,11 +55,13 @@ def make_converter() -> Converter:
     converter.register_structure_hook_func(lambda kind: kind == tuple[str, ...], _str_tuple)
     converter.register_structure_hook_func(_is_enum_tuple, _enum_tuple)
     converter.register_structure_hook(OpenEnum, _open_enum)
+    converter.register_structure_hook(OpenIntEnum, _open_int_enum)
     converter.register_structure_hook_factory(attrs.has, partial(_model_hook, converter))
     converter.register_unstructure_hook(datetime, rfc3339)
     converter.register_unstructure_hook(date, date.isoformat)
     converter.register_unstructure_hook(Decimal, _decimal_text)
     converter.register_unstructure_hook(OpenEnum, str)
+    converter.register_unstructure_hook(OpenIntEnum, int)
     converter.register_unstructure_hook_factory(attrs.has, partial(_unstructure_hook, converter))
     return converter
 
@@ -187,6 +189,12 @@ def _tuple_hook(converter: Converter, kind: Any) -> Callable[[Any, Any], Any]:
 def _open_enum(value: Any, kind: Any) -> Any:
     if type(value) is not str:
         raise TypeError(f"expected text, got {type(value).__name__}")
+    return kind(value)
+
+
+def _open_int_enum(value: Any, kind: Any) -> Any:
+    if type(value) is not int:
+        raise TypeError(f"expected a whole number, got {type(value).__name__}")
     return kind(value)
 
 

@@ -5,7 +5,7 @@ import re
 import ssl
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, Self, TypedDict, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Literal, ParamSpec, Self, TypedDict, TypeVar, cast
 from urllib.parse import urlsplit
 
 import attrs
@@ -37,6 +37,8 @@ __all__ = [
     "CallOptions",
     "ConnectionSettings",
     "Options",
+    "PipelineCallOptions",
+    "PipelineSettings",
     "Settings",
     "hide_credentials",
     "with_parameters_of",
@@ -47,7 +49,7 @@ T = TypeVar("T")
 
 BASE_URL = "https://api.cint.com/v1"
 
-_OWN_NAME = f"fieldingkit/{__version__}"
+_OWN_NAME = f"fieldingkit/{__version__} (API {API_VERSION})"
 _HEADER_TEXT = re.compile(r"[\x20-\x7e]+")
 # Default headers cannot replace headers that depend on the request, or that have an option of their own.
 _PER_REQUEST = frozenset(
@@ -61,19 +63,19 @@ def _account_id(value: str | int | None) -> str | None:
     return None if value is None else str(value)
 
 
-def _without_trailing_slash(url: str) -> str:
+def without_trailing_slash(url: str) -> str:
     if not isinstance(cast("object", url), str):
         raise ConfigurationError("base_url must be an http or https URL")
     return url.rstrip("/")
 
 
-def _safe_url(settings: "Settings", attribute: "attrs.Attribute[Any]", url: str) -> None:
+def safe_url(settings: "PipelineSettings", attribute: "attrs.Attribute[Any]", url: str) -> None:
     check_url(url, what=attribute.name, allow_insecure=settings.allow_insecure)
 
 
 def hide_credentials(options: dict[str, Any]) -> None:
     """Wrap the credentials among a client's options, so that no frame of a traceback has them as plain text."""
-    for name in ("auth", "proxy"):
+    for name in ("auth", "key", "proxy"):
         if isinstance(options.get(name), str):
             options[name] = Secret(options[name])
 
@@ -130,41 +132,54 @@ def _trace_context(_: object, attribute: "attrs.Attribute[Any]", value: object) 
         instance(TraceContext)(None, attribute, value)
 
 
+def _common_headers(settings: "PipelineSettings") -> Mapping[str, str]:
+    agent = cast("object", settings.user_agent)  # its validator runs after this
+    return {
+        **settings.headers,
+        "Accept": "application/json",
+        "User-Agent": f"{agent} {_OWN_NAME}" if isinstance(agent, str) and agent else _OWN_NAME,
+    }
+
+
 _time_limit = number(above=0, unit="seconds", none="no limit")
 _switch = instance(bool)
 
 
-class CallOptions(TypedDict, total=False):
+class PipelineCallOptions(TypedDict, total=False):
+    """The options that ``with_options`` of every client can change."""
+
+    timeout: float | None
+    deadline: float | None
+    retry: RetryPolicy
+    headers: Mapping[str, str]
+
+
+class CallOptions(PipelineCallOptions, total=False):
     """The options that ``client.with_options`` can change."""
 
     account_id: str | int | None
     api_version: str
-    timeout: float | None
-    deadline: float | None
-    retry: RetryPolicy
     poll: PollPolicy
-    headers: Mapping[str, str]
 
 
-# Without `eq`, since options are not compared, and every import of a client would take longer to compile it.
-@attrs.frozen(kw_only=True, eq=False, repr=False)
-class Settings:
-    """The options of a client, except for its credentials."""
+# Neither class is compared or shown, and the first one is not constructed: every method would make clients slower to
+# load.
+@attrs.frozen(kw_only=True, eq=False, repr=False, init=False)
+class PipelineSettings:
+    """The options of every client, whatever API it calls."""
 
-    account_id: str | None = attrs.field(default=None, converter=_account_id)
-    """The account for commands that name no other."""
-    base_url: str = attrs.field(default=BASE_URL, converter=_without_trailing_slash, validator=_safe_url)
+    call_options: ClassVar[type[Any]] = PipelineCallOptions
+    """The options that a view can change."""
+    account_id: str | None = attrs.field(init=False, default=None)
+    """The account for commands that name no other; None for an API without accounts."""
+    base_url: str = attrs.field(converter=without_trailing_slash, validator=safe_url)
     """The base URL of the API. It must be https, except on this machine."""
-    api_version: str = attrs.field(default=API_VERSION, validator=[instance(str), _header_text])
-    """The API version that every request names. Do not mix versions on one resource."""
     timeout: float | None = attrs.field(default=30.0, validator=_time_limit)
     """Seconds that one attempt may take once it has a connection or opens one, body included; None for no limit."""
     deadline: float | None = attrs.field(default=120.0, validator=_time_limit)
     """Seconds that one call may take, including all attempts, delays and token refreshes; None for no limit."""
     retry: RetryPolicy = attrs.field(default=RetryPolicy(), validator=instance(RetryPolicy))
     """The policy for repeating failed attempts."""
-    poll: PollPolicy = attrs.field(default=PollPolicy(), validator=instance(PollPolicy))
-    """The policy for polling jobs."""
     rate: float | None = attrs.field(
         default=None, validator=number(above=0, unit="requests per second", none="no limit")
     )
@@ -203,22 +218,48 @@ class Settings:
     """Called with an event before each attempt, in the client's event loop."""
     on_attempt: "Callable[[AttemptEvent], object] | None" = attrs.field(default=None, validator=callback)
     """Called with an event after each attempt, in the client's event loop."""
-    on_poll: "Callable[[PollEvent], object] | None" = attrs.field(default=None, validator=callback)
-    """Called with an event after each poll of a job, in the client's event loop."""
     clock: Clock = attrs.field(default=MonotonicClock(), validator=having("now", "wall", "sleep", "call_later"))
     """The clock for all waits and timeouts; tests can replace it."""
     transport: Transport | None = attrs.field(default=None, validator=callback)
     """A coroutine function that sends a call in place of the network, for simulations and tests."""
 
 
+    request_headers: Mapping[str, str] = attrs.field(
+        init=False, default=attrs.Factory(_common_headers, takes_self=True)
+    )
+    """The headers of every request that follow from the options."""
+
+    def changed(self, changes: PipelineCallOptions) -> Self:
+        """Return the options of a view: these, with some changed and further headers.
+
+        Raises:
+            ConfigurationError: if a change is invalid, or not possible in a view.
+        """
+        if others := sorted(changes.keys() - self.call_options.__annotations__.keys()):
+            raise ConfigurationError(f"{others[0]} belongs to the whole client and cannot be changed by with_options()")
+        given: dict[str, Any] = {**changes, "headers": _merged(self.headers, _headers(changes.get("headers")))}
+        return attrs.evolve(self, **given)
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class Settings(PipelineSettings):
+    """The options of a client, except for its credentials."""
+
+    call_options: ClassVar[type[Any]] = CallOptions
+    account_id: str | None = attrs.field(default=None, converter=_account_id)
+    """The account for commands that name no other."""
+    base_url: str = attrs.field(default=BASE_URL, converter=without_trailing_slash, validator=safe_url)
+    """The base URL of the API. It must be https, except on this machine."""
+    api_version: str = attrs.field(default=API_VERSION, validator=[instance(str), _header_text])
+    """The API version that every request names. Do not mix versions on one resource."""
+    poll: PollPolicy = attrs.field(default=PollPolicy(), validator=instance(PollPolicy))
+    """The policy for polling jobs."""
+    on_poll: "Callable[[PollEvent], object] | None" = attrs.field(default=None, validator=callback)
+    """Called with an event after each poll of a job, in the client's event loop."""
+
+
 def _request_headers(settings: Settings) -> Mapping[str, str]:
-    agent = cast("object", settings.user_agent)  # its validator runs after this
-    return {
-        **settings.headers,
-        "Accept": "application/json",
-        "Cint-API-Version": settings.api_version,
-        "User-Agent": f"{agent} {_OWN_NAME}" if isinstance(agent, str) and agent else _OWN_NAME,
-    }
+    return {**_common_headers(settings), "Cint-API-Version": settings.api_version}
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -231,17 +272,6 @@ class Options(Settings):
         init=False, repr=False, default=attrs.Factory(_request_headers, takes_self=True)
     )
     """The headers of every request that follow from the options."""
-
-    def changed(self, changes: CallOptions) -> Self:
-        """Return the options of a view: these, with some changed and further headers.
-
-        Raises:
-            ConfigurationError: if a change is invalid, or not possible in a view.
-        """
-        if others := sorted(changes.keys() - CallOptions.__annotations__.keys()):
-            raise ConfigurationError(f"{others[0]} belongs to the whole client and cannot be changed by with_options()")
-        given: dict[str, Any] = {**changes, "headers": _merged(self.headers, _headers(changes.get("headers")))}
-        return attrs.evolve(self, **given)
 
 
 if TYPE_CHECKING:

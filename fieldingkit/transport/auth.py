@@ -185,11 +185,10 @@ class _Token(NamedTuple):
     @classmethod
     def plan(cls, token: AccessToken, now: float, *, replaces_rejected: bool) -> "_Token":
         """Plan the renewal of a new token: before it expires, and at another moment for each client."""
-        header = Secret(f"Bearer {token.value.reveal()}")
         lifetime = math.inf if token.lifetime is None else token.lifetime
         ahead = min(_REFRESH_AHEAD, lifetime / 10) * random.uniform(1.0, 1.5)
         expires_at = now + lifetime
-        return cls(token.value, header, lifetime, now, expires_at - ahead, expires_at, replaces_rejected)
+        return cls(token.value, token.header(), lifetime, now, expires_at - ahead, expires_at, replaces_rejected)
 
     def is_outdated(self, response: Response, now: float) -> bool:
         """Return whether a rejection means that a new token is needed.

@@ -4,7 +4,7 @@ import json
 import math
 import re
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol, cast
+from typing import Any, Literal, Protocol, TypeAlias, cast, get_args
 
 import attrs
 
@@ -17,10 +17,12 @@ from fieldingkit.transport.http import Request, Response
 from fieldingkit.transport.problem import error_from, is_transient, without_secrets
 from fieldingkit.transport.urls import check_url
 
-__all__ = ["AccessToken", "BearerToken", "ClientCredentials", "Fetch", "TokenProvider", "as_secret"]
+__all__ = ["AccessToken", "BearerToken", "ClientCredentials", "Fetch", "Scheme", "TokenProvider", "as_secret"]
 
 Fetch = Callable[[Request], Awaitable[Response]]
 """Sends one request outside the API, such as a token request."""
+
+Scheme: TypeAlias = Literal["Bearer", "Basic", ""]
 
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _ANY_TEXT = re.compile(r".+", re.DOTALL)
@@ -41,6 +43,11 @@ def _secret_text(holder: object, attribute: "attrs.Attribute[Any]", value: Secre
         raise ConfigurationError(f"{type(holder).__name__}.{attribute.name} must be a string")
 
 
+def _scheme(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    if value not in get_args(Scheme):
+        raise ConfigurationError(f"{attribute.name} must be one of {', '.join(map(repr, get_args(Scheme)))}")
+
+
 def _matches(pattern: re.Pattern[str], secret: Secret) -> bool:
     """Return whether a secret is a matching text; no frame that raises holds it in clear."""
     value = cast("object", secret.reveal())
@@ -49,7 +56,7 @@ def _matches(pattern: re.Pattern[str], secret: Secret) -> bool:
 
 @attrs.frozen
 class AccessToken:
-    """A bearer token and its lifetime."""
+    """A token and its lifetime."""
 
     value: Secret = attrs.field(converter=as_secret, validator=_header_safe)
     """The token; a plain string is wrapped in a ``Secret``."""
@@ -57,6 +64,12 @@ class AccessToken:
         default=None, kw_only=True, validator=number(above=0, unit="seconds", none="an unknown lifetime")
     )
     """Seconds from now until the token expires; None if unknown."""
+    scheme: Scheme = attrs.field(default="Bearer", kw_only=True, validator=_scheme)
+    """The word before the token in the ``Authorization`` header; empty to send the token alone."""
+
+    def header(self) -> Secret:
+        """Return the ``Authorization`` header."""
+        return Secret(f"{self.scheme} {self.value.reveal()}" if self.scheme else self.value.reveal())
 
 
 class TokenProvider(Protocol):

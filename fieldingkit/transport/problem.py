@@ -136,7 +136,7 @@ def _spellings(secret: str) -> list[str]:
     """Return a credential as JSON, URLs and HTML quote it, the longest spelling first; none if it is too short."""
     from html import escape
 
-    text = secret.removeprefix("Bearer ")
+    text = secret.removeprefix("Bearer ").removeprefix("Basic ")
     if len(text) < _SHORTEST_SECRET:
         return []
     escaped = json.dumps(text)[1:-1]
