@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from fieldingkit.client import AsyncClient as AsyncClient
     from fieldingkit.commands import Command as Command
     from fieldingkit.commands import JobCommand as JobCommand
+    from fieldingkit.fulfillment_client import AsyncFulfillmentClient as AsyncFulfillmentClient
+    from fieldingkit.fulfillment_client import FulfillmentClient as FulfillmentClient
     from fieldingkit.jobs.job import AsyncJob as AsyncJob
     from fieldingkit.jobs.job import JobEvent as JobEvent
     from fieldingkit.jobs.observer import PollEvent as PollEvent
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from fieldingkit.resources import fielding_assistant as fielding_assistant
     from fieldingkit.resources import fielding_jobs as fielding_jobs
     from fieldingkit.resources import fielding_runs as fielding_runs
+    from fieldingkit.resources import fulfillment as fulfillment
     from fieldingkit.resources import intelligent_calendar as intelligent_calendar
     from fieldingkit.resources import pricing as pricing
     from fieldingkit.resources import profiles as profiles
@@ -69,13 +72,14 @@ else:
             "fieldingkit.blocking": "Client Job",
             "fieldingkit.client": "AsyncClient",
             "fieldingkit.commands": "Command JobCommand",
+            "fieldingkit.fulfillment_client": "AsyncFulfillmentClient FulfillmentClient",
             "fieldingkit.jobs.job": "AsyncJob JobEvent",
             "fieldingkit.jobs.observer": "PollEvent",
             "fieldingkit.jobs.poller": "PollPolicy",
             "fieldingkit.paging": "PagedCommand",
             "fieldingkit.resources": (
                 "accounts allocations batch_jobs definitions exclusions feasibility fielding_assistant fielding_jobs "
-                "fielding_runs intelligent_calendar pricing profiles profiling_library projects re_entry "
+                "fielding_runs fulfillment intelligent_calendar pricing profiles profiling_library projects re_entry "
                 "target_group_changelog target_group_details target_group_drafts target_group_goals "
                 "target_group_progress target_groups webhooks"
             ),

@@ -115,10 +115,10 @@ class AsyncBaseClient(Generic[SettingsT]):
     ) -> None:
         await self.aclose()
 
-    def _view(self, changes: PipelineCallOptions) -> Self:
-        """Return a view of this client with other options."""
+    def _view(self, changes: PipelineCallOptions, **fresh: object) -> Self:
+        """Return a view of this client with other options, and some attributes of its own."""
         view = copy(self)
-        vars(view).update(_options=self._options.changed(changes), _is_view=True)
+        vars(view).update(_options=self._options.changed(changes), _is_view=True, **fresh)
         return view
 
     def _encode(self, command: Command[Any], *, download: bool = False) -> Call:
@@ -156,9 +156,9 @@ class AsyncBaseClient(Generic[SettingsT]):
         return response
 
     def _foreign_command(self, command: Command[Any]) -> InvalidCommandError:
-        api = command.endpoint.api
+        api, own = command.endpoint.api, self._api
         return InvalidCommandError(
-            f"{type(command).__name__} belongs to the {api.value} API, and this client calls the {self._api.value} API; "
+            f"{type(command).__name__} belongs to the {api.value} API, and this client calls the {own.value} API; "
             f"nothing was sent. Send it with {_CLIENTS[api]}, which has that API's own address and credentials",
             field="command",
             command=command,

@@ -85,9 +85,7 @@ class AsyncClient(AsyncBaseClient[Options]):
         Raises:
             ConfigurationError: if an option is invalid, or belongs to the whole client.
         """
-        view = self._view(changes)
-        view._job_factory = None
-        return view
+        return self._view(changes, _job_factory=None)
 
     @property
     def account_id(self) -> str | None:

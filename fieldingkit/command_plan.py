@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, cast
 
 import attrs
 
-from fieldingkit.commands import Endpoint
+from fieldingkit.commands import PLACEHOLDER, Endpoint
 from fieldingkit.idempotency import RetrySafety, new_idempotency_key, new_ulid
 
 __all__ = ["CommandPlan", "PlannedField", "plan_of", "query_value"]
@@ -74,9 +74,7 @@ def plan_of(kind: type[Any]) -> CommandPlan:
     """Return the plan of a command class."""
     endpoint: Endpoint = kind.endpoint
     path_names = endpoint.path_fields
-    path = endpoint.path.replace("%", "%%")
-    for name in path_names:
-        path = path.replace(f"{{{name}}}", "%s")
+    path = PLACEHOLDER.sub("%s", endpoint.path.replace("%", "%%"))
     in_query = endpoint.method in {"GET", "HEAD", "DELETE"}
     headers: list[tuple[str, str]] = []
     query: list[PlannedField] = []

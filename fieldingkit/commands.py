@@ -46,7 +46,7 @@ __all__ = [
 
 R_co = TypeVar("R_co", covariant=True)
 
-_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
 class Api(enum.Enum):
@@ -80,8 +80,8 @@ class Endpoint:
 
     @property
     def path_fields(self) -> tuple[str, ...]:
-        """The names in the path template, in order."""
-        return tuple(_PLACEHOLDER.findall(self.path))
+        """The fields that the path template names, in order."""
+        return tuple(name.lower() for name in PLACEHOLDER.findall(self.path))
 
 
 def _checked(cls: type, init: Callable[..., None]) -> Callable[..., None]:

@@ -223,7 +223,6 @@ class PipelineSettings:
     transport: Transport | None = attrs.field(default=None, validator=callback)
     """A coroutine function that sends a call in place of the network, for simulations and tests."""
 
-
     request_headers: Mapping[str, str] = attrs.field(
         init=False, default=attrs.Factory(_common_headers, takes_self=True)
     )

@@ -54,7 +54,7 @@ class GetRespondentStatus(Command[RespondentStatus]):
     """Read the status of a respondent's session."""
 
     endpoint: ClassVar[Endpoint] = Endpoint(
-        "GET", _RESPONDENTS + "/{rid}", operation_id="get_respondent_status", api=Api.FULFILLMENT
+        "GET", _RESPONDENTS + "/{RID}", operation_id="get_respondent_status", api=Api.FULFILLMENT
     )
     rid: str = attrs.field(validator=uuid)
     """The session's id (RID), a UUID."""

@@ -132,6 +132,7 @@ BY_NAME: Final[Mapping[str, Any]] = {
     "query": "tea",
     "question_ids": [42, 43],
     "re_entry_configuration": RE_ENTRY,
+    "rid": UUID,
     "respondent_activity_exclusions": [ActivityExclusion(type="project", id=ULID, duration="P30D")],
     "search_string": "green tea",
     "start": LATER,
@@ -155,6 +156,7 @@ BY_COMMAND: Final[Mapping[str, Mapping[str, Any]]] = {
     "CalculateSupplierQuotaDistribution": {"profiling": _ONE},
     "GenerateBlendedProfile": {"profiling": _REGULAR},
     "PredictPrice": {"config": DynamicConfig(user_requested_cpi=PRICE)},
+    "UpdateRespondentStatus": {"status": 5},
 }
 """Values for one command."""
 

@@ -51,6 +51,7 @@ _VALID: Final = {
 _NAMED: Final = {
     "business_unit_id": "1234",
     "locale": "eng_us",
+    "rid": "b551326b-ac9d-4d32-8823-4f025787dab9",
     "start_at": LATER,
     "end_at": LATER + timedelta(days=1),
 }

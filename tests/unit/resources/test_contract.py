@@ -20,7 +20,7 @@ import pytest
 from support.published_contract import CONTRACT, Contract, Schema, load_document
 
 import fieldingkit.resources
-from fieldingkit.commands import Command, JobAccepted, JobCommand, OpenEnum
+from fieldingkit.commands import Command, JobAccepted, JobCommand, OpenEnum, OpenIntEnum
 from fieldingkit.converter import is_variants, structure
 from fieldingkit.idempotency import RetrySafety
 from fieldingkit.leniency import structure_tolerantly
@@ -253,6 +253,11 @@ DIFFERENCES: Final[Mapping[tuple[str, str], str]] = {
         "get_target_group_changelog",
         "TargetGroupChangeType.pricing_rate_card_boost_cpi_change is not in the contract",
     ): "It is among the types to choose by, and has been forgotten among the forms of the answer.",
+    ("get_respondent_status", "RespondentLink.href is required here"): _SAYS_NOTHING,
+    (
+        "update_respondent_status",
+        "RespondentStatus.links is not in the contract",
+    ): "One model for reading and changing; only reading gets the links.",
     ("update_profile_filling_goal", "ProfileGoal.profile_id is required here"): _NO_PROFILES,
     ("update_profile_filling_goal", "ProfileGoal.targets is required here"): _NO_PROFILES,
     ("update_profile_filling_goal", "completes_goal is not a int"): "One of the body's three forms forgets its format.",
@@ -305,9 +310,9 @@ class Comparison:
         unused = {_sent_name(field): field for field in _fields(self.command)}
         for parameter in self.operation.parameters:
             place, name = parameter["in"], parameter["name"]
-            if name == "Cint-API-Version":
+            if name in {"Cint-API-Version", "Authorization"}:
                 continue  # the client's
-            field_name = name.lower().replace("-", "_") if place == "header" else name
+            field_name = name.lower().replace("-", "_") if place in {"header", "path"} else name
             field = unused.pop(field_name, None)
             if field is None:
                 self.found.append(f"{place} {name} is not taken")
@@ -475,7 +480,7 @@ def _alternatives(hint: Any) -> tuple[Any, ...]:
 
 def _is_scalar(hint: Any, form: Schema) -> bool:
     kind, style = form.get("type"), form.get("format")
-    if hint is int:
+    if hint is int or issubclass(hint, OpenIntEnum):
         return kind == "integer" or (kind == "number" and style in {"int", "int32"})
     if hint is datetime:
         return kind == "string" and style == "date-time"
@@ -485,7 +490,7 @@ def _is_scalar(hint: Any, form: Schema) -> bool:
 
 
 _MOMENT: Final = "2026-01-31T23:59:59.000Z"
-_ALWAYS: Final = frozenset({"id", "job_id", "secret", "status", "days", "start", "end", "date"})
+_ALWAYS: Final = frozenset({"id", "job_id", "secret", "status", "days", "start", "end", "date", "href"})
 """Fields that are required here beyond the contract; see ``DIFFERENCES``."""
 
 

@@ -9,8 +9,8 @@ from support.contract_check import Contract, load_contract
 from support.resource_wire import commands_by_operation, sent
 
 COMMANDS: Final = commands_by_operation()
-CLIENTS_OWN: Final = {"Cint-API-Version": "2025-12-18"}
-"""The header of every request of a client."""
+CLIENTS_OWN: Final = {"Cint-API-Version": "2025-12-18", "Authorization": "key"}
+"""The headers that a client adds to its requests."""
 
 NOT_SENT: Final = {
     ("calculate_target_group_feasibility*", "price"): "An alias of cost_per_interview, which takes precedence.",
