@@ -166,7 +166,7 @@ class CallOptions(PipelineCallOptions, total=False):
 # load.
 @attrs.frozen(kw_only=True, eq=False, repr=False, init=False)
 class PipelineSettings:
-    """The options of every client, whatever API it calls."""
+    """The options that the clients of all APIs have."""
 
     call_options: ClassVar[type[Any]] = PipelineCallOptions
     """The options that a view can change."""
