@@ -45,13 +45,13 @@ if TYPE_CHECKING:
     from fieldingkit.resources import profiling_library as profiling_library
     from fieldingkit.resources import projects as projects
     from fieldingkit.resources import re_entry as re_entry
+    from fieldingkit.resources import reports as reports
     from fieldingkit.resources import target_group_changelog as target_group_changelog
     from fieldingkit.resources import target_group_details as target_group_details
     from fieldingkit.resources import target_group_drafts as target_group_drafts
     from fieldingkit.resources import target_group_goals as target_group_goals
     from fieldingkit.resources import target_group_progress as target_group_progress
     from fieldingkit.resources import target_groups as target_groups
-    from fieldingkit.resources import unique_codes as unique_codes
     from fieldingkit.resources import webhooks as webhooks
     from fieldingkit.transport.credentials import AccessToken as AccessToken
     from fieldingkit.transport.credentials import BearerToken as BearerToken
@@ -81,8 +81,8 @@ else:
             "fieldingkit.resources": (
                 "accounts allocations batch_jobs definitions exclusions feasibility fielding_assistant fielding_jobs "
                 "fielding_runs fulfillment intelligent_calendar pricing profiles profiling_library projects re_entry "
-                "target_group_changelog target_group_details target_group_drafts target_group_goals "
-                "target_group_progress target_groups unique_codes webhooks"
+                "reports target_group_changelog target_group_details target_group_drafts target_group_goals "
+                "target_group_progress target_groups webhooks"
             ),
             "fieldingkit.transport.credentials": "AccessToken BearerToken ClientCredentials",
             "fieldingkit.transport.retry_policy": "RetryPolicy",

@@ -40,6 +40,7 @@ _MODULES = {
     "create_bulk_update_target_group_project_manager_job": "batch_jobs",
     "create_launch_fielding_run_from_draft_job": "fielding_jobs",
     "create_schedule_fielding_run_from_draft_job": "fielding_jobs",
+    "generate_report": "reports",
 }
 """The module of ``fieldingkit.resources`` for each operation that starts a job."""
 

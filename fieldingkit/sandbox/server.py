@@ -49,7 +49,8 @@ class Sandbox:
         rate: The allowed requests per second, beyond which the answer is 429; None for no limit.
         location_form: The form of the `Location` of a new job.
         location_origin: The foreign origin for `LocationForm.FOREIGN`.
-        job_ids: The form of job ids.
+        job_ids: The form of job ids, which the ids of reports are as well.
+        report_words: The words of the states of reports: those of the schema, or those of the examples.
         clock: The clock for all dates; a clock that runs with real time by default.
         seed: The seed of ids, tokens and random faults.
     """
@@ -70,6 +71,7 @@ class Sandbox:
         location_form: LocationForm | str = LocationForm.PATH,
         location_origin: str = "https://elsewhere.invalid",
         job_ids: Literal["ulid", "uuid"] = "ulid",
+        report_words: Literal["schema", "examples"] = "schema",
         clock: SandboxClock | None = None,
         seed: int = 0,
     ) -> None:
@@ -91,6 +93,7 @@ class Sandbox:
             key_lifetime=key_lifetime,
             failing_items=failing_items,
             uuid_jobs=job_ids == "uuid",
+            example_words=report_words == "examples",
         )
         self._tokens = Tokens(clock=self.clock, identifiers=identifiers, lifetime=token_lifetime)
         self.delivery: DeliverySettings = DeliverySettings()

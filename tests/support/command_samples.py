@@ -2,7 +2,7 @@
 
 import types
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, Union, get_args, get_origin
 
@@ -30,6 +30,7 @@ from fieldingkit.resources.profiles import (
     Selection,
     Target,
 )
+from fieldingkit.resources.reports import ReportOptions
 from fieldingkit.resources.target_group_drafts import FieldingSpecification
 from fieldingkit.resources.target_group_goals import ProfileGoal, QuotaGoal, TargetGoal
 from fieldingkit.resources.target_groups import TargetGroupFilters, TargetGroupStatus
@@ -99,7 +100,6 @@ BY_NAME: Final[Mapping[str, Any]] = {
     "assignment": ASSIGNMENT,
     "business_unit_id": "1234",
     "completes_goal": 500,
-    "codes": ["abc-123", "def_456"],
     "country": ["us", "gb"],
     "country_code": "US",
     "events": ["target-group-updated"],
@@ -156,6 +156,15 @@ BY_NAME: Final[Mapping[str, Any]] = {
 BY_COMMAND: Final[Mapping[str, Mapping[str, Any]]] = {
     "CalculateSupplierQuotaDistribution": {"profiling": _ONE},
     "GenerateBlendedProfile": {"profiling": _REGULAR},
+    "GenerateReport": {
+        "level": "project",
+        "filter_ids": [ULID],
+        "start_date": date(2026, 1, 1),
+        "end_date": date(2026, 7, 1),
+        "report_options": ReportOptions(include_respondent_answers=True, link_type=2),
+        "email_recipients": [UUID],
+    },
+    "ListReports": {"status": "completed"},
     "PredictPrice": {"config": DynamicConfig(user_requested_cpi=PRICE)},
     "UpdateRespondentStatus": {"status": 5},
 }

@@ -94,6 +94,7 @@ SHARED = {
     "allocations",
     "exclusions",
     "fielding_assistant",
+    "fielding_jobs",
     "money",
     "profile_checks",
     "profile_writers",

@@ -8,6 +8,7 @@ from aiohttp import web
 from fieldingkit.sandbox.faults.base import CREATED_JOB, Exchange, Fault
 from fieldingkit.sandbox.model.file_jobs import FileJob
 from fieldingkit.sandbox.model.jobs import BatchJob, Failure, Job
+from fieldingkit.sandbox.model.reports import ReportJob
 
 __all__ = ["ChangeEtag", "ExpireToken", "FailedJob", "ForgetItem", "JobFault", "JobGone", "StuckJob"]
 
@@ -44,7 +45,7 @@ class JobFault(Fault):
 
     async def inject(self, exchange: Exchange) -> web.Response:
         """Handle the request, and mark the job as soon as it exists."""
-        job_id = exchange.parameters.get("job_id")
+        job_id = exchange.parameters.get("job_id") or exchange.parameters.get("report_id")
         if job_id is not None:
             exchange.state.replace_job(job_id, self.mark)
             return await exchange.proceed()
@@ -76,14 +77,14 @@ class JobGone(JobFault):
 
 @attrs.frozen
 class FailedJob(JobFault):
-    """A job on the respondents of a target group fails without having changed anything."""
+    """A job on the respondents of a target group, or a report, fails without having changed anything."""
 
     code: str = "JobExecutionStartMessageFailed"
     """The code of the failure."""
 
     def mark(self, job: Job) -> Job:
         """Return the job, bound to fail; one that has succeeded already stays as it is."""
-        if not isinstance(job, FileJob) or job.applied_at is not None:
+        if not isinstance(job, FileJob | ReportJob) or job.applied_at is not None:
             return job
         return attrs.evolve(job, failure=Failure(self.code, "Injected by a fault of the sandbox."))
 

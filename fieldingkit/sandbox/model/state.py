@@ -2,7 +2,6 @@
 
 import heapq
 import threading
-from collections import defaultdict
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -19,7 +18,6 @@ from fieldingkit.sandbox.model.jobs import BatchJob, FailingItems, Job
 from fieldingkit.sandbox.model.projects import Account, Project, open_account
 from fieldingkit.sandbox.model.respondents import rid_key
 from fieldingkit.sandbox.model.target_groups import TargetGroup
-from fieldingkit.sandbox.model.unique_codes import CodeQueue
 from fieldingkit.sandbox.model.webhooks import WebhookRegistry
 
 __all__ = ["IdempotencyConflictError", "SandboxState", "Scheduler"]
@@ -53,6 +51,7 @@ class SandboxState:
         key_lifetime: The seconds for which an idempotency key is recognized; None to never forget one.
         failing_items: Returns the failure code of a target group that a batch job is to fail, or None.
         uuid_jobs: True for job ids that are UUIDs instead of ULIDs.
+        example_words: True for the words of reports that the examples of the contract have.
     """
 
     def __init__(
@@ -67,6 +66,7 @@ class SandboxState:
         key_lifetime: float | None = None,
         failing_items: FailingItems | None = None,
         uuid_jobs: bool = False,
+        example_words: bool = False,
     ) -> None:
         self.clock = clock
         self.identifiers = identifiers
@@ -77,8 +77,7 @@ class SandboxState:
         self.projects_of: dict[int, list[Project]] = {}
         self.groups: dict[str, TargetGroup] = {}
         self.jobs: dict[str, Job] = {}
-        self.codes: defaultdict[tuple[str, str], CodeQueue] = defaultdict(CodeQueue)
-        """The unique codes by target group and kind, `live` or `test`."""
+        self.example_words = example_words
         self.webhooks: WebhookRegistry = WebhookRegistry(identifiers)
         self._job_seconds = job_seconds
         self._row_seconds = row_seconds
