@@ -28,6 +28,7 @@ KNOWN_FAULTS: Final = {
     "ReportIdIsNoUuid": "The id of a new report has the pattern of a ULID and the format of a UUID.",
     "ReportsHaveNoFailure": "The state of a report has no word for a failure.",
     "ReportUrlIsNull": "The link to a report is required, and null as long as there is none.",
+    "UndocumentedKeyStatus": "The fulfillment operations do not say how they refuse a wrong key.",
     "UndocumentedStatus": "No operation documents 405, 409, 413 and 415, nor the batch ones 429; their shapes exist.",
     "UndocumentedWebhookStatus": "Webhook operations and one other lack a status that their prose or path implies.",
 }
@@ -38,12 +39,14 @@ _NULL_IN_JOBS = {
     "_project_manager_job": {"updated_target_groups", "failed_target_groups"},  # NullInManagerJobs
 }
 _UNDOCUMENTED_STATUSES = {405, 409, 410, 413, 415, 429}
-_UNDOCUMENTED_HERE = {  # UndocumentedWebhookStatus
+_UNDOCUMENTED_HERE = {  # UndocumentedWebhookStatus, UndocumentedKeyStatus
     ("delete_webhook", 400),
     ("delete_webhook", 412),
+    ("get_respondent_status", 401),
     ("get_webhook", 400),
     ("project_overview", 400),
     ("regenerate_webhook_secret", 404),
+    ("update_respondent_status", 401),
     ("update_webhook", 404),
     ("update_webhook", 412),
 }

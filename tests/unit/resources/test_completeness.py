@@ -20,7 +20,7 @@ from fieldingkit.codec import encode
 from fieldingkit.commands import Command, Endpoint, JobCommand
 from fieldingkit.errors import InvalidCommandError
 
-NOT_IN_THE_SANDBOX_YET: Final = frozenset({"fulfillment"})
+NOT_IN_THE_SANDBOX_YET: Final[frozenset[str]] = frozenset()
 """Modules whose routes the sandbox lacks; it may only become shorter."""
 
 MODULES: Final = {
