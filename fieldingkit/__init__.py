@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from fieldingkit.jobs.poller import PollPolicy as PollPolicy
     from fieldingkit.paging import PagedCommand as PagedCommand
     from fieldingkit.resources import accounts as accounts
+    from fieldingkit.resources import allocation_templates as allocation_templates
     from fieldingkit.resources import allocations as allocations
     from fieldingkit.resources import batch_jobs as batch_jobs
     from fieldingkit.resources import definitions as definitions
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from fieldingkit.resources import fulfillment as fulfillment
     from fieldingkit.resources import intelligent_calendar as intelligent_calendar
     from fieldingkit.resources import pricing as pricing
+    from fieldingkit.resources import profile_templates as profile_templates
     from fieldingkit.resources import profiles as profiles
     from fieldingkit.resources import profiling_library as profiling_library
     from fieldingkit.resources import projects as projects
@@ -79,10 +81,11 @@ else:
             "fieldingkit.jobs.poller": "PollPolicy",
             "fieldingkit.paging": "PagedCommand",
             "fieldingkit.resources": (
-                "accounts allocations batch_jobs definitions exclusions feasibility fielding_assistant fielding_jobs "
-                "fielding_runs fulfillment intelligent_calendar pricing profiles profiling_library projects re_entry "
-                "reports target_group_changelog target_group_details target_group_drafts target_group_goals "
-                "target_group_progress target_groups webhooks"
+                "accounts allocation_templates allocations batch_jobs definitions exclusions feasibility "
+                "fielding_assistant fielding_jobs fielding_runs fulfillment intelligent_calendar pricing "
+                "profile_templates profiles profiling_library projects re_entry reports target_group_changelog "
+                "target_group_details target_group_drafts target_group_goals target_group_progress target_groups "
+                "webhooks"
             ),
             "fieldingkit.transport.credentials": "AccessToken BearerToken ClientCredentials",
             "fieldingkit.transport.retry_policy": "RetryPolicy",

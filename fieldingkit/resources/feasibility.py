@@ -9,12 +9,13 @@ import attrs
 from fieldingkit._repr import html_table, short_repr
 from fieldingkit.commands import AccountCommand, Endpoint, TargetGroupCommand
 from fieldingkit.errors import InvalidCommandError
-from fieldingkit.resources.allocations import Allocations, allocatable
-from fieldingkit.resources.allocations import write_feasibility as write_allocations
+from fieldingkit.resources.allocation_requests import allocatable
+from fieldingkit.resources.allocation_requests import write_feasibility as write_allocations
 from fieldingkit.resources.money import Money, amount, without_scale
 from fieldingkit.resources.profile_checks import with_profiles
 from fieldingkit.resources.profile_writers import write_feasibility
 from fieldingkit.resources.profiling import BlendedType, Condition, ProfileKind, Profiling
+from fieldingkit.resources.supply import Allocations
 from fieldingkit.results import Result, to_row
 from fieldingkit.validators import integer, locale, matching, number, timezone_aware
 

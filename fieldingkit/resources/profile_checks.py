@@ -25,7 +25,15 @@ from fieldingkit.resources.profiling import (
 )
 from fieldingkit.validators import misfit_finder
 
-__all__ = ["blendable", "profile_problems", "profiling_problems", "single", "well_formed", "with_profiles"]
+__all__ = [
+    "blendable",
+    "profile_problems",
+    "profiling_problems",
+    "single",
+    "templatable",
+    "well_formed",
+    "with_profiles",
+]
 
 _LARGEST_RANGE = 99
 _MOST_VALUES = 10_000
@@ -61,6 +69,18 @@ def single(command: object, attribute: "attrs.Attribute[Any]", value: object) ->
     with_profiles(command, attribute, value)
     if not isinstance(value, Profiling) or len(value.profiles) != 1:
         raise _refused(command, attribute, f"{attribute.name} must have exactly one profile")
+
+
+def templatable(command: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    """Require regular profiles whose goals are percentages: a template takes no others."""
+    with_profiles(command, attribute, value)
+    profiling = cast("Profiling", value)
+    if profiling.template_id is not None:
+        raise _refused(command, attribute, f"{attribute.name} names a template; this operation takes profiles only")
+    if profiling.profile_adjustment_type is not AdjustmentType.PERCENTAGE:
+        raise _refused(command, attribute, f"{attribute.name} must have percentages as goals")
+    if any(profile.object is not ProfileKind.REGULAR for profile in profiling.profiles):
+        raise _refused(command, attribute, f"{attribute.name} must have regular profiles only")
 
 
 def _refused(command: object, attribute: "attrs.Attribute[Any]", problem: str) -> InvalidCommandError:

@@ -18,7 +18,7 @@ import attrs
 from fieldingkit._repr import brief_repr
 from fieldingkit.commands import Endpoint, ProjectCommand, TargetGroupCommand
 from fieldingkit.errors import InvalidCommandError
-from fieldingkit.resources.allocations import Allocations, allocatable, write_draft, write_new_draft
+from fieldingkit.resources.allocation_requests import allocatable, write_draft, write_new_draft
 from fieldingkit.resources.exclusions import ActivityExclusion, Exclusion, activity_exclusions
 from fieldingkit.resources.fielding_assistant import FieldingAssistantAssignment, PricingType, sendable
 from fieldingkit.resources.money import Money, amount, without_scale
@@ -26,6 +26,7 @@ from fieldingkit.resources.profile_checks import well_formed
 from fieldingkit.resources.profile_writers import write_draft as write_profiling
 from fieldingkit.resources.profiling import Profiling
 from fieldingkit.resources.re_entry import ReEntryConfiguration
+from fieldingkit.resources.supply import Allocations
 from fieldingkit.resources.target_groups import TargetGroupLinks
 from fieldingkit.results import Replaceable, Result, number_as_text
 from fieldingkit.validators import (

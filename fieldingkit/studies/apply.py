@@ -17,8 +17,8 @@ from fieldingkit.errors import (
     TransportError,
     UnauthorizedError,
 )
-from fieldingkit.resources.allocations import Allocations, OpenExchange, PrivateExchange
 from fieldingkit.resources.projects import GetProject, UpdateProject
+from fieldingkit.resources.supply import Allocations, OpenExchange, PrivateExchange
 from fieldingkit.resources.target_group_drafts import GetTargetGroup, UpdateTargetGroup
 from fieldingkit.resources.target_groups import TargetGroupStatus, TargetGroupSummary
 from fieldingkit.results import Result

@@ -25,8 +25,8 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 from fieldingkit._repr import brief_repr
 from fieldingkit.commands import OpenEnum
 from fieldingkit.errors import FieldingKitError
-from fieldingkit.resources.allocations import AllocatedSupplier
 from fieldingkit.resources.money import Money
+from fieldingkit.resources.supply import AllocatedSupplier
 from fieldingkit.studies.reasons import reason_of
 
 __all__ = ["Path", "problems_of", "read_value", "to_table", "unknown_key"]

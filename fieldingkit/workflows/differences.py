@@ -9,7 +9,7 @@ import attrs
 
 from fieldingkit._repr import brief_repr
 from fieldingkit.command_plan import plan_of
-from fieldingkit.resources.allocations import Allocations, PrivateExchange
+from fieldingkit.resources.supply import Allocations, PrivateExchange
 from fieldingkit.resources.target_group_details import TargetGroupDetails
 from fieldingkit.resources.target_group_drafts import CreateTargetGroup, TargetGroupDraft
 from fieldingkit.results import Serializable

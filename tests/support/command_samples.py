@@ -9,6 +9,7 @@ from typing import Any, Final, Union, get_args, get_origin
 import attrs
 
 from fieldingkit.commands import Command, OpenEnum
+from fieldingkit.resources.allocation_templates import BlockedSuppliers, ExchangeShare, GroupShare
 from fieldingkit.resources.exclusions import ActivityExclusion, Exclusion
 from fieldingkit.resources.fielding_assistant import (
     FieldingAssistantAssignment,
@@ -93,6 +94,12 @@ ASSIGNMENT: Final = FieldingAssistantAssignment(
     soft_launch=SoftLaunch(end_at=LATER, filling_goal_percentage=10, demographics_strictness_percentage=50),
 )
 
+SUPPLY: Final = [
+    BlockedSuppliers(suppliers=[3334]),
+    GroupShare(name="Best", percentage_min=40, percentage_max=60, suppliers=[4321, 4350]),
+    ExchangeShare(percentage_max=60),
+]
+
 BY_NAME: Final[Mapping[str, Any]] = {
     "account_id": "101",
     "aggregation_interval": "PT12H",
@@ -117,19 +124,23 @@ BY_NAME: Final[Mapping[str, Any]] = {
     "industry_code": "other",
     "industry_lockout_code": "past_30_days",
     "job_id": ULID,
+    "label": "Tea",
     "language": ["eng"],
     "length_of_interview": 15,
+    "locales": ["eng_us", "jpn_jp"],
     "live_url": "https://survey.example/live?rid=[%RID%]",
     "locale": "eng_us",
     "name": "A study of tea",
     "others": {},
     "profile_id": UUID,
+    "profile_template_id": UUID,
     "profile_ids": [ULID],
     "profiles": [ProfileGoal(profile_id=ULID, targets=[TargetGoal(id=ULID, quota=QuotaGoal(completes_goal=10))])],
     "profiling": PROFILING,
     "project_customer_reference_number": "PO-1",
     "project_id": ULID,
     "project_manager_id": UUID,
+    "description": "Drinkers of green tea",
     "query": "tea",
     "question_ids": [42, 43],
     "re_entry_configuration": RE_ENTRY,
@@ -142,6 +153,7 @@ BY_NAME: Final[Mapping[str, Any]] = {
     "start_fielding_at": LATER,
     "start_time": LATER,
     "study_type_code": "adhoc",
+    "supply_allocations": SUPPLY,
     "target_group_customer_reference_number": "REF-1",
     "target_group_customer_reference_numbers": ["REF-1"],
     "target_group_id": ULID,
@@ -155,6 +167,7 @@ BY_NAME: Final[Mapping[str, Any]] = {
 
 BY_COMMAND: Final[Mapping[str, Mapping[str, Any]]] = {
     "CalculateSupplierQuotaDistribution": {"profiling": _ONE},
+    "CreateProfileTemplate": {"profiling": _REGULAR},
     "GenerateBlendedProfile": {"profiling": _REGULAR},
     "GenerateReport": {
         "level": "project",
@@ -167,6 +180,7 @@ BY_COMMAND: Final[Mapping[str, Mapping[str, Any]]] = {
     "ListReports": {"status": "completed"},
     "PredictPrice": {"config": DynamicConfig(user_requested_cpi=PRICE)},
     "UpdateRespondentStatus": {"status": 5},
+    "UpdateProfileTemplate": {"profiling": _REGULAR},
 }
 """Values for one command."""
 

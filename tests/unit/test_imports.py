@@ -91,7 +91,7 @@ def test_constructing_a_client_loads_only_what_a_call_needs() -> None:
 
 RESOURCES = [info.name for info in iter_modules(fieldingkit.resources.__path__)]
 SHARED = {
-    "allocations",
+    "allocation_requests",
     "exclusions",
     "fielding_assistant",
     "fielding_jobs",
@@ -100,6 +100,8 @@ SHARED = {
     "profile_writers",
     "profiling",
     "re_entry",
+    "supply",
+    "supply_shares",
     "target_groups",
 }
 """The resource modules that others load, for models that several operations have."""

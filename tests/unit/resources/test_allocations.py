@@ -8,21 +8,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.contract_check import load_contract
+from support.resource_wire import GROUP as GROUP_ID
+from support.resource_wire import GROUP_PATH, PROJECT, answer, sent
 
 from fieldingkit.codec import encode
 from fieldingkit.commands import AccountCommand, Endpoint
 from fieldingkit.converter import structure
-from fieldingkit.errors import InvalidCommandError
-from fieldingkit.resources.allocations import (
-    AllocatedSupplier,
-    AllocationGroup,
-    Allocations,
-    OpenExchange,
-    PrivateExchange,
+from fieldingkit.errors import DecodeError, InvalidCommandError
+from fieldingkit.idempotency import RetrySafety
+from fieldingkit.resources.allocation_requests import (
     allocatable,
     write_draft,
     write_feasibility,
     write_new_draft,
+    write_specification,
+)
+from fieldingkit.resources.allocations import (
+    AllocatedSupplier,
+    AllocationGroup,
+    Allocations,
+    BusinessUnitTemplate,
+    GetAllocationSpecification,
+    GetSystemTemplateForBusinessUnit,
+    OpenExchange,
+    PrivateExchange,
+    UpdateAllocationSpecification,
 )
 
 GROUP = {"group_id": "7", "group_name": "Best", "min_percentage": 10, "max_percentage": 50}
@@ -64,6 +74,8 @@ def test_allocations_that_were_read_are_sent_back_as_a_request() -> None:
     allocations = read(ANSWER)
     assert allocations.open_exchange_allocations.groups[0].suppliers[0] == AllocatedSupplier(id="4321", name="Aztec")
     assert write_draft(allocations) == REQUEST
+    renamed = json.loads(json.dumps(REQUEST).replace('"suppliers"', '"supplier_ids"'))
+    assert write_specification(allocations) == renamed
     without_ids = json.loads(json.dumps(REQUEST).replace('"group_id": "7", ', ""))
     assert write_new_draft(allocations) == write_feasibility(allocations) == without_ids
 
@@ -144,12 +156,15 @@ def test_valid_allocations_are_written_and_read_back(allocations: Allocations) -
     contract = load_contract()
     if contract is None:
         return
+    private = allocations.private_exchange_allocations or PrivateExchange()
+    whole = attrs.evolve(allocations, private_exchange_allocations=private)
     for write, schema in (
         (write_draft, "UpdateDraftSupplyAllocationGroupRequest"),
+        (write_specification, "SupplyAllocationUpdateRequest"),
         (write_new_draft, "CreateDraftAllocationSpecificationGroupRequest"),
         (write_feasibility, "TargetGroupFeasibilityRequestAllocationSpecification"),
     ):
-        assert contract.schema_complaints({"$ref": f"#/components/schemas/{schema}"}, write(allocations)) == []
+        assert contract.schema_complaints({"$ref": f"#/components/schemas/{schema}"}, write(whole)) == []
 
 
 def of(*grouped: AllocationGroup, private: bool = False, **opened: Any) -> Allocations:
@@ -194,3 +209,83 @@ def test_values_that_are_no_allocations_are_refused(wrong: Any) -> None:
     """A value of another class is an invalid command."""
     with pytest.raises(InvalidCommandError, match="allocations"):
         Send(allocations=wrong)
+
+
+def test_counters_are_read_and_never_sent() -> None:
+    """Completes, prescreens and conversion of suppliers and groups are read; a write leaves them out."""
+    counted = json.loads(json.dumps(ANSWER))
+    opened = counted["open_exchange_allocations"]
+    opened["blocked_suppliers"][0] |= {"completes": 3, "pre_screens": None}
+    opened["groups"][0] |= {"conversion_rate": 0.5, "completes": 4, "prescreens": 8, "total_remaining": 46}
+    read_back = read(counted).open_exchange_allocations
+    assert read_back.blocked_suppliers == (AllocatedSupplier(id="3334", name="BCD Panels", completes=3),)
+    (found,) = read_back.groups
+    assert (found.conversion_rate, found.completes, found.prescreens, found.total_remaining) == (0.5, 4, 8, 46)
+    assert write_draft(read(counted)) == REQUEST
+
+
+@pytest.mark.parametrize("part", ["blocked_suppliers", "groups", "exchange_min_percentage"])
+def test_allocations_that_cannot_be_read_are_no_open_ones(part: str) -> None:
+    """An unreadable part is an error: without it, blocked suppliers would seem to be admitted."""
+    broken = {**ANSWER, "open_exchange_allocations": {**ANSWER["open_exchange_allocations"], part: [{"id": []}]}}
+    with pytest.raises(DecodeError, match=rf"open_exchange_allocations\.{part}"):
+        answer(GetAllocationSpecification(project_id=PROJECT, target_group_id=GROUP_ID), broken)
+
+
+def test_an_update_names_both_exchanges() -> None:
+    """The update replaces the private exchange, too, so that it is not left out by accident."""
+    ids = {"project_id": PROJECT, "target_group_id": GROUP_ID}
+    with pytest.raises(InvalidCommandError, match=r"replaces the private exchange, too.*PrivateExchange\(\)") as caught:
+        UpdateAllocationSpecification(**ids, allocations=Allocations.open())
+    assert caught.value.field == "allocations"
+    request = sent(UpdateAllocationSpecification(**ids, allocations=read(ANSWER)))
+    assert (request.method, request.path) == ("PUT", f"{GROUP_PATH}/allocation-specification")
+    assert request.body == write_specification(read(ANSWER))
+    assert UpdateAllocationSpecification.retry_safety() is RetrySafety.NONE
+
+
+def test_a_test_supplier_gets_everything() -> None:
+    """The suppliers that alone are admitted share the whole goal, and the others get nothing."""
+    alone = OpenExchange.only(980)
+    assert (alone.exchange_min_percentage, alone.exchange_max_percentage) == (0, 0)
+    (found,) = alone.groups
+    assert (found.min_percentage, found.max_percentage) == (100, 100)
+    assert found.suppliers == (AllocatedSupplier(id="980"),)
+
+
+def test_a_blocked_supplier_leaves_its_group() -> None:
+    """A supplier is blocked once, under its name, and is in no group any more; the others stay as they are."""
+    before = read(ANSWER).open_exchange_allocations
+    after = before.blocking(4321)
+    assert after.blocked_suppliers == (*before.blocked_suppliers, AllocatedSupplier(id="4321", name="Aztec"))
+    assert [supplier.id for supplier in after.groups[0].suppliers] == ["4350"]
+    assert after.blocking("4321") == after
+    assert before.blocking(980).exchange_suppliers == ()
+
+
+def test_the_last_supplier_of_a_group_is_not_blocked() -> None:
+    """A group whose share no supplier could fill is refused, with what to do."""
+    with pytest.raises(InvalidCommandError, match=r"supplier 980 is the only one of the group 'Only these'"):
+        OpenExchange.only(980).blocking(980)
+
+
+def test_a_template_of_a_business_unit_is_read_as_allocations() -> None:
+    """The longer names of a template's suppliers are read as those of a target group's."""
+    template = answer(
+        GetSystemTemplateForBusinessUnit(business_unit_id="1234", locale="eng_us"),
+        {
+            "template_name": "System",
+            "open_exchange_allocations": {
+                "exchange_suppliers": [{"supplier_id": "13512", "supplier_name": "A"}],
+                "exchange_min_percentage": 0,
+                "exchange_max_percentage": 100,
+            },
+            "private_exchange_allocations": {"blocked_suppliers": [{"supplier_id": "7", "supplier_name": "B"}]},
+        },
+    )
+    assert template.allocations is not None
+    assert template.allocations.open_exchange_allocations.exchange_suppliers == (
+        AllocatedSupplier(id="13512", name="A"),
+    )
+    assert write_specification(template.allocations)["private_exchange_allocations"]["blocked_supplier_ids"] == ["7"]
+    assert BusinessUnitTemplate().allocations is None

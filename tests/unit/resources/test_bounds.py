@@ -52,6 +52,7 @@ _NAMED: Final = {
     "business_unit_id": "1234",
     "locale": "eng_us",
     "rid": "b551326b-ac9d-4d32-8823-4f025787dab9",
+    "locales": ["eng_us"],
     "start_at": LATER,
     "end_at": LATER + timedelta(days=1),
 }
@@ -64,6 +65,8 @@ REQUIRES_MORE: Final = {
     "ShareReport",
     "SuggestDays",
     "SuggestTimeRange",
+    "UpdateAllocationSpecification",
+    "UpdateAllocationTemplate",
     "UpdateCostPerInterview",
     "UpdateProfileFillingGoal",
     "UpdateProjectManagers",

@@ -38,6 +38,7 @@ from fieldingkit.resources import (
     target_groups,
     webhooks,
 )
+from fieldingkit.resources.allocation_templates import GroupShare
 from fieldingkit.results import Variant
 
 
@@ -137,8 +138,13 @@ _WORDS = "One vocabulary for the states of reports; each operation has some of i
 _SCALE = "A command drops the scale of the amount that it is given; only answers have one."
 _SUGGESTION = "A suggestion without it is none."
 _VOCABULARY = "One vocabulary of profiling serves all operations; each answer has some of its members."
+_SUPPLY = "One vocabulary of allocations serves all operations; each has some of its members."
+_SUPPLIER = "Suppliers of a business unit's template have longer names for id and name."
+_TEMPLATE = "One model for templates of an account, of all accounts and of the system."
+_REPLACED = "Without allocations of both exchanges there is nothing to replace; they are members of the body itself."
 _TAG_WANTED = "The contract's prose demands the tag, and without one a concurrent change would be lost."
 
+_COUNTERS = ("conversion_rate", "completes", "prescreens", "total_remaining")
 DIFFERENCES: Final[Mapping[tuple[str, str], str]] = {
     ("*", "query end_before is not taken"): _ONE_WAY,
     ("list_account_projects", "query name is not taken"): _DEPRECATED,
@@ -248,6 +254,73 @@ DIFFERENCES: Final[Mapping[tuple[str, str], str]] = {
     ("generate_blended_profile", "end_at is not a datetime"): _TYPED,
     ("get_panel_distribution_draft", "start_at is not a datetime"): _TYPED,
     ("get_panel_distribution_draft", "end_at is not a datetime"): _TYPED,
+    **{
+        (pattern, f"{member} is not in the contract"): _SUPPLY
+        for pattern, members in {
+            "get_target_group": [
+                *(f"AllocatedSupplier.{name}" for name in ("completes", "pre_screens")),
+                *(f"AllocationGroup.{name}" for name in _COUNTERS),
+            ],
+            "get_*_business_unit_id": [
+                *(f"AllocatedSupplier.{name}" for name in ("completes", "pre_screens")),
+                *(f"AllocationGroup.{name}" for name in ("group_id", *_COUNTERS)),
+                "PrivateExchange.groups",
+            ],
+            "get_system_allocation_template_by_business_unit_id": [
+                *(f"OpenExchange.{name}" for name in ("blocked_suppliers", "groups")),
+                *(f"BusinessUnitTemplate.{name}" for name in ("template_id", "last_modified_at", "last_modified_by")),
+            ],
+        }.items()
+        for member in members
+    },
+    ("get_*_business_unit_id", "AllocatedSupplier.id is not in the contract"): _SUPPLIER,
+    ("get_*_business_unit_id", "AllocatedSupplier.name is not in the contract"): _SUPPLIER,
+    ("get_*_business_unit_id", "AllocationGroup.group_name is required here"): _ITSELF,
+    ("get_target_group_allocation_specification", "AllocatedSupplier.id is not a str"): _NUMBER_AS_TEXT,
+    ("get_target_group_allocation_specification", "AllocatedSupplier.id is required here"): _ITSELF,
+    ("get_target_group_allocation_specification", "AllocationGroup lacks supplier"): _GROUPS,
+    ("get_target_group_allocation_specification", "AllocationGroup.suppliers is not in the contract"): _GROUPS,
+    ("update_target_group_allocation_specification", " lacks open_exchange_allocations"): _REPLACED,
+    ("update_target_group_allocation_specification", " lacks private_exchange_allocations"): _REPLACED,
+    ("update_target_group_allocation_specification", "allocations is not in the contract"): _REPLACED,
+    **{
+        ("get_*_allocation_template*", f"AllocationTemplate.{name} is not in the contract"): _TEMPLATE
+        for name in ("template_id", "last_modified_at", "last_modified_by")
+    },
+    ("get_system_allocation_template", "AllocationTemplate.etag is no header of this answer"): _TEMPLATE,
+    **{
+        ("get_system_allocation_template", f"{member} is not in the contract"): _TEMPLATE
+        for member in (
+            "BlockedSuppliers.suppliers",
+            *(f"GroupShare.{field.name}" for field in attrs.fields(GroupShare)),
+        )
+    },
+    ("get_*_allocation_template*", "TemplateSupplier.supplier_id is required here"): _ITSELF,
+    ("get_*_allocation_template*", "AllocationTemplate.last_modified_at is not a datetime"): _TYPED,
+    ("list_*_allocation_templates", "AllocationTemplateSummary.last_modified_at is not a datetime"): _TYPED,
+    ("get_*_business_unit_id", "BusinessUnitTemplate.last_modified_at is not a datetime"): _TYPED,
+    (
+        "list_global_allocation_templates",
+        "account_id is not in the contract",
+    ): "Every list has it; here it is not sent.",
+    ("update_account_allocation_template", "if_match is required here"): _TAG_WANTED,
+    **{
+        ("*_profile_template", f"{member} is not in the contract"): _VOCABULARY
+        for member in (
+            "AdjustmentType.nominal",
+            "ProfileKind.blended",
+            "Profiling.template_id",
+            "Quota.completes_goal",
+            "Quota.name",
+        )
+    },
+    ("*_profile_template*", "ProfileTemplate.id is required here"): _ITSELF,
+    ("*_profile_template*", "locales is not a tuple"): "The locales are joined to one text with commas.",
+    ("list_profile_templates", "ProfileTemplate.profiling is not in the contract"): "One model; lists leave it out.",
+    (
+        "delete_profile_template",
+        "query locales is not taken",
+    ): "A filter of what to delete makes no sense beside the id; the contract repeats it from reading.",
     ("update_webhook", "if_match is required here"): _TAG_WANTED,
     ("delete_webhook", "if_match is required here"): _TAG_WANTED,
     (
@@ -533,7 +606,7 @@ def _is_scalar(hint: Any, form: Schema) -> bool:
 _MOMENT: Final = "2026-01-31T23:59:59.000Z"
 _ALWAYS: Final = frozenset(
     {
-        *("id", "job_id", "secret", "status", "days", "start", "end", "date", "href"),
+        *("id", "supplier_id", "job_id", "secret", "status", "days", "start", "end", "date", "href"),
         *("report_id", "report_pre_signed_url"),
     }
 )
@@ -629,6 +702,10 @@ def test_what_the_contract_allows_is_decoded(contract: Contract, operation_id: s
 
 UNDECODED: Final[Mapping[str, set[str]]] = {
     "get_fielding_assistant_assignment": {"$.quota_overlay"},
+    "get_account_allocation_template_for_business_unit_id": {
+        "$.open_exchange_allocations",
+        "$.private_exchange_allocations",
+    },
 }
 """Parts of the contract's own examples that do not match its schema and are left undecoded."""
 
