@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from fieldingkit.resources import target_group_goals as target_group_goals
     from fieldingkit.resources import target_group_progress as target_group_progress
     from fieldingkit.resources import target_groups as target_groups
+    from fieldingkit.resources import unique_codes as unique_codes
     from fieldingkit.resources import webhooks as webhooks
     from fieldingkit.transport.credentials import AccessToken as AccessToken
     from fieldingkit.transport.credentials import BearerToken as BearerToken
@@ -85,7 +86,7 @@ else:
                 "fielding_assistant fielding_jobs fielding_runs fulfillment intelligent_calendar pricing "
                 "profile_templates profiles profiling_library projects re_entry reports target_group_changelog "
                 "target_group_details target_group_drafts target_group_goals target_group_progress target_groups "
-                "webhooks"
+                "unique_codes webhooks"
             ),
             "fieldingkit.transport.credentials": "AccessToken BearerToken ClientCredentials",
             "fieldingkit.transport.retry_policy": "RetryPolicy",

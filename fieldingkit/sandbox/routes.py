@@ -21,6 +21,7 @@ from fieldingkit.sandbox.handlers import (
     projects,
     reports,
     target_groups,
+    unique_codes,
     webhooks,
 )
 from fieldingkit.sandbox.model.fielding_runs import COMPLETE, PAUSE, RELAUNCH, RESUME
@@ -59,6 +60,9 @@ _SCHEDULES = _GROUP + "/fielding-run-jobs/schedule-from-draft"
 
 _PROFILES = _GROUP + "/profiles"
 _ASSISTANT = _GROUP + "/fielding-assistant-assignment"
+
+_LIVE_CODES = _ACCOUNT + "/target-groups/{target_group_id}/respondent-unique-codes/live"
+_TEST_CODES = _ACCOUNT + "/target-groups/{target_group_id}/respondent-unique-codes/test"
 
 _BULK_MANAGERS = _PROJECT + "/batch-jobs/update-target-group-project-managers"
 _BULK_COMPLETES = _PROJECT + "/batch-jobs/complete-fielding-runs-by-target-group-id"
@@ -189,6 +193,33 @@ ROUTES: Final = (
     Route("GET", _ACCOUNT + "/reports/{report_id}/share", "share_report", reports.share_report),
     Route("GET", _ACCOUNT + "/reports/{report_id}/status", "report_status", reports.get_report_status),
     Route("POST", _ACCOUNT + "/reports/{report_type}", "generate_report", reports.generate_report),
+    # The tag "Respondent Unique Codes"
+    Route("POST", _LIVE_CODES, "upload_live_respondent_unique_codes", unique_codes.upload_codes("live")),
+    Route(
+        "GET",
+        _LIVE_CODES + "/stats",
+        "get_live_respondent_unique_codes_stats",
+        unique_codes.get_code_statistics("live"),
+    ),
+    Route(
+        "DELETE",
+        _LIVE_CODES + "/unconsumed",
+        "delete_unconsumed_live_respondent_unique_codes",
+        unique_codes.delete_unconsumed_codes("live"),
+    ),
+    Route("POST", _TEST_CODES, "upload_test_respondent_unique_codes", unique_codes.upload_codes("test")),
+    Route(
+        "GET",
+        _TEST_CODES + "/stats",
+        "get_test_respondent_unique_codes_stats",
+        unique_codes.get_code_statistics("test"),
+    ),
+    Route(
+        "DELETE",
+        _TEST_CODES + "/unconsumed",
+        "delete_unconsumed_test_respondent_unique_codes",
+        unique_codes.delete_unconsumed_codes("test"),
+    ),
     # The tag "Webhooks"
     Route("GET", _WEBHOOKS, "get_webhooks", webhooks.list_webhooks),
     Route("POST", _WEBHOOKS, "create_webhook", webhooks.create_webhook),

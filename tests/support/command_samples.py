@@ -107,6 +107,7 @@ BY_NAME: Final[Mapping[str, Any]] = {
     "assignment": ASSIGNMENT,
     "business_unit_id": "1234",
     "completes_goal": 500,
+    "codes": ["abc-123", "def_456"],
     "country": ["us", "gb"],
     "country_code": "US",
     "events": ["target-group-updated"],

@@ -2,6 +2,7 @@
 
 import heapq
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -18,6 +19,7 @@ from fieldingkit.sandbox.model.jobs import BatchJob, FailingItems, Job
 from fieldingkit.sandbox.model.projects import Account, Project, open_account
 from fieldingkit.sandbox.model.respondents import rid_key
 from fieldingkit.sandbox.model.target_groups import TargetGroup
+from fieldingkit.sandbox.model.unique_codes import CodeQueue
 from fieldingkit.sandbox.model.webhooks import WebhookRegistry
 
 __all__ = ["IdempotencyConflictError", "SandboxState", "Scheduler"]
@@ -78,6 +80,8 @@ class SandboxState:
         self.groups: dict[str, TargetGroup] = {}
         self.jobs: dict[str, Job] = {}
         self.example_words = example_words
+        self.codes: defaultdict[tuple[str, str], CodeQueue] = defaultdict(CodeQueue)
+        """The unique codes by target group and kind, `live` or `test`."""
         self.webhooks: WebhookRegistry = WebhookRegistry(identifiers)
         self._job_seconds = job_seconds
         self._row_seconds = row_seconds

@@ -126,7 +126,9 @@ def _broken_lists(contract: Contract, form: Schema) -> Iterator[Any]:
     if form.get("minItems"):
         yield []
     if "maxItems" in form:
-        yield [item] * (form["maxItems"] + 1)
+        numbers = range(form["maxItems"] + 1)
+        # Texts differ, since duplicates are sent once.
+        yield [f"{number:026}" for number in numbers] if isinstance(item, str) else [item for _ in numbers]
     if form.get("uniqueItems") and isinstance(item, dict):
         yield [item, item]
     yield from ([broken] for broken in violations(contract, form["items"]))
