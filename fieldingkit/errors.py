@@ -627,7 +627,7 @@ class JobTimeoutError(JobError):
 class JobGoneError(JobError):
     """The job's status cannot be read any more. Its outcome is unknown."""
 
-    _advice = "Read the target groups to find out what was done."
+    _advice = "Read what it was to change to find out what was done."
 
 
 class JobLocationError(JobError):
@@ -637,7 +637,7 @@ class JobLocationError(JobError):
     def advice(self) -> str:
         """The ways to find out what was done; a repetition is among them if an idempotency key was sent."""
         again = ", or send it again with the same idempotency key" if self.idempotency_key else ""
-        return f"Read the target groups to find out what was done{again}."
+        return f"Read what it was to change to find out what was done{again}."
 
     location: str | None
     """The ``Location`` header, unchanged."""

@@ -128,8 +128,7 @@ class JobFactory:
                 f"the API accepted job {facts.job_id} as {accepted.status}",
                 token=facts.encode(),
                 job_id=facts.job_id,
-                maybe_applied=not kind.all_or_nothing,
-                **call.details(response),
+                **{**call.details(response), "maybe_applied": not kind.all_or_nothing},
             )
         documented_first = command.endpoint.operation_id in self._documented
         return self._job(

@@ -13,6 +13,7 @@ from fieldingkit.errors import ConfigurationError
 from fieldingkit.rendering.text import format_time
 from fieldingkit.resources.batch_jobs import BatchResult
 from fieldingkit.resources.fielding_jobs import FieldingJobResult
+from fieldingkit.results import to_row
 
 if TYPE_CHECKING:
     from fieldingkit.client import AsyncClient
@@ -78,13 +79,16 @@ def _print(output: Output, result: JobResult) -> None:
             "Failed": len(result.failed),
             "Unaccounted": result.unaccounted,
         }
-    if isinstance(result, FieldingJobResult):
+    elif isinstance(result, FieldingJobResult):
         reason = result.failure_reason
         fields |= {
             "Fielding run": result.created_fielding_run_id,
             "Reason": reason and f"{reason.code}: {reason.description}",
             "Trace id": result.job_trace_id,
         }
+    else:
+        row = {name: value for name, value in to_row(result).items() if value not in (None, [], "")}
+        fields |= {name.replace("_", " ").capitalize(): row[name] for name in row if name != "status"}
     output.print_fields(fields)
     if isinstance(result, BatchResult) and result.failed:
         output.print_text("")
