@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from fieldingkit.resources import allocations as allocations
     from fieldingkit.resources import batch_jobs as batch_jobs
     from fieldingkit.resources import definitions as definitions
+    from fieldingkit.resources import excluded_respondents as excluded_respondents
+    from fieldingkit.resources import exclusion_groups as exclusion_groups
     from fieldingkit.resources import exclusions as exclusions
     from fieldingkit.resources import feasibility as feasibility
     from fieldingkit.resources import fielding_assistant as fielding_assistant
@@ -82,11 +84,11 @@ else:
             "fieldingkit.jobs.poller": "PollPolicy",
             "fieldingkit.paging": "PagedCommand",
             "fieldingkit.resources": (
-                "accounts allocation_templates allocations batch_jobs definitions exclusions feasibility "
-                "fielding_assistant fielding_jobs fielding_runs fulfillment intelligent_calendar pricing "
-                "profile_templates profiles profiling_library projects re_entry reports target_group_changelog "
-                "target_group_details target_group_drafts target_group_goals target_group_progress target_groups "
-                "unique_codes webhooks"
+                "accounts allocation_templates allocations batch_jobs definitions excluded_respondents "
+                "exclusion_groups exclusions feasibility fielding_assistant fielding_jobs fielding_runs fulfillment "
+                "intelligent_calendar pricing profile_templates profiles profiling_library projects re_entry reports "
+                "target_group_changelog target_group_details target_group_drafts target_group_goals "
+                "target_group_progress target_groups unique_codes webhooks"
             ),
             "fieldingkit.transport.credentials": "AccessToken BearerToken ClientCredentials",
             "fieldingkit.transport.retry_policy": "RetryPolicy",

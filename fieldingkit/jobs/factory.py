@@ -41,6 +41,8 @@ _MODULES = {
     "create_launch_fielding_run_from_draft_job": "fielding_jobs",
     "create_schedule_fielding_run_from_draft_job": "fielding_jobs",
     "generate_report": "reports",
+    "exclusion_create_remove_all_respondents_job": "excluded_respondents",
+    "exclusion_create_upload_rids_by_file_job": "excluded_respondents",
 }
 """The module of ``fieldingkit.resources`` for each operation that starts a job."""
 

@@ -23,11 +23,11 @@ __all__ = ["Handler", "HandlerResponse", "RequestContext"]
 JobT = TypeVar("JobT", bound=Job)
 
 _PATH_PARAMETERS = {
-    "RID": re.compile(r".*", re.DOTALL),  # any text that is no session is a 404
     "account_id": re.compile(r"[0-9]{1,10}"),
     "project_id": ULID,
     "target_group_id": ULID,
     "webhook_id": ULID,
+    "exclusion_group_id": ULID,
 }
 _OPAQUE_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 _ENTITY_TAGS = re.compile(r'(?:W/)?"[^"]*"(?:\s*,\s*(?:W/)?"[^"]*")*')
@@ -130,16 +130,26 @@ class RequestContext:
 
     def json_object(self) -> dict[str, Any]:
         """Return the JSON object in the body; 415 or 400 if there is none."""
+        body = self._json()
+        if not isinstance(body, dict):
+            raise problems.bad_request("The request body is not a JSON object.")
+        return cast("dict[str, Any]", body)
+
+    def json_list(self) -> list[Any]:
+        """Return the JSON array in the body; 415 or 400 if there is none."""
+        body = self._json()
+        if not isinstance(body, list):
+            raise problems.bad_request("The request body is not a JSON array.")
+        return body
+
+    def _json(self) -> object:
         media_type = self.recorded.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if media_type != "application/json":
             raise problems.unsupported_media_type()
         try:
-            body: object = parse_json(self.recorded.body)
+            return parse_json(self.recorded.body)
         except ValueError:
             raise problems.bad_request("The request body is not JSON.") from None
-        if not isinstance(body, dict):
-            raise problems.bad_request("The request body is not a JSON object.")
-        return cast("dict[str, Any]", body)
 
     def submit(self, make: Callable[..., Job], *, keyed: bool = True) -> HandlerResponse:
         """Create a job, once per idempotency key, and return its 201 response.

@@ -10,9 +10,10 @@ from fieldingkit.sandbox.handlers import (
     calendar,
     definitions,
     drafts,
+    exclusion_groups,
+    exclusions,
     feasibility,
     fielding_runs,
-    fulfillment,
     jobs,
     pricing,
     profiles,
@@ -26,7 +27,7 @@ from fieldingkit.sandbox.handlers import (
 )
 from fieldingkit.sandbox.model.fielding_runs import COMPLETE, PAUSE, RELAUNCH, RESUME
 
-__all__ = ["FULFILLMENT_ROUTES", "ROUTES", "Route", "routes"]
+__all__ = ["ROUTES", "Route", "routes"]
 
 
 class Route(NamedTuple):
@@ -63,6 +64,10 @@ _ASSISTANT = _GROUP + "/fielding-assistant-assignment"
 
 _LIVE_CODES = _ACCOUNT + "/target-groups/{target_group_id}/respondent-unique-codes/live"
 _TEST_CODES = _ACCOUNT + "/target-groups/{target_group_id}/respondent-unique-codes/test"
+_EXCLUSION_GROUPS = _ACCOUNT + "/exclusion-groups"
+_EXCLUSION_GROUP = _EXCLUSION_GROUPS + "/{exclusion_group_id}"
+_EXCLUSIONS = _GROUP + "/exclusions"
+_ACTIVITY = _GROUP + "/respondent-activity-exclusions"
 
 _BULK_MANAGERS = _PROJECT + "/batch-jobs/update-target-group-project-managers"
 _BULK_COMPLETES = _PROJECT + "/batch-jobs/complete-fielding-runs-by-target-group-id"
@@ -220,6 +225,93 @@ ROUTES: Final = (
         "delete_unconsumed_test_respondent_unique_codes",
         unique_codes.delete_unconsumed_codes("test"),
     ),
+    # The tag "Respondent Exclusions"
+    Route("GET", _EXCLUSION_GROUPS, "get_exclusion_groups_by_account_id", exclusion_groups.list_exclusion_groups),
+    Route("POST", _EXCLUSION_GROUPS, "create_exclusion_group", exclusion_groups.create_exclusion_group),
+    Route("GET", _EXCLUSION_GROUP, "get_exclusion_group_by_id", exclusion_groups.get_exclusion_group),
+    Route("PUT", _EXCLUSION_GROUP, "update_exclusion_group_by_id", exclusion_groups.update_exclusion_group),
+    Route("DELETE", _EXCLUSION_GROUP, "delete_exclusion_group_by_id", exclusion_groups.delete_exclusion_group),
+    Route(
+        "GET",
+        _EXCLUSION_GROUP + "/target-groups",
+        "get_exclusion_group_target_group_exclusions",
+        exclusion_groups.list_target_groups,
+    ),
+    Route(
+        "POST",
+        _EXCLUSION_GROUP + "/target-groups/add",
+        "add_target_groups_to_exclusion_group",
+        exclusion_groups.add_target_groups,
+    ),
+    Route(
+        "POST",
+        _EXCLUSION_GROUP + "/target-groups/remove",
+        "remove_target_groups_from_exclusion_group",
+        exclusion_groups.remove_target_groups,
+    ),
+    Route(
+        "GET",
+        _ACCOUNT + "/target-groups/{target_group_id}/exclusion-groups",
+        "get_exclusion_groups_for_target_group",
+        exclusion_groups.list_target_group_exclusion_groups,
+    ),
+    Route("GET", _PROJECT + "/exclusions", "get_exclusion_by_project_api", exclusions.get_project_exclusions),
+    Route(
+        "PUT",
+        _PROJECT + "/exclusion-policies",
+        "update_bulk_target_group_exclusions_api",
+        exclusions.update_project_exclusions,
+    ),
+    Route("GET", _GROUP + "/exclusion-policy", "get_target_group_exclusion_policy_api", exclusions.get_policy),
+    Route(
+        "GET",
+        _ACTIVITY,
+        "get_target_group_respondent_activity_exclusions",
+        exclusions.get_activity_exclusions,
+    ),
+    Route(
+        "PUT",
+        _ACTIVITY,
+        "set_target_group_respondent_activity_exclusions",
+        exclusions.set_activity_exclusions,
+    ),
+    Route("GET", _EXCLUSIONS + "/overview", "get_exclusions_overview", exclusions.get_overview),
+    Route(
+        "GET",
+        _EXCLUSIONS + "/rsid/paginated",
+        "get_target_group_rsid_exclusion_list_api_paginated",
+        exclusions.list_excluded("RSID", "rsid/paginated"),
+    ),
+    Route(
+        "GET",
+        _EXCLUSIONS + "/access-respondent-guid/paginated",
+        "get_target_group_access_respondent_guid_exclusion_list_api_paginated",
+        exclusions.list_excluded("ACCESS_RESPONDENT_GUID", "access-respondent-guid/paginated"),
+    ),
+    Route(
+        "POST",
+        _EXCLUSIONS + "/jobs/upload-respondents-by-file",
+        "exclusion_create_upload_rids_by_file_job",
+        exclusions.upload,
+    ),
+    Route(
+        "GET",
+        _EXCLUSIONS + "/jobs/upload-respondents-by-file/{job_id}",
+        "get_respondent_exclusions_upload_by_file_job",
+        exclusions.get_upload_job,
+    ),
+    Route(
+        "POST",
+        _EXCLUSIONS + "/jobs/remove-all-respondents",
+        "exclusion_create_remove_all_respondents_job",
+        exclusions.remove_all,
+    ),
+    Route(
+        "GET",
+        _EXCLUSIONS + "/jobs/remove-all-respondents/{job_id}",
+        "get_all_respondent_exclusions_removal_job",
+        exclusions.get_removal_job,
+    ),
     # The tag "Webhooks"
     Route("GET", _WEBHOOKS, "get_webhooks", webhooks.list_webhooks),
     Route("POST", _WEBHOOKS, "create_webhook", webhooks.create_webhook),
@@ -254,17 +346,8 @@ ROUTES: Final = (
     Route("POST", _BULK_RESUMES, "create_bulk_resume_target_groups_job", jobs.create_batch_job("resume")),
     Route("GET", _BULK_RESUMES + "/{job_id}", "get_bulk_resume_target_groups_job", jobs.get_batch_job("resume")),
 )
-"""The operations of the Demand API, below `/v1`."""
-
-FULFILLMENT_ROUTES: Final = (
-    Route("GET", "/fulfillment/respondents/{RID}", "get_respondent_status", fulfillment.get_respondent_status),
-    Route(
-        "POST", "/fulfillment/respondents/transition", "update_respondent_status", fulfillment.update_respondent_status
-    ),
-)
-"""The operations of the fulfillment API, which has another host and another key."""
 
 
 def routes() -> list[tuple[str, str, str]]:
     """Return every operation: method, path template without `/v1`, operation id."""
-    return [(route.method, route.path, route.operation_id) for route in (*ROUTES, *FULFILLMENT_ROUTES)]
+    return [(route.method, route.path, route.operation_id) for route in ROUTES]

@@ -163,6 +163,7 @@ BY_NAME: Final[Mapping[str, Any]] = {
     "url": "https://hooks.example/cint",
     "user_id": UUID,
     "webhook_id": ULID,
+    "tag": "Tracker",
 }
 """A value for each name of a field; a field that is not listed gets a value of its type."""
 
@@ -182,6 +183,12 @@ BY_COMMAND: Final[Mapping[str, Mapping[str, Any]]] = {
     "PredictPrice": {"config": DynamicConfig(user_requested_cpi=PRICE)},
     "UpdateRespondentStatus": {"status": 5},
     "UpdateProfileTemplate": {"profiling": _REGULAR},
+    "SetActivityExclusions": {
+        "duration": "P2W",
+        "respondent_activity_exclusions": [ActivityExclusion(type="project", id=ULID[:-1] + "9", duration="P30D")],
+    },
+    "UploadExclusions": {"file": [UUID]},
+    "UpdateProjectExclusions": {"project_exclusion_enabled": {ULID: True}},
 }
 """Values for one command."""
 
@@ -208,6 +215,7 @@ ALTERNATIVES: Final[Mapping[str, list[dict[str, Any]]]] = {
 """Changes to all fields of a command that takes some of them only instead of others; None leaves a field out."""
 
 _MINIMAL: Final[Mapping[str, Mapping[str, Any]]] = {
+    "UpdateExclusionGroup": {"tag": "Tracker"},
     "PutFieldingAssistantAssignment": {"if_none_match": "*"},
     "SuggestTimeRange": {"days": 7},
     "UpdateProfileFillingGoal": {"completes_goal": 500},

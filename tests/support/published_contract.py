@@ -30,6 +30,7 @@ class Operation:
     path: str
     parameters: list[Schema]
     body: Schema | None
+    form: Schema | None
     answer: Schema | None
     headers: frozenset[str]
     examples: list[Any]
@@ -60,7 +61,8 @@ class Contract:
             path,
             parameters,
             body.get("application/json", {}).get("schema"),
-            media.get("schema"),
+            body.get("multipart/form-data", {}).get("schema"),
+            None if str(codes[0]) == "204" else media.get("schema"),  # some describe a body that it cannot have
             frozenset(name.lower() for name in answer.get("headers", ())),
             [self.resolve(example)["value"] for example in media.get("examples", {}).values()]
             + [media[name] for name in ("example",) if name in media],

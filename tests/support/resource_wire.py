@@ -48,7 +48,9 @@ def sent(command: Command[Any]) -> Sent:
     """Return the request of a command for account 101."""
     request = encode(command, account_id="101", headers={})
     parts = urlsplit(request.target)
-    body = None if request.body is None else json.loads(request.body)
+    body: Any = request.body
+    if body is not None and request.headers.get("Content-Type", "").startswith("application/json"):
+        body = json.loads(body)
     return Sent(request.method, parts.path, parse_qsl(parts.query), dict(request.headers), body)
 
 

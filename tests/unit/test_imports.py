@@ -103,6 +103,7 @@ SHARED = {
     "supply",
     "supply_shares",
     "target_groups",
+    "upload_checks",
 }
 """The resource modules that others load, for models that several operations have."""
 

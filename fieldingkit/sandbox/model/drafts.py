@@ -32,7 +32,15 @@ from fieldingkit.sandbox.parameters import (
     read_timestamps,
 )
 
-__all__ = ["check_allocations", "check_details", "check_draft", "price_of", "store_draft"]
+__all__ = [
+    "check_allocations",
+    "check_details",
+    "check_draft",
+    "check_exclusions",
+    "price_of",
+    "store_draft",
+    "store_exclusion",
+]
 
 _MEMBERS: Final = [
     "name",
@@ -89,7 +97,7 @@ def check_draft(body: Mapping[str, Any], managers: Collection[str], now: datetim
     _require(settings["industry_lockout_code"] in INDUSTRY_LOCKOUTS, "industry_lockout_code", "Is unknown.")
     _require(settings.get("client_id") is None or settings["client_id"] in CLIENTS, "client_id", "Is unknown.")
     check_modules(_object(settings, "fielding_assistant_assignment"), now)
-    _check_exclusions(settings)
+    check_exclusions(settings)
     check_allocations(settings)
     if settings.get("profiling"):
         violation = find_violation(_object(settings, "profiling"), settings["completes_goal"], settings["locale"])
@@ -140,7 +148,8 @@ def _check_details(settings: Mapping[str, Any], managers: Collection[str]) -> No
         read_amount(settings, "client_cost_per_interview_note")
 
 
-def _check_exclusions(settings: Mapping[str, Any]) -> None:
+def check_exclusions(settings: Mapping[str, Any]) -> None:
+    """Check the exclusions in a request; a 400 names the first invalid member."""
     if "exclusion" in settings:
         enabled = _object(settings, "exclusion").get("enabled")
         _require(isinstance(enabled, bool), "exclusion.enabled", "Must be true or false.")
@@ -163,7 +172,7 @@ def _days(period: object) -> int:
     return sum(number * days for number, days in zip(numbers, (365, 28, 7, 1), strict=False))
 
 
-def _store_exclusion(exclusion: Mapping[str, Any]) -> dict[str, Any]:
+def store_exclusion(exclusion: Mapping[str, Any]) -> dict[str, Any]:
     """Return an exclusion with its period: by default 90 days, and weeks as days."""
     period: str = exclusion.get("duration", _DEFAULT_PERIOD)
     return {**exclusion, "duration": f"P{_days(period)}D" if period.endswith("W") else period}
@@ -255,7 +264,7 @@ def store_draft(number: int, created_at: datetime, settings: dict[str, Any], new
     profiling = settings.get("profiling")
     excluded = "respondent_activity_exclusions"
     if excluded in settings:
-        settings = {**settings, excluded: [_store_exclusion(exclusion) for exclusion in settings[excluded]]}
+        settings = {**settings, excluded: [store_exclusion(exclusion) for exclusion in settings[excluded]]}
     return Settings(
         number=number,
         created_at=created_at,

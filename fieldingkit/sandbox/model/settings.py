@@ -61,6 +61,11 @@ class Settings:
             "fielding_specification": {"start_at": write_timestamp(start_at), "end_at": write_timestamp(end_at)},
         }
 
+    def with_member(self, name: str, value: object) -> "Settings":
+        """Return the settings with one of them changed by a request."""
+        given = {**self.members, name: value}
+        return attrs.evolve(self, given=given, is_seeded=self.is_seeded or self.given is None)
+
     @property
     def name(self) -> str:
         """The name."""

@@ -13,6 +13,7 @@ import attrs
 
 from fieldingkit.sandbox.formats import Identifiers
 from fieldingkit.sandbox.model.clock import SandboxClock
+from fieldingkit.sandbox.model.exclusions import Exclusions
 from fieldingkit.sandbox.model.fielding_runs import Change
 from fieldingkit.sandbox.model.file_jobs import FileJob
 from fieldingkit.sandbox.model.jobs import BatchJob, FailingItems, Job
@@ -83,6 +84,7 @@ class SandboxState:
         self.codes: defaultdict[tuple[str, str], CodeQueue] = defaultdict(CodeQueue)
         """The unique codes by target group and kind, `live` or `test`."""
         self.webhooks: WebhookRegistry = WebhookRegistry(identifiers)
+        self.exclusions: Exclusions = Exclusions()
         self._job_seconds = job_seconds
         self._row_seconds = row_seconds
         self._project_delay = timedelta(seconds=project_seconds)

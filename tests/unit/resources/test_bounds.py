@@ -58,20 +58,26 @@ _NAMED: Final = {
 }
 """Valid values of members whose form the contract describes in words only."""
 REQUIRES_MORE: Final = {
+    "AddToExclusionGroup",
     "DeleteWebhook",
     "GenerateReport",
     "GetRateCard",
     "PredictPrice",
     "ShareReport",
+    "RemoveFromExclusionGroup",
+    "SetActivityExclusions",
     "SuggestDays",
     "SuggestTimeRange",
     "UpdateAllocationSpecification",
     "UpdateAllocationTemplate",
     "UpdateCostPerInterview",
+    "UpdateExclusionGroup",
     "UpdateProfileFillingGoal",
+    "UpdateProjectExclusions",
     "UpdateProjectManagers",
     "UpdateTargetGroupDetails",
     "UpdateWebhook",
+    "UploadExclusions",
 }
 """Commands that reject some fields that the contract's schema allows, since they make no sense."""
 

@@ -19,8 +19,8 @@ from fieldingkit import sandbox
 from fieldingkit.codec import encode
 from fieldingkit.commands import Command, Endpoint, JobCommand
 from fieldingkit.errors import InvalidCommandError
+from fieldingkit.files import Upload
 
-NOT_IN_THE_SANDBOX_YET: Final[frozenset[str]] = frozenset()
 NOT_IN_THE_SANDBOX_YET: Final[frozenset[str]] = frozenset(
     {"allocation_templates", "allocations", "fulfillment", "profile_templates"}
 )
@@ -88,6 +88,8 @@ def filled(kind: type[Command[Any]]) -> Command[Any]:
     command = object.__new__(kind)
     for field in attrs.fields(kind):
         object.__setattr__(command, field.name, "x" if field.name in kind.endpoint.path_fields else None)
+        if {"body", "form"} & field.metadata.keys():
+            object.__setattr__(command, field.name, Upload(b"x") if "form" in field.metadata else {})
     for name in ("if_match", "idempotency_key"):
         if hasattr(command, name):
             object.__setattr__(command, name, "x")

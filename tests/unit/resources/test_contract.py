@@ -27,6 +27,8 @@ from fieldingkit.leniency import structure_tolerantly
 from fieldingkit.resources import (
     batch_jobs,
     definitions,
+    excluded_respondents,
+    exclusion_groups,
     exclusions,
     feasibility,
     fielding_assistant,
@@ -100,6 +102,10 @@ WIRE: Final[Mapping[type, Mapping[str, str | None]]] = {
         "max_completes": "quota.max_completes",
     },
     feasibility.AllocationFeasibility: {"is_private": None},
+    exclusion_groups.ExclusionGroupList: {"exclusion_groups": "data[]"},
+    exclusion_groups.ExclusionGroupTargetGroupList: {"target_group_ids": "data[]"},
+    excluded_respondents.ExcludedRespondentList: {"ids": "data[]"},
+    excluded_respondents.ExclusionJob: {"note": "partial_success_reason.description"},
     **{
         kind: {"others": None}
         for kind in (
@@ -142,6 +148,9 @@ _SUPPLY = "One vocabulary of allocations serves all operations; each has some of
 _SUPPLIER = "Suppliers of a business unit's template have longer names for id and name."
 _TEMPLATE = "One model for templates of an account, of all accounts and of the system."
 _REPLACED = "Without allocations of both exchanges there is nothing to replace; they are members of the body itself."
+_JOB_REASON = "One model for all jobs on one target group; only those on drafts list the problems one by one."
+_NO_ADDRESS = "It names the list itself, in a form that cannot be called."
+_NOTHING_TO_DO = "The contract marks nothing as required; without target groups there is nothing to do."
 _TAG_WANTED = "The contract's prose demands the tag, and without one a concurrent change would be lost."
 
 _COUNTERS = ("conversion_rate", "completes", "prescreens", "total_remaining")
@@ -150,11 +159,8 @@ DIFFERENCES: Final[Mapping[tuple[str, str], str]] = {
     ("list_account_projects", "query name is not taken"): _DEPRECATED,
     ("get_list_target_groups", "query name is not taken"): _DEPRECATED,
     ("get_fielding_runs_by_target_group_id", "FieldingRunList lacks has_more"): _LISTS,
-    ("list_account_projects", "ProjectList lacks url"): "It names the list itself, in a form that cannot be called.",
-    (
-        "get_list_target_groups",
-        "TargetGroupList lacks url",
-    ): "It names the list itself, in a form that cannot be called.",
+    ("list_account_projects", "ProjectList lacks url"): _NO_ADDRESS,
+    ("get_list_target_groups", "TargetGroupList lacks url"): _NO_ADDRESS,
     ("get_user_accounts", "Account.id is required here"): _ITSELF,
     ("get_account_users", "User.id is required here"): _ITSELF,
     ("get_account_service_clients", "User.id is required here"): _ITSELF,
@@ -330,7 +336,7 @@ DIFFERENCES: Final[Mapping[tuple[str, str], str]] = {
     (
         "create_bulk_update_target_group_project_manager_job",
         "target_group_ids is required here",
-    ): "The contract marks nothing as required; without target groups there is nothing to do.",
+    ): _NOTHING_TO_DO,
     ("*_fielding_run", "FieldingRunChange.start_fielding_at is not in the contract"): _CHANGE,
     ("*_fielding_run", "FieldingRunChange.end_fielding_at is not in the contract"): _CHANGE,
     ("*_fielding_run", "FieldingRunChange.id is not in the contract"): _CHANGE,
@@ -352,6 +358,21 @@ DIFFERENCES: Final[Mapping[tuple[str, str], str]] = {
     ("get_target_group", "Quota.prescreens is not in the contract"): "One model for drafts and others.",
     ("*_target_group", "allocations is optional here"): _OPEN,
     ("*_target_group", "fielding_assistant_assignment is optional here"): _OPEN,
+    ("get_target_group_respondent_activity_exclusions", "ActivityExclusion.id is required here"): _ITSELF,
+    ("get_target_group_respondent_activity_exclusions", "ActivityExclusion.type is required here"): _SAYS_NOTHING,
+    ("get_target_group_exclusion_policy_api", "ExclusionPolicy.create_date is not a datetime"): _TYPED,
+    ("get_exclusion_by_project_api", "ProjectExclusion.target_group_id is required here"): _ITSELF,
+    ("get_exclusion_groups_*", "ExclusionGroupList lacks url"): _NO_ADDRESS,
+    (
+        "get_exclusion_group_target_group_exclusions",
+        "ExclusionGroupTargetGroupList lacks url",
+    ): _NO_ADDRESS,
+    ("*_exclusion_group", "target_group_ids is required here"): _NOTHING_TO_DO,
+    ("get_*_exclusions_*_job", "FailureReason.reasons is not in the contract"): _JOB_REASON,
+    (
+        "get_all_respondent_exclusions_removal_job",
+        "ExclusionJob.note is not in the contract",
+    ): "One model for both jobs; a removal leaves nothing out.",
     ("get_target_group_changelog", "ChangelogEntry.occurred_at is not a datetime"): _TYPED,
     (
         "get_target_group",
@@ -416,10 +437,30 @@ class Comparison:
 
     def _sent(self) -> None:
         unused = {_sent_name(field): field for field in _fields(self.command)}
+        self._parameters(unused)
+        for name in endpoint_fields(self.command):
+            assert name not in unused, f"{name} is no parameter"
+        whole = [field for field in unused.values() if "body" in field.metadata]
+        if whole:
+            assert self.operation.body is not None
+            self._compare(whole[0].type, [self.operation.body], whole[0].name, sent=True)
+            del unused[whole[0].name]
+        elif self.operation.form is not None:
+            parts = {name: field.metadata["form"] for name, field in unused.items() if "form" in field.metadata}
+            assert set(parts.values()) == set(self.operation.form["properties"])
+            unused = {name: field for name, field in unused.items() if name not in parts}
+        elif self.operation.body is not None:
+            names = {name: field.metadata["name"] for name, field in unused.items() if "name" in field.metadata}
+            self._object(unused.values(), self.contract.variants(self.operation.body), "", names, sent=True)
+            unused = {}
+        self.found += [f"{name} is not in the contract" for name in unused]
+
+    def _parameters(self, unused: dict[str, "attrs.Attribute[Any]"]) -> None:
+        """Compare the parameters and take their fields out of ``unused``."""
         for parameter in self.operation.parameters:
             place, name = parameter["in"], parameter["name"]
-            if name in {"Cint-API-Version", "Authorization"}:
-                continue  # the client's
+            if name in {"Cint-API-Version", "Authorization", "Content-Type"}:
+                continue  # the client's, and the body's
             field_name = name.lower().replace("-", "_") if place in {"header", "path"} else name
             field = unused.pop(field_name, None)
             if field is None:
@@ -430,18 +471,6 @@ class Comparison:
                 assert self.command.retry_safety() is RetrySafety.IDEMPOTENCY_KEY  # left out, it is made by the client
             elif field_name != "account_id":  # which may be the client's
                 self._required(_is_required(field), bool(parameter.get("required")), field_name)
-        for name in endpoint_fields(self.command):
-            assert name not in unused, f"{name} is no parameter"
-        whole = [field for field in unused.values() if "body" in field.metadata]
-        if whole:
-            assert self.operation.body is not None
-            self._compare(whole[0].type, [self.operation.body], whole[0].name, sent=True)
-            del unused[whole[0].name]
-        elif self.operation.body is not None:
-            names = {name: field.metadata["name"] for name, field in unused.items() if "name" in field.metadata}
-            self._object(unused.values(), self.contract.variants(self.operation.body), "", names, sent=True)
-            unused = {}
-        self.found += [f"{name} is not in the contract" for name in unused]
 
     def _received(self) -> None:
         wanted = self.command.result_type()
@@ -480,6 +509,8 @@ class Comparison:
                 return False
             self._compare(get_args(hint)[0], [form["items"] for form in forms], where, sent=sent)
             return True
+        if attrs.has(hint) and getattr(hint, "is_array", False):
+            return self._fits(_fields(hint)[0].type, forms, where, sent=sent)
         if attrs.has(hint):
             if any(form.get("type") != "object" for form in forms):
                 return False
@@ -607,7 +638,7 @@ _MOMENT: Final = "2026-01-31T23:59:59.000Z"
 _ALWAYS: Final = frozenset(
     {
         *("id", "supplier_id", "job_id", "secret", "status", "days", "start", "end", "date", "href"),
-        *("report_id", "report_pre_signed_url"),
+        *("report_id", "report_pre_signed_url", "target_group_id"),
     }
 )
 """Fields that are required here beyond the contract; see ``DIFFERENCES``."""

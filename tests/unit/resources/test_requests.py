@@ -38,10 +38,10 @@ def test_a_request_is_as_the_contract_has_it(operation_id: str, contract: Contra
             headers={**request.headers, **CLIENTS_OWN},
             query=request.query,
             body=request.body,
-            media_type=request.headers.get("Content-Type", ""),
+            media_type=request.headers.get("Content-Type", "").partition(";")[0],
         )
         found += contract.query_complaints(operation_id, request.query)
         assert not found, (command, request.body)
-        unused -= set(request.body or ())
+        unused -= set(request.body) if isinstance(request.body, dict) else set()
     expected = {member for pattern, member in NOT_SENT if fnmatchcase(operation_id, pattern)}
     assert unused == expected

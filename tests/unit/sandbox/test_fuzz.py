@@ -137,15 +137,14 @@ class Target:
         method, template, _ = route
         webhooks = self.sandbox.webhooks
         path = template.format(**self.ids, webhook_id=webhooks[-1].id if webhooks else ULID)
-        has_key = path.startswith("/fulfillment/")
         headers = {
-            "Authorization": self.sandbox.fulfillment_key if has_key else f"Bearer {self.sandbox.token}",
+            "Authorization": f"Bearer {self.sandbox.token}",
             "Cint-API-Version": "2025-12-18",
             "Content-Type": "application/json",
             "If-Match": "*",
             "Idempotency-Key": str(uuid.uuid4()),
         }
-        self.connection.request(method, f"{'' if has_key else '/v1'}{path}?{query}", body=body, headers=headers)
+        self.connection.request(method, f"/v1{path}?{query}", body=body, headers=headers)
         response = self.connection.getresponse()
         response.read()
         assert response.status < 500
@@ -172,7 +171,7 @@ def target() -> Iterator[Target]:
             "fielding_run_id": group.run.id,
             "job_id": ULID,
             "profile_id": ULID,
-            "RID": group.respondents[0].rid,
+            "exclusion_group_id": ULID,
         }
         yield Target(sandbox, connection, ids)
         connection.close()
@@ -242,7 +241,8 @@ def published_requests() -> list[tuple[tuple[str, str, str], st.SearchStrategy[A
         item = load_document()["paths"][path]
         operation = item[method.lower()]
         content = resolve(operation.get("requestBody", {})).get("content") or {}
-        body = schema_values(content["application/json"]["schema"]) if content else st.none()
+        is_json = "application/json" in content
+        body = schema_values(content["application/json"]["schema"]) if is_json else st.none()
         parameters = [resolve(node) for node in (*item.get("parameters", ()), *operation.get("parameters", ()))]
         query = {node["name"]: schema_values(node["schema"]) for node in parameters if node["in"] == "query"}
         requests.append(((method, path, operation_id), body, st.fixed_dictionaries({}, optional=query)))
