@@ -171,14 +171,17 @@ class _LoopClient(Reopenable, AsyncFulfillmentClient):
 
 def _with_environment(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options of a client, completed by the environment."""
-    variables = {name: os.environ.get(f"CINT_{name}", "").strip() for name in ("S2S_BASE_URL", "PROXY")}
-    found = {"base_url": variables["S2S_BASE_URL"], "proxy": Secret(variables["PROXY"])}
+    found = {"base_url": _variable("S2S_BASE_URL"), "proxy": Secret(_variable("PROXY"))}
     return {**{name: value for name, value in found.items() if value}, "key": _key(), **options}
 
 
+def _variable(name: str) -> str:
+    return os.environ.get(f"CINT_{name}", "").strip()
+
+
 def _key() -> Secret:
-    if key := Secret(os.environ.get("CINT_S2S_KEY", "").strip()):
+    if key := Secret(_variable("S2S_KEY")):
         return key
-    if path := os.environ.get("CINT_S2S_KEY_FILE", "").strip():
+    if path := _variable("S2S_KEY_FILE"):
         return read_secret(Path(path))
     raise ConfigurationError("no key found: set CINT_S2S_KEY, or name a file with the key in CINT_S2S_KEY_FILE")

@@ -56,7 +56,8 @@ def read_problem(body: bytes) -> Problem:
     detail = next((value for name in _DETAIL_NAMES if (value := _string(fields.get(name)))), None)
     code = _string(fields.get("object")) or _string(fields.get("error"))
     params = fields.get("invalid_params") or fields.get("errors")
-    return Problem(code, detail, _string(fields.get("id")), _params(params), fields)
+    error_id = _string(fields.get("id")) if code or detail else None  # of a body without either, it may be anything's
+    return Problem(code, detail, error_id, _params(params), fields)
 
 
 def is_definite(status: int) -> bool:
@@ -98,10 +99,14 @@ def error_from(
     if is_redirect and "location" in headers:
         headers["location"] = _redacted(headers["location"])
     kind_of_answer = "redirect, not followed" if is_redirect else problem.code
+    detail = problem.detail
+    if not kind_of_answer and not detail:  # no error of a known form: the body itself, or the meaning of the status
+        detail = _text_of(response.body)
+        kind_of_answer = None if detail else _phrase(response.status)
     head = " ".join(filter(None, [str(response.status), kind_of_answer]))
     params = "; ".join(map(str, problem.invalid_params))
     return kind(
-        ": ".join(filter(None, [head, problem.detail])) + (f" ({params})" if params else ""),
+        ": ".join(filter(None, [head, detail])) + (f" ({params})" if params else ""),
         status=response.status,
         code=problem.code,
         detail=problem.detail,
@@ -152,6 +157,10 @@ def _redacted(location: str) -> str:
     except ValueError:
         return "REDACTED"
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def _phrase(status: int) -> str | None:
+    return HTTPStatus(status).phrase if status in _STANDARD else None
 
 
 def _string(value: object) -> str | None:

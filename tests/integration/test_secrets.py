@@ -18,7 +18,15 @@ from support.fake_clock import FakeClock
 from support.fixture_types import MakeClient, Serve
 from support.raw_server import Connection, Step, answer, close, hang, raw
 
-from fieldingkit import AsyncClient, BearerToken, Client, ClientCredentials, RetryPolicy
+from fieldingkit import (
+    AsyncClient,
+    AsyncFulfillmentClient,
+    BearerToken,
+    Client,
+    ClientCredentials,
+    FulfillmentClient,
+    RetryPolicy,
+)
 from fieldingkit.commands import Command
 from fieldingkit.errors import FieldingKitError
 from fieldingkit.sandbox import Sandbox, faults
@@ -28,6 +36,7 @@ from fieldingkit.transport.credentials import AccessToken
 CANARY = "canary-5b1f0e"
 TOKEN = f"{CANARY}-token"
 SECRET = f"{CANARY}-secret"
+RID = "6780395e-94fa-1eb7-612c-d2e19af42758"
 PROXY = f"http://user:{CANARY}-password@127.0.0.1:9"
 
 
@@ -101,6 +110,8 @@ def holders() -> dict[str, Any]:
         "client of credentials": AsyncClient(auth=credentials, account_id=101),
         "client with a proxy": AsyncClient(auth=TOKEN, account_id=101, proxy=PROXY),
         "blocking client": Client(auth=TOKEN, account_id=101, proxy=PROXY),
+        "fulfillment client": AsyncFulfillmentClient(key=TOKEN, proxy=PROXY),
+        "blocking fulfillment client": FulfillmentClient(key=TOKEN, proxy=PROXY),
     }
 
 
@@ -116,7 +127,9 @@ def test_no_copy_shows_a_credential(name: str) -> None:
     assert leaks(copy.copy(holders()[name])) == []
 
 
-@pytest.mark.parametrize("name", ["token provider", "access token", "credentials", "client of a token"])
+@pytest.mark.parametrize(
+    "name", ["token provider", "access token", "credentials", "client of a token", "fulfillment client"]
+)
 def test_credentials_are_never_pickled(name: str) -> None:
     """Pickling an object that holds a credential is refused."""
     with pytest.raises((TypeError, AttributeError, pickle.PicklingError)) as caught:
@@ -147,7 +160,13 @@ def test_a_secret_compares_by_value_and_shows_nothing(value: str) -> None:
 @pytest.mark.parametrize("bad", [f"{CANARY} with a space", f"{CANARY}\n", f"{CANARY}é"])
 def test_refused_credentials_are_not_quoted(bad: str) -> None:
     """A credential that is refused is not quoted in the error."""
-    for make in (BearerToken, AccessToken, lambda token: AsyncClient(auth=token)):
+    makers = (
+        BearerToken,
+        AccessToken,
+        lambda token: AsyncClient(auth=token),
+        lambda key: AsyncFulfillmentClient(key=key),
+    )
+    for make in makers:
         with pytest.raises(FieldingKitError) as caught:
             make(bad)
         assert not [text for text in error_texts(caught.value, with_locals=False) if CANARY in text]
@@ -165,6 +184,18 @@ def test_no_refused_option_shows_a_credential(kind: type[AsyncClient | Client], 
     shown_locals = [safe_repr(value) for frame, _ in own_frames for value in frame.f_locals.values()]
     assert shown_locals
     assert CANARY not in "".join(shown_locals)
+
+
+@pytest.mark.parametrize("kind", [AsyncFulfillmentClient, FulfillmentClient])
+@pytest.mark.parametrize(
+    "options", [{"key": f"{TOKEN} with a space"}, {"proxy": f"no-url-{CANARY}"}, {"timeout": -1.0}, {"base_url": "x"}]
+)
+def test_no_refused_fulfillment_option_shows_the_key(kind: Any, options: dict[str, Any]) -> None:
+    """No frame of ours shows the key in a traceback with locals if an option of a fulfillment client is refused."""
+    with pytest.raises(FieldingKitError) as caught:
+        kind(**{"key": TOKEN, "proxy": PROXY, **options})
+    own_frames = list(traceback.walk_tb(caught.value.__traceback__))[1:]
+    assert CANARY not in "".join(safe_repr(value) for frame, _ in own_frames for value in frame.f_locals.values())
 
 
 @pytest.mark.parametrize("option", ["base_url", "proxy"])
@@ -206,6 +237,30 @@ async def test_no_error_shows_the_token(
     except FieldingKitError as error:
         assert [text[:300] for text in error_texts(error) if CANARY in text] == []
     assert server.requests[0].headers["authorization"] == f"Bearer {TOKEN}"
+    assert [record for record in caplog.records if CANARY in repr(vars(record))] == []
+
+
+@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize("scheme", ["", "Bearer "])
+async def test_no_error_shows_the_fulfillment_key(
+    name: str, scheme: str, serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No error and no log record of a fulfillment client shows its key, not even one whose response quotes it."""
+    caplog.set_level(logging.DEBUG)
+    quoting = answer(400, {"detail": f"{TOKEN} is unknown"}, {"X-Key": TOKEN})
+    server = await serve(STEPS[name], quoting)
+    async with AsyncFulfillmentClient(
+        key=scheme + TOKEN, base_url=server.url, clock=FakeClock(), retry=RetryPolicy(max_attempts=2)
+    ) as client:
+        for command in (
+            UpdateRespondentStatus(rid=RID, status=5),
+            GetRespondentStatus(rid=RID),
+        ):
+            try:
+                await client.send(command)
+            except FieldingKitError as error:
+                assert [text[:300] for text in error_texts(error) if CANARY in text] == []
+    assert server.requests[0].headers["authorization"] == scheme + TOKEN
     assert [record for record in caplog.records if CANARY in repr(vars(record))] == []
 
 
@@ -330,6 +385,20 @@ def test_a_client_from_env_shows_no_credential(monkeypatch: pytest.MonkeyPatch) 
     assert leaks(AsyncClient.from_env()) == []
     monkeypatch.setenv("CINT_TOKEN", TOKEN)
     assert leaks(AsyncClient.from_env()) == []
+
+
+@pytest.mark.parametrize("kind", [AsyncFulfillmentClient, FulfillmentClient])
+def test_a_fulfillment_client_from_env_shows_no_key(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a fulfillment client from the environment nor the error of a missing key shows a credential."""
+    monkeypatch.setenv("CINT_PROXY", PROXY)
+    monkeypatch.delenv("CINT_S2S_KEY_FILE", raising=False)
+    monkeypatch.delenv("CINT_S2S_KEY", raising=False)
+    with pytest.raises(FieldingKitError) as caught:
+        kind.from_env()
+    own_frames = list(traceback.walk_tb(caught.value.__traceback__))[1:]
+    assert CANARY not in "".join(safe_repr(value) for frame, _ in own_frames for value in frame.f_locals.values())
+    monkeypatch.setenv("CINT_S2S_KEY", TOKEN)
+    assert leaks(kind.from_env()) == []
 
 
 async def test_no_context_keeps_a_credential(serve: Serve, make_client: MakeClient) -> None:
