@@ -29,6 +29,7 @@ from fieldingkit import (
 )
 from fieldingkit.commands import Command
 from fieldingkit.errors import FieldingKitError
+from fieldingkit.resources.fulfillment import GetRespondentStatus, UpdateRespondentStatus
 from fieldingkit.sandbox import Sandbox, faults
 from fieldingkit.secret import Secret
 from fieldingkit.transport.credentials import AccessToken
