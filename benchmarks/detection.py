@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from benchmarks.rows import Row
 from fieldingkit import PollPolicy
-from fieldingkit.commands import JobStatus
+from fieldingkit.job_commands import JobStatus
 from fieldingkit.jobs.poller import Poller, PollerGroup, PollResult
 from fieldingkit.resources.fielding_jobs import FieldingJobResult
 

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from fieldingkit.blocking import Job as Job
     from fieldingkit.client import AsyncClient as AsyncClient
     from fieldingkit.commands import Command as Command
-    from fieldingkit.commands import JobCommand as JobCommand
     from fieldingkit.fulfillment_client import AsyncFulfillmentClient as AsyncFulfillmentClient
     from fieldingkit.fulfillment_client import FulfillmentClient as FulfillmentClient
+    from fieldingkit.job_commands import JobCommand as JobCommand
     from fieldingkit.jobs.job import AsyncJob as AsyncJob
     from fieldingkit.jobs.job import JobEvent as JobEvent
     from fieldingkit.jobs.observer import PollEvent as PollEvent
@@ -77,7 +77,8 @@ else:
             "fieldingkit.api_response": "ApiResponse",
             "fieldingkit.blocking": "Client Job",
             "fieldingkit.client": "AsyncClient",
-            "fieldingkit.commands": "Command JobCommand",
+            "fieldingkit.commands": "Command",
+            "fieldingkit.job_commands": "JobCommand",
             "fieldingkit.fulfillment_client": "AsyncFulfillmentClient FulfillmentClient",
             "fieldingkit.jobs.job": "AsyncJob JobEvent",
             "fieldingkit.jobs.observer": "PollEvent",

@@ -11,7 +11,7 @@ from fieldingkit._repr import html_table
 from fieldingkit.base_client import AsyncBaseClient
 from fieldingkit.client import AsyncClient
 from fieldingkit.client_core import ClientCore
-from fieldingkit.commands import Command, JobCommand, JobResult
+from fieldingkit.commands import Command
 from fieldingkit.errors import JobError
 from fieldingkit.loop_thread import LoopResource
 from fieldingkit.options import CallOptions, ConnectionSettings, Options, hide_credentials, with_parameters_of
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from fieldingkit.api_response import ApiResponse
     from fieldingkit.events.waker import Waker
     from fieldingkit.files import Downloaded, Upload
+    from fieldingkit.job_commands import JobCommand, JobResult
     from fieldingkit.jobs.job import AsyncJob, JobEvent
     from fieldingkit.paging import Page, PagedCommand
     from fieldingkit.resources.batch_jobs import FailedTargetGroup
@@ -187,7 +188,7 @@ class Client(BaseClient[AsyncClient]):
         """The API's time of day now, by the ``Date`` of its last response: seconds since 1970, UTC; None if unknown."""
         return self._client.api_time
 
-    def submit(self, command: JobCommand[R]) -> "Job[R]":
+    def submit(self, command: "JobCommand[R]") -> "Job[R]":
         """Start a job and return its handle.
 
         Raises:
@@ -197,7 +198,11 @@ class Client(BaseClient[AsyncClient]):
         return self._portal.call(self._submit, command)
 
     def run(
-        self, command: JobCommand[R], timeout: float | Literal["auto"] | None = "auto", *, waker: "Waker | None" = None
+        self,
+        command: "JobCommand[R]",
+        timeout: float | Literal["auto"] | None = "auto",
+        *,
+        waker: "Waker | None" = None,
     ) -> R:
         """Start a job, wait until it has ended, and return its result.
 
@@ -286,7 +291,7 @@ class Client(BaseClient[AsyncClient]):
         """
         return Job(self._client.job(token), self._portal)
 
-    async def _submit(self, command: JobCommand[R]) -> "Job[R]":
+    async def _submit(self, command: "JobCommand[R]") -> "Job[R]":
         # The handle is made in the loop, so that an interrupt never finds a job without one.
         return Job(await self._client.submit(command), self._portal)
 

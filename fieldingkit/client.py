@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack
 
 from fieldingkit.base_client import AsyncBaseClient
 from fieldingkit.codec import raise_for_incomplete_file, raise_for_status, raise_for_truncated_body
-from fieldingkit.commands import Api, Command, JobCommand, JobResult, check_kind
+from fieldingkit.commands import Api, Command, check_kind
 from fieldingkit.errors import ClientClosedError, FieldingKitError
 from fieldingkit.idempotency import RetrySafety
 from fieldingkit.jobs.poll_policy import check_wait_timeout
@@ -16,6 +16,7 @@ from fieldingkit.transport.http import Response
 if TYPE_CHECKING:
     from fieldingkit.events.waker import Waker
     from fieldingkit.files import Downloaded, Upload
+    from fieldingkit.job_commands import JobCommand, JobResult
     from fieldingkit.jobs.factory import JobFactory
     from fieldingkit.jobs.job import AsyncJob
     from fieldingkit.paging import Page, PagedCommand
@@ -102,7 +103,7 @@ class AsyncClient(AsyncBaseClient[Options]):
         """The API's time of day now, by the ``Date`` of its last response: seconds since 1970, UTC; None if unknown."""
         return self._core.api_time
 
-    async def submit(self, command: JobCommand[R]) -> "AsyncJob[R]":
+    async def submit(self, command: "JobCommand[R]") -> "AsyncJob[R]":
         """Start a job and return its handle.
 
         Raises:
@@ -110,12 +111,18 @@ class AsyncClient(AsyncBaseClient[Options]):
             JobLocationError: if a job may have been created, but the response does not say where.
             FieldingKitError: as for ``send``.
         """
+        from fieldingkit.job_commands import JobCommand
+
         check_kind(command, JobCommand)
         call = self._encode(command)
         return self._jobs.from_response(command, call, await self._perform(call))
 
     async def run(
-        self, command: JobCommand[R], timeout: float | Literal["auto"] | None = "auto", *, waker: "Waker | None" = None
+        self,
+        command: "JobCommand[R]",
+        timeout: float | Literal["auto"] | None = "auto",
+        *,
+        waker: "Waker | None" = None,
     ) -> R:
         """Start a job, wait until it has ended, and return its result.
 

@@ -2,19 +2,22 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import unquote, urlencode, urlsplit
 
 import attrs
 
 from fieldingkit._json import dumps, loads, loads_exactly
 from fieldingkit.command_plan import CommandPlan, PlannedField, plan_of, query_value
-from fieldingkit.commands import Command, JobAccepted
+from fieldingkit.commands import Command
 from fieldingkit.errors import DecodeError, DuplicateJobError, InvalidCommandError, JobLocationError
 from fieldingkit.idempotency import RetrySafety
 from fieldingkit.transport.headers import public_headers, retry_after
 from fieldingkit.transport.http import Call, Request, Response
 from fieldingkit.transport.problem import error_from, without_secrets
+
+if TYPE_CHECKING:
+    from fieldingkit.job_commands import JobAccepted
 
 __all__ = ["decode", "encode", "raise_for_incomplete_file", "raise_for_status", "raise_for_truncated_body"]
 
@@ -148,7 +151,7 @@ def decode(call: Call, response: Response) -> Any:
     kind: type = type(call.command)
     spec = _result_spec(kind)
     if spec.structure is None:
-        return _accepted(call, response, spec) if spec.wanted is JobAccepted else None
+        return _accepted(call, response, spec) if spec.accepts_job else None
     if response.body_error is not None:
         raise_for_truncated_body(call, response)
     if spec.may_be_empty and not response.body and call.request.retry_safety is not RetrySafety.READ:
@@ -229,7 +232,9 @@ def _decode_error(call: Call, response: Response, reason: str, path: str) -> Dec
     )
 
 
-def _accepted(call: Call, response: Response, spec: "_ResultSpec") -> JobAccepted:
+def _accepted(call: Call, response: Response, spec: "_ResultSpec") -> "JobAccepted":
+    from fieldingkit.job_commands import JobAccepted
+
     location, status = response.headers.get("Location"), None
     if spec.job_member is None:
         job_id = _id_in_location(location or "")
@@ -304,6 +309,8 @@ class _ResultSpec(NamedTuple):
     """Parses the body."""
     may_be_empty: bool = False
     """True if a response without a body is complete: what the headers do not carry has a default."""
+    accepts_job: bool = False
+    """True if the result is the acceptance of a job."""
     job_member: str | None = None
     """The member of the body that names the accepted job; None if the ``Location`` names it."""
 
@@ -311,8 +318,10 @@ class _ResultSpec(NamedTuple):
 @cache
 def _result_spec(kind: type[Any]) -> _ResultSpec:
     wanted = kind.result_type()
-    if wanted in {JobAccepted, type(None)}:
-        return _ResultSpec(wanted, job_member=kind.id_field if getattr(kind, "id_in_body", False) else None)
+    if wanted is type(None):
+        return _ResultSpec(wanted)
+    if hasattr(kind, "status_command"):
+        return _ResultSpec(wanted, accepts_job=True, job_member=kind.id_field if kind.id_in_body else None)
     from fieldingkit.converter import structure
 
     fields = attrs.fields(wanted) if attrs.has(wanted) else ()

@@ -12,8 +12,8 @@ query of a GET or DELETE and the JSON body of any other method. ``fieldingkit.co
 import enum
 import functools
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Generic, NamedTuple, Protocol, Self, TypeVar, cast, get_args, get_origin
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Generic, Self, TypeVar, cast, get_args, get_origin
 
 import attrs
 
@@ -21,7 +21,6 @@ from fieldingkit import validators
 from fieldingkit._repr import brief_repr
 from fieldingkit.errors import InvalidCommandError
 from fieldingkit.idempotency import RetrySafety
-from fieldingkit.results import Result
 from fieldingkit.validators import misfit_finders
 
 __all__ = [
@@ -31,12 +30,6 @@ __all__ = [
     "CommandPart",
     "DownloadCommand",
     "Endpoint",
-    "JobAccepted",
-    "JobCommand",
-    "JobPace",
-    "JobResult",
-    "JobStatus",
-    "JobWords",
     "OpenEnum",
     "OpenIntEnum",
     "ProjectCommand",
@@ -198,113 +191,10 @@ class TargetGroupCommand(ProjectCommand[R_co], Generic[R_co]):
     """The target group's ULID."""
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
 class DownloadCommand(Command[None]):
     """Base class of commands whose response is a file: ``client.download(command, path)`` saves it."""
 
-
-class JobResult(Protocol):
-    """The fields that the status of every job has.
-
-    A result may have more that the handle of a job reports: ``failure_reason``, ``job_trace_id``, and ``progress``, the
-    number of finished items.
-    """
-
-    @property
-    def job_id(self) -> str:
-        """The API's id of the job."""
-        ...
-
-    @property
-    def status(self) -> "OpenEnum":
-        """The job's status."""
-        ...
-
-
-@attrs.frozen(kw_only=True)
-class JobAccepted(Result):
-    """The API's acceptance of a job: its id, but no outcome yet."""
-
-    job_id: str
-    """The API's id of the job: a member of the body, or the last segment of ``location``."""
-    location: str | None = None
-    """The ``Location`` header, byte for byte; None for a job that the body names."""
-    status: str | None = None
-    """The job's status at its start; None for a job that the ``Location`` names."""
-    retry_after: float | None = None
-    """Seconds after which the API suggests the first poll; None if it suggests nothing."""
-    idempotency_key: str | None = None
-    """The key that the job was created with: sending the command again with it creates no second job."""
-
-
-class JobWords(NamedTuple):
-    """The words of a status that end a job, in lower case with underscores; any other word does not end it.
-
-    The API writes them in more than one way, so case, spaces and hyphens make no difference.
-    """
-
-    done: frozenset[str] = frozenset({"completed"})
-    """The words for success, in part or as a whole."""
-    failed: frozenset[str] = frozenset({"failed"})
-    """The words for failure."""
-
-    def is_done(self, status: str) -> bool:
-        """Return True if a status means success."""
-        return _folded(status) in self.done
-
-    def is_failed(self, status: str) -> bool:
-        """Return True if a status means failure."""
-        return _folded(status) in self.failed
-
-
-def _folded(status: str) -> str:
-    return status.casefold().replace("-", "_").replace(" ", "_")
-
-
-class JobPace(NamedTuple):
-    """How long jobs of one kind take, and so when to poll them; all in seconds."""
-
-    first_delay: float
-    """The delay of the first poll."""
-    min_interval: float
-    """The shortest interval between two polls."""
-    max_interval: float
-    """The longest interval between two polls."""
-    timeout: float
-    """The longest wait for a job, unless the caller says how long."""
-    timeout_per_item: float = 0.0
-    """The time to add to ``timeout`` for each item of the command, such as a row of a file."""
-
-
-@attrs.frozen(kw_only=True, eq=False, repr=False)
-class JobCommand(Command[JobAccepted], Generic[R_co]):
-    """A command that starts a job; the finished job returns an ``R``.
-
-    Combine it with a base class for the path: ``class X(JobCommand[BatchResult], ProjectCommand[JobAccepted])``.
-    """
-
-    status_command: ClassVar[type[Command[JobResult]]]
-    """The command that reads this job."""
-    id_field: ClassVar[str] = "job_id"
-    """The field of ``status_command`` for the id of the job."""
-    id_in_body: ClassVar[bool] = False
-    """True if the body names the job, in the member ``id_field``; False if the ``Location`` header does."""
-    words: ClassVar[JobWords] = JobWords()
-    """The words of the status that end the job."""
-    pace: ClassVar[JobPace | None] = None
-    """When to poll jobs of this kind, for a client with the default ``PollPolicy``; None for that policy."""
-    all_or_nothing: ClassVar[bool] = False
-    """True if a job that failed has changed nothing."""
-
-    @classmethod
-    def job_result_type(cls) -> type[R_co]:
-        """Return the ``R`` of ``JobCommand[R]``."""
-        return cast("type[R_co]", type_argument(cls, JobCommand))
-
-    def item_count(self) -> int | None:
-        """Return the number of items in the command, such as target groups; None for a command without items."""
-        ids: Sequence[str] | None = getattr(self, "target_group_ids", None)
-        return None if ids is None else len(ids)
+    __slots__ = ()
 
 
 class OpenEnum(enum.StrEnum):
@@ -346,19 +236,6 @@ class OpenIntEnum(enum.IntEnum):
     def known(self) -> bool:
         """True if this release of fieldingkit knows the value."""
         return self.value in type(self)._value2member_map_
-
-
-class JobStatus(OpenEnum):
-    """The status of a job."""
-
-    PROCESSING = "Processing"
-    COMPLETED = "Completed"
-    FAILED = "Failed"
-
-    @property
-    def terminal(self) -> bool:
-        """True if the job has ended; an unknown status is not terminal."""
-        return self in (JobStatus.COMPLETED, JobStatus.FAILED)
 
 
 def check_kind(command: object, kind: type) -> None:

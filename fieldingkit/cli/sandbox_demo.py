@@ -9,8 +9,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from fieldingkit.cli.errors import ExitCode
 from fieldingkit.cli.output import Output
 from fieldingkit.client import AsyncClient
-from fieldingkit.commands import Command, JobStatus
+from fieldingkit.commands import Command
 from fieldingkit.errors import PreconditionFailedError
+from fieldingkit.job_commands import JobStatus
 from fieldingkit.jobs.job import AsyncJob
 from fieldingkit.resources.batch_jobs import BatchResult, PauseTargetGroups
 from fieldingkit.resources.fielding_runs import GetFieldingRun, PauseFieldingRun, ResumeFieldingRun, UpdateFieldingRun

@@ -11,8 +11,9 @@ import attrs
 
 from fieldingkit.clock import Clock
 from fieldingkit.codec import decode, encode
-from fieldingkit.commands import Command, JobAccepted, JobCommand, JobResult
+from fieldingkit.commands import Command
 from fieldingkit.errors import ConfigurationError, DecodeError, InvalidCommandError, JobFailedError, JobLocationError
+from fieldingkit.job_commands import JobAccepted, JobCommand, JobResult
 from fieldingkit.jobs.job import AsyncJob, Submitter
 from fieldingkit.jobs.location import ResolvedLocation, resolve_id, resolve_location
 from fieldingkit.jobs.observer import JobObserver, PollEvent

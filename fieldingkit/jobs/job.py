@@ -10,7 +10,7 @@ import attrs
 
 from fieldingkit._repr import html_table
 from fieldingkit.clock import Clock
-from fieldingkit.commands import JobAccepted, JobCommand, JobResult, OpenEnum
+from fieldingkit.commands import OpenEnum
 from fieldingkit.errors import (
     ClientClosedError,
     ConfigurationError,
@@ -21,6 +21,7 @@ from fieldingkit.errors import (
     NotFoundError,
 )
 from fieldingkit.events.waker import Waker
+from fieldingkit.job_commands import JobAccepted, JobCommand, JobResult
 from fieldingkit.jobs.observer import JobObserver
 from fieldingkit.jobs.poll_policy import PollPolicy, check_wait_timeout
 from fieldingkit.jobs.poller import Poller, PollerGroup, PollResult

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from fieldingkit.commands import JobResult, OpenEnum
+from fieldingkit.commands import OpenEnum
+from fieldingkit.job_commands import JobResult
 from fieldingkit.jobs.token import JobToken
 from fieldingkit.transport.telemetry.attempts import notify
 

@@ -12,7 +12,6 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from fieldingkit.clock import Clock, Timer
-from fieldingkit.commands import JobResult
 from fieldingkit.errors import (
     ApiError,
     ClientClosedError,
@@ -23,6 +22,7 @@ from fieldingkit.errors import (
     TransportError,
     UnauthorizedError,
 )
+from fieldingkit.job_commands import JobResult
 from fieldingkit.jobs.poll_policy import PollPolicy, check_wait_timeout
 from fieldingkit.transport.delays import Jitter, poll_interval
 

@@ -11,8 +11,9 @@ from typing import Any, ClassVar, cast
 import attrs
 
 from fieldingkit._repr import html_table, short_repr
-from fieldingkit.commands import Command, Endpoint, JobAccepted, JobCommand, JobResult, JobStatus, ProjectCommand
+from fieldingkit.commands import Command, Endpoint, ProjectCommand
 from fieldingkit.errors import BatchItemsFailedError
+from fieldingkit.job_commands import JobAccepted, JobCommand, JobResult, JobStatus
 from fieldingkit.results import Result, to_row
 from fieldingkit.validators import idempotency_key, opaque_id, str_tuple, ulids, uuid
 

@@ -9,18 +9,9 @@ from typing import Any, ClassVar, Literal
 
 import attrs
 
-from fieldingkit.commands import (
-    Command,
-    Endpoint,
-    JobAccepted,
-    JobCommand,
-    JobPace,
-    JobResult,
-    JobWords,
-    OpenEnum,
-    TargetGroupCommand,
-)
+from fieldingkit.commands import Command, Endpoint, OpenEnum, TargetGroupCommand
 from fieldingkit.files import Upload
+from fieldingkit.job_commands import JobAccepted, JobCommand, JobPace, JobResult, JobWords
 from fieldingkit.paging import Page, PagedCommand
 from fieldingkit.resources.fielding_jobs import FailureReason
 from fieldingkit.resources.upload_checks import id_file, unique_ids

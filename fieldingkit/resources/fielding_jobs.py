@@ -8,15 +8,8 @@ from typing import ClassVar
 
 import attrs
 
-from fieldingkit.commands import (
-    Command,
-    Endpoint,
-    JobAccepted,
-    JobCommand,
-    JobResult,
-    JobStatus,
-    TargetGroupCommand,
-)
+from fieldingkit.commands import Command, Endpoint, TargetGroupCommand
+from fieldingkit.job_commands import JobAccepted, JobCommand, JobResult, JobStatus
 from fieldingkit.results import Result
 from fieldingkit.validators import check_period, idempotency_key, opaque_id, timezone_aware
 

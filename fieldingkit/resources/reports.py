@@ -11,18 +11,9 @@ from typing import Any, ClassVar, Final, Literal, Self, TypeAlias
 import attrs
 
 from fieldingkit._repr import brief_repr
-from fieldingkit.commands import (
-    AccountCommand,
-    Command,
-    DownloadCommand,
-    Endpoint,
-    JobAccepted,
-    JobCommand,
-    JobPace,
-    JobResult,
-    OpenEnum,
-)
+from fieldingkit.commands import AccountCommand, Command, DownloadCommand, Endpoint, OpenEnum
 from fieldingkit.errors import InvalidCommandError
+from fieldingkit.job_commands import JobAccepted, JobCommand, JobPace, JobResult
 from fieldingkit.paging import Page, PagedCommand
 from fieldingkit.resources.fielding_jobs import FailureReason
 from fieldingkit.results import Result

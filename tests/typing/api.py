@@ -30,8 +30,9 @@ from fieldingkit import (
     workflows,
 )
 from fieldingkit.clock import Clock, MonotonicClock
-from fieldingkit.commands import JobAccepted, JobResult, OpenEnum
+from fieldingkit.commands import OpenEnum
 from fieldingkit.files import Downloaded, Upload
+from fieldingkit.job_commands import JobAccepted, JobResult
 from fieldingkit.transport.credentials import AccessToken, Fetch
 from fieldingkit.transport.http import Response
 

@@ -12,7 +12,7 @@ from support.fixture_types import MakeClient, Serve
 from support.raw_server import answer, close
 
 from fieldingkit import AsyncClient, Client, RetryPolicy, batch_jobs, fielding_runs
-from fieldingkit.commands import Command, JobAccepted, JobCommand
+from fieldingkit.commands import Command
 from fieldingkit.errors import (
     AmbiguousOutcomeError,
     ApiError,
@@ -27,6 +27,7 @@ from fieldingkit.errors import (
     TransportError,
     UnauthorizedError,
 )
+from fieldingkit.job_commands import JobAccepted, JobCommand
 from fieldingkit.sandbox import Sandbox, faults
 from fieldingkit.sandbox.model.target_groups import TargetGroup
 

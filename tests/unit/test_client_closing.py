@@ -16,8 +16,9 @@ from support.raw_server import Connection, Step, answer
 
 import fieldingkit
 from fieldingkit import AsyncClient, batch_jobs, fielding_runs
-from fieldingkit.commands import Command, JobCommand
+from fieldingkit.commands import Command
 from fieldingkit.errors import ClientClosedError
+from fieldingkit.job_commands import JobCommand
 from fieldingkit.sandbox import Sandbox, faults
 from fieldingkit.sandbox.model.target_groups import TargetGroup
 

@@ -310,7 +310,7 @@ def test_commands_are_frozen_values(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(kinds()))
 def test_result_types_are_read_from_the_class(name: str) -> None:
     """The result type of a command is read from its class; a job command has two: acceptance and result."""
-    from fieldingkit.commands import JobAccepted, JobCommand
+    from fieldingkit.job_commands import JobAccepted, JobCommand
 
     kind = kinds()[name]
     if issubclass(kind, JobCommand):

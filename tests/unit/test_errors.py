@@ -16,8 +16,9 @@ from support.fixture_types import MakeClient, Serve
 from support.raw_server import answer
 
 from fieldingkit import errors
-from fieldingkit.commands import Command, JobStatus
+from fieldingkit.commands import Command
 from fieldingkit.errors import ApiError, Attempt, FieldingKitError, InvalidParam, JobError
+from fieldingkit.job_commands import JobStatus
 from fieldingkit.resources.batch_jobs import BatchResult, FailedTargetGroup
 from fieldingkit.resources.target_group_drafts import GetTargetGroup
 from fieldingkit.transport.http import Response

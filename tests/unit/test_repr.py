@@ -2,7 +2,7 @@
 
 from fieldingkit import AsyncClient, Client, batch_jobs, target_group_progress, target_groups
 from fieldingkit._repr import html_table
-from fieldingkit.commands import JobStatus
+from fieldingkit.job_commands import JobStatus
 from fieldingkit.resources.batch_jobs import BatchResult, FailedTargetGroup
 from fieldingkit.sandbox import Sandbox
 

@@ -13,7 +13,8 @@ import attrs
 import pytest
 
 import fieldingkit.resources
-from fieldingkit.commands import Command, CommandPart, JobAccepted, JobStatus
+from fieldingkit.commands import Command, CommandPart
+from fieldingkit.job_commands import JobAccepted, JobStatus
 from fieldingkit.resources.batch_jobs import BatchResult, FailedTargetGroup
 from fieldingkit.resources.fielding_runs import FieldingRun, FieldingRunList, FieldingRunStatus
 from fieldingkit.resources.money import Money

@@ -8,8 +8,8 @@ from cyclopts.validators import Number
 from fieldingkit.cli.connection import DEFAULT_CONNECTION, Connection
 from fieldingkit.cli.errors import ExitCode, UsageError
 from fieldingkit.cli.output import Output
-from fieldingkit.commands import JobResult
 from fieldingkit.errors import ConfigurationError
+from fieldingkit.job_commands import JobResult
 from fieldingkit.rendering.text import format_time
 from fieldingkit.resources.batch_jobs import BatchResult
 from fieldingkit.resources.fielding_jobs import FieldingJobResult

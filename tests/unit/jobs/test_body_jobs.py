@@ -12,19 +12,9 @@ from support.fixture_types import MakeClient, Serve
 from support.raw_server import Step, answer, raw
 
 import fieldingkit
-from fieldingkit.commands import (
-    Command,
-    DownloadCommand,
-    Endpoint,
-    JobAccepted,
-    JobCommand,
-    JobPace,
-    JobResult,
-    JobWords,
-    OpenEnum,
-    TargetGroupCommand,
-)
+from fieldingkit.commands import Command, DownloadCommand, Endpoint, OpenEnum, TargetGroupCommand
 from fieldingkit.errors import DecodeError, InvalidCommandError, JobFailedError, JobLocationError, JobTimeoutError
+from fieldingkit.job_commands import JobAccepted, JobCommand, JobPace, JobResult, JobWords
 from fieldingkit.jobs import factory
 from fieldingkit.jobs.poll_policy import PollPolicy
 from fieldingkit.results import Result

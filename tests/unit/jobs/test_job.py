@@ -15,7 +15,6 @@ from support.fixture_types import MakeClient, Serve
 from support.raw_server import Connection, RawServer, Step, answer, close
 
 from fieldingkit import Client, batch_jobs, fielding_runs
-from fieldingkit.commands import JobStatus
 from fieldingkit.errors import (
     Attempt,
     BatchItemsFailedError,
@@ -34,6 +33,7 @@ from fieldingkit.errors import (
     ServerError,
     TransportError,
 )
+from fieldingkit.job_commands import JobStatus
 from fieldingkit.jobs.job import AsyncJob, retry_key
 from fieldingkit.jobs.poller import Poller, PollerGroup, PollPolicy, PollResult
 from fieldingkit.resources.fielding_jobs import FieldingJobResult

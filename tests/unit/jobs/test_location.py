@@ -13,8 +13,8 @@ from support.fake_clock import FakeClock
 from support.fixture_types import MakeClient, Serve
 from support.raw_server import answer
 
-from fieldingkit.commands import JobCommand
 from fieldingkit.errors import JobLocationError
+from fieldingkit.job_commands import JobCommand
 from fieldingkit.jobs.location import resolve_location
 from fieldingkit.resources.batch_jobs import UpdateProjectManagers
 from fieldingkit.sandbox import LocationForm, Sandbox

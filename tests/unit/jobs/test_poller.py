@@ -9,8 +9,8 @@ import pytest
 from support.virtual_loop import LoopClock, run_virtually
 
 from fieldingkit import PollPolicy
-from fieldingkit.commands import JobStatus
 from fieldingkit.idempotency import RetrySafety
+from fieldingkit.job_commands import JobStatus
 from fieldingkit.jobs.poller import Poller, PollerGroup, PollResult
 from fieldingkit.resources.fielding_jobs import FieldingJobResult
 from fieldingkit.transport.http import Call, Request, Response

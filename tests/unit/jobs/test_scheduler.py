@@ -13,8 +13,8 @@ from support.fixture_types import MakeClient
 from support.sweep_simulation import CountingApi, make_groups, simulate, spread
 
 from fieldingkit import AsyncClient, AsyncJob, JobEvent, PollPolicy
-from fieldingkit.commands import JobStatus
 from fieldingkit.errors import ConfigurationError, JobError, JobFailedError
+from fieldingkit.job_commands import JobStatus
 from fieldingkit.jobs.scheduler import DurationEstimator, PollScheduler
 from fieldingkit.resources.batch_jobs import BatchResult, PauseTargetGroups
 from fieldingkit.sandbox import Sandbox, faults

@@ -17,9 +17,10 @@ import fieldingkit
 import fieldingkit.resources
 from fieldingkit import sandbox
 from fieldingkit.codec import encode
-from fieldingkit.commands import Command, Endpoint, JobCommand
+from fieldingkit.commands import Command, Endpoint
 from fieldingkit.errors import InvalidCommandError
 from fieldingkit.files import Upload
+from fieldingkit.job_commands import JobCommand
 
 NOT_IN_THE_SANDBOX_YET: Final[frozenset[str]] = frozenset(
     {"allocation_templates", "allocations", "fulfillment", "profile_templates"}

@@ -20,9 +20,10 @@ import pytest
 from support.published_contract import CONTRACT, Contract, Schema, load_document
 
 import fieldingkit.resources
-from fieldingkit.commands import Command, JobAccepted, JobCommand, OpenEnum, OpenIntEnum
+from fieldingkit.commands import Command, OpenEnum, OpenIntEnum
 from fieldingkit.converter import is_variants, structure
 from fieldingkit.idempotency import RetrySafety
+from fieldingkit.job_commands import JobAccepted, JobCommand
 from fieldingkit.leniency import structure_tolerantly
 from fieldingkit.resources import (
     batch_jobs,

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from support.resource_wire import GROUP, OTHER, PROJECT, PROJECT_PATH, answer, sent
 
-from fieldingkit.commands import JobStatus
 from fieldingkit.errors import DecodeError, InvalidCommandError
 from fieldingkit.idempotency import RetrySafety
+from fieldingkit.job_commands import JobStatus
 from fieldingkit.resources.batch_jobs import FailedTargetGroup, GetUpdateProjectManagersJob, UpdateProjectManagers
 from fieldingkit.resources.projects import CreateProject, GetProject, ListProjects, ProjectStatus, UpdateProject
 

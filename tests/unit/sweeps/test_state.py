@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fieldingkit.commands import JobStatus
+from fieldingkit.job_commands import JobStatus
 from fieldingkit.resources.batch_jobs import BatchResult, FailedTargetGroup
 from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.sweeps import Action, Outcome
