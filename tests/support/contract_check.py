@@ -31,7 +31,7 @@ KNOWN_FAULTS: Final = {
     "ReportsHaveNoFailure": "The state of a report has no word for a failure.",
     "ReportUrlIsNull": "The link to a report is required, and null as long as there is none.",
     "UndocumentedStatus": "No operation documents 405, 409, 413 and 415, nor the batch ones 429; their shapes exist.",
-    "UndocumentedWebhookStatus": "Webhook operations and one other lack a status that their prose or path implies.",
+    "UndocumentedStatusHere": "Operations on webhooks and exclusions lack statuses that their prose or path implies.",
 }
 """Contradictions and gaps of the contract, by name."""
 
@@ -40,12 +40,19 @@ _NULL_IN_JOBS = {
     "_project_manager_job": {"updated_target_groups", "failed_target_groups"},  # NullInManagerJobs
 }
 _UNDOCUMENTED_STATUSES = {405, 409, 410, 413, 415, 429}
-_UNDOCUMENTED_HERE = {  # UndocumentedWebhookStatus
+_UNDOCUMENTED_HERE = {  # UndocumentedStatusHere
     ("delete_webhook", 400),
     ("delete_webhook", 412),
     ("get_webhook", 400),
+    ("get_exclusion_by_project_api", 400),
+    ("get_exclusion_group_target_group_exclusions", 400),
+    ("get_target_group_access_respondent_guid_exclusion_list_api_paginated", 400),
+    ("get_target_group_exclusion_policy_api", 400),
+    ("get_target_group_respondent_activity_exclusions", 400),
+    ("get_target_group_rsid_exclusion_list_api_paginated", 400),
     ("project_overview", 400),
     ("regenerate_webhook_secret", 404),
+    ("set_target_group_respondent_activity_exclusions", 404),
     ("update_webhook", 404),
     ("update_webhook", 412),
 }

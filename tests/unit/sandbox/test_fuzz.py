@@ -1,6 +1,7 @@
 """Random requests for every operation: each gets an answer of the contract, and never a 500."""
 
 import json
+import re
 import uuid
 from collections.abc import Iterator, Mapping
 from functools import cache, reduce
@@ -136,7 +137,8 @@ class Target:
         """Send a request with every header that an operation can require; return the violations of the contract."""
         method, template, _ = route
         webhooks = self.sandbox.webhooks
-        path = template.format(**self.ids, webhook_id=webhooks[-1].id if webhooks else ULID)
+        ids = {**dict.fromkeys(re.findall(r"{(\w+)}", template), ULID), **self.ids}
+        path = template.format_map(ids | ({"webhook_id": webhooks[-1].id} if webhooks else {}))
         headers = {
             "Authorization": f"Bearer {self.sandbox.token}",
             "Cint-API-Version": "2025-12-18",
@@ -169,9 +171,6 @@ def target() -> Iterator[Target]:
             "project_id": project.id,
             "target_group_id": group.id,
             "fielding_run_id": group.run.id,
-            "job_id": ULID,
-            "profile_id": ULID,
-            "exclusion_group_id": ULID,
         }
         yield Target(sandbox, connection, ids)
         connection.close()
