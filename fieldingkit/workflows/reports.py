@@ -308,10 +308,10 @@ async def _save(
     """Wait for a report and save its file."""
     await job.wait(timeout)
     command = DownloadReport(account_id=JobToken.decode(job.token()).path["account_id"], report_id=job.id)
-    patient = client.with_options(timeout=_DOWNLOAD_SECONDS, deadline=_DOWNLOAD_SECONDS)
+    downloader = client.with_options(timeout=_DOWNLOAD_SECONDS, deadline=_DOWNLOAD_SECONDS)
     handled = [*conflicts]
     try:
-        file = await _download(patient, command, target.first, handled)
+        file = await _download(downloader, command, target.first, handled)
         path = target.place(job.id, file)
     except (FieldingKitError, OSError) as exc:
         reason = exc.message if isinstance(exc, FieldingKitError) else exc.strerror
