@@ -31,6 +31,8 @@ def start(sandbox: Sandbox, project: Project, tmp_path: Path) -> Iterator[Start]
         "CINT_ACCOUNT_ID": str(sandbox.account_id),
         "CINT_TOKEN": sandbox.token,
         "CINT_BASE_URL": sandbox.url,
+        "CINT_S2S_KEY": sandbox.fulfillment_key,
+        "CINT_S2S_BASE_URL": sandbox.fulfillment_url,
         "SCENE_PROJECT": project.id,
         "SCENE_GROUPS": ",".join(project.ids()),
         "PYTHONPATH": os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")])),

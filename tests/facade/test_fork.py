@@ -6,6 +6,7 @@ import pytest
 from support.scripts import Run
 
 from fieldingkit.sandbox import Sandbox, faults
+from fieldingkit.sandbox.model.projects import Project
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks here")
 
@@ -35,6 +36,30 @@ def test_parent_and_child_both_use_the_client(run: Run) -> None:
         *QUIET,
     )
     assert outcome == (0, "1 1\n", "")
+
+
+def test_parent_and_child_both_use_a_fulfillment_client(run: Run, sandbox: Sandbox, project: Project) -> None:
+    """A fulfillment client survives a fork as every blocking client does."""
+    rid = project.groups[0].respondents[0].rid
+    outcome = run(
+        f"""
+        import os, sys
+        from fieldingkit import FulfillmentClient, fulfillment
+
+        READ = fulfillment.GetRespondentStatus(rid="{rid}")
+        with FulfillmentClient.from_env() as client:
+            assert client.send(READ).status == 2
+            child = os.fork()
+            if child == 0:
+                assert client.send(READ).status == 2
+                client.close()
+                sys.exit(7)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+            print(len(client.send_detailed(READ).attempts))
+        """,
+        *QUIET,
+    )
+    assert outcome == (0, "1\n", "")
 
 
 def test_child_drops_the_client_without_side_effects(run: Run) -> None:

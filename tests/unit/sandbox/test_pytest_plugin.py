@@ -15,7 +15,7 @@ CONFTEST = 'pytest_plugins = ["fieldingkit.sandbox.pytest_plugin"]'
 
 TESTS = """
 import pytest
-from fieldingkit import fielding_runs
+from fieldingkit import fielding_runs, fulfillment
 
 
 def a_read(sandbox):
@@ -32,16 +32,29 @@ async def test_async(sandbox, client):
 def test_blocking(sandbox, blocking_client):
     blocking_client.send(a_read(sandbox))
     assert [request.status for request in sandbox.requests] == [200]
+
+
+def a_status(sandbox):
+    return fulfillment.GetRespondentStatus(rid=sandbox.seed(live=1).groups[0].respondents[0].rid)
+
+
+{mark}
+async def test_async_fulfillment(sandbox, fulfillment_client):
+    assert (await fulfillment_client.send(a_status(sandbox))).status == 2
+
+
+def test_blocking_fulfillment(sandbox, blocking_fulfillment_client):
+    assert blocking_fulfillment_client.send(a_status(sandbox)).status == 2
 """
 
 
 @pytest.mark.parametrize(("mode", "mark"), [("auto", ""), ("strict", "@pytest.mark.asyncio")])
 def test_the_fixtures_work_in_both_modes(pytester: pytest.Pytester, mode: str, mark: str) -> None:
-    """Both clients reach the sandbox, in auto and in strict mode of pytest-asyncio."""
+    """All clients reach the sandbox, in auto and in strict mode of pytest-asyncio."""
     pytester.makeini(INI)
     pytester.makeconftest(CONFTEST)
     pytester.makepyfile(TESTS.format(mark=mark))
-    pytester.runpytest_inprocess(f"--asyncio-mode={mode}").assert_outcomes(passed=2)
+    pytester.runpytest_inprocess(f"--asyncio-mode={mode}").assert_outcomes(passed=4)
 
 
 def test_the_sandbox_can_be_replaced(pytester: pytest.Pytester) -> None:
