@@ -110,13 +110,15 @@ def _add_fault(api: Sandbox, spec: str, latency: float) -> None:
 def _print(output: Output, api: Sandbox, seeded: list[Project]) -> None:
     from fieldingkit.version import API_VERSION
 
-    url, token_url = (_reachable(address) for address in (api.url, api.token_url))
+    url, token_url, fulfillment_url = map(_reachable, (api.url, api.token_url, api.fulfillment_url))
     environment = {
         "CINT_BASE_URL": url,
         "CINT_ACCOUNT_ID": str(api.account_id),
         "CINT_CLIENT_ID": api.client_id,
         "CINT_CLIENT_SECRET": api.client_secret,
         "CINT_TOKEN_URL": token_url,
+        "CINT_S2S_BASE_URL": fulfillment_url,
+        "CINT_S2S_KEY": api.fulfillment_key,
     }
     facts: dict[str, Any] = {
         "url": url,
@@ -125,6 +127,8 @@ def _print(output: Output, api: Sandbox, seeded: list[Project]) -> None:
         "client_id": api.client_id,
         "client_secret": api.client_secret,
         "token_url": token_url,
+        "fulfillment_url": fulfillment_url,
+        "fulfillment_key": api.fulfillment_key,
         "environment": environment,
         "projects": {project.id: project.ids() for project in seeded},
     }
@@ -140,6 +144,8 @@ def _print(output: Output, api: Sandbox, seeded: list[Project]) -> None:
             "Client id": api.client_id,
             "Client secret": api.client_secret,
             "Token URL": token_url,
+            "Fulfillment URL": fulfillment_url,
+            "Fulfillment key": api.fulfillment_key,
         }
     )
     total = sum(len(project.groups) for project in seeded)

@@ -31,6 +31,8 @@ The API's documents leave some behavior open. The sandbox behaves as follows:
 - Of ten entrants four complete, five do not qualify and one drops off. Target groups that a request created get
   completes while they are live; seeded ones get theirs from the test. Targets with quotas fill in proportion to their
   goals. Prices, suggested days and speed follow from one simple model: see `fieldingkit.sandbox.model.pricing`.
+- A survey host can end a session that is still in the survey, status 1, once: every other change of a status is refused
+  (422), even to the same one. Any other key than `sandbox.fulfillment_key` is a 401.
 - A goal can be changed in every status, but not below the number of completes (422).
 - A draft has no fielding assistant assignment (404) until one is created with `If-None-Match: *`.
 - Target groups can only be assigned to project managers of the account; other users are refused (400).

@@ -23,6 +23,7 @@ __all__ = ["Handler", "HandlerResponse", "RequestContext"]
 JobT = TypeVar("JobT", bound=Job)
 
 _PATH_PARAMETERS = {
+    "RID": re.compile(r".*", re.DOTALL),  # any text that is no session is a 404
     "account_id": re.compile(r"[0-9]{1,10}"),
     "project_id": ULID,
     "target_group_id": ULID,

@@ -41,7 +41,7 @@ class RecordedRequest:
     method: str
     """`GET`, `POST`, `PUT` or `DELETE`."""
     path: str
-    """The path as it was sent, with `/v1`, without the query."""
+    """The path as it was sent, with the `/v1` of the Demand API, without the query."""
     query: MultiMapping[str]
     """The query parameters; read a repeated one with `getall`."""
     headers: Mapping[str, str]

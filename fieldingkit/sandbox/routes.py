@@ -14,6 +14,7 @@ from fieldingkit.sandbox.handlers import (
     exclusions,
     feasibility,
     fielding_runs,
+    fulfillment,
     jobs,
     pricing,
     profiles,
@@ -27,7 +28,7 @@ from fieldingkit.sandbox.handlers import (
 )
 from fieldingkit.sandbox.model.fielding_runs import COMPLETE, PAUSE, RELAUNCH, RESUME
 
-__all__ = ["ROUTES", "Route", "routes"]
+__all__ = ["FULFILLMENT_ROUTES", "ROUTES", "Route", "routes"]
 
 
 class Route(NamedTuple):
@@ -346,8 +347,17 @@ ROUTES: Final = (
     Route("POST", _BULK_RESUMES, "create_bulk_resume_target_groups_job", jobs.create_batch_job("resume")),
     Route("GET", _BULK_RESUMES + "/{job_id}", "get_bulk_resume_target_groups_job", jobs.get_batch_job("resume")),
 )
+"""The operations of the Demand API, below `/v1`."""
+
+FULFILLMENT_ROUTES: Final = (
+    Route("GET", "/fulfillment/respondents/{RID}", "get_respondent_status", fulfillment.get_respondent_status),
+    Route(
+        "POST", "/fulfillment/respondents/transition", "update_respondent_status", fulfillment.update_respondent_status
+    ),
+)
+"""The operations of the fulfillment API, which has another host and another key."""
 
 
 def routes() -> list[tuple[str, str, str]]:
     """Return every operation: method, path template without `/v1`, operation id."""
-    return [(route.method, route.path, route.operation_id) for route in ROUTES]
+    return [(route.method, route.path, route.operation_id) for route in (*ROUTES, *FULFILLMENT_ROUTES)]

@@ -140,6 +140,16 @@ class Sandbox:
         """A currently valid bearer token."""
         return self._tokens.current
 
+    @property
+    def fulfillment_url(self) -> str:
+        """The base URL for a client of the fulfillment API."""
+        return self._runner.origin
+
+    @property
+    def fulfillment_key(self) -> str:
+        """The key that the fulfillment API accepts; the Demand API does not."""
+        return self._tokens.fulfillment_key
+
     def issue_token(self, lifetime: float | None = None) -> str:
         """Issue a new bearer token.
 
@@ -194,7 +204,8 @@ class Sandbox:
 
         Args:
             method: The HTTP method.
-            target: The path with `/v1`, and the query: `/v1/accounts?limit=10`.
+            target: The path with `/v1`, and the query: `/v1/accounts?limit=10`. Paths of the fulfillment API have no
+                `/v1`.
             headers: The headers, credentials included.
             body: The body.
         """

@@ -20,7 +20,7 @@ from fieldingkit.sandbox.locations import Locations
 from fieldingkit.sandbox.model.state import SandboxState
 from fieldingkit.sandbox.problems import Problem
 from fieldingkit.sandbox.recording import RecordedAnswer, RecordedRequest
-from fieldingkit.sandbox.routes import ROUTES, Route
+from fieldingkit.sandbox.routes import FULFILLMENT_ROUTES, ROUTES, Route
 from fieldingkit.sandbox.tokens import Tokens
 
 __all__ = ["TOKEN_OPERATION", "Arrival", "HandledRequest", "RateLimit", "SandboxService", "Trace", "join_trace"]
@@ -90,16 +90,26 @@ _TOKEN_PATH: Final = "/oauth/token"
 _API_VERSIONS: Final = ("2024-12-02", "2025-02-17", "2025-05-27", "2025-12-18", "upcoming-release")
 
 
+def _check_version(version: str | None) -> None:
+    if not version:
+        raise problems.missing_header("Cint-API-Version")
+    if version not in _API_VERSIONS:
+        raise problems.bad_request(
+            "The API version does not exist.", **{"Cint-API-Version": f"Must be one of {', '.join(_API_VERSIONS)}."}
+        )
+
+
 class _Routes:
     """Finds the route of a path in a tree of its segments."""
 
     def __init__(self) -> None:
         self._tree: dict[str, Any] = {}
-        for route in ROUTES:
-            node = self._tree
-            for segment in f"/v1{route.path}".split("/"):
-                node = node.setdefault("{}" if segment.startswith("{") else segment, {})
-            node.setdefault("", {})[route.method] = route
+        for prefix, routes in (("/v1", ROUTES), ("", FULFILLMENT_ROUTES)):
+            for route in routes:
+                node = self._tree
+                for segment in f"{prefix}{route.path}".split("/"):
+                    node = node.setdefault("{}" if segment.startswith("{") else segment, {})
+                node.setdefault("", {})[route.method] = route
 
     def find(self, path: str) -> tuple[Mapping[str, Route], list[str]]:
         """Return the routes of a path by method, and the values of its parameters."""
@@ -253,7 +263,7 @@ class SandboxService:
             if arrival.allowed:
                 raise problems.method_not_allowed(", ".join(arrival.allowed))
             raise problems.not_found("resource")
-        self._authorize(recorded)
+        self._authorize(recorded, arrival.route)
         with self.state.locked() as now:
             return arrival.route.handler(
                 RequestContext(
@@ -265,15 +275,13 @@ class SandboxService:
                 )
             )
 
-    def _authorize(self, recorded: RecordedRequest) -> None:
-        self.tokens.check(recorded.headers.get("Authorization"))
-        version = recorded.headers.get("Cint-API-Version")
-        if not version:
-            raise problems.missing_header("Cint-API-Version")
-        if version not in _API_VERSIONS:
-            raise problems.bad_request(
-                "The API version does not exist.", **{"Cint-API-Version": f"Must be one of {', '.join(_API_VERSIONS)}."}
-            )
+    def _authorize(self, recorded: RecordedRequest, route: Route) -> None:
+        authorization = recorded.headers.get("Authorization")
+        if route in FULFILLMENT_ROUTES:
+            self.tokens.check_key(authorization)
+        else:
+            self.tokens.check(authorization)
+            _check_version(recorded.headers.get("Cint-API-Version"))
         if self.rate_limit is not None:
             self.rate_limit.take(recorded.at)
 

@@ -1,7 +1,8 @@
-"""Bearer tokens and the token endpoint."""
+"""Bearer tokens, the token endpoint, and the key of the fulfillment API."""
 
 from datetime import datetime, timedelta
 from typing import Any, cast
+from uuid import NAMESPACE_OID, uuid5
 
 from fieldingkit.sandbox import problems
 from fieldingkit.sandbox.formats import Identifiers
@@ -25,6 +26,8 @@ class Tokens:
     def __init__(self, *, clock: SandboxClock, identifiers: Identifiers, lifetime: float) -> None:
         self.client_id: str = f"sandbox-client-{identifiers.hexadecimal(8)}"
         self.client_secret: str = f"sandbox-secret-{identifiers.hexadecimal(32)}"
+        # Derived, so that a seed gives the same ids with and without it.
+        self.fulfillment_key: str = f"sandbox-key-{uuid5(NAMESPACE_OID, self.client_secret).hex}"
         self._clock = clock
         self._identifiers = identifiers
         self._lifetime = lifetime
@@ -63,6 +66,11 @@ class Tokens:
             raise problems.unauthorized()
         if expiry <= self._clock.now():
             raise problems.forbidden()
+
+    def check_key(self, authorization: str | None) -> None:
+        """Check the `Authorization` header of the fulfillment API, which is the key alone; 401 for any other."""
+        if authorization != self.fulfillment_key:
+            raise problems.unauthorized()
 
     def grant(self, body: object) -> tuple[int, dict[str, Any]]:
         """Answer a request to the token endpoint with the client-credentials flow.

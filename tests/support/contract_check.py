@@ -30,6 +30,7 @@ KNOWN_FAULTS: Final = {
     "ReportIdIsNoUuid": "The id of a new report has the pattern of a ULID and the format of a UUID.",
     "ReportsHaveNoFailure": "The state of a report has no word for a failure.",
     "ReportUrlIsNull": "The link to a report is required, and null as long as there is none.",
+    "UndocumentedKeyStatus": "The fulfillment operations do not say how they refuse a wrong key.",
     "UndocumentedStatus": "No operation documents 405, 409, 413 and 415, nor the batch ones 429; their shapes exist.",
     "UndocumentedStatusHere": "Operations on webhooks and exclusions lack statuses that their prose or path implies.",
 }
@@ -40,9 +41,10 @@ _NULL_IN_JOBS = {
     "_project_manager_job": {"updated_target_groups", "failed_target_groups"},  # NullInManagerJobs
 }
 _UNDOCUMENTED_STATUSES = {405, 409, 410, 413, 415, 429}
-_UNDOCUMENTED_HERE = {  # UndocumentedStatusHere
+_UNDOCUMENTED_HERE = {  # UndocumentedStatusHere, UndocumentedKeyStatus
     ("delete_webhook", 400),
     ("delete_webhook", 412),
+    ("get_respondent_status", 401),
     ("get_webhook", 400),
     ("get_exclusion_by_project_api", 400),
     ("get_exclusion_group_target_group_exclusions", 400),
@@ -53,6 +55,7 @@ _UNDOCUMENTED_HERE = {  # UndocumentedStatusHere
     ("project_overview", 400),
     ("regenerate_webhook_secret", 404),
     ("set_target_group_respondent_activity_exclusions", 404),
+    ("update_respondent_status", 401),
     ("update_webhook", 404),
     ("update_webhook", 412),
 }

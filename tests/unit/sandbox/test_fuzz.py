@@ -139,14 +139,15 @@ class Target:
         webhooks = self.sandbox.webhooks
         ids = {**dict.fromkeys(re.findall(r"{(\w+)}", template), ULID), **self.ids}
         path = template.format_map(ids | ({"webhook_id": webhooks[-1].id} if webhooks else {}))
+        has_key = path.startswith("/fulfillment/")
         headers = {
-            "Authorization": f"Bearer {self.sandbox.token}",
+            "Authorization": self.sandbox.fulfillment_key if has_key else f"Bearer {self.sandbox.token}",
             "Cint-API-Version": "2025-12-18",
             "Content-Type": "application/json",
             "If-Match": "*",
             "Idempotency-Key": str(uuid.uuid4()),
         }
-        self.connection.request(method, f"/v1{path}?{query}", body=body, headers=headers)
+        self.connection.request(method, f"{'' if has_key else '/v1'}{path}?{query}", body=body, headers=headers)
         response = self.connection.getresponse()
         response.read()
         assert response.status < 500
@@ -171,6 +172,7 @@ def target() -> Iterator[Target]:
             "project_id": project.id,
             "target_group_id": group.id,
             "fielding_run_id": group.run.id,
+            "RID": group.respondents[0].rid,
         }
         yield Target(sandbox, connection, ids)
         connection.close()
