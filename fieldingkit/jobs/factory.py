@@ -33,6 +33,7 @@ R = TypeVar("R")
 
 # A table, so that a token loads one module instead of all.
 _MODULES = {
+    "create_all_recontact_rsids_removal_job": "recontacts",
     "create_bulk_complete_target_groups_job": "batch_jobs",
     "create_bulk_launch_target_groups_job": "batch_jobs",
     "create_bulk_pause_target_groups_job": "batch_jobs",
@@ -44,6 +45,8 @@ _MODULES = {
     "generate_report": "reports",
     "exclusion_create_remove_all_respondents_job": "excluded_respondents",
     "exclusion_create_upload_rids_by_file_job": "excluded_respondents",
+    "recontact_create_upload_respondents_by_file_job": "recontacts",
+    "recontact_create_upload_rsids_by_file_job": "recontacts",
 }
 """The module of ``fieldingkit.resources`` for each operation that starts a job."""
 

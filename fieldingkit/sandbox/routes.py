@@ -21,6 +21,7 @@ from fieldingkit.sandbox.handlers import (
     profiling,
     progress,
     projects,
+    recontacts,
     reports,
     target_groups,
     unique_codes,
@@ -63,6 +64,10 @@ _SCHEDULES = _GROUP + "/fielding-run-jobs/schedule-from-draft"
 _PROFILES = _GROUP + "/profiles"
 _ASSISTANT = _GROUP + "/fielding-assistant-assignment"
 
+_RECONTACTS = _GROUP + "/recontacts"
+_RECONTACT_UPLOADS = _RECONTACTS + "/jobs/upload-respondents-by-file"
+_RSID_UPLOADS = _RECONTACTS + "/jobs/upload-rsids-by-file"
+_RECONTACT_REMOVALS = _RECONTACTS + "/jobs/remove-all-rsids"
 _LIVE_CODES = _ACCOUNT + "/target-groups/{target_group_id}/respondent-unique-codes/live"
 _TEST_CODES = _ACCOUNT + "/target-groups/{target_group_id}/respondent-unique-codes/test"
 _EXCLUSION_GROUPS = _ACCOUNT + "/exclusion-groups"
@@ -199,6 +204,32 @@ ROUTES: Final = (
     Route("GET", _ACCOUNT + "/reports/{report_id}/share", "share_report", reports.share_report),
     Route("GET", _ACCOUNT + "/reports/{report_id}/status", "report_status", reports.get_report_status),
     Route("POST", _ACCOUNT + "/reports/{report_type}", "generate_report", reports.generate_report),
+    # The tag "Recontacts"
+    Route("POST", _RECONTACT_UPLOADS, "recontact_create_upload_respondents_by_file_job", recontacts.upload),
+    Route("GET", _RECONTACT_UPLOADS, "recontact_list_upload_respondents_by_file_jobs", recontacts.list_uploads),
+    Route(
+        "GET",
+        _RECONTACT_UPLOADS + "/{job_id}",
+        "get_recontact_upload_respondents_by_file_job",
+        recontacts.get_job("upload"),
+    ),
+    Route("GET", _RECONTACT_UPLOADS + "/{job_id}/download", "recontact_download_job_file", recontacts.download_file),
+    Route("POST", _RSID_UPLOADS, "recontact_create_upload_rsids_by_file_job", recontacts.upload_respondent_ids),
+    Route(
+        "GET",
+        _RSID_UPLOADS + "/{job_id}",
+        "get_recontacts_rsids_upload_file_job_status",
+        recontacts.get_job("rsid-upload"),
+    ),
+    Route("POST", _RECONTACT_REMOVALS, "create_all_recontact_rsids_removal_job", recontacts.remove_all),
+    Route(
+        "GET",
+        _RECONTACT_REMOVALS + "/{job_id}",
+        "recontacts_remove_all_rsids_job_status",
+        recontacts.get_job("removal"),
+    ),
+    Route("GET", _RECONTACTS + "/overview", "get_recontacts_overview", recontacts.get_overview),
+    Route("GET", _RECONTACTS + "/rsids", "get_target_group_rsid_recontact_list", recontacts.list_recontacts),
     # The tag "Respondent Unique Codes"
     Route("POST", _LIVE_CODES, "upload_live_respondent_unique_codes", unique_codes.upload_codes("live")),
     Route(

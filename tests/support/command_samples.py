@@ -117,6 +117,7 @@ BY_NAME: Final[Mapping[str, Any]] = {
     "fielding_assistant_assignment": ASSIGNMENT,
     "fielding_run_id": ULID,
     "fielding_specification": FieldingSpecification(start_at=LATER, end_at=LATER + timedelta(days=1)),
+    "file": [UUID],
     "filters": TargetGroupFilters(status=[TargetGroupStatus.LIVE]),
     "human_readable_ids": ["ABCDEFG"],
     "idempotency_key": "01BTGNYV6HRNK8K8VKZASZCFP9",

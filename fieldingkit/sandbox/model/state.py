@@ -20,7 +20,6 @@ from fieldingkit.sandbox.model.jobs import BatchJob, FailingItems, Job
 from fieldingkit.sandbox.model.projects import Account, Project, open_account
 from fieldingkit.sandbox.model.respondents import rid_key
 from fieldingkit.sandbox.model.target_groups import TargetGroup
-from fieldingkit.sandbox.model.unique_codes import CodeQueue
 from fieldingkit.sandbox.model.webhooks import WebhookRegistry
 
 __all__ = ["IdempotencyConflictError", "SandboxState", "Scheduler"]
@@ -81,8 +80,10 @@ class SandboxState:
         self.groups: dict[str, TargetGroup] = {}
         self.jobs: dict[str, Job] = {}
         self.example_words = example_words
-        self.codes: defaultdict[tuple[str, str], CodeQueue] = defaultdict(CodeQueue)
+        self.codes: defaultdict[tuple[str, str], dict[str, None]] = defaultdict(dict)
         """The unique codes by target group and kind, `live` or `test`."""
+        self.recontacts: defaultdict[str, dict[str, None]] = defaultdict(dict)
+        """The RSIDs of the respondents who alone are admitted, by target group."""
         self.webhooks: WebhookRegistry = WebhookRegistry(identifiers)
         self.exclusions: Exclusions = Exclusions()
         self._job_seconds = job_seconds

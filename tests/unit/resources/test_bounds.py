@@ -78,6 +78,8 @@ REQUIRES_MORE: Final = {
     "UpdateTargetGroupDetails",
     "UpdateWebhook",
     "UploadExclusions",
+    "UploadRecontactRespondentIds",
+    "UploadRecontacts",
 }
 """Commands that reject some fields that the contract's schema allows, since they make no sense."""
 

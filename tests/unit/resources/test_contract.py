@@ -36,6 +36,7 @@ from fieldingkit.resources import (
     pricing,
     profiling_library,
     re_entry,
+    recontacts,
     reports,
     target_group_drafts,
     target_groups,
@@ -68,6 +69,9 @@ WIRE: Final[Mapping[type, Mapping[str, str | None]]] = {
         for field in attrs.fields(target_groups.TargetGroupStatistics)
     },
     target_groups.StatisticIssue: {"statistic": None},
+    recontacts.RecontactJob: {"note": "partial_success_reason.description"},
+    recontacts.RecontactJobList: {"jobs": "data[]"},
+    recontacts.RecontactList: {"respondent_ids": "data[]"},
     webhooks.WebhookList: {"next_cursor": None},
     reports.ReportList: {"reports": "reports_requests[]"},
     profiling_library.QuestionList: {"questions": "profiles[]"},
@@ -152,6 +156,7 @@ _REPLACED = "Without allocations of both exchanges there is nothing to replace; 
 _JOB_REASON = "One model for all jobs on one target group; only those on drafts list the problems one by one."
 _NO_ADDRESS = "It names the list itself, in a form that cannot be called."
 _NOTHING_TO_DO = "The contract marks nothing as required; without target groups there is nothing to do."
+_RECONTACTS = "One model for uploads and removals, alone and in a list; each answer has some of its members."
 _TAG_WANTED = "The contract's prose demands the tag, and without one a concurrent change would be lost."
 
 _COUNTERS = ("conversion_rate", "completes", "prescreens", "total_remaining")
@@ -328,6 +333,17 @@ DIFFERENCES: Final[Mapping[tuple[str, str], str]] = {
         "delete_profile_template",
         "query locales is not taken",
     ): "A filter of what to delete makes no sense beside the id; the contract repeats it from reading.",
+    **{
+        ("*recontact*", f"{member} is not in the contract"): _RECONTACTS
+        for member in (
+            "FailureReason.reasons",
+            "RecontactJob.completed_at",
+            "RecontactJob.failure_reason",
+            "RecontactJob.file_name",
+            "RecontactJob.job_trace_id",
+            "RecontactJob.note",
+        )
+    },
     ("update_webhook", "if_match is required here"): _TAG_WANTED,
     ("delete_webhook", "if_match is required here"): _TAG_WANTED,
     (
