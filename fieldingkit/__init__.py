@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from fieldingkit.resources import profiling_library as profiling_library
     from fieldingkit.resources import projects as projects
     from fieldingkit.resources import re_entry as re_entry
+    from fieldingkit.resources import reconciliations as reconciliations
     from fieldingkit.resources import recontacts as recontacts
     from fieldingkit.resources import reports as reports
     from fieldingkit.resources import target_group_changelog as target_group_changelog
@@ -89,9 +90,8 @@ else:
                 "accounts allocation_templates allocations batch_jobs definitions excluded_respondents "
                 "exclusion_groups exclusions feasibility fielding_assistant fielding_jobs fielding_runs fulfillment "
                 "intelligent_calendar pricing profile_templates profiles profiling_library projects re_entry "
-                "recontacts reports "
-                "target_group_changelog target_group_details target_group_drafts target_group_goals "
-                "target_group_progress target_groups unique_codes webhooks"
+                "reconciliations recontacts reports target_group_changelog target_group_details target_group_drafts "
+                "target_group_goals target_group_progress target_groups unique_codes webhooks"
             ),
             "fieldingkit.transport.credentials": "AccessToken BearerToken ClientCredentials",
             "fieldingkit.transport.retry_policy": "RetryPolicy",

@@ -47,6 +47,8 @@ _MODULES = {
     "exclusion_create_upload_rids_by_file_job": "excluded_respondents",
     "recontact_create_upload_respondents_by_file_job": "recontacts",
     "recontact_create_upload_rsids_by_file_job": "recontacts",
+    "post_reconciliations": "reconciliations",
+    "post_reconciliations_completes": "reconciliations",
 }
 """The module of ``fieldingkit.resources`` for each operation that starts a job."""
 

@@ -173,7 +173,8 @@ class RequestContext:
         Args:
             make: Handles the request.
         """
-        fingerprint = (self.recorded.operation_id, self.parameters, self.recorded.json)
+        body = self.recorded.json
+        fingerprint = (self.recorded.operation_id, self.parameters, self.recorded.body if body is None else body)
         try:
             return self.state.once(self.account_id, self._idempotency_key(), fingerprint, make)
         except IdempotencyConflictError:

@@ -21,6 +21,7 @@ from fieldingkit.sandbox.handlers import (
     profiling,
     progress,
     projects,
+    reconciliations,
     recontacts,
     reports,
     target_groups,
@@ -74,6 +75,8 @@ _EXCLUSION_GROUPS = _ACCOUNT + "/exclusion-groups"
 _EXCLUSION_GROUP = _EXCLUSION_GROUPS + "/{exclusion_group_id}"
 _EXCLUSIONS = _GROUP + "/exclusions"
 _ACTIVITY = _GROUP + "/respondent-activity-exclusions"
+_RECONCILIATIONS = _ACCOUNT + "/reconciliations"
+_RECONCILIATION = _RECONCILIATIONS + "/{request_id}"
 
 _BULK_MANAGERS = _PROJECT + "/batch-jobs/update-target-group-project-managers"
 _BULK_COMPLETES = _PROJECT + "/batch-jobs/complete-fielding-runs-by-target-group-id"
@@ -343,6 +346,46 @@ ROUTES: Final = (
         _EXCLUSIONS + "/jobs/remove-all-respondents/{job_id}",
         "get_all_respondent_exclusions_removal_job",
         exclusions.get_removal_job,
+    ),
+    # The tag "Reconciliations"
+    Route("GET", _RECONCILIATIONS, "get_reconciliations_by_account_id", reconciliations.list_reconciliations),
+    Route("POST", _RECONCILIATIONS, "post_reconciliations", reconciliations.post_reconciliation),
+    Route(
+        "GET",
+        _RECONCILIATIONS + "/eligible-target-groups",
+        "get_eligible_target_groups",
+        reconciliations.list_eligible_groups,
+    ),
+    Route(
+        "GET",
+        _RECONCILIATIONS + "/reason-codes",
+        "request_reconciliation_reason_codes",
+        reconciliations.list_reason_codes,
+    ),
+    Route("GET", _RECONCILIATION, "get_reconciliation_by_request_id", reconciliations.get_reconciliation),
+    Route(
+        "GET",
+        _RECONCILIATION + "/target-groups",
+        "get_target_groups_by_request_id",
+        reconciliations.list_reconciled_groups,
+    ),
+    Route(
+        "GET",
+        _RECONCILIATION + "/target-groups/{target_group_id}",
+        "get_target_group_by_request_id_and_target_group_id",
+        reconciliations.get_reconciled_group,
+    ),
+    Route(
+        "GET",
+        _RECONCILIATION + "/downloads/{download_type}",
+        "get_recon_downloads",
+        reconciliations.download_reconciliation,
+    ),
+    Route(
+        "POST",
+        _PROJECT + "/reconciliations/completes",
+        "post_reconciliations_completes",
+        reconciliations.post_completes,
     ),
     # The tag "Webhooks"
     Route("GET", _WEBHOOKS, "get_webhooks", webhooks.list_webhooks),

@@ -182,6 +182,10 @@ BY_COMMAND: Final[Mapping[str, Mapping[str, Any]]] = {
     },
     "ListReports": {"status": "completed"},
     "PredictPrice": {"config": DynamicConfig(user_requested_cpi=PRICE)},
+    "ListEligibleTargetGroups": {"status": "live", "project_name": "Sodas", "project_manager_id": UUID},
+    "ListReconciliations": {"status": "completed", "submitted_by_user_id": UUID},
+    "Reconcile": {"rows": [(UUID, 11)], "name": "list.csv", "idempotency_key": UUID},
+    "ReconcileCompletes": {"valid_ids": [UUID], "name": "list.csv", "idempotency_key": UUID},
     "UpdateRespondentStatus": {"status": 5},
     "UpdateProfileTemplate": {"profiling": _REGULAR},
     "SetActivityExclusions": {

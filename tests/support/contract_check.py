@@ -109,7 +109,7 @@ class Contract:
                 exchange.operation_id or "",
                 headers=exchange.headers,
                 query=list(exchange.query.items()),
-                body=exchange.body if _is_form(exchange) else exchange.json,
+                body=_body(exchange),
                 media_type=_media_type(exchange),
             )
         content = response.get("content")
@@ -244,6 +244,13 @@ def _parameters(node: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _media_type(exchange: RecordedRequest) -> str:
     return exchange.headers.get("Content-Type", "application/json").partition(";")[0]
+
+
+def _body(exchange: RecordedRequest) -> object:
+    """Return the body of a request as its schema has it: a file is a text, and a form is not looked into."""
+    if _is_form(exchange):
+        return exchange.body
+    return exchange.body.decode() if _media_type(exchange).endswith("/csv") else exchange.json
 
 
 def _is_form(exchange: RecordedRequest) -> bool:

@@ -202,6 +202,29 @@ class Ledger:
                 count += settled.ended_at <= at
         return count
 
+    def completed_between(self, since: datetime, until: datetime) -> tuple[int, Amount]:
+        """Return the number and the cost of the completes of a period, without its end."""
+        last_before = [date - timedelta(microseconds=1) for date in (since, until)]
+        count, cost = 0, Decimal(0)
+        for arrivals in self._arrivals:
+            arrived = arrivals.count_at(last_before[1]) - arrivals.count_at(last_before[0])
+            count += arrived
+            cost += arrivals.price.value * arrived
+        for number, settled in self._settled.items():
+            arrived_as, index = flow(number)
+            arrived_at, price = self._arrival(index)
+            gained = (settled.outcome == "complete") - (arrived_as == "complete")
+            completed_at = arrived_at if arrived_as == "complete" else settled.ended_at or arrived_at
+            if since <= completed_at < until:
+                count += gained
+                cost += price.value * gained
+        return count, Amount(cost, self._currency_code)
+
+    @property
+    def reconciled_at(self) -> datetime | None:
+        """The date of the last reconciliation; None if there was none."""
+        return max((settled.reconciled[2] for settled in self._settled.values() if settled.reconciled), default=None)
+
     def begin(self, since: datetime, period: timedelta, price: Amount) -> Arrivals:
         """Return new arrivals, none of which has come yet; the caller counts them."""
         arrivals = Arrivals(since, period, price)

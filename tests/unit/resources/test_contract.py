@@ -22,6 +22,7 @@ from support.published_contract import CONTRACT, Contract, Schema, load_document
 import fieldingkit.resources
 from fieldingkit.commands import Command, OpenEnum, OpenIntEnum
 from fieldingkit.converter import is_variants, structure
+from fieldingkit.files import Upload
 from fieldingkit.idempotency import RetrySafety
 from fieldingkit.job_commands import JobAccepted, JobCommand
 from fieldingkit.leniency import structure_tolerantly
@@ -36,6 +37,7 @@ from fieldingkit.resources import (
     pricing,
     profiling_library,
     re_entry,
+    reconciliations,
     recontacts,
     reports,
     target_group_drafts,
@@ -56,6 +58,8 @@ def _rate_card(table: str) -> dict[str, str]:
     }
 
 
+_RECONCILED: Final = ("submitted", "expired", "invalid", "positive_reversed", "negative_reversed")
+
 WIRE: Final[Mapping[type, Mapping[str, str | None]]] = {
     batch_jobs.BatchResult: {
         "updated": "updated_target_groups.data[].target_group_id",
@@ -73,6 +77,14 @@ WIRE: Final[Mapping[type, Mapping[str, str | None]]] = {
     recontacts.RecontactJobList: {"jobs": "data[]"},
     recontacts.RecontactList: {"respondent_ids": "data[]"},
     webhooks.WebhookList: {"next_cursor": None},
+    reconciliations.Reconciliation: {
+        "submitted_by": "submitter_las_id",
+        **{name: f"{name}_count" for name in _RECONCILED},
+    },
+    reconciliations.ReconciledTargetGroup: {name: f"{name}_count" for name in _RECONCILED},
+    reconciliations.EligibleTargetGroup: {
+        f"project_manager_{name}": f"project_manager.{name}" for name in ("id", "name", "email")
+    },
     reports.ReportList: {"reports": "reports_requests[]"},
     profiling_library.QuestionList: {"questions": "profiles[]"},
     definitions.Locale: {
@@ -157,6 +169,7 @@ _JOB_REASON = "One model for all jobs on one target group; only those on drafts 
 _NO_ADDRESS = "It names the list itself, in a form that cannot be called."
 _NOTHING_TO_DO = "The contract marks nothing as required; without target groups there is nothing to do."
 _RECONTACTS = "One model for uploads and removals, alone and in a list; each answer has some of its members."
+_TWO_SPELLINGS = "One model; the list names its members in another way than the answer about one."
 _TAG_WANTED = "The contract's prose demands the tag, and without one a concurrent change would be lost."
 
 _COUNTERS = ("conversion_rate", "completes", "prescreens", "total_remaining")
@@ -205,6 +218,30 @@ DIFFERENCES: Final[Mapping[tuple[str, str], str]] = {
         for member in (
             *(f"ReportLevel.{word}" for word in reports.ReportLevel),
             *(f"ReportType.{word}" for word in reports.ReportType),
+        )
+    },
+    **{
+        (operation_id, f"{member} is required here"): _ITSELF
+        for operation_id, member in (
+            ("get_reconciliation_by_request_id", "Reconciliation.request_id"),
+            ("get_target_groups_by_request_id", "ReconciledTargetGroup.target_group_id"),
+            ("get_target_group_by_request_id_*", "ReconciledTargetGroup.target_group_id"),
+            ("get_eligible_target_groups", "EligibleTargetGroup.target_group_id"),
+            ("request_reconciliation_reason_codes", "ReasonCode.code"),
+        )
+    },
+    ("get_reconciliation*", "Reconciliation.status is required here"): "Without it, the end would never be seen.",
+    **{
+        ("get_reconciliations_by_account_id", f"Reconciliation.{name} is not in the contract"): _TWO_SPELLINGS
+        for name in ("request_id", "submitted_by", *_RECONCILED)
+    },
+    ("get_reconciliations_by_account_id", "query next_cursor is not taken"): "This list has start_after as well.",
+    **{
+        ("get_eligible_target_groups", f"{member} is not a int"): "The API writes these counts as text."
+        for member in (
+            "EligibleTargetGroup.eligible_completes",
+            "EligibleSummary.completes",
+            "EligibleSummary.target_group_count",
         )
     },
     ("*_webhook*", "Webhook.id is required here"): _ITSELF,
@@ -478,6 +515,7 @@ class Comparison:
             place, name = parameter["in"], parameter["name"]
             if name in {"Cint-API-Version", "Authorization", "Content-Type"}:
                 continue  # the client's, and the body's
+                continue  # the client's, and that of a file
             field_name = name.lower().replace("-", "_") if place in {"header", "path"} else name
             field = unused.pop(field_name, None)
             if field is None:
@@ -488,6 +526,21 @@ class Comparison:
                 assert self.command.retry_safety() is RetrySafety.IDEMPOTENCY_KEY  # left out, it is made by the client
             elif field_name != "account_id":  # which may be the client's
                 self._required(_is_required(field), bool(parameter.get("required")), field_name)
+        for name in endpoint_fields(self.command):
+            assert name not in unused, f"{name} is no parameter"
+        whole = [field for field in unused.values() if "body" in field.metadata]
+        if whole and whole[0].type is Upload:  # a file; its form is compared by test_requests
+            assert self.operation.body is None
+            del unused[whole[0].name]
+        elif whole:
+            assert self.operation.body is not None
+            self._compare(whole[0].type, [self.operation.body], whole[0].name, sent=True)
+            del unused[whole[0].name]
+        elif self.operation.body is not None:
+            names = {name: field.metadata["name"] for name, field in unused.items() if "name" in field.metadata}
+            self._object(unused.values(), self.contract.variants(self.operation.body), "", names, sent=True)
+            unused = {}
+        self.found += [f"{name} is not in the contract" for name in unused]
 
     def _received(self) -> None:
         wanted = self.command.result_type()
@@ -656,6 +709,8 @@ _ALWAYS: Final = frozenset(
     {
         *("id", "supplier_id", "job_id", "secret", "status", "days", "start", "end", "date", "href"),
         *("report_id", "report_pre_signed_url", "target_group_id"),
+        *("id", "job_id", "secret", "status", "days", "start", "end", "date", "href"),
+        *("report_id", "report_pre_signed_url", "request_id", "target_group_id", "code"),
     }
 )
 """Fields that are required here beyond the contract; see ``DIFFERENCES``."""
