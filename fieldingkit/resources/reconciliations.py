@@ -10,20 +10,9 @@ from typing import Any, ClassVar, Literal, cast
 
 import attrs
 
-from fieldingkit.commands import (
-    AccountCommand,
-    Command,
-    DownloadCommand,
-    Endpoint,
-    JobAccepted,
-    JobCommand,
-    JobPace,
-    JobResult,
-    JobWords,
-    OpenEnum,
-    ProjectCommand,
-)
+from fieldingkit.commands import AccountCommand, Command, DownloadCommand, Endpoint, OpenEnum, ProjectCommand
 from fieldingkit.files import Upload
+from fieldingkit.job_commands import JobAccepted, JobCommand, JobPace, JobResult, JobWords
 from fieldingkit.paging import Page, PagedCommand
 from fieldingkit.resources.money import Money
 from fieldingkit.resources.upload_checks import coded_id_file, id_file, unique_coded_ids, unique_ids

@@ -247,7 +247,7 @@ def _media_type(exchange: RecordedRequest) -> str:
 
 
 def _body(exchange: RecordedRequest) -> object:
-    """Return the body of a request as its schema has it: a file is a text, and a form is not looked into."""
+    """Return the body of a request as its schema has it: a file is a text, and forms are compared elsewhere."""
     if _is_form(exchange):
         return exchange.body
     return exchange.body.decode() if _media_type(exchange).endswith("/csv") else exchange.json

@@ -17,7 +17,7 @@ NOVEMBER = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 @pytest.fixture
 def clock() -> SandboxClock:
-    """Return a clock that stands in November."""
+    """Return a frozen clock in November."""
     clock = SandboxClock(NOVEMBER)
     clock.freeze()
     return clock
