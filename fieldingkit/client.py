@@ -208,9 +208,11 @@ class AsyncClient(AsyncBaseClient[Options]):
             json: The body, as JSON.
             content: The body, as it is: bytes, text or an ``Upload`` with its content type.
             files: The body, as a multipart form: text for plain fields; bytes, paths and uploads for files.
-            headers: Further headers, except those that the client sets itself.
+            headers: Further headers, except those that the client sets itself. A ``Cint-API-Version`` must be that of
+                the client: ``client.with_options(api_version=...)`` is a client of another one.
 
         Raises:
+            InvalidCommandError: if a part of the request is invalid; nothing was sent.
             FieldingKitError: as for ``send``.
         """
         from fieldingkit.raw_request import raw_request

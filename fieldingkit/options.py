@@ -250,7 +250,10 @@ class Settings(PipelineSettings):
     base_url: str = attrs.field(default=BASE_URL, converter=without_trailing_slash, validator=safe_url)
     """The base URL of the API. It must be https, except on this machine."""
     api_version: str = attrs.field(default=API_VERSION, validator=[instance(str), _header_text])
-    """The API version that every request names. Do not mix versions on one resource."""
+    """The API version that every request names; a release of fieldingkit is made for one, its ``API_VERSION``.
+
+    The API is forward-only: do not change a resource with an earlier version than the last change had.
+    """
     poll: PollPolicy = attrs.field(default=PollPolicy(), validator=instance(PollPolicy))
     """The policy for polling jobs."""
     on_poll: "Callable[[PollEvent], object] | None" = attrs.field(default=None, validator=callback)

@@ -21,6 +21,7 @@ _PATH = re.compile(r"(?:/(?:[A-Za-z0-9._~:@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+)+")
 # Decoded segments that are refused: dot segments, and segments with slashes or control characters.
 _UNSAFE_SEGMENT = re.compile(r"\.{1,2}|.*[\x00-\x1f\x7f/\\].*", re.DOTALL)
 _METHOD = re.compile(r"[A-Z]{1,16}")
+_VERSION = "Cint-API-Version"
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
@@ -56,8 +57,10 @@ def raw_request(
     if not _is_plain_path(path):
         raise InvalidCommandError("path must be an absolute path below the base URL, without a query", field="path")
     query = _raw_query(params)
+    given = _checked_headers(headers)
+    _check_version(given, own.get(_VERSION))
     spelled = {name.lower(): name for name in (*own, "Content-Type", "Idempotency-Key", "If-Match")}
-    merged = {**own, **{spelled.get(name.lower(), name): value for name, value in _checked_headers(headers).items()}}
+    merged = {**own, **{spelled.get(name.lower(), name): value for name, value in given.items()}}
     upload = _upload(json, content, files)
     if files is not None and "Content-Type" in merged:
         raise InvalidCommandError("files have a Content-Type of their own: leave the header out", field="files")
@@ -167,6 +170,18 @@ def _checked_headers(headers: object) -> Mapping[str, str]:
         if name.lower() == "if-match" and not is_etag(value.strip()):
             raise InvalidCommandError("If-Match must be one ETag, as the API sent it", field="headers")
     return checked
+
+
+def _check_version(headers: Mapping[str, str], own: str | None) -> None:
+    """Refuse another API version than the client's."""
+    for name, version in headers.items():
+        if name.lower() == _VERSION.lower() and version != own:
+            raise InvalidCommandError(
+                f"{name} is {brief_repr(version)}, and the client uses API version {own}; nothing was sent. The API is "
+                "forward-only: what was written with one version must not be changed with an earlier one. For calls "
+                "with another version use client.with_options(api_version=...)",
+                field="headers",
+            )
 
 
 def _retry_safety(method: str, headers: Mapping[str, str]) -> RetrySafety:

@@ -11,6 +11,7 @@ import pytest
 from fieldingkit import API_VERSION, AsyncClient, Client, PollPolicy, RetryPolicy, options
 from fieldingkit.errors import ConfigurationError
 from fieldingkit.options import BASE_URL, Options
+from fieldingkit.version import __version__
 
 every_client = pytest.mark.parametrize("client", [AsyncClient, Client])
 
@@ -115,3 +116,10 @@ def test_option_that_cannot_work_is_refused_by_name(client: Any, option: str, va
     """An option that cannot work raises a ConfigurationError that names it."""
     with pytest.raises(ConfigurationError, match=option):
         client(**{"auth": "token", option: value})
+
+
+def test_the_user_agent_names_the_release_and_its_api_version() -> None:
+    """The API's support sees which release sent a request, and for which API version it is made."""
+    own = f"fieldingkit/{__version__} (API {API_VERSION})"
+    assert Options(auth="t").request_headers["User-Agent"] == own
+    assert Options(auth="t", user_agent="panel/2").request_headers["User-Agent"] == f"panel/2 {own}"

@@ -101,3 +101,22 @@ def test_method_and_path_of_a_wrong_kind_are_refused(part: str, value: Any) -> N
     with pytest.raises(InvalidCommandError) as caught:
         request(**{part: value})
     assert caught.value.field == part
+
+
+OWN = {"Accept": "application/json", "Cint-API-Version": "2025-12-18"}
+
+
+@pytest.mark.parametrize("name", ["Cint-API-Version", "cint-api-version", "CINT-API-VERSION"])
+@pytest.mark.parametrize("version", ["2025-05-27", "2026-03-31", "upcoming-release", ""])
+def test_another_api_version_is_refused(name: str, version: str) -> None:
+    """A header with another version than the client's is refused, with the reason and the way to ask for it."""
+    with pytest.raises(InvalidCommandError, match="forward-only") as caught:
+        request(own=OWN, headers={name: version})
+    assert caught.value.field == "headers"
+    assert "nothing was sent" in caught.value.message
+    assert "with_options(api_version=...)" in caught.value.message
+
+
+def test_the_api_version_of_the_client_may_be_named() -> None:
+    """A header with the client's own version changes nothing."""
+    assert request(own=OWN, headers={"cint-api-version": "2025-12-18"}).headers == OWN

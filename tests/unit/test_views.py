@@ -10,7 +10,7 @@ from support.fake_clock import FakeClock
 from support.fixture_types import MakeClient, Serve
 from support.raw_server import Connection, answer, close
 
-from fieldingkit import AccessToken, AsyncClient, Client, PollPolicy, RetryPolicy, accounts, batch_jobs
+from fieldingkit import API_VERSION, AccessToken, AsyncClient, Client, PollPolicy, RetryPolicy, accounts, batch_jobs
 from fieldingkit.errors import ClientClosedError, ConfigurationError, InvalidCommandError, TransportError
 from fieldingkit.sandbox import Sandbox, faults
 
@@ -182,3 +182,14 @@ async def test_view_changes_timeout_deadline_and_retry(serve: Serve, make_client
     with pytest.raises(TransportError) as caught:
         await client.with_options(retry=RetryPolicy(max_attempts=3)).send(READ)
     assert len(caught.value.attempts) == 3
+
+
+async def test_a_view_asks_for_another_api_version(serve: Serve, make_client: MakeClient) -> None:
+    """A view may use another API version, also for requests without a command; its client keeps its own."""
+    server = await serve(answer(200, {}))
+    client = make_client(base_url=server.url)
+    with pytest.raises(InvalidCommandError, match="forward-only"):
+        await client.request("GET", "/things", headers={"Cint-API-Version": "2025-05-27"})
+    await client.with_options(api_version="2025-05-27").request("GET", "/things")
+    await client.request("GET", "/things", headers={"Cint-API-Version": API_VERSION})
+    assert [request.headers["cint-api-version"] for request in server.requests] == ["2025-05-27", API_VERSION]

@@ -31,11 +31,21 @@ from fieldingkit.errors import (
 from fieldingkit.rendering.text import format_duration, strip_control_chars
 from fieldingkit.resources.accounts import AccountList, ListAccounts
 from fieldingkit.resources.projects import ListProjects
+from fieldingkit.version import API_VERSION
 
 if TYPE_CHECKING:
     from fieldingkit.client import AsyncClient
 
-__all__ = ["Check", "Severity", "check_account", "check_clock", "check_failure", "check_token", "doctor"]
+__all__ = [
+    "Check",
+    "Severity",
+    "check_account",
+    "check_clock",
+    "check_failure",
+    "check_token",
+    "check_version",
+    "doctor",
+]
 
 
 _DEADLINE: Final = 15.0
@@ -146,7 +156,7 @@ async def _call(client: "AsyncClient", configuration: Configuration) -> AsyncIte
         return
     elapsed = 1000 * (time.monotonic() - started)
     yield Check("Connection", Severity.OK, f"{configuration.base_url} answered in {elapsed:.0f} ms")
-    yield Check("API version", Severity.OK, f"{configuration.api_version} is accepted")
+    yield check_version(configuration.api_version)
     yield check_clock(response.headers, datetime.now(UTC))
     account = check_account(response.result, configuration.account)
     yield account
@@ -183,6 +193,15 @@ def check_token(token: str, now: datetime) -> Check | None:
         advice = "Use client credentials (--client-id) to have tokens renewed automatically."
         return Check("Token", Severity.WARNING, f"expires in {format_duration(left)}", advice)
     return Check("Token", Severity.OK, f"valid for {format_duration(left)}")
+
+
+def check_version(version: str) -> Check:
+    """Compare an API version that the API accepted with the one that this release is made for."""
+    if version == API_VERSION:
+        return Check("API version", Severity.OK, f"{version} is accepted; this release is made for it")
+    message = f"{version} is accepted, but this release is made for {API_VERSION}"
+    advice = "Remove CINT_API_VERSION or --api-version. The API is forward-only: never go back to an earlier version."
+    return Check("API version", Severity.WARNING, message, advice)
 
 
 def check_clock(headers: Mapping[str, str], now: datetime) -> Check:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from fieldingkit import API_VERSION
 from fieldingkit.sandbox import Sandbox
 
 ROOT = Path(__file__).parents[3]
@@ -35,6 +36,11 @@ def blocks(page: str, kind: str) -> list[Any]:
         for match in FENCE.finditer(text)
     ]
     return [pytest.param(block, id=f"{page}:{block.line}") for block in found if block.kind == kind]
+
+
+def test_the_first_screen_names_the_api_version() -> None:
+    """A reader of the first lines knows for which API version the release is made."""
+    assert f"API version `{API_VERSION}`" in " ".join((ROOT / "README.md").read_text().split("\n## ")[0].split())
 
 
 @pytest.mark.parametrize("block", blocks("README.md", "python"))

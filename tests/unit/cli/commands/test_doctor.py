@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from support.command_line import Cli
 
-from fieldingkit import BearerToken
-from fieldingkit.cli.commands.doctor import Severity, check_clock, check_failure, check_token
+from fieldingkit import API_VERSION, BearerToken
+from fieldingkit.cli.commands.doctor import Severity, check_clock, check_failure, check_token, check_version
 from fieldingkit.configuration import Configuration, ResolvedCredentials
 from fieldingkit.errors import Attempt, DeadlineExceededError
 from fieldingkit.sandbox import Sandbox, faults
@@ -24,6 +24,16 @@ def test_a_correct_setup_is_ok(connected: Cli) -> None:
     assert ended.code == 0
     for subject in ("Configuration", "Credentials", "Connection", "API version", "Clock", "Account", "Projects"):
         assert f"ok      {subject}" in ended.out
+
+
+def test_another_api_version_earns_a_warning(connected: Cli, bare: pytest.MonkeyPatch) -> None:
+    """The API version is shown; one that this release is not made for is a warning, and no failure."""
+    assert f"{API_VERSION} is accepted; this release is made for it" in connected("doctor").out
+    bare.setenv("CINT_API_VERSION", "2025-05-27")
+    ended = connected("doctor")
+    assert ended.code == 0
+    assert "warning API version" in ended.out
+    assert check_version("2025-05-27").message == f"2025-05-27 is accepted, but this release is made for {API_VERSION}"
 
 
 def test_missing_credentials_send_nothing(cli: Cli) -> None:
