@@ -154,6 +154,24 @@ COMMANDS: Final[dict[str, Command]] = {
         "Wait until a job ends.",
         ('fieldingkit jobs wait "$TOKEN" --wait-seconds 300',),
     ),
+    "reports run": Command(
+        "reports:run",
+        "Generate a report, wait for it, and save its file.",
+        (
+            "fieldingkit reports run sample-bought bought.csv --month 2036-01",
+            f"fieldingkit reports run term-details terms --group {_GROUP} --start 2036-01-01 --end 2036-02-01 --json",
+        ),
+    ),
+    "reports list": Command(
+        "reports:list_reports",
+        "List the account's reports.",
+        ("fieldingkit reports list --type sample-bought --status completed",),
+    ),
+    "reports download": Command(
+        "reports:download",
+        "Wait for a report that was requested before, and save its file.",
+        ("fieldingkit reports download $REPORT bought.csv",),
+    ),
     "webhooks list": Command(
         "webhooks:list_webhooks",
         "List the account's webhooks.",
@@ -220,6 +238,7 @@ GROUPS: Final[dict[str, str]] = {
     "drafts": "Apply a study file to drafts, or write one.",
     "runs": "Show or change the fielding run of one target group.",
     "jobs": "Read the status of jobs, by their tokens.",
+    "reports": "Generate, list and save reports.",
     "webhooks": "Manage webhooks.",
 }
 """The summaries of the words that have commands below them; the empty one is the whole command line."""
@@ -235,7 +254,7 @@ SECTIONS: Final[dict[str, tuple[str, ...]]] = {
         "undo",
         "sweeps",
     ),
-    "Resources": ("projects", "groups", "drafts", "feasibility", "runs", "jobs", "webhooks"),
+    "Resources": ("projects", "groups", "drafts", "feasibility", "runs", "jobs", "reports", "webhooks"),
     "Tools": ("doctor", "sandbox", "demo", "completion"),
 }
 """The sections of the overview."""

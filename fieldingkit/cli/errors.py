@@ -129,6 +129,7 @@ _FLAGS: Final = {
     "base_url": "--base-url",
     "chunk_size": "--chunk-size",
     "concurrency": "--concurrency",
+    "end_date": "--end",
     "events": "--event",
     "or set allow_insecure=True": "or a server on this machine",
     "project_ids": "--project",
@@ -136,6 +137,7 @@ _FLAGS: Final = {
     "proxy": "--proxy",
     "run_id": "--run-id",
     "search_string": "--search",
+    "start_date": "--start",
     "token_url": "--token-url",
 }
 """The flags by the names that messages of the Python API use for them."""

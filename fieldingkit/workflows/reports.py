@@ -84,7 +84,7 @@ async def run_report(
     path: str | PathLike[str],
     *,
     timeout: Timeout = "auto",
-    on_start: Callable[[str], object] | None = None,
+    on_start: Callable[[AsyncJob[ReportStatus]], object] | None = None,
 ) -> SavedReport:
     """Generate a report, wait for it, and save its file.
 
@@ -98,7 +98,7 @@ async def run_report(
             named after the report. The file appears when it is complete, and replaces an earlier one.
         timeout: Seconds to wait for the report; None for no limit; ``"auto"`` for an hour. The report itself continues
             after a timeout.
-        on_start: Called with the token of the job once the report is accepted; ``save_report`` takes it in any process.
+        on_start: Called with the job once the report is accepted; ``save_report`` takes its id or its token.
 
     Raises:
         InvalidCommandError: if the path cannot be written or the period is too long ago; nothing was sent.
@@ -114,7 +114,7 @@ async def run_report(
     _check_age(client, command)
     job, conflicts = await _start(client, command)
     if on_start is not None:
-        on_start(job.token())
+        on_start(job)
     return await _save(client, job, target, timeout, conflicts)
 
 
@@ -316,7 +316,7 @@ async def _save(
     except (FieldingKitError, OSError) as exc:
         reason = exc.message if isinstance(exc, FieldingKitError) else exc.strerror
         raise WorkflowError(
-            f"the report {job.id} is completed, and its file cannot be saved: {reason}. Save it with save_report",
+            f"the report {job.id} is completed, and its file cannot be saved: {reason}. Save it by its id",
             conflicts=handled,
             command=command,
         ) from exc
