@@ -26,6 +26,7 @@ _PATH_PARAMETERS = {
     "RID": re.compile(r".*", re.DOTALL),  # any text that is no session is a 404
     "account_id": re.compile(r"[0-9]{1,10}"),
     "project_id": ULID,
+    "template_id": ULID,
     "target_group_id": ULID,
     "webhook_id": ULID,
     "exclusion_group_id": ULID,

@@ -7,6 +7,8 @@ from typing import Final, NamedTuple
 
 from fieldingkit.sandbox.context import Handler
 from fieldingkit.sandbox.handlers import (
+    allocation_templates,
+    allocations,
     calendar,
     definitions,
     drafts,
@@ -17,6 +19,7 @@ from fieldingkit.sandbox.handlers import (
     fulfillment,
     jobs,
     pricing,
+    profile_templates,
     profiles,
     profiling,
     progress,
@@ -63,6 +66,14 @@ _LAUNCHES = _GROUP + "/fielding-run-jobs/launch-from-draft"
 _SCHEDULES = _GROUP + "/fielding-run-jobs/schedule-from-draft"
 
 _PROFILES = _GROUP + "/profiles"
+_PROFILE_TEMPLATES = _ACCOUNT + "/profiling-templates"
+_PROFILE_TEMPLATE = _PROFILE_TEMPLATES + "/{profile_template_id}"
+
+_ALLOCATIONS = _GROUP + "/allocation-specification"
+_ASSOCIATION = _ACCOUNT + "/allocation-template-association"
+_TEMPLATES = _ACCOUNT + "/allocation-templates"
+_TEMPLATE = _TEMPLATES + "/{template_id}"
+
 _ASSISTANT = _GROUP + "/fielding-assistant-assignment"
 
 _RECONTACTS = _GROUP + "/recontacts"
@@ -198,6 +209,58 @@ ROUTES: Final = (
         profiling.calculate_supplier_distribution,
     ),
     Route("GET", _ACCOUNT + "/questions-translation", "account_questions_translation", profiling.list_questions),
+    # The tag "Profiling Templates"
+    Route("GET", _PROFILE_TEMPLATES, "list_profile_templates", profile_templates.list_templates),
+    Route("POST", _PROFILE_TEMPLATES, "create_profile_template", profile_templates.create_template),
+    Route("GET", _PROFILE_TEMPLATE, "get_profile_template", profile_templates.get_template),
+    Route("PUT", _PROFILE_TEMPLATE, "edit_profile_template", profile_templates.update_template),
+    Route("DELETE", _PROFILE_TEMPLATE, "delete_profile_template", profile_templates.delete_template),
+    # The tags "Target Group Allocations", "Allocation Templates Admin"
+    Route("GET", _ALLOCATIONS, "get_target_group_allocation_specification", allocations.get_allocations),
+    Route("PUT", _ALLOCATIONS, "update_target_group_allocation_specification", allocations.update_allocations),
+    Route(
+        "GET",
+        _BUSINESS_UNIT + "/account-allocation-templates/{template_id}",
+        "get_account_allocation_template_for_business_unit_id",
+        allocations.get_account_template,
+    ),
+    Route(
+        "GET",
+        _BUSINESS_UNIT + "/global-allocation-templates/{template_id}",
+        "get_global_allocation_template_by_id_for_business_unit_id",
+        allocations.get_global_template,
+    ),
+    Route(
+        "GET",
+        _BUSINESS_UNIT + "/system-allocation-template",
+        "get_system_allocation_template_by_business_unit_id",
+        allocations.get_system_template,
+    ),
+    Route("GET", _ASSOCIATION, "get_account_allocation_template_association", allocation_templates.get_association),
+    Route("PUT", _ASSOCIATION, "set_account_allocation_template_association", allocation_templates.set_association),
+    Route("GET", _TEMPLATES, "list_account_allocation_templates", allocation_templates.list_templates),
+    Route("POST", _TEMPLATES, "create_account_allocation_template", allocation_templates.create_template),
+    Route("GET", _TEMPLATE, "get_account_allocation_template_by_template_id", allocation_templates.get_template),
+    Route("PUT", _TEMPLATE, "update_account_allocation_template", allocation_templates.update_template),
+    Route("DELETE", _TEMPLATE, "delete_account_allocation_template", allocation_templates.delete_template),
+    Route(
+        "GET",
+        "/demand/allocation-templates",
+        "list_global_allocation_templates",
+        allocation_templates.list_global_templates,
+    ),
+    Route(
+        "GET",
+        "/demand/allocation-templates/{template_id}",
+        "get_global_allocation_template_by_template_id",
+        allocation_templates.get_global_template,
+    ),
+    Route(
+        "GET",
+        "/demand/system-allocation-template",
+        "get_system_allocation_template",
+        allocation_templates.get_system_template,
+    ),
     # The tag "Fielding Assistant"
     Route("GET", _ASSISTANT, "get_fielding_assistant_assignment", fielding_runs.get_assistant),
     Route("PUT", _ASSISTANT, "create_or_update_fielding_assistant_assignment", fielding_runs.put_assistant),

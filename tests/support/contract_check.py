@@ -32,7 +32,7 @@ KNOWN_FAULTS: Final = {
     "ReportUrlIsNull": "The link to a report is required, and null as long as there is none.",
     "UndocumentedKeyStatus": "The fulfillment operations do not say how they refuse a wrong key.",
     "UndocumentedStatus": "No operation documents 405, 409, 413 and 415, nor the batch ones 429; their shapes exist.",
-    "UndocumentedStatusHere": "Operations on webhooks and exclusions lack statuses that their prose or path implies.",
+    "UndocumentedStatusHere": "Webhooks, exclusions and templates lack statuses that their prose or path implies.",
 }
 """Contradictions and gaps of the contract, by name."""
 
@@ -45,6 +45,8 @@ _UNDOCUMENTED_HERE = {  # UndocumentedStatusHere, UndocumentedKeyStatus
     ("delete_webhook", 400),
     ("delete_webhook", 412),
     ("get_respondent_status", 401),
+    ("delete_profile_template", 400),
+    ("get_global_allocation_template_by_id_for_business_unit_id", 404),
     ("get_webhook", 400),
     ("get_exclusion_by_project_api", 400),
     ("get_exclusion_group_target_group_exclusions", 400),

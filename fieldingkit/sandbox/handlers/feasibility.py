@@ -7,9 +7,9 @@ from typing import Any, Final, cast
 from fieldingkit.sandbox import problems
 from fieldingkit.sandbox.context import HandlerResponse, RequestContext
 from fieldingkit.sandbox.formats import parse_timestamp
+from fieldingkit.sandbox.model.allocations import check_allocations
 from fieldingkit.sandbox.model.amounts import Amount
 from fieldingkit.sandbox.model.definitions import BUSINESS_UNITS, LOCALES, BusinessUnit
-from fieldingkit.sandbox.model.drafts import check_allocations
 from fieldingkit.sandbox.model.feasibility import Specification
 from fieldingkit.sandbox.model.pricing import card_price
 from fieldingkit.sandbox.model.profiles import find_violation

@@ -11,6 +11,7 @@ from fieldingkit.sandbox.model.target_groups import TargetGroup
 from fieldingkit.sandbox.parameters import read_amount, read_integer, read_rate, read_string
 
 __all__ = [
+    "business_unit",
     "get_rate_card",
     "get_target_group_price",
     "get_target_group_rate_card",
@@ -24,7 +25,7 @@ _PRIVATE_SUPPLIER: Final = "4321"
 
 def get_rate_card(context: RequestContext) -> HandlerResponse:
     """Return the rate card of a business unit for a country; 404 if the unit has none."""
-    unit = _business_unit(context)
+    unit = business_unit(context)
     if "rate_card" not in unit.pricing_models:
         raise problems.not_found("rate card")
     country = context.recorded.query.get("country_code", "")
@@ -67,7 +68,8 @@ def _token(country: str) -> str:
     return f"card-{country}-1"
 
 
-def _business_unit(context: RequestContext) -> BusinessUnit:
+def business_unit(context: RequestContext) -> BusinessUnit:
+    """Return the business unit in the path; 404 if there is none."""
     unit_id = context.parameters["business_unit_id"]
     unit = BUSINESS_UNITS.get(int(unit_id)) if unit_id.isdecimal() else None
     if unit is None:
@@ -77,7 +79,7 @@ def _business_unit(context: RequestContext) -> BusinessUnit:
 
 def predict_price(context: RequestContext) -> HandlerResponse:
     """Return the prices that a target group would have: those that were asked for, or those on the rate card."""
-    unit, config = _business_unit(context), context.json_object().get("config")
+    unit, config = business_unit(context), context.json_object().get("config")
     if not isinstance(config, dict):
         raise problems.bad_request("The configuration is missing or malformed.", config="Must be an object.")
     fields = cast("dict[str, Any]", config)
@@ -116,7 +118,7 @@ def _in_currency_of(unit: BusinessUnit, amount: Amount) -> Amount:
 
 def get_target_group_price(context: RequestContext) -> HandlerResponse:
     """Return the prices of a target group; 404 if it is of another business unit."""
-    unit = _business_unit(context)
+    unit = business_unit(context)
     group = context.state.groups.get(context.parameters["target_group_id"])
     project = None if group is None else context.state.projects[group.project_id]
     if group is None or project is None or project.account_id != context.account_id:

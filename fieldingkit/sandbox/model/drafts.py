@@ -7,6 +7,7 @@ from typing import Any, Final, cast
 
 from fieldingkit.sandbox import problems
 from fieldingkit.sandbox.formats import ULID
+from fieldingkit.sandbox.model.allocations import check_allocations, store_allocations
 from fieldingkit.sandbox.model.amounts import Amount
 from fieldingkit.sandbox.model.assistant import check_modules
 from fieldingkit.sandbox.model.definitions import (
@@ -16,7 +17,6 @@ from fieldingkit.sandbox.model.definitions import (
     INDUSTRY_LOCKOUTS,
     LOCALES,
     STUDY_TYPES,
-    SUPPLIERS,
     BusinessUnit,
 )
 from fieldingkit.sandbox.model.pricing import MAXIMUM_PRICE_IN_USD, card_price
@@ -33,7 +33,6 @@ from fieldingkit.sandbox.parameters import (
 )
 
 __all__ = [
-    "check_allocations",
     "check_details",
     "check_draft",
     "check_exclusions",
@@ -178,44 +177,6 @@ def store_exclusion(exclusion: Mapping[str, Any]) -> dict[str, Any]:
     return {**exclusion, "duration": f"P{_days(period)}D" if period.endswith("W") else period}
 
 
-def check_allocations(settings: Mapping[str, Any]) -> None:
-    """Check the allocations in a request; a 400 names the first invalid member."""
-    allocations = _object(settings, "allocations")
-    opened = _object(allocations, "open_exchange_allocations")
-    _check_share(opened, "exchange_min_percentage", "exchange_max_percentage")
-    _check_suppliers(opened, "blocked_supplier_ids")
-    for group in _groups(opened):
-        _check_share(group, "min_percentage", "max_percentage")
-        _check_suppliers(group, "suppliers")
-    if allocations.get("private_exchange_allocations") is not None:
-        private = _object(allocations, "private_exchange_allocations")
-        _check_suppliers(private, "blocked_supplier_ids")
-        for group in _groups(private):
-            _check_share(group, "min_percentage", "max_percentage")
-            _require(group.get("supplier_id") in _SUPPLIER_IDS, "supplier_id", "Is unknown.")
-
-
-_SUPPLIER_IDS: Final = frozenset(map(str, SUPPLIERS))
-
-
-def _check_share(group: Mapping[str, Any], least: str, most: str) -> None:
-    _require(read_integer(group, least, 0, 100) <= read_integer(group, most, 0, 100), least, f"Is above {most}.")
-
-
-def _check_suppliers(group: Mapping[str, Any], name: str) -> None:
-    # The contract's own example has null for an empty list.
-    ids = [] if group.get(name) is None else read_list(group, name)
-    _require(all(isinstance(one, str) and one in _SUPPLIER_IDS for one in ids), name, "Has an unknown supplier.")
-
-
-def _groups(part: Mapping[str, Any]) -> list[dict[str, Any]]:
-    groups = [] if part.get("groups") is None else read_list(part, "groups")
-    for group in groups:
-        named = isinstance(group, dict) and isinstance(cast("dict[str, object]", group).get("group_name"), str)
-        _require(named, "groups", "Each must be an object with a group_name.")
-    return cast("list[dict[str, Any]]", groups)
-
-
 def _object(body: Mapping[str, Any], name: str) -> dict[str, Any]:
     value: object = body.get(name)
     if not isinstance(value, dict):
@@ -270,40 +231,5 @@ def store_draft(number: int, created_at: datetime, settings: dict[str, Any], new
         created_at=created_at,
         given=settings,
         profiling=store_profiling(profiling, settings["completes_goal"], new_id) if profiling else None,
-        allocations=_store_allocations(settings["allocations"], new_id),
+        allocations=store_allocations(settings["allocations"], new_id),
     )
-
-
-def _store_allocations(allocations: Mapping[str, Any], new_id: Callable[[], str]) -> dict[str, Any]:
-    opened = allocations["open_exchange_allocations"]
-    grouped = {one for group in _groups(opened) for one in group["suppliers"]}
-    blocked: list[str] = opened.get("blocked_supplier_ids") or []
-    private: dict[str, Any] = allocations.get("private_exchange_allocations") or {}
-    return {
-        "open_exchange_allocations": {
-            "exchange_suppliers": _suppliers(sorted(_SUPPLIER_IDS - grouped - set(blocked), key=int)),
-            "blocked_suppliers": _suppliers(blocked),
-            "exchange_min_percentage": opened["exchange_min_percentage"],
-            "exchange_max_percentage": opened["exchange_max_percentage"],
-            "groups": [
-                {**_store_group(group, new_id), "suppliers": _suppliers(group["suppliers"])}
-                for group in _groups(opened)
-            ],
-        },
-        "private_exchange_allocations": {
-            "blocked_suppliers": _suppliers(private.get("blocked_supplier_ids") or []),
-            "groups": [
-                {**_store_group(group, new_id), "supplier": _suppliers([group["supplier_id"]])[0]}
-                for group in _groups(private)
-            ],
-        },
-    }
-
-
-def _store_group(group: Mapping[str, Any], new_id: Callable[[], str]) -> dict[str, Any]:
-    kept = {name: group[name] for name in ("group_name", "min_percentage", "max_percentage")}
-    return {"group_id": group.get("group_id") or new_id(), **kept}
-
-
-def _suppliers(ids: Collection[str]) -> list[dict[str, Any]]:
-    return [{"id": int(one), "name": SUPPLIERS[int(one)][1]} for one in ids]

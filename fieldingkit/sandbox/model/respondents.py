@@ -132,7 +132,7 @@ class Ledger:
         self._target_group_id = target_group_id
         self._currency_code = currency_code
         self._locale = locale
-        self._suppliers = suppliers
+        self._suppliers = [(0, suppliers)]
         self._arrivals: list[Arrivals] = []
         self._eras = [Era(0, ())]
         self._settled: dict[int, _Settlement] = {}
@@ -150,6 +150,21 @@ class Ledger:
         while self._eras and self._eras[-1].first >= self.arrived:
             self._eras.pop()
         self._eras.append(Era(self.arrived, profiles))
+
+    @property
+    def suppliers(self) -> Sequence[int]:
+        """The suppliers of the next respondents; those who came keep theirs."""
+        return self._suppliers[-1][1]
+
+    @suppliers.setter
+    def suppliers(self, suppliers: Sequence[int]) -> None:
+        while self._suppliers and self._suppliers[-1][0] >= self.entrants:
+            self._suppliers.pop()
+        self._suppliers.append((self.entrants, suppliers))
+
+    def _supplier(self, number: int) -> int | None:
+        suppliers = next((found for first, found in reversed(self._suppliers) if number > first), self.suppliers)
+        return suppliers[number % len(suppliers)] if suppliers else None
 
     @property
     def arrived(self) -> int:
@@ -440,7 +455,7 @@ class Ledger:
             cost_per_interview=price,
             stage="survey" if qualified else "prescreen",
             matched=matched if qualified else {},
-            supplier_id=self._suppliers[number % len(self._suppliers)] if self._suppliers else None,
+            supplier_id=self._supplier(number),
             unique_code=self._codes.get(number),
             reconciled=settled.reconciled,
             origin=settled.origin,

@@ -132,8 +132,8 @@ class Settings:
         return tuple(supplier["id"] for suppliers in groups for supplier in suppliers)
 
     def completes_a_day(self, price: Amount) -> float:
-        """Return the number of completes in a day at a price; 0 for a seeded target group."""
-        if self.given is None or self.is_seeded:
+        """Return the number of completes in a day at a price; 0 for a seeded target group, and without suppliers."""
+        if self.given is None or self.is_seeded or not self.supplier_ids:
             return 0.0
         return reach_of(self.profiles, self.locale) * completes_a_day(
             self.locale,

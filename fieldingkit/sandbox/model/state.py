@@ -12,11 +12,13 @@ from typing import TypeVar, cast
 import attrs
 
 from fieldingkit.sandbox.formats import Identifiers
+from fieldingkit.sandbox.model.allocation_templates import AllocationTemplateRegistry
 from fieldingkit.sandbox.model.clock import SandboxClock
 from fieldingkit.sandbox.model.exclusions import Exclusions
 from fieldingkit.sandbox.model.fielding_runs import Change
 from fieldingkit.sandbox.model.file_jobs import FileJob
 from fieldingkit.sandbox.model.jobs import BatchJob, FailingItems, Job
+from fieldingkit.sandbox.model.profile_templates import ProfileTemplateRegistry
 from fieldingkit.sandbox.model.projects import Account, Project, open_account
 from fieldingkit.sandbox.model.respondents import rid_key
 from fieldingkit.sandbox.model.target_groups import TargetGroup
@@ -84,6 +86,8 @@ class SandboxState:
         """The unique codes by target group and kind, `live` or `test`."""
         self.recontacts: defaultdict[str, dict[str, None]] = defaultdict(dict)
         """The RSIDs of the respondents who alone are admitted, by target group."""
+        self.allocation_templates: AllocationTemplateRegistry = AllocationTemplateRegistry(identifiers)
+        self.profile_templates: ProfileTemplateRegistry = ProfileTemplateRegistry(identifiers)
         self.webhooks: WebhookRegistry = WebhookRegistry(identifiers)
         self.exclusions: Exclusions = Exclusions()
         self._job_seconds = job_seconds

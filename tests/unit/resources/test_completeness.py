@@ -22,7 +22,7 @@ from fieldingkit.errors import InvalidCommandError
 from fieldingkit.files import Upload
 from fieldingkit.job_commands import JobCommand
 
-NOT_IN_THE_SANDBOX_YET: Final[frozenset[str]] = frozenset({"allocation_templates", "allocations", "profile_templates"})
+NOT_IN_THE_SANDBOX_YET: Final[frozenset[str]] = frozenset()
 """Modules whose routes the sandbox lacks; it may only become shorter."""
 
 OFFERED_BY: Final = {"allocation_templates": "supply_shares", "allocations": "supply", "profiles": "profiling"}

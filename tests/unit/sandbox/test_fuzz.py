@@ -173,6 +173,8 @@ def target() -> Iterator[Target]:
             "target_group_id": group.id,
             "fielding_run_id": group.run.id,
             "RID": group.respondents[0].rid,
+            "profile_template_id": "7d3c1f2e-4b5a-4c6d-8e9f-0a1b2c3d4e5f",
+            "template_id": "01JT5Z59MAKQ82J5K9Y3YGFNJM",
         }
         yield Target(sandbox, connection, ids)
         connection.close()
