@@ -152,3 +152,10 @@ def bench(session: nox.Session) -> None:
     """Measure everything that there is a budget for, side by side; `-- --quick` only shows that everything runs."""
     session.install("-e", ".[cli,speed]", *groups("bench"))
     session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session
+def drift(session: nox.Session) -> None:
+    """Compare two contracts: `-- OLD.yml NEW.yml`; fails if an operation that has a command changed."""
+    session.install("-e", ".", *(each for each in groups("tests") if each.startswith("pyyaml")))
+    session.run("python", "-m", "support.contract_drift", *session.posargs, env={"PYTHONPATH": "tests"})
