@@ -35,6 +35,7 @@
         ├── UnexpectedDeletionError profiles or quotas would be deleted that the change did not name
         ├── UnknownDefinitionError a business unit, locale or code has another name
         ├── DuplicateReferenceError  several projects or target groups have one reference
+        ├── IncompleteUploadError  a part of the codes could not be uploaded
         └── JournalError           the journal of a sweep is in use, from a later release, or not writable
 
 ``except FieldingKitError`` catches all of them. Every error can be pickled and copied; none holds a credential.
@@ -63,6 +64,7 @@ __all__ = [
     "DuplicateReferenceError",
     "FieldingKitError",
     "ForbiddenError",
+    "IncompleteUploadError",
     "InfeasibleError",
     "InvalidCommandError",
     "InvalidEventError",
@@ -782,6 +784,22 @@ class DuplicateReferenceError(WorkflowError):
     def __init__(self, message: str = "", *, ids: Sequence[str] = (), **facts: Any) -> None:
         super().__init__(message, **facts)
         self.ids = tuple(ids)
+
+
+class IncompleteUploadError(WorkflowError):
+    """A part of the unique codes could not be uploaded; ``conflicts`` lists the errors that were handled before."""
+
+    _advice = "Upload the same codes again: those that the target group has are ignored."
+
+    uploaded: int
+    """The number of new codes that the API reported."""
+    missing: tuple[str, ...]
+    """The codes that are not known to be uploaded, in order; the first part of them may have been."""
+
+    def __init__(self, message: str = "", *, uploaded: int = 0, missing: Sequence[str] = (), **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.uploaded = uploaded
+        self.missing = tuple(missing)
 
 
 class JournalError(WorkflowError):

@@ -90,7 +90,8 @@ class RecontactJob(Result):
     @classmethod
     def _from_api(cls, body: dict[str, Any]) -> dict[str, Any]:
         """Lift the sentence on a partial success out of its object, which may be null or missing."""
-        return {**body, "note": (body.get("partial_success_reason") or {}).get("description")}
+        reason: dict[str, Any] = body.get("partial_success_reason") or {}
+        return {**body, "note": reason.get("description")}
 
 
 @attrs.frozen(kw_only=True, repr=False)
@@ -185,7 +186,8 @@ class GetRemoveAllRecontactsJob(_GetJob):
 class UploadRecontacts(_StartUpload):
     """Add respondents to the recontacts of a target group, which can hold 100,000 in all.
 
-    A repetition stores no id twice, but has no key: after an ambiguous outcome, list the uploads first.
+    It has no key: after an ambiguous outcome, list the uploads before it is sent again.
+    ``workflows.upload_recontacts`` does so, and waits for other jobs.
     """
 
     endpoint: ClassVar[Endpoint] = Endpoint(
@@ -210,7 +212,7 @@ class UploadRecontactRespondentIds(_StartUpload):
 class RemoveAllRecontacts(JobCommand[RecontactJob], TargetGroupCommand[JobAccepted]):
     """Remove all recontacts of a target group, for good.
 
-    Nobody is admitted then until ids are uploaded again, and the target group can be neither launched nor relaunched.
+    No respondent is admitted until ids are uploaded again, and the target group can be neither launched nor relaunched.
     """
 
     endpoint: ClassVar[Endpoint] = Endpoint("POST", _REMOVALS, operation_id="create_all_recontact_rsids_removal_job")

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from fieldingkit.workflows.runs import update_run as update_run
     from fieldingkit.workflows.runs import wait_for_status as wait_for_status
     from fieldingkit.workflows.shortfalls import Shortfall as Shortfall
+    from fieldingkit.workflows.unique_codes import CodeUpload as CodeUpload
+    from fieldingkit.workflows.unique_codes import upload_codes as upload_codes
 else:
     from fieldingkit._lazy import lazy_names
 
@@ -52,5 +54,6 @@ else:
             "fieldingkit.workflows.reports": "SavedReport run_report save_report",
             "fieldingkit.workflows.runs": "EnsuredStatus UpdatedRun ensure_status update_run wait_for_status",
             "fieldingkit.workflows.shortfalls": "Shortfall",
+            "fieldingkit.workflows.unique_codes": "CodeUpload upload_codes",
         },
     )

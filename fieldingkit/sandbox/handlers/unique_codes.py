@@ -28,7 +28,7 @@ def get_code_statistics(kind: CodeKind) -> Handler:
 
 
 def delete_unconsumed_codes(kind: CodeKind) -> Handler:
-    """Return the handler that deletes the codes of one kind that nobody has taken."""
+    """Return the handler that deletes the codes of one kind that respondents have not taken."""
     return partial(_delete, kind=kind)
 
 
@@ -48,14 +48,14 @@ def _upload(context: RequestContext, *, kind: CodeKind) -> HandlerResponse:
 
 
 def _statistics(context: RequestContext, *, kind: CodeKind) -> HandlerResponse:
-    """Return the number of codes, and of those that nobody has taken."""
+    """Return the number of codes, and of those that respondents have not taken."""
     group, known = _codes(context, kind)
     unconsumed = len(known) - _consumed(group, kind)
     return HandlerResponse(200, {"total_count": len(known), "unconsumed_count": unconsumed})
 
 
 def _delete(context: RequestContext, *, kind: CodeKind) -> HandlerResponse:
-    """Delete the codes that nobody has taken; a live target group, which has no live codes then, pauses."""
+    """Delete the codes that respondents have not taken; a live target group, which has no live codes then, pauses."""
     group, known = _codes(context, kind)
     unconsumed = [*known][_consumed(group, kind) :]
     for code in unconsumed:
