@@ -87,7 +87,7 @@ class Upload:
 
         text = io.StringIO(newline="")
         csv.writer(text).writerows(rows)
-        return cls(text.getvalue().encode(), content_type="text/csv; charset=utf-8", filename=filename)
+        return cls(text.getvalue().encode(), content_type="text/csv", filename=filename)
 
     @classmethod
     def ids(cls, values: Iterable[str], *, filename: str | None = "ids.csv") -> Self:

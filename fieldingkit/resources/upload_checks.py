@@ -67,7 +67,8 @@ def _is_list(value: object) -> bool:
 def _written(lines: Iterable[str], filename: str = "ids.csv") -> Upload:
     text = "".join(f"{_tidy(line)}\n" for line in lines)
     # The validator refuses a surrogate, which no encoding can write.
-    return Upload(text.encode(errors="surrogatepass"), content_type="text/csv; charset=utf-8", filename=filename)
+    # The contract lists the content type without a charset; that of text/csv is UTF-8 by default (RFC 7111).
+    return Upload(text.encode(errors="surrogatepass"), content_type="text/csv", filename=filename)
 
 
 def _tidied(upload: Upload) -> Upload:

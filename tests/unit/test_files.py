@@ -59,7 +59,7 @@ def test_csv_quotes_what_needs_quoting() -> None:
     """A CSV upload is UTF-8 by RFC 4180: readable by any CSV reader, None as an empty cell."""
     rows = [["id", "name"], [1, 'a "b", c'], [None, "é\nf"]]
     upload = Upload.csv(rows, filename="ids.csv")
-    assert (upload.content_type, upload.filename) == ("text/csv; charset=utf-8", "ids.csv")
+    assert (upload.content_type, upload.filename) == ("text/csv", "ids.csv")
     assert upload.content.startswith(b"id,name\r\n")
     read = list(csv.reader(io.StringIO(upload.content.decode(), newline="")))
     assert read == [["id", "name"], ["1", 'a "b", c'], ["", "é\nf"]]

@@ -53,7 +53,7 @@ def test_ids_become_a_file_with_one_on_each_line() -> None:
     upload = SendIds(ids=[FIRST, uuid.UUID(SECOND)]).ids
 
     assert upload.content.decode() == f"{FIRST}\n{SECOND}\n"
-    assert upload.content_type == "text/csv; charset=utf-8"
+    assert upload.content_type == "text/csv"
     assert upload.filename == "ids.csv"
 
 
