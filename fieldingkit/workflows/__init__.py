@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from fieldingkit.workflows.profile_difference import QuotaDifference as QuotaDifference
     from fieldingkit.workflows.projects import EnsuredProject as EnsuredProject
     from fieldingkit.workflows.projects import ensure_project as ensure_project
+    from fieldingkit.workflows.recontacts import UploadedRecontacts as UploadedRecontacts
+    from fieldingkit.workflows.recontacts import upload_recontacts as upload_recontacts
     from fieldingkit.workflows.reports import SavedReport as SavedReport
     from fieldingkit.workflows.reports import run_report as run_report
     from fieldingkit.workflows.reports import save_report as save_report
@@ -51,6 +53,7 @@ else:
             ),
             "fieldingkit.workflows.profile_difference": "ProfilesDifference QuotaDifference",
             "fieldingkit.workflows.projects": "EnsuredProject ensure_project",
+            "fieldingkit.workflows.recontacts": "UploadedRecontacts upload_recontacts",
             "fieldingkit.workflows.reports": "SavedReport run_report save_report",
             "fieldingkit.workflows.runs": "EnsuredStatus UpdatedRun ensure_status update_run wait_for_status",
             "fieldingkit.workflows.shortfalls": "Shortfall",

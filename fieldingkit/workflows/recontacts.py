@@ -1,0 +1,221 @@
+"""Upload recontacts beside the other jobs of a target group: ``upload_recontacts``."""
+
+import re
+from collections.abc import Callable, Container
+from typing import Any, Final, Literal, TypeAlias, cast
+
+import attrs
+
+from fieldingkit.client import AsyncClient
+from fieldingkit.errors import ConflictError, FieldingKitError, InvalidCommandError, WorkflowError
+from fieldingkit.jobs.job import AsyncJob
+from fieldingkit.jobs.poll_policy import check_wait_timeout
+from fieldingkit.jobs.token import JobToken
+from fieldingkit.resources.recontacts import (
+    GetRecontactsOverview,
+    ListUploadRecontactsJobs,
+    RecontactJob,
+    UploadRecontactRespondentIds,
+    UploadRecontacts,
+)
+from fieldingkit.results import Serializable
+from fieldingkit.transport.urls import origin_of
+from fieldingkit.workflows.creation import check_client
+from fieldingkit.workflows.optimistic import keep_outcome
+from fieldingkit.workflows.reading import list_all, send_read
+
+__all__ = ["UploadedRecontacts", "upload_recontacts"]
+
+Upload: TypeAlias = UploadRecontacts | UploadRecontactRespondentIds
+
+_BUSY_DELAYS: Final = (5.0, 60.0)
+"""The first and the longest delay between two reads of the list while another job runs, in seconds."""
+_SEARCH_SECONDS: Final = 60.0
+"""The longest search for the upload after an unclear outcome."""
+_FIRST_SEARCH_DELAY: Final = 0.5
+_CHANGED_IN_NAMES: Final = re.compile("[^0-9A-Za-z._-]")
+"""Characters of a file's name that the API may replace."""
+
+
+@attrs.frozen(kw_only=True)
+class UploadedRecontacts(Serializable):
+    """The result of ``upload_recontacts``: the job has completed."""
+
+    job: RecontactJob
+    """The job as last read; ``job.note`` is the API's sentence if some ids were not stored."""
+    saved_before: int
+    """The number of stored respondents just before the upload was sent."""
+    saved_after: int | None
+    """The number after the job, changes by others in the meantime included; None if it cannot be read."""
+    conflicts: tuple[FieldingKitError, ...] = ()
+    """The errors that were handled: the last refusal because of another job, an ambiguous outcome, a failed read.
+
+    After an ambiguous outcome the job is a new one with the name of the file. Another user may have started it with a
+    file of the same name at the same time.
+    """
+
+
+async def upload_recontacts(
+    client: AsyncClient,
+    command: Upload,
+    *,
+    timeout: float | Literal["auto"] | None = "auto",
+    busy_timeout: float | None = 3600.0,
+    on_start: Callable[[str], object] | None = None,
+) -> UploadedRecontacts:
+    """Upload recontacts of a target group as soon as no other job changes them, and wait for the job.
+
+    The upload has no key, so it is sent once. After an unclear outcome the uploads of the target group are listed: a
+    new one with the name of the file is followed, and none is sent again. To continue after a crash, pass the token
+    that ``on_start`` got to ``client.job(token).wait()``.
+
+    Args:
+        client: The client to use; with a blocking one, ``client.call(upload_recontacts, command)``.
+        command: The upload. Files with names of their own are found more surely after an unclear outcome.
+        timeout: Seconds to wait for the job; None for no limit; ``"auto"`` for 15 minutes and 15 more for each 10,000
+            ids. The job itself continues after a timeout.
+        busy_timeout: Seconds to wait for another upload or removal to end; None for no limit.
+        on_start: Called with the token of the job once it is accepted or found.
+
+    Raises:
+        JobFailedError: if the job failed, with the API's reason; ids may have been stored.
+        JobTimeoutError: if the job has not ended in time; the error has its token.
+        WorkflowError: if another job did not end, and nothing was sent; or if the outcome stays unclear.
+        FieldingKitError: if the API refuses the upload, or the job cannot be followed.
+    """
+    check_client(client)
+    if not isinstance(cast("object", command), Upload):
+        kind = type(command).__name__
+        raise InvalidCommandError(f"expected an upload of recontacts; got an instance of {kind}", field="command")
+    if timeout != "auto":
+        check_wait_timeout(timeout)
+    check_wait_timeout(busy_timeout)
+    upload = _Upload(client, command)
+    job = await upload.start(busy_timeout)
+    if on_start is not None:
+        on_start(job.token())
+    return await upload.follow(job, timeout)
+
+
+class _Upload:
+    """One upload of recontacts."""
+
+    def __init__(self, client: AsyncClient, command: Upload) -> None:
+        path = {name: getattr(command, name) for name in ("account_id", "project_id", "target_group_id")}
+        self._client = client
+        self._command = command
+        self._name = command.file.filename or ""
+        self._listing = ListUploadRecontactsJobs(**path, page_size=100)
+        self._overview = GetRecontactsOverview(**path)
+        self._before = 0
+        self._conflicts: list[FieldingKitError] = []
+
+    async def start(self, busy_timeout: float | None) -> AsyncJob[RecontactJob]:
+        """Wait for other jobs, and send the upload once; find it if its outcome is unclear."""
+        clock, (delay, longest) = self._client.clock, _BUSY_DELAYS
+        deadline = None if busy_timeout is None else clock.now() + busy_timeout
+        while True:
+            uploads = await self._uploads()
+            running = next((upload for upload in uploads if not upload.status.terminal), None)
+            if running is None and (job := await self._send({upload.job_id for upload in uploads})) is not None:
+                return job
+            remaining = longest if deadline is None else deadline - clock.now()
+            if remaining <= 0:
+                raise self._busy(running, busy_timeout)
+            await clock.sleep(min(delay, longest, remaining))
+            delay *= 2
+
+    async def follow(self, job: AsyncJob[RecontactJob], timeout: float | Literal["auto"] | None) -> UploadedRecontacts:
+        """Wait for the job, and count the stored respondents."""
+        ended = await job.wait(timeout)
+        try:
+            after = await self._saved()
+        except FieldingKitError as exc:  # the job has completed, and that counts more
+            self._conflicts.append(exc)
+            after = None
+        return UploadedRecontacts(
+            job=ended, saved_before=self._before, saved_after=after, conflicts=tuple(self._conflicts)
+        )
+
+    async def _uploads(self) -> list[RecontactJob]:
+        return await list_all(self._client, self._listing)
+
+    async def _saved(self) -> int:
+        return (await send_read(self._client, self._overview)).saved_respondent_ids_count
+
+    async def _send(self, known: Container[str]) -> AsyncJob[RecontactJob] | None:
+        """Send the upload; return None if another job runs, such as a removal, which is not listed."""
+        self._before = await self._saved()
+        try:
+            return await self._client.submit(self._command)
+        except ConflictError as exc:
+            if exc.maybe_applied:
+                raise
+            self._conflicts = [exc]
+            return None
+        except FieldingKitError as exc:
+            if not exc.maybe_applied:
+                raise
+            self._conflicts.append(exc)
+            return self._found(await self._find(known, exc))
+
+    async def _find(self, known: Container[str], cause: FieldingKitError) -> RecontactJob:
+        """Search for a new upload of a file with the name of this one."""
+        clock = self._client.clock
+        delay, deadline = _FIRST_SEARCH_DELAY, clock.now() + _SEARCH_SECONDS
+        try:
+            while True:
+                new = [upload for upload in await self._uploads() if upload.job_id not in known]
+                same = [upload for upload in new if _plain(upload.file_name or "") == _plain(self._name)]
+                if len(same) == 1:
+                    return same[0]
+                if same or (remaining := deadline - clock.now()) <= 0:
+                    break
+                await clock.sleep(min(delay, remaining))
+                delay *= 2
+        except BaseException as exc:
+            keep_outcome(exc, "the recontacts may have been uploaded: list the uploads before they are sent again")
+            raise
+        ids = ", ".join(upload.job_id for upload in same)
+        seen = (
+            f"{len(same)} new uploads of a file of this name are listed: {ids}. Read them"
+            if same
+            else f"{_SEARCH_SECONDS:g} s later no new upload of a file of this name is listed, and {len(new)} of other "
+            "names. It may still appear: list the uploads"
+        )
+        raise WorkflowError(
+            f"the upload of {self._name!r} had an unclear outcome, and {seen} before it is sent again",
+            conflicts=self._conflicts,
+            command=self._command,
+            maybe_applied=True,
+            attempts=cause.attempts,
+        ) from cause
+
+    def _found(self, upload: RecontactJob) -> AsyncJob[RecontactJob]:
+        """Return the handle of an upload in the list."""
+        client, command = self._client, self._command
+        path = {"project_id": command.project_id, "target_group_id": command.target_group_id}
+        token = JobToken(
+            origin=origin_of(client.base_url),
+            api_version=client.api_version,
+            operation_id=command.endpoint.operation_id,
+            path={"account_id": str(command.account_id or client.account_id), **path},
+            job_id=upload.job_id,
+            idempotency_key=None,
+            created=client.clock.wall(),
+            traceparent=None,
+            asked=command.item_count(),
+        )
+        return cast("AsyncJob[RecontactJob]", client.job(token.encode()))
+
+    def _busy(self, running: RecontactJob | None, waited: float | None) -> WorkflowError:
+        facts: dict[str, Any] = {"conflicts": self._conflicts, "command": self._command}
+        other = "a job that is not listed, such as a removal,"
+        if running is not None:
+            other = f"the upload {running.job_id} of {running.file_name!r}"
+        return WorkflowError(f"{other} did not end within {waited:g} s; nothing was sent", **facts)
+
+
+def _plain(name: str) -> str:
+    """Return a file's name as the API writes it in headers."""
+    return _CHANGED_IN_NAMES.sub("_", name)
