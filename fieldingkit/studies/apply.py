@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from enum import StrEnum
-from typing import Final, TypeVar
+from typing import Final
 
 import attrs
 
@@ -18,7 +18,6 @@ from fieldingkit.errors import (
     UnauthorizedError,
 )
 from fieldingkit.resources.projects import GetProject, UpdateProject
-from fieldingkit.resources.supply import Allocations, OpenExchange, PrivateExchange
 from fieldingkit.resources.target_group_drafts import GetTargetGroup, UpdateTargetGroup
 from fieldingkit.resources.target_groups import TargetGroupStatus, TargetGroupSummary
 from fieldingkit.results import Result
@@ -32,6 +31,7 @@ from fieldingkit.studies.plan import (
 )
 from fieldingkit.studies.reasons import reason_of
 from fieldingkit.studies.study import StudyProject
+from fieldingkit.workflows.allocation_changes import with_group_ids
 from fieldingkit.workflows.differences import Difference
 from fieldingkit.workflows.drafts import ensure_target_group
 from fieldingkit.workflows.optimistic import keep_outcome
@@ -40,7 +40,6 @@ from fieldingkit.workflows.reading import send_read
 
 __all__ = ["AppliedPart", "Outcome", "StudyReport", "apply_study"]
 
-Exchange = TypeVar("Exchange", OpenExchange, PrivateExchange)
 
 _APPEARED: Final = "it was created after the comparison; run the command again"
 _BLOCKED: Final = "the project is not as the file says"
@@ -301,24 +300,8 @@ def _changed(planned: PlannedTargetGroup, present: UpdateTargetGroup) -> UpdateT
     fields = [field for field in planned.wanted.given if draft_differences(planned.wanted, present, {field})]
     changes = {field: getattr(wanted, field) for field in fields}
     if "allocations" in changes:
-        changes["allocations"] = _with_group_ids(wanted.allocations, present.allocations)
+        changes["allocations"] = with_group_ids(wanted.allocations, present.allocations)
     return attrs.evolve(present, target_group_customer_reference_number=planned.reference, **changes)
-
-
-def _with_group_ids(wanted: Allocations, present: Allocations) -> Allocations:
-    """Return allocations whose groups have the ids of the groups with the same names, so that no new ones are made."""
-    private = wanted.private_exchange_allocations
-    return attrs.evolve(
-        wanted,
-        open_exchange_allocations=_named(wanted.open_exchange_allocations, present.open_exchange_allocations),
-        private_exchange_allocations=private and _named(private, present.private_exchange_allocations),
-    )
-
-
-def _named(wanted: Exchange, present: OpenExchange | PrivateExchange | None) -> Exchange:
-    ids = {group.group_name: group.group_id for group in present.groups} if present is not None else {}
-    groups = [attrs.evolve(group, group_id=ids.get(group.group_name)) for group in wanted.groups]
-    return attrs.evolve(wanted, groups=groups)
 
 
 def _outcome_of(exc: FieldingKitError) -> Outcome:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fieldingkit.jobs.scheduler import as_completed as as_completed
+    from fieldingkit.workflows.allocation_changes import ChangedAllocations as ChangedAllocations
+    from fieldingkit.workflows.allocation_changes import change_allocations as change_allocations
     from fieldingkit.workflows.definitions import Definitions as Definitions
     from fieldingkit.workflows.differences import Difference as Difference
     from fieldingkit.workflows.drafts import EnsuredTargetGroup as EnsuredTargetGroup
@@ -44,6 +46,7 @@ else:
         __name__,
         {
             "fieldingkit.jobs.scheduler": "as_completed",
+            "fieldingkit.workflows.allocation_changes": "ChangedAllocations change_allocations",
             "fieldingkit.workflows.definitions": "Definitions",
             "fieldingkit.workflows.differences": "Difference",
             "fieldingkit.workflows.drafts": "EnsuredTargetGroup copy_target_group ensure_target_group",

@@ -47,7 +47,7 @@ def update_allocations(context: RequestContext) -> HandlerResponse:
         at=context.now,
         request=context.recorded.index,
     )
-    group.ledger.suppliers = group.settings.supplier_ids
+    group.ledger.set_suppliers(group.settings.supplier_ids)
     return HandlerResponse(204)
 
 

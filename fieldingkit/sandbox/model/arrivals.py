@@ -1,13 +1,24 @@
 """The flow of respondents into a target group: completes that arrive evenly, and those who come between them."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 import attrs
 
 from fieldingkit.sandbox.model.amounts import Amount
 
-__all__ = ["COMPLETES_A_TURN", "INTERVIEW", "Arrivals", "Origin", "Outcome", "flow", "number_of_complete"]
+__all__ = [
+    "COMPLETES_A_TURN",
+    "INTERVIEW",
+    "Arrivals",
+    "Origin",
+    "Outcome",
+    "Settlement",
+    "SupplierTurns",
+    "flow",
+    "number_of_complete",
+]
 
 Outcome: TypeAlias = Literal["complete", "screenout", "quota_full", "quality_terminate", "drop_off"]
 """The end of a respondent; a drop-off is still in the survey."""
@@ -62,3 +73,33 @@ def number_of_complete(index: int) -> int:
     """Return the position among all entrants, from 1, of a complete that is counted from 0."""
     turns, place = divmod(index, COMPLETES_A_TURN)
     return turns * len(_OUTCOMES) + _PLACES[place]
+
+
+class Settlement(NamedTuple):
+    """An outcome that was changed after the respondent came."""
+
+    outcome: Outcome
+    ended_at: datetime | None
+    origin: Origin
+    reconciled: tuple[str, str, datetime] | None
+
+
+class SupplierTurns:
+    """The suppliers of a target group, which take turns; they may change while respondents come.
+
+    Args:
+        suppliers: The ids of the first suppliers.
+    """
+
+    def __init__(self, suppliers: Sequence[int]) -> None:
+        self._changes = [(0, suppliers)]
+
+    def change(self, suppliers: Sequence[int], entrants: int) -> None:
+        """Change the suppliers after so many entrants."""
+        self._changes = [*(change for change in self._changes if change[0] < entrants), (entrants, suppliers)]
+
+    def of(self, number: int) -> int | None:
+        """Return the supplier of a respondent, by the position among all entrants; None if there is none."""
+        suppliers = next((found for first, found in reversed(self._changes) if number > first), self._changes[-1][1])
+        # One place further with each turn of outcomes, so that all of them bring completes.
+        return suppliers[(number + number // len(_OUTCOMES)) % len(suppliers)] if suppliers else None

@@ -21,6 +21,8 @@ from fieldingkit.sandbox.model.arrivals import (
     Arrivals,
     Origin,
     Outcome,
+    Settlement,
+    SupplierTurns,
     flow,
     number_of_complete,
 )
@@ -85,15 +87,6 @@ class Respondent:
         return self.ended_at or self.entered_at
 
 
-class _Settlement(NamedTuple):
-    """An outcome that was changed after the respondent came."""
-
-    outcome: Outcome
-    ended_at: datetime | None
-    origin: Origin
-    reconciled: tuple[str, str, datetime] | None
-
-
 class CellCount(NamedTuple):
     """The respondents of a cell."""
 
@@ -132,10 +125,10 @@ class Ledger:
         self._target_group_id = target_group_id
         self._currency_code = currency_code
         self._locale = locale
-        self._suppliers = [(0, suppliers)]
+        self._suppliers = SupplierTurns(suppliers)
         self._arrivals: list[Arrivals] = []
         self._eras = [Era(0, ())]
-        self._settled: dict[int, _Settlement] = {}
+        self._settled: dict[int, Settlement] = {}
         self._gained = 0
         self._gained_cost = Decimal(0)
         self._codes: dict[int, str] = {}
@@ -151,20 +144,9 @@ class Ledger:
             self._eras.pop()
         self._eras.append(Era(self.arrived, profiles))
 
-    @property
-    def suppliers(self) -> Sequence[int]:
-        """The suppliers of the next respondents; those who came keep theirs."""
-        return self._suppliers[-1][1]
-
-    @suppliers.setter
-    def suppliers(self, suppliers: Sequence[int]) -> None:
-        while self._suppliers and self._suppliers[-1][0] >= self.entrants:
-            self._suppliers.pop()
-        self._suppliers.append((self.entrants, suppliers))
-
-    def _supplier(self, number: int) -> int | None:
-        suppliers = next((found for first, found in reversed(self._suppliers) if number > first), self.suppliers)
-        return suppliers[number % len(suppliers)] if suppliers else None
+    def set_suppliers(self, suppliers: Sequence[int]) -> None:
+        """Let the next respondents come from these suppliers; those who came keep theirs."""
+        self._suppliers.change(suppliers, self.entrants)
 
     @property
     def arrived(self) -> int:
@@ -301,14 +283,14 @@ class Ledger:
         if number in self._settled:
             self._count(number, -1)
         ended_at = None if outcome == "drop_off" else before.ended_at or at
-        self._settled[number] = _Settlement(outcome, ended_at, origin, reconciled or before.reconciled)
+        self._settled[number] = Settlement(outcome, ended_at, origin, reconciled or before.reconciled)
         self._count(number, +1)
 
-    def _settlement(self, number: int, arrived_at: datetime) -> _Settlement:
+    def _settlement(self, number: int, arrived_at: datetime) -> Settlement:
         """Return the outcome of a respondent, changed or not."""
         arrived, _ = flow(number)
         ended_at = None if arrived == "drop_off" else arrived_at
-        return self._settled.get(number) or _Settlement(arrived, ended_at, "flow", None)
+        return self._settled.get(number) or Settlement(arrived, ended_at, "flow", None)
 
     def _count(self, number: int, sign: int) -> None:
         """Count a changed outcome among the completes, or no longer."""
@@ -455,7 +437,7 @@ class Ledger:
             cost_per_interview=price,
             stage="survey" if qualified else "prescreen",
             matched=matched if qualified else {},
-            supplier_id=self._supplier(number),
+            supplier_id=self._suppliers.of(number),
             unique_code=self._codes.get(number),
             reconciled=settled.reconciled,
             origin=settled.origin,
