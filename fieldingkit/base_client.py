@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["AsyncBaseClient"]
 
 R = TypeVar("R")
-SettingsT = TypeVar("SettingsT", bound=PipelineSettings)
+SettingsT_co = TypeVar("SettingsT_co", bound=PipelineSettings, covariant=True)
 
 _CLIENTS: Mapping[Api, str] = {
     Api.DEMAND: "AsyncClient or Client",
@@ -32,7 +32,7 @@ _CLIENTS: Mapping[Api, str] = {
 }
 
 
-class AsyncBaseClient(Generic[SettingsT]):
+class AsyncBaseClient(Generic[SettingsT_co]):
     """The base class of the async clients: sends the commands of one API.
 
     Args:
@@ -43,7 +43,7 @@ class AsyncBaseClient(Generic[SettingsT]):
     _api: ClassVar[Api]
     """The API that the client calls."""
 
-    def __init__(self, options: SettingsT, provider: TokenProvider) -> None:
+    def __init__(self, options: SettingsT_co, provider: TokenProvider) -> None:
         self._options = options
         self._core = ClientCore(options, provider)
         self._is_view = False

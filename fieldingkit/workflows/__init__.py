@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from fieldingkit.workflows.reports import SavedReport as SavedReport
     from fieldingkit.workflows.reports import run_report as run_report
     from fieldingkit.workflows.reports import save_report as save_report
+    from fieldingkit.workflows.respondents import EnsuredRespondentStatus as EnsuredRespondentStatus
+    from fieldingkit.workflows.respondents import ensure_respondent_status as ensure_respondent_status
     from fieldingkit.workflows.runs import EnsuredStatus as EnsuredStatus
     from fieldingkit.workflows.runs import UpdatedRun as UpdatedRun
     from fieldingkit.workflows.runs import ensure_status as ensure_status
@@ -58,6 +60,7 @@ else:
             "fieldingkit.workflows.projects": "EnsuredProject ensure_project",
             "fieldingkit.workflows.recontacts": "UploadedRecontacts upload_recontacts",
             "fieldingkit.workflows.reports": "SavedReport run_report save_report",
+            "fieldingkit.workflows.respondents": "EnsuredRespondentStatus ensure_respondent_status",
             "fieldingkit.workflows.runs": "EnsuredStatus UpdatedRun ensure_status update_run wait_for_status",
             "fieldingkit.workflows.shortfalls": "Shortfall",
             "fieldingkit.workflows.unique_codes": "CodeUpload upload_codes",

@@ -1,0 +1,102 @@
+"""A workflow for survey hosts: report how a session ended, and resolve an unclear outcome by reading."""
+
+from typing import Any, cast
+
+import attrs
+
+from fieldingkit.base_client import AsyncBaseClient
+from fieldingkit.errors import ConfigurationError, FieldingKitError, InvalidStateError, WorkflowError
+from fieldingkit.options import PipelineSettings
+from fieldingkit.resources.fulfillment import GetRespondentStatus, SessionStatus, UpdateRespondentStatus
+
+__all__ = ["EnsuredRespondentStatus", "ensure_respondent_status"]
+
+
+@attrs.frozen(kw_only=True)
+class EnsuredRespondentStatus:
+    """The result of ``ensure_respondent_status``: the session has the wanted status."""
+
+    rid: str
+    """The session's id."""
+    status: SessionStatus
+    """The status, which is the wanted one."""
+    changed: bool | None
+    """True if this report changed the status, False if the session had it before; None if that was not seen."""
+    conflicts: tuple[FieldingKitError, ...] = ()
+    """The refusal or the unclear outcome that was resolved by reading."""
+
+
+async def ensure_respondent_status(
+    client: AsyncBaseClient[PipelineSettings], *, rid: str, status: SessionStatus | int
+) -> EnsuredRespondentStatus:
+    """Report how a session ended, once; after a refusal or an unclear outcome, find out by reading.
+
+    A session that has the status already is fine, so that the same report may be made again at any time.
+
+    Args:
+        client: The ``AsyncFulfillmentClient``.
+        rid: The session's id (RID), a UUID.
+        status: The status at the end: ``SessionStatus.COMPLETE``, or its number.
+
+    Raises:
+        InvalidCommandError: if an argument is invalid; nothing was sent.
+        WorkflowError: if the session has another final status.
+        NotFoundError: if there is no such session.
+        FieldingKitError: if the report failed. ``maybe_applied`` is true if its outcome is still unclear; report again
+            then.
+    """
+    if not isinstance(cast("object", client), AsyncBaseClient):
+        raise ConfigurationError(f"client must be an AsyncFulfillmentClient; got {type(client).__name__}")
+    command = UpdateRespondentStatus(rid=rid, status=cast("SessionStatus", status))
+    try:
+        await client.send(command)
+    except InvalidStateError as exc:
+        found = _status_in(exc)
+        _refuse_another_end(command, found, exc)
+        if found != command.status:
+            raise
+        return EnsuredRespondentStatus(rid=rid, status=command.status, changed=False, conflicts=(exc,))
+    except FieldingKitError as exc:
+        if not exc.maybe_applied:
+            raise
+        found = await _read(client, rid, exc)
+        _refuse_another_end(command, found, exc)
+        if found != command.status:
+            exc.add_note(f"the session had status {_name(found)} afterwards; report again")
+            raise
+        return EnsuredRespondentStatus(rid=rid, status=command.status, changed=None, conflicts=(exc,))
+    return EnsuredRespondentStatus(rid=rid, status=command.status, changed=True)
+
+
+async def _read(client: AsyncBaseClient[PipelineSettings], rid: str, unclear: FieldingKitError) -> SessionStatus | None:
+    """Return the status after an unclear outcome; the error of that outcome is raised if it cannot be read."""
+    try:
+        return (await client.send(GetRespondentStatus(rid=rid))).status
+    except FieldingKitError as exc:
+        unclear.add_note(f"the status could not be read afterwards: {exc.message}")
+        raise unclear from exc
+
+
+def _status_in(refusal: InvalidStateError) -> SessionStatus | None:
+    """Return the status in a refusal, whose body is that of a success."""
+    body: Any = refusal.raw
+    found = cast("dict[str, object]", body).get("status") if isinstance(body, dict) else None
+    return SessionStatus(found) if type(found) is int else None
+
+
+def _refuse_another_end(command: UpdateRespondentStatus, found: SessionStatus | None, exc: FieldingKitError) -> None:
+    """Raise if the session has another final status than the reported one."""
+    if found is None or not found.known or found == command.status:
+        return
+    raise WorkflowError(
+        f"the session has status {_name(found)}, not {_name(command.status)}",
+        conflicts=[exc],
+        command=command,
+        operation_id=command.endpoint.operation_id,
+        maybe_applied=exc.maybe_applied,
+        attempts=exc.attempts,
+    ) from exc
+
+
+def _name(status: SessionStatus | None) -> str:
+    return "unknown" if status is None else f"{status.value} ({status.name})" if status.known else str(status.value)
