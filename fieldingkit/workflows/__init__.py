@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from fieldingkit.workflows.drafts import EnsuredTargetGroup as EnsuredTargetGroup
     from fieldingkit.workflows.drafts import copy_target_group as copy_target_group
     from fieldingkit.workflows.drafts import ensure_target_group as ensure_target_group
+    from fieldingkit.workflows.exclusions import RemovedExclusions as RemovedExclusions
+    from fieldingkit.workflows.exclusions import UploadedExclusions as UploadedExclusions
+    from fieldingkit.workflows.exclusions import remove_all_exclusions as remove_all_exclusions
+    from fieldingkit.workflows.exclusions import upload_exclusions as upload_exclusions
     from fieldingkit.workflows.launches import LaunchedTargetGroup as LaunchedTargetGroup
     from fieldingkit.workflows.launches import launch as launch
     from fieldingkit.workflows.profile_changes import ChangedProfiles as ChangedProfiles
@@ -52,6 +56,9 @@ else:
             "fieldingkit.workflows.definitions": "Definitions",
             "fieldingkit.workflows.differences": "Difference",
             "fieldingkit.workflows.drafts": "EnsuredTargetGroup copy_target_group ensure_target_group",
+            "fieldingkit.workflows.exclusions": (
+                "RemovedExclusions UploadedExclusions remove_all_exclusions upload_exclusions"
+            ),
             "fieldingkit.workflows.launches": "LaunchedTargetGroup launch",
             "fieldingkit.workflows.profile_changes": (
                 "ChangedProfiles ProfileChange ProfilesPreview change_profiles preview_profiles"

@@ -1,6 +1,6 @@
 """Exclusions: exclusion groups, uploaded ids, and the respondents that a target group does not admit.
 
-No respondent of the sandbox comes twice, so exclusions turn nobody away;
+No respondent of the sandbox comes twice, so exclusions turn no one away;
 the lists of excluded respondents have everybody who would be.
 """
 
