@@ -198,7 +198,7 @@ class CreateAllocationTemplate(AccountCommand[CreatedAllocationTemplate]):
 
 @attrs.frozen(kw_only=True)
 class UpdateAllocationTemplate(AccountCommand[None]):
-    """Replace the name and the allocations of a template; target groups keep those that they have."""
+    """Replace the name and the allocations of a template."""
 
     endpoint: ClassVar[Endpoint] = Endpoint("PUT", _TEMPLATE, operation_id="update_account_allocation_template")
     template_id: str = attrs.field(validator=ulid)
