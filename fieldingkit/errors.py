@@ -33,6 +33,7 @@
         ├── InfeasibleError        a draft's goals are not feasible by the end of fielding; nothing was launched
         ├── TooManyConflictsError  refusals and ambiguous outcomes beyond ``max_conflicts``
         ├── UnexpectedDeletionError profiles or quotas would be deleted that the change did not name
+        ├── UnexpectedTerminationError  a reconciliation would terminate more completes than allowed
         ├── UnknownDefinitionError a business unit, locale or code has another name
         ├── DuplicateReferenceError  several projects or target groups have one reference
         ├── IncompleteUploadError  a part of the codes could not be uploaded
@@ -90,6 +91,7 @@ __all__ = [
     "TransportError",
     "UnauthorizedError",
     "UnexpectedDeletionError",
+    "UnexpectedTerminationError",
     "UnknownDefinitionError",
     "WorkflowError",
 ]
@@ -762,6 +764,19 @@ class UnexpectedDeletionError(WorkflowError):
     def __init__(self, message: str = "", *, deletions: Sequence[str] = (), **facts: Any) -> None:
         super().__init__(message, **facts)
         self.deletions = tuple(deletions)
+
+
+class UnexpectedTerminationError(WorkflowError):
+    """A reconciliation would terminate a larger share of the completes than ``max_share``. It was not sent."""
+
+    _advice = "The reconciliation was not sent. Check that the list is complete, or allow the share with max_share."
+
+    preview: Any
+    """The ``ReconciliationPreview``: the completes that would be terminated, and their money."""
+
+    def __init__(self, message: str = "", *, preview: Any = None, **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.preview = preview
 
 
 class UnknownDefinitionError(WorkflowError):

@@ -373,10 +373,11 @@ def _upload(command: "Reconcile | ReconcileCompletes") -> Upload:
 
 def _name(command: "Reconcile | ReconcileCompletes") -> str:
     """Return the name of an uploaded file, or one that the same rows always have."""
-    upload: object = _upload(command)
-    if isinstance(upload, Upload) and upload.filename in {None, _UNNAMED}:
+    upload = cast("object", _upload(command))  # anything but a file is refused by the validator
+    name = upload.filename if isinstance(upload, Upload) else _UNNAMED
+    if isinstance(upload, Upload) and name in {None, _UNNAMED}:
         return f"fieldingkit-{sha256(upload.content).hexdigest()[:12]}.csv"
-    return (isinstance(upload, Upload) and upload.filename) or _UNNAMED  # the validator refuses anything else
+    return name or _UNNAMED
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from fieldingkit.workflows.drafts import EnsuredTargetGroup as EnsuredTargetGroup
     from fieldingkit.workflows.drafts import copy_target_group as copy_target_group
     from fieldingkit.workflows.drafts import ensure_target_group as ensure_target_group
+    from fieldingkit.workflows.due_reconciliations import DueProject as DueProject
+    from fieldingkit.workflows.due_reconciliations import DueReconciliations as DueReconciliations
+    from fieldingkit.workflows.due_reconciliations import due as due
     from fieldingkit.workflows.exclusions import RemovedExclusions as RemovedExclusions
     from fieldingkit.workflows.exclusions import UploadedExclusions as UploadedExclusions
     from fieldingkit.workflows.exclusions import remove_all_exclusions as remove_all_exclusions
@@ -30,6 +33,10 @@ if TYPE_CHECKING:
     from fieldingkit.workflows.profile_difference import QuotaDifference as QuotaDifference
     from fieldingkit.workflows.projects import EnsuredProject as EnsuredProject
     from fieldingkit.workflows.projects import ensure_project as ensure_project
+    from fieldingkit.workflows.reconciliations import Reconciled as Reconciled
+    from fieldingkit.workflows.reconciliations import ReconciliationPreview as ReconciliationPreview
+    from fieldingkit.workflows.reconciliations import preview_reconciliation as preview_reconciliation
+    from fieldingkit.workflows.reconciliations import reconcile as reconcile
     from fieldingkit.workflows.recontacts import UploadedRecontacts as UploadedRecontacts
     from fieldingkit.workflows.recontacts import upload_recontacts as upload_recontacts
     from fieldingkit.workflows.reports import SavedReport as SavedReport
@@ -59,6 +66,7 @@ else:
             "fieldingkit.workflows.exclusions": (
                 "RemovedExclusions UploadedExclusions remove_all_exclusions upload_exclusions"
             ),
+            "fieldingkit.workflows.due_reconciliations": "DueProject DueReconciliations due",
             "fieldingkit.workflows.launches": "LaunchedTargetGroup launch",
             "fieldingkit.workflows.profile_changes": (
                 "ChangedProfiles ProfileChange ProfilesPreview change_profiles preview_profiles"
@@ -68,6 +76,9 @@ else:
             "fieldingkit.workflows.recontacts": "UploadedRecontacts upload_recontacts",
             "fieldingkit.workflows.reports": "SavedReport run_report save_report",
             "fieldingkit.workflows.respondents": "EnsuredRespondentStatus ensure_respondent_status",
+            "fieldingkit.workflows.reconciliations": (
+                "Reconciled ReconciliationPreview preview_reconciliation reconcile"
+            ),
             "fieldingkit.workflows.runs": "EnsuredStatus UpdatedRun ensure_status update_run wait_for_status",
             "fieldingkit.workflows.shortfalls": "Shortfall",
             "fieldingkit.workflows.unique_codes": "CodeUpload upload_codes",

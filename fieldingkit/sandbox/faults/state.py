@@ -12,6 +12,8 @@ from fieldingkit.sandbox.model.reports import ReportJob
 
 __all__ = ["ChangeEtag", "ExpireToken", "FailedJob", "ForgetItem", "JobFault", "JobGone", "StuckJob"]
 
+_JOB_IDS = ("job_id", "report_id", "request_id")
+
 
 @attrs.frozen
 class ExpireToken(Fault):
@@ -45,7 +47,7 @@ class JobFault(Fault):
 
     async def inject(self, exchange: Exchange) -> web.Response:
         """Handle the request, and mark the job as soon as it exists."""
-        job_id = exchange.parameters.get("job_id") or exchange.parameters.get("report_id")
+        job_id = next((exchange.parameters[name] for name in _JOB_IDS if name in exchange.parameters), None)
         if job_id is not None:
             exchange.state.replace_job(job_id, self.mark)
             return await exchange.proceed()

@@ -13,15 +13,19 @@ from fieldingkit.jobs.scheduler import as_completed
 from fieldingkit.resources.target_group_drafts import CreateTargetGroup, GetTargetGroup
 from fieldingkit.workflows import (
     copy_target_group,
+    due,
     ensure_project,
     ensure_status,
     ensure_target_group,
+    preview_reconciliation,
+    reconcile,
     update_run,
     wait_for_status,
 )
 
 DRAFT: Any = CreateTargetGroup(project_id=PROJECT, **settings())
 COPIED: Any = GetTargetGroup(project_id=PROJECT, target_group_id=PROJECT)
+RID = "b551326b-ac9d-4d32-8823-4f025787dab9"
 PROJECT_FIELDS: dict[str, Any] = {"name": "A study of tea", "project_manager_id": MANAGER, "reference": "PO-7"}
 WORKFLOWS: list[Callable[[Any, Any], Awaitable[object]]] = [
     lambda client, run: ensure_status(client, run, "paused"),
@@ -78,6 +82,15 @@ async def test_workflows_refuse_a_status_of_a_wrong_kind(status: Any, client: An
         (lambda client: ensure_project(client, name="n", project_manager_id="m", reference="r"), "name"),
         (lambda client: ensure_project(client, **PROJECT_FIELDS, timeout=[]), "timeout"),
         (lambda _: ensure_project(None, **PROJECT_FIELDS), "client must be an AsyncClient"),
+        (reconcile, "rows"),
+        (lambda client: reconcile(client, [(RID, 11)], valid_ids=[RID]), "rows"),
+        (lambda client: reconcile(client, valid_ids=[RID]), "project_id"),
+        (lambda client: reconcile(client, [("RID", "code")]), "rows"),
+        (lambda client: reconcile(client, [(RID, 11)], max_share=10), "max_share"),
+        (lambda client: reconcile(client, [(RID, 11)], timeout="5"), "timeout"),
+        (lambda client: preview_reconciliation(client, [(RID, 11)], project_id=PROJECT), "project_id"),
+        (lambda client: due(client, "December"), "month"),
+        (lambda _: due(None), "client must be an AsyncClient"),
         (lambda _: ensure_target_group(None, DRAFT), "client must be an AsyncClient"),
         (lambda _: copy_target_group(None, COPIED, reference="REF 8"), "client must be an AsyncClient"),
     ],

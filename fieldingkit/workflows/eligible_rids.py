@@ -1,0 +1,166 @@
+"""The RIDs of the completes that can be reconciled, from a report of the API."""
+
+import csv
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+from uuid import UUID
+
+import attrs
+
+from fieldingkit.client import AsyncClient
+from fieldingkit.errors import WorkflowError
+from fieldingkit.resources.money import Money
+from fieldingkit.resources.reconciliations import DueMonth, EligibleTargetGroup
+from fieldingkit.resources.reports import GenerateReport, ReportLevel, ReportType
+from fieldingkit.workflows.central_time import central_date
+from fieldingkit.workflows.due_reconciliations import list_eligible, now_of, sum_money
+from fieldingkit.workflows.reports import run_report
+
+__all__ = ["Cost", "EligibleCompletes", "read_eligible", "rids_of"]
+
+_GROUPS_A_REPORT = 100
+_CENT = Decimal("0.01")
+_PRICES = frozenset({"price", "cpi", "cost", "costperinterview"})
+_CURRENCIES = frozenset({"currency", "currencycode"})
+
+
+class Cost(NamedTuple):
+    """The cost of some completes."""
+
+    money: tuple[Money, ...]
+    """One sum for each currency."""
+    is_exact: bool
+    """True if it is the sum of the prices of these completes; False if it is their share of the cost of all."""
+
+
+@attrs.frozen(kw_only=True)
+class EligibleCompletes:
+    """The completes that can be reconciled."""
+
+    groups: tuple[EligibleTargetGroup, ...]
+    """The target groups; one whose completes are due in two months occurs twice."""
+    rids: Mapping[str, Money | None]
+    """The price of each complete by its RID in lower case; None if the report does not have it."""
+    warnings: tuple[str, ...] = ()
+    """The reasons why the numbers may be wrong."""
+
+    @property
+    def unseen(self) -> int:
+        """The number of completes that the API counts, and whose RIDs are not in its report."""
+        return max(0, sum(group.eligible_completes or 0 for group in self.groups) - len(self.rids))
+
+    @property
+    def completes(self) -> int:
+        """The number of completes."""
+        return len(self.rids) + self.unseen
+
+    @property
+    def money(self) -> tuple[Money, ...]:
+        """The cost of all completes."""
+        return sum_money(group.monetary_amount for group in self.groups)
+
+    def cost_of(self, rids: Iterable[str], unseen: int = 0) -> Cost:
+        """Return the cost of some of the completes: exact if the report has their prices.
+
+        Args:
+            rids: Their RIDs.
+            unseen: The number of further completes, without RIDs.
+        """
+        prices = [self.rids[rid] for rid in rids]
+        if not unseen and None not in prices:
+            return Cost(sum_money(prices), is_exact=True)
+        share = Decimal(len(prices) + unseen) / (self.completes or 1)
+        return Cost(
+            tuple(attrs.evolve(one, value=(one.value * share).quantize(_CENT)) for one in self.money if one.value),
+            is_exact=False,
+        )
+
+
+async def read_eligible(
+    client: AsyncClient, *, account_id: str | int | None, project_id: str | None
+) -> EligibleCompletes:
+    """Read the completes of an account or a project that can be reconciled: how many, at what cost, and their RIDs.
+
+    Raises:
+        WorkflowError: if the report has no RIDs, or its outcome is unclear.
+        FieldingKitError: if the list or the report cannot be read.
+    """
+    found: list[EligibleTargetGroup] = []
+    warnings: list[str] = []
+    for month in (DueMonth.CURRENT_MONTH, DueMonth.NEXT_MONTH):
+        groups, problems = await list_eligible(client, month, account_id=account_id)
+        found += [group for group in groups if project_id is None or group.project_id == project_id]
+        warnings += problems
+    ids = [*dict.fromkeys(group.target_group_id for group in found)]
+    since, until = _period(now_of(client))
+    rids: dict[str, Money | None] = {}
+    with TemporaryDirectory(prefix="fieldingkit-") as folder:
+        for start in range(0, len(ids), _GROUPS_A_REPORT):
+            command = GenerateReport(
+                account_id=account_id,
+                report_type=ReportType.RECONCILIATION_ELIGIBLE_RIDS,
+                level=ReportLevel.TARGET_GROUP,
+                filter_ids=ids[start : start + _GROUPS_A_REPORT],
+                start_date=since,
+                end_date=until,
+            )
+            report = await run_report(client, command, Path(folder) / f"{start}.csv")
+            rids |= rids_of(report.path, command)
+    return EligibleCompletes(groups=tuple(found), rids=rids, warnings=tuple(dict.fromkeys(warnings)))
+
+
+def _period(now: datetime) -> tuple[date, date]:
+    """Return the days whose completes may be eligible: from the first of last month to today."""
+    today = central_date(now.astimezone(UTC))
+    last_month = (today.replace(day=1) - timedelta(days=1)).replace(day=1)
+    return last_month, today + timedelta(days=1)
+
+
+def rids_of(path: Path, command: GenerateReport) -> dict[str, Money | None]:
+    """Return the prices of completes by their RIDs, from the file of a report.
+
+    The API does not document the columns: the RIDs are those of the column named "RID", and the prices those of
+    columns such as "price" or "CPI", and "currency" or "currency code".
+
+    Raises:
+        WorkflowError: if the file has no readable RIDs.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = [*csv.DictReader(file, strict=True)]
+            names = {_folded(name): name for name in (rows[0] if rows else ()) if name}
+    except (UnicodeDecodeError, csv.Error) as exc:
+        raise WorkflowError(f"the report of eligible RIDs is no CSV file: {exc}", command=command) from exc
+    if not rows:
+        return {}
+    if "rid" not in names:
+        columns = ", ".join(filter(None, rows[0]))
+        raise WorkflowError(f"the report of eligible RIDs has no column RID: {columns:.200}", command=command)
+    price, currency = (next((names[name] for name in kinds if name in names), None) for kinds in (_PRICES, _CURRENCIES))
+    found: dict[str, Money | None] = {}
+    for number, row in enumerate(rows, 2):
+        try:
+            rid = str(UUID(row[names["rid"]]))
+        except (ValueError, TypeError, AttributeError):
+            raise WorkflowError(
+                f"the report of eligible RIDs has a line that cannot be read: line {number}", command=command
+            ) from None
+        found[rid] = _money(row.get(price or ""), row.get(currency or ""))
+    return found
+
+
+def _folded(name: str) -> str:
+    return re.sub("[^a-z]", "", name.casefold())
+
+
+def _money(value: str | None, currency: str | None) -> Money | None:
+    try:
+        amount = Decimal(value or "")
+    except InvalidOperation:
+        return None
+    return Money(value=amount, currency_code=currency) if amount.is_finite() and currency else None
