@@ -238,16 +238,12 @@ class Ledger:
         """Remove the latest respondents until there are so many completes fewer."""
         while count > 0 and self._arrivals:
             latest = self._arrivals[-1]
-            removed = min(count, latest.count)
-            if self._settled:
-                before = self.completes
-                removed = min(1, latest.count)
-                self._forget_after((self.arrived - removed) * 5 // 2)
-                latest.count -= removed
-                count -= before - self.completes
-            else:
-                latest.count -= removed
-                count -= removed
+            # One by one, if outcomes were changed: the latest may no longer be a complete.
+            removed = min(1 if self._settled else count, latest.count)
+            before = self.completes
+            self._forget_after((self.arrived - removed) * 5 // 2)
+            latest.count -= removed
+            count -= before - self.completes
             if not latest.count:
                 self._arrivals.pop()
 
