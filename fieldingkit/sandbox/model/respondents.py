@@ -307,6 +307,17 @@ class Ledger:
         """Remove the unique codes that are not used."""
         self._codes = {number: code for number, code in self._codes.items() if number <= self.entrants}
 
+    @property
+    def codes(self) -> int:
+        """The number of unique codes."""
+        return len(self._codes)
+
+    @property
+    def unused_codes(self) -> int:
+        """The number of unique codes that are not used."""
+        entrants = self.entrants
+        return sum(number > entrants for number in self._codes)
+
     def cell_counts(self, profiles: Sequence[Profile]) -> list[list[CellCount]]:
         """Return the respondents of each target of each profile."""
         counts = [[CellCount()] * len(profile["targets"]) for profile in profiles]
