@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fieldingkit.airflow.operators import EnsureFieldingStatusOperator as EnsureFieldingStatusOperator
     from fieldingkit.airflow.operators import FieldingBatchOperator as FieldingBatchOperator
     from fieldingkit.airflow.operators import FieldingSweepOperator as FieldingSweepOperator
+    from fieldingkit.airflow.reports import FieldingReportOperator as FieldingReportOperator
     from fieldingkit.airflow.results import total as total
     from fieldingkit.airflow.sensors import FieldingStatusSensor as FieldingStatusSensor
     from fieldingkit.airflow.triggers import FieldingJobsTrigger as FieldingJobsTrigger
@@ -30,6 +31,7 @@ else:
         {
             "fieldingkit.airflow.hooks": "FieldingHook",
             "fieldingkit.airflow.operators": "EnsureFieldingStatusOperator FieldingBatchOperator FieldingSweepOperator",
+            "fieldingkit.airflow.reports": "FieldingReportOperator",
             "fieldingkit.airflow.results": "total",
             "fieldingkit.airflow.sensors": "FieldingStatusSensor",
             "fieldingkit.airflow.triggers": "FieldingJobTrigger FieldingJobsTrigger",

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from os import PathLike
@@ -16,7 +16,6 @@ from fieldingkit.client import AsyncClient
 from fieldingkit.commands import check_kind
 from fieldingkit.errors import (
     ConfigurationError,
-    DecodeError,
     FieldingKitError,
     InvalidCommandError,
     NotFoundError,
@@ -41,7 +40,7 @@ from fieldingkit.workflows.creation import check_client
 from fieldingkit.workflows.optimistic import keep_outcome
 from fieldingkit.workflows.reading import list_all
 
-__all__ = ["SavedReport", "run_report", "save_report"]
+__all__ = ["SavedReport", "run_report", "save_report", "start_report"]
 
 Timeout: TypeAlias = float | Literal["auto"] | None
 
@@ -51,7 +50,7 @@ _SUFFIXES: Final = {
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx",
 }
 _DOWNLOAD_SECONDS: Final = 3600.0
-"""The longest time for one download: a file of six months is large."""
+"""The longest time for one attempt: the file of six months is large."""
 _MAX_DOWNLOADS: Final = 3
 _FIRST_DELAY: Final = 0.5
 _SEARCH_SECONDS: Final = 60.0
@@ -75,7 +74,7 @@ class SavedReport(Serializable):
     filename: str | None
     """The name that the API gave the file; None if it gave none."""
     conflicts: tuple[FieldingKitError, ...] = attrs.field(default=(), repr=False)
-    """The errors that were handled: an unclear outcome of the request, or downloads that failed."""
+    """The errors that were handled: an unclear outcome of the request, or a file that was not there yet."""
 
 
 async def run_report(
@@ -111,8 +110,7 @@ async def run_report(
     check_kind(command, GenerateReport)
     _check_timeout(timeout)
     target = _Target(path)
-    _check_age(client, command)
-    job, conflicts = await _start(client, command)
+    job, conflicts = await start_report(client, command)
     if on_start is not None:
         on_start(job)
     return await _save(client, job, target, timeout, conflicts)
@@ -193,9 +191,8 @@ def _check_timeout(timeout: Timeout) -> None:
 
 def _check_age(client: AsyncClient, command: GenerateReport) -> None:
     """Refuse a period that begins before the API's data: its report would lack rows without saying so."""
-    now = client.clock.wall() if client.api_time is None else client.api_time
     # A day more, because the days of a report are not those of UTC.
-    oldest = add_months(datetime.fromtimestamp(now, UTC).date(), -12) - timedelta(days=1)
+    oldest = add_months(_now(client).date(), -12) - timedelta(days=1)
     if command.start_date < oldest:
         raise InvalidCommandError(
             f"GenerateReport: start_date ({command.start_date}) is more than twelve months ago, and the API has no "
@@ -205,10 +202,29 @@ def _check_age(client: AsyncClient, command: GenerateReport) -> None:
         )
 
 
-async def _start(
-    client: AsyncClient, command: GenerateReport
+async def start_report(
+    client: AsyncClient, command: GenerateReport, *, since: datetime | None = None
 ) -> tuple[AsyncJob[ReportStatus], tuple[FieldingKitError, ...]]:
-    """Request the report once; after an unclear outcome, find it in the list."""
+    """Request a report once, and return its job and the errors that were handled.
+
+    After an unclear outcome the reports of the account are listed, as for ``run_report``.
+
+    Args:
+        client: The client to use.
+        command: The report to generate.
+        since: The time of an earlier request for the same report whose outcome was not seen. If the list has such a
+            report that was created since, it is followed, and nothing is requested.
+
+    Raises:
+        InvalidCommandError: if the period is too long ago; nothing was sent.
+        WorkflowError: if the outcome of the request stays unclear.
+        FieldingKitError: if the API refuses the request.
+    """
+    _check_age(client, command)
+    if since is not None:
+        found = _newest(await _list(client, command), command, since)
+        if found is not None:
+            return _job(client, found.report_id, command.account_id), ()
     begun = client.clock.now()
     try:
         return await client.submit(command), ()
@@ -217,7 +233,7 @@ async def _start(
             raise
         cause = exc
     try:
-        found = await _find(client, command, begun)
+        found = await _find_later(client, command, begun)
     except BaseException as exc:
         keep_outcome(exc, "the report may have been requested: list the reports before it is requested again")
         raise
@@ -233,20 +249,34 @@ async def _start(
     return _job(client, found.report_id, command.account_id), (cause,)
 
 
-async def _find(client: AsyncClient, command: GenerateReport, begun: float) -> Report | None:
-    """Search for a report with the same request that was created since; any such report has the wanted contents."""
+async def _find_later(client: AsyncClient, command: GenerateReport, begun: float) -> Report | None:
+    """Search for a report that was requested at a time of the client's clock, until it is found or the time is over."""
     delay, deadline = _FIRST_DELAY, client.clock.now() + _SEARCH_SECONDS
-    listing = ListReports(account_id=command.account_id, report_type=command.report_type, page_size=100)
     while True:
-        reports = await list_all(client, listing)
-        now = client.clock.wall() if client.api_time is None else client.api_time
-        since = datetime.fromtimestamp(now - (client.clock.now() - begun), UTC) - _CLOCK_STEP
-        if same := [one for one in reports if _is_same(one, command) and _created(one) >= since]:
-            return max(same, key=_created)
-        if (remaining := deadline - client.clock.now()) <= 0:
-            return None
+        reports = await _list(client, command)
+        # The API's time is that of its last response, the list.
+        found = _newest(reports, command, _now(client) - timedelta(seconds=client.clock.now() - begun))
+        if found is not None or (remaining := deadline - client.clock.now()) <= 0:
+            return found
         await client.clock.sleep(min(delay, remaining))
         delay *= 2
+
+
+async def _list(client: AsyncClient, command: GenerateReport) -> list[Report]:
+    """List the reports of the type of a command."""
+    listing = ListReports(account_id=command.account_id, report_type=command.report_type, page_size=100)
+    return await list_all(client, listing)
+
+
+def _newest(reports: Iterable[Report], command: GenerateReport, since: datetime) -> Report | None:
+    """Return the newest report with the same request since a time; any such report has the wanted contents."""
+    same = [one for one in reports if _is_same(one, command) and _created(one) >= since - _CLOCK_STEP]
+    return max(same, key=_created, default=None)
+
+
+def _now(client: AsyncClient) -> datetime:
+    """Return the API's time of day; by the local clock as long as it is unknown."""
+    return datetime.fromtimestamp(client.clock.wall() if client.api_time is None else client.api_time, UTC)
 
 
 def _created(report: Report) -> datetime:
@@ -308,7 +338,7 @@ async def _save(
     """Wait for a report and save its file."""
     await job.wait(timeout)
     command = DownloadReport(account_id=JobToken.decode(job.token()).path["account_id"], report_id=job.id)
-    downloader = client.with_options(timeout=_DOWNLOAD_SECONDS, deadline=_DOWNLOAD_SECONDS)
+    downloader = client.with_options(timeout=_DOWNLOAD_SECONDS, deadline=None)
     handled = [*conflicts]
     try:
         file = await _download(downloader, command, target.first, handled)
@@ -338,11 +368,11 @@ async def _save(
 async def _download(
     client: AsyncClient, command: DownloadReport, path: Path, conflicts: list[FieldingKitError]
 ) -> Downloaded:
-    """Download a file; again if it was cut off, or is not there yet."""
+    """Download a file; again if it is not there yet. The client itself repeats a download that was cut off."""
     for number in range(_MAX_DOWNLOADS - 1):
         try:
             return await client.download(command, path)
-        except (DecodeError, NotFoundError) as exc:
+        except NotFoundError as exc:
             conflicts.append(exc)
             await client.clock.sleep(_FIRST_DELAY * 2**number)
     return await client.download(command, path)

@@ -59,7 +59,7 @@ async def run(
 ) -> int:
     """Generate a report, wait for it, and save its file. Without projects, target groups or units it is the account's.
 
-    The request is sent once. After an unclear outcome, the report is looked up in the list of reports.
+    The request is sent once. After an unclear outcome, the report is searched for in the list of reports.
 
     Args:
         report_type: The contents of the report.
