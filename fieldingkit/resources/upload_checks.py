@@ -26,6 +26,8 @@ _ID_LENGTH = 36
 _MOST_BYTES = 5_000_000
 _MOST_ROWS = 100_000
 _SHOWN = 3
+_AROUND = '"\ufeff'
+"""Quotes, and a byte order mark in the first line of a file that was opened as UTF-8."""
 
 # The beginnings of files that are often taken for CSV.
 _OTHER_FORMATS = {
@@ -65,7 +67,8 @@ def _is_list(value: object) -> bool:
 
 
 def _written(lines: Iterable[str], filename: str = "ids.csv") -> Upload:
-    text = "".join(f"{_tidy(line)}\n" for line in lines)
+    text = "\n".join(map(_tidy, lines)).rstrip("\n")
+    text = text and text + "\n"
     # The validator refuses a surrogate, which no encoding can write.
     # The contract lists the content type without a charset; that of text/csv is UTF-8 by default (RFC 7111).
     return Upload(text.encode(errors="surrogatepass"), content_type="text/csv", filename=filename)
@@ -78,13 +81,13 @@ def _tidied(upload: Upload) -> Upload:
         text = upload.content.decode("utf-8-sig")
     except UnicodeDecodeError:
         return upload
-    return _written(text.rstrip().splitlines(), upload.filename or "ids.csv")
+    return _written(text.splitlines(), upload.filename or "ids.csv")
 
 
 def _tidy(line: str) -> str:
     if len(line) == _ID_LENGTH:  # nearly always an id and nothing else
         return line
-    return ",".join(cell.strip().removeprefix('"').removesuffix('"').strip() for cell in line.split(","))
+    return ",".join(cell.strip().strip(_AROUND).strip() for cell in line.split(","))
 
 
 # Validators
@@ -129,9 +132,12 @@ def _problem(value: object, row: "re.Pattern[str]", form: str) -> str | None:
     matches = row.fullmatch
     wrong = [number for number, line in enumerate(lines, 1) if not matches(line)]
     if wrong:
-        has_header = wrong[0] == 1 and len(lines) > 1 and 2 not in wrong
+        if len(lines) == 1:
+            advice = "; a file is passed as Upload.from_path(path)"
+        else:
+            advice = "; leave out the header" if wrong[0] == 1 and 2 not in wrong[1:2] else ""
         found = (f"line {number} is {brief_repr(lines[number - 1])}" for number in wrong)
-        return f"must have {form}; {_some(found, len(wrong))}{'; leave out the header' if has_header else ''}"
+        return f"must have {form}; {_some(found, len(wrong))}{advice}"
     return _repetitions([line[:_ID_LENGTH].casefold() for line in lines])
 
 

@@ -60,7 +60,7 @@ async def upload_recontacts(
     command: Upload,
     *,
     timeout: float | Literal["auto"] | None = "auto",
-    busy_timeout: float | None = 3600.0,
+    wait_for_others: float = 3600.0,
     on_start: Callable[[str], object] | None = None,
 ) -> UploadedRecontacts:
     """Upload recontacts of a target group as soon as no other job changes them, and wait for the job.
@@ -74,7 +74,7 @@ async def upload_recontacts(
         command: The upload. Files with names of their own are found more surely after an unclear outcome.
         timeout: Seconds to wait for the job; None for no limit; ``"auto"`` for 15 minutes and 15 more for each 10,000
             ids. The job itself continues after a timeout.
-        busy_timeout: Seconds to wait for another upload or removal to end; None for no limit.
+        wait_for_others: Seconds to wait at most while another upload or removal runs on the target group.
         on_start: Called with the token of the job once it is accepted or found.
 
     Raises:
@@ -89,9 +89,9 @@ async def upload_recontacts(
         raise InvalidCommandError(f"expected an upload of recontacts; got an instance of {kind}", field="command")
     if timeout != "auto":
         check_wait_timeout(timeout)
-    check_wait_timeout(busy_timeout)
+    check_wait_timeout(wait_for_others, name="wait_for_others", optional=False)
     upload = _Upload(client, command)
-    job = await upload.start(busy_timeout)
+    job = await upload.start(wait_for_others)
     if on_start is not None:
         on_start(job.token())
     return await upload.follow(job, timeout)
@@ -110,18 +110,17 @@ class _Upload:
         self._before = 0
         self._conflicts: list[FieldingKitError] = []
 
-    async def start(self, busy_timeout: float | None) -> AsyncJob[RecontactJob]:
+    async def start(self, wait: float) -> AsyncJob[RecontactJob]:
         """Wait for other jobs, and send the upload once; find it if its outcome is unclear."""
         clock, (delay, longest) = self._client.clock, _BUSY_DELAYS
-        deadline = None if busy_timeout is None else clock.now() + busy_timeout
+        deadline = clock.now() + wait
         while True:
             uploads = await self._uploads()
             running = next((upload for upload in uploads if not upload.status.terminal), None)
             if running is None and (job := await self._send({upload.job_id for upload in uploads})) is not None:
                 return job
-            remaining = longest if deadline is None else deadline - clock.now()
-            if remaining <= 0:
-                raise self._busy(running, busy_timeout)
+            if (remaining := deadline - clock.now()) <= 0:
+                raise self._busy(running, wait)
             await clock.sleep(min(delay, longest, remaining))
             delay *= 2
 
@@ -148,12 +147,10 @@ class _Upload:
         self._before = await self._saved()
         try:
             return await self._client.submit(self._command)
-        except ConflictError as exc:
-            if exc.maybe_applied:
-                raise
-            self._conflicts = [exc]
-            return None
         except FieldingKitError as exc:
+            if not exc.maybe_applied and isinstance(exc, ConflictError):
+                self._conflicts = [exc]
+                return None
             if not exc.maybe_applied:
                 raise
             self._conflicts.append(exc)
@@ -208,7 +205,7 @@ class _Upload:
         )
         return cast("AsyncJob[RecontactJob]", client.job(token.encode()))
 
-    def _busy(self, running: RecontactJob | None, waited: float | None) -> WorkflowError:
+    def _busy(self, running: RecontactJob | None, waited: float) -> WorkflowError:
         facts: dict[str, Any] = {"conflicts": self._conflicts, "command": self._command}
         other = "a job that is not listed, such as a removal,"
         if running is not None:

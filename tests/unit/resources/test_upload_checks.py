@@ -90,6 +90,23 @@ def test_what_a_spreadsheet_adds_to_a_file_is_left_out(content: str, tmp_path: P
     assert upload.filename == "wave 2.csv"
 
 
+def test_the_lines_of_an_open_file_are_a_list(tmp_path: Path) -> None:
+    """Their ends, a byte order mark and empty lines at the end are left out, too."""
+    file = tmp_path / "wave.csv"
+    file.write_bytes(f"\ufeff{FIRST}\r\n{SECOND}\r\n\r\n".encode())
+    with file.open(encoding="utf-8") as lines:
+        upload = SendIds(ids=lines).ids
+
+    assert upload.content.decode() == f"{FIRST}\n{SECOND}\n"
+
+
+def test_a_path_as_text_is_refused_with_the_way_to_pass_a_file() -> None:
+    """It is not taken for a file unasked."""
+    assert refusal("wave.csv") == (
+        "SendIds: ids must have a UUID on each line; line 1 is 'wave.csv'; a file is passed as Upload.from_path(path)"
+    )
+
+
 def test_quotes_around_a_code_are_left_out() -> None:
     """White space around the comma is, too."""
     upload = SendCodedIds(rows=Upload(f'"{FIRST}" , "11"\r\n'.encode())).rows

@@ -1,5 +1,6 @@
 """upload_recontacts: one upload at a time, sent once, and results that say what was seen."""
 
+import asyncio
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -134,7 +135,7 @@ async def test_a_job_that_does_not_end_is_named(
     removal = RemoveAllRecontacts(project_id=group.project_id, target_group_id=group.id)
     await client.submit(removal if other is None else other(group))
     with pytest.raises(WorkflowError, match=seen) as caught:
-        await upload_recontacts(client, upload(group, name="wave 3.csv"), busy_timeout=30.0)
+        await upload_recontacts(client, upload(group, name="wave 3.csv"), wait_for_others=30.0)
 
     assert "nothing was sent" in caught.value.message
     assert not caught.value.maybe_applied
@@ -221,5 +222,26 @@ async def test_arguments_of_a_wrong_kind_are_refused(client: AsyncClient, group:
         await upload_recontacts(client, wrong)
     with pytest.raises(ConfigurationError, match="client must be an AsyncClient"):
         await upload_recontacts(wrong, upload(group))
-    with pytest.raises(ConfigurationError, match="timeout"):
-        await upload_recontacts(client, upload(group), busy_timeout=wrong)
+    with pytest.raises(ConfigurationError, match="wait_for_others"):
+        await upload_recontacts(client, upload(group), wait_for_others=wrong)
+
+
+async def test_two_uploads_at_once_are_both_stored(sandbox: Sandbox, client: AsyncClient, group: TargetGroup) -> None:
+    """One waits for the other, whichever comes first."""
+    files = [upload(group, IDS[:2], "a.csv"), upload(group, IDS[2:], "b.csv")]
+    await asyncio.gather(*(upload_recontacts(client, file) for file in files))
+    overview = GetRecontactsOverview(project_id=group.project_id, target_group_id=group.id)
+
+    assert (await client.send(overview)).saved_respondent_ids_count == 3
+
+
+async def test_a_cancelled_wait_says_how_to_continue(sandbox: Sandbox, client: AsyncClient, group: TargetGroup) -> None:
+    """The note has the token of the job."""
+    sandbox.faults.add(UPLOADS, faults.StuckJob())
+    started = asyncio.Event()
+    run = asyncio.create_task(upload_recontacts(client, upload(group), on_start=lambda _: started.set()))
+    await started.wait()
+    run.cancel()
+    with pytest.raises(asyncio.CancelledError) as caught:
+        await run
+    assert any("client.job(" in note for note in getattr(caught.value, "__notes__", ()))
