@@ -102,7 +102,12 @@ class OpenExchange(Result):
         Args:
             suppliers: The ids of the suppliers.
             group_name: The name of their group, which gets the whole goal.
+
+        Raises:
+            InvalidCommandError: if there are no suppliers.
         """
+        if not suppliers:
+            raise InvalidCommandError("OpenExchange.only needs at least one supplier", field="suppliers")
         group = AllocationGroup(group_name=group_name, suppliers=suppliers, min_percentage=100)
         return cls(groups=[group], exchange_max_percentage=0)
 

@@ -44,7 +44,12 @@ class TemplateSupplier(Result):
 
 def _suppliers(values: Iterable[TemplateSupplier | int | str] | int | str) -> tuple[TemplateSupplier, ...]:
     items = [values] if isinstance(values, int | str) else values
-    return tuple(TemplateSupplier(supplier_id=int(item)) if isinstance(item, int | str) else item for item in items)
+    return tuple(TemplateSupplier(supplier_id=_number(item)) if isinstance(item, int | str) else item for item in items)
+
+
+def _number(value: int | str) -> int:
+    # Anything else is refused by the command, which knows the place.
+    return int(value) if isinstance(value, str) and value.isascii() and value.isdecimal() else cast("int", value)
 
 
 class _Allocation(Variant):

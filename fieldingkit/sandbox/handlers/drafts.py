@@ -1,6 +1,7 @@
 """Handlers that create, read and replace drafts, and change the details of launched target groups."""
 
-from typing import Any, Final
+from datetime import datetime
+from typing import Any, Final, cast
 
 import attrs
 
@@ -9,6 +10,8 @@ from fieldingkit.sandbox.context import HandlerResponse, RequestContext
 from fieldingkit.sandbox.formats import write_timestamp
 from fieldingkit.sandbox.model.drafts import check_details, check_draft, price_of, store_draft
 from fieldingkit.sandbox.model.fielding_runs import ValueChange
+from fieldingkit.sandbox.model.profile_templates import ProfileTemplate
+from fieldingkit.sandbox.model.settings import Settings
 from fieldingkit.sandbox.model.target_groups import TargetGroup
 
 __all__ = [
@@ -23,8 +26,7 @@ __all__ = [
 def create_target_group(context: RequestContext) -> HandlerResponse:
     """Create a draft. There is no idempotency key: each request creates one."""
     project = context.project()
-    settings = check_draft(context.json_object(), _managers(context), context.now)
-    stored = store_draft(len(context.state.groups) + 1, context.now, settings, context.state.identifiers.ulid)
+    settings, stored = _read_settings(context, len(context.state.groups) + 1, context.now)
     group = TargetGroup(
         context.state.identifiers.ulid(),
         project.id,
@@ -47,8 +49,7 @@ def update_target_group(context: RequestContext) -> HandlerResponse:
     group = context.target_group()
     if group.status_at(context.now) != "draft":
         raise problems.not_found("draft")
-    settings = check_draft(context.json_object(), _managers(context), context.now)
-    stored = store_draft(group.settings.number, group.settings.created_at, settings, context.state.identifiers.ulid)
+    settings, stored = _read_settings(context, group.settings.number, group.settings.created_at)
     group.replace_draft(
         stored,
         goal=settings["completes_goal"],
@@ -59,6 +60,35 @@ def update_target_group(context: RequestContext) -> HandlerResponse:
         request=context.recorded.index,
     )
     return HandlerResponse(204)
+
+
+def _read_settings(context: RequestContext, number: int, created_at: datetime) -> tuple[dict[str, Any], Settings]:
+    """Return the settings in a request, and the form in which they are read."""
+    body = context.json_object()
+    template = _template(body.get("profiling"), context)
+    if template is not None:
+        given = {name: value for name, value in body["profiling"].items() if name != "template_id"}
+        body = {**body, "profiling": {**given, "profiles": template.applied_to(given.get("profiles") or [])}}
+    settings = check_draft(body, _managers(context), context.now)
+    stored = store_draft(number, created_at, settings, context.state.identifiers.ulid)
+    if template is not None:
+        stored = attrs.evolve(stored, profiling={"template_id": template.id, **(stored.profiling or {})})
+    return settings, stored
+
+
+def _template(profiling: object, context: RequestContext) -> ProfileTemplate | None:
+    """Return the template that the profiling of a request names; 400 if there is none, or the goals are numbers."""
+    given = cast("dict[str, Any]", profiling if isinstance(profiling, dict) else {})
+    template_id = given.get("template_id")
+    if template_id is None:
+        return None
+    template = context.state.profile_templates.find(context.account_id, str(template_id))
+    name = "profiling.template_id"
+    if template is None:
+        raise problems.bad_request("The template does not exist.", **{name: "Is unknown."})
+    if given.get("profile_adjustment_type") != "percentage":
+        raise problems.bad_request("The template does not fit.", **{name: "Allows percentages only."})
+    return template
 
 
 def _managers(context: RequestContext) -> set[str]:

@@ -1,14 +1,14 @@
 """Profile templates: those of each account, and those of all accounts."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import attrs
 
 from fieldingkit.sandbox import problems
 from fieldingkit.sandbox.formats import Identifiers
 from fieldingkit.sandbox.model.definitions import LOCALES
-from fieldingkit.sandbox.model.profiles import find_violations
+from fieldingkit.sandbox.model.profiles import find_violations, questions_in
 from fieldingkit.sandbox.parameters import read_list, read_string
 
 __all__ = ["ProfileTemplate", "ProfileTemplateRegistry", "check_template"]
@@ -29,6 +29,19 @@ class ProfileTemplate:
     def is_for(self, locales: Sequence[str] | None) -> bool:
         """Return whether it is for one of these locales; None stands for any."""
         return locales is None or bool({*locales} & {*self.settings["locales"]})
+
+    def applied_to(self, profiles: object) -> object:
+        """Return the profiles of a request and those of the template; of two about one question, that of the request.
+
+        Malformed ones are returned as they are.
+        """
+        own: Sequence[Mapping[str, Any]] = self.settings["profiling"]["profiles"]
+        try:
+            given = [*cast("Sequence[Mapping[str, Any]]", profiles)]
+            taken = {question for profile in given for question in questions_in(profile)}
+        except (KeyError, TypeError, AttributeError):
+            return profiles
+        return [*given, *(profile for profile in own if not questions_in(profile) & taken)]
 
     def json(self, *, with_profiles: bool = True) -> dict[str, Any]:
         """Return the template as it is read."""
@@ -102,9 +115,10 @@ def check_template(body: Mapping[str, Any]) -> dict[str, Any]:
     locales = [one for one in read_list(body, "locales") if isinstance(one, str)]
     if not locales or any(one not in LOCALES for one in locales) or len(locales) < len(body["locales"]):
         raise problems.bad_request("A locale is unknown.", locales="Must have at least one known locale.")
-    profiling: object = body.get("profiling")
-    if not isinstance(profiling, dict):
+    given: object = body.get("profiling")
+    if not isinstance(given, dict):
         raise problems.bad_request("The profiles are missing.", profiling="Must be an object.")
+    profiling = cast("dict[str, Any]", given)
     found = find_violations(profiling, _GOAL, locales[0])
     if found:
         raise problems.bad_request("The profiles are invalid.", **{found[0].name: found[0].reason})

@@ -143,7 +143,7 @@ def _violations(profiling: Mapping[str, Any], case: _Case) -> Iterator[Violation
     if case.adjustment not in _GOALS:
         yield Violation("profiling.profile_adjustment_type", "Must be percentage or nominal.")
     if profiling.get("template_id") is not None:
-        yield Violation("profiling.template_id", "Is unknown.")  # there are no templates here
+        yield Violation("profiling.template_id", "Is unknown.")  # a draft has the profiles of its template by now
     profiles = _list(profiling["profiles"])
     if not profiles:
         yield Violation("profiling.profiles", "Must have at least one profile.")

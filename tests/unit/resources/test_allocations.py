@@ -251,6 +251,8 @@ def test_a_test_supplier_gets_everything() -> None:
     (found,) = alone.groups
     assert (found.min_percentage, found.max_percentage) == (100, 100)
     assert found.suppliers == (AllocatedSupplier(id="980"),)
+    with pytest.raises(InvalidCommandError, match="at least one supplier"):
+        OpenExchange.only()
 
 
 def test_a_blocked_supplier_leaves_its_group() -> None:

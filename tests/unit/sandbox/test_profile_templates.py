@@ -4,6 +4,10 @@ from typing import Any
 
 import pytest
 from support.sandbox_caller import Answer, Caller
+from support.sandbox_drafts import GENDER
+from support.sandbox_drafts import create as create_draft
+
+from fieldingkit.sandbox import Sandbox
 
 TEMPLATES = "/demand/accounts/101/profiling-templates"
 AGE: dict[str, Any] = {
@@ -98,3 +102,31 @@ async def test_malformed_templates_are_refused(call: Caller, changes: dict[str, 
     """A 400 creates nothing."""
     assert (await create(call, **changes)).status == 400
     assert await names(call, scope="account") == []
+
+
+async def questions(call: Caller, sandbox: Sandbox, answer: Answer) -> tuple[str | None, list[int]]:
+    """Return the template of a new draft, and the questions of its profiles."""
+    assert answer.status == 201, answer.json
+    profiling = (await call("GET", call.group_path(sandbox.group(answer.json["id"])))).json["profiling"]
+    found = [profile["targets"][0]["conditions"][0]["question_id"] for profile in profiling["profiles"]]
+    return profiling.get("template_id"), found
+
+
+async def test_a_draft_has_the_profiles_of_its_template(sandbox: Sandbox, call: Caller) -> None:
+    """A draft names a template alone, or with profiles of its own, which win where both are about one question."""
+    template_id = (await create(call)).json["id"]
+    named = {"profile_adjustment_type": "percentage", "template_id": template_id}
+    alone = await create_draft(sandbox, call, profiling=named)
+    assert await questions(call, sandbox, alone) == (template_id, [42])
+    both = await create_draft(sandbox, call, profiling={**named, "profiles": [GENDER]})
+    assert await questions(call, sandbox, both) == (template_id, [43, 42])
+    own = {**AGE, "targets": [{**AGE["targets"][0], "name": "Own"}]}
+    instead = await create_draft(sandbox, call, profiling={**named, "profiles": [own]})
+    assert await questions(call, sandbox, instead) == (template_id, [42])
+
+
+@pytest.mark.parametrize("change", [{"template_id": "7"}, {"profile_adjustment_type": "nominal"}, {"profiles": [7]}])
+async def test_a_draft_of_a_wrong_template_is_refused(sandbox: Sandbox, call: Caller, change: dict[str, Any]) -> None:
+    """An unknown template, goals as numbers and malformed profiles are a 400."""
+    profiling = {"profile_adjustment_type": "percentage", "template_id": (await create(call)).json["id"], **change}
+    assert (await create_draft(sandbox, call, profiling=profiling)).status == 400
