@@ -20,17 +20,15 @@ from fieldingkit.errors import ConfigurationError
 from fieldingkit.options import (
     PipelineCallOptions,
     PipelineSettings,
+    base_url_field,
     hide_credentials,
-    safe_url,
     with_parameters_of,
-    without_trailing_slash,
 )
 from fieldingkit.secret import Secret
 from fieldingkit.transport.credentials import AccessToken, Fetch, Scheme, as_secret
 
 __all__ = ["AsyncFulfillmentClient", "FulfillmentClient"]
 
-_BASE_URL = "https://s2s.cint.com"
 _KEY = re.compile(r"(?:(?:Bearer|Basic) )?[\x21-\x7e]+")
 
 
@@ -49,7 +47,7 @@ def _check_key(_: object, attribute: "attrs.Attribute[Any]", value: Secret) -> N
 class _Settings(PipelineSettings):
     """The options of a fulfillment client, except for its key."""
 
-    base_url: str = attrs.field(default=_BASE_URL, converter=without_trailing_slash, validator=safe_url)
+    base_url: str = base_url_field("https://s2s.cint.com", {"api.cint.com": "AsyncClient or Client"})
     """The base URL of the API. It must be https, except on this machine."""
 
 

@@ -40,6 +40,7 @@ __all__ = [
     "PipelineCallOptions",
     "PipelineSettings",
     "Settings",
+    "base_url_field",
     "hide_credentials",
     "with_parameters_of",
 ]
@@ -63,14 +64,29 @@ def _account_id(value: str | int | None) -> str | None:
     return None if value is None else str(value)
 
 
-def without_trailing_slash(url: str) -> str:
+def _without_trailing_slash(url: str) -> str:
     if not isinstance(cast("object", url), str):
         raise ConfigurationError("base_url must be an http or https URL")
     return url.rstrip("/")
 
 
-def safe_url(settings: "PipelineSettings", attribute: "attrs.Attribute[Any]", url: str) -> None:
+def _safe_url(settings: "PipelineSettings", attribute: "attrs.Attribute[Any]", url: str) -> None:
     check_url(url, what=attribute.name, allow_insecure=settings.allow_insecure)
+
+
+def base_url_field(default: str, others: Mapping[str, str]) -> Any:
+    """Return the field for the base URL of an API.
+
+    Args:
+        default: The address of the API.
+        others: The clients of other APIs by their hosts, which must not get the credentials of this one.
+    """
+
+    def check(_: object, attribute: "attrs.Attribute[Any]", url: str) -> None:
+        if client := others.get(urlsplit(url).hostname or ""):
+            raise ConfigurationError(f"{attribute.name} is the address of another API: use {client}")
+
+    return attrs.field(default=default, converter=_without_trailing_slash, validator=[_safe_url, check])
 
 
 def hide_credentials(options: dict[str, Any]) -> None:
@@ -172,7 +188,7 @@ class PipelineSettings:
     """The options that a view can change."""
     account_id: str | None = attrs.field(init=False, default=None)
     """The account for commands that name no other; None for an API without accounts."""
-    base_url: str = attrs.field(converter=without_trailing_slash, validator=safe_url)
+    base_url: str = attrs.field(converter=_without_trailing_slash, validator=_safe_url)
     """The base URL of the API. It must be https, except on this machine."""
     timeout: float | None = attrs.field(default=30.0, validator=_time_limit)
     """Seconds that one attempt may take once it has a connection or opens one, body included; None for no limit."""
@@ -247,7 +263,7 @@ class Settings(PipelineSettings):
     call_options: ClassVar[type[Any]] = CallOptions
     account_id: str | None = attrs.field(default=None, converter=_account_id)
     """The account for commands that name no other."""
-    base_url: str = attrs.field(default=BASE_URL, converter=without_trailing_slash, validator=safe_url)
+    base_url: str = base_url_field(BASE_URL, {"s2s.cint.com": "AsyncFulfillmentClient or FulfillmentClient"})
     """The base URL of the API. It must be https, except on this machine."""
     api_version: str = attrs.field(default=API_VERSION, validator=[instance(str), _header_text])
     """The API version that every request names; a release of fieldingkit is made for one, its ``API_VERSION``.
@@ -294,7 +310,9 @@ def with_parameters_of(options: Callable[P, object]) -> Callable[[Callable[..., 
 
     ``inspect.signature``, editors and type checkers then show every option with its type and default.
     """
-    parameters = inspect.signature(options).parameters.values()
+    kinds = inspect.getmro(cast("type", options))  # the options of one API come before those that all have
+    order = [name for kind in kinds for name in vars(kind).get("__annotations__", ())]
+    parameters = sorted(inspect.signature(options).parameters.values(), key=lambda each: order.index(each.name))
 
     def decorate(method: Callable[..., T]) -> Callable[Concatenate[Any, P], T]:
         signature = inspect.signature(method)

@@ -8,11 +8,13 @@ from typing import Any, assert_never, assert_type
 from fieldingkit import (
     ApiResponse,
     AsyncClient,
+    AsyncFulfillmentClient,
     AsyncJob,
     BearerToken,
     Client,
     ClientCredentials,
     Command,
+    FulfillmentClient,
     Job,
     JobCommand,
     JobEvent,
@@ -23,6 +25,7 @@ from fieldingkit import (
     feasibility,
     fielding_jobs,
     fielding_runs,
+    fulfillment,
     profiles,
     target_group_drafts,
     target_groups,
@@ -259,3 +262,21 @@ def condition_text(condition: profiles.Condition) -> str:
 
 profiles.Profiling(profile_adjustment_type="nominal", profiles=[profiles.Profile(targets=[], object="regular")])
 profiles.Profile.blended(name="cells", targets=[profiles.Target(conditions=[])], blended_type="control")
+
+
+async def respondents(client: AsyncFulfillmentClient, blocking: FulfillmentClient) -> None:
+    """The clients for survey hosts are typed as the others are."""
+    report = fulfillment.UpdateRespondentStatus(rid=PROJECT, status=fulfillment.SessionStatus.COMPLETE)
+    respondent = await client.send(report)
+    assert_type(respondent, fulfillment.RespondentStatus)
+    assert_type(respondent.status, fulfillment.SessionStatus | None)
+    assert_type(await client.send_detailed(report), ApiResponse[fulfillment.RespondentStatus])
+    assert_type(blocking.send(report), fulfillment.RespondentStatus)
+    assert_type(client.with_options(timeout=5), AsyncFulfillmentClient)
+    assert_type(blocking.with_options(retry=RetryPolicy()), FulfillmentClient)
+    ensured = await workflows.ensure_respondent_status(client, rid=PROJECT, status=5)
+    assert_type(ensured, workflows.EnsuredRespondentStatus)
+    assert_type(
+        blocking.call(workflows.ensure_respondent_status, rid=PROJECT, status=5), workflows.EnsuredRespondentStatus
+    )
+    assert_type(ensured.changed, bool | None)

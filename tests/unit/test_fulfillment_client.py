@@ -332,6 +332,15 @@ def test_the_key_is_never_sent_in_plain_text_to_another_machine() -> None:
         AsyncFulfillmentClient(key=KEY, base_url="http://s2s.example")
 
 
+@pytest.mark.parametrize("url", ["https://api.cint.com/v1", "https://API.cint.com"])
+def test_the_key_does_not_go_to_the_demand_api(url: str) -> None:
+    """The address of the other API is refused, with the name of the client for it; so is it the other way round."""
+    with pytest.raises(ConfigurationError, match="another API: use AsyncClient or Client"):
+        FulfillmentClient(key=KEY, base_url=url)
+    with pytest.raises(ConfigurationError, match="another API: use AsyncFulfillmentClient or FulfillmentClient"):
+        AsyncClient(auth="token", base_url=url.casefold().replace("api.", "s2s."))
+
+
 def test_the_names_are_at_the_root() -> None:
     """Both clients and the module of the commands are public names of the package."""
     assert AsyncFulfillmentClient is Home

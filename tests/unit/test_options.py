@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import pytest
 
-from fieldingkit import API_VERSION, AsyncClient, Client, PollPolicy, RetryPolicy, options
+from fieldingkit import API_VERSION, AsyncClient, AsyncFulfillmentClient, Client, PollPolicy, RetryPolicy, options
 from fieldingkit.errors import ConfigurationError
 from fieldingkit.options import BASE_URL, Options
 from fieldingkit.version import __version__
@@ -123,3 +123,9 @@ def test_the_user_agent_names_the_release_and_its_api_version() -> None:
     own = f"fieldingkit/{__version__} (API {API_VERSION})"
     assert Options(auth="t").request_headers["User-Agent"] == own
     assert Options(auth="t", user_agent="panel/2").request_headers["User-Agent"] == f"panel/2 {own}"
+
+
+def test_the_options_of_one_api_come_first() -> None:
+    """A signature begins with the credentials and the other options of the client's own API."""
+    assert list(inspect.signature(AsyncClient).parameters)[:4] == ["auth", "account_id", "base_url", "api_version"]
+    assert list(inspect.signature(AsyncFulfillmentClient).parameters)[:2] == ["key", "base_url"]
