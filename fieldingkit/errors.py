@@ -769,7 +769,7 @@ class UnexpectedDeletionError(WorkflowError):
 class UnexpectedTerminationError(WorkflowError):
     """A reconciliation would terminate a larger share of the completes than ``max_share``. It was not sent."""
 
-    _advice = "The reconciliation was not sent. Check that the list is complete, or allow the share with max_share."
+    _advice = "The list was not sent. Check that it is complete, or allow a larger share."
 
     preview: Any
     """The ``ReconciliationPreview``: the completes that would be terminated, and their money."""

@@ -172,6 +172,32 @@ COMMANDS: Final[dict[str, Command]] = {
         "Wait for a report that was requested before, and save its file.",
         ("fieldingkit reports download $REPORT bought.csv",),
     ),
+    "reconcile due": Command(
+        "reconcile:due",
+        "List the completes that must be reconciled by the 25th, per project and manager, with their money.",
+        ("fieldingkit reconcile due", "fieldingkit reconcile due --next --json"),
+    ),
+    "reconcile check": Command(
+        "reconcile:check",
+        "Show how many completes a list would terminate, and their money; the list is not sent.",
+        (
+            "fieldingkit reconcile check rows.csv",
+            f"fieldingkit reconcile check valid.csv --project {_PROJECT} --max-share 0.05",
+        ),
+    ),
+    "reconcile submit": Command(
+        "reconcile:submit",
+        "Reconcile respondents, unless too many completes would be terminated; the effect is shown first.",
+        (
+            "fieldingkit reconcile submit rows.csv --refused refused.csv",
+            f"fieldingkit reconcile submit valid.csv --project {_PROJECT} --yes --json",
+        ),
+    ),
+    "reconcile status": Command(
+        "reconcile:status",
+        "Show a reconciliation, or list all of the account.",
+        ("fieldingkit reconcile status", "fieldingkit reconcile status $REQUEST --json"),
+    ),
     "webhooks list": Command(
         "webhooks:list_webhooks",
         "List the account's webhooks.",
@@ -239,6 +265,7 @@ GROUPS: Final[dict[str, str]] = {
     "runs": "Show or change the fielding run of one target group.",
     "jobs": "Read the status of jobs, by their tokens.",
     "reports": "Generate, list and save reports.",
+    "reconcile": "Accept or reject completes until the 25th of the next month.",
     "webhooks": "Manage webhooks.",
 }
 """The summaries of the words that have commands below them; the empty one is the whole command line."""
@@ -254,7 +281,7 @@ SECTIONS: Final[dict[str, tuple[str, ...]]] = {
         "undo",
         "sweeps",
     ),
-    "Resources": ("projects", "groups", "drafts", "feasibility", "runs", "jobs", "reports", "webhooks"),
+    "Resources": ("projects", "groups", "drafts", "feasibility", "runs", "jobs", "reports", "reconcile", "webhooks"),
     "Tools": ("doctor", "sandbox", "demo", "completion"),
 }
 """The sections of the overview."""

@@ -136,7 +136,7 @@ async def reconcile(
     max_share: float = _MAX_SHARE,
     timeout: Timeout = "auto",
     on_preview: Callable[[ReconciliationPreview], object] | None = None,
-    on_start: Callable[[str], object] | None = None,
+    on_start: Callable[[AsyncJob[Reconciliation]], object] | None = None,
 ) -> Reconciled:
     """Reconcile respondents; refuse a list that would terminate a larger share of the completes than expected.
 
@@ -157,7 +157,7 @@ async def reconcile(
         max_share: The largest share of the eligible completes that may be terminated, from 0 to 1.
         timeout: Seconds to wait for the end; None for no limit. The reconciliation itself continues after a timeout.
         on_preview: Called with the expected effect before the list is sent; an exception that it raises stops it.
-        on_start: Called with the token of the job once the list is accepted; ``client.job(token)`` follows it.
+        on_start: Called with the job once the list is accepted; ``client.job(job.token())`` follows it elsewhere.
 
     Raises:
         UnexpectedTerminationError: if the list would terminate more; it was not sent.
@@ -185,7 +185,7 @@ async def reconcile(
     job = await _submit(client, command)
     if on_start is not None:
         try:
-            on_start(job.token())
+            on_start(job)
         except BaseException as exc:
             keep_outcome(exc, job.resume_note())
             raise

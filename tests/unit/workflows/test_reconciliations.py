@@ -167,7 +167,7 @@ async def test_a_crash_after_the_upload_leaves_a_token(sandbox: Sandbox, client:
     sandbox.faults.add("get_reconciliation_by_request_id", faults.Hang())
 
     async def run() -> None:
-        await reconcile(client, [(rids(project)[0], 932)], on_start=tokens.append)
+        await reconcile(client, [(rids(project)[0], 932)], on_start=lambda job: tokens.append(job.token()))
 
     task = asyncio.create_task(run())
     while not tokens:
