@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from fieldingkit.workflows.due_reconciliations import DueProject as DueProject
     from fieldingkit.workflows.due_reconciliations import DueReconciliations as DueReconciliations
     from fieldingkit.workflows.due_reconciliations import due as due
-    from fieldingkit.workflows.exclusions import RemovedExclusions as RemovedExclusions
+    from fieldingkit.workflows.exclusion_removals import RemovedExclusions as RemovedExclusions
+    from fieldingkit.workflows.exclusion_removals import remove_all_exclusions as remove_all_exclusions
     from fieldingkit.workflows.exclusions import UploadedExclusions as UploadedExclusions
-    from fieldingkit.workflows.exclusions import remove_all_exclusions as remove_all_exclusions
     from fieldingkit.workflows.exclusions import upload_exclusions as upload_exclusions
     from fieldingkit.workflows.launches import LaunchedTargetGroup as LaunchedTargetGroup
     from fieldingkit.workflows.launches import launch as launch
@@ -63,10 +63,9 @@ else:
             "fieldingkit.workflows.definitions": "Definitions",
             "fieldingkit.workflows.differences": "Difference",
             "fieldingkit.workflows.drafts": "EnsuredTargetGroup copy_target_group ensure_target_group",
-            "fieldingkit.workflows.exclusions": (
-                "RemovedExclusions UploadedExclusions remove_all_exclusions upload_exclusions"
-            ),
             "fieldingkit.workflows.due_reconciliations": "DueProject DueReconciliations due",
+            "fieldingkit.workflows.exclusion_removals": "RemovedExclusions remove_all_exclusions",
+            "fieldingkit.workflows.exclusions": "UploadedExclusions upload_exclusions",
             "fieldingkit.workflows.launches": "LaunchedTargetGroup launch",
             "fieldingkit.workflows.profile_changes": (
                 "ChangedProfiles ProfileChange ProfilesPreview change_profiles preview_profiles"

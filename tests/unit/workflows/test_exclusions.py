@@ -198,11 +198,10 @@ async def test_an_unknown_word_is_no_end(client: AsyncClient, sandbox: Sandbox, 
     assert (await client.job(caught.value.token).wait()).status == "Success"
 
 
-async def test_an_upload_that_cannot_be_counted_afterwards_was_applied(
+async def test_an_upload_that_cannot_be_counted_afterwards_is_a_result(
     client: AsyncClient, sandbox: Sandbox, group: TargetGroup
 ) -> None:
-    """If the last read fails, the error does not deny the upload."""
-    sandbox.faults.add(UPLOAD_STATUS, faults.Delay(0))
+    """If the last read fails, the result has no count and the error of the read."""
     original = sandbox.faults.take
 
     def fail_last_read(operation_id: str) -> faults.Fault | None:
@@ -210,9 +209,17 @@ async def test_an_upload_that_cannot_be_counted_afterwards_was_applied(
         return faults.Answer(404) if is_last else original(operation_id)
 
     sandbox.faults.take = fail_last_read  # type: ignore[method-assign]
-    with pytest.raises(NotFoundError) as caught:
-        await upload_exclusions(client, upload_of(group))
-    assert caught.value.maybe_applied
+    uploaded = await upload_exclusions(client, upload_of(group))
+    assert (uploaded.job.status, uploaded.after) == ("Success", None)
+    assert [type(conflict).__name__ for conflict in uploaded.conflicts] == ["NotFoundError"]
+
+
+async def test_the_token_of_a_job_is_given_at_once(client: AsyncClient, group: TargetGroup) -> None:
+    """The token leads to the job again after a crash; a replacement gives two."""
+    tokens: list[str] = []
+    await upload_exclusions(client, upload_of(group), on_start=tokens.append)
+    await remove_all_exclusions(client, removal_of(group), pause=True, upload=upload_of(group), on_start=tokens.append)
+    assert [(await client.job(token).wait()).status for token in tokens] == ["Success"] * 3
 
 
 async def test_a_cancelled_upload_names_its_job(client: AsyncClient, sandbox: Sandbox, group: TargetGroup) -> None:
@@ -231,6 +238,37 @@ async def test_a_cancelled_upload_names_its_job(client: AsyncClient, sandbox: Sa
     notes = " ".join(caught.value.__notes__)
     assert "client.job(" in notes
     assert "had 0 ids of kind RSID before, and 20 were sent" in notes
+
+
+async def test_a_cancelled_wait_for_another_job_claims_nothing(
+    client: AsyncClient, sandbox: Sandbox, group: TargetGroup
+) -> None:
+    """A cancellation before anything was accepted has no note."""
+    sandbox.faults.add(UPLOAD, faults.StuckJob())
+    await client.submit(upload_of(group, IDS[:1]))
+    task = asyncio.ensure_future(upload_exclusions(client, upload_of(group)))
+    original = sandbox.faults.take
+
+    def cancel(operation_id: str) -> faults.Fault | None:
+        if sent(sandbox, OVERVIEW) == 3:
+            task.cancel()
+        return original(operation_id)
+
+    sandbox.faults.take = cancel  # type: ignore[method-assign]
+    with pytest.raises(asyncio.CancelledError) as caught:
+        await task
+    assert not getattr(caught.value, "__notes__", [])
+
+
+async def test_an_error_of_the_callback_names_the_job(client: AsyncClient, group: TargetGroup) -> None:
+    """The job runs although the callback failed, so the error has its token."""
+
+    def fail(token: str) -> None:
+        raise OSError(f"the disk is full: {token[:0]}")
+
+    with pytest.raises(OSError, match="the disk is full") as caught:
+        await upload_exclusions(client, upload_of(group), on_start=fail)
+    assert "client.job(" in caught.value.__notes__[0]
 
 
 async def test_a_live_target_group_is_refused(client: AsyncClient, sandbox: Sandbox, group: TargetGroup) -> None:
@@ -316,6 +354,26 @@ async def test_a_colleague_keeps_the_last_word(client: AsyncClient, sandbox: San
     assert [type(conflict).__name__ for conflict in removed.conflicts] == ["PreconditionFailedError"]
 
 
+async def test_a_target_group_that_goes_live_meanwhile_is_refused(
+    client: AsyncClient, sandbox: Sandbox, group: TargetGroup
+) -> None:
+    """While another job is waited for, another user may resume the target group: nothing is removed then."""
+    await fill(client, group)
+    await client.submit(upload_of(group))
+    original = sandbox.faults.take
+
+    def resume(operation_id: str) -> faults.Fault | None:
+        if operation_id == REMOVAL and group.status == "paused":
+            group.act("resume", by="a colleague")
+        return original(operation_id)
+
+    sandbox.faults.take = resume  # type: ignore[method-assign]
+    with pytest.raises(WorkflowError, match="it was not when the removal began; nothing was removed"):
+        await remove_all_exclusions(client, removal_of(group), pause=True)
+    removals = [request.status for request in sandbox.requests if request.operation_id == REMOVAL]
+    assert (set(removals), group.status) == ({409}, "live")
+
+
 async def test_a_pause_of_a_colleague_stays(client: AsyncClient, sandbox: Sandbox, group: TargetGroup) -> None:
     """A target group that another user paused at the same time is not resumed."""
     await fill(client, group)
@@ -371,7 +429,7 @@ async def test_arguments_are_checked(client: AsyncClient, sandbox: Sandbox, grou
     missing: Any = None
     with pytest.raises(ConfigurationError, match="client must be"):
         await upload_exclusions(missing, upload)
-    for options in ({"pause": "yes"}, {"wait_for_others": "now"}, {"timeout": "soon"}):
+    for options in ({"pause": "yes"}, {"wait_for_others": "now"}, {"on_start": 5}, {"timeout": "soon"}):
         with pytest.raises(ConfigurationError):
             await remove_all_exclusions(client, removal, **options)  # type: ignore[arg-type]
     assert not sandbox.requests
