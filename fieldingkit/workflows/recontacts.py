@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Container
-from typing import Any, Final, Literal, TypeAlias, cast
+from typing import Final, Literal, TypeAlias, cast
 
 import attrs
 
@@ -80,7 +80,7 @@ async def upload_recontacts(
     Raises:
         JobFailedError: if the job failed, with the API's reason; ids may have been stored.
         JobTimeoutError: if the job has not ended in time; the error has its token.
-        WorkflowError: if another job did not end, and nothing was sent; or if the outcome stays unclear.
+        WorkflowError: if another job did not end, and nothing was uploaded; or if the outcome stays unclear.
         FieldingKitError: if the API refuses the upload, or the job cannot be followed.
     """
     check_client(client)
@@ -117,9 +117,13 @@ class _Upload:
         while True:
             uploads = await self._uploads()
             running = next((upload for upload in uploads if not upload.status.terminal), None)
-            if running is None and (job := await self._send({upload.job_id for upload in uploads})) is not None:
-                return job
-            if (remaining := deadline - clock.now()) <= 0:
+            remaining = deadline - clock.now()
+            # At the end the API decides: a job may be listed as running that is not.
+            if running is None or remaining <= 0:
+                job = await self._send({upload.job_id for upload in uploads})
+                if job is not None:
+                    return job
+            if remaining <= 0:
                 raise self._busy(running, wait)
             await clock.sleep(min(delay, longest, remaining))
             delay *= 2
@@ -205,12 +209,15 @@ class _Upload:
         )
         return cast("AsyncJob[RecontactJob]", client.job(token.encode()))
 
-    def _busy(self, running: RecontactJob | None, waited: float) -> WorkflowError:
-        facts: dict[str, Any] = {"conflicts": self._conflicts, "command": self._command}
+    def _busy(self, running: RecontactJob | None, wait: float) -> WorkflowError:
         other = "a job that is not listed, such as a removal,"
         if running is not None:
             other = f"the upload {running.job_id} of {running.file_name!r}"
-        return WorkflowError(f"{other} did not end within {waited:g} s; nothing was sent", **facts)
+        return WorkflowError(
+            f"{other} did not end within {wait:g} s; nothing was uploaded",
+            conflicts=self._conflicts,
+            command=self._command,
+        )
 
 
 def _plain(name: str) -> str:

@@ -130,15 +130,27 @@ async def test_a_removal_which_is_not_listed_is_waited_for(
 async def test_a_job_that_does_not_end_is_named(
     sandbox: Sandbox, client: AsyncClient, group: TargetGroup, other: Callable[[TargetGroup], Any] | None, seen: str
 ) -> None:
-    """Nothing is sent, and the error says so."""
+    """Nothing is uploaded, and the error says so."""
     sandbox.faults.add("*", faults.StuckJob())
     removal = RemoveAllRecontacts(project_id=group.project_id, target_group_id=group.id)
     await client.submit(removal if other is None else other(group))
     with pytest.raises(WorkflowError, match=seen) as caught:
         await upload_recontacts(client, upload(group, name="wave 3.csv"), wait_for_others=30.0)
 
-    assert "nothing was sent" in caught.value.message
+    assert "nothing was uploaded" in caught.value.message
+    assert [type(conflict).__name__ for conflict in caught.value.conflicts] == ["ConflictError"]
     assert not caught.value.maybe_applied
+
+
+async def test_a_job_that_is_listed_as_running_for_ever_stops_no_upload(
+    sandbox: Sandbox, client: AsyncClient, group: TargetGroup
+) -> None:
+    """After the wait the upload is sent, and the API decides."""
+    job = {"job_id": "0" * 26, "status": "Queued", "file_name": "old.csv", "created_at": None, "created_by": "x"}
+    sandbox.faults.add(LISTS, faults.Answer(200, {"data": [job]}), times=None)
+    done = await upload_recontacts(client, upload(group), wait_for_others=30.0)
+
+    assert (done.saved_after, sent(sandbox)) == (3, 1)
 
 
 @pytest.mark.parametrize(
