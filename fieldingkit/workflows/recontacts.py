@@ -10,7 +10,6 @@ from fieldingkit.client import AsyncClient
 from fieldingkit.errors import ConflictError, FieldingKitError, InvalidCommandError, WorkflowError
 from fieldingkit.jobs.job import AsyncJob
 from fieldingkit.jobs.poll_policy import check_wait_timeout
-from fieldingkit.jobs.token import JobToken
 from fieldingkit.resources.recontacts import (
     GetRecontactsOverview,
     ListUploadRecontactsJobs,
@@ -19,8 +18,8 @@ from fieldingkit.resources.recontacts import (
     UploadRecontacts,
 )
 from fieldingkit.results import Serializable
-from fieldingkit.transport.urls import origin_of
 from fieldingkit.workflows.creation import check_client
+from fieldingkit.workflows.job_tokens import job_token
 from fieldingkit.workflows.optimistic import keep_outcome
 from fieldingkit.workflows.reading import list_all, send_read
 
@@ -194,20 +193,17 @@ class _Upload:
 
     def _found(self, upload: RecontactJob) -> AsyncJob[RecontactJob]:
         """Return the handle of an upload in the list."""
-        client, command = self._client, self._command
-        path = {"project_id": command.project_id, "target_group_id": command.target_group_id}
-        token = JobToken(
-            origin=origin_of(client.base_url),
-            api_version=client.api_version,
-            operation_id=command.endpoint.operation_id,
-            path={"account_id": str(command.account_id or client.account_id), **path},
-            job_id=upload.job_id,
-            idempotency_key=None,
-            created=client.clock.wall(),
-            traceparent=None,
-            asked=command.item_count(),
+        command = self._command
+        token = job_token(
+            self._client,
+            command.endpoint.operation_id,
+            upload.job_id,
+            account_id=command.account_id,
+            item_count=command.item_count(),
+            project_id=command.project_id,
+            target_group_id=command.target_group_id,
         )
-        return cast("AsyncJob[RecontactJob]", client.job(token.encode()))
+        return cast("AsyncJob[RecontactJob]", self._client.job(token))
 
     def _busy(self, running: RecontactJob | None, wait: float) -> WorkflowError:
         other = "a job that is not listed, such as a removal,"

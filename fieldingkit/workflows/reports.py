@@ -35,8 +35,8 @@ from fieldingkit.resources.reports import (
     add_months,
 )
 from fieldingkit.results import Serializable
-from fieldingkit.transport.urls import origin_of
 from fieldingkit.workflows.creation import check_client
+from fieldingkit.workflows.job_tokens import job_token
 from fieldingkit.workflows.optimistic import keep_outcome
 from fieldingkit.workflows.reading import list_all
 
@@ -303,29 +303,13 @@ def _job(client: AsyncClient, report: str, account_id: str | int | None) -> Asyn
         JobToken.decode(report)
         token = report
     except ConfigurationError:
-        token = _token(client, DownloadReport(account_id=account_id, report_id=report))
+        command = DownloadReport(account_id=account_id, report_id=report)
+        generated = GenerateReport.endpoint.operation_id
+        token = job_token(client, generated, command.report_id, account_id=command.account_id)
     operation_id = JobToken.decode(token).operation_id
     if operation_id != GenerateReport.endpoint.operation_id:
         raise InvalidCommandError(f"the token is that of a job of {operation_id}, not of a report", field="report")
     return cast("AsyncJob[ReportStatus]", client.job(token))
-
-
-def _token(client: AsyncClient, command: DownloadReport) -> str:
-    """Return the token of the job of a report that is known by its id."""
-    account_id = client.account_id if command.account_id is None else str(command.account_id)
-    if account_id is None:
-        raise InvalidCommandError("account_id is not set: pass it here or to the client", field="account_id")
-    return JobToken(
-        origin=origin_of(client.base_url),
-        api_version=client.api_version,
-        operation_id=GenerateReport.endpoint.operation_id,
-        path={"account_id": account_id},
-        job_id=command.report_id,
-        idempotency_key=None,
-        created=client.clock.wall(),
-        traceparent=None,
-        asked=None,
-    ).encode()
 
 
 async def _save(
