@@ -29,6 +29,10 @@ class SessionStatus(OpenIntEnum):
     """The respondent completed the survey."""
 
 
+def _session_status(value: SessionStatus | int) -> SessionStatus:
+    return SessionStatus(value)
+
+
 @attrs.frozen(kw_only=True)
 class RespondentLink(Result):
     """An address that belongs to a session."""
@@ -72,5 +76,5 @@ class UpdateRespondentStatus(Command[RespondentStatus]):
     )
     rid: str = attrs.field(validator=uuid, metadata={"name": "id"})
     """The session's id (RID), a UUID."""
-    status: SessionStatus = attrs.field(converter=SessionStatus)
+    status: SessionStatus = attrs.field(converter=_session_status)
     """The status at the end: ``SessionStatus.COMPLETE``, or its number."""

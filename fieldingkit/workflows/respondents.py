@@ -47,7 +47,7 @@ async def ensure_respondent_status(
     """
     if not isinstance(cast("object", client), AsyncBaseClient):
         raise ConfigurationError(f"client must be an AsyncFulfillmentClient; got {type(client).__name__}")
-    command = UpdateRespondentStatus(rid=rid, status=cast("SessionStatus", status))
+    command = UpdateRespondentStatus(rid=rid, status=status)
     try:
         await client.send(command)
     except InvalidStateError as exc:

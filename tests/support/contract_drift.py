@@ -58,8 +58,10 @@ def _corrected(node: Any) -> Any:
 
 def _operation(contract: Contract, place: str, item: Schema, node: Schema) -> Iterator[tuple[str, str]]:
     yield "operation", place
-    for server in node.get("servers") or item.get("servers") or ():
+    for server in node.get("servers") or item.get("servers") or contract.document.get("servers", ()):
         yield "server", server["url"]
+    if node.get("deprecated"):
+        yield "deprecated", "all of it"
     for parameter in map(contract.resolve, [*item.get("parameters", ()), *node.get("parameters", ())]):
         where = f"{parameter['in']} {parameter['name']}"
         yield from _schemas(contract, where, [parameter.get("schema", {})], required=bool(parameter.get("required")))
@@ -103,9 +105,9 @@ def _unique(schemas: Iterable[Schema]) -> list[Schema]:
 def _description(forms: Sequence[Schema], *, required: bool) -> str:
     kinds = {" ".join(filter(None, [form.get("type", "any"), form.get("format")])) for form in forms}
     bounds = {f"{name} {form[name]}" for form in forms for name in _BOUNDS if name in form}
-    nullable = ["nullable"] if any(form.get("nullable") for form in forms) else []
+    marks = [mark for mark in ("nullable", "deprecated") if any(form.get(mark) for form in forms)]
     presence = "required" if required else "optional"
-    return ", ".join([" or ".join(sorted(kinds)), *nullable, *sorted(bounds), presence])
+    return ", ".join([" or ".join(sorted(kinds)), *marks, *sorted(bounds), presence])
 
 
 def changes(old: Mapping[str, Facts], new: Mapping[str, Facts]) -> dict[str, list[str]]:

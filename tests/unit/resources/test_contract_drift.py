@@ -146,6 +146,19 @@ def test_equal_changes_of_a_module_are_named_once(tmp_path: Path, capsys: pytest
     )
 
 
+def test_another_address_and_deprecations_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A new address concerns all operations; what is deprecated is marked."""
+    new = replaced(
+        ("paths:", "servers: [{url: 'https://api.example/v2'}]\npaths:"),
+        ("operationId: resume_fielding_run", "operationId: resume_fielding_run\n      deprecated: true"),
+        ("reason: {type: string,", "reason: {type: string, deprecated: true,"),
+    )
+    code, text = compared(tmp_path, capsys, new)
+    assert (code, text.count("    + server: https://api.example/v2")) == (1, 3)
+    assert "    + deprecated: all of it" in text
+    assert "    ~ body $.reason: string, maxLength 10, optional -> string, deprecated, maxLength 10, optional" in text
+
+
 @pytest.mark.parametrize("arguments", [[], ["a.yml"], ["a.yml", "b.yml", "c.yml"]])
 def test_two_contracts_are_needed(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """Any other number of files is a mistake, which has its own exit code."""
