@@ -28,5 +28,5 @@ class ApiResponse(Generic[R_co]):
     """The ``x-request-id`` of the response."""
     attempts: tuple[Attempt, ...]
     """Every send of the call, in order."""
-    raw: Any
+    raw: Any = attrs.field(repr=False)
     """The body as decoded JSON, unknown members included; None if it is not JSON."""

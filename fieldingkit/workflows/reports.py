@@ -16,6 +16,7 @@ from fieldingkit.client import AsyncClient
 from fieldingkit.commands import check_kind
 from fieldingkit.errors import (
     ConfigurationError,
+    DecodeError,
     FieldingKitError,
     InvalidCommandError,
     NotFoundError,
@@ -49,6 +50,7 @@ _SUFFIXES: Final = {
     "application/vnd.ms-excel": ".xls",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx",
 }
+_NO_REPORTS: Final = frozenset({"text/html", "application/json", "application/problem+json"})
 _DOWNLOAD_SECONDS: Final = 3600.0
 """The longest time for one attempt: the file of six months is large."""
 _MAX_DOWNLOADS: Final = 3
@@ -158,25 +160,26 @@ class _Target:
             raise InvalidCommandError("path is empty: name a file or a directory", field="path")
         self._path = Path(path)
         self._is_folder = self._path.is_dir()
-        folder = self._path if self._is_folder else self._path.parent
+        # Like any download, the file follows a symbolic link.
+        folder = self._path if self._is_folder else Path(os.path.realpath(self._path)).parent
+        self.temporary: Path = folder / f".report.{secrets.token_hex(4)}"
+        """The path to download the file to."""
         is_final = self._path.suffix and not self._is_folder
-        self.first: Path = self._path if is_final else folder / f".report.{secrets.token_hex(4)}"
-        """The path to download the file to; it becomes the final one, if it is not."""
-        with Download(self.first, None):  # a path that cannot be written is refused before a report is made
-            pass
+        with Download(self._path if is_final else self.temporary, None):
+            pass  # a path that cannot be written is refused before a report is made
 
     def place(self, report_id: str, file: Downloaded) -> Path:
         """Give the file of a report its final path, and return it."""
-        if self.first == self._path:
-            return file.path
-        name = f"report-{report_id}" if self._is_folder else self._path.name
-        return file.path.replace(file.path.with_name(name + _suffix(file)))
+        path = self._path / f"report-{report_id}" if self._is_folder else self._path
+        if self._is_folder or not path.suffix:
+            path = path.with_name(path.name + _suffix(file))
+        file.path.replace(os.path.realpath(path))
+        return path
 
     def clear(self) -> None:
         """Remove a file that did not get its final path."""
-        if self.first != self._path:
-            with suppress(OSError):
-                self.first.unlink(missing_ok=True)
+        with suppress(OSError):
+            self.temporary.unlink(missing_ok=True)
 
 
 def _suffix(file: Downloaded) -> str:
@@ -325,7 +328,7 @@ async def _save(
     downloader = client.with_options(timeout=_DOWNLOAD_SECONDS, deadline=None)
     handled = [*conflicts]
     try:
-        file = await _download(downloader, command, target.first, handled)
+        file = await _download(downloader, command, target.temporary, handled)
         path = target.place(job.id, file)
     except (FieldingKitError, OSError) as exc:
         reason = exc.message if isinstance(exc, FieldingKitError) else exc.strerror
@@ -355,8 +358,15 @@ async def _download(
     """Download a file; again if it is not there yet. The client itself repeats a download that was cut off."""
     for number in range(_MAX_DOWNLOADS - 1):
         try:
-            return await client.download(command, path)
+            return _checked(await client.download(command, path))
         except NotFoundError as exc:
             conflicts.append(exc)
             await client.clock.sleep(_FIRST_DELAY * 2**number)
-    return await client.download(command, path)
+    return _checked(await client.download(command, path))
+
+
+def _checked(file: Downloaded) -> Downloaded:
+    """Refuse the page of a proxy and any other answer that is no report."""
+    if file.content_type in _NO_REPORTS:
+        raise DecodeError(f"the response is {file.content_type}, which is no report")
+    return file

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from fieldingkit.airflow import (
     EnsureFieldingStatusOperator,
     FieldingBatchOperator,
     FieldingJobsTrigger,
+    FieldingReportOperator,
     FieldingStatusSensor,
     FieldingSweepOperator,
 )
@@ -175,10 +176,17 @@ def test_a_batch_without_valid_ids_fails_without_a_retry(connected: Sandbox, ids
 
 SWEEP: dict[str, Any] = {"action": "pause", "query": {"status": ["live"]}}
 ONE: dict[str, Any] = {"project_id": "01K0000000000000000000000P", "target_group_id": "01K0000000000000000000000G"}
+REPORT: dict[str, Any] = {
+    "report_type": "completes",
+    "period_start": datetime.now(UTC).date() - timedelta(days=1),
+    "period_end": datetime.now(UTC).date(),
+    "path": "completes.csv",
+}
 TASKS = [
     pytest.param(FieldingSweepOperator, SWEEP, id="sweep"),
     pytest.param(EnsureFieldingStatusOperator, {**ONE, "status": "paused"}, id="ensure"),
     pytest.param(FieldingStatusSensor, {**ONE, "status": "paused"}, id="sensor"),
+    pytest.param(FieldingReportOperator, REPORT, id="report"),
 ]
 
 

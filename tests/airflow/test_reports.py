@@ -1,12 +1,13 @@
 """The operator that generates a report and saves its file."""
 
+import asyncio
 import csv
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.sdk import ObjectStoragePath
+from airflow.sdk import DAG, ObjectStoragePath
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferred
 from airflow.sdk.io import attach
 from fsspec.implementations.memory import MemoryFileSystem
@@ -146,6 +147,29 @@ def test_a_wrong_argument_fails_without_a_retry(
     with pytest.raises(AirflowFailException, match=message):
         FakeTask().start(operator(connected, str(tmp_path / "a.csv"), **fields))
     assert requested(connected) == 0
+
+
+async def test_the_trigger_waits_for_a_report(connected: Sandbox, tmp_path: Path) -> None:
+    """The trigger of jobs takes the token of a report, whose words are its own."""
+    deferred = await asyncio.to_thread(FakeTask().start, operator(connected, str(tmp_path / "a.csv")))
+    payload = await deferred.trigger.wait()
+    assert (payload["status"], payload["error"]) == ("completed", None)
+
+
+def test_all_arguments_of_a_run_may_be_templates(tmp_path: Path) -> None:
+    """The period and the path of a run are those of its data interval."""
+    with DAG("d", schedule=None):
+        task = FieldingReportOperator(
+            task_id="x",
+            report_type="completes",
+            period_start="{{ day }}",
+            period_end="2026-02-01",
+            path=f"{tmp_path}/{{{{ day }}}}.csv",
+            fielding_conn_id="cint_{{ day }}",
+        )
+    task.render_template_fields({"day": "2026-01-01"})
+    assert (task.period_start, task.path) == ("2026-01-01", f"{tmp_path}/2026-01-01.csv")
+    assert task.fielding_conn_id == "cint_2026-01-01"
 
 
 def test_an_unknown_store_costs_no_report(connected: Sandbox) -> None:

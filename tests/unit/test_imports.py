@@ -126,6 +126,14 @@ def test_a_resource_module_loads_alone() -> None:
         assert set(loaded) <= {name} | SHARED
 
 
+def test_a_resource_module_has_its_name_alone() -> None:
+    """A module of the package with the name of a resource module would replace it once it is imported."""
+    resources = {info.name for info in iter_modules(fieldingkit.resources.__path__)}
+    assert not resources & {info.name for info in iter_modules(fieldingkit.__path__)}
+    code = "import fieldingkit.workflows.reports, fieldingkit.rendering; print(fieldingkit.reports.__name__)"
+    assert run(code) == "fieldingkit.resources.reports"
+
+
 @every_lazy_package
 def test_lazy_names_are_those_that_type_checkers_see(package: ModuleType) -> None:
     """Every name that a type checker sees is the one that is loaded at run time, and there are no others."""

@@ -215,7 +215,7 @@ def _request(context: RequestContext, report: ReportJob) -> dict[str, Any]:
 
 def _filter(body: Mapping[str, Any], report_type: str) -> tuple[str, tuple[str, ...]]:
     """Return the level and the ids of a request."""
-    level: object = body.get("filter") or "account"
+    level: Any = body.get("filter") or "account"
     ids = read_list(body, "filter_ids") if body.get("filter_ids") is not None else []
     if level not in _LEVELS[report_type] or ("filter" in body and level == "account"):
         raise problems.bad_request("The report has no such level.", filter=f"Is not allowed for {report_type}.")

@@ -40,7 +40,8 @@ MATRIX: Final[dict[str, dict[str, str]]] = {
 
 def generate(report_type: str = "completes", **fields: Any) -> GenerateReport:
     """Return a command for January."""
-    return GenerateReport(**{"report_type": report_type, **PERIOD, **fields})
+    given: dict[str, Any] = {"report_type": report_type, **PERIOD, **fields}
+    return GenerateReport(**given)
 
 
 @pytest.mark.parametrize("report_type", MATRIX)

@@ -149,6 +149,29 @@ async def test_eligible_rids_are_those_before_their_deadline(
     assert await rows(call, "reconciliation-eligible-rids", **groups(project), start_date=start) == []
 
 
+async def test_a_report_shows_what_was_reconciled(sandbox: Sandbox, call: Caller) -> None:
+    """The report of reconciliations has each changed respondent; the money of the bought sample follows."""
+    project = sandbox.seed(live=1, goal=100, completes=8)
+    (group,) = project.groups
+    people = list(group.ledger.respondents())
+    gone, won = (next(one.rid for one in people if one.outcome == outcome) for outcome in ("complete", "screenout"))
+    answer = await call(
+        "POST",
+        "/demand/accounts/101/reconciliations",
+        params={"name": "list.csv"},
+        data=f"{gone},932\n{won},11\n",
+        headers={"Content-Type": "text/csv"},
+    )
+    sandbox.clock.advance(1)
+    found = {row["rid"]: row for row in await rows(call, "reconciliations-status", **groups(project))}
+    assert {rid: row["reason_code"] for rid, row in found.items()} == {gone: "932", won: "11"}
+    assert {row["request_id"] for row in found.values()} == {answer.json["request_id"]}
+    bought = await rows(call, "sample-bought", **groups(project))
+    assert won in {row["rid"] for row in bought}
+    assert gone not in {row["rid"] for row in bought}
+    assert sum(Decimal(row["price"]) for row in bought) == group.ledger.cost.value
+
+
 async def test_nobody_is_reconciled_yet(sandbox: Sandbox, call: Caller) -> None:
     """The report of reconciliations is empty without any."""
     sandbox.seed(live=1)

@@ -39,8 +39,9 @@ def client(sandbox: Sandbox, make_client: MakeClient) -> AsyncClient:
 def report(sandbox: Sandbox, **changes: Any) -> GenerateReport:
     """Return a command for the bought sample of the last month."""
     today = sandbox.clock.now().date()
-    period: dict[str, Any] = {"start_date": today - timedelta(days=30), "end_date": today + timedelta(days=1)}
-    return GenerateReport(**{"report_type": "sample-bought", **period, **changes})
+    period = {"start_date": today - timedelta(days=30), "end_date": today + timedelta(days=1)}
+    fields: dict[str, Any] = {"report_type": "sample-bought", **period, **changes}
+    return GenerateReport(**fields)
 
 
 def requested(sandbox: Sandbox) -> int:
@@ -280,6 +281,43 @@ async def test_a_file_that_cannot_be_had_leaves_nothing(sandbox: Sandbox, client
     sandbox.faults.clear()
     report_id = caught.value.message.split()[2]
     assert (await save_report(client, report_id, tmp_path / "a")).path == tmp_path / "a.csv"
+
+
+@pytest.mark.parametrize("content_type", ["text/html; charset=utf-8", "application/json"])
+async def test_the_page_of_a_proxy_is_no_report(
+    sandbox: Sandbox, client: AsyncClient, tmp_path: Path, content_type: str
+) -> None:
+    """A page that answers 200 is not saved, and an earlier file stays."""
+    (tmp_path / "a.csv").write_text("old")
+    page = faults.Answer(200, body=b"<html>Log in</html>", headers={"Content-Type": content_type})
+    sandbox.faults.add("download_report_v2", page)
+    with pytest.raises(WorkflowError, match="no report"):
+        await run_report(client, report(sandbox), tmp_path / "a.csv")
+    assert (tmp_path / "a.csv").read_text() == "old"
+    assert len(files_in(tmp_path)) == 1
+
+
+async def test_a_symbolic_link_is_followed(sandbox: Sandbox, client: AsyncClient, tmp_path: Path) -> None:
+    """The file behind a link is replaced, and the link stays."""
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "real.csv").write_text("old")
+    (tmp_path / "link.csv").symlink_to(tmp_path / "inner" / "real.csv")
+    saved = await run_report(client, report(sandbox), tmp_path / "link.csv")
+    assert saved.path == tmp_path / "link.csv"
+    assert saved.path.is_symlink()
+    assert (tmp_path / "inner" / "real.csv").read_bytes().startswith(b"rid,")
+    assert len(files_in(tmp_path / "inner")) == 1
+
+
+async def test_two_runs_into_one_file_leave_a_whole_one(sandbox: Sandbox, client: AsyncClient, tmp_path: Path) -> None:
+    """Two reports for one path: the last one stays, whole, and nothing is left beside it."""
+    sandbox.seed(live=1, goal=100, completes=40)
+    both = await asyncio.gather(
+        run_report(client, report(sandbox), tmp_path / "a.csv"),
+        run_report(client, report(sandbox, report_type="completes"), tmp_path / "a.csv"),
+    )
+    assert (tmp_path / "a.csv").stat().st_size in {saved.size for saved in both}
+    assert len(files_in(tmp_path)) == 1
 
 
 async def test_a_cancelled_wait_names_the_token(sandbox: Sandbox, client: AsyncClient, tmp_path: Path) -> None:
