@@ -1,9 +1,10 @@
-"""Run docs/tutorial.md and docs/fulfillment.md as they stand: the blocks as one script, and the blocking script."""
+"""Run the pages that are scripts as they stand: the blocks as one script, and the blocking script."""
 
 import ast
 import asyncio
 import inspect
 import re
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 DOCS = Path(__file__).parents[3] / "docs"
 TUTORIAL = DOCS / "tutorial.md"
 FULFILLMENT = DOCS / "fulfillment.md"
+RECONCILIATIONS = DOCS / "reconciliations.md"
 
 
 def blocks(page: Path, kind: str) -> list[str]:
@@ -60,3 +62,24 @@ def test_the_script_for_survey_hosts_reports_all_sessions(capsys: pytest.Capture
     """The script reports every respondent who is in the survey."""
     run_script(FULFILLMENT)
     assert set(capsys.readouterr().out.splitlines()) == {"COMPLETE True"}
+
+
+def test_a_study_runs_from_its_project_to_an_accepted_reconciliation(capsys: pytest.CaptureFixture[str]) -> None:
+    """The rejected completes are paid no more, to the cent; a list that is cut short is refused before it is sent."""
+    run_blocks(RECONCILIATIONS)
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0] == "0 completes are due next month"
+    cost, saved = (Decimal(line.split()[index]) for line, index in ((printed[1], 3), (printed[-1], 5)))
+    assert printed[1] == f"400 completes cost {cost} USD"
+    assert printed[2].startswith(
+        f"8 of 400 eligible completes (2.0%) would be terminated, worth {saved} USD of {cost} USD"
+    )
+    assert printed[3] == "complete 8 terminated as expected"
+    assert "196 of 392 eligible completes (50.0%) would be terminated" in printed[4]
+    assert printed[5:] == ["392 approved, 0 terminated", f"392 completes are paid, and {saved} USD are saved"]
+
+
+def test_the_blocking_study_adds_up_to_the_cent(capsys: pytest.CaptureFixture[str]) -> None:
+    """The report, the due completes and the ledger have the same cost after the reconciliation."""
+    run_script(RECONCILIATIONS)
+    assert capsys.readouterr().out.splitlines() == ["complete 8", "392 completes are paid, and none is missing"]
