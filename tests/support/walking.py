@@ -1,14 +1,15 @@
 """Running a story with either client."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import Protocol, TypeVar
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import attrs
 
 from fieldingkit import AsyncClient, Client, Command, JobCommand, PagedCommand
 from fieldingkit.paging import Page
 
+P = ParamSpec("P")
 R = TypeVar("R")
 Item = TypeVar("Item")
 
@@ -26,6 +27,15 @@ class Walker(Protocol):
 
     async def all_of(self, command: PagedCommand[Page[Item]]) -> list[Item]:
         """Return the items of all pages of a list."""
+        ...
+
+    async def call(
+        self,
+        workflow: Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, R]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
+        """Run a workflow."""
         ...
 
 
@@ -48,6 +58,15 @@ class AsyncWalker:
         items: AsyncIterator[Item] = self.client.iter_items(command)
         return [item async for item in items]
 
+    async def call(
+        self,
+        workflow: Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, R]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
+        """Run a workflow."""
+        return await workflow(self.client, *args, **kwargs)
+
 
 @attrs.frozen
 class BlockingWalker:
@@ -66,3 +85,12 @@ class BlockingWalker:
     async def all_of(self, command: PagedCommand[Page[Item]]) -> list[Item]:
         """Return the items of all pages of a list."""
         return await asyncio.to_thread(lambda: list(self.client.iter_items(command)))
+
+    async def call(
+        self,
+        workflow: Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, R]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
+        """Run a workflow."""
+        return await asyncio.to_thread(lambda: self.client.call(workflow, *args, **kwargs))
