@@ -158,8 +158,8 @@ class AsyncBaseClient(Generic[SettingsT_co]):
     def _foreign_command(self, command: Command[Any]) -> InvalidCommandError:
         api, own = command.endpoint.api, self._api
         return InvalidCommandError(
-            f"{type(command).__name__} belongs to the {api.value} API, and this client calls the {own.value} API; "
-            f"nothing was sent. Send it with {_CLIENTS[api]}, which has that API's own address and credentials",
+            f"this command belongs to the {api.value} API, and the client calls the {own.value} API; nothing was sent. "
+            f"Send it with {_CLIENTS[api]}, which has that API's own address and credentials",
             field="command",
             command=command,
         )

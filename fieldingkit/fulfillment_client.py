@@ -141,7 +141,7 @@ class FulfillmentClient(BaseClient[AsyncFulfillmentClient]):
     @with_parameters_of(_Options)
     def __init__(self, **options: Any) -> None:
         hide_credentials(options)
-        client = _LoopClient(**options)
+        client = _LoopFulfillmentClient(**options)
         super().__init__(client, client)
 
     @classmethod
@@ -163,7 +163,7 @@ class FulfillmentClient(BaseClient[AsyncFulfillmentClient]):
         return self._view(self._client.with_options(**changes))
 
 
-class _LoopClient(Reopenable, AsyncFulfillmentClient):
+class _LoopFulfillmentClient(Reopenable, AsyncFulfillmentClient):
     """The async client of a blocking one, as a resource of its event loop."""
 
 

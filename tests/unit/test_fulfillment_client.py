@@ -218,10 +218,10 @@ async def test_each_client_refuses_the_commands_of_the_other(
 ) -> None:
     """A command of the other API is refused by name before anything is sent; the error names the right clients."""
     server = await serve(answer(200, {}))
-    with pytest.raises(InvalidCommandError, match="UpdateRespondentStatus belongs to the fulfillment API") as refused:
+    with pytest.raises(InvalidCommandError, match="UpdateRespondentStatus: this command belongs") as refused:
         await make_client(base_url=server.url).send(COMPLETE)
     assert "AsyncFulfillmentClient or FulfillmentClient" in str(refused.value)
-    with pytest.raises(InvalidCommandError, match="ListAccounts belongs to the Demand API") as refused:
+    with pytest.raises(InvalidCommandError, match="ListAccounts: this command belongs to the Demand API") as refused:
         await make(base_url=server.url).send_detailed(accounts.ListAccounts())
     assert "AsyncClient or Client" in str(refused.value)
     with pytest.raises(InvalidCommandError, match="expected an instance of Command"):
@@ -231,11 +231,11 @@ async def test_each_client_refuses_the_commands_of_the_other(
 
 def test_the_blocking_clients_refuse_the_commands_of_the_other(blocking: FulfillmentClient, sandbox: Sandbox) -> None:
     """The blocking clients refuse them too."""
-    with pytest.raises(InvalidCommandError, match="ListAccounts belongs to the Demand API"):
+    with pytest.raises(InvalidCommandError, match="ListAccounts: this command belongs to the Demand API"):
         blocking.send(accounts.ListAccounts())
     with (
         Client(auth=sandbox.token, base_url=sandbox.url) as client,
-        pytest.raises(InvalidCommandError, match="GetRespondentStatus belongs to the fulfillment API"),
+        pytest.raises(InvalidCommandError, match="GetRespondentStatus: this command belongs to the fulfillment API"),
     ):
         client.send(READ)
     assert sandbox.requests == []
