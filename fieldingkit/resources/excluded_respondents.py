@@ -112,7 +112,8 @@ class ExclusionJob(Result):
     @classmethod
     def _from_api(cls, body: dict[str, Any]) -> dict[str, Any]:
         """Lift the sentence out of its object."""
-        return {**body, "note": (body.get("partial_success_reason") or {}).get("description")}
+        reason: dict[str, Any] = body.get("partial_success_reason") or {}
+        return {**body, "note": reason.get("description")}
 
 
 @attrs.frozen(kw_only=True)

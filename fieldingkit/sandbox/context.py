@@ -1,7 +1,7 @@
 """The input of a handler, its checks, and its output."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar, cast
@@ -137,12 +137,12 @@ class RequestContext:
             raise problems.bad_request("The request body is not a JSON object.")
         return cast("dict[str, Any]", body)
 
-    def json_list(self) -> list[Any]:
+    def json_list(self) -> Sequence[Any]:
         """Return the JSON array in the body; 415 or 400 if there is none."""
         body = self._json()
         if not isinstance(body, list):
             raise problems.bad_request("The request body is not a JSON array.")
-        return body
+        return cast("Sequence[Any]", body)
 
     def _json(self) -> object:
         media_type = self.recorded.headers.get("Content-Type", "").partition(";")[0].strip().lower()

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from fieldingkit.sandbox import problems
 from fieldingkit.sandbox.context import Handler, HandlerResponse, RequestContext
@@ -50,7 +50,7 @@ def update_project_exclusions(context: RequestContext) -> HandlerResponse:
     known = {group.id: group for group in context.project().groups}
     changes: dict[str, bool] = {}
     for entry in context.json_list():
-        fields: dict[str, Any] = entry if isinstance(entry, dict) else {}
+        fields = cast("dict[str, Any]", entry if isinstance(entry, dict) else {})
         target_group_id, enabled = fields.get("target_group_id"), fields.get("project_exclusion_enabled")
         if not isinstance(enabled, bool) or not isinstance(target_group_id, str):
             raise problems.bad_request("A member is missing or malformed.", project_exclusion_enabled="Is required.")

@@ -68,7 +68,8 @@ class Exclusions:
             group: The target group.
             neighbors: All target groups of its project.
         """
-        in_project = {other.id for other in neighbors if other.settings.excludes} if group.settings.excludes else set()
+        excluding = neighbors if group.settings.excludes else ()
+        in_project = {other.id for other in excluding if other.settings.excludes}
         return in_project.union(*(shared.members for shared in self.groups_of(group.id))) - {group.id}
 
 

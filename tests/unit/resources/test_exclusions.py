@@ -114,11 +114,13 @@ def test_the_wait_is_as_long_as_the_file() -> None:
 
 
 def _activity(**fields: Any) -> SetActivityExclusions:
-    return SetActivityExclusions(**{**PATH, "respondent_activity_exclusions": [], **fields})
+    given: dict[str, Any] = {**PATH, "respondent_activity_exclusions": [], **fields}
+    return SetActivityExclusions(**given)
 
 
 def _excluded(**fields: Any) -> SetActivityExclusions:
-    return _activity(respondent_activity_exclusions=[ActivityExclusion(**{"type": "project", "id": OTHER, **fields})])
+    given: dict[str, Any] = {"type": "project", "id": OTHER, **fields}
+    return _activity(respondent_activity_exclusions=[ActivityExclusion(**given)])
 
 
 INVALID: list[tuple[str, Callable[..., object], dict[str, Any]]] = [

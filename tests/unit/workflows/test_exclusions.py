@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -22,7 +22,12 @@ from fieldingkit.errors import (
 from fieldingkit.files import Upload
 from fieldingkit.resources.excluded_respondents import RemoveAllExclusions, UploadExclusions
 from fieldingkit.sandbox import Sandbox, TargetGroup, faults
-from fieldingkit.workflows import remove_all_exclusions, upload_exclusions
+from fieldingkit.workflows import (
+    RemovedExclusions,
+    UploadedExclusions,
+    remove_all_exclusions,
+    upload_exclusions,
+)
 
 IDS = [f"0f1ce179-a917-49ff-9d50-{number:012x}" for number in range(20)]
 UPLOAD = "exclusion_create_upload_rids_by_file_job"
@@ -43,6 +48,22 @@ class Changed(faults.Fault):
         response = await exchange.proceed()
         assert isinstance(response.body, bytes)
         return web.json_response(json.loads(response.body) | self.changes)
+
+
+class Meanwhile(faults.Fault):
+    """Do something else when a request arrives, then handle it."""
+
+    def __init__(self, act: Callable[[], object]) -> None:
+        self.act = act
+
+    async def inject(self, exchange: faults.Exchange) -> web.Response:
+        """Act, and handle the request."""
+        self.act()
+        return await exchange.proceed()
+
+
+def nothing() -> None:
+    """Do nothing."""
 
 
 @pytest.fixture
@@ -102,6 +123,12 @@ def actions(group: TargetGroup) -> list[str]:
     return [change.action for change in group.history]
 
 
+def count(result: UploadedExclusions | RemovedExclusions) -> int:
+    """Return the number of respondent ids at the end of a workflow."""
+    assert result.after is not None
+    return result.after.saved_respondent_ids_count
+
+
 async def fill(client: AsyncClient, group: TargetGroup) -> None:
     """Upload the first ten ids."""
     await upload_exclusions(client, upload_of(group, IDS[:10]))
@@ -111,8 +138,8 @@ async def test_ids_are_uploaded(client: AsyncClient, group: TargetGroup) -> None
     """The result has the job and the numbers of ids before and after; known ids count once."""
     first = await upload_exclusions(client, upload_of(group, IDS[:15]))
     second = await upload_exclusions(client, upload_of(group))
-    assert (first.before.saved_respondent_ids_count, first.after.saved_respondent_ids_count) == (0, 15)
-    assert (second.sent, second.after.saved_respondent_ids_count) == (20, 20)
+    assert (first.before.saved_respondent_ids_count, count(first)) == (0, 15)
+    assert (second.sent, count(second)) == (20, 20)
     assert (second.job.status, second.job.note) == ("Success", None)
 
 
@@ -130,7 +157,7 @@ async def test_an_upload_waits_for_another_job(client: AsyncClient, sandbox: San
     await client.clock.sleep(5)
     await client.submit(upload_of(group, IDS[:15]))
     uploaded = await upload_exclusions(client, upload_of(group, IDS[15:]))
-    assert uploaded.after.saved_respondent_ids_count == 20
+    assert count(uploaded) == 20
     assert sent(sandbox, UPLOAD) > 3
 
 
@@ -202,13 +229,8 @@ async def test_an_upload_that_cannot_be_counted_afterwards_is_a_result(
     client: AsyncClient, sandbox: Sandbox, group: TargetGroup
 ) -> None:
     """If the last read fails, the result has no count and the error of the read."""
-    original = sandbox.faults.take
-
-    def fail_last_read(operation_id: str) -> faults.Fault | None:
-        is_last = operation_id == OVERVIEW and sent(sandbox, UPLOAD) == 1
-        return faults.Answer(404) if is_last else original(operation_id)
-
-    sandbox.faults.take = fail_last_read  # type: ignore[method-assign]
+    sandbox.faults.add(OVERVIEW, Meanwhile(nothing))
+    sandbox.faults.add(OVERVIEW, faults.Answer(404))
     uploaded = await upload_exclusions(client, upload_of(group))
     assert (uploaded.job.status, uploaded.after) == ("Success", None)
     assert [type(conflict).__name__ for conflict in uploaded.conflicts] == ["NotFoundError"]
@@ -225,14 +247,7 @@ async def test_the_token_of_a_job_is_given_at_once(client: AsyncClient, group: T
 async def test_a_cancelled_upload_names_its_job(client: AsyncClient, sandbox: Sandbox, group: TargetGroup) -> None:
     """A cancellation while the job runs has notes with its token and the count before."""
     task = asyncio.ensure_future(upload_exclusions(client, upload_of(group)))
-    cancelling = sandbox.faults.take
-
-    def cancel(operation_id: str) -> faults.Fault | None:
-        if operation_id == UPLOAD_STATUS:
-            task.cancel()
-        return cancelling(operation_id)
-
-    sandbox.faults.take = cancel  # type: ignore[method-assign]
+    sandbox.faults.add(UPLOAD_STATUS, Meanwhile(task.cancel))
     with pytest.raises(asyncio.CancelledError) as caught:
         await task
     notes = " ".join(caught.value.__notes__)
@@ -247,14 +262,8 @@ async def test_a_cancelled_wait_for_another_job_claims_nothing(
     sandbox.faults.add(UPLOAD, faults.StuckJob())
     await client.submit(upload_of(group, IDS[:1]))
     task = asyncio.ensure_future(upload_exclusions(client, upload_of(group)))
-    original = sandbox.faults.take
-
-    def cancel(operation_id: str) -> faults.Fault | None:
-        if sent(sandbox, OVERVIEW) == 3:
-            task.cancel()
-        return original(operation_id)
-
-    sandbox.faults.take = cancel  # type: ignore[method-assign]
+    sandbox.faults.add(OVERVIEW, Meanwhile(nothing), times=2)
+    sandbox.faults.add(OVERVIEW, Meanwhile(task.cancel))
     with pytest.raises(asyncio.CancelledError) as caught:
         await task
     assert not getattr(caught.value, "__notes__", [])
@@ -286,7 +295,7 @@ async def test_a_live_target_group_is_paused_meanwhile(
     await fill(client, group)
     removed = await remove_all_exclusions(client, removal_of(group), pause=True)
     assert (removed.paused, removed.resumed, actions(group)) == (True, True, ["pause", "resume"])
-    assert removed.after.saved_respondent_ids_count == 0
+    assert count(removed) == 0
     assert removed.run is not None
     assert removed.run.status == "live"
     order = [request.operation_id for request in sandbox.requests]
@@ -300,7 +309,7 @@ async def test_others_are_uploaded_before_it_is_resumed(
     await fill(client, group)
     replaced = await remove_all_exclusions(client, removal_of(group), pause=True, upload=upload_of(group, IDS[10:15]))
     assert replaced.uploaded is not None
-    assert replaced.after.saved_respondent_ids_count == 5
+    assert count(replaced) == 5
     order = [request.operation_id for request in sandbox.requests]
     assert order.index(REMOVAL) < len(order) - order[::-1].index(UPLOAD) - 1 < order.index("resume_fielding_run")
 
@@ -308,7 +317,7 @@ async def test_others_are_uploaded_before_it_is_resumed(
 @pytest.mark.parametrize("status", ["draft", "scheduled", "paused", "completed"])
 async def test_other_target_groups_stay_as_they_are(client: AsyncClient, sandbox: Sandbox, status: str) -> None:
     """A target group that is not live is neither paused nor resumed."""
-    group = sandbox.seed(**{status: 1}).groups[0]  # type: ignore[arg-type]
+    (group,) = (group for group in sandbox.seed().groups if group.status == status)
     await fill(client, group)
     removed = await remove_all_exclusions(client, removal_of(group), pause=True)
     assert (removed.paused, removed.resumed, group.status) == (False, False, status)
@@ -321,7 +330,7 @@ async def test_nothing_to_remove_sends_nothing(client: AsyncClient, sandbox: San
     assert (removed.job, removed.paused, sent(sandbox, REMOVAL), actions(group)) == (None, False, 0, [])
     replaced = await remove_all_exclusions(client, removal_of(group), upload=upload_of(group))
     assert replaced.uploaded is not None
-    assert replaced.after.saved_respondent_ids_count == 20
+    assert count(replaced) == 20
 
 
 @pytest.mark.parametrize("operation", [REMOVAL, UPLOAD])
@@ -341,14 +350,7 @@ async def test_after_a_failure_it_stays_paused(
 async def test_a_colleague_keeps_the_last_word(client: AsyncClient, sandbox: Sandbox, group: TargetGroup) -> None:
     """A run that another user completed meanwhile is neither resumed nor relaunched."""
     await fill(client, group)
-    original = sandbox.faults.take
-
-    def complete(operation_id: str) -> faults.Fault | None:
-        if operation_id == REMOVAL_STATUS and group.status == "paused":
-            group.act("complete", by="a colleague")
-        return original(operation_id)
-
-    sandbox.faults.take = complete  # type: ignore[method-assign]
+    sandbox.faults.add(REMOVAL_STATUS, Meanwhile(lambda: group.act("complete", by="a colleague")))
     removed = await remove_all_exclusions(client, removal_of(group), pause=True)
     assert (removed.paused, removed.resumed, group.status) == (True, False, "completed")
     assert [type(conflict).__name__ for conflict in removed.conflicts] == ["PreconditionFailedError"]
@@ -360,14 +362,7 @@ async def test_a_target_group_that_goes_live_meanwhile_is_refused(
     """While another job is waited for, another user may resume the target group: nothing is removed then."""
     await fill(client, group)
     await client.submit(upload_of(group))
-    original = sandbox.faults.take
-
-    def resume(operation_id: str) -> faults.Fault | None:
-        if operation_id == REMOVAL and group.status == "paused":
-            group.act("resume", by="a colleague")
-        return original(operation_id)
-
-    sandbox.faults.take = resume  # type: ignore[method-assign]
+    sandbox.faults.add(REMOVAL, Meanwhile(lambda: group.act("resume", by="a colleague")))
     with pytest.raises(WorkflowError, match="it was not when the removal began; nothing was removed"):
         await remove_all_exclusions(client, removal_of(group), pause=True)
     removals = [request.status for request in sandbox.requests if request.operation_id == REMOVAL]
@@ -377,14 +372,7 @@ async def test_a_target_group_that_goes_live_meanwhile_is_refused(
 async def test_a_pause_of_a_colleague_stays(client: AsyncClient, sandbox: Sandbox, group: TargetGroup) -> None:
     """A target group that another user paused at the same time is not resumed."""
     await fill(client, group)
-    original = sandbox.faults.take
-
-    def pause(operation_id: str) -> faults.Fault | None:
-        if operation_id == "pause_fielding_run" and group.status == "live":
-            group.act("pause", by="a colleague")
-        return original(operation_id)
-
-    sandbox.faults.take = pause  # type: ignore[method-assign]
+    sandbox.faults.add("pause_fielding_run", Meanwhile(lambda: group.act("pause", by="a colleague")))
     removed = await remove_all_exclusions(client, removal_of(group), pause=True)
     assert (removed.paused, removed.resumed, group.status) == (False, False, "paused")
 
@@ -419,7 +407,8 @@ async def test_arguments_are_checked(client: AsyncClient, sandbox: Sandbox, grou
     other = sandbox.seed(live=1).groups[0]
     removal: Any = removal_of(group)
     upload: Any = upload_of(group)
-    for wrong in (None, 5, removal):
+    wrong_commands: list[Any] = [None, 5, removal]
+    for wrong in wrong_commands:
         with pytest.raises(InvalidCommandError, match="UploadExclusions"):
             await upload_exclusions(client, wrong)
     with pytest.raises(InvalidCommandError, match="RemoveAllExclusions"):
@@ -429,9 +418,15 @@ async def test_arguments_are_checked(client: AsyncClient, sandbox: Sandbox, grou
     missing: Any = None
     with pytest.raises(ConfigurationError, match="client must be"):
         await upload_exclusions(missing, upload)
-    for options in ({"pause": "yes"}, {"wait_for_others": "now"}, {"on_start": 5}, {"timeout": "soon"}):
+    wrong_options: list[dict[str, Any]] = [
+        {"pause": "yes"},
+        {"wait_for_others": "now"},
+        {"on_start": 5},
+        {"timeout": "soon"},
+    ]
+    for option in wrong_options:
         with pytest.raises(ConfigurationError):
-            await remove_all_exclusions(client, removal, **options)  # type: ignore[arg-type]
+            await remove_all_exclusions(client, removal, **option)
     assert not sandbox.requests
 
 
@@ -442,6 +437,6 @@ def test_the_blocking_client_has_both() -> None:
         with Client(**options(sandbox)) as client:
             file = Upload.csv([[one] for one in IDS])
             uploaded = client.call(upload_exclusions, upload_of(group, file))
-            assert uploaded.after.saved_respondent_ids_count == 20
+            assert count(uploaded) == 20
             removed = client.call(remove_all_exclusions, removal_of(group))
-            assert removed.after.saved_respondent_ids_count == 0
+            assert count(removed) == 0
