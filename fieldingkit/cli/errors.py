@@ -190,7 +190,9 @@ def _next_steps(error: FieldingKitError) -> Iterator[str]:
         yield advice
     if isinstance(error, RateLimitedError) and error.retry_after is not None:
         yield f"The API accepts requests again in {error.retry_after:g} s."
-    if isinstance(error, JobTimeoutError) and error.token:
+    if isinstance(error, JobTimeoutError) and error.operation_id == "generate_report":
+        yield f"Run: fieldingkit reports download {error.job_id} FILE"
+    elif isinstance(error, JobTimeoutError) and error.token:
         yield f"Run: fieldingkit jobs wait {error.token}"
     if error.trace_id:
         yield f"Trace id {error.trace_id}."

@@ -12,6 +12,7 @@ from typing import Final, Literal, TypeAlias, cast
 
 import attrs
 
+from fieldingkit._repr import brief_repr
 from fieldingkit.client import AsyncClient
 from fieldingkit.commands import check_kind
 from fieldingkit.errors import (
@@ -165,8 +166,14 @@ class _Target:
         self.temporary: Path = folder / f".report.{secrets.token_hex(4)}"
         """The path to download the file to."""
         is_final = self._path.suffix and not self._is_folder
-        with Download(self._path if is_final else self.temporary, None):
-            pass  # a path that cannot be written is refused before a report is made
+        try:
+            with Download(self._path if is_final else self.temporary, None):
+                pass  # a path that cannot be written is refused before a report is made
+        except InvalidCommandError as exc:
+            reason = exc.__cause__.strerror if isinstance(exc.__cause__, OSError) else exc.__cause__
+            raise InvalidCommandError(
+                f"path {brief_repr(os.fspath(path), 200)} cannot be written: {reason}", field="path"
+            ) from exc.__cause__
 
     def place(self, report_id: str, file: Downloaded) -> Path:
         """Give the file of a report its final path, and return it."""

@@ -183,5 +183,5 @@ def _print(output: Output, saved: "SavedReport") -> ExitCode:
         }
     )
     if saved.conflicts:
-        output.note(f"{len(saved.conflicts)} failed calls were handled; the last one: {saved.conflicts[-1].message}")
+        output.note(f"Handled: {'; '.join(conflict.message for conflict in saved.conflicts)}")
     return ExitCode.DONE

@@ -110,13 +110,24 @@ def test_a_report_that_takes_too_long_is_exit_code_four(connected: Cli, sandbox:
     sandbox.faults.add("report_status", faults.StuckJob(), times=None)
     ended = connected("reports", "run", "completes", "a.csv", *period(sandbox), "--wait-seconds", "0.3")
     assert ended.code == 4
-    assert "fieldingkit reports download" in ended.err
+    (job,) = sandbox.jobs
+    assert f"Run: fieldingkit reports download {job} FILE" in ended.err
+
+
+def test_a_lost_answer_is_reported(connected: Cli, sandbox: Sandbox) -> None:
+    """A report whose answer was lost is saved, and the message says what was handled."""
+    sandbox.faults.add("generate_report", faults.ApplyThenDrop())
+    ended = connected("reports", "run", "completes", "a.csv", *period(sandbox))
+    assert ended.code == 0
+    assert "Handled: " in ended.err
+    assert sum(request.operation_id == "generate_report" for request in sandbox.requests) == 1
 
 
 def test_a_path_that_cannot_be_written_costs_no_report(connected: Cli, sandbox: Sandbox) -> None:
     """A folder that does not exist is exit code 2 before anything is sent."""
     ended = connected("reports", "run", "completes", "missing/a.csv", *period(sandbox))
     assert (ended.code, sandbox.requests) == (2, [])
+    assert "path 'missing/a.csv' cannot be written: No such file or directory" in ended.err
 
 
 def test_an_unknown_report_is_an_error(connected: Cli, sandbox: Sandbox) -> None:
