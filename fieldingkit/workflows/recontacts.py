@@ -14,6 +14,7 @@ from fieldingkit.resources.recontacts import (
     GetRecontactsOverview,
     ListUploadRecontactsJobs,
     RecontactJob,
+    RecontactsOverview,
     UploadRecontactRespondentIds,
     UploadRecontacts,
 )
@@ -42,9 +43,11 @@ class UploadedRecontacts(Serializable):
 
     job: RecontactJob
     """The job as last read; ``job.note`` is the API's sentence if some ids were not stored."""
-    saved_before: int
+    sent: int
+    """The number of ids in the file."""
+    before: RecontactsOverview
     """The number of stored respondents just before the upload was sent."""
-    saved_after: int | None
+    after: RecontactsOverview | None
     """The number after the job, changes by others in the meantime included; None if it cannot be read."""
     conflicts: tuple[FieldingKitError, ...] = ()
     """The errors that were handled: the last refusal because of another job, an ambiguous outcome, a failed read.
@@ -90,10 +93,10 @@ async def upload_recontacts(
         check_wait_timeout(timeout)
     check_wait_timeout(wait_for_others, name="wait_for_others", optional=False)
     upload = _Upload(client, command)
-    job = await upload.start(wait_for_others)
+    job, before = await upload.start(wait_for_others)
     if on_start is not None:
         on_start(job.token())
-    return await upload.follow(job, timeout)
+    return await upload.follow(job, before, timeout)
 
 
 class _Upload:
@@ -106,11 +109,10 @@ class _Upload:
         self._name = command.file.filename or ""
         self._listing = ListUploadRecontactsJobs(**path, page_size=100)
         self._overview = GetRecontactsOverview(**path)
-        self._before = 0
         self._conflicts: list[FieldingKitError] = []
 
-    async def start(self, wait: float) -> AsyncJob[RecontactJob]:
-        """Wait for other jobs, and send the upload once; find it if its outcome is unclear."""
+    async def start(self, wait: float) -> tuple[AsyncJob[RecontactJob], RecontactsOverview]:
+        """Wait for other jobs, count the respondents, and send the upload once; find it if its outcome is unclear."""
         clock, (delay, longest) = self._client.clock, _BUSY_DELAYS
         deadline = clock.now() + wait
         while True:
@@ -119,35 +121,38 @@ class _Upload:
             remaining = deadline - clock.now()
             # At the end the API decides: a job may be listed as running that is not.
             if running is None or remaining <= 0:
+                before = await send_read(self._client, self._overview)
                 job = await self._send({upload.job_id for upload in uploads})
                 if job is not None:
-                    return job
+                    return job, before
             if remaining <= 0:
                 raise self._busy(running, wait)
             await clock.sleep(min(delay, longest, remaining))
             delay *= 2
 
-    async def follow(self, job: AsyncJob[RecontactJob], timeout: float | Literal["auto"] | None) -> UploadedRecontacts:
-        """Wait for the job, and count the stored respondents."""
+    async def follow(
+        self, job: AsyncJob[RecontactJob], before: RecontactsOverview, timeout: float | Literal["auto"] | None
+    ) -> UploadedRecontacts:
+        """Wait for the job, and count the respondents again."""
         ended = await job.wait(timeout)
+        after: RecontactsOverview | None = None
         try:
-            after = await self._saved()
+            after = await send_read(self._client, self._overview)
         except FieldingKitError as exc:  # the job has completed, and that counts more
             self._conflicts.append(exc)
-            after = None
         return UploadedRecontacts(
-            job=ended, saved_before=self._before, saved_after=after, conflicts=tuple(self._conflicts)
+            job=ended,
+            sent=self._command.item_count(),
+            before=before,
+            after=after,
+            conflicts=tuple(self._conflicts),
         )
 
     async def _uploads(self) -> list[RecontactJob]:
         return await list_all(self._client, self._listing)
 
-    async def _saved(self) -> int:
-        return (await send_read(self._client, self._overview)).saved_respondent_ids_count
-
     async def _send(self, known: Container[str]) -> AsyncJob[RecontactJob] | None:
         """Send the upload; return None if another job runs, such as a removal, which is not listed."""
-        self._before = await self._saved()
         try:
             return await self._client.submit(self._command)
         except FieldingKitError as exc:

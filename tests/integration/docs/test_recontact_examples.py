@@ -38,7 +38,7 @@ async def test_the_examples_upload_recontacts_and_codes(
         for number, block in enumerate(PYTHON.findall(PAGE.read_text()), 1):
             code = compile(block, f"{PAGE.name}, block {number}", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
             await eval(code, names)
-    assert capsys.readouterr().out == ("0 before, 5 now. All ids were stored.\n2 of 2 codes are new; 2 are left.\n")
+    assert capsys.readouterr().out == ("5 ids were sent. All of them were stored.\n2 of 2 codes are new; 2 are left.\n")
 
 
 @pytest.mark.parametrize("lines", [["RID", ID], [*(f"{number:08}{ID[8:]}" for number in range(6)), ID, ID]])

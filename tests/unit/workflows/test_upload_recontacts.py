@@ -63,13 +63,19 @@ def sent(sandbox: Sandbox) -> int:
     return sum(request.operation_id == UPLOADS for request in sandbox.requests)
 
 
+def counts(done: UploadedRecontacts) -> tuple[int, int | None]:
+    """Return the numbers of stored respondents before and after."""
+    after = done.after and done.after.saved_respondent_ids_count
+    return done.before.saved_respondent_ids_count, after
+
+
 async def test_recontacts_are_uploaded_and_counted(sandbox: Sandbox, client: AsyncClient, group: TargetGroup) -> None:
     """The result has the job and the numbers before and after."""
     await upload_recontacts(client, upload(group, IDS[:1]))
     done = await upload_recontacts(client, upload(group))
 
     assert (done.job.status, done.job.note) == (JobStatus.COMPLETED, None)
-    assert (done.saved_before, done.saved_after, done.conflicts) == (1, 3, ())
+    assert (counts(done), done.sent, done.conflicts) == ((1, 3), 3, ())
     assert sent(sandbox) == 2
 
 
@@ -78,13 +84,13 @@ def test_a_blocking_client_uploads_them_too(sandbox: Sandbox, blocking_client: C
     quick = blocking_client.with_options(poll=PollPolicy(first_delay=0.01, min_interval=0.01))
     done: UploadedRecontacts = quick.call(upload_recontacts, upload(group))
 
-    assert done.saved_after == 3
+    assert counts(done) == (0, 3)
 
 
 async def test_the_older_form_is_uploaded_too(client: AsyncClient, group: TargetGroup) -> None:
     """Its jobs are listed with the others."""
     older = UploadRecontactRespondentIds(project_id=group.project_id, target_group_id=group.id, file=IDS)
-    assert (await upload_recontacts(client, older)).saved_after == 3
+    assert counts(await upload_recontacts(client, older)) == (0, 3)
 
 
 async def test_a_partial_success_is_a_note(sandbox: Sandbox, client: AsyncClient, group: TargetGroup) -> None:
@@ -93,7 +99,7 @@ async def test_a_partial_success_is_a_note(sandbox: Sandbox, client: AsyncClient
     done = await upload_recontacts(client, command)
 
     assert "0 respondent IDs uploaded successfully, 3 failed" in (done.job.note or "")
-    assert done.saved_after == 0
+    assert counts(done) == (0, 0)
 
 
 async def test_another_upload_is_waited_for(
@@ -107,7 +113,7 @@ async def test_another_upload_is_waited_for(
 
     assert clock.now() - begun >= 200
     assert sent(sandbox) == 2
-    assert (done.saved_before, done.conflicts) == (10_000, ())
+    assert (counts(done), done.conflicts) == ((10_000, 10_000), ())
 
 
 async def test_a_removal_which_is_not_listed_is_waited_for(
@@ -118,7 +124,7 @@ async def test_a_removal_which_is_not_listed_is_waited_for(
     await client.submit(RemoveAllRecontacts(project_id=group.project_id, target_group_id=group.id))
     done = await upload_recontacts(client, upload(group))
 
-    assert (done.saved_before, done.saved_after) == (0, 3)
+    assert counts(done) == (0, 3)
     assert [type(conflict).__name__ for conflict in done.conflicts] == ["ConflictError"]
 
 
@@ -150,7 +156,7 @@ async def test_a_job_that_is_listed_as_running_for_ever_stops_no_upload(
     sandbox.faults.add(LISTS, faults.Answer(200, {"data": [job]}), times=None)
     done = await upload_recontacts(client, upload(group), wait_for_others=30.0)
 
-    assert (done.saved_after, sent(sandbox)) == (3, 1)
+    assert (counts(done), sent(sandbox)) == ((0, 3), 1)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +170,7 @@ async def test_an_upload_of_unclear_outcome_is_found_in_the_list(
     tokens: list[str] = []
     done = await upload_recontacts(client, upload(group), on_start=tokens.append)
 
-    assert (done.saved_after, sent(sandbox)) == (3, 1)
+    assert (counts(done), sent(sandbox)) == ((0, 3), 1)
     assert [conflict.maybe_applied for conflict in done.conflicts] == [True]
     assert (await client.job(tokens[0]).status()).job_id == done.job.job_id
 
@@ -257,3 +263,14 @@ async def test_a_cancelled_wait_says_how_to_continue(sandbox: Sandbox, client: A
     with pytest.raises(asyncio.CancelledError) as caught:
         await run
     assert any("client.job(" in note for note in getattr(caught.value, "__notes__", ()))
+
+
+async def test_a_number_that_cannot_be_read_afterwards_is_no_failure(
+    sandbox: Sandbox, client: AsyncClient, group: TargetGroup
+) -> None:
+    """The job has completed; the missing number is None, and the error is in the result."""
+    sandbox.faults.add("get_recontacts_overview", faults.Delay(0.0))
+    sandbox.faults.add("get_recontacts_overview", faults.Answer(403))
+    done = await upload_recontacts(client, upload(group))
+
+    assert (done.after, [type(conflict) for conflict in done.conflicts]) == (None, [ForbiddenError])
