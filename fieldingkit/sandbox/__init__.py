@@ -33,6 +33,9 @@ The API's documents leave some behavior open. The sandbox behaves as follows:
   goals. Prices, suggested days and speed follow from one simple model: see `fieldingkit.sandbox.model.pricing`.
 - A survey host can end a session that is still in the survey, status 1, once: every other change of a status is refused
   (422), even to the same one. Any other key than `sandbox.fulfillment_key` is a 401.
+- A row of a reconciliation is late by the time of its submission, and a row of an unknown id or code is invalid. The
+  reason codes beside 11 are its own. A completed target group that falls below its goal is live again, unless it has
+  ended.
 - A goal can be changed in every status, but not below the number of completes (422).
 - A draft has no fielding assistant assignment (404) until one is created with `If-None-Match: *`.
 - Target groups can only be assigned to project managers of the account; other users are refused (400).

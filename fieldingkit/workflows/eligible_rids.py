@@ -13,7 +13,7 @@ from uuid import UUID
 import attrs
 
 from fieldingkit.client import AsyncClient
-from fieldingkit.errors import WorkflowError
+from fieldingkit.errors import FieldingKitError, WorkflowError
 from fieldingkit.resources.money import Money
 from fieldingkit.resources.reconciliations import DueMonth, EligibleTargetGroup
 from fieldingkit.resources.reports import GenerateReport, ReportLevel, ReportType
@@ -87,8 +87,8 @@ async def read_eligible(
     """Read the completes of an account or a project that can be reconciled: how many, at what cost, and their RIDs.
 
     Raises:
-        WorkflowError: if the report has no RIDs, or its outcome is unclear.
-        FieldingKitError: if the list or the report cannot be read.
+        WorkflowError: if the report cannot be read, or has no RIDs.
+        FieldingKitError: if the list of target groups cannot be read.
     """
     found: list[EligibleTargetGroup] = []
     warnings: list[str] = []
@@ -96,6 +96,9 @@ async def read_eligible(
         groups, problems = await list_eligible(client, month, account_id=account_id)
         found += [group for group in groups if project_id is None or group.project_id == project_id]
         warnings += problems
+        unknown = sum(group.project_id is None for group in groups)
+        if project_id is not None and unknown:
+            warnings.append(f"the API did not send the project of {unknown} target groups; they are not counted")
     ids = [*dict.fromkeys(group.target_group_id for group in found)]
     since, until = _period(now_of(client))
     rids: dict[str, Money | None] = {}
@@ -109,7 +112,15 @@ async def read_eligible(
                 start_date=since,
                 end_date=until,
             )
-            report = await run_report(client, command, Path(folder) / f"{start}.csv")
+            try:
+                report = await run_report(client, command, Path(folder) / f"{start}.csv")
+            except FieldingKitError as exc:  # only a report may have been requested
+                raise WorkflowError(
+                    f"the completes that can be reconciled are not known, because their report cannot be read: "
+                    f"{exc.message}. No list was sent",
+                    conflicts=[exc],
+                    command=command,
+                ) from exc
             rids |= rids_of(report.path, command)
     return EligibleCompletes(groups=tuple(found), rids=rids, warnings=tuple(dict.fromkeys(warnings)))
 

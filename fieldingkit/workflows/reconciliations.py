@@ -118,7 +118,7 @@ async def preview_reconciliation(
 
     Raises:
         InvalidCommandError: if the list cannot be sent, such as for a reason code that does not exist.
-        WorkflowError: if the report has no RIDs, or its outcome is unclear.
+        WorkflowError: if the report cannot be read, or has no RIDs.
         FieldingKitError: if something cannot be read.
     """
     check_client(client)

@@ -16,6 +16,8 @@ from fieldingkit.rendering.text import format_time, pluralize
 from fieldingkit.resources.reconciliations import GetReconciliation, ListReconciliations, Reconcile, Reconciliation
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from fieldingkit.jobs.job import AsyncJob
     from fieldingkit.workflows import DueProject, Reconciled, ReconciliationPreview
 
@@ -65,7 +67,7 @@ async def due(
     output.print_json(found)
     if not json:
 
-        async def projects() -> Any:
+        async def projects() -> "AsyncIterator[DueProject]":
             for project in found.projects:
                 yield project
 
@@ -145,6 +147,8 @@ async def submit(
 
     output = Output(json=json, survive=True)
     require_terminal(f"Submit {file}", yes=yes)
+    if refused is not None:
+        _write(refused, [], mode="a")  # a file that cannot be written is found before the list is sent
     async with connection.open() as client:
         place = format_place(client.base_url, client.account_id)
 
@@ -169,7 +173,8 @@ async def submit(
     _print(output, done.reconciliation)
     _note_warnings(output, done.warnings)
     if refused is not None:
-        _write_refused(refused, done)
+        named = (("expired", done.expired), ("invalid", done.invalid))
+        _write(refused, [(word, *row) for word, rows in named for row in rows or ()])
     return _exit_code(done)
 
 
@@ -225,15 +230,12 @@ def _sentence(text: str) -> str:
     return f"{text[0].upper()}{text[1:]}."
 
 
-def _write_refused(path: Path, done: "Reconciled") -> None:
-    rows = [("expired", *row) for row in done.expired or ()] + [("invalid", *row) for row in done.invalid or ()]
+def _write(path: Path, rows: list[tuple[str, ...]], mode: str = "w") -> None:
     try:
-        with path.open("w", newline="", encoding="utf-8") as file:
+        with path.open(mode, newline="", encoding="utf-8") as file:
             csv.writer(file).writerows(rows)
     except OSError as exc:
-        raise NotPossibleError(
-            f"{path} cannot be written: {exc.strerror}\nThe list was processed, as shown above."
-        ) from exc
+        raise NotPossibleError(f"{path} cannot be written: {exc.strerror}") from exc
 
 
 def _exit_code(done: "Reconciled") -> ExitCode:

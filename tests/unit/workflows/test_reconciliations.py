@@ -21,6 +21,7 @@ from fieldingkit import AsyncClient, Client, PollPolicy, RetryPolicy
 from fieldingkit.errors import (
     FieldingKitError,
     InvalidCommandError,
+    JobFailedError,
     JobTimeoutError,
     UnexpectedTerminationError,
     WorkflowError,
@@ -254,6 +255,44 @@ class Changed(faults.Fault):
         assert isinstance(response.body, bytes)
         response.body = self.change(response.body.decode()).encode(errors="surrogateescape")
         return response
+
+
+async def test_an_unclear_report_is_no_unclear_list(sandbox: Sandbox, client: AsyncClient) -> None:
+    """If the report fails, the error says that no list was sent, and nothing may have been applied."""
+    project = sandbox.seed(live=1, completes=20)
+    sandbox.faults.add("generate_report", faults.FailedJob())
+    with pytest.raises(WorkflowError, match="No list was sent") as caught:
+        await reconcile(client, [(rids(project)[0], 932)])
+    assert (caught.value.maybe_applied, sent(sandbox)) == (False, 0)
+
+
+async def test_a_list_that_failed_may_have_been_applied(sandbox: Sandbox, client: AsyncClient) -> None:
+    """The word of a failure ends the wait, and the error leaves open what was applied."""
+    project = sandbox.seed(live=1, completes=20)
+    word = Changed(lambda text: text.replace("complete", "failed"))
+    sandbox.faults.add("get_reconciliation_by_request_id", word, times=9)
+    with pytest.raises(JobFailedError) as caught:
+        await reconcile(client, [(rids(project)[0], 932)])
+    assert caught.value.maybe_applied
+
+
+async def test_the_same_list_twice_at_once_is_one(sandbox: Sandbox, client: AsyncClient) -> None:
+    """Two workflows with one list have one reconciliation, and both see its counts."""
+    project = sandbox.seed(live=1, completes=20)
+    rows = [(rids(project)[0], 932)]
+    first, second = await asyncio.gather(reconcile(client, rows), reconcile(client, rows))
+    assert first.reconciliation.request_id == second.reconciliation.request_id
+    assert len(rids(project)) == 19
+
+
+async def test_target_groups_of_an_unknown_project_are_a_warning(sandbox: Sandbox, client: AsyncClient) -> None:
+    """A target group whose project the API does not send may be one of the project."""
+    project = sandbox.seed(paused=1, completes=20)
+    lost = Changed(lambda text: text.replace('"project_id"', '"project"'))
+    sandbox.faults.add("get_eligible_target_groups", lost, times=2)
+    preview = await preview_reconciliation(client, valid_ids=rids(project), project_id=project.id)
+    assert (preview.eligible, preview.others) == (0, 20)
+    assert preview.warnings == ("the API did not send the project of 1 target groups; they are not counted",)
 
 
 async def test_completes_that_the_report_lacks_count_as_terminated(sandbox: Sandbox, client: AsyncClient) -> None:

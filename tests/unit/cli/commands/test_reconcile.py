@@ -119,6 +119,15 @@ def test_a_missing_file_is_a_usage_error(connected: Cli, sandbox: Sandbox) -> No
     assert "nowhere.csv cannot be read" in ended.err
 
 
+def test_a_file_for_refused_rows_is_tried_first(connected: Cli, sandbox: Sandbox) -> None:
+    """If it cannot be written, nothing is requested."""
+    project = sandbox.seed(live=1)
+    file = write([f"{rids(project)[0]},932"])
+    ended = connected("reconcile", "submit", file, "--yes", "--refused", "nowhere/refused.csv")
+    assert (ended.code, sandbox.requests) == (1, [])
+    assert "nowhere/refused.csv cannot be written" in ended.err
+
+
 def test_reconciliations_are_shown(connected: Cli, sandbox: Sandbox) -> None:
     """All are listed, one is shown; one that is being processed is exit code 4."""
     assert "No reconciliations." in connected("reconcile", "status").err
