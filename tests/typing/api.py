@@ -1,7 +1,7 @@
 """The public surface as type checkers see it. Never run: mypy and pyright read it, both in their strict mode."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, assert_never, assert_type
 
@@ -27,6 +27,7 @@ from fieldingkit import (
     fielding_runs,
     fulfillment,
     profiles,
+    reports,
     target_group_drafts,
     target_groups,
     webhooks,
@@ -176,6 +177,20 @@ def workflows_of(client: Client) -> None:
     assert_type(changed.after.profiles, tuple[profiles.Profile, ...])
     preview = client.call(workflows.preview_profiles, listed, lambda now: now.profiles[:1], adjustment="percentage")
     assert_type(preview.difference[0], workflows.QuotaDifference)
+
+
+def reports_of(client: Client) -> None:
+    """A report has the status of its own; a workflow returns its file."""
+    command = reports.GenerateReport(
+        report_type="completes",
+        level="project",
+        filter_ids=[PROJECT],
+        start_date=date(2026, 1, 1),
+        end_date=date(2026, 2, 1),
+    )
+    assert_type(client.run(command).status, reports.ReportState)
+    assert_type(client.call(workflows.run_report, command, Path("a.csv")), workflows.SavedReport)
+    assert_type(client.call(workflows.save_report, "01K", "a.csv", timeout=None).size, int)
 
 
 def without_the_last(now: profiles.TargetGroupProfiles) -> workflows.ProfileChange:

@@ -367,6 +367,19 @@ async def test_the_words_of_the_examples_end_a_report(make_client: MakeClient, t
         assert (len(saved.report_id), len(saved.conflicts)) == (36, 1)
 
 
+@pytest.mark.parametrize("command", [None, "completes", GenerateReport])
+async def test_a_report_is_a_command(client: AsyncClient, sandbox: Sandbox, tmp_path: Path, command: Any) -> None:
+    """Anything but a command of this kind, or a client of another kind, is refused before anything is sent."""
+    wrong: Any = "client"
+    with pytest.raises(InvalidCommandError, match="GenerateReport"):
+        await run_report(client, command, tmp_path / "a.csv")
+    with pytest.raises(ConfigurationError, match="AsyncClient"):
+        await run_report(wrong, report(sandbox), tmp_path / "a.csv")
+    with pytest.raises(ConfigurationError, match="AsyncClient"):
+        await save_report(wrong, "R1", tmp_path / "a.csv")
+    assert sandbox.requests == []
+
+
 @pytest.mark.parametrize("timeout", ["soon", float("nan")])
 async def test_a_timeout_is_a_number(client: AsyncClient, sandbox: Sandbox, tmp_path: Path, timeout: Any) -> None:
     """A timeout that is no number is refused before anything is sent."""
