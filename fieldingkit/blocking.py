@@ -415,7 +415,7 @@ class Job(Generic[R_co]):
         return html_table("Job", ("", "value"), facts, len(facts))
 
 
-class _LoopClient(Reopenable, AsyncClient):
+class _LoopClient(AsyncClient, Reopenable):
     """The async client of a blocking one, as a resource of its event loop."""
 
 

@@ -163,7 +163,7 @@ class FulfillmentClient(BaseClient[AsyncFulfillmentClient]):
         return self._view(self._client.with_options(**changes))
 
 
-class _LoopFulfillmentClient(Reopenable, AsyncFulfillmentClient):
+class _LoopFulfillmentClient(AsyncFulfillmentClient, Reopenable):
     """The async client of a blocking one, as a resource of its event loop."""
 
 

@@ -161,9 +161,8 @@ class Portal:
 
     def _refuse_own_loop(self, function: object) -> None:
         if threading.current_thread() is self._thread:
-            name = getattr(function, "__qualname__", brief_repr(function))
             raise ConfigurationError(
-                f"a blocking call on the client's own event loop would deadlock: await {name} there"
+                f"a blocking call on the client's own event loop would deadlock: await {_name(function)} there"
             )
 
     def _warn_in_coroutine(self) -> None:
@@ -180,6 +179,15 @@ class Portal:
                 message = "a blocking call in a coroutine function blocks its event loop: use AsyncClient there"
                 warnings.warn_explicit(message, RuntimeWarning, *file_and_line(user))
             frame = frame.f_back
+
+
+def _name(function: object) -> str:
+    """Return the name of a function; that of a method has the public class of its object, not a base class of it."""
+    owner = getattr(function, "__self__", None)
+    if owner is None:
+        return str(getattr(function, "__qualname__", brief_repr(function)))
+    kind = next(kind for kind in type(owner).__mro__ if not kind.__name__.startswith("_"))
+    return f"{kind.__name__}.{getattr(function, '__name__', '')}"
 
 
 class _Call(Generic[T]):

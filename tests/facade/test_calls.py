@@ -16,7 +16,16 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from support.scripts import WaitUntil
 
-from fieldingkit import AsyncClient, Client, Job, PollPolicy, batch_jobs, fielding_runs
+from fieldingkit import (
+    AsyncClient,
+    AsyncFulfillmentClient,
+    Client,
+    FulfillmentClient,
+    Job,
+    PollPolicy,
+    batch_jobs,
+    fielding_runs,
+)
 from fieldingkit.errors import FieldingKitError, JobTimeoutError
 from fieldingkit.jobs.job import AsyncJob
 from fieldingkit.portal import Portal
@@ -47,6 +56,7 @@ SCHEDULING = {
     ("blocking", "asynchronous", "without"),
     [
         (Client, AsyncClient, {"aclose", "clock"}),
+        (FulfillmentClient, AsyncFulfillmentClient, {"aclose", "clock"}),
         (Job, AsyncJob, SCHEDULING),
     ],
 )
