@@ -338,6 +338,11 @@ class Job(Generic[R_co]):
         """True once the job has ended; ``wait`` then makes no request."""
         return self._job.ended
 
+    @property
+    def failed(self) -> bool:
+        """True once the job has ended in failure; a batch whose target groups failed has not."""
+        return self._job.failed
+
     def token(self) -> str:
         """Return the job as text, for ``client.job(token)`` in another process."""
         return self._job.token()
