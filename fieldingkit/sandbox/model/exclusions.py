@@ -4,9 +4,8 @@ No respondent of the sandbox comes twice, so exclusions turn no one away;
 the lists of excluded respondents have everybody who would be.
 """
 
-import uuid
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final, Literal, TypeAlias
 
 import attrs
@@ -19,8 +18,6 @@ EntityType: TypeAlias = Literal["RSID", "ACCESS_RESPONDENT_GUID"]
 
 ENTITY_TYPES: Final[tuple[EntityType, EntityType]] = ("RSID", "ACCESS_RESPONDENT_GUID")
 """The kinds of ids of a respondent."""
-
-_NAMESPACE: Final = uuid.UUID("7c0b8a0e-0a86-4f1d-9a1c-55a1b1a3a0c4")
 
 
 @attrs.define(kw_only=True)
@@ -75,7 +72,6 @@ class Exclusions:
 
 def completed_by(group: TargetGroup, entity_type: EntityType) -> Iterator[str]:
     """Yield the ids of the respondents who completed a target group."""
-    for respondent in group.ledger.respondents(timedelta()):
+    for respondent in group.ledger.respondents():
         if respondent.outcome == "complete":
-            person = respondent.respondent_id
-            yield person if entity_type == "RSID" else str(uuid.uuid5(_NAMESPACE, person))
+            yield respondent.respondent_id if entity_type == "RSID" else respondent.access_respondent_guid
