@@ -41,7 +41,7 @@ __all__ = [
 _REPORTS = "/demand/accounts/{account_id}/reports"
 _REPORT = _REPORTS + "/{report_id}"
 
-LONGEST_PERIOD: Final = 6
+_MAX_MONTHS: Final = 6
 """The months that one report can cover."""
 
 
@@ -234,7 +234,6 @@ class ReportList(Page[Report]):
 class ReportStatus(Result):
     """A report at the time it was read."""
 
-    strict: ClassVar[bool] = True
     report_id: str
     """The report's id."""
     status: ReportState
@@ -331,7 +330,7 @@ class GenerateReport(JobCommand[ReportStatus], AccountCommand[JobAccepted]):
                 "ends at its beginning",
                 field="end_date",
             )
-        if self.end_date > (latest := add_months(self.start_date, LONGEST_PERIOD)):
+        if self.end_date > (latest := add_months(self.start_date, _MAX_MONTHS)):
             raise InvalidCommandError(
                 f"GenerateReport: end_date ({self.end_date}) must be at most six months after start_date, {latest} at "
                 "the latest: request several reports",

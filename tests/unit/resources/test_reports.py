@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.resource_wire import GROUP, OTHER, PROJECT, answer, sent
 
-from fieldingkit.errors import InvalidCommandError
+from fieldingkit.errors import DecodeError, InvalidCommandError
 from fieldingkit.resources.reports import (
     GenerateReport,
     GetReportStatus,
@@ -160,6 +160,18 @@ def test_a_failed_report_has_a_reason() -> None:
     assert failed.failure_reason is not None
     assert failed.failure_reason.description == "No data."
     assert answer(command, {"report_id": "R1", "status": "IN PROGRESS", "message": "..."}).failure_reason is None
+
+
+def test_a_state_is_read_beside_what_is_unreadable() -> None:
+    """An odd date or number does not hide the end of a report; without a state or an id, there is no report."""
+    command = GetReportStatus(report_id="R1")
+    odd = {"start_date": "2023-01-01", "survey_id": 1341234, "report_url": None, "data_analysis": "no"}
+    status = answer(command, {"report_id": "R1", "status": "COMPLETED", **odd})
+    assert (status.status, status.survey_id) == (ReportState.COMPLETED, None)
+    assert set(status.undecoded) == {"$.start_date", "$.survey_id", "$.data_analysis"}
+    for broken in ({"report_id": "R1"}, {"status": "COMPLETED"}, {"report_id": 7, "status": "COMPLETED"}):
+        with pytest.raises(DecodeError):
+            answer(command, broken)
 
 
 def test_a_shared_link_is_a_secret() -> None:
