@@ -106,7 +106,7 @@ async def remove_all_exclusions(
     """
     options = JobOptions(timeout, wait_for_others, on_start)
     check_arguments(client, removal, RemoveAllExclusions, options)
-    _check_replacement(removal, upload, pause)
+    _check_replacement(client, removal, upload, pause)
     before = await send_read(client, overview_of(removal))
     run = await _find_run(client, removal)
     job: ExclusionJob | None = None
@@ -173,14 +173,19 @@ async def _resume(
     return True
 
 
-def _check_replacement(removal: RemoveAllExclusions, upload: object, pause: object) -> None:
+def _check_replacement(client: AsyncClient, removal: RemoveAllExclusions, upload: object, pause: object) -> None:
     if type(pause) is not bool:
         raise ConfigurationError(f"pause must be True or False; got {brief_repr(pause)}")
     if upload is None:
         return
     check_kind(upload, UploadExclusions)
-    if group_path(cast("UploadExclusions", upload)) != group_path(removal):
+    if _place(client, cast("UploadExclusions", upload)) != _place(client, removal):
         raise InvalidCommandError("upload must be for the target group of the removal", field="upload")
+
+
+def _place(client: AsyncClient, command: RemoveAllExclusions | UploadExclusions) -> tuple[str, ...]:
+    account_id = client.account_id if command.account_id is None else command.account_id
+    return str(account_id), command.project_id, command.target_group_id
 
 
 async def _find_run(client: AsyncClient, removal: RemoveAllExclusions) -> FieldingRun | None:

@@ -188,7 +188,8 @@ def _note_counts(
 ) -> None:
     """Let an error of unclear outcome say how to find out."""
     sent = f", and {command.item_count()} were sent" if isinstance(command, UploadExclusions) else ""
+    count = id_count(before, command.entity_type)
     exc.add_note(
-        f"The target group had {id_count(before, command.entity_type)} ids of kind {command.entity_type} before{sent}: "
-        "GetExclusionsOverview reads how many it has now."
+        f"The target group had {'an unknown number of' if count is None else count} ids of kind {command.entity_type} "
+        f"before{sent}: GetExclusionsOverview reads how many it has now."
     )

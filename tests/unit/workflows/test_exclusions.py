@@ -415,6 +415,8 @@ async def test_arguments_are_checked(client: AsyncClient, sandbox: Sandbox, grou
         await remove_all_exclusions(client, upload)
     with pytest.raises(InvalidCommandError, match="target group of the removal"):
         await remove_all_exclusions(client, removal, upload=upload_of(other))
+    with pytest.raises(InvalidCommandError, match="target group of the removal"):
+        await remove_all_exclusions(client, removal, upload=upload.replace(account_id=102))
     missing: Any = None
     with pytest.raises(ConfigurationError, match="client must be"):
         await upload_exclusions(missing, upload)
