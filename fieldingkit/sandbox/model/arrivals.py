@@ -103,3 +103,9 @@ class SupplierTurns:
         suppliers = next((found for first, found in reversed(self._changes) if number > first), self._changes[-1][1])
         # One place further with each turn of outcomes, so that all of them bring completes.
         return suppliers[(number + number // len(_OUTCOMES)) % len(suppliers)] if suppliers else None
+
+
+def uuid_text(number: int) -> str:
+    """Return a UUID as text, faster than its class does."""
+    text = f"{number:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

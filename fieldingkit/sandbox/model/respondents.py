@@ -25,6 +25,7 @@ from fieldingkit.sandbox.model.arrivals import (
     SupplierTurns,
     flow,
     number_of_complete,
+    uuid_text,
 )
 from fieldingkit.sandbox.model.quotas import Answers, Era, Profile, answers_of, matched_target
 
@@ -113,6 +114,7 @@ class Ledger:
         "_eras",
         "_gained",
         "_gained_cost",
+        "_known_bases",
         "_locale",
         "_settled",
         "_suppliers",
@@ -132,6 +134,7 @@ class Ledger:
         self._gained = 0
         self._gained_cost = Decimal(0)
         self._codes: dict[int, str] = {}
+        self._known_bases: tuple[int, int, int] | None = None
 
     @property
     def profiles(self) -> Sequence[Profile]:
@@ -345,13 +348,13 @@ class Ledger:
     @property
     def key(self) -> int:
         """The part that all RIDs of this target group share; see `rid_key`."""
-        return self._base("") >> _NUMBER_BITS
+        return self._bases[0] >> _NUMBER_BITS
 
     def number_of(self, rid: str) -> int | None:
         """Return the number of the respondent with this RID; None if there is none."""
         if rid_key(rid) != self.key:
             return None
-        number = uuid.UUID(rid).int ^ self._base("")
+        number = uuid.UUID(rid).int ^ self._bases[0]
         return number if 1 <= number <= self.entrants else None
 
     def respondent(self, number: int) -> Respondent:
@@ -366,7 +369,7 @@ class Ledger:
         if not 1 <= number <= self.entrants:
             raise KeyError(number)
         _, index = flow(number)
-        answers = answers_of(self._eras, self.arrived, self._locale)[index]
+        answers = answers_of(self._eras, self.arrived, self._locale)[index] if self.profiles else {}
         return self._respondent(number, self._arrival(index), INTERVIEW, self._matched(answers, index))
 
     def respondents(self, interview: timedelta = INTERVIEW) -> Iterator[Respondent]:
@@ -375,10 +378,10 @@ class Ledger:
         Args:
             interview: The length of an interview.
         """
-        people = answers_of(self._eras, self.arrived, self._locale)
+        people = answers_of(self._eras, self.arrived, self._locale) if self.profiles else []
         number = 0
         for index, arrival in enumerate(self._each_arrival()):
-            matched = self._matched(people[index], index)
+            matched = self._matched(people[index], index) if people else {}
             while flow(number + 1)[1] == index:
                 number += 1
                 yield self._respondent(number, arrival, interview, matched)
@@ -412,9 +415,14 @@ class Ledger:
             if (cell := found[profile["id"]]) is not None
         }
 
-    def _base(self, kind: str) -> int:
-        """Return the id of a respondent with the number 0."""
-        return uuid.uuid5(_NAMESPACE, f"{self._target_group_id}{kind}").int
+    @property
+    def _bases(self) -> tuple[int, int, int]:
+        """The ids of a respondent with the number 0: of the session, of the person, and at the supplier."""
+        if self._known_bases is None:
+            names = (f"{self._target_group_id}{kind}" for kind in ("", "/person", "/guid"))
+            session, person, supplied = (uuid.uuid5(_NAMESPACE, name).int for name in names)
+            self._known_bases = (session, person, supplied)
+        return self._known_bases
 
     def _respondent(
         self, number: int, arrival: tuple[datetime, Amount], interview: timedelta, matched: Mapping[str, str]
@@ -422,11 +430,12 @@ class Ledger:
         at, price = arrival
         settled = self._settlement(number, at)
         qualified = flow(number)[0] != "screenout" or settled.outcome == "complete"
+        rid, respondent_id, guid = (uuid_text(base ^ number) for base in self._bases)
         return Respondent(
             number=number,
-            rid=str(uuid.UUID(int=self._base("") ^ number)),
-            respondent_id=str(uuid.UUID(int=self._base("/person") ^ number)),
-            access_respondent_guid=str(uuid.UUID(int=self._base("/guid") ^ number)),
+            rid=rid,
+            respondent_id=respondent_id,
+            access_respondent_guid=guid,
             entered_at=at - interview,
             ended_at=settled.ended_at,
             outcome=settled.outcome,
