@@ -89,7 +89,7 @@ async def run(sandbox: Sandbox, plan: list[tuple[str, str]], folder: Path) -> No
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.sampled_from(OPERATIONS), st.sampled_from(sorted(FAULTS))), max_size=6))
 def test_a_report_is_requested_once_and_saved_whole(shared: Sandbox, plan: list[tuple[str, str]]) -> None:
-    """Whatever is lost, a report is requested once, is named or followed, and its file is whole or not there."""
+    """A report is requested once, and named or followed; its file is whole or not there, under any faults."""
     shared.clock.freeze()
     with TemporaryDirectory() as folder:
         asyncio.run(run(shared, plan, Path(folder)))
