@@ -133,7 +133,7 @@ class AsyncClient(AsyncBaseClient[Options]):
             waker: Brings the next poll forward when a webhook event of the job's project arrives.
 
         Raises:
-            JobTimeoutError: if the job has not ended within ``timeout`` seconds; the error has its handle.
+            JobTimeoutError: if the job was not seen to end within ``timeout`` seconds; the error has its handle.
             JobFailedError: if the job ended as ``Failed``.
             ClientClosedError: if the client was closed during the wait; a note on the error carries the job's token.
             FieldingKitError: as for ``submit`` and ``AsyncJob.wait``.

@@ -192,6 +192,12 @@ class JobFactory:
             max_interval=pace.max_interval,
         )
 
+    def _policy_from(self, facts: JobToken, kind: type[JobCommand[Any]]) -> PollPolicy:
+        """Return the policy for a job from a token: what has passed of the delay before its first poll has passed."""
+        policy = self._policy(kind)
+        age = max(0.0, self._clock.wall() - facts.created)  # the wall clocks of two machines may differ
+        return attrs.evolve(policy, first_delay=max(0.0, policy.first_delay - age))
+
     def _job(
         self,
         kind: type[JobCommand[Any]],
@@ -233,7 +239,7 @@ class JobFactory:
             read=read,
             submit=self._submit,
             pollers=self._pollers,
-            policy=self._policy(kind),
+            policy=self._policy(kind) if accepted is not None else self._policy_from(facts, kind),
             accepted=accepted,
             command=command,
             foreign_location=foreign_location,

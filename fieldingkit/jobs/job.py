@@ -208,7 +208,8 @@ class AsyncJob(Generic[R_co]):
             The result. A completed batch is a result even if some of its target groups failed.
 
         Raises:
-            JobTimeoutError: if the job has not ended within ``timeout`` seconds.
+            JobTimeoutError: if the job was not seen to end within ``timeout`` seconds; a failure of the last poll is
+                its ``__cause__``.
             JobFailedError: if the job ended as ``Failed``.
             JobGoneError: if the job's status cannot be read any more.
             JobError: if polls failed for too long; the last failure is its ``__cause__``.
@@ -225,9 +226,7 @@ class AsyncJob(Generic[R_co]):
         ):
             ended = await self._wait_for_polls(timeout=seconds)
         if not ended:
-            last = self._poller.result
-            seen = "its status was never read" if last is None else f"its last status was {last.status}"
-            raise self._annotate(JobTimeoutError(f"job {self.id} has not ended after {seconds:g} s; {seen}"))
+            raise self._annotate(self._timeout(seconds)) from self._poller.failure
         self._raise_if_lost()
         if self.failed:
             raise self._annotate(self._failure())
@@ -381,6 +380,15 @@ class AsyncJob(Generic[R_co]):
     def resume_note(self) -> str:
         """Return the note for an exception that interrupts a wait for the job."""
         return f"job {self.id} continues; get its handle with client.job({self.token()!r})"
+
+    def _timeout(self, seconds: float | None) -> JobTimeoutError:
+        """Return the error of a wait that ended before the job was seen to end."""
+        last, failure = self._poller.result, self._poller.failure
+        seen = "its status was never read" if last is None else f"its last status was {last.status}"
+        if failure is not None:
+            reason = failure.message if isinstance(failure, FieldingKitError) else failure
+            seen += f", and the last poll failed: {reason}"
+        return JobTimeoutError(f"job {self.id} was not seen to end within {seconds:g} s; {seen}")
 
     def _failure(self) -> JobFailedError:
         """Return the error of a job that ended in failure."""

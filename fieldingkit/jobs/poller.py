@@ -134,6 +134,7 @@ class Poller:
         "_timer",
         "_waiters",
         "error",
+        "failure",
         "finished",
         "next_poll_at",
         "polls",
@@ -153,6 +154,8 @@ class Poller:
         """The last status that was read; None before the first successful poll."""
         self.error: Exception | None = None
         """The error that ended polling; None otherwise."""
+        self.failure: Exception | None = None
+        """The failure of the last poll; None if it succeeded."""
         self.finished: bool = False
         """True once the job has ended, or ``error`` ended polling."""
         self.polls: int = 0
@@ -323,7 +326,7 @@ class Poller:
         if self.ended:  # a poll that began later has seen the end already
             return
         self.result = polled.result
-        self.error = None
+        self.error = self.failure = None
         self.polls += 1
         self._failing_since = self._missing_since = None
         self.finished = polled.ended
@@ -339,6 +342,7 @@ class Poller:
     def _failed(self, exc: Exception) -> None:
         if self.finished:
             return
+        self.failure = exc
         asked = exc.retry_after if isinstance(exc, ApiError | TransportError) else None
         if isinstance(exc, TransportError) and not exc.attempts:
             # The client itself refused to send, such as for its rate limit: the job was not polled.

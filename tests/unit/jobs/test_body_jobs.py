@@ -1,5 +1,6 @@
 """Jobs that the body of a response names, with words and a pace of their own."""
 
+import math
 from typing import Any, ClassVar
 
 import attrs
@@ -17,6 +18,7 @@ from fieldingkit.errors import DecodeError, InvalidCommandError, JobFailedError,
 from fieldingkit.job_commands import JobAccepted, JobCommand, JobPace, JobResult, JobWords
 from fieldingkit.jobs import factory
 from fieldingkit.jobs.poll_policy import PollPolicy
+from fieldingkit.jobs.token import JobToken
 from fieldingkit.results import Result
 from fieldingkit.validators import opaque_id
 
@@ -77,6 +79,17 @@ class GetFile(DownloadCommand, TargetGroupCommand[None]):
 
 MAKE = MakeThings(project_id=PROJECT, target_group_id=GROUP, names=("a", "b"))
 ACCEPTED = answer(202, {"thing_id": JOB})
+UPLOAD = JobToken(
+    origin="http://127.0.0.1:9",
+    api_version=fieldingkit.API_VERSION,
+    operation_id="recontact_create_upload_respondents_by_file_job",
+    path={"account_id": "101", "project_id": PROJECT, "target_group_id": GROUP},
+    job_id=JOB,
+    idempotency_key=None,
+    created=0,
+    traceparent=None,
+    asked=1,
+)
 
 
 def read(status: str) -> Step:
@@ -109,7 +122,7 @@ async def test_unknown_word_does_not_end_a_job(serve: Serve, make_client: MakeCl
     clock = FakeClock(jump=600)  # the timeout is longer: only polls pass the time
     server = await serve(ACCEPTED, *[read("Frobnicated")] * 40)
     job = await make_client(base_url=server.url, clock=clock).submit(MAKE)
-    with pytest.raises(JobTimeoutError, match=r"not ended after 901 s; its last status was Frobnicated"):
+    with pytest.raises(JobTimeoutError, match=r"not seen to end within 901 s; its last status was Frobnicated"):
         await job.wait()
     assert not job.ended
 
@@ -150,6 +163,37 @@ async def test_pace_of_the_kind_holds_unless_the_client_has_a_policy(
     slow = await make_client(base_url=server.url, clock=clock).submit(MAKE)
     own = await make_client(base_url=server.url, clock=clock, poll=PollPolicy(first_delay=1)).submit(MAKE)
     assert (slow.next_poll_at - clock.now(), own.next_poll_at - clock.now()) == (5, 1)
+
+
+@pytest.mark.parametrize(("age", "delay"), [(0, 5), (2, 3), (86_400, 0), (-60, 5)])
+async def test_job_from_a_token_is_polled_when_its_first_delay_has_passed(
+    make_client: MakeClient, clock: FakeClock, age: float, delay: float
+) -> None:
+    """A short wait for a job of yesterday reads its status, rather than the delay of a new job passing once more."""
+    token = attrs.evolve(UPLOAD, created=clock.wall() - age).encode()
+    job = make_client(base_url=UPLOAD.origin, clock=clock).job(token)
+    assert job.next_poll_at - clock.now() == pytest.approx(delay)
+
+
+async def test_timeout_says_why_the_status_was_not_read(serve: Serve, make_client: MakeClient) -> None:
+    """A wait whose polls failed does not end without their reason."""
+    clock = FakeClock(jump=600)  # the timeout is longer: only polls pass the time
+    server = await serve(ACCEPTED, *[answer(200, {"thing_id": "another", "status": "success"})] * 40)
+    client = make_client(base_url=server.url, clock=clock, poll=PollPolicy(error_tolerance=math.inf))
+    job = await client.submit(MAKE)
+    with pytest.raises(JobTimeoutError, match=r"never read, and the last poll failed: .* job another, not") as caught:
+        await job.wait()
+    assert isinstance(caught.value.__cause__, DecodeError)
+
+
+async def test_timeout_after_a_successful_poll_names_no_failure(serve: Serve, make_client: MakeClient) -> None:
+    """A failure that a later poll has mended is not the reason of the timeout."""
+    clock = FakeClock(jump=600)
+    server = await serve(ACCEPTED, answer(503, {}), *[read("Processing")] * 40)
+    job = await make_client(base_url=server.url, clock=clock).submit(MAKE)
+    with pytest.raises(JobTimeoutError, match=r"its last status was Processing\. It") as caught:
+        await job.wait()
+    assert caught.value.__cause__ is None
 
 
 async def test_download_command_is_refused_by_send(make_client: MakeClient) -> None:
