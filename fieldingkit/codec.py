@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["decode", "encode", "raise_for_incomplete_file", "raise_for_status", "raise_for_truncated_body"]
 
 _OK = range(200, 300)
-_NO_FILE = {204, 205, 206}
+_WHOLE = {200, 201, 203}
+_UNENCODED = {"", "identity"}
 _JSON = "application/json"
 
 
@@ -211,11 +212,14 @@ def raise_for_incomplete_file(call: Call, response: Response) -> None:
     """Raise if a successful response to a download is not a whole file.
 
     Raises:
-        DecodeError: if the body was cut off, is a part of the file (206), or there is none (204, 205).
+        DecodeError: if the body was cut off, or is compressed although it must not be; or if the status is that
+            of a file that is not ready (202), of none (204, 205), or of a part (206).
     """
     raise_for_truncated_body(call, response)
-    if response.status in _NO_FILE:
+    if response.status not in _WHOLE:
         raise _decode_error(call, response, "it is not a whole file", "$")
+    if (coding := response.headers.get("Content-Encoding", "").strip().lower()) not in _UNENCODED:
+        raise _decode_error(call, response, f"the file is encoded ({coding[:40]}), and might not be whole", "$")
 
 
 def _decode_error(call: Call, response: Response, reason: str, path: str) -> DecodeError:

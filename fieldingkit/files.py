@@ -66,11 +66,12 @@ class Upload:
         Raises:
             InvalidCommandError: if the file cannot be read.
         """
-        file = Path(path)
         try:
+            file = Path(path)
             content = file.read_bytes()
-        except OSError as exc:
-            raise InvalidCommandError(f"{file} cannot be read: {exc.strerror}", field="path") from exc
+        except (OSError, TypeError, ValueError) as exc:
+            reason = (exc.strerror if isinstance(exc, OSError) else None) or exc
+            raise InvalidCommandError(f"{brief_repr(path, 200)} cannot be read: {reason}", field="path") from exc
         return cls(
             content, content_type=content_type or mimetypes.guess_type(file.name)[0] or _BINARY, filename=file.name
         )
@@ -171,7 +172,7 @@ class Downloaded(os.PathLike[str]):
     content_type: str | None
     """The ``Content-Type`` without parameters, in lower case; None if the API sent none."""
     filename: str | None
-    """The name that the API gave the file, without directories; None if it gave none."""
+    """The name that the API gave the file, without directories; None if it gave none that a file can have."""
 
     def __fspath__(self) -> str:
         return str(self.path)
@@ -199,8 +200,11 @@ class Download:
         self._total: int | None = None
         try:
             self.path: Path = Path(path)
+            if os.fspath(path).endswith(os.sep):  # which a Path drops
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             self._target = _writable_target(self.path)
-            self._temporary = self._target.with_name(f".{self._target.name}.{secrets.token_hex(4)}.part")
+            # The longest names that a file can have leave no room for a longer one.
+            self._temporary = self._target.with_name(f".{self._target.name[:40]}.{secrets.token_hex(4)}.part")
             self._file: BinaryIO = self._temporary.open("xb")
         except (OSError, TypeError, ValueError) as exc:
             reason = (exc.strerror if isinstance(exc, OSError) else None) or exc
@@ -271,7 +275,8 @@ def _given_name(disposition: str) -> str | None:
     message = Message()
     message["Content-Disposition"] = disposition
     name = message.get_filename("")
-    return name.replace("\\", "/").rpartition("/")[2].strip() or None
+    name = name.replace("\\", "/").rpartition("/")[2].strip()
+    return name if name.strip(".") and name.isprintable() else None
 
 
 def _writable_target(path: Path) -> Path:

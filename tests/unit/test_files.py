@@ -2,11 +2,13 @@
 
 import asyncio
 import csv
+import gzip
 import io
 import os
 from email.parser import BytesParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from support.examples import KEYED, READ
@@ -219,6 +221,8 @@ def unwritable(folder: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> Any:
             return folder / "missing" / "target"
         case "null":
             return f"{folder}/a\0b"
+        case "new folder":
+            return f"{folder}/new/"
         case "surrogate":
             return f"{folder}/\ud800"
         case _:
@@ -230,7 +234,7 @@ def unwritable(folder: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     "kind",
     [
         *("folder", "pipe", "link to a folder", "loop", "read-only", "missing folder"),
-        *("null", "surrogate", "None", "number", "bytes"),
+        *("null", "new folder", "surrogate", "None", "number", "bytes"),
     ],
 )
 async def test_download_that_cannot_be_written_sends_nothing(
@@ -291,18 +295,65 @@ async def test_file_that_fails_later_says_whether_the_action_was_applied(
     assert files_in(tmp_path) == []
 
 
-@pytest.mark.parametrize("status", [204, 206])
+@pytest.mark.parametrize("status", [202, 204, 206])
 @pytest.mark.parametrize(("command", "applied"), [(KEYED, True), (READ, False)], ids=["write", "read"])
 async def test_response_that_is_no_whole_file_is_refused(
     status: int, command: Command[Any], applied: bool, serve: Serve, make_client: MakeClient, tmp_path: Path
 ) -> None:
-    """A part of a file, which was not asked for, or no content at all is never saved as the file."""
-    body = b"part" if status == 206 else b""
+    """A part of a file that was not asked for, no content, or word that it is not ready is never saved."""
+    body = b"" if status == 204 else b"part"
     client = make_client(base_url=(await serve(answer(status, body, {"Content-Range": "bytes 0-3/100"}))).url)
     with pytest.raises(DecodeError, match="not a whole file") as caught:
         await client.download(command, tmp_path / "a")
     assert (caught.value.status, caught.value.maybe_applied) == (status, applied)
     assert files_in(tmp_path) == []
+
+
+async def test_download_asks_for_a_body_whose_end_can_be_told(
+    serve: Serve, make_client: MakeClient, tmp_path: Path
+) -> None:
+    """A compressed file that was cut would be saved as a whole one, so that a file is asked for as it is."""
+    cut = gzip.compress(BODY)[:-20]
+    server = await serve(answer(200, cut, {"Content-Encoding": "gzip"}), answer(200, BODY, {"Content-Encoding": "xz"}))
+    client = make_client(base_url=server.url)
+    for _ in range(2):
+        with pytest.raises(DecodeError, match="might not be whole"):
+            await client.download(READ, tmp_path / "a")
+    assert server.requests[0].headers["accept-encoding"] == "identity"
+    assert files_in(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("../../b.csv", "b.csv"),
+        ("..", None),
+        ("a/.", None),
+        ("\u202ecsv.exe", None),
+        ("Gr\u00f6\u00dfe.csv", "Gr\u00f6\u00dfe.csv"),
+    ],
+)
+async def test_name_of_a_download_is_one_that_a_file_can_have(
+    given: str, name: str | None, serve: Serve, make_client: MakeClient, tmp_path: Path
+) -> None:
+    """A name that leads elsewhere, or does not show what it is, is not passed on."""
+    disposition = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(given)}"}
+    client = make_client(base_url=(await serve(answer(200, b"x", disposition))).url)
+    assert (await client.download(READ, tmp_path / "a")).filename == name
+
+
+async def test_download_to_the_longest_name(serve: Serve, make_client: MakeClient, tmp_path: Path) -> None:
+    """The temporary file beside a file with the longest name has a shorter one."""
+    client = make_client(base_url=(await serve(answer(200, b"x"))).url)
+    await client.download(READ, tmp_path / ("x" * 255))
+    assert files_in(tmp_path) == ["x" * 255]
+
+
+@pytest.mark.parametrize("path", ["a\0b", b"a", 5, None, "/nowhere"])
+def test_upload_from_what_is_no_file_is_refused(path: Any) -> None:
+    """A path that cannot be one is refused like a file that cannot be read."""
+    with pytest.raises(InvalidCommandError, match="cannot be read"):
+        Upload.from_path(path)
 
 
 async def test_callback_that_raises_ends_the_download(serve: Serve, make_client: MakeClient, tmp_path: Path) -> None:
