@@ -21,12 +21,22 @@ from fieldingkit.workflows.central_time import central_date
 from fieldingkit.workflows.due_reconciliations import list_eligible, now_of, sum_money
 from fieldingkit.workflows.reports import run_report
 
-__all__ = ["Cost", "EligibleCompletes", "read_eligible", "rids_of"]
+__all__ = ["Cost", "EligibleComplete", "EligibleCompletes", "read_eligible", "rids_of"]
 
 _GROUPS_A_REPORT = 100
 _CENT = Decimal("0.01")
 _PRICES = frozenset({"price", "cpi", "cost", "costperinterview"})
 _CURRENCIES = frozenset({"currency", "currencycode"})
+_GROUPS = frozenset({"targetgroupid"})
+
+
+class EligibleComplete(NamedTuple):
+    """A complete that can be reconciled."""
+
+    price: Money | None = None
+    """Its price; None if the report does not have it."""
+    target_group_id: str | None = None
+    """Its target group; None if the report does not have it."""
 
 
 class Cost(NamedTuple):
@@ -44,8 +54,8 @@ class EligibleCompletes:
 
     groups: tuple[EligibleTargetGroup, ...]
     """The target groups; one whose completes are due in two months occurs twice."""
-    rids: Mapping[str, Money | None]
-    """The price of each complete by its RID in lower case; None if the report does not have it."""
+    rids: Mapping[str, EligibleComplete]
+    """The completes by their RIDs in lower case."""
     warnings: tuple[str, ...] = ()
     """The reasons why the numbers may be wrong."""
 
@@ -64,6 +74,18 @@ class EligibleCompletes:
         """The cost of all completes."""
         return sum_money(group.monetary_amount for group in self.groups)
 
+    def in_projects_of(self, rids: Iterable[str]) -> "EligibleCompletes":
+        """Return the completes of the projects that some of them belong to; all if a project is not known."""
+        project_of = {group.target_group_id: group.project_id for group in self.groups}
+        projects = {project_of.get(self.rids[rid].target_group_id or "") for rid in rids}
+        if not projects or None in projects:
+            return self
+        return attrs.evolve(
+            self,
+            groups=tuple(group for group in self.groups if group.project_id in projects),
+            rids={rid: one for rid, one in self.rids.items() if project_of.get(one.target_group_id or "") in projects},
+        )
+
     def cost_of(self, rids: Iterable[str], unseen: int = 0) -> Cost:
         """Return the cost of some of the completes: exact if the report has their prices.
 
@@ -71,7 +93,7 @@ class EligibleCompletes:
             rids: Their RIDs.
             unseen: The number of further completes, without RIDs.
         """
-        prices = [self.rids[rid] for rid in rids]
+        prices = [self.rids[rid].price for rid in rids]
         if not unseen and None not in prices:
             return Cost(sum_money(prices), is_exact=True)
         share = Decimal(len(prices) + unseen) / (self.completes or 1)
@@ -101,7 +123,7 @@ async def read_eligible(
             warnings.append(f"the API did not send the project of {unknown} target groups; they are not counted")
     ids = [*dict.fromkeys(group.target_group_id for group in found)]
     since, until = _period(now_of(client))
-    rids: dict[str, Money | None] = {}
+    rids: dict[str, EligibleComplete] = {}
     with TemporaryDirectory(prefix="fieldingkit-") as folder:
         for start in range(0, len(ids), _GROUPS_A_REPORT):
             command = GenerateReport(
@@ -132,11 +154,11 @@ def _period(now: datetime) -> tuple[date, date]:
     return last_month, today + timedelta(days=1)
 
 
-def rids_of(path: Path, command: GenerateReport) -> dict[str, Money | None]:
-    """Return the prices of completes by their RIDs, from the file of a report.
+def rids_of(path: Path, command: GenerateReport) -> dict[str, EligibleComplete]:
+    """Return the completes by their RIDs, from the file of a report.
 
-    The API does not document the columns: the RIDs are those of the column named "RID", and the prices those of
-    columns such as "price" or "CPI", and "currency" or "currency code".
+    The API does not document the columns: the RIDs are those of the column named "RID", the prices those of columns
+    such as "price" or "CPI", and "currency" or "currency code", and the target groups those of "target group id".
 
     Raises:
         WorkflowError: if the file has no readable RIDs.
@@ -152,8 +174,10 @@ def rids_of(path: Path, command: GenerateReport) -> dict[str, Money | None]:
     if "rid" not in names:
         columns = ", ".join(filter(None, rows[0]))
         raise WorkflowError(f"the report of eligible RIDs has no column RID: {columns:.200}", command=command)
-    price, currency = (next((names[name] for name in kinds if name in names), None) for kinds in (_PRICES, _CURRENCIES))
-    found: dict[str, Money | None] = {}
+    price, currency, group = (
+        next((names[name] for name in kinds if name in names), "") for kinds in (_PRICES, _CURRENCIES, _GROUPS)
+    )
+    found: dict[str, EligibleComplete] = {}
     for number, row in enumerate(rows, 2):
         try:
             rid = str(UUID(row[names["rid"]]))
@@ -161,7 +185,7 @@ def rids_of(path: Path, command: GenerateReport) -> dict[str, Money | None]:
             raise WorkflowError(
                 f"the report of eligible RIDs has a line that cannot be read: line {number}", command=command
             ) from None
-        found[rid] = _money(row.get(price or ""), row.get(currency or ""))
+        found[rid] = EligibleComplete(_money(row.get(price), row.get(currency)), row.get(group))
     return found
 
 

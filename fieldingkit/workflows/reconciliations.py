@@ -51,7 +51,8 @@ class ReconciliationPreview(Serializable):
     rows: int
     """The number of rows of the list."""
     eligible: int
-    """The number of completes that can be reconciled: of the project for a list of valid ids, else of the account."""
+    """The number of completes that can be reconciled: of the project for a list of valid ids, else of the projects whose
+    completes would be terminated, or of the account if those are not known."""
     eligible_money: tuple[Money, ...]
     """Their cost, one sum for each currency."""
     terminated: int
@@ -154,7 +155,8 @@ async def reconcile(
         project_id: The project of ``valid_ids``.
         account_id: The account's number; the client's account by default.
         name: The name of the list; that of the file by default, or one that follows from its contents.
-        max_share: The largest share of the eligible completes that may be terminated, from 0 to 1.
+        max_share: The largest share of the eligible completes that may be terminated, from 0 to 1: of the project for
+            ``valid_ids``, else of the projects whose completes would be terminated.
         timeout: Seconds to wait for the end; None for no limit. The reconciliation itself continues after a timeout.
         on_preview: Called with the expected effect before the list is sent; an exception that it raises stops it.
         on_start: Called with the job once the list is accepted; ``client.job(job.token())`` follows it elsewhere.
@@ -268,6 +270,7 @@ def _effect(command: Command, eligible: EligibleCompletes) -> ReconciliationPrev
         # A row that the report lacks may name one of the eligible completes that it lacks.
         absent = sum(code != _COMPLETE and rid not in eligible.rids for rid, code in cells)
         unseen = min(eligible.unseen, absent)
+        eligible = eligible if unseen else eligible.in_projects_of(terminated)
     else:
         terminated = [rid for rid in eligible.rids if rid not in named]
         unseen = eligible.unseen
