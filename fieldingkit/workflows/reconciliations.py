@@ -51,8 +51,8 @@ class ReconciliationPreview(Serializable):
     rows: int
     """The number of rows of the list."""
     eligible: int
-    """The number of completes that can be reconciled: of the project for a list of valid ids, else of the projects whose
-    completes would be terminated, or of the account if those are not known."""
+    """The number of completes that can be reconciled: of the project for a list of valid ids, else of the projects with
+    completes that would be terminated, or of the account if those are not known."""
     eligible_money: tuple[Money, ...]
     """Their cost, one sum for each currency."""
     terminated: int
@@ -265,6 +265,7 @@ def _effect(command: Command, eligible: EligibleCompletes) -> ReconciliationPrev
     """Compute the effect of a list on the eligible completes."""
     cells = [(row[0].lower(), row[-1]) for row in _cells(command)]
     named = {rid for rid, _ in cells}
+    others = len(named.difference(eligible.rids))
     if isinstance(command, Reconcile):
         terminated = [rid for rid, code in cells if code != _COMPLETE and rid in eligible.rids]
         # A row that the report lacks may name one of the eligible completes that it lacks.
@@ -295,7 +296,7 @@ def _effect(command: Command, eligible: EligibleCompletes) -> ReconciliationPrev
         terminated_money=cost.money,
         is_exact=cost.is_exact,
         terminated_rids=tuple(terminated),
-        others=len(named.difference(eligible.rids)),
+        others=others,
         warnings=tuple(warnings),
     )
 

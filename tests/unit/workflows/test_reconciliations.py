@@ -108,13 +108,18 @@ async def test_rows_are_counted_by_what_they_would_terminate(sandbox: Sandbox, c
 
 async def test_rows_are_judged_by_the_projects_that_they_concern(sandbox: Sandbox, client: AsyncClient) -> None:
     """Rows that reject half of a small project are refused, however many completes the account has."""
-    small, _ = sandbox.seed(paused=1, completes=4), sandbox.seed(live=2, completes=100)
+    small, large = sandbox.seed(paused=1, completes=4), sandbox.seed(live=2, completes=100)
     rows = [(rid, 932) for rid in rids(small)[:2]]
     with pytest.raises(UnexpectedTerminationError, match=r"2 of 4 eligible completes .* worth 5.00 USD of 10.00 USD"):
         await reconcile(client, rows)
     lost = Changed(lambda text: text.replace("target_group_id", "group"))
     sandbox.faults.add("download_report_v2", lost, times=9)
     assert (await preview_reconciliation(client, rows)).eligible == 204
+    preview = await preview_reconciliation(client, [*rows, (rids(large)[0], 11)])
+    assert (preview.eligible, preview.others) == (204, 0)
+    sandbox.faults.clear()
+    preview = await preview_reconciliation(client, [*rows, (rids(large)[0], 11)])
+    assert (preview.eligible, preview.others) == (4, 0)
 
 
 async def test_a_file_is_a_list_too(sandbox: Sandbox, client: AsyncClient, tmp_path: Path) -> None:
