@@ -1,6 +1,6 @@
 """The parts that the handlers of file jobs share: the uploaded file, the start of a job and its status."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from email import message_from_bytes
 from email.policy import HTTP
 from functools import partial
@@ -71,7 +71,6 @@ def start_file_job(
     rows: int,
     act: Callable[..., str | None],
     file: UploadedFile | None = None,
-    details: Mapping[str, str] | None = None,
 ) -> HandlerResponse:
     """Create a job on the target group in the path; its id is in the body. 409 while another one of its family runs.
 
@@ -83,7 +82,6 @@ def start_file_job(
         rows: The number of rows, from which the duration follows.
         act: Executes the job on a target group; see `FileJob.act`.
         file: The uploaded file.
-        details: Further members of the job as it is read.
     """
     group = context.target_group()
     if any(
@@ -105,7 +103,6 @@ def start_file_job(
             act=act,
             file_name=None if file is None else file.name,
             content=b"" if file is None else file.content,
-            details=details or {},
         ),
         keyed=False,
     )
@@ -125,7 +122,6 @@ def file_job_json(context: RequestContext, job: FileJob) -> dict[str, Any]:
         "created_at": write_timestamp(job.created_at),
         "created_by": context.state.user_id,
         "status": job.status,
-        **job.details,
     }
     if job.file_name is not None:
         members["file_name"] = job.file_name

@@ -55,8 +55,6 @@ class FileJob(Job):
     """The name of the uploaded file; None for a job without a file."""
     content: bytes = attrs.field(default=b"", repr=False)
     """The uploaded file."""
-    details: Mapping[str, str] = attrs.field(factory=dict[str, str])
-    """Further members of the job as it is read."""
     note: str | None = None
     """The sentence about rows that were left out; None if there are none."""
     failure: Failure | None = None

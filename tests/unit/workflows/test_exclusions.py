@@ -161,6 +161,14 @@ async def test_an_upload_waits_for_another_job(client: AsyncClient, sandbox: San
     assert sent(sandbox, UPLOAD) > 3
 
 
+async def test_uploads_at_the_same_time_follow_each_other(client: AsyncClient, group: TargetGroup) -> None:
+    """Of three uploads to one target group at once, each is done, and none of their ids is lost."""
+    parts = (IDS[:5], IDS[5:12], IDS[12:])
+    done = await asyncio.gather(*(upload_exclusions(client, upload_of(group, part)) for part in parts))
+    assert [one.job.status for one in done] == ["Success"] * 3
+    assert max(map(count, done)) == 20
+
+
 async def test_a_job_that_stays_is_an_error(client: AsyncClient, sandbox: Sandbox, group: TargetGroup) -> None:
     """If another job does not end, the error says that nothing was submitted."""
     sandbox.faults.add(UPLOAD, faults.StuckJob())
