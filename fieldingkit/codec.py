@@ -240,6 +240,7 @@ def _accepted(call: Call, response: Response, spec: "_ResultSpec") -> "JobAccept
     from fieldingkit.job_commands import JobAccepted
 
     location, status = response.headers.get("Location"), None
+    lack = "no usable Location"
     if spec.job_member is None:
         job_id = _id_in_location(location or "")
         earlier = [_id_in_location(location) for location in call.locations]
@@ -251,12 +252,12 @@ def _accepted(call: Call, response: Response, spec: "_ResultSpec") -> "JobAccept
                 **call.details(response),
             )
     else:
-        location, (job_id, status) = None, _job_in_body(call, response, spec.job_member)
+        location, lack = None, f"no usable {spec.job_member} in its body"
+        job_id, status = _job_in_body(call, response, spec.job_member)
     if not job_id:
         call.ambiguous = True
         response = without_secrets(response, call.authorization)
         answered = f"{response.status} {response.headers.get('Content-Type', '')[:40]}".rstrip()
-        lack = "no usable Location" if spec.job_member is None else f"no {spec.job_member} in its body"
         raise JobLocationError(
             f"the response ({answered}) names no job: it has {lack}",
             location=response.headers.get("Location"),

@@ -528,7 +528,7 @@ class DecodeError(FieldingKitError):
         if self.command.endpoint.only_reads:
             unchanged = "" if self.maybe_applied else "Nothing was changed. "
             return f"{unchanged}Try again; please report it if it happens again."
-        return "The action was applied. Read the resource, and please report this."
+        return "The status says that it was applied. Read the resource, and please report this."
 
 
 class InvalidSignatureError(FieldingKitError):
@@ -625,7 +625,7 @@ class JobFailedError(JobError):
 class JobTimeoutError(JobError):
     """The job did not end within ``timeout`` seconds. It continues: the API cannot cancel jobs."""
 
-    _advice = "The job continues: wait again, or get it from its token with client.job()."
+    _advice = "The wait did not stop the job: wait again, or get it from its token with client.job()."
 
 
 class JobGoneError(JobError):

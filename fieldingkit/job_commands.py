@@ -85,7 +85,7 @@ class JobWords(NamedTuple):
 
 
 def _folded(status: str) -> str:
-    return status.casefold().replace("-", "_").replace(" ", "_")
+    return status.strip().casefold().replace("-", "_").replace(" ", "_")
 
 
 class JobPace(NamedTuple):

@@ -219,6 +219,8 @@ class AsyncJob(Generic[R_co]):
         seconds = self._default_timeout() if timeout == "auto" else timeout
         check_wait_timeout(seconds)
         project_id = self._facts.path.get("project_id")
+        if seconds is not None and self._poller.next_poll_at - self._clock.now() >= seconds:
+            self._poller.nudge()  # as far as it may: a wait should see the status once
         with (
             waker.subscribe(project_id, self._poller.nudge)
             if waker is not None and project_id is not None

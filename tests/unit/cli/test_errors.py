@@ -63,7 +63,7 @@ def test_every_error_fits_on_two_lines(name: str) -> None:
 
 def test_an_unreadable_answer_claims_an_application_only_of_a_write() -> None:
     """An answer that cannot be read says that the action was applied for a write only."""
-    assert "The action was applied." in format_error(errors.DecodeError("no", command=PAUSE))
+    assert "The status says that it was applied." in format_error(errors.DecodeError("no", command=PAUSE))
     assert "Nothing was changed." in format_error(errors.DecodeError("no", command=ListProjects()))
     assert "applied" not in str(errors.DecodeError("no"))
 

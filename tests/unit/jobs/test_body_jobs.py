@@ -196,6 +196,14 @@ async def test_timeout_after_a_successful_poll_names_no_failure(serve: Serve, ma
     assert caught.value.__cause__ is None
 
 
+async def test_wait_that_is_shorter_than_the_first_delay_still_polls(serve: Serve, make_client: MakeClient) -> None:
+    """A wait of three seconds sees the end of a job whose first poll would come after five."""
+    clock = FakeClock(jump=2)
+    server = await serve(ACCEPTED, read("Success"))
+    job = await make_client(base_url=server.url, clock=clock).submit(MAKE)
+    assert (await job.wait(timeout=3)).status == "Success"
+
+
 async def test_download_command_is_refused_by_send(make_client: MakeClient) -> None:
     """A file is never read into nothing: send() names download()."""
     with pytest.raises(InvalidCommandError, match=r"GetFile returns a file: save it with client\.download\(\)"):
@@ -203,10 +211,11 @@ async def test_download_command_is_refused_by_send(make_client: MakeClient) -> N
 
 
 @given(st.sampled_from(["in_progress", "completed"]), st.data())
-def test_words_are_compared_without_case_spaces_and_hyphens(word: str, data: st.DataObject) -> None:
+def test_words_are_compared_without_case_blanks_and_hyphens(word: str, data: st.DataObject) -> None:
     """The API spells one word in several ways."""
     parts = [data.draw(st.sampled_from([part, part.upper(), part.title()])) for part in word.split("_")]
     spelled = data.draw(st.sampled_from(["_", " ", "-"])).join(parts)
+    spelled = data.draw(st.sampled_from(["", " "])) + spelled + data.draw(st.sampled_from(["", " "]))
     assert JobWords(done=frozenset({word})).is_done(spelled)
 
 
