@@ -139,9 +139,22 @@ async def test_unknown_reason_codes_are_refused(sandbox: Sandbox, client: AsyncC
     assert sent(sandbox) == 0
 
 
-@pytest.mark.parametrize("fault", [faults.ApplyThenDrop(), faults.ApplyThenAnswer(503), faults.ResetMidBody()])
-async def test_a_lost_answer_leads_to_one_list(sandbox: Sandbox, client: AsyncClient, fault: faults.Fault) -> None:
-    """A list whose answer is lost is sent again with its key, and is the same one."""
+@pytest.mark.parametrize(
+    "fault",
+    [
+        faults.DropBefore(),
+        faults.ApplyThenDrop(),
+        faults.ApplyThenAnswer(503),
+        faults.ResetMidBody(),
+        faults.EmptyBody(),
+        faults.TruncatedJson(),
+    ],
+    ids=lambda fault: type(fault).__name__,
+)
+async def test_a_cut_upload_or_a_lost_answer_leads_to_one_list(
+    sandbox: Sandbox, client: AsyncClient, fault: faults.Fault
+) -> None:
+    """A list whose upload is cut off, or whose answer is lost, is sent again with its key, and is one list."""
     project = sandbox.seed(live=1, completes=20)
     sandbox.faults.add("post_reconciliations", fault)
     done = await reconcile(client, [(rids(project)[0], 932)])
