@@ -56,6 +56,8 @@ class EligibleCompletes:
     """The target groups; one whose completes are due in two months occurs twice."""
     rids: Mapping[str, EligibleComplete]
     """The completes by their RIDs in lower case."""
+    unplaced: int = 0
+    """The number of target groups that may be of the project: the API did not send theirs. They are not counted."""
     warnings: tuple[str, ...] = ()
     """The reasons why the numbers may be wrong."""
 
@@ -113,14 +115,15 @@ async def read_eligible(
         FieldingKitError: if the list of target groups cannot be read.
     """
     found: list[EligibleTargetGroup] = []
+    unplaced: set[str] = set()
     warnings: list[str] = []
     for month in (DueMonth.CURRENT_MONTH, DueMonth.NEXT_MONTH):
         groups, problems = await list_eligible(client, month, account_id=account_id)
-        found += [group for group in groups if project_id is None or group.project_id == project_id]
+        found += [group for group in groups if project_id in {None, (group.project_id or "").upper()}]
+        unplaced |= {group.target_group_id for group in groups if project_id is not None and not group.project_id}
         warnings += problems
-        unknown = sum(group.project_id is None for group in groups)
-        if project_id is not None and unknown:
-            warnings.append(f"the API did not send the project of {unknown} target groups; they are not counted")
+    if unplaced:
+        warnings.append(f"the API did not send the project of {len(unplaced)} target groups; they are not counted")
     ids = [*dict.fromkeys(group.target_group_id for group in found)]
     since, until = _period(now_of(client))
     rids: dict[str, EligibleComplete] = {}
@@ -144,7 +147,9 @@ async def read_eligible(
                     command=command,
                 ) from exc
             rids |= rids_of(report.path, command)
-    return EligibleCompletes(groups=tuple(found), rids=rids, warnings=tuple(dict.fromkeys(warnings)))
+    return EligibleCompletes(
+        groups=tuple(found), rids=rids, unplaced=len(unplaced), warnings=tuple(dict.fromkeys(warnings))
+    )
 
 
 def _period(now: datetime) -> tuple[date, date]:

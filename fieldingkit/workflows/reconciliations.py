@@ -12,7 +12,7 @@ from uuid import UUID
 import attrs
 
 from fieldingkit.client import AsyncClient
-from fieldingkit.errors import FieldingKitError, InvalidCommandError, UnexpectedTerminationError
+from fieldingkit.errors import FieldingKitError, InvalidCommandError, UnexpectedTerminationError, WorkflowError
 from fieldingkit.files import Upload
 from fieldingkit.jobs.job import AsyncJob
 from fieldingkit.jobs.poll_policy import check_wait_timeout
@@ -66,6 +66,8 @@ class ReconciliationPreview(Serializable):
     others: int
     """The number of rows that name no eligible complete: such a respondent may become a complete, or the row is
     refused as expired or invalid."""
+    is_known: bool = True
+    """False if the list may terminate completes that the API did not show: it lists none, or not whose they are."""
     warnings: tuple[str, ...] = ()
     """The reasons why these numbers may be wrong; empty if there are none."""
 
@@ -77,6 +79,8 @@ class ReconciliationPreview(Serializable):
     @property
     def summary(self) -> str:
         """The effect as a sentence."""
+        if not self.is_known:
+            return "it is not known how many completes would be terminated"
         if not self.terminated:
             return f"no complete would be terminated, of {self.eligible:,} that are eligible"
         cost = show_money(self.terminated_money) if self.is_exact else f"about {show_money(self.terminated_money)}"
@@ -164,7 +168,7 @@ async def reconcile(
     Raises:
         UnexpectedTerminationError: if the list would terminate more; it was not sent.
         InvalidCommandError: if the list cannot be sent.
-        WorkflowError: if the eligible completes are not known; the list was not sent.
+        WorkflowError: if the eligible completes are not known, and max_share is less than 1; the list was not sent.
         JobFailedError: if the reconciliation failed; parts of it may have been applied.
         JobTimeoutError: if it has not ended in time; the error has its token.
         FieldingKitError: if something cannot be read, or the list is refused. If ``maybe_applied`` is true, run the
@@ -178,6 +182,11 @@ async def reconcile(
     command = _command(rows, valid_ids, project_id, account_id, name)
     command = command.replace(idempotency_key=_key(client, command))
     preview = await _preview(client, command)
+    if not preview.is_known and max_share < 1:
+        raise WorkflowError(
+            f"{preview.summary}: {'; '.join(preview.warnings)}. The list was not sent; max_share=1 sends it anyway",
+            command=command,
+        )
     if preview.share > max_share:
         raise UnexpectedTerminationError(
             f"{preview.summary}: more than the allowed {max_share:.1%}", preview=preview, command=command
@@ -271,12 +280,16 @@ def _effect(command: Command, eligible: EligibleCompletes) -> ReconciliationPrev
         # A row that the report lacks may name one of the eligible completes that it lacks.
         absent = sum(code != _COMPLETE and rid not in eligible.rids for rid, code in cells)
         unseen = min(eligible.unseen, absent)
+        may_terminate = absent > 0
         eligible = eligible if unseen else eligible.in_projects_of(terminated)
     else:
         terminated = [rid for rid in eligible.rids if rid not in named]
         unseen = eligible.unseen
+        may_terminate = True
     cost = eligible.cost_of(terminated, unseen)
     warnings = [*eligible.warnings]
+    if not eligible.completes and may_terminate:
+        warnings.append("the API lists no completes that can be reconciled")
     if eligible.unseen:
         warnings.append(
             f"{eligible.unseen:,} eligible completes are not in the API's report of RIDs; as far as the list could "
@@ -297,6 +310,7 @@ def _effect(command: Command, eligible: EligibleCompletes) -> ReconciliationPrev
         is_exact=cost.is_exact,
         terminated_rids=tuple(terminated),
         others=others,
+        is_known=not may_terminate or (eligible.completes > 0 and not eligible.unplaced),
         warnings=tuple(warnings),
     )
 

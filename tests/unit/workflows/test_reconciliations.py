@@ -314,14 +314,46 @@ async def test_the_same_list_twice_at_once_is_one(sandbox: Sandbox, client: Asyn
     assert len(rids(project)) == 19
 
 
-async def test_target_groups_of_an_unknown_project_are_a_warning(sandbox: Sandbox, client: AsyncClient) -> None:
-    """A target group whose project the API does not send may be one of the project."""
+@pytest.mark.parametrize(
+    ("lose", "problem"),
+    [
+        (lambda text: text.replace('"project_id"', '"project"'), "did not send the project of 1 target groups"),
+        (lambda text: re.sub('"project_id":"[^"]*"', '"project_id":null', text), "did not send the project of 1"),
+        (lambda text: re.sub(r'"target_groups":\[.*?\}\]', '"target_groups":[]', text), "lists no completes"),
+    ],
+)
+async def test_valid_ids_are_not_sent_if_no_completes_are_seen(
+    sandbox: Sandbox, client: AsyncClient, lose: Callable[[str], str], problem: str
+) -> None:
+    """The API would terminate what it did not show, so the list is refused, unless all may be terminated."""
     project = sandbox.seed(paused=1, completes=20)
-    lost = Changed(lambda text: text.replace('"project_id"', '"project"'))
-    sandbox.faults.add("get_eligible_target_groups", lost, times=2)
-    preview = await preview_reconciliation(client, valid_ids=rids(project), project_id=project.id)
-    assert (preview.eligible, preview.others) == (0, 20)
-    assert preview.warnings == ("the API did not send the project of 1 target groups; they are not counted",)
+    wanted: dict[str, Any] = {"valid_ids": rids(project)[:5], "project_id": project.id}
+    sandbox.faults.add("get_eligible_target_groups", Changed(lose), times=6)
+    preview = await preview_reconciliation(client, **wanted)
+    assert (preview.eligible, preview.is_known, "not known" in preview.summary) == (0, False, True)
+    with pytest.raises(WorkflowError, match=problem) as caught:
+        await reconcile(client, **wanted)
+    assert (caught.value.maybe_applied, sent(sandbox), len(rids(project))) == (False, 0, 20)
+    assert (await reconcile(client, **wanted, max_share=1)).reconciliation.negative_reversed == 15
+
+
+async def test_the_case_of_a_project_does_not_matter(sandbox: Sandbox, client: AsyncClient) -> None:
+    """A project id in lower case in the list of target groups is the same project."""
+    project = sandbox.seed(paused=1, completes=20)
+    lower = Changed(lambda text: text.replace(project.id, project.id.lower()))
+    sandbox.faults.add("get_eligible_target_groups", lower, times=2)
+    preview = await preview_reconciliation(client, valid_ids=rids(project)[:5], project_id=project.id)
+    assert (preview.eligible, preview.terminated) == (20, 15)
+
+
+async def test_rows_are_not_sent_if_the_account_shows_no_completes(sandbox: Sandbox, client: AsyncClient) -> None:
+    """A row that is no code 11 may terminate a complete that the API did not show; other lists are sent."""
+    project = sandbox.seed(paused=1, completes=20)
+    empty = Changed(lambda text: re.sub(r'"target_groups":\[.*?\}\]', '"target_groups":[]', text))
+    sandbox.faults.add("get_eligible_target_groups", empty, times=4)
+    with pytest.raises(WorkflowError, match="lists no completes"):
+        await reconcile(client, [(rids(project)[0], 932)])
+    assert (await reconcile(client, [(rids(project)[0], 11)])).preview.is_known
 
 
 async def test_completes_that_the_report_lacks_count_as_terminated(sandbox: Sandbox, client: AsyncClient) -> None:
