@@ -143,6 +143,7 @@ async def submit(
         connection: How to reach the API.
     """
     from fieldingkit.cli.prompts import confirm, format_place, require_terminal
+    from fieldingkit.workflows.due_reconciliations import show_money
     from fieldingkit.workflows.reconciliations import reconcile
 
     output = Output(json=json, survive=True)
@@ -155,7 +156,10 @@ async def submit(
         def ask(preview: "ReconciliationPreview") -> None:
             _note_warnings(output, preview.warnings)
             output.note(_sentence(preview.summary))
-            confirm(f"Submit {pluralize(preview.rows, 'row')} ({place})", yes=yes)
+            effect = f"terminate {pluralize(preview.terminated, 'complete')}"
+            if preview.terminated:
+                effect += f" worth {'' if preview.is_exact else 'about '}{show_money(preview.terminated_money)}"
+            confirm(f"Submit {pluralize(preview.rows, 'row')}, and {effect} ({place})", yes=yes)
 
         def started(job: "AsyncJob[Any]") -> None:
             output.note(f"Submitted as {job.id}. If this ends early: fieldingkit reconcile status {job.id}")
@@ -207,7 +211,7 @@ async def status(
 
 
 def _list(file: Path, project: str | None) -> dict[str, Any]:
-    upload = Upload.from_path(file, content_type="text/csv")
+    upload = Upload.from_path(str(file), content_type="text/csv")
     return {"rows": upload} if project is None else {"valid_ids": upload, "project_id": project}
 
 

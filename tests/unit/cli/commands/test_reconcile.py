@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from support.command_line import Cli
 
+from fieldingkit.cli.errors import DeclinedError
 from fieldingkit.resources.reconciliations import Reconcile, ReconcileCompletes
 from fieldingkit.resources.reports import GenerateReport
 from fieldingkit.sandbox import Project, Sandbox, SandboxClock, faults
@@ -93,6 +94,26 @@ def test_a_list_that_terminates_too_much_is_refused(connected: Cli, sandbox: San
     assert "The list was not sent." in ended.err
 
 
+def test_the_question_names_the_effect_and_the_place(
+    connected: Cli, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The question has the numbers, the money, the account and the API; without a yes nothing is sent."""
+    project = sandbox.seed(paused=1, completes=20)
+    asked: list[str] = []
+
+    def confirm(question: str, *, yes: bool) -> None:
+        assert not yes
+        asked.append(question)
+        raise DeclinedError("not confirmed")
+
+    monkeypatch.setattr("fieldingkit.cli.prompts.confirm", confirm)
+    monkeypatch.setattr("fieldingkit.cli.prompts.require_terminal", lambda *_, **__: None)
+    ended = connected("reconcile", "submit", write(rids(project)[1:]), "--project", project.id)
+    assert (ended.code, uploads(sandbox)) == (1, 0)
+    host = sandbox.url.split("/")[2]
+    assert asked == [f"Submit 19 rows, and terminate 1 complete worth 2.50 USD (account 101 at {host})"]
+
+
 def test_a_question_is_asked_before_anything_is_sent(connected: Cli, sandbox: Sandbox) -> None:
     """Without a terminal and without --yes, nothing is requested at all."""
     project = sandbox.seed(live=1)
@@ -116,7 +137,7 @@ def test_a_missing_file_is_a_usage_error(connected: Cli, sandbox: Sandbox) -> No
     """A file that is not there is exit code 2."""
     ended = connected("reconcile", "check", "nowhere.csv")
     assert (ended.code, sandbox.requests) == (2, [])
-    assert "nowhere.csv cannot be read" in ended.err
+    assert "'nowhere.csv' cannot be read" in ended.err
 
 
 def test_a_file_for_refused_rows_is_tried_first(connected: Cli, sandbox: Sandbox) -> None:
