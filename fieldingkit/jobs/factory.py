@@ -132,11 +132,13 @@ class JobFactory:
             asked=command.item_count(),
         )
         if accepted.status is not None and kind.words.is_failed(accepted.status):
+            details = call.details(response)
+            details["maybe_applied"] = not kind.all_or_nothing
             raise JobFailedError(
                 f"the API accepted job {facts.job_id} as {accepted.status}",
                 token=facts.encode(),
                 job_id=facts.job_id,
-                **{**call.details(response), "maybe_applied": not kind.all_or_nothing},
+                **details,
             )
         documented_first = command.endpoint.operation_id in self._documented
         return self._job(
@@ -252,12 +254,11 @@ def _job_command(operation_id: str) -> type[JobCommand[Any]] | None:
     if operation_id not in _MODULES:
         return None
     module = import_module(f"fieldingkit.resources.{_MODULES[operation_id]}")
-    kinds = (getattr(module, name) for name in module.__all__)
-    return next(
-        kind
-        for kind in kinds
-        if isinstance(kind, type) and issubclass(kind, JobCommand) and kind.endpoint.operation_id == operation_id
-    )
+    for name in module.__all__:
+        kind: Any = getattr(module, name)
+        if isinstance(kind, type) and issubclass(kind, JobCommand) and kind.endpoint.operation_id == operation_id:
+            return cast("type[JobCommand[Any]]", kind)
+    return None
 
 
 def _owner_fields(kind: type[JobCommand[Any]]) -> tuple[str, ...]:
