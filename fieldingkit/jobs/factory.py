@@ -254,11 +254,9 @@ def _job_command(operation_id: str) -> type[JobCommand[Any]] | None:
     if operation_id not in _MODULES:
         return None
     module = import_module(f"fieldingkit.resources.{_MODULES[operation_id]}")
-    for name in module.__all__:
-        kind: Any = getattr(module, name)
-        if isinstance(kind, type) and issubclass(kind, JobCommand) and kind.endpoint.operation_id == operation_id:
-            return cast("type[JobCommand[Any]]", kind)
-    return None
+    commands: list[Any] = [getattr(module, name) for name in module.__all__]
+    kinds: list[type[JobCommand[Any]]] = [kind for kind in commands if hasattr(kind, "status_command")]
+    return next(kind for kind in kinds if kind.endpoint.operation_id == operation_id)
 
 
 def _owner_fields(kind: type[JobCommand[Any]]) -> tuple[str, ...]:
