@@ -40,7 +40,8 @@ async def ensure_respondent_status(
 
     Raises:
         InvalidCommandError: if an argument is invalid; nothing was sent.
-        WorkflowError: if the session has another final status.
+        WorkflowError: if the session has another final status, or the API accepts the report and answers with another
+            status or session.
         NotFoundError: if there is no such session.
         FieldingKitError: if the report failed. ``maybe_applied`` is true if its outcome is still unclear; report again
             then.
@@ -49,9 +50,9 @@ async def ensure_respondent_status(
         raise ConfigurationError(f"client must be an AsyncFulfillmentClient; got {type(client).__name__}")
     command = UpdateRespondentStatus(rid=rid, status=status)
     try:
-        await client.send(command)
+        answer = await client.send(command)
     except InvalidStateError as exc:
-        found = _status_in(exc)
+        found = _status_in(exc, rid)
         _refuse_another_end(command, found, exc)
         if found != command.status:
             raise
@@ -65,23 +66,41 @@ async def ensure_respondent_status(
             exc.add_note(f"the session had status {_name(found)} afterwards; report again")
             raise
         return EnsuredRespondentStatus(rid=rid, status=command.status, changed=None, conflicts=(exc,))
+    if not _is_of(answer.id, rid) or answer.status not in (None, command.status):
+        raise WorkflowError(
+            f"the report of {_name(command.status)} was accepted, but the answer has status {_name(answer.status)} of "
+            f"session {answer.id}",
+            command=command,
+            operation_id=command.endpoint.operation_id,
+            maybe_applied=True,
+        )
     return EnsuredRespondentStatus(rid=rid, status=command.status, changed=True)
 
 
 async def _read(client: AsyncBaseClient[PipelineSettings], rid: str, unclear: FieldingKitError) -> SessionStatus | None:
     """Return the status after an unclear outcome; the error of that outcome is raised if it cannot be read."""
     try:
-        return (await client.send(GetRespondentStatus(rid=rid))).status
+        found = await client.send(GetRespondentStatus(rid=rid))
     except FieldingKitError as exc:
         unclear.add_note(f"the status could not be read afterwards: {exc.message}")
         raise unclear from exc
+    if not _is_of(found.id, rid):
+        unclear.add_note(f"the status could not be read afterwards: the answer is session {found.id}")
+        raise unclear
+    return found.status
 
 
-def _status_in(refusal: InvalidStateError) -> SessionStatus | None:
+def _status_in(refusal: InvalidStateError, rid: str) -> SessionStatus | None:
     """Return the status in a refusal, whose body is that of a success."""
-    body: Any = refusal.raw
-    found = cast("dict[str, object]", body).get("status") if isinstance(body, dict) else None
-    return SessionStatus(found) if type(found) is int else None
+    raw: Any = refusal.raw
+    body = cast("dict[str, object]", raw) if isinstance(raw, dict) else {}
+    found = body.get("status")
+    return SessionStatus(found) if type(found) is int and _is_of(body.get("id"), rid) else None
+
+
+def _is_of(session: object, rid: str) -> bool:
+    """Return whether an answer is that of the session; one without an id is."""
+    return session is None or str(session).casefold() == rid.casefold()
 
 
 def _refuse_another_end(command: UpdateRespondentStatus, found: SessionStatus | None, exc: FieldingKitError) -> None:

@@ -26,6 +26,7 @@ from fieldingkit.sandbox import Sandbox, faults
 from fieldingkit.workflows import ensure_respondent_status
 
 RID = "6780395e-94fa-1eb7-612c-d2e19af42758"
+OTHER = "00000000-94fa-1eb7-612c-d2e19af42758"
 MakeFulfillmentClient = Callable[..., AsyncFulfillmentClient]
 
 
@@ -148,6 +149,34 @@ async def test_an_answer_without_a_status_counts_as_accepted(serve: Serve, make:
     """The success says that the status was updated; its body need not repeat it."""
     server = await serve(answer(200))
     assert (await ensure_respondent_status(make(base_url=server.url), rid=RID, status=5)).changed
+
+
+@pytest.mark.parametrize("body", [{"id": RID, "status": 3}, {"id": RID, "status": 1}, {"id": OTHER, "status": 5}])
+async def test_an_accepted_report_whose_answer_differs_is_no_success(
+    serve: Serve, make: MakeFulfillmentClient, body: object
+) -> None:
+    """A success that has another status or session does not show that the session has the wanted one."""
+    server = await serve(answer(200, body))
+    with pytest.raises(WorkflowError, match=r"report of 5 \(COMPLETE\) was accepted, but the answer has") as differs:
+        await ensure_respondent_status(make(base_url=server.url), rid=RID, status=5)
+    assert differs.value.maybe_applied
+
+
+async def test_the_answer_may_spell_the_session_in_capitals(serve: Serve, make: MakeFulfillmentClient) -> None:
+    """A UUID is the same in capitals."""
+    server = await serve(answer(200, {"id": RID.upper(), "status": 5}))
+    assert (await ensure_respondent_status(make(base_url=server.url), rid=RID, status=5)).changed
+
+
+async def test_another_session_proves_nothing(serve: Serve, make: MakeFulfillmentClient) -> None:
+    """Neither a refusal nor a read of another session says how this one ended."""
+    server = await serve(close, answer(200, {"id": OTHER, "status": 5}), answer(422, {"id": OTHER, "status": 5}))
+    client = make(base_url=server.url)
+    with pytest.raises(AmbiguousOutcomeError) as unclear:
+        await ensure_respondent_status(client, rid=RID, status=5)
+    assert unclear.value.__notes__ == [f"the status could not be read afterwards: the answer is session {OTHER}"]
+    with pytest.raises(InvalidStateError):
+        await ensure_respondent_status(client, rid=RID, status=5)
 
 
 async def test_wrong_arguments_send_nothing(serve: Serve, make: MakeFulfillmentClient, make_client: MakeClient) -> None:
