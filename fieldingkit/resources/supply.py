@@ -176,6 +176,13 @@ class Allocations(Result):
     """The private exchange; None if the API sent nothing, or a request is to leave it out."""
 
     @classmethod
+    def _from_api(cls, body: dict[str, Any]) -> dict[str, Any]:
+        """Refuse an answer without the open exchange: written back as an empty one, it would delete all groups."""
+        if body.get("open_exchange_allocations") is None:
+            raise ValueError("there are no open_exchange_allocations")
+        return body
+
+    @classmethod
     def open(cls) -> Self:
         """Return the allocations that admit every supplier of the open exchange without limits."""
         return cls()

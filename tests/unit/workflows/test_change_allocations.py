@@ -7,9 +7,12 @@ from typing import Any
 
 import attrs
 import pytest
+from support.examples import GROUP, PROJECT
+from support.fixture_types import MakeClient, Serve
+from support.raw_server import answer
 
 from fieldingkit import AsyncClient, Client
-from fieldingkit.errors import BadRequestError, ConfigurationError, InvalidCommandError, WorkflowError
+from fieldingkit.errors import BadRequestError, ConfigurationError, DecodeError, InvalidCommandError, WorkflowError
 from fieldingkit.resources.allocations import (
     AllocationGroup,
     Allocations,
@@ -248,3 +251,15 @@ def test_a_blocking_client_changes_allocations(sandbox: Sandbox, blocking_client
     read = GetAllocationSpecification(project_id=group.project_id, target_group_id=group.id)
     outcome = blocking_client.call(change_allocations, read, blocking(4321))
     assert (outcome.changed, blocked(group)) == (True, [4321])
+
+
+@pytest.mark.parametrize("body", [{}, {"open_exchange_allocations": None, "private_exchange_allocations": None}])
+async def test_an_answer_without_allocations_is_not_taken_for_empty_ones(
+    serve: Serve, make_client: MakeClient, body: object
+) -> None:
+    """What was not read is not written back: empty allocations would delete all groups."""
+    server = await serve(answer(200, body))
+    read = GetAllocationSpecification(project_id=PROJECT, target_group_id=GROUP)
+    with pytest.raises(DecodeError, match="no open_exchange_allocations"):
+        await change_allocations(make_client(base_url=server.url), read, blocking(3334))
+    assert {request.method for request in server.requests} == {"GET"}
