@@ -1,14 +1,16 @@
 """Create a resource once: find it by its reference before it is created, and after an unclear outcome."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from inspect import iscoroutinefunction
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
+from fieldingkit._repr import brief_repr
 from fieldingkit.client import AsyncClient
 from fieldingkit.commands import Command
 from fieldingkit.errors import ConfigurationError, DuplicateReferenceError, FieldingKitError, WorkflowError
 from fieldingkit.workflows.optimistic import keep_outcome
 
-__all__ = ["Find", "Found", "check_client", "find_or_create"]
+__all__ = ["Find", "Found", "check_callback", "check_client", "find_or_create"]
 
 _FIRST_DELAY = 0.5
 _CREATED = "created now"
@@ -18,6 +20,12 @@ def check_client(client: object) -> None:
     """Refuse what is no asynchronous client."""
     if not isinstance(client, AsyncClient):
         raise ConfigurationError(f"client must be an AsyncClient; got {type(client).__name__}")
+
+
+def check_callback(callback: object, name: str) -> None:
+    """Refuse what cannot be called; also an asynchronous function, because nobody would wait for it."""
+    if callback is not None and (not callable(callback) or iscoroutinefunction(callback)):
+        raise ConfigurationError(f"{name} must be a function that is not asynchronous; got {brief_repr(callback)}")
 
 
 class _Created(Protocol):

@@ -5,10 +5,9 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 import attrs
 
-from fieldingkit._repr import brief_repr
 from fieldingkit.client import AsyncClient
 from fieldingkit.commands import Command, check_kind
-from fieldingkit.errors import ConfigurationError, FieldingKitError
+from fieldingkit.errors import FieldingKitError
 from fieldingkit.jobs.job import AsyncJob
 from fieldingkit.jobs.poll_policy import check_wait_timeout
 from fieldingkit.resources.excluded_respondents import (
@@ -21,7 +20,7 @@ from fieldingkit.resources.excluded_respondents import (
 )
 from fieldingkit.resources.fielding_runs import GetFieldingRun
 from fieldingkit.results import Serializable
-from fieldingkit.workflows.creation import check_client
+from fieldingkit.workflows.creation import check_callback, check_client
 from fieldingkit.workflows.exclusive_jobs import submit_when_free
 from fieldingkit.workflows.reading import send_read
 
@@ -162,8 +161,7 @@ def check_arguments(client: object, command: object, kind: type, options: JobOpt
     if options.timeout != "auto":
         check_wait_timeout(options.timeout)
     check_wait_timeout(options.wait_for_others, name="wait_for_others", optional=False)
-    if not (options.on_start is None or callable(options.on_start)):
-        raise ConfigurationError(f"on_start must be a function; got {brief_repr(options.on_start)}")
+    check_callback(options.on_start, "on_start")
 
 
 def overview_of(command: UploadExclusions | RemoveAllExclusions) -> GetExclusionsOverview:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import attrs
 
+from fieldingkit._repr import brief_repr
 from fieldingkit.client import AsyncClient
 from fieldingkit.errors import FieldingKitError, InvalidCommandError, UnexpectedTerminationError, WorkflowError
 from fieldingkit.files import Upload
@@ -26,7 +27,7 @@ from fieldingkit.resources.reconciliations import (
     ReconciliationFile,
 )
 from fieldingkit.results import Serializable
-from fieldingkit.workflows.creation import check_client
+from fieldingkit.workflows.creation import check_callback, check_client
 from fieldingkit.workflows.due_reconciliations import show_money
 from fieldingkit.workflows.eligible_rids import EligibleCompletes, read_eligible
 from fieldingkit.workflows.optimistic import keep_outcome
@@ -162,7 +163,8 @@ async def reconcile(
         max_share: The largest share of the eligible completes that may be terminated, from 0 to 1: of the project for
             ``valid_ids``, else of the projects whose completes would be terminated.
         timeout: Seconds to wait for the end; None for no limit. The reconciliation itself continues after a timeout.
-        on_preview: Called with the expected effect before the list is sent; an exception that it raises stops it.
+        on_preview: Called with the expected effect before the list is sent. Raise an exception or return False to stop
+            it.
         on_start: Called with the job once the list is accepted; ``client.job(job.token())`` follows it elsewhere.
 
     Raises:
@@ -175,8 +177,10 @@ async def reconcile(
             workflow again with the same list.
     """
     check_client(client)
-    if isinstance(max_share, bool) or not 0 <= max_share <= 1:
-        raise InvalidCommandError(f"max_share must be from 0 to 1; got {max_share!r}", field="max_share")
+    if type(max_share) not in {int, float} or not 0 <= max_share <= 1:
+        raise InvalidCommandError(f"max_share must be from 0 to 1; got {brief_repr(max_share)}", field="max_share")
+    check_callback(on_preview, "on_preview")
+    check_callback(on_start, "on_start")
     if timeout != "auto":
         check_wait_timeout(timeout)
     command = _command(rows, valid_ids, project_id, account_id, name)
@@ -191,8 +195,8 @@ async def reconcile(
         raise UnexpectedTerminationError(
             f"{preview.summary}: more than the allowed {max_share:.1%}", preview=preview, command=command
         )
-    if on_preview is not None:
-        on_preview(preview)
+    if on_preview is not None and on_preview(preview) is False:
+        raise WorkflowError("on_preview returned False: the list was not sent", command=command)
     job = await _submit(client, command)
     if on_start is not None:
         try:

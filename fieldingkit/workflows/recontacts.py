@@ -19,7 +19,7 @@ from fieldingkit.resources.recontacts import (
     UploadRecontacts,
 )
 from fieldingkit.results import Serializable
-from fieldingkit.workflows.creation import check_client
+from fieldingkit.workflows.creation import check_callback, check_client
 from fieldingkit.workflows.job_tokens import job_token
 from fieldingkit.workflows.optimistic import keep_outcome
 from fieldingkit.workflows.reading import list_all, send_read
@@ -92,10 +92,15 @@ async def upload_recontacts(
     if timeout != "auto":
         check_wait_timeout(timeout)
     check_wait_timeout(wait_for_others, name="wait_for_others", optional=False)
+    check_callback(on_start, "on_start")
     upload = _Upload(client, command)
     job, before = await upload.start(wait_for_others)
     if on_start is not None:
-        on_start(job.token())
+        try:
+            on_start(job.token())
+        except BaseException as exc:
+            keep_outcome(exc, job.resume_note())
+            raise
     return await upload.follow(job, before, timeout)
 
 

@@ -37,7 +37,7 @@ from fieldingkit.resources.reports import (
     add_months,
 )
 from fieldingkit.results import Serializable
-from fieldingkit.workflows.creation import check_client
+from fieldingkit.workflows.creation import check_callback, check_client
 from fieldingkit.workflows.job_tokens import job_token
 from fieldingkit.workflows.optimistic import keep_outcome
 from fieldingkit.workflows.reading import list_all
@@ -112,10 +112,15 @@ async def run_report(
     check_client(client)
     check_kind(command, GenerateReport)
     _check_timeout(timeout)
+    check_callback(on_start, "on_start")
     target = _Target(path)
     job, conflicts = await start_report(client, command)
     if on_start is not None:
-        on_start(job)
+        try:
+            on_start(job)
+        except BaseException as exc:
+            keep_outcome(exc, job.resume_note())
+            raise
     return await _save(client, job, target, timeout, conflicts)
 
 

@@ -1,6 +1,7 @@
 """Arguments of the workflows: those of a wrong kind are refused before anything is sent."""
 
 from collections.abc import Awaitable, Callable
+from datetime import date
 from typing import Any
 
 import pytest
@@ -10,6 +11,9 @@ from support.fixture_types import MakeClient
 
 from fieldingkit.errors import ConfigurationError, FieldingKitError, InvalidCommandError
 from fieldingkit.jobs.scheduler import as_completed
+from fieldingkit.resources.excluded_respondents import RemoveAllExclusions, UploadExclusions
+from fieldingkit.resources.recontacts import UploadRecontacts
+from fieldingkit.resources.reports import GenerateReport
 from fieldingkit.resources.target_group_drafts import CreateTargetGroup, GetTargetGroup
 from fieldingkit.workflows import (
     copy_target_group,
@@ -19,7 +23,11 @@ from fieldingkit.workflows import (
     ensure_target_group,
     preview_reconciliation,
     reconcile,
+    remove_all_exclusions,
+    run_report,
     update_run,
+    upload_exclusions,
+    upload_recontacts,
     wait_for_status,
 )
 
@@ -87,6 +95,7 @@ async def test_workflows_refuse_a_status_of_a_wrong_kind(status: Any, client: An
         (lambda client: reconcile(client, valid_ids=[RID]), "project_id"),
         (lambda client: reconcile(client, [("RID", "code")]), "rows"),
         (lambda client: reconcile(client, [(RID, 11)], max_share=10), "max_share"),
+        (lambda client: reconcile(client, [(RID, 11)], max_share="0.1"), "max_share"),
         (lambda client: reconcile(client, [(RID, 11)], timeout="5"), "timeout"),
         (lambda client: preview_reconciliation(client, [(RID, 11)], project_id=PROJECT), "project_id"),
         (lambda client: due(client, "December"), "month"),
@@ -101,6 +110,30 @@ async def test_other_arguments_of_a_wrong_kind_are_refused_by_name(
     """A number, function or time limit of a wrong kind is an error that names the argument."""
     with pytest.raises(FieldingKitError, match=argument):
         await call(client)
+
+
+async def _asynchronous(_: object) -> None:
+    pytest.fail("it was called")
+
+
+@pytest.mark.parametrize("callback", [5, _asynchronous], ids=["number", "asynchronous"])
+async def test_callbacks_that_cannot_be_called_are_refused(client: Any, callback: Any) -> None:
+    """An asynchronous callback would never run, so that what it should stop would be sent."""
+    period = {"start_date": date(2026, 1, 1), "end_date": date(2026, 2, 1)}
+    path = {"project_id": PROJECT, "target_group_id": PROJECT}
+    recontacts = UploadRecontacts(**path, file=[RID], entity_type="RSID")
+    calls: list[Callable[..., Awaitable[object]]] = [
+        lambda **given: reconcile(client, [(RID, 11)], **given),
+        lambda **given: run_report(client, GenerateReport(report_type="completes", **period), "file.csv", **given),
+        lambda **given: upload_recontacts(client, recontacts, **given),
+        lambda **given: upload_exclusions(client, UploadExclusions(**path, file=[RID], entity_type="RSID"), **given),
+        lambda **given: remove_all_exclusions(client, RemoveAllExclusions(**path, entity_type="RSID"), **given),
+    ]
+    for call in calls:
+        with pytest.raises(ConfigurationError, match="on_start must be a function that is not asynchronous"):
+            await call(on_start=callback)
+    with pytest.raises(ConfigurationError, match="on_preview must be a function that is not asynchronous"):
+        await calls[0](on_preview=callback)
 
 
 @pytest.mark.parametrize("jobs", [None, 5, [None], [[1]], "token"])

@@ -389,6 +389,8 @@ async def test_a_share_can_be_allowed(sandbox: Sandbox, client: AsyncClient) -> 
     wanted: dict[str, Any] = {"valid_ids": rids(project)[:2], "project_id": project.id, "max_share": 0.5}
     with pytest.raises(ZeroDivisionError):
         await reconcile(client, **wanted, on_preview=lambda _: 1 // 0)
+    with pytest.raises(WorkflowError, match="the list was not sent"):
+        await reconcile(client, **wanted, on_preview=lambda _: False)
     assert sent(sandbox) == 0
     assert (await reconcile(client, **wanted)).reconciliation.negative_reversed == 2
 

@@ -263,6 +263,13 @@ async def test_a_report_that_never_ends_can_be_saved_later(
     assert requested(sandbox) == 1
 
 
+async def test_an_error_of_the_callback_names_the_job(sandbox: Sandbox, client: AsyncClient, tmp_path: Path) -> None:
+    """The report is written although the callback failed, so the error has the token of its job."""
+    with pytest.raises(ZeroDivisionError) as caught:
+        await run_report(client, report(sandbox), tmp_path / "a.csv", on_start=lambda _: 1 // 0)
+    assert "client.job(" in caught.value.__notes__[0]
+
+
 async def test_a_download_that_was_cut_is_repeated(sandbox: Sandbox, client: AsyncClient, tmp_path: Path) -> None:
     """A file that was cut off, or is not there yet, is downloaded again, and the errors are kept."""
     sandbox.faults.add("download_report_v2", faults.ResetMidBody())

@@ -175,6 +175,13 @@ async def test_an_upload_of_unclear_outcome_is_found_in_the_list(
     assert (await client.job(tokens[0]).status()).job_id == done.job.job_id
 
 
+async def test_an_error_of_the_callback_names_the_job(client: AsyncClient, group: TargetGroup) -> None:
+    """The job runs although the callback failed, so the error has its token."""
+    with pytest.raises(ZeroDivisionError) as caught:
+        await upload_recontacts(client, upload(group), on_start=lambda _: 1 // 0)
+    assert "client.job(" in caught.value.__notes__[0]
+
+
 async def test_an_older_upload_of_the_same_name_is_not_taken_for_this_one(
     sandbox: Sandbox, client: AsyncClient, group: TargetGroup
 ) -> None:
