@@ -209,14 +209,18 @@ def client_options(connection: str | None, options: Mapping[str, Any]) -> dict[s
     return {**loaded.options(), **options}
 
 
-def read_secret(path: Path) -> Secret:
+def read_secret(path: Path, *, scheme: bool = False) -> Secret:
     """Return the secret in a file.
 
+    Args:
+        path: The path of the file.
+        scheme: Whether a word such as ``Bearer`` may precede it.
+
     Raises:
-        ConfigurationError: The file cannot be read, or does not hold exactly one word.
+        ConfigurationError: The file cannot be read, or holds more than the secret, or nothing.
     """
     try:
-        secret = _only_word(path.expanduser())
+        secret = _only_secret(path.expanduser(), words=2 if scheme else 1)
     except OSError as exc:
         raise ConfigurationError(f"{path} cannot be read: {exc.strerror or type(exc).__name__}") from exc
     if secret is None:
@@ -224,12 +228,12 @@ def read_secret(path: Path) -> Secret:
     return secret
 
 
-def _only_word(path: Path) -> Secret | None:
+def _only_secret(path: Path, *, words: int) -> Secret | None:
     # It raises nothing that quotes the content, and no frame that raises has the content among its locals.
     with path.open("rb") as file:
-        words = file.read(_MAX_SECRET_SIZE).split()
+        found = file.read(_MAX_SECRET_SIZE).split()
     try:
-        return Secret(words[0].decode()) if len(words) == 1 else None
+        return Secret(b" ".join(found).decode()) if 0 < len(found) <= words else None
     except UnicodeDecodeError:
         return None
 

@@ -181,5 +181,5 @@ def _key() -> Secret:
     if key := Secret(_variable("S2S_KEY")):
         return key
     if path := _variable("S2S_KEY_FILE"):
-        return read_secret(Path(path))
+        return read_secret(Path(path), scheme=True)
     raise ConfigurationError("no key found: set CINT_S2S_KEY, or name a file with the key in CINT_S2S_KEY_FILE")

@@ -174,8 +174,11 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     try:
         old, new = (facts(load_document(Path(argument))) for argument in arguments)
-    except (OSError, YAMLError, KeyError, TypeError) as exc:
+    except (OSError, YAMLError, LookupError, TypeError, AttributeError, ValueError, RecursionError) as exc:
         sys.stderr.write(f"not a contract: {exc!r}\n")
+        return 2
+    if not (old and new):
+        sys.stderr.write("not a contract: it has no operations\n")
         return 2
     found, known = changes(old, new), owners()
     sys.stdout.write(report(found, known))

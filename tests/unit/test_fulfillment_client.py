@@ -315,6 +315,19 @@ def test_from_env_reads_its_own_variables(kind: Any, bare: pytest.MonkeyPatch, t
         kind.from_env()
 
 
+def test_key_in_a_file_may_have_a_word_before_it(bare: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A file holds what the variable may hold, and nothing else."""
+    file = tmp_path / "key"
+    bare.setenv("CINT_S2S_KEY_FILE", str(file))
+    file.write_text(f"Bearer {KEY}\n")
+    assert FulfillmentClient.from_env().base_url
+    for content in ("", f"Digest {KEY}", f"Bearer {KEY} {KEY}"):
+        file.write_text(content)
+        with pytest.raises(ConfigurationError) as refused:
+            FulfillmentClient.from_env()
+        assert KEY not in str(refused.value)
+
+
 @pytest.mark.parametrize("kind", [AsyncFulfillmentClient, FulfillmentClient])
 def test_from_env_ignores_the_settings_of_the_demand_api(kind: Any, bare: pytest.MonkeyPatch) -> None:
     """Neither token nor address of the Demand API is ever used for the other host."""

@@ -166,11 +166,14 @@ def test_two_contracts_are_needed(arguments: list[str], capsys: pytest.CaptureFi
     assert "OLD.yml NEW.yml" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("content", [None, "a: [", "\tx", "text", "a: 1"])
+@pytest.mark.parametrize(
+    "content",
+    [None, "a: [", "\tx", "text", "a: 1", "paths:", "paths: {}", "paths: {/x: }", "paths: {}\na: &a [*a]", "paths: 5"],
+)
 def test_a_file_that_is_no_contract_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str | None
 ) -> None:
-    """A file that is missing, or is no YAML, is an error that says so."""
+    """A file that is missing, is no YAML or has no operations is an error: its exit code is not that of changes."""
     path = tmp_path / "contract.yml"
     if content is not None:
         path.write_text(content)
