@@ -23,7 +23,7 @@ def check_client(client: object) -> None:
 
 
 def check_callback(callback: object, name: str) -> None:
-    """Refuse what cannot be called; also an asynchronous function, because nobody would wait for it."""
+    """Refuse what cannot be called; also an asynchronous function, which would never run."""
     if callback is not None and (not callable(callback) or iscoroutinefunction(callback)):
         raise ConfigurationError(f"{name} must be a function that is not asynchronous; got {brief_repr(callback)}")
 

@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
 from hashlib import sha256
 from os import PathLike
 from pathlib import Path
@@ -28,7 +29,7 @@ from fieldingkit.resources.reconciliations import (
 )
 from fieldingkit.results import Serializable
 from fieldingkit.workflows.creation import check_callback, check_client
-from fieldingkit.workflows.due_reconciliations import show_money
+from fieldingkit.workflows.due_reconciliations import now_of, show_money
 from fieldingkit.workflows.eligible_rids import EligibleCompletes, read_eligible
 from fieldingkit.workflows.optimistic import keep_outcome
 from fieldingkit.workflows.reading import send_read
@@ -43,6 +44,8 @@ _COMPLETE: Final = "11"
 _MAX_SHARE: Final = 0.1
 _MAX_SUBMISSIONS: Final = 3
 _FIRST_DELAY: Final = 0.5
+_CLOCK_STEP: Final = timedelta(seconds=30)
+"""The largest difference between clocks of the API's machines that is no sign of an earlier list."""
 
 
 @attrs.frozen(kw_only=True)
@@ -150,8 +153,9 @@ async def reconcile(
     of ``valid_ids`` names ALL valid completes of a project, and every eligible complete that it leaves out is
     terminated. The API cannot take a reconciliation back, except by another one until the 25th.
 
-    The list gets an idempotency key that follows from its contents, so that the same list can be sent again after an
-    unclear outcome or a crash.
+    The list gets an idempotency key that follows from its contents and its name, so that the same list can be sent
+    again after an unclear outcome or a crash. If it was processed before, it is not applied again, and a warning says
+    so.
 
     Args:
         client: The client to use; with a blocking one, ``client.call(reconcile, rows)``.
@@ -197,6 +201,7 @@ async def reconcile(
         )
     if on_preview is not None and on_preview(preview) is False:
         raise WorkflowError("on_preview returned False: the list was not sent", command=command)
+    begun = now_of(client)
     job = await _submit(client, command)
     if on_start is not None:
         try:
@@ -204,7 +209,7 @@ async def reconcile(
         except BaseException as exc:
             keep_outcome(exc, job.resume_note())
             raise
-    return await _result(client, command, preview, await job.wait(timeout))
+    return await _result(client, command, preview, begun, await job.wait(timeout))
 
 
 Command: TypeAlias = Reconcile | ReconcileCompletes
@@ -320,7 +325,11 @@ def _effect(command: Command, eligible: EligibleCompletes) -> ReconciliationPrev
 
 
 async def _result(
-    client: AsyncClient, command: Command, preview: ReconciliationPreview, reconciliation: Reconciliation
+    client: AsyncClient,
+    command: Command,
+    preview: ReconciliationPreview,
+    begun: datetime,
+    reconciliation: Reconciliation,
 ) -> Reconciled:
     """Read the rows that were refused, and compare the counts with the expected ones."""
     conflicts: list[FieldingKitError] = []
@@ -340,7 +349,7 @@ async def _result(
         preview=preview,
         expired=expired,
         invalid=invalid,
-        warnings=tuple(_warnings(preview, reconciliation, expired, invalid)),
+        warnings=(*_replayed(reconciliation, begun), *_warnings(preview, reconciliation, expired, invalid)),
         conflicts=tuple(conflicts),
     )
 
@@ -360,12 +369,24 @@ async def _refused_rows(
             return _rows_of(await client.download(download, Path(folder) / "rows.csv"))
     except FieldingKitError as exc:
         conflicts.append(exc)
-        return None
+    except (csv.Error, OSError) as exc:
+        conflicts.append(WorkflowError(f"the file of refused rows cannot be read: {exc}", command=download))
+    return None
 
 
 def _rows_of(path: PathLike[str]) -> tuple[tuple[str, ...], ...]:
     with Path(path).open(encoding="utf-8-sig", errors="replace", newline="") as file:
         return tuple(tuple(row) for row in csv.reader(file) if row)
+
+
+def _replayed(reconciliation: Reconciliation, begun: datetime) -> Iterable[str]:
+    """Yield a warning if the API answered with the reconciliation of an earlier list, because of its key."""
+    submitted_at = reconciliation.submitted_at
+    if submitted_at is not None and submitted_at < begun - _CLOCK_STEP:
+        yield (
+            f"the same list was sent before, at {submitted_at:%Y-%m-%d %H:%M:%S} UTC: this is its reconciliation, and "
+            "nothing was applied again; under another name the list is sent again"
+        )
 
 
 def _warnings(

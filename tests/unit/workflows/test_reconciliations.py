@@ -178,6 +178,21 @@ async def test_a_list_is_repeated_after_an_unclear_outcome(sandbox: Sandbox, mak
     assert listed.id == done.reconciliation.request_id
 
 
+async def test_a_list_that_was_taken_back_is_not_claimed_again(sandbox: Sandbox, client: AsyncClient) -> None:
+    """The key makes it the earlier reconciliation, which a warning says; under another name it is applied."""
+    project = sandbox.seed(live=1, completes=20)
+    rows = [(rids(project)[0], 932)]
+    assert (await reconcile(client, rows)).warnings == ()
+    assert (await reconcile(client, [(rows[0][0], 11)])).reconciliation.positive_reversed == 1
+    sandbox.clock.advance(600)
+    (warning,) = (await reconcile(client, rows)).warnings
+    assert "sent before, at 2026-11-20 12:" in warning
+    assert "nothing was applied again" in warning
+    assert len(rids(project)) == 20
+    assert (await reconcile(client, rows, name="once more.csv")).warnings == ()
+    assert len(rids(project)) == 19
+
+
 async def test_an_unknown_word_is_no_end(sandbox: Sandbox, client: AsyncClient) -> None:
     """A status that is not known is waited for; the error has the word and a token with which the end is found."""
     project = sandbox.seed(live=1, completes=20)
@@ -222,6 +237,11 @@ async def test_a_file_that_is_cut_off_is_not_claimed(sandbox: Sandbox, client: A
     assert (done.invalid, done.expired, len(done.conflicts)) == (None, (), 1)
     assert done.reconciliation.negative_reversed == 1
     assert done.warnings[-1] == "1 rows are invalid, and their file could not be read"
+    sandbox.faults.clear()
+    sandbox.faults.add("get_recon_downloads", Changed(lambda text: '"' + text * 5000), times=9)
+    done = await reconcile(client, rows, name="no CSV")
+    assert (done.invalid, done.reconciliation.invalid) == (None, 1)
+    assert "cannot be read: field larger" in str(done.conflicts[0])
 
 
 async def test_late_rows_are_reported(sandbox: Sandbox, client: AsyncClient) -> None:
