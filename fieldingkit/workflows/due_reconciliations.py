@@ -82,7 +82,8 @@ class DueReconciliations(Serializable):
         ]
 
     def __repr__(self) -> str:
-        return short_repr("DueReconciliations", f"{self.completes} completes", show_money(self.money))
+        amount = show_money(self.money) if self.money or self.completes else "no cost"
+        return short_repr("DueReconciliations", f"{self.completes} completes", amount)
 
     def _repr_html_(self) -> str:
         rows = self.rows()
@@ -149,8 +150,10 @@ async def list_eligible(
     pages: list[EligibleTargetGroupList] = []
     async with aclosing(iter_pages(partial(send_read, client), command)) as found:
         pages += [page async for page in found]
-    groups = {group.target_group_id: group for page in pages for group in page}
-    return (*groups.values(),), (*_warnings([*groups.values()], pages),)
+    # A target group may be on two pages if the list changes meanwhile, and may have an entry for each currency.
+    entries = {(group.target_group_id, _currency(group.monetary_amount)): group for page in pages for group in page}
+    groups = (*entries.values(),)
+    return groups, (*_warnings(groups, pages),)
 
 
 def _warnings(groups: Sequence[EligibleTargetGroup], pages: Sequence[EligibleTargetGroupList]) -> Iterable[str]:
@@ -164,6 +167,26 @@ def _warnings(groups: Sequence[EligibleTargetGroup], pages: Sequence[EligibleTar
     counted = sum(group.eligible_completes or 0 for group in groups)
     if sums and counted not in {sums[-1], sum(sums)}:  # of the whole list, or of its page: the contract leaves it open
         yield f"the API counts {sums[-1]} completes, and its list of target groups has {counted}"
+    yield from _other_amounts(groups, pages)
+
+
+def _other_amounts(groups: Sequence[EligibleTargetGroup], pages: Sequence[EligibleTargetGroupList]) -> Iterable[str]:
+    """Yield a warning if the API's own amount is another one; the contract does not say how it adds up currencies."""
+    money = sum_money(group.monetary_amount for group in groups)
+    own = [page.summary.monetary_amount for page in pages if page.summary is not None]
+    of_list, of_pages = sum_money(own[-1:]), sum_money(own)
+    if len(of_list) != 1 or {one.currency_code for one in money} - {of_list[0].currency_code}:
+        return
+    if _without_zeros(money) not in {_without_zeros(of_list), _without_zeros(of_pages)}:
+        yield f"the API counts {show_money(of_list)}, and its list of target groups has {show_money(money)}"
+
+
+def _without_zeros(money: tuple[Money, ...]) -> tuple[Money, ...]:
+    return tuple(one for one in money if one.value)
+
+
+def _currency(amount: Money | None) -> str | None:
+    return None if amount is None else amount.currency_code
 
 
 def _projects(groups: Sequence[EligibleTargetGroup]) -> tuple[DueProject, ...]:

@@ -475,6 +475,39 @@ async def test_due_money_keeps_currencies_apart(sandbox: Sandbox, client: AsyncC
     assert json.loads(found.to_json())["money"][0]["value"] == "3.10"
 
 
+@pytest.mark.parametrize(
+    ("amounts", "own", "warning"),
+    [
+        (("10.00 USD", "3.00 EUR"), "10.00 USD", ""),
+        (("10.00 USD", "10.00 USD"), "10.0 USD", ""),
+        ((), "0.00 USD", ""),
+        (("10.00 USD",), "10.01 USD", "the API counts 10.01 USD, and its list of target groups has 10.00 USD"),
+        ((), "10.00 USD", "the API counts 10.00 USD, and its list of target groups has an unknown amount"),
+    ],
+)
+async def test_due_money_is_compared_with_the_sum_of_the_api(
+    sandbox: Sandbox, client: AsyncClient, amounts: tuple[str, ...], own: str, warning: str
+) -> None:
+    """A target group can have an entry for each currency; another sum of the API is a warning."""
+
+    def money(text: str) -> dict[str, str]:
+        return dict(zip(("value", "currency_code"), text.split(), strict=True))
+
+    groups = [
+        {"target_group_id": "A" * 26, "eligible_completes": "1", "monetary_amount": money(one)} for one in amounts
+    ]
+    body = {"target_groups": groups, "summary": {"monetary_amount": money(own)}, "next_cursor": ""}
+    sandbox.faults.add("get_eligible_target_groups", faults.Answer(200, body))
+    found = await due(client)
+    assert {f"{one.value} {one.currency_code}" for one in found.money} == {*amounts}
+    assert found.warnings == ((warning,) if warning else ())
+
+
+async def test_nothing_due_is_no_unknown_amount(client: AsyncClient) -> None:
+    """An account without completes owes nothing."""
+    assert repr(await due(client)) == "<DueReconciliations 0 completes, no cost>"
+
+
 async def test_a_list_of_many_pages_is_read_to_its_end(sandbox: Sandbox, client: AsyncClient) -> None:
     """All pages of the eligible target groups count, and all of them are in the reports."""
     project = sandbox.seed(live=205, completes=1)
