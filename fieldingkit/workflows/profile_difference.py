@@ -26,7 +26,7 @@ from fieldingkit.resources.profiling import (
 )
 from fieldingkit.results import ResultList
 
-__all__ = ["ProfilesDifference", "QuotaDifference", "difference_of", "is_same"]
+__all__ = ["ProfilesDifference", "QuotaDifference", "difference_of", "is_same", "name_of", "text_of"]
 
 _Key: TypeAlias = tuple[object, ...]
 _Cells: TypeAlias = Mapping[_Key, tuple[Profile, Target]]
@@ -121,8 +121,8 @@ def _differences(
         if is_deleted or kept is None or goal != new_goal or not _keeps_names((profile, target), kept):
             yield QuotaDifference(
                 kind="deleted" if is_deleted else "changed",
-                profile=_name_of(profile),
-                target=_text_of(target),
+                profile=name_of(profile),
+                target=text_of(target),
                 goal_before=goal,
                 goal_after=new_goal,
                 completes=(target.quota and target.quota.completes) or 0,
@@ -131,7 +131,7 @@ def _differences(
     for key, (profile, target) in after.items():
         if key not in before:
             goal = _goal_of(profile, target, adjustment)
-            yield QuotaDifference(kind="added", profile=_name_of(profile), target=_text_of(target), goal_after=goal)
+            yield QuotaDifference(kind="added", profile=name_of(profile), target=text_of(target), goal_after=goal)
 
 
 def is_same(read: Sequence[Profile], wanted: Sequence[Profile], adjustment: AdjustmentType) -> bool:
@@ -164,7 +164,7 @@ def _check_other_goal(read: tuple[Profile, Target], wanted: tuple[Profile, Targe
     if changed and _goal_of(*wanted, adjustment) == _goal_of(*read, adjustment):
         name = "completes_goal" if by_percentage else "completes_goal_percentage"
         raise InvalidCommandError(
-            f"the change sets {name} of {_text_of(wanted[1])}, which is not sent with the adjustment {adjustment}",
+            f"the change sets {name} of {text_of(wanted[1])}, which is not sent with the adjustment {adjustment}",
             field="change",
         )
 
@@ -224,11 +224,13 @@ def _names(profile: Profile, target: Target) -> tuple[str | None, str | None]:
     return profile.name, target.name or (None if target.quota is None else target.quota.name)
 
 
-def _name_of(profile: Profile) -> str:
+def name_of(profile: Profile) -> str:
+    """Return the name of a profile, or what comes closest to one."""
     return profile.name or profile.description or profile.id or f"a {profile.object} profile"
 
 
-def _text_of(target: Target) -> str:
+def text_of(target: Target) -> str:
+    """Return the name of a target, or its conditions in words."""
     return target.name or target.text or ", ".join(map(_condition_text, target.conditions))
 
 
