@@ -129,7 +129,7 @@ class AsyncBaseClient(Generic[SettingsT_co]):
             name = type(command).__name__
             raise InvalidCommandError(f"{name} returns a file: save it with client.download()", command=command)
         options = self._options
-        # Of a compressed body nobody could tell whether it is whole: aiohttp accepts one that was cut.
+        # Nothing shows whether a compressed body is whole: aiohttp accepts one that was cut.
         as_it_is = {"Accept": "*/*", "Accept-Encoding": "identity"}
         own = {**options.request_headers, **as_it_is} if download else options.request_headers
         return self._call(encode(command, account_id=options.account_id, headers=own), command)

@@ -51,6 +51,7 @@ _SUFFIXES: Final = {
     "application/vnd.ms-excel": ".xls",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx",
 }
+_NO_FILE_YET: Final = frozenset({202, 204, 404})
 _NO_REPORTS: Final = frozenset({"text/html", "application/json", "application/problem+json"})
 _DOWNLOAD_SECONDS: Final = 3600.0
 """The longest time for one attempt: the file of six months is large."""
@@ -371,7 +372,9 @@ async def _download(
     for number in range(_MAX_DOWNLOADS - 1):
         try:
             return _checked(await client.download(command, path))
-        except NotFoundError as exc:
+        except (NotFoundError, DecodeError) as exc:
+            if exc.status not in _NO_FILE_YET:
+                raise
             conflicts.append(exc)
             await client.clock.sleep(_FIRST_DELAY * 2**number)
     return _checked(await client.download(command, path))

@@ -15,6 +15,7 @@ from fieldingkit import AsyncClient, Client, PollPolicy
 from fieldingkit.errors import (
     BadRequestError,
     ConfigurationError,
+    DecodeError,
     FieldingKitError,
     InvalidCommandError,
     JobFailedError,
@@ -274,9 +275,10 @@ async def test_a_download_that_was_cut_is_repeated(sandbox: Sandbox, client: Asy
     """A file that was cut off, or is not there yet, is downloaded again, and the errors are kept."""
     sandbox.faults.add("download_report_v2", faults.ResetMidBody())
     sandbox.faults.add("download_report_v2", faults.Answer(404))
+    sandbox.faults.add("download_report_v2", faults.Answer(202, body={"status": "processing"}))
     saved = await run_report(client, report(sandbox), tmp_path / "a.csv")
     assert saved.size == saved.path.stat().st_size
-    assert [type(conflict) for conflict in saved.conflicts] == [NotFoundError]
+    assert [type(conflict) for conflict in saved.conflicts] == [NotFoundError, DecodeError]
 
 
 async def test_a_file_that_cannot_be_had_leaves_nothing(sandbox: Sandbox, client: AsyncClient, tmp_path: Path) -> None:
