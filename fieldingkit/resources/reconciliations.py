@@ -5,7 +5,6 @@ A complete can be reconciled until the end of the 25th of the next month, US Cen
 """
 
 from datetime import datetime
-from hashlib import sha256
 from typing import Any, ClassVar, Literal, cast
 
 import attrs
@@ -46,7 +45,6 @@ __all__ = [
 
 _RECONCILIATIONS = "/demand/accounts/{account_id}/reconciliations"
 _RECONCILIATION = _RECONCILIATIONS + "/{request_id}"
-_UNNAMED = "ids.csv"  # a list that does not come from a file
 
 
 class ReconciliationStatus(OpenEnum):
@@ -372,12 +370,8 @@ def _upload(command: "Reconcile | ReconcileCompletes") -> Upload:
 
 
 def _name(command: "Reconcile | ReconcileCompletes") -> str:
-    """Return the name of an uploaded file, or one that the same rows always have."""
-    upload = cast("object", _upload(command))  # anything but a file is refused by the validator
-    name = upload.filename if isinstance(upload, Upload) else _UNNAMED
-    if isinstance(upload, Upload) and name in {None, _UNNAMED}:
-        return f"fieldingkit-{sha256(upload.content).hexdigest()[:12]}.csv"
-    return name or _UNNAMED
+    """Return the name of the file; lists have one that the same rows always have."""
+    return getattr(_upload(command), "filename", None) or "?"  # anything but a file is refused by the validator
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)

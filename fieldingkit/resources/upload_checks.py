@@ -8,6 +8,7 @@ Anything else that is no id, and ids that occur twice, are refused with the numb
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from hashlib import sha256
 from itertools import islice
 from typing import Any, cast
 from uuid import UUID
@@ -23,6 +24,7 @@ __all__ = ["coded_id_file", "id_file", "unique_coded_ids", "unique_ids"]
 _ID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _CODED_ID = re.compile(_ID.pattern + r",[0-9A-Za-z_-]{1,64}")
 _ID_LENGTH = 36
+_UNNAMED = "ids.csv"  # that of Upload.ids, by default
 _MOST_BYTES = 5_000_000
 _MOST_ROWS = 100_000
 _SHOWN = 3
@@ -66,12 +68,16 @@ def _is_list(value: object) -> bool:
     return isinstance(value, Iterable) and not isinstance(value, str | bytes)
 
 
-def _written(lines: Iterable[str], filename: str = "ids.csv") -> Upload:
+def _written(lines: Iterable[str], filename: str | None = None) -> Upload:
     text = "\n".join(map(_tidy, lines)).rstrip("\n")
     text = text and text + "\n"
     # The validator refuses a surrogate, which no encoding can write.
     # The contract lists the content type without a charset; that of text/csv is UTF-8 by default (RFC 7111).
-    return Upload(text.encode(errors="surrogatepass"), content_type="text/csv", filename=filename)
+    content = text.encode(errors="surrogatepass")
+    if filename in {None, _UNNAMED}:
+        # A name that follows from the contents is not the name of another list.
+        filename = f"fieldingkit-{sha256(content).hexdigest()[:12]}.csv"
+    return Upload(content, content_type="text/csv", filename=filename)
 
 
 def _tidied(upload: Upload) -> Upload:
@@ -81,7 +87,7 @@ def _tidied(upload: Upload) -> Upload:
         text = upload.content.decode("utf-8-sig")
     except UnicodeDecodeError:
         return upload
-    return _written(text.splitlines(), upload.filename or "ids.csv")
+    return _written(text.splitlines(), upload.filename)
 
 
 def _tidy(line: str) -> str:

@@ -77,7 +77,7 @@ def test_an_upload_is_a_form_with_a_file() -> None:
     request = sent(UPLOAD)
     assert request.query == [("entity_type", "RSID")]
     assert request.headers["Content-Type"].startswith("multipart/form-data; boundary=")
-    assert b'name="file"; filename="ids.csv"' in request.body
+    assert b'name="file"; filename="fieldingkit-' in request.body
     assert f"\r\n\r\n{ID}\n\r\n".encode() in request.body
     assert (UPLOAD.item_count(), UploadExclusions.retry_safety()) == (1, RetrySafety.NONE)
 

@@ -1,5 +1,6 @@
 """Lists of ids that are uploaded: what is tidied, and what is refused before anything is sent."""
 
+import re
 import uuid
 from collections.abc import Iterable
 from pathlib import Path
@@ -54,7 +55,16 @@ def test_ids_become_a_file_with_one_on_each_line() -> None:
 
     assert upload.content.decode() == f"{FIRST}\n{SECOND}\n"
     assert upload.content_type == "text/csv"
-    assert upload.filename == "ids.csv"
+
+
+def test_a_list_has_a_name_that_follows_from_its_ids() -> None:
+    """An upload of unclear outcome is found by its name, which must not be that of another list of a colleague."""
+    first, second, again, other_form = (
+        SendIds(ids=ids).ids.filename or "" for ids in ([FIRST], [SECOND], [FIRST], Upload.ids([FIRST]))
+    )
+    assert re.fullmatch("fieldingkit-[0-9a-f]{12}.csv", first)
+    assert (second != first, again, other_form) == (True, first, first)
+    assert SendIds(ids=Upload.ids([FIRST], filename="wave.csv")).ids.filename == "wave.csv"
 
 
 def test_rows_become_a_file_with_an_id_and_a_code() -> None:
