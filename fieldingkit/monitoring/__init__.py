@@ -7,6 +7,11 @@ The functions that read are ``async def``s that take the client first, or with a
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from fieldingkit.monitoring.forecasts import CellCompletes as CellCompletes
+    from fieldingkit.monitoring.forecasts import Forecast as Forecast
+    from fieldingkit.monitoring.forecasts import ForecastStatus as ForecastStatus
+    from fieldingkit.monitoring.forecasts import GoalForecast as GoalForecast
+    from fieldingkit.monitoring.forecasts import forecast as forecast
     from fieldingkit.monitoring.snapshot_reader import snapshot as snapshot
     from fieldingkit.monitoring.snapshots import CellSnapshot as CellSnapshot
     from fieldingkit.monitoring.snapshots import Detail as Detail
@@ -19,6 +24,7 @@ else:
     __getattr__, __dir__, __all__ = lazy_names(
         __name__,
         {
+            "fieldingkit.monitoring.forecasts": "CellCompletes Forecast ForecastStatus GoalForecast forecast",
             "fieldingkit.monitoring.snapshot_reader": "snapshot",
             "fieldingkit.monitoring.snapshots": "CellSnapshot Detail GroupSnapshot Snapshot UnreadDetail",
         },
