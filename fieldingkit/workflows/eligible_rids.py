@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -28,6 +28,7 @@ _CENT = Decimal("0.01")
 _PRICES = frozenset({"price", "cpi", "cost", "costperinterview"})
 _CURRENCIES = frozenset({"currency", "currencycode"})
 _GROUPS = frozenset({"targetgroupid"})
+_KINDS = (_PRICES, _CURRENCIES, _GROUPS)
 
 
 class EligibleComplete(NamedTuple):
@@ -163,7 +164,8 @@ def rids_of(path: Path, command: GenerateReport) -> dict[str, EligibleComplete]:
     """Return the completes by their RIDs, from the file of a report.
 
     The API does not document the columns: the RIDs are those of the column named "RID", the prices those of columns
-    such as "price" or "CPI", and "currency" or "currency code", and the target groups those of "target group id".
+    such as "price" or "CPI", and "currency" or "currency code", and the target groups those of "target group id". A
+    kind with several columns is not read.
 
     Raises:
         WorkflowError: if the file has no readable RIDs.
@@ -179,9 +181,7 @@ def rids_of(path: Path, command: GenerateReport) -> dict[str, EligibleComplete]:
     if "rid" not in names:
         columns = ", ".join(filter(None, rows[0]))
         raise WorkflowError(f"the report of eligible RIDs has no column RID: {columns:.200}", command=command)
-    price, currency, group = (
-        next((names[name] for name in kinds if name in names), "") for kinds in (_PRICES, _CURRENCIES, _GROUPS)
-    )
+    price, currency, group = (_only([names[name] for name in kinds & names.keys()]) for kinds in _KINDS)
     found: dict[str, EligibleComplete] = {}
     for number, row in enumerate(rows, 2):
         try:
@@ -192,6 +192,11 @@ def rids_of(path: Path, command: GenerateReport) -> dict[str, EligibleComplete]:
             ) from None
         found[rid] = EligibleComplete(_money(row.get(price), row.get(currency)), row.get(group))
     return found
+
+
+def _only(columns: Sequence[str]) -> str:
+    """Return the only column of a kind; nothing of several, such as a price and a cost, because either may be right."""
+    return columns[0] if len(columns) == 1 else ""
 
 
 def _folded(name: str) -> str:

@@ -56,7 +56,8 @@ async def submit_when_free(
 
 def _error(command: JobCommand[Any], conflicts: list[ConflictError], wait_for_others: float) -> WorkflowError:
     return WorkflowError(
-        f"another job still runs on the target group after {wait_for_others:g} s; nothing was submitted",
+        f"another job still runs on the target group after {wait_for_others:g} s; nothing was submitted. The API says: "
+        f"{conflicts[-1].message}",
         conflicts=conflicts,
         command=command,
         attempts=[attempt for conflict in conflicts for attempt in conflict.attempts],

@@ -219,8 +219,9 @@ class _Upload:
         other = "a job that is not listed, such as a removal,"
         if running is not None:
             other = f"the upload {running.job_id} of {running.file_name!r}"
+        said = "".join(f". The API says: {conflict.message}" for conflict in self._conflicts[-1:])
         return WorkflowError(
-            f"{other} did not end within {wait:g} s; nothing was uploaded",
+            f"{other} did not end within {wait:g} s; nothing was uploaded{said}",
             conflicts=self._conflicts,
             command=self._command,
         )

@@ -16,10 +16,12 @@ from fieldingkit._repr import brief_repr
 from fieldingkit.client import AsyncClient
 from fieldingkit.commands import check_kind
 from fieldingkit.errors import (
+    ApiError,
     ConfigurationError,
     DecodeError,
     FieldingKitError,
     InvalidCommandError,
+    JobGoneError,
     NotFoundError,
     WorkflowError,
 )
@@ -144,12 +146,18 @@ async def save_report(
 
     Raises:
         InvalidCommandError: if the path cannot be written, or it is no id of a report; nothing was sent.
+        NotFoundError: if the account has no such report.
         FieldingKitError: as for ``run_report``.
     """
     check_client(client)
     _check_timeout(timeout)
     target = _Target(path)
-    return await _save(client, _job(client, report, account_id), target, timeout, ())
+    try:
+        return await _save(client, _job(client, report, account_id), target, timeout, ())
+    except JobGoneError as exc:
+        if isinstance(exc.__cause__, ApiError):  # nothing was requested here, so nothing is unclear
+            raise exc.__cause__ from None
+        raise
 
 
 class _Target:

@@ -175,6 +175,7 @@ async def test_a_job_that_stays_is_an_error(client: AsyncClient, sandbox: Sandbo
     await client.submit(upload_of(group, IDS[:1]))
     with pytest.raises(WorkflowError, match=r"another job still runs .* after 60 s; nothing was submitted") as caught:
         await upload_exclusions(client, upload_of(group), wait_for_others=60.0)
+    assert f"The API says: {caught.value.conflicts[-1].message}" in str(caught.value)
     assert not caught.value.maybe_applied
     assert not getattr(caught.value, "__notes__", [])
     assert len(caught.value.conflicts) > 2

@@ -395,6 +395,18 @@ async def test_a_report_without_prices_gives_an_estimate(sandbox: Sandbox, clien
     assert (preview.terminated_money, preview.is_exact) == (usd("12.50"), False)
 
 
+@pytest.mark.parametrize("other", ["Cost", "CPI", "Currency"])
+async def test_of_two_columns_of_prices_none_is_taken(sandbox: Sandbox, client: AsyncClient, other: str) -> None:
+    """Which of them is paid is not known, so the money is an estimate, and no column is taken at random."""
+    project = sandbox.seed(paused=1, completes=20)
+    lines = Changed(
+        lambda text: "\r\n".join(f"{line},{'9' if n else other}" for n, line in enumerate(text.splitlines()))
+    )
+    sandbox.faults.add("download_report_v2", lines, times=9)
+    preview = await preview_reconciliation(client, valid_ids=rids(project)[5:], project_id=project.id)
+    assert (preview.terminated_money, preview.is_exact) == (usd("12.50"), False)
+
+
 async def test_live_groups_are_a_warning(sandbox: Sandbox, client: AsyncClient) -> None:
     """A list of valid ids also terminates completes that arrive meanwhile."""
     project = sandbox.seed(live=1, paused=1, completes=20)

@@ -16,7 +16,6 @@ from fieldingkit.errors import (
     BadRequestError,
     ConfigurationError,
     DecodeError,
-    FieldingKitError,
     InvalidCommandError,
     JobFailedError,
     JobTimeoutError,
@@ -359,9 +358,10 @@ async def test_a_token_of_another_job_is_refused(sandbox: Sandbox, client: Async
 
 
 async def test_an_unknown_report_is_gone(sandbox: Sandbox, client: AsyncClient, tmp_path: Path) -> None:
-    """A report that does not exist is an error, not an endless wait."""
-    with pytest.raises(FieldingKitError, match="404"):
+    """A report that does not exist is an error, not an endless wait; nothing was requested, so nothing is unclear."""
+    with pytest.raises(NotFoundError, match="404") as caught:
         await save_report(client, "01HY3NF37B6J2ABPA3H49C92YZ", tmp_path / "a.csv")
+    assert not caught.value.maybe_applied
 
 
 async def test_the_words_of_the_examples_end_a_report(make_client: MakeClient, tmp_path: Path) -> None:

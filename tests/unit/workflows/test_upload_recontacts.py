@@ -144,6 +144,7 @@ async def test_a_job_that_does_not_end_is_named(
         await upload_recontacts(client, upload(group, name="wave 3.csv"), wait_for_others=30.0)
 
     assert "nothing was uploaded" in caught.value.message
+    assert f"The API says: {caught.value.conflicts[-1].message}" in caught.value.message
     assert [type(conflict).__name__ for conflict in caught.value.conflicts] == ["ConflictError"]
     assert not caught.value.maybe_applied
 
