@@ -350,7 +350,9 @@ class Poller:
             return
         self.polls += 1
         error = self._reason_to_stop(exc)
-        if error is not None:
+        if error is None:
+            exc.__traceback__ = None  # in an outage thousands of jobs would keep its frames
+        else:
             if error is not exc:
                 error.__cause__ = exc
             self.error, self.finished = error, True

@@ -183,7 +183,9 @@ async def test_timeout_says_why_the_status_was_not_read(serve: Serve, make_clien
     job = await client.submit(MAKE)
     with pytest.raises(JobTimeoutError, match=r"never read, and the last poll failed: .* job another, not") as caught:
         await job.wait()
-    assert isinstance(caught.value.__cause__, DecodeError)
+    cause = caught.value.__cause__
+    assert isinstance(cause, DecodeError)
+    assert cause.__traceback__ is None
 
 
 async def test_timeout_after_a_successful_poll_names_no_failure(serve: Serve, make_client: MakeClient) -> None:
