@@ -44,7 +44,7 @@ _COMPLETE: Final = "11"
 _MAX_SHARE: Final = 0.1
 _MAX_SUBMISSIONS: Final = 3
 _FIRST_DELAY: Final = 0.5
-_CLOCK_STEP: Final = timedelta(seconds=30)
+_CLOCK_STEP: Final = timedelta(seconds=5)
 """The largest difference between clocks of the API's machines that is no sign of an earlier list."""
 
 
@@ -154,8 +154,8 @@ async def reconcile(
     terminated. The API cannot take a reconciliation back, except by another one until the 25th.
 
     The list gets an idempotency key that follows from its contents and its name, so that the same list can be sent
-    again after an unclear outcome or a crash. If it was processed before, it is not applied again, and a warning says
-    so.
+    again after an unclear outcome or a crash. If it was processed before, it is not applied again; a warning says so
+    if something is left to do.
 
     Args:
         client: The client to use; with a blocking one, ``client.call(reconcile, rows)``.
@@ -349,7 +349,10 @@ async def _result(
         preview=preview,
         expired=expired,
         invalid=invalid,
-        warnings=(*_replayed(reconciliation, begun), *_warnings(preview, reconciliation, expired, invalid)),
+        warnings=(
+            *_unexpected(command, preview, reconciliation, begun),
+            *_refused(reconciliation, expired, invalid),
+        ),
         conflicts=tuple(conflicts),
     )
 
@@ -379,30 +382,36 @@ def _rows_of(path: PathLike[str]) -> tuple[tuple[str, ...], ...]:
         return tuple(tuple(row) for row in csv.reader(file) if row)
 
 
-def _replayed(reconciliation: Reconciliation, begun: datetime) -> Iterable[str]:
-    """Yield a warning if the API answered with the reconciliation of an earlier list, because of its key."""
-    submitted_at = reconciliation.submitted_at
-    if submitted_at is not None and submitted_at < begun - _CLOCK_STEP:
-        yield (
-            f"the same list was sent before, at {submitted_at:%Y-%m-%d %H:%M:%S} UTC: this is its reconciliation, and "
-            "nothing was applied again; under another name the list is sent again"
-        )
-
-
-def _warnings(
-    preview: ReconciliationPreview,
-    reconciliation: Reconciliation,
-    expired: tuple[tuple[str, ...], ...] | None,
-    invalid: tuple[tuple[str, ...], ...] | None,
+def _unexpected(
+    command: Command, preview: ReconciliationPreview, reconciliation: Reconciliation, begun: datetime
 ) -> Iterable[str]:
-    """Yield the ways in which a result is not the expected one, or not known."""
+    """Yield the ways in which the counts are not the expected ones."""
     if reconciliation.submitted != preview.rows:
         yield f"{preview.rows:,} rows were sent, and the API counts {_shown(reconciliation.submitted)}"
-    if reconciliation.negative_reversed != preview.terminated:
+    submitted_at = reconciliation.submitted_at
+    if submitted_at is not None and submitted_at < begun - _CLOCK_STEP:
+        # Because of its key, the list got the answer to an earlier one, and was not applied again.
+        is_done = not preview.terminated and (
+            isinstance(command, ReconcileCompletes) or all(code != _COMPLETE for _, code in _cells(command))
+        )
+        if not is_done:
+            yield (
+                f"the same list was sent before, at {submitted_at:%Y-%m-%d %H:%M:%S} UTC: this is its reconciliation, "
+                "and nothing was applied again; under another name the list is sent again"
+            )
+    elif reconciliation.negative_reversed != preview.terminated:
         yield (
             f"{_shown(reconciliation.negative_reversed)} completes were terminated by the API's count; expected were "
             f"{preview.terminated:,}"
         )
+
+
+def _refused(
+    reconciliation: Reconciliation,
+    expired: tuple[tuple[str, ...], ...] | None,
+    invalid: tuple[tuple[str, ...], ...] | None,
+) -> Iterable[str]:
+    """Yield the numbers of rows that were refused, and the files that are not known."""
     counts = (("expired", reconciliation.expired, expired), ("invalid", reconciliation.invalid, invalid))
     for word, count, rows in counts:
         if rows is None:

@@ -193,6 +193,22 @@ async def test_a_list_that_was_taken_back_is_not_claimed_again(sandbox: Sandbox,
     assert len(rids(project)) == 19
 
 
+async def test_a_list_that_was_processed_before_is_a_success(sandbox: Sandbox, client: AsyncClient) -> None:
+    """After a crash the same list has its earlier reconciliation; if nothing is left to do, there is no warning."""
+    project = sandbox.seed(paused=1, completes=20)
+    rows = [(rids(project)[0], 932)]
+    first = await reconcile(client, rows)
+    sandbox.clock.advance(600)
+    second = await reconcile(client, rows)
+    assert (second.preview.terminated, second.reconciliation.negative_reversed, second.warnings) == (0, 1, ())
+    assert second.reconciliation == first.reconciliation
+    accepted = [(rows[0][0], 11)]
+    assert (await reconcile(client, accepted)).warnings == ()
+    sandbox.clock.advance(600)
+    (warning,) = (await reconcile(client, accepted)).warnings  # what a list of completes does is not known before
+    assert "sent before" in warning
+
+
 async def test_an_unknown_word_is_no_end(sandbox: Sandbox, client: AsyncClient) -> None:
     """A status that is not known is waited for; the error has the word and a token with which the end is found."""
     project = sandbox.seed(live=1, completes=20)
