@@ -29,8 +29,9 @@ The API's documents leave some behavior open. The sandbox behaves as follows:
 - A project that was created is a 404 for `project_seconds`. Any price up to 105 USD is accepted, in the currency of the
   business unit; the price of a draft and the filling strategy of a target group that has ended are refused (404, 405).
 - Of ten entrants four complete, five do not qualify and one drops off. Target groups that a request created get
-  completes while they are live; seeded ones get theirs from the test. Targets with quotas fill in proportion to their
-  goals. Prices, suggested days and speed follow from one simple model: see `fieldingkit.sandbox.model.pricing`.
+  completes while they are live; seeded ones get theirs from the test or from an `ArrivalProcess`. Targets with quotas
+  fill in proportion to their goals. Prices, suggested days and speed follow from one simple model: see
+  `fieldingkit.sandbox.model.pricing`.
 - A survey host can end a session that is still in the survey, status 1, once: every other change of a status is refused
   (422), even to the same one. Any other key than `sandbox.fulfillment_key` is a 401.
 - A row of a reconciliation is late by the time of its submission, and a row of an unknown id or code is invalid. The
@@ -47,6 +48,7 @@ The API's documents leave some behavior open. The sandbox behaves as follows:
 from fieldingkit.sandbox import faults
 from fieldingkit.sandbox.delivery import DeliverySettings
 from fieldingkit.sandbox.locations import LocationForm
+from fieldingkit.sandbox.model.arrival_processes import ArrivalProcess
 from fieldingkit.sandbox.model.clock import SandboxClock
 from fieldingkit.sandbox.model.fielding_runs import Change, FieldingRun, TransitionRefusedError, ValueChange
 from fieldingkit.sandbox.model.jobs import BatchJob, DraftJob, Job
@@ -59,6 +61,7 @@ from fieldingkit.sandbox.routes import routes
 from fieldingkit.sandbox.server import Sandbox
 
 __all__ = [
+    "ArrivalProcess",
     "BatchJob",
     "Change",
     "Delivery",

@@ -9,6 +9,7 @@ import attrs
 
 from fieldingkit.sandbox.formats import ULID
 from fieldingkit.sandbox.model.amounts import Amount
+from fieldingkit.sandbox.model.arrival_processes import ArrivalProcess
 from fieldingkit.sandbox.model.fielding_runs import FieldingRun, GroupStatus
 from fieldingkit.sandbox.model.projects import Project
 from fieldingkit.sandbox.model.settings import Settings
@@ -32,6 +33,7 @@ def seed(
     ended: bool,
     starts_in: timedelta,
     ends_in: timedelta,
+    arrivals: ArrivalProcess | None,
 ) -> Project:
     """Create target groups; see `Sandbox.seed`."""
     if goal < 1 or completes < 0:
@@ -46,6 +48,7 @@ def seed(
                 status=status,
                 dates=(now + starts_in, now + ends_in) if status == "scheduled" else started,
                 goal=goal,
+                arrivals=arrivals,
                 completes=goal if goal_reached else 0 if status in {"draft", "scheduled"} else completes,
             )
             for status in counts
@@ -78,6 +81,7 @@ class _Template:
     dates: tuple[datetime, datetime]
     goal: int
     completes: int
+    arrivals: ArrivalProcess | None
 
     def create(self, state: SandboxState, project: Project, number: int, now: datetime) -> TargetGroup:
         """Create the target group with this sequence number."""
@@ -85,7 +89,7 @@ class _Template:
             state.identifiers.ulid(),
             project.id,
             hooks=state,
-            settings=Settings(number=number, created_at=now),
+            settings=Settings(number=number, created_at=now, process=self.arrivals),
             run=self._run(state, now),
             archived=self.status == "archived",
             goal=self.goal,
@@ -96,6 +100,7 @@ class _Template:
         started_at, ended_at = (now, now) if self.status == "draft" else self.dates
         until = min(now, ended_at)
         group.ledger.add(self.completes, min(started_at, until), until, _PRICE)
+        group.restart_arrivals(now)
         return group
 
     def _run(self, state: SandboxState, now: datetime) -> FieldingRun | None:

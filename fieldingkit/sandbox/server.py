@@ -11,6 +11,7 @@ from fieldingkit.sandbox.delivery import DeliverySettings, WebhookDispatcher
 from fieldingkit.sandbox.faults.plan import FaultPlan
 from fieldingkit.sandbox.formats import Identifiers
 from fieldingkit.sandbox.locations import LocationForm, Locations
+from fieldingkit.sandbox.model.arrival_processes import ArrivalProcess
 from fieldingkit.sandbox.model.clock import SandboxClock
 from fieldingkit.sandbox.model.fielding_runs import GroupStatus
 from fieldingkit.sandbox.model.jobs import FailingItems, Job
@@ -255,6 +256,7 @@ class Sandbox:
         ended: bool = False,
         starts_in: float = 86400.0,
         ends_in: float = 30 * 86400.0,
+        arrivals: ArrivalProcess | None = None,
     ) -> Project:
         """Create target groups: the given number in each status, or one in each status if no number is given.
 
@@ -273,6 +275,7 @@ class Sandbox:
             ended: True for an end date of yesterday, except for scheduled target groups. A live run then pauses.
             starts_in: The start of the scheduled runs, in seconds from now.
             ends_in: The end of all runs, in seconds from now.
+            arrivals: The completes that arrive while they are live; none if not given, so that the test assigns them.
 
         Returns:
             The project with all its target groups, old and new.
@@ -298,6 +301,7 @@ class Sandbox:
             ended=ended,
             starts_in=timedelta(seconds=starts_in),
             ends_in=timedelta(seconds=ends_in),
+            arrivals=arrivals,
         )
 
     async def start(self) -> None:

@@ -56,6 +56,10 @@ class Arrivals:
         """Return the date of a complete, counted from 1."""
         return self.since + number * self.period
 
+    def arrived_by(self, at: datetime) -> int:
+        """Return the number of completes that arrive until a date, if nothing stops them."""
+        return max(0, (at - self.since) // self.period)
+
     def count_at(self, at: datetime) -> int:
         """Return the number of completes that have arrived at a date."""
         if at < self.since:

@@ -225,9 +225,8 @@ class Ledger:
         """The date of the last reconciliation; None if there was none."""
         return max((settled.reconciled[2] for settled in self._settled.values() if settled.reconciled), default=None)
 
-    def begin(self, since: datetime, period: timedelta, price: Amount) -> Arrivals:
+    def begin(self, arrivals: Arrivals) -> Arrivals:
         """Return new arrivals, none of which has come yet; the caller counts them."""
-        arrivals = Arrivals(since, period, price)
         self._arrivals.append(arrivals)
         return arrivals
 
@@ -235,7 +234,7 @@ class Ledger:
         """Add completes that arrived evenly in a period, the last one at its end."""
         if count > 0:
             period = (until - since) / count
-            self.begin(until - count * period, period, price).count = count
+            self.begin(Arrivals(until - count * period, period, price)).count = count
 
     def remove(self, count: int) -> None:
         """Remove the latest respondents until there are so many completes fewer."""

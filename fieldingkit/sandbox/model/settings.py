@@ -8,6 +8,8 @@ import attrs
 
 from fieldingkit.sandbox.formats import parse_timestamp, readable_id, write_timestamp
 from fieldingkit.sandbox.model.amounts import Amount
+from fieldingkit.sandbox.model.arrival_processes import ArrivalProcess, RandomArrivals
+from fieldingkit.sandbox.model.arrivals import Arrivals
 from fieldingkit.sandbox.model.definitions import BUSINESS_UNITS, SUPPLIERS
 from fieldingkit.sandbox.model.pricing import completes_a_day
 from fieldingkit.sandbox.model.questions import reach_of
@@ -44,6 +46,8 @@ class Settings:
     """True if a test assigns the completes, although a request changed the settings."""
     profiling: Mapping[str, Any] | None = None
     """The profiles as they are read, with ids; None if anyone may take part."""
+    process: ArrivalProcess | None = None
+    """The completes that arrive at a seeded target group; None if the test assigns them."""
     allocations: Mapping[str, Any] | None = None
     """The allocations as they are read, with names; None for a seeded target group."""
 
@@ -131,8 +135,19 @@ class Settings:
         groups = [opened["exchange_suppliers"], *(group["suppliers"] for group in opened["groups"])]
         return tuple(supplier["id"] for suppliers in groups for supplier in suppliers)
 
+    def arrivals(self, target_group_id: str, since: datetime, period: timedelta, price: Amount) -> Arrivals:
+        """Return the completes that arrive from a date, evenly or as the process of a seeded target group says."""
+        if self.process is None:
+            return Arrivals(since, period, price)
+        return RandomArrivals(since, period, price, process=self.process, began=self.created_at, key=target_group_id)
+
     def completes_a_day(self, price: Amount) -> float:
-        """Return the number of completes in a day at a price; 0 for a seeded target group, and without suppliers."""
+        """Return the number of completes in a day at a price.
+
+        It is 0 without suppliers, and for a seeded target group that has no process.
+        """
+        if self.process is not None and self.supplier_ids:
+            return self.process.completes_a_day_at(price)
         if self.given is None or self.is_seeded or not self.supplier_ids:
             return 0.0
         return reach_of(self.profiles, self.locale) * completes_a_day(

@@ -147,7 +147,7 @@ class TargetGroup:
             self.run_at(now)
             self.ledger.remove(self.ledger.completes - number)
             self.ledger.add(number - self.ledger.completes, now, now, self.price)
-            self._restart_arrivals(now)
+            self.restart_arrivals(now)
             self.run_at(now)
 
     @property
@@ -218,16 +218,16 @@ class TargetGroup:
         arrivals, missing = self._arrivals, self.goal - self.ledger.completes
         if arrivals is None or missing <= 0:
             return None
-        arrived = max(0, (at - arrivals.since) // arrivals.period - arrivals.count)
+        arrived = max(0, arrivals.arrived_by(at) - arrivals.count)
         arrivals.count += min(arrived, missing)
         return arrivals.date(arrivals.count) if arrived >= missing else None
 
-    def _restart_arrivals(self, at: datetime) -> None:
+    def restart_arrivals(self, at: datetime) -> None:
         """Let completes arrive from now on at the present speed, if the run is live."""
         period = period_between(self.completes_a_day)
         self._arrivals = None
         if period is not None and self._run is not None and self._run.status == "live":
-            self._arrivals = self.ledger.begin(at, period, self.price)
+            self._arrivals = self.ledger.begin(self.settings.arrivals(self.id, at, period, self.price))
 
     def refusal_reason(self, transition: Transition, at: datetime) -> str | None:
         """Return the reason why an action on the run is not allowed, or None if it is allowed.
@@ -311,7 +311,7 @@ class TargetGroup:
             raise TransitionRefusedError("the target group is not a draft")
         self._run = run
         self.ledger.profiles = self.settings.profiles
-        self._restart_arrivals(at)
+        self.restart_arrivals(at)
         self._record(action, "draft", run_changes(None, run, None), at=at, request=request)
 
     def bump_version(self, *, at: datetime, request: int) -> None:
@@ -333,7 +333,7 @@ class TargetGroup:
         if profiling != self.settings.profiling:
             self.settings = attrs.evolve(self.settings, profiling=profiling)
             self.ledger.profiles = self.settings.profiles
-            self._restart_arrivals(at)
+            self.restart_arrivals(at)
         self._record("update_goal" if changes else "update_profiles", status, changes, at=at, request=request)
         self.run_at(at)
 
@@ -361,7 +361,7 @@ class TargetGroup:
         """Replace the settings of a launched target group, and so the number of completes in a day."""
         status = self.status_at(at)
         self.settings, self.manager_id = settings, manager_id
-        self._restart_arrivals(at)
+        self.restart_arrivals(at)
         self._record("update_settings", status, changes, at=at, request=request)
 
     def set_price(self, price: Amount, *, at: datetime, request: int) -> None:
@@ -369,7 +369,7 @@ class TargetGroup:
         status = self.status_at(at)
         change = ValueChange(object="user_requested_cpi_change", old=self.price.json(), new=price.json())
         self.price = price
-        self._restart_arrivals(at)
+        self.restart_arrivals(at)
         self._record("update_price", status, (change,), at=at, request=request)
 
     def set_filling_strategy(self, strategy: str, *, at: datetime, request: int) -> None:
@@ -416,7 +416,7 @@ class TargetGroup:
         was_live = run.status == "live"
         self._run = run = attrs.evolve(run, status=status, version=run.version + 1, last_changed_at=at)
         if (status == "live") != was_live:
-            self._restart_arrivals(at)
+            self.restart_arrivals(at)
         self._record(action, old_status, run_changes(before, run, reason), at=at, request=request, by=by)
         return run
 
