@@ -67,8 +67,11 @@ class RandomArrivals(Arrivals):
     """Completes that arrive at random, at one price."""
 
     process: ArrivalProcess = attrs.field(kw_only=True)
+    """The process, whose seed decides the dates."""
     began: datetime = attrs.field(kw_only=True)
+    """The date from which a rate fades."""
     key: str = attrs.field(kw_only=True)
+    """A text that gives each target group other dates, such as its id."""
     _dates: list[datetime] = attrs.field(factory=list[datetime], init=False, repr=False)
     _chance: random.Random = attrs.field(init=False, repr=False)
     _drawn_until: datetime = attrs.field(init=False, repr=False)
