@@ -69,8 +69,8 @@ async def upload_codes(
 
     Args:
         client: The client to use; with a blocking one, ``client.call(upload_codes, codes, target_group_id=...)``.
-        codes: The codes, such as the lines of a text file; white space around them is left out, and duplicates are
-            sent once.
+        codes: The codes, such as the lines of a text file; white space around them, a byte order mark and empty
+            lines at the end are left out, and duplicates are sent once.
         target_group_id: The target group's ULID.
         kind: ``live`` for the live URL, ``test`` for the test URL.
         account_id: The account's number; the client's account by default.
@@ -84,7 +84,7 @@ async def upload_codes(
     if kind not in tuple(_COMMANDS):
         raise InvalidCommandError(f"kind must be 'live' or 'test'; got {brief_repr(kind)}", field="kind")
     upload, statistics = _COMMANDS[kind]
-    different = str_tuple(_stripped(code) for code in str_tuple(codes))
+    different = str_tuple(_without_empty_end([_stripped(code) for code in str_tuple(codes)]))
     size = upload.max_codes
     # Every part is checked before the first one is sent.
     parts = [
@@ -95,8 +95,16 @@ async def upload_codes(
     return await _Upload(client, parts, read, await send_read(client, read)).run()
 
 
+def _without_empty_end(codes: list[str]) -> list[str]:
+    while codes and codes[-1] == "":
+        codes.pop()
+    return codes
+
+
 def _stripped(code: str) -> str:
-    return code.strip() if isinstance(cast("object", code), str) else code  # the command refuses anything else
+    return (
+        code.strip().removeprefix("\ufeff") if isinstance(cast("object", code), str) else code
+    )  # the command refuses anything else
 
 
 class _Upload:

@@ -76,6 +76,8 @@ async def run(
         json: Print one JSON document.
         connection: How to reach the API.
     """
+    from fieldingkit.workflows.central_time import central_date
+    from fieldingkit.workflows.due_reconciliations import now_of
     from fieldingkit.workflows.reports import run_report
 
     output = Output(json=json)
@@ -94,6 +96,8 @@ async def run(
 
     async with connection.open() as client:
         saved = await run_report(client, command, path, timeout=wait_seconds, on_start=on_start)
+        if after > central_date(now_of(client)):
+            output.note(f"The period is not over before {after}: what comes until then is not in the report.")
     return _print(output, saved)
 
 

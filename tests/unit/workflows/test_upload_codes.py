@@ -72,6 +72,18 @@ async def test_codes_are_uploaded_in_parts(sandbox: Sandbox, client: AsyncClient
     assert done.conflicts == ()
 
 
+async def test_the_marks_of_a_text_file_do_no_harm(client: AsyncClient, group: TargetGroup) -> None:
+    """A byte order mark, Windows line ends and empty lines at the end are no codes; an empty line before is refused."""
+    lines = ["\ufeffcode-1\r\n", "code-2\r\n", "\r\n", "\n"]
+    done = await upload_codes(client, lines, target_group_id=group.id)
+    assert (done.requested, done.uploaded) == (2, 2)
+    await client.send(UploadLiveCodes(target_group_id=group.id, codes=["code-1"]))
+    assert await known(client, group) == 2
+    for wrong in ([*lines, "code-3"], ["\n"]):
+        with pytest.raises(InvalidCommandError):
+            await upload_codes(client, wrong, target_group_id=group.id)
+
+
 def test_a_blocking_client_uploads_them_too(blocking_client: Client, group: TargetGroup) -> None:
     """The workflow runs with ``client.call``; test codes are apart."""
     done = blocking_client.call(upload_codes, ["a", "b"], target_group_id=group.id, kind="test")

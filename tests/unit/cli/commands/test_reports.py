@@ -56,6 +56,14 @@ def test_a_month_is_a_period(connected: Cli, sandbox: Sandbox) -> None:
     assert body["end_date"] == sandbox.clock.now().date().replace(day=1).isoformat()
 
 
+def test_a_period_that_is_not_over_is_named(connected: Cli, sandbox: Sandbox) -> None:
+    """The file looks like that of a whole month, and is not."""
+    after = sandbox.clock.now().date() + timedelta(days=5)
+    start = after - timedelta(days=30)
+    ended = connected("reports", "run", "completes", "a.csv", "--start", f"{start}", "--end", f"{after}")
+    assert (ended.code, f"The period is not over before {after}" in ended.err) == (0, True)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
