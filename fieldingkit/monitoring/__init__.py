@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from fieldingkit.monitoring.forecasts import ForecastStatus as ForecastStatus
     from fieldingkit.monitoring.forecasts import GoalForecast as GoalForecast
     from fieldingkit.monitoring.forecasts import forecast as forecast
+    from fieldingkit.monitoring.group_forecasts import forecast_group as forecast_group
     from fieldingkit.monitoring.history import SnapshotHistory as SnapshotHistory
     from fieldingkit.monitoring.snapshot_reader import snapshot as snapshot
     from fieldingkit.monitoring.snapshots import CellSnapshot as CellSnapshot
@@ -26,6 +27,7 @@ else:
         __name__,
         {
             "fieldingkit.monitoring.forecasts": "CellCompletes Forecast ForecastStatus GoalForecast forecast",
+            "fieldingkit.monitoring.group_forecasts": "forecast_group",
             "fieldingkit.monitoring.history": "SnapshotHistory",
             "fieldingkit.monitoring.snapshot_reader": "snapshot",
             "fieldingkit.monitoring.snapshots": "CellSnapshot Detail GroupSnapshot Snapshot UnreadDetail",
