@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 from itertools import groupby
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
@@ -161,7 +161,7 @@ def forecast(
     parts = tuple(_goal_forecast(one, one.chance, at, end, too_early=too_early) for _, one in goals)
     whole = _goal_forecast(group, chance, at, end, too_early=too_early)
     by_end = None if left is None or too_early else group.completes_within(left, profiles)
-    members = {field.name: getattr(whole, field.name) for field in attrs.fields(GoalForecast)}
+    members: dict[str, Any] = {field.name: getattr(whole, field.name) for field in attrs.fields(GoalForecast)}
     return Forecast(
         **{**members, "completes_by_end": by_end},
         cells=parts,
