@@ -160,10 +160,11 @@ def forecast(
     too_early, left = _is_too_early(group.counts), None if end is None else _hours(at, end)
     parts = tuple(_goal_forecast(one, one.chance, at, end, too_early=too_early) for _, one in goals)
     whole = _goal_forecast(group, chance, at, end, too_early=too_early)
-    by_end = None if left is None or too_early else group.completes_within(left, profiles)
+    by_end = None if left is None or (too_early and group.remaining) else group.completes_within(left, profiles)
     members: dict[str, Any] = {field.name: getattr(whole, field.name) for field in attrs.fields(GoalForecast)}
+    members["completes_by_end"] = by_end
     return Forecast(
-        **{**members, "completes_by_end": by_end},
+        **members,
         cells=parts,
         limiting_cell=None if too_early else _limiting_cell([one for _, one in goals], left),
         projected_cost=_projected_cost(cost, price, by_end, group.completes),

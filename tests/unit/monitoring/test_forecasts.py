@@ -142,10 +142,12 @@ def test_without_any_count_it_is_too_early() -> None:
     assert forecast([], goal=10, at=AT).status is ForecastStatus.TOO_EARLY
 
 
-def test_a_full_target_group_needs_no_forecast() -> None:
+@pytest.mark.parametrize("hours", [1, 96])
+def test_a_full_target_group_needs_no_forecast(hours: int) -> None:
     """It is full however early it is, and its cost is the cost so far."""
     cost = Money(value=Decimal("250.00"), currency_code="USD")
-    made = forecast([(START, 0), (AT, 100)], goal=100, at=AT, end=AT + SIX_HOURS, cost=cost, price=cost)
+    at = START + timedelta(hours=hours)
+    made = forecast([(START, 0), (at, 100)], goal=100, at=at, end=at + SIX_HOURS, cost=cost, price=cost)
     assert made.status is ForecastStatus.FULL
     assert (made.fills, made.chance_by_end, made.completes_by_end) == (True, 1.0, 100.0)
     assert made.projected_cost == cost
