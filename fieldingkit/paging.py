@@ -25,6 +25,14 @@ class Page(ResultList[Item_co]):
     next_cursor: str | None
     """The ``start_after`` of the next page; None or empty on the last one."""
 
+    @staticmethod
+    def _data_of(body: dict[str, Any]) -> list[Any]:
+        """Return the items that the API calls data; a page without any data is not an empty one."""
+        data: list[Any] | None = body.get("data")
+        if data is None:
+            raise ValueError("there is no data")
+        return data
+
 
 P = TypeVar("P", bound=Page[Any])
 P_co = TypeVar("P_co", bound=Page[Any], covariant=True)

@@ -67,7 +67,7 @@ class ExclusionGroupList(Page[ExclusionGroup]):
     @classmethod
     def _from_api(cls, body: dict[str, Any]) -> dict[str, Any]:
         """Give the groups their name; the API calls them data."""
-        return {**body, "exclusion_groups": body.get("data") or []}
+        return {**body, "exclusion_groups": cls._data_of(body)}
 
 
 @attrs.frozen(kw_only=True)
@@ -90,7 +90,7 @@ class ExclusionGroupTargetGroupList(Page[str]):
     @classmethod
     def _from_api(cls, body: dict[str, Any]) -> dict[str, Any]:
         """Give the ids their name; the API calls them data."""
-        return {**body, "target_group_ids": body.get("data") or []}
+        return {**body, "target_group_ids": cls._data_of(body)}
 
 
 @attrs.frozen(kw_only=True)

@@ -106,7 +106,7 @@ class RecontactJobList(Page[RecontactJob]):
     @classmethod
     def _from_api(cls, body: dict[str, Any]) -> dict[str, Any]:
         """Name the jobs."""
-        return {**body, "jobs": body["data"]}
+        return {**body, "jobs": cls._data_of(body)}
 
 
 @attrs.frozen(kw_only=True, repr=False)

@@ -12,7 +12,9 @@ from fieldingkit import AsyncClient, Client
 from fieldingkit.commands import Command, Endpoint
 from fieldingkit.errors import DecodeError, FieldingKitError
 from fieldingkit.paging import Page, PagedCommand, iter_items, iter_pages
+from fieldingkit.resources.exclusion_groups import ListExclusionGroups, ListExclusionGroupTargetGroups
 from fieldingkit.resources.projects import ListProjects
+from fieldingkit.resources.recontacts import ListUploadRecontactsJobs
 from fieldingkit.resources.target_groups import ListTargetGroups, TargetGroupList, TargetGroupSummary
 from fieldingkit.resources.webhooks import ListWebhooks
 from fieldingkit.sandbox import Sandbox
@@ -228,3 +230,20 @@ async def test_the_item_type_is_known() -> None:
         assert_type(item, TargetGroupSummary)
     async for item in iter_items(send_any, command):
         assert_type(item, TargetGroupSummary)
+
+
+@pytest.mark.parametrize("body", [{}, {"data": None, "next_cursor": None}])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ListExclusionGroups(),
+        ListExclusionGroupTargetGroups(exclusion_group_id=PROJECT),
+        ListUploadRecontactsJobs(project_id=PROJECT, target_group_id=PROJECT),
+    ],
+    ids=lambda command: type(command).__name__,
+)
+def test_a_page_without_its_data_is_no_empty_page(command: PagedCommand[Any], body: object) -> None:
+    """After an unclear outcome the list decides: one that was not read must not say that nothing was created."""
+    with pytest.raises(DecodeError, match="there is no data"):
+        answer(command, body)
+    assert list(answer(command, {"data": []})) == []
