@@ -57,7 +57,7 @@ def test_a_month_is_a_period(connected: Cli, sandbox: Sandbox) -> None:
 
 
 def test_a_period_that_is_not_over_is_named(connected: Cli, sandbox: Sandbox) -> None:
-    """The file looks like that of a whole month, and is not."""
+    """Nothing in the file shows that rows are still to come."""
     after = sandbox.clock.now().date() + timedelta(days=5)
     start = after - timedelta(days=30)
     ended = connected("reports", "run", "completes", "a.csv", "--start", f"{start}", "--end", f"{after}")
