@@ -189,9 +189,13 @@ def _place(client: AsyncClient, command: RemoveAllExclusions | UploadExclusions)
 
 
 async def _find_run(client: AsyncClient, removal: RemoveAllExclusions) -> FieldingRun | None:
-    """Return the run of the target group; None if it is a draft."""
+    """Return the live run of the target group, or else the last one; None if it is a draft."""
     runs = await send_read(client, ListFieldingRuns(**group_path(removal)))
-    return await read_run(client, _run_command(removal, runs[-1])) if runs else None
+    if not runs:
+        return None
+    # The contract does not order the runs.
+    live = next((run for run in runs if run.status == FieldingRunStatus.LIVE), runs[-1])
+    return await read_run(client, _run_command(removal, live))
 
 
 def _run_command(removal: RemoveAllExclusions, run: FieldingRun) -> GetFieldingRun:

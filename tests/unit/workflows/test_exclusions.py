@@ -21,6 +21,7 @@ from fieldingkit.errors import (
 )
 from fieldingkit.files import Upload
 from fieldingkit.resources.excluded_respondents import RemoveAllExclusions, UploadExclusions
+from fieldingkit.resources.fielding_runs import ListFieldingRuns
 from fieldingkit.sandbox import Sandbox, TargetGroup, faults
 from fieldingkit.workflows import (
     RemovedExclusions,
@@ -295,6 +296,19 @@ async def test_a_live_target_group_is_refused(client: AsyncClient, sandbox: Sand
     with pytest.raises(WorkflowError, match=r"pass pause=True .* nothing was removed"):
         await remove_all_exclusions(client, removal_of(group))
     assert (sent(sandbox, REMOVAL), actions(group)) == (0, [])
+
+
+async def test_a_live_run_is_found_anywhere_in_the_list(
+    client: AsyncClient, sandbox: Sandbox, group: TargetGroup
+) -> None:
+    """The runs have no order: a live one before a completed one makes the target group live, too."""
+    (live,) = await client.send(ListFieldingRuns(project_id=group.project_id, target_group_id=group.id))
+    older = {**live.to_dict(), "id": "01HY3NF37B6J2ABPA3H49C92YZ", "status": "completed"}
+    await fill(client, group)
+    sandbox.faults.add("get_fielding_runs_by_target_group_id", Changed(data=[live.to_dict(), older]))
+    with pytest.raises(WorkflowError, match=r"pass pause=True .* nothing was removed"):
+        await remove_all_exclusions(client, removal_of(group))
+    assert sent(sandbox, REMOVAL) == 0
 
 
 async def test_a_live_target_group_is_paused_meanwhile(
