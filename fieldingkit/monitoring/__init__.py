@@ -1,4 +1,4 @@
-"""Monitoring: the state of target groups, and what it will come to.
+"""Monitoring: the state of target groups, what it will come to, and what is in trouble.
 
 The functions that read are ``async def``s that take the client first, or with a blocking client
 ``client.call(snapshot, ...)``. Names are loaded on first use.
@@ -7,6 +7,13 @@ The functions that read are ``async def``s that take the client first, or with a
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from fieldingkit.monitoring.evaluation import evaluate as evaluate
+    from fieldingkit.monitoring.findings import Comparison as Comparison
+    from fieldingkit.monitoring.findings import EndedFinding as EndedFinding
+    from fieldingkit.monitoring.findings import Finding as Finding
+    from fieldingkit.monitoring.findings import Findings as Findings
+    from fieldingkit.monitoring.findings import UnknownFigure as UnknownFigure
+    from fieldingkit.monitoring.findings import compare as compare
     from fieldingkit.monitoring.forecasts import CellCompletes as CellCompletes
     from fieldingkit.monitoring.forecasts import Forecast as Forecast
     from fieldingkit.monitoring.forecasts import ForecastStatus as ForecastStatus
@@ -14,6 +21,19 @@ if TYPE_CHECKING:
     from fieldingkit.monitoring.forecasts import forecast as forecast
     from fieldingkit.monitoring.group_forecasts import forecast_group as forecast_group
     from fieldingkit.monitoring.history import SnapshotHistory as SnapshotHistory
+    from fieldingkit.monitoring.rules import CellStuck as CellStuck
+    from fieldingkit.monitoring.rules import EndBeforeGoal as EndBeforeGoal
+    from fieldingkit.monitoring.rules import HighDropOff as HighDropOff
+    from fieldingkit.monitoring.rules import LowConversion as LowConversion
+    from fieldingkit.monitoring.rules import NoCompletes as NoCompletes
+    from fieldingkit.monitoring.rules import OffBid as OffBid
+    from fieldingkit.monitoring.rules import PausedByApi as PausedByApi
+    from fieldingkit.monitoring.rules import PriceAtCap as PriceAtCap
+    from fieldingkit.monitoring.rules import ReconciliationDue as ReconciliationDue
+    from fieldingkit.monitoring.rules import Rule as Rule
+    from fieldingkit.monitoring.rules import RuleName as RuleName
+    from fieldingkit.monitoring.rules import Rules as Rules
+    from fieldingkit.monitoring.rules import SoftLaunchReached as SoftLaunchReached
     from fieldingkit.monitoring.snapshot_reader import snapshot as snapshot
     from fieldingkit.monitoring.snapshots import CellSnapshot as CellSnapshot
     from fieldingkit.monitoring.snapshots import Detail as Detail
@@ -26,9 +46,15 @@ else:
     __getattr__, __dir__, __all__ = lazy_names(
         __name__,
         {
+            "fieldingkit.monitoring.evaluation": "evaluate",
+            "fieldingkit.monitoring.findings": "Comparison EndedFinding Finding Findings UnknownFigure compare",
             "fieldingkit.monitoring.forecasts": "CellCompletes Forecast ForecastStatus GoalForecast forecast",
             "fieldingkit.monitoring.group_forecasts": "forecast_group",
             "fieldingkit.monitoring.history": "SnapshotHistory",
+            "fieldingkit.monitoring.rules": (
+                "CellStuck EndBeforeGoal HighDropOff LowConversion NoCompletes OffBid PausedByApi PriceAtCap "
+                "ReconciliationDue Rule RuleName Rules SoftLaunchReached"
+            ),
             "fieldingkit.monitoring.snapshot_reader": "snapshot",
             "fieldingkit.monitoring.snapshots": "CellSnapshot Detail GroupSnapshot Snapshot UnreadDetail",
         },

@@ -109,6 +109,7 @@ async def snapshot(
     return Snapshot(
         at=at,
         groups=tuple(found.values()),
+        details=wanted,
         unlisted=tuple(UnlistedProject(id_, failures[id_].message) for id_ in names if id_ in failures),
     )
 

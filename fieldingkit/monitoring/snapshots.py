@@ -181,6 +181,8 @@ class Snapshot(Serializable):
     """The time at which the first request was sent, by the API's clock, UTC."""
     groups: tuple[GroupSnapshot, ...]
     """The target groups, project by project."""
+    details: tuple[Detail, ...] = ()
+    """The details that were asked for."""
     unlisted: tuple[UnlistedProject, ...] = ()
     """The projects whose target groups could not be listed, with the reasons; none of these is in ``groups``."""
 

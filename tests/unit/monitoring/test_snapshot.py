@@ -11,7 +11,7 @@ import pytest
 
 from fieldingkit import AsyncClient, Client
 from fieldingkit.errors import ConfigurationError, ForbiddenError, InvalidCommandError
-from fieldingkit.monitoring import snapshot
+from fieldingkit.monitoring import Detail, snapshot
 from fieldingkit.monitoring.snapshots import cells_of, completes_per_hour, last_reason
 from fieldingkit.resources.profiles import Profile, Profiling, Quota, ReplaceProfiles, Selection, Target
 from fieldingkit.resources.profiling import TargetGroupProfiles
@@ -100,9 +100,10 @@ async def test_a_row_has_all_figures_of_a_live_group(sandbox: Sandbox, client: A
 async def test_columns_are_the_same_for_every_group_and_choice_of_details(
     sandbox: Sandbox, client: AsyncClient
 ) -> None:
-    """A data frame has the same columns, read in whole or in part."""
+    """A data frame has the same columns, read in whole or in part; the snapshot names the details of its choice."""
     sandbox.seed()
     full, lists_only = await snapshot(client, ALL), await snapshot(client, ALL, details=())
+    assert (full.details, lists_only.details) == (tuple(Detail), ())
     assert len({tuple(row) for row in full.rows() + lists_only.rows()}) == 1
 
 
