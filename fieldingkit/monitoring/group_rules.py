@@ -259,7 +259,7 @@ def _cell_stuck(rule: CellStuck, facts: GroupFacts) -> _Outcome:
         if cell.completes is None or cell.goal is None:
             yield Missing("the cell's completes and goal: the API sent no readable ones", part)
         elif cell.completes < cell.goal and (state := states.get(part)) is not None:
-            since = max([state.since, *([] if facts.state.since is None else [facts.state.since])])
+            since = max(state.since, facts.state.since or state.since)
             others = group.completes - state.group_completes
             if (group.read_at - since) / _HOUR >= rule.hours and others >= rule.completes:
                 yield Seen(
