@@ -37,6 +37,8 @@ class NotificationResult:
     """The host of the receiver."""
     failure: str | None = None
     """The reason why the receiver did not accept it; None if it did."""
+    status: int | None = None
+    """The HTTP status of its answer; None if there was none."""
 
     @property
     def ok(self) -> bool:
@@ -101,7 +103,8 @@ async def post_notification(
         return NotificationResult(host, type(exc).__name__)
     finally:
         await transport.aclose()
-    return NotificationResult(host, None if 200 <= response.status < 300 else f"it answered {response.status}")
+    failure = None if 200 <= response.status < 300 else f"it answered {response.status}"
+    return NotificationResult(host, failure, response.status)
 
 
 def _origin(url: Secret) -> str:

@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from fieldingkit.monitoring.forecasts import forecast as forecast
     from fieldingkit.monitoring.group_forecasts import forecast_group as forecast_group
     from fieldingkit.monitoring.history import SnapshotHistory as SnapshotHistory
+    from fieldingkit.monitoring.messages import MessageShape as MessageShape
+    from fieldingkit.monitoring.messages import to_document as to_document
+    from fieldingkit.monitoring.receivers import Delivery as Delivery
+    from fieldingkit.monitoring.receivers import Program as Program
+    from fieldingkit.monitoring.receivers import Webhook as Webhook
+    from fieldingkit.monitoring.receivers import notify as notify
     from fieldingkit.monitoring.rules import CellStuck as CellStuck
     from fieldingkit.monitoring.rules import EndBeforeGoal as EndBeforeGoal
     from fieldingkit.monitoring.rules import HighDropOff as HighDropOff
@@ -51,6 +57,8 @@ else:
             "fieldingkit.monitoring.forecasts": "CellCompletes Forecast ForecastStatus GoalForecast forecast",
             "fieldingkit.monitoring.group_forecasts": "forecast_group",
             "fieldingkit.monitoring.history": "SnapshotHistory",
+            "fieldingkit.monitoring.messages": "MessageShape to_document",
+            "fieldingkit.monitoring.receivers": "Delivery Program Webhook notify",
             "fieldingkit.monitoring.rules": (
                 "CellStuck EndBeforeGoal HighDropOff LowConversion NoCompletes OffBid PausedByApi PriceAtCap "
                 "ReconciliationDue Rule RuleName Rules SoftLaunchReached"

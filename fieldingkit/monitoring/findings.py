@@ -149,7 +149,7 @@ class Findings(Serializable):
         Raises:
             ConfigurationError: The file cannot be written; an earlier file stays as it was.
         """
-        text = json.dumps({"schema": _SCHEMA, **self.to_dict()}, ensure_ascii=False)
+        text = json.dumps({"schema": _SCHEMA, **self.to_dict()})
         try:
             replace_file(Path(path), [text.encode(), b"\n"])
         except OSError as exc:

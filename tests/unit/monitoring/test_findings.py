@@ -113,8 +113,9 @@ def test_findings_are_read_from_their_file_as_they_were_saved(tmp_path: Path) ->
     assert Findings.load(path) is None
     first = findings_of(full_snapshot(live_group(**LOW), unlisted=(UnlistedProject("p2", "503"),)))
     kept = findings_of(full_snapshot(live_group(conversion_rate=None), at=hours_after(1)), first)
-    kept.save(path)
-    assert Findings.load(path) == kept
+    for findings in (kept, findings_of(full_snapshot(live_group(name="half \ud800 pair", **LOW)))):
+        findings.save(path)
+        assert Findings.load(path) == findings
     assert kept.unconfirmed
 
 
