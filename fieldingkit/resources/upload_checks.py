@@ -61,7 +61,8 @@ def coded_id_file(rows: Upload | Iterable[tuple[str | UUID, str | int]]) -> Uplo
         return _tidied(rows)
     if not _is_list(rows):
         return cast("Upload", rows)
-    return _written(f"{rid},{code}" for rid, code in rows)
+    # True and False count as integers in Python; the validator refuses the row without its code.
+    return _written(f"{rid},{'' if isinstance(code, bool) else code}" for rid, code in rows)
 
 
 def _is_list(value: object) -> bool:

@@ -59,7 +59,9 @@ class AllocationTemplate:
         }
 
 
-SYSTEM_ENTRIES: Final = ({"type": "exchange", "percentage_min": 100, "percentage_max": 100},)
+SYSTEM_ENTRIES: Final[tuple[dict[str, Any], ...]] = (
+    {"type": "exchange", "percentage_min": 100, "percentage_max": 100},
+)
 """The allocations of the system's template: everything comes from the exchange."""
 
 GLOBAL_TEMPLATES: Final = {

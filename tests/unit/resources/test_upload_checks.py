@@ -164,6 +164,12 @@ def test_an_id_with_two_codes_is_refused() -> None:
         SendCodedIds(rows=[(FIRST, 11), (FIRST, 20)])
 
 
+def test_a_truth_value_is_no_code() -> None:
+    """In Python it counts as a number, and would be sent as text."""
+    with pytest.raises(InvalidCommandError, match="a comma and a code on each line; line 1 is"):
+        SendCodedIds(rows=[(FIRST, True)])
+
+
 @pytest.mark.parametrize("line", [FIRST, f"{FIRST},", f"{FIRST};11", f"{FIRST},11,x", f",{FIRST}"])
 def test_a_row_without_exactly_an_id_and_a_code_is_refused(line: str) -> None:
     """Spreadsheets of some countries write semicolons."""
