@@ -46,6 +46,13 @@ if TYPE_CHECKING:
     from fieldingkit.monitoring.snapshots import GroupSnapshot as GroupSnapshot
     from fieldingkit.monitoring.snapshots import Snapshot as Snapshot
     from fieldingkit.monitoring.snapshots import UnreadDetail as UnreadDetail
+    from fieldingkit.monitoring.soft_launches.history import OtherChange as OtherChange
+    from fieldingkit.monitoring.soft_launches.limits import CheckedFigure as CheckedFigure
+    from fieldingkit.monitoring.soft_launches.limits import SoftLaunchCheck as SoftLaunchCheck
+    from fieldingkit.monitoring.soft_launches.limits import SoftLaunchLimit as SoftLaunchLimit
+    from fieldingkit.monitoring.soft_launches.report import SoftLaunchOutcome as SoftLaunchOutcome
+    from fieldingkit.monitoring.soft_launches.report import SoftLaunchReport as SoftLaunchReport
+    from fieldingkit.monitoring.soft_launches.workflow import soft_launch as soft_launch
 else:
     from fieldingkit._lazy import lazy_names
 
@@ -65,5 +72,9 @@ else:
             ),
             "fieldingkit.monitoring.snapshot_reader": "snapshot",
             "fieldingkit.monitoring.snapshots": "CellSnapshot Detail GroupSnapshot Snapshot UnreadDetail",
+            "fieldingkit.monitoring.soft_launches.history": "OtherChange",
+            "fieldingkit.monitoring.soft_launches.limits": "CheckedFigure SoftLaunchCheck SoftLaunchLimit",
+            "fieldingkit.monitoring.soft_launches.report": "SoftLaunchOutcome SoftLaunchReport",
+            "fieldingkit.monitoring.soft_launches.workflow": "soft_launch",
         },
     )

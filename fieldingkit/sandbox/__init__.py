@@ -17,7 +17,8 @@ The API's documents leave some behavior open. The sandbox behaves as follows:
 - A single action on a run that is already in the wanted status is refused (422).
 - A bulk launch keeps the planned duration, as `launch-now` does.
 - New dates may repeat the run's own start even if it has passed; any other start in the past is refused (400).
-- A live run is paused when it reaches its completes goal or its end date.
+- A live run is paused when it reaches its completes goal or its end date, or those of a soft launch, rounded up. It can
+  then be resumed once the soft launch is switched off.
 - A missing `If-Match` or `Idempotency-Key` is a 400, as are a malformed id and an id that a batch contains twice.
 - An idempotency key belongs to the account and expires after the `key_lifetime`, by default never; using it again for
   another request is a 409.

@@ -8,9 +8,9 @@ from typing import Any, Final, cast
 
 from fieldingkit.sandbox import problems
 from fieldingkit.sandbox.formats import ULID, parse_duration, parse_timestamp
-from fieldingkit.sandbox.model.fielding_runs import ValueChange
+from fieldingkit.sandbox.model.fielding_runs import FieldingRun, ValueChange
 
-__all__ = ["MODULES", "check_modules", "module_changes"]
+__all__ = ["MODULES", "check_modules", "completes_limit", "end_of_fielding", "module_changes"]
 
 
 _DECIMAL: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
@@ -36,6 +36,21 @@ _CHANGE_NAMES: Final[Mapping[tuple[str, str, str | None], str]] = {
     ),
 }
 """The API's name of a change, by module, field and the type of the module."""
+
+
+def completes_limit(assistant: Mapping[str, Any] | None, goal: int) -> int:
+    """Return the number of completes at which a live run pauses: the goal, or the part of it of a soft launch."""
+    module = (assistant or {}).get("soft_launch")
+    return goal if module is None else -(-goal * cast("int", module["filling_goal_percentage"]) // 100)
+
+
+def end_of_fielding(assistant: Mapping[str, Any] | None, run: FieldingRun) -> tuple[datetime, str]:
+    """Return the date at which a live run pauses at the latest, and the reason then: of a soft launch, its own."""
+    module = (assistant or {}).get("soft_launch")
+    end_at = None if module is None else parse_timestamp(module["end_at"])
+    if end_at is not None and end_at < run.end_at:
+        return end_at, "past_soft_launch_end_date"
+    return run.end_at, "past_scheduled_end_date"
 
 
 def check_modules(assignment: Mapping[str, Any], now: datetime) -> None:

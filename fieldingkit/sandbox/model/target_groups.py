@@ -9,6 +9,7 @@ import attrs
 
 from fieldingkit.sandbox.model.amounts import Amount
 from fieldingkit.sandbox.model.arrivals import Arrivals
+from fieldingkit.sandbox.model.assistant import completes_limit, end_of_fielding
 from fieldingkit.sandbox.model.fielding_runs import (
     BATCH_TRANSITIONS,
     Change,
@@ -159,12 +160,16 @@ class TargetGroup:
 
     @property
     def goal_reached(self) -> bool:
-        """True if the completes goal is reached. Assign True to reach it; a live run then pauses."""
-        return self.ledger.completes >= self.goal
+        """True if the goal, or its part of a soft launch, is reached. Assign True to reach it; a live run pauses."""
+        return self._missing <= 0
 
     @goal_reached.setter
     def goal_reached(self, reached: bool) -> None:
         self.completes = max(self.completes, self.goal) if reached else min(self.completes, self.goal - 1)
+
+    @property
+    def _missing(self) -> int:
+        return completes_limit(self.assistant, self.goal) - self.ledger.completes
 
     def _new_ledger(self) -> Ledger:
         settings = self.settings
@@ -188,14 +193,13 @@ class TargetGroup:
         if run is not None and run.status == "scheduled" and run.start_at <= at:
             run = self._change("start_reached", run, at=run.effective_date(run.start_at), status="live")
         if run is not None and run.status == "live":
-            due = run.effective_date(run.end_at)
-            reached_at = self._arrive(min(at, due)) or at
+            end_at, reason = end_of_fielding(self.assistant, run)
+            due = run.effective_date(end_at)
+            reached = self._arrive(min(at, due)) or at
             if self.goal_reached:
-                run = self._change(
-                    "goal_reached", run, at=reached_at, status="paused", reason="total_completes_reached"
-                )
-            elif run.end_at <= at:
-                run = self._change("end_reached", run, at=due, status="paused", reason="past_scheduled_end_date")
+                run = self._change("goal_reached", run, at=reached, status="paused", reason="total_completes_reached")
+            elif end_at <= at:
+                run = self._change("end_reached", run, at=due, status="paused", reason=reason)
         return run
 
     def next_date(self) -> datetime | None:
@@ -207,15 +211,14 @@ class TargetGroup:
             return run.effective_date(run.start_at)
         if self.goal_reached:
             return run.last_changed_at
-        end_at = run.effective_date(run.end_at)
+        end_at = run.effective_date(end_of_fielding(self.assistant, run)[0])
         if self._arrivals is None:
             return end_at
-        missing = self.goal - self.ledger.completes
-        return min(end_at, self._arrivals.date(self._arrivals.count + missing))
+        return min(end_at, self._arrivals.date(self._arrivals.count + self._missing))
 
     def _arrive(self, at: datetime) -> datetime | None:
         """Count the completes that have arrived; return the date of the one that reached the goal, or None."""
-        arrivals, missing = self._arrivals, self.goal - self.ledger.completes
+        arrivals, missing = self._arrivals, self._missing
         if arrivals is None or missing <= 0:
             return None
         arrived = max(0, arrivals.arrived_by(at) - arrivals.count)
@@ -242,7 +245,7 @@ class TargetGroup:
             return f"the action {transition.action} is not allowed on a {status} target group"
         if transition.within_limits and self.goal_reached:
             return "the completes goal is reached"
-        if transition.within_limits and run.end_at <= at:
+        if transition.within_limits and end_of_fielding(self.assistant, run)[0] <= at:
             return "the end date is reached"
         return None
 
@@ -396,9 +399,10 @@ class TargetGroup:
             at: The current time.
             request: The index of the recorded request.
         """
+        status = self.status_at(at)
         self.assistant_version += self.assistant is not None
         self.assistant = assistant
-        self._record("update_fielding_assistant", self.status_at(at), changes, at=at, request=request)
+        self._record("update_fielding_assistant", status, changes, at=at, request=request)
 
     def _change(
         self,

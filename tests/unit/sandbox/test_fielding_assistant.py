@@ -1,11 +1,13 @@
 """The modules of the fielding assistant: read and replaced as a whole."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from support.sandbox_caller import Answer, Caller, one
 
-from fieldingkit.sandbox import Sandbox, TargetGroup
+from fieldingkit.sandbox import Sandbox, TargetGroup, TransitionRefusedError
+from fieldingkit.sandbox.formats import write_timestamp
 
 OFF = {"pricing": None, "quota_overlay": None, "pacing": None, "soft_launch": None}
 PACING = {"type": "linear", "increment_interval": "PT12H"}
@@ -85,3 +87,36 @@ async def test_the_changelog_lists_each_changed_field(sandbox: Sandbox, call: Ca
         "pacing_assistance_change": (None, "linear"),
         "pacing_linear_increment_interval_change": (None, "PT12H"),
     }
+
+
+async def test_a_soft_launch_pauses_at_its_part_of_the_goal(sandbox: Sandbox, call: Caller) -> None:
+    """A live run pauses at the percentage, rounded up, and can be resumed once the module is off."""
+    group = sandbox.seed(live=1, goal=25, completes=0).groups[0]
+    end_at = write_timestamp(sandbox.clock.now() + timedelta(hours=5))
+    module = {"end_at": end_at, "filling_goal_percentage": 10, "demographics_strictness_percentage": 0}
+    assert (await put(call, group, {"soft_launch": module})).status == 204
+    group.completes = 2
+    assert group.status == "live"
+    group.completes = 3
+    assert (group.status, group.history[-1].values[0].reason) == ("paused", "total_completes_reached")
+    with pytest.raises(TransitionRefusedError, match="goal is reached"):
+        group.act("resume", by="Ada")
+    await put(call, group, {})
+    group.act("resume", by="Ada")
+    assert (group.status, group.goal_reached) == ("live", False)
+
+
+async def test_a_soft_launch_pauses_at_its_end(sandbox: Sandbox, call: Caller) -> None:
+    """At the end of the soft launch the run pauses whatever it has; so does one that is over the limit by then."""
+    first, second = sandbox.seed(live=2, goal=100, completes=20).groups
+    for group, percentage in ((first, 90), (second, 20)):
+        end_at = write_timestamp(sandbox.clock.now() + timedelta(hours=5))
+        module = {"end_at": end_at, "filling_goal_percentage": percentage, "demographics_strictness_percentage": 0}
+        await put(call, group, {"soft_launch": module})
+    assert (first.status, second.status) == ("live", "paused")
+    sandbox.clock.advance(6 * 3600)
+    change = first.history[-1]
+    assert (first.status, write_timestamp(change.at)) == ("paused", (first.assistant or {})["soft_launch"]["end_at"])
+    assert change.values[0].reason == "past_soft_launch_end_date"
+    with pytest.raises(TransitionRefusedError, match="end date"):
+        first.act("resume", by="Ada")

@@ -1,0 +1,1 @@
+"""Soft launches: a part of the goal is fielded and checked before the rest."""
