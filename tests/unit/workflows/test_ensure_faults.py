@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support import draft_settings
 from support.fake_clock import FakeClock
+from support.workflow_crash import Crash
 
 from fieldingkit import AsyncClient
 from fieldingkit.errors import DuplicateReferenceError, FieldingKitError
@@ -24,21 +25,6 @@ FAULTS: dict[str, Callable[[], faults.Fault]] = {
     "lost": faults.DropBefore,
     "refused by a gateway": lambda: faults.Answer(503),
 }
-
-
-class Crash(faults.Fault):
-    """Cancel the workflow as soon as its request was handled, or instead of handling it."""
-
-    def __init__(self, cancel: Callable[[], object], *, is_applied: bool) -> None:
-        self.cancel = cancel
-        self.is_applied = is_applied
-
-    async def inject(self, exchange: faults.Exchange) -> Any:
-        """Handle the request or not, and cancel."""
-        if self.is_applied:
-            await exchange.proceed()
-        self.cancel()
-        return await faults.DropBefore().inject(exchange)
 
 
 @pytest.fixture(scope="module")

@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.fake_clock import FakeClock
+from support.workflow_crash import Crash
 
 from fieldingkit import AsyncClient
 from fieldingkit.errors import FieldingKitError, JobError
@@ -36,21 +36,6 @@ FAULTS: dict[str, Callable[[], faults.Fault]] = {
     "refused": lambda: faults.Answer(403),
     "not found": lambda: faults.Answer(404),
 }
-
-
-class Crash(faults.Fault):
-    """Cancel the workflow as soon as its request was handled, or instead of handling it."""
-
-    def __init__(self, cancel: Callable[[], object], *, is_applied: bool) -> None:
-        self.cancel = cancel
-        self.is_applied = is_applied
-
-    async def inject(self, exchange: faults.Exchange) -> Any:
-        """Handle the request or not, and cancel."""
-        if self.is_applied:
-            await exchange.proceed()
-        self.cancel()
-        return await faults.DropBefore().inject(exchange)
 
 
 @pytest.fixture(scope="module")
