@@ -19,7 +19,9 @@ from fieldingkit.monitoring import (
     PriceAtCap,
     ReconciliationDue,
     Rules,
+    Snapshot,
     UnreadDetail,
+    compare,
     evaluate,
     snapshot,
 )
@@ -271,6 +273,23 @@ def test_a_cell_that_may_yet_get_completes_is_not_stuck(series: list[tuple[float
     assert not stuck(*series)
 
 
+def test_a_cell_keeps_its_time_while_it_cannot_be_read() -> None:
+    """Completes only grow: the same number before and after means that there was none in between."""
+    counted = {"cells": (cell(),)}
+    unread: list[Snapshot] = [
+        full_snapshot(live_group(cells=None), at=hours_after(1)),
+        full_snapshot(live_group(cells=(cell(completes=None),)), at=hours_after(2)),
+        full_snapshot(unlisted=(UnlistedProject("p1", "503"),), at=hours_after(3)),
+    ]
+    findings = evaluated(counted)
+    for taken in unread:
+        findings = evaluate(taken, RULES, earlier=findings)
+        assert not findings.found
+    late = live_group(read_at=hours_after(12), last_complete_at=hours_after(12), completes=45, **counted)
+    (found,) = evaluate(full_snapshot(late, at=hours_after(12)), RULES, earlier=findings).found
+    assert (found.rule, found.since) == ("cell_stuck", NOON)
+
+
 def test_cells_with_the_same_name_have_states_of_their_own() -> None:
     """They are numbered."""
     same = (cell("women", 20), cell("women", 20), cell("women", 50))
@@ -333,6 +352,11 @@ def test_reconciliations_are_due_some_days_before_their_deadline() -> None:
     assert not evaluate(earlier, rules, due=due).found
     late = evaluate(full_snapshot(at=hours_after(61)), rules, due=due).found
     assert "the deadline was" in late[0].seen
+    none = attrs.evolve(due, projects=(), warnings=())
+    unlisted = full_snapshot(unlisted=(UnlistedProject("p1", "503"),))
+    over = compare(findings, evaluate(unlisted, rules, earlier=findings, due=none))
+    assert [one.reason for one in over.ended] == ["it is no longer so"], "the list of target groups says nothing of it"
+    assert evaluate(unlisted, rules, earlier=findings).unconfirmed == findings.found, "they were not read"
 
 
 async def test_the_troubles_of_a_sandbox_are_found_and_nothing_else(sandbox: Sandbox, client: AsyncClient) -> None:
