@@ -290,6 +290,16 @@ def test_a_cell_keeps_its_time_while_it_cannot_be_read() -> None:
     assert (found.rule, found.since) == ("cell_stuck", NOON)
 
 
+def test_the_time_of_a_pause_does_not_count_for_cells() -> None:
+    """A cell is stuck some hours after the target group was seen live again."""
+    findings = evaluated(PAUSED)
+    for hours, stuck_then in ((5, False), (16.9, False), (17, True)):
+        at = hours_after(hours)
+        group = live_group(read_at=at, last_complete_at=at, completes=40 + int(hours), cells=(cell(),))
+        findings = evaluate(full_snapshot(group, at=at), RULES, earlier=findings)
+        assert [one.since for one in findings.found] == [hours_after(5)] * stuck_then
+
+
 def test_cells_with_the_same_name_have_states_of_their_own() -> None:
     """They are numbered."""
     same = (cell("women", 20), cell("women", 20), cell("women", 50))

@@ -57,7 +57,8 @@ def test_the_end_names_its_reason() -> None:
     first = findings_of(full_snapshot(live_group(**LOW)))
     paused = findings_of(full_snapshot(live_group(status=TargetGroupStatus.PAUSED)), first)
     gone = findings_of(full_snapshot(), first)
-    off = findings_of(full_snapshot(live_group()), first, low_conversion=LowConversion(enabled=False))
+    unlisted = full_snapshot(unlisted=(UnlistedProject("p1", "503"),))
+    off = findings_of(unlisted, first, low_conversion=LowConversion(enabled=False))
     assert [one.reason for now in (paused, gone, off) for one in compare(first, now).ended] == [
         "its target group is paused now",
         "its target group is no longer in the snapshot",
