@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from aiohttp import web
 from support.fake_clock import FakeClock
 from support.fixture_types import MakeClient
+from support.workflow_crash import Crash
 
 from fieldingkit import AsyncClient, PollPolicy
 from fieldingkit.errors import FieldingKitError, JobError
@@ -19,7 +19,7 @@ from fieldingkit.resources.excluded_respondents import (
 )
 from fieldingkit.sandbox import Sandbox, TargetGroup, faults
 from fieldingkit.sandbox.model.file_jobs import FileJob
-from fieldingkit.workflows import RemovedExclusions, remove_all_exclusions, upload_exclusions
+from fieldingkit.workflows import remove_all_exclusions, upload_exclusions
 
 IDS = [f"0f1ce179-a917-49ff-9d50-{number:012x}" for number in range(8)]
 REMOVAL = "remove-all-exclusions"
@@ -50,21 +50,6 @@ OPERATIONS = [
     "pause_fielding_run",
     "resume_fielding_run",
 ]
-
-
-class Crash(faults.Fault):
-    """Cancel the workflow as soon as its request was handled, or instead of handling it."""
-
-    def __init__(self, task: "asyncio.Task[RemovedExclusions]", *, is_applied: bool) -> None:
-        self.task = task
-        self.is_applied = is_applied
-
-    async def inject(self, exchange: faults.Exchange) -> web.StreamResponse:
-        """Handle the request or not, and cancel."""
-        if self.is_applied:
-            await exchange.proceed()
-        self.task.cancel()
-        return await faults.DropBefore().inject(exchange)
 
 
 @pytest.fixture
@@ -105,7 +90,7 @@ async def test_a_live_target_group_never_loses_its_exclusions(sandbox: Sandbox, 
     )
     for _ in range(chance.randrange(1, 4)):
         crash = chance.random() < 0.2
-        fault = Crash(task, is_applied=chance.random() < 0.5) if crash else chance.choice(FAULTS)
+        fault = Crash(task.cancel, is_applied=chance.random() < 0.5) if crash else chance.choice(FAULTS)
         sandbox.faults.add(chance.choice(OPERATIONS), fault, times=chance.randrange(1, 3))
     await asyncio.wait([task])
     sandbox.faults.clear()
