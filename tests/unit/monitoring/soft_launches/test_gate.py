@@ -130,6 +130,18 @@ def test_a_launch_by_another_user_keeps_the_limit() -> None:
     assert step_of(reading("paused", SET, launched, PAUSED)) == Step.RELEASE
 
 
+@pytest.mark.parametrize("status", ["live", "paused"])
+def test_a_soft_launch_that_is_off_for_no_known_reason_ends_it(status: str) -> None:
+    """Without a change that switched it off, a target group is neither resumed nor said to have passed."""
+    last = PAUSED if status == "paused" else LAUNCHED
+    decision = next_step(reading(status, SET, LAUNCHED, last, is_on=False), UNTIL, CHECK)
+    assert (decision.step, decision.is_settled) == (Step.STOP_INTERRUPTED, False)
+    assert next_step(reading(status, SET, LAUNCHED, last, is_on=False), UNTIL, CHECK, has_released=True).step in (
+        Step.RESUME,
+        Step.STOP_RESUMED,
+    )
+
+
 def test_an_unknown_author_is_another_user() -> None:
     """A pause whose author the API does not send is not taken for the own one."""
     seen = reading("paused", SET, LAUNCHED, PAUSED)

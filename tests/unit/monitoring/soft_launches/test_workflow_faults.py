@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from support.soft_launches import FAILING, LIMIT, PASSING, Crash, Interruption, Scene, change_goal
 
@@ -33,10 +33,19 @@ FAULTS: dict[str, Callable[[], faults.Fault]] = {
     "not found": lambda: faults.Answer(404),
     "changed": lambda: faults.Answer(412),
 }
+
+
+def there_and_back(_: Sandbox, group: TargetGroup) -> None:
+    """Change the status twice, so that it reads as before; only the ETag is another one."""
+    for action in ("pause", "resume") if group.status == "live" else ("resume", "pause"):
+        group.act(action, by="Ada")
+
+
 ACTIONS: dict[str, Callable[[Sandbox, TargetGroup], object]] = {
     "pause": lambda _, group: group.act("pause", by="Ada"),
     "resume": lambda _, group: group.act("resume", by="Ada"),
     "complete": lambda _, group: group.act("complete", by="Ada"),
+    "there and back": there_and_back,
     "goal": change_goal,
 }
 REQUESTS = 45
@@ -114,8 +123,10 @@ async def interrupt_at(sandbox: Sandbox, number: int, name: str, passes: bool) -
         assert scene.group.goal == (300 if name == "goal" else 200)
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(number=st.integers(0, 25), name=st.sampled_from(sorted(ACTIONS)), passes=st.booleans())
+@example(number=5, name="there and back", passes=True)  # with the pause itself
+@example(number=17, name="there and back", passes=True)  # with the resume itself
 def test_another_user_at_any_request_is_respected(shared: Sandbox, number: int, name: str, passes: bool) -> None:
     """After an action of another user there is none of ours on the run, and their change is named."""
     asyncio.run(interrupt_at(shared, number, name, passes))
