@@ -17,8 +17,7 @@ DAY = 86_400.0
 
 def live_group(goal: int = 5000, ends_in: float = 30 * DAY, **process: Any) -> tuple[SandboxClock, TargetGroup]:
     """Return a live target group without completes, and the stopped clock of its sandbox."""
-    clock = SandboxClock(MIDNIGHT)
-    clock.freeze()
+    clock = SandboxClock(MIDNIGHT, seconds=lambda: 0.0)  # the dates follow from the start, to the millisecond
     arrivals = ArrivalProcess(**{"completes_a_day": 240, "seed": 7, **process})
     project = Sandbox(clock=clock).seed(live=1, goal=goal, completes=0, ends_in=ends_in, arrivals=arrivals)
     return clock, project.groups[0]
@@ -107,8 +106,7 @@ def test_no_completes_arrive_during_a_pause() -> None:
 
 def test_seeded_target_groups_have_no_arrivals_by_default() -> None:
     """The test assigns their completes."""
-    clock = SandboxClock(MIDNIGHT)
-    clock.freeze()
+    clock = SandboxClock(MIDNIGHT, seconds=lambda: 0.0)  # the dates follow from the start, to the millisecond
     group = Sandbox(clock=clock).seed(live=1, completes=40).groups[0]
     clock.advance(10 * DAY)
     assert group.completes == 40
