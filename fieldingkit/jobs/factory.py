@@ -4,16 +4,15 @@ Loaded with the first job, because the results of jobs cost more to load than a 
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import cache
 from importlib import import_module
 from typing import Any, TypeVar, cast
-
-import attrs
 
 from fieldingkit.clock import Clock
 from fieldingkit.codec import decode, encode
 from fieldingkit.commands import Command
 from fieldingkit.errors import ConfigurationError, DecodeError, InvalidCommandError, JobFailedError, JobLocationError
-from fieldingkit.job_commands import JobAccepted, JobCommand, JobResult
+from fieldingkit.job_commands import JobAccepted, JobCommand, JobPace, JobResult
 from fieldingkit.jobs.job import AsyncJob, Submitter
 from fieldingkit.jobs.location import ResolvedLocation, resolve_id, resolve_location
 from fieldingkit.jobs.observer import JobObserver, PollEvent
@@ -185,20 +184,7 @@ class JobFactory:
     def _policy(self, kind: type[JobCommand[Any]]) -> PollPolicy:
         """Return the policy for jobs of one kind; a policy that was chosen for the client holds for all."""
         policy, pace = self._pollers.policy, kind.pace
-        if pace is None or policy != PollPolicy():
-            return policy
-        return attrs.evolve(
-            policy,
-            first_delay=pace.first_delay,
-            min_interval=pace.min_interval,
-            max_interval=pace.max_interval,
-        )
-
-    def _policy_from(self, facts: JobToken, kind: type[JobCommand[Any]]) -> PollPolicy:
-        """Return the policy for a job from a token: what has passed of the delay before its first poll has passed."""
-        policy = self._policy(kind)
-        age = max(0.0, self._clock.wall() - facts.created)  # the wall clocks of two machines may differ
-        return attrs.evolve(policy, first_delay=max(0.0, policy.first_delay - age))
+        return policy if pace is None or policy != PollPolicy() else _policy_at(pace)
 
     def _job(
         self,
@@ -241,12 +227,18 @@ class JobFactory:
             read=read,
             submit=self._submit,
             pollers=self._pollers,
-            policy=self._policy(kind) if accepted is not None else self._policy_from(facts, kind),
+            policy=self._policy(kind),
             accepted=accepted,
             command=command,
             foreign_location=foreign_location,
             observer=JobObserver(facts, metrics=self._metrics, callback=self._on_poll, resumed=accepted is None),
         )
+
+
+@cache
+def _policy_at(pace: JobPace) -> PollPolicy:
+    """Return the one policy of all jobs of a pace."""
+    return PollPolicy(first_delay=pace.first_delay, min_interval=pace.min_interval, max_interval=pace.max_interval)
 
 
 def _job_command(operation_id: str) -> type[JobCommand[Any]] | None:

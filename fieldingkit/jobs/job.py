@@ -109,6 +109,8 @@ class AsyncJob(Generic[R_co]):
             pollers,
             policy=policy,
             first_delay=accepted.retry_after if accepted is not None else None,
+            # The wall clocks of two machines may differ.
+            age=max(0.0, pollers.clock.wall() - facts.created) if accepted is None else 0.0,
             observer=observer,
         )
 

@@ -114,6 +114,7 @@ class Poller:
         group: The pollers of the client.
         policy: The intervals, and the tolerance for failed polls; the group's by default.
         first_delay: Seconds before the first poll, as the API asked; None if it did not ask.
+        age: Seconds since the job was created, which have passed of the policy's own ``first_delay``.
         observer: Is notified of every poll.
     """
 
@@ -148,6 +149,7 @@ class Poller:
         *,
         policy: PollPolicy | None = None,
         first_delay: float | None = None,
+        age: float = 0.0,
         observer: "JobObserver | None" = None,
     ) -> None:
         self.result: JobResult | None = None
@@ -165,7 +167,7 @@ class Poller:
         self._policy = policy or group.policy
         self._observer = observer
         self._begun = group.clock.now()
-        delay = self._policy.first_delay if first_delay is None else self._bounded(first_delay)
+        delay = max(0.0, self._policy.first_delay - age) if first_delay is None else self._bounded(first_delay)
         self.next_poll_at: float = self._begun + delay
         """The time of the next poll, on the clock."""
         self._polled_at = self._begun
