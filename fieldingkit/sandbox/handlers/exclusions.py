@@ -9,8 +9,9 @@ from fieldingkit.sandbox.context import Handler, HandlerResponse, RequestContext
 from fieldingkit.sandbox.formats import ULID, write_timestamp
 from fieldingkit.sandbox.handlers.file_jobs import read_entity_type, read_file, read_file_job, start_file_job
 from fieldingkit.sandbox.model.drafts import check_exclusions, store_exclusion
-from fieldingkit.sandbox.model.exclusions import ENTITY_TYPES, EntityType, Exclusions, completed_by
+from fieldingkit.sandbox.model.exclusions import ENTITY_TYPES, EntityType, completed_by
 from fieldingkit.sandbox.model.file_jobs import IdFile, add_ids, read_ids
+from fieldingkit.sandbox.model.state import SandboxState
 from fieldingkit.sandbox.model.target_groups import TargetGroup
 from fieldingkit.sandbox.parameters import read_page
 
@@ -145,7 +146,7 @@ def upload(context: RequestContext) -> HandlerResponse:
         family=_FAMILY,
         success="Success",
         rows=ids.rows,
-        act=partial(_add, context.state.exclusions, entity_type, ids),
+        act=partial(_add, context.state, entity_type, ids),
     )
 
 
@@ -158,7 +159,7 @@ def remove_all(context: RequestContext) -> HandlerResponse:
         family=_FAMILY,
         success="Success",
         rows=len(context.state.exclusions.uploaded(context.target_group().id, entity_type)),
-        act=partial(_remove, context.state.exclusions, entity_type),
+        act=partial(_remove, context.state, entity_type),
     )
 
 
@@ -177,9 +178,12 @@ def _entity_type(context: RequestContext) -> EntityType:
     return next(one for one in ENTITY_TYPES if one == chosen)
 
 
-def _add(exclusions: Exclusions, entity_type: EntityType, file: IdFile, group: TargetGroup, _: datetime) -> str | None:
-    return add_ids(exclusions.uploaded(group.id, entity_type), file.ids, file.invalid)
+def _add(state: SandboxState, entity_type: EntityType, file: IdFile, group: TargetGroup, at: datetime) -> str | None:
+    note = add_ids(state.exclusions.uploaded(group.id, entity_type), file.ids, file.invalid)
+    state.update_admission(group, at)
+    return note
 
 
-def _remove(exclusions: Exclusions, entity_type: EntityType, group: TargetGroup, _: datetime) -> None:
-    exclusions.uploaded(group.id, entity_type).clear()
+def _remove(state: SandboxState, entity_type: EntityType, group: TargetGroup, at: datetime) -> None:
+    state.exclusions.uploaded(group.id, entity_type).clear()
+    state.update_admission(group, at)

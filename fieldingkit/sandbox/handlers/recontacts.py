@@ -48,10 +48,11 @@ def _start_upload(context: RequestContext, kind: str, *, are_sessions: bool) -> 
     ids = read_ids(file.content)
 
     def store(group: TargetGroup, at: datetime) -> str | None:
-        del at
         people = _people(context, ids.ids) if are_sessions else ids.ids
         unknown = len(ids.ids) - len(people)
-        return add_ids(context.state.recontacts[group.id], people, ids.invalid + unknown)
+        note = add_ids(context.state.recontacts[group.id], people, ids.invalid + unknown)
+        context.state.update_admission(group, at)
+        return note
 
     return start_file_job(context, kind=kind, family=_FAMILY, success="Completed", rows=ids.rows, act=store, file=file)
 
@@ -76,8 +77,8 @@ def remove_all(context: RequestContext) -> HandlerResponse:
     known = context.state.recontacts[context.target_group().id]
 
     def clear(group: TargetGroup, at: datetime) -> str | None:
-        del group, at
         known.clear()
+        context.state.update_admission(group, at)
         return None
 
     return start_file_job(context, kind=_REMOVAL, family=_FAMILY, success="Completed", rows=len(known), act=clear)

@@ -1,7 +1,7 @@
 """Exclusions: exclusion groups, uploaded ids, and the respondents that a target group does not admit.
 
-No respondent of the sandbox comes twice, so exclusions turn no one away;
-the lists of excluded respondents have everybody who would be.
+Uploaded ids keep recontacts away. All others are new to the sandbox, so that exclusions turn none of them away; the
+lists of excluded respondents have everybody who would be.
 """
 
 from collections.abc import Iterable, Iterator

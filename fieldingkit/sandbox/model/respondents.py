@@ -14,6 +14,7 @@ from typing import Final, Literal, NamedTuple
 
 import attrs
 
+from fieldingkit.sandbox.model.admission import Admission
 from fieldingkit.sandbox.model.amounts import Amount
 from fieldingkit.sandbox.model.arrivals import (
     COMPLETES_A_TURN,
@@ -119,6 +120,7 @@ class Ledger:
         "_settled",
         "_suppliers",
         "_target_group_id",
+        "admission",
     )
 
     def __init__(
@@ -134,6 +136,7 @@ class Ledger:
         self._gained = 0
         self._gained_cost = Decimal(0)
         self._codes: dict[int, str] = {}
+        self.admission: Admission = Admission()
         self._known_bases: tuple[int, int, int] | None = None
 
     @property
@@ -302,8 +305,7 @@ class Ledger:
 
     def add_codes(self, codes: Iterable[str]) -> None:
         """Add unique codes: each of the next entrants who has none yet takes one."""
-        first = max(self.entrants, max(self._codes, default=0)) + 1
-        self._codes.update(enumerate(codes, first))
+        self._codes.update(enumerate(codes, max([self.entrants, *self._codes]) + 1))
 
     def remove_unused_codes(self) -> None:
         """Remove the unique codes that are not used."""
@@ -429,11 +431,11 @@ class Ledger:
         at, price = arrival
         settled = self._settlement(number, at)
         qualified = flow(number)[0] != "screenout" or settled.outcome == "complete"
-        rid, respondent_id, guid = (uuid_text(base ^ number) for base in self._bases)
+        rid, person, guid = (uuid_text(base ^ number) for base in self._bases)
         return Respondent(
             number=number,
             rid=rid,
-            respondent_id=respondent_id,
+            respondent_id=self.admission.person(number) or person,
             access_respondent_guid=guid,
             entered_at=at - interview,
             ended_at=settled.ended_at,

@@ -166,6 +166,16 @@ class SandboxState:
             number = group.ledger.number_of(rid)
             return None if number is None else (group, number)
 
+    def update_admission(self, group: TargetGroup, at: datetime) -> None:
+        """Let the recontacts of a target group enter, without those who are excluded by id; anybody if it has none."""
+        recontacts, excluded = self.recontacts[group.id], self.exclusions.uploaded(group.id, "RSID")
+        if not recontacts and group.ledger.admission.is_open:
+            return
+        group.status_at(at)  # counts those who have come
+        invited = [person for person in recontacts if person not in excluded]
+        group.ledger.admission.invite(invited if recontacts else None, group.ledger.entrants)
+        group.restart_arrivals(at)
+
     def on_change(self, group: TargetGroup, change: Change, index: int) -> None:
         """Record activity for a changed target group, reschedule its next date and enqueue its event."""
         project = self.projects[group.project_id]

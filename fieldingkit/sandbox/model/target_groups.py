@@ -212,7 +212,7 @@ class TargetGroup:
         if self.goal_reached:
             return run.last_changed_at
         end_at = run.effective_date(end_of_fielding(self.assistant, run)[0])
-        if self._arrivals is None:
+        if self._arrivals is None or self._missing > self.ledger.admission.completes_left(self.ledger.arrived):
             return end_at
         return min(end_at, self._arrivals.date(self._arrivals.count + self._missing))
 
@@ -222,8 +222,8 @@ class TargetGroup:
         if arrivals is None or missing <= 0:
             return None
         arrived = max(0, arrivals.arrived_by(at) - arrivals.count)
-        arrivals.count += min(arrived, missing)
-        return arrivals.date(arrivals.count) if arrived >= missing else None
+        arrivals.count += min(arrived, missing, self.ledger.admission.completes_left(self.ledger.arrived))
+        return arrivals.date(arrivals.count) if self.goal_reached else None
 
     def restart_arrivals(self, at: datetime) -> None:
         """Let completes arrive from now on at the present speed, if the run is live."""
@@ -353,7 +353,7 @@ class TargetGroup:
     ) -> None:
         """Replace all settings of a draft."""
         self.settings, self.goal, self.price, self.manager_id = settings, goal, price, manager_id
-        self.ledger = self._new_ledger()
+        self.ledger, self.ledger.admission = self._new_ledger(), self.ledger.admission  # who may enter stays
         self.assistant_version += 1
         self.assistant = assistant
         self._record("update_settings", "draft", (), at=at, request=request)

@@ -6,8 +6,9 @@ from typing import Any
 import aiohttp
 import pytest
 from support.sandbox_caller import Answer, Caller, one
+from support.sandbox_drafts import created, launch, study
 
-from fieldingkit.sandbox import Sandbox, SandboxClock, TargetGroup
+from fieldingkit.sandbox import ArrivalProcess, Sandbox, SandboxClock, TargetGroup
 
 FIRST, SECOND, THIRD = (str(uuid.UUID(int=number)) for number in (1, 2, 3))
 
@@ -129,3 +130,61 @@ async def test_the_file_of_an_unknown_job_is_not_found(call: Caller, group: Targ
     created = await call("POST", f"{call.group_path(group)}/recontacts/jobs/remove-all-rsids")
     path = f"{call.group_path(group)}/recontacts/jobs/upload-respondents-by-file"
     assert (await call("GET", f"{path}/{created.json['job_id']}/download")).status == 404
+
+
+# Who may answer
+
+
+@pytest.fixture
+def busy(sandbox: Sandbox) -> TargetGroup:
+    """Return a live target group that gets about ten completes a day."""
+    arrivals = ArrivalProcess(completes_a_day=10)
+    return one(sandbox, "live", completes=0, goal=500, ends_in=60 * 86_400, arrivals=arrivals)
+
+
+def people(count: int) -> list[str]:
+    """Return different RSIDs."""
+    return [str(uuid.UUID(int=number)) for number in range(1, count + 1)]
+
+
+async def test_only_recontacts_may_enter(call: Caller, busy: TargetGroup, clock: SandboxClock) -> None:
+    """Of five people two complete, and then nobody is left: the target group stays below its goal."""
+    await upload(call, busy, *people(10), entity_type="RSID")
+    clock.advance(30 * 86_400)
+    assert [person.respondent_id for person in busy.respondents] == people(10)
+    assert (busy.completes, busy.goal_reached) == (4, False)
+
+
+async def test_excluded_recontacts_do_not_enter(call: Caller, busy: TargetGroup, clock: SandboxClock) -> None:
+    """Exclusions that are uploaded later hold for those who have not come yet."""
+    await upload(call, busy, *people(10), entity_type="RSID")
+    form = aiohttp.FormData(quote_fields=False)
+    form.add_field("file", "\n".join(people(5)).encode(), filename="a.csv", content_type="text/csv")
+    path = f"{call.group_path(busy)}/exclusions/jobs/upload-respondents-by-file"
+    assert (await call("POST", path, data=form, params={"entity_type": "RSID"})).status == 201
+    clock.advance(30 * 86_400)
+    assert [person.respondent_id for person in busy.respondents] == people(10)[5:]
+
+
+async def test_without_recontacts_anybody_may_enter_again(call: Caller, busy: TargetGroup, clock: SandboxClock) -> None:
+    """Those who have come stay; the goal is reached by others."""
+    await upload(call, busy, *people(10), entity_type="RSID")
+    clock.advance(20 * 86_400)
+    assert (await call("POST", f"{call.group_path(busy)}/recontacts/jobs/remove-all-rsids")).status == 201
+    clock.advance(9 * 86_400)
+    assert [person.respondent_id for person in busy.respondents[:10]] == people(10)
+    assert busy.completes > 4
+
+
+async def test_a_draft_that_is_replaced_keeps_its_recontacts(
+    sandbox: Sandbox, call: Caller, clock: SandboxClock
+) -> None:
+    """They belong to the target group, not to its settings."""
+    group = await created(sandbox, call)
+    await upload(call, group, *people(10), entity_type="RSID")
+    clock.advance(1)
+    changed = study(clock, group.manager_id, name="Anybody")
+    assert (await call("PUT", call.group_path(group), json=changed)).status == 204
+    await launch(call, group, clock)
+    clock.advance(30 * 86_400)
+    assert [person.respondent_id for person in group.respondents] == people(10)
