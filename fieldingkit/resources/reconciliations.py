@@ -127,6 +127,12 @@ class Reconciliation(Result):
         """The id of the reconciliation."""
         return self.request_id
 
+    @property
+    def progress(self) -> int:
+        """The number of rows that the API counts as handled so far."""
+        counts = (self.expired, self.invalid, self.positive_reversed, self.negative_reversed)
+        return sum(count or 0 for count in counts)
+
     @classmethod
     def _from_api(cls, body: dict[str, Any]) -> dict[str, Any]:
         """Give both forms of the API the same names: that of one reconciliation, and that of the list."""

@@ -201,7 +201,7 @@ async def test_a_view_has_options_of_its_own(serve: Serve, make: MakeFulfillment
     assert server.connections == 1
     assert view.rate_limiter is client.rate_limiter
     with pytest.raises(ConfigurationError, match="base_url belongs to the whole client"):
-        client.with_options(base_url="https://elsewhere.example")  # type: ignore[call-arg]
+        client.with_options(base_url="https://elsewhere.example")  # type: ignore[call-arg]  # refused
 
 
 @pytest.mark.parametrize("option", ["account_id", "api_version", "poll", "on_poll", "auth"])
@@ -225,7 +225,7 @@ async def test_each_client_refuses_the_commands_of_the_other(
         await make(base_url=server.url).send_detailed(accounts.ListAccounts())
     assert "AsyncClient or Client" in str(refused.value)
     with pytest.raises(InvalidCommandError, match="expected an instance of Command"):
-        await make(base_url=server.url).send(GetRespondentStatus)  # type: ignore[arg-type]
+        await make(base_url=server.url).send(GetRespondentStatus)  # type: ignore[arg-type]  # refused
     assert server.requests == []
 
 

@@ -13,6 +13,7 @@ from support.fixture_types import MakeClient, Serve
 from support.raw_server import Step, answer, raw
 
 import fieldingkit
+from fieldingkit import reconciliations
 from fieldingkit.commands import Command, DownloadCommand, Endpoint, OpenEnum, TargetGroupCommand
 from fieldingkit.errors import DecodeError, InvalidCommandError, JobFailedError, JobLocationError, JobTimeoutError
 from fieldingkit.job_commands import JobAccepted, JobCommand, JobPace, JobResult, JobWords
@@ -204,6 +205,27 @@ async def test_wait_that_is_shorter_than_the_first_delay_still_polls(serve: Serv
     server = await serve(ACCEPTED, read("Success"))
     job = await make_client(base_url=server.url, clock=clock).submit(MAKE)
     assert (await job.wait(timeout=3)).status == "Success"
+
+
+async def test_counts_of_a_reconciliation_are_its_progress(
+    serve: Serve, make_client: MakeClient, clock: FakeClock
+) -> None:
+    """While it is processed, the rows that are handled let the interval between polls start over."""
+    counted = {"submitted": 9, "expired": 1, "invalid": 2, "positive_reversed": 0, "negative_reversed": 3}
+    running = {"request_id": JOB, "status": "processing"}
+    server = await serve(
+        answer(202, {"request_id": JOB}),
+        *[answer(200, running)] * 4,
+        answer(200, {**running, "result_counts": counted}),
+        answer(200, {**running, "status": "complete", "result_counts": counted}),
+    )
+    rows = reconciliations.Reconcile(rows=[("0f1ce179-a917-49ff-9d50-b05fc91f7bd4", 11)])
+    job = await make_client(base_url=server.url, clock=clock).submit(rows)
+    bounds = list[float | None]()
+    for _ in range(5):
+        result = await job.status()
+        bounds.append(job._poller._bound)
+    assert (result.progress, bounds[3], bounds[4]) == (6, 2 * 1.5**3, 2)
 
 
 async def test_download_command_is_refused_by_send(make_client: MakeClient) -> None:

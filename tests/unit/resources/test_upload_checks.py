@@ -202,7 +202,7 @@ def test_text_that_cannot_be_encoded_is_refused() -> None:
 @pytest.mark.parametrize("value", [None, 7, b"ids", Path("ids.csv")], ids=repr)
 def test_a_value_that_is_no_list_is_refused_with_the_way_to_pass_a_file(value: object) -> None:
     """A path is not read unasked."""
-    assert "ids must be a list, or a file as Upload.from_path(path); got" in refusal(value)  # type: ignore[arg-type]
+    assert "ids must be a list, or a file as Upload.from_path(path); got" in refusal(value)  # type: ignore[arg-type]  # refused
 
 
 def test_a_list_may_have_as_many_lines_as_the_api_takes_and_no_more() -> None:
