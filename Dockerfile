@@ -1,4 +1,4 @@
-# The command line, and the sandbox for development; docs/deployment.md has the commands.
+# The command line, and the sandbox for development; docs/how-to/deployment.md has the commands.
 FROM python:3.13-slim AS build
 WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./

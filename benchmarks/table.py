@@ -1,6 +1,6 @@
 """Print the results of a run as Markdown, or write them into a page between its two marks.
 
-Run: ``python -m benchmarks.table FILE [--write docs/performance.md]``
+Run: ``python -m benchmarks.table FILE [--write docs/explanation/performance.md]``
 """
 
 import argparse

@@ -41,4 +41,4 @@ else:
     @pytest.fixture(scope="session")
     def docs_folder() -> Path:
         """Return the folder with the DAG files of the documentation."""
-        return Path(__file__).parents[2] / "docs" / "airflow"
+        return Path(__file__).parents[2] / "docs" / "how-to" / "airflow"

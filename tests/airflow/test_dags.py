@@ -51,7 +51,7 @@ def test_the_documented_dags_pause_at_night_and_resume_in_the_morning(
     assert Counter(group.status for project in projects for group in project.groups) == {"paused": 800, "draft": 200}
     assert len(sandbox.jobs) == 200
     assert set(jobs_by_chunk(sandbox).values()) == {1}
-    asked = Counter(request.operation_id for request in sandbox.requests)  # the figures of docs/airflow.md
+    asked = Counter(request.operation_id for request in sandbox.requests)  # the figures of docs/how-to/airflow.md
     assert asked["list_account_projects"] == 2
     assert asked["create_bulk_pause_target_groups_job"] == 200
     assert asked["get_list_target_groups"] == 200 + 200  # found, and verified after the jobs

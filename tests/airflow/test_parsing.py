@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 DAGS = sorted(Path(__file__).with_name("dags").glob("*.py"))
-DOCUMENTED = sorted((Path(__file__).parents[2] / "docs" / "airflow").glob("*.py"))
+DOCUMENTED = sorted((Path(__file__).parents[2] / "docs" / "how-to" / "airflow").glob("*.py"))
 
 LIGHT = {
     "fieldingkit",

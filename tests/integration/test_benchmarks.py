@@ -54,7 +54,7 @@ def test_results_are_written_into_a_page(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(300)
 def test_forecasts_of_a_few_fields_of_each_kind_cover_the_close() -> None:
-    """20 fields of each kind from a fixed seed; docs/monitoring.md has the coverage of 1,000."""
+    """20 fields of each kind from a fixed seed; docs/how-to/monitoring.md has the coverage of 1,000."""
     rows = [line.strip("| ").split(" | ") for line in run("forecast", "--fields", "20").splitlines()[2:]]
     assert [row[0] for row in rows] == [k for k in ("steady", "day rhythm", "fading", "stuck cell") for _ in range(3)]
     assert [row for row in rows if float(row[4].rstrip("%")) < 80] == []

@@ -1,4 +1,4 @@
-"""The example service of docs/observability.md, run as printed."""
+"""The example service of docs/how-to/observability.md, run as printed."""
 
 import re
 from pathlib import Path
@@ -13,14 +13,14 @@ from support.otel import Spans
 from fieldingkit.sandbox import Sandbox
 from fieldingkit.transport.telemetry.metrics import Metrics
 
-PAGE = (Path(__file__).parents[2] / "docs" / "observability.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "observability.md").read_text()
 
 
 def block(number: int) -> dict[str, Any]:
     """Return the names that a code block of the page defines."""
     code = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)[number]
     names: dict[str, Any] = {"__name__": "observability"}
-    exec(compile(code, "docs/observability.md", "exec"), names)  # the page's own code
+    exec(compile(code, "docs/how-to/observability.md", "exec"), names)  # the page's own code
     return names
 
 

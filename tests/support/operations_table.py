@@ -1,4 +1,4 @@
-"""Generate the page of operations: `python tests/support/operations_table.py > docs/operations.md`."""
+"""Generate the page of operations: `python tests/support/operations_table.py > docs/reference/operations.md`."""
 
 import sys
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""Study files: the example of docs/studies.md, a small one, and strategies of profiles."""
+"""Study files: the example of docs/how-to/studies.md, a small one, and strategies of profiles."""
 
 import re
 from pathlib import Path
@@ -23,7 +23,7 @@ from fieldingkit.sandbox import Sandbox
 from fieldingkit.studies import Study
 from support.examples import AWKWARD
 
-_PAGE: Final = Path(__file__).parents[2] / "docs" / "studies.md"
+_PAGE: Final = Path(__file__).parents[2] / "docs" / "how-to" / "studies.md"
 _FILE: Final = re.compile(r"^```toml file\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 MANAGER: Final = "e3e70682-c209-4cac-a29f-6fbed82c07cd"

@@ -1,4 +1,4 @@
-"""The structure that docs/design.md describes is the structure of the files."""
+"""The structure that docs/explanation/architecture.md describes is the structure of the files."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ LONGEST = 450
 
 def mapped_modules() -> set[str]:
     """Return the modules that the map names, as paths below the package."""
-    page = MAP.search((ROOT / "docs" / "design.md").read_text())
+    page = MAP.search((ROOT / "docs" / "explanation" / "architecture.md").read_text())
     assert page is not None
     modules: set[str] = set()
     folders: list[str] = []

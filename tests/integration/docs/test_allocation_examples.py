@@ -1,4 +1,4 @@
-"""Run the code blocks of docs/allocations.md, one after another."""
+"""Run the code blocks of docs/how-to/allocations.md, one after another."""
 
 import ast
 import re
@@ -9,7 +9,7 @@ import pytest
 
 from fieldingkit.sandbox import Sandbox
 
-PAGE: Final = Path(__file__).parents[3] / "docs" / "allocations.md"
+PAGE: Final = Path(__file__).parents[3] / "docs" / "how-to" / "allocations.md"
 PYTHON: Final = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

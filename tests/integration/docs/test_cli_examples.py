@@ -1,4 +1,4 @@
-"""Run the shell commands of docs/sweeps.md in their order."""
+"""Run the shell commands of docs/how-to/sweeps.md in their order."""
 
 import io
 import json
@@ -13,7 +13,7 @@ from fieldingkit.cli.errors import EXIT_CODES
 from fieldingkit.sandbox import Sandbox
 from fieldingkit.sweeps import SweepReport
 
-PAGE = (Path(__file__).parents[3] / "docs" / "sweeps.md").read_text()
+PAGE = (Path(__file__).parents[3] / "docs" / "how-to" / "sweeps.md").read_text()
 LINES = [
     line
     for block in re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)

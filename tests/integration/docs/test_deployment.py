@@ -1,4 +1,4 @@
-"""The files and tables of docs/deployment.md, and the Dockerfile, agree with the code."""
+"""The files and tables of docs/how-to/deployment.md, and the Dockerfile, agree with the code."""
 
 import configparser
 import json
@@ -17,7 +17,7 @@ from fieldingkit.cli.errors import EXIT_CODES
 from fieldingkit.sandbox import Sandbox
 
 ROOT = Path(__file__).parents[3]
-PAGE = (ROOT / "docs" / "deployment.md").read_text()
+PAGE = (ROOT / "docs" / "how-to" / "deployment.md").read_text()
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 

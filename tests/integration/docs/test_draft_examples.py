@@ -1,4 +1,4 @@
-"""Run the code blocks of docs/drafts.md, one after another."""
+"""Run the code blocks of docs/how-to/drafts.md, one after another."""
 
 import ast
 import re
@@ -9,7 +9,7 @@ import pytest
 
 from fieldingkit.sandbox import Sandbox
 
-PAGE: Final = Path(__file__).parents[3] / "docs" / "drafts.md"
+PAGE: Final = Path(__file__).parents[3] / "docs" / "how-to" / "drafts.md"
 PYTHON: Final = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

@@ -1,4 +1,4 @@
-"""Run the code blocks of docs/exclusions.md, one after another."""
+"""Run the code blocks of docs/how-to/exclusions.md, one after another."""
 
 import ast
 import re
@@ -11,7 +11,7 @@ from support.sandbox_commands import EVERY
 from fieldingkit import AsyncClient
 from fieldingkit.sandbox import Sandbox
 
-PAGE: Final = Path(__file__).parents[3] / "docs" / "exclusions.md"
+PAGE: Final = Path(__file__).parents[3] / "docs" / "how-to" / "exclusions.md"
 PYTHON: Final = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PRINTED: Final = """\
 True

@@ -6,11 +6,11 @@ from pathlib import Path
 from support.operations_table import OF_THE_API, commands, count, page
 
 ROOT = Path(__file__).parents[3]
-PAGE = ROOT / "docs" / "operations.md"
+PAGE = ROOT / "docs" / "reference" / "operations.md"
 
 
 def test_the_page_is_made_from_the_code() -> None:
-    """`docs/operations.md` is what `python tests/support/operations_table.py` prints."""
+    """`docs/reference/operations.md` is what `python tests/support/operations_table.py` prints."""
     assert PAGE.read_text() == page()
 
 

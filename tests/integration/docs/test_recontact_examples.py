@@ -1,4 +1,4 @@
-"""Run the code blocks of docs/recontacts.md, one after another."""
+"""Run the code blocks of docs/how-to/recontacts.md, one after another."""
 
 import ast
 import re
@@ -13,7 +13,7 @@ from fieldingkit.errors import InvalidCommandError
 from fieldingkit.resources.recontacts import UploadRecontacts
 from fieldingkit.sandbox import Sandbox
 
-PAGE: Final = Path(__file__).parents[3] / "docs" / "recontacts.md"
+PAGE: Final = Path(__file__).parents[3] / "docs" / "how-to" / "recontacts.md"
 PYTHON: Final = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ID: Final = "0f1ce179-a917-49ff-9d50-b05fc91f7bd4"
 

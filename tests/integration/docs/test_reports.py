@@ -1,4 +1,4 @@
-"""Run docs/reports.md as it stands: the blocks as one script in an event loop, and the blocking script."""
+"""Run docs/how-to/reports.md as it stands: the blocks as one script in an event loop, and the blocking script."""
 
 import ast
 import asyncio
@@ -10,7 +10,7 @@ import pytest
 
 from fieldingkit.resources.reports import GenerateReport, ReportType
 
-PAGE = Path(__file__).parents[3] / "docs" / "reports.md"
+PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "reports.md"
 
 
 @pytest.fixture(autouse=True)

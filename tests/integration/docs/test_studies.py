@@ -1,4 +1,4 @@
-"""Run what docs/studies.md shows."""
+"""Run what docs/how-to/studies.md shows."""
 
 import re
 import shlex
@@ -14,7 +14,7 @@ from fieldingkit.sandbox import Sandbox
 from fieldingkit.studies import Outcome, Study
 from fieldingkit.studies.study import kinds_of_settings
 
-PAGE = (Path(__file__).parents[3] / "docs" / "studies.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "how-to" / "studies.md").read_text(encoding="utf-8")
 CODE = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 LINES = re.findall(r"^\$ (fieldingkit .*?)(?: +#.*)?$", PAGE, re.MULTILINE)
 
@@ -90,6 +90,6 @@ def test_the_code_of_the_page_runs(
     """The Python example reads the file, shows the differences and applies it."""
     Path("study.toml").write_text(example_for(sandbox), encoding="utf-8")
     (code,) = CODE
-    exec(compile(code, "docs/studies.md", "exec"), {})
+    exec(compile(code, "docs/how-to/studies.md", "exec"), {})
     assert capsys.readouterr().out.splitlines()[-1].startswith("True ")
     assert len(Study.load("study.toml").target_groups) == 2

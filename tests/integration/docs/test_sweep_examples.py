@@ -1,4 +1,4 @@
-"""Run the code blocks of docs/sweeps.md."""
+"""Run the code blocks of docs/how-to/sweeps.md."""
 
 import ast
 import asyncio
@@ -10,7 +10,7 @@ import pytest
 
 from fieldingkit.sandbox import Sandbox
 
-PAGE = Path(__file__).parents[3] / "docs" / "sweeps.md"
+PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "sweeps.md"
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
 
 
@@ -27,7 +27,9 @@ def test_the_blocks_of_the_page_run_one_after_the_other(
         monkeypatch.setenv("CINT_TOKEN", sandbox.token)
         for number, block in enumerate(BLOCKS):
             names = {"project_id": project.id, "group_ids": project.ids("live")}
-            code = compile(block, f"docs/sweeps.md, block {number}", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+            code = compile(
+                block, f"docs/how-to/sweeps.md, block {number}", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+            )
             outcome = eval(code, names)
             if inspect.iscoroutine(outcome):
                 asyncio.run(outcome)

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).parents[3] / "docs"
-TUTORIAL = DOCS / "tutorial.md"
-FULFILLMENT = DOCS / "fulfillment.md"
-RECONCILIATIONS = DOCS / "reconciliations.md"
+TUTORIAL = DOCS / "tutorials" / "brief-to-field.md"
+FULFILLMENT = DOCS / "how-to" / "fulfillment.md"
+RECONCILIATIONS = DOCS / "how-to" / "reconciliations.md"
 
 
 def blocks(page: Path, kind: str) -> list[str]:
