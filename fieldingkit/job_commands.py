@@ -11,7 +11,7 @@ import attrs
 from fieldingkit.commands import Command, OpenEnum, type_argument
 from fieldingkit.results import Result
 
-__all__ = ["JobAccepted", "JobCommand", "JobPace", "JobResult", "JobStatus", "JobWords"]
+__all__ = ["JobAccepted", "JobCommand", "JobPace", "JobResult", "JobStatus", "JobWords", "fold_word"]
 
 
 R_co = TypeVar("R_co", covariant=True)
@@ -77,14 +77,15 @@ class JobWords(NamedTuple):
 
     def is_done(self, status: str) -> bool:
         """Return True if a status means success."""
-        return _folded(status) in self.done
+        return fold_word(status) in self.done
 
     def is_failed(self, status: str) -> bool:
         """Return True if a status means failure."""
-        return _folded(status) in self.failed
+        return fold_word(status) in self.failed
 
 
-def _folded(status: str) -> str:
+def fold_word(status: str) -> str:
+    """Return a word of the API in lower case with underscores, such as ``in_progress`` for ``IN PROGRESS``."""
     return status.strip().casefold().replace("-", "_").replace(" ", "_")
 
 

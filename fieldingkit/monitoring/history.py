@@ -1,21 +1,18 @@
-"""History: snapshots kept in one SQLite file, read as rows and exported as CSV or JSON lines."""
+"""History: snapshots kept in one SQLite file, read as rows and exported as CSV, JSON lines or Parquet."""
 
-import json
 import os
 import sqlite3
 import threading
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import closing, contextmanager
 from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
 from fieldingkit.errors import ConfigurationError
+from fieldingkit.monitoring.exports import ColumnKind, check_export_path, typed_value, write_export
 from fieldingkit.monitoring.snapshots import Snapshot
-from fieldingkit.rendering.csv import csv_line
-from fieldingkit.rendering.files import BYTE_ORDER_MARK, replace_file
 from fieldingkit.results import rfc3339, to_plain
 from fieldingkit.sweeps.locks import create_private
 
@@ -27,8 +24,6 @@ _BUSY_TIMEOUT = 10.0
 """Seconds to wait for another program that writes to the file."""
 _APPLICATION_ID = 0x666B7368
 _SCHEMA = 1
-_TIMES = {"read_at", "last_complete_at", "starts_at", "ends_at"}
-_AMOUNTS = {"average_price", "price", "cost"}
 _COLUMNS: dict[_TableName, str] = {
     "groups": """
         read_at TEXT NOT NULL, project_id TEXT NOT NULL, target_group_id TEXT NOT NULL, human_readable_id TEXT,
@@ -44,7 +39,16 @@ _COLUMNS: dict[_TableName, str] = {
         profile TEXT, name TEXT, cell_id TEXT, completes INTEGER, prescreens INTEGER, goal INTEGER, fill REAL
     """,
 }
-_NAMES = {table: [part.split()[0] for part in text.split(",")] for table, text in _COLUMNS.items()}
+_KINDS: dict[str, ColumnKind] = {
+    **dict.fromkeys(("read_at", "last_complete_at", "starts_at", "ends_at"), "time"),
+    **dict.fromkeys(("average_price", "price", "cost"), "amount"),
+}
+"""The columns whose text is something else."""
+_SQL_KINDS: dict[str, ColumnKind] = {"TEXT": "text", "INTEGER": "integer", "REAL": "number"}
+_TABLES: dict[_TableName, dict[str, ColumnKind]] = {
+    table: {name: _KINDS.get(name, _SQL_KINDS[kind]) for name, kind, *_ in (part.split() for part in text.split(","))}
+    for table, text in _COLUMNS.items()
+}
 _SELECT: dict[_TableName, str] = {"groups": "SELECT * FROM groups", "cells": "SELECT * FROM cells"}
 _INSERT: dict[_TableName, str] = {"groups": "INSERT INTO groups", "cells": "INSERT INTO cells"}
 
@@ -118,7 +122,10 @@ class SnapshotHistory:
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> int:
-        """Write rows to a file: CSV for ``.csv``, JSON lines for ``.jsonl``. An existing file is replaced at the end.
+        """Write rows to a file: CSV for ``.csv``, JSON lines for ``.jsonl``, Parquet for ``.parquet``.
+
+        An existing file is replaced at the end. Parquet requires pyarrow. Its columns have types: times are timestamps
+        in UTC, and amounts are decimals with ten decimal places, so that sums are exact.
 
         Args:
             path: The file.
@@ -130,19 +137,15 @@ class SnapshotHistory:
             The number of rows.
 
         Raises:
-            ConfigurationError: if the suffix names no format, or the file cannot be written.
+            ConfigurationError: if the suffix names no format, pyarrow is not installed for Parquet, or the file cannot
+                be written. An existing file stays as it was.
         """
         target = Path(path)
-        if table not in _NAMES:
+        if table not in _TABLES:
             raise ConfigurationError(f"table must be groups or cells; got {table!r}")
-        if target.suffix not in {".csv", ".jsonl"}:
-            raise ConfigurationError(f"the export {target} must end with .csv or .jsonl")
+        check_export_path(target)
         rows = self._select(table, None, since, until)
-        lines = _csv(_NAMES[table], rows) if target.suffix == ".csv" else _json_lines(rows)
-        try:
-            replace_file(target, (line.encode() for line in lines))
-        except OSError as exc:
-            raise ConfigurationError(f"the export {target} cannot be written: {exc.strerror or exc}") from exc
+        write_export(target, _TABLES[table], rows)
         return len(rows)
 
     def delete_before(self, moment: datetime) -> int:
@@ -221,14 +224,20 @@ class SnapshotHistory:
         given = {sql: value for sql, value in conditions.items() if value is not None}
         sql = " ".join((_SELECT[table], "WHERE", " AND ".join(given) or "true", "ORDER BY read_at, rowid"))
         with self._transaction("BEGIN") as database, closing(database.execute(sql, [*given.values()])) as found:
-            return [dict(zip(_NAMES[table], row, strict=True)) for row in found]
+            return [dict(zip(_TABLES[table], row, strict=True)) for row in found]
 
 
 def _insert(database: sqlite3.Connection, table: _TableName, rows: Iterable[dict[str, Any]]) -> None:
-    names = _NAMES[table]
-    values = ([to_plain(row[name]) for name in names] for row in rows)
+    names = _TABLES[table]
+    values = ([_saved(row[name]) for name in names] for row in rows)
     sql = " ".join((_INSERT[table], "VALUES", f"({', '.join('?' * len(names))})"))
     database.executemany(sql, values)
+
+
+def _saved(value: Any) -> Any:
+    """Return a value as SQLite takes it. The API may send half a surrogate pair in a name, which is no UTF-8."""
+    plain = to_plain(value)
+    return plain.encode(errors="replace").decode() if isinstance(plain, str) else plain
 
 
 def _text(moment: datetime) -> str:
@@ -239,21 +248,4 @@ def _text(moment: datetime) -> str:
 
 def _typed(row: dict[str, Any]) -> dict[str, Any]:
     """Return a saved row with its times and amounts as Python has them."""
-    for name in _TIMES & row.keys():
-        row[name] = None if row[name] is None else datetime.fromisoformat(row[name])
-    for name in _AMOUNTS & row.keys():
-        row[name] = None if row[name] is None else Decimal(row[name])
-    return row
-
-
-def _csv(names: Iterable[str], rows: Iterable[dict[str, Any]]) -> Iterator[str]:
-    """Yield the lines of a table that no spreadsheet evaluates, beginning with the headings."""
-    yield BYTE_ORDER_MARK
-    yield csv_line(names)
-    for row in rows:
-        yield csv_line(None if cell is None else str(cell) for cell in row.values())
-
-
-def _json_lines(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
-    for row in rows:
-        yield json.dumps(row, ensure_ascii=False) + "\n"
+    return {name: typed_value(value, _KINDS.get(name)) for name, value in row.items()}

@@ -13,7 +13,7 @@ import attrs
 from fieldingkit._repr import brief_repr
 from fieldingkit.commands import AccountCommand, Command, DownloadCommand, Endpoint, OpenEnum
 from fieldingkit.errors import InvalidCommandError
-from fieldingkit.job_commands import JobAccepted, JobCommand, JobPace, JobResult
+from fieldingkit.job_commands import JobAccepted, JobCommand, JobPace, JobResult, fold_word
 from fieldingkit.paging import Page, PagedCommand
 from fieldingkit.resources.fielding_jobs import FailureReason
 from fieldingkit.results import Result
@@ -61,8 +61,7 @@ class _Word(OpenEnum):
 
     @classmethod
     def _missing_(cls, value: object) -> Self | None:
-        folded = value.casefold().replace("-", "_").replace(" ", "_") if isinstance(value, str) else value
-        known = cls._value2member_map_.get(folded)
+        known = cls._value2member_map_.get(fold_word(value)) if isinstance(value, str) else None
         return known if isinstance(known, cls) else super()._missing_(value)
 
 

@@ -4,6 +4,7 @@ import csv
 import json
 import sqlite3
 import stat
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -123,6 +124,13 @@ def test_a_snapshot_that_cannot_be_saved_leaves_no_part_of_it(history: SnapshotH
     assert history.rows() == STATE.rows()
 
 
+def test_a_name_that_is_no_utf_8_does_not_keep_a_snapshot_from_being_saved(history: SnapshotHistory) -> None:
+    """Half a surrogate pair, which JSON can spell, becomes a question mark."""
+    history.add(Snapshot(at=NOON, groups=(attrs.evolve(FULL, name="Ger\ud800many"),)))
+    assert [row["name"] for row in history.rows()] == ["Ger?many"]
+    assert history.cell_rows()[0]["target_group_name"] == "Ger?many"
+
+
 def test_csv_has_headings_and_no_formulas(history: SnapshotHistory, tmp_path: Path) -> None:
     """A table for spreadsheets: exact amounts as they are, unknown values empty, a formula as text."""
     history.add(STATE)
@@ -146,10 +154,42 @@ def test_json_lines_have_one_object_per_quota_cell(history: SnapshotHistory, tmp
     assert list(lines[0]) == list(STATE.cell_rows()[0])
 
 
+def test_parquet_has_typed_columns(history: SnapshotHistory, tmp_path: Path) -> None:
+    """Times are timestamps in UTC and amounts exact decimals; a column without a value has its type, too."""
+    parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
+    history.add(STATE)
+    assert history.export(tmp_path / "groups.parquet") == 2
+    read = parquet.read_table(tmp_path / "groups.parquet")
+    assert read.to_pylist() == STATE.rows()
+    types = {name: str(read.schema.field(name).type) for name in read.schema.names}
+    assert list(types) == list(STATE.rows()[0])
+    assert (types["read_at"], types["price"], types["name"]) == (
+        "timestamp[ms, tz=UTC]",
+        "decimal128(38, 10)",
+        "string",
+    )
+    assert (types["average_price"], types["incidence_rate"]) == ("decimal128(38, 10)", "double")
+    assert history.export(tmp_path / "cells.parquet", "cells") == 2
+    assert parquet.read_table(tmp_path / "cells.parquet").to_pylist() == STATE.cell_rows()
+    assert history.export(tmp_path / "none.parquet", since=NOON + timedelta(days=1)) == 0
+    assert parquet.read_schema(tmp_path / "none.parquet").equals(read.schema)
+
+
+def test_parquet_without_pyarrow_names_what_to_install(
+    history: SnapshotHistory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An earlier file stays as it was."""
+    (tmp_path / "groups.parquet").write_text("earlier")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(ConfigurationError, match=r"requires pyarrow; install it with: python -m pip install pyarrow$"):
+        history.export(tmp_path / "groups.parquet")
+    assert (tmp_path / "groups.parquet").read_text() == "earlier"
+
+
 @pytest.mark.parametrize(
     ("use", "message"),
     [
-        (lambda history, _: history.export("groups.xlsx"), "must end with .csv or .jsonl"),
+        (lambda history, _: history.export("groups.xlsx"), "must end with .csv, .jsonl or .parquet"),
         (lambda history, path: history.export(path / "none" / "groups.csv"), "cannot be written: No such file"),
         (lambda history, path: history.export(path / "groups.csv", "snapshots"), "table must be groups or cells"),
         (lambda history, _: history.rows(since=NOON.replace(tzinfo=None)), "must have a time zone"),
