@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from fieldingkit.monitoring.soft_launches.report import SoftLaunchOutcome as SoftLaunchOutcome
     from fieldingkit.monitoring.soft_launches.report import SoftLaunchReport as SoftLaunchReport
     from fieldingkit.monitoring.soft_launches.workflow import soft_launch as soft_launch
+    from fieldingkit.monitoring.soft_launches.workflow import soft_launch_is_due as soft_launch_is_due
 else:
     from fieldingkit._lazy import lazy_names
 
@@ -75,6 +76,6 @@ else:
             "fieldingkit.monitoring.soft_launches.history": "OtherChange",
             "fieldingkit.monitoring.soft_launches.limits": "CheckedFigure SoftLaunchCheck SoftLaunchLimit",
             "fieldingkit.monitoring.soft_launches.report": "SoftLaunchOutcome SoftLaunchReport",
-            "fieldingkit.monitoring.soft_launches.workflow": "soft_launch",
+            "fieldingkit.monitoring.soft_launches.workflow": "soft_launch soft_launch_is_due",
         },
     )

@@ -1,8 +1,6 @@
 """``soft_launch``: field a part of the goal, pause, check the figures, and resume or report."""
 
-from contextlib import aclosing
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any, cast
 
 import attrs
@@ -15,22 +13,19 @@ from fieldingkit.errors import (
     ConfigurationError,
     FieldingKitError,
     InvalidStateError,
-    NotFoundError,
     PreconditionFailedError,
-    RedirectError,
     TooManyConflictsError,
     WorkflowError,
 )
 from fieldingkit.jobs.poller import check_wait_timeout
 from fieldingkit.monitoring.soft_launches.gate import Decision, Reading, Step, next_step
-from fieldingkit.monitoring.soft_launches.history import CHANGE_TYPES, OtherChange
+from fieldingkit.monitoring.soft_launches.history import OtherChange
 from fieldingkit.monitoring.soft_launches.limits import SoftLaunchCheck, SoftLaunchLimit
+from fieldingkit.monitoring.soft_launches.reader import ids_of, read_state
 from fieldingkit.monitoring.soft_launches.report import SoftLaunchOutcome, SoftLaunchReport
-from fieldingkit.paging import iter_pages
 from fieldingkit.resources.accounts import ListAccountUsers
 from fieldingkit.resources.fielding_assistant import (
     FieldingAssistantAssignment,
-    GetFieldingAssistantAssignment,
     PutFieldingAssistantAssignment,
     SoftLaunch,
 )
@@ -38,21 +33,17 @@ from fieldingkit.resources.fielding_runs import (
     FieldingRun,
     FieldingRunChange,
     FieldingRunStatus,
-    GetFieldingRun,
-    ListFieldingRuns,
     PauseFieldingRun,
     ResumeFieldingRun,
 )
-from fieldingkit.resources.target_group_changelog import ChangelogEntry, GetTargetGroupChangelog
 from fieldingkit.resources.target_group_drafts import GetTargetGroup
-from fieldingkit.resources.target_group_progress import GetTargetGroupOverview
 from fieldingkit.workflows.creation import check_client
 from fieldingkit.workflows.due_reconciliations import now_of
 from fieldingkit.workflows.launches import launch
-from fieldingkit.workflows.optimistic import any_maybe_applied, keep_outcome, read_run
+from fieldingkit.workflows.optimistic import any_maybe_applied, keep_outcome
 from fieldingkit.workflows.reading import send_read
 
-__all__ = ["soft_launch"]
+__all__ = ["soft_launch", "soft_launch_is_due"]
 
 _ENDS = (Step.STOP_RESUMED, Step.STOP_HELD, Step.STOP_INTERRUPTED)
 _LAG_DELAYS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
@@ -126,6 +117,31 @@ async def soft_launch(
         raise
 
 
+async def soft_launch_is_due(
+    client: AsyncClient, group: GetTargetGroup, *, until: SoftLaunchLimit, check: SoftLaunchCheck
+) -> bool:
+    """Return False while ``soft_launch`` would only wait for completes. It sends reads only.
+
+    With it, the wait can be somewhere else than in ``soft_launch``: call that with ``timeout=0`` whenever this returns
+    True, until its outcome is another one than ``waiting``.
+
+    Args:
+        client: The client to use; with a blocking one, ``client.call(soft_launch_is_due, group, ...)``.
+        group: The command that reads the draft.
+        until: The completes or the percentage of the goal to field first.
+        check: The limits of the figures.
+
+    Raises:
+        WorkflowError: if a part of the state cannot be read.
+        FieldingKitError: if the API does not answer.
+    """
+    check_client(client)
+    check_kind(group, GetTargetGroup)
+    check_kind(until, SoftLaunchLimit)
+    check_kind(check, SoftLaunchCheck)
+    return next_step(await read_state(client, group), until, check).step is not Step.WAIT
+
+
 _LIMITED = "limited"
 
 
@@ -152,7 +168,7 @@ class _Gate:
         deadline = None if self.timeout is None else self.client.clock.now() + self.timeout
         lags = iter(_LAG_DELAYS)
         while True:
-            seen = await self._read()
+            seen = await read_state(self.client, self.group)
             decision = self._decide(seen)
             if not decision.is_settled and (delay := next(lags, None)) is not None:
                 await self.client.clock.sleep(delay)
@@ -188,51 +204,6 @@ class _Gate:
             case _:
                 return await self._send(self._action(ResumeFieldingRun, seen), "resumed")
 
-    @property
-    def _ids(self) -> dict[str, Any]:
-        return {name: getattr(self.group, name) for name in ("account_id", "project_id", "target_group_id")}
-
-    async def _read(self) -> Reading:
-        """Read the state: the run first, so that its ETag guards everything that is concluded from the rest."""
-        run = await self._run()
-        assignment = await self._assignment()
-        if run is None:
-            try:
-                draft = await send_read(self.client, self.group)
-            except RedirectError as exc:
-                run = await self._run()
-                if run is None or not exc.left_draft:
-                    raise
-            else:
-                if draft.completes_goal is None:
-                    raise WorkflowError("the draft has no readable goal; nothing was launched", command=self.group)
-                return Reading(draft.completes_goal, assignment)
-            assignment = await self._assignment()
-        overview = await send_read(self.client, GetTargetGroupOverview(**self._ids))
-        return Reading(overview.progress.filling_goal, assignment, run, overview, await self._changelog())
-
-    async def _run(self) -> FieldingRun | None:
-        runs = await send_read(self.client, ListFieldingRuns(**self._ids))
-        if not runs:
-            return None
-        return await read_run(self.client, GetFieldingRun(**self._ids, fielding_run_id=runs[-1].id))
-
-    async def _assignment(self) -> FieldingAssistantAssignment | None:
-        try:
-            read = await send_read(self.client, GetFieldingAssistantAssignment(**self._ids))
-        except NotFoundError:
-            return None
-        if read.undecoded:  # sent back, they would be lost; and an unreadable soft launch is not one that is off
-            raise WorkflowError(
-                f"the fielding assistant assignment cannot be read: {', '.join(read.undecoded)}", command=self.group
-            )
-        return read
-
-    async def _changelog(self) -> tuple[ChangelogEntry, ...]:
-        command = GetTargetGroupChangelog(**self._ids, change_types=CHANGE_TYPES, page_size=50)
-        async with aclosing(iter_pages(partial(send_read, self.client), command)) as pages:
-            return tuple([entry async for page in pages for entry in page])
-
     def _wanted(self, goal: int) -> SoftLaunch:
         """Return the soft launch to set before the launch."""
         limit = self.until.of_goal(goal)
@@ -244,13 +215,13 @@ class _Gate:
     async def _limit(self, seen: Reading) -> str | None:
         assignment = (seen.assignment or FieldingAssistantAssignment()).replace(soft_launch=self.wanted)
         command = PutFieldingAssistantAssignment(
-            **self._ids, assignment=assignment, if_none_match="*" if seen.assignment is None else None
+            **ids_of(self.group), assignment=assignment, if_none_match="*" if seen.assignment is None else None
         )
         return await self._send(command, _LIMITED)
 
     async def _release(self, seen: Reading) -> str | None:
         assignment = cast("FieldingAssistantAssignment", seen.assignment).replace(soft_launch=None)
-        command = PutFieldingAssistantAssignment(**self._ids, assignment=assignment)
+        command = PutFieldingAssistantAssignment(**ids_of(self.group), assignment=assignment)
         answer = await self._send(command, "released")
         self.has_released = self.has_released or answer is not None
         return answer
@@ -266,7 +237,7 @@ class _Gate:
     ) -> PauseFieldingRun | ResumeFieldingRun:
         """Return an action on the run as it was judged: after any change of it, the API refuses the action."""
         run = cast("FieldingRun", seen.run)
-        return kind(**self._ids, fielding_run_id=run.id, if_match=run.etag)
+        return kind(**ids_of(self.group), fielding_run_id=run.id, if_match=run.etag)
 
     async def _send(self, command: Command[Any], step: str) -> str | None:
         """Send a write; return the ETag of the response, or None if the state must be read to know the outcome."""

@@ -15,7 +15,7 @@ from fieldingkit.errors import (
     TooManyConflictsError,
     WorkflowError,
 )
-from fieldingkit.monitoring import SoftLaunchCheck, SoftLaunchLimit, soft_launch
+from fieldingkit.monitoring import SoftLaunchCheck, SoftLaunchLimit, soft_launch, soft_launch_is_due
 from fieldingkit.resources.target_group_drafts import GetTargetGroup
 from fieldingkit.sandbox import Sandbox, TargetGroup, faults
 
@@ -316,3 +316,19 @@ def test_a_blocking_client_calls_it(sandbox: Sandbox, blocking_client: Client) -
     draft = GetTargetGroup(project_id=group.project_id, target_group_id=group.id)
     with pytest.raises(ForbiddenError):
         blocking_client.call(soft_launch, draft, until=UNTIL, check=PASSING)
+
+
+async def test_nothing_is_due_only_while_completes_are_waited_for(scene: Scene) -> None:
+    """A draft, a reached limit and another user's change are due; the question itself changes nothing."""
+    arguments = {"until": UNTIL, "check": PASSING}
+    assert await soft_launch_is_due(scene.client, scene.draft, **arguments)
+    assert scene.actions() == []
+    await scene.call()
+    changes = len(scene.group.history)
+    assert not await soft_launch_is_due(scene.client, scene.draft, **arguments)
+    scene.group.completes = LIMIT
+    assert await soft_launch_is_due(scene.client, scene.draft, **arguments)
+    scene.group.completes = 0
+    switch_off(scene.sandbox, scene.group)
+    assert await soft_launch_is_due(scene.client, scene.draft, **arguments)
+    assert len(scene.group.history) == changes + 1
