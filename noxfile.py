@@ -4,13 +4,14 @@ import functools
 import os
 import shutil
 import subprocess
+import tarfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nox
 
 nox.needs_version = ">=2025.5.1"
-nox.options.sessions = ["lint", "types", "tests", "readme"]
+nox.options.sessions = ["lint", "types", "tests", "readme", "package"]
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_existing_virtualenvs = True
 
@@ -74,10 +75,11 @@ def interpreter(session: nox.Session) -> str:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style, formatting, and who may import whom."""
+    """Style, formatting, spelling, and who may import whom."""
     session.install(*groups("lint"))
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
+    session.run("codespell")
     session.run("lint-imports", "--no-cache")
 
 
@@ -121,13 +123,13 @@ def transport(session: nox.Session) -> None:
     session.run("pytest", *WORKERS, *tests, env={"TESTED_PATH": "session"})
 
 
-@nox.session
-@nox.parametrize("version", ["oldest", "newest"])
-def aiohttp(session: nox.Session, version: str) -> None:
-    """The same tests with the oldest supported aiohttp, and with the newest."""
-    install_wheel(session, "cli", *groups("tests"))
-    (supported,) = (each for each in PYPROJECT["project"]["dependencies"] if each.startswith("aiohttp"))
-    session.install(supported.replace(">=", "==") if version == "oldest" else "aiohttp", "--upgrade")
+@nox.session(python=PYTHONS.get("3.11"))
+def lowest(session: nox.Session) -> None:
+    """The same tests with the oldest supported version of each package that fieldingkit and its extras require."""
+    project = PYPROJECT["project"]
+    extras = [package for extra in ("cli", "speed") for package in project["optional-dependencies"][extra]]
+    pins = [package.replace(">=", "==") for package in [*project["dependencies"], *extras]]
+    install_wheel(session, "cli,speed", *groups("tests"), *pins)
     session.run("pytest", *WORKERS, "--ignore", "tests/integration/docs", *session.posargs)
 
 
@@ -136,6 +138,53 @@ def readme(session: nox.Session) -> None:
     """Run the code blocks of the README and of the docs."""
     install_wheel(session, "cli", *groups("tests"))
     session.run("pytest", "tests/integration/docs", *session.posargs)
+
+
+@nox.session
+def package(session: nox.Session) -> None:
+    """Build wheel and sdist twice, compare and check them, and run the demo from each in an empty environment."""
+    session.install(*PYPROJECT["build-system"]["requires"], *groups("package"))
+    folder = Path(session.create_tmp()).absolute()
+    shutil.rmtree(folder)
+    built, again = folder / "built", folder / "again"
+    session.run("python", "-m", "build", "--no-isolation", "--outdir", str(built))
+    # The second build is of the unpacked sdist, elsewhere: it needs nothing that the sdist lacks, and copies no paths.
+    (sdist,) = built.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(folder, filter="data")
+    session.run(
+        "python",
+        "-m",
+        "build",
+        "--no-isolation",
+        "--outdir",
+        str(again),
+        str(folder / sdist.name.removesuffix(".tar.gz")),
+    )
+    files = sorted(built.iterdir())
+    for file in files:
+        if file.read_bytes() != (again / file.name).read_bytes():
+            session.error(f"{file.name} differs between two builds")
+    session.run("twine", "check", "--strict", *map(str, files))
+    session.run("check-wheel-contents", *(str(file) for file in files if file.suffix == ".whl"))
+    # Without a public host there is neither an address nor a page to name.
+    session.run("pyroma", "--min", "10", "--skip-tests", "AuthorEmail,Url", ".")
+    for file in files:
+        environment = folder / file.suffix.strip(".")
+        session.run("python", "-m", "venv", str(environment))
+        python = str(environment / "bin" / "python")
+        session.run(python, "-m", "pip", "install", "--quiet", str(file), external=True)
+        session.run(python, "-c", "import fieldingkit; fieldingkit.Client; fieldingkit.batch_jobs", external=True)
+        session.run(python, "-m", "pip", "install", "--quiet", f"{file}[cli]", external=True)
+        with session.chdir(environment):
+            session.run(str(environment / "bin" / "fieldingkit"), "demo", external=True, silent=True)
+
+
+@nox.session
+def api(session: nox.Session) -> None:
+    """Compare the public names with those of the last tag, or with another revision: `-- --against REVISION`."""
+    session.install(*groups("api"))
+    session.run("griffe", "check", "fieldingkit", *session.posargs)
 
 
 @nox.session
