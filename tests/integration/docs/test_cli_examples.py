@@ -1,39 +1,19 @@
 """Run the shell commands of docs/how-to/sweeps.md in their order."""
 
-import io
 import json
 import re
-import shlex
 from pathlib import Path
 
 import pytest
-from support.command_line import Cli, Ended
+from support.command_line import Cli
+from support.pages import blocks, code_of, commands, read, run_line
 
 from fieldingkit.cli.errors import EXIT_CODES
 from fieldingkit.sandbox import Sandbox
 from fieldingkit.sweeps import SweepReport
 
-PAGE = (Path(__file__).parents[3] / "docs" / "how-to" / "sweeps.md").read_text()
-LINES = [
-    line
-    for block in re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-    for line in block.splitlines()
-    if line.startswith("fieldingkit ")
-]
-
-
-def run_line(cli: Cli, line: str, monkeypatch: pytest.MonkeyPatch) -> Ended:
-    """Run a line with its pipe and its redirection, as a shell would."""
-    line, _, target = line.partition(" > ")
-    ended = Ended(0, "", "")
-    for part in line.split(" | "):
-        with monkeypatch.context() as patch:
-            patch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(ended.out.encode())))
-            ended = cli(*shlex.split(part)[1:])
-        assert ended.code == 0, ended.err
-    if target:
-        Path(target).write_text(ended.out)
-    return ended
+PAGE = "docs/how-to/sweeps.md"
+LINES = [line for block in blocks(PAGE, "sh") for line, _ in commands(block)]
 
 
 def test_the_commands_of_the_page_work(connected: Cli, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,7 +35,7 @@ def test_the_commands_of_the_page_work(connected: Cli, sandbox: Sandbox, monkeyp
 
 def test_the_page_lists_the_exit_codes() -> None:
     """The page and --help list the same exit codes."""
-    of_page = re.findall(r"^\| (\d+) \|", PAGE, re.MULTILINE)
+    of_page = re.findall(r"^\| (\d+) \|", read(PAGE), re.MULTILINE)
     assert of_page == re.findall(r"^  (\d+) ", EXIT_CODES, re.MULTILINE)
 
 
@@ -63,10 +43,9 @@ def test_the_configuration_file_of_the_page_works(
     cli: Cli, bare: pytest.MonkeyPatch, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     """The configuration file of the page works with the credentials of the sandbox."""
-    match = re.search(r"^```toml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-    assert match
     (tmp_path / "secret").write_text(sandbox.client_secret)
-    text = match[1].replace("my-client", sandbox.client_id)
+    (content,) = code_of(PAGE, "toml")
+    text = content.replace("my-client", sandbox.client_id)
     text = text.replace("~/.config/fieldingkit/secret", str(tmp_path / "secret"))
     (tmp_path / "config.toml").write_text(text)
     bare.setenv("FIELDINGKIT_CONFIG", str(tmp_path / "config.toml"))

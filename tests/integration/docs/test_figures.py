@@ -16,9 +16,7 @@ def section(page: str, heading: str) -> str:
     return rest.partition("\n## ")[0]
 
 
-@pytest.mark.parametrize(
-    ("page", "heading"), [("README.md", "Performance"), ("docs/how-to/sweeps.md", "Rate and cost")]
-)
+@pytest.mark.parametrize(("page", "heading"), [("docs/how-to/sweeps.md", "Rate and cost")])
 def test_a_quoted_figure_is_a_figure_of_the_table(page: str, heading: str) -> None:
     """A ratio in another page is in the table of the last run, as it was measured or as a budget."""
     rows = section("docs/explanation/performance.md", "The last run").splitlines()

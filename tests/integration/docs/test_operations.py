@@ -34,4 +34,4 @@ def test_a_row_says_what_a_command_needs() -> None:
 
 def test_the_readme_counts_right() -> None:
     """The README says that all operations have commands."""
-    assert f"All {OF_THE_API} operations of the API have commands" in " ".join((ROOT / "README.md").read_text().split())
+    assert f"All {OF_THE_API} operations have commands" in " ".join((ROOT / "README.md").read_text().split())

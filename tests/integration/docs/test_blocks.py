@@ -1,0 +1,176 @@
+"""Run every code block of the README and of the docs as it stands."""
+
+import asyncio
+import json
+import shlex
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from support.command_line import Cli, check_command_line
+from support.pages import Block, blocks, commands, matches, pages, read, run_line, run_python, write_files
+
+from fieldingkit.cli.sandbox_server import _seed
+from fieldingkit.configuration import read_file
+from fieldingkit.monitoring import Rules
+from fieldingkit.sandbox import Sandbox
+
+OWN_TESTS: Final = {
+    "docs/how-to/allocations.md": "test_allocation_examples.py",
+    "docs/how-to/deployment.md": "test_deployment.py",
+    "docs/how-to/drafts.md": "test_draft_examples.py",
+    "docs/how-to/exclusions.md": "test_exclusion_examples.py",
+    "docs/how-to/fulfillment.md": "test_tutorial.py",
+    "docs/how-to/reconciliations.md": "test_tutorial.py",
+    "docs/how-to/recontacts.md": "test_recontact_examples.py",
+    "docs/how-to/reports.md": "test_reports.py",
+    "docs/how-to/studies.md": "test_studies.py",
+    "docs/how-to/sweeps.md": "test_cli_examples.py",
+    "docs/tutorials/brief-to-field.md": "test_tutorial.py",
+}
+"""The test files of pages whose blocks need more than an account with target groups, or have more to check."""
+TEXTS: Final = {"text"}
+"""Blocks that are not code: output, trees, diagrams."""
+RUN_HERE: Final = {"python", "python script", "python test", "sh", "console", "toml", "json"}
+NOT_RUN: Final = 13
+"""The number of blocks that say why they are not run."""
+ALREADY_DONE: Final = (". ", "python -m pip ", "python -m venv", "nox")
+"""Beginnings of command lines that made the environment of these tests."""
+
+ALL: Final = [block for page in pages() for block in blocks(page)]
+
+
+def here(*kinds: str) -> list[Any]:
+    """Return the blocks of some kinds that are run here, as test parameters."""
+    found = [block for block in ALL if block.kind in kinds and block.reason is None and block.page not in OWN_TESTS]
+    return [pytest.param(block, id=str(block)) for block in found]
+
+
+def pages_with(*kinds: str) -> list[str]:
+    """Return the pages with such blocks that are run here."""
+    return list(dict.fromkeys(param.values[0].page for param in here(*kinds)))
+
+
+@pytest.fixture
+def account(bare: pytest.MonkeyPatch, sandbox: Sandbox) -> dict[str, Any]:
+    """Serve what `fieldingkit sandbox --groups 300 --projects 4` does, name it in the environment, and return ids."""
+    project, *_ = (_seed(sandbox, 75) for _ in range(4))
+    bare.setenv("CINT_BASE_URL", sandbox.url)
+    bare.setenv("CINT_ACCOUNT_ID", str(sandbox.account_id))
+    bare.setenv("CINT_TOKEN", sandbox.token)
+    group = next(group for group in project.groups if group.run is not None)
+    now = datetime.now(UTC)
+    return {
+        "__name__": "page",
+        "project_id": project.id,
+        "group_ids": project.ids("live"),
+        "group_id": group.id,
+        "target_group_id": group.id,
+        "run_id": group.run.id if group.run is not None else "",
+        "start_at": now - timedelta(days=1),
+        "end_at": now + timedelta(days=1),
+        "yesterday": now - timedelta(days=1),
+        "last_month": now - timedelta(days=30),
+    }
+
+
+def test_every_fence_is_a_block() -> None:
+    """No fence escapes the pattern that finds the blocks."""
+    for page in pages():
+        fences = [line for line in read(page).splitlines() if line.strip().startswith("```")]
+        assert len(fences) == 2 * len(blocks(page)), page
+
+
+def test_a_block_is_run_or_says_why_not() -> None:
+    """Each block names its language; it is run here, by a test of its page, or has a reason not to be."""
+    for block in ALL:
+        assert block.kind, f"{block} names no language"
+        if block.kind not in TEXTS and block.reason is None and block.page not in OWN_TESTS:
+            assert block.kind in RUN_HERE, f"{block} is not run"
+
+
+def test_the_blocks_that_are_not_run_are_counted() -> None:
+    """A block that stops running is noticed."""
+    assert len([block for block in ALL if block.reason is not None]) == NOT_RUN
+
+
+def test_a_command_that_is_not_run_is_a_valid_one() -> None:
+    """Command lines of ours are parsed at least."""
+    for block in ALL:
+        if block.reason is not None and block.kind in {"sh", "console"}:
+            for line, _ in commands(block):
+                if line.startswith("fieldingkit "):
+                    check_command_line(shlex.split(line, comments=True)[1:])
+
+
+@pytest.mark.parametrize(("page", "file"), OWN_TESTS.items(), ids=OWN_TESTS)
+def test_a_page_with_tests_of_its_own_has_them(page: str, file: str) -> None:
+    """The file that runs the blocks of a page names it."""
+    assert any(block.page == page for block in ALL)
+    assert Path(page).name in (Path(__file__).parent / file).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", pages_with("python", "sh", "console"))
+def test_a_page_runs(page: str, account: dict[str, Any], cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Code and commands run in their order in one folder, with credentials in the environment, and ids as names."""
+    write_files(page)
+    with asyncio.Runner() as runner:
+        for block in blocks(page, "python", "sh", "console"):
+            if block.kind == "python":
+                run_python(block, account, runner)
+            else:
+                run_commands(block, cli, monkeypatch)
+
+
+def run_commands(block: Block, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run the command lines of a block, and compare the output with the page."""
+    for line, shown in commands(block):
+        for part in line.split(" && "):
+            if part.startswith(ALREADY_DONE):
+                continue
+            assert part.startswith("fieldingkit "), f"{block}: {part} is no command of ours"
+            ended = run_line(cli, part, monkeypatch)
+            assert not shown or matches(shown, ended.out), f"{block}: {part}\n{ended.out}{ended.err}"
+
+
+@pytest.mark.parametrize("block", here("python script"))
+def test_a_script_runs(block: Block, account: dict[str, Any], tmp_path: Path) -> None:
+    """A block that is a whole program runs as one."""
+    (tmp_path / "script.py").write_text(block.code, encoding="utf-8")
+    command = [sys.executable, "script.py"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=250, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("block", here("python test"))
+def test_a_test_block_passes(block: Block, tmp_path: Path) -> None:
+    """A block that shows a test is a test that passes, in a folder of its own."""
+    (tmp_path / "test_block.py").write_text(block.code, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=250, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("block", here("toml"))
+def test_a_toml_file_is_valid(block: Block, bare: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A TOML block is a configuration file with known keys, unless its title says that it is one of rules."""
+    path = tmp_path / (block.title or "config.toml")
+    path.write_text(block.code, encoding="utf-8")
+    if block.title == "rules.toml":
+        assert Rules.from_path(path)
+    else:
+        bare.setenv("FIELDINGKIT_CONFIG", str(path))
+        assert read_file()
+
+
+@pytest.mark.parametrize("block", here("json"))
+def test_a_document_is_json(block: Block) -> None:
+    """A JSON block can be parsed, line by line if it has several documents."""
+    try:
+        json.loads(block.code)
+    except ValueError:
+        for line in block.code.splitlines():
+            json.loads(line)
