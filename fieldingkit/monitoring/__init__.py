@@ -54,6 +54,11 @@ if TYPE_CHECKING:
     from fieldingkit.monitoring.soft_launches.report import SoftLaunchReport as SoftLaunchReport
     from fieldingkit.monitoring.soft_launches.workflow import soft_launch as soft_launch
     from fieldingkit.monitoring.soft_launches.workflow import soft_launch_is_due as soft_launch_is_due
+    from fieldingkit.monitoring.watches.loop import watch as watch
+    from fieldingkit.monitoring.watches.schedule import requests_per_day as requests_per_day
+    from fieldingkit.monitoring.watches.state import Condition as Condition
+    from fieldingkit.monitoring.watches.state import WatchedGroup as WatchedGroup
+    from fieldingkit.monitoring.watches.state import WatchState as WatchState
 else:
     from fieldingkit._lazy import lazy_names
 
@@ -77,5 +82,8 @@ else:
             "fieldingkit.monitoring.soft_launches.limits": "CheckedFigure SoftLaunchCheck SoftLaunchLimit",
             "fieldingkit.monitoring.soft_launches.report": "SoftLaunchOutcome SoftLaunchReport",
             "fieldingkit.monitoring.soft_launches.workflow": "soft_launch soft_launch_is_due",
+            "fieldingkit.monitoring.watches.loop": "watch",
+            "fieldingkit.monitoring.watches.schedule": "requests_per_day",
+            "fieldingkit.monitoring.watches.state": "Condition WatchState WatchedGroup",
         },
     )

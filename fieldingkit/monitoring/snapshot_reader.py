@@ -1,6 +1,6 @@
 """``snapshot``: read the state of any number of target groups, a hundred on a page and their details one by one."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime
 from functools import partial
@@ -45,17 +45,19 @@ from fieldingkit.workflows.creation import check_client
 from fieldingkit.workflows.due_reconciliations import now_of
 from fieldingkit.workflows.reading import list_all, send_read
 
-__all__ = ["snapshot"]
+__all__ = ["Reader", "is_local", "read_detail", "read_lists", "read_projects", "snapshot"]
 
 _AT_ONCE = 16
 _STOPPED = {TargetGroupStatus.PAUSED, TargetGroupStatus.COMPLETED}
 
 
-class _Reader(NamedTuple):
+class Reader(NamedTuple):
     """The client and the account of a snapshot."""
 
     client: AsyncClient
+    """The client."""
     account_id: str | int | None
+    """The account's number; None for the client's account."""
 
 
 async def snapshot(
@@ -88,20 +90,10 @@ async def snapshot(
     """
     check_client(client)
     wanted = _details(details)
-    reader = _Reader(client, account_id)
+    reader = Reader(client, account_id)
     at = now_of(client)
-    names = await _projects(reader, query)
-    groups: dict[str, list[GroupSnapshot]] = {}
-    failures: dict[str, FieldingKitError] = {}
-
-    async def read_list(project_id: str) -> None:
-        try:
-            groups[project_id] = await _list(reader, query, project_id, names[project_id])
-        except FieldingKitError as exc:
-            _raise_unless_local(exc)
-            failures[project_id] = exc
-
-    await run_limited([*names], read_list, limit=_AT_ONCE)
+    names = await read_projects(reader, query)
+    groups, failures = await read_lists(reader, query, names)
     if failures and len(failures) == len(names):
         raise next(iter(failures.values()))
     found = {group.target_group_id: group for project_id in names for group in groups.get(project_id, ())}
@@ -124,7 +116,7 @@ def _details(details: Iterable[Detail | DetailName]) -> tuple[Detail, ...]:
     return tuple(detail for detail in Detail if detail in given)
 
 
-async def _projects(reader: _Reader, query: TargetGroupQuery) -> Mapping[str, str | None]:
+async def read_projects(reader: Reader, query: TargetGroupQuery) -> Mapping[str, str | None]:
     """Return the names of the query's projects by id; None if the query names the project, which is not read then."""
     excluded = query.exclude_project_ids or ()
     if query.project_ids is not None:
@@ -133,8 +125,36 @@ async def _projects(reader: _Reader, query: TargetGroupQuery) -> Mapping[str, st
     return {one.id: one.name for one in listed if one.target_group_count != 0 and one.id not in excluded}
 
 
+async def read_lists(
+    reader: Reader, query: TargetGroupQuery, names: Mapping[str, str | None]
+) -> tuple[Mapping[str, Sequence[GroupSnapshot]], Mapping[str, FieldingKitError]]:
+    """Return the target groups of projects by project, without details, and the errors of those that cannot be listed.
+
+    Args:
+        reader: The client and the account.
+        query: The filters of the target groups.
+        names: The projects by id, with their names.
+
+    Raises:
+        FieldingKitError: if a read fails in a way that every other read would, too.
+    """
+    groups: dict[str, Sequence[GroupSnapshot]] = {}
+    failures: dict[str, FieldingKitError] = {}
+
+    async def read_list(project_id: str) -> None:
+        try:
+            groups[project_id] = await _list(reader, query, project_id, names[project_id])
+        except FieldingKitError as exc:
+            if not is_local(exc):
+                raise
+            failures[project_id] = exc
+
+    await run_limited([*names], read_list, limit=_AT_ONCE)
+    return groups, failures
+
+
 async def _list(
-    reader: _Reader, query: TargetGroupQuery, project_id: str, project_name: str | None
+    reader: Reader, query: TargetGroupQuery, project_id: str, project_name: str | None
 ) -> list[GroupSnapshot]:
     """Return the target groups of a project; one that moves to a later page meanwhile is listed twice, and read once.
 
@@ -185,18 +205,12 @@ def _unread(detail: str, paths: Iterable[str]) -> tuple[UnreadDetail, ...]:
     return (UnreadDetail(detail=detail, reason=f"the API sent no readable {named}"),) if named else ()
 
 
-async def _read_details(reader: _Reader, groups: dict[str, GroupSnapshot], wanted: Iterable[Detail]) -> None:
+async def _read_details(reader: Reader, groups: dict[str, GroupSnapshot], wanted: Iterable[Detail]) -> None:
     """Read the details of target groups, and replace these by what is known then."""
 
     async def read(item: tuple[str, Detail]) -> None:
         id_, detail = item
-        await wait_for_capacity(reader.client)
-        try:
-            changes, paths = await _READS[detail](reader, groups[id_])
-            unread = _unread(detail, paths)
-        except FieldingKitError as exc:
-            _raise_unless_local(exc)
-            changes, unread = {}, (UnreadDetail(detail=detail, reason=exc.message),)
+        changes, unread = await read_detail(reader, groups[id_], detail)
         group = groups[id_]  # as it is now: other details of it are read at the same time
         groups[id_] = attrs.evolve(group, **changes, unread=(*group.unread, *unread))
 
@@ -210,13 +224,35 @@ async def _read_details(reader: _Reader, groups: dict[str, GroupSnapshot], wante
     await run_limited(items, read, limit=_AT_ONCE)
 
 
-def _raise_unless_local(exc: FieldingKitError) -> None:
-    """Raise an error that every other read would meet, too."""
-    if not isinstance(exc, ApiError | TransportError | DecodeError) or isinstance(exc, UnauthorizedError):
-        raise exc
+async def read_detail(
+    reader: Reader, group: GroupSnapshot, detail: Detail
+) -> tuple[dict[str, Any], tuple[UnreadDetail, ...]]:
+    """Return the fields of a detail of a target group, and what could not be read of it.
+
+    Args:
+        reader: The client and the account.
+        group: The target group.
+        detail: The detail.
+
+    Raises:
+        FieldingKitError: if the read fails in a way that every other read would, too.
+    """
+    await wait_for_capacity(reader.client)
+    try:
+        changes, paths = await _READS[detail](reader, group)
+    except FieldingKitError as exc:
+        if not is_local(exc):
+            raise
+        return {}, (UnreadDetail(detail=detail, reason=exc.message),)
+    return changes, _unread(detail, paths)
 
 
-def _ids(reader: _Reader, group: GroupSnapshot) -> dict[str, Any]:
+def is_local(exc: FieldingKitError) -> bool:
+    """Return False for an error that every other read would meet, too."""
+    return isinstance(exc, ApiError | TransportError | DecodeError) and not isinstance(exc, UnauthorizedError)
+
+
+def _ids(reader: Reader, group: GroupSnapshot) -> dict[str, Any]:
     return {
         "account_id": reader.account_id,
         "project_id": group.project_id,
@@ -228,27 +264,27 @@ _Read = tuple[dict[str, Any], Iterable[str]]
 """Fields of a ``GroupSnapshot``, and what could not be read of them."""
 
 
-async def _price(reader: _Reader, group: GroupSnapshot) -> _Read:
+async def _price(reader: Reader, group: GroupSnapshot) -> _Read:
     read = await send_read(reader.client, GetTargetGroupOverview(**_ids(reader, group)))
     changes = {"price": read.current_cost_per_interview, "cost": read.current_cost, "project_name": read.project_name}
     return changes, read.undecoded
 
 
-async def _period(reader: _Reader, group: GroupSnapshot) -> _Read:
+async def _period(reader: Reader, group: GroupSnapshot) -> _Read:
     read = await send_read(reader.client, ListFieldingRuns(**_ids(reader, group)))
     if not read:
         return {}, ["fielding run"]
     return {"starts_at": read[0].start_fielding_at, "ends_at": read[0].end_fielding_at}, read.undecoded
 
 
-async def _cells(reader: _Reader, group: GroupSnapshot) -> _Read:
+async def _cells(reader: Reader, group: GroupSnapshot) -> _Read:
     read = await send_read(reader.client, ListProfiles(**_ids(reader, group)))
     cells = cells_of(read)
     partly = [f"{one.profile}: {one.name}" for one in cells if one.completes is None or one.goal is None]
     return {"cells": cells}, (*read.undecoded, *partly)
 
 
-async def _bid(reader: _Reader, group: GroupSnapshot) -> _Read:
+async def _bid(reader: Reader, group: GroupSnapshot) -> _Read:
     read = await send_read(reader.client, GetTargetGroupDetails(**_ids(reader, group)))
     return {
         "bid_incidence_rate": read.expected_incidence_rate,
@@ -256,7 +292,7 @@ async def _bid(reader: _Reader, group: GroupSnapshot) -> _Read:
     }, read.undecoded
 
 
-async def _completes(reader: _Reader, group: GroupSnapshot) -> _Read:
+async def _completes(reader: Reader, group: GroupSnapshot) -> _Read:
     command = GetTargetGroupCompletes(**_ids(reader, group), aggregation_interval="PT1H")
     read = await send_read(reader.client, command)
     intervals = tuple(sorted(read, key=lambda one: one.timestamp))
@@ -264,12 +300,12 @@ async def _completes(reader: _Reader, group: GroupSnapshot) -> _Read:
     return {"intervals": intervals, "completes_per_hour": rate}, read.undecoded
 
 
-async def _entrants(reader: _Reader, group: GroupSnapshot) -> _Read:
+async def _entrants(reader: Reader, group: GroupSnapshot) -> _Read:
     read = await send_read(reader.client, GetTargetGroupPerformance(**_ids(reader, group)))
     return {"entrants": read.entrants}, read.undecoded
 
 
-async def _reason(reader: _Reader, group: GroupSnapshot) -> _Read:
+async def _reason(reader: Reader, group: GroupSnapshot) -> _Read:
     types = (TargetGroupChangeType.STATUS_CHANGE,)
     command = GetTargetGroupChangelog(**_ids(reader, group), change_types=types, page_size=50)
     async with aclosing(iter_pages(partial(send_read, reader.client), command)) as found:
@@ -278,7 +314,7 @@ async def _reason(reader: _Reader, group: GroupSnapshot) -> _Read:
     return {"reason_code": reason}, [path for page in pages for path in page.undecoded]
 
 
-_READS: Mapping[Detail, Callable[[_Reader, GroupSnapshot], Awaitable[_Read]]] = {
+_READS: Mapping[Detail, Callable[[Reader, GroupSnapshot], Awaitable[_Read]]] = {
     Detail.PRICE: _price,
     Detail.PERIOD: _period,
     Detail.CELLS: _cells,

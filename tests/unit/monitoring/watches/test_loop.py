@@ -1,0 +1,301 @@
+"""watch: reads on the client's clock, requests as stated, and no figure without its age."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from support.fake_clock import FakeClock, settle
+from support.fixture_types import MakeClient
+
+from fieldingkit import AsyncClient
+from fieldingkit.errors import ConfigurationError, ForbiddenError, UnauthorizedError
+from fieldingkit.events import TargetGroupUpdated, Waker
+from fieldingkit.monitoring import (
+    Condition,
+    NoCompletes,
+    RuleName,
+    Rules,
+    SnapshotHistory,
+    WatchState,
+    requests_per_day,
+    watch,
+)
+from fieldingkit.sandbox import Sandbox, faults
+from fieldingkit.sweeps import TargetGroupQuery
+
+LISTS = "get_list_target_groups"
+FULL_READ = 7
+"""Requests of a full read of a live target group: six details and the fielding assistant."""
+
+
+@pytest.fixture
+def watching(make_client: MakeClient, sandbox: Sandbox) -> AsyncClient:
+    """Return a client whose waits take no time, and without a deadline, which such a wait would let pass."""
+    return make_client(clock=FakeClock(sandbox.clock), deadline=None, auth=sandbox.issue_token(7 * 86_400))
+
+
+def operations(sandbox: Sandbox) -> Counter[str]:
+    """Return the number of requests of each operation since the last call."""
+    counted = Counter(str(one.operation_id) for one in sandbox.requests if one.path.startswith("/v1/demand"))
+    sandbox.requests.clear()
+    return counted
+
+
+async def states_of(states: AsyncGenerator[WatchState], count: int) -> list[WatchState]:
+    """Return the first states of a watch, and close it."""
+    async with aclosing(states):
+        return [await anext(states) for _ in range(count)]
+
+
+async def test_a_first_read_takes_the_lists_and_each_group_in_full(sandbox: Sandbox, watching: AsyncClient) -> None:
+    """Six details and the fielding assistant of each target group, and the reason of a paused one."""
+    sandbox.seed(live=3, paused=1, completed=2)
+    (state,) = await states_of(watch(watching), 1)
+    assert len(state.groups) == 4
+    assert operations(sandbox) == {
+        "list_account_projects": 1,
+        LISTS: 1,
+        "get_eligible_target_groups": 1,
+        "get_target_group_overview": 4,
+        "get_fielding_runs_by_target_group_id": 4,
+        "list_profiles": 4,
+        "get_target_group_details": 4,
+        "get_target_group_completes_aggregated_by_interval": 4,
+        "get_target_group_performance": 4,
+        "get_fielding_assistant_assignment": 4,
+        "get_target_group_changelog": 1,
+    }
+    assert state.is_complete
+    assert {one.details_at for one in state.groups} == {one.group.read_at for one in state.groups}
+
+
+async def test_a_second_read_takes_the_lists_only_and_says_how_old_details_are(
+    sandbox: Sandbox, watching: AsyncClient
+) -> None:
+    """Five minutes later nothing is due but the lists: the completes are new, the details have their time."""
+    project = sandbox.seed(live=2, completes=10)
+    states = watch(watching, TargetGroupQuery(project_ids=[project.id]))
+    async with aclosing(states):
+        first = await anext(states)
+        operations(sandbox)
+        project.groups[0].completes = 12
+        second = await anext(states)
+    assert operations(sandbox) == {LISTS: 1}
+    assert second.at - first.at == timedelta(seconds=300)
+    assert {one.group.read_at for one in second.groups} == {second.at}
+    assert {one.details_at for one in second.groups} == {one.group.read_at for one in first.groups}
+    assert sorted(one.group.completes for one in second.groups) == [10, 12]
+    assert {one.group.entrants for one in second.groups} == {one.group.entrants for one in first.groups}
+
+
+async def test_a_paused_group_is_read_in_full_at_the_next_read(sandbox: Sandbox, watching: AsyncClient) -> None:
+    """The list shows another status, so that the reason is known at once, and the finding is new."""
+    project = sandbox.seed(live=2, goal=10, completes=5)
+    async with aclosing(watch(watching)) as states:
+        await anext(states)
+        operations(sandbox)
+        project.groups[0].goal_reached = True
+        state = await anext(states)
+    counted = operations(sandbox)
+    assert counted["get_target_group_changelog"] == counted["list_profiles"] == 1
+    assert [(one.rule, one.target_group_id) for one in state.changes.new] == [
+        (RuleName.PAUSED_BY_API, project.groups[0].id)
+    ]
+    assert state.groups[0].findings == state.changes.new
+    assert (state.groups[0].group.status, state.groups[0].group.reason_code) == ("paused", "total_completes_reached")
+
+
+async def test_a_day_of_watching_takes_the_stated_requests(sandbox: Sandbox, watching: AsyncClient) -> None:
+    """Measured on a sandbox over a simulated day: as many requests as ``requests_per_day`` says."""
+    for _ in range(2):
+        sandbox.seed(live=4, goal=1000, completes=10)
+    every, refresh = 1800.0, 7200.0
+    day = round(86_400 / every)
+    states = await states_of(watch(watching, every=every, refresh=refresh), 1 + day)
+    first = 8 * FULL_READ + 4
+    assert sum(operations(sandbox).values()) - first == requests_per_day(8, 2, every=every, refresh=refresh)
+    assert states[-1].at - states[0].at == timedelta(days=1)
+
+
+async def test_a_project_that_cannot_be_read_keeps_its_groups_and_their_age(
+    sandbox: Sandbox, watching: AsyncClient
+) -> None:
+    """The figures are those of the last read, with its time and the reason; findings stay open, unconfirmed."""
+    for _ in range(2):
+        sandbox.seed(live=1, completes=0)
+    rules = Rules(no_completes=NoCompletes(hours=0.5))
+    async with aclosing(watch(watching, rules=rules)) as states:
+        first = await anext(states)
+        sandbox.faults.add(LISTS, faults.Answer(403), times=1)
+        second = await anext(states)
+        third = await anext(states)
+    stale, fresh = sorted(second.groups, key=lambda one: one.problem is None)
+    assert (stale.group.read_at, fresh.group.read_at) == (first.at, second.at)
+    assert stale.problem is not None
+    assert fresh.problem is None
+    assert [one.target_group_id for one in second.findings.unconfirmed] == [stale.group.target_group_id]
+    assert stale.findings == second.findings.unconfirmed
+    assert second.changes.ended == ()
+    assert stale.group.project_id in second.problems[0]
+    assert not second.is_complete
+    assert third.is_complete
+    assert third.findings.unconfirmed == ()
+
+
+async def test_an_outage_after_the_first_read_ends_nothing(sandbox: Sandbox, watching: AsyncClient) -> None:
+    """All figures keep their times, no finding is reported as over, and the watch continues when the API is back."""
+    sandbox.seed(live=1, completes=0)
+    async with aclosing(watch(watching, rules=Rules(no_completes=NoCompletes(hours=0.5)))) as states:
+        first = await anext(states)
+        sandbox.faults.add("*", faults.Answer(401), times=None)
+        lost = await anext(states)
+        sandbox.faults.clear()
+        back = await anext(states)
+    assert lost.groups[0].group == first.groups[0].group
+    assert lost.groups[0].condition is Condition.TROUBLE
+    assert (len(lost.problems), lost.changes.has_news, lost.is_complete) == (1, False, False)
+    assert back.is_complete
+    assert back.groups[0].problem is None
+
+
+async def test_a_first_read_that_fails_raises(sandbox: Sandbox, watching: AsyncClient) -> None:
+    """There is nothing to show, and the reason is the caller's: wrong credentials, or a forbidden account."""
+    sandbox.seed(live=1)
+    sandbox.faults.add(LISTS, faults.Answer(403), times=None)
+    with pytest.raises(ForbiddenError):
+        await states_of(watch(watching), 1)
+    sandbox.faults.add("list_account_projects", faults.Answer(401), times=None)
+    with pytest.raises(UnauthorizedError):
+        await states_of(watch(watching), 1)
+
+
+async def test_a_detail_that_cannot_be_read_is_named_and_read_again(sandbox: Sandbox, watching: AsyncClient) -> None:
+    """Its figures are unknown, not the earlier ones; the next full read brings them back."""
+    sandbox.seed(live=1)
+    async with aclosing(watch(watching, every=3600)) as states:
+        first = await anext(states)
+        sandbox.faults.add("list_profiles", faults.Answer(403), times=1)
+        second, third = await anext(states), await anext(states)
+    conditions = [one.groups[0].condition for one in (first, second, third)]
+    assert conditions == [Condition.WELL, Condition.UNKNOWN, Condition.WELL]
+    assert second.groups[0].group.cells is None
+    assert [one.detail for one in second.groups[0].group.unread] == ["cells"]
+
+
+async def test_an_assistant_that_cannot_be_read_keeps_what_is_known_of_it(
+    sandbox: Sandbox, watching: AsyncClient
+) -> None:
+    """The failure is named; a finding that needs the assistant is not reported as over for it."""
+    sandbox.seed(live=1)
+    sandbox.faults.add("get_fielding_assistant_assignment", faults.Answer(403), times=1)
+    first, second = await states_of(watch(watching, every=3600), 2)
+    assert [one.detail for one in first.groups[0].group.unread] == ["assistant"]
+    assert second.is_complete
+
+
+async def test_reconciliations_that_cannot_be_read_are_named(sandbox: Sandbox, watching: AsyncClient) -> None:
+    """An account without the right to reconcile is watched without, and the state says so."""
+    sandbox.seed(live=1)
+    sandbox.faults.add("get_eligible_target_groups", faults.Answer(403), times=None)
+    (state,) = await states_of(watch(watching), 1)
+    assert state.due is None
+    assert state.problems[0].startswith("the reconciliations that are due: ")
+    assert RuleName.RECONCILIATION_DUE in {one.rule for one in state.findings.unknown}
+
+
+async def test_groups_that_are_listed_no_more_are_watched_no_more(sandbox: Sandbox, watching: AsyncClient) -> None:
+    """A target group that was completed is out of the default query, which ends its findings with that reason."""
+    project = sandbox.seed(live=2, completes=0)
+    async with aclosing(watch(watching, rules=Rules(no_completes=NoCompletes(hours=0.5)))) as states:
+        assert len((await anext(states)).groups) == 2
+        project.groups[0].act("complete", by="someone")
+        state = await anext(states)
+    assert [one.group.target_group_id for one in state.groups] == [project.groups[1].id]
+    assert [one.reason for one in state.changes.ended] == ["its target group is no longer in the snapshot"]
+
+
+async def test_an_event_brings_the_read_of_its_project_forward(sandbox: Sandbox, make_client: MakeClient) -> None:
+    """Many events within 15 seconds are one read, of one list; the regular read keeps its time."""
+    project, other = sandbox.seed(live=1), sandbox.seed(live=1)
+    clock, waker = FakeClock(sandbox.clock, jump=60.0), Waker()
+    client = make_client(clock=clock, deadline=None)
+    event = TargetGroupUpdated(id="e", type="t", name="target-group-updated", project_id=project.id)
+    async with aclosing(watch(client, waker=waker)) as states:
+        first = await anext(states)
+        operations(sandbox)
+        project.groups[0].goal_reached = True
+        pending = asyncio.create_task(anext(states))
+        await settle()
+        for _ in range(50):
+            waker.wake(event)
+        second = await pending
+        counted = operations(sandbox)
+        assert counted[LISTS] == 1
+        assert counted["list_account_projects"] == 0
+        assert second.at - first.at == timedelta(seconds=15)
+        assert {one.group.project_id: one.group.read_at for one in second.groups} == {
+            project.id: second.at,
+            other.id: first.at,
+        }
+        assert [one.rule for one in second.changes.new] == [RuleName.PAUSED_BY_API]
+        pending = asyncio.create_task(anext(states))
+        await clock.is_waited_for()
+        while not pending.done():
+            await settle()
+            clock.advance(15)
+        assert (await pending).at - first.at >= timedelta(seconds=300)
+
+
+async def test_a_read_ends_in_time_and_the_rest_is_read_next(sandbox: Sandbox, watching: AsyncClient) -> None:
+    """With a slow rate, the first state comes in time: it says what was not read yet, and findings need no figure."""
+    sandbox.seed(live=40, completes=10)
+    slow = watching.with_options()
+    slow.rate_limiter.rate = 1.0
+    states = await states_of(watch(slow, every=60), 8)
+    read = [sum(one.details_at is not None for one in state.groups) for state in states]
+    assert 0 < read[0] < 40
+    assert read == sorted(read)
+    assert read[-1] == 40
+    waiting = next(one for one in states[0].groups if one.details_at is None)
+    assert (waiting.condition, waiting.group.completes) == (Condition.UNKNOWN, 10)
+    assert {one.reason for one in waiting.group.unread} == {"it was not read yet"}
+    assert not states[0].is_complete
+
+
+async def test_without_every_it_reads_once_and_ends(sandbox: Sandbox, watching: AsyncClient) -> None:
+    """All target groups are read in full, however long it takes."""
+    sandbox.seed(live=20)
+    states = [state async for state in watch(watching, every=None)]
+    assert [state.is_complete for state in states] == [True]
+
+
+async def test_full_reads_are_kept_in_the_history(sandbox: Sandbox, watching: AsyncClient, tmp_path: Path) -> None:
+    """One row for each full read, none for a read of the lists."""
+    sandbox.seed(live=2)
+    with SnapshotHistory(tmp_path / "history.sqlite") as history:
+        await states_of(watch(watching, every=1800, history=history), 5)
+        assert len(history.rows()) == 6
+
+
+async def test_findings_of_an_earlier_run_continue(sandbox: Sandbox, watching: AsyncClient) -> None:
+    """A finding that was reported before is not new again."""
+    sandbox.seed(live=1, completes=0)
+    rules = Rules(no_completes=NoCompletes(hours=0.5))
+    (first,) = await states_of(watch(watching, rules=rules), 1)
+    (second,) = await states_of(watch(watching, rules=rules, earlier=first.findings), 1)
+    assert [one.rule for one in first.changes.new] == [RuleName.NO_COMPLETES]
+    assert (second.changes.new, len(second.changes.continuing)) == ((), 1)
+
+
+@pytest.mark.parametrize("wrong", [{"every": 0.0}, {"refresh": -1.0}, {"every": float("nan")}])
+async def test_times_that_are_not_above_zero_are_refused(
+    watching: AsyncClient, sandbox: Sandbox, wrong: dict[str, float]
+) -> None:
+    """Nothing is sent."""
+    with pytest.raises(ConfigurationError, match="must be above 0 seconds"):
+        await states_of(watch(watching, **wrong), 1)
+    assert not sandbox.requests
