@@ -233,6 +233,11 @@ COMMANDS: Final[dict[str, Command]] = {
         "List the events of a webhook and their delivery.",
         (f"fieldingkit webhooks history {_WEBHOOK} --delivery undelivered --json",),
     ),
+    "dead-letters send": Command(
+        "dead_letters:send",
+        "Send the notifications of a file of dead letters again, oldest first and each once.",
+        ("fieldingkit dead-letters send dead-letters.jsonl --receivers receivers.toml",),
+    ),
     "doctor": Command(
         "doctor:doctor",
         "Check the credentials, the connection, the API version and the clock.",
@@ -267,6 +272,7 @@ GROUPS: Final[dict[str, str]] = {
     "reports": "Generate, list and save reports.",
     "reconcile": "Accept or reject completes until the 25th of the next month.",
     "webhooks": "Manage webhooks.",
+    "dead-letters": "Send notifications again that a receiver did not take.",
 }
 """The summaries of the words that have commands below them; the empty one is the whole command line."""
 
@@ -282,7 +288,7 @@ SECTIONS: Final[dict[str, tuple[str, ...]]] = {
         "sweeps",
     ),
     "Resources": ("projects", "groups", "drafts", "feasibility", "runs", "jobs", "reports", "reconcile", "webhooks"),
-    "Tools": ("doctor", "sandbox", "demo", "completion"),
+    "Tools": ("dead-letters", "doctor", "sandbox", "demo", "completion"),
 }
 """The sections of the overview."""
 

@@ -23,10 +23,13 @@ if TYPE_CHECKING:
     from fieldingkit.monitoring.history import SnapshotHistory as SnapshotHistory
     from fieldingkit.monitoring.messages import MessageShape as MessageShape
     from fieldingkit.monitoring.messages import to_document as to_document
+    from fieldingkit.monitoring.receiver_file import load_receivers as load_receivers
     from fieldingkit.monitoring.receivers import Delivery as Delivery
     from fieldingkit.monitoring.receivers import Program as Program
     from fieldingkit.monitoring.receivers import Webhook as Webhook
     from fieldingkit.monitoring.receivers import notify as notify
+    from fieldingkit.monitoring.redelivery import RedeliveryReport as RedeliveryReport
+    from fieldingkit.monitoring.redelivery import send_dead_letters as send_dead_letters
     from fieldingkit.monitoring.rules import CellStuck as CellStuck
     from fieldingkit.monitoring.rules import EndBeforeGoal as EndBeforeGoal
     from fieldingkit.monitoring.rules import HighDropOff as HighDropOff
@@ -71,7 +74,9 @@ else:
             "fieldingkit.monitoring.group_forecasts": "forecast_group",
             "fieldingkit.monitoring.history": "SnapshotHistory",
             "fieldingkit.monitoring.messages": "MessageShape to_document",
+            "fieldingkit.monitoring.receiver_file": "load_receivers",
             "fieldingkit.monitoring.receivers": "Delivery Program Webhook notify",
+            "fieldingkit.monitoring.redelivery": "RedeliveryReport send_dead_letters",
             "fieldingkit.monitoring.rules": (
                 "CellStuck EndBeforeGoal HighDropOff LowConversion NoCompletes OffBid PausedByApi PriceAtCap "
                 "ReconciliationDue Rule RuleName Rules SoftLaunchReached"

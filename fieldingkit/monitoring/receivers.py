@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, Final, Literal, cast
 
@@ -16,6 +17,7 @@ from fieldingkit._json import dumps
 from fieldingkit._repr import brief_repr
 from fieldingkit.clock import Clock, MonotonicClock
 from fieldingkit.errors import ConfigurationError
+from fieldingkit.monitoring.dead_letters import DeadLetter, DeadLetterFile
 from fieldingkit.monitoring.findings import Comparison
 from fieldingkit.monitoring.messages import MessageShape, to_document, to_message
 from fieldingkit.notifications import NotificationResult, check_notification_url, post_notification
@@ -25,7 +27,7 @@ from fieldingkit.results import Serializable, rfc3339
 from fieldingkit.secret import Secret
 from fieldingkit.transport.delays import retry_delays
 
-__all__ = ["Delivery", "Program", "Webhook", "notify"]
+__all__ = ["Delivery", "Program", "Webhook", "by_name", "deliver", "notify", "to_letter"]
 
 _FIRST_DELAY: Final = 1.0
 _LONGEST_DELAY: Final = 30.0
@@ -52,6 +54,19 @@ def _url(_: object, __: object, value: Secret) -> None:
     check_notification_url(value)
 
 
+def _name(_: object, __: object, value: object) -> None:
+    if not isinstance(value, str) or not value.strip() or strip_control_chars(value) != value:
+        raise ConfigurationError(f"name must be text that can be printed; got {brief_repr(value)}")
+
+
+def _host(webhook: "Webhook") -> str:
+    return check_notification_url(webhook.url)
+
+
+def _program(program: "Program") -> str:
+    return program.arguments[0]
+
+
 @attrs.frozen
 class Webhook:
     """A webhook URL that takes one POST for all changes.
@@ -70,10 +85,12 @@ class Webhook:
     """The number of attempts. Answers such as 404 are not repeated."""
     proxy: Secret | None = attrs.field(default=None, converter=_optional_secret, kw_only=True)
     """The URL of an HTTP proxy."""
+    name: str = attrs.field(default=attrs.Factory(_host, takes_self=True), validator=_name, kw_only=True)
+    """The name of the receiver; by default the host of the URL. Two receivers on one host need names."""
 
 
 def _arguments(value: Sequence[str]) -> tuple[str, ...]:
-    given = () if isinstance(value, str) else cast("tuple[object, ...]", tuple(value))
+    given = cast("tuple[object, ...]", tuple(value)) if isinstance(value, list | tuple) else ()
     arguments = tuple(one for one in given if isinstance(one, str) and "\0" not in one)
     if not arguments or not arguments[0] or len(arguments) != len(given):
         raise ConfigurationError(
@@ -96,6 +113,8 @@ class Program:
     """The program and its arguments."""
     time_limit: float = attrs.field(default=30.0, validator=number(above=0, unit="seconds"), kw_only=True)
     """Seconds after which it is killed, with the programs that it started."""
+    name: str = attrs.field(default=attrs.Factory(_program, takes_self=True), validator=_name, kw_only=True)
+    """The name of the receiver; by default the program. Two receivers with one program need names."""
 
 
 @attrs.frozen(kw_only=True)
@@ -103,7 +122,9 @@ class Delivery(Serializable):
     """The result of one receiver."""
 
     receiver: str
-    """The host of the webhook, or the program."""
+    """The receiver's name: by default the host of the webhook, or the program."""
+    document_id: str
+    """The id of the document."""
     failure: str | None = None
     """The reason why it did not take the document; None if it did."""
     attempts: int = 1
@@ -126,37 +147,83 @@ async def notify(
 
     A webhook that does not answer, or answers 408, 425, 429 or 5xx, is tried again after growing delays. It may then
     get a document twice, with the same ``id``. A program is started once. A document that a receiver did not take is
-    added to the file of dead letters, one JSON object per line: ``failed_at``, ``receiver``, ``failure``, ``document``.
+    added to the file of dead letters, one JSON object per line: ``failed_at``, ``receiver``, ``failure``, ``attempts``,
+    ``document``. ``send_dead_letters`` sends it again.
 
     Save the findings afterwards: after a crash in between they are sent again, and are not lost.
 
     Args:
         changes: The result of ``compare``.
-        receivers: The webhooks and programs.
+        receivers: The webhooks and programs; each has a name of its own.
         dead_letters: The file for what was not taken; it is created when it is needed, readable for this user only.
         clock: The clock of the delays.
 
     Raises:
-        ConfigurationError: A document was not taken, and the file of dead letters cannot be written.
+        ConfigurationError: Two receivers have the same name, and nothing was sent; or a document was not taken, and the
+            file of dead letters cannot be written.
     """
     clock, document = clock or MonotonicClock(), to_document(changes)
-    wanted = [*receivers] if changes.has_news else []
-    deliveries = await asyncio.gather(*(_deliver(document, receiver, clock) for receiver in wanted))
-    if any(not delivery.ok for delivery in deliveries):
-        _keep(document, deliveries, Path(dead_letters), clock)
+    named = by_name(receivers)
+    wanted = named.values() if changes.has_news else ()
+    deliveries = await asyncio.gather(*(deliver(document, receiver, clock) for receiver in wanted))
+    failed = [delivery for delivery in deliveries if not delivery.ok]
+    if failed:
+        try:
+            DeadLetterFile(Path(dead_letters)).add(to_letter(document, one, clock) for one in failed)
+        except OSError as exc:
+            raise ConfigurationError(
+                f"{failed[0].receiver} did not take the findings ({failed[0].failure}), "
+                f"and they cannot be added to {dead_letters}: {exc.strerror or exc}"
+            ) from exc
     return tuple(deliveries)
 
 
-async def _deliver(document: dict[str, Any], receiver: Webhook | Program, clock: Clock) -> Delivery:
+def by_name(receivers: Iterable[Webhook | Program]) -> dict[str, Webhook | Program]:
+    """Return receivers by their names, which tell later whose dead letter it is.
+
+    Raises:
+        ConfigurationError: Two have the same name.
+    """
+    named: dict[str, Webhook | Program] = {}
+    for receiver in receivers:
+        if receiver.name in named:
+            raise ConfigurationError(
+                f"two receivers are named {receiver.name}; nothing was sent. Give each a name of its own"
+            )
+        named[receiver.name] = receiver
+    return named
+
+
+def to_letter(document: dict[str, Any], delivery: Delivery, clock: Clock, *, before: int = 0) -> DeadLetter:
+    """Return the dead letter of a delivery that failed.
+
+    Args:
+        document: The document.
+        delivery: The result.
+        clock: The clock of the time of the failure.
+        before: The number of attempts before these.
+    """
+    return DeadLetter(
+        failed_at=rfc3339(datetime.fromtimestamp(clock.wall(), UTC)),
+        receiver=delivery.receiver,
+        failure=delivery.failure or "",
+        attempts=before + delivery.attempts,
+        document=document,
+    )
+
+
+async def deliver(document: dict[str, Any], receiver: Webhook | Program, clock: Clock) -> Delivery:
+    """Send a document to a receiver. A receiver that does not take it is a result, not an error."""
+    delivery = partial(Delivery, receiver=receiver.name, document_id=document["id"])
     if isinstance(receiver, Program):
-        return Delivery(receiver=receiver.arguments[0], failure=await _run(receiver, dumps(document)))
+        return delivery(failure=await _run(receiver, dumps(document)))
     message = to_message(document, receiver.shape)
     delays = retry_delays(_FIRST_DELAY, _LONGEST_DELAY)
     attempts = 1
     while True:
         result = await post_notification(receiver.url, message, timeout=receiver.timeout, proxy=receiver.proxy)
         if attempts == receiver.attempts or not _is_repeatable(result):
-            return Delivery(receiver=result.host, failure=result.failure, attempts=attempts)
+            return delivery(failure=result.failure, attempts=attempts)
         attempts += 1
         await clock.sleep(next(delays))
 
@@ -205,22 +272,3 @@ def _last_words(output: IO[bytes]) -> str:
     output.seek(max(0, output.seek(0, os.SEEK_END) - _LONGEST_OUTPUT))
     text = " ".join(strip_control_chars(output.read().decode(errors="replace")).split())
     return f": {text}" if text else ""
-
-
-def _keep(document: dict[str, Any], deliveries: Iterable[Delivery], path: Path, clock: Clock) -> None:
-    """Add a line for each receiver that did not take the document."""
-    failed_at = rfc3339(datetime.fromtimestamp(clock.wall(), UTC))
-    failed = [delivery for delivery in deliveries if not delivery.ok]
-    lines = b"".join(
-        dumps({"failed_at": failed_at, "receiver": one.receiver, "failure": one.failure, "document": document}) + b"\n"
-        for one in failed
-    )
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        with os.fdopen(descriptor, "ab") as file:
-            file.write(lines)
-    except OSError as exc:
-        raise ConfigurationError(
-            f"{failed[0].receiver} did not take the findings ({failed[0].failure}), "
-            f"and they cannot be added to {path}: {exc.strerror}"
-        ) from exc

@@ -16,7 +16,6 @@ Each table of the file is one rule, and a key that is left out has its default::
     enabled = false
 """
 
-import tomllib
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
@@ -27,9 +26,9 @@ import attrs
 
 from fieldingkit._repr import brief_repr
 from fieldingkit.errors import ConfigurationError
+from fieldingkit.monitoring.toml_tables import check_keys, read_tables
 from fieldingkit.option_validators import instance, number
 from fieldingkit.results import Serializable
-from fieldingkit.studies.values import unknown_key
 
 __all__ = [
     "CellStuck",
@@ -228,30 +227,17 @@ class Rules(Serializable):
         Raises:
             ConfigurationError: The file cannot be read, is not TOML, or has an unknown table or key, or a wrong value.
         """
-        try:
-            content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-        except OSError as exc:
-            raise ConfigurationError(f"{path} cannot be read: {exc.strerror}") from exc
-        except ValueError as exc:  # also text that is not UTF-8
-            raise ConfigurationError(f"{path} is not valid TOML: {exc}") from exc
-        except RecursionError as exc:
-            raise ConfigurationError(f"{path} is nested too deeply") from exc
-        defaults, changed = cls(), dict[str, Any]()
-        for name, table in content.items():
-            if name not in {*RuleName}:
-                raise ConfigurationError(f"{path}: {brief_repr(name)} {unknown_key(name, RuleName)}")
-            if not isinstance(table, dict):
-                raise ConfigurationError(f"{path}: {name} must be a table: [{name}]")
-            given = cast("dict[str, Any]", table)
-            changed[name] = _changed(defaults[RuleName(name)], given, f"{path}: [{name}]")
+        tables = read_tables(path)
+        check_keys(f"{path}:", tables, RuleName)
+        defaults = cls()
+        changed: dict[str, Any] = {
+            name: _changed(defaults[RuleName(name)], table, f"{path}: [{name}]") for name, table in tables.items()
+        }
         return cls(**changed)
 
 
 def _changed(rule: Rule, table: Mapping[str, Any], place: str) -> Rule:
-    names = attrs.fields_dict(type(rule)).keys()
-    for key in table:
-        if key not in names:
-            raise ConfigurationError(f"{place} {brief_repr(key)} {unknown_key(key, names)}")
+    check_keys(place, table, attrs.fields_dict(type(rule)))
     try:
         return attrs.evolve(rule, **table)
     except ConfigurationError as exc:

@@ -23,6 +23,7 @@ class FileLock:
 
     Args:
         path: The file; created if it does not exist.
+        timeout: Seconds to wait for the lock; this blocks.
 
     Raises:
         BlockingIOError: if another process, or another lock of this process, holds it.
@@ -30,9 +31,9 @@ class FileLock:
         sqlite3.Error: if the file is something else.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, timeout: float = 0.0) -> None:
         create_private(path)
-        self._connection = sqlite3.connect(path, isolation_level=None, timeout=0.0, check_same_thread=False)
+        self._connection = sqlite3.connect(path, isolation_level=None, timeout=timeout, check_same_thread=False)
         try:
             self._connection.execute("PRAGMA journal_mode = MEMORY")
             self._connection.execute("BEGIN EXCLUSIVE")
