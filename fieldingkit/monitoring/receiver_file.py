@@ -31,7 +31,7 @@ _FILES = {"url_file": "url", "proxy_file": "proxy"}
 def load_receivers(path: str | Path) -> tuple[Webhook | Program, ...]:
     """Return the receivers of a TOML file. A table has the fields of ``Webhook`` or of ``Program`` as its keys.
 
-    A URL is a credential and stands in a file of its own, which ``url_file`` names; likewise ``proxy_file``.
+    A URL is a credential, in a file of its own, which ``url_file`` names; likewise ``proxy_file``.
 
     Raises:
         ConfigurationError: The file cannot be read, has an unknown key or a wrong value, or contains a URL.

@@ -179,7 +179,7 @@ async def notify(
 
 
 def by_name(receivers: Iterable[Webhook | Program]) -> dict[str, Webhook | Program]:
-    """Return receivers by their names, which tell later whose dead letter it is.
+    """Return receivers by their names, which dead letters have.
 
     Raises:
         ConfigurationError: Two have the same name.

@@ -177,7 +177,7 @@ def test_a_letter_after_a_line_that_was_cut_off_is_readable(letters: Path) -> No
 
 
 async def test_a_crash_after_sending_leaves_the_letter(letters: Path, tmp_path: Path) -> None:
-    """It is sent again with the same id; the lock of the process that died keeps nobody from it."""
+    """It is sent again with the same id; the lock of the process that died does not prevent that."""
     write(letters, letter(1))
     script = (
         "import asyncio, os, sys; from fieldingkit.monitoring import *\n"
@@ -209,7 +209,9 @@ async def test_a_letter_that_was_taken_and_cannot_be_removed_is_said_to_be(
     write(letters, letter(1))
     receiver = Program([sys.executable, "-c", "import sys; sys.stdin.read()"], name="chat", time_limit=120)
     monkeypatch.setattr(DeadLetterFile, "settle", refuse)
-    with pytest.raises(ConfigurationError, match=r"took the document id1.*No space left.*it will be sent again") as caught:
+    with pytest.raises(
+        ConfigurationError, match=r"took the document id1.*No space left.*it will be sent again"
+    ) as caught:
         await send_dead_letters(letters, [receiver])
     assert caught.value.maybe_applied
 
