@@ -11,7 +11,7 @@ from pathlib import Path
 import nox
 
 nox.needs_version = ">=2025.5.1"
-nox.options.sessions = ["lint", "types", "tests", "readme", "package"]
+nox.options.sessions = ["lint", "types", "tests", "readme", "docs", "package"]
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_existing_virtualenvs = True
 
@@ -138,6 +138,14 @@ def readme(session: nox.Session) -> None:
     """Run the code blocks of the README and of the docs."""
     install_wheel(session, "cli", *groups("tests"))
     session.run("pytest", "tests/integration/docs", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the site into ``site/``; a warning, a broken link or anchor, or a page outside the navigation fails it."""
+    session.install("-e", ".[cli]", *groups("docs"))
+    session.run("zensical", "build", "--clean", "--strict")
+    session.run("python", "-m", "support.site_check", "site", env={"PYTHONPATH": "tests"})
 
 
 @nox.session

@@ -24,7 +24,7 @@ from fieldingkit.studies import Study
 from support.examples import AWKWARD
 
 _PAGE: Final = Path(__file__).parents[2] / "docs" / "how-to" / "studies.md"
-_FILE: Final = re.compile(r"^```toml file\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FILE: Final = re.compile(r'^```toml title="study.toml"\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 
 MANAGER: Final = "e3e70682-c209-4cac-a29f-6fbed82c07cd"
 """The manager in the example."""

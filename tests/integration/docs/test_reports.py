@@ -40,7 +40,7 @@ def test_the_blocks_are_one_script(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_blocking_script_saves_a_report(capsys: pytest.CaptureFixture[str]) -> None:
     """The script saves a file with a line for each complete and one for the columns."""
-    (script,) = blocks("python script")
+    (script,) = blocks('python title="script.py"')
     exec(compile(script, str(PAGE), "exec"), {})
     assert capsys.readouterr().out.splitlines() == ["text/csv 41 lines"]
 

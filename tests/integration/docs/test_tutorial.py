@@ -31,7 +31,7 @@ def run_blocks(page: Path) -> None:
 
 def run_script(page: Path) -> None:
     """Run the blocking script of a page."""
-    (script,) = blocks(page, "python script")
+    (script,) = blocks(page, 'python title="script.py"')
     exec(compile(script, str(page), "exec"), {})
 
 

@@ -1,0 +1,64 @@
+"""The reference has an entry for every public name."""
+
+import re
+from collections.abc import Iterator
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from pkgutil import iter_modules
+from types import ModuleType
+
+import fieldingkit
+
+REFERENCE = Path(__file__).parents[3] / "docs" / "reference"
+ENTRY = re.compile(r"^::: (\S+)$", re.MULTILINE)
+
+
+def entries() -> set[str]:
+    """Return the modules and names that the pages of the reference show."""
+    return {entry for page in REFERENCE.rglob("*.md") for entry in ENTRY.findall(page.read_text())}
+
+
+def public_modules() -> dict[str, ModuleType]:
+    """Return the root, the packages below it that export names, and the modules among those names."""
+    found = {"fieldingkit": fieldingkit}
+    for info in iter_modules(fieldingkit.__path__, "fieldingkit."):
+        if info.ispkg and hasattr(module := import_module(info.name), "__all__"):
+            found[info.name] = module
+    for package in list(found.values()):
+        for name in package.__all__:
+            if package.__name__ != "fieldingkit.airflow" and isinstance(module := getattr(package, name), ModuleType):
+                found[module.__name__] = module
+    return found
+
+
+def missing(module: ModuleType, shown: set[str]) -> Iterator[str]:
+    """Yield the public names of a module that no page shows, below any of the paths to them."""
+    for name in module.__all__:
+        path = f"{module.__name__}.{name}"
+        if not {module.__name__, path} & shown:
+            value = getattr(module, name)
+            homes = {value.__name__} if isinstance(value, ModuleType) else {getattr(value, "__module__", path)}
+            if not homes & shown:
+                yield path
+
+
+def test_every_public_name_has_an_entry() -> None:
+    """A name that is added to an ``__all__`` is added to a page in the same commit."""
+    shown = entries()
+    assert [name for module in public_modules().values() for name in missing(module, shown)] == []
+
+
+def test_every_entry_exists() -> None:
+    """No page names a module or an object that was renamed."""
+    for entry in sorted(entries()):
+        home, _, name = entry.rpartition(".")
+        if not entry.startswith("fieldingkit.airflow"):
+            assert find_spec(home) is not None
+            assert hasattr(import_module(home), name) or find_spec(entry) is not None, entry
+
+
+def test_every_resource_has_a_page() -> None:
+    """The page of a module of commands has its name."""
+    resources = {name for name in fieldingkit.__all__ if find_spec(f"fieldingkit.resources.{name}")}
+    assert {path.stem for path in (REFERENCE / "commands").glob("*.md")} == {*resources, "index", "shared"}
