@@ -12,6 +12,14 @@ ROOT = Path(__file__).parents[3]
 DOCS = ROOT / "docs"
 
 
+INCLUDED = re.compile(r'^--8<-- "(.+)"$', re.MULTILINE)
+
+
+def text_of(page: Path) -> str:
+    """Return the text of a page; the pages of the project are files of the repository's root."""
+    return INCLUDED.sub(lambda match: (ROOT / match[1]).read_text(), page.read_text())
+
+
 def paths(nav: object) -> list[str]:
     """Return the pages of a part of the navigation."""
     if isinstance(nav, str):
@@ -28,7 +36,7 @@ def test_every_page_is_in_the_navigation_once() -> None:
 @pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda path: path.relative_to(DOCS).as_posix())
 def test_a_page_has_one_title(page: Path) -> None:
     """The title is the first line, outside of code there is no other, and no heading skips a level."""
-    text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"^```.*?^```$", "", text_of(page), flags=re.MULTILINE | re.DOTALL)
     levels = [len(level) for level in re.findall(r"^(#+) ", text, re.MULTILINE)]
     assert text.startswith("# ")
     assert levels.count(1) == 1
@@ -38,7 +46,7 @@ def test_a_page_has_one_title(page: Path) -> None:
 @pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda path: path.relative_to(DOCS).as_posix())
 def test_a_code_block_has_at_most_a_language_and_a_title(page: Path) -> None:
     """Markdown for the site reads a block with any other word after the language as text."""
-    openings = re.findall(r"^ *```(.*)$", page.read_text(), re.MULTILINE)[::2]
+    openings = re.findall(r"^ *```(.*)$", text_of(page), re.MULTILINE)[::2]
     assert [opening for opening in openings if not re.fullmatch(r'([a-z]+)?( title="[^"]+")?', opening)] == []
 
 
