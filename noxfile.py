@@ -153,8 +153,9 @@ def package(session: nox.Session) -> None:
     """Build wheel and sdist twice, compare and check them, and run the demo from each in an empty environment."""
     session.install(*PYPROJECT["build-system"]["requires"], *groups("package"))
     folder = Path(session.create_tmp()).absolute()
-    shutil.rmtree(folder)
-    built, again = folder / "built", folder / "again"
+    built, again = Path("dist/release").absolute(), folder / "again"
+    for old in (folder, built):
+        shutil.rmtree(old, ignore_errors=True)
     session.run("python", "-m", "build", "--no-isolation", "--outdir", str(built))
     # The second build is of the unpacked sdist, elsewhere: it needs nothing that the sdist lacks, and copies no paths.
     (sdist,) = built.glob("*.tar.gz")
