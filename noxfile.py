@@ -137,7 +137,7 @@ def lowest(session: nox.Session) -> None:
 def readme(session: nox.Session) -> None:
     """Run the code blocks of the README and of the docs."""
     install_wheel(session, "cli", *groups("tests"))
-    session.run("pytest", "tests/integration/docs", *session.posargs)
+    session.run("pytest", "tests/integration/docs", *session.posargs, env={"TESTED_WHEEL": wheel()})
 
 
 @nox.session

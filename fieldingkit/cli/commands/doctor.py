@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import enum
 import json
 import os
 import stat
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import attrs
 
+from fieldingkit.cli.checks import Check, Severity
 from fieldingkit.cli.connection import DEFAULT_CONNECTION, Connection
 from fieldingkit.cli.errors import ExitCode
 from fieldingkit.cli.output import Output
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from fieldingkit.client import AsyncClient
 
 __all__ = [
-    "Check",
-    "Severity",
     "check_account",
     "check_clock",
     "check_failure",
@@ -57,36 +55,6 @@ _EXPIRES_SOON: Final = 3600.0
 """Seconds of validity below which a token earns a warning."""
 
 
-class Severity(enum.Enum):
-    """How a check ended."""
-
-    OK = "ok"
-    WARNING = "warning"
-    ERROR = "error"
-    SKIPPED = "skipped"
-
-
-@attrs.frozen
-class Check:
-    """The result of one check."""
-
-    subject: str
-    """The thing that was checked, such as ``Clock``."""
-    severity: Severity
-    """How the check ended."""
-    message: str
-    """The finding."""
-    advice: str = ""
-    """The next step; empty if none is needed."""
-
-    @property
-    def exit_code(self) -> ExitCode:
-        """The exit code of the doctor if this were its only check."""
-        return _EXIT_CODES.get(self.subject, ExitCode.REFUSED) if self.severity is Severity.ERROR else ExitCode.DONE
-
-
-_EXIT_CODES: Final = {"Configuration": ExitCode.USAGE, "Account": ExitCode.USAGE, "Clock": ExitCode.FAILED}
-"""The exit codes of failed checks by subject; the API's refusal for all others."""
 _STYLES: Final = {
     Severity.OK: "green",
     Severity.WARNING: "yellow",
@@ -95,18 +63,21 @@ _STYLES: Final = {
 }
 
 
-async def doctor(*, json: bool = False, connection: Connection = DEFAULT_CONNECTION) -> int:
+async def doctor(*, deep: bool = False, json: bool = False, connection: Connection = DEFAULT_CONNECTION) -> int:
     """Check the credentials, the connection, the API version and the clock. Nothing is changed.
 
-    The exit code is 2 for a wrong configuration, 3 if the API refuses or cannot be reached, 1 for a wrong clock.
+    The exit code is 2 for a wrong configuration, 3 if the API refuses, cannot be reached or, with ``--deep``, answers
+    unlike its contract, and 1 for a wrong clock.
 
     Args:
+        deep: Also read one or more of each main resource, with about 30 requests, and compare the answers with the
+            contract. It names what it did not try.
         json: Print one JSON document a line.
         connection: How to reach the API.
     """
     output = Output(json=json)
     code = ExitCode.DONE
-    async for check in _checks(attrs.evolve(connection, deadline=connection.deadline or _DEADLINE)):
+    async for check in _checks(attrs.evolve(connection, deadline=connection.deadline or _DEADLINE), deep=deep):
         code = max(code, check.exit_code)
         output.print_json({**attrs.asdict(check), "severity": check.severity.value})
         if not json:
@@ -117,7 +88,7 @@ async def doctor(*, json: bool = False, connection: Connection = DEFAULT_CONNECT
     return code
 
 
-async def _checks(connection: Connection) -> AsyncIterator[Check]:
+async def _checks(connection: Connection, *, deep: bool) -> AsyncIterator[Check]:
     from fieldingkit.transport.credentials import BearerToken
 
     path = config_path()
@@ -141,8 +112,15 @@ async def _checks(connection: Connection) -> AsyncIterator[Check]:
         if token is not None:
             yield token
     async with client:
+        failed = False
         async for check in _call(client, configuration):
+            failed = failed or check.severity is Severity.ERROR
             yield check
+        if deep and not failed:
+            from fieldingkit.cli.deep_checks import deep_checks
+
+            async for check in deep_checks(client):
+                yield check
 
 
 async def _call(client: "AsyncClient", configuration: Configuration) -> AsyncIterator[Check]:

@@ -176,6 +176,7 @@ def test_the_page_lists_the_operations_of_every_command(
     )["id"]
     lines = {
         "doctor": [("doctor",)],
+        "doctor --deep": [("doctor", "--deep")],
         "projects list": [("projects", "list")],
         "groups list": [("groups", "list", "--all-projects"), ("groups", "list", *where)],
         "launch": [("launch", "--all-projects", "--yes")],

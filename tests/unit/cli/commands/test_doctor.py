@@ -10,7 +10,8 @@ import pytest
 from support.command_line import Cli
 
 from fieldingkit import API_VERSION, BearerToken
-from fieldingkit.cli.commands.doctor import Severity, check_clock, check_failure, check_token, check_version
+from fieldingkit.cli.checks import Severity
+from fieldingkit.cli.commands.doctor import check_clock, check_failure, check_token, check_version
 from fieldingkit.configuration import Configuration, ResolvedCredentials
 from fieldingkit.errors import Attempt, DeadlineExceededError
 from fieldingkit.sandbox import Sandbox, faults
