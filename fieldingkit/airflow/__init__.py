@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from fieldingkit.airflow.operators import FieldingSweepOperator as FieldingSweepOperator
     from fieldingkit.airflow.reports import FieldingReportOperator as FieldingReportOperator
     from fieldingkit.airflow.results import total as total
+    from fieldingkit.airflow.sensors import FieldingClosedSensor as FieldingClosedSensor
+    from fieldingkit.airflow.sensors import FieldingForecastSensor as FieldingForecastSensor
     from fieldingkit.airflow.sensors import FieldingStatusSensor as FieldingStatusSensor
     from fieldingkit.airflow.triggers import FieldingJobsTrigger as FieldingJobsTrigger
     from fieldingkit.airflow.triggers import FieldingJobTrigger as FieldingJobTrigger
@@ -33,7 +35,7 @@ else:
             "fieldingkit.airflow.operators": "EnsureFieldingStatusOperator FieldingBatchOperator FieldingSweepOperator",
             "fieldingkit.airflow.reports": "FieldingReportOperator",
             "fieldingkit.airflow.results": "total",
-            "fieldingkit.airflow.sensors": "FieldingStatusSensor",
+            "fieldingkit.airflow.sensors": "FieldingClosedSensor FieldingForecastSensor FieldingStatusSensor",
             "fieldingkit.airflow.triggers": "FieldingJobTrigger FieldingJobsTrigger",
         },
     )

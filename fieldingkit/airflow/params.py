@@ -1,15 +1,17 @@
-"""Parameters of operators: mappings and queries as DAG files write them and as templates render them. No I/O."""
+"""Parameters of tasks: mappings and queries as DAG files write them and as templates render them. No I/O."""
 
 import json
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import attrs
 
 from fieldingkit.errors import InvalidCommandError
 from fieldingkit.sweeps.plan import TargetGroupQuery
 
-__all__ = ["parse_mapping", "parse_query", "query_fields"]
+__all__ = ["parse_fields", "parse_mapping", "parse_query", "plain_fields"]
+
+T = TypeVar("T")
 
 
 def parse_mapping(field: str, value: object) -> Mapping[str, Any]:
@@ -28,24 +30,38 @@ def parse_mapping(field: str, value: object) -> Mapping[str, Any]:
     return cast("Mapping[str, Any]", value)
 
 
+def parse_fields(kind: type[T], field: str, value: object) -> T:
+    """Return an instance of an attrs class from a mapping of its fields; an instance is returned as it is.
+
+    Args:
+        kind: The class.
+        field: The name of the parameter.
+        value: Its value.
+
+    Raises:
+        InvalidCommandError: if a field is unknown or invalid.
+    """
+    if isinstance(value, kind):
+        return value
+    fields = parse_mapping(field, value)
+    known = list(attrs.fields_dict(cast("type[attrs.AttrsInstance]", kind)))
+    if unknown := sorted(fields.keys() - set(known)):
+        raise InvalidCommandError(
+            f"{field} has no fields {', '.join(unknown)}; its fields are {', '.join(known)}", field=field
+        )
+    return kind(**fields)
+
+
 def parse_query(value: object) -> TargetGroupQuery:
     """Return a query from a mapping of its fields; a query is returned as it is.
 
     Raises:
         InvalidCommandError: if a field is unknown or invalid.
     """
-    if isinstance(value, TargetGroupQuery):
-        return value
-    fields = parse_mapping("query", value)
-    known = [field.name for field in attrs.fields(TargetGroupQuery)]
-    if unknown := sorted(fields.keys() - set(known)):
-        raise InvalidCommandError(
-            f"a query has no fields {', '.join(unknown)}; its fields are {', '.join(known)}", field="query"
-        )
-    return TargetGroupQuery(**fields)
+    return parse_fields(TargetGroupQuery, "query", value)
 
 
-def query_fields(query: TargetGroupQuery) -> dict[str, Any]:
-    """Return the fields of a query that are set, as plain JSON, from which ``parse_query`` makes it again."""
-    fields = {name: value for name, value in attrs.asdict(query, recurse=False).items() if value is not None}
+def plain_fields(instance: "attrs.AttrsInstance") -> dict[str, Any]:
+    """Return the fields of an attrs instance that are set, as plain JSON, from which it can be made again."""
+    fields = {name: value for name, value in attrs.asdict(instance).items() if value is not None}
     return cast("dict[str, Any]", json.loads(json.dumps(fields)))

@@ -1,8 +1,8 @@
-"""The triggers: wait for jobs and statuses on the triggerer, from tokens that contain no secret.
+"""The triggers: wait for jobs and conditions on the triggerer, from tokens and ids that contain no secret.
 
 Triggers only read. Two triggerers that run the same trigger do no harm, and a triggerer that dies loses nothing: the
-token is in Airflow's database, and the job continues. DAG files may import this module, so that a client is loaded only
-when a trigger starts to wait.
+token or the condition is in Airflow's database, and the job continues. DAG files may import this module, so that a
+client is loaded only when a trigger starts to wait.
 """
 
 import abc
@@ -13,11 +13,16 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 if TYPE_CHECKING:
+    from fieldingkit.airflow.conditions import Condition
     from fieldingkit.client import AsyncClient
 
 __all__ = [
+    "ConditionTrigger",
+    "FieldingClosedTrigger",
+    "FieldingForecastTrigger",
     "FieldingJobTrigger",
     "FieldingJobsTrigger",
+    "FieldingSoftLaunchTrigger",
     "FieldingStatusTrigger",
     "SingleEventTrigger",
 ]
@@ -137,20 +142,27 @@ async def _wait_for_job(client: "AsyncClient", token: str) -> dict[str, Any]:
     }
 
 
-class FieldingStatusTrigger(SingleEventTrigger):
-    """Waits until a status condition is met. Its event has the status and the number of target groups.
+class ConditionTrigger(SingleEventTrigger, abc.ABC):
+    """Waits until a condition is met; the base class of the triggers of sensors.
+
+    Its event has one of three members: ``value`` with the figures that were seen, ``never`` with the reason why the
+    condition can no longer be met, or ``error`` with the reason why it cannot be read.
 
     Args:
-        condition: The fields of a ``StatusCondition``.
-        poke_interval: Seconds between two checks.
+        condition: The fields of the condition.
+        poke_interval: Seconds between two reads.
         fielding_conn_id: The id of the Airflow connection to use.
+        max_failed_reads: Failed reads in a row after which it gives up. A restarted triggerer counts from 0.
     """
 
-    def __init__(self, condition: Mapping[str, Any], poke_interval: float, fielding_conn_id: str) -> None:
+    def __init__(
+        self, condition: Mapping[str, Any], poke_interval: float, fielding_conn_id: str, max_failed_reads: int = 10
+    ) -> None:
         super().__init__()
         self.condition: dict[str, Any] = dict(condition)
         self.poke_interval = poke_interval
         self.fielding_conn_id = fielding_conn_id
+        self.max_failed_reads = max_failed_reads
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and the arguments."""
@@ -160,25 +172,69 @@ class FieldingStatusTrigger(SingleEventTrigger):
                 "condition": self.condition,
                 "poke_interval": self.poke_interval,
                 "fielding_conn_id": self.fielding_conn_id,
+                "max_failed_reads": self.max_failed_reads,
             },
         )
 
-    async def wait(self) -> dict[str, Any]:
-        """Check the condition until it is met. A check that fails for a transient reason is repeated."""
-        from fieldingkit.airflow.client_pool import pooled_client
-        from fieldingkit.airflow.conditions import StatusCondition, check_condition
-        from fieldingkit.errors import ApiError, DecodeError, TransportError
+    @abc.abstractmethod
+    def load(self) -> "Condition":
+        """Return the condition."""
 
-        condition = StatusCondition(**self.condition)
-        async with pooled_client(self.fielding_conn_id) as client:
-            while True:
-                try:
-                    result = await check_condition(client, condition)
-                except (TransportError, DecodeError, ApiError) as exc:
-                    if isinstance(exc, ApiError) and not exc.retryable:
-                        raise
-                    self.log.warning("status check failed; retrying: %s", exc)
-                else:
-                    if result.met:
-                        return {"status": condition.status.value, "target_groups": result.checked}
-                await asyncio.sleep(self.poke_interval)
+    async def wait(self) -> dict[str, Any]:
+        """Read the condition until it is met. A read that fails for a transient reason is repeated."""
+        from fieldingkit.airflow.client_pool import pooled_client
+        from fieldingkit.airflow.polling import poll
+        from fieldingkit.errors import ConfigurationError, InvalidCommandError
+
+        try:
+            condition = self.load()
+            async with pooled_client(self.fielding_conn_id) as client:
+                return await poll(
+                    client,
+                    condition,
+                    interval=self.poke_interval,
+                    max_failed_reads=self.max_failed_reads,
+                    warn=self.log.warning,
+                )
+        except (ConfigurationError, InvalidCommandError) as exc:
+            return {"error": str(exc)}
+
+
+class FieldingStatusTrigger(ConditionTrigger):
+    """Waits until target groups have a status: a ``StatusCondition``."""
+
+    def load(self) -> "Condition":
+        """Return the condition."""
+        from fieldingkit.airflow.conditions import StatusCondition
+
+        return StatusCondition(**self.condition)
+
+
+class FieldingClosedTrigger(ConditionTrigger):
+    """Waits until target groups are closed: a ``ClosedCondition``."""
+
+    def load(self) -> "Condition":
+        """Return the condition."""
+        from fieldingkit.airflow.field_conditions import ClosedCondition
+
+        return ClosedCondition(**self.condition)
+
+
+class FieldingForecastTrigger(ConditionTrigger):
+    """Waits until a target group will probably end before its goal: a ``ForecastCondition``."""
+
+    def load(self) -> "Condition":
+        """Return the condition."""
+        from fieldingkit.airflow.field_conditions import ForecastCondition
+
+        return ForecastCondition(**self.condition)
+
+
+class FieldingSoftLaunchTrigger(ConditionTrigger):
+    """Waits until a soft launch has another step to take: a ``SoftLaunchCondition``."""
+
+    def load(self) -> "Condition":
+        """Return the condition."""
+        from fieldingkit.airflow.field_conditions import SoftLaunchCondition
+
+        return SoftLaunchCondition(**self.condition)

@@ -147,7 +147,7 @@ def test_fail_on_selects_when_a_task_fails(connected: Sandbox) -> None:
         ({"action": "pause"}, "either target_groups or a query"),
         ({"action": "sing", "query": {}}, "action must be one of"),
         ({"action": "pause", "query": {"project_ids": "x"}}, "project_ids"),
-        ({"action": "pause", "query": {"statu": ["live"]}}, "a query has no fields statu"),
+        ({"action": "pause", "query": {"statu": ["live"]}}, "query has no fields statu"),
         ({"action": "pause", "query": "{'status': ['live']}"}, "render_template_as_native_obj"),
         ({"action": "pause", "target_groups": ["x"]}, "target_groups must be a mapping"),
         ({"action": "pause", "target_groups": {"x": None}}, "target_groups"),

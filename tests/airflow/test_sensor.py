@@ -39,8 +39,8 @@ def test_a_condition_that_is_not_met_defers_to_the_triggerer(connected: Sandbox)
     kwargs = deferred.trigger.serialize()[1]
     assert kwargs["poke_interval"] == 7
     assert kwargs["condition"]["query"] == {"project_ids": [project.id]}
-    event = {"status": "live", "target_groups": 2}
-    assert task.come_back(sensor, deferred, event) == event
+    value = {"status": "live", "target_groups": 2}
+    assert task.come_back(sensor, deferred, {"value": value}) == value
     with pytest.raises(AirflowSensorTimeout):
         sensor.resume_execution("__fail__", {"error": "Trigger timeout"}, task.context(sensor))
 

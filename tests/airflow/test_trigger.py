@@ -94,7 +94,7 @@ async def test_a_hundred_triggers_share_one_client_and_poll_once_each(connected:
     assert {payload["status"] for payload in payloads} == {"Completed"}
     operations = Counter(request.operation_id for request in connected.requests)
     assert operations == {"get_bulk_pause_target_groups_job": 100, "request_access_token": 1}
-    (pool,) = client_pool._POOLS.values()
+    pool = client_pool._POOLS[asyncio.get_running_loop()]
     assert list(pool.by_connection) == [CONNECTION]
 
 
@@ -223,4 +223,4 @@ async def test_the_status_trigger_waits_until_the_condition_is_met(connected: Sa
     await asyncio.sleep(0.3)
     assert not waiting.done()
     await submitted(connected, project)
-    assert await waiting == {"status": "paused", "target_groups": 3}
+    assert await waiting == {"value": {"status": "paused", "target_groups": 3}}
