@@ -4,14 +4,26 @@ Add this to your `conftest.py`::
 
     pytest_plugins = ["fieldingkit.sandbox.pytest_plugin"]
 
-To configure the sandbox, define a fixture `sandbox` of your own in `conftest.py`; the clients use it. The fixtures
-`client` and `fulfillment_client` need pytest-asyncio, in auto or strict mode.
+| fixture | value |
+| --- | --- |
+| `fieldingkit_sandbox` | a running `Sandbox`, new for each test |
+| `fieldingkit_client` | an `AsyncClient` of it; needs pytest-asyncio, in auto or strict mode |
+| `fieldingkit_blocking_client` | a `Client` of it |
+| `fieldingkit_fulfillment_client` | an `AsyncFulfillmentClient` of it; needs pytest-asyncio |
+| `fieldingkit_blocking_fulfillment_client` | a `FulfillmentClient` of it |
+
+Each has a short name, such as `client` or `sandbox`, unless a fixture of yours or of another plugin has that name. To
+configure the sandbox, define a fixture `fieldingkit_sandbox` of your own; the clients use it.
+
+A test controls the API through the sandbox: `seed` creates projects, `group.act("pause", by="a colleague")` acts as
+another user, `clock.advance(3600)` moves time, `faults.add` injects failures, `deliver` sends webhook events, and
+`requests` and `jobs` list what arrived.
 """
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, closing
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -20,31 +32,39 @@ from fieldingkit.sandbox.server import Sandbox
 if TYPE_CHECKING:
     from fieldingkit import AsyncClient, AsyncFulfillmentClient, Client, FulfillmentClient
 
-__all__ = ["blocking_client", "blocking_fulfillment_client", "client", "fulfillment_client", "sandbox"]
+__all__ = [
+    "fieldingkit_blocking_client",
+    "fieldingkit_blocking_fulfillment_client",
+    "fieldingkit_client",
+    "fieldingkit_fulfillment_client",
+    "fieldingkit_sandbox",
+]
 
 
 @pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
+def fieldingkit_sandbox() -> Iterator[Sandbox]:
     """Run a sandbox on a thread of its own, for asynchronous and blocking tests."""
     with Sandbox() as running:
         yield running
 
 
 @pytest.fixture
-def blocking_client(sandbox: Sandbox) -> "Iterator[Client]":
+def fieldingkit_blocking_client(fieldingkit_sandbox: Sandbox) -> "Iterator[Client]":
     """Create a `Client` of the sandbox, and close it after the test."""
     from fieldingkit import Client
 
-    with closing(Client(account_id=sandbox.account_id, auth=sandbox.token, base_url=sandbox.url)) as client:
+    served = fieldingkit_sandbox
+    with closing(Client(account_id=served.account_id, auth=served.token, base_url=served.url)) as client:
         yield client
 
 
 @pytest.fixture
-def blocking_fulfillment_client(sandbox: Sandbox) -> "Iterator[FulfillmentClient]":
+def fieldingkit_blocking_fulfillment_client(fieldingkit_sandbox: Sandbox) -> "Iterator[FulfillmentClient]":
     """Create a `FulfillmentClient` of the sandbox, and close it after the test."""
     from fieldingkit import FulfillmentClient
 
-    with closing(FulfillmentClient(key=sandbox.fulfillment_key, base_url=sandbox.fulfillment_url)) as client:
+    served = fieldingkit_sandbox
+    with closing(FulfillmentClient(key=served.fulfillment_key, base_url=served.fulfillment_url)) as client:
         yield client
 
 
@@ -52,19 +72,64 @@ if find_spec("pytest_asyncio"):
     import pytest_asyncio
 
     @pytest_asyncio.fixture
-    async def client(sandbox: Sandbox) -> "AsyncIterator[AsyncClient]":
+    async def fieldingkit_client(fieldingkit_sandbox: Sandbox) -> "AsyncIterator[AsyncClient]":
         """Create an `AsyncClient` of the sandbox, and close it after the test."""
         from fieldingkit import AsyncClient
 
-        client = AsyncClient(account_id=sandbox.account_id, auth=sandbox.token, base_url=sandbox.url)
+        served = fieldingkit_sandbox
+        client = AsyncClient(account_id=served.account_id, auth=served.token, base_url=served.url)
         async with aclosing(client):
             yield client
 
     @pytest_asyncio.fixture
-    async def fulfillment_client(sandbox: Sandbox) -> "AsyncIterator[AsyncFulfillmentClient]":
+    async def fieldingkit_fulfillment_client(fieldingkit_sandbox: Sandbox) -> "AsyncIterator[AsyncFulfillmentClient]":
         """Create an `AsyncFulfillmentClient` of the sandbox, and close it after the test."""
         from fieldingkit import AsyncFulfillmentClient
 
-        client = AsyncFulfillmentClient(key=sandbox.fulfillment_key, base_url=sandbox.fulfillment_url)
+        served = fieldingkit_sandbox
+        client = AsyncFulfillmentClient(key=served.fulfillment_key, base_url=served.fulfillment_url)
         async with aclosing(client):
             yield client
+
+else:
+
+    def _needs_pytest_asyncio(name: str, blocking: str) -> NoReturn:
+        pytest.fail(
+            f"the fixture {name} is asynchronous and pytest-asyncio is not installed: "
+            f'python -m pip install "fieldingkit[testing]", or use {blocking}',
+            pytrace=False,
+        )
+
+    @pytest.fixture
+    def fieldingkit_client() -> None:
+        """Fail the test, because pytest-asyncio is not installed."""
+        _needs_pytest_asyncio("fieldingkit_client", "fieldingkit_blocking_client")
+
+    @pytest.fixture
+    def fieldingkit_fulfillment_client() -> None:
+        """Fail the test, because pytest-asyncio is not installed."""
+        _needs_pytest_asyncio("fieldingkit_fulfillment_client", "fieldingkit_blocking_fulfillment_client")
+
+
+def _short(long: str) -> Any:
+    """Return a fixture with the short name, which gives way to a fixture of another plugin with the same name."""
+    name = long.removeprefix("fieldingkit_")
+
+    def short(request: pytest.FixtureRequest) -> Any:
+        try:
+            # Within a fixture its own name means the one that it hides.
+            return request.getfixturevalue(name)
+        except pytest.FixtureLookupError as exc:
+            if exc.argname != name:
+                raise
+        return request.getfixturevalue(long)
+
+    short.__doc__ = f"Return `{long}`, or the fixture `{name}` of another plugin if there is one."
+    return pytest.fixture(name=name)(short)
+
+
+_sandbox = _short("fieldingkit_sandbox")
+_client = _short("fieldingkit_client")
+_blocking_client = _short("fieldingkit_blocking_client")
+_fulfillment_client = _short("fieldingkit_fulfillment_client")
+_blocking_fulfillment_client = _short("fieldingkit_blocking_fulfillment_client")
