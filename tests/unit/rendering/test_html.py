@@ -1,8 +1,6 @@
 """The HTML report: its content, its escaping, its size, and its display in a real browser."""
 
 import re
-import shutil
-import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
@@ -10,6 +8,7 @@ from typing import Any
 
 import attrs
 import pytest
+from support.browser import console_messages, cut_off
 from support.sweep_reports import NASTY, TRACE, make_document, ulid
 
 from fieldingkit.errors import ConfigurationError
@@ -19,19 +18,6 @@ from fieldingkit.rendering.model import StragglerRow, SweepDocument
 from fieldingkit.sweeps.report import Outcome
 
 ALL = tuple(Outcome)
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--enable-logging=stderr",
-    "--log-level=0",
-)
 STRAGGLER = StragglerRow(
     project_id=ulid("PPPP", 0), target_group_id=ulid("GGGG", 99), status="live", reason="went live since"
 )
@@ -265,15 +251,6 @@ def test_a_fragment_styles_nothing_but_itself() -> None:
     assert "fieldingkit-sweep" not in text
 
 
-def console_messages(page: Path, folder: Path, *more: str) -> list[str]:
-    """Open a page in a real browser and return the messages on its console."""
-    if CHROMIUM is None:
-        pytest.skip("no Chromium is installed here: apt-get install chromium")
-    command = [CHROMIUM, *FLAGS, f"--user-data-dir={folder / 'profile'}", *more, page.as_uri()]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=50, check=True)
-    return [line for line in result.stderr.splitlines() if ":CONSOLE" in line]
-
-
 def test_a_browser_shows_the_page_without_console_messages(tmp_path: Path) -> None:
     """A real browser displays the page, with hostile names and reasons, without a message on its console."""
     document = make_document(projects=40, each=10, outcomes=ALL, reason=NASTY, name=NASTY)
@@ -296,13 +273,4 @@ def test_a_browser_reports_a_policy_violation(tmp_path: Path) -> None:
 def test_nothing_is_cut_on_a_phone(tmp_path: Path) -> None:
     """At 390 pixels, with all lists open, no element is wider than the screen."""
     write_document(make_document(projects=3, outcomes=ALL, each=6, name="Über" * 30), tmp_path / "report.html")
-    page = (tmp_path / "report.html").read_text().replace("<details", "<details open")
-    (tmp_path / "open.html").write_text(re.sub(r"<meta http-equiv[^>]*>", "", page))
-    probe = tmp_path / "probe.html"
-    probe.write_text(
-        "<iframe src='open.html' style='width:390px;height:844px;border:0' onload='"
-        "const page = this.contentDocument.documentElement; "
-        'console.log("cut off: " + (page.scrollWidth - page.clientWidth))\'></iframe>'
-    )
-    (message,) = console_messages(probe, tmp_path, "--allow-file-access-from-files", "--dump-dom")
-    assert '"cut off: 0"' in message
+    assert cut_off(tmp_path / "report.html", tmp_path, 390) == 0
