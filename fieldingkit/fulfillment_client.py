@@ -169,17 +169,17 @@ class _LoopFulfillmentClient(AsyncFulfillmentClient, Reopenable):
 
 def _with_environment(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options of a client, completed by the environment."""
-    found = {"base_url": _variable("S2S_BASE_URL"), "proxy": Secret(_variable("PROXY"))}
+    found = {"base_url": _variable("CINT_S2S_BASE_URL"), "proxy": Secret(_variable("CINT_PROXY"))}
     return {**{name: value for name, value in found.items() if value}, "key": _key(), **options}
 
 
 def _variable(name: str) -> str:
-    return os.environ.get(f"CINT_{name}", "").strip()
+    return os.environ.get(name, "").strip()
 
 
 def _key() -> Secret:
-    if key := Secret(_variable("S2S_KEY")):
+    if key := Secret(_variable("CINT_S2S_KEY")):
         return key
-    if path := _variable("S2S_KEY_FILE"):
+    if path := _variable("CINT_S2S_KEY_FILE"):
         return read_secret(Path(path), scheme=True)
     raise ConfigurationError("no key found: set CINT_S2S_KEY, or name a file with the key in CINT_S2S_KEY_FILE")

@@ -1,5 +1,6 @@
-"""The reference has an entry for every public name."""
+"""The reference has an entry for every public name, and every environment variable."""
 
+import ast
 import re
 from collections.abc import Iterator
 from importlib import import_module
@@ -9,9 +10,12 @@ from pkgutil import iter_modules
 from types import ModuleType
 
 import fieldingkit
+from fieldingkit.configuration import _VARIABLES, KEYS
 
-REFERENCE = Path(__file__).parents[3] / "docs" / "reference"
+ROOT = Path(__file__).parents[3]
+REFERENCE = ROOT / "docs" / "reference"
 ENTRY = re.compile(r"^::: (\S+)$", re.MULTILINE)
+VARIABLE = re.compile(r"`((?:CINT|FIELDINGKIT|OTEL)_[A-Z0-9_]+)`")
 
 
 def entries() -> set[str]:
@@ -62,3 +66,41 @@ def test_every_resource_has_a_page() -> None:
     """The page of a module of commands has its name."""
     resources = {name for name in fieldingkit.__all__ if find_spec(f"fieldingkit.resources.{name}")}
     assert {path.stem for path in (REFERENCE / "commands").glob("*.md")} == {*resources, "index", "shared"}
+
+
+def names_in_code() -> set[str]:
+    """Return the texts in the code as patterns: `OTEL_{name}_EXPORTER` is `OTEL_[A-Z0-9_]+_EXPORTER`."""
+    found: set[str] = set()
+    for path in (ROOT / "fieldingkit").rglob("*.py"):
+        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        parts = {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
+        for node in nodes:
+            if isinstance(node, ast.JoinedStr):
+                texts = [part.value if isinstance(part, ast.Constant) else "[A-Z0-9_]+" for part in node.values]
+                found.add("".join(map(str, texts)))
+            elif isinstance(node, ast.Constant) and id(node) not in parts:
+                found.add(str(node.value))
+    return {name for name in found if re.fullmatch(r"(CINT|FIELDINGKIT|OTEL)_[]A-Z0-9_+[-]+", name)}
+
+
+def test_the_page_of_settings_has_every_variable_and_no_other() -> None:
+    """A variable that the code reads is in a table of the page, and each of the page is read."""
+    page = (REFERENCE / "configuration.md").read_text()
+    listed = {name for row in page.splitlines() if row.startswith("| ") for name in VARIABLE.findall(row)}
+    patterns = names_in_code()
+    assert {name for name in listed if not any(re.fullmatch(pattern, name) for pattern in patterns)} == set()
+    assert {each for each in patterns if not any(re.fullmatch(each, name) for name in listed)} == set()
+
+
+def test_the_page_of_settings_has_every_key() -> None:
+    """The keys of `config.toml`, the variables and the flags stand in one row each."""
+    rows = re.findall(
+        r"^\| [^|]+ \| (`\w+`|none) \| (`[\w-]+`|none|refused) \|",
+        (REFERENCE / "configuration.md").read_text(),
+        re.MULTILINE,
+    )
+    pairs = {key.strip("`"): variable.strip("`") for variable, key in rows}
+    assert {key for key in pairs if key not in {"none", "refused"}} == KEYS
+    variables = {variable.strip("`") for variable, _ in rows} - {"none"}
+    assert variables == {*_VARIABLES.values(), "CINT_CONNECTION"}
+    assert all(_VARIABLES.get(key, "none") == variable for key, variable in pairs.items() if key in KEYS)
