@@ -16,8 +16,8 @@ _INTRODUCTION: Final = """
 # Command line
 
 `python -m pip install "fieldingkit[cli]"` installs the command `fieldingkit`. Each command prints its flags with
-`--help`; this page is made from them. [Configuration](configuration.md) has the environment variables, and the file that
-gives flags other defaults.
+`--help`; this page is made from them. [Configuration](configuration.md) has the variables of the environment, and the
+file that gives flags other defaults.
 
 Results are printed to stdout, everything else to stderr. `--json` prints one JSON document; lists in a pipe are
 tab-separated.
