@@ -60,13 +60,13 @@ if TYPE_CHECKING:
     from fieldingkit.resources import target_groups as target_groups
     from fieldingkit.resources import unique_codes as unique_codes
     from fieldingkit.resources import webhooks as webhooks
+    from fieldingkit.transport.client_credentials import ClientCredentials as ClientCredentials
     from fieldingkit.transport.credentials import AccessToken as AccessToken
     from fieldingkit.transport.credentials import BearerToken as BearerToken
-    from fieldingkit.transport.credentials import ClientCredentials as ClientCredentials
     from fieldingkit.transport.retry_policy import RetryPolicy as RetryPolicy
     from fieldingkit.transport.telemetry.events import AttemptEvent as AttemptEvent
     from fieldingkit.transport.telemetry.events import RequestEvent as RequestEvent
-    from fieldingkit.transport.telemetry.propagation import TraceContext as TraceContext
+    from fieldingkit.transport.telemetry.trace_context import TraceContext as TraceContext
     from fieldingkit.version import API_VERSION as API_VERSION
     from fieldingkit.version import __version__ as __version__
 else:
@@ -93,10 +93,11 @@ else:
                 "reconciliations recontacts reports target_group_changelog target_group_details target_group_drafts "
                 "target_group_goals target_group_progress target_groups unique_codes webhooks"
             ),
-            "fieldingkit.transport.credentials": "AccessToken BearerToken ClientCredentials",
+            "fieldingkit.transport.client_credentials": "ClientCredentials",
+            "fieldingkit.transport.credentials": "AccessToken BearerToken",
             "fieldingkit.transport.retry_policy": "RetryPolicy",
             "fieldingkit.transport.telemetry.events": "AttemptEvent RequestEvent",
-            "fieldingkit.transport.telemetry.propagation": "TraceContext",
+            "fieldingkit.transport.telemetry.trace_context": "TraceContext",
             "fieldingkit.version": "API_VERSION __version__",
         },
     )

@@ -5,10 +5,9 @@ from copy import copy
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
+from fieldingkit.apis import Api
 from fieldingkit.client_core import ClientCore
 from fieldingkit.clock import Clock
-from fieldingkit.codec import decode, encode
-from fieldingkit.commands import Api, Command, DownloadCommand, check_kind
 from fieldingkit.errors import ClientClosedError, InvalidCommandError
 from fieldingkit.options import PipelineCallOptions, PipelineSettings
 from fieldingkit.transport.credentials import TokenProvider
@@ -20,6 +19,7 @@ from fieldingkit.transport.retry_policy import RetryPolicy
 
 if TYPE_CHECKING:
     from fieldingkit.api_response import ApiResponse
+    from fieldingkit.commands import Command
 
 __all__ = ["AsyncBaseClient"]
 
@@ -32,6 +32,7 @@ _CLIENTS: Mapping[Api, str] = {
 }
 
 
+# Commands and their codec are imported by the first call: who builds a command has loaded most of them.
 class AsyncBaseClient(Generic[SettingsT_co]):
     """The base class of the async clients: sends the commands of one API.
 
@@ -63,7 +64,7 @@ class AsyncBaseClient(Generic[SettingsT_co]):
         """The rate limiter, for reading: ``.rate``, ``.waiting`` and ``.delay``."""
         return self._core.pipeline.rate_limiter
 
-    async def send(self, command: Command[R]) -> R:
+    async def send(self, command: "Command[R]") -> R:
         """Send a command and return its result. The result of a job command is its acceptance; see ``submit``.
 
         Raises:
@@ -72,17 +73,20 @@ class AsyncBaseClient(Generic[SettingsT_co]):
             TransportError: if there is no response; ``maybe_applied`` says whether the action may have been applied.
             DecodeError: if the response does not match the contract.
         """
+        from fieldingkit.codec import decode
+
         call = self._encode(command)
         result: R = decode(call, await self._perform(call))
         return result
 
-    async def send_detailed(self, command: Command[R]) -> "ApiResponse[R]":
+    async def send_detailed(self, command: "Command[R]") -> "ApiResponse[R]":
         """Send a command and return its result with the details of the HTTP response.
 
         Raises:
             FieldingKitError: as for ``send``.
         """
         from fieldingkit.api_response import ApiResponse
+        from fieldingkit.codec import decode
 
         call = self._encode(command)
         response = await self._perform(call)
@@ -121,7 +125,10 @@ class AsyncBaseClient(Generic[SettingsT_co]):
         vars(view).update(_options=self._options.changed(changes), _is_view=True, **fresh)
         return view
 
-    def _encode(self, command: Command[Any], *, download: bool = False) -> Call:
+    def _encode(self, command: "Command[Any]", *, download: bool = False) -> Call:
+        from fieldingkit.codec import encode
+        from fieldingkit.commands import Command, DownloadCommand, check_kind
+
         check_kind(command, Command)
         if command.endpoint.api is not self._api:
             raise self._foreign_command(command)
@@ -134,7 +141,7 @@ class AsyncBaseClient(Generic[SettingsT_co]):
         own = {**options.request_headers, **as_it_is} if download else options.request_headers
         return self._call(encode(command, account_id=options.account_id, headers=own), command)
 
-    def _call(self, request: Request, command: Command[Any] | None = None, retry: RetryPolicy | None = None) -> Call:
+    def _call(self, request: Request, command: "Command[Any] | None" = None, retry: RetryPolicy | None = None) -> Call:
         if self._core.closed:
             raise ClientClosedError("the client is closed: create a new one", command=command)
         options = self._options
@@ -157,7 +164,7 @@ class AsyncBaseClient(Generic[SettingsT_co]):
         self._core.observe(response)
         return response
 
-    def _foreign_command(self, command: Command[Any]) -> InvalidCommandError:
+    def _foreign_command(self, command: "Command[Any]") -> InvalidCommandError:
         api, own = command.endpoint.api, self._api
         return InvalidCommandError(
             f"this command belongs to the {api.value} API, and the client calls the {own.value} API; nothing was sent. "

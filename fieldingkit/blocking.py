@@ -11,7 +11,6 @@ from fieldingkit._repr import html_table
 from fieldingkit.base_client import AsyncBaseClient
 from fieldingkit.client import AsyncClient
 from fieldingkit.client_core import ClientCore
-from fieldingkit.commands import Command
 from fieldingkit.errors import JobError
 from fieldingkit.loop_thread import LoopResource
 from fieldingkit.options import CallOptions, ConnectionSettings, Options, hide_credentials, with_parameters_of
@@ -20,6 +19,7 @@ from fieldingkit.transport.http import Response
 
 if TYPE_CHECKING:
     from fieldingkit.api_response import ApiResponse
+    from fieldingkit.commands import Command
     from fieldingkit.events.waker import Waker
     from fieldingkit.files import Downloaded, Upload
     from fieldingkit.job_commands import JobCommand, JobResult
@@ -61,7 +61,7 @@ class BaseClient(Generic[ClientT]):
         """The rate limiter, for reading: ``.rate``, ``.waiting`` and ``.delay``."""
         return self._client.rate_limiter
 
-    def send(self, command: Command[R]) -> R:
+    def send(self, command: "Command[R]") -> R:
         """Send a command and return its result. The result of a job command is its acceptance; see ``submit``.
 
         Raises:
@@ -72,7 +72,7 @@ class BaseClient(Generic[ClientT]):
         """
         return self._portal.call(self._client.send, command)
 
-    def send_detailed(self, command: Command[R]) -> "ApiResponse[R]":
+    def send_detailed(self, command: "Command[R]") -> "ApiResponse[R]":
         """Send a command and return its result with the details of the HTTP response.
 
         Raises:
@@ -264,7 +264,7 @@ class Client(BaseClient[AsyncClient]):
 
     def download(
         self,
-        command: Command[Any],
+        command: "Command[Any]",
         path: str | PathLike[str],
         on_progress: Callable[[int, int | None], object] | None = None,
     ) -> "Downloaded":

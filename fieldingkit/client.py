@@ -4,16 +4,16 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack
 
+from fieldingkit.apis import Api
 from fieldingkit.base_client import AsyncBaseClient
-from fieldingkit.codec import raise_for_incomplete_file, raise_for_status, raise_for_truncated_body
-from fieldingkit.commands import Api, Command, check_kind
 from fieldingkit.errors import ClientClosedError, FieldingKitError
 from fieldingkit.idempotency import RetrySafety
-from fieldingkit.jobs.poll_policy import check_wait_timeout
+from fieldingkit.option_validators import check_wait_timeout
 from fieldingkit.options import CallOptions, ConnectionSettings, Options, hide_credentials, with_parameters_of
 from fieldingkit.transport.http import Response
 
 if TYPE_CHECKING:
+    from fieldingkit.commands import Command
     from fieldingkit.events.waker import Waker
     from fieldingkit.files import Downloaded, Upload
     from fieldingkit.job_commands import JobCommand, JobResult
@@ -111,6 +111,7 @@ class AsyncClient(AsyncBaseClient[Options]):
             JobLocationError: if a job may have been created, but the response does not say where.
             FieldingKitError: as for ``send``.
         """
+        from fieldingkit.commands import check_kind
         from fieldingkit.job_commands import JobCommand
 
         check_kind(command, JobCommand)
@@ -215,6 +216,7 @@ class AsyncClient(AsyncBaseClient[Options]):
             InvalidCommandError: if a part of the request is invalid; nothing was sent.
             FieldingKitError: as for ``send``.
         """
+        from fieldingkit.codec import raise_for_status, raise_for_truncated_body
         from fieldingkit.raw_request import raw_request
 
         own = self._options.request_headers
@@ -229,7 +231,7 @@ class AsyncClient(AsyncBaseClient[Options]):
 
     async def download(
         self,
-        command: Command[Any],
+        command: "Command[Any]",
         path: str | PathLike[str],
         on_progress: Callable[[int, int | None], object] | None = None,
     ) -> "Downloaded":
@@ -253,6 +255,7 @@ class AsyncClient(AsyncBaseClient[Options]):
             FieldingKitError: as for ``send``, and if writing fails later; ``maybe_applied`` is true unless the command
                 is a read.
         """
+        from fieldingkit.codec import raise_for_incomplete_file, raise_for_status
         from fieldingkit.files import Download
 
         call = self._encode(command, download=True)

@@ -19,13 +19,13 @@ import attrs
 
 from fieldingkit import validators
 from fieldingkit._repr import brief_repr
+from fieldingkit.apis import Api
 from fieldingkit.errors import InvalidCommandError
 from fieldingkit.idempotency import RetrySafety
 from fieldingkit.validators import misfit_finders
 
 __all__ = [
     "AccountCommand",
-    "Api",
     "Command",
     "CommandPart",
     "DownloadCommand",
@@ -40,15 +40,6 @@ __all__ = [
 R_co = TypeVar("R_co", covariant=True)
 
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
-
-
-class Api(enum.Enum):
-    """An API of Cint: each has an address and credentials of its own, and a client of its own."""
-
-    DEMAND = "Demand"
-    """Projects, target groups and all that belongs to them."""
-    FULFILLMENT = "fulfillment"
-    """The status of single respondents, for survey hosts."""
 
 
 @attrs.frozen

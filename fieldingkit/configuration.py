@@ -296,7 +296,7 @@ def _bearer_token(source: _Values, *, use_keyring: bool) -> ResolvedCredentials:
 
 
 def _client_credentials(client_id: str, secrets: Iterable[_Values], token_url: str | None) -> ResolvedCredentials:
-    from fieldingkit.transport.credentials import ClientCredentials
+    from fieldingkit.transport.client_credentials import ClientCredentials
 
     secret, origin, file = _client_secret(client_id, secrets)
     provider = ClientCredentials(client_id=client_id, client_secret=secret)

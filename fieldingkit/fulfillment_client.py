@@ -12,9 +12,9 @@ from typing import Any, ClassVar, Self, Unpack, cast
 
 import attrs
 
+from fieldingkit.apis import Api
 from fieldingkit.base_client import AsyncBaseClient
 from fieldingkit.blocking import BaseClient, Reopenable
-from fieldingkit.commands import Api
 from fieldingkit.configuration import read_secret
 from fieldingkit.errors import ConfigurationError
 from fieldingkit.options import (

@@ -120,7 +120,7 @@ class JobCommand(Command[JobAccepted], Generic[R_co]):
     words: ClassVar[JobWords] = JobWords()
     """The words of the status that end the job."""
     pace: ClassVar[JobPace | None] = None
-    """When to poll jobs of this kind, for a client with the default ``PollPolicy``; None for that policy."""
+    """When to poll jobs of this kind, unless the client has a ``PollPolicy`` of its own; None for the default one."""
     all_or_nothing: ClassVar[bool] = False
     """True if a job that failed has changed nothing."""
 

@@ -1,5 +1,6 @@
-"""Validators of client options and policies. They raise ``ConfigurationError``, which names the option."""
+"""Validators of client options, policies and waits. They raise ``ConfigurationError``, which names the option."""
 
+import math
 import sys
 from collections.abc import Callable
 from typing import Any, cast
@@ -9,7 +10,7 @@ import attrs
 from fieldingkit._repr import brief_repr
 from fieldingkit.errors import ConfigurationError
 
-__all__ = ["Validator", "callback", "having", "instance", "number", "text"]
+__all__ = ["Validator", "callback", "check_wait_timeout", "having", "instance", "number", "text"]
 
 _MAX = sys.float_info.max  # an integer may be greater, which is not finite as a float
 
@@ -81,3 +82,18 @@ def callback(_: object, attribute: "attrs.Attribute[Any]", value: object) -> Non
     """Require a function; None means that the option is not used."""
     if value is not None and not callable(value):
         raise ConfigurationError(f"{attribute.name} must be a function, not an instance of {type(value).__name__}")
+
+
+def check_wait_timeout(timeout: object, *, name: str = "timeout", optional: bool = True) -> None:
+    """Refuse a timeout of a wait that is neither a number of seconds nor, if it is optional, None."""
+    if not (optional and timeout is None) and not (isinstance(timeout, int | float) and _is_number(timeout)):
+        raise ConfigurationError(
+            f"{name} must be a number of seconds{' or None' if optional else ''}; got {brief_repr(timeout)}"
+        )
+
+
+def _is_number(value: float) -> bool:
+    try:
+        return not math.isnan(value)
+    except OverflowError:  # an integer beyond all floats
+        return False

@@ -1,7 +1,6 @@
 """The options of a client: their names, types, defaults and checks."""
 
 import inspect
-import re
 import ssl
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -14,7 +13,6 @@ from opentelemetry.trace import TracerProvider
 from fieldingkit._repr import brief_repr
 from fieldingkit.clock import Clock, MonotonicClock
 from fieldingkit.errors import ConfigurationError
-from fieldingkit.jobs.poll_policy import PollPolicy
 from fieldingkit.option_validators import callback, having, instance, number
 from fieldingkit.secret import Secret
 from fieldingkit.transport.credentials import BearerToken, TokenProvider, as_secret
@@ -29,8 +27,9 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
 
     from fieldingkit.jobs.observer import PollEvent
+    from fieldingkit.jobs.poll_policy import PollPolicy
     from fieldingkit.transport.telemetry.events import AttemptEvent, RequestEvent
-    from fieldingkit.transport.telemetry.propagation import TraceContext
+    from fieldingkit.transport.telemetry.trace_context import TraceContext
 
 __all__ = [
     "BASE_URL",
@@ -51,7 +50,6 @@ T = TypeVar("T")
 BASE_URL = "https://api.cint.com/v1"
 
 _OWN_NAME = f"fieldingkit/{__version__} (API {API_VERSION})"
-_HEADER_TEXT = re.compile(r"[\x20-\x7e]+")
 # Default headers cannot replace headers that depend on the request, or that have an option of their own.
 _PER_REQUEST = frozenset(
     {"accept", "cint-api-version", "content-type", "idempotency-key", "if-match", "if-none-match", "user-agent"}
@@ -137,15 +135,24 @@ def _merged(*headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def _header_text(_: object, attribute: "attrs.Attribute[Any]", text: str | None) -> None:
-    if text is not None and not (isinstance(cast("object", text), str) and _HEADER_TEXT.fullmatch(text)):
+    if text is not None and not (
+        isinstance(cast("object", text), str) and text.isascii() and text.isprintable() and text
+    ):
         raise ConfigurationError(f"{attribute.name} must be visible ASCII; got {brief_repr(text)}")
 
 
 def _trace_context(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
     if value is not None:
-        from fieldingkit.transport.telemetry.propagation import TraceContext
+        from fieldingkit.transport.telemetry.trace_context import TraceContext
 
         instance(TraceContext)(None, attribute, value)
+
+
+def _poll_policy(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    if value is not None:
+        from fieldingkit.jobs.poll_policy import PollPolicy
+
+        instance(PollPolicy)(None, attribute, value)
 
 
 def _common_headers(settings: "PipelineSettings") -> Mapping[str, str]:
@@ -175,7 +182,7 @@ class CallOptions(PipelineCallOptions, total=False):
 
     account_id: str | int | None
     api_version: str
-    poll: PollPolicy
+    poll: "PollPolicy | None"
 
 
 # Neither class is compared or shown, and the first one is not constructed: every method would make clients slower to
@@ -270,8 +277,8 @@ class Settings(PipelineSettings):
 
     The API is forward-only: do not change a resource with an earlier version than the last change had.
     """
-    poll: PollPolicy = attrs.field(default=PollPolicy(), validator=instance(PollPolicy))
-    """The policy for polling jobs."""
+    poll: "PollPolicy | None" = attrs.field(default=None, validator=_poll_policy)
+    """The policy for polling jobs; None for the one that suits each kind of job."""
     on_poll: "Callable[[PollEvent], object] | None" = attrs.field(default=None, validator=callback)
     """Called with an event after each poll of a job, in the client's event loop."""
 

@@ -4,7 +4,8 @@ import json
 from typing import Any, Protocol, cast
 
 from fieldingkit.errors import ConfigurationError
-from fieldingkit.transport.credentials import BearerToken, ClientCredentials, TokenProvider
+from fieldingkit.transport.client_credentials import ClientCredentials
+from fieldingkit.transport.credentials import BearerToken, TokenProvider
 
 __all__ = ["StoredConnection", "client_options", "triggerer_options"]
 

@@ -62,7 +62,7 @@ class JobFactory:
         base_url: The client's base URL.
         account_id: The client's account.
         headers: The headers of all requests of the client.
-        policy: The intervals between polls, and the tolerance for failed polls.
+        policy: The intervals between polls, and the tolerance for failed polls; None for that of each kind of job.
         clock: The clock for all waits.
         metrics: Receives the measurements of job polling.
         on_poll: Is called with an event after each poll.
@@ -77,7 +77,7 @@ class JobFactory:
         base_url: str,
         account_id: str | None,
         headers: Mapping[str, str],
-        policy: PollPolicy,
+        policy: PollPolicy | None,
         clock: Clock,
         metrics: Metrics,
         on_poll: Callable[[PollEvent], object] | None,
@@ -90,7 +90,8 @@ class JobFactory:
         self._account_id = account_id
         self._headers = headers
         self._clock = clock
-        self._pollers = PollerGroup(policy, clock)
+        self._chosen = policy is not None
+        self._pollers = PollerGroup(policy or PollPolicy(), clock)
         self._metrics = metrics
         self._on_poll = on_poll
         # Operations whose jobs answered at the documented path, after their Location answered 404.
@@ -183,8 +184,7 @@ class JobFactory:
 
     def _policy(self, kind: type[JobCommand[Any]]) -> PollPolicy:
         """Return the policy for jobs of one kind; a policy that was chosen for the client holds for all."""
-        policy, pace = self._pollers.policy, kind.pace
-        return policy if pace is None or policy != PollPolicy() else _policy_at(pace)
+        return self._pollers.policy if self._chosen or kind.pace is None else _policy_at(kind.pace)
 
     def _job(
         self,

@@ -23,9 +23,10 @@ from fieldingkit.errors import (
 from fieldingkit.events.waker import Waker
 from fieldingkit.job_commands import JobAccepted, JobCommand, JobResult
 from fieldingkit.jobs.observer import JobObserver
-from fieldingkit.jobs.poll_policy import PollPolicy, check_wait_timeout
+from fieldingkit.jobs.poll_policy import PollPolicy
 from fieldingkit.jobs.poller import Poller, PollerGroup, PollResult
 from fieldingkit.jobs.token import JobToken
+from fieldingkit.option_validators import check_wait_timeout
 from fieldingkit.resources.batch_jobs import BatchResult, FailedTargetGroup
 from fieldingkit.transport.headers import trace_id_of
 

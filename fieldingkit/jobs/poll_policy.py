@@ -1,4 +1,4 @@
-"""The intervals between polls and the tolerance for failed polls, and the check of a timeout."""
+"""The intervals between polls and the tolerance for failed polls."""
 
 import math
 from collections.abc import Callable
@@ -9,7 +9,7 @@ import attrs
 from fieldingkit._repr import brief_repr
 from fieldingkit.errors import ConfigurationError
 
-__all__ = ["PollPolicy", "check_wait_timeout"]
+__all__ = ["PollPolicy"]
 
 
 def _number_from(least: float, *, finite: bool = True) -> Callable[[object, "attrs.Attribute[Any]", object], None]:
@@ -52,18 +52,3 @@ class PollPolicy:
             raise ConfigurationError(
                 f"PollPolicy.min_interval ({self.min_interval:g}) must not exceed max_interval ({self.max_interval:g})"
             )
-
-
-def check_wait_timeout(timeout: object, *, name: str = "timeout", optional: bool = True) -> None:
-    """Refuse a timeout of a wait that is neither a number of seconds nor, if it is optional, None."""
-    if not (optional and timeout is None) and not (isinstance(timeout, int | float) and _is_number(timeout)):
-        raise ConfigurationError(
-            f"{name} must be a number of seconds{' or None' if optional else ''}; got {brief_repr(timeout)}"
-        )
-
-
-def _is_number(value: float) -> bool:
-    try:
-        return not math.isnan(value)
-    except OverflowError:  # an integer beyond all floats
-        return False

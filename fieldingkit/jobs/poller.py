@@ -23,13 +23,13 @@ from fieldingkit.errors import (
     UnauthorizedError,
 )
 from fieldingkit.job_commands import JobResult
-from fieldingkit.jobs.poll_policy import PollPolicy, check_wait_timeout
+from fieldingkit.jobs.poll_policy import PollPolicy
 from fieldingkit.transport.delays import Jitter, poll_interval
 
 if TYPE_CHECKING:
     from fieldingkit.jobs.observer import JobObserver
 
-__all__ = ["Poll", "PollPolicy", "PollResult", "Poller", "PollerGroup", "check_wait_timeout"]
+__all__ = ["Poll", "PollPolicy", "PollResult", "Poller", "PollerGroup"]
 
 
 class PollResult(NamedTuple):

@@ -7,7 +7,8 @@ from typing import ClassVar
 
 import attrs
 
-from fieldingkit.commands import Api, Command, Endpoint, OpenIntEnum
+from fieldingkit.apis import Api
+from fieldingkit.commands import Command, Endpoint, OpenIntEnum
 from fieldingkit.results import Result
 from fieldingkit.validators import uuid
 

@@ -12,7 +12,7 @@ import attrs
 from fieldingkit.client import AsyncClient
 from fieldingkit.commands import check_kind
 from fieldingkit.errors import FieldingKitError, InvalidCommandError, RedirectError
-from fieldingkit.jobs.poller import check_wait_timeout
+from fieldingkit.option_validators import check_wait_timeout
 from fieldingkit.resources.target_group_details import GetTargetGroupDetails, TargetGroupDetails
 from fieldingkit.resources.target_group_drafts import CreateTargetGroup, GetTargetGroup, TargetGroupDraft
 from fieldingkit.resources.target_groups import ListTargetGroups, TargetGroupStatus

@@ -9,7 +9,7 @@ from fieldingkit.client import AsyncClient
 from fieldingkit.commands import Command, check_kind
 from fieldingkit.errors import FieldingKitError
 from fieldingkit.jobs.job import AsyncJob
-from fieldingkit.jobs.poll_policy import check_wait_timeout
+from fieldingkit.option_validators import check_wait_timeout
 from fieldingkit.resources.excluded_respondents import (
     ExclusionEntityType,
     ExclusionJob,

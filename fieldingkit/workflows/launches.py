@@ -21,7 +21,7 @@ from fieldingkit.errors import (
 )
 from fieldingkit.events.waker import Waker
 from fieldingkit.idempotency import new_idempotency_key
-from fieldingkit.jobs.poller import check_wait_timeout
+from fieldingkit.option_validators import check_wait_timeout
 from fieldingkit.resources.feasibility import Feasibility
 from fieldingkit.resources.fielding_jobs import LaunchFromDraft
 from fieldingkit.resources.fielding_runs import FieldingRun, GetFieldingRun, ListFieldingRuns

@@ -8,7 +8,7 @@ import attrs
 
 from fieldingkit.client import AsyncClient
 from fieldingkit.errors import FieldingKitError, NotFoundError, WorkflowError
-from fieldingkit.jobs.poller import check_wait_timeout
+from fieldingkit.option_validators import check_wait_timeout
 from fieldingkit.resources.projects import CreateProject, GetProject, ListProjects, Project
 from fieldingkit.results import Serializable
 from fieldingkit.workflows.creation import check_client, find_or_create

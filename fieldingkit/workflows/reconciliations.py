@@ -17,7 +17,7 @@ from fieldingkit.client import AsyncClient
 from fieldingkit.errors import FieldingKitError, InvalidCommandError, UnexpectedTerminationError, WorkflowError
 from fieldingkit.files import Upload
 from fieldingkit.jobs.job import AsyncJob
-from fieldingkit.jobs.poll_policy import check_wait_timeout
+from fieldingkit.option_validators import check_wait_timeout
 from fieldingkit.resources.money import Money
 from fieldingkit.resources.reconciliations import (
     DownloadReconciliation,

@@ -9,7 +9,7 @@ import attrs
 from fieldingkit.client import AsyncClient
 from fieldingkit.errors import ConflictError, FieldingKitError, InvalidCommandError, WorkflowError
 from fieldingkit.jobs.job import AsyncJob
-from fieldingkit.jobs.poll_policy import check_wait_timeout
+from fieldingkit.option_validators import check_wait_timeout
 from fieldingkit.resources.recontacts import (
     GetRecontactsOverview,
     ListUploadRecontactsJobs,

@@ -27,8 +27,8 @@ from fieldingkit.errors import (
 )
 from fieldingkit.files import Download, Downloaded
 from fieldingkit.jobs.job import AsyncJob
-from fieldingkit.jobs.poll_policy import check_wait_timeout
 from fieldingkit.jobs.token import JobToken
+from fieldingkit.option_validators import check_wait_timeout
 from fieldingkit.resources.reports import (
     DownloadReport,
     GenerateReport,

@@ -23,7 +23,7 @@ from fieldingkit.errors import (
     WorkflowError,
 )
 from fieldingkit.events.waker import Waker
-from fieldingkit.jobs.poller import check_wait_timeout
+from fieldingkit.option_validators import check_wait_timeout
 from fieldingkit.resources.fielding_runs import (
     CompleteFieldingRun,
     FieldingRun,

@@ -11,7 +11,8 @@ from fieldingkit.airflow.connections import client_options, triggerer_options
 from fieldingkit.errors import ConfigurationError
 from fieldingkit.resources.projects import ListProjects
 from fieldingkit.sandbox import Sandbox, faults
-from fieldingkit.transport.credentials import BearerToken, ClientCredentials
+from fieldingkit.transport.client_credentials import ClientCredentials
+from fieldingkit.transport.credentials import BearerToken
 
 
 def connection(**fields: Any) -> Any:

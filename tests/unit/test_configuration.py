@@ -18,7 +18,8 @@ from fieldingkit.errors import ConfigurationError
 from fieldingkit.options import Options
 from fieldingkit.resources.projects import ListProjects
 from fieldingkit.sandbox import Sandbox
-from fieldingkit.transport.credentials import BearerToken, ClientCredentials
+from fieldingkit.transport.client_credentials import ClientCredentials
+from fieldingkit.transport.credentials import BearerToken
 
 pytestmark = pytest.mark.usefixtures("bare")
 

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import pytest
 
-from fieldingkit import API_VERSION, AsyncClient, AsyncFulfillmentClient, Client, PollPolicy, RetryPolicy, options
+from fieldingkit import API_VERSION, AsyncClient, AsyncFulfillmentClient, Client, RetryPolicy, options
 from fieldingkit.errors import ConfigurationError
 from fieldingkit.options import BASE_URL, Options
 from fieldingkit.version import __version__
@@ -25,7 +25,7 @@ def test_signature_of_a_client_shows_every_option_and_its_default(client: type) 
     assert [name for name, parameter in parameters.items() if parameter.default is inspect.Parameter.empty] == ["auth"]
     defaults = {"base_url": BASE_URL, "api_version": API_VERSION, "timeout": 30.0, "deadline": 120.0, "rate": None}
     assert {name: parameters[name].default for name in defaults} == defaults
-    assert (parameters["retry"].default, parameters["poll"].default) == (RetryPolicy(), PollPolicy())
+    assert (parameters["retry"].default, parameters["poll"].default) == (RetryPolicy(), None)
 
 
 @every_client

@@ -17,12 +17,12 @@ from fieldingkit.errors import (
     TooManyConflictsError,
     WorkflowError,
 )
-from fieldingkit.jobs.poller import check_wait_timeout
 from fieldingkit.monitoring.soft_launches.gate import Decision, Reading, Step, next_step
 from fieldingkit.monitoring.soft_launches.history import OtherChange
 from fieldingkit.monitoring.soft_launches.limits import SoftLaunchCheck, SoftLaunchLimit
 from fieldingkit.monitoring.soft_launches.reader import ids_of, read_state
 from fieldingkit.monitoring.soft_launches.report import SoftLaunchOutcome, SoftLaunchReport
+from fieldingkit.option_validators import check_wait_timeout
 from fieldingkit.resources.accounts import ListAccountUsers
 from fieldingkit.resources.fielding_assistant import (
     FieldingAssistantAssignment,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
 
     from fieldingkit.transport.telemetry.events import AttemptEvent, RequestEvent
-    from fieldingkit.transport.telemetry.propagation import TraceContext
+    from fieldingkit.transport.telemetry.trace_context import TraceContext
 
 __all__ = ["Telemetry"]
 

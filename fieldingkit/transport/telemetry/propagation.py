@@ -4,19 +4,13 @@ https://www.w3.org/TR/trace-context/. The application's global propagator is nev
 the vendor, or with ``OTEL_PROPAGATORS=b3`` omit the header that the API reads.
 """
 
-import os
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
-import attrs
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceState, get_current_span, set_span_in_context
 
-from fieldingkit.errors import ConfigurationError
-
-__all__ = ["TraceContext", "read_traceparent", "trace_headers"]
+__all__ = ["read_traceparent", "trace_headers", "with_parent"]
 
 _TRACEPARENT = "00-%032x-%016x-%02x"  # a third faster than an f-string
 _RAW_TRACE_STATE = otel_context.create_key("fieldingkit-tracestate")
@@ -57,80 +51,14 @@ def trace_headers(span: SpanContext, context: Context) -> dict[str, str]:
     return headers
 
 
-@attrs.frozen
-class TraceContext:
-    """The parent trace of calls, for applications that handle the headers themselves.
+def with_parent(context: Context, parent: SpanContext, tracestate: str | None) -> Context:
+    """Return a context in which the span that headers named is current.
 
-    An application with an OpenTelemetry SDK does not need it: there, the current span is the parent.
+    Args:
+        context: The context to extend.
+        parent: The span that ``read_traceparent`` returned.
+        tracestate: The header that belongs to it; it is sent on byte for byte.
     """
-
-    traceparent: str | None = None
-    """The W3C header of that name; None for no trace."""
-    tracestate: str | None = attrs.field(default=None, kw_only=True)
-    """The W3C header of that name; it is sent byte for byte."""
-    _parent: SpanContext | None = attrs.field(init=False, repr=False, eq=False)
-
-    def __attrs_post_init__(self) -> None:
-        parent = None if self.traceparent is None else read_traceparent(self.traceparent, self.tracestate)
-        if self.traceparent is not None and parent is None:
-            raise ConfigurationError(f"invalid W3C traceparent: {self.traceparent[:80]!r}")
-        object.__setattr__(self, "_parent", parent)
-
-    @classmethod
-    def from_headers(cls, headers: Mapping[str, str]) -> Self:
-        """Return the trace context of an incoming request; an empty one if its headers have none or an invalid one.
-
-        Args:
-            headers: The headers of the request; names in any case.
-        """
-        found: dict[str, list[str]] = {"traceparent": [], "tracestate": []}
-        for name, value in headers.items():
-            if (folded := name.lower()) in found:
-                found[folded].append(value)
-        # Two parents are invalid (section 3.2); a state may be split into several headers (section 3.3).
-        parents, state = found["traceparent"], ",".join(found["tracestate"])
-        if len(parents) != 1 or read_traceparent(parents[0]) is None:
-            return cls()
-        return cls(parents[0].strip(" \t"), tracestate=state or None)
-
-    @classmethod
-    def generate(cls, *, sampled: bool = True) -> Self:
-        """Return a new trace with a random id, to correlate calls by.
-
-        Args:
-            sampled: The flag that asks servers to record the trace. Without it, a server that follows its parent's
-                decision records nothing of the call.
-        """
-        ids = os.urandom(24).hex()
-        return cls(f"00-{ids[:32]}-{ids[32:]}-{'01' if sampled else '00'}")
-
-    @property
-    def trace_id(self) -> str | None:
-        """The trace id, 32 hexadecimal digits; None for an empty context."""
-        return None if self.traceparent is None else self.traceparent.split("-")[1]
-
-    @contextmanager
-    def use(self) -> Generator[None]:
-        """Make this the parent of every call within the ``with`` block, including jobs and workflows.
-
-        The block sets OpenTelemetry's own context, which tasks started within the block inherit, and which the blocking
-        client copies to its thread. An empty context changes nothing.
-        """
-        if self.traceparent is None:
-            yield
-            return
-        token = otel_context.attach(self.to_otel_context())
-        try:
-            yield
-        finally:
-            otel_context.detach(token)
-
-    def to_otel_context(self) -> Context:
-        """Return the current OpenTelemetry context with this as its parent span; unchanged if this is empty."""
-        context = otel_context.get_current()
-        if self._parent is None:
-            return context
-        if self.tracestate is not None and self._parent.trace_state:
-            raw = _RawTraceState(self._parent.trace_state, self.tracestate)
-            context = otel_context.set_value(_RAW_TRACE_STATE, raw, context)
-        return set_span_in_context(NonRecordingSpan(self._parent), context)
+    if tracestate is not None and parent.trace_state:
+        context = otel_context.set_value(_RAW_TRACE_STATE, _RawTraceState(parent.trace_state, tracestate), context)
+    return set_span_in_context(NonRecordingSpan(parent), context)

@@ -4,6 +4,7 @@ The application provides the SDK. Without one, no span is started, and every att
 """
 
 from collections.abc import Awaitable
+from typing import TYPE_CHECKING
 
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
@@ -11,8 +12,11 @@ from opentelemetry.trace import Span, SpanContext, SpanKind, StatusCode, get_cur
 
 from fieldingkit.transport.http import Call, Request, Response, Transport
 from fieldingkit.transport.telemetry.lazy_tracer import LazyTracer
-from fieldingkit.transport.telemetry.propagation import TraceContext, read_traceparent, trace_headers
+from fieldingkit.transport.telemetry.propagation import read_traceparent, trace_headers
 from fieldingkit.transport.telemetry.semconv import SemanticAttributes, error_type, protocol_version
+
+if TYPE_CHECKING:
+    from fieldingkit.transport.telemetry.trace_context import TraceContext
 
 __all__ = ["AttemptSpans", "CallSpans"]
 
@@ -30,7 +34,7 @@ class CallSpans:
     """
 
     def __init__(
-        self, inner: Transport, tracer: LazyTracer, *, parent: TraceContext | None = None, generate: bool = False
+        self, inner: Transport, tracer: LazyTracer, *, parent: "TraceContext | None" = None, generate: bool = False
     ) -> None:
         self._inner = inner
         self._tracer = tracer
@@ -141,8 +145,10 @@ class AttemptSpans:
                 _end(span, error_type(response, failure))
 
 
-def _generated_trace(request: Request) -> TraceContext:
+def _generated_trace(request: Request) -> "TraceContext":
     """Return a new trace; for a poll, the trace of the call that created the job."""
+    from fieldingkit.transport.telemetry.trace_context import TraceContext
+
     created = TraceContext.from_headers({"traceparent": request.linked_to or ""})
     return created if created.traceparent is not None else TraceContext.generate()
 

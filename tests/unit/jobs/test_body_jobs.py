@@ -160,10 +160,11 @@ async def test_pace_of_the_kind_holds_unless_the_client_has_a_policy(
     serve: Serve, make_client: MakeClient, clock: FakeClock
 ) -> None:
     """Jobs of hours are polled at their own pace; a policy of the client's own holds for all jobs."""
-    server = await serve(ACCEPTED, ACCEPTED)
+    server = await serve(ACCEPTED, ACCEPTED, ACCEPTED)
     slow = await make_client(base_url=server.url, clock=clock).submit(MAKE)
     own = await make_client(base_url=server.url, clock=clock, poll=PollPolicy(first_delay=1)).submit(MAKE)
-    assert (slow.next_poll_at - clock.now(), own.next_poll_at - clock.now()) == (5, 1)
+    default = await make_client(base_url=server.url, clock=clock, poll=PollPolicy()).submit(MAKE)
+    assert [job.next_poll_at - clock.now() for job in (slow, own, default)] == pytest.approx([5, 1, 0.1])
 
 
 @pytest.mark.parametrize(("age", "delay"), [(0, 5), (2, 3), (86_400, 0), (-60, 5)])
