@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from fieldingkit.airflow.sensors import FieldingClosedSensor as FieldingClosedSensor
     from fieldingkit.airflow.sensors import FieldingForecastSensor as FieldingForecastSensor
     from fieldingkit.airflow.sensors import FieldingStatusSensor as FieldingStatusSensor
+    from fieldingkit.airflow.soft_launches import FieldingSoftLaunchOperator as FieldingSoftLaunchOperator
     from fieldingkit.airflow.triggers import FieldingJobsTrigger as FieldingJobsTrigger
     from fieldingkit.airflow.triggers import FieldingJobTrigger as FieldingJobTrigger
 else:
@@ -36,6 +37,7 @@ else:
             "fieldingkit.airflow.reports": "FieldingReportOperator",
             "fieldingkit.airflow.results": "total",
             "fieldingkit.airflow.sensors": "FieldingClosedSensor FieldingForecastSensor FieldingStatusSensor",
+            "fieldingkit.airflow.soft_launches": "FieldingSoftLaunchOperator",
             "fieldingkit.airflow.triggers": "FieldingJobTrigger FieldingJobsTrigger",
         },
     )

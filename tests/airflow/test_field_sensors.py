@@ -1,9 +1,9 @@
 """The sensors and triggers of fields: closed target groups, and forecasts past their end."""
 
 import json
-import logging
 from collections import Counter
 from datetime import timedelta
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -16,7 +16,10 @@ from support.fake_task import FakeTask
 from support.soft_launches import Interruption
 
 from fieldingkit.airflow import FieldingClosedSensor, FieldingForecastSensor, FieldingStatusSensor, client_pool
+from fieldingkit.airflow.client_pool import pooled_client
 from fieldingkit.airflow.connections import triggerer_options
+from fieldingkit.airflow.field_conditions import ClosedCondition
+from fieldingkit.airflow.polling import poll
 from fieldingkit.airflow.sensors import FieldingSensor
 from fieldingkit.airflow.triggers import FieldingClosedTrigger, FieldingForecastTrigger, FieldingStatusTrigger
 from fieldingkit.sandbox import ArrivalProcess, Project, Sandbox, faults
@@ -85,14 +88,11 @@ def test_a_draft_is_never_closed(connected: Sandbox) -> None:
         assert isinstance(FakeTask().start(sensor), TaskDeferred)
 
 
-async def test_a_project_that_cannot_be_listed_is_not_taken_for_closed(
-    connected: Sandbox, clock: FakeClock, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Its read counts as failed, even if all that was read is closed; each failure is logged with its reason."""
+async def test_a_project_that_cannot_be_listed_is_not_taken_for_closed(connected: Sandbox, clock: FakeClock) -> None:
+    """Its read counts as failed, even if all that was read is closed."""
     closed, gone = connected.seed(completed=1), "01BTGNYV6HRNK8K8VKZASZCFP0"
     condition = {"query": {"project_ids": [closed.id, gone]}}
-    with caplog.at_level(logging.WARNING):
-        event = await event_of(FieldingClosedTrigger(condition, 300.0, CONNECTION, max_failed_reads=3))
+    event = await event_of(FieldingClosedTrigger(condition, 300.0, CONNECTION, max_failed_reads=3))
     assert event["error"].startswith("3 reads in a row failed, the last one with: not all could be read: project 01BT")
     assert clock.sleeps.count(300.0) == 2
 
@@ -106,6 +106,21 @@ async def test_a_long_outage_ends_the_wait_with_its_reason(connected: Sandbox, c
     assert list(event) == ["error"]
     assert "4 reads in a row failed" in event["error"]
     assert "503" in event["error"]
+
+
+async def test_each_failed_read_is_reported(connected: Sandbox, clock: FakeClock) -> None:
+    """With its number and its reason; an error that cannot pass ends the poll at once."""
+    project, said = connected.seed(completed=1), list[str]()
+    async with pooled_client(CONNECTION) as client:
+        poll_it = partial(poll, client, ClosedCondition(**of_project(project)), interval=300.0, warn=said.append)
+        connected.faults.add(LIST, faults.Answer(503), times=None)
+        assert "2 reads in a row failed" in (await poll_it(max_failed_reads=2))["error"]
+        assert len(said) == 1
+        assert said[0].startswith("read 1 of 2 failed; the next one is in 300 s: ListTargetGroups: 503")
+        connected.faults.clear()
+        connected.faults.add(LIST, faults.Answer(403), times=None)
+        assert "403" in (await poll_it(max_failed_reads=2))["error"]
+        assert len(said) == 1
 
 
 async def test_an_outage_below_the_limit_is_survived(connected: Sandbox, clock: FakeClock) -> None:
