@@ -29,9 +29,10 @@ The API's documents leave some behavior open. The sandbox behaves as follows:
 - A project is active while any of its target groups is neither completed nor archived.
 - A project that was created is a 404 for `project_seconds`. Any price up to 105 USD is accepted, in the currency of the
   business unit; the price of a draft and the filling strategy of a target group that has ended are refused (404, 405).
-- Of ten entrants four complete, five do not qualify and one drops off. Target groups that a request created get
-  completes while they are live; seeded ones get theirs from the test or from an `ArrivalProcess`. Targets with quotas
-  fill in proportion to their goals. Prices, suggested days and speed follow from one simple model: see
+- Of ten entrants four complete, five do not qualify and one drops off; of a seeded target group with a `Funnel`, a seed
+  decides. Target groups that a request created get completes while they are live; seeded ones get theirs from the test
+  or from an `ArrivalProcess`. Targets with quotas fill in proportion to their goals, but for a `StuckCell`: when all
+  others are full, no more completes arrive. Prices, suggested days and speed follow from one simple model: see
   `fieldingkit.sandbox.model.pricing`.
 - A survey host can end a session that is still in the survey, status 1, once: every other change of a status is refused
   (422), even to the same one. Any other key than `sandbox.fulfillment_key` is a 401.
@@ -52,8 +53,10 @@ from fieldingkit.sandbox.locations import LocationForm
 from fieldingkit.sandbox.model.arrival_processes import ArrivalProcess
 from fieldingkit.sandbox.model.clock import SandboxClock
 from fieldingkit.sandbox.model.fielding_runs import Change, FieldingRun, TransitionRefusedError, ValueChange
+from fieldingkit.sandbox.model.funnels import Funnel
 from fieldingkit.sandbox.model.jobs import BatchJob, DraftJob, Job
 from fieldingkit.sandbox.model.projects import Project
+from fieldingkit.sandbox.model.quotas import StuckCell
 from fieldingkit.sandbox.model.respondents import Respondent
 from fieldingkit.sandbox.model.target_groups import TargetGroup
 from fieldingkit.sandbox.model.webhooks import Delivery, Webhook
@@ -69,6 +72,7 @@ __all__ = [
     "DeliverySettings",
     "DraftJob",
     "FieldingRun",
+    "Funnel",
     "Job",
     "LocationForm",
     "Project",
@@ -77,6 +81,7 @@ __all__ = [
     "Respondent",
     "Sandbox",
     "SandboxClock",
+    "StuckCell",
     "TargetGroup",
     "TransitionRefusedError",
     "ValueChange",

@@ -11,6 +11,7 @@ from fieldingkit.sandbox.formats import ULID
 from fieldingkit.sandbox.model.amounts import Amount
 from fieldingkit.sandbox.model.arrival_processes import ArrivalProcess
 from fieldingkit.sandbox.model.fielding_runs import FieldingRun, GroupStatus
+from fieldingkit.sandbox.model.funnels import Funnel
 from fieldingkit.sandbox.model.projects import Project
 from fieldingkit.sandbox.model.settings import Settings
 from fieldingkit.sandbox.model.state import SandboxState
@@ -34,6 +35,7 @@ def seed(
     starts_in: timedelta,
     ends_in: timedelta,
     arrivals: ArrivalProcess | None,
+    funnel: Funnel | None,
 ) -> Project:
     """Create target groups; see `Sandbox.seed`."""
     if goal < 1 or completes < 0:
@@ -49,6 +51,7 @@ def seed(
                 dates=(now + starts_in, now + ends_in) if status == "scheduled" else started,
                 goal=goal,
                 arrivals=arrivals,
+                funnel=funnel,
                 completes=goal if goal_reached else 0 if status in {"draft", "scheduled"} else completes,
             )
             for status in counts
@@ -82,6 +85,7 @@ class _Template:
     goal: int
     completes: int
     arrivals: ArrivalProcess | None
+    funnel: Funnel | None
 
     def create(self, state: SandboxState, project: Project, number: int, now: datetime) -> TargetGroup:
         """Create the target group with this sequence number."""
@@ -89,7 +93,7 @@ class _Template:
             state.identifiers.ulid(),
             project.id,
             hooks=state,
-            settings=Settings(number=number, created_at=now, process=self.arrivals),
+            settings=Settings(number=number, created_at=now, process=self.arrivals, funnel=self.funnel),
             run=self._run(state, now),
             archived=self.status == "archived",
             goal=self.goal,

@@ -14,6 +14,7 @@ from fieldingkit.sandbox.locations import LocationForm, Locations
 from fieldingkit.sandbox.model.arrival_processes import ArrivalProcess
 from fieldingkit.sandbox.model.clock import SandboxClock
 from fieldingkit.sandbox.model.fielding_runs import GroupStatus
+from fieldingkit.sandbox.model.funnels import Funnel
 from fieldingkit.sandbox.model.jobs import FailingItems, Job
 from fieldingkit.sandbox.model.projects import Project
 from fieldingkit.sandbox.model.respondents import Respondent
@@ -257,6 +258,7 @@ class Sandbox:
         starts_in: float = 86400.0,
         ends_in: float = 30 * 86400.0,
         arrivals: ArrivalProcess | None = None,
+        funnel: Funnel | None = None,
     ) -> Project:
         """Create target groups: the given number in each status, or one in each status if no number is given.
 
@@ -276,6 +278,8 @@ class Sandbox:
             starts_in: The start of the scheduled runs, in seconds from now.
             ends_in: The end of all runs, in seconds from now.
             arrivals: The completes that arrive while they are live; none if not given, so that the test assigns them.
+            funnel: The shares of entrants who qualify and drop off, as a seed decides; if not given, of ten entrants
+                four complete, five do not qualify and one drops off.
 
         Returns:
             The project with all its target groups, old and new.
@@ -302,6 +306,7 @@ class Sandbox:
             starts_in=timedelta(seconds=starts_in),
             ends_in=timedelta(seconds=ends_in),
             arrivals=arrivals,
+            funnel=funnel,
         )
 
     async def start(self) -> None:

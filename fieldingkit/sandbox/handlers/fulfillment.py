@@ -5,7 +5,7 @@ from typing import Any, Final, cast
 from urllib.parse import urlencode
 
 from fieldingkit.sandbox.context import HandlerResponse, RequestContext
-from fieldingkit.sandbox.model.arrivals import Outcome
+from fieldingkit.sandbox.model.outcomes import Outcome
 from fieldingkit.sandbox.model.settlements import settle
 
 __all__ = ["get_respondent_status", "update_respondent_status"]

@@ -6,9 +6,9 @@ from typing import Any, cast
 from fieldingkit.sandbox import problems
 from fieldingkit.sandbox.context import HandlerResponse, RequestContext
 from fieldingkit.sandbox.formats import ULID
+from fieldingkit.sandbox.model.ledgers import CellCount
 from fieldingkit.sandbox.model.profiles import Violation, broken_rule, find_violations, is_control, store_profiling
 from fieldingkit.sandbox.model.questions import condition_name, question_text
-from fieldingkit.sandbox.model.respondents import CellCount
 from fieldingkit.sandbox.model.target_groups import TargetGroup
 from fieldingkit.sandbox.parameters import read_list
 

@@ -1,6 +1,5 @@
-"""Who may enter a target group: anybody, or those who were invited."""
+"""The admission to a target group: anybody, or those who were invited."""
 
-import sys
 from collections.abc import Sequence
 
 __all__ = ["Admission"]
@@ -30,15 +29,10 @@ class Admission:
         self.is_open = respondent_ids is None
 
     def person(self, number: int) -> str | None:
-        """Return the person that a respondent is; None if it is somebody who was not invited."""
+        """Return the person that a respondent is; None for a person who was not invited."""
         return self._invited.get(number)
 
-    def completes_left(self, arrived: int) -> int:
-        """Return the largest number of completes that those who may still enter can bring.
-
-        Args:
-            arrived: The number of completes that have arrived; of five entrants two complete.
-        """
-        if self.is_open:
-            return sys.maxsize
-        return max(0, (2 * max(self._invited, default=0) + 1) // 5 - arrived)
+    @property
+    def most_entrants(self) -> int | None:
+        """The largest number of entrants, those who have entered included; None if anybody may enter."""
+        return None if self.is_open else max(self._invited, default=0)

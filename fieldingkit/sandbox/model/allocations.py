@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple, cast
 
 from fieldingkit.sandbox import problems
 from fieldingkit.sandbox.model.definitions import SUPPLIERS
-from fieldingkit.sandbox.model.respondents import Ledger
+from fieldingkit.sandbox.model.ledgers import Ledger
 from fieldingkit.sandbox.parameters import read_integer, read_list
 
 __all__ = ["OPEN", "check_allocations", "count_suppliers", "store_allocations"]

@@ -11,6 +11,7 @@ import attrs
 
 from fieldingkit.sandbox.model.amounts import Amount
 from fieldingkit.sandbox.model.arrivals import Arrivals
+from fieldingkit.sandbox.model.quotas import StuckCell
 
 __all__ = ["ArrivalProcess", "Course", "RandomArrivals"]
 
@@ -40,6 +41,12 @@ class ArrivalProcess:
     """The hours after which a fading rate has halved."""
     usual_price: Decimal = Decimal("2.50")
     """The price, in the currency of the target group, from which `completes_a_day` arrive."""
+    stops_after_hours: float | None = attrs.field(
+        default=None, validator=attrs.validators.optional(attrs.validators.ge(0))
+    )
+    """The hours after which no more completes arrive, as with a broken survey link; None if they never stop."""
+    stuck_cell: StuckCell | None = None
+    """The quota cell that gets no more completes while the others fill; None if there is none."""
 
     def completes_a_day_at(self, price: Amount) -> float:
         """Return the number of completes in a day at a price, without rhythm or fading."""
@@ -53,8 +60,10 @@ class ArrivalProcess:
 
         Args:
             at: The date.
-            began: The date from which a rate fades.
+            began: The date from which a rate fades or stops.
         """
+        if self.stops_after_hours is not None and at - began > timedelta(hours=self.stops_after_hours):
+            return 0.0
         if self.course == "day_rhythm":
             return _DAY_PARTS[at.astimezone(UTC).hour]
         if self.course == "fading":
@@ -69,7 +78,7 @@ class RandomArrivals(Arrivals):
     process: ArrivalProcess = attrs.field(kw_only=True)
     """The process, whose seed decides the dates."""
     began: datetime = attrs.field(kw_only=True)
-    """The date from which a rate fades."""
+    """The date from which a rate fades or stops."""
     key: str = attrs.field(kw_only=True)
     """A text that gives each target group other dates, such as its id."""
     _dates: list[datetime] = attrs.field(factory=list[datetime], init=False, repr=False)
@@ -78,7 +87,7 @@ class RandomArrivals(Arrivals):
     _asked_until: datetime = attrs.field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        self._chance = random.Random(f"{self.process.seed}/{self.key}/{self.since.isoformat()}")
+        self._chance = random.Random(f"{self.process.seed}/{self.key}/{self.since - self.began}")
         self._drawn_until = self._asked_until = self.since
 
     def date(self, number: int) -> datetime:

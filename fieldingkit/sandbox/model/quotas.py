@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from fieldingkit.sandbox.model.profiles import goals_of, is_control, questions_in
 from fieldingkit.sandbox.model.questions import Answer, find_question, reach_of
 
-__all__ = ["Answers", "Era", "Profile", "answers_of", "cells_of", "matched_target"]
+__all__ = ["Answers", "Era", "Profile", "StuckCell", "answers_of", "cells_of", "completes_until_full", "matched_target"]
 
 Profile = Mapping[str, Any]
 """A profile as it is stored."""
@@ -34,22 +34,45 @@ class Era(NamedTuple):
     """The profiles; none if anybody may take part."""
 
 
-def answers_of(eras: Sequence[Era], completes: int, locale: str) -> list[Answers]:
+class StuckCell(NamedTuple):
+    """A quota cell that gets no more completes, while others fill."""
+
+    name: str
+    """The name of the target."""
+    completes: int = 0
+    """The number of completes at which it stays."""
+
+
+def answers_of(eras: Sequence[Era], completes: int, locale: str, stuck: StuckCell | None = None) -> list[Answers]:
     """Return the answers of everybody who completed, in the order of arrival.
 
     Args:
         eras: The times with different profiles, in order.
         completes: The number of completes.
         locale: The locale's code.
+        stuck: The cell that gets no more completes; None if there is none.
     """
     people: list[Answers] = []
     for number, era in enumerate(eras):
         last = eras[number + 1].first if number + 1 < len(eras) else completes
-        _add_people(people, era.profiles, min(last, completes), locale)
+        _add_people(people, era.profiles, min(last, completes), locale, stuck)
     return people
 
 
-def _add_people(people: list[Answers], profiles: Sequence[Profile], last: int, locale: str) -> None:
+def completes_until_full(eras: Sequence[Era], locale: str, stuck: StuckCell | None) -> int | None:
+    """Return the number of completes at which all quota cells but the stuck one are full; None if none is stuck."""
+    first, profiles = eras[-1]
+    for profile in profiles if stuck is not None else ():
+        people = answers_of(eras[:-1], first, locale, stuck)
+        goals, most = _missing(profile, people, locale), _most(profile, people, locale, stuck)
+        if most:
+            return first + sum(min(goal, most.get(cell, goal)) for cell, goal in enumerate(goals))
+    return None
+
+
+def _add_people(
+    people: list[Answers], profiles: Sequence[Profile], last: int, locale: str, stuck: StuckCell | None
+) -> None:
     """Add those who completed under the same profiles."""
     first = len(people)
     earlier = people[:]
@@ -59,7 +82,8 @@ def _add_people(people: list[Answers], profiles: Sequence[Profile], last: int, l
     decided: set[int] = set()
     for profile in admitting if last > first else ():
         questions = questions_in(profile)
-        for number, cell in enumerate(cells_of(_missing(profile, earlier, locale), last - first), first):
+        goals, most = _missing(profile, earlier, locale), _most(profile, earlier, locale, stuck)
+        for number, cell in enumerate(cells_of(goals, last - first, most), first):
             if not questions <= decided:
                 conditions = profile["targets"][cell]["conditions"][::-1]  # of alternatives the first one is given
                 people[number].update((one["question_id"], _answer_to(one, number)) for one in conditions)
@@ -76,6 +100,18 @@ def _missing(profile: Profile, people: Sequence[Answers], locale: str) -> list[i
         if (cell := matched_target(profile, answers, number, locale)) is not None:
             goals[cell] = max(0, goals[cell] - 1)
     return goals
+
+
+def _most(profile: Profile, people: Sequence[Answers], locale: str, stuck: StuckCell | None) -> dict[int, int]:
+    """Return the most completes that a stuck target gets, by its index; empty if the profile has none."""
+    if stuck is None or not any(goals_of(profile)):
+        return {}
+    names = [target.get("name") for target in profile["targets"]]
+    if stuck.name not in names:
+        return {}
+    index = names.index(stuck.name)
+    matched = sum(matched_target(profile, answers, number, locale) == index for number, answers in enumerate(people))
+    return {index: max(0, stuck.completes - matched)}
 
 
 def matched_target(profile: Profile, answers: Answers, number: int, locale: str) -> int | None:
@@ -131,21 +167,27 @@ def _spread_answer(question_id: int, number: int, locale: str) -> Answer:
     return question.options[-1].code
 
 
-def cells_of(goals: Iterable[int], completes: int) -> list[int]:
+def cells_of(goals: Iterable[int], completes: int, most: Mapping[int, int] | None = None) -> list[int]:
     """Return the cell of each complete in the order of arrival, so that cells fill in proportion to their goals.
 
     Args:
         goals: The goal of each cell; a cell with the goal 0 gets none, unless all have it.
         completes: The number of completes.
+        most: The most completes of a cell that gets no more then, unless no other cell is left.
     """
     # The method of Sainte-Laguë: one more complete changes no earlier one, and at the sum of all goals each is met.
     weights = [*goals]
     weights = weights if any(weights) else [1] * len(weights)
-    order = [(float(-weight), cell, 1) for cell, weight in enumerate(weights) if weight]
+    limits = {**(most or {})}
+    open_cells = [cell for cell, weight in enumerate(weights) if weight and limits.get(cell, 1)]
+    order = [(float(-weights[cell]), cell, 1) for cell in open_cells or limits]
     heapq.heapify(order)
     cells: list[int] = []
     for _ in range(completes if order else 0):
         _, cell, divisor = order[0]
-        heapq.heapreplace(order, (-weights[cell] / (divisor + 2), cell, divisor + 2))
         cells.append(cell)
+        if (divisor + 1) // 2 == limits.get(cell) and len(order) > 1:
+            heapq.heappop(order)
+        else:
+            heapq.heapreplace(order, (-weights[cell] / (divisor + 2), cell, divisor + 2))
     return cells

@@ -8,9 +8,9 @@ from typing import Final, Literal, NamedTuple, Self
 
 import attrs
 
-from fieldingkit.sandbox.model.arrivals import Outcome
 from fieldingkit.sandbox.model.central_time import reconciliation_deadline
 from fieldingkit.sandbox.model.jobs import Job
+from fieldingkit.sandbox.model.outcomes import Outcome
 from fieldingkit.sandbox.model.respondents import Respondent
 from fieldingkit.sandbox.model.settlements import settle
 from fieldingkit.sandbox.model.target_groups import TargetGroup

@@ -13,9 +13,9 @@ from typing import Any, Final, Self
 import attrs
 
 from fieldingkit.sandbox.formats import write_timestamp
-from fieldingkit.sandbox.model.arrivals import Outcome
 from fieldingkit.sandbox.model.central_time import central_midnight, reconciliation_deadline
 from fieldingkit.sandbox.model.jobs import Failure, Job, JobStatus
+from fieldingkit.sandbox.model.outcomes import Outcome
 from fieldingkit.sandbox.model.respondents import Respondent
 from fieldingkit.sandbox.model.target_groups import TargetGroup
 

@@ -11,8 +11,11 @@ from fieldingkit.sandbox.model.amounts import Amount
 from fieldingkit.sandbox.model.arrival_processes import ArrivalProcess, RandomArrivals
 from fieldingkit.sandbox.model.arrivals import Arrivals
 from fieldingkit.sandbox.model.definitions import BUSINESS_UNITS, SUPPLIERS
+from fieldingkit.sandbox.model.funnels import Funnel, RandomOutcomes
+from fieldingkit.sandbox.model.outcomes import Outcomes
 from fieldingkit.sandbox.model.pricing import completes_a_day
 from fieldingkit.sandbox.model.questions import reach_of
+from fieldingkit.sandbox.model.quotas import StuckCell
 
 __all__ = ["Settings"]
 
@@ -48,6 +51,8 @@ class Settings:
     """The profiles as they are read, with ids; None if anyone may take part."""
     process: ArrivalProcess | None = None
     """The completes that arrive at a seeded target group; None if the test assigns them."""
+    funnel: Funnel | None = None
+    """The shares of the entrants of a seeded target group; None for the outcomes in fixed turns."""
     allocations: Mapping[str, Any] | None = None
     """The allocations as they are read, with names; None for a seeded target group."""
 
@@ -140,6 +145,15 @@ class Settings:
         if self.process is None:
             return Arrivals(since, period, price)
         return RandomArrivals(since, period, price, process=self.process, began=self.created_at, key=target_group_id)
+
+    def outcomes(self, target_group_id: str) -> Outcomes:
+        """Return the outcomes of the entrants, in fixed turns or as the funnel of a seeded target group says."""
+        return Outcomes() if self.funnel is None else RandomOutcomes(self.funnel, target_group_id)
+
+    @property
+    def stuck_cell(self) -> StuckCell | None:
+        """The quota cell that gets no more completes; None if there is none."""
+        return None if self.process is None else self.process.stuck_cell
 
     def completes_a_day(self, price: Amount) -> float:
         """Return the number of completes in a day at a price.

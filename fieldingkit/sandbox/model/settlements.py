@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from fieldingkit.sandbox.model.arrivals import Origin, Outcome
 from fieldingkit.sandbox.model.fielding_runs import REOPEN
+from fieldingkit.sandbox.model.outcomes import Origin, Outcome
 from fieldingkit.sandbox.model.target_groups import TargetGroup
 
 __all__ = ["settle"]

@@ -15,6 +15,7 @@ from fieldingkit.sandbox.formats import Identifiers
 from fieldingkit.sandbox.model.allocation_templates import AllocationTemplateRegistry
 from fieldingkit.sandbox.model.clock import SandboxClock
 from fieldingkit.sandbox.model.exclusions import Exclusions
+from fieldingkit.sandbox.model.fielding import Fielding
 from fieldingkit.sandbox.model.fielding_runs import Change
 from fieldingkit.sandbox.model.file_jobs import FileJob
 from fieldingkit.sandbox.model.jobs import BatchJob, FailingItems, Job
@@ -176,7 +177,7 @@ class SandboxState:
         group.ledger.admission.invite(invited if recontacts else None, group.ledger.entrants)
         group.restart_arrivals(at)
 
-    def on_change(self, group: TargetGroup, change: Change, index: int) -> None:
+    def on_change(self, group: Fielding, change: Change, index: int) -> None:
         """Record activity for a changed target group, reschedule its next date and enqueue its event."""
         project = self.projects[group.project_id]
         project.last_activity_at = change.at
@@ -190,14 +191,14 @@ class SandboxState:
             user_id=self.user_id,
         )
 
-    def _schedule_next_date(self, group: TargetGroup) -> None:
+    def _schedule_next_date(self, group: Fielding) -> None:
         """Schedule the next date at which the clock changes this target group."""
         date = group.next_date()
         if date is not None and (group.scheduled_date is None or date < group.scheduled_date):
             group.scheduled_date = date
             self._scheduler.add(date, partial(self._apply_date, group))
 
-    def _apply_date(self, group: TargetGroup, at: datetime) -> None:
+    def _apply_date(self, group: Fielding, at: datetime) -> None:
         group.scheduled_date = None
         group.run_at(at)
         self._schedule_next_date(group)

@@ -1,19 +1,14 @@
 """The figures of a target group at one date, which follow from its ledger of respondents."""
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 import attrs
 
 from fieldingkit.sandbox.model.amounts import Amount
-from fieldingkit.sandbox.model.arrivals import INTERVIEW
-from fieldingkit.sandbox.model.respondents import Ledger
+from fieldingkit.sandbox.model.ledgers import Ledger
 
-__all__ = ["INTERVIEW_MINUTES", "Progress"]
-
-
-INTERVIEW_MINUTES: Final = int(INTERVIEW.total_seconds()) // 60
-"""The length of every interview in minutes."""
+__all__ = ["Progress"]
 
 
 @attrs.frozen(kw_only=True)
@@ -55,22 +50,23 @@ class Progress:
     @property
     def conversion_rate(self) -> float:
         """The share of entrants who completed."""
-        return 0.4 if self.completes else 0.0
+        return _share(self.completes, self.entrants)
 
     @property
     def incidence_rate(self) -> float:
         """The share of screened respondents who qualified."""
-        return 0.5 if self.completes else 0.0
+        return _share(self.prescreens, self.entrants)
 
     @property
     def drop_off_rate(self) -> float:
         """The share of respondents who dropped off after they started."""
-        return 0.2 if self.completes else 0.0
+        return _share(self.prescreens - self.completes, self.prescreens)
 
     @property
     def median_length_of_interview_seconds(self) -> int:
-        """The length of an interview."""
-        return INTERVIEW_MINUTES * 60 if self.completes else 0
+        """The median length of an interview."""
+        median = self.ledger.median_length
+        return 0 if median is None else int(median.total_seconds())
 
     @property
     def cost(self) -> Amount:
@@ -85,7 +81,7 @@ class Progress:
     @property
     def earnings_per_click_per_minute(self) -> Amount:
         """The average earnings from an entrant and a minute of the interview."""
-        return self.earnings_per_click.share(INTERVIEW_MINUTES)
+        return self.earnings_per_click.share(max(1, round(self.median_length_of_interview_seconds / 60)))
 
     def completes_at(self, at: datetime) -> int:
         """Return the number of completes at a date."""
@@ -99,3 +95,7 @@ class Progress:
             "filling_goal": self.goal,
             "filling_strategy": self.filling_strategy,
         }
+
+
+def _share(part: int, whole: int) -> float:
+    return round(part / whole, 4) if whole else 0.0

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fieldingkit.sandbox.model.amounts import Amount
-from fieldingkit.sandbox.model.arrivals import Outcome
+from fieldingkit.sandbox.model.ledgers import CellCount, Ledger
+from fieldingkit.sandbox.model.outcomes import Outcome
 from fieldingkit.sandbox.model.quotas import cells_of
-from fieldingkit.sandbox.model.respondents import CellCount, Ledger
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -29,7 +29,7 @@ def test_an_empty_ledger_has_no_dates(ledger: Ledger) -> None:
     """Without respondents all counters are zero and there are no dates."""
     assert (ledger.completes, ledger.entrants, ledger.first_at, ledger.latest_at) == (0, 0, None, None)
     assert ledger.cost == Amount(Decimal(0))
-    assert list(ledger.respondents(HOUR)) == []
+    assert list(ledger.respondents()) == []
 
 
 def test_completes_arrive_evenly(ledger: Ledger) -> None:
@@ -56,14 +56,14 @@ def test_counters_are_those_of_the_respondents(counts: list[int]) -> None:
     ledger = Ledger("01BTGNYV6HRNK8K8VKZASZCFP1", "USD")
     for number, count in enumerate(counts):
         ledger.add(count, NOON + number * HOUR, NOON + (number + 1) * HOUR, TWO)
-    respondents = list(ledger.respondents(HOUR))
+    respondents = list(ledger.respondents())
     outcomes = Counter(respondent.outcome for respondent in respondents)
     assert outcomes["complete"] == ledger.completes
     assert outcomes["complete"] + outcomes["drop_off"] == ledger.prescreens
     assert len(respondents) == ledger.entrants
     assert sum(respondent.price.value for respondent in respondents if respondent.price) == ledger.cost.value
     assert len({respondent.rid for respondent in respondents}) == len(respondents)
-    assert respondents == list(ledger.respondents(HOUR))
+    assert respondents == list(ledger.respondents())
     dates = [respondent.entered_at for respondent in respondents]
     assert dates == sorted(dates)
 
@@ -85,7 +85,7 @@ def test_counters_follow_changed_outcomes(counts: list[int], changes: list[tuple
     before = ledger.completes
     ledger.remove(removed)
     assert ledger.completes <= max(0, before - removed)
-    respondents = list(ledger.respondents(HOUR))
+    respondents = list(ledger.respondents())
     completed = [one for one in respondents if one.outcome == "complete"]
     dates = [one.ended_at for one in completed if one.ended_at]
     assert len(completed) == len(dates) == ledger.completes == ledger.completes_at(NOON + 9 * HOUR)
