@@ -2,13 +2,14 @@
 
 import asyncio
 import re
+import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from fieldingkit.cli.errors import ExitCode, UsageError
 from fieldingkit.cli.output import Output
-from fieldingkit.rendering.text import pluralize
-from fieldingkit.sandbox import Project, Sandbox, faults
+from fieldingkit.rendering.text import format_moment, pluralize
+from fieldingkit.sandbox import PlantedTrouble, Project, Sandbox, SandboxClock, faults
 
 __all__ = ["serve"]
 
@@ -32,12 +33,18 @@ _FAULT: Final = re.compile(
 )
 
 
+_GROUPS: Final = 40
+_TOKEN_LIFETIME: Final = 86_400.0
+
+
 async def serve(
     *,
     host: str,
     port: int,
-    groups: int,
-    projects: int,
+    groups: int | None,
+    projects: int | None,
+    scenario: Literal["trouble"] | None,
+    speed: float,
     rate: float | None,
     job_seconds: float,
     latency: float,
@@ -49,8 +56,10 @@ async def serve(
     Args:
         host: The address to listen on.
         port: The port to listen on; 0 selects a free one.
-        groups: Target groups to create.
-        projects: Projects to spread the target groups over.
+        groups: Target groups to create; None for 40.
+        projects: Projects to spread the target groups over; None for one.
+        scenario: The scenario to create instead of them; None for none.
+        speed: Seconds of the sandbox's clock in a second.
         rate: Requests per second above which it answers 429; None for no limit.
         job_seconds: Duration of a job in seconds.
         latency: Seconds before each request is handled.
@@ -58,9 +67,18 @@ async def serve(
         json: Print one JSON document instead of text.
 
     Raises:
-        UsageError: The address cannot be used, or a fault is invalid.
+        UsageError: The address cannot be used, a fault is invalid, or a scenario is given with numbers.
     """
-    api = Sandbox(host=host, port=port, rate=rate, job_seconds=job_seconds)
+    if scenario is not None and (groups is not None or projects is not None):
+        raise UsageError("--scenario has its own target groups and projects.\nLeave out --groups and --projects.")
+    api = Sandbox(
+        host=host,
+        port=port,
+        rate=None if rate is None else rate / speed,
+        job_seconds=job_seconds * speed,
+        token_lifetime=_TOKEN_LIFETIME * speed,
+        clock=SandboxClock(seconds=lambda: time.monotonic() * speed),
+    )
     for spec in fault:
         _add_fault(api, spec, latency)
     if latency:
@@ -71,8 +89,11 @@ async def serve(
         reason = exc.strerror or str(exc)
         raise UsageError(f"{host}, port {port}, cannot be used: {reason}\nGive another --host or --port.") from exc
     try:
-        seeded = [_seed(api, groups * (n + 1) // projects - groups * n // projects) for n in range(projects)]
-        _print(Output(json=json, survive=True), api, seeded)
+        if scenario is not None:
+            planted = api.seed_trouble()
+            _print(Output(json=json, survive=True), api, planted.projects, planted.troubles)
+        else:
+            _print(Output(json=json, survive=True), api, _seed_all(api, groups or _GROUPS, projects or 1), ())
         await asyncio.Event().wait()
     finally:
         await api.stop()
@@ -107,7 +128,7 @@ def _add_fault(api: Sandbox, spec: str, latency: float) -> None:
     )
 
 
-def _print(output: Output, api: Sandbox, seeded: list[Project]) -> None:
+def _print(output: Output, api: Sandbox, seeded: Sequence[Project], troubles: Sequence[PlantedTrouble]) -> None:
     from fieldingkit.version import API_VERSION
 
     url, token_url, fulfillment_url = map(_reachable, (api.url, api.token_url, api.fulfillment_url))
@@ -131,6 +152,18 @@ def _print(output: Output, api: Sandbox, seeded: list[Project]) -> None:
         "fulfillment_key": api.fulfillment_key,
         "environment": environment,
         "projects": {project.id: project.ids() for project in seeded},
+        "troubles": [
+            {
+                "rule": trouble.rule,
+                "project_id": trouble.project.id,
+                "target_group_id": trouble.group.id,
+                "name": trouble.group.name,
+                "cause": trouble.cause,
+                "since": trouble.since,
+                "until": trouble.until,
+            }
+            for trouble in troubles
+        ],
     }
     output.print_json(facts)
     first = next(project for project in seeded if project.groups)
@@ -151,6 +184,8 @@ def _print(output: Output, api: Sandbox, seeded: list[Project]) -> None:
     total = sum(len(project.groups) for project in seeded)
     numbers = f"{pluralize(len(seeded), 'project')} with {pluralize(total)}"
     output.print_text(f"\n{numbers}; the first project is {first.id}.\n")
+    if troubles:
+        _print_troubles(output, api, troubles)
     output.print_text("Environment:")
     for name, value in environment.items():
         output.print_text(f"  export {name}={value}")
@@ -158,9 +193,25 @@ def _print(output: Output, api: Sandbox, seeded: list[Project]) -> None:
     output.note("Press Ctrl-C to stop.")
 
 
+def _print_troubles(output: Output, api: Sandbox, troubles: Sequence[PlantedTrouble]) -> None:
+    output.print_text("Planted troubles:")
+    names, rules = (
+        max(map(len, texts)) for texts in zip(*((one.group.name, one.rule) for one in troubles), strict=True)
+    )
+    for one in troubles:
+        later = "" if one.is_open_at(api.clock.now()) else f", from {format_moment(one.since)}"
+        output.print_text(f"  {one.group.id}  {one.group.name:<{names}}  {one.rule:<{rules}}  {one.cause}{later}")
+    output.print_text("")
+
+
 def _reachable(url: str) -> str:
     """Return a URL under which this machine reaches a server that listens on all addresses."""
     return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+
+
+def _seed_all(api: Sandbox, groups: int, projects: int) -> list[Project]:
+    """Create projects with target groups."""
+    return [_seed(api, groups * (n + 1) // projects - groups * n // projects) for n in range(projects)]
 
 
 def _seed(api: Sandbox, count: int) -> Project:

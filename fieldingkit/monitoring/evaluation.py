@@ -111,7 +111,7 @@ def _state(group: GroupSnapshot, before: GroupState | None) -> GroupState:
     cells = {} if before is None else {cell.part: cell for cell in before.cells}
     parts = parts_of(group)
     now = {
-        part: CellState(part=part, completes=cell.completes, since=group.read_at, group_completes=group.completes)
+        part: _cell_state(part, cell.completes, group, is_new=before is None)
         for part, cell in parts.items()
         if cell.completes is not None
     }
@@ -126,6 +126,13 @@ def _state(group: GroupSnapshot, before: GroupState | None) -> GroupState:
         since=None if before is None else before.since if is_same else group.read_at,
         cells=tuple((unread | now | same).values()),
     )
+
+
+def _cell_state(part: str, completes: int, group: GroupSnapshot, *, is_new: bool) -> CellState:
+    """Return the state of a cell. An empty one of a new target group has had no complete since the start."""
+    if is_new and completes == 0 and group.starts_at is not None and group.starts_at < group.read_at:
+        return CellState(part=part, completes=0, since=group.starts_at, group_completes=0)
+    return CellState(part=part, completes=completes, since=group.read_at, group_completes=group.completes)
 
 
 def _finding(name: RuleName, group: GroupSnapshot, outcome: Seen, since: Mapping[_Key, datetime]) -> Finding:

@@ -238,9 +238,15 @@ def _paused_by_api(_: PausedByApi, facts: GroupFacts) -> _Outcome:
     code = facts.group.reason_code
     if code is None:
         yield from _unread_reason(facts)
-    elif code != StatusChangeReason.PAST_SOFT_LAUNCH_END_DATE:
+    elif code != StatusChangeReason.PAST_SOFT_LAUNCH_END_DATE and not _is_soft_launch(code, facts):
         action = _ACTIONS.get(code, "find the cause in its changelog, then resume")
         yield Seen(f"the API paused it: {code}", action, facts.state.since)
+
+
+def _is_soft_launch(code: str, facts: GroupFacts) -> bool:
+    """Return True if the API paused a soft launch that reached its part, which has a rule of its own."""
+    launch = None if facts.assistant is None else facts.assistant.soft_launch
+    return code == StatusChangeReason.TOTAL_COMPLETES_REACHED and launch is not None
 
 
 def _unread_reason(facts: GroupFacts) -> _Outcome:

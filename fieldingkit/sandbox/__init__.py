@@ -62,6 +62,7 @@ from fieldingkit.sandbox.model.target_groups import TargetGroup
 from fieldingkit.sandbox.model.webhooks import Delivery, Webhook
 from fieldingkit.sandbox.recording import RecordedAnswer, RecordedRequest
 from fieldingkit.sandbox.routes import routes
+from fieldingkit.sandbox.scenarios import PlantedTrouble, TroubleScenario
 from fieldingkit.sandbox.server import Sandbox
 
 __all__ = [
@@ -75,6 +76,7 @@ __all__ = [
     "Funnel",
     "Job",
     "LocationForm",
+    "PlantedTrouble",
     "Project",
     "RecordedAnswer",
     "RecordedRequest",
@@ -84,6 +86,7 @@ __all__ = [
     "StuckCell",
     "TargetGroup",
     "TransitionRefusedError",
+    "TroubleScenario",
     "ValueChange",
     "Webhook",
     "faults",

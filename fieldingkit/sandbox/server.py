@@ -24,6 +24,7 @@ from fieldingkit.sandbox.model.webhooks import Webhook
 from fieldingkit.sandbox.recording import RecordedAnswer, RecordedRequest
 from fieldingkit.sandbox.routes import routes
 from fieldingkit.sandbox.runner import SandboxRunner, ServerThread
+from fieldingkit.sandbox.scenarios import TroubleScenario, seed_trouble
 from fieldingkit.sandbox.seeding import seed
 from fieldingkit.sandbox.service import TOKEN_OPERATION, RateLimit, SandboxService
 from fieldingkit.sandbox.tokens import Tokens
@@ -77,6 +78,7 @@ class Sandbox:
         clock: SandboxClock | None = None,
         seed: int = 0,
     ) -> None:
+        self._seed = seed
         identifiers = Identifiers(seed)
         self.clock: SandboxClock = clock or SandboxClock()
         """The clock for all dates, jobs and tokens: `now`, `advance`, `freeze`, `thaw`."""
@@ -308,6 +310,22 @@ class Sandbox:
             arrivals=arrivals,
             funnel=funnel,
         )
+
+    def seed_trouble(self, *, account_id: int | None = None) -> TroubleScenario:
+        """Create projects with a past, and one trouble of each kind among many target groups that are well.
+
+        The completes of the past and of the time to come follow from the seed of the sandbox. `fieldingkit.monitoring`
+        finds each trouble once with its default rules, and none in the other target groups, for some hours: later, new
+        troubles follow from the planted ones. A reconciliation is due only from the 20th to the 25th of a month.
+
+        Args:
+            account_id: The account of the projects; the initial account if not given.
+
+        Returns:
+            The projects, and the troubles with their target groups.
+        """
+        account = self.account_id if account_id is None else account_id
+        return seed_trouble(self._state, account_id=account, seed=self._seed)
 
     async def start(self) -> None:
         """Serve on the running event loop."""

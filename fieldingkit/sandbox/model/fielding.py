@@ -10,6 +10,7 @@ from fieldingkit.sandbox.model.amounts import Amount
 from fieldingkit.sandbox.model.arrivals import Arrivals
 from fieldingkit.sandbox.model.assistant import completes_limit, end_of_fielding
 from fieldingkit.sandbox.model.fielding_runs import (
+    PAUSE,
     Change,
     FieldingRun,
     GroupStatus,
@@ -220,6 +221,18 @@ class Fielding:
             moved = attrs.evolve(run, start_at=at, end_at=at + (run.end_at - run.start_at))
             return self._change(transition.action, moved, at=at, request=request, by=by, status=transition.target)
         return self._change(transition.action, run, at=at, request=request, by=by, status=transition.target)
+
+    def pause_by_api(self, reason: str, *, at: datetime) -> FieldingRun:
+        """Pause a live run as the API itself does, with its reason, such as `high_drop_rates`.
+
+        Raises:
+            TransitionRefusedError: If the run is not live.
+        """
+        refusal = self.refusal_reason(PAUSE, at)
+        run = self._run
+        if refusal is not None or run is None:
+            raise TransitionRefusedError(refusal)
+        return self._change("pause", run, at=at, status="paused", reason=reason)
 
     def reschedule(self, start_at: datetime, end_at: datetime, *, at: datetime, request: int) -> FieldingRun:
         """Change the dates of the run.

@@ -238,6 +238,32 @@ def test_a_soft_launch_is_reached_at_its_part_of_the_goal_or_its_end(percent: in
     assert {one.rule for one in found} <= {"soft_launch_reached"}
 
 
+def test_a_soft_launch_that_the_api_paused_is_one_finding() -> None:
+    """The reason of the API is that of its part of the goal, and is not to be repeated as a pause."""
+    launch = SoftLaunch(end_at=hours_after(9), filling_goal_percentage=40, demographics_strictness_percentage=0)
+    assistants = {"t1": FieldingAssistantAssignment(soft_launch=launch)}
+    changes = {**PAUSED, "reason_code": StatusChangeReason.TOTAL_COMPLETES_REACHED}
+    assert [one.rule for one in evaluated(changes, assistants=assistants).found] == ["soft_launch_reached"]
+    assert [one.rule for one in evaluated(changes).found] == ["paused_by_api"]
+
+
+def test_an_empty_cell_is_stuck_since_the_start_of_fielding() -> None:
+    """The first snapshot shows it; a cell with completes, or without a known start, may have had one just now."""
+    cells = (cell("women", completes=0), cell("men"))
+    [found] = evaluated({"cells": cells}).found
+    assert (found.rule, found.part, found.since) == ("cell_stuck", "GENDER: women", hours_after(-24))
+    assert "the target group had 40 completes" in found.seen
+    assert not evaluated({"cells": cells, "starts_at": None}).found
+    assert not evaluated({"cells": cells, "starts_at": hours_after(-11)}).found
+    assert not evaluated({"cells": (cell("women", completes=1), cell("men"))}).found
+
+
+def test_an_empty_cell_that_is_new_is_not_stuck_yet() -> None:
+    """A profile that was replaced has new cells, which count from the time at which they are first seen."""
+    before = evaluated({})
+    assert not evaluated({"cells": (cell("others", completes=0),)}, before).found
+
+
 def stuck(*times_and_completes: tuple[float, int, int]) -> tuple[Finding, ...]:
     """Return the last findings of a series: hours, completes of a cell and of its target group."""
     findings = None

@@ -116,3 +116,36 @@ def test_text_is_printed_for_people(cli: Cli) -> None:
     text = "".join(lines)
     assert "export CINT_CLIENT_SECRET=" in text
     assert "1 project with 40 target groups" in text
+
+
+def test_a_scenario_lists_what_is_planted(start: Start) -> None:
+    """Each trouble has its rule, target group and cause, and its target group can be read at once."""
+    _, printed = start("--scenario", "trouble", "--speed", "60")
+    assert len({trouble["rule"] for trouble in printed["troubles"]}) == len(printed["troubles"]) == 11
+    groups = {group for groups in printed["projects"].values() for group in groups}
+    assert {trouble["target_group_id"] for trouble in printed["troubles"]} < groups
+    assert status_of(printed) == 200
+
+
+def test_a_scenario_is_printed_as_lines_with_the_ids() -> None:
+    """Without --json the troubles are lines of a table, before the environment."""
+    command = [sys.executable, "-m", "fieldingkit", "sandbox", "--port", "0", "--scenario", "trouble"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if line.startswith("Environment"):
+                break
+        process.terminate()
+    table = lines[lines.index("Planted troubles:\n") + 1 :]
+    assert sum("stuck" in line and "  cell_stuck  " in line for line in table) == 1
+    assert sum(line.startswith("  01") for line in table) == 11
+
+
+@pytest.mark.parametrize("option", ["--groups", "--projects"])
+def test_a_scenario_has_its_own_numbers(cli: Cli, option: str) -> None:
+    """Numbers beside a scenario are refused rather than ignored."""
+    ended = cli("sandbox", "--port", "0", "--scenario", "trouble", option, "3")
+    assert ended.code == 2
+    assert "--scenario has its own" in ended.err

@@ -41,7 +41,7 @@ async def test_a_passed_check_fields_the_whole_goal(scene: Scene) -> None:
     assert (done.outcome, done.status, done.is_limited) == ("resumed", "live", False)
     assert done.steps == ("paused", "released", "resumed")
     assert (done.counted, done.limit, done.goal) == (LIMIT, LIMIT, GOAL)
-    assert [figure.value for figure in done.figures] == [8.0, 0.5, 0.2, 0.4]
+    assert [figure.value for figure in done.figures] == [8.0, 0.5, 0.1923, 0.4038]
     assert done.etag == (scene.group.run and scene.group.run.etag)
     actions = ["update_fielding_assistant", "launch_from_draft", "pause", "update_fielding_assistant", "resume"]
     assert scene.actions() == actions
