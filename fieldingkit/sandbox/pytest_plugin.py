@@ -20,10 +20,10 @@ another user, `clock.advance(3600)` moves time, `faults.add` injects failures, `
 `requests` and `jobs` list what arrived.
 """
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing, closing
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -68,47 +68,45 @@ def fieldingkit_blocking_fulfillment_client(fieldingkit_sandbox: Sandbox) -> "It
         yield client
 
 
-if find_spec("pytest_asyncio"):
-    import pytest_asyncio
+def _async_fixture(function: Callable[[Sandbox], AsyncIterator[Any]]) -> Any:
+    """Return a fixture of pytest-asyncio; without it, one that fails and says so."""
+    if find_spec("pytest_asyncio"):
+        import pytest_asyncio
 
-    @pytest_asyncio.fixture
-    async def fieldingkit_client(fieldingkit_sandbox: Sandbox) -> "AsyncIterator[AsyncClient]":
-        """Create an `AsyncClient` of the sandbox, and close it after the test."""
-        from fieldingkit import AsyncClient
+        return pytest_asyncio.fixture(function)
+    name = function.__name__
 
-        served = fieldingkit_sandbox
-        client = AsyncClient(account_id=served.account_id, auth=served.token, base_url=served.url)
-        async with aclosing(client):
-            yield client
-
-    @pytest_asyncio.fixture
-    async def fieldingkit_fulfillment_client(fieldingkit_sandbox: Sandbox) -> "AsyncIterator[AsyncFulfillmentClient]":
-        """Create an `AsyncFulfillmentClient` of the sandbox, and close it after the test."""
-        from fieldingkit import AsyncFulfillmentClient
-
-        served = fieldingkit_sandbox
-        client = AsyncFulfillmentClient(key=served.fulfillment_key, base_url=served.fulfillment_url)
-        async with aclosing(client):
-            yield client
-
-else:
-
-    def _needs_pytest_asyncio(name: str, blocking: str) -> NoReturn:
+    def missing() -> None:
         pytest.fail(
             f"the fixture {name} is asynchronous and pytest-asyncio is not installed: "
-            f'python -m pip install "fieldingkit[testing]", or use {blocking}',
+            f'python -m pip install "fieldingkit[testing]", or use {name.replace("_", "_blocking_", 1)}',
             pytrace=False,
         )
 
-    @pytest.fixture
-    def fieldingkit_client() -> None:
-        """Fail the test, because pytest-asyncio is not installed."""
-        _needs_pytest_asyncio("fieldingkit_client", "fieldingkit_blocking_client")
+    missing.__doc__ = function.__doc__
+    return pytest.fixture(name=name)(missing)
 
-    @pytest.fixture
-    def fieldingkit_fulfillment_client() -> None:
-        """Fail the test, because pytest-asyncio is not installed."""
-        _needs_pytest_asyncio("fieldingkit_fulfillment_client", "fieldingkit_blocking_fulfillment_client")
+
+@_async_fixture
+async def fieldingkit_client(fieldingkit_sandbox: Sandbox) -> "AsyncIterator[AsyncClient]":
+    """Create an `AsyncClient` of the sandbox, and close it after the test."""
+    from fieldingkit import AsyncClient
+
+    served = fieldingkit_sandbox
+    client = AsyncClient(account_id=served.account_id, auth=served.token, base_url=served.url)
+    async with aclosing(client):
+        yield client
+
+
+@_async_fixture
+async def fieldingkit_fulfillment_client(fieldingkit_sandbox: Sandbox) -> "AsyncIterator[AsyncFulfillmentClient]":
+    """Create an `AsyncFulfillmentClient` of the sandbox, and close it after the test."""
+    from fieldingkit import AsyncFulfillmentClient
+
+    served = fieldingkit_sandbox
+    client = AsyncFulfillmentClient(key=served.fulfillment_key, base_url=served.fulfillment_url)
+    async with aclosing(client):
+        yield client
 
 
 def _short(long: str) -> Any:
