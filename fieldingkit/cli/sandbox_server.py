@@ -132,15 +132,7 @@ def _print(output: Output, api: Sandbox, seeded: Sequence[Project], troubles: Se
     from fieldingkit.version import API_VERSION
 
     url, token_url, fulfillment_url = map(_reachable, (api.url, api.token_url, api.fulfillment_url))
-    environment = {
-        "CINT_BASE_URL": url,
-        "CINT_ACCOUNT_ID": str(api.account_id),
-        "CINT_CLIENT_ID": api.client_id,
-        "CINT_CLIENT_SECRET": api.client_secret,
-        "CINT_TOKEN_URL": token_url,
-        "CINT_S2S_BASE_URL": fulfillment_url,
-        "CINT_S2S_KEY": api.fulfillment_key,
-    }
+    environment = {name: _reachable(value) for name, value in api.environment.items()}
     facts: dict[str, Any] = {
         "url": url,
         "account_id": str(api.account_id),

@@ -154,6 +154,19 @@ class Sandbox:
         """The key that the fulfillment API accepts; the Demand API does not."""
         return self._tokens.fulfillment_key
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment variables with which `from_env` of each client, and the command line, reach this sandbox."""
+        return {
+            "CINT_BASE_URL": self.url,
+            "CINT_ACCOUNT_ID": str(self.account_id),
+            "CINT_CLIENT_ID": self.client_id,
+            "CINT_CLIENT_SECRET": self.client_secret,
+            "CINT_TOKEN_URL": self.token_url,
+            "CINT_S2S_BASE_URL": self.fulfillment_url,
+            "CINT_S2S_KEY": self.fulfillment_key,
+        }
+
     def issue_token(self, lifetime: float | None = None) -> str:
         """Issue a new bearer token.
 

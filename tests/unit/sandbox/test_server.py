@@ -15,6 +15,7 @@ import pytest
 from aiohttp import web
 from support.sandbox_caller import Caller, run_of
 
+from fieldingkit import Client, FulfillmentClient, accounts, fulfillment
 from fieldingkit.sandbox import Sandbox, SandboxClock, faults
 
 
@@ -115,6 +116,17 @@ def test_the_token_url_is_beside_the_base_url() -> None:
         origin = sandbox.url.removesuffix("/v1")
         assert sandbox.token_url == f"{origin}/oauth/token"
         assert repr(sandbox) == f"<Sandbox {origin}>"
+
+
+def test_the_environment_is_what_each_client_needs(bare: pytest.MonkeyPatch) -> None:
+    """`from_env` of both kinds of clients reaches the sandbox with the variables that it names."""
+    with Sandbox() as sandbox:
+        for name, value in sandbox.environment.items():
+            bare.setenv(name, value)
+        respondent = sandbox.seed(live=1).groups[0].respondents[0]
+        with Client.from_env() as client, FulfillmentClient.from_env() as host:
+            assert len(client.send(accounts.ListAccounts())) == 1
+            assert host.send(fulfillment.GetRespondentStatus(rid=respondent.rid)).status == 2
 
 
 def test_a_port_in_use_is_an_os_error() -> None:
