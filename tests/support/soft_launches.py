@@ -23,13 +23,21 @@ FAILING = SoftLaunchCheck(max_length_of_interview_minutes=7, min_conversion_rate
 """Limits of which the sandbox's length of interview, 8 minutes, breaks one."""
 UNTIL = SoftLaunchLimit(completes=LIMIT)
 """The API's own limit is 11 %, which are 22 completes: it does not pause the target group first."""
+REDUCED = SoftLaunchLimit(completes=LIMIT, whole_goal=GOAL)
+"""The same where the goal may be reduced."""
 
 
 class Scene:
-    """A draft that gets completes from the test alone, and a client whose waits take no time."""
+    """A draft that gets completes from the test alone, and a client whose waits take no time.
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    Args:
+        sandbox: The sandbox.
+        has_assistant: False if the API refuses the fielding assistant; the goal is reduced then.
+    """
+
+    def __init__(self, sandbox: Sandbox, *, has_assistant: bool = True) -> None:
         self.sandbox = sandbox
+        self.has_assistant = has_assistant
         self.clock = FakeClock(sandbox.clock, jump=60.0)
         self.client = AsyncClient(
             auth=sandbox.issue_token(1e9),
@@ -48,7 +56,15 @@ class Scene:
         command = CreateTargetGroup(project_id=project.id, **draft_settings.settings(**changes))
         self.group = self.sandbox.group((await self.client.send(command)).id)
         self.draft = GetTargetGroup(project_id=project.id, target_group_id=self.group.id)
+        self.calm()
         return self
+
+    def calm(self) -> None:
+        """Remove all faults but the refusal of the assistant."""
+        self.sandbox.faults.clear()
+        if not self.has_assistant:
+            refused = "create_or_update_fielding_assistant_assignment"
+            self.sandbox.faults.add(refused, faults.Answer(403), times=None)
 
     async def __aexit__(self, *exc: object) -> None:
         self.sandbox.faults.clear()
@@ -56,7 +72,12 @@ class Scene:
 
     async def call(self, check: SoftLaunchCheck = PASSING, **options: Any) -> SoftLaunchReport:
         """Call ``soft_launch`` without waiting for completes."""
-        options = {"until": UNTIL, "timeout": 0, "accept_infeasible": True, **options}
+        options = {
+            "until": UNTIL if self.has_assistant else REDUCED,
+            "timeout": 0,
+            "accept_infeasible": True,
+            **options,
+        }
         return await soft_launch(self.client, self.draft, check=check, **options)
 
     async def reach(self) -> None:
@@ -66,8 +87,8 @@ class Scene:
 
     @property
     def is_limited(self) -> bool:
-        """True if the soft launch is on."""
-        return bool((self.group.assistant or {}).get("soft_launch"))
+        """True if the soft launch is on, or the goal reduced."""
+        return bool((self.group.assistant or {}).get("soft_launch")) or self.group.goal == LIMIT
 
     @property
     def is_bounded(self) -> bool:

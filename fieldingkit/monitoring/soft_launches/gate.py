@@ -34,7 +34,7 @@ class Step(StrEnum):
     WAIT = "wait"
     PAUSE = "pause"
     RELEASE = "release"
-    """Switch the soft launch off; the target group stays paused."""
+    """Switch the soft launch off, or restore the whole goal; the target group stays paused."""
     RESUME = "resume"
     STOP_RESUMED = "resumed"
     STOP_HELD = "held"
@@ -93,23 +93,27 @@ def next_step(
         until: The limit.
         check: The limits of the figures.
         wanted: The soft launch to set before a draft is launched.
-        has_released: True if this call has switched the soft launch off.
+        has_released: True if this call has switched the soft launch off, or restored the goal.
     """
+    is_reduced = until.is_reduced(seen.goal)
     if seen.run is None or seen.overview is None:
-        return Decision(Step.LAUNCH if _is_same(seen.module, wanted) else Step.LIMIT)
+        return Decision(Step.LAUNCH if is_reduced or _is_same(seen.module, wanted) else Step.LIMIT)
     history, status, limit = LaunchHistory.of(seen.changelog), seen.run.status, until.of_goal(seen.goal)
+    is_limited = is_reduced or seen.module is not None
     if history.others:
         return _interrupted("another user changed it", others=history.others)
-    if status == FieldingRunStatus.LIVE and seen.module is not None and seen.counted < limit:
+    if status == FieldingRunStatus.LIVE and is_limited and seen.counted < limit:
         return Decision(Step.WAIT)
     if history.status != status:
         return _interrupted(f"it is {status}, and the changelog does not show who made it so", is_settled=False)
     if status not in (FieldingRunStatus.LIVE, FieldingRunStatus.PAUSED):
         return _interrupted(f"it is {status}")
     is_live, figures = status == FieldingRunStatus.LIVE, check.figures(seen.overview)
-    if seen.module is not None:
+    if is_limited:
         return Decision(Step.PAUSE) if is_live else _of_paused(history, seen.counted, limit, figures)
-    if not (has_released or history.is_released):
+    if until.whole_goal not in (None, seen.goal):
+        return _interrupted(f"its goal is {seen.goal}, and neither {limit} nor {until.whole_goal}", is_settled=False)
+    if not (has_released or history.is_released or history.goal == str(until.whole_goal)):
         return _interrupted(f"it is {status}, and has no soft launch", is_settled=False)
     if is_live:
         return Decision(Step.STOP_RESUMED, "it was found resumed, without a soft launch")
@@ -117,7 +121,7 @@ def next_step(
 
 
 def _of_paused(history: LaunchHistory, counted: int, limit: int, figures: Sequence[CheckedFigure]) -> Decision:
-    """Return the next step for a paused target group whose soft launch is on."""
+    """Return the next step for a paused target group that is limited."""
     if history.is_paused_by_api and (counted < limit or history.reason not in _OWN_PAUSES):
         reason = "" if history.reason is None else f" ({history.reason})"
         return _interrupted(f"the API paused it{reason} with {counted} of {limit}")

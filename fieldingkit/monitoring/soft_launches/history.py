@@ -60,6 +60,8 @@ class LaunchHistory(NamedTuple):
     is_paused_by_api: bool
     is_released: bool
     """True if the user who set the soft launch has switched it off since."""
+    goal: str | None
+    """The latest goal that this user has set since; None if there is none."""
     others: tuple[OtherChange, ...]
     """The changes by other users than the one who set the soft launch."""
 
@@ -75,21 +77,21 @@ class LaunchHistory(NamedTuple):
         undated = [entry for entry in changelog if entry.occurred_at is None]
         first = next((index for index, entry in enumerate(entries) if _status_of(entry) is not None), None)
         if first is None:
-            return cls(None, None, False, False, ())
+            return cls(None, None, False, False, None, ())
         before = [entry for entry in entries[:first] if any(one.object in _SOFT_LAUNCH for one in entry.changes)]
         owner, since = _author(before[-1] if before else entries[first]), entries[first + 1 :]
         latest = [entry for entry in entries if _status_of(entry) is not None][-1]
         change = _status_of(latest)
+        own = [one for entry in since if _author(entry) == owner for one in entry.changes]
+        goals = [str(one.new_value) for one in own if one.object == TargetGroupChangeType.FILLING_GOAL_CHANGE]
         return cls(
             status=None if change is None else str(change.new_value).casefold(),
             reason=None if change is None else change.reason_code,
             is_paused_by_api=_is_system(latest),
             is_released=any(
-                one.object == TargetGroupChangeType.SOFT_LAUNCH_ASSISTED_CHANGE and not one.new_value
-                for entry in since
-                if _author(entry) == owner
-                for one in entry.changes
+                one.object == TargetGroupChangeType.SOFT_LAUNCH_ASSISTED_CHANGE and not one.new_value for one in own
             ),
+            goal=goals[-1] if goals else None,
             others=tuple(
                 OtherChange(
                     occurred_at=entry.occurred_at,

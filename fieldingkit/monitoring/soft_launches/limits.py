@@ -26,14 +26,21 @@ class SoftLaunchLimit(Serializable):
     """The hours after which the API pauses the target group at the latest, counted from the call that launches it."""
     demographics_strictness_percentage: int = attrs.field(default=0, validator=integer(0, 100))
     """The adherence to the demographics of the full launch, 0 to 100: 100 is strict, 0 is none."""
+    whole_goal: int | None = attrs.field(default=None, validator=integer(1))
+    """The whole goal, to limit the launch by a smaller goal where the API refuses the fielding assistant. That has no
+    ``max_hours``, and the shares of quotas stay as they are. By default goals are not changed."""
 
     def __attrs_post_init__(self) -> None:
         if (self.completes is None) == (self.percent is None):
             raise InvalidCommandError("SoftLaunchLimit: set either completes or percent", field="completes")
 
     def of_goal(self, goal: int) -> int:
-        """Return the number of completes for a goal."""
-        return self.completes or math.ceil(goal * (self.percent or 0) / 100)
+        """Return the number of completes for a goal; the whole goal counts if it is given."""
+        return self.completes or math.ceil((self.whole_goal or goal) * (self.percent or 0) / 100)
+
+    def is_reduced(self, goal: int) -> bool:
+        """Return True if a goal is the smaller one that limits the launch."""
+        return self.whole_goal is not None and goal == self.of_goal(goal) < self.whole_goal
 
     def module(self, goal: int, end_at: datetime) -> SoftLaunch:
         """Return the assistant's module with this limit. Its percentage is whole, and so may allow some more completes.

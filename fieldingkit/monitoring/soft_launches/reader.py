@@ -2,10 +2,10 @@
 
 from contextlib import aclosing
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from fieldingkit.client import AsyncClient
-from fieldingkit.errors import NotFoundError, RedirectError, WorkflowError
+from fieldingkit.errors import ApiError, NotFoundError, RedirectError, WorkflowError
 from fieldingkit.monitoring.soft_launches.gate import Reading
 from fieldingkit.monitoring.soft_launches.history import CHANGE_TYPES
 from fieldingkit.paging import iter_pages
@@ -17,22 +17,27 @@ from fieldingkit.resources.target_group_progress import GetTargetGroupOverview
 from fieldingkit.workflows.optimistic import read_run
 from fieldingkit.workflows.reading import send_read
 
-__all__ = ["ids_of", "read_state"]
+__all__ = ["UNAVAILABLE", "ids_of", "read_state"]
 
 
-async def read_state(client: AsyncClient, group: GetTargetGroup) -> Reading:
+UNAVAILABLE: Final = (403, 404, 405)
+"""The answers of an API without the fielding assistant, or to credentials that may not use it."""
+
+
+async def read_state(client: AsyncClient, group: GetTargetGroup, *, needs_assistant: bool = True) -> Reading:
     """Return the state of a target group: the run first, so that its ETag guards all conclusions from the rest.
 
     Args:
         client: The client to use.
         group: The command that reads the draft.
+        needs_assistant: False if the fielding assistant may be unavailable.
 
     Raises:
         WorkflowError: if a part of the state cannot be read.
         FieldingKitError: if the API does not answer.
     """
     run = await _run(client, group)
-    assignment = await _assignment(client, group)
+    assignment = await _assignment(client, group, needs_assistant)
     if run is None:
         try:
             draft = await send_read(client, group)
@@ -44,7 +49,7 @@ async def read_state(client: AsyncClient, group: GetTargetGroup) -> Reading:
             if draft.completes_goal is None:
                 raise WorkflowError("the draft has no readable goal; nothing was launched", command=group)
             return Reading(draft.completes_goal, assignment)
-        assignment = await _assignment(client, group)
+        assignment = await _assignment(client, group, needs_assistant)
     overview = await send_read(client, GetTargetGroupOverview(**ids_of(group)))
     return Reading(overview.progress.filling_goal, assignment, run, overview, await _changelog(client, group))
 
@@ -61,11 +66,15 @@ async def _run(client: AsyncClient, group: GetTargetGroup) -> FieldingRun | None
     return await read_run(client, GetFieldingRun(**ids_of(group), fielding_run_id=runs[-1].id))
 
 
-async def _assignment(client: AsyncClient, group: GetTargetGroup) -> FieldingAssistantAssignment | None:
+async def _assignment(
+    client: AsyncClient, group: GetTargetGroup, needs_assistant: bool
+) -> FieldingAssistantAssignment | None:
     try:
         read = await send_read(client, GetFieldingAssistantAssignment(**ids_of(group)))
-    except NotFoundError:
-        return None
+    except ApiError as exc:
+        if isinstance(exc, NotFoundError) or (not needs_assistant and exc.status in UNAVAILABLE):
+            return None
+        raise
     if read.undecoded:  # sent back, they would be lost; and an unreadable soft launch is not one that is off
         raise WorkflowError(
             f"the fielding assistant assignment cannot be read: {', '.join(read.undecoded)}", command=group

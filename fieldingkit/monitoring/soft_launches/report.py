@@ -43,20 +43,20 @@ class SoftLaunchReport(Serializable):
     etag: str
     """The ETag of its run, for the next action; empty if the API did not send one."""
     is_limited: bool
-    """True if the soft launch is on, so that the API pauses the target group at its limit."""
+    """True if the soft launch is on or the goal reduced, so that the API pauses the target group at its limit."""
     counted: int
     """The completes as last read, or the prescreens if the goal counts these."""
     limit: int
     """The completes wanted before the pause."""
     goal: int
-    """The whole goal."""
+    """The goal as last read: the whole one, or the one that it was reduced to."""
     figures: tuple[CheckedFigure, ...]
     """The figures that have limits, as last read."""
     others: tuple[OtherChange, ...] = ()
     """The changes that other users made after the launch, oldest first."""
     steps: tuple[str, ...] = ()
     """The steps that this call is known to have done, in order: ``limited``, ``launched``, ``paused``, ``released``
-    (the soft launch is off), ``resumed``."""
+    (the soft launch is off, or the goal is the whole one again), ``resumed``."""
     conflicts: tuple[FieldingKitError, ...] = attrs.field(default=(), repr=False)
     """The refusals and ambiguous outcomes that were resolved by reading, in order."""
 

@@ -20,7 +20,7 @@ from fieldingkit.errors import (
 from fieldingkit.monitoring.soft_launches.gate import Decision, Reading, Step, next_step
 from fieldingkit.monitoring.soft_launches.history import OtherChange
 from fieldingkit.monitoring.soft_launches.limits import SoftLaunchCheck, SoftLaunchLimit
-from fieldingkit.monitoring.soft_launches.reader import ids_of, read_state
+from fieldingkit.monitoring.soft_launches.reader import UNAVAILABLE, ids_of, read_state
 from fieldingkit.monitoring.soft_launches.report import SoftLaunchOutcome, SoftLaunchReport
 from fieldingkit.option_validators import check_wait_timeout
 from fieldingkit.resources.accounts import ListAccountUsers
@@ -36,7 +36,9 @@ from fieldingkit.resources.fielding_runs import (
     PauseFieldingRun,
     ResumeFieldingRun,
 )
+from fieldingkit.resources.profiling import TargetGroupProfiles
 from fieldingkit.resources.target_group_drafts import GetTargetGroup
+from fieldingkit.resources.target_group_goals import UpdateProfileFillingGoal
 from fieldingkit.workflows.creation import check_client
 from fieldingkit.workflows.due_reconciliations import now_of
 from fieldingkit.workflows.launches import launch
@@ -69,7 +71,11 @@ async def soft_launch(
     The limit is set at the API before the launch, as the ``soft_launch`` module of the fielding assistant: after a
     crash the API pauses the target group there. Call it again with the same arguments to continue, in any process:
     each step follows from what is read. A paused target group that is within its limits has its soft launch switched
-    off, and is then resumed; a goal is never changed.
+    off, and is then resumed.
+
+    Goals are only changed if ``until.whole_goal`` is given and the API refuses the module (403, 404 or 405): the
+    goal of the draft is reduced before the launch, and restored before the target group is resumed. No ETag guards a
+    goal: a change by another user is named and kept, unless it comes after the last read and before the write.
 
     If another user changes the status, the goal or the soft launch after the launch, or the API pauses the target group
     for another reason than its limit, nothing more is done: the report says who, what and when. Other users are
@@ -89,7 +95,8 @@ async def soft_launch(
 
     Raises:
         InfeasibleError: if a goal is not feasible; nothing was launched.
-        WorkflowError: if the limit is not below the goal, or a part of the state cannot be read.
+        WorkflowError: if the limit is not below the goal, a draft has another goal than ``until.whole_goal``, or a part
+            of the state cannot be read.
         TooManyConflictsError: if more conflicts and ambiguous outcomes than that occurred; the error lists them.
         FieldingKitError: if the state cannot be read, or the launch fails as in ``workflows.launch``. A note lists the
             steps that were done before.
@@ -139,7 +146,8 @@ async def soft_launch_is_due(
     check_kind(group, GetTargetGroup)
     check_kind(until, SoftLaunchLimit)
     check_kind(check, SoftLaunchCheck)
-    return next_step(await read_state(client, group), until, check).step is not Step.WAIT
+    seen = await read_state(client, group, needs_assistant=until.whole_goal is None)
+    return next_step(seen, until, check).step is not Step.WAIT
 
 
 _LIMITED = "limited"
@@ -168,7 +176,7 @@ class _Gate:
         deadline = None if self.timeout is None else self.client.clock.now() + self.timeout
         lags = iter(_LAG_DELAYS)
         while True:
-            seen = await read_state(self.client, self.group)
+            seen = await read_state(self.client, self.group, needs_assistant=self.until.whole_goal is None)
             decision = self._decide(seen)
             if not decision.is_settled and (delay := next(lags, None)) is not None:
                 await self.client.clock.sleep(delay)
@@ -185,7 +193,7 @@ class _Gate:
             lags = iter(_LAG_DELAYS)
 
     def _decide(self, seen: Reading) -> Decision:
-        if seen.run is None and self.wanted is None:
+        if seen.run is None:
             self.wanted = self._wanted(seen.goal)
         return next_step(seen, self.until, self.check, self.wanted, has_released=self.has_released)
 
@@ -206,25 +214,43 @@ class _Gate:
 
     def _wanted(self, goal: int) -> SoftLaunch:
         """Return the soft launch to set before the launch."""
-        limit = self.until.of_goal(goal)
-        if limit >= goal:
-            raise WorkflowError(f"the limit of {limit} is not below the goal of {goal}", command=self.group)
+        limit, whole = self.until.of_goal(goal), self.until.whole_goal or goal
+        if limit >= whole:
+            raise WorkflowError(f"the limit of {limit} is not below the goal of {whole}", command=self.group)
+        if goal not in (limit, whole):
+            raise WorkflowError(
+                f"the draft has a goal of {goal}, and neither {whole} nor {limit}; nothing was launched",
+                command=self.group,
+            )
+        if self.wanted is not None:
+            return self.wanted
         end_at = now_of(self.client) + timedelta(hours=self.until.max_hours)
-        return self.until.module(goal, end_at.replace(microsecond=end_at.microsecond // 1000 * 1000))
+        return self.until.module(whole, end_at.replace(microsecond=end_at.microsecond // 1000 * 1000))
 
     async def _limit(self, seen: Reading) -> str | None:
         assignment = (seen.assignment or FieldingAssistantAssignment()).replace(soft_launch=self.wanted)
         command = PutFieldingAssistantAssignment(
             **ids_of(self.group), assignment=assignment, if_none_match="*" if seen.assignment is None else None
         )
-        return await self._send(command, _LIMITED)
+        try:
+            return await self._send(command, _LIMITED)
+        except ApiError as exc:
+            if self.until.whole_goal is None or exc.maybe_applied or exc.status not in UNAVAILABLE:
+                raise
+        return await self._set_goal(self.until.of_goal(seen.goal), _LIMITED)
 
     async def _release(self, seen: Reading) -> str | None:
-        assignment = cast("FieldingAssistantAssignment", seen.assignment).replace(soft_launch=None)
-        command = PutFieldingAssistantAssignment(**ids_of(self.group), assignment=assignment)
-        answer = await self._send(command, "released")
+        if seen.module is None:
+            answer = await self._set_goal(cast("int", self.until.whole_goal), "released")
+        else:
+            assignment = cast("FieldingAssistantAssignment", seen.assignment).replace(soft_launch=None)
+            command = PutFieldingAssistantAssignment(**ids_of(self.group), assignment=assignment)
+            answer = await self._send(command, "released")
         self.has_released = self.has_released or answer is not None
         return answer
+
+    async def _set_goal(self, goal: int, step: str) -> str | None:
+        return await self._send(UpdateProfileFillingGoal(**ids_of(self.group), completes_goal=goal), step)
 
     async def _launch(self) -> None:
         launched = await launch(self.client, self.group, max_conflicts=self.max_conflicts, **self.launch_options)
@@ -262,7 +288,9 @@ class _Gate:
         await self.client.clock.sleep(max(asked, min(2.0**number, _MAX_DELAY)))
         return None
 
-    def _done(self, result: FieldingRunChange | None, step: str, command: Command[Any]) -> str | None:
+    def _done(
+        self, result: FieldingRunChange | TargetGroupProfiles | None, step: str, command: Command[Any]
+    ) -> str | None:
         """Note a step that the API answered as done; return the run's ETag, or None if the answer contradicts it."""
         if self.steps.count(step) > self.max_conflicts:
             raise WorkflowError(
@@ -273,7 +301,7 @@ class _Gate:
                 maybe_applied=True,
             )
         self.steps.append(step)
-        if result is None:
+        if not isinstance(result, FieldingRunChange):
             return ""
         wanted = FieldingRunStatus.PAUSED if isinstance(command, PauseFieldingRun) else FieldingRunStatus.LIVE
         return result.etag if result.status in (None, wanted) else None
@@ -288,7 +316,7 @@ class _Gate:
             target_group_id=self.group.target_group_id,
             status=run.status if etag is None else FieldingRunStatus.LIVE,
             etag=run.etag if etag is None else etag,
-            is_limited=seen.module is not None,
+            is_limited=seen.module is not None or self.until.is_reduced(seen.goal),
             counted=seen.counted,
             limit=self.until.of_goal(seen.goal),
             goal=seen.goal,
