@@ -250,7 +250,7 @@ COMMANDS: Final[dict[str, Command]] = {
     ),
     "demo": Command(
         "demo:demo",
-        "Pause 40 target groups on a sandbox in this process.",
+        "Pause a batch, stop all projects, report and undo, on a sandbox in this process.",
         ("fieldingkit demo",),
     ),
     "completion": Command(

@@ -1,27 +1,37 @@
-"""The demo: many target groups are paused and a conflict is resolved, on a sandbox inside this process."""
+"""The demo: a batch, a stop of all projects, its report and its undo, on a sandbox inside this process."""
 
+import tempfile
 from collections import Counter
-from datetime import timedelta
-from typing import Any
+from pathlib import Path
+from typing import Final
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from fieldingkit.cli.errors import ExitCode
 from fieldingkit.cli.output import Output
+from fieldingkit.cli.progress import ProgressDisplay
+from fieldingkit.cli.sweep_summary import result_text
 from fieldingkit.client import AsyncClient
-from fieldingkit.commands import Command
-from fieldingkit.errors import PreconditionFailedError
 from fieldingkit.job_commands import JobStatus
 from fieldingkit.jobs.job import AsyncJob
+from fieldingkit.rendering.text import pluralize
 from fieldingkit.resources.batch_jobs import BatchResult, PauseTargetGroups
-from fieldingkit.resources.fielding_runs import GetFieldingRun, PauseFieldingRun, ResumeFieldingRun, UpdateFieldingRun
 from fieldingkit.sandbox import Project, Sandbox
+from fieldingkit.sweeps.engine import sweep
+from fieldingkit.sweeps.inverse import undo
+from fieldingkit.sweeps.plan import SweepPlan, TargetGroupQuery
+from fieldingkit.sweeps.report import SweepReport
+from fieldingkit.sweeps.report_files import to_document
 
 __all__ = ["run_demo"]
 
+_STOP: Final = "fieldingkit pause --all-projects --status live --yes --report stopped.html"
+_UNDO: Final = "fieldingkit undo stopped.html --yes"
+_TRY: Final = "fieldingkit sandbox --port 8080 --groups 300 --projects 4"
+
 
 async def run_demo(*, json: bool) -> ExitCode:
-    """Pause 40 target groups in one batch, then cause and resolve a conflict.
+    """Pause 40 target groups in one batch, stop all projects, write the report, and undo the stop.
 
     Args:
         json: Print one JSON document with the results, instead of text.
@@ -36,47 +46,41 @@ class _Demo:
 
     def __init__(self, output: Output) -> None:
         self._output = output
-        self._calls: list[tuple[str, str, str]] = []
 
     async def run(self) -> dict[str, object]:
         """Run the demo and return its results."""
         async with Sandbox(job_seconds=1.5) as api:
             project = api.seed(live=24, paused=5, scheduled=4, draft=4, completed=3)
-            statuses = Counter(group.status for group in project.groups)
-            self._print(f"A sandbox of the API runs inside this process, at {api.url}.")
-            self._print(f"It has a project with {len(project.groups)} target groups:")
-            self._print(f"{', '.join(f'{number} {status}' for status, number in statuses.items())}.")
+            others = [api.seed(live=60, paused=10, draft=10) for _ in range(3)]
+            total = sum(len(each.groups) for each in (project, *others))
+            self._print(f"The API runs inside this process, with {pluralize(total)} in 4 projects.")
             async with AsyncClient(account_id=api.account_id, auth=api.token, base_url=api.url) as client:
-                paused = await self._pause_all(client, project)
-                etag = await self._resolve_conflict(client, project)
-        self._print_title("Calls and their trace ids, for the API's support")
-        widths = [max(map(len, column)) for column in zip(*self._calls, strict=True)]
-        for call in self._calls:
-            self._print("  ".join(f"{cell:<{width}}" for cell, width in zip(call, widths, strict=True)).rstrip())
+                batch = await self._pause_batch(client, project)
+                stopped = await self._stop(client)
+                path = self._save(stopped)
+                undone = await self._undo(client, stopped)
+        self._print_title("Try it yourself")
+        self._print("In one terminal, serve the API in memory:\n")
+        self._print(f"$ {_TRY}\n")
+        self._print("Paste the export lines that it prints into another one, then the commands.")
         return {
-            "paused": list(paused.updated),
-            "failed": {failed.target_group_id: failed.code for failed in paused.failed},
-            "etag": etag,
-            "calls": [dict(zip(("operation", "response", "trace_id"), call, strict=True)) for call in self._calls],
+            "paused": list(batch.updated),
+            "failed": {failed.target_group_id: failed.code for failed in batch.failed},
+            "stopped": stopped.counts._asdict(),
+            "report": str(path),
+            "undone": undone.counts._asdict(),
         }
 
-    async def _pause_all(self, client: AsyncClient, project: Project) -> BatchResult:
-        self._print_title("1. Pause all target groups of the project in one batch")
-        paused_before = len(project.ids("paused"))
-        command = PauseTargetGroups(project_id=project.id, target_group_ids=project.ids())
-        job = await client.submit(command)
-        self._add_call(command, "201 Created", job.trace_id)
+    async def _pause_batch(self, client: AsyncClient, project: Project) -> BatchResult:
+        self._print_title(f"1. Pause {pluralize(len(project.groups))} of one project in one batch")
+        before = len(project.ids("paused"))
+        job = await client.submit(PauseTargetGroups(project_id=project.id, target_group_ids=project.ids()))
         await self._watch(job, len(project.groups))
         result = await job.wait()
-        self._print(f"{len(result.updated)} are paused now; {paused_before} of them already were.")
-        self._print(f"{len(result.failed)} could not be paused:")
-        by_reason: dict[str, list[str]] = {}
-        for failed in result.failed:
-            by_reason.setdefault(f"{failed.code}:\n  {failed.description}", []).append(failed.target_group_id)
-        for reason, group_ids in by_reason.items():
-            self._print(f"\n  {reason}")
-            for group_id in group_ids:
-                self._print(f"    {group_id}")
+        self._print(f"{len(result.updated)} are paused now; {before} of them already were.")
+        self._print(f"{len(result.failed)} could not be paused, each with its reason:")
+        for reason, number in Counter(failed.description for failed in result.failed).items():
+            self._print(f"  {number:>3} {reason}")
         return result
 
     async def _watch(self, job: AsyncJob[BatchResult], total: int) -> None:
@@ -94,48 +98,38 @@ class _Demo:
                 if event.status == JobStatus.COMPLETED:
                     progress.update(task, total=total, completed=total)
 
-    async def _resolve_conflict(self, client: AsyncClient, project: Project) -> str:
-        self._print_title("2. Two people change one fielding run: ETags prevent lost updates")
-        run_of = {group.id: group.run.id for group in project.groups if group.run is not None}
-        group_id = project.ids("paused")[0]
-        ids = {"project_id": project.id, "target_group_id": group_id, "fielding_run_id": run_of[group_id]}
-        ours = await client.send_detailed(GetFieldingRun(**ids))
-        self._add_call(GetFieldingRun(**ids), f"{ours.status} {ours.result.status}", ours.trace_id)
-        self._print(f"We read a run. It is {ours.result.status}, with ETag {ours.result.etag}.")
+    async def _stop(self, client: AsyncClient) -> SweepReport:
+        self._print_title("2. Stop everything that is live, in all projects")
+        self._print_command(_STOP)
+        plan = SweepPlan(action="pause", query=TargetGroupQuery(status=["live"]))
+        with ProgressDisplay(self._output) as progress:
+            report = await sweep(client, plan, on_progress=self._unless_json(progress))
+        self._print(result_text(to_document(report)))
+        return report
 
-        resumed = await client.send(ResumeFieldingRun(**ids, if_match=ours.result.etag))
-        await client.send(
-            UpdateFieldingRun(
-                **ids,
-                if_match=resumed.etag,
-                start_fielding_at=ours.result.start_fielding_at,
-                end_fielding_at=ours.result.end_fielding_at + timedelta(days=1),
-            )
-        )
-        self._print("Meanwhile a colleague resumes it and extends it by a day.")
-        self._print("We do not know that, and send a pause with our ETag.")
+    def _save(self, report: SweepReport) -> Path:
+        self._print_title("3. Read the report: one file, for screens, phones and paper")
+        path = Path(tempfile.mkdtemp(prefix="fieldingkit-demo-")) / "stopped.html"
+        report.save(path)
+        self._print(f"  {path}")
+        return path
 
-        stale = PauseFieldingRun(**ids, if_match=ours.result.etag)
-        try:
-            await client.send(stale)
-        except PreconditionFailedError as exc:
-            self._add_call(stale, f"{exc.status} refused", exc.trace_id)
-            self._print(f"The API refuses it ({exc.status} Precondition Failed); nothing is changed.")
+    async def _undo(self, client: AsyncClient, report: SweepReport) -> SweepReport:
+        self._print_title("4. Undo it: exactly those that were stopped are live again")
+        self._print_command(_UNDO)
+        with ProgressDisplay(self._output) as progress:
+            undone = await undo(client, report, on_progress=self._unless_json(progress))
+        self._print(result_text(to_document(undone)))
+        return undone
 
-        fresh = await client.send_detailed(GetFieldingRun(**ids))
-        self._add_call(GetFieldingRun(**ids), f"{fresh.status} {fresh.result.status}", fresh.trace_id)
-        self._print(f"We read the run again. It is {fresh.result.status}, with ETag {fresh.result.etag}.")
-        paused = await client.send_detailed(PauseFieldingRun(**ids, if_match=fresh.result.etag))
-        self._add_call(stale, f"{paused.status} paused", paused.trace_id)
-        self._print(f"With this ETag the pause succeeds ({paused.result.etag}); the colleague's extra day is kept.")
-        self._print("\n`fieldingkit runs ensure` does all of this in one command.")
-        return paused.result.etag
+    def _unless_json(self, progress: ProgressDisplay) -> ProgressDisplay | None:
+        return None if self._output.json else progress
 
     def _print_title(self, text: str) -> None:
         self._print(f"\n{text}\n")
 
+    def _print_command(self, line: str) -> None:
+        self._print(f"$ {line}\n")
+
     def _print(self, text: str) -> None:
         self._output.print_text(text)
-
-    def _add_call(self, command: Command[Any], response: str, trace_id: str | None) -> None:
-        self._calls.append((command.endpoint.operation_id, response, trace_id or "none"))

@@ -31,7 +31,7 @@ class Block(NamedTuple):
     line: int
     """The line on which the block begins."""
     kind: str
-    """The words after the fence, such as ``python`` or ``python test``."""
+    """The language after the fence, such as ``python``."""
     title: str
     """The name of the file that the block shows, from ``title="NAME"`` after the fence; empty without one."""
     code: str
@@ -74,7 +74,8 @@ def code_of(page: str, *kinds: str) -> list[str]:
 def write_files(page: str) -> None:
     """Write the files that a page shows into the working folder."""
     for block in blocks(page):
-        if block.title:
+        if block.title and block.kind != "text":
+            Path(block.title).parent.mkdir(parents=True, exist_ok=True)
             Path(block.title).write_text(block.code, encoding="utf-8")
 
 

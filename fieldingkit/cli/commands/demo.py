@@ -1,10 +1,10 @@
-"""``fieldingkit demo``: pause many target groups and resolve a conflict, on a sandbox inside this process."""
+"""``fieldingkit demo``: a batch, a stop of all projects, its report and its undo, on a sandbox inside this process."""
 
 __all__ = ["demo"]
 
 
 async def demo(*, json: bool = False) -> int:
-    """Pause 40 target groups on a sandbox in this process. Then cause and resolve a conflict. Needs no account.
+    """Pause a batch, stop all projects, report and undo, on a sandbox in this process. Needs no account.
 
     Args:
         json: Print one JSON document with the results, instead of text.

@@ -19,6 +19,7 @@ from fieldingkit.monitoring import Rules
 from fieldingkit.sandbox import Sandbox
 
 OWN_TESTS: Final = {
+    "docs/how-to/airflow.md": "../../airflow/test_dags.py",
     "docs/how-to/allocations.md": "test_allocation_examples.py",
     "docs/how-to/deployment.md": "test_deployment.py",
     "docs/how-to/drafts.md": "test_draft_examples.py",
@@ -34,13 +35,18 @@ OWN_TESTS: Final = {
 """The test files of pages whose blocks need more than an account with target groups, or have more to check."""
 TEXTS: Final = {"text"}
 """Blocks that are not code: output, trees, diagrams."""
-RUN_HERE: Final = {"python", "python script", "python test", "sh", "console", "toml", "json"}
+RUN_HERE: Final = {"python", "sh", "console", "toml", "json"}
 MOST_NOT_RUN: Final = 20
 """The number of blocks that may say why they are not run."""
 ALREADY_DONE: Final = (". ", "python -m pip ", "python -m venv", "nox")
 """Beginnings of command lines that made the environment of these tests."""
 
 ALL: Final = [block for page in pages() for block in blocks(page)]
+
+
+def is_test(block: Block) -> bool:
+    """Return whether a block is a file of tests or fixtures."""
+    return block.title.startswith(("test_", "conftest"))
 
 
 def here(*kinds: str) -> list[Any]:
@@ -114,15 +120,26 @@ def test_a_page_with_tests_of_its_own_has_them(page: str, file: str) -> None:
 
 
 @pytest.mark.parametrize("page", pages_with("python", "sh", "console"))
-def test_a_page_runs(page: str, account: dict[str, Any], cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_runs(
+    page: str,
+    account: dict[str, Any],
+    cli: Cli,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     """Code and commands run in their order in one folder, with credentials in the environment, and ids as names."""
     write_files(page)
+    printed = ""
     with asyncio.Runner() as runner:
-        for block in blocks(page, "python", "sh", "console"):
-            if block.kind == "python":
+        for block in blocks(page, "python", "sh", "console", "text"):
+            if block.kind == "python" and not is_test(block):
+                capsys.readouterr()
                 run_python(block, account, runner)
-            else:
+                printed = capsys.readouterr().out
+            elif block.kind in {"sh", "console"}:
                 run_commands(block, cli, monkeypatch)
+            elif block.title == "Output":
+                assert matches(block.code.splitlines(), printed), printed
 
 
 def run_commands(block: Block, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,19 +153,11 @@ def run_commands(block: Block, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Non
             assert not shown or matches(shown, ended.out), f"{block}: {part}\n{ended.out}{ended.err}"
 
 
-@pytest.mark.parametrize("block", here("python script"))
-def test_a_script_runs(block: Block, account: dict[str, Any], tmp_path: Path) -> None:
-    """A block that is a whole program runs as one."""
-    (tmp_path / "script.py").write_text(block.code, encoding="utf-8")
-    command = [sys.executable, "script.py"]
-    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=250, check=False)
-    assert result.returncode == 0, result.stdout + result.stderr
-
-
-@pytest.mark.parametrize("block", here("python test"))
-def test_a_test_block_passes(block: Block, tmp_path: Path) -> None:
-    """A block that shows a test is a test that passes, in a folder of its own."""
-    (tmp_path / "test_block.py").write_text(block.code, encoding="utf-8")
+@pytest.mark.parametrize("page", [page for page in pages() if any(is_test(block) for block in blocks(page))])
+def test_the_tests_of_a_page_pass(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks with the title of a test file are tests that pass, in a folder of their own."""
+    monkeypatch.chdir(tmp_path)
+    write_files(page)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=250, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
