@@ -67,14 +67,16 @@ async def serve(
         json: Print one JSON document instead of text.
 
     Raises:
-        UsageError: The address cannot be used, a fault is invalid, or a scenario is given with numbers.
+        UsageError: The address cannot be used, a fault is invalid, or options contradict each other.
     """
     if scenario is not None and (groups is not None or projects is not None):
         raise UsageError("--scenario has its own target groups and projects.\nLeave out --groups and --projects.")
+    if rate is not None and speed != 1:
+        raise UsageError("--rate counts requests in real time.\nLeave out --speed.")
     api = Sandbox(
         host=host,
         port=port,
-        rate=None if rate is None else rate / speed,
+        rate=rate,
         job_seconds=job_seconds * speed,
         token_lifetime=_TOKEN_LIFETIME * speed,
         clock=SandboxClock(seconds=lambda: time.monotonic() * speed),

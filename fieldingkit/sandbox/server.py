@@ -329,7 +329,7 @@ class Sandbox:
 
         The completes of the past and of the time to come follow from the seed of the sandbox. `fieldingkit.monitoring`
         finds each trouble once with its default rules, and none in the other target groups, for some hours: later, new
-        troubles follow from the planted ones. A reconciliation is due only from the 20th to the 25th of a month.
+        troubles follow from the planted ones. A reconciliation is due only from the 21st to the 25th of a month.
 
         Args:
             account_id: The account of the projects; the initial account if not given.

@@ -115,8 +115,8 @@ def _overview(group: TargetGroup, context: RequestContext) -> dict[str, Any]:
 def _ends(progress: Progress) -> list[dict[str, Any]]:
     counts = {
         "Complete": ("Returned as complete", progress.completes),
-        "Terminate": ("Did not qualify", progress.entrants - progress.prescreens),
-        "In Survey": ("Has not come back", progress.prescreens - progress.completes),
+        "Terminate": ("Did not qualify", progress.entrants - progress.completes - progress.drop_offs),
+        "In Survey": ("Has not come back", progress.drop_offs),
     }
     return [
         {"status": status, "label": label, "description": f"{label}.", "count": count}

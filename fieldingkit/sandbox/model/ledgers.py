@@ -126,6 +126,15 @@ class Ledger:
         return self._outcomes.entrants(self.arrived)
 
     @property
+    def drop_offs(self) -> int:
+        """The number of respondents who are still in the survey."""
+        arrived = self._outcomes.prescreens(self.arrived) - self.arrived
+        return arrived + sum(
+            (settled.outcome == "drop_off") - (self._outcomes.of(number)[0] == "drop_off")
+            for number, settled in self._settled.items()
+        )
+
+    @property
     def completes_left(self) -> int | None:
         """The most completes that may still arrive by themselves; None if nothing limits them but the goal."""
         limits = [completes_until_full(self._eras, self._locale, self._stuck)]

@@ -38,6 +38,11 @@ class Progress:
         return self.ledger.entrants
 
     @property
+    def drop_offs(self) -> int:
+        """The number of respondents who are still in the survey."""
+        return self.ledger.drop_offs
+
+    @property
     def first_at(self) -> datetime | None:
         """The date of the first complete; None if there is none."""
         return self.ledger.first_at
@@ -60,7 +65,7 @@ class Progress:
     @property
     def drop_off_rate(self) -> float:
         """The share of respondents who dropped off after they started."""
-        return _share(self.prescreens - self.completes, self.prescreens)
+        return _share(self.drop_offs, self.prescreens)
 
     @property
     def median_length_of_interview_seconds(self) -> int:

@@ -84,7 +84,7 @@ def test_there_is_one_trouble_of_each_kind() -> None:
 
 
 @pytest.mark.parametrize("day", [1, 20, 21, 25, 26, 31])
-def test_a_reconciliation_is_due_from_the_20th_to_the_25th(day: int) -> None:
+def test_a_reconciliation_is_due_from_the_21st_to_the_25th(day: int) -> None:
     """On all other days it is still to come, and never past its deadline."""
     now = datetime(2026, 1, day, 12, tzinfo=UTC)
     planted = next(one for one in sandbox_at(now).seed_trouble().troubles if one.rule == "reconciliation_due")
@@ -149,11 +149,15 @@ class Reader:
         assert (progress["current_completes"], progress["current_prescreens"]) == (completes, passed)
         assert (performance["completes"], performance["prescreens"]) == (completes, passed)
         assert performance["entrants"] == people.total()
-        assert sum(one["count"] for one in performance["respondent_analysis"]["live"]) == people.total()
+        ends = {one["status"]: one["count"] for one in performance["respondent_analysis"]["live"]}
+        left = people["drop_off"]
+        assert ends == {"Complete": completes, "In Survey": left, "Terminate": people.total() - completes - left}
         for name in ("conversion_rate", "drop_off_rate", "incidence_rate", "median_length_of_interview_seconds"):
             if completes:
                 assert overview[name] == listed[name]["value"] == performance.get(name, overview[name])
-        assert overview["conversion_rate"] == (round(completes / people.total(), 4) if people else 0)
+        rates = (overview["conversion_rate"], overview["incidence_rate"], overview["drop_off_rate"])
+        parts = ((completes, people.total()), (passed, people.total()), (left, passed))
+        assert rates == tuple(round(part / whole, 4) if whole else 0 for part, whole in parts)
         paid = sum((one.price.value for one in respondents if one.price), Decimal(0))
         assert Decimal(overview["current_cost"]["value"]) == paid == Decimal(performance["completes_cost"]["value"])
         assert self.last_count(path) in {completes, None}
@@ -176,6 +180,9 @@ def test_all_operations_agree_about_every_target_group() -> None:
     groups = [group for project in scenario.projects for group in project.groups]
     for group in groups:
         reader.check(group)
+    for project in scenario.projects:
+        total = reader.read(f"/projects/{project.id}/overview")["statistics"]["current_completes"]
+        assert total == sum(group.completes for group in project.groups)
     sandbox.clock.advance(3600)
     for group in groups:
         ends = {one.outcome: one.number for one in group.respondents}

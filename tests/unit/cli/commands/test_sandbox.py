@@ -143,6 +143,13 @@ def test_a_scenario_is_printed_as_lines_with_the_ids() -> None:
     assert sum(line.startswith("  01") for line in table) == 11
 
 
+def test_a_rate_is_for_real_time(cli: Cli) -> None:
+    """A clock that runs faster would allow more requests than the rate."""
+    ended = cli("sandbox", "--port", "0", "--rate", "5", "--speed", "60")
+    assert ended.code == 2
+    assert "--rate counts requests in real time" in ended.err
+
+
 @pytest.mark.parametrize("option", ["--groups", "--projects"])
 def test_a_scenario_has_its_own_numbers(cli: Cli, option: str) -> None:
     """Numbers beside a scenario are refused rather than ignored."""
