@@ -243,6 +243,11 @@ COMMANDS: Final[dict[str, Command]] = {
         "Check the credentials, the connection, the API version and the clock.",
         ("fieldingkit doctor", "fieldingkit doctor --token-file ~/.config/fieldingkit/token --account 101"),
     ),
+    "mcp": Command(
+        "mcp:mcp",
+        "Serve the account to an agent, by the Model Context Protocol on stdin and stdout.",
+        ("fieldingkit mcp", "fieldingkit mcp --allow-writes --rules rules.toml --rate 5"),
+    ),
     "sandbox": Command(
         "sandbox:sandbox",
         "Serve the API in memory, for development and tests.",
@@ -288,7 +293,7 @@ SECTIONS: Final[dict[str, tuple[str, ...]]] = {
         "sweeps",
     ),
     "Resources": ("projects", "groups", "drafts", "feasibility", "runs", "jobs", "reports", "reconcile", "webhooks"),
-    "Tools": ("dead-letters", "doctor", "sandbox", "demo", "completion"),
+    "Tools": ("dead-letters", "doctor", "mcp", "sandbox", "demo", "completion"),
 }
 """The sections of the overview."""
 

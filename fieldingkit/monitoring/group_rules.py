@@ -28,7 +28,7 @@ from fieldingkit.resources.money import Money
 from fieldingkit.resources.target_group_changelog import StatusChangeReason
 from fieldingkit.resources.target_groups import FillingStrategy, TargetGroupStatus
 
-__all__ = ["GROUP_RULES", "GroupFacts", "GroupRule", "Missing", "Seen", "parts_of"]
+__all__ = ["GROUP_RULES", "REASON_ACTIONS", "GroupFacts", "GroupRule", "Missing", "Seen", "parts_of"]
 
 
 class GroupFacts(NamedTuple):
@@ -217,7 +217,7 @@ def _end_before_goal(rule: EndBeforeGoal, facts: GroupFacts) -> _Outcome:
         )
 
 
-_ACTIONS: Final[Mapping[str, str]] = {
+REASON_ACTIONS: Final[Mapping[str, str]] = {
     StatusChangeReason.MAX_CPI_LIMIT_REACHED: "raise the maximum price, or relax the quotas; then resume",
     StatusChangeReason.LIVE_RESPONDENT_UNIQUE_CODES_EXHAUSTED: "upload more unique codes, then resume",
     StatusChangeReason.PAST_SCHEDULED_END_DATE: "complete it, or extend the end of fielding and resume",
@@ -232,6 +232,7 @@ _ACTIONS: Final[Mapping[str, str]] = {
     StatusChangeReason.LOW_EPC: "raise the price or the conversion rate, then resume",
     StatusChangeReason.HIGH_CLIENT_SIDE_TERMINATION_RATE: "move the screening questions to the profiles, then resume",
 }
+"""The next step after a status change that the API itself made, by its reason."""
 
 
 def _paused_by_api(_: PausedByApi, facts: GroupFacts) -> _Outcome:
@@ -239,7 +240,7 @@ def _paused_by_api(_: PausedByApi, facts: GroupFacts) -> _Outcome:
     if code is None:
         yield from _unread_reason(facts)
     elif code != StatusChangeReason.PAST_SOFT_LAUNCH_END_DATE and not _is_soft_launch(code, facts):
-        action = _ACTIONS.get(code, "find the cause in its changelog, then resume")
+        action = REASON_ACTIONS.get(code, "find the cause in its changelog, then resume")
         yield Seen(f"the API paused it: {code}", action, facts.state.since)
 
 

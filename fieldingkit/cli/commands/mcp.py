@@ -1,0 +1,51 @@
+"""``fieldingkit mcp``: let an agent read the account, over stdin and stdout."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from fieldingkit.cli.connection import DEFAULT_CONNECTION, Connection
+from fieldingkit.cli.errors import UsageError
+
+__all__ = ["mcp"]
+
+
+async def mcp(
+    *,
+    allow_writes: bool = False,
+    rules: Path | None = None,
+    rate: Annotated[float | None, Parameter(validator=Number(gt=0))] = None,
+    connection: Connection = DEFAULT_CONNECTION,
+) -> int:
+    """Serve the account to an agent, by the Model Context Protocol on stdin and stdout.
+
+    Args:
+        allow_writes: Offer tools that pause and resume target groups, as a plan that is shown and then applied.
+        rules: A TOML file with the rules of what is a trouble.
+        rate: Requests per second at most.
+        connection: How to reach the API.
+    """
+    try:
+        from fieldingkit.mcp.server import make_server
+    except ModuleNotFoundError as exc:
+        if (exc.name or "").startswith("fieldingkit"):
+            raise
+        raise UsageError(
+            f'this command requires {exc.name}\nRun: python -m pip install "fieldingkit[cli,mcp]"'
+        ) from exc
+    from fieldingkit.cli.run_store import journal_folder, state_folder
+    from fieldingkit.monitoring.rules import Rules
+
+    configuration = connection.load()
+    async with connection.open(configuration, rate=rate) as client:
+        server = make_server(
+            client,
+            journals=journal_folder(configuration.base_url),
+            locks=state_folder() / "locks",
+            rules=None if rules is None else Rules.from_path(rules),
+            allow_writes=allow_writes,
+        )
+        await server.run_stdio_async()
+    return 0

@@ -1,0 +1,194 @@
+"""The tool that shows a sweep run, and the result of a run as tools return it."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Final
+
+from mcp.server.mcpserver.exceptions import ToolError
+from pydantic import Field
+
+from fieldingkit.client import AsyncClient
+from fieldingkit.errors import JournalError
+from fieldingkit.mcp.outputs import ApiText, Output, api_code, api_text, cut_note
+from fieldingkit.rendering.text import pluralize
+from fieldingkit.rendering.wording import advice_for, headline, report_notes
+from fieldingkit.sweeps.checkpoint import read_report
+from fieldingkit.sweeps.identity import RunIdentity
+from fieldingkit.sweeps.journal import Journal
+from fieldingkit.sweeps.report import GroupOutcome, Outcome, SweepReport
+from fieldingkit.sweeps.report_files import to_document
+
+__all__ = ["RunTools", "SweepOutput", "continue_advice", "journal_path", "sweep_output"]
+
+_RUN_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,100}")
+_MOST_PROBLEMS: Final = 50
+"""Target groups with a problem that are shown."""
+_PROBLEMS: Final = (Outcome.UNKNOWN, Outcome.NOT_SENT, Outcome.FAILED)
+
+
+class SweepCounts(Output):
+    """The number of target groups with each outcome; ask explain about them."""
+
+    updated: int
+    """The API reported them as updated by this run."""
+    unchanged: int
+    """They have the target status, and the run does not claim to have changed them."""
+    failed: int
+    """The API rejected them."""
+    skipped: int
+    """They were not sent, because their status does not allow it."""
+    not_sent: int
+    """They should have been sent, and were not."""
+    unknown: int
+    """They were sent, and the result was not seen."""
+
+
+class Problem(Output):
+    """A target group with a problem."""
+
+    project_id: str
+    """Its project's id."""
+    target_group_id: str
+    """Its id."""
+    name: ApiText | None
+    """Its name."""
+    outcome: str
+    """unknown, not_sent or failed."""
+    code: str | None
+    """The API's failure code."""
+    reason: ApiText | None
+    """The reason."""
+    what_to_do: str
+    """The advice of fieldingkit."""
+
+
+class SweepOutput(Output):
+    """The result of a sweep run."""
+
+    run_id: str
+    """The run's id."""
+    action: str
+    """The action."""
+    finished: bool
+    """False if the run was interrupted, or is still in progress: then jobs that were submitted continue."""
+    all_done: bool
+    """True if everything was sent, nothing failed or is unknown, and the statuses were read again."""
+    headline: str
+    """The result in one line."""
+    notes: list[str]
+    """Sentences that qualify the headline."""
+    counts: SweepCounts
+    """The number of target groups with each outcome."""
+    problems: list[Problem]
+    """The target groups with a problem, those of unknown outcome first."""
+    problems_cut: str | None
+    """The problems that are not shown; null if all are."""
+    trace_ids: list[str]
+    """The trace ids of the jobs, for the API's support."""
+    what_to_do: str
+    """The next step."""
+
+
+class RunTools:
+    """The tool that shows a sweep run.
+
+    Args:
+        client: The client, whose API and account the runs must be of.
+        journals: The folder of the journals.
+    """
+
+    def __init__(self, client: AsyncClient, journals: Path) -> None:
+        self._client = client
+        self._journals = journals
+
+    async def show_sweep(
+        self, run_id: Annotated[str, Field(description="The run's id, from its plan.")]
+    ) -> SweepOutput:
+        """Show what a sweep run did, from its journal: also one that was interrupted. No request is sent."""
+        missing = ToolError("There is no such run in the journals of this API and account on this machine.")
+        if not _RUN_ID.fullmatch(run_id):
+            raise missing
+        path = journal_path(self._journals, run_id)
+        if not path.is_file():
+            raise missing
+        with Journal(path, read_only=True) as journal:
+            if run_id not in {run.run_id for run in journal.runs()}:
+                raise missing
+            try:
+                report = read_report(journal, run_id)
+            except JournalError as exc:
+                raise ToolError(f"{exc.message}.") from exc
+        if (report.base_url, report.account_id) != _place(self._client, report):
+            raise missing
+        return sweep_output(report)
+
+
+def journal_path(folder: Path, run_id: str) -> Path:
+    """Return the journal of a run, where the command line finds it."""
+    return folder / f"{run_id.replace(':', '-')}.journal"
+
+
+def continue_advice(run_id: str) -> str:
+    """Return how to continue a run that was interrupted."""
+    return f"Jobs that were submitted continue. To resume the run, its user can run: fieldingkit sweeps resume {run_id}"
+
+
+def sweep_output(report: SweepReport) -> SweepOutput:
+    """Return the result of a run."""
+    document = to_document(report)
+    problems = sorted(report.of(*_PROBLEMS), key=lambda group: _PROBLEMS.index(group.outcome))
+    return SweepOutput(
+        run_id=report.run_id,
+        action=report.action.value,
+        finished=report.finished_at is not None,
+        all_done=report.ok and report.finished_at is not None,
+        headline=headline(document),
+        notes=report_notes(document),
+        counts=SweepCounts(**report.counts._asdict()),
+        problems=[_problem(one) for one in problems[:_MOST_PROBLEMS]],
+        problems_cut=cut_note(
+            len(problems) - _MOST_PROBLEMS, "target group", f"All are in: fieldingkit sweeps show {report.run_id}"
+        ),
+        trace_ids=_distinct(job.trace_id for job in report.jobs),
+        what_to_do=_what_to_do(report),
+    )
+
+
+def _place(client: AsyncClient, report: SweepReport) -> tuple[str, str | None]:
+    identity = RunIdentity.of(client, report.plan)
+    return identity.base_url, identity.account_id
+
+
+def _distinct(ids: Iterable[str | None]) -> list[str]:
+    codes = (api_code(id_) for id_ in ids)
+    return list(dict.fromkeys(code for code in codes if code is not None))[:_MOST_PROBLEMS]
+
+
+def _problem(group: GroupOutcome) -> Problem:
+    return Problem(
+        project_id=group.project_id,
+        target_group_id=group.target_group_id,
+        name=api_text(group.name),
+        outcome=group.outcome.value,
+        code=api_code(group.code),
+        reason=api_text(group.reason),
+        what_to_do=advice_for(group.outcome.value, group.code, group.reason or ""),
+    )
+
+
+def _what_to_do(report: SweepReport) -> str:
+    counts = report.counts
+    if report.finished_at is None:
+        return continue_advice(report.run_id)
+    if counts.unknown:
+        return (
+            f"It is not known whether {pluralize(counts.unknown)} changed. Read their status with list_target_groups "
+            "before you plan anything for them."
+        )
+    if counts.failed or counts.not_sent:
+        return "See the problems. A new plan acts on what it finds then."
+    if report.stragglers or report.unlisted or report.unverified:
+        return "Some target groups moved meanwhile, or were not read again: list them to see their current status."
+    undo = f" Its user can undo it: fieldingkit sweeps undo {report.run_id}" if report.action.opposite else ""
+    return f"Nothing.{undo}"

@@ -1,0 +1,219 @@
+"""The tools that plan and apply: pause or resume named target groups, as a plan that was shown before."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Final, Literal, Self
+
+from mcp.server.mcpserver import AcceptedElicitation, Context, Elicit, ElicitationResult, Resolve
+from mcp.server.mcpserver.exceptions import ToolError
+from pydantic import BaseModel, Field
+
+from fieldingkit.client import AsyncClient
+from fieldingkit.mcp.execution import PlanExecutor
+from fieldingkit.mcp.outputs import ApiText, Output, api_code, api_text, plain_text
+from fieldingkit.mcp.plans import LIFETIME, ShownPlans, refusal
+from fieldingkit.mcp.runs import SweepOutput, sweep_output
+from fieldingkit.rendering.text import pluralize
+from fieldingkit.sweeps.actions import Action
+from fieldingkit.sweeps.plan import SweepPlan
+from fieldingkit.sweeps.previews import SweepPreview, preview
+from fieldingkit.sweeps.report import SweepProgress
+from fieldingkit.sweeps.state import FoundGroup
+
+__all__ = ["PlanOutput", "WriteTools"]
+
+_MOST_NAMED: Final = 10
+"""Target groups that the question to the user names."""
+
+
+class Member(BaseModel):
+    """A target group to plan for."""
+
+    project_id: str = Field(description="Its project's id, a ULID.")
+    target_group_id: str = Field(description="Its id, a ULID.")
+
+
+class Confirmation(BaseModel):
+    """The answer of the user."""
+
+    apply: bool = Field(title="Apply", description="Yes to apply the plan now.")
+
+
+class PlannedGroup(Output):
+    """A target group of a plan."""
+
+    project_id: str
+    """Its project's id."""
+    target_group_id: str
+    """Its id."""
+    name: ApiText | None
+    """Its name."""
+    status: str | None
+    """Its status now."""
+    would: str
+    """pause or resume if it would be sent; unchanged or skipped if not."""
+    reason: str | None
+    """The reason why it would not be sent."""
+
+
+class PlanOutput(Output):
+    """A plan. Nothing was changed yet. Show it to your user before you apply it."""
+
+    plan_id: str | None
+    """The id for apply_sweep, which works once; null if there is nothing to send."""
+    expires_at: datetime | None
+    """The time until which it can be applied, UTC: ten minutes from now."""
+    run_id: str
+    """The id of the run that applies it, for show_sweep."""
+    account_id: str | None
+    """The account."""
+    api: str
+    """The base URL of the API."""
+    action: str
+    """pause or resume."""
+    to_send: int
+    """The number of target groups that would be sent. Exactly these are sent."""
+    target_groups: list[PlannedGroup]
+    """All target groups of the plan."""
+    what_to_do: str
+    """The next step."""
+
+
+class WriteTools:
+    """The tools that plan and apply.
+
+    Args:
+        client: The client.
+        executor: Applies the plans.
+    """
+
+    def __init__(self, client: AsyncClient, executor: PlanExecutor) -> None:
+        self._client = client
+        self._executor = executor
+        self._plans = ShownPlans(client.clock)
+
+    async def plan_sweep(
+        self,
+        action: Annotated[Literal["pause", "resume"], Field(description="The action.")],
+        target_groups: Annotated[
+            list[Member], Field(min_length=1, max_length=100, description="1 to 100 target groups, each named.")
+        ],
+    ) -> PlanOutput:
+        """Plan to pause live target groups, or to resume paused ones. Nothing is changed.
+
+        Show the plan to your user. apply_sweep applies it once, within ten minutes, and refuses it if one of its
+        target groups moved meanwhile.
+        """
+        by_project: dict[str, list[str]] = {}
+        for one in target_groups:
+            by_project.setdefault(one.project_id, []).append(one.target_group_id)
+        members = {project: tuple(dict.fromkeys(ids)) for project, ids in by_project.items()}
+        seen = await preview(self._client, SweepPlan(action=Action(action), target_groups=members, strict=True))
+        sources = seen.plan.action.sources
+        if unread := [group for group in seen.to_send if group.status not in sources]:
+            ids = ", ".join(group.target_group_id for group in unread[:3])
+            raise ToolError(
+                f"{pluralize(len(unread))} cannot be planned for, because they were not found in their project, or "
+                f"have a status that this release does not know, such as {ids}. Nothing was changed. Check the ids."
+            )
+        return _output(seen, self._plans.add(seen) if seen.to_send else None)
+
+    def apply_tool(self) -> Callable[..., Awaitable[SweepOutput]]:
+        """Return the tool that applies a plan. The question to the user is one of its parameters."""
+        plans, executor = self._plans, self._executor
+
+        async def ask(plan_id: str, ctx: Context) -> Confirmation | Elicit[Confirmation]:
+            planned = plans.get(plan_id)
+            capabilities = ctx.client_capabilities
+            form = None if capabilities is None else capabilities.elicitation
+            if form is None or (form.form is None and form.url is not None):
+                return Confirmation(apply=True)  # its user cannot be asked; many clients ask before each tool
+            return Elicit(_question(planned), Confirmation)
+
+        async def apply_sweep(
+            plan_id: Annotated[str, Field(description="The plan_id of a plan that was shown.")],
+            answer: Annotated[ElicitationResult[Confirmation], Resolve(ask)],
+            ctx: Context,
+        ) -> SweepOutput:
+            """Apply a plan of plan_sweep. It changes exactly the target groups that the plan names.
+
+            If the call is cancelled or its answer is lost, it may have been applied: see show_sweep with its run_id.
+            """
+            if not (isinstance(answer, AcceptedElicitation) and answer.data.apply):
+                plans.decline(plan_id)
+                raise refusal("The user did not accept the plan")
+            planned = plans.take(plan_id)
+            async with _Progress(ctx, len(planned.to_send)) as progress:
+                return sweep_output(await executor.apply(planned, progress))
+
+        return apply_sweep
+
+
+class _Progress:
+    """Reports progress to the client, which keeps it from giving up."""
+
+    def __init__(self, context: Context, total: int) -> None:
+        self._context = context
+        self._total = total
+        self._settled = -1
+        self._reports: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    def __call__(self, progress: SweepProgress) -> None:
+        """Report that further target groups are settled."""
+        settled = progress.counts.total
+        if settled > self._settled:
+            self._settled = settled
+            report = self._context.report_progress(settled, self._total, progress.phase)
+            self._reports.add(asyncio.create_task(report))
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Wait for the reports; the client may have left."""
+        await asyncio.gather(*self._reports, return_exceptions=True)
+
+
+def _question(planned: SweepPreview) -> str:
+    """Return the question to the user. Names of target groups are quoted: they may say anything."""
+    plan, groups = planned.plan, planned.to_send
+    place = f"account {planned.identity.account_id} at {planned.identity.base_url}"
+    names = [
+        f"- {json.dumps(plain_text(group.name or '', 80), ensure_ascii=False)} ({group.target_group_id})"
+        for group in groups[:_MOST_NAMED]
+    ]
+    left = [f"and {len(groups) - _MOST_NAMED:,} more"] if len(groups) > _MOST_NAMED else []
+    return "\n".join([f"{plan.action.capitalize()} {pluralize(len(groups))} of {place}?", *names, *left])
+
+
+def _output(seen: SweepPreview, plan_id: str | None) -> PlanOutput:
+    count = len(seen.to_send)
+    return PlanOutput(
+        plan_id=plan_id,
+        expires_at=None if plan_id is None else seen.created_at.astimezone(UTC) + timedelta(seconds=LIFETIME),
+        run_id=seen.plan.run_id,
+        account_id=seen.identity.account_id,
+        api=seen.identity.base_url,
+        action=seen.plan.action.value,
+        to_send=count,
+        target_groups=[_planned(seen, group) for group in seen.groups],
+        what_to_do=f"Show this plan to your user. If they want it, call apply_sweep: it would {seen.plan.action} "
+        f"{pluralize(count)}."
+        if count
+        else "Nothing would be sent, so there is nothing to apply.",
+    )
+
+
+def _planned(seen: SweepPreview, group: FoundGroup) -> PlannedGroup:
+    action = seen.plan.action
+    outcome, reason = group.settled(action) or (action, None)
+    return PlannedGroup(
+        project_id=group.project_id,
+        target_group_id=group.target_group_id,
+        name=api_text(group.name),
+        status=api_code(group.status),
+        would=outcome.value,
+        reason=None if reason is None else plain_text(reason),
+    )
