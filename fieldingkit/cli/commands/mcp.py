@@ -29,6 +29,7 @@ async def mcp(
     """
     try:
         from fieldingkit.mcp.server import make_server
+        from fieldingkit.mcp.stdio import serve_stdio
     except ModuleNotFoundError as exc:
         if (exc.name or "").startswith("fieldingkit"):
             raise
@@ -47,5 +48,5 @@ async def mcp(
             rules=None if rules is None else Rules.from_path(rules),
             allow_writes=allow_writes,
         )
-        await server.run_stdio_async()
+        await serve_stdio(server)
     return 0
