@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final, Literal, Self
 
+import attrs
 from mcp.server.mcpserver import AcceptedElicitation, Context, Elicit, ElicitationResult, Resolve
 from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import BaseModel, Field
@@ -17,8 +18,9 @@ from fieldingkit.mcp.plans import LIFETIME, ShownPlans, refusal
 from fieldingkit.mcp.runs import SweepOutput, sweep_output
 from fieldingkit.rendering.text import pluralize
 from fieldingkit.sweeps.actions import Action
-from fieldingkit.sweeps.plan import SweepPlan
-from fieldingkit.sweeps.previews import SweepPreview, preview
+from fieldingkit.sweeps.discovery import FoundGroups, find_groups
+from fieldingkit.sweeps.plan import SweepPlan, TargetGroupQuery
+from fieldingkit.sweeps.previews import SweepPreview, make_preview
 from fieldingkit.sweeps.report import SweepProgress
 from fieldingkit.sweeps.state import FoundGroup
 
@@ -109,16 +111,33 @@ class WriteTools:
         by_project: dict[str, list[str]] = {}
         for one in target_groups:
             by_project.setdefault(one.project_id, []).append(one.target_group_id)
-        members = {project: tuple(dict.fromkeys(ids)) for project, ids in by_project.items()}
-        seen = await preview(self._client, SweepPlan(action=Action(action), target_groups=members, strict=True))
-        sources = seen.plan.action.sources
-        if unread := [group for group in seen.to_send if group.status not in sources]:
-            ids = ", ".join(group.target_group_id for group in unread[:3])
-            raise ToolError(
-                f"{pluralize(len(unread))} cannot be planned for, because they were not found in their project, or "
-                f"have a status that this release does not know, such as {ids}. Nothing was changed. Check the ids."
-            )
+        # The account is in the plan, since the command line resumes runs whose plan names it.
+        account_id = self._client.account_id
+        plan = SweepPlan(action=Action(action), target_groups=by_project, account_id=account_id, strict=True)
+        seen = await self._preview(plan)
         return _output(seen, self._plans.add(seen) if seen.to_send else None)
+
+    async def _preview(self, plan: SweepPlan) -> SweepPreview:
+        """Return the target groups of a plan with statuses and names, which only the lists of their projects have.
+
+        Raises:
+            ToolError: if one of them is not in its project, or has a status that this release does not know.
+            FieldingKitError: if one of the projects cannot be listed.
+        """
+        named = plan.target_groups or {}
+        query = TargetGroupQuery(project_ids=named)
+        listed = await find_groups(self._client, attrs.evolve(plan, target_groups=None, query=query))
+        found = {(group.project_id, group.target_group_id): group for group in listed.groups}
+        wanted = list(dict.fromkeys((project_id, id_) for project_id, ids in named.items() for id_ in ids))
+        missing = [id_ for project_id, id_ in wanted if (project_id, id_) not in found]
+        groups = tuple(found[key] for key in wanted if key in found)
+        missing += [group.target_group_id for group in groups if group.status is None or not group.status.known]
+        if missing:
+            raise ToolError(
+                f"{pluralize(len(missing))} cannot be planned for, because they are not in their project, or have a "
+                f"status that this release does not know, such as {missing[0]}. Nothing was changed. Check the ids."
+            )
+        return make_preview(self._client, plan, FoundGroups(groups, ()))
 
     def apply_tool(self) -> Callable[..., Awaitable[SweepOutput]]:
         """Return the tool that applies a plan. The question to the user is one of its parameters."""

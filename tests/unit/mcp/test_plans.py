@@ -22,7 +22,7 @@ def shown(run_id: str = "tonight") -> SweepPreview:
 
 
 async def test_a_plan_can_be_taken_once() -> None:
-    """Looking at it does not use it up; taking it does."""
+    """Reading it does not use it up; taking it does."""
     plans = ShownPlans(FakeClock())
     plan_id = plans.add(shown())
     assert plans.get(plan_id) is plans.get(plan_id) is plans.take(plan_id)

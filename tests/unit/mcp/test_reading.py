@@ -120,7 +120,7 @@ async def test_what_cannot_be_read_is_named(sandbox: Sandbox, server: MCPServer)
 
 
 async def test_a_target_group_that_is_not_there_is_an_error(sandbox: Sandbox, server: MCPServer) -> None:
-    """An empty list would look as if all were well."""
+    """An empty list would be taken for a sign that all is well."""
     project = sandbox.seed(paused=1)
     async with agent(server) as scripted:
         text = await scripted.refused("forecast", project_ids=[project.id], target_group_ids=project.ids())

@@ -185,7 +185,7 @@ async def test_a_plan_of_another_server_is_refused(
 async def test_overlapping_plans_of_two_agents_are_not_both_applied(
     sandbox: Sandbox, server: MCPServer, make_client: MakeClient, sandbox_clock: FakeClock, tmp_path: Path
 ) -> None:
-    """What the first one paused has drifted for the second one."""
+    """The second plan has drifted, because of the first one."""
     project = sandbox.seed(live=2)
     second = server_of(make_client(clock=sandbox_clock), tmp_path)
     async with agent(server) as scripted, agent(second) as other:
@@ -266,7 +266,7 @@ async def test_target_groups_that_are_not_found_cannot_be_planned(sandbox: Sandb
             action="pause",
             target_groups=[{"project_id": one.id, "target_group_id": other.ids()[0]}],
         )
-    assert "were not found in their project" in text
+    assert "are not in their project" in text
     assert "Nothing was changed" in text
 
 
@@ -309,7 +309,7 @@ async def test_failures_are_named_with_code_and_advice(sandbox: Sandbox, server:
 async def test_a_cancelled_call_leaves_a_run_that_can_be_continued(
     sandbox: Sandbox, make_client: MakeClient, sweep_client: AsyncClient, tmp_path: Path, mode: Mode
 ) -> None:
-    """Its journal says what was sent, and the same run goes on in another process."""
+    """Its journal says what was sent, and the same run is continued in another process."""
     project = sandbox.seed(live=2)
     frozen = make_client(clock=FakeClock(jump=0.0), deadline=None)
     async with agent(server_of(frozen, tmp_path), mode=mode) as scripted:
