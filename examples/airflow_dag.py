@@ -4,7 +4,8 @@
     python examples/airflow_dag.py
 
 The second command runs the DAG once in this process. To schedule it, copy the file into the folder of DAGs. The account
-comes from the connection `fieldingkit_default`; if AIRFLOW_CONN_FIELDINGKIT_DEFAULT is not set, the command uses a sandbox.
+comes from the connection `fieldingkit_default`. If AIRFLOW_CONN_FIELDINGKIT_DEFAULT is not set, the command uses a
+sandbox.
 """
 
 from datetime import timedelta

@@ -2,9 +2,10 @@
 
     python examples/nightly.py
 
-Run it from cron or another scheduler. If it was interrupted, run it again on the same day (UTC): it finishes the same run
-from its journal, and sends nothing twice. The exit code is 0 if everything is paused, 4 if an outcome is unknown, and
-otherwise 1. The account comes from the environment; without CINT_ACCOUNT_ID a sandbox in this process takes its place.
+Run it from cron or another scheduler. If it was interrupted, run it again on the same day (UTC): it finishes the same
+run from its journal, and sends nothing twice. The exit code is 0 if everything is paused, 4 if an outcome is unknown,
+and otherwise 1. The account comes from the environment; without CINT_ACCOUNT_ID a sandbox in this process takes its
+place.
 """
 
 import os

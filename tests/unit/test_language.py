@@ -8,7 +8,14 @@ import pytest
 ROOT = Path(__file__).parents[2]
 TEXTS = sorted(
     path
-    for pattern in ("fieldingkit/**/*.py", "tests/**/*.py", "benchmarks/**/*.py", "docs/**/*.md", "*.md")
+    for pattern in (
+        "fieldingkit/**/*.py",
+        "tests/**/*.py",
+        "benchmarks/**/*.py",
+        "examples/*.*",
+        "docs/**/*.md",
+        "*.md",
+    )
     for path in ROOT.glob(pattern)
     if path != Path(__file__)
 )
