@@ -21,8 +21,11 @@ class JobStatus(OpenEnum):
     """The status of a job."""
 
     PROCESSING = "Processing"
+    """The job has not ended."""
     COMPLETED = "Completed"
+    """The job has ended; single target groups of a batch may have failed."""
     FAILED = "Failed"
+    """The job has ended as failed."""
 
     @property
     def terminal(self) -> bool:

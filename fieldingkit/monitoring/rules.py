@@ -51,16 +51,27 @@ class RuleName(StrEnum):
     """A rule, by the name of its table."""
 
     NO_COMPLETES = "no_completes"
+    """No complete for some hours while live."""
     LOW_CONVERSION = "low_conversion"
+    """The conversion rate is low."""
     HIGH_DROP_OFF = "high_drop_off"
+    """The drop-off rate is high."""
     LENGTH_OFF_BID = "length_off_bid"
+    """The median length of interview differs from the expected one."""
     INCIDENCE_OFF_BID = "incidence_off_bid"
+    """The incidence rate differs from the expected one."""
     PRICE_AT_CAP = "price_at_cap"
+    """The price is at its cap."""
     END_BEFORE_GOAL = "end_before_goal"
+    """Fielding will probably end before the goal is reached."""
     PAUSED_BY_API = "paused_by_api"
+    """The API paused the target group."""
     CELL_STUCK = "cell_stuck"
+    """A quota cell gets no completes."""
     SOFT_LAUNCH_REACHED = "soft_launch_reached"
+    """The soft launch is over."""
     RECONCILIATION_DUE = "reconciliation_due"
+    """Completes must be reconciled soon."""
 
 
 def _share(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:

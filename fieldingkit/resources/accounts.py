@@ -26,6 +26,7 @@ class UserType(OpenEnum):
     """The role of a user in an account."""
 
     PROJECT_MANAGER = "project_manager"
+    """A user who can manage projects."""
 
 
 def _user_type(value: UserType | Literal["project_manager"] | None) -> UserType | None:

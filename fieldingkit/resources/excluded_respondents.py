@@ -51,9 +51,11 @@ class ExclusionJobStatus(OpenEnum):
     """The status of an upload or removal; an unknown one does not end it."""
 
     PROCESSING = "Processing"
+    """The job has not ended."""
     SUCCESS = "Success"
     """Done, maybe without some rows: ``note`` says so."""
     FAILED = "Failed"
+    """The job has ended as failed."""
 
 
 def _entity_type(

@@ -53,7 +53,9 @@ class ActivityExclusionType(OpenEnum):
     """The kind of work whose respondents are not admitted."""
 
     TARGET_GROUP = "target-group"
+    """The id is that of a target group."""
     PROJECT = "project"
+    """The id is that of a project."""
 
 
 def _type(value: ActivityExclusionType | Literal["target-group", "project"]) -> ActivityExclusionType:

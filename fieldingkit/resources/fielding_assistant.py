@@ -40,7 +40,9 @@ class PricingType(OpenEnum):
     """The pricing model of a target group."""
 
     DYNAMIC = "dynamic"
+    """The price changes within limits."""
     RATE_CARD = "rate_card"
+    """The price is that of a rate card."""
 
 
 class PacingType(OpenEnum):

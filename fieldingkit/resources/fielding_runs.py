@@ -36,9 +36,13 @@ class FieldingRunStatus(OpenEnum):
     """The status of a fielding run."""
 
     SCHEDULED = "scheduled"
+    """It goes live at its start."""
     LIVE = "live"
+    """Respondents can enter."""
     PAUSED = "paused"
+    """No respondent can enter; it can be resumed."""
     COMPLETED = "completed"
+    """It has ended; it can be relaunched."""
 
 
 @attrs.frozen(kw_only=True)

@@ -153,7 +153,9 @@ class PriceType(OpenEnum):
     """The origin of a target group's price."""
 
     SPECIFICATION = "specification"
+    """The price of the specification."""
     PREDICTION = "prediction"
+    """A predicted price."""
 
 
 @attrs.frozen(kw_only=True)

@@ -37,7 +37,9 @@ class ProfileTemplateScope(OpenEnum):
     """The users of a template: those of all accounts, or those of one account."""
 
     GLOBAL = "global"
+    """All accounts."""
     ACCOUNT = "account"
+    """One account."""
 
 
 def _scope(value: ProfileTemplateScope | Literal["global", "account"] | None) -> ProfileTemplateScope | None:

@@ -29,7 +29,9 @@ class ProfileKind(OpenEnum):
     """The kind of a profile: about one question (regular) or about several (blended)."""
 
     REGULAR = "regular"
+    """It is about one question."""
     BLENDED = "blended"
+    """It is about several questions."""
 
 
 class BlendedType(OpenEnum):

@@ -88,6 +88,7 @@ class ProfileConditionType(OpenEnum):
     MULTI_PUNCH = "Multi Punch"
     """Any of several options."""
     DUMMY = "Dummy"
+    """A form that the API does not describe."""
     TEXT_OPEN_END = "Text - Open-end"
     """Any text, such as a postal code."""
     NUMERIC_OPEN_END = "Numeric - Open-end"

@@ -32,7 +32,9 @@ class ProjectStatus(OpenEnum):
     """The status of a project."""
 
     ACTIVE = "active"
+    """A target group of it is neither completed nor archived."""
     INACTIVE = "inactive"
+    """All of its target groups are completed or archived."""
 
 
 def _status(value: ProjectStatus | Literal["active", "inactive"] | None) -> ProjectStatus | None:

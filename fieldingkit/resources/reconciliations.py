@@ -51,21 +51,27 @@ class ReconciliationStatus(OpenEnum):
     """The status of a reconciliation."""
 
     PROCESSING = "processing"
+    """It is being processed."""
     COMPLETE = "complete"
+    """It has been processed."""
 
 
 class SubmissionType(OpenEnum):
     """The kind of list that was submitted; the API does not say which operation is which."""
 
     APPROVED_RIDS = "approved_rids"
+    """A list of approved completes."""
     REJECTED_RIDS = "rejected_rids"
+    """A list of rejected completes."""
 
 
 class DueMonth(OpenEnum):
     """The month in which respondents can be reconciled for the last time."""
 
     CURRENT_MONTH = "current_month"
+    """This month."""
     NEXT_MONTH = "next_month"
+    """The next month."""
 
 
 class ReconciliationFile(OpenEnum):

@@ -49,11 +49,17 @@ class ReportType(OpenEnum):
     """The contents of a report."""
 
     COMPLETES = "completes"
+    """A row for each complete."""
     SAMPLE_BOUGHT = "sample-bought"
+    """A row for each item of an invoice."""
     TERM_DETAILS = "term-details"
+    """A row for each respondent who did not complete."""
     RESPONDENT_ANALYSIS = "respondent-analysis"
+    """A row for each respondent."""
     RECONCILIATIONS_STATUS = "reconciliations-status"
+    """A row for each reconciled complete."""
     RECONCILIATION_ELIGIBLE_RIDS = "reconciliation-eligible-rids"
+    """A row for each complete that can be reconciled."""
 
 
 class _Word(OpenEnum):
@@ -69,20 +75,30 @@ class ReportLevel(_Word):
     """The level of a report: the whole account, or some of its business units, projects or target groups."""
 
     ACCOUNT = "account"
+    """The whole account."""
     BUSINESS_UNIT = "business_unit"
+    """Some business units."""
     PROJECT = "project"
+    """Some projects."""
     TARGET_GROUP = "target_group"
+    """Some target groups."""
 
 
 class ReportState(_Word):
     """The state of a report. Each operation of the API has some of these words."""
 
     PENDING = "pending"
+    """It was not begun yet."""
     PROCESSING = "processing"
+    """It is being made."""
     IN_PROGRESS = "in_progress"
+    """It is being made."""
     EMAILED = "emailed"
+    """It was made and sent by e-mail."""
     COMPLETED = "completed"
+    """It can be downloaded."""
     FAILED = "failed"
+    """It could not be made."""
 
 
 ReportTypeName: TypeAlias = Literal[

@@ -26,8 +26,11 @@ class SupplierType(OpenEnum):
     """The kind of a supplier."""
 
     LOYALTY_PANELS = "loyalty_panels"
+    """A loyalty panel."""
     NON_PANEL_OR_AFFILIATE = "non_panel_or_affiliate"
+    """No panel, or an affiliate."""
     SURVEY_PANELS = "survey_panels"
+    """A survey panel."""
 
 
 @attrs.frozen(kw_only=True)

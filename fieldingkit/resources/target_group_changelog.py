@@ -74,27 +74,44 @@ class StatusChangeReason(OpenEnum):
     """The reason of a status change that the API itself made."""
 
     MAX_CPI_LIMIT_REACHED = "max_cpi_limit_reached"
+    """The price reached its maximum."""
     LIVE_RESPONDENT_UNIQUE_CODES_EXHAUSTED = "live_respondent_unique_codes_exhausted"
+    """There are no unique codes left."""
     PAST_SCHEDULED_END_DATE = "past_scheduled_end_date"
+    """The fielding period has ended."""
     TOTAL_COMPLETES_REACHED = "total_completes_reached"
+    """The goal is reached."""
     PAST_SOFT_LAUNCH_END_DATE = "past_soft_launch_end_date"
+    """The soft launch has ended."""
     NO_COMPLETES_IN_SEVERAL_DAYS = "no_completes_in_several_days"
+    """There was no complete for days."""
     NO_COMPLETES_AFTER_MANY_PRESCREENS = "no_completes_after_many_prescreens"
+    """Many respondents passed the screener, and none completed."""
     HIGH_MEDIAN_LOI = "high_median_loi"
+    """The median length of interview is high."""
     EXCESSIVE_REDIRECT_ERRORS = "excessive_redirect_errors"
+    """There were too many errors of redirects."""
     EXCESSIVE_ENCRYPTION_ERRORS = "excessive_encryption_errors"
+    """There were too many errors of encryption."""
     EXCESSIVE_QUALIFICATION_SETUP_ERRORS = "excessive_qualification_setup_errors"
+    """There were too many errors in the setup of the qualifications."""
     HIGH_DROP_RATES = "high_drop_rates"
+    """The drop-off rates are high."""
     LOW_EPC = "low_epc"
+    """The earnings per click are low."""
     HIGH_CLIENT_SIDE_TERMINATION_RATE = "high_client_side_termination_rate"
+    """The survey terminates too many respondents."""
 
 
 class UserKind(OpenEnum):
     """The author of a change: a person, or one of the API's own systems."""
 
     LAS_USER = "las_user"
+    """A person."""
     SYSTEM_USER = "system_user"
+    """A system of the API."""
     SYSTEM_MARKETPLACE_USER = "system_marketplace_user"
+    """The system of the marketplace."""
 
 
 def _change_types(values: Iterable[TargetGroupChangeType | str] | None) -> tuple[TargetGroupChangeType, ...] | None:

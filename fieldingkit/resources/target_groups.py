@@ -54,11 +54,17 @@ class TargetGroupStatus(OpenEnum):
     """The status of a target group."""
 
     DRAFT = "draft"
+    """It was never launched."""
     SCHEDULED = "scheduled"
+    """It goes live at its start."""
     LIVE = "live"
+    """Respondents can enter."""
     PAUSED = "paused"
+    """No respondent can enter; it can be resumed."""
     COMPLETED = "completed"
+    """It has ended; it can be relaunched."""
     ARCHIVED = "archived"
+    """It is archived; no action leads out of this status."""
 
 
 StatusName: TypeAlias = Literal["draft", "scheduled", "live", "paused", "completed", "archived"]
@@ -73,15 +79,20 @@ class FillingStrategy(OpenEnum):
     """The kind of respondents that count towards a target group's goal."""
 
     AUTOMATED = "automated"
+    """Left to the API, whose documents say no more."""
     PRESCREENS = "prescreens"
+    """Respondents who pass the screener count."""
     COMPLETES = "completes"
+    """Respondents who complete the survey count."""
 
 
 class IssueType(OpenEnum):
     """The severity of an issue."""
 
     WARNING = "warning"
+    """A warning."""
     ERROR = "error"
+    """An error."""
 
 
 @attrs.frozen(kw_only=True)

@@ -43,26 +43,37 @@ class WebhookEventType(OpenEnum):
     """The type of an event."""
 
     TARGET_GROUP_UPDATED = "target-group-updated"
+    """A target group was changed, such as its status, its dates or its goal."""
     QUOTA_FILL_REGISTERED = "quota-fill-registered"
+    """A quota counted another prescreen or complete."""
     SESSION_UPDATED = "session-updated"
+    """A respondent's session changed."""
 
 
 class DeliveryStatus(OpenEnum):
     """The status of an event's delivery."""
 
     PENDING = "pending"
+    """It was not sent yet."""
     DELIVERING = "delivering"
+    """It is being sent."""
     DELIVERED = "delivered"
+    """It was delivered."""
     UNDELIVERED = "undelivered"
+    """It could not be delivered, and is sent again."""
     BOUNCED = "bounced"
+    """It is not sent until the endpoint can be reached again."""
     EXPIRED = "expired"
+    """It is not sent any more."""
 
 
 class SortOrder(OpenEnum):
     """The order of a list: oldest or newest first."""
 
     ASCENDING = "asc"
+    """Oldest first."""
     DESCENDING = "desc"
+    """Newest first."""
 
 
 EventName: TypeAlias = Literal["target-group-updated", "quota-fill-registered", "session-updated"]

@@ -51,7 +51,9 @@ class Outcome(StrEnum):
     """The outcome for a project or target group of a study."""
 
     CREATED = "created"
+    """It was created."""
     CHANGED = "changed"
+    """It was changed."""
     EQUAL = "equal"
     """It was as the file says when it was read last, and nothing was sent."""
     LAUNCHED = "launched"

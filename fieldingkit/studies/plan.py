@@ -56,7 +56,9 @@ class Action(StrEnum):
     """The action on a project or target group that a file describes."""
 
     CREATE = "create"
+    """It does not exist yet."""
     CHANGE = "change"
+    """It differs from the file."""
     EQUAL = "equal"
     """Nothing is to be done."""
     LAUNCHED = "launched"

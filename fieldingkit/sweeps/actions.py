@@ -33,10 +33,15 @@ class Action(enum.StrEnum):
     """An action that a sweep applies to each of its target groups."""
 
     PAUSE = "pause"
+    """Pause live target groups."""
     RESUME = "resume"
+    """Resume paused target groups."""
     COMPLETE = "complete"
+    """Complete target groups, regardless of their goals and end dates."""
     RELAUNCH = "relaunch"
+    """Relaunch completed target groups."""
     LAUNCH = "launch"
+    """Launch scheduled target groups now."""
 
     @property
     def target(self) -> TargetGroupStatus:

@@ -59,11 +59,17 @@ class Counts(NamedTuple):
     """The number of target groups with each outcome."""
 
     updated: int = 0
+    """Those that the sweep changed."""
     unchanged: int = 0
+    """Those that were in the wanted status before."""
     failed: int = 0
+    """Those that the API refused."""
     skipped: int = 0
+    """Those whose status does not allow the action."""
     not_sent: int = 0
+    """Those of which nothing was sent."""
     unknown: int = 0
+    """Those whose outcome is unknown."""
 
     @property
     def total(self) -> int:
