@@ -154,7 +154,7 @@ class Client(BaseClient[AsyncClient]):
         super().__init__(client, client)
 
     @classmethod
-    @with_parameters_of(ConnectionSettings)
+    @with_parameters_of(ConnectionSettings, without="auth")
     def from_env(cls, *, connection: str | None = None, **settings: Any) -> Self:
         """Create a client from the environment and the configuration file; see ``AsyncClient.from_env``.
 

@@ -57,7 +57,7 @@ class AsyncClient(AsyncBaseClient[Options]):
         self._job_factory: JobFactory | None = None
 
     @classmethod
-    @with_parameters_of(ConnectionSettings)
+    @with_parameters_of(ConnectionSettings, without="auth")
     def from_env(cls, *, connection: str | None = None, **settings: Any) -> Self:
         """Create a client from the environment and the configuration file, like the command line.
 

@@ -38,7 +38,6 @@ __all__ = [
     "Options",
     "PipelineCallOptions",
     "PipelineSettings",
-    "Settings",
     "base_url_field",
     "hide_credentials",
     "with_parameters_of",
@@ -185,8 +184,7 @@ class CallOptions(PipelineCallOptions, total=False):
     poll: "PollPolicy | None"
 
 
-# Neither class is compared or shown, and the first one is not constructed: every method would make clients slower to
-# load.
+# Not compared, shown or constructed: every method would make clients slower to load.
 @attrs.frozen(kw_only=True, eq=False, repr=False, init=False)
 class PipelineSettings:
     """The options that the clients of all APIs have."""
@@ -263,11 +261,17 @@ class PipelineSettings:
         return attrs.evolve(self, **given)
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
-class Settings(PipelineSettings):
-    """The options of a client, except for its credentials."""
+def _request_headers(settings: "Options") -> Mapping[str, str]:
+    return {**_common_headers(settings), "Cint-API-Version": settings.api_version}
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Options(PipelineSettings):
+    """The options of a client."""
 
     call_options: ClassVar[type[Any]] = CallOptions
+    auth: TokenProvider = attrs.field(converter=_token_provider, validator=having("fetch"))
+    """The credentials: a bearer token, ``ClientCredentials``, or any object with their ``fetch``."""
     account_id: str | None = attrs.field(default=None, converter=_account_id)
     """The account for commands that name no other."""
     base_url: str = base_url_field(BASE_URL, {"s2s.cint.com": "AsyncFulfillmentClient or FulfillmentClient"})
@@ -282,17 +286,6 @@ class Settings(PipelineSettings):
     on_poll: "Callable[[PollEvent], object] | None" = attrs.field(default=None, validator=callback)
     """Called with an event after each poll of a job, in the client's event loop."""
 
-
-def _request_headers(settings: Settings) -> Mapping[str, str]:
-    return {**_common_headers(settings), "Cint-API-Version": settings.api_version}
-
-
-@attrs.frozen(kw_only=True, eq=False)
-class Options(Settings):
-    """The options of a client."""
-
-    auth: TokenProvider = attrs.field(converter=_token_provider, validator=having("fetch"))
-    """The credentials: a bearer token, ``ClientCredentials``, or any object with their ``fetch``."""
     request_headers: Mapping[str, str] = attrs.field(
         init=False, repr=False, default=attrs.Factory(_request_headers, takes_self=True)
     )
@@ -302,24 +295,34 @@ class Options(Settings):
 if TYPE_CHECKING:
 
     @attrs.frozen(kw_only=True)
-    class ConnectionSettings(Settings):
+    class ConnectionSettings(Options):
         """The parameters of ``from_env``: a connection, and options that override its settings."""
 
+        # No parameter here: from_env finds the credentials.
+        auth: TokenProvider = attrs.field(init=False)  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The credentials of the connection."""
         connection: str | None = None
         """The ``[connections.NAME]`` table of the configuration file; ``CINT_CONNECTION`` by default."""
 
 else:
-    ConnectionSettings = Settings  # compiling another class would make every client slower to load
+    ConnectionSettings = Options  # compiling another class would make every client slower to load
 
 
-def with_parameters_of(options: Callable[P, object]) -> Callable[[Callable[..., T]], Callable[Concatenate[Any, P], T]]:
+def with_parameters_of(
+    options: Callable[P, object], *, without: str = ""
+) -> Callable[[Callable[..., T]], Callable[Concatenate[Any, P], T]]:
     """Give a method that takes ``**options`` the parameters of ``options``, after its own.
 
     ``inspect.signature``, editors and type checkers then show every option with its type and default.
+
+    Args:
+        options: The class of the options.
+        without: An option that is no parameter of the method.
     """
     kinds = inspect.getmro(cast("type", options))  # the options of one API come before those that all have
     order = [name for kind in kinds for name in vars(kind).get("__annotations__", ())]
-    parameters = sorted(inspect.signature(options).parameters.values(), key=lambda each: order.index(each.name))
+    found = [each for name, each in inspect.signature(options).parameters.items() if name != without]
+    parameters = sorted(found, key=lambda each: order.index(each.name))
 
     def decorate(method: Callable[..., T]) -> Callable[Concatenate[Any, P], T]:
         signature = inspect.signature(method)
