@@ -215,7 +215,7 @@ _PROJECTS: Final[Mapping[str, tuple[_Plan, ...]]] = {
             cells={"18 to 34": 35, "35 to 54": 35, "55 to 74": 25, "75 and older": 5},
             stuck_cell=StuckCell("75 and older"),
             rule="cell_stuck",
-            cause="nobody completes in the cell 75 and older",
+            cause="the cell 75 and older gets no completes",
         ),
         _Plan(
             name="Customer survey US: ends before its goal",

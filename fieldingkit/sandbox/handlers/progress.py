@@ -61,7 +61,8 @@ def get_performance(context: RequestContext) -> HandlerResponse:
 def get_completes_by_interval(context: RequestContext) -> HandlerResponse:
     """Return the number of completes by interval; 404 for a draft.
 
-    The intervals cover the part of the fielding period that has begun.
+    The intervals cover the part of the fielding period that has begun. The last one has the completes of now, those
+    that came after the end included.
     """
     group = context.launched_target_group()
     text = context.recorded.query.get("aggregation_interval", "P1D")
@@ -79,7 +80,8 @@ def get_completes_by_interval(context: RequestContext) -> HandlerResponse:
         moment = run.start_at
         while moment < stop:
             moment = min(moment + interval, run.end_at)
-            intervals.append({"timestamp": write_timestamp(moment), "count": progress.completes_at(moment)})
+            count = progress.completes_at(moment) if moment < stop else progress.completes
+            intervals.append({"timestamp": write_timestamp(moment), "count": count})
     return HandlerResponse(200, {"aggregated_completes_intervals": intervals})
 
 

@@ -55,7 +55,7 @@ def test_the_figures_are_those_of_the_respondents() -> None:
 
 @given(completes=st.integers(0, 40), seed=st.integers(0, 9), incidence=st.floats(0.02, 1), drop_off=st.floats(0, 0.9))
 def test_numbers_of_completes_and_entrants_agree(completes: int, seed: int, incidence: float, drop_off: float) -> None:
-    """Each function of the outcomes is the inverse of the others, in whatever order they are asked."""
+    """Each function of the outcomes is the inverse of the others."""
     funnel = Funnel(incidence_rate=incidence, drop_off_rate=drop_off, seed=seed)
     outcomes, other = RandomOutcomes(funnel, "a"), RandomOutcomes(funnel, "a")
     entrants = outcomes.entrants(completes)
@@ -75,8 +75,8 @@ def test_the_same_seed_gives_the_same_respondents() -> None:
 @pytest.mark.parametrize(
     "wrong", [{"incidence_rate": 0}, {"incidence_rate": 1.1}, {"drop_off_rate": 1}, {"length_minutes": 0}]
 )
-def test_a_funnel_through_which_nobody_comes_is_refused(wrong: dict[str, float]) -> None:
-    """Shares are from 0 to 1, and somebody must be able to complete."""
+def test_a_funnel_through_which_nobody_comes_is_refused(wrong: dict[str, Any]) -> None:
+    """Shares are from 0 to 1, and a part of the entrants must be able to complete."""
     with pytest.raises(ValueError, match="must be"):
         Funnel(**wrong)
 

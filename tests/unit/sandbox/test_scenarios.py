@@ -1,5 +1,6 @@
 """The scenario of troubles: monitoring finds each of them once, and all operations agree about the figures."""
 
+import contextlib
 import json
 from collections import Counter
 from datetime import UTC, datetime
@@ -7,13 +8,17 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fieldingkit import AsyncClient
 from fieldingkit.monitoring import Findings, RuleName, evaluate, forecast_group, snapshot
 from fieldingkit.resources.accounts import ListAccounts
 from fieldingkit.resources.fielding_assistant import GetFieldingAssistantAssignment
 from fieldingkit.resources.target_groups import TargetGroupStatus
-from fieldingkit.sandbox import Sandbox, SandboxClock, TargetGroup, TroubleScenario
+from fieldingkit.sandbox import Sandbox, SandboxClock, TargetGroup, TransitionRefusedError, TroubleScenario
+from fieldingkit.sandbox.model.amounts import Amount
+from fieldingkit.sandbox.model.outcomes import Outcome
 from fieldingkit.sweeps import TargetGroupQuery
 from fieldingkit.workflows.due_reconciliations import due
 
@@ -189,3 +194,45 @@ def test_all_operations_agree_about_every_target_group() -> None:
         for outcome in ends.keys() & {"complete", "drop_off"}:
             group.ledger.settle(ends[outcome], "quality_terminate", at=sandbox.clock.now(), origin="s2s")
         reader.check(group)
+
+
+def act(sandbox: Sandbox, group: TargetGroup, action: str, number: int) -> None:
+    """Change a target group, or let time pass."""
+    now = sandbox.clock.now()
+    match action:
+        case "advance":
+            sandbox.clock.advance(number**3)
+        case "pause" | "resume":
+            with contextlib.suppress(TransitionRefusedError):
+                group.act(action, by="a colleague")
+        case "settle" if group.ledger.entrants:
+            outcomes: tuple[Outcome, ...] = ("complete", "screenout", "quality_terminate", "quota_full")
+            entrant = 1 + number % group.ledger.entrants
+            group.ledger.settle(entrant, outcomes[number % len(outcomes)], at=now, origin="s2s")
+        case "price":
+            group.set_price(Amount(Decimal(1 + number % 4)), at=now, request=0)
+        case "goal":
+            group.set_goal(max(1, group.completes + number), at=now, request=0)
+        case "assign":
+            group.completes = number
+        case _:
+            pass
+
+
+@settings(max_examples=15)
+@given(
+    place=st.integers(0, 22),
+    steps=st.lists(
+        st.tuples(
+            st.sampled_from(["advance", "pause", "resume", "settle", "price", "goal", "assign"]), st.integers(0, 150)
+        ),
+        max_size=8,
+    ),
+)
+def test_all_operations_agree_after_any_actions(place: int, steps: list[tuple[str, int]]) -> None:
+    """The ledger stays the only source of all figures."""
+    sandbox = sandbox_at(AUTUMN)
+    groups = [group for project in sandbox.seed_trouble().projects for group in project.groups]
+    for action, number in steps:
+        act(sandbox, groups[place], action, number)
+    Reader(sandbox).check(groups[place])
