@@ -198,6 +198,15 @@ COMMANDS: Final[dict[str, Command]] = {
         "Show a reconciliation, or list all of the account.",
         ("fieldingkit reconcile status", "fieldingkit reconcile status $REQUEST --json"),
     ),
+    "watch": Command(
+        "watch:watch",
+        "Watch target groups, those in trouble first, with their forecasts and what to do; nothing is changed.",
+        (
+            "fieldingkit watch",
+            "fieldingkit watch --once --json",
+            f"fieldingkit watch --project {_PROJECT} --every 5m --html page.html --rules rules.toml",
+        ),
+    ),
     "webhooks list": Command(
         "webhooks:list_webhooks",
         "List the account's webhooks.",
@@ -292,6 +301,7 @@ SECTIONS: Final[dict[str, tuple[str, ...]]] = {
         "undo",
         "sweeps",
     ),
+    "Monitoring": ("watch",),
     "Resources": ("projects", "groups", "drafts", "feasibility", "runs", "jobs", "reports", "reconcile", "webhooks"),
     "Tools": ("dead-letters", "doctor", "mcp", "sandbox", "demo", "completion"),
 }

@@ -75,6 +75,11 @@ class Output:
                 self._stdout.flush()  # another program follows the events of a sweep
             self._printed()
 
+    def flush(self) -> None:
+        """Write what is buffered, for a reader that follows; the command ends if nobody reads any more."""
+        self._stdout.flush()
+        self._printed()
+
     def print_fields(self, fields: Mapping[str, object]) -> None:
         """Print named values as text, one a line; unknown values are omitted."""
         known = {name: strip_control_chars(value) for name, value in fields.items() if value not in (None, "")}

@@ -169,7 +169,7 @@ def _when(made: GoalForecast) -> str:
     if made.status is ForecastStatus.TOO_EARLY:
         return "too early"
     if made.earliest is None:
-        return "not within 90 days"
+        return "not in 90 days"
     if made.latest is None:
         return f"from {_day(made.earliest)}"
     if (made.latest - made.earliest) < timedelta(hours=20) and made.latest.date() == made.earliest.date():

@@ -1,0 +1,1 @@
+"""``fieldingkit watch``: its loop, its table, and its keys."""

@@ -1,0 +1,247 @@
+"""The loop of ``fieldingkit watch``: each state is shown, written to the page, and reported to receivers."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import AsyncExitStack, ExitStack, aclosing, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import attrs
+from rich.live import Live
+from rich.text import Text
+
+from fieldingkit.cli.errors import ExitCode, NotPossibleError
+from fieldingkit.cli.output import Output
+from fieldingkit.cli.watches.keys import reading_keys
+from fieldingkit.cli.watches.table import fit, heading, table_lines
+from fieldingkit.cli.watches.view import View, press, visible
+from fieldingkit.client import AsyncClient
+from fieldingkit.monitoring.findings import Finding, Findings
+from fieldingkit.monitoring.history import SnapshotHistory
+from fieldingkit.monitoring.receivers import Program, Webhook, notify
+from fieldingkit.monitoring.rules import Rules
+from fieldingkit.monitoring.watches.document import LABELS, to_document
+from fieldingkit.monitoring.watches.loop import watch
+from fieldingkit.monitoring.watches.state import Condition, WatchState
+from fieldingkit.rendering.text import format_moment, strip_control_chars
+from fieldingkit.rendering.watches.model import GroupView, WatchDocument
+from fieldingkit.rendering.watches.page import write_page
+from fieldingkit.sweeps.plan import TargetGroupQuery
+from fieldingkit.workflows.due_reconciliations import now_of
+
+__all__ = ["WatchSettings", "run_watch"]
+
+_TICK: Final = 1.0
+"""Seconds from one display of the age to the next."""
+_COLUMNS: Final[dict[str, Callable[[GroupView], object]]] = {
+    "Condition": lambda one: one.condition,
+    "Project": lambda one: one.project_id,
+    "Target group": lambda one: one.target_group_id,
+    "Status": lambda one: one.status,
+    "Reached": lambda one: one.reached,
+    "Goal": lambda one: one.goal,
+    "Per hour": lambda one: None if one.per_hour is None else f"{one.per_hour:.1f}",
+    "Closes": lambda one: one.closes,
+    "Findings": lambda one: ", ".join(finding.rule for finding in one.findings),
+    "Name": lambda one: one.name,
+}
+
+
+@attrs.frozen(kw_only=True)
+class WatchSettings:
+    """The settings of a watch."""
+
+    query: TargetGroupQuery
+    """The filters of the target groups."""
+    rules: Rules
+    """The rules."""
+    every: float | None
+    """Seconds from one read to the next; None to read once."""
+    refresh: float
+    """Seconds from one full read of a target group to the next."""
+    account: str | None
+    """The account's number."""
+    base_url: str
+    """The API's base URL."""
+    page: Path | None = None
+    """The page to keep fresh."""
+    findings: Path | None = None
+    """The file that keeps the findings from one run to the next."""
+    history: Path | None = None
+    """The file that keeps all full reads."""
+    receivers: tuple[Webhook | Program, ...] = ()
+    """The receivers of new findings and of those that are over."""
+    dead_letters: Path = Path("dead-letters.jsonl")
+    """The file for what a receiver did not take."""
+
+
+async def run_watch(client: AsyncClient, settings: WatchSettings, output: Output) -> ExitCode:
+    """Watch until the table is closed, or once; return the exit code.
+
+    Raises:
+        NotPossibleError: The page of a watch that reads once could not be written.
+        FieldingKitError: The first read failed, or a file is damaged or cannot be written.
+    """
+    watching = _Watch(client, settings, output)
+    async with AsyncExitStack() as stack:
+        history = None
+        if settings.history is not None:
+            history = stack.enter_context(SnapshotHistory(settings.history))
+        states = watch(
+            client,
+            settings.query,
+            rules=settings.rules,
+            every=settings.every,
+            refresh=settings.refresh,
+            history=history,
+            earlier=None if settings.findings is None else Findings.load(settings.findings),
+        )
+        await stack.enter_async_context(aclosing(states))
+        if settings.every is None:
+            return await watching.once(states)
+        if output.stdout.is_terminal and not output.json:
+            await watching.live(states)
+        else:
+            await watching.log(states)
+    return ExitCode.DONE
+
+
+class _Watch:
+    """A watch that shows its states."""
+
+    def __init__(self, client: AsyncClient, settings: WatchSettings, output: Output) -> None:
+        self._client, self._settings, self._output = client, settings, output
+        self._problems: tuple[str, ...] = ()
+
+    async def once(self, states: AsyncGenerator[WatchState]) -> ExitCode:
+        """Show one state as a whole; return 1 if there is trouble, 4 if something could not be read."""
+        output = self._output
+        with ExitStack() as stack:
+            if output.stderr.is_terminal:
+                stack.enter_context(output.stderr.status("Reading the target groups"))
+            state = await anext(states)
+            written = await self._deliver(state)
+        document = self._document(state)
+        output.print_json(state.to_document())
+        if output.stdout.is_terminal and not output.json:
+            self._print_lines(document)
+        elif not output.json:
+            await output.print_items(_COLUMNS, _iterate(document.groups))
+            output.note(f"{document.headline}.")
+            for problem in document.problems:
+                output.note(f"Could not be read: {strip_control_chars(problem)}")
+            for note in document.notes:
+                output.note(strip_control_chars(f"{note.rule}: {note.seen}; {note.action}"))
+        if not written:
+            raise NotPossibleError(f"the page {self._settings.page} could not be written")
+        if any(one.condition is Condition.TROUBLE for one in state.groups) or state.project_findings:
+            return ExitCode.FAILED
+        return ExitCode.DONE if state.is_complete else ExitCode.UNKNOWN
+
+    async def log(self, states: AsyncGenerator[WatchState]) -> None:
+        """Print a line for each finding that is new or over; with ``json`` a document for each state."""
+        async for state in states:
+            self._output.print_json(state.to_document())
+            at = format_moment(state.at)
+            for finding in state.changes.new:
+                self._output.print_text(f"{at}\tnew\t{_line(finding, f'{finding.seen}; to do: {finding.action}')}")
+            for end in state.changes.ended:
+                self._output.print_text(f"{at}\tover\t{_line(end.finding, end.reason)}")
+            if state.problems != self._problems:
+                self._problems = state.problems
+                problems = "; ".join(map(strip_control_chars, state.problems))
+                self._output.note(f"{at} Could not be read: {problems}" if problems else f"{at} All could be read.")
+            self._output.flush()
+            await self._deliver(state)
+
+    async def live(self, states: AsyncGenerator[WatchState]) -> None:
+        """Show the table until it is closed."""
+        console, view, document = self._output.stdout, View(), None
+        inbox: asyncio.Queue[WatchState | str | None] = asyncio.Queue()
+        follower = asyncio.create_task(self._follow(states, inbox))
+        follower.add_done_callback(lambda _: inbox.put_nowait(None))
+        try:
+            with Live(console=console, screen=True, auto_refresh=False) as live, reading_keys(inbox.put_nowait):
+                while not (view.is_closed or follower.done()):
+                    live.update(self._screen(document, view), refresh=True)
+                    received = await _receive(inbox)
+                    if isinstance(received, WatchState):
+                        document = self._document(received)
+                    elif received is not None:
+                        groups = () if document is None else document.groups
+                        view = press(view, received, len(visible(groups, view)))
+        finally:
+            follower.cancel()
+            with suppress(asyncio.CancelledError):
+                await follower
+        if document is not None:
+            self._output.note(f"{document.headline}. Read {format_moment(document.at)}.")
+
+    async def _follow(
+        self, states: AsyncGenerator[WatchState], inbox: "asyncio.Queue[WatchState | str | None]"
+    ) -> None:
+        async for state in states:
+            inbox.put_nowait(state)
+            await self._deliver(state)
+
+    async def _deliver(self, state: WatchState) -> bool:
+        """Write the page, and report the changes; return False if the page could not be written."""
+        settings, written = self._settings, True
+        if settings.page is not None:
+            try:
+                await asyncio.to_thread(write_page, self._document(state), settings.page)
+            except OSError as exc:
+                written = False
+                self._output.note(f"The page {settings.page} could not be written: {exc.strerror}.")
+        sent = await notify(state.changes, settings.receivers, dead_letters=settings.dead_letters)
+        for one in sent:
+            if not one.ok:
+                failure = strip_control_chars(f"{one.receiver}: {one.failure}")
+                self._output.note(f"Not notified, see {settings.dead_letters}: {failure}.")
+        if settings.findings is not None:
+            await asyncio.to_thread(state.findings.save, settings.findings)
+        return written
+
+    def _document(self, state: WatchState) -> WatchDocument:
+        settings = self._settings
+        return to_document(state, account_id=settings.account, base_url=settings.base_url, every=settings.every)
+
+    def _screen(self, document: WatchDocument | None, view: View) -> Text:
+        if document is None:
+            return Text("Reading the target groups. q quit", style="dim")
+        width, height = self._output.stdout.size
+        return fit(document, view, self._now(), width, height)
+
+    def _print_lines(self, document: WatchDocument) -> None:
+        console, width = self._output.stdout, self._output.stdout.width
+        for line in heading(document, self._now(), width):
+            console.print(line)
+        if document.groups:
+            console.print()
+        for block in table_lines(document.groups, width) if document.groups else ():
+            for line in block:
+                console.print(line)
+
+    def _now(self) -> datetime:
+        return now_of(self._client)
+
+
+async def _receive(inbox: "asyncio.Queue[WatchState | str | None]") -> WatchState | str | None:
+    """Return what came, or None after a second."""
+    try:
+        async with asyncio.timeout(_TICK):
+            return await inbox.get()
+    except TimeoutError:
+        return None
+
+
+async def _iterate(groups: tuple[GroupView, ...]) -> AsyncIterator[GroupView]:
+    for group in groups:
+        yield group
+
+
+def _line(finding: Finding, text: str) -> str:
+    part = f" ({finding.part})" if finding.part else ""
+    id_ = finding.target_group_id or finding.project_id or ""
+    return strip_control_chars(f"{id_} {finding.name}: {LABELS[finding.rule]}{part}: {text}").replace("\t", " ")

@@ -1,0 +1,337 @@
+"""fieldingkit watch: once, as a log, as JSON, as a page, and as a table on a real terminal."""
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.command_line import Cli
+from support.post_receiver import PostReceiver
+
+from fieldingkit.sandbox import Sandbox, faults
+
+PROGRAM = [sys.executable, "-m", "fieldingkit", "watch"]
+SILENT = "[no_completes]\nhours = 0.5\n[end_before_goal]\nenabled = false\n"
+
+
+class Receiver(PostReceiver):
+    """Keeps the documents that it receives."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.documents: list[dict[str, Any]] = []
+
+    def receive(self, path: str, headers: Mapping[str, str], body: bytes) -> None:
+        """Keep a document."""
+        del path, headers
+        self.documents.append(json.loads(body))
+
+
+@pytest.fixture
+def rules(tmp_path: Path) -> str:
+    """Return a file of rules by which a target group without completes is in trouble at once."""
+    path = tmp_path / "rules.toml"
+    path.write_text(SILENT)
+    return str(path)
+
+
+def test_once_prints_the_groups_by_trouble_and_fails_if_there_is_any(
+    connected: Cli, sandbox: Sandbox, rules: str
+) -> None:
+    """In a pipe: tab-separated lines on stdout, the state in a sentence on stderr, and exit code 1."""
+    well, silent = sandbox.seed(live=1, completes=50), sandbox.seed(live=1, completes=0)
+    ended = connected("watch", "--once", "--rules", rules)
+    assert ended.code == 1
+    rows = [line.split("\t") for line in ended.out.splitlines()]
+    assert [(row[0], row[2], row[8]) for row in rows] == [
+        ("trouble", silent.groups[0].id, "No completes"),
+        ("well", well.groups[0].id, ""),
+    ]
+    assert "1 of 2 target groups is in trouble." in ended.err
+
+
+def test_once_ends_with_0_if_all_is_well_and_with_4_if_not_all_was_read(
+    connected: Cli, sandbox: Sandbox, rules: str
+) -> None:
+    """A part that could not be read is never taken for a part that is well."""
+    sandbox.seed(live=1, completes=50)
+    ended = connected("watch", "--once", "--rules", rules)
+    assert (ended.code, "All is well in 1 target group." in ended.err) == (0, True)
+    sandbox.faults.add("list_profiles", faults.Answer(403))
+    ended = connected("watch", "--once", "--rules", rules)
+    assert (ended.code, "but not all could be read" in ended.err) == (4, True)
+
+
+def test_only_live_and_paused_groups_are_watched_unless_asked_otherwise(connected: Cli, sandbox: Sandbox) -> None:
+    """Filters are those of the other commands."""
+    project = sandbox.seed(live=1, paused=1, completed=1, draft=1, completes=50)
+    assert len(connected("watch", "--once").out.splitlines()) == 2
+    ended = connected("watch", "--once", "--project", project.id, "--status", "completed")
+    assert [line.split("\t")[3] for line in ended.out.splitlines()] == ["completed"]
+
+
+def test_json_is_one_document_with_rows_findings_and_forecasts(connected: Cli, sandbox: Sandbox, rules: str) -> None:
+    """The exit code is the same."""
+    sandbox.seed(live=1, completes=0)
+    ended = connected("watch", "--once", "--json", "--rules", rules)
+    assert ended.code == 1
+    document = json.loads(ended.out)
+    assert (document["event"], document["complete"]) == ("state", True)
+    assert [one["rule"] for one in document["findings"]] == ["no_completes"]
+    assert document["groups"][0]["forecast"]["goal"] == document["groups"][0]["goal"]
+
+
+def test_the_page_is_written_and_replaced(connected: Cli, sandbox: Sandbox, tmp_path: Path, rules: str) -> None:
+    """It says what the command says."""
+    sandbox.seed(live=2, completes=0)
+    page = tmp_path / "page.html"
+    page.write_text("before")
+    connected("watch", "--once", "--html", str(page), "--rules", rules)
+    assert "2 of 2 target groups are in trouble" in page.read_text()
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--html", "page.txt"], "must end with .html"),
+        (["--rules", "missing.toml"], "missing.toml cannot be read"),
+        (["--notify", "exec:"], "--notify must be"),
+        (["--notify", "slack:ftp://user:password@example.com"], "--notify must be"),
+        (["--every", "0s"], "--every"),
+        (["--status", "lively"], "--status"),
+    ],
+)
+def test_a_wrong_flag_is_refused_before_anything_is_sent(
+    connected: Cli, sandbox: Sandbox, flags: list[str], message: str
+) -> None:
+    """The message has no secret."""
+    ended = connected("watch", "--once", *flags)
+    assert ended.code == 2
+    assert message in ended.err
+    assert "password" not in ended.err
+    assert not sandbox.requests
+
+
+def test_findings_are_reported_once_and_kept_for_the_next_run(
+    connected: Cli, sandbox: Sandbox, tmp_path: Path, rules: str
+) -> None:
+    """A cron job with --findings reports what is new and what is over, nothing twice."""
+    project = sandbox.seed(live=1, completes=0)
+    with closing(Receiver()) as receiver:
+        flags = ["--once", "--rules", rules, "--findings", str(tmp_path / "findings.json"), "--notify", receiver.origin]
+        connected("watch", *flags)
+        connected("watch", *flags)
+        assert [(len(one["new"]), len(one["ended"])) for one in receiver.documents] == [(1, 0)]
+        project.groups[0].completes = 1
+        ended = connected("watch", *flags)
+        assert [(len(one["new"]), len(one["ended"])) for one in receiver.documents] == [(1, 0), (0, 1)]
+        assert ended.code == 0
+
+
+def test_a_report_that_is_not_delivered_is_noted_and_kept(
+    connected: Cli, sandbox: Sandbox, tmp_path: Path, rules: str
+) -> None:
+    """The watch continues, and the file has what was not delivered."""
+    sandbox.seed(live=1, completes=0)
+    letters = tmp_path / "letters.jsonl"
+    program = f"exec:{sys.executable} -c 'raise SystemExit(3)'"
+    ended = connected("watch", "--once", "--rules", rules, "--notify", program, "--dead-letters", str(letters))
+    assert ended.code == 1
+    assert "its exit code is 3" in ended.err
+    assert json.loads(letters.read_text())["document"]["new"][0]["rule"] == "no_completes"
+
+
+def test_a_history_keeps_what_was_read(connected: Cli, sandbox: Sandbox, tmp_path: Path) -> None:
+    """The file is one of SnapshotHistory."""
+    from fieldingkit.monitoring import SnapshotHistory
+
+    sandbox.seed(live=2, completes=50)
+    connected("watch", "--once", "--history", str(tmp_path / "history.sqlite"))
+    with SnapshotHistory(tmp_path / "history.sqlite") as history:
+        assert len(history.rows()) == 2
+
+
+def test_a_log_has_a_line_for_each_finding_and_ends_with_its_reader(
+    connected: Cli, sandbox: Sandbox, rules: str
+) -> None:
+    """Another program follows the lines; the watch ends when that has ended."""
+    assert connected
+    group = sandbox.seed(live=1, completes=0).groups[0]
+    with _started("--every", "0.2s", "--rules", rules, "--json") as process:
+        assert process.stdout is not None
+        # On a slow machine the first state comes before the target group was read in full.
+        found = next(state for state in map(json.loads, process.stdout) if state["new"])
+        assert [one["target_group_id"] for one in found["new"]] == [group.id]
+        assert json.loads(process.stdout.readline())["new"] == []
+        process.stdout.close()
+        assert process.wait(30) == 141
+
+
+@pytest.mark.parametrize(("number", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
+def test_a_signal_ends_the_watch(connected: Cli, sandbox: Sandbox, number: str, code: int) -> None:
+    """With the exit codes of the other commands."""
+    assert connected
+    sandbox.seed(live=1, completes=0)
+    with _started("--every", "1s") as process:
+        assert process.stdout is not None
+        assert "new" in process.stdout.readline()
+        process.send_signal(getattr(signal, number))
+        assert process.wait(30) == code
+
+
+class _started:  # noqa: N801  # it reads as a function
+    """A watch in a process of its own, with its output in a pipe; killed if the test ends first."""
+
+    def __init__(self, *flags: str) -> None:
+        self.process = subprocess.Popen(
+            [*PROGRAM, *flags], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, stdin=subprocess.DEVNULL
+        )
+
+    def __enter__(self) -> "subprocess.Popen[str]":
+        return self.process
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+
+class Terminal:
+    """A watch on a terminal of its own."""
+
+    def __init__(self, *flags: str, columns: int = 80, lines: int = 30) -> None:
+        import fcntl
+        import struct
+        import termios
+
+        self._ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+        self.before = termios.tcgetattr(theirs)
+        self._theirs = theirs
+        environment = {**os.environ, "TERM": "xterm-256color"}
+        environment.pop("COLUMNS", None)
+        environment.pop("LINES", None)
+        self.process = subprocess.Popen(
+            [*PROGRAM, *flags], stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True
+        )
+        self.screen = ""
+
+    def wait_for(self, text: str) -> None:
+        """Read until the screen has shown a text since the last key."""
+        until = time.monotonic() + 60
+        while text not in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.screen):
+            assert time.monotonic() < until, self.screen
+            self.screen += os.read(self._ours, 65536).decode(errors="replace")
+
+    def press(self, keys: str) -> None:
+        """Send keys, and forget what the screen has shown."""
+        self.screen = ""
+        os.write(self._ours, keys.encode())
+
+    def end(self) -> int:
+        """Read to the end and return the exit code."""
+        code = None
+        until = time.monotonic() + 60
+        os.set_blocking(self._ours, False)
+        while code is None:
+            assert time.monotonic() < until, self.screen
+            with suppress(BlockingIOError, OSError):
+                self.screen += os.read(self._ours, 65536).decode(errors="replace")
+            with suppress(subprocess.TimeoutExpired):
+                code = self.process.wait(0.05)
+        with suppress(BlockingIOError, OSError):
+            self.screen += os.read(self._ours, 65536).decode(errors="replace")
+        return code
+
+    def settings(self) -> list[object]:
+        """Return the settings of the terminal as they are now."""
+        import termios
+
+        return termios.tcgetattr(self._theirs)
+
+    def close(self) -> None:
+        """Kill the watch if it still runs, and close the terminal."""
+        self.process.kill()
+        self.process.wait()
+        os.close(self._ours)
+        os.close(self._theirs)
+
+
+@pytest.fixture
+def terminal(connected: Cli, sandbox: Sandbox, rules: str) -> Iterator[Terminal]:
+    """Start a watch of three target groups on a terminal, of which one is in trouble."""
+    assert connected
+    sandbox.seed(live=2, completes=50)
+    sandbox.seed(live=1, completes=0)
+    started = Terminal("--every", "60s", "--rules", rules)
+    yield started
+    started.close()
+
+
+def test_a_terminal_shows_a_table_that_keys_sort_and_filter(terminal: Terminal) -> None:
+    """Without Enter; q closes it, and the terminal is as it was before."""
+    terminal.wait_for("1 of 3 target groups is in trouble")
+    terminal.wait_for("by trouble")
+    terminal.press("s")
+    terminal.wait_for("by end")
+    terminal.press("t")
+    terminal.wait_for("2 filtered out")
+    terminal.press("t/group 1\r")
+    terminal.wait_for("/group 1")
+    terminal.press("q")
+    assert terminal.end() == 0
+    assert "\x1b[?1049l" in terminal.screen  # the alternate screen is left
+    assert "1 of 3 target groups is in trouble. Read " in " ".join(terminal.screen.split())
+    assert terminal.settings() == terminal.before
+
+
+@pytest.mark.parametrize(("number", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
+def test_a_signal_leaves_the_terminal_as_it_was(terminal: Terminal, number: str, code: int) -> None:
+    """The cursor is back, letters are shown again, and nothing is printed but the reason."""
+    terminal.wait_for("in trouble")
+    terminal.press("")
+    terminal.process.send_signal(getattr(signal, number))
+    assert terminal.end() == code
+    assert "\x1b[?1049l" in terminal.screen
+    assert "Traceback" not in terminal.screen
+    assert terminal.settings() == terminal.before
+
+
+def test_a_failure_of_the_first_read_leaves_the_terminal_and_is_said(
+    connected: Cli, sandbox: Sandbox, rules: str
+) -> None:
+    """As in every other command."""
+    assert connected
+    sandbox.faults.add("*", faults.Answer(403), times=None)
+    terminal = Terminal("--rules", rules)
+    try:
+        assert terminal.end() == 3
+        assert "\x1b[?1049l" in terminal.screen
+        assert terminal.settings() == terminal.before
+    finally:
+        terminal.close()
+
+
+def test_once_on_a_terminal_prints_the_whole_table(connected: Cli, sandbox: Sandbox, rules: str) -> None:
+    """It does not depend on the height of the terminal, and no line is wider than it."""
+    assert connected
+    sandbox.seed(live=40, completes=50)
+    terminal = Terminal("--once", "--rules", rules, lines=10)
+    try:
+        assert terminal.end() == 0
+        text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.screen)
+        rows = [line for line in text.replace("\r", "\n").splitlines() if line.startswith("○")]
+        assert len(rows) == 40
+        assert max(map(len, rows)) <= 80
+    finally:
+        terminal.close()
