@@ -76,7 +76,7 @@ class Output:
             self._printed()
 
     def flush(self) -> None:
-        """Write what is buffered, for a reader that follows; the command ends if nobody reads any more."""
+        """Write what is buffered, for a reader that follows it; the command ends if that reader has ended."""
         self._stdout.flush()
         self._printed()
 

@@ -1,11 +1,10 @@
 """``fieldingkit watch``: target groups by trouble, as a live table, as JSON, and as a page."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import attrs
-from cyclopts import Parameter, Token
+from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from fieldingkit.cli.connection import DEFAULT_CONNECTION, Connection
@@ -13,19 +12,10 @@ from fieldingkit.cli.errors import ExitCode
 from fieldingkit.cli.output import Output
 from fieldingkit.cli.selection import NO_FILTERS, Filters
 from fieldingkit.cli.sweep_options import Duration
-from fieldingkit.secret import Secret
 
 __all__ = ["watch"]
 
 
-def _secrets(kind: Any, tokens: Sequence[Token]) -> tuple[Secret, ...]:
-    del kind
-    return tuple(Secret(token.value) for token in tokens)
-
-
-_Receivers = Annotated[
-    tuple[Secret, ...], Parameter(converter=_secrets, n_tokens=1, accepts_keys=False, env_var="FIELDINGKIT_NOTIFY")
-]
 _EVERY = 300.0
 _REFRESH = 3600.0
 
@@ -40,7 +30,7 @@ async def watch(
     html: Path | None = None,
     findings: Path | None = None,
     history: Path | None = None,
-    notify: _Receivers = (),
+    receivers: Path | None = None,
     dead_letters: Path = Path("dead-letters.jsonl"),
     rate: Annotated[float | None, Parameter(validator=Number(gt=0))] = None,
     json: bool = False,
@@ -61,15 +51,14 @@ async def watch(
         html: A page to keep fresh: one file that needs no server, for a wall or a phone.
         findings: A file that keeps the findings from one run to the next, so that nothing is new twice.
         history: A file that keeps all figures, a SQLite database.
-        notify: Report new findings and those that are over to a URL, slack:URL, teams:URL or exec:PROGRAM; may be
-            repeated.
-        dead_letters: The file for reports that could not be delivered.
+        receivers: A TOML file of webhooks and programs that get new findings and those that are over.
+        dead_letters: The file for what a receiver did not take; `fieldingkit dead-letters send` sends it again.
         rate: Requests per second at most.
         json: Print one JSON document a line for each read; with --once, one document.
         connection: How to reach the API.
     """
     from fieldingkit.cli.watches.command import WatchSettings, run_watch
-    from fieldingkit.cli.watches.receivers import parse_receivers
+    from fieldingkit.monitoring.receiver_file import load_receivers
     from fieldingkit.monitoring.rules import Rules
     from fieldingkit.rendering.watches.page import check_page_path
 
@@ -77,6 +66,7 @@ async def watch(
     query = attrs.evolve(selected, status=selected.status or ("live", "paused")).query()
     if html is not None:
         check_page_path(html)
+    wanted = () if receivers is None else load_receivers(receivers)
     configuration = connection.load()
     settings = WatchSettings(
         query=query,
@@ -88,7 +78,7 @@ async def watch(
         page=html,
         findings=findings,
         history=history,
-        receivers=parse_receivers(notify, configuration.proxy),
+        receivers=wanted,
         dead_letters=dead_letters,
     )
     async with connection.open(configuration, rate=rate) as client:

@@ -138,8 +138,8 @@ def _columns(width: int) -> Text:
 
 def _finding(finding: FindingView, width: int) -> list[Text]:
     part = f" ({finding.part})" if finding.part else ""
-    doubt = "" if finding.confirmed else " (not known whether it is over)"
-    seen = f"{finding.rule}{part}: {finding.seen}{doubt}"
+    note = "" if finding.confirmed else " (not known whether it is over)"
+    seen = f"{finding.rule}{part}: {finding.seen}{note}"
     return [*_wrapped([seen], width, "red", "  "), *_wrapped([f"→ {finding.action}"], width, "dim", "  ")]
 
 

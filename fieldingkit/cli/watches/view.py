@@ -23,7 +23,7 @@ class Sort(StrEnum):
 
 @attrs.frozen(kw_only=True)
 class View:
-    """What of the target groups is shown, and from where."""
+    """The target groups that are shown, their order, and the first one on the screen."""
 
     sort: Sort = Sort.TROUBLE
     """The order."""

@@ -31,6 +31,7 @@ from fieldingkit.monitoring.snapshots import Detail, GroupSnapshot, Snapshot, Un
 from fieldingkit.monitoring.watches.schedule import FullRead, details_to_read, groups_to_read, is_due, thinned
 from fieldingkit.monitoring.watches.state import WatchedGroup, WatchState, by_trouble, by_urgency
 from fieldingkit.resources.fielding_assistant import FieldingAssistantAssignment, GetFieldingAssistantAssignment
+from fieldingkit.resources.reconciliations import DueMonth
 from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.sweeps.concurrency import run_limited, wait_for_capacity
 from fieldingkit.sweeps.plan import TargetGroupQuery
@@ -238,11 +239,19 @@ class _WatchReader:
             return
         self._due_tried, self._due_problem = at, None
         try:
-            self._due = (await due(self._reader.client, account_id=self._reader.account_id), at)
+            self._due = (await self._next_due(), at)
         except FieldingKitError as exc:
             if not is_local(exc):
                 raise
             self._due_problem = f"the reconciliations that are due: {exc.message}"
+
+    async def _next_due(self) -> DueReconciliations:
+        """Read what must be reconciled until the next deadline, or what is left at the one that is past."""
+        client, account_id = self._reader.client, self._reader.account_id
+        found = await due(client, account_id=account_id)
+        if found.seconds_left > 0 or found.projects:
+            return found
+        return await due(client, DueMonth.NEXT_MONTH, account_id=account_id)
 
     async def _read_full(self, until: float | None) -> None:
         """Read the target groups in full that are due, as far as there is time."""

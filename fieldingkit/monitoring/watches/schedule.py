@@ -132,7 +132,7 @@ def requests_per_day(groups: int, projects: int = 1, *, every: float = 300.0, re
     lists = math.ceil(projects / _PAGE) + projects + groups // _PAGE
     details = (len(Detail) - len(SETTLED_DETAILS) - 1) * refreshes
     settled = (len(SETTLED_DETAILS) + 1) * math.ceil(refreshes / SETTLED_FACTOR)
-    reconciliations = (1 + groups // _PAGE) * refreshes
+    reconciliations = 2 * (1 + groups // _PAGE) * refreshes  # of this month, and after its deadline of the next one
     return math.ceil(_DAY / every) * lists + groups * (details + settled) + reconciliations
 
 

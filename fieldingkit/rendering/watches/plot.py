@@ -95,7 +95,7 @@ def sparkline(numbers: Sequence[int]) -> str:
 
 
 def _thin(counts: Sequence[tuple[datetime, int]]) -> Sequence[tuple[datetime, int]]:
-    """Return at most so many counts as can be told apart, with the first and the last one."""
+    """Return at most so many counts as can be distinguished, with the first and the last one."""
     step = -(-len(counts) // _MAX_POINTS) or 1
     return [*counts[:-1:step], *counts[-1:]]
 
@@ -128,9 +128,8 @@ def _marks(start: datetime, right: datetime) -> tuple[Mark, ...]:
     step = next((step for step in _STEPS if length / step <= _MAX_MARKS), length / _MAX_MARKS)
     midnight = start.replace(hour=0, minute=0, second=0, microsecond=0)
     times = (midnight + number * step for number in range(int((right - midnight) / step) + 1))
-    by_day = step >= timedelta(days=1)
     return tuple(
-        Mark(round(100 * ((at - start) / length), 2), f"{at.day} {at:%b}" if by_day else f"{at.day} {at:%b %H:%M}")
+        Mark(round(100 * ((at - start) / length), 2), f"{at:%H:%M}" if at.hour else f"{at.day} {at:%b}")
         for at in times
         if start <= at <= right
     )

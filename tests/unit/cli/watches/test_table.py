@@ -75,7 +75,7 @@ _DOCUMENT = document_of()
 
 
 def test_hidden_groups_are_counted() -> None:
-    """Nobody takes a part for the whole."""
+    """A part is not taken for the whole."""
     assert screen(_DOCUMENT, height=14, view=View(first=2, text="a"))[-2] == "2 above, 4 below"
     assert screen(_DOCUMENT, view=View(only_trouble=True))[-2] == "4 filtered out"
 

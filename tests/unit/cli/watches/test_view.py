@@ -56,7 +56,7 @@ def test_a_filter_is_typed_and_applied_and_cleared() -> None:
 
 @pytest.mark.parametrize("text", ["ABC1234", "silent", "france"])
 def test_a_filter_finds_names_short_ids_and_ids(text: str) -> None:
-    """Whatever a person has at hand."""
+    """People know a target group by one of these."""
     assert names(View(text=text)) == ["France Wave 3"]
 
 

@@ -35,7 +35,7 @@ FULL_READ = 7
 @pytest.fixture
 def watching(make_client: MakeClient, sandbox: Sandbox) -> AsyncClient:
     """Return a client whose waits take no time, and without a deadline, which such a wait would let pass."""
-    return make_client(clock=FakeClock(sandbox.clock), deadline=None, auth=sandbox.issue_token(7 * 86_400))
+    return make_client(clock=FakeClock(sandbox.clock), deadline=None, auth=sandbox.issue_token(90 * 86_400))
 
 
 def operations(sandbox: Sandbox) -> Counter[str]:
@@ -43,6 +43,13 @@ def operations(sandbox: Sandbox) -> Counter[str]:
     counted = Counter(str(one.operation_id) for one in sandbox.requests if one.path.startswith("/v1/demand"))
     sandbox.requests.clear()
     return counted
+
+
+def go_to(sandbox: Sandbox, day: int) -> None:
+    """Advance the sandbox's clock to a day of the next month, at noon."""
+    now = sandbox.clock.now()
+    there = (now.replace(day=1) + timedelta(days=32)).replace(day=day, hour=12)
+    sandbox.clock.advance((there - now).total_seconds())
 
 
 async def states_of(states: AsyncGenerator[WatchState], count: int) -> list[WatchState]:
@@ -53,6 +60,7 @@ async def states_of(states: AsyncGenerator[WatchState], count: int) -> list[Watc
 
 async def test_a_first_read_takes_the_lists_and_each_group_in_full(sandbox: Sandbox, watching: AsyncClient) -> None:
     """Six details and the fielding assistant of each target group, and the reason of a paused one."""
+    go_to(sandbox, day=10)
     sandbox.seed(live=3, paused=1, completed=2)
     (state,) = await states_of(watch(watching), 1)
     assert len(state.groups) == 4
@@ -110,14 +118,19 @@ async def test_a_paused_group_is_read_in_full_at_the_next_read(sandbox: Sandbox,
 
 
 async def test_a_day_of_watching_takes_the_stated_requests(sandbox: Sandbox, watching: AsyncClient) -> None:
-    """Measured on a sandbox over a simulated day: as many requests as ``requests_per_day`` says."""
+    """Measured over a simulated day: those of ``requests_per_day``, which are the most.
+
+    After the deadline of a month each read of the reconciliations takes two requests; before it, as here, one.
+    """
+    go_to(sandbox, day=10)
     for _ in range(2):
         sandbox.seed(live=4, goal=1000, completes=10)
     every, refresh = 1800.0, 7200.0
     day = round(86_400 / every)
     states = await states_of(watch(watching, every=every, refresh=refresh), 1 + day)
     first = 8 * FULL_READ + 4
-    assert sum(operations(sandbox).values()) - first == requests_per_day(8, 2, every=every, refresh=refresh)
+    sent = sum(operations(sandbox).values()) - first
+    assert sent == requests_per_day(8, 2, every=every, refresh=refresh) - 12
     assert states[-1].at - states[0].at == timedelta(days=1)
 
 
@@ -205,6 +218,18 @@ async def test_reconciliations_that_cannot_be_read_are_named(sandbox: Sandbox, w
     assert state.due is None
     assert state.problems[0].startswith("the reconciliations that are due: ")
     assert RuleName.RECONCILIATION_DUE in {one.rule for one in state.findings.unknown}
+
+
+@pytest.mark.parametrize(("day", "months"), [(10, 0), (27, 1)])
+async def test_the_deadline_is_the_next_one(sandbox: Sandbox, make_client: MakeClient, day: int, months: int) -> None:
+    """After the 25th, the completes that must be reconciled next are those of this month."""
+    go_to(sandbox, day)
+    sandbox.seed(live=1)
+    client = make_client(clock=FakeClock(sandbox.clock), deadline=None, auth=sandbox.issue_token(86_400))
+    (state,) = await states_of(watch(client), 1)
+    assert state.due is not None
+    assert state.due.deadline > state.at
+    assert (state.due.deadline.month - state.at.month) % 12 == months
 
 
 async def test_groups_that_are_listed_no_more_are_watched_no_more(sandbox: Sandbox, watching: AsyncClient) -> None:

@@ -86,8 +86,8 @@ def test_a_forecast_keeps_a_week_of_snapshots_three_hours_apart_and_status_chang
 
 def test_the_stated_requests_of_a_thousand_groups() -> None:
     """The number that the documentation states."""
-    assert requests_per_day(1000, 10) == 114_312
-    assert requests_per_day(0, 0) == 24
+    assert requests_per_day(1000, 10) == 114_576
+    assert requests_per_day(0, 0) == 48
 
 
 @pytest.mark.parametrize("wrong", [{"groups": -1}, {"groups": 1, "every": 0.0}, {"groups": 1, "refresh": -1.0}])
