@@ -67,10 +67,11 @@ def account(bare: pytest.MonkeyPatch, sandbox: Sandbox) -> dict[str, Any]:
     bare.setenv("CINT_BASE_URL", sandbox.url)
     bare.setenv("CINT_ACCOUNT_ID", str(sandbox.account_id))
     bare.setenv("CINT_TOKEN", sandbox.token)
-    group = next(group for group in project.groups if group.run is not None)
+    group = next(group for group in project.groups if group.status == "live")
     now = datetime.now(UTC)
     return {
         "__name__": "page",
+        "sandbox": sandbox,
         "project_id": project.id,
         "group_ids": project.ids("live"),
         "group_id": group.id,
