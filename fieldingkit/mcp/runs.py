@@ -14,10 +14,10 @@ from fieldingkit.mcp.outputs import ApiText, Output, api_code, api_text, cut_not
 from fieldingkit.rendering.text import pluralize
 from fieldingkit.rendering.wording import advice_for, headline, report_notes
 from fieldingkit.sweeps.checkpoint import read_report
-from fieldingkit.sweeps.identity import RunIdentity
 from fieldingkit.sweeps.journal import Journal
 from fieldingkit.sweeps.report import GroupOutcome, Outcome, SweepReport
 from fieldingkit.sweeps.report_files import to_document
+from fieldingkit.transport.urls import normalize_url
 
 __all__ = ["RunTools", "SweepOutput", "continue_advice", "journal_path", "sweep_output"]
 
@@ -119,7 +119,7 @@ class RunTools:
                 report = read_report(journal, run_id)
             except JournalError as exc:
                 raise ToolError(f"{exc.message}.") from exc
-        if (report.base_url, report.account_id) != _place(self._client, report):
+        if (report.base_url, report.account_id) != (normalize_url(self._client.base_url), self._client.account_id):
             raise missing
         return sweep_output(report)
 
@@ -153,11 +153,6 @@ def sweep_output(report: SweepReport) -> SweepOutput:
         trace_ids=_distinct(job.trace_id for job in report.jobs),
         what_to_do=_what_to_do(report),
     )
-
-
-def _place(client: AsyncClient, report: SweepReport) -> tuple[str, str | None]:
-    identity = RunIdentity.of(client, report.plan)
-    return identity.base_url, identity.account_id
 
 
 def _distinct(ids: Iterable[str | None]) -> list[str]:
