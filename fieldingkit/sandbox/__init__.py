@@ -10,6 +10,7 @@
 
 `sandbox.answer` answers a request without a socket, for simulations; `SandboxClock(seconds=...)` then follows the time
 of the simulation. `group.act("pause", by="a colleague")` changes a target group as another user would.
+`sandbox.seed_trouble()` creates projects with days of completes, and one trouble of each kind for monitoring to find.
 
 The API's documents leave some behavior open. The sandbox behaves as follows:
 

@@ -15,7 +15,7 @@ async def sandbox(
     groups: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
     projects: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
     scenario: Literal["trouble"] | None = None,
-    speed: Annotated[float, Parameter(validator=Number(gt=0))] = 1.0,
+    speed: Annotated[float, Parameter(validator=Number(gt=0, lte=10_000))] = 1.0,
     rate: Annotated[float | None, Parameter(validator=Number(gt=0))] = None,
     job_seconds: Annotated[float, Parameter(validator=Number(gte=0))] = 0.5,
     latency: Annotated[float, Parameter(validator=Number(gte=0))] = 0.0,

@@ -7,7 +7,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
@@ -141,6 +144,15 @@ def test_a_scenario_is_printed_as_lines_with_the_ids() -> None:
     table = lines[lines.index("Planted troubles:\n") + 1 :]
     assert sum("stuck" in line and "  cell_stuck  " in line for line in table) == 1
     assert sum(line.startswith("  01") for line in table) == 11
+
+
+def test_the_clock_runs_faster_with_a_speed(start: Start) -> None:
+    """Ten thousand seconds pass in one, so that a millisecond of the start is ten seconds in the dates of responses."""
+    _, printed = start("--speed", "10000", "--groups", "1")
+    with pytest.raises(HTTPError) as refused:
+        urlopen(f"{printed['url']}/accounts")
+    shown = parsedate_to_datetime(refused.value.headers["Date"])
+    assert shown - datetime.now(UTC) > timedelta(seconds=5)
 
 
 def test_a_rate_is_for_real_time(cli: Cli) -> None:
