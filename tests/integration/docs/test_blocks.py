@@ -30,6 +30,7 @@ OWN_TESTS: Final = {
     "docs/how-to/reports.md": "test_reports.py",
     "docs/how-to/studies.md": "test_studies.py",
     "docs/how-to/sweeps.md": "test_cli_examples.py",
+    "docs/how-to/webhooks.md": "test_webhook_examples.py",
     "docs/tutorials/brief-to-field.md": "test_tutorial.py",
 }
 """The test files of pages whose blocks need more than an account with target groups, or have more to check."""
