@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fieldingkit.airflow.hooks import FieldingHook as FieldingHook
+    from fieldingkit.airflow.monitors import FieldingMonitorOperator as FieldingMonitorOperator
     from fieldingkit.airflow.operators import EnsureFieldingStatusOperator as EnsureFieldingStatusOperator
     from fieldingkit.airflow.operators import FieldingBatchOperator as FieldingBatchOperator
     from fieldingkit.airflow.operators import FieldingSweepOperator as FieldingSweepOperator
@@ -33,6 +34,7 @@ else:
         __name__,
         {
             "fieldingkit.airflow.hooks": "FieldingHook",
+            "fieldingkit.airflow.monitors": "FieldingMonitorOperator",
             "fieldingkit.airflow.operators": "EnsureFieldingStatusOperator FieldingBatchOperator FieldingSweepOperator",
             "fieldingkit.airflow.reports": "FieldingReportOperator",
             "fieldingkit.airflow.results": "total",

@@ -23,7 +23,7 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "hooks": [_modules("hooks")],
-        "operators": [_modules("operators", "reports", "soft_launches")],
+        "operators": [_modules("monitors", "operators", "reports", "soft_launches")],
         "sensors": [_modules("sensors")],
         "triggers": [_modules("triggers")],
         "connection-types": [

@@ -149,9 +149,8 @@ class Findings(Serializable):
         Raises:
             ConfigurationError: The file cannot be written; an earlier file stays as it was.
         """
-        text = json.dumps({"schema": _SCHEMA, **self.to_dict()})
         try:
-            replace_file(Path(path), [text.encode(), b"\n"])
+            replace_file(Path(path), [self.encode().encode(), b"\n"])
         except OSError as exc:
             raise ConfigurationError(f"the findings {path} cannot be written: {exc.strerror}") from exc
 
@@ -163,17 +162,39 @@ class Findings(Serializable):
             ConfigurationError: The file cannot be read, or has no findings of this release.
         """
         try:
-            content: Any = json.loads(Path(path).read_text(encoding="utf-8"))
-            if not isinstance(content, dict) or cast("dict[str, Any]", content).pop("schema", None) != _SCHEMA:
-                raise ConfigurationError(f"{path} has no findings that this release reads; delete it to begin again")
-            loaded: Findings = structure(Findings)(content, Findings)
+            text = Path(path).read_bytes()
         except FileNotFoundError:
             return None
         except OSError as exc:
             raise ConfigurationError(f"the findings {path} cannot be read: {exc.strerror}") from exc
+        return cls.decode(text, str(path))
+
+    def encode(self) -> str:
+        """Return the findings as JSON text, to be kept elsewhere than in a file."""
+        return json.dumps({"schema": _SCHEMA, **self.to_dict()})
+
+    @classmethod
+    def decode(cls, text: str | bytes, place: str) -> "Findings":
+        """Return the findings of JSON text.
+
+        Args:
+            text: The text.
+            place: The place where it was kept, for the message of an error.
+
+        Raises:
+            ConfigurationError: The text has no findings of this release.
+        """
+        try:
+            content: Any = json.loads(text)
         except STRUCTURE_ERRORS as exc:
-            raise ConfigurationError(f"the findings {path} are damaged ({exc}); delete it to begin again") from exc
-        return loaded
+            raise ConfigurationError(f"the findings {place} are damaged ({exc}); delete it to begin again") from exc
+        if not isinstance(content, dict) or cast("dict[str, Any]", content).pop("schema", None) != _SCHEMA:
+            raise ConfigurationError(f"{place} has no findings that this release reads; delete it to begin again")
+        try:
+            decoded: Findings = structure(Findings)(content, Findings)
+        except STRUCTURE_ERRORS as exc:
+            raise ConfigurationError(f"the findings {place} are damaged ({exc}); delete it to begin again") from exc
+        return decoded
 
     def __repr__(self) -> str:
         return short_repr(

@@ -28,7 +28,7 @@ from fieldingkit.resources.money import Money
 from fieldingkit.resources.target_group_changelog import StatusChangeReason
 from fieldingkit.resources.target_groups import FillingStrategy, TargetGroupStatus
 
-__all__ = ["GROUP_RULES", "REASON_ACTIONS", "GroupFacts", "GroupRule", "Missing", "Seen", "parts_of"]
+__all__ = ["GROUP_RULES", "REASON_ACTIONS", "TOO_EARLY", "GroupFacts", "GroupRule", "Missing", "Seen", "parts_of"]
 
 
 class GroupFacts(NamedTuple):
@@ -69,6 +69,9 @@ class Missing:
 
 
 _Outcome = Iterator[Seen | Missing]
+
+TOO_EARLY: Final = "the forecast: it is too early"
+"""The reason why a target group has no forecast that passes with time."""
 
 _HOUR: Final = timedelta(hours=1)
 _LIVE: Final = frozenset({TargetGroupStatus.LIVE})
@@ -202,7 +205,7 @@ def _end_before_goal(rule: EndBeforeGoal, facts: GroupFacts) -> _Outcome:
     if made is None:
         yield Missing("the forecast: none was given")
     elif made.status is ForecastStatus.TOO_EARLY:
-        yield Missing("the forecast: it is too early")
+        yield Missing(TOO_EARLY)
     elif made.chance_by_end is None or made.end is None:
         yield Missing("the forecast: it has no end of fielding")
     elif made.chance_by_end < rule.chance:

@@ -10,7 +10,7 @@ from fieldingkit.notifications import chat_text
 from fieldingkit.rendering.text import format_moment, pluralize, strip_control_chars
 from fieldingkit.results import rfc3339, to_plain
 
-__all__ = ["MessageShape", "to_document", "to_message"]
+__all__ = ["MessageShape", "finding_line", "to_document", "to_message"]
 
 _LONGEST_LINE: Final = 400
 _LONGEST_TEXT: Final = 4000
@@ -81,9 +81,14 @@ def _subject(finding: Finding) -> str:
     return f"{finding.name} ({finding.target_group_id or finding.project_id or 'no id'}{part})"
 
 
-def _new_line(finding: Finding) -> str:
+def finding_line(finding: Finding) -> str:
+    """Return a finding in one line: its subject, what was seen, since when, and what to do."""
     since = format_moment(finding.since)
-    return f"NEW {_subject(finding)}: {finding.rule}: {finding.seen}. Since {since}. To do: {finding.action}."
+    return f"{_subject(finding)}: {finding.rule}: {finding.seen}. Since {since}. To do: {finding.action}."
+
+
+def _new_line(finding: Finding) -> str:
+    return f"NEW {finding_line(finding)}"
 
 
 def _ended_line(end: EndedFinding) -> str:

@@ -1,13 +1,19 @@
 """DAGs in a real Airflow in one process, against a sandbox in another."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from support import draft_settings
 from support.airflow_site import AirflowSite
+from support.soft_launches import Interruption
 
-from fieldingkit.sandbox import Sandbox
+from fieldingkit import Client
+from fieldingkit.resources.target_group_drafts import CreateTargetGroup, FieldingSpecification
+from fieldingkit.sandbox import Sandbox, TargetGroup
 from fieldingkit.sandbox.model.jobs import BatchJob
 
 DAGS = Path(__file__).with_name("dags")
@@ -121,3 +127,84 @@ def test_a_run_killed_after_its_post_resumes_the_same_job(site: AirflowSite, san
     assert site.run_state("killed") == "success"
     posts = [request for request in sandbox.requests if request.operation_id == "create_bulk_pause_target_groups_job"]
     assert len(sandbox.jobs) == len({request.headers["Idempotency-Key"] for request in posts}) == 1
+
+
+@pytest.mark.timeout(1800)
+def test_the_documented_watch_reports_a_new_trouble_once(
+    site: AirflowSite, sandbox: Sandbox, docs_folder: Path
+) -> None:
+    """A run fails for a new finding without a retry, and the next one succeeds: a variable keeps what is known."""
+    project = sandbox.seed(paused=1, completes=10)
+    sandbox.seed(project_id=project.id, live=1, goal_reached=True)
+    site.connect(sandbox)
+    site.add_dags(docs_folder / "watch_field.py")
+    site.run("dags", "test", "watch_field", expect=None)
+    assert site.run_state("watch_field") == "failed"
+    assert site.query("SELECT try_number FROM task_instance WHERE dag_id = 'watch_field'") == [(1,)]
+    (finding,) = site.result("watch_field", "trouble", key="details")["new"]
+    assert (finding["rule"], finding["action"]) == ("paused_by_api", "complete it, or raise the goal and resume")
+    site.run("dags", "test", "watch_field")
+    assert site.run_state("watch_field") == "success"
+    counts = site.result("watch_field", "trouble")["counts"]
+    assert (counts["new"], counts["continuing"]) == (0, 1)
+
+
+@pytest.mark.timeout(1800)
+def test_the_documented_soft_launch_fields_the_whole_goal(
+    site: AirflowSite, sandbox: Sandbox, docs_folder: Path, tmp_path: Path
+) -> None:
+    """It waits for a tenth, checks it and resumes; then one sensor sees the closed field, and the other is skipped."""
+    draft = feasible_draft(sandbox)
+    site.connect(sandbox)
+    # With shorter intervals, the same waits.
+    text = (docs_folder / "soft_launch.py").read_text()
+    for seconds in ("60", "600", "900"):
+        text = text.replace(f"poke_interval={seconds},", "poke_interval=1,")
+    (tmp_path / "soft_launch.py").write_text(text)
+    site.add_dags(tmp_path / "soft_launch.py")
+    sandbox.faults.add("get_target_group_overview", Interruption(4, lambda: set_completes(draft, 5)), times=None)
+    sandbox.faults.add("get_list_target_groups", Interruption(3, lambda: set_completes(draft, 50)), times=None)
+    conf = json.dumps({"project_id": draft.project_id, "target_group_id": draft.id})
+    site.run("dags", "test", "soft_launch", "--conf", conf, timeout=1500)
+    assert site.run_state("soft_launch") == "success"
+    result = site.result("soft_launch", "launch")
+    assert (result["outcome"], result["limit"], result["goal"]) == ("resumed", 5, 50)
+    assert 5 <= result["counted"] < 50
+    assert result["steps"] == ["limited", "launched", "released", "resumed"]  # the API paused it at its limit
+    assert [change.action for change in draft.history].count("launch_from_draft") == 1
+    assert site.result("soft_launch", "closed")["goals_reached"] == 1
+    states = {task_id: state for (task_id, _), state in site.states("soft_launch").items()}
+    assert states == {"launch": "success", "closed": "success", "too_slow": "skipped", "report": "skipped"}
+
+
+@pytest.mark.timeout(1200)
+def test_a_soft_launch_killed_after_its_launch_is_continued(site: AirflowSite, sandbox: Sandbox) -> None:
+    """The state of the first try is lost with its process; the API keeps the limit, and nothing is launched twice."""
+    draft = feasible_draft(sandbox)
+    site.connect(sandbox)
+    site.add_dags(DAGS / "killed_soft_launch.py")
+    run = ("dags", "test", "killed_soft_launch", "2026-01-02T00:00:00+00:00", "--conf")
+    conf = json.dumps({"project_id": draft.project_id, "target_group_id": draft.id})
+    site.run(*run, conf, expect=-9)
+    assert (draft.status, bool(draft.assistant and draft.assistant["soft_launch"])) == ("live", True)
+    draft.completes = 5
+    site.run(*run, conf)
+    assert site.run_state("killed_soft_launch") == "success"
+    result = site.result("killed_soft_launch", "launch")
+    assert (result["outcome"], result["steps"]) == ("resumed", ["released", "resumed"])  # the API paused it
+    assert [change.action for change in draft.history].count("launch_from_draft") == 1
+
+
+def feasible_draft(sandbox: Sandbox) -> TargetGroup:
+    """Create a draft whose goal is feasible."""
+    project, now = sandbox.seed(draft=1), sandbox.clock.now()
+    period = FieldingSpecification(start_at=now, end_at=now + timedelta(days=20))
+    changes = {"project_manager_id": project.manager_id, "fielding_specification": period, "profiling": None}
+    command = CreateTargetGroup(project_id=project.id, **draft_settings.settings(**changes, completes_goal=50))
+    with Client(auth=sandbox.token, account_id=sandbox.account_id, base_url=sandbox.url) as client:
+        return sandbox.group(client.send(command).id)
+
+
+def set_completes(group: TargetGroup, completes: int) -> None:
+    """Let completes arrive."""
+    group.completes = completes

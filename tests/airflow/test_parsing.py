@@ -17,9 +17,11 @@ LIGHT = {
     "fieldingkit.airflow.base_operator",
     "fieldingkit.airflow.get_provider_info",
     "fieldingkit.airflow.hooks",
+    "fieldingkit.airflow.monitors",
     "fieldingkit.airflow.operators",
     "fieldingkit.airflow.results",
     "fieldingkit.airflow.sensors",
+    "fieldingkit.airflow.soft_launches",
     "fieldingkit.airflow.triggers",
 }
 """The modules that a DAG file may load."""

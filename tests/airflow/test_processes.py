@@ -1,5 +1,6 @@
 """A whole Airflow: API server, scheduler, DAG processor, triggerer and workers as separate processes."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ DAGS = Path(__file__).with_name("dags")
 # Their logs are not needed, and the port to serve them may be in use.
 SCHEDULER, TRIGGERER = ["scheduler", "--skip-serve-logs"], ["triggerer", "--skip-serve-logs"]
 TRACES = {"AIRFLOW__TRACES__OTEL_ON": "True", "OTEL_TRACES_EXPORTER": "console"}
+LIST = "get_list_target_groups"
 POST, POLL = "create_bulk_pause_target_groups_job", "get_bulk_pause_target_groups_job"
 
 
@@ -33,7 +35,7 @@ def running(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox, docs_fol
     site = AirflowSite(tmp_path_factory.mktemp("airflow"), **TRACES)
     site.migrate()
     site.connect(sandbox)
-    site.add_dags(DAGS / "waiting.py", DAGS / "killed.py")
+    site.add_dags(DAGS / "waiting.py", DAGS / "killed.py", DAGS / "closed_field.py")
     # The test triggers it; without a schedule it does not also run at ten in the evening.
     nightly = (docs_folder / "nightly_pause.py").read_text().replace('schedule="0 22 * * *"', "schedule=None")
     assert "schedule=None" in nightly
@@ -41,8 +43,8 @@ def running(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox, docs_fol
     try:
         for command in (["api-server"], SCHEDULER, ["dag-processor"], TRIGGERER):
             site.start(*command)
-        known = "SELECT count(*) FROM dag WHERE dag_id IN ('nightly_pause', 'waiting', 'killed') AND is_stale = 0"
-        site.until(lambda: site.query(known) == [(3,)], within=600, what="the DAGs are known")
+        known = "SELECT count(*) FROM dag WHERE is_stale = 0"
+        site.until(lambda: site.query(known) == [(4,)], within=600, what="the DAGs are known")
         yield site
     finally:
         site.stop_all()
@@ -148,6 +150,25 @@ def test_a_worker_killed_after_its_post_leaves_its_job_to_the_retry(
     (job,) = running.result("killed", "pause", key="details")["jobs"]
     assert job["job_id"] == only_job(sandbox, project).id
     assert running.result("killed", "pause")["counts"]["updated"] == 4
+
+
+def test_a_restarted_triggerer_still_waits_for_a_field(running: AirflowSite, sandbox: Sandbox) -> None:
+    """The condition is in Airflow's database; the field closes while no triggerer runs, and the next one sees it."""
+    sandbox.requests.clear()
+    project = sandbox.seed(live=1)
+    running.run("dags", "trigger", "closed_field", "--conf", json.dumps({"project_id": project.id}))
+    running.until(
+        lambda: running.states("closed_field").get(("closed", -1)) == "deferred" and count_requests(sandbox, LIST) > 2,
+        within=600,
+        what="the triggerer reads the field",
+    )
+    running.kill("triggerer")
+    (group,) = project.groups
+    group.completes = group.goal
+    running.start(*TRIGGERER)
+    wait_for_success(running, "closed_field")
+    value = {"target_groups": 1, "statuses": {"paused": 1}, "goals_reached": 1}
+    assert running.result("closed_field", "closed") == value
 
 
 def test_no_file_of_airflow_contains_a_secret(running: AirflowSite, sandbox: Sandbox, project: Project) -> None:

@@ -169,7 +169,7 @@ def test_a_warning_leaves_the_decision_to_what_follows(draft: TargetGroup) -> No
 
 
 def test_a_change_by_another_user_is_kept_and_reported(connected: Sandbox, draft: TargetGroup) -> None:
-    """The task fails with the author and the change; a retry reads again, and acts against nobody."""
+    """The task fails with the author and the change; a retry reads again, and takes no action."""
     task, launch = FakeTask(), operator(draft)
     deferred = task.start(launch)
     assert isinstance(deferred, TaskDeferred)

@@ -129,6 +129,14 @@ def test_a_file_without_findings_is_refused(tmp_path: Path, content: str) -> Non
         Findings.load(path)
 
 
+def test_findings_may_be_kept_elsewhere_than_in_a_file() -> None:
+    """Text is the same as in the file, and an error names the place of the caller."""
+    findings = evaluate(full_snapshot(live_group(last_complete_at=hours_after(-9))))
+    assert Findings.decode(findings.encode(), "variable x") == findings
+    with pytest.raises(ConfigurationError, match="variable x has no findings that this release reads"):
+        Findings.decode("{}", "variable x")
+
+
 def test_a_file_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     """Otherwise all would be reported again the next time."""
     with pytest.raises(ConfigurationError, match="cannot be written"):
