@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["console_messages", "cut_off", "rendered"]
+__all__ = ["console_messages", "cut_off", "rendered", "screenshot"]
 
 _CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 _FLAGS = (
@@ -38,6 +38,11 @@ def console_messages(page: Path, folder: Path, *more: str) -> list[str]:
 def rendered(page: Path, folder: Path) -> str:
     """Open a page in a real browser and return it as its scripts left it."""
     return _open(page, folder, "--dump-dom").stdout
+
+
+def screenshot(page: Path, folder: Path, target: Path, width: int, height: int) -> None:
+    """Open a page in a real browser and write what a screen of a size shows to a PNG file."""
+    _open(page, folder, f"--window-size={width},{height}", "--hide-scrollbars", f"--screenshot={target}")
 
 
 def cut_off(page: Path, folder: Path, width: int) -> int:

@@ -32,6 +32,7 @@ OWN_TESTS: Final = {
     "docs/how-to/sweeps.md": "test_cli_examples.py",
     "docs/how-to/webhooks.md": "test_webhook_examples.py",
     "docs/tutorials/brief-to-field.md": "test_tutorial.py",
+    "docs/tutorials/watch-your-field.md": "test_watch_your_field.py",
 }
 """The test files of pages whose blocks need more than an account with target groups, or have more to check."""
 TEXTS: Final = {"text"}
