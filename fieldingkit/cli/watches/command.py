@@ -13,7 +13,7 @@ from rich.text import Text
 
 from fieldingkit.cli.errors import ExitCode, NotPossibleError
 from fieldingkit.cli.output import Output
-from fieldingkit.cli.watches.keys import reading_keys
+from fieldingkit.cli.watches.keys import is_in_foreground, reading_keys
 from fieldingkit.cli.watches.table import fit, heading, table_lines
 from fieldingkit.cli.watches.view import View, press, visible
 from fieldingkit.client import AsyncClient
@@ -100,7 +100,7 @@ async def run_watch(client: AsyncClient, settings: WatchSettings, output: Output
         await stack.enter_async_context(aclosing(states))
         if settings.every is None:
             return await watching.once(states)
-        if output.stdout.is_terminal and not output.json:
+        if output.stdout.is_terminal and not output.json and is_in_foreground():
             await watching.live(states)
         else:
             await watching.log(states)

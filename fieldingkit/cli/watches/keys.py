@@ -5,16 +5,24 @@ import codecs
 import os
 import sys
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from fieldingkit.cli.watches.view import split_keys
 
-__all__ = ["reading_keys"]
+__all__ = ["is_in_foreground", "reading_keys"]
+
+
+def is_in_foreground() -> bool:
+    """Return False if a shell started this program in the background: then the terminal is not its own."""
+    try:
+        return os.tcgetpgrp(sys.stdout.fileno()) == os.getpgrp()
+    except (AttributeError, OSError, ValueError):  # Windows, or no terminal that controls this program
+        return True
 
 
 @contextmanager
 def reading_keys(on_key: Callable[[str], object]) -> Generator[bool]:
-    """Call a function with each key that is pressed; on a terminal that has such a mode.
+    """Call a function with each key that is pressed, on a terminal that has such a mode.
 
     Args:
         on_key: Called in the event loop with the key, as ``split_keys`` names it.
@@ -35,7 +43,10 @@ def reading_keys(on_key: Callable[[str], object]) -> Generator[bool]:
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def read() -> None:
-        data = os.read(descriptor, 1024)
+        try:
+            data = os.read(descriptor, 1024)
+        except OSError:
+            data = b""
         if not data:  # the terminal was closed
             loop.remove_reader(descriptor)
         for key in split_keys(decoder.decode(data)):
@@ -48,4 +59,5 @@ def reading_keys(on_key: Callable[[str], object]) -> Generator[bool]:
         yield True
     finally:
         loop.remove_reader(descriptor)
-        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+        with suppress(termios.error):  # the terminal was closed
+            termios.tcsetattr(descriptor, termios.TCSADRAIN, before)

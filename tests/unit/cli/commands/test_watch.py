@@ -4,6 +4,8 @@ import json
 import os
 import pty
 import re
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -189,6 +191,25 @@ def test_a_signal_ends_the_watch(connected: Cli, sandbox: Sandbox, number: str, 
         assert process.wait(30) == code
 
 
+def test_each_planted_trouble_is_found_and_nothing_else(connected: Cli, sandbox: Sandbox, tmp_path: Path) -> None:
+    """Of the scenario of the sandbox: in JSON and on the page, with the default rules and without an earlier run."""
+    scenario = sandbox.seed_trouble()
+    page = tmp_path / "page.html"
+    ended = connected("watch", "--once", "--json", "--html", str(page))
+    document = json.loads(ended.out)
+    expected = {
+        (one.rule, None if one.rule == "reconciliation_due" else one.group.id)
+        for one in scenario.troubles
+        if one.is_open_at(sandbox.clock.now())
+    }
+    found = [(one["rule"], one["target_group_id"]) for one in document["findings"]]
+    assert (ended.code, document["complete"], len(found)) == (1, True, len(expected))
+    assert set(found) == expected
+    text = page.read_text()
+    assert f"{len(expected - {('reconciliation_due', None)})} of 20 target groups are in trouble" in text
+    assert all(one.group.name in text for one in scenario.troubles if (one.rule, one.group.id) in expected)
+
+
 class _started:  # noqa: N801  # it reads as a function
     """A watch in a process of its own, with its output in a pipe; killed if the test ends first."""
 
@@ -321,6 +342,31 @@ def test_a_failure_of_the_first_read_leaves_the_terminal_and_is_said(
         assert terminal.settings() == terminal.before
     finally:
         terminal.close()
+
+
+def test_a_watch_in_the_background_of_a_shell_does_not_touch_the_terminal(
+    connected: Cli, sandbox: Sandbox, rules: str
+) -> None:
+    """It prints its findings as lines, and is not stopped, as a program is that sets up a terminal of another one."""
+    assert connected
+    if shutil.which("setsid") is None:
+        pytest.skip("setsid of util-linux is not installed, which gives a program a terminal")
+    sandbox.seed(live=1, completes=0)
+    watching = shlex.join([*PROGRAM, "--every", "60s", "--rules", rules])
+    shell = ["setsid", "--ctty", "--wait", "bash", "-c", f"set -m; {watching} & echo pid $!; wait"]
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(shell, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True) as process:
+        screen = ""
+        try:
+            while "No completes" not in screen:
+                screen += os.read(ours, 65536).decode(errors="replace")
+        finally:
+            if (started := re.search(r"pid (\d+)", screen)) is not None:
+                os.kill(int(started[1]), signal.SIGKILL)
+            process.wait(60)
+            os.close(ours)
+            os.close(theirs)
+    assert "\x1b[?1049h" not in screen
 
 
 def test_once_on_a_terminal_prints_the_whole_table(connected: Cli, sandbox: Sandbox, rules: str) -> None:
