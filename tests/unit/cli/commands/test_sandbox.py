@@ -151,7 +151,8 @@ def test_the_clock_runs_faster_with_a_speed(start: Start) -> None:
     _, printed = start("--speed", "10000", "--groups", "1")
     with pytest.raises(HTTPError) as refused:
         urlopen(f"{printed['url']}/accounts")
-    shown = parsedate_to_datetime(refused.value.headers["Date"])
+    with refused.value as answer:
+        shown = parsedate_to_datetime(answer.headers["Date"])
     assert shown - datetime.now(UTC) > timedelta(seconds=5)
 
 
