@@ -67,7 +67,10 @@ class PlanExecutor:
 
     async def _unmoved(self, planned: SweepPreview) -> SweepPreview:
         """Return the plan with the statuses of now, which are those of the plan."""
-        seen = await recheck(self._client, planned)
+        try:
+            seen = await recheck(self._client, planned)
+        except FieldingKitError as exc:
+            raise refusal(describe_failure(exc)) from exc
         still = {group.target_group_id for group in seen.to_send}
         moved = [group for group in planned.to_send if group.target_group_id not in still]
         if moved:
@@ -85,9 +88,10 @@ class PlanExecutor:
                 path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
                 stack.enter_context(lock_sweep(identity, planned.plan, self._locks))
                 journal = stack.enter_context(Journal(path))
-            except (JournalError, OSError) as exc:
-                reason = exc.message if isinstance(exc, JournalError) else f"the journal cannot be written: {exc}"
-                raise refusal(reason.removesuffix("; nothing was sent").capitalize()) from exc
+            except JournalError as exc:
+                raise refusal(f"It cannot be applied now: {exc.message.removesuffix('; nothing was sent')}") from exc
+            except OSError as exc:
+                raise refusal(f"Its journal cannot be written: {exc}") from exc
             yield journal
 
 

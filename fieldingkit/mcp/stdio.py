@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import logging
 import os
 import socket
 import sys
@@ -10,10 +11,22 @@ from contextlib import suppress
 
 from mcp.server.mcpserver import MCPServer
 
-__all__ = ["serve_stdio"]
+__all__ = ["log_to_stderr", "serve_stdio"]
 
 _STDIN = 0
 _CHUNK = 65536
+
+
+def log_to_stderr() -> None:
+    """Log warnings and errors on stderr. Call it before the server is made, since the SDK logs in its own way else.
+
+    Records of fieldingkit that have a handler of their own, because of ``--verbose``, are not repeated.
+    """
+    own = logging.getLogger("fieldingkit")
+    handler = logging.StreamHandler()
+    handler.setLevel(logging.WARNING)
+    handler.addFilter(lambda record: not (own.handlers and record.name.startswith("fieldingkit")))
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", handlers=[handler])
 
 
 async def serve_stdio(server: MCPServer) -> None:

@@ -29,7 +29,7 @@ async def mcp(
     """
     try:
         from fieldingkit.mcp.server import make_server
-        from fieldingkit.mcp.stdio import serve_stdio
+        from fieldingkit.mcp.stdio import log_to_stderr, serve_stdio
     except ModuleNotFoundError as exc:
         if (exc.name or "").startswith("fieldingkit"):
             raise
@@ -41,6 +41,7 @@ async def mcp(
 
     configuration = connection.load()
     async with connection.open(configuration, rate=rate) as client:
+        log_to_stderr()
         server = make_server(
             client,
             journals=journal_folder(configuration.base_url),

@@ -14,7 +14,7 @@ from support.fixture_types import MakeClient
 from fieldingkit import AsyncClient
 from fieldingkit.sandbox import Sandbox, faults
 from fieldingkit.sandbox.model.arrival_processes import ArrivalProcess
-from fieldingkit.sweeps import Journal, SweepPlan, sweep
+from fieldingkit.sweeps import Journal, RunIdentity, SweepPlan, lock_sweep, sweep
 
 CREATE, LIST = "create_bulk_pause_target_groups_job", "get_list_target_groups"
 RUNS = "get_fielding_runs_by_target_group_id"
@@ -338,7 +338,45 @@ async def test_a_journal_that_cannot_be_written_stops_the_plan_before_it_is_sent
     async with agent(server_of(sweep_client, tmp_path)) as scripted:
         plan = await scripted.plan("pause", *members(project))
         text = await scripted.refused("apply_sweep", plan_id=plan["plan_id"])
-    assert "the journal cannot be written" in text.lower()
+    assert "Its journal cannot be written" in text
+    assert "This call sent nothing" in text
+    assert not writes(sandbox)
+
+
+async def test_a_plan_is_refused_while_the_same_sweep_is_in_progress(
+    sandbox: Sandbox, sweep_client: AsyncClient, server: MCPServer, tmp_path: Path
+) -> None:
+    """A sweep of the command line with the same target groups is in progress, so the plan is refused."""
+    project = sandbox.seed(live=1)
+    same = SweepPlan(action="pause", target_groups={project.id: project.ids()})
+    async with agent(server) as scripted:
+        plan = await scripted.plan("pause", *members(project))
+        with lock_sweep(RunIdentity.of(sweep_client, same), same, tmp_path / "locks"):
+            text = await scripted.refused("apply_sweep", plan_id=plan["plan_id"])
+    assert "the same sweep is in progress: process" in text
+    assert "This call sent nothing" in text
+    assert not writes(sandbox)
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_an_answer_that_is_no_answer_applies_nothing(sandbox: Sandbox, server: MCPServer, mode: Mode) -> None:
+    """A client that accepts without a yes or no has not accepted; the plan may be asked about again."""
+    project = sandbox.seed(live=1)
+    async with agent(server, answer=lambda _: {"apply": "perhaps"}, mode=mode) as scripted:
+        plan = await scripted.plan("pause", *members(project))
+        assert "does not match" in await scripted.refused("apply_sweep", plan_id=plan["plan_id"])
+    assert not writes(sandbox)
+
+
+async def test_a_failure_before_anything_is_sent_says_so(sandbox: Sandbox, server: MCPServer) -> None:
+    """The statuses cannot be compared with the plan, so it is not applied; the plan is used up."""
+    project = sandbox.seed(live=2)
+    async with agent(server) as scripted:
+        plan = await scripted.plan("pause", *members(project))
+        for operation in (LIST, RUNS):
+            sandbox.faults.add(operation, faults.Answer(403), times=None)
+        text = await scripted.refused("apply_sweep", plan_id=plan["plan_id"])
+    assert "ForbiddenError" in text
     assert "This call sent nothing" in text
     assert not writes(sandbox)
 
