@@ -1,7 +1,7 @@
 """An Airflow DAG that pauses every live target group in the evening, and fails if one may still be live.
 
     python -m pip install "fieldingkit[airflow]" && airflow db migrate
-    python examples/airflow_dag.py
+    AIRFLOW__CORE__DAGS_FOLDER="$PWD/examples" python examples/airflow_dag.py
 
 The second command runs the DAG once in this process. To schedule it, copy the file into the folder of DAGs. The account
 comes from the connection `fieldingkit_default`. If AIRFLOW_CONN_FIELDINGKIT_DEFAULT is not set, the command uses a
@@ -32,7 +32,7 @@ def evening_pause() -> None:
     @task
     def summary(result: dict[str, Any]) -> None:
         """Log the number of target groups by outcome."""
-        print({outcome: number for outcome, number in result.items() if isinstance(number, int)})
+        print(result["counts"])
 
     summary(pause.output)
 

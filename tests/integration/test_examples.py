@@ -4,6 +4,7 @@ import ast
 import asyncio
 import inspect
 import json
+import re
 import runpy
 import subprocess
 import sys
@@ -188,4 +189,4 @@ def test_an_example_says_how_it_is_run(path: Path) -> None:
     """Each program begins with the command that runs it."""
     description = ast.get_docstring(ast.parse(path.read_text()))
     assert description is not None
-    assert f"\n    python examples/{path.name}" in description
+    assert re.search(rf"^    .*\bpython examples/{path.name}$", description, re.MULTILINE)
