@@ -1,0 +1,44 @@
+"""The pictures of docs/index.md are made from runs."""
+
+import struct
+from pathlib import Path
+
+from support.home_pictures import REPORT, demo_picture, make_pictures, write_report
+from support.pages import DOCS, read
+
+FOLDER = DOCS / "pictures"
+
+
+def size(picture: Path) -> tuple[int, ...]:
+    """Return the width and height of a PNG file."""
+    return struct.unpack(">II", picture.read_bytes()[16:24])
+
+
+def test_the_pictures_are_shown_and_load_nothing() -> None:
+    """The first page shows each picture of the folder, and the terminal needs no font of another host."""
+    assert {path.name for path in FOLDER.iterdir()} == {"demo.svg", "report.png"}
+    assert all(f"](pictures/{path.name})" in read("docs/index.md") for path in FOLDER.iterdir())
+    assert "url(http" not in (FOLDER / "demo.svg").read_text(encoding="utf-8")
+    assert size(FOLDER / "report.png") == REPORT
+
+
+def test_the_picture_of_the_demo_is_made_from_a_run() -> None:
+    """It shows the batch, the stop, the report and the undo."""
+    text = demo_picture().replace("&#160;", " ")
+    assert "All 180 target groups are paused." in text
+    assert "$ fieldingkit undo stopped.html --yes" in text
+    assert "All 180 target groups are live." in text
+    assert "url(http" not in text
+
+
+def test_the_report_in_the_picture_is_made_from_a_run(tmp_path: Path) -> None:
+    """Some of its target groups fail, and some are skipped."""
+    text = write_report(tmp_path).read_text(encoding="utf-8")
+    assert "of 172 target groups are paused" in text
+    assert "An internal error occurred." in text
+
+
+def test_a_browser_makes_the_picture_of_the_report(tmp_path: Path) -> None:
+    """The script writes both pictures."""
+    make_pictures(tmp_path)
+    assert size(tmp_path / "report.png") == REPORT
