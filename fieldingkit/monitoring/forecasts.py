@@ -3,7 +3,7 @@
 Pure functions of the completes that were counted so far. The probability P(h) that a goal is reached within the next h
 hours comes from `fieldingkit.monitoring.arrival_model`. From it follow, with the time of the forecast as 0:
 
-- ``earliest``, ``expected`` and ``latest``: the first h with P(h) of at least 5 %, 50 % and 95 %. The true close lies
+- ``earliest``, ``expected`` and ``latest``: the first h with P(h) of at least 3 %, 50 % and 93 %. The true close lies
   between earliest and latest in 90 % of all fields.
 - ``chance_by_end``: P(the hours until the end of fielding).
 - ``completes_by_end``: the completes so far and the mean of further ones until the end, at most the goal.
@@ -31,6 +31,11 @@ __all__ = ["CellCompletes", "Forecast", "ForecastStatus", "GoalForecast", "forec
 
 COVERAGE: Final = 0.9
 """The probability that the true close lies in the stated range."""
+EARLIER: Final = 0.03
+"""The probability that it is earlier. Late closes have the longer tail: a range that leaves out more of these than of
+the early ones is shorter, and has an end more often."""
+SURE: Final = 0.95
+"""The probability from which it is said that a field fills."""
 FEWEST_HOURS: Final = 12.0
 """A target group that was observed for a shorter time has no forecast."""
 FEWEST_COMPLETES: Final = 10
@@ -90,11 +95,11 @@ class GoalForecast(Serializable):
     completes_per_hour: float | None = None
     """The completes in an hour, the recent ones with more weight; None while it is too early."""
     earliest: datetime | None = None
-    """The close is later with a probability of 95 %, UTC; None if it is unknown, or later than in 90 days."""
+    """The close is later with a probability of 97 %, UTC; None if it is unknown, or later than in 90 days."""
     expected: datetime | None = None
     """The close is as likely earlier as later, UTC; None if it is unknown, or later than in 90 days."""
     latest: datetime | None = None
-    """The close is earlier with a probability of 95 %, UTC; None if it is unknown, or later than in 90 days."""
+    """The close is earlier with a probability of 93 %, UTC; None if it is unknown, or later than in 90 days."""
     chance_by_end: float | None = None
     """The probability, from 0 to 1, that it fills before the end; None if it is too early, or there is no end."""
     completes_by_end: float | None = None
@@ -105,8 +110,7 @@ class GoalForecast(Serializable):
         """True if it fills before its end with a probability of 95 %, False if with 5 % at most; None between."""
         if self.chance_by_end is None:
             return None
-        edge = (1 - COVERAGE) / 2
-        return True if self.chance_by_end >= 1 - edge else False if self.chance_by_end <= edge else None
+        return True if self.chance_by_end >= SURE else False if self.chance_by_end <= 1 - SURE else None
 
 
 @attrs.frozen(kw_only=True)
@@ -246,8 +250,7 @@ def _goal_forecast(
         )
     if too_early:
         return attrs.evolve(known, status=ForecastStatus.TOO_EARLY)
-    edge = (1 - COVERAGE) / 2
-    closes = [bisect_hours(chance, share) for share in (edge, 0.5, 1 - edge)]
+    closes = [bisect_hours(chance, share) for share in (EARLIER, 0.5, EARLIER + COVERAGE)]
     earliest, expected, latest = (None if hours is None else known.at + timedelta(hours=hours) for hours in closes)
     return attrs.evolve(
         known,
