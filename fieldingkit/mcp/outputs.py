@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from typing import Final
+from typing import ClassVar, Final
 
 from pydantic import BaseModel, ConfigDict
 
@@ -21,7 +21,7 @@ _INVISIBLE: Final = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 class Output(BaseModel):
     """Base class of the results of tools. The literal below each field is its description in the tool's schema."""
 
-    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, use_attribute_docstrings=True)
 
 
 class ApiText(Output):
