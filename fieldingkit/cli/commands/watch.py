@@ -80,6 +80,7 @@ async def watch(
         history=history,
         receivers=wanted,
         dead_letters=dead_letters,
+        table=not connection.verbose,
     )
     async with connection.open(configuration, rate=rate) as client:
         code: ExitCode = await run_watch(client, settings, Output(json=json))

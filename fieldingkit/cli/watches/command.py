@@ -1,8 +1,10 @@
 """The loop of ``fieldingkit watch``: each state is shown, written to the page, and reported to receivers."""
 
 import asyncio
+import io
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import AsyncExitStack, ExitStack, aclosing, suppress
+from contextlib import AsyncExitStack, ExitStack, aclosing, redirect_stderr, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -34,6 +36,8 @@ __all__ = ["WatchSettings", "run_watch"]
 
 _TICK: Final = 1.0
 """Seconds from one display of the age to the next."""
+_NOTED: Final = 60.0
+"""Seconds for which a line of stderr is shown below the table."""
 _COLUMNS: Final[dict[str, Callable[[GroupView], object]]] = {
     "Condition": lambda one: one.condition,
     "Project": lambda one: one.project_id,
@@ -74,6 +78,8 @@ class WatchSettings:
     """The receivers of new findings and of those that are over."""
     dead_letters: Path = Path("dead-letters.jsonl")
     """The file for what a receiver did not take."""
+    table: bool = True
+    """False to print lines on a terminal, too, such as between those of a log."""
 
 
 async def run_watch(client: AsyncClient, settings: WatchSettings, output: Output) -> ExitCode:
@@ -100,7 +106,7 @@ async def run_watch(client: AsyncClient, settings: WatchSettings, output: Output
         await stack.enter_async_context(aclosing(states))
         if settings.every is None:
             return await watching.once(states)
-        if output.stdout.is_terminal and not output.json and is_in_foreground():
+        if settings.table and output.stdout.is_terminal and not output.json and is_in_foreground():
             await watching.live(states)
         else:
             await watching.log(states)
@@ -113,6 +119,7 @@ class _Watch:
     def __init__(self, client: AsyncClient, settings: WatchSettings, output: Output) -> None:
         self._client, self._settings, self._output = client, settings, output
         self._problems: tuple[str, ...] = ()
+        self._note: Callable[[str], object] = output.note
 
     async def once(self, states: AsyncGenerator[WatchState]) -> ExitCode:
         """Show one state as a whole; return 1 if there is trouble, 4 if something could not be read."""
@@ -158,13 +165,19 @@ class _Watch:
     async def live(self, states: AsyncGenerator[WatchState]) -> None:
         """Show the table until it is closed."""
         console, view, document = self._output.stdout, View(), None
+        notes = _LastLine()
+        self._note = notes.write
         inbox: asyncio.Queue[WatchState | str | None] = asyncio.Queue()
         follower = asyncio.create_task(self._follow(states, inbox))
         follower.add_done_callback(lambda _: inbox.put_nowait(None))
         try:
-            with Live(console=console, screen=True, auto_refresh=False) as live, reading_keys(inbox.put_nowait):
+            with (
+                redirect_stderr(notes),
+                Live(console=console, screen=True, auto_refresh=False, redirect_stderr=False) as live,
+                reading_keys(inbox.put_nowait),
+            ):
                 while not (view.is_closed or follower.done()):
-                    live.update(self._screen(document, view), refresh=True)
+                    live.update(self._screen(document, view, notes.text), refresh=True)
                     received = await _receive(inbox)
                     if isinstance(received, WatchState):
                         document = self._document(received)
@@ -193,12 +206,12 @@ class _Watch:
                 await asyncio.to_thread(write_page, self._document(state), settings.page)
             except OSError as exc:
                 written = False
-                self._output.note(f"The page {settings.page} could not be written: {exc.strerror}.")
+                self._note(f"The page {settings.page} could not be written: {exc.strerror}.")
         sent = await notify(state.changes, settings.receivers, dead_letters=settings.dead_letters)
         for one in sent:
             if not one.ok:
                 failure = strip_control_chars(f"{one.receiver}: {one.failure}")
-                self._output.note(f"Not notified, see {settings.dead_letters}: {failure}.")
+                self._note(f"Not notified, see {settings.dead_letters}: {failure}.")
         if settings.findings is not None:
             await asyncio.to_thread(state.findings.save, settings.findings)
         return written
@@ -207,11 +220,10 @@ class _Watch:
         settings = self._settings
         return to_document(state, account_id=settings.account, base_url=settings.base_url, every=settings.every)
 
-    def _screen(self, document: WatchDocument | None, view: View) -> Text:
+    def _screen(self, document: WatchDocument | None, view: View, note: str) -> Text:
         if document is None:
-            return Text("Reading the target groups. q quit", style="dim")
-        width, height = self._output.stdout.size
-        return fit(document, view, self._now(), width, height)
+            return Text(f"Reading the target groups. q quit\n{strip_control_chars(note)}", style="dim")
+        return fit(document, view, self._now(), self._output.stdout.size, note=note)
 
     def _print_lines(self, document: WatchDocument) -> None:
         console, width = self._output.stdout, self._output.stdout.width
@@ -225,6 +237,24 @@ class _Watch:
 
     def _now(self) -> datetime:
         return now_of(self._client)
+
+
+class _LastLine(io.TextIOBase):
+    """Keeps the last line that was written, because a terminal with a table has no place for lines below each other."""
+
+    def __init__(self) -> None:
+        self._text, self._until = "", 0.0
+
+    @property
+    def text(self) -> str:
+        """The line, for a minute."""
+        return self._text if time.monotonic() < self._until else ""
+
+    def write(self, text: str, /) -> int:
+        """Keep the last line of a text."""
+        if lines := [line for line in text.splitlines() if line.strip()]:
+            self._text, self._until = lines[-1], time.monotonic() + _NOTED
+        return len(text)
 
 
 async def _receive(inbox: "asyncio.Queue[WatchState | str | None]") -> WatchState | str | None:

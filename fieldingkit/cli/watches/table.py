@@ -27,6 +27,7 @@ _WIDE: Final = 110
 _KEYS: Final = "q quit   s sort   t trouble only   / filter   ↑↓ scroll"
 _SAME_DAY: Final = 12
 """Hours up to which the time of a read needs no date."""
+_MOST_NOTED: Final = 4
 _FEWEST_COLUMNS: Final = 20
 
 
@@ -73,15 +74,16 @@ def lines_of(group: GroupView, width: int) -> list[Text]:
     return [*lines, *_wrapped((f"not read: {problem}" for problem in group.problems), width, "yellow", "  ")]
 
 
-def fit(document: WatchDocument, view: View, now: datetime, width: int, height: int) -> Text:
-    """Return the whole screen: as many target groups as fit, from the first one of the view, and the keys."""
-    width = max(width, _FEWEST_COLUMNS)
+def fit(document: WatchDocument, view: View, now: datetime, size: tuple[int, int], *, note: str = "") -> Text:
+    """Return the whole screen: as many target groups as fit, from the first one of the view, a note, and the keys."""
+    width, height = max(size[0], _FEWEST_COLUMNS), size[1]
     groups = visible(document.groups, view)
     first = min(view.first, max(0, len(groups) - 1))
     head = heading(document, now, width)
     names, *blocks = table_lines(groups[first : first + height], width)
     lines: list[Text] = [*head, Text(""), *names]
-    room = max(0, height - 2)  # the last lines are the number of those that are not shown, and the keys
+    noted = _wrapped([note], width, "yellow")[:_MOST_NOTED] if note else []
+    room = max(0, height - 2 - len(noted))  # below it: the number of those that are not shown, the note, and the keys
     shown = 0
     for block in blocks:
         if shown and len(lines) + len(block) > room:
@@ -93,7 +95,7 @@ def fit(document: WatchDocument, view: View, now: datetime, width: int, height: 
     counts = {"above": first, "below": left, "filtered out": len(document.groups) - len(groups)}
     hidden = ", ".join(f"{number:,} {place}" for place, number in counts.items() if number)
     lines += [Text("")] * (room - len(lines))
-    lines += [Text(hidden, style="dim"), _footer(view)]
+    lines += [Text(hidden, style="dim"), *noted, _footer(view)]
     return Text("\n").join(_cut(line, width) for line in lines)
 
 

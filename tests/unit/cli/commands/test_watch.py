@@ -317,6 +317,25 @@ def test_a_terminal_shows_a_table_that_keys_sort_and_filter(terminal: Terminal) 
     assert terminal.settings() == terminal.before
 
 
+def test_a_page_that_cannot_be_replaced_is_said_below_the_table(
+    connected: Cli, sandbox: Sandbox, rules: str, tmp_path: Path
+) -> None:
+    """The table stays in place, and the watch continues."""
+    assert connected
+    sandbox.seed(live=1, completes=50)
+    (tmp_path / "pages").mkdir()
+    terminal = Terminal("--every", "0.5s", "--rules", rules, "--html", str(tmp_path / "pages" / "page.html"))
+    try:
+        terminal.wait_for("All is well")
+        shutil.rmtree(tmp_path / "pages")
+        terminal.press("")
+        terminal.wait_for("The page")
+        terminal.press("q")
+        assert terminal.end() == 0
+    finally:
+        terminal.close()
+
+
 @pytest.mark.parametrize(("number", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
 def test_a_signal_leaves_the_terminal_as_it_was(terminal: Terminal, number: str, code: int) -> None:
     """The cursor is back, letters are shown again, and nothing is printed but the reason."""

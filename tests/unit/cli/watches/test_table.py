@@ -23,7 +23,7 @@ def document_of(name: str = "Wave 3") -> WatchDocument:
 
 def screen(document: WatchDocument, width: int = 80, height: int = 60, view: View | None = None) -> list[str]:
     """Return the lines of the screen."""
-    return fit(document, view or View(), hours_after(0.5), width, height).plain.split("\n")
+    return fit(document, view or View(), hours_after(0.5), (width, height)).plain.split("\n")
 
 
 def test_the_screen_says_how_many_are_in_trouble_and_how_old_that_is() -> None:
@@ -76,8 +76,16 @@ _DOCUMENT = document_of()
 
 def test_hidden_groups_are_counted() -> None:
     """A part is not taken for the whole."""
-    assert screen(_DOCUMENT, height=14, view=View(first=2, text="a"))[-2] == "2 above, 4 below"
+    assert screen(_DOCUMENT, height=13, view=View(first=2, text="a"))[-2] == "2 above, 4 below"
     assert screen(_DOCUMENT, view=View(only_trouble=True))[-2] == "4 filtered out"
+
+
+def test_a_note_stands_above_the_keys() -> None:
+    """Such as that a call is retried; a terminal executes nothing of it."""
+    lines = fit(
+        _DOCUMENT, View(only_trouble=True), NOON, (80, 40), note="List target groups:\x1b[2J retrying"
+    ).plain.split("\n")
+    assert lines[-3:-1] == ["4 filtered out", "List target groups: [2J retrying"]
 
 
 def test_the_footer_has_the_keys_the_order_and_the_filter() -> None:
