@@ -4,7 +4,7 @@ Airflow imports this module whenever it parses a DAG file, so monitoring is impo
 """
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
@@ -17,7 +17,7 @@ from fieldingkit.airflow.results import DETAILS_KEY
 if TYPE_CHECKING:
     from fieldingkit.airflow.task_state import TaskInstance
     from fieldingkit.client import AsyncClient
-    from fieldingkit.monitoring.findings import Findings
+    from fieldingkit.monitoring.findings import Finding, Findings
     from fieldingkit.monitoring.messages import MessageShape
     from fieldingkit.monitoring.receivers import Webhook
     from fieldingkit.monitoring.rules import Rules
@@ -29,6 +29,7 @@ __all__ = ["FieldingMonitorOperator", "OnFindings"]
 OnFindings = Literal["fail", "fail_if_new", "warn"]
 """The end of a task with findings: it fails, it fails only if one of them is new, or it succeeds."""
 
+_NEW_KEY = "fieldingkit.new_findings"
 _MAX_LINES = 10
 """The largest number of findings in a message."""
 _LONGEST_KEY = 250
@@ -42,6 +43,23 @@ class _Settings(NamedTuple):
     rules: "Rules"
     webhooks: tuple["Webhook", ...]
     earlier: "Findings | None"
+
+
+class _Seen(NamedTuple):
+    """The findings of now, by whether an earlier DAG run has seen them."""
+
+    new: tuple["Finding", ...]
+    continuing: tuple["Finding", ...]
+
+    @classmethod
+    def of(cls, state: "WatchState", known_keys: Iterable[Sequence[str | None]]) -> "_Seen":
+        """Return the findings of now; those that an earlier try of this DAG run found new are still new."""
+        keys = {*map(tuple, known_keys), *(finding.key for finding in state.changes.new)}
+        found = state.findings.found
+        return cls(
+            tuple(finding for finding in found if finding.key in keys),
+            tuple(finding for finding in found if finding.key not in keys),
+        )
 
 
 class FieldingMonitorOperator(BaseOperator):
@@ -130,18 +148,21 @@ class FieldingMonitorOperator(BaseOperator):
                 again, and sends the same changes again.
             FieldingKitError: if nothing can be read.
         """
+        from fieldingkit.airflow.task_state import state_store
         from fieldingkit.errors import ConfigurationError, InvalidCommandError
 
         key = self.findings_key or _variable_key(context["ti"])
         try:
+            store = state_store(context)
             settings = self._settings(key)
             with FieldingHook(self.fielding_conn_id).client() as client:
                 state: WatchState = client.call(self._read, settings)
-                result = _result(state)
+                seen = _Seen.of(state, store.get(_NEW_KEY) or ())
+                result = _result(state, seen)
                 if self.do_xcom_push:
-                    context["ti"].xcom_push(key=DETAILS_KEY, value=_details(state))
+                    context["ti"].xcom_push(key=DETAILS_KEY, value=_details(state, seen))
                     context["ti"].xcom_push(key="return_value", value=result)
-                self._log_state(state, result)
+                self._log_state(state, seen, result)
                 failed = client.call(_send, state, settings.webhooks)
         except (ConfigurationError, InvalidCommandError) as exc:
             raise AirflowFailException(str(exc)) from exc
@@ -150,8 +171,10 @@ class FieldingMonitorOperator(BaseOperator):
                 f"{', '.join(failed)} did not take the changes of the findings. A retry, or the next run, sends them "
                 "again, to all receivers"
             )
+        # First for this DAG run: after a kill in between, the variable would have them as known.
+        store.set(_NEW_KEY, [list(finding.key) for finding in seen.new])
         Variable.set(key, state.findings.encode(), description="The latest findings of FieldingMonitorOperator")
-        self._judge(state, result)
+        self._judge(state, seen, result)
         return result
 
     def _settings(self, key: str) -> _Settings:
@@ -189,25 +212,26 @@ class FieldingMonitorOperator(BaseOperator):
         async with aclosing(states):
             return await anext(states)
 
-    def _log_state(self, state: "WatchState", result: Mapping[str, Any]) -> None:
+    def _log_state(self, state: "WatchState", seen: _Seen, result: Mapping[str, Any]) -> None:
         from fieldingkit.monitoring.messages import finding_line
 
         self.log.info(result["headline"])
-        new = {finding.key for finding in state.changes.new}
-        for finding in state.findings.open[:_MAX_LINES]:
-            self.log.warning("%s%s", "NEW " if finding.key in new else "", finding_line(finding))
+        for finding in seen.new[:_MAX_LINES]:
+            self.log.warning("NEW %s", finding_line(finding))
+        for finding in (*seen.continuing, *state.changes.unconfirmed)[:_MAX_LINES]:
+            self.log.warning(finding_line(finding))
         for end in state.changes.ended[:_MAX_LINES]:
             self.log.info("OVER %s: %s", finding_line(end.finding), end.reason)
         for reason in _missing(state)[:_MAX_LINES]:
             self.log.warning("not known: %s", reason)
 
-    def _judge(self, state: "WatchState", result: Mapping[str, Any]) -> None:
+    def _judge(self, state: "WatchState", seen: _Seen, result: Mapping[str, Any]) -> None:
         """Raise the error of a task with findings, or with figures that are not known."""
         from fieldingkit.monitoring.messages import finding_line
 
         if self.on_findings == "warn":
             return
-        findings = state.changes.new if self.on_findings == "fail_if_new" else state.findings.open
+        findings = seen.new if self.on_findings == "fail_if_new" else state.findings.open
         if findings:
             raise AirflowFailException(_lines(result["headline"], map(finding_line, findings)))
         if missing := _missing(state):
@@ -262,7 +286,7 @@ def _missing(state: "WatchState") -> list[str]:
     return [*state.problems, *named]
 
 
-def _result(state: "WatchState") -> dict[str, Any]:
+def _result(state: "WatchState", seen: _Seen) -> dict[str, Any]:
     """Return the result of a fixed, small size."""
     from collections import Counter
 
@@ -270,14 +294,14 @@ def _result(state: "WatchState") -> dict[str, Any]:
     from fieldingkit.results import rfc3339
 
     findings, changes = state.findings, state.changes
-    new = f", {len(changes.new)} of them new," if findings.open else ""
+    new = f", {len(seen.new)} of them new," if findings.open else ""
     return {
         "headline": f"{pluralize(len(findings.open), 'open finding')}{new} in {pluralize(len(state.groups))}",
         "at": rfc3339(state.at),
         "target_groups": len(state.groups),
         "counts": {
-            "new": len(changes.new),
-            "continuing": len(changes.continuing),
+            "new": len(seen.new),
+            "continuing": len(seen.continuing),
             "unconfirmed": len(changes.unconfirmed),
             "ended": len(changes.ended),
             "unknown": len(findings.unknown),
@@ -287,14 +311,14 @@ def _result(state: "WatchState") -> dict[str, Any]:
     }
 
 
-def _details(state: "WatchState") -> dict[str, Any]:
+def _details(state: "WatchState", seen: _Seen) -> dict[str, Any]:
     """Return the findings as plain JSON."""
     from fieldingkit.results import to_plain
 
     changes = state.changes
     return {
-        "new": to_plain(changes.new),
-        "continuing": to_plain(changes.continuing),
+        "new": to_plain(seen.new),
+        "continuing": to_plain(seen.continuing),
         "unconfirmed": to_plain(changes.unconfirmed),
         "ended": to_plain(changes.ended),
         "unknown": to_plain(state.findings.unknown),

@@ -114,14 +114,14 @@ class FieldingSensor(BaseSensorOperator, abc.ABC):
             AirflowSkipException: if the condition can no longer be met.
             FieldingKitError: if it cannot be read.
         """
-        from fieldingkit.errors import ConfigurationError
+        from fieldingkit.errors import ConfigurationError, InvalidCommandError
 
         del context
         condition = self._checked_condition()
         try:
             with FieldingHook(self.fielding_conn_id).client() as client:
                 result: ConditionResult = client.call(condition.read)
-        except ConfigurationError as exc:
+        except (ConfigurationError, InvalidCommandError) as exc:
             raise AirflowFailException(exc.message) from exc
         if result.never and not result.met:
             raise AirflowSkipException(result.never)

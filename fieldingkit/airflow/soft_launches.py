@@ -153,8 +153,8 @@ class FieldingSoftLaunchOperator(BaseOperator):
         """
         if event is not None and "error" in event:
             raise AirflowException(
-                f"the soft launch cannot be read: {event['error']} When last read, the target group was live with its "
-                "limit set at the API. A retry continues"
+                "the target group cannot be read; when last read, it was live with its limit set at the API, and a "
+                f"retry continues: {event['error']}"
             )
         return self._continue(context)
 

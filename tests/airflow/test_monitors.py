@@ -252,6 +252,26 @@ def test_a_try_that_is_killed_after_it_notified_sends_again(
     assert [len(document["new"]) for document in webhook.documents] == [1, 1]
 
 
+def test_a_try_that_is_killed_before_it_fails_leaves_the_failure_to_the_retry(
+    connected: Sandbox, rules_file: Path, webhook: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The variable has the finding already, but this DAG run has not failed for it; it is not sent again."""
+
+    def die(*args: Any) -> None:
+        raise KeyboardInterrupt
+
+    project, task = connected.seed(live=1, goal_reached=True), FakeTask()
+    monitor = operator(project, rules_file, on_findings="fail_if_new", notify_conn_ids="channel")
+    with monkeypatch.context() as killed:
+        killed.setattr(FieldingMonitorOperator, "_judge", die)
+        with pytest.raises(KeyboardInterrupt):
+            task.start(monitor)
+    with pytest.raises(AirflowFailException, match="1 open finding, 1 of them new"):
+        task.start(monitor)
+    assert run(monitor)[0]["counts"]["continuing"] == 1
+    assert len(webhook.documents) == 1
+
+
 @pytest.mark.parametrize(
     ("connection", "message"),
     [
