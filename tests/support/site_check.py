@@ -1,10 +1,13 @@
 """Check the built site: `python -m support.site_check site` prints what a reader would miss."""
 
 import sys
+import zlib
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
+
+from support.public_names import public_names
 
 _ROOT = "http://site/"
 _LONGEST = 900
@@ -74,9 +77,18 @@ def problems(site: Path) -> Iterator[str]:
             yield f"{name}: {page.words} words without a table of contents"
 
 
+def entries(site: Path) -> set[str]:
+    """Return the paths of the names that the reference of a site has, from its inventory."""
+    *_, compressed = (site / "objects.inv").read_bytes().split(b"\n", 4)
+    return {line.split()[0] for line in zlib.decompress(compressed).decode().splitlines()}
+
+
 def main() -> int:
-    """Print the problems of a site; return 1 if there are any."""
-    found = list(problems(Path(sys.argv[1])))
+    """Print the problems of the package's site; return 1 if there are any."""
+    site = Path(sys.argv[1])
+    shown = entries(site)
+    missing = [path for path, home in public_names().items() if not {path, home} & shown]
+    found = [*problems(site), *(f"the reference has no entry for {name}" for name in missing)]
     sys.stdout.writelines(f"{problem}\n" for problem in found)
     return 1 if found else 0
 

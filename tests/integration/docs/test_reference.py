@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from pkgutil import iter_modules
 from types import ModuleType
+
+from support.public_names import public_modules
 
 import fieldingkit
 from fieldingkit.configuration import _VARIABLES, KEYS
@@ -21,19 +22,6 @@ VARIABLE = re.compile(r"`((?:CINT|FIELDINGKIT|OTEL)_[A-Z0-9_]+)`")
 def entries() -> set[str]:
     """Return the modules and names that the pages of the reference show."""
     return {entry for page in REFERENCE.rglob("*.md") for entry in ENTRY.findall(page.read_text())}
-
-
-def public_modules() -> dict[str, ModuleType]:
-    """Return the root, the packages below it that export names, and the modules among those names."""
-    found = {"fieldingkit": fieldingkit}
-    for info in iter_modules(fieldingkit.__path__, "fieldingkit."):
-        if info.ispkg and hasattr(module := import_module(info.name), "__all__"):
-            found[info.name] = module
-    for package in list(found.values()):
-        for name in package.__all__:
-            if package.__name__ != "fieldingkit.airflow" and isinstance(module := getattr(package, name), ModuleType):
-                found[module.__name__] = module
-    return found
 
 
 def missing(module: ModuleType, shown: set[str]) -> Iterator[str]:
