@@ -15,15 +15,7 @@ from fieldingkit.sandbox.model.admission import Admission
 from fieldingkit.sandbox.model.amounts import Amount
 from fieldingkit.sandbox.model.arrivals import Arrivals, SupplierTurns
 from fieldingkit.sandbox.model.outcomes import Origin, Outcome, Outcomes, Settlement
-from fieldingkit.sandbox.model.quotas import (
-    Answers,
-    Era,
-    Profile,
-    StuckCell,
-    answers_of,
-    completes_until_full,
-    matched_target,
-)
+from fieldingkit.sandbox.model.quotas import Answers, Profile, ProfileHistory, StuckCell
 from fieldingkit.sandbox.model.respondents import Respondent, RespondentIds
 
 __all__ = ["CellCount", "Ledger"]
@@ -54,14 +46,12 @@ class Ledger:
         "_arrivals",
         "_codes",
         "_currency_code",
-        "_eras",
         "_gained",
         "_gained_cost",
         "_ids",
-        "_locale",
         "_outcomes",
+        "_profiles",
         "_settled",
-        "_stuck",
         "_suppliers",
         "admission",
     )
@@ -78,28 +68,24 @@ class Ledger:
     ) -> None:
         self._ids = RespondentIds(target_group_id)
         self._currency_code = currency_code
-        self._locale = locale
         self._suppliers = SupplierTurns(suppliers)
         self._arrivals: list[Arrivals] = []
-        self._eras = [Era(0, ())]
+        self._profiles = ProfileHistory(locale, stuck)
         self._settled: dict[int, Settlement] = {}
         self._gained = 0
         self._gained_cost = Decimal(0)
         self._codes: dict[int, str] = {}
         self._outcomes = outcomes or Outcomes()
-        self._stuck = stuck
         self.admission: Admission = Admission()
 
     @property
     def profiles(self) -> Sequence[Profile]:
         """The profiles in force."""
-        return self._eras[-1].profiles
+        return self._profiles.current
 
     @profiles.setter
     def profiles(self, profiles: Sequence[Profile]) -> None:
-        while self._eras and self._eras[-1].first >= self.arrived:
-            self._eras.pop()
-        self._eras.append(Era(self.arrived, profiles))
+        self._profiles.replace(profiles, self.arrived)
 
     def set_suppliers(self, suppliers: Sequence[int]) -> None:
         """Let the next respondents come from these suppliers; those who came keep theirs."""
@@ -137,7 +123,7 @@ class Ledger:
     @property
     def completes_left(self) -> int | None:
         """The most completes that may still arrive by themselves; None if nothing limits them but the goal."""
-        limits = [completes_until_full(self._eras, self._locale, self._stuck)]
+        limits = [self._profiles.most_completes]
         if (entrants := self.admission.most_entrants) is not None:
             limits.append(self._outcomes.completes_of(entrants))
         return min((max(0, limit - self.arrived) for limit in limits if limit is not None), default=None)
@@ -307,7 +293,7 @@ class Ledger:
     def cell_counts(self, profiles: Sequence[Profile]) -> list[list[CellCount]]:
         """Return the respondents of each target of each profile."""
         counts = [[CellCount()] * len(profile["targets"]) for profile in profiles]
-        people = self._people if any(counts) else []
+        people = self._profiles.answers(self.arrived) if any(counts) else []
         gained_completes, gained_prescreens = self._gained_by_complete()
         for number, answers in enumerate(people):
             added = 1 + gained_completes[number]
@@ -315,7 +301,7 @@ class Ledger:
             arrived = self._outcomes.prescreens(number + 1) - self._outcomes.prescreens(number)
             qualified = arrived + gained_prescreens[number]
             for cells, profile in zip(counts, profiles, strict=True):
-                if (cell := matched_target(profile, answers, number, self._locale)) is not None:
+                if (cell := self._profiles.matched(profile, answers, number)) is not None:
                     completes, prescreens = cells[cell]
                     cells[cell] = CellCount(completes + added, prescreens + qualified)
         return counts
@@ -351,12 +337,12 @@ class Ledger:
         if not 1 <= number <= self.entrants:
             raise KeyError(number)
         _, index = self._outcomes.of(number)
-        answers = self._people[index] if self.profiles else {}
+        answers = self._profiles.answers(self.arrived)[index] if self.profiles else {}
         return self._respondent(number, self._arrival(index), self._matched(answers, index))
 
     def respondents(self) -> Iterator[Respondent]:
         """Yield all respondents in the order of their arrival."""
-        people = self._people if self.profiles else []
+        people = self._profiles.answers(self.arrived) if self.profiles else []
         number = 0
         for index, arrival in enumerate(self._each_arrival()):
             matched = self._matched(people[index], index) if people else {}
@@ -386,17 +372,12 @@ class Ledger:
                 yield settled.ended_at
 
     def _matched(self, answers: Answers, number: int) -> dict[str, str]:
-        found = {one["id"]: matched_target(one, answers, number, self._locale) for one in self.profiles}
+        found = {one["id"]: self._profiles.matched(one, answers, number) for one in self.profiles}
         return {
             profile["id"]: profile["targets"][cell]["id"]
             for profile in self.profiles
             if (cell := found[profile["id"]]) is not None
         }
-
-    @property
-    def _people(self) -> list[Answers]:
-        """The answers of everybody who completed, in the order of arrival."""
-        return answers_of(self._eras, self.arrived, self._locale, self._stuck)
 
     def _respondent(self, number: int, arrival: tuple[datetime, Amount], matched: Mapping[str, str]) -> Respondent:
         at, price = arrival

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from fieldingkit.sandbox.model.profiles import goals_of, is_control, questions_in
 from fieldingkit.sandbox.model.questions import Answer, find_question, reach_of
 
-__all__ = ["Answers", "Era", "Profile", "StuckCell", "answers_of", "cells_of", "completes_until_full", "matched_target"]
+__all__ = ["Answers", "Profile", "ProfileHistory", "StuckCell", "cells_of"]
 
 Profile = Mapping[str, Any]
 """A profile as it is stored."""
@@ -25,7 +25,7 @@ _GOLDEN = (math.sqrt(5) - 1) / 2
 """Its multiples spread evenly between whole numbers."""
 
 
-class Era(NamedTuple):
+class _Era(NamedTuple):
     """The time in which the profiles of a target group stay the same."""
 
     first: int
@@ -43,7 +43,45 @@ class StuckCell(NamedTuple):
     """The number of completes at which it stays."""
 
 
-def answers_of(eras: Sequence[Era], completes: int, locale: str, stuck: StuckCell | None = None) -> list[Answers]:
+class ProfileHistory:
+    """The profiles of a target group, one after the other, and the answers that respondents gave under them.
+
+    Args:
+        locale: The locale's code.
+        stuck: The cell that gets no more completes; None if there is none.
+    """
+
+    __slots__ = ("_eras", "_locale", "_stuck")
+
+    def __init__(self, locale: str, stuck: StuckCell | None = None) -> None:
+        self._locale = locale
+        self._stuck = stuck
+        self._eras = [_Era(0, ())]
+
+    @property
+    def current(self) -> Sequence[Profile]:
+        """The profiles in force."""
+        return self._eras[-1].profiles
+
+    def replace(self, profiles: Sequence[Profile], completes: int) -> None:
+        """Replace the profiles after so many completes."""
+        self._eras = [*(era for era in self._eras if era.first < completes), _Era(completes, profiles)]
+
+    def answers(self, completes: int) -> list[Answers]:
+        """Return the answers of everybody who completed, in the order of arrival."""
+        return _answers_of(self._eras, completes, self._locale, self._stuck)
+
+    def matched(self, profile: Profile, answers: Answers, number: int) -> int | None:
+        """Return the index of the target that a respondent matches; None if there is none."""
+        return _matched_target(profile, answers, number, self._locale)
+
+    @property
+    def most_completes(self) -> int | None:
+        """The number of completes at which all quota cells but the stuck one are full; None if none is stuck."""
+        return _completes_until_full(self._eras, self._locale, self._stuck)
+
+
+def _answers_of(eras: Sequence[_Era], completes: int, locale: str, stuck: StuckCell | None = None) -> list[Answers]:
     """Return the answers of everybody who completed, in the order of arrival.
 
     Args:
@@ -59,11 +97,11 @@ def answers_of(eras: Sequence[Era], completes: int, locale: str, stuck: StuckCel
     return people
 
 
-def completes_until_full(eras: Sequence[Era], locale: str, stuck: StuckCell | None) -> int | None:
+def _completes_until_full(eras: Sequence[_Era], locale: str, stuck: StuckCell | None) -> int | None:
     """Return the number of completes at which all quota cells but the stuck one are full; None if none is stuck."""
     first, profiles = eras[-1]
     for profile in profiles if stuck is not None else ():
-        people = answers_of(eras[:-1], first, locale, stuck)
+        people = _answers_of(eras[:-1], first, locale, stuck)
         goals, most = _missing(profile, people, locale), _most(profile, people, locale, stuck)
         if most:
             return first + sum(min(goal, most.get(cell, goal)) for cell, goal in enumerate(goals))
@@ -97,7 +135,7 @@ def _missing(profile: Profile, people: Sequence[Answers], locale: str) -> list[i
         alone = ({**profile, "targets": [target]} for target in profile["targets"])
         return [round(1000 * reach_of([one], locale)) for one in alone]
     for number, answers in enumerate(people):
-        if (cell := matched_target(profile, answers, number, locale)) is not None:
+        if (cell := _matched_target(profile, answers, number, locale)) is not None:
             goals[cell] = max(0, goals[cell] - 1)
     return goals
 
@@ -110,11 +148,11 @@ def _most(profile: Profile, people: Sequence[Answers], locale: str, stuck: Stuck
     if stuck.name not in names:
         return {}
     index = names.index(stuck.name)
-    matched = sum(matched_target(profile, answers, number, locale) == index for number, answers in enumerate(people))
+    matched = sum(_matched_target(profile, answers, number, locale) == index for number, answers in enumerate(people))
     return {index: max(0, stuck.completes - matched)}
 
 
-def matched_target(profile: Profile, answers: Answers, number: int, locale: str) -> int | None:
+def _matched_target(profile: Profile, answers: Answers, number: int, locale: str) -> int | None:
     """Return the index of the target that a respondent matches; None if there is none.
 
     Args:
