@@ -24,7 +24,7 @@ __all__ = ["FieldingSoftLaunchOperator"]
 
 _STEPS_KEY = "fieldingkit.soft_launch_steps"
 _GRACE = timedelta(hours=1)
-"""The time that the API has to pause a target group at the end of its soft launch."""
+"""The time that the API has to pause a target group at the end of its soft launch. A reduced goal has no such end."""
 
 
 class FieldingSoftLaunchOperator(BaseOperator):
@@ -219,11 +219,11 @@ class FieldingSoftLaunchOperator(BaseOperator):
             ) from None
 
     def _wait(self, condition: "SoftLaunchCondition", report: "SoftLaunchReport", *, is_late: bool) -> None:
-        """Defer until another step is due, at most until the API should have paused the target group."""
+        """Defer until another step is due, for a limited time."""
         if is_late:
             raise AirflowException(
-                f"the target group is live with {report.counted} of {report.limit}, although the API should have "
-                f"paused it after {condition.until.max_hours:g} hours; a retry continues to wait"
+                f"the target group is still live with {report.counted} of {report.limit}, an hour after the "
+                f"{condition.until.max_hours:g} hours of its soft launch; its limit stays, and a retry waits again"
             )
         self.defer(
             trigger=FieldingSoftLaunchTrigger(

@@ -83,7 +83,12 @@ def test_a_soft_launch_waits_on_the_triggerer_and_resumes(connected: Sandbox, dr
     result = json.loads(json.dumps(task.come_back(launch, deferred, {"value": {}})))
     assert (result["outcome"], result["status"], result["counted"], result["limit"]) == ("resumed", "live", 21, 21)
     assert result["steps"] == ALL_STEPS
-    assert [figure["value"] for figure in result["figures"]] == [8.0, 0.5, 0.2, 0.4]
+    assert [figure["name"] for figure in result["figures"]] == [
+        "length_of_interview_minutes",
+        "incidence_rate",
+        "drop_off_rate",
+        "conversion_rate",
+    ]
 
 
 async def test_the_trigger_fires_when_a_step_is_due(connected: Sandbox, draft: TargetGroup, clock: FakeClock) -> None:
@@ -134,6 +139,19 @@ def test_a_killed_try_is_continued_and_launches_nothing_twice(
     done = actions(draft)
     assert done[0] == "update_fielding_assistant"
     assert [done.count(name) for name in ("launch_from_draft", "pause", "resume")] == [1, 1, 1]
+
+
+def test_a_reduced_goal_is_the_limit_where_the_assistant_is_refused(connected: Sandbox, draft: TargetGroup) -> None:
+    """The condition of the trigger has the whole goal, too."""
+    connected.faults.add(ASSIGN, faults.Answer(403), times=None)
+    task, launch = FakeTask(), operator(draft, until={"completes": LIMIT, "whole_goal": GOAL})
+    deferred = task.start(launch)
+    assert isinstance(deferred, TaskDeferred)
+    assert deferred.trigger.serialize()[1]["condition"]["until"]["whole_goal"] == GOAL
+    assert (draft.goal, draft.status) == (LIMIT, "live")
+    draft.completes = LIMIT
+    result = task.come_back(launch, deferred, {"value": {}})
+    assert (result["outcome"], draft.goal, draft.status) == ("resumed", GOAL, "live")
 
 
 def test_a_task_that_is_cleared_while_it_waits_continues(connected: Sandbox, draft: TargetGroup) -> None:
@@ -210,7 +228,7 @@ def test_a_pause_that_the_api_forgets_ends_the_wait(draft: TargetGroup) -> None:
     assert isinstance(deferred, TaskDeferred)
     assert deferred.timeout == timedelta(hours=3)
     draft.completes = 4
-    with pytest.raises(AirflowException, match="live with 4 of 21, although the API should have paused it after 2 h"):
+    with pytest.raises(AirflowException, match="still live with 4 of 21, an hour after the 2 hours"):
         launch.resume_execution("__fail__", {"error": "Trigger timeout"}, task.context(launch))
     draft.completes = LIMIT
     late = launch.resume_execution("__fail__", {"error": "Trigger timeout"}, task.context(launch))
