@@ -6,6 +6,7 @@ import attrs
 from pydantic import Field
 
 from fieldingkit.client import AsyncClient
+from fieldingkit.mcp.assistants import read_assistants
 from fieldingkit.mcp.findings_output import FindingsOutput, findings_output
 from fieldingkit.mcp.forecast_output import ForecastsOutput, forecast_of
 from fieldingkit.mcp.portions import After, GroupIds, Limit, ProjectIds, Statuses, read_portion
@@ -30,7 +31,6 @@ class FigureTools:
         self._rules: Rules = attrs.evolve(
             rules,
             cell_stuck=attrs.evolve(rules.cell_stuck, enabled=False),
-            soft_launch_reached=attrs.evolve(rules.soft_launch_reached, enabled=False),
             reconciliation_due=attrs.evolve(rules.reconciliation_due, enabled=False),
         )
 
@@ -97,7 +97,12 @@ class FigureTools:
             details=Detail,
         )
         live = [one for one in portion.snapshot.groups if one.status == TargetGroupStatus.LIVE]
+        assistants = await read_assistants(self._client, portion.snapshot.groups)
         found = evaluate(
-            portion.snapshot, self._rules, forecasts={one.target_group_id: forecast_group([one]) for one in live}
+            portion.snapshot,
+            self._rules,
+            forecasts={one.target_group_id: forecast_group([one]) for one in live},
+            assistants=assistants.found,
         )
+        found = attrs.evolve(found, unknown=(*found.unknown, *assistants.unknown))
         return findings_output(portion.info(), len(portion.snapshot.groups), found)

@@ -30,7 +30,7 @@ After: TypeAlias = Annotated[
     str | None, Field(description="The next_after of the portion before; leave it out for the first portion.")
 ]
 Limit: TypeAlias = Annotated[
-    int, Field(ge=1, le=50, description="The number of target groups; each takes up to seven requests.")
+    int, Field(ge=1, le=50, description="The number of target groups; each takes up to eight requests.")
 ]
 
 

@@ -154,13 +154,36 @@ async def test_findings_have_figures_and_a_next_step(
     (finding,) = [one for one in found["findings"] if one["rule"] == "no_completes"]
     assert "no complete since" in finding["seen"]["untrusted_text"]
     assert finding["next_step"]["untrusted_text"].startswith("check the survey's link")
-    assert {*found["rules_not_checked"]} == {
-        "price_at_cap",
-        "cell_stuck",
-        "soft_launch_reached",
-        "reconciliation_due",
-    }
+    assert {*found["rules_not_checked"]} == {"cell_stuck", "reconciliation_due"}
     assert found["checked"] == 1
+
+
+async def test_every_trouble_of_the_present_is_found_and_nothing_else(
+    sandbox: Sandbox, sweep_client: AsyncClient, server: MCPServer
+) -> None:
+    """A field with one trouble of each kind: all but those that are named as not checked, each once."""
+    scenario = sandbox.seed_trouble()
+    async with agent(server) as scripted:
+        projects = [project.id for project in scenario.projects]
+        found = await scripted.call("find_trouble", project_ids=projects, limit=50)
+    planted = {(trouble.rule, trouble.group.id) for trouble in scenario.troubles}
+    unchecked = {*found["rules_not_checked"]}
+    assert unchecked == {"cell_stuck", "reconciliation_due"}
+    expected = sorted(trouble for trouble in planted if trouble[0] not in unchecked)
+    assert sorted((one["rule"], one["target_group_id"]) for one in found["findings"]) == expected
+
+
+async def test_a_fielding_assistant_that_cannot_be_read_is_an_unknown_figure(
+    sandbox: Sandbox, server: MCPServer
+) -> None:
+    """Whether its soft launch was reached is not known then, and not denied."""
+    project = sandbox.seed(live=1)
+    sandbox.faults.add("get_fielding_assistant_assignment", faults.Answer(403), times=None)
+    async with agent(server) as scripted:
+        found = await scripted.call("find_trouble", project_ids=[project.id])
+    (unknown,) = [one for one in found["unknown"] if one["rule"] == "soft_launch_reached"]
+    assert unknown["target_group_id"] == project.ids()[0]
+    assert "403" in unknown["reason"]["untrusted_text"]
 
 
 async def test_the_rules_of_the_server_are_applied(sandbox: Sandbox, sweep_client: AsyncClient, tmp_path: Path) -> None:
