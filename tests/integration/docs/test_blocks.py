@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pytest
 from support.command_line import Cli, check_command_line
-from support.pages import Block, blocks, commands, matches, pages, read, run_line, run_python, write_files
+from support.pages import ROOT, Block, blocks, commands, matches, pages, read, run_line, run_python, write_files
 
 from fieldingkit.cli.sandbox_server import _seed
 from fieldingkit.configuration import read_file
@@ -104,6 +104,16 @@ def test_a_block_is_run_or_says_why_not() -> None:
 def test_the_blocks_that_are_not_run_are_few() -> None:
     """A page is not full of code that has never run."""
     assert len([block for block in ALL if block.reason is not None]) <= MOST_NOT_RUN
+
+
+def test_the_excerpts_of_contributing_are_in_the_code() -> None:
+    """The examples for contributors are parts of the package and of its tests, word by word."""
+    files = [path for part in ("fieldingkit", "tests") for path in (ROOT / part).rglob("*.py")]
+    code = "\n".join(path.read_text(encoding="utf-8") for path in files)
+    excerpts = blocks("CONTRIBUTING.md", "python")
+    assert excerpts
+    for block in excerpts:
+        assert block.code.strip() in code, block
 
 
 def test_a_command_that_is_not_run_is_a_valid_one() -> None:
