@@ -106,7 +106,7 @@ async def run_watch(client: AsyncClient, settings: WatchSettings, output: Output
         await stack.enter_async_context(aclosing(states))
         if settings.every is None:
             return await watching.once(states)
-        if settings.table and output.stdout.is_terminal and not output.json and is_in_foreground():
+        if settings.table and not output.json and _has_screen(output):
             await watching.live(states)
         else:
             await watching.log(states)
@@ -255,6 +255,11 @@ class _LastLine(io.TextIOBase):
         if lines := [line for line in text.splitlines() if line.strip()]:
             self._text, self._until = lines[-1], time.monotonic() + _NOTED
         return len(text)
+
+
+def _has_screen(output: Output) -> bool:
+    """Return True if stdout is a terminal on which a table can stay in place; a variable cannot make it one."""
+    return output.stdout.file.isatty() and not output.stdout.is_dumb_terminal and is_in_foreground()
 
 
 async def _receive(inbox: "asyncio.Queue[WatchState | str | None]") -> WatchState | str | None:

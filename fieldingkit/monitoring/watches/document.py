@@ -1,5 +1,6 @@
 """The document of a watch: its state in the words and figures that the page and the table show."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -42,6 +43,7 @@ LABELS: Final[Mapping[RuleName, str]] = {
 """The rules in words."""
 
 _HOURS: Final = 24
+_HOUR: Final = timedelta(hours=1)
 
 
 def to_document(
@@ -111,7 +113,7 @@ def _group(watched: WatchedGroup, confirmed: Iterable[object]) -> GroupView:
         goal=group.goal,
         counted="completes" if by_completes else "prescreens",
         per_hour=group.completes_per_hour,
-        hourly=_hourly(group.intervals or ()),
+        hourly=_hourly(group.intervals or (), watched.details_at or group.read_at),
         counts=_counts(watched) if by_completes else (),
         starts_at=group.starts_at,
         ends_at=group.ends_at,
@@ -136,10 +138,15 @@ def _group(watched: WatchedGroup, confirmed: Iterable[object]) -> GroupView:
     )
 
 
-def _hourly(intervals: Sequence[CompletesInterval]) -> tuple[int, ...]:
-    """Return the completes of the latest hours; the hour that is in progress is the last one."""
-    totals = [0, *(one.count for one in intervals)]
-    return tuple(max(0, after - before) for before, after in pairwise(totals))[-_HOURS:]
+def _hourly(intervals: Sequence[CompletesInterval], at: datetime) -> tuple[int, ...]:
+    """Return the completes of the hours up to a time, or to the end of the interval that is in progress."""
+    if not intervals:
+        return ()
+    times, counts = [one.timestamp for one in intervals], [0, *(one.count for one in intervals)]
+    latest = max(times[-1], at)
+    hours = min(_HOURS, int((latest - times[0]) / _HOUR) + 1)
+    totals = [counts[bisect_right(times, latest - hour * _HOUR)] for hour in range(hours, -1, -1)]
+    return tuple(max(0, after - before) for before, after in pairwise(totals))
 
 
 def _counts(watched: WatchedGroup) -> tuple[tuple[datetime, int], ...]:

@@ -56,6 +56,8 @@ _DETAIL_FIELDS: Final[Mapping[Detail, tuple[str, ...]]] = {
 }
 _ASSISTANT: Final = "assistant"
 """The name of the fielding assistant among the details."""
+_FORECAST: Final = "forecast"
+"""The name of the forecast among them."""
 
 
 async def watch(
@@ -179,7 +181,7 @@ class _WatchReader:
         self._failures: dict[str, str] = {}
         self._full: dict[str, FullRead] = {}
         self._earlier: dict[str, list[GroupSnapshot]] = {}
-        self._forecasts: dict[str, Forecast] = {}
+        self._forecasts: dict[str, Forecast | None] = {}
         self._assistants: dict[str, FieldingAssistantAssignment] = {}
         self._due: tuple[DueReconciliations, datetime] | None = None
         self._due_tried: datetime | None = None
@@ -205,11 +207,22 @@ class _WatchReader:
             if not self._listed:
                 raise
             problem, at = exc.message, now_of(client)
-        for id_ in [id_ for id_, read in self._full.items() if id_ not in self._forecasts and _is_live(read.group)]:
-            if until is None or client.clock.now() < until:
+        await self._make_forecasts(until)
+        return self._state(at, problem)
+
+    async def _make_forecasts(self, until: float | None) -> None:
+        """Make the forecasts of live target groups that were read in full since the last one."""
+        clock = self._reader.client.clock
+        for id_, read in [*self._full.items()]:
+            if id_ in self._forecasts or not _is_live(read.group) or (until is not None and clock.now() >= until):
+                continue
+            try:
                 # It computes for some tenths of a second.
                 self._forecasts[id_] = await asyncio.to_thread(forecast_group, self._earlier[id_])
-        return self._state(at, problem)
+            except (ValueError, ArithmeticError) as exc:  # of figures that make no sense, such as a negative goal
+                self._forecasts[id_] = None
+                unread = (*read.group.unread, UnreadDetail(detail=_FORECAST, reason=f"none can be made: {exc}"))
+                self._full[id_] = attrs.evolve(read, group=attrs.evolve(read.group, unread=unread))
 
     async def _read_lists(self, only: Collection[str] | None) -> None:
         """Read the lists of projects; target groups that they lack are no longer watched."""
@@ -279,6 +292,7 @@ class _WatchReader:
             changes, unread = await read_detail(self._reader, group, detail)
             missing = dict.fromkeys(_DETAIL_FIELDS[detail]) if unread else {}
             group = attrs.evolve(group, **{**missing, **changes}, unread=(*_others(group, detail), *unread))
+        group = attrs.evolve(group, unread=tuple(_others(group, _FORECAST)))
         settled = Detail.BID in details
         if settled or any(one.detail == _ASSISTANT for one in group.unread):
             group = await self._read_assistant(group)
@@ -322,7 +336,7 @@ class _WatchReader:
             now,
             self._rules,
             earlier=before,
-            forecasts=self._forecasts,
+            forecasts={id_: made for id_, made in self._forecasts.items() if made is not None},
             assistants=self._assistants,
             due=None if self._due is None else self._due[0],
         )

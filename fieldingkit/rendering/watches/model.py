@@ -13,6 +13,10 @@ CONDITIONS: Final = ("trouble", "unknown", "well")
 """The conditions of a target group, the worst first."""
 
 
+def _share(part: int, whole: int) -> float:
+    return max(0.0, min(1.0, part / whole))
+
+
 @attrs.frozen(kw_only=True)
 class FindingView:
     """A finding."""
@@ -49,7 +53,7 @@ class CellView:
     @property
     def fill(self) -> float | None:
         """The share of the goal, from 0 to 1; None if it is not known or the goal is 0."""
-        return min(1.0, self.completes / self.goal) if self.completes is not None and self.goal else None
+        return _share(self.completes, self.goal) if self.completes is not None and self.goal else None
 
 
 @attrs.frozen(kw_only=True)
@@ -126,7 +130,7 @@ class GroupView:
     @property
     def fill(self) -> float:
         """The share of the goal that is reached, from 0 to 1."""
-        return min(1.0, self.reached / self.goal) if self.goal else 1.0
+        return _share(self.reached, self.goal) if self.goal else 1.0
 
 
 @attrs.frozen(kw_only=True)

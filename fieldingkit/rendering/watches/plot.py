@@ -17,7 +17,9 @@ _MAX_POINTS: Final = 120
 _AHEAD: Final = 3.0
 """The longest part of the axis that is ahead, in times of the part that is past."""
 _LEAST_PAST: Final = timedelta(hours=6)
-_STEPS: Final = tuple(timedelta(hours=hours) for hours in (1, 3, 6, 12, 24, 48, 96, 168, 336, 672, 1344))
+_STEPS: Final = tuple(
+    timedelta(hours=hours) for hours in (1, 3, 6, 12, 24, 48, 96, 168, 336, 672, 1344, 2688, 5376, 10_752)
+)
 _MAX_MARKS: Final = 5
 _BLOCKS: Final = "▁▂▃▄▅▆▇█"
 
@@ -55,9 +57,9 @@ class ForecastPlot:
 
 
 def make_plot(group: GroupView) -> ForecastPlot | None:
-    """Return the plot of a target group; None if fewer than two counts are known."""
+    """Return the plot of a target group; None if fewer than two counts are known, or there is no goal."""
     counts = _thin(group.counts)
-    if len(counts) < 2 or not group.goal:
+    if len(counts) < 2 or group.goal <= 0:
         return None
     start, (now, completes) = counts[0][0], counts[-1]
     right = _right(group, start, now)

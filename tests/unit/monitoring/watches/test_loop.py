@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from datetime import timedelta
 from pathlib import Path
@@ -16,11 +16,14 @@ from fieldingkit.errors import ConfigurationError, ForbiddenError, UnauthorizedE
 from fieldingkit.events import TargetGroupUpdated, Waker
 from fieldingkit.monitoring import (
     Condition,
+    Forecast,
+    GroupSnapshot,
     NoCompletes,
     RuleName,
     Rules,
     SnapshotHistory,
     WatchState,
+    forecast_group,
     requests_per_day,
     watch,
 )
@@ -197,6 +200,30 @@ async def test_a_detail_that_cannot_be_read_is_named_and_read_again(sandbox: San
     assert conditions == [Condition.WELL, Condition.UNKNOWN, Condition.WELL]
     assert second.groups[0].group.cells is None
     assert [one.detail for one in second.groups[0].group.unread] == ["cells"]
+
+
+async def test_figures_without_sense_cost_the_forecast_only(
+    sandbox: Sandbox, watching: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A forecast that cannot be made ends neither the watch nor the forecasts of others; the next read tries again."""
+    odd, well = sandbox.seed(live=2, completes=50).groups
+    impossible = {odd.id}
+
+    def fail_for_one(snapshots: Sequence[GroupSnapshot]) -> Forecast:
+        if snapshots[-1].target_group_id in impossible:
+            impossible.clear()
+            raise ValueError("a goal is at least 0; got -5")
+        return forecast_group(snapshots)
+
+    monkeypatch.setattr("fieldingkit.monitoring.watches.loop.forecast_group", fail_for_one)
+    broken, still_broken, mended = await states_of(watch(watching, every=1800), 3)
+    for state in (broken, still_broken):
+        groups = {one.group.target_group_id: one for one in state.groups}
+        assert [one.reason for one in groups[odd.id].group.unread] == ["none can be made: a goal is at least 0; got -5"]
+        assert (groups[odd.id].forecast, groups[odd.id].condition) == (None, Condition.UNKNOWN)
+        assert groups[well.id].forecast is not None
+    assert mended.is_complete
+    assert all(one.forecast for one in mended.groups)
 
 
 async def test_an_assistant_that_cannot_be_read_keeps_what_is_known_of_it(
