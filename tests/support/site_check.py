@@ -51,13 +51,14 @@ class _Page(HTMLParser):
 
 
 def problems(site: Path) -> Iterator[str]:
-    """Yield a line for each link that leads nowhere, file of another host, and long page without contents.
+    """Yield a line for each link that leads nowhere, file of another host, orphan, and long page without contents.
 
     Args:
         site: The folder of the built site.
     """
     files = sorted(site.rglob("*.html"))
     pages = {path.relative_to(site).as_posix(): _Page(path.read_text(encoding="utf-8")) for path in files}
+    reached = {"index.html", "404.html"}
     for name, page in pages.items():
         if name == "404.html":
             continue  # its links begin at a server's root
@@ -69,12 +70,14 @@ def problems(site: Path) -> Iterator[str]:
                 continue
             path = unquote(target.path).removeprefix("/")
             path += "index.html" if not path or path.endswith("/") else ""
+            reached |= {path} - {name}
             if not (site / path).is_file():
                 yield f"{name}: {link} leads to no page"
             elif target.fragment and path in pages and unquote(target.fragment) not in pages[path].anchors:
                 yield f"{name}: {link} leads to no section"
         if page.words > _LONGEST and len(page.contents) < 2:
             yield f"{name}: {page.words} words without a table of contents"
+    yield from (f"{name}: no page leads to it" for name in pages.keys() - reached)
 
 
 def entries(site: Path) -> set[str]:

@@ -61,8 +61,14 @@ def write(site: Path, **pages: str) -> None:
 def test_links_to_pages_and_sections_are_accepted(tmp_path: Path) -> None:
     """Relative links, with and without a section, and those to other hosts."""
     links = ['<a href="../two/">', '<a href="../two/#part">', '<a href="#own">', '<a href="https://example.com">']
-    write(tmp_path, one=f'<h2 id="own">{"".join(links)}', two='<h2 id="part">')
+    write(tmp_path, one=f'<h2 id="own">{"".join(links)}', two='<h2 id="part"><a href="../one/">')
     assert list(problems(tmp_path)) == []
+
+
+def test_a_page_that_only_leads_to_itself_is_an_orphan(tmp_path: Path) -> None:
+    """Each page shows the navigation, so a page outside of it is one that no other page leads to."""
+    write(tmp_path, one='<a href="../two/">', two='<a href="../one/">', three='<a href="../one/"><a href="../three/">')
+    assert list(problems(tmp_path)) == ["three/index.html: no page leads to it"]
 
 
 @pytest.mark.parametrize(
@@ -77,5 +83,5 @@ def test_links_to_pages_and_sections_are_accepted(tmp_path: Path) -> None:
 )
 def test_a_problem_of_a_page_is_reported(tmp_path: Path, article: str, problem: str) -> None:
     """A missing page or section, a file of another host, and a long page without contents."""
-    write(tmp_path, one=article, two='<h2 id="part">')
+    write(tmp_path, one='<a href="../two/">' + article, two='<h2 id="part"><a href="../one/">')
     assert list(problems(tmp_path)) == [f"one/index.html: {problem}"]
