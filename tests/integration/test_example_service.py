@@ -9,6 +9,7 @@ import pytest
 from aiohttp.test_utils import TestServer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from support.otel import Spans
+from support.pages import code_of
 
 from fieldingkit.sandbox import Sandbox
 from fieldingkit.transport.telemetry.metrics import Metrics
@@ -18,7 +19,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "observability.md").read
 
 def block(number: int) -> dict[str, Any]:
     """Return the names that a code block of the page defines."""
-    code = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)[number]
+    code = code_of("docs/how-to/observability.md", "python")[number]
     names: dict[str, Any] = {"__name__": "observability"}
     exec(compile(code, "docs/how-to/observability.md", "exec"), names)  # the page's own code
     return names

@@ -50,25 +50,25 @@ def pages() -> list[str]:
     return [path.relative_to(ROOT).as_posix() for path in found]
 
 
-def read(page: str) -> str:
+def read(page: str | Path) -> str:
     """Return the text of a page."""
     return (ROOT / page).read_text(encoding="utf-8")
 
 
-def blocks(page: str, *kinds: str) -> list[Block]:
+def blocks(page: str | Path, *kinds: str) -> list[Block]:
     """Return the blocks of a page in their order: all of them, or those of some kinds that are not marked."""
     text = read(page)
     found: list[Block] = []
     for match in _FENCE.finditer(text):
         kind, _, title = match["kind"].partition(' title="')
         line = text[: match.start("kind")].count("\n") + 1
-        found.append(Block(page, line, kind.strip(), title.rstrip('" '), match["code"], match["reason"]))
+        found.append(Block(str(page), line, kind.strip(), title.rstrip('" '), match["code"], match["reason"]))
     return [block for block in found if not kinds or (block.kind in kinds and block.reason is None)]
 
 
-def code_of(page: str, *kinds: str) -> list[str]:
-    """Return the content of the blocks of some kinds."""
-    return [block.code for block in blocks(page, *kinds)]
+def code_of(page: str | Path, *kinds: str, title: str = "") -> list[str]:
+    """Return the content of the blocks of some kinds with a title; of those without one by default."""
+    return [block.code for block in blocks(page, *kinds) if block.title == title]
 
 
 def write_files(page: str) -> None:

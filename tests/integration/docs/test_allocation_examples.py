@@ -1,16 +1,15 @@
 """Run the code blocks of docs/how-to/allocations.md, one after another."""
 
 import ast
-import re
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from support.pages import code_of
 
 from fieldingkit.sandbox import Sandbox
 
 PAGE: Final = Path(__file__).parents[3] / "docs" / "how-to" / "allocations.md"
-PYTHON: Final = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 async def test_the_examples_read_and_change_allocations(
@@ -24,7 +23,7 @@ async def test_the_examples_read_and_change_allocations(
         group = sandbox.seed(live=1).groups[0]
         names: dict[str, Any] = {"project_id": group.project_id, "target_group_id": group.id}
         read: list[dict[str, Any]] = []
-        for number, block in enumerate(PYTHON.findall(PAGE.read_text()), 1):
+        for number, block in enumerate(code_of(PAGE, "python"), 1):
             code = compile(block, f"{PAGE.name}, block {number}", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
             running: Any = eval(code, names)
             await running

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from support.command_line import Cli, check_command_line
+from support.pages import code_of
 
 from fieldingkit.cli.errors import EXIT_CODES
 from fieldingkit.sandbox import Sandbox
@@ -24,7 +25,7 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 def blocks(kind: str) -> list[str]:
     """Return the code blocks of a kind."""
-    return re.findall(rf"^```{kind}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    return code_of("docs/how-to/deployment.md", kind)
 
 
 def check_command(words: list[str]) -> None:

@@ -1,16 +1,15 @@
 """Run the code blocks of docs/how-to/drafts.md, one after another."""
 
 import ast
-import re
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from support.pages import code_of
 
 from fieldingkit.sandbox import Sandbox
 
 PAGE: Final = Path(__file__).parents[3] / "docs" / "how-to" / "drafts.md"
-PYTHON: Final = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 async def test_the_examples_create_change_and_copy_a_draft(
@@ -22,7 +21,7 @@ async def test_the_examples_create_change_and_copy_a_draft(
         monkeypatch.setenv("CINT_ACCOUNT_ID", str(sandbox.account_id))
         monkeypatch.setenv("CINT_TOKEN", sandbox.token)
         names: dict[str, Any] = {"manager_id": sandbox.seed(draft=1).manager_id}
-        for number, block in enumerate(PYTHON.findall(PAGE.read_text()), 1):
+        for number, block in enumerate(code_of(PAGE, "python"), 1):
             code = compile(block, f"{PAGE.name}, block {number}", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
             await eval(code, names)
         group = sandbox.group(names["group"].target_group_id)

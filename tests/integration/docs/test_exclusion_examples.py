@@ -1,18 +1,17 @@
 """Run the code blocks of docs/how-to/exclusions.md, one after another."""
 
 import ast
-import re
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from support.pages import code_of
 from support.sandbox_commands import EVERY
 
 from fieldingkit import AsyncClient
 from fieldingkit.sandbox import Sandbox
 
 PAGE: Final = Path(__file__).parents[3] / "docs" / "how-to" / "exclusions.md"
-PYTHON: Final = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PRINTED: Final = """\
 True
 True
@@ -44,7 +43,7 @@ async def test_the_examples_exclude_the_waves_of_a_tracker(
             "wave_1": project.groups[0].id,
             "wave_2": project.groups[1].id,
         }
-        for number, block in enumerate(PYTHON.findall(PAGE.read_text()), 1):
+        for number, block in enumerate(code_of(PAGE, "python"), 1):
             code = compile(block, f"{PAGE.name}, block {number}", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
             await eval(code, names)
     assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == PRINTED.splitlines()

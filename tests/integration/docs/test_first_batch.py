@@ -76,7 +76,7 @@ def test_a_newcomer_pauses_reports_and_undoes_a_batch(
         check=False,
     )
     assert result.returncode == 0, result.stdout + result.stderr
-    (printed,) = code_of(PAGE, "text")
+    (printed,) = code_of(PAGE, "text", title="Output")
     assert result.stdout.endswith(printed)
     for line in ("All 38 target groups are paused.", "All 38 target groups are live."):
         assert line in result.stdout

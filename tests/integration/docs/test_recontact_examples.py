@@ -1,11 +1,11 @@
 """Run the code blocks of docs/how-to/recontacts.md, one after another."""
 
 import ast
-import re
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from support.pages import code_of
 from support.sandbox_commands import EVERY
 
 from fieldingkit import AsyncClient
@@ -14,7 +14,6 @@ from fieldingkit.resources.recontacts import UploadRecontacts
 from fieldingkit.sandbox import Sandbox
 
 PAGE: Final = Path(__file__).parents[3] / "docs" / "how-to" / "recontacts.md"
-PYTHON: Final = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ID: Final = "0f1ce179-a917-49ff-9d50-b05fc91f7bd4"
 
 
@@ -35,7 +34,7 @@ async def test_the_examples_upload_recontacts_and_codes(
         monkeypatch.setattr(AsyncClient, "from_env", connect)
         group = sandbox.seed(paused=1).groups[0]
         names: dict[str, Any] = {"project_id": group.project_id, "target_group_id": group.id}
-        for number, block in enumerate(PYTHON.findall(PAGE.read_text()), 1):
+        for number, block in enumerate(code_of(PAGE, "python"), 1):
             code = compile(block, f"{PAGE.name}, block {number}", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
             await eval(code, names)
     assert capsys.readouterr().out == ("5 ids were sent. All of them were stored.\n2 of 2 codes are new; 2 are left.\n")

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from support.pages import code_of
 
 from fieldingkit.resources.reports import GenerateReport, ReportType
 
@@ -19,15 +20,9 @@ def _no_pace(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(GenerateReport, "pace", None)
 
 
-def blocks(kind: str) -> list[str]:
-    """Return the blocks of one kind."""
-    found: list[str] = re.findall(rf"^```{kind}\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
-    return found
-
-
 def test_the_blocks_are_one_script(capsys: pytest.CaptureFixture[str]) -> None:
     """The same names from block to block, with nothing else given; the money is that of 80 completes."""
-    script = compile("\n".join(blocks("python")), str(PAGE), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    script = compile("\n".join(code_of(PAGE, "python")), str(PAGE), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     outcome = eval(script, {})
     assert inspect.iscoroutine(outcome)
     asyncio.run(outcome)
@@ -40,7 +35,7 @@ def test_the_blocks_are_one_script(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_blocking_script_saves_a_report(capsys: pytest.CaptureFixture[str]) -> None:
     """The script saves a file with a line for each complete and one for the columns."""
-    (script,) = blocks('python title="script.py"')
+    (script,) = code_of(PAGE, "python", title="script.py")
     exec(compile(script, str(PAGE), "exec"), {})
     assert capsys.readouterr().out.splitlines() == ["text/csv 41 lines"]
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.command_line import Cli, check_command_line
+from support.pages import code_of
 from support.studies import example, example_for
 
 from fieldingkit import Client
@@ -15,7 +16,7 @@ from fieldingkit.studies import Outcome, Study
 from fieldingkit.studies.study import kinds_of_settings
 
 PAGE = (Path(__file__).parents[3] / "docs" / "how-to" / "studies.md").read_text(encoding="utf-8")
-CODE = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+CODE = code_of("docs/how-to/studies.md", "python")
 LINES = re.findall(r"^\$ (fieldingkit .*?)(?: +#.*)?$", PAGE, re.MULTILINE)
 
 

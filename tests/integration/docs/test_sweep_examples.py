@@ -3,15 +3,15 @@
 import ast
 import asyncio
 import inspect
-import re
 from pathlib import Path
 
 import pytest
+from support.pages import code_of
 
 from fieldingkit.sandbox import Sandbox
 
 PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "sweeps.md"
-BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+BLOCKS = code_of(PAGE, "python")
 
 
 def test_the_blocks_of_the_page_run_one_after_the_other(

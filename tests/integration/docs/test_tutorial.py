@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from support.pages import code_of
 
 DOCS = Path(__file__).parents[3] / "docs"
 TUTORIAL = DOCS / "tutorials" / "brief-to-field.md"
@@ -15,15 +16,9 @@ FULFILLMENT = DOCS / "how-to" / "fulfillment.md"
 RECONCILIATIONS = DOCS / "how-to" / "reconciliations.md"
 
 
-def blocks(page: Path, kind: str) -> list[str]:
-    """Return the blocks of one kind."""
-    found: list[str] = re.findall(rf"^```{kind}\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
-    return found
-
-
 def run_blocks(page: Path) -> None:
     """Run the blocks of a page as one script in an event loop."""
-    script = compile("\n".join(blocks(page, "python")), str(page), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    script = compile("\n".join(code_of(page, "python")), str(page), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     outcome = eval(script, {})
     assert inspect.iscoroutine(outcome)
     asyncio.run(outcome)
@@ -31,7 +26,7 @@ def run_blocks(page: Path) -> None:
 
 def run_script(page: Path) -> None:
     """Run the blocking script of a page."""
-    (script,) = blocks(page, 'python title="script.py"')
+    (script,) = code_of(page, "python", title="script.py")
     exec(compile(script, str(page), "exec"), {})
 
 
