@@ -128,6 +128,31 @@ def test_stdout_has_messages_alone_and_logs_have_no_token(sandbox: Sandbox, raw:
     assert sandbox.token not in "".join(raw.lines) + out + err
 
 
+def test_at_a_terminal_it_says_that_it_waits(environment: dict[str, str]) -> None:
+    """A person who starts it by hand is not left wondering; the message is not on stdout."""
+    terminal, stdin = os.openpty()
+    try:
+        with subprocess.Popen(
+            [sys.executable, *PROGRAM],
+            env=environment,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            try:
+                assert process.stderr is not None
+                assert "Waiting for the messages of an agent" in process.stderr.readline()
+                process.send_signal(signal.SIGINT)
+                out, _ = process.communicate(timeout=LIMIT)
+            finally:
+                process.kill()
+    finally:
+        os.close(terminal)
+        os.close(stdin)
+    assert (process.returncode, out) == (130, "")
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_ends_a_server_that_waits(raw: Raw, number: signal.Signals, code: int) -> None:
     """Its stdin is still open, and it does not wait for the client to close it."""

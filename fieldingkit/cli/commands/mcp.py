@@ -1,5 +1,6 @@
 """``fieldingkit mcp``: let an agent read the account, over stdin and stdout."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +9,7 @@ from cyclopts.validators import Number
 
 from fieldingkit.cli.connection import DEFAULT_CONNECTION, Connection
 from fieldingkit.cli.errors import UsageError
+from fieldingkit.cli.output import Output
 
 __all__ = ["mcp"]
 
@@ -49,5 +51,7 @@ async def mcp(
             rules=None if rules is None else Rules.from_path(rules),
             allow_writes=allow_writes,
         )
+        if os.isatty(0):
+            Output().note("Waiting for the messages of an agent on stdin, which are no words for people. Ctrl-C ends.")
         await serve_stdio(server)
     return 0

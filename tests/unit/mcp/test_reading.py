@@ -176,7 +176,7 @@ async def test_every_trouble_of_the_present_is_found_and_nothing_else(
 async def test_a_fielding_assistant_that_cannot_be_read_is_an_unknown_figure(
     sandbox: Sandbox, server: MCPServer
 ) -> None:
-    """Whether its soft launch was reached is not known then, and not denied."""
+    """It is not known then if its soft launch was reached, and not denied."""
     project = sandbox.seed(live=1)
     sandbox.faults.add("get_fielding_assistant_assignment", faults.Answer(403), times=None)
     async with agent(server) as scripted:
