@@ -1,19 +1,24 @@
 """The reference has an entry for every public name, and every environment variable."""
 
 import ast
+import inspect
 import re
 from collections.abc import Iterator
+from enum import Enum
 from importlib import import_module
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 
 from support.public_names import public_modules
 
 import fieldingkit
+from fieldingkit.commands import OpenEnum, OpenIntEnum
 from fieldingkit.configuration import _VARIABLES, KEYS
 
 ROOT = Path(__file__).parents[3]
+AIRFLOW = "fieldingkit.airflow"
 REFERENCE = ROOT / "docs" / "reference"
 ENTRY = re.compile(r"^::: (\S+)$", re.MULTILINE)
 VARIABLE = re.compile(r"`((?:CINT|FIELDINGKIT|OTEL)_[A-Z0-9_]+)`")
@@ -48,6 +53,27 @@ def test_every_entry_exists() -> None:
         if not entry.startswith("fieldingkit.airflow"):
             assert find_spec(home) is not None
             assert hasattr(import_module(home), name) or find_spec(entry) is not None, entry
+
+
+def undescribed(kind: type[Enum]) -> set[str]:
+    """Return the members of an enumeration without a docstring below them."""
+    (tree,) = ast.parse(inspect.getsource(kind)).body
+    assert isinstance(tree, ast.ClassDef)
+    described = {
+        ast.unparse(node.targets[0])
+        for node, after in pairwise(tree.body)
+        if isinstance(node, ast.Assign) and isinstance(after, ast.Expr)
+    }
+    return {*kind.__members__} - described
+
+
+def test_every_member_of_an_enumeration_is_described() -> None:
+    """The kinds of changes and the codes of categories are the API's own words, which it describes no further."""
+    names = [(module, name) for path, module in public_modules().items() if path != AIRFLOW for name in module.__all__]
+    values = {getattr(module, name) for module, name in names if inspect.isclass(getattr(module, name))}
+    kinds = {kind for kind in values if issubclass(kind, Enum)} - {OpenEnum, OpenIntEnum}
+    missing = {kind.__name__: found for kind in kinds if (found := undescribed(kind))}
+    assert missing.keys() == {"QuestionCategoryCode", "TargetGroupChangeType"}
 
 
 def test_every_resource_has_a_page() -> None:
