@@ -7,15 +7,16 @@ can resume. The account comes from the environment; without CINT_ACCOUNT_ID a sa
 """
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 from aiohttp import web
 
 from fieldingkit import AsyncClient, batch_jobs
-from fieldingkit.errors import FieldingKitError, InvalidCommandError, JobError, JobTimeoutError
+from fieldingkit.errors import ConfigurationError, FieldingKitError, InvalidCommandError, JobError, JobTimeoutError
 from fieldingkit.sandbox import Sandbox
 
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 CLIENT = web.AppKey("client", AsyncClient)
 PORT = int(os.environ.get("PORT", "8080"))
 
@@ -32,12 +33,18 @@ async def pause(request: web.Request) -> web.Response:
 
 async def job(request: web.Request) -> web.Response:
     """Return the result of a job that an earlier request did not wait for."""
-    result = await request.app[CLIENT].job(request.match_info["token"]).wait(timeout=20.0)
+    try:
+        handle = request.app[CLIENT].job(request.match_info["token"])
+    except ConfigurationError as exc:
+        raise web.HTTPNotFound(text=str(exc)) from exc
+    result = await handle.wait(timeout=20.0)
+    if not isinstance(result, batch_jobs.BatchResult):
+        raise web.HTTPNotFound(text="not a job of this service")
     return web.json_response(result.to_dict())
 
 
 @web.middleware
-async def errors(request: web.Request, handler: web.RequestHandler) -> web.StreamResponse:
+async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer an error with what it says about the action."""
     try:
         return await handler(request)

@@ -106,6 +106,8 @@ async def test_the_service_resumes_a_job_and_says_what_was_applied(account: Sand
         job = await other.submit(pause)
         async with session.get(server.make_url(f"/jobs/{job.token()}")) as answer:
             assert (await answer.json())["updated"] == project.ids()
+        async with session.get(server.make_url("/jobs/no-token")) as answer:
+            assert answer.status == 404
         body = {"project_id": elsewhere, "target_group_ids": project.ids()}
         async with session.post(server.make_url("/pause"), json=body) as answer:
             assert (answer.status, (await answer.json())["maybe_applied"]) == (502, False)
