@@ -31,7 +31,7 @@ ROWS: Final = [
 ]
 
 
-def calls(group: TargetGroup) -> dict[str, Callable[[Client], Any]]:
+def calls(group: TargetGroup, *, wait: float) -> dict[str, Callable[[Client], Any]]:
     """Return a call of each operation of the catalogue."""
     assert group.run is not None
     ids = {"project_id": group.project_id, "target_group_id": group.id}
@@ -44,8 +44,8 @@ def calls(group: TargetGroup) -> dict[str, Callable[[Client], Any]]:
         "create_webhook": lambda client: client.send(hook),
         "get_fielding_run": lambda client: client.send(fielding_runs.GetFieldingRun(**run)),
         "pause_fielding_run": lambda client: client.send(pause),
-        "create_bulk_pause_target_groups_job": lambda client: client.run(batch, timeout=2.0),
-        "generate_report": lambda client: client.run(report, timeout=60.0),
+        "create_bulk_pause_target_groups_job": lambda client: client.run(batch, timeout=wait),
+        "generate_report": lambda client: client.run(report, timeout=wait),
     }
 
 
@@ -65,14 +65,14 @@ def test_an_example_ends_as_the_catalogue_says(sandbox: Sandbox, row: Row) -> No
     """The call raises the error that is named, with its `maybe_applied`, or succeeds."""
     group = sandbox.seed(live=1).groups[0]
     fault = eval(row.fault, {"faults": faults})
-    options: dict[str, Any] = {"timeout": 0.5} if isinstance(fault, faults.Hang) else {}
+    options: dict[str, Any] = {"timeout": 3.0} if isinstance(fault, faults.Hang) else {}
     credentials = ClientCredentials(
         client_id=sandbox.client_id, client_secret=sandbox.client_secret, token_url=sandbox.token_url
     )
     poll = PollPolicy(first_delay=0.01, min_interval=0.01, not_found_grace=0.1)
     with Client(account_id=sandbox.account_id, auth=credentials, base_url=sandbox.url, poll=poll, **options) as client:
         sandbox.faults.add(row.operation, fault, times=None)
-        call = calls(group)[row.operation]
+        call = calls(group, wait=1.0 if isinstance(fault, faults.StuckJob) else 250.0)[row.operation]
         try:
             result = call(client)
         except errors.FieldingKitError as exc:
