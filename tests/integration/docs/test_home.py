@@ -3,10 +3,18 @@
 import struct
 from pathlib import Path
 
-from support.home_pictures import REPORT, demo_picture, make_pictures, write_report
+import pytest
+from support.browser import screenshot
+from support.home_pictures import REPORT, demo_picture, write_report
 from support.pages import DOCS, read
 
 FOLDER = DOCS / "pictures"
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write the report of the picture."""
+    return write_report(tmp_path_factory.mktemp("report"))
 
 
 def size(picture: Path) -> tuple[int, ...]:
@@ -31,14 +39,14 @@ def test_the_picture_of_the_demo_is_made_from_a_run() -> None:
     assert "url(http" not in text
 
 
-def test_the_report_in_the_picture_is_made_from_a_run(tmp_path: Path) -> None:
+def test_the_report_in_the_picture_is_made_from_a_run(report: Path) -> None:
     """Some of its target groups fail, and some are skipped."""
-    text = write_report(tmp_path).read_text(encoding="utf-8")
+    text = report.read_text(encoding="utf-8")
     assert "of 172 target groups are paused" in text
     assert "An internal error occurred." in text
 
 
-def test_a_browser_makes_the_picture_of_the_report(tmp_path: Path) -> None:
-    """The script writes both pictures."""
-    make_pictures(tmp_path)
+def test_a_browser_makes_the_picture_of_the_report(report: Path, tmp_path: Path) -> None:
+    """It has the size of the picture in the docs."""
+    screenshot(report, tmp_path, tmp_path / "report.png", *REPORT)
     assert size(tmp_path / "report.png") == REPORT

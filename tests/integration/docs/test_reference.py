@@ -107,7 +107,7 @@ def test_the_page_of_settings_has_every_variable_and_no_other() -> None:
 
 
 def test_the_page_of_settings_has_every_key() -> None:
-    """The keys of `config.toml`, the variables and the flags stand in one row each."""
+    """Each row has the variable of its key, and all variables of connections are there."""
     rows = re.findall(
         r"^\| [^|]+ \| (`\w+`|none) \| (`[\w-]+`|none|refused) \|",
         (REFERENCE / "configuration.md").read_text(),
