@@ -65,4 +65,4 @@ def _open(page: Path, folder: Path, *more: str) -> "subprocess.CompletedProcess[
     if _CHROMIUM is None:
         pytest.skip("no Chromium is installed here: apt-get install chromium")
     command = [_CHROMIUM, *_FLAGS, f"--user-data-dir={folder / 'profile'}", *more, page.as_uri()]
-    return subprocess.run(command, capture_output=True, text=True, timeout=50, check=True)
+    return subprocess.run(command, capture_output=True, text=True, timeout=250, check=True)

@@ -176,7 +176,7 @@ def test_a_log_has_a_line_for_each_finding_and_ends_with_its_reader(
         assert [one["target_group_id"] for one in found["new"]] == [group.id]
         assert json.loads(process.stdout.readline())["new"] == []
         process.stdout.close()
-        assert process.wait(30) == 141
+        assert process.wait(250) == 141
 
 
 @pytest.mark.parametrize(("number", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
@@ -188,7 +188,7 @@ def test_a_signal_ends_the_watch(connected: Cli, sandbox: Sandbox, number: str, 
         assert process.stdout is not None
         assert "new" in process.stdout.readline()
         process.send_signal(getattr(signal, number))
-        assert process.wait(30) == code
+        assert process.wait(250) == code
 
 
 def test_each_planted_trouble_is_found_and_nothing_else(connected: Cli, sandbox: Sandbox, tmp_path: Path) -> None:
@@ -250,7 +250,7 @@ class Terminal:
 
     def wait_for(self, text: str) -> None:
         """Read until the screen has shown a text since the last key."""
-        until = time.monotonic() + 60
+        until = time.monotonic() + 250
         while text not in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.screen):
             assert time.monotonic() < until, self.screen
             self.screen += os.read(self._ours, 65536).decode(errors="replace")
@@ -263,7 +263,7 @@ class Terminal:
     def end(self) -> int:
         """Read to the end and return the exit code."""
         code = None
-        until = time.monotonic() + 60
+        until = time.monotonic() + 250
         os.set_blocking(self._ours, False)
         while code is None:
             assert time.monotonic() < until, self.screen
@@ -382,7 +382,7 @@ def test_a_watch_in_the_background_of_a_shell_does_not_touch_the_terminal(
         finally:
             if (started := re.search(r"pid (\d+)", screen)) is not None:
                 os.kill(int(started[1]), signal.SIGKILL)
-            process.wait(60)
+            process.wait(250)
             os.close(ours)
             os.close(theirs)
     assert "\x1b[?1049h" not in screen
