@@ -15,6 +15,7 @@ from fieldingkit.sandbox.model.fielding_runs import (
     GroupStatus,
     ValueChange,
 )
+from fieldingkit.sandbox.model.ledgers import Ledger
 from fieldingkit.sandbox.model.profiles import rescaled
 from fieldingkit.sandbox.model.respondents import Respondent
 from fieldingkit.sandbox.model.settings import Settings
@@ -37,6 +38,13 @@ class TargetGroup(Fielding):
         manager_id: The id of the project manager.
         assistant: The modules of the fielding assistant; None if none were ever assigned.
     """
+
+    # Declared again, since the methods below assign them, and type checkers would infer other types.
+    assistant: dict[str, Any] | None
+    goal: int
+    ledger: Ledger
+    price: Amount
+    settings: Settings
 
     def __init__(
         self,
