@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from enum import StrEnum
 from functools import cache, partial
 from types import GenericAlias, NoneType, UnionType
 from typing import Any, Union, cast, get_args, get_origin
@@ -54,6 +55,7 @@ def make_converter() -> Converter:
     converter.register_structure_hook_factory(_is_tuple, partial(_tuple_hook, converter))
     converter.register_structure_hook_func(lambda kind: kind == tuple[str, ...], _str_tuple)
     converter.register_structure_hook_func(_is_enum_tuple, _enum_tuple)
+    converter.register_structure_hook(StrEnum, _closed_enum)
     converter.register_structure_hook(OpenEnum, _open_enum)
     converter.register_structure_hook(OpenIntEnum, _open_int_enum)
     converter.register_structure_hook_factory(attrs.has, partial(_model_hook, converter))
@@ -184,6 +186,15 @@ def _tuple_hook(converter: Converter, kind: Any) -> Callable[[Any, Any], Any]:
         return tuple(structure(value, items))
 
     return hook
+
+
+def _closed_enum(value: Any, kind: Any) -> Any:
+    # Without this hook, that of its base class str would leave it as text.
+    if type(value) is not str:
+        raise TypeError(f"expected text, got {type(value).__name__}")
+    if value not in kind.__members__.values():
+        raise ValueError(f"{value[:40]!r} is not a known {kind.__name__}")
+    return kind(value)
 
 
 def _open_enum(value: Any, kind: Any) -> Any:

@@ -159,7 +159,8 @@ class Findings(Serializable):
         """Return the findings of a JSON file; None if there is no file.
 
         Raises:
-            ConfigurationError: The file cannot be read, or has no findings of this release.
+            ConfigurationError: The file cannot be read, has no findings of this release, or has a rule that this
+                release does not know.
         """
         try:
             text = Path(path).read_bytes()
@@ -182,7 +183,7 @@ class Findings(Serializable):
             place: The place where it was kept, for the message of an error.
 
         Raises:
-            ConfigurationError: The text has no findings of this release.
+            ConfigurationError: The text has no findings of this release, or a rule that this release does not know.
         """
         try:
             content: Any = json.loads(text)
@@ -193,7 +194,10 @@ class Findings(Serializable):
         try:
             decoded: Findings = structure(Findings)(content, Findings)
         except STRUCTURE_ERRORS as exc:
-            raise ConfigurationError(f"the findings {place} are damaged ({exc}); delete it to begin again") from exc
+            raise ConfigurationError(
+                f"the findings {place} are damaged, or of a later release ({exc}); "
+                "use that release, or delete it to begin again"
+            ) from exc
         return decoded
 
     def __repr__(self) -> str:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from support.monitored_groups import NOON, full_snapshot, hours_after, live_group
 
 from fieldingkit.errors import ConfigurationError
-from fieldingkit.monitoring import Findings, LowConversion, Rules, Snapshot, compare, evaluate
+from fieldingkit.monitoring import Findings, LowConversion, RuleName, Rules, Snapshot, compare, evaluate
 from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.sweeps.report import UnlistedProject
 
@@ -118,6 +118,32 @@ def test_findings_are_read_from_their_file_as_they_were_saved(tmp_path: Path) ->
         findings.save(path)
         assert Findings.load(path) == findings
     assert kept.unconfirmed
+
+
+def test_rules_that_were_read_from_a_file_are_members(tmp_path: Path) -> None:
+    """Text that only compares as the rule would fail at its first ``.value``."""
+    path = tmp_path / "findings.json"
+    findings_of(full_snapshot(live_group(conversion_rate=None, drop_off_rate=0.9), details=())).save(path)
+    found = Findings.load(path)
+    assert found is not None
+    findings_of(full_snapshot(live_group(**LOW))).save(path)
+    others = Findings.load(path)
+    assert others is not None
+    rules = [*found.rules, *(one.rule for one in found.unknown), *(one.rule for one in others.found)]
+    assert {RuleName.LOW_CONVERSION, RuleName.RECONCILIATION_DUE} <= set(rules)
+    assert {type(rule) for rule in rules} == {RuleName}
+
+
+@pytest.mark.parametrize("place", ["found", "unconfirmed", "unknown", "rules"])
+def test_an_unknown_rule_is_refused_by_its_name(place: str) -> None:
+    """Its finding would stay open, or end, by guess; and the file may be of a later release."""
+    first = findings_of(full_snapshot(live_group(**LOW)))
+    findings = findings_of(full_snapshot(live_group(conversion_rate=None)), first)
+    content = json.loads(attrs.evolve(findings, found=first.found).encode())
+    rule = content[place][0]
+    content[place][0] = "too_quiet" if isinstance(rule, str) else {**rule, "rule": "too_quiet"}
+    with pytest.raises(ConfigurationError, match=r"variable x .* later release .*'too_quiet' is not a known RuleName"):
+        Findings.decode(json.dumps(content), "variable x")
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"schema": 2}', '{"schema": 1, "at": 3}', "\ud800"])
