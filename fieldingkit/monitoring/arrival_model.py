@@ -20,12 +20,13 @@ rate ahead is taken to differ by a tenth from its course.
 import math
 from cmath import exp, rect
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import Final, NamedTuple
 
 import attrs
 
-__all__ = ["HALF_LIFE_HOURS", "ArrivalModel", "bisect_hours", "fit"]
+__all__ = ["HALF_LIFE_HOURS", "ArrivalModel", "fit", "hours_until"]
 
 HALF_LIFE_HOURS: Final = 72.0
 """The age at which a complete counts half."""
@@ -40,34 +41,23 @@ _AMPLITUDES: Final = (0.45, 0.9)
 _PEAKS: Final = 12
 _RHYTHM_PRIOR: Final = 0.6
 _STOPPED_PRIOR: Final = 0.01
+_PRIOR_COMPLETES: Final = 0.5
 _UNSTEADINESS: Final = 0.01
 _NEGLIGIBLE: Final = 3e-3
-_STEPS: Final = 24
+_PLACES: Final = 2**24
+"""The hours ahead are searched in so many steps."""
+_PLACE: Final = HORIZON_HOURS / _PLACES
 
 
 class _Scenario(NamedTuple):
     """A course of the rate, with its probability."""
 
     weight: float
-    fading: float
+    fading: int
+    """The place of its fading in `_FADINGS`."""
     rhythm: complex
-    completes: float
-    exposure: float
-    stopped: bool
-
-    def exposure_within(self, hours: float) -> float:
-        """Return F(h)."""
-        if self.stopped:
-            return 0.0
-        level, wave = _integral(self.fading, hours)
-        return max(0.0, level + (self.rhythm.conjugate() * wave).real)
-
-    def chance(self, remaining: int, hours: float) -> float:
-        """Return the probability of so many completes within so many hours."""
-        ratio = self.exposure_within(hours) * self.completes / (self.exposure * remaining)
-        root, few, known = ratio ** (1 / 3), (1 / remaining + _UNSTEADINESS) / 9, 1 / (9 * self.completes)
-        deviation = ((1 - known) * root - (1 - few)) / math.sqrt(known * root**2 + few)
-        return 0.0 if ratio <= 0 else 0.5 * (1 + math.erf(deviation / math.sqrt(2)))
+    rate: float
+    """k / E; 0 if the completes stopped."""
 
 
 @attrs.frozen
@@ -76,6 +66,8 @@ class ArrivalModel:
 
     scenarios: Sequence[_Scenario]
     """The courses of the rate, with probabilities that add up to 1."""
+    completes: float
+    """k."""
     completes_per_hour: float
     """The weighted completes in an hour so far."""
 
@@ -85,16 +77,29 @@ class ArrivalModel:
             return 1.0
         if hours <= 0:
             return 0.0
-        return sum(one.weight * one.chance(remaining, hours) for one in self.scenarios)
+        few, known = (1 / remaining + _UNSTEADINESS) / 9, 1 / (9 * self.completes)
+        most, least, total = 1 - known, 1 - few, 0.0
+        for weight, mean in self._means(hours):  # most of a forecast's time is spent here
+            root = (mean / remaining) ** (1 / 3)
+            deviation = (most * root - least) / math.sqrt(2 * (known * root * root + few))
+            total += weight * (1 + math.erf(deviation))
+        return total / 2
 
     def mean(self, remaining: int, hours: float) -> float:
         """Return the mean number of completes within so many hours, at most `remaining`."""
         if remaining <= 0 or hours <= 0:
             return 0.0
-        return sum(
-            one.weight * min(remaining, one.completes / one.exposure * one.exposure_within(hours))
-            for one in self.scenarios
-        )
+        return sum(weight * min(remaining, mean) for weight, mean in self._means(hours))
+
+    def _means(self, hours: float) -> list[tuple[float, float]]:
+        """Return the probability of each scenario that expects completes within so many hours, and F(h) * k / E."""
+        integrals, means = _integrals(hours), list[tuple[float, float]]()
+        for weight, fading, rhythm, rate in self.scenarios:
+            level, cosine, sine = integrals[fading]
+            mean = rate * (level + rhythm.real * cosine + rhythm.imag * sine)
+            if mean > 0:
+                means.append((weight, mean))
+        return means
 
 
 def fit(hours: Sequence[float], completes: Sequence[int]) -> ArrivalModel:
@@ -113,18 +118,56 @@ def fit(hours: Sequence[float], completes: Sequence[int]) -> ArrivalModel:
     likely = [(math.exp(score - best), one) for score, one in scored if math.exp(score - best) > _NEGLIGIBLE]
     total = sum(weight for weight, _ in likely)
     scenarios = tuple(one._replace(weight=weight / total) for weight, one in likely)
-    return ArrivalModel(scenarios, sum(weighted) / observed)
+    return ArrivalModel(scenarios, sum(weighted) + _PRIOR_COMPLETES, sum(weighted) / observed)
 
 
-def bisect_hours(chance: Callable[[float], float], share: float) -> float | None:
-    """Return the hours after which a probability that never decreases has reached a share; None beyond the horizon."""
-    if chance(HORIZON_HOURS) < share:
-        return None
-    low, high = 0.0, HORIZON_HOURS
-    for _ in range(_STEPS):
-        middle = (low + high) / 2
-        low, high = (low, middle) if chance(middle) >= share else (middle, high)
-    return high
+def hours_until(chance: Callable[[float], float], shares: Sequence[float]) -> list[float | None]:
+    """Return the hours after which a probability has reached each share, to half a second; None beyond the horizon.
+
+    Args:
+        chance: The probability by hours, which never decreases. It is computed as seldom as possible.
+        shares: The shares, above 0 and above the probability of 0 hours.
+    """
+    known = {0: chance(0.0), _PLACES: chance(HORIZON_HOURS)}
+    return [_place_of(chance, share, known) * _PLACE if share <= known[_PLACES] else None for share in shares]
+
+
+def _place_of(chance: Callable[[float], float], share: float, known: dict[int, float]) -> int:
+    """Return the first place with a share, by Chandrupatla's method; the places that it computes become known."""
+    far = max(place for place, reached in known.items() if reached < share)
+    near = min(place for place, reached in known.items() if reached >= share)
+    part = 0.5
+    while abs(far - near) > 1:
+        low, high = min(far, near), max(far, near)
+        place = min(max(near + round(part * (far - near)), low + 1), high - 1)
+        known[place] = chance(place * _PLACE)
+        is_same_side = (known[place] >= share) == (known[near] >= share)
+        before, far, near = (near, far, place) if is_same_side else (far, near, place)
+        at_near, at_far, at_before = (known[one] - share for one in (near, far, before))
+        part = _interpolated(far - near, before - near, at_near, at_far, at_before)
+    return max(far, near)
+
+
+def _interpolated(far: int, before: int, at_near: float, at_far: float, at_before: float) -> float:
+    """Return the part of the way from the place 0 to the far one at which a curve through three points is 0.
+
+    Where the inverse parabola through them is no safe guess, it is the half.
+    """
+    if at_before == at_far:
+        return 0.5
+    xi, phi = far / (far - before), (at_near - at_far) / (at_before - at_far)
+    if phi * phi >= xi or (1 - phi) * (1 - phi) >= 1 - xi:
+        return 0.5
+    straight = at_near / (at_far - at_near) * at_before / (at_far - at_before)
+    bend = at_near / (at_before - at_near) * at_far / (at_before - at_far)
+    return straight + before / far * bend
+
+
+@lru_cache(maxsize=256)
+def _integrals(hours: float) -> tuple[tuple[float, float, float], ...]:
+    """Return the integrals for each fading. All goals of a target group are asked for the same hours."""
+    integrals = (_integral(per_day / 24, hours) for per_day in _FADINGS)
+    return tuple((level, wave.real, wave.imag) for level, wave in integrals)
 
 
 def _integral(fading: float, hours: float) -> tuple[float, complex]:
@@ -155,21 +198,21 @@ def _scenarios(
     the power of its completes, divided by E to the power of k.
     """
     busy = [index for index, number in enumerate(arrived) if number]
-    completes = sum(arrived) + 0.5
+    completes = sum(arrived) + _PRIOR_COMPLETES
     until_latest = busy[-1] + 1 if busy else 0
-    for per_day, prior in zip(_FADINGS, _FADING_PRIORS, strict=True):
-        fading = per_day / 24
-        edges = [_integral(fading, hour) for hour in hours]
+    for fading, (per_day, prior) in enumerate(zip(_FADINGS, _FADING_PRIORS, strict=True)):
+        edges = [_integral(per_day / 24, hour) for hour in hours]
         levels = [(after[0] - before[0]) * part for (before, after), part in zip(pairwise(edges), recency, strict=True)]
         waves = [(after[1] - before[1]) * part for (before, after), part in zip(pairwise(edges), recency, strict=True)]
         sums = [(sum(levels), sum(waves))]
         if 0 < until_latest < len(arrived):
             sums.append((sum(levels[:until_latest]), sum(waves[:until_latest])))
+        counted = [(arrived[index], levels[index], waves[index].real, waves[index].imag) for index in busy]
         for rhythm_prior, rhythm in _RHYTHMS:
-            shape = rhythm.conjugate()
-            fit_of_times = sum(arrived[index] * math.log(levels[index] + (shape * waves[index]).real) for index in busy)
+            real, imag = rhythm.real, rhythm.imag
+            fit_of_times = sum([number * math.log(level + real * x + imag * y) for number, level, x, y in counted])
             for stopped, (level, wave) in enumerate(sums):
-                exposure = level + (shape * wave).real
+                exposure = level + real * wave.real + imag * wave.imag
                 chance = prior * rhythm_prior * (_STOPPED_PRIOR if stopped else 1 - _STOPPED_PRIOR)
                 score = math.log(chance) + fit_of_times - completes * math.log(exposure)
-                yield score, _Scenario(0.0, fading, rhythm, completes, exposure, bool(stopped))
+                yield score, _Scenario(0.0, fading, rhythm, 0.0 if stopped else completes / exposure)

@@ -23,7 +23,7 @@ from typing import Any, Final
 
 import attrs
 
-from fieldingkit.monitoring.arrival_model import HORIZON_HOURS, ArrivalModel, bisect_hours, fit
+from fieldingkit.monitoring.arrival_model import HORIZON_HOURS, ArrivalModel, fit, hours_until
 from fieldingkit.resources.money import Money
 from fieldingkit.results import Serializable
 
@@ -250,7 +250,7 @@ def _goal_forecast(
         )
     if too_early:
         return attrs.evolve(known, status=ForecastStatus.TOO_EARLY)
-    closes = [bisect_hours(chance, share) for share in (EARLIER, 0.5, EARLIER + COVERAGE)]
+    closes = hours_until(chance, (EARLIER, 0.5, EARLIER + COVERAGE))
     earliest, expected, latest = (None if hours is None else known.at + timedelta(hours=hours) for hours in closes)
     return attrs.evolve(
         known,

@@ -217,7 +217,7 @@ class _WatchReader:
             if id_ in self._forecasts or not _is_live(read.group) or (until is not None and clock.now() >= until):
                 continue
             try:
-                # It computes for some tenths of a second.
+                # It computes for some hundredths of a second.
                 self._forecasts[id_] = await asyncio.to_thread(forecast_group, self._earlier[id_])
             except (ValueError, ArithmeticError) as exc:  # of figures that make no sense, such as a negative goal
                 self._forecasts[id_] = None
