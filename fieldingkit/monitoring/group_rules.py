@@ -244,7 +244,12 @@ def _paused_by_api(_: PausedByApi, facts: GroupFacts) -> _Outcome:
         yield from _unread_reason(facts)
     elif code != StatusChangeReason.PAST_SOFT_LAUNCH_END_DATE and not _is_soft_launch(code, facts):
         action = REASON_ACTIONS.get(code, "find the cause in its changelog, then resume")
-        yield Seen(f"the API paused it: {code}", action, facts.state.since)
+        yield Seen(f"the API paused it: {code}", action, _stopped_at(facts))
+
+
+def _stopped_at(facts: GroupFacts) -> datetime | None:
+    """Return the time of the pause by the changelog, or else the time at which it was first seen to be paused."""
+    return facts.group.status_changed_at or facts.state.since
 
 
 def _is_soft_launch(code: str, facts: GroupFacts) -> bool:
@@ -288,7 +293,7 @@ def _soft_launch_reached(_: SoftLaunchReached, facts: GroupFacts) -> _Outcome:
     part = 0 if launch is None else -(-group.goal * launch.filling_goal_percentage // 100)
     reached = group.prescreens if group.filling_strategy == FillingStrategy.PRESCREENS else group.completes
     if group.status == TargetGroupStatus.PAUSED and group.reason_code == StatusChangeReason.PAST_SOFT_LAUNCH_END_DATE:
-        yield Seen(f"the soft launch is past its end, with {reached} of {group.goal}", action, facts.state.since)
+        yield Seen(f"the soft launch is past its end, with {reached} of {group.goal}", action, _stopped_at(facts))
     elif launch is not None and reached >= part:
         yield Seen(f"the soft launch is at {reached} of {part}; the goal is {group.goal}", action)
     elif launch is not None and group.read_at >= launch.end_at:

@@ -32,7 +32,7 @@ _COLUMNS: dict[_TableName, str] = {
         median_length_of_interview_seconds INTEGER, average_price TEXT, average_price_currency TEXT,
         price TEXT, price_currency TEXT, cost TEXT, cost_currency TEXT, starts_at TEXT, ends_at TEXT,
         bid_incidence_rate REAL, bid_length_of_interview_minutes INTEGER, entrants INTEGER, completes_per_hour REAL,
-        reason_code TEXT, unread TEXT
+        reason_code TEXT, status_changed_at TEXT, unread TEXT
     """,
     "cells": """
         read_at TEXT NOT NULL, project_id TEXT NOT NULL, target_group_id TEXT NOT NULL, target_group_name TEXT,
@@ -40,7 +40,7 @@ _COLUMNS: dict[_TableName, str] = {
     """,
 }
 _KINDS: dict[str, ColumnKind] = {
-    **dict.fromkeys(("read_at", "last_complete_at", "starts_at", "ends_at"), "time"),
+    **dict.fromkeys(("read_at", "last_complete_at", "starts_at", "ends_at", "status_changed_at"), "time"),
     **dict.fromkeys(("average_price", "price", "cost"), "amount"),
 }
 """The columns whose text is something else."""

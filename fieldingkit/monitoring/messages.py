@@ -84,7 +84,7 @@ def _subject(finding: Finding) -> str:
 def finding_line(finding: Finding) -> str:
     """Return a finding in one line: its subject, what was seen, since when, and what to do."""
     since = format_moment(finding.since)
-    return f"{_subject(finding)}: {finding.rule}: {finding.seen}. Since {since}. To do: {finding.action}."
+    return f"{_subject(finding)}: {finding.rule}: {finding.seen}. Known since {since}. To do: {finding.action}."
 
 
 def _new_line(finding: Finding) -> str:

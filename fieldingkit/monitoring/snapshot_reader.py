@@ -25,7 +25,7 @@ from fieldingkit.monitoring.snapshots import (
     UnreadDetail,
     cells_of,
     completes_per_hour,
-    last_reason,
+    last_status_change,
 )
 from fieldingkit.paging import iter_pages
 from fieldingkit.resources.fielding_runs import ListFieldingRuns
@@ -310,8 +310,8 @@ async def _reason(reader: Reader, group: GroupSnapshot) -> _Read:
     command = GetTargetGroupChangelog(**_ids(reader, group), change_types=types, page_size=50)
     async with aclosing(iter_pages(partial(send_read, reader.client), command)) as found:
         pages = [page async for page in found]
-    reason = last_reason([entry for page in pages for entry in page])
-    return {"reason_code": reason}, [path for page in pages for path in page.undecoded]
+    reason, at = last_status_change([entry for page in pages for entry in page])
+    return {"reason_code": reason, "status_changed_at": at}, [path for page in pages for path in page.undecoded]
 
 
 _READS: Mapping[Detail, Callable[[Reader, GroupSnapshot], Awaitable[_Read]]] = {

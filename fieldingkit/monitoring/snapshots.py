@@ -26,7 +26,7 @@ __all__ = [
     "UnreadDetail",
     "cells_of",
     "completes_per_hour",
-    "last_reason",
+    "last_status_change",
 ]
 
 DetailName = Literal["price", "period", "cells", "bid", "completes", "entrants", "reason"]
@@ -53,7 +53,8 @@ class Detail(StrEnum):
     ENTRANTS = "entrants"
     """The number of entrants (``GetTargetGroupPerformance``)."""
     REASON = "reason"
-    """The reason of the last status change, of paused and completed target groups (``GetTargetGroupChangelog``)."""
+    """The last status change, its reason and its time, of paused and completed target groups
+    (``GetTargetGroupChangelog``)."""
 
 
 @attrs.frozen(kw_only=True)
@@ -145,6 +146,8 @@ class GroupSnapshot(Serializable):
     """The completes per hour of the last 24 hours of fielding, or of all of it if shorter; detail ``completes``."""
     reason_code: StatusChangeReason | None = None
     """The API's reason for the last status change; None if it has none, as a person's change; detail ``reason``."""
+    status_changed_at: datetime | None = None
+    """The time of the last status change, UTC; None if it is not known; detail ``reason``."""
     intervals: tuple[CompletesInterval, ...] | None = None
     """The total number of completes at the end of each hour of fielding; detail ``completes``."""
     cells: tuple[CellSnapshot, ...] | None = None
@@ -267,12 +270,12 @@ def completes_per_hour(intervals: Sequence[CompletesInterval], at: datetime) -> 
     return (latest - earlier) / ((until - since) / _HOUR) if until - since >= _HOUR else None
 
 
-def last_reason(entries: Sequence[ChangelogEntry]) -> StatusChangeReason | None:
-    """Return the reason of the latest status change; None if it has none, or there is no status change."""
+def last_status_change(entries: Sequence[ChangelogEntry]) -> tuple[StatusChangeReason | None, datetime | None]:
+    """Return the reason and the time of the latest status change; None if it has none, or there is no status change."""
     changes = [
-        (entry.occurred_at, change.reason_code)
+        (change.reason_code, entry.occurred_at)
         for entry in entries
         for change in entry.changes
         if change.object == TargetGroupChangeType.STATUS_CHANGE and entry.occurred_at is not None
     ]
-    return max(changes, key=lambda one: one[0])[1] if changes else None
+    return max(changes, key=lambda one: one[1], default=(None, None))

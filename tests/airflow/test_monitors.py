@@ -80,7 +80,7 @@ def test_a_finding_fails_the_task_for_good(connected: Sandbox, rules_file: Path)
     headline, line = str(caught.value).split("\n")
     (finding,) = task.pushed["details"]["new"]
     assert headline == "1 open finding, 1 of them new, in 2 target groups"
-    assert "paused_by_api: the API paused it: total_completes_reached. Since 20" in line
+    assert "paused_by_api: the API paused it: total_completes_reached. Known since 20" in line
     assert line.endswith("To do: complete it, or raise the goal and resume.")
     assert finding["target_group_id"] in line
     assert task.pushed["return_value"]["counts"] == {

@@ -74,6 +74,7 @@ def state_of(
     ]
     return WatchState(
         at=NOON,
+        read_at=NOON,
         groups=by_trouble(watched),
         findings=findings,
         changes=compare(earlier, findings),

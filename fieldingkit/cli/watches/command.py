@@ -189,7 +189,7 @@ class _Watch:
             with suppress(asyncio.CancelledError):
                 await follower
         if document is not None:
-            self._output.note(f"{document.headline}. Read {format_moment(document.at)}.")
+            self._output.note(f"{document.headline}. Read {format_moment(document.read_at)}.")
 
     async def _follow(
         self, states: AsyncGenerator[WatchState], inbox: "asyncio.Queue[WatchState | str | None]"

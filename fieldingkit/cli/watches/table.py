@@ -107,11 +107,17 @@ def _footer(view: View) -> Text:
 
 
 def _age(document: WatchDocument, now: datetime) -> str:
-    minutes, seconds = divmod(max(0, round((now - document.at).total_seconds())), 60)
+    read = f"Read {_ago(document.read_at, now)}"
+    if document.read_at == document.at:
+        return f"{read}."
+    return f"{read}; nothing could be read in the latest attempt, {_ago(document.at, now)}."
+
+
+def _ago(at: datetime, now: datetime) -> str:
+    minutes, seconds = divmod(max(0, round((now - at).total_seconds())), 60)
     hours, minutes = divmod(minutes, 60)
     ago = f"{hours} h {minutes} min" if hours else f"{minutes} min" if minutes >= 2 else f"{minutes * 60 + seconds} s"
-    at = f"{document.at:%H:%M:%S} UTC" if hours < _SAME_DAY else format_moment(document.at)
-    return f"Read {at}, {ago} ago."
+    return f"{at:%H:%M:%S} UTC, {ago} ago" if hours < _SAME_DAY else f"{format_moment(at)}, {ago} ago"
 
 
 def _sizes(width: int) -> tuple[int, int]:

@@ -62,6 +62,7 @@ def to_document(
     urgent = {one.project_id for one in notes}
     return WatchDocument(
         at=state.at,
+        read_at=state.read_at,
         every=every,
         account_id=None if account_id is None else str(account_id),
         base_url=base_url,

@@ -52,7 +52,7 @@ _DETAIL_FIELDS: Final[Mapping[Detail, tuple[str, ...]]] = {
     Detail.BID: ("bid_incidence_rate", "bid_length_of_interview_minutes"),
     Detail.COMPLETES: ("intervals", "completes_per_hour"),
     Detail.ENTRANTS: ("entrants",),
-    Detail.REASON: ("reason_code",),
+    Detail.REASON: ("reason_code", "status_changed_at"),
 }
 _ASSISTANT: Final = "assistant"
 """The name of the fielding assistant among the details."""
@@ -184,6 +184,7 @@ class _WatchReader:
         self._forecasts: dict[str, Forecast | None] = {}
         self._assistants: dict[str, FieldingAssistantAssignment] = {}
         self._due: tuple[DueReconciliations, datetime] | None = None
+        self._read_at: datetime | None = None
         self._due_tried: datetime | None = None
         self._due_problem: str | None = None
 
@@ -197,16 +198,18 @@ class _WatchReader:
         Raises:
             FieldingKitError: if nothing was ever read.
         """
-        client, problem = self._reader.client, None
+        client, problem, at = self._reader.client, None, None
         try:
-            await self._read_lists(only)
+            is_read = await self._read_lists(only)
             at = now_of(client)  # the first response has shown the API's clock
+            self._read_at = at if is_read else self._read_at
             await self._read_due(at)
             await self._read_full(until)
         except (ApiError, TransportError, DecodeError) as exc:
             if not self._listed:
                 raise
-            problem, at = exc.message, now_of(client)
+            problem = exc.message
+        at = at or now_of(client)
         await self._make_forecasts(until)
         return self._state(at, problem)
 
@@ -224,8 +227,11 @@ class _WatchReader:
                 unread = (*read.group.unread, UnreadDetail(detail=_FORECAST, reason=f"none can be made: {exc}"))
                 self._full[id_] = attrs.evolve(read, group=attrs.evolve(read.group, unread=unread))
 
-    async def _read_lists(self, only: Collection[str] | None) -> None:
-        """Read the lists of projects; target groups that they lack are no longer watched."""
+    async def _read_lists(self, only: Collection[str] | None) -> bool:
+        """Read the lists of projects, and return False if none could be read.
+
+        Target groups that the lists lack are no longer watched.
+        """
         if only is None:
             self.projects = dict(await read_projects(self._reader, self._query))
         names = {id_: name for id_, name in self.projects.items() if only is None or id_ in only}
@@ -242,6 +248,7 @@ class _WatchReader:
         for memory in memories:
             for id_ in memory.keys() - watched:
                 del memory[id_]
+        return bool(groups) or not self.projects
 
     async def _read_due(self, at: datetime) -> None:
         """Read the reconciliations that are due, if that was tried long ago."""
@@ -347,6 +354,7 @@ class _WatchReader:
         unlisted = [f"the target groups of project {self._name(id_)}: {reason}" for id_, reason in failures.items()]
         return WatchState(
             at=at,
+            read_at=self._read_at or at,
             groups=by_trouble(groups),
             findings=self._findings,
             changes=compare(before, self._findings),

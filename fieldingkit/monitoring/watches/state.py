@@ -79,7 +79,9 @@ class WatchState(Serializable):
     """The state of a watch at one time."""
 
     at: datetime
-    """The time of the latest read, by the API's clock, UTC."""
+    """The time of the latest attempt to read, by the API's clock, UTC."""
+    read_at: datetime
+    """The time of the latest one in which the list of a project, at least, could be read, UTC: `at` or earlier."""
     groups: tuple[WatchedGroup, ...]
     """The target groups, those in trouble first."""
     findings: Findings
@@ -108,6 +110,7 @@ class WatchState(Serializable):
         return {
             "event": "state",
             "at": to_plain(self.at),
+            "read_at": to_plain(self.read_at),
             "complete": self.is_complete,
             "problems": list(self.problems),
             "groups": [_row(one) for one in self.groups],

@@ -156,7 +156,9 @@ class WatchDocument:
     """The state of a watch."""
 
     at: datetime
-    """The time of the latest read, UTC."""
+    """The time of the latest attempt to read, UTC."""
+    read_at: datetime
+    """The time of the latest one in which something could be read, UTC."""
     every: float | None
     """Seconds from one read to the next; None if it was read once."""
     account_id: str | None

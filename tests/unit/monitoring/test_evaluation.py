@@ -238,6 +238,17 @@ def test_a_soft_launch_is_reached_at_its_part_of_the_goal_or_its_end(percent: in
     assert {one.rule for one in found} <= {"soft_launch_reached"}
 
 
+@pytest.mark.parametrize("reason", ["low_epc", "past_soft_launch_end_date"])
+def test_a_pause_is_known_since_the_time_of_the_changelog(reason: str) -> None:
+    """The snapshot that shows it may be hours later. Without that time, it is known since it was first seen."""
+    paused = {**PAUSED, "reason_code": StatusChangeReason(reason)}
+    (found,) = evaluated({**paused, "status_changed_at": hours_after(-3)}).found
+    assert found.since == hours_after(-3)
+    first = evaluated(paused)
+    (found,) = evaluated({**paused, "read_at": hours_after(2)}, first).found
+    assert found.since == first.found[0].since == NOON
+
+
 def test_a_soft_launch_that_the_api_paused_is_one_finding() -> None:
     """The reason of the API is that of its part of the goal, and is not to be repeated as a pause."""
     launch = SoftLaunch(end_at=hours_after(9), filling_goal_percentage=40, demographics_strictness_percentage=0)

@@ -43,6 +43,7 @@ FULL = GroupSnapshot(
     entrants=90,
     completes_per_hour=1.5,
     reason_code=StatusChangeReason("low_epc"),
+    status_changed_at=NOON - timedelta(hours=2),
     cells=(CELL, attrs.evolve(CELL, name="men", completes=None)),
 )
 SPARSE = GroupSnapshot(

@@ -42,7 +42,7 @@ def test_the_document_has_the_changes_and_a_text() -> None:
         "fieldingkit, 2026-03-05 13:00:00 UTC: 1 new finding, 1 over, 2 unknown figures",
         (
             "NEW Germany (newGermany): low_conversion: a conversion rate of 5.0% after 100 entrants; "
-            "the limit is 10.0%. Since 2026-03-05 12:00:00 UTC. To do: compare the screening questions with "
+            "the limit is 10.0%. Known since 2026-03-05 12:00:00 UTC. To do: compare the screening questions with "
             "the profiles, and ask for what is screened out in the profiles."
         ),
         "OVER France (overFrance): low_conversion: it is no longer so.",

@@ -12,11 +12,11 @@ import pytest
 from fieldingkit import AsyncClient, Client
 from fieldingkit.errors import ConfigurationError, ForbiddenError, InvalidCommandError
 from fieldingkit.monitoring import Detail, snapshot
-from fieldingkit.monitoring.snapshots import cells_of, completes_per_hour, last_reason
+from fieldingkit.monitoring.snapshots import completes_per_hour, last_status_change
 from fieldingkit.resources.profiles import Profile, Profiling, Quota, ReplaceProfiles, Selection, Target
-from fieldingkit.resources.profiling import TargetGroupProfiles
 from fieldingkit.resources.target_group_changelog import (
     ChangelogEntry,
+    GetTargetGroupChangelog,
     StatusChangeReason,
     TargetGroupChange,
     TargetGroupChangeType,
@@ -112,6 +112,9 @@ async def test_the_reason_of_a_pause_by_the_api_is_read(sandbox: Sandbox, client
     sandbox.seed(live=1, goal_reached=True)
     (group,) = (await snapshot(client, ALL, details=["reason"])).groups
     assert (group.status, group.reason_code) == ("paused", "total_completes_reached")
+    ids = {"project_id": group.project_id, "target_group_id": group.target_group_id}
+    log = await client.send(GetTargetGroupChangelog(**ids, change_types=["status_change"]))
+    assert group.status_changed_at == max(one.occurred_at for one in log if one.occurred_at is not None)
 
 
 async def test_quota_cells_have_their_goals_and_completes(sandbox: Sandbox, client: AsyncClient) -> None:
@@ -246,7 +249,7 @@ def test_completes_per_hour_is_of_the_last_day_of_fielding(
     assert completes_per_hour(intervals, NOW) == (None if rate is None else pytest.approx(rate))
 
 
-def test_the_last_reason_is_of_the_latest_status_change() -> None:
+def test_the_reason_and_its_time_are_of_the_latest_status_change() -> None:
     """The order of the changelog does not matter; other changes do not count."""
 
     def entry(hour: int, kind: str, reason: str | None) -> ChangelogEntry:
@@ -259,23 +262,7 @@ def test_the_last_reason_is_of_the_latest_status_change() -> None:
         entry(3, "cpi_change", None),
         entry(2, "status_change", "high_drop_rates"),
     ]
-    assert last_reason(changes) == last_reason(changes[::-1]) == "high_drop_rates"
-    assert last_reason([*changes, entry(4, "status_change", None)]) is None
-    assert last_reason([]) is None
-
-
-def test_a_cell_without_readable_numbers_has_no_fill() -> None:
-    """None is not zero; targets without a quota and profiles without quotas in force have no cells."""
-    unknown = Target(name="women", quota=Quota(quota_nominal=10))
-    empty = Target(name="men", quota=Quota(completes_goal=0, completes=0))
-    profiles = TargetGroupProfiles(
-        profiles=[
-            Profile(name="GENDER", targets=[unknown, empty, Target(name="other")]),
-            Profile(name="AGE", targets=[unknown], quotas_enabled=False),
-        ]
-    )
-    cells = cells_of(profiles)
-    assert [(cell.name, cell.completes, cell.goal, cell.fill) for cell in cells] == [
-        ("women", None, 10, None),
-        ("men", 0, 0, None),
-    ]
+    latest = (StatusChangeReason.HIGH_DROP_RATES, NOW + timedelta(hours=2))
+    assert last_status_change(changes) == last_status_change(changes[::-1]) == latest
+    assert last_status_change([*changes, entry(4, "status_change", None)]) == (None, NOW + timedelta(hours=4))
+    assert last_status_change([]) == (None, None)

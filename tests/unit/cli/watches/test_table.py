@@ -33,6 +33,14 @@ def test_the_screen_says_how_many_are_in_trouble_and_how_old_that_is() -> None:
     assert second == "3 in trouble, 1 not fully read, 3 well. Read 12:00:00 UTC, 30 min ago."
 
 
+def test_an_attempt_that_read_nothing_is_not_called_a_read() -> None:
+    """The age of the figures is that of the latest read; the attempt has its own."""
+    document = attrs.evolve(document_of(), read_at=hours_after(-1))
+    assert "Read 11:00:00 UTC, 1 h 30 min ago; nothing could be read in the latest attempt, 12:00:00 UTC, 30 min" in (
+        " ".join(screen(document, width=200)[:3])
+    )
+
+
 def test_trouble_is_below_its_group_with_the_next_step() -> None:
     """The most urgent target group is the first one."""
     lines = screen(document_of())

@@ -162,6 +162,22 @@ async def test_a_project_that_cannot_be_read_keeps_its_groups_and_their_age(
     assert third.findings.unconfirmed == ()
 
 
+async def test_a_read_of_which_every_list_fails_is_an_attempt(sandbox: Sandbox, watching: AsyncClient) -> None:
+    """The projects were listed, but no figure is newer: the time of the latest read stays that of the one before."""
+    for _ in range(2):
+        sandbox.seed(live=1)
+    async with aclosing(watch(watching)) as states:
+        first = await anext(states)
+        sandbox.faults.add(LISTS, faults.Answer(403), times=2)
+        lost = await anext(states)
+        sandbox.faults.add(LISTS, faults.Answer(403), times=1)
+        partly = await anext(states)
+    assert lost.read_at == first.at < lost.at
+    assert all(one.problem for one in lost.groups)
+    assert partly.read_at == partly.at
+    assert not partly.is_complete
+
+
 async def test_an_outage_after_the_first_read_ends_nothing(sandbox: Sandbox, watching: AsyncClient) -> None:
     """All figures keep their times, no finding is reported as over, and the watch continues when the API is back."""
     sandbox.seed(live=1, completes=0)
@@ -171,6 +187,7 @@ async def test_an_outage_after_the_first_read_ends_nothing(sandbox: Sandbox, wat
         lost = await anext(states)
         sandbox.faults.clear()
         back = await anext(states)
+    assert first.read_at == first.at == lost.read_at < lost.at < back.read_at == back.at
     assert lost.groups[0].group == first.groups[0].group
     assert lost.groups[0].condition is Condition.TROUBLE
     assert (len(lost.problems), lost.changes.has_news, lost.is_complete) == (1, False, False)

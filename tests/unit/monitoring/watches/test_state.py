@@ -36,7 +36,7 @@ def watched(name: str, *rules: RuleName, **changes: object) -> WatchedGroup:
 def state_of(*groups: WatchedGroup) -> WatchState:
     """Return a state of target groups."""
     findings = Findings(at=NOON, found=tuple(one for group in groups for one in group.findings))
-    return WatchState(at=NOON, groups=groups, findings=findings, changes=compare(None, findings))
+    return WatchState(at=NOON, read_at=NOON, groups=groups, findings=findings, changes=compare(None, findings))
 
 
 def test_groups_in_trouble_come_first_by_urgency_then_those_not_known() -> None:
@@ -81,6 +81,7 @@ def test_the_document_has_rows_forecasts_and_cells_and_is_json() -> None:
     findings = evaluate(full_snapshot(group))
     state = WatchState(
         at=NOON,
+        read_at=hours_after(-1),
         groups=(WatchedGroup(group=group, details_at=NOON, forecast=forecast_group([group]), findings=findings.found),),
         findings=findings,
         changes=compare(None, findings),
@@ -94,6 +95,7 @@ def test_the_document_has_rows_forecasts_and_cells_and_is_json() -> None:
     assert [one["rule"] for one in document["new"]] == ["no_completes"]
     assert "intervals" not in row
     assert document["complete"] is True
+    assert (document["at"], document["read_at"]) == ("2026-03-05T12:00:00.000Z", "2026-03-05T11:00:00.000Z")
 
 
 def test_the_repr_counts_groups_and_those_in_trouble() -> None:

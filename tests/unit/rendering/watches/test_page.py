@@ -86,6 +86,15 @@ def test_the_page_says_how_old_its_figures_are_without_a_script() -> None:
     assert "its list: 403" in text
 
 
+def test_an_attempt_that_read_nothing_is_not_called_a_read() -> None:
+    """The page has both times."""
+    page = page_of(attrs.evolve(document_of(), read_at=datetime(2026, 3, 5, 9, tzinfo=UTC)))
+    text = words(page)
+    assert "Read 2026-03-05 09:00:00 UTC" in text
+    assert "nothing could be read in the latest attempt, 2026-03-05 12:00:00 UTC" in text
+    assert "latest attempt" not in words(page_of(document_of()))
+
+
 @pytest.mark.parametrize(
     ("changes", "headline"),
     [
