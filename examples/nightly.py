@@ -22,7 +22,10 @@ from fieldingkit.sweeps import SweepPlan, SweepReport, TargetGroupQuery, sweep
 
 
 def pause_everything(client: Client, folder: Path) -> SweepReport:
-    """Pause what is live. The run has one name a day, so that a repetition resumes it."""
+    """Pause what is live. The run has one name a day, so that a repetition resumes it.
+
+    The query finds live target groups only. Those that were paused before are neither read nor counted.
+    """
     plan = SweepPlan(
         action="pause", query=TargetGroupQuery(status=["live"]), run_id=f"nightly-{datetime.now(UTC):%Y-%m-%d}"
     )
@@ -35,7 +38,7 @@ def main() -> int:
     """Pause, print a summary, and return the exit code."""
     with account() as folder, Client.from_env(rate=20.0) as client:
         report = pause_everything(client, folder)
-        print(f"{report.counts.updated} paused, {report.counts.unchanged} were paused already; details in {folder}")
+        print(f"{report.counts.updated} paused of {report.counts.total} that were live; details in {folder}")
     for group in report.of("failed", "skipped", "not_sent", "unknown"):
         print(f"{group.target_group_id} {group.outcome}: {group.reason}", file=sys.stderr)
     if report.ok:
