@@ -101,7 +101,7 @@ class UnfinishedError(StoppedError):
 
 
 class DeclinedError(StoppedError):
-    """The answer to a question was not yes; nothing was changed."""
+    """The answer to a question was not yes; the command changed nothing."""
 
     code = ExitCode.FAILED
 

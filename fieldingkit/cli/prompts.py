@@ -1,4 +1,7 @@
-"""The confirmation before something is changed."""
+"""The confirmation before something is changed.
+
+A refusal speaks of the command only: the run that it would have resumed may have changed something before.
+"""
 
 import signal
 import sys
@@ -25,7 +28,7 @@ def confirm(question: str, *, yes: bool) -> None:
         UsageError: There is no terminal to ask on.
     """
     if not yes and not ask(question):
-        raise DeclinedError("not confirmed\nNothing was changed.")
+        raise DeclinedError("not confirmed\nThis command changed nothing.")
 
 
 def confirm_by_typing(question: str, expected: str, *, yes: bool) -> None:
@@ -41,7 +44,7 @@ def confirm_by_typing(question: str, expected: str, *, yes: bool) -> None:
         UsageError: There is no terminal to ask on.
     """
     if not yes and _answer(f"{question}? Type {expected} to confirm: ") != expected:
-        raise DeclinedError(f"not confirmed, because {expected} was not typed\nNothing was changed.")
+        raise DeclinedError(f"not confirmed, because {expected} was not typed\nThis command changed nothing.")
 
 
 def ask(question: str) -> bool:
@@ -70,7 +73,8 @@ def require_terminal(question: str, *, yes: bool) -> None:
     """
     if not yes and not can_ask():
         raise UsageError(
-            f"{question}: there is no terminal to ask for confirmation\nNothing was changed. Give --yes to confirm."
+            f"{question}: there is no terminal to ask for confirmation\n"
+            "This command changed nothing. Give --yes to confirm."
         )
 
 

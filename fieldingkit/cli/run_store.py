@@ -98,7 +98,7 @@ def choose_journal(
             choice = _choose_run(candidate, plan, base_url=base_url, named=named, max_age=max_age)
         except JournalError as exc:
             if path is not None:
-                raise UsageError(f"{exc.message}\nNothing was sent.") from exc
+                raise UsageError(f"{exc.message}\nThis command sent nothing.") from exc
             warn(f"Skipped a journal: {exc.message}.")
             continue
         if choice.kind == "resume":
@@ -120,9 +120,9 @@ def open_journal(path: Path) -> Journal:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         journal = Journal(path)
     except JournalError as exc:
-        raise UsageError(f"{exc.message}\nNothing was sent.") from exc
+        raise UsageError(f"{exc.message}\nThis command sent nothing.") from exc
     except OSError as exc:
-        raise UsageError(f"{path} cannot be used as a journal: {exc.strerror}\nNothing was sent.") from exc
+        raise UsageError(f"{path} cannot be used as a journal: {exc.strerror}\nThis command sent nothing.") from exc
     with suppress(OSError):  # a state folder that cannot be written must not stop a sweep
         _remember(journal.path)
     return journal
@@ -171,13 +171,13 @@ def _choose_run(path: Path, plan: SweepPlan, *, base_url: str, named: bool, max_
         if named and run.run_id == plan.run_id and (run.base_url, run.account_id) != (identity.base_url, account):
             raise UsageError(
                 f"the run {run.run_id} in {path} is of account {run.account_id} at {run.base_url}, and the connection "
-                f"is to account {account} at {identity.base_url}\nNothing was sent. Give another --run-id."
+                f"is to account {account} at {identity.base_url}\nThis command sent nothing. Give another --run-id."
             )
     try:
         return choose_run(runs, identity, plan.fingerprint, now=datetime.now(UTC), named=named, max_age=max_age)
     except InvalidCommandError as exc:
         raise UsageError(
-            f"the run {plan.run_id} in {path} is of another plan\nNothing was sent. Give another --run-id."
+            f"the run {plan.run_id} in {path} is of another plan\nThis command sent nothing. Give another --run-id."
         ) from exc
 
 
@@ -211,7 +211,7 @@ def lock_sweep(plan: SweepPlan, configuration: Configuration, warn: Callable[[st
         try:
             stack.enter_context(locks.lock_sweep(identity, plan, state_folder() / "locks"))
         except JournalError as exc:
-            raise UsageError(f"{exc.message.removesuffix('; nothing was sent')}\nNothing was sent.") from exc
+            raise UsageError(f"{exc.message.removesuffix('; nothing was sent')}\nThis command sent nothing.") from exc
         except OSError as exc:
             warn(f"The sweep cannot be locked: {exc}. The same sweep must not run twice at the same time.")
         yield

@@ -240,7 +240,7 @@ class SweepCommand:
         limit = self.options.max_groups
         if limit is not None and count > limit:
             raise UsageError(
-                f"{pluralize(count)} to {self.plan.action}, but --max-groups is {limit:,}\nNothing was sent."
+                f"{pluralize(count)} to {self.plan.action}, but --max-groups is {limit:,}\nThis command sent nothing."
             )
 
     def _confirm(self, target: JournalTarget, seen: SweepPreview | None) -> None:

@@ -216,7 +216,7 @@ def _check_no_open_jobs(original: SweepReport, journal: Path | None) -> None:
         raise UnfinishedError(
             f"the {original.action} was interrupted, and it is not known yet whether it changed "
             f"{pluralize(original.counts.unknown)}\n"
-            f"Nothing was sent. Finish it: `fieldingkit sweeps resume {named}`. "
+            f"This command sent nothing. Finish it: `fieldingkit sweeps resume {named}`. "
             f"Then undo all of it: `fieldingkit sweeps undo {named}`. "
             "To undo only what the report knows, give `fieldingkit undo` a --run-id."
         )
@@ -240,7 +240,7 @@ def _check_not_undone_in_turn(original: SweepReport, plan: SweepPlan, journal: P
 
 
 def _how_to_undo(run: StoredRun) -> str:
-    return f"Nothing was sent. To undo that as well: fieldingkit sweeps undo {run.run_id} --journal {run.path}"
+    return f"This command sent nothing. To undo that as well: fieldingkit sweeps undo {run.run_id} --journal {run.path}"
 
 
 def _note_what_stays(original: SweepReport) -> None:

@@ -132,7 +132,7 @@ def test_another_file_is_refused_as_a_journal(connected: Cli, sandbox: Sandbox, 
     (tmp_path / "notes.txt").write_text("something else " * 100)
     ended = connected("pause", "--project", project.id, "--yes", "--journal", "notes.txt")
     assert ended.code == 2
-    assert "Nothing was sent" in ended.err
+    assert "This command sent nothing" in ended.err
     assert (tmp_path / "notes.txt").read_text() == "something else " * 100
     assert project.ids("live")
 

@@ -37,7 +37,7 @@ def test_only_yes_confirms_a_sweep(
     asked = ended.err.partition("[y/N]")[0]
     assert not [line for line in asked[asked.index("Pause 2") :].splitlines() if len(line) >= 80]
     assert len(project.ids("paused")) == paused
-    assert ("Nothing was changed." in ended.err) == (not paused)
+    assert ("This command changed nothing." in ended.err) == (not paused)
 
 
 @pytest.mark.parametrize(("answer", "completed"), [("2", 2), ("y", 0), ("3", 0), ("", 0)])

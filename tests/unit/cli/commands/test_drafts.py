@@ -130,7 +130,7 @@ def test_the_answer_no_changes_nothing(
     ended = connected("drafts", "apply", str(file))
     assert ended.code == 1
     assert "create" in ended.out
-    assert "Nothing was changed." in ended.err
+    assert "This command changed nothing." in ended.err
     assert {request.method for request in sandbox.requests} == {"GET"}
 
 
