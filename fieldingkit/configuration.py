@@ -243,10 +243,10 @@ def _check_keys(path: Path, values: _Values) -> None:
         if key in _SECRETS:
             raise ConfigurationError(f"{path} contains a secret, {key!r}; move it to its own file and name that file")
         if key not in KEYS:
-            raise ConfigurationError(f"{path} has an unknown key {key!r}; the keys are: {', '.join(sorted(KEYS))}")
+            raise ConfigurationError(f"{path} has an unknown key {key!r}; the keys are {str(sorted(KEYS))[1:-1]}")
         kinds = (int, float) if key in _NUMBERS else (str, int) if key == "account" else (str,)
         if not isinstance(value, kinds) or isinstance(value, bool):
-            raise ConfigurationError(f"{path}: {key} must be {'a number' if key in _NUMBERS else 'text'}")
+            raise ConfigurationError(f"{path}: {key!r} must be {'a number' if key in _NUMBERS else 'text'}")
 
 
 def _host(url: str) -> str | None:

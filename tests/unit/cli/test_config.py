@@ -83,6 +83,8 @@ def test_a_table_holds_the_defaults_of_a_command(cli: Cli, config: Path, sandbox
         ("[pause]\nrat = 1", "rat"),
         ("token = 'canary'", "its own file"),
         ("account = ", "not valid TOML"),
+        ("acount = 1", "'proxy', 'timeout'"),  # keys of the file, not flags
+        ("proxy = 1", "'proxy' must be text"),
     ],
 )
 def test_an_invalid_file_is_a_usage_error(cli: Cli, config: Path, line: str, text: str) -> None:
