@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -142,6 +142,7 @@ async def notify(
     *,
     dead_letters: str | Path,
     clock: Clock | None = None,
+    on_delivery: Callable[[Delivery], None] | None = None,
 ) -> tuple[Delivery, ...]:
     """Send new findings and ended ones to receivers, all at the same time. Without such changes nothing is sent.
 
@@ -150,13 +151,14 @@ async def notify(
     added to the file of dead letters, one JSON object per line: ``failed_at``, ``receiver``, ``failure``, ``attempts``,
     ``document``. ``send_dead_letters`` sends it again.
 
-    Save the findings afterwards: after a crash in between they are sent again, and are not lost.
+    Save the findings afterwards: after a crash or a cancellation in between they are sent again, and are not lost.
 
     Args:
         changes: The result of ``compare``.
         receivers: The webhooks and programs; each has a name of its own.
         dead_letters: The file for what was not taken; it is created when it is needed, readable for this user only.
         clock: The clock of the delays.
+        on_delivery: Called with the result of each receiver as soon as it is known.
 
     Raises:
         ConfigurationError: Two receivers have the same name, and nothing was sent; or a document was not taken, and the
@@ -165,7 +167,14 @@ async def notify(
     clock, document = clock or MonotonicClock(), to_document(changes)
     named = by_name(receivers)
     wanted = named.values() if changes.has_news else ()
-    deliveries = await asyncio.gather(*(deliver(document, receiver, clock) for receiver in wanted))
+
+    async def send(receiver: Webhook | Program) -> Delivery:
+        delivery = await deliver(document, receiver, clock)
+        if on_delivery is not None:
+            on_delivery(delivery)
+        return delivery
+
+    deliveries = await asyncio.gather(*map(send, wanted))
     failed = [delivery for delivery in deliveries if not delivery.ok]
     if failed:
         try:

@@ -15,13 +15,14 @@ from rich.text import Text
 
 from fieldingkit.cli.errors import ExitCode, NotPossibleError
 from fieldingkit.cli.output import Output
+from fieldingkit.cli.watches.delivery import Deliveries
 from fieldingkit.cli.watches.keys import is_in_foreground, reading_keys
 from fieldingkit.cli.watches.table import fit, heading, table_lines
 from fieldingkit.cli.watches.view import View, press, visible
 from fieldingkit.client import AsyncClient
 from fieldingkit.monitoring.findings import Finding, Findings
 from fieldingkit.monitoring.history import SnapshotHistory
-from fieldingkit.monitoring.receivers import Program, Webhook, notify
+from fieldingkit.monitoring.receivers import Program, Webhook
 from fieldingkit.monitoring.rules import Rules
 from fieldingkit.monitoring.watches.document import LABELS, to_document
 from fieldingkit.monitoring.watches.loop import watch
@@ -106,6 +107,7 @@ async def run_watch(client: AsyncClient, settings: WatchSettings, output: Output
         await stack.enter_async_context(aclosing(states))
         if settings.every is None:
             return await watching.once(states)
+        await stack.enter_async_context(watching.deliveries)
         if settings.table and not output.json and _has_screen(output):
             await watching.live(states)
         else:
@@ -120,6 +122,13 @@ class _Watch:
         self._client, self._settings, self._output = client, settings, output
         self._problems: tuple[str, ...] = ()
         self._note: Callable[[str], object] = output.note
+        self.deliveries = Deliveries(
+            settings.receivers,
+            dead_letters=settings.dead_letters,
+            findings=settings.findings,
+            note=self._say,
+        )
+        """The deliveries of the changes."""
 
     async def once(self, states: AsyncGenerator[WatchState]) -> ExitCode:
         """Show one state as a whole; return 1 if there is trouble, 4 if something could not be read."""
@@ -128,7 +137,7 @@ class _Watch:
             if output.stderr.is_terminal:
                 stack.enter_context(output.stderr.status("Reading the target groups"))
             state = await anext(states)
-            written = await self._deliver(state)
+        written = await self._write_page(state)
         document = self._document(state)
         output.print_json(state.to_document())
         if output.stdout.is_terminal and not output.json:
@@ -140,6 +149,13 @@ class _Watch:
                 output.note(f"Could not be read: {strip_control_chars(problem)}")
             for note in document.notes:
                 output.note(strip_control_chars(f"{note.rule}: {note.seen}; {note.action}"))
+        output.flush()
+        with ExitStack() as stack:
+            if output.stderr.is_terminal and self._settings.receivers and state.changes.has_news:
+                names = strip_control_chars(", ".join(one.name for one in self._settings.receivers))
+                stack.enter_context(output.stderr.status(f"Sending the findings to {names}"))
+            async with self.deliveries:
+                self.deliveries.add(state)
         if not written:
             raise NotPossibleError(f"the page {self._settings.page} could not be written")
         if any(one.condition is Condition.TROUBLE for one in state.groups) or state.project_findings:
@@ -160,7 +176,8 @@ class _Watch:
                 problems = "; ".join(map(strip_control_chars, state.problems))
                 self._output.note(f"{at} Could not be read: {problems}" if problems else f"{at} All could be read.")
             self._output.flush()
-            await self._deliver(state)
+            await self._write_page(state)
+            self.deliveries.add(state)
 
     async def live(self, states: AsyncGenerator[WatchState]) -> None:
         """Show the table until it is closed."""
@@ -177,7 +194,7 @@ class _Watch:
                 reading_keys(inbox.put_nowait),
             ):
                 while not (view.is_closed or follower.done()):
-                    live.update(self._screen(document, view, notes.text), refresh=True)
+                    live.update(self._screen(document, view, notes.text or self.deliveries.waiting), refresh=True)
                     received = await _receive(inbox)
                     if isinstance(received, WatchState):
                         document = self._document(received)
@@ -185,6 +202,7 @@ class _Watch:
                         groups = () if document is None else document.groups
                         view = press(view, received, len(visible(groups, view)))
         finally:
+            self._note = self._output.note
             follower.cancel()
             with suppress(asyncio.CancelledError):
                 await follower
@@ -196,25 +214,23 @@ class _Watch:
     ) -> None:
         async for state in states:
             inbox.put_nowait(state)
-            await self._deliver(state)
+            await self._write_page(state)
+            self.deliveries.add(state)
 
-    async def _deliver(self, state: WatchState) -> bool:
-        """Write the page, and report the changes; return False if the page could not be written."""
-        settings, written = self._settings, True
-        if settings.page is not None:
-            try:
-                await asyncio.to_thread(write_page, self._document(state), settings.page)
-            except OSError as exc:
-                written = False
-                self._note(f"The page {settings.page} could not be written: {exc.strerror}.")
-        sent = await notify(state.changes, settings.receivers, dead_letters=settings.dead_letters)
-        for one in sent:
-            if not one.ok:
-                failure = strip_control_chars(f"{one.receiver}: {one.failure}")
-                self._note(f"Not notified, see {settings.dead_letters}: {failure}.")
-        if settings.findings is not None:
-            await asyncio.to_thread(state.findings.save, settings.findings)
-        return written
+    def _say(self, text: str) -> None:
+        self._note(text)
+
+    async def _write_page(self, state: WatchState) -> bool:
+        """Write the page; return False if it could not be written."""
+        page = self._settings.page
+        if page is None:
+            return True
+        try:
+            await asyncio.to_thread(write_page, self._document(state), page)
+        except OSError as exc:
+            self._note(f"The page {page} could not be written: {exc.strerror}.")
+            return False
+        return True
 
     def _document(self, state: WatchState) -> WatchDocument:
         settings = self._settings
