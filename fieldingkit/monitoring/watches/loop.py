@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator, Collection, Iterable, Mapping
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from functools import partial
@@ -28,7 +28,14 @@ from fieldingkit.monitoring.history import SnapshotHistory
 from fieldingkit.monitoring.rules import RuleName, Rules
 from fieldingkit.monitoring.snapshot_reader import Reader, is_local, read_detail, read_lists, read_projects
 from fieldingkit.monitoring.snapshots import Detail, GroupSnapshot, Snapshot, UnreadDetail
-from fieldingkit.monitoring.watches.schedule import FullRead, details_to_read, groups_to_read, is_due, thinned
+from fieldingkit.monitoring.watches.schedule import (
+    FullRead,
+    details_to_read,
+    groups_to_read,
+    is_changed,
+    is_due,
+    thinned,
+)
 from fieldingkit.monitoring.watches.state import WatchedGroup, WatchState, by_trouble, by_urgency
 from fieldingkit.resources.fielding_assistant import FieldingAssistantAssignment, GetFieldingAssistantAssignment
 from fieldingkit.resources.reconciliations import DueMonth
@@ -210,22 +217,7 @@ class _WatchReader:
                 raise
             problem = exc.message
         at = at or now_of(client)
-        await self._make_forecasts(until)
         return self._state(at, problem)
-
-    async def _make_forecasts(self, until: float | None) -> None:
-        """Make the forecasts of live target groups that were read in full since the last one."""
-        clock = self._reader.client.clock
-        for id_, read in [*self._full.items()]:
-            if id_ in self._forecasts or not _is_live(read.group) or (until is not None and clock.now() >= until):
-                continue
-            try:
-                # It computes for some hundredths of a second.
-                self._forecasts[id_] = await asyncio.to_thread(forecast_group, self._earlier[id_])
-            except (ValueError, ArithmeticError) as exc:  # of figures that make no sense, such as a negative goal
-                self._forecasts[id_] = None
-                unread = (*read.group.unread, UnreadDetail(detail=_FORECAST, reason=f"none can be made: {exc}"))
-                self._full[id_] = attrs.evolve(read, group=attrs.evolve(read.group, unread=unread))
 
     async def _read_lists(self, only: Collection[str] | None) -> bool:
         """Read the lists of projects, and return False if none could be read.
@@ -304,9 +296,11 @@ class _WatchReader:
         if settled or any(one.detail == _ASSISTANT for one in group.unread):
             group = await self._read_assistant(group)
         settled_at = listed.read_at if settled or before is None else before.settled_at
-        self._full[id_] = FullRead(group=group, settled_at=settled_at)
-        self._earlier[id_] = thinned(self._earlier.get(id_, ()), group)
-        self._forecasts.pop(id_, None)
+        earlier = thinned(self._earlier.get(id_, ()), group)
+        # The forecast belongs to the full read: no target group is ever shown as read without it.
+        made, unread = await _forecast(earlier)
+        self._full[id_] = FullRead(group=attrs.evolve(group, unread=(*group.unread, *unread)), settled_at=settled_at)
+        self._earlier[id_], self._forecasts[id_] = earlier, made
         return group
 
     async def _read_assistant(self, group: GroupSnapshot) -> GroupSnapshot:
@@ -379,8 +373,14 @@ class _WatchReader:
 
     def _watched(self, listed: GroupSnapshot, failures: Mapping[str, str], findings: Iterable[Finding]) -> WatchedGroup:
         full = self._full.get(listed.target_group_id)
+        group = self._evaluated(listed) if full is None else _with_details(listed, full.group)
+        if full is not None and is_changed(full.group, listed):
+            changed = UnreadDetail(
+                detail="list", reason="its status or goal changed; all other figures are earlier ones"
+            )
+            group = attrs.evolve(group, unread=(*group.unread, changed))
         return WatchedGroup(
-            group=self._evaluated(listed) if full is None else _with_details(listed, full.group),
+            group=group,
             details_at=None if full is None else full.group.read_at,
             forecast=self._forecasts.get(listed.target_group_id),
             findings=by_urgency(findings),
@@ -388,8 +388,14 @@ class _WatchReader:
         )
 
 
-def _is_live(group: GroupSnapshot) -> bool:
-    return group.status == TargetGroupStatus.LIVE
+async def _forecast(snapshots: Sequence[GroupSnapshot]) -> tuple[Forecast | None, tuple[UnreadDetail, ...]]:
+    """Return the forecast of a target group, and the reason if none can be made; None if it is not live."""
+    if snapshots[-1].status != TargetGroupStatus.LIVE:
+        return None, ()
+    try:
+        return await asyncio.to_thread(forecast_group, snapshots), ()  # it computes for some hundredths of a second
+    except (ValueError, ArithmeticError) as exc:  # of figures that make no sense, such as a negative goal
+        return None, (UnreadDetail(detail=_FORECAST, reason=f"none can be made: {exc}"),)
 
 
 def _others(group: GroupSnapshot, detail: str) -> Iterable[UnreadDetail]:

@@ -11,7 +11,7 @@ from fieldingkit.errors import ConfigurationError
 from fieldingkit.monitoring.snapshots import Detail, GroupSnapshot
 from fieldingkit.resources.target_groups import TargetGroupStatus
 
-__all__ = ["FullRead", "details_to_read", "groups_to_read", "is_due", "requests_per_day", "thinned"]
+__all__ = ["FullRead", "details_to_read", "groups_to_read", "is_changed", "is_due", "requests_per_day", "thinned"]
 
 SETTLED_DETAILS: Final = frozenset({Detail.PERIOD, Detail.BID})
 """The details that only people change. They are read less often than the others, as the fielding assistant is."""
@@ -58,7 +58,7 @@ def groups_to_read(
         read = known.get(group.target_group_id)
         if group.status == TargetGroupStatus.DRAFT:
             continue
-        if read is None or _changed(read.group, group):
+        if read is None or is_changed(read.group, group):
             due.append((False, 0.0, group))
             continue
         factor = 1 if group.status == TargetGroupStatus.LIVE else IDLE_FACTOR
@@ -79,12 +79,17 @@ def details_to_read(read: FullRead | None, group: GroupSnapshot, *, refresh: flo
         refresh: Seconds.
     """
     wanted = [detail for detail in Detail if detail is not Detail.REASON or group.status in STOPPED]
-    if read is None or _changed(read.group, group):
+    if read is None or is_changed(read.group, group):
         return tuple(wanted)
     if is_due(read.settled_at, group.read_at, refresh * SETTLED_FACTOR):
         return tuple(wanted)
     unread = {one.detail for one in read.group.unread}
     return tuple(detail for detail in wanted if detail not in SETTLED_DETAILS or detail in unread)
+
+
+def is_changed(before: GroupSnapshot, now: GroupSnapshot) -> bool:
+    """Return True if the status or the goal is another one, so that all details must be read again."""
+    return (before.status, before.goal) != (now.status, now.goal)
 
 
 def is_due(before: datetime, now: datetime, after: float) -> bool:
@@ -134,7 +139,3 @@ def requests_per_day(groups: int, projects: int = 1, *, every: float = 300.0, re
     settled = (len(SETTLED_DETAILS) + 1) * math.ceil(refreshes / SETTLED_FACTOR)
     reconciliations = 2 * (1 + groups // _PAGE) * refreshes  # of this month, and after its deadline of the next one
     return math.ceil(_DAY / every) * lists + groups * (details + settled) + reconciliations
-
-
-def _changed(before: GroupSnapshot, now: GroupSnapshot) -> bool:
-    return (before.status, before.goal) != (now.status, now.goal)

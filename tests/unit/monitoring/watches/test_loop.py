@@ -335,6 +335,39 @@ async def test_a_read_ends_in_time_and_the_rest_is_read_next(sandbox: Sandbox, w
     assert not states[0].is_complete
 
 
+async def test_a_group_that_was_read_in_full_has_its_forecast(sandbox: Sandbox, watching: AsyncClient) -> None:
+    """Also when there is no time for all: none is well, and the read is not complete, before its forecast was made."""
+    sandbox.seed(live=24, completes=40)  # 16 are read at a time
+    slow = watching.with_options()
+    slow.rate_limiter.rate = 1.0
+    states = await states_of(watch(slow, every=20, refresh=20), 12)
+    for state in states:
+        read = [one for one in state.groups if one.details_at is not None]
+        assert all(one.forecast is not None for one in read)
+        assert all(one.details_at is not None for one in state.groups if one.condition is Condition.WELL)
+    assert [one for one in states[0].groups if one.details_at is None], "there was time for all"
+    assert all(one.forecast is not None for one in states[-1].groups), "a target group was never forecast"
+
+
+async def test_a_changed_group_is_not_well_until_it_is_read_again(sandbox: Sandbox, watching: AsyncClient) -> None:
+    """The list shows another status; whether that is a trouble is known only after the full read."""
+    project = sandbox.seed(live=24, completes=5, goal=100)  # 16 are read at a time
+    slow = watching.with_options()
+    async with aclosing(watch(slow, every=20)) as states:
+        first = await anext(states)
+        slow.rate_limiter.rate = 1.0
+        for group in project.groups:
+            group.act("pause", by="someone")
+        second = await anext(states)
+    assert {one.condition for one in first.groups} == {Condition.WELL}
+    again = [one for one in second.groups if one.details_at == second.groups[0].group.read_at]
+    others = [one for one in second.groups if one.details_at == first.groups[0].details_at]
+    assert others, "there was time for all"
+    assert len(again) + len(others) == 24
+    assert {(one.group.status, one.condition) for one in others} == {("paused", Condition.UNKNOWN)}
+    assert not second.is_complete
+
+
 async def test_without_every_it_reads_once_and_ends(sandbox: Sandbox, watching: AsyncClient) -> None:
     """All target groups are read in full, however long it takes."""
     sandbox.seed(live=20)
