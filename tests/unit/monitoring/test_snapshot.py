@@ -112,8 +112,8 @@ async def test_the_reason_of_a_pause_by_the_api_is_read(sandbox: Sandbox, client
     sandbox.seed(live=1, goal_reached=True)
     (group,) = (await snapshot(client, ALL, details=["reason"])).groups
     assert (group.status, group.reason_code) == ("paused", "total_completes_reached")
-    ids = {"project_id": group.project_id, "target_group_id": group.target_group_id}
-    log = await client.send(GetTargetGroupChangelog(**ids, change_types=["status_change"]))
+    command = GetTargetGroupChangelog(project_id=group.project_id, target_group_id=group.target_group_id)
+    log = [one for one in await client.send(command) if one.changes[0].object == "status_change"]
     assert group.status_changed_at == max(one.occurred_at for one in log if one.occurred_at is not None)
 
 
