@@ -235,6 +235,8 @@ class Comparison(Serializable):
     """The earlier findings that are over."""
     unknown: tuple[UnknownFigure, ...] = ()
     """The figures that are not known."""
+    earlier_at: datetime | None = None
+    """The time of the earlier snapshot, UTC; None if there was none."""
 
     @property
     def has_news(self) -> bool:
@@ -266,6 +268,7 @@ def compare(earlier: Findings | None, now: Findings) -> Comparison:
             if key not in still_open
         ),
         unknown=now.unknown,
+        earlier_at=None if earlier is None else earlier.at,
     )
 
 

@@ -31,7 +31,9 @@ class MessageShape(StrEnum):
 def to_document(changes: Comparison) -> dict[str, Any]:
     """Return the changes as a document: new findings and ended ones, a text for people, and an id.
 
-    The id depends only on the changes, so that a receiver can recognize a document that it gets twice.
+    The id depends only on the troubles that are new or over, and on the time of the earlier findings. A receiver thus
+    recognizes changes that it gets twice, such as after a crash before the findings were saved: the figures and the
+    time of the snapshot may differ then.
     """
     lines = [*map(_new_line, changes.new), *map(_ended_line, changes.ended)]
     document: dict[str, Any] = {
@@ -45,7 +47,21 @@ def to_document(changes: Comparison) -> dict[str, Any]:
     }
     # The API may send half a surrogate pair in a name, which is no UTF-8.
     content = json.dumps(document, ensure_ascii=False).encode(errors="replace")
-    return {"id": sha256(content).hexdigest()[:32], **json.loads(content)}
+    return {"id": _id(changes), **json.loads(content)}
+
+
+def _id(changes: Comparison) -> str:
+    # A trouble that comes again is another change: the earlier findings are later ones then.
+    facts = {
+        "earlier_at": None if changes.earlier_at is None else rfc3339(changes.earlier_at),
+        "new": sorted(map(_key, changes.new)),
+        "ended": sorted(_key(end.finding) for end in changes.ended),
+    }
+    return sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _key(finding: Finding) -> list[str]:
+    return [part or "" for part in finding.key]
 
 
 def to_message(document: dict[str, Any], shape: MessageShape) -> dict[str, Any]:

@@ -57,6 +57,30 @@ def test_the_id_depends_on_the_changes_alone() -> None:
     assert len(first["id"]) == 32
 
 
+def test_the_id_is_the_same_if_the_figures_are_read_again() -> None:
+    """After a crash before the findings were saved, the changes are those since the same earlier findings."""
+    earlier = evaluate(full_snapshot(live_group(conversion_rate=0.5)))
+
+    def found(rate: float, hour: int) -> Comparison:
+        group = live_group(conversion_rate=rate)
+        return compare(earlier, evaluate(full_snapshot(group, at=hours_after(hour)), earlier=earlier))
+
+    first, again = to_document(found(0.05, 1)), to_document(found(0.04, 2))
+    assert first["new"] != again["new"]
+    assert first["id"] == again["id"]
+
+
+def test_a_trouble_that_comes_again_has_another_id() -> None:
+    """A receiver must not take it for the first one."""
+    low, well = live_group(conversion_rate=0.05), live_group(conversion_rate=0.5)
+    earlier, ids = None, []
+    for hour, group in enumerate((well, low, well, low)):
+        now = evaluate(full_snapshot(group, at=hours_after(hour)), earlier=earlier)
+        ids.append(to_document(compare(earlier, now))["id"])
+        earlier = now
+    assert len(set(ids)) == 4
+
+
 def test_a_long_text_ends_with_the_number_of_lines_that_are_left_out() -> None:
     """The document has all findings, and its text a few thousand characters."""
     document = to_document(changes_of(*(f"group {number}" for number in range(500))))
