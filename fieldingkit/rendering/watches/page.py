@@ -20,13 +20,18 @@ MAX_LISTED: Final = 2000
 """The largest number of target groups of one condition that a page lists."""
 _RELOAD: Final = 30.0
 """Seconds after which the page is loaded again."""
+_GENERATOR: Final = '<meta name="generator" content="fieldingkit watch">'
+"""The line near the beginning of each page, by which it is known."""
+_BEGINNING: Final = 1024
+"""The bytes of a page that contain this line."""
 
 
 def check_page_path(path: Path) -> None:
-    """Check, before the first read, that the page can be written.
+    """Check, before the first read, that the page can be written and replaces nothing but an earlier page.
 
     Raises:
-        ConfigurationError: if the name has another ending, Jinja2 is not installed, or the folder cannot be written to.
+        ConfigurationError: if the name has another ending, Jinja2 is not installed, the folder cannot be written to, or
+            there is another file of this name.
     """
     import os
 
@@ -36,6 +41,22 @@ def check_page_path(path: Path) -> None:
         raise ConfigurationError(f"the name of the page {path} must end with .html")
     if not path.parent.is_dir() or not os.access(path.parent, os.W_OK) or path.is_dir():
         raise ConfigurationError(f"the page {path} cannot be written to this folder")
+    if not _is_free(path):
+        raise ConfigurationError(
+            f"{path} is not a page of fieldingkit watch and would be replaced; choose another name, or delete it"
+        )
+
+
+def _is_free(path: Path) -> bool:
+    """Return True if there is no file, an empty one, or an earlier page."""
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(_BEGINNING)
+    except FileNotFoundError:
+        return True
+    except OSError:  # a file that cannot be read is not known to be a page
+        return False
+    return not beginning or _GENERATOR.encode() in beginning
 
 
 def write_page(document: WatchDocument, path: Path) -> None:
@@ -61,6 +82,7 @@ def iter_page(document: WatchDocument) -> Iterator[str]:
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     variables: dict[str, Any] = {
         "document": document,
+        "generator": _GENERATOR,
         "script": script,
         "script_hash": f"sha256-{digest}",
         "reload": None if document.every is None else round(min(_RELOAD, document.every)),

@@ -94,11 +94,22 @@ def test_json_is_one_document_with_rows_findings_and_forecasts(connected: Cli, s
 
 def test_the_page_is_written_and_replaced(connected: Cli, sandbox: Sandbox, tmp_path: Path, rules: str) -> None:
     """It says what the command says."""
-    sandbox.seed(live=2, completes=0)
     page = tmp_path / "page.html"
-    page.write_text("before")
-    connected("watch", "--once", "--html", str(page), "--rules", rules)
-    assert "2 of 2 target groups are in trouble" in page.read_text()
+    for number in (1, 2):
+        sandbox.seed(live=1, completes=0)
+        connected("watch", "--once", "--html", str(page), "--rules", rules)
+        assert f"{number} of {number} target group" in page.read_text()
+
+
+def test_a_page_of_another_program_is_not_replaced(connected: Cli, sandbox: Sandbox, tmp_path: Path) -> None:
+    """It is refused before anything is read, and stays as it was."""
+    page = tmp_path / "index.html"
+    page.write_text("<h1>Welcome</h1>")
+    ended = connected("watch", "--once", "--html", str(page))
+    assert ended.code == 2
+    assert "is not a page of fieldingkit watch and would be replaced; choose another name" in ended.err
+    assert page.read_text() == "<h1>Welcome</h1>"
+    assert not sandbox.requests
 
 
 @pytest.mark.parametrize(

@@ -169,6 +169,18 @@ def test_a_page_needs_jinja2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         check_page_path(tmp_path / "page.html")
 
 
+def test_only_an_empty_file_and_an_earlier_page_are_replaced(tmp_path: Path) -> None:
+    """Another file would be lost."""
+    path = tmp_path / "page.html"
+    path.touch()
+    check_page_path(path)
+    write_page(document_of(NASTY, base_url="https://api.example/" + "x" * 5000), path)
+    check_page_path(path)
+    path.write_text("<!doctype html><p>fieldingkit watch</p>")
+    with pytest.raises(ConfigurationError, match="is not a page of fieldingkit watch"):
+        check_page_path(path)
+
+
 def test_a_browser_shows_the_page_and_computes_ages(tmp_path: Path) -> None:
     """A real browser shows hostile names without a message on its console, and each age in words."""
     path, picture = tmp_path / "page.html", tmp_path / "page.png"
