@@ -178,7 +178,7 @@ class FieldingKitError(Exception):
     request_id: str | None
     """The ``x-request-id`` of the last response."""
     idempotency_key: str | None
-    """The idempotency key that was sent, if any. Sending the command again with it is safe for about an hour."""
+    """The idempotency key that was sent, if any. The API documents no time for which it is remembered: use it soon."""
 
     def __init__(
         self,

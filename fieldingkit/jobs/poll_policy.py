@@ -27,6 +27,9 @@ def _number_from(least: float, *, finite: bool = True) -> Callable[[object, "att
 class PollPolicy:
     """Intervals between the polls of a job, and the tolerance for failed polls.
 
+    A client with a policy polls all its jobs by it. Without one, these defaults are for batches and launches; reports,
+    reconciliations and uploads are polled less often.
+
     Raises:
         ConfigurationError: if a value is not possible, or ``min_interval`` exceeds ``max_interval``.
     """

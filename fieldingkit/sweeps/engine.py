@@ -41,8 +41,8 @@ async def sweep(
 
     With a journal, calling it again with the same plan resumes an interrupted sweep: no job is created twice, and
     submitted jobs are polled to their end. A finished run returns its report again; only what was not verified yet is
-    read. Without a journal, the same target groups under the same run id result in the same jobs for about an hour;
-    statuses are read again.
+    read. Without a journal, the same target groups under the same run id result in the same jobs as long as the API
+    remembers their keys; statuses are read again.
 
     After the last job the statuses are read again, one filtered list for each project and page, and target groups that
     went live or moved meanwhile are reported as stragglers.
