@@ -33,11 +33,16 @@ def evaluate(
         snapshot: The state of the target groups.
         rules: The rules; the default ones if omitted.
         earlier: The latest earlier findings. They have the times since which a trouble is known, a quota cell has had
-            no complete, and a target group is live.
+            no complete, and a target group is live. A target group that is no longer in the snapshot ends its findings.
         forecasts: Forecasts by the id of the target group, for ``end_before_goal``.
         assistants: Fielding assistants by the id of the target group: the cap of its price, and its soft launch.
         due: The completes that must be reconciled, for ``reconciliation_due``.
+
+    Raises:
+        ConfigurationError: The earlier findings are those of another selection of target groups.
     """
+    if earlier is not None:
+        earlier.check_selection(snapshot.selection)
     rules = rules or Rules()
     applied = _applied(rules, assistants)
     states = _states(snapshot, earlier)
@@ -69,6 +74,7 @@ def evaluate(
         unconfirmed=unconfirmed(earlier, found, unknown, applied),
         rules=applied,
         groups=tuple(states.values()),
+        selection=snapshot.selection,
     )
 
 
@@ -76,8 +82,8 @@ _Key = tuple[str, str | None, str | None, str | None]
 
 
 def _applied(rules: Rules, assistants: Mapping[str, FieldingAssistantAssignment] | None) -> tuple[RuleName, ...]:
-    """Return the rules that are on; without any cap, there is no rule of the price."""
-    capped = bool(rules.price_at_cap.caps or assistants)
+    """Return the rules that are on; without caps and assistants, there is no rule of the price."""
+    capped = bool(rules.price_at_cap.caps) or assistants is not None
     return tuple(name for name in rules.enabled if name is not RuleName.PRICE_AT_CAP or capped)
 
 

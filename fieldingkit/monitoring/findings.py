@@ -29,6 +29,8 @@ __all__ = [
 ]
 
 _SCHEMA: Final = 1
+_LONGEST_SELECTION: Final = 300
+"""The largest number of characters of a selection in a message."""
 
 
 @attrs.frozen(kw_only=True)
@@ -132,6 +134,8 @@ class Findings(Serializable):
     """The rules that were applied."""
     groups: tuple[GroupState, ...] = ()
     """The target groups, for the next evaluation."""
+    selection: str = ""
+    """The account and the filters with which the snapshot was read, in words."""
 
     @property
     def open(self) -> tuple[Finding, ...]:
@@ -142,6 +146,24 @@ class Findings(Serializable):
     def is_well(self) -> bool:
         """True if there is no open finding, and all figures are known."""
         return not self.open and not self.unknown
+
+    def check_selection(self, selection: str) -> None:
+        """Check that a later snapshot has the same selection.
+
+        Target groups that another selection lacks were not read, so that nothing is known of their findings.
+
+        Args:
+            selection: The selection of the later snapshot.
+
+        Raises:
+            ConfigurationError: It is another one.
+        """
+        if selection != self.selection:
+            raise ConfigurationError(
+                f"the earlier findings are those of another selection ({_shortened(self.selection)}) than this one "
+                f"({_shortened(selection)}), which says nothing of their target groups; keep those of each "
+                "selection apart, such as in a file of its own, or delete them to begin again"
+            )
 
     def save(self, path: str | Path) -> None:
         """Write the findings to a JSON file, which is replaced as a whole.
@@ -282,6 +304,11 @@ def unconfirmed(
         for key, finding in _open(earlier).items()
         if key not in seen and finding.rule in applied and any(figure.covers(finding) for figure in figures)
     )
+
+
+def _shortened(selection: str) -> str:
+    text = selection or "none"
+    return text if len(text) <= _LONGEST_SELECTION else f"{text[:_LONGEST_SELECTION]}…"
 
 
 def _open(findings: Findings | None) -> dict[tuple[str, str | None, str | None, str | None], Finding]:

@@ -28,7 +28,17 @@ from fieldingkit.resources.money import Money
 from fieldingkit.resources.target_group_changelog import StatusChangeReason
 from fieldingkit.resources.target_groups import FillingStrategy, TargetGroupStatus
 
-__all__ = ["GROUP_RULES", "REASON_ACTIONS", "TOO_EARLY", "GroupFacts", "GroupRule", "Missing", "Seen", "parts_of"]
+__all__ = [
+    "ASSISTANT",
+    "GROUP_RULES",
+    "REASON_ACTIONS",
+    "TOO_EARLY",
+    "GroupFacts",
+    "GroupRule",
+    "Missing",
+    "Seen",
+    "parts_of",
+]
 
 
 class GroupFacts(NamedTuple):
@@ -70,6 +80,8 @@ class Missing:
 
 _Outcome = Iterator[Seen | Missing]
 
+ASSISTANT: Final = "assistant"
+"""The name of the fielding assistant among the details that could not be read."""
 TOO_EARLY: Final = "the forecast: it is too early"
 """The reason why a target group has no forecast that passes with time."""
 
@@ -186,9 +198,16 @@ def _cap_of(rule: PriceAtCap, facts: GroupFacts) -> Money | None:
     return Money(value=rule.caps[currency], currency_code=currency) if currency in rule.caps else None
 
 
+def _is_assistant_unread(facts: GroupFacts) -> bool:
+    """Return True if it is not known whether there is a fielding assistant."""
+    return facts.assistant is None and any(one.detail == ASSISTANT for one in facts.group.unread)
+
+
 def _price_at_cap(rule: PriceAtCap, facts: GroupFacts) -> _Outcome:
     price, cap = facts.group.price, _cap_of(rule, facts)
-    if price is None or price.value is None or price.currency_code is None:
+    if _is_assistant_unread(facts):
+        yield _unread(facts.group, "the maximum price of the fielding assistant", ASSISTANT)
+    elif price is None or price.value is None or price.currency_code is None:
         if rule.caps or cap is not None:
             yield _unread(facts.group, "the price", Detail.PRICE)
     elif cap is not None and (cap.value is None or cap.currency_code != price.currency_code):
@@ -298,6 +317,8 @@ def _soft_launch_reached(_: SoftLaunchReached, facts: GroupFacts) -> _Outcome:
         yield Seen(f"the soft launch is at {reached} of {part}; the goal is {group.goal}", action)
     elif launch is not None and group.read_at >= launch.end_at:
         yield Seen(f"the soft launch is past its end, with {reached} of {part}", action, launch.end_at)
+    elif _is_assistant_unread(facts):
+        yield _unread(group, "the soft launch", ASSISTANT)
     elif group.status == TargetGroupStatus.PAUSED:
         yield from _unread_reason(facts)
 

@@ -45,7 +45,7 @@ from fieldingkit.workflows.creation import check_client
 from fieldingkit.workflows.due_reconciliations import now_of
 from fieldingkit.workflows.reading import list_all, send_read
 
-__all__ = ["Reader", "is_local", "read_detail", "read_lists", "read_projects", "snapshot"]
+__all__ = ["Reader", "is_local", "read_detail", "read_lists", "read_projects", "selection_of", "snapshot"]
 
 _AT_ONCE = 16
 _STOPPED = {TargetGroupStatus.PAUSED, TargetGroupStatus.COMPLETED}
@@ -103,6 +103,7 @@ async def snapshot(
         groups=tuple(found.values()),
         details=wanted,
         unlisted=tuple(UnlistedProject(id_, failures[id_].message) for id_ in names if id_ in failures),
+        selection=selection_of(reader, query),
     )
 
 
@@ -114,6 +115,18 @@ def _details(details: Iterable[Detail | DetailName]) -> tuple[Detail, ...]:
             f"details must be a list of some of {', '.join(Detail)}; got {unknown or repr(details)}", field="details"
         )
     return tuple(detail for detail in Detail if detail in given)
+
+
+def selection_of(reader: Reader, query: TargetGroupQuery) -> str:
+    """Return the account and the filters of a query in words, the same for the same target groups."""
+    account_id = reader.client.account_id if reader.account_id is None else reader.account_id
+    parts = [f"account {account_id}"]
+    for field in attrs.fields(TargetGroupQuery):
+        value: object = getattr(query, field.name)
+        if value is not None:
+            texts = sorted(map(str, value)) if isinstance(value, tuple) else [str(value)]
+            parts.append(f"{field.name.replace('_', ' ')} {', '.join(texts)}")
+    return "; ".join(parts)
 
 
 async def read_projects(reader: Reader, query: TargetGroupQuery) -> Mapping[str, str | None]:

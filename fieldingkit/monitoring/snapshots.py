@@ -188,6 +188,8 @@ class Snapshot(Serializable):
     """The details that were asked for."""
     unlisted: tuple[UnlistedProject, ...] = ()
     """The projects whose target groups could not be listed, with the reasons; none of these is in ``groups``."""
+    selection: str = ""
+    """The account and the filters of the query in words; empty for a snapshot that was not read from a query."""
 
     @property
     def is_complete(self) -> bool:

@@ -24,9 +24,17 @@ from fieldingkit.monitoring.evaluation import evaluate
 from fieldingkit.monitoring.findings import Finding, Findings, compare
 from fieldingkit.monitoring.forecasts import Forecast
 from fieldingkit.monitoring.group_forecasts import forecast_group
+from fieldingkit.monitoring.group_rules import ASSISTANT
 from fieldingkit.monitoring.history import SnapshotHistory
 from fieldingkit.monitoring.rules import RuleName, Rules
-from fieldingkit.monitoring.snapshot_reader import Reader, is_local, read_detail, read_lists, read_projects
+from fieldingkit.monitoring.snapshot_reader import (
+    Reader,
+    is_local,
+    read_detail,
+    read_lists,
+    read_projects,
+    selection_of,
+)
 from fieldingkit.monitoring.snapshots import Detail, GroupSnapshot, Snapshot, UnreadDetail
 from fieldingkit.monitoring.watches.schedule import (
     FullRead,
@@ -61,10 +69,8 @@ _DETAIL_FIELDS: Final[Mapping[Detail, tuple[str, ...]]] = {
     Detail.ENTRANTS: ("entrants",),
     Detail.REASON: ("reason_code", "status_changed_at"),
 }
-_ASSISTANT: Final = "assistant"
-"""The name of the fielding assistant among the details."""
 _FORECAST: Final = "forecast"
-"""The name of the forecast among them."""
+"""The name of the forecast among the details."""
 
 
 async def watch(
@@ -102,11 +108,12 @@ async def watch(
         waker: Brings the read of a project's list forward when an event reports a change of its target groups; once in
             15 seconds at most.
         history: Keeps all full reads.
-        earlier: The findings to begin with, such as those of the latest run.
+        earlier: The findings to begin with, such as those of the latest run with the same query.
         account_id: The account's number; the client's account by default.
 
     Raises:
-        ConfigurationError: A time is not above 0, or the history cannot be written.
+        ConfigurationError: A time is not above 0, the earlier findings are those of another selection of target groups,
+            or the history cannot be written.
         FieldingKitError: if the first read fails.
     """
     check_client(client)
@@ -117,6 +124,8 @@ async def watch(
     reader = _WatchReader(
         Reader(client, account_id), wanted, rules or Rules(), refresh=refresh, history=history, earlier=earlier
     )
+    if earlier is not None:
+        earlier.check_selection(reader.selection)
     with ExitStack() as subscriptions:
         wakes = _Wakes(client, waker, subscriptions)
         while True:
@@ -182,6 +191,8 @@ class _WatchReader:
     ) -> None:
         self.projects: dict[str, str | None] = {}
         """The projects by id, with their names."""
+        self.selection = selection_of(reader, query)
+        """The account and the filters in words."""
         self._reader, self._query, self._rules, self._refresh = reader, query, rules, refresh
         self._history, self._findings = history, earlier
         self._listed: dict[str, dict[str, GroupSnapshot]] = {}
@@ -293,7 +304,7 @@ class _WatchReader:
             group = attrs.evolve(group, **{**missing, **changes}, unread=(*_others(group, detail), *unread))
         group = attrs.evolve(group, unread=tuple(_others(group, _FORECAST)))
         settled = Detail.BID in details
-        if settled or any(one.detail == _ASSISTANT for one in group.unread):
+        if settled or any(one.detail == ASSISTANT for one in group.unread):
             group = await self._read_assistant(group)
         settled_at = listed.read_at if settled or before is None else before.settled_at
         earlier = thinned(self._earlier.get(id_, ()), group)
@@ -319,8 +330,8 @@ class _WatchReader:
         except FieldingKitError as exc:
             if not is_local(exc):
                 raise
-            unread = (UnreadDetail(detail=_ASSISTANT, reason=exc.message),)
-        return attrs.evolve(group, unread=(*_others(group, _ASSISTANT), *unread))
+            unread = (UnreadDetail(detail=ASSISTANT, reason=exc.message),)
+        return attrs.evolve(group, unread=(*_others(group, ASSISTANT), *unread))
 
     def _state(self, at: datetime, problem: str | None) -> WatchState:
         """Return the state of what was read."""
@@ -331,6 +342,7 @@ class _WatchReader:
             groups=tuple(self._evaluated(one) for one in listed.values() if one.project_id not in failures),
             details=tuple(Detail),
             unlisted=tuple(UnlistedProject(id_, reason) for id_, reason in failures.items()),
+            selection=self.selection,
         )
         before = self._findings
         self._findings = evaluate(
@@ -367,7 +379,7 @@ class _WatchReader:
         if read is not None:
             return read.group
         wanted = details_to_read(None, listed, refresh=self._refresh)
-        pending = () if listed.status == TargetGroupStatus.DRAFT else wanted
+        pending = () if listed.status == TargetGroupStatus.DRAFT else (*wanted, ASSISTANT)
         unread = (UnreadDetail(detail=detail, reason="it was not read yet") for detail in pending)
         return attrs.evolve(listed, unread=(*listed.unread, *unread))
 

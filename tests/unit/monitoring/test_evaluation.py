@@ -157,6 +157,24 @@ def test_an_unread_detail_is_listed_with_the_reason_of_the_failure() -> None:
     assert {one.rule for one in paused.unknown} == {"paused_by_api", "soft_launch_reached"}
 
 
+def test_without_its_assistant_a_target_group_is_not_free_of_what_the_assistant_limits() -> None:
+    """A maximum price and a soft launch may be there: an earlier finding stays open, also for an empty mapping."""
+    unread = (UnreadDetail(detail="assistant", reason="403"),)
+    pricing = Pricing(type="dynamic", maximum_cpi=dollars("2.00"))
+    launch = SoftLaunch(filling_goal_percentage=10, end_at=hours_after(9), demographics_strictness_percentage=0)
+    assistants = {"t1": FieldingAssistantAssignment(pricing=pricing, soft_launch=launch)}
+    rules = attrs.evolve(RULES, price_at_cap=PriceAtCap())
+    first = evaluated({}, rules=rules, assistants=assistants)
+    second = evaluated({"unread": unread}, first, rules, assistants={})
+    assert {one.rule for one in first.found} == {"price_at_cap", "soft_launch_reached"}
+    assert {(one.rule, one.reason) for one in second.unknown} == {
+        ("price_at_cap", "the maximum price of the fielding assistant: 403"),
+        ("soft_launch_reached", "the soft launch: 403"),
+    }
+    assert second.unconfirmed == first.found
+    assert not compare(first, second).has_news
+
+
 def test_a_detail_that_was_not_asked_for_is_listed_once() -> None:
     """A paused target group without a reason code says nothing if the reason was not read."""
     groups = [live_group(target_group_id=id_, entrants=None, **PAUSED) for id_ in ("t1", "t2")]

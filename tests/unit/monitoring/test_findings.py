@@ -66,6 +66,14 @@ def test_the_end_names_its_reason() -> None:
     ]
 
 
+def test_findings_of_another_selection_are_refused_and_not_over() -> None:
+    """Its target groups were not read, so that nothing is known of them."""
+    first = findings_of(full_snapshot(live_group(**LOW), selection="account 101; project ids A"))
+    assert first.selection == "account 101; project ids A"
+    with pytest.raises(ConfigurationError, match=r"another selection \(account 101; project ids A\) than this one"):
+        findings_of(full_snapshot(selection="account 101; project ids B"), first)
+
+
 snapshots = st.lists(
     st.one_of(
         st.just(None),

@@ -393,6 +393,20 @@ async def test_findings_of_an_earlier_run_continue(sandbox: Sandbox, watching: A
     assert (second.changes.new, len(second.changes.continuing)) == ((), 1)
 
 
+async def test_findings_of_another_query_are_refused_before_a_read(sandbox: Sandbox, watching: AsyncClient) -> None:
+    """Their target groups are not read, so that none may end; the same filters in another order are the same."""
+    first, other = (sandbox.seed(live=1, completes=0) for _ in range(2))
+    rules = Rules(no_completes=NoCompletes(hours=0.5))
+    queries = [TargetGroupQuery(project_ids=ids) for ids in ([first.id, other.id], [other.id, first.id], [other.id])]
+    (state,) = await states_of(watch(watching, queries[0], rules=rules), 1)
+    (again,) = await states_of(watch(watching, queries[1], rules=rules, earlier=state.findings), 1)
+    assert len(again.changes.continuing) == 2
+    operations(sandbox)
+    with pytest.raises(ConfigurationError, match="another selection"):
+        await states_of(watch(watching, queries[2], rules=rules, earlier=state.findings), 1)
+    assert not operations(sandbox)
+
+
 @pytest.mark.parametrize("wrong", [{"every": 0.0}, {"refresh": -1.0}, {"every": float("nan")}])
 async def test_times_that_are_not_above_zero_are_refused(
     watching: AsyncClient, sandbox: Sandbox, wrong: dict[str, float]
