@@ -159,7 +159,7 @@ class BatchResult(Result):
         """Raise an error if a target group failed or is missing.
 
         Raises:
-            BatchItemsFailedError: with ``failed`` and ``missing``.
+            BatchItemsFailedError: with ``failed`` and ``missing``; ``maybe_applied`` if some are missing.
         """
         if not self.failed and not self.unaccounted:
             return
@@ -173,6 +173,7 @@ class BatchResult(Result):
             f"{len(self.updated)} target groups were updated, {' and '.join(parts)}",
             failed=self.failed,
             missing=self.missing,
+            maybe_applied=self.unaccounted > 0,
             job_id=self.job_id,
             last_status=self,
         )

@@ -743,6 +743,7 @@ async def test_failed_items_are_a_result(serve: Serve, make_client: MakeClient, 
     with pytest.raises(BatchItemsFailedError) as caught:
         result.raise_for_failures()
     assert caught.value.failed == result.failed
+    assert not caught.value.maybe_applied
 
 
 async def test_items_in_neither_list_are_missing(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
@@ -753,6 +754,7 @@ async def test_items_in_neither_list_are_missing(serve: Serve, make_client: Make
     with pytest.raises(BatchItemsFailedError) as caught:
         result.raise_for_failures()
     assert caught.value.missing == (OTHER,)
+    assert caught.value.maybe_applied
 
 
 async def test_missing_items_in_the_sandbox(
