@@ -6,9 +6,11 @@ One client serves all requests. A job that takes longer than a request may is an
 can resume. The account comes from the environment; without CINT_ACCOUNT_ID a sandbox in this process takes its place.
 """
 
+import json
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from aiohttp import web
 
@@ -23,12 +25,23 @@ PORT = int(os.environ.get("PORT", "8080"))
 
 async def pause(request: web.Request) -> web.Response:
     """Pause the target groups of the body."""
-    body = await request.json()
+    body = await read_object(request)
     command = batch_jobs.PauseTargetGroups(
         project_id=body.get("project_id"), target_group_ids=body.get("target_group_ids")
     )
     result = await request.app[CLIENT].run(command, timeout=20.0)
     return web.json_response(result.to_dict())
+
+
+async def read_object(request: web.Request) -> dict[str, Any]:
+    """Return the body, which must be a JSON object."""
+    try:
+        body = json.loads(await request.read())
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
+        raise InvalidCommandError("the body must be a JSON object", field="body")
+    return body
 
 
 async def job(request: web.Request) -> web.Response:

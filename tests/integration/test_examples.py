@@ -114,6 +114,23 @@ async def test_the_service_resumes_a_job_and_says_what_was_applied(account: Sand
             assert (answer.status, (await answer.json())["maybe_applied"]) == (502, False)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"xx", b"\xff", b"[]", b"null", b"[" * 100_000, b"{}", b'{"project_id": 1}', b'{"target_group_ids": {}}'],
+)
+async def test_the_service_refuses_a_bad_body(account: Sandbox, body: bytes) -> None:
+    """What is no JSON object, or not the right one, is a bad request with the field that is wrong; nothing is sent."""
+    program = runpy.run_path(str(EXAMPLES / "service.py"))
+    async with (
+        TestServer(program["service"]()) as server,
+        ClientSession() as session,
+        session.post(server.make_url("/pause"), data=body) as answer,
+    ):
+        assert answer.status == 400
+        assert (await answer.json())["field"] in {"body", "project_id", "target_group_ids"}
+    assert not account.jobs
+
+
 async def test_the_notebook_runs_from_top_to_bottom(no_account: None, capsys: pytest.CaptureFixture[str]) -> None:
     """Its cells run within an event loop, as in a notebook; the last expression of a cell can be shown."""
     notebook = json.loads((EXAMPLES / "notebook.ipynb").read_text())
