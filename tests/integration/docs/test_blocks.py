@@ -93,6 +93,17 @@ def test_every_fence_is_a_block() -> None:
         assert len(fences) == 2 * len(blocks(page)), page
 
 
+@pytest.mark.parametrize("page", pages())
+def test_a_page_says_where_its_blocks_that_await_run(page: str) -> None:
+    """A block that awaits at the top level runs in a notebook, and its page says so; a block with a title is a file."""
+    for block in blocks(page, "python"):
+        try:
+            compile(block.code, str(block), "exec")
+        except SyntaxError:
+            assert not block.title, f"{block} does not run as the file {block.title}"
+            assert "notebook" in read(page), f"{page} does not say where its block of line {block.line} runs"
+
+
 def test_a_block_is_run_or_says_why_not() -> None:
     """Each block names its language; it is run or used here, by a test of its page, or has a reason not to be."""
     for block in ALL:
@@ -171,7 +182,7 @@ def test_the_tests_of_a_page_pass(page: str, tmp_path: Path, monkeypatch: pytest
     """Blocks with the title of a test file are tests that pass, in a folder of their own."""
     monkeypatch.chdir(tmp_path)
     write_files(page)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
+    command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", str(tmp_path)]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=250, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
 
