@@ -36,7 +36,10 @@ class GroupForecast(Output):
     name: ApiText | None
     """Its name."""
     status: str
-    """open, full, or too_early: then there are not enough data, or it is not live, and nothing is forecast."""
+    """open or full; too_early (there are not enough data, or it is not live) or unknown (its start was not read).
+
+    The last two have no times.
+    """
     completes: int
     """The completes or prescreens so far, as the goal counts."""
     goal: int

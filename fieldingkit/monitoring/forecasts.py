@@ -56,6 +56,8 @@ class ForecastStatus(StrEnum):
 
     TOO_EARLY = "too_early"
     """There are not enough data yet; the forecast has no times."""
+    UNKNOWN = "unknown"
+    """The start of fielding was not read, so that it is not known whether there are enough data; it has no times."""
     OPEN = "open"
     """The goal is not reached yet; the forecast has its probable times."""
     FULL = "full"

@@ -2,8 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import TypeVar
 
-from fieldingkit.monitoring.forecasts import CellCompletes, Forecast, forecast
+import attrs
+
+from fieldingkit.monitoring.forecasts import CellCompletes, Forecast, ForecastStatus, GoalForecast, forecast
 from fieldingkit.monitoring.snapshots import GroupSnapshot
 from fieldingkit.resources.target_groups import FillingStrategy, TargetGroupStatus
 
@@ -18,7 +21,8 @@ def forecast_group(snapshots: Sequence[GroupSnapshot]) -> Forecast:
     how they filled. Of one snapshot only their mean rate since the start is known.
 
     Only the time since the latest snapshot that was not live counts, since no completes arrive during a pause. So a
-    target group that is not live has no forecast (``too_early``).
+    target group that is not live has no forecast (``too_early``). Without the detail ``period`` nothing is known of the
+    time before the first snapshot: a forecast for which the snapshots are not enough is ``unknown``, not too early.
 
     Args:
         snapshots: The snapshots of one target group in any order, at least one.
@@ -39,7 +43,7 @@ def forecast_group(snapshots: Sequence[GroupSnapshot]) -> Forecast:
         counts.insert(0, (start, 0))
     if start is not None and by_completes:
         counts += [(one.timestamp, one.count) for one in latest.intervals or () if start < one.timestamp]
-    return forecast(
+    made = forecast(
         counts,
         goal=latest.goal,
         at=latest.read_at,
@@ -48,6 +52,15 @@ def forecast_group(snapshots: Sequence[GroupSnapshot]) -> Forecast:
         cost=latest.cost if by_completes else None,
         price=latest.price if by_completes else None,
     )
+    return made if start is not None else attrs.evolve(_unknown(made), cells=tuple(map(_unknown, made.cells)))
+
+
+_Made = TypeVar("_Made", bound=GoalForecast)
+
+
+def _unknown(made: _Made) -> _Made:
+    """Return a forecast without a known start, which cannot be said to be too early."""
+    return attrs.evolve(made, status=ForecastStatus.UNKNOWN) if made.status is ForecastStatus.TOO_EARLY else made
 
 
 def _cells(snapshots: Sequence[GroupSnapshot], start: datetime | None) -> Iterator[CellCompletes]:

@@ -30,6 +30,7 @@ from fieldingkit.resources.target_groups import FillingStrategy, TargetGroupStat
 
 __all__ = [
     "ASSISTANT",
+    "FORECAST",
     "GROUP_RULES",
     "REASON_ACTIONS",
     "TOO_EARLY",
@@ -82,6 +83,8 @@ _Outcome = Iterator[Seen | Missing]
 
 ASSISTANT: Final = "assistant"
 """The name of the fielding assistant among the details that could not be read."""
+FORECAST: Final = "forecast"
+"""The name of the forecast among them."""
 TOO_EARLY: Final = "the forecast: it is too early"
 """The reason why a target group has no forecast that passes with time."""
 
@@ -219,14 +222,22 @@ def _price_at_cap(rule: PriceAtCap, facts: GroupFacts) -> _Outcome:
         )
 
 
+def _no_forecast(group: GroupSnapshot, reason: str) -> Missing:
+    """Return why the forecast is not known: the failure of a read, or else a reason."""
+    reasons = dict.fromkeys(one.reason for one in group.unread if one.detail in (FORECAST, Detail.PERIOD))
+    return Missing(f"the forecast: {'; '.join(reasons) or reason}")
+
+
 def _end_before_goal(rule: EndBeforeGoal, facts: GroupFacts) -> _Outcome:
     made = facts.forecast
     if made is None:
-        yield Missing("the forecast: none was given")
+        yield _no_forecast(facts.group, "none was given")
+    elif made.status is ForecastStatus.UNKNOWN:
+        yield _no_forecast(facts.group, "the start of fielding was not read")
     elif made.status is ForecastStatus.TOO_EARLY:
         yield Missing(TOO_EARLY)
     elif made.chance_by_end is None or made.end is None:
-        yield Missing("the forecast: it has no end of fielding")
+        yield _no_forecast(facts.group, "it has no end of fielding")
     elif made.chance_by_end < rule.chance:
         by_end = (
             "" if made.completes_by_end is None else f"; {made.completes_by_end:.0f} of {made.goal} completes by then"

@@ -168,7 +168,7 @@ def _closes(watched: WatchedGroup) -> str:
     group, made = watched.group, watched.forecast
     if group.status != TargetGroupStatus.LIVE:
         return str(group.status)
-    return "" if made is None else _when(made)
+    return "not known" if made is None else _when(made)
 
 
 def _when(made: GoalForecast) -> str:
@@ -176,6 +176,8 @@ def _when(made: GoalForecast) -> str:
         return "full"
     if made.status is ForecastStatus.TOO_EARLY:
         return "too early"
+    if made.status is ForecastStatus.UNKNOWN:
+        return "not known"
     if made.earliest is None:
         return "not in 90 days"
     if made.latest is None:
@@ -194,6 +196,8 @@ def _sentence(made: GoalForecast) -> str:
         return "The goal is reached."
     if made.status is ForecastStatus.TOO_EARLY:
         return "It is too early for a forecast."
+    if made.status is ForecastStatus.UNKNOWN:
+        return "There is no forecast, because the start of fielding was not read."
     if made.earliest is None:
         text = "It probably does not close within 90 days"
     elif made.latest is None:

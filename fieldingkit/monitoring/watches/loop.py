@@ -24,7 +24,7 @@ from fieldingkit.monitoring.evaluation import evaluate
 from fieldingkit.monitoring.findings import Finding, Findings, compare
 from fieldingkit.monitoring.forecasts import Forecast
 from fieldingkit.monitoring.group_forecasts import forecast_group
-from fieldingkit.monitoring.group_rules import ASSISTANT
+from fieldingkit.monitoring.group_rules import ASSISTANT, FORECAST
 from fieldingkit.monitoring.history import SnapshotHistory
 from fieldingkit.monitoring.rules import RuleName, Rules
 from fieldingkit.monitoring.snapshot_reader import (
@@ -69,8 +69,6 @@ _DETAIL_FIELDS: Final[Mapping[Detail, tuple[str, ...]]] = {
     Detail.ENTRANTS: ("entrants",),
     Detail.REASON: ("reason_code", "status_changed_at"),
 }
-_FORECAST: Final = "forecast"
-"""The name of the forecast among the details."""
 
 
 async def watch(
@@ -302,7 +300,7 @@ class _WatchReader:
             changes, unread = await read_detail(self._reader, group, detail)
             missing = dict.fromkeys(_DETAIL_FIELDS[detail]) if unread else {}
             group = attrs.evolve(group, **{**missing, **changes}, unread=(*_others(group, detail), *unread))
-        group = attrs.evolve(group, unread=tuple(_others(group, _FORECAST)))
+        group = attrs.evolve(group, unread=tuple(_others(group, FORECAST)))
         settled = Detail.BID in details
         if settled or any(one.detail == ASSISTANT for one in group.unread):
             group = await self._read_assistant(group)
@@ -407,7 +405,7 @@ async def _forecast(snapshots: Sequence[GroupSnapshot]) -> tuple[Forecast | None
     try:
         return await asyncio.to_thread(forecast_group, snapshots), ()  # it computes for some hundredths of a second
     except (ValueError, ArithmeticError) as exc:  # of figures that make no sense, such as a negative goal
-        return None, (UnreadDetail(detail=_FORECAST, reason=f"none can be made: {exc}"),)
+        return None, (UnreadDetail(detail=FORECAST, reason=f"none can be made: {exc}"),)
 
 
 def _others(group: GroupSnapshot, detail: str) -> Iterable[UnreadDetail]:

@@ -83,6 +83,17 @@ def test_a_paused_target_group_has_no_forecast() -> None:
     assert forecast_group([seen(24, 100), seen(48, 100, status=TargetGroupStatus.PAUSED)]).status == "too_early"
 
 
+def test_without_its_start_a_forecast_is_unknown_and_not_too_early() -> None:
+    """The period was not read, so that nothing says how long it has been live; earlier snapshots may."""
+    unread = {"starts_at": None, "ends_at": None}
+    made = forecast_group([seen(48, 100, cells=cells(60, 40), **unread)])
+    assert {made.status, *(one.status for one in made.cells)} == {"unknown"}
+    assert (made.completes, made.earliest, made.chance_by_end) == (100, None, None)
+    assert forecast_group([seen(hour, 2 * hour, **unread) for hour in (12, 24, 48)]).status == "open"
+    assert forecast_group([seen(48, 200, **unread)]).status == "full"
+    assert forecast_group([seen(6, 100)]).status == "too_early"
+
+
 def test_a_goal_of_prescreens_counts_prescreens() -> None:
     """Its cost follows from completes, and is not projected."""
     price = Money(value=Decimal(2), currency_code="USD")

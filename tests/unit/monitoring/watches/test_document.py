@@ -58,6 +58,7 @@ def test_completes_by_the_hour_are_those_of_a_day() -> None:
         ({"status": TargetGroupStatus.PAUSED}, "paused"),
         ({"completes": 100}, "full"),
         ({"starts_at": hours_after(-3)}, "too early"),
+        ({"starts_at": None}, "not known"),
         ({"completes": 60, "starts_at": hours_after(-48), "cells": ()}, "6 Mar - 8 Mar"),
         ({"completes": 1, "goal": 5000, "starts_at": hours_after(-72), "cells": ()}, "not in 90 days"),
     ],

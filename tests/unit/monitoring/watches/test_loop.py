@@ -17,6 +17,7 @@ from fieldingkit.events import TargetGroupUpdated, Waker
 from fieldingkit.monitoring import (
     Condition,
     Forecast,
+    ForecastStatus,
     GroupSnapshot,
     NoCompletes,
     RuleName,
@@ -241,6 +242,21 @@ async def test_figures_without_sense_cost_the_forecast_only(
         assert groups[well.id].forecast is not None
     assert mended.is_complete
     assert all(one.forecast for one in mended.groups)
+
+
+async def test_a_forecast_without_its_details_is_not_known_and_says_why(
+    sandbox: Sandbox, watching: AsyncClient
+) -> None:
+    """It is not too early for it: the reads of its details were refused."""
+    sandbox.seed(live=1, completes=50)
+    for operation in ("get_fielding_runs_by_target_group_id", "get_target_group_completes_aggregated_by_interval"):
+        sandbox.faults.add(operation, faults.Answer(403), times=None)
+    (state,) = await states_of(watch(watching), 1)
+    (group,) = state.groups
+    assert group.forecast is not None
+    assert (group.forecast.status, group.condition) == (ForecastStatus.UNKNOWN, Condition.UNKNOWN)
+    (figure,) = (one for one in state.findings.unknown if one.rule is RuleName.END_BEFORE_GOAL)
+    assert [figure.reason] == [f"the forecast: {one.reason}" for one in group.group.unread if one.detail == "period"]
 
 
 async def test_an_assistant_that_cannot_be_read_keeps_what_is_known_of_it(
