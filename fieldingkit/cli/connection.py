@@ -56,6 +56,16 @@ class Connection:
 
         return load(**attrs.asdict(self, filter=lambda field, _: field.name != "verbose"))
 
+    def words(self, configuration: "Configuration") -> list[str]:
+        """Return the options that reach the same account in another command, for a line that is shown.
+
+        ``--proxy`` is left out, since its URL may hold a password, and so are timeouts.
+        """
+        given = {**attrs.asdict(self), "connection": configuration.connection}
+        left_out = ("verbose", "timeout", "deadline", "proxy")
+        shown = {name: value for name, value in given.items() if value is not None and name not in left_out}
+        return [word for name, value in shown.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+
     def open(self, configuration: "Configuration | None" = None, *, rate: float | None = None) -> "AsyncClient":
         """Return a client; close it, or use it in an ``async with``.
 

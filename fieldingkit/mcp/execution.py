@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,9 +11,9 @@ from mcp.server.mcpserver.exceptions import ToolError
 
 from fieldingkit.client import AsyncClient
 from fieldingkit.errors import FieldingKitError, JournalError
-from fieldingkit.mcp.failures import describe_failure
+from fieldingkit.mcp.failures import describe_failure, quote
 from fieldingkit.mcp.plans import refusal
-from fieldingkit.mcp.runs import continue_advice, journal_path
+from fieldingkit.mcp.runs import SweepCommands, journal_path
 from fieldingkit.rendering.text import pluralize
 from fieldingkit.sweeps.engine import sweep
 from fieldingkit.sweeps.identity import RunIdentity
@@ -21,7 +21,8 @@ from fieldingkit.sweeps.journal import Journal
 from fieldingkit.sweeps.locks import lock_sweep
 from fieldingkit.sweeps.plan_file import recheck
 from fieldingkit.sweeps.previews import SweepPreview
-from fieldingkit.sweeps.report import SweepProgress, SweepReport
+from fieldingkit.sweeps.report import Outcome, SweepProgress, SweepReport
+from fieldingkit.sweeps.state import FoundGroup
 
 __all__ = ["PlanExecutor"]
 
@@ -35,13 +36,20 @@ class PlanExecutor:
         client: The client.
         journals: The folder of the journals, where the command line finds them.
         locks: The folder of the locks, which it shares with the command line.
+        commands: The command lines that continue a run.
     """
 
-    def __init__(self, client: AsyncClient, *, journals: Path, locks: Path) -> None:
+    def __init__(self, client: AsyncClient, *, journals: Path, locks: Path, commands: SweepCommands) -> None:
         self._client = client
         self._journals = journals
         self._locks = locks
+        self._commands = commands
         self._turn = asyncio.Lock()
+        self._running: set[str] = set()
+
+    def is_running(self, run_id: str) -> bool:
+        """Return whether a run is in progress here."""
+        return run_id in self._running
 
     async def apply(self, planned: SweepPreview, on_progress: Callable[[SweepProgress], object]) -> SweepReport:
         """Apply a plan, and return the report of its run.
@@ -49,18 +57,19 @@ class PlanExecutor:
         The sweep has a task of its own: a cancellation of the call interrupts it once, and it ends in order.
 
         Raises:
-            ToolError: if a target group moved since, the same sweep is in progress, or the run failed. The message
-                says whether anything was sent.
+            PlanRefusedError: if a target group moved since, or its status cannot be read, if the same sweep is in
+                progress, or if the run failed before it sent anything.
+            ToolError: if the run failed later. It may have been applied.
         """
         async with self._turn:
-            with self._prepared(planned) as journal:
+            with self._prepared(planned) as journal, self._noted(planned.plan.run_id):
                 seen = await self._unmoved(planned)
                 try:
                     report = await _in_own_task(
                         sweep(self._client, seen.plan, journal=journal, preview=seen, on_progress=on_progress)
                     )
                 except FieldingKitError as exc:
-                    raise ToolError(f"{describe_failure(exc)} {_sent(journal, seen.plan.run_id)}") from exc
+                    raise _failed(exc, journal, seen.plan.run_id, self._commands) from exc
                 with contextlib.suppress(JournalError):  # without the mark, the command line reports the run once more
                     journal.mark_reported(report.run_id, self._client.clock.wall())
                 return report
@@ -71,12 +80,30 @@ class PlanExecutor:
             seen = await recheck(self._client, planned)
         except FieldingKitError as exc:
             raise refusal(describe_failure(exc)) from exc
-        still = {group.target_group_id for group in seen.to_send}
-        moved = [group for group in planned.to_send if group.target_group_id not in still]
+        wanted, still = _ids(planned.to_send), _ids(seen.to_send)
+        others = [group for group in seen.groups if group.target_group_id in wanted - still]
+        unread = [group for group in others if group.outcome is Outcome.NOT_SENT]
+        moved = [group for group in others if group.outcome is not Outcome.NOT_SENT]
+        reasons = []
         if moved:
             ids = ", ".join(group.target_group_id for group in moved[:3])
-            raise refusal(f"{pluralize(len(moved))} of the plan moved since it was shown, such as {ids}")
+            reasons.append(f"{pluralize(len(moved))} of the plan moved since it was shown, such as {ids}")
+        if unread:
+            reasons.append(
+                f"The status of {pluralize(len(unread))} of the plan could not be read, so it is not known whether it "
+                f"moved, such as {unread[0].target_group_id}. {quote(unread[0].reason)}"
+            )
+        if reasons:
+            raise refusal(". ".join(reasons))
         return seen
+
+    @contextlib.contextmanager
+    def _noted(self, run_id: str) -> Generator[None]:
+        self._running.add(run_id)
+        try:
+            yield
+        finally:
+            self._running.discard(run_id)
 
     @contextlib.contextmanager
     def _prepared(self, planned: SweepPreview) -> Generator[Journal]:
@@ -95,15 +122,22 @@ class PlanExecutor:
             yield journal
 
 
-def _sent(journal: Journal, run_id: str) -> str:
-    """Return whether anything was sent by a run that failed, and what to do."""
+def _ids(groups: Iterable[FoundGroup]) -> set[str]:
+    return {group.target_group_id for group in groups}
+
+
+def _failed(error: FieldingKitError, journal: Journal, run_id: str, commands: SweepCommands) -> ToolError:
+    """Return the error of a run that failed: whether anything was sent, and what to do."""
+    text = describe_failure(error)
     try:
         runs = {run.run_id: run for run in journal.runs()}
     except JournalError:
-        return f"It may have been applied: the journal cannot be read. {continue_advice(run_id)}"
+        return ToolError(f"{text} It may have been applied: the journal cannot be read. {commands.to_continue(run_id)}")
     if run_id not in runs or runs[run_id].discovered_at is None:
-        return "Nothing was sent. Make a new plan."
-    return f"It may have been applied: see show_sweep with the run_id {run_id}. {continue_advice(run_id)}"
+        return refusal(text)
+    return ToolError(
+        f"{text} It may have been applied: see show_sweep with the run_id {run_id}. {commands.to_continue(run_id)}"
+    )
 
 
 async def _in_own_task(coroutine: Coroutine[Any, Any, T]) -> T:

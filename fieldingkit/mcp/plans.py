@@ -9,17 +9,23 @@ from mcp.server.mcpserver.exceptions import ToolError
 from fieldingkit.clock import Clock
 from fieldingkit.sweeps.previews import SweepPreview
 
-__all__ = ["LIFETIME", "ShownPlans", "refusal"]
+__all__ = ["KEPT", "LIFETIME", "PlanRefusedError", "ShownPlans", "refusal"]
 
 LIFETIME: Final = 600.0
 """Seconds for which a plan may be applied."""
+KEPT: Final = "The plan can still be applied until it expires, if your user wants it."
+"""The advice after a refusal that leaves the plan as it was."""
 _MOST: Final = 100
 """Plans that are remembered; the oldest are forgotten first."""
 
 
-def refusal(reason: str) -> ToolError:
-    """Return the error of a plan that is refused."""
-    return ToolError(f"{reason}. This call sent nothing. Make a new plan, and show it to your user.")
+class PlanRefusedError(ToolError):
+    """A plan is not applied, and nothing was sent for it."""
+
+
+def refusal(reason: str, advice: str = "Make a new plan, and show it to your user.") -> PlanRefusedError:
+    """Return the error of a plan that is refused, with what to do."""
+    return PlanRefusedError(f"{reason}. This call sent nothing. {advice}")
 
 
 @attrs.define
@@ -68,23 +74,19 @@ class ShownPlans:
         return plan.preview
 
     def take(self, plan_id: str) -> SweepPreview:
-        """Return a plan to apply it now. It cannot be taken again.
+        """Return a plan to apply it now. It cannot be taken again; ``end`` says what became of it.
 
         Raises:
             ToolError: as for ``get``.
         """
         preview = self.get(plan_id)
-        self._plans[plan_id].end = f"it was applied before, as the run {preview.plan.run_id}; see show_sweep"
+        self.end(plan_id, f"another call applies it now, as the run {preview.plan.run_id}; see show_sweep")
         return preview
 
-    def decline(self, plan_id: str) -> None:
-        """Withdraw a plan that the user does not want.
-
-        Raises:
-            ToolError: as for ``get``.
-        """
-        self.get(plan_id)
-        self._plans[plan_id].end = "the user declined it"
+    def end(self, plan_id: str, reason: str) -> None:
+        """Refuse a plan from now on, with a reason that may be replaced when more is known."""
+        if (plan := self._plans.get(plan_id)) is not None:
+            plan.end = reason
 
     def _age(self, plan: _Shown) -> float:
         # A monotonic clock may stand still while the machine sleeps, and the wall clock may be set back.

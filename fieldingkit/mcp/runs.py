@@ -1,10 +1,12 @@
 """The tool that shows a sweep run, and the result of a run as tools return it."""
 
 import re
-from collections.abc import Iterable
+import shlex
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Final
 
+import attrs
 from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import Field
 
@@ -19,11 +21,12 @@ from fieldingkit.sweeps.report import GroupOutcome, Outcome, SweepReport
 from fieldingkit.sweeps.report_files import to_document
 from fieldingkit.transport.urls import normalize_url
 
-__all__ = ["RunTools", "SweepOutput", "continue_advice", "journal_path", "sweep_output"]
+__all__ = ["RunTools", "SweepCommands", "SweepOutput", "journal_path", "sweep_output"]
 
 _RUN_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 _MOST_PROBLEMS: Final = 50
 """Target groups with a problem that are shown."""
+_IN_PROGRESS: Final = "This server is still applying it. Call show_sweep again later, and do not resume it meanwhile."
 _PROBLEMS: Final = (Outcome.UNKNOWN, Outcome.NOT_SENT, Outcome.FAILED)
 
 
@@ -72,6 +75,8 @@ class SweepOutput(Output):
     """The action."""
     finished: bool
     """False if the run was interrupted, or is still in progress: then jobs that were submitted continue."""
+    in_progress: bool
+    """True if this server is applying the run now. If false, another process may still be applying it."""
     all_done: bool
     """True if everything was sent, nothing failed or is unknown, and the statuses were read again."""
     headline: str
@@ -90,17 +95,39 @@ class SweepOutput(Output):
     """The next step."""
 
 
+@attrs.frozen
+class SweepCommands:
+    """The command lines that the user can run for a sweep run, with the connection of this server."""
+
+    options: tuple[str, ...] = ()
+    """The options of the connection, such as ``--connection agent``."""
+
+    def line(self, command: str, run_id: str) -> str:
+        """Return the line of ``resume`` or ``undo``; ``show`` needs no connection."""
+        return shlex.join(["fieldingkit", "sweeps", command, run_id, *self.options])
+
+    def to_continue(self, run_id: str) -> str:
+        """Return how to continue a run that was interrupted."""
+        return f"Jobs that were submitted continue. To resume the run, its user can run: {self.line('resume', run_id)}"
+
+
 class RunTools:
     """The tool that shows a sweep run.
 
     Args:
         client: The client, whose API and account the runs must be of.
         journals: The folder of the journals.
+        commands: The command lines that continue or undo a run.
+        is_running: Returns whether a run is in progress in this process.
     """
 
-    def __init__(self, client: AsyncClient, journals: Path) -> None:
+    def __init__(
+        self, client: AsyncClient, journals: Path, commands: SweepCommands, is_running: Callable[[str], bool]
+    ) -> None:
         self._client = client
         self._journals = journals
+        self._commands = commands
+        self._is_running = is_running
 
     async def show_sweep(
         self, run_id: Annotated[str, Field(description="The run's id, from its plan.")]
@@ -121,7 +148,7 @@ class RunTools:
                 raise ToolError(f"{exc.message}.") from exc
         if (report.base_url, report.account_id) != (normalize_url(self._client.base_url), self._client.account_id):
             raise missing
-        return sweep_output(report)
+        return sweep_output(report, self._commands, in_progress=self._is_running(run_id))
 
 
 def journal_path(folder: Path, run_id: str) -> Path:
@@ -129,12 +156,7 @@ def journal_path(folder: Path, run_id: str) -> Path:
     return folder / f"{run_id.replace(':', '-')}.journal"
 
 
-def continue_advice(run_id: str) -> str:
-    """Return how to continue a run that was interrupted."""
-    return f"Jobs that were submitted continue. To resume the run, its user can run: fieldingkit sweeps resume {run_id}"
-
-
-def sweep_output(report: SweepReport) -> SweepOutput:
+def sweep_output(report: SweepReport, commands: SweepCommands, *, in_progress: bool = False) -> SweepOutput:
     """Return the result of a run."""
     document = to_document(report)
     problems = sorted(report.of(*_PROBLEMS), key=lambda group: _PROBLEMS.index(group.outcome))
@@ -142,6 +164,7 @@ def sweep_output(report: SweepReport) -> SweepOutput:
         run_id=report.run_id,
         action=report.action.value,
         finished=report.finished_at is not None,
+        in_progress=in_progress,
         all_done=report.ok and report.finished_at is not None,
         headline=headline(document),
         notes=report_notes(document),
@@ -151,7 +174,7 @@ def sweep_output(report: SweepReport) -> SweepOutput:
             len(problems) - _MOST_PROBLEMS, "target group", f"All are in: fieldingkit sweeps show {report.run_id}"
         ),
         trace_ids=_distinct(job.trace_id for job in report.jobs),
-        what_to_do=_what_to_do(report),
+        what_to_do=_IN_PROGRESS if in_progress else _what_to_do(report, commands),
     )
 
 
@@ -172,10 +195,10 @@ def _problem(group: GroupOutcome) -> Problem:
     )
 
 
-def _what_to_do(report: SweepReport) -> str:
+def _what_to_do(report: SweepReport, commands: SweepCommands) -> str:
     counts = report.counts
     if report.finished_at is None:
-        return continue_advice(report.run_id)
+        return commands.to_continue(report.run_id)
     if counts.unknown:
         return (
             f"It is not known whether {pluralize(counts.unknown)} changed. Read their status with list_target_groups "
@@ -185,5 +208,5 @@ def _what_to_do(report: SweepReport) -> str:
         return "See the problems. A new plan acts on what it finds then."
     if report.stragglers or report.unlisted or report.unverified:
         return "Some target groups moved meanwhile, or were not read again: list them to see their current status."
-    undo = f" Its user can undo it: fieldingkit sweeps undo {report.run_id}" if report.action.opposite else ""
+    undo = f" Its user can undo it: {commands.line('undo', report.run_id)}" if report.action.opposite else ""
     return f"Nothing.{undo}"

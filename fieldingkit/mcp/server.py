@@ -1,22 +1,23 @@
 """The server: its tools, and what it says of itself."""
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from mcp.server.mcpserver import MCPServer
-from mcp.types import ToolAnnotations
+from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.types import CallToolResult, InputRequiredResult, ToolAnnotations
 
 from fieldingkit.client import AsyncClient
 from fieldingkit.mcp.estimates import EstimateTools
 from fieldingkit.mcp.execution import PlanExecutor
 from fieldingkit.mcp.explanations import explain
-from fieldingkit.mcp.failures import reporting_failures
+from fieldingkit.mcp.failures import in_own_words, reporting_failures
 from fieldingkit.mcp.figures import FigureTools
 from fieldingkit.mcp.lists import ListTools
 from fieldingkit.mcp.outputs import Output
-from fieldingkit.mcp.runs import RunTools
+from fieldingkit.mcp.runs import RunTools, SweepCommands
 from fieldingkit.mcp.writes import WriteTools
 from fieldingkit.monitoring.rules import Rules
 from fieldingkit.version import __version__
@@ -42,11 +43,29 @@ _READ_ONLY: Final = """
 Nothing can be changed with this server. Its user can start it with --allow-writes.
 """
 
+
+class _Server(MCPServer):
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
+    ) -> CallToolResult | InputRequiredResult:
+        """Call a tool. The SDK's own errors are said in the words of this server."""
+        try:
+            return await super().call_tool(name, arguments, context)
+        except ToolError as exc:
+            raise in_own_words(exc, name) from exc
+
+
 _Tool = Callable[..., Awaitable[Output]]
 
 
 def make_server(
-    client: AsyncClient, *, journals: Path, locks: Path, rules: Rules | None = None, allow_writes: bool = False
+    client: AsyncClient,
+    *,
+    journals: Path,
+    locks: Path,
+    rules: Rules | None = None,
+    allow_writes: bool = False,
+    options: Sequence[str] = (),
 ) -> MCPServer:
     """Return a server of the account of a client. Close the client after it has run.
 
@@ -56,14 +75,17 @@ def make_server(
         locks: The folder of the locks of sweeps.
         rules: The rules of ``find_trouble``; the default ones if omitted.
         allow_writes: True for the tools that plan and apply; otherwise they do not exist.
+        options: The options of the connection, such as ``--connection agent``, for the command lines that it shows.
     """
-    server = MCPServer(
+    server = _Server(
         "fieldingkit",
         title="fieldingkit",
         instructions=_READING + (_WRITING if allow_writes else _READ_ONLY),
         version=__version__,
         log_level="WARNING",
     )
+    commands = SweepCommands(tuple(options))
+    executor = PlanExecutor(client, journals=journals, locks=locks, commands=commands)
     lists, figures = ListTools(client), FigureTools(client, rules or Rules())
     for tool in (
         lists.list_projects,
@@ -74,11 +96,11 @@ def make_server(
         lists.read_changelog,
         EstimateTools(client).check_feasibility,
         explain,
-        RunTools(client, journals).show_sweep,
+        RunTools(client, journals, commands, executor.is_running).show_sweep,
     ):
         _add(server, tool, ToolAnnotations(read_only_hint=True))
     if allow_writes:
-        writes = WriteTools(client, PlanExecutor(client, journals=journals, locks=locks))
+        writes = WriteTools(client, executor, commands)
         _add(server, writes.plan_sweep, ToolAnnotations(read_only_hint=True))
         _add(server, writes.apply_tool(), ToolAnnotations(read_only_hint=False, destructive_hint=True))
     return server

@@ -1,21 +1,20 @@
 """The tools that plan and apply: pause or resume named target groups, as a plan that was shown before."""
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final, Literal, Self
 
 import attrs
-from mcp.server.mcpserver import AcceptedElicitation, Context, Elicit, ElicitationResult, Resolve
+from mcp.server.mcpserver import AcceptedElicitation, CancelledElicitation, Context, Elicit, ElicitationResult, Resolve
 from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import BaseModel, Field
 
 from fieldingkit.client import AsyncClient
 from fieldingkit.mcp.execution import PlanExecutor
 from fieldingkit.mcp.outputs import ApiText, Output, api_code, api_text, plain_text
-from fieldingkit.mcp.plans import LIFETIME, ShownPlans, refusal
-from fieldingkit.mcp.runs import SweepOutput, sweep_output
+from fieldingkit.mcp.plans import KEPT, LIFETIME, PlanRefusedError, ShownPlans, refusal
+from fieldingkit.mcp.runs import SweepCommands, SweepOutput, sweep_output
 from fieldingkit.rendering.text import pluralize
 from fieldingkit.sweeps.actions import Action
 from fieldingkit.sweeps.discovery import FoundGroups, find_groups
@@ -24,7 +23,10 @@ from fieldingkit.sweeps.previews import SweepPreview, make_preview
 from fieldingkit.sweeps.report import SweepProgress
 from fieldingkit.sweeps.state import FoundGroup
 
-__all__ = ["PlanOutput", "WriteTools"]
+__all__ = ["BEAT", "PlanOutput", "WriteTools"]
+
+BEAT: Final = 5.0
+"""Seconds between two reports of progress without news."""
 
 _MOST_NAMED: Final = 10
 """Target groups that the question to the user names."""
@@ -67,8 +69,8 @@ class PlanOutput(Output):
     """The id for apply_sweep, which works once; null if there is nothing to send."""
     expires_at: datetime | None
     """The time until which it can be applied, UTC: ten minutes from now."""
-    run_id: str
-    """The id of the run that applies it, for show_sweep."""
+    run_id: str | None
+    """The id of the run that applies it, for show_sweep; null if there is nothing to send."""
     account_id: str | None
     """The account."""
     api: str
@@ -89,10 +91,12 @@ class WriteTools:
     Args:
         client: The client.
         executor: Applies the plans.
+        commands: The command lines that continue or undo a run.
     """
 
-    def __init__(self, client: AsyncClient, executor: PlanExecutor) -> None:
+    def __init__(self, client: AsyncClient, executor: PlanExecutor, commands: SweepCommands) -> None:
         self._client = client
+        self._commands = commands
         self._executor = executor
         self._plans = ShownPlans(client.clock)
 
@@ -141,7 +145,7 @@ class WriteTools:
 
     def apply_tool(self) -> Callable[..., Awaitable[SweepOutput]]:
         """Return the tool that applies a plan. The question to the user is one of its parameters."""
-        plans, executor = self._plans, self._executor
+        plans, executor, commands = self._plans, self._executor, self._commands
 
         async def ask(plan_id: str, ctx: Context) -> Confirmation | Elicit[Confirmation]:
             planned = plans.get(plan_id)
@@ -158,49 +162,87 @@ class WriteTools:
         ) -> SweepOutput:
             """Apply a plan of plan_sweep. It changes exactly the target groups that the plan names.
 
+            It takes as long as the jobs of the API, which may be minutes, and reports progress meanwhile.
             If the call is cancelled or its answer is lost, it may have been applied: see show_sweep with its run_id.
             """
+            if isinstance(answer, CancelledElicitation):
+                raise refusal("The user closed the question without an answer", KEPT)
             if not (isinstance(answer, AcceptedElicitation) and answer.data.apply):
-                plans.decline(plan_id)
+                plans.get(plan_id)
+                plans.end(plan_id, "the user declined it")
                 raise refusal("The user did not accept the plan")
             planned = plans.take(plan_id)
-            async with _Progress(ctx, len(planned.to_send)) as progress:
-                return sweep_output(await executor.apply(planned, progress))
+            run_id = planned.plan.run_id
+            became = (
+                f"a call that failed or was cancelled may have applied it as the run {run_id}; see show_sweep. "
+                "If there is no such run, nothing was sent"
+            )
+            async with _Progress(ctx, len(planned.groups)) as progress:
+                try:
+                    report = await executor.apply(planned, progress)
+                    became = f"it was applied before, as the run {run_id}; see show_sweep"
+                except PlanRefusedError:
+                    became = "it was refused before, and nothing was sent for it"
+                    raise
+                finally:
+                    plans.end(plan_id, became)
+            return sweep_output(report, commands)
 
         return apply_sweep
 
 
 class _Progress:
-    """Reports progress to the client, which keeps it from giving up."""
+    """Reports progress to the client, also while nothing settles: many clients give up without news.
 
-    def __init__(self, context: Context, total: int) -> None:
+    A progress must grow with each report, so one without news adds a part of a target group; after the last one, that
+    is the reading of the statuses.
+    """
+
+    def __init__(self, context: Context, groups: int) -> None:
         self._context = context
-        self._total = total
-        self._settled = -1
+        self._groups = groups
+        self._phase = "checking"
+        self._settled = 0
+        self._repeated = 0
         self._reports: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
+        self._beating = asyncio.create_task(self._beat())
         return self
 
     def __call__(self, progress: SweepProgress) -> None:
         """Report that further target groups are settled."""
-        settled = progress.counts.total
-        if settled > self._settled:
-            self._settled = settled
-            report = self._context.report_progress(settled, self._total, progress.phase)
-            self._reports.add(asyncio.create_task(report))
+        self._phase = progress.phase
+        if progress.counts.total > self._settled:
+            self._settled, self._repeated = progress.counts.total, 0
+            self._reports.add(asyncio.create_task(self._report()))
 
     async def __aexit__(self, *exc_info: object) -> None:
         """Wait for the reports; the client may have left."""
-        await asyncio.gather(*self._reports, return_exceptions=True)
+        self._beating.cancel()
+        await asyncio.gather(self._beating, *self._reports, return_exceptions=True)
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(BEAT)
+            self._repeated += 1
+            await self._report()
+
+    async def _report(self) -> None:
+        part = self._repeated / (self._repeated + 1)
+        text = f"{self._phase}: {self._settled:,} of {pluralize(self._groups)} settled"
+        await self._context.report_progress(self._settled + part, self._groups + 1, text)
 
 
 def _question(planned: SweepPreview) -> str:
-    """Return the question to the user. Names of target groups are quoted: they may say anything."""
+    """Return the question to the user. Names of target groups may say anything, such as another id.
+
+    So a line begins with the id, and has no other double quotes than those around the name.
+    """
     plan, groups = planned.plan, planned.to_send
     place = f"account {planned.identity.account_id} at {planned.identity.base_url}"
     names = [
-        f"- {json.dumps(plain_text(group.name or '', 80), ensure_ascii=False)} ({group.target_group_id})"
+        f'- {group.target_group_id}: "{plain_text(group.name or "").replace(chr(34), chr(39))}"'
         for group in groups[:_MOST_NAMED]
     ]
     left = [f"and {len(groups) - _MOST_NAMED:,} more"] if len(groups) > _MOST_NAMED else []
@@ -212,7 +254,7 @@ def _output(seen: SweepPreview, plan_id: str | None) -> PlanOutput:
     return PlanOutput(
         plan_id=plan_id,
         expires_at=None if plan_id is None else seen.created_at.astimezone(UTC) + timedelta(seconds=LIFETIME),
-        run_id=seen.plan.run_id,
+        run_id=None if plan_id is None else seen.plan.run_id,
         account_id=seen.identity.account_id,
         api=seen.identity.base_url,
         action=seen.plan.action.value,

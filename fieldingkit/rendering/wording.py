@@ -112,14 +112,16 @@ def report_notes(document: SweepDocument) -> list[str]:
     notes: list[str] = []
     if document.finished_at is None:
         notes.append("The sweep has not finished. Jobs that were submitted continue.")
-    if document.as_of is not None:
+        if document.as_of is not None:
+            notes.append(f"Its last step was at {format_moment(document.as_of)}; nothing was read since.")
+    elif document.as_of is not None:
         notes.append(f"The sweep finished at {format_moment(document.as_of)}; nothing was read since.")
-    elif document.verified_at is not None:
+    if document.as_of is None and document.verified_at is not None:
         unread = f", except in {pluralize(len(document.unverified), 'project')}" if document.unverified else ""
         notes.append(
             f"The statuses were read again after the last job, at {format_moment(document.verified_at)}{unread}."
         )
-    elif any(map(document.has_status, document.groups)):
+    elif document.as_of is None and any(map(document.has_status, document.groups)):
         notes.append("The statuses were not read again after the last job: this is the result as the API reported it.")
     if document.continues is not None:
         notes.append(f"This run continues the run {document.continues}; the report covers both.")

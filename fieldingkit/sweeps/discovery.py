@@ -192,7 +192,7 @@ async def find_groups(
             if plan.strict or not _concerns_one_project(exc):
                 raise
             failures[project_id] = exc
-            found[project_id] = [FoundGroup(id_, project_id) for id_ in named.get(project_id, ())]
+            found[project_id] = [FoundGroup(id_, project_id, reason=exc.message) for id_ in named.get(project_id, ())]
         total += len(found[project_id])
         on_found(total)
 
@@ -227,7 +227,7 @@ async def _read_named(
 ) -> Sequence[FoundGroup]:
     to_read = ids if plan.check_status_first else ()
     read = await read_groups(client, plan.account_id, project_id, to_read)
-    return [read.found.get(id_) or FoundGroup(id_, project_id) for id_ in ids]
+    return [read.found.get(id_) or FoundGroup(id_, project_id, reason=read.unread.get(id_)) for id_ in ids]
 
 
 async def _query_projects(client: AsyncClient, plan: SweepPlan, query: TargetGroupQuery) -> tuple[SweepProject, ...]:

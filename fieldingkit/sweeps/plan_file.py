@@ -148,9 +148,8 @@ def _compare(action: Action, planned: FoundGroup, now: FoundGroup) -> FoundGroup
     if planned.outcome is not None or planned.status is None or now.status == planned.status:
         return planned
     if now.status is None:
-        return attrs.evolve(
-            planned, outcome=Outcome.NOT_SENT, reason="its status could not be read when the plan was applied"
-        )
+        reason = f"its status could not be read when the plan was applied: {now.reason or 'it was not listed'}"
+        return attrs.evolve(planned, outcome=Outcome.NOT_SENT, reason=reason)
     reason = f"it was {planned.status} when the plan was made, and is {now.status} now"
     outcome = Outcome.UNCHANGED if now.status == action.target else Outcome.SKIPPED
     return attrs.evolve(planned, status=now.status, outcome=outcome, reason=reason)

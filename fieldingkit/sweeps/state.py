@@ -43,7 +43,7 @@ class FoundGroup:
     outcome: Outcome | None = None
     """The outcome that was determined without sending it, such as by an undo; None if its status determines it."""
     reason: str | None = None
-    """The reason for that outcome."""
+    """The reason for that outcome, or why the status could not be read."""
     name: str | None = None
     """The target group's name; None if it was not read."""
     short_id: str | None = None
@@ -206,9 +206,11 @@ class Ledger:
         for target_group_id in self._found:
             if target_group_id not in self._outcomes:
                 if target_group_id in never_sent:
-                    self.settle(target_group_id, Outcome.NOT_SENT, "the sweep ended before it was sent")
+                    self.settle(target_group_id, Outcome.NOT_SENT, "it had not been sent yet")
                 else:
-                    self.settle(target_group_id, Outcome.UNKNOWN, "the sweep ended before it was settled")
+                    self.settle(
+                        target_group_id, Outcome.UNKNOWN, "it may have been sent, and its result has not been seen"
+                    )
         return tuple(self._outcomes[target_group_id] for target_group_id in self._found)
 
 

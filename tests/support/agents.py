@@ -1,5 +1,6 @@
 """A scripted agent: a client of the MCP SDK that calls the tools of a server in this process."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,8 +16,8 @@ from fieldingkit.mcp.server import make_server
 from fieldingkit.sandbox.model.projects import Project
 from fieldingkit.sandbox.model.target_groups import GroupStatus
 
-Answer = Callable[[str], dict[str, Any] | None]
-"""Answers a question: the form, or None to decline."""
+Answer = Callable[[str], dict[str, Any] | ElicitResult | None]
+"""Answers a question: the form, None to decline, or a result as the client sends it."""
 Mode = Literal["auto", "legacy"]
 """The protocol: that of 2026, or the one before, in which the server asks its client within a call."""
 
@@ -46,6 +47,12 @@ class Agent:
         """Return the names of the tools."""
         return [tool.name for tool in (await self.client.list_tools()).tools]
 
+    async def ended(self, run_id: str) -> dict[str, Any]:
+        """Return a run once the server does not apply it any more: a cancelled call ends a little later."""
+        while (shown := await self.call("show_sweep", run_id=run_id))["in_progress"]:
+            await asyncio.sleep(0.01)
+        return shown
+
     async def plan(self, action: str, *groups: dict[str, str]) -> dict[str, Any]:
         """Plan an action."""
         return await self.call("plan_sweep", action=action, target_groups=list(groups))
@@ -58,6 +65,8 @@ async def agent(server: MCPServer, *, answer: Answer | None = None, mode: Mode =
     async def ask(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
         assert answer is not None
         content = answer(params.message)
+        if isinstance(content, ElicitResult):
+            return content
         return ElicitResult(action="decline") if content is None else ElicitResult(action="accept", content=content)
 
     async with Client(server, mode=mode, elicitation_callback=None if answer is None else ask) as client:

@@ -2,8 +2,9 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
+import attrs
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
@@ -11,7 +12,10 @@ from fieldingkit.cli.connection import DEFAULT_CONNECTION, Connection
 from fieldingkit.cli.errors import UsageError
 from fieldingkit.cli.output import Output
 
-__all__ = ["mcp"]
+__all__ = ["DEADLINE", "mcp"]
+
+DEADLINE: Final = 45.0
+"""Seconds for a call with all its attempts, if none are configured. Many clients of agents give up after 60."""
 
 
 async def mcp(
@@ -22,6 +26,8 @@ async def mcp(
     connection: Connection = DEFAULT_CONNECTION,
 ) -> int:
     """Serve the account to an agent, by the Model Context Protocol on stdin and stdout.
+
+    A call of the API has a deadline of 45 seconds by default, since many clients give up after 60.
 
     Args:
         allow_writes: Offer tools that pause and resume target groups, as a plan that is shown and then applied.
@@ -42,6 +48,8 @@ async def mcp(
     from fieldingkit.monitoring.rules import Rules
 
     configuration = connection.load()
+    if configuration.deadline is None:
+        configuration = attrs.evolve(configuration, deadline=DEADLINE)
     async with connection.open(configuration, rate=rate) as client:
         log_to_stderr()
         server = make_server(
@@ -50,6 +58,7 @@ async def mcp(
             locks=state_folder() / "locks",
             rules=None if rules is None else Rules.from_path(rules),
             allow_writes=allow_writes,
+            options=connection.words(configuration),
         )
         if os.isatty(0):
             Output().note("Waiting for the messages of an agent on stdin, which are no words for people. Ctrl-C ends.")

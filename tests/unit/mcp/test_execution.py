@@ -11,6 +11,8 @@ from mcp.server.mcpserver.exceptions import ToolError
 from fieldingkit import AsyncClient
 from fieldingkit.errors import JournalError
 from fieldingkit.mcp.execution import PlanExecutor
+from fieldingkit.mcp.plans import PlanRefusedError
+from fieldingkit.mcp.runs import SweepCommands
 from fieldingkit.sandbox import Sandbox
 from fieldingkit.sandbox.model.projects import Project
 from fieldingkit.sweeps import Journal, SweepPlan, SweepPreview, preview
@@ -20,7 +22,9 @@ from fieldingkit.sweeps.journal import Statement
 @pytest.fixture
 def executor(sweep_client: AsyncClient, tmp_path: Path) -> PlanExecutor:
     """Return an executor whose state is in the folder of the test."""
-    return PlanExecutor(sweep_client, journals=tmp_path / "journals", locks=tmp_path / "locks")
+    return PlanExecutor(
+        sweep_client, journals=tmp_path / "journals", locks=tmp_path / "locks", commands=SweepCommands()
+    )
 
 
 async def planned(client: AsyncClient, project: Project, action: str = "pause") -> SweepPreview:
@@ -61,7 +65,7 @@ async def test_a_run_that_fails_before_it_sends_was_not_applied(
     """The journal does not know any target group, so nothing was sent."""
     plan = await planned(sweep_client, sandbox.seed(live=1))
     fill_disk(monkeypatch, lambda: True)
-    with pytest.raises(ToolError, match=r"the disk is full.* Nothing was sent\. Make a new plan\."):
+    with pytest.raises(PlanRefusedError, match=r"the disk is full.* This call sent nothing\. Make a new plan"):
         await executor.apply(plan, lambda _: None)
     assert not sandbox.jobs
 

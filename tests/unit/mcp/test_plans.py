@@ -70,7 +70,7 @@ async def test_a_declined_plan_cannot_be_taken() -> None:
     """A no is final."""
     plans = ShownPlans(FakeClock())
     plan_id = plans.add(shown())
-    plans.decline(plan_id)
+    plans.end(plan_id, "the user declined it")
     with pytest.raises(ToolError, match="the user declined it"):
         plans.take(plan_id)
 

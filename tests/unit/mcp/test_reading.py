@@ -92,7 +92,7 @@ async def test_limits_are_refused_above_their_bounds(sandbox: Sandbox, server: M
             ("forecast", {"project_ids": [project.id] * 21}),
             ("list_projects", {"limit": 101}),
         ):
-            assert f"Error executing tool {tool}" in await scripted.refused(tool, **arguments)
+            assert f"The arguments of {tool} are not valid" in await scripted.refused(tool, **arguments)
     assert not sandbox.requests
 
 

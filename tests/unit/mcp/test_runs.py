@@ -1,10 +1,12 @@
 """``show_sweep``: the runs of this API and account, from their journals; nothing else is read."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 from mcp.server.mcpserver import MCPServer
 from support.agents import agent, members, server_of
+from support.fake_clock import FakeClock
 from support.fixture_types import MakeClient
 
 from fieldingkit import AsyncClient
@@ -31,6 +33,45 @@ async def test_a_finished_run_is_shown_without_a_request(sandbox: Sandbox, serve
     assert shown["headline"].startswith("As of ")
     assert shown["trace_ids"] == applied["trace_ids"]
     assert f"fieldingkit sweeps undo {plan['run_id']}" in shown["what_to_do"]
+    assert not shown["in_progress"]
+
+
+async def test_command_lines_that_are_shown_have_the_connection(
+    sandbox: Sandbox, sweep_client: AsyncClient, tmp_path: Path
+) -> None:
+    """Without it, the command line would not find the run, or be of another account."""
+    project = sandbox.seed(live=1)
+    async with agent(server_of(sweep_client, tmp_path, options=["--connection", "my agent"])) as scripted:
+        plan = await scripted.plan("pause", *members(project))
+        applied = await scripted.call("apply_sweep", plan_id=plan["plan_id"])
+    assert f"fieldingkit sweeps undo {plan['run_id']} --connection 'my agent'" in applied["what_to_do"]
+
+
+async def test_a_run_in_progress_is_shown_as_such(sandbox: Sandbox, make_client: MakeClient, tmp_path: Path) -> None:
+    """It has not finished, no reason says that it ended, and it is not to be resumed while this server applies it."""
+    project = sandbox.seed(live=2)
+    frozen = make_client(clock=FakeClock(jump=0.0), deadline=None)
+    async with agent(server_of(frozen, tmp_path)) as scripted:
+        plan = await scripted.plan("pause", *members(project))
+        call = asyncio.create_task(scripted.client.call_tool("apply_sweep", {"plan_id": plan["plan_id"]}))
+        while not sandbox.jobs:
+            await asyncio.sleep(0.01)
+        shown = await scripted.call("show_sweep", run_id=plan["run_id"])
+        second = await scripted.refused("apply_sweep", plan_id=plan["plan_id"])
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        left = await scripted.ended(plan["run_id"])
+    assert (shown["finished"], shown["in_progress"]) == (False, True)
+    assert "This server is still applying it" in shown["what_to_do"]
+    assert "sweeps resume" not in shown["what_to_do"]
+    assert "finished at" not in " ".join(shown["notes"])
+    assert "another call applies it now" in second
+    assert {one["reason"]["untrusted_text"] for one in shown["problems"]} == {
+        "it may have been sent, and its result has not been seen"
+    }
+    assert (left["finished"], left["in_progress"]) == (False, False)
+    assert f"fieldingkit sweeps resume {plan['run_id']}" in left["what_to_do"]
 
 
 @pytest.mark.parametrize("run_id", ["", "no-such-run", "../secret", "/etc/passwd", "..", "a" * 101, "x\x00y"])

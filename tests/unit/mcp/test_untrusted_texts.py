@@ -88,7 +88,26 @@ async def test_the_question_to_the_user_quotes_names(server: MCPServer, attacked
     (question,) = questions
     first, name = question.splitlines()
     assert first.startswith("Pause 1 target group of account")
-    assert name == f'- "{SEEN.replace(chr(34), chr(92) + chr(34))}" ({attacked.ids()[0]})'
+    assert name == f'- {attacked.ids()[0]}: "{SEEN.replace(chr(34), chr(39))}"'
+
+
+async def test_a_name_with_the_id_of_another_group_does_not_pass_for_it(server: MCPServer, attacked: Project) -> None:
+    """Each line begins with the true id, and has as much of the name as the plan in its one pair of double quotes."""
+    forged = f'x" ({"0" * 26}) - "{"y" * 150}'
+    for group in attacked.groups:
+        group.settings = group.settings.with_member("name", forged)
+    questions: list[str] = []
+
+    def answer(question: str) -> None:
+        questions.append(question)
+
+    async with agent(server, answer=answer) as scripted:
+        plan = await scripted.plan("pause", *members(attacked))
+        await scripted.refused("apply_sweep", plan_id=plan["plan_id"])
+    line = questions[0].splitlines()[1]
+    assert line.startswith(f'- {attacked.ids()[0]}: "')
+    assert line.count('"') == 2
+    assert len(plan["target_groups"][0]["name"]["untrusted_text"]) == len(forged) == len(line.split('"')[1])
 
 
 async def test_an_error_quotes_the_words_of_the_api(sandbox: Sandbox, server: MCPServer, attacked: Project) -> None:

@@ -2,16 +2,19 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any, Literal
 
 import attrs
 import pytest
 from aiohttp import web
 from mcp.server.mcpserver import MCPServer
+from mcp.types import ElicitResult
 from support.agents import Mode, accept, agent, members, server_of
 from support.fake_clock import FakeClock
 from support.fixture_types import MakeClient
 
 from fieldingkit import AsyncClient
+from fieldingkit.mcp import writes as write_tools
 from fieldingkit.sandbox import Sandbox, faults
 from fieldingkit.sandbox.model.arrival_processes import ArrivalProcess
 from fieldingkit.sweeps import Journal, RunIdentity, SweepPlan, lock_sweep, sweep
@@ -109,7 +112,7 @@ async def test_a_plan_with_nothing_to_send_has_no_id(sandbox: Sandbox, server: M
     project = sandbox.seed(paused=1)
     async with agent(server) as scripted:
         plan = await scripted.plan("pause", *members(project, "paused"))
-    assert (plan["plan_id"], plan["to_send"]) == (None, 0)
+    assert (plan["plan_id"], plan["run_id"], plan["to_send"]) == (None, None, 0)
 
 
 async def test_a_plan_works_once(sandbox: Sandbox, server: MCPServer) -> None:
@@ -164,9 +167,46 @@ async def test_a_plan_that_drifted_is_refused_as_a_whole(
         sandbox.requests.clear()
         text = await scripted.refused("apply_sweep", plan_id=plan["plan_id"])
         assert f"1 target group of the plan moved since it was shown, such as {moved}" in text
-        await scripted.refused("apply_sweep", plan_id=plan["plan_id"])
+        again = await scripted.refused("apply_sweep", plan_id=plan["plan_id"])
+        assert "it was refused before, and nothing was sent for it" in again
+        assert "There is no such run" in await scripted.refused("show_sweep", run_id=plan["run_id"])
     assert not writes(sandbox)
     assert len(project.ids("live")) == 2
+
+
+@pytest.mark.parametrize("groups", [1, 4])
+async def test_a_status_that_cannot_be_read_is_not_said_to_have_moved(
+    sandbox: Sandbox, client_without_retries: AsyncClient, tmp_path: Path, groups: int
+) -> None:
+    """The plan is refused with the API's reason, whether the project was to be listed or its only target group read."""
+    project = sandbox.seed(live=groups)
+    async with agent(server_of(client_without_retries, tmp_path)) as scripted:
+        plan = await scripted.plan("pause", *members(project))
+        for operation in (LIST, RUNS):
+            sandbox.faults.add(operation, faults.Answer(503), times=None)
+        text = await scripted.refused("apply_sweep", plan_id=plan["plan_id"])
+        again = await scripted.refused("apply_sweep", plan_id=plan["plan_id"])
+    assert "could not be read, so it is not known whether" in text
+    assert "503" in text
+    assert "moved since" not in text
+    assert "This call sent nothing" in text
+    assert "it was refused before, and nothing was sent for it" in again
+    assert not writes(sandbox)
+
+
+async def test_a_plan_names_what_moved_and_what_could_not_be_read(
+    sandbox: Sandbox, client_without_retries: AsyncClient, tmp_path: Path
+) -> None:
+    """Each of the two reasons has its own number."""
+    project = sandbox.seed(live=2)
+    moved = {project.id: [project.ids()[1]]}
+    async with agent(server_of(client_without_retries, tmp_path)) as scripted:
+        plan = await scripted.plan("pause", *members(project))
+        await sweep(client_without_retries, SweepPlan(action="pause", target_groups=moved))
+        sandbox.faults.add(RUNS, faults.Answer(503))
+        text = await scripted.refused("apply_sweep", plan_id=plan["plan_id"])
+    assert "1 target group of the plan moved since it was shown" in text
+    assert "The status of 1 target group of the plan could not be read" in text
 
 
 async def test_a_plan_of_another_server_is_refused(
@@ -216,7 +256,7 @@ async def test_a_user_who_can_be_asked_is_asked_before_anything_is_sent(
     (question,) = questions
     first, *names, last = question.splitlines()
     assert first == f"Pause 12 target groups of account {sandbox.account_id} at {sandbox.url}?"
-    assert names[0] == f'- "Target group 1" ({project.ids()[0]})'
+    assert names[0] == f'- {project.ids()[0]}: "Target group 1"'
     assert (len(names), last) == (10, "and 2 more")
 
 
@@ -320,10 +360,11 @@ async def test_a_cancelled_call_leaves_a_run_that_can_be_continued(
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
-        shown = await scripted.call("show_sweep", run_id=plan["run_id"])
+        shown = await scripted.ended(plan["run_id"])
         assert (shown["finished"], shown["all_done"]) == (False, False)
         assert f"fieldingkit sweeps resume {plan['run_id']}" in shown["what_to_do"]
-        assert "it was applied before" in await scripted.refused("apply_sweep", plan_id=plan["plan_id"])
+        text = await scripted.refused("apply_sweep", plan_id=plan["plan_id"])
+        assert f"may have applied it as the run {plan['run_id']}; see show_sweep" in text
     with Journal(tmp_path / "journals" / f"{plan['run_id']}.journal") as journal:
         report = await sweep(sweep_client, journal.plan(plan["run_id"]), journal=journal)
     assert (report.counts.updated, len(sandbox.jobs)) == (2, 1)
@@ -353,19 +394,54 @@ async def test_a_plan_is_refused_while_the_same_sweep_is_in_progress(
         plan = await scripted.plan("pause", *members(project))
         with lock_sweep(RunIdentity.of(sweep_client, same), same, tmp_path / "locks"):
             text = await scripted.refused("apply_sweep", plan_id=plan["plan_id"])
+        again = await scripted.refused("apply_sweep", plan_id=plan["plan_id"])
     assert "the same sweep is in progress: process" in text
+    assert "it was refused before, and nothing was sent for it" in again
     assert "This call sent nothing" in text
     assert not writes(sandbox)
 
 
 @pytest.mark.parametrize("mode", MODES)
-async def test_an_answer_that_is_no_answer_applies_nothing(sandbox: Sandbox, server: MCPServer, mode: Mode) -> None:
+@pytest.mark.parametrize("form", [{"apply": "perhaps"}, {}, "nothing"])
+async def test_an_answer_that_is_no_answer_applies_nothing(
+    sandbox: Sandbox, server: MCPServer, mode: Mode, form: dict[str, str] | Literal["nothing"]
+) -> None:
     """A client that accepts without a yes or no has not accepted; the plan may be asked about again."""
     project = sandbox.seed(live=1)
-    async with agent(server, answer=lambda _: {"apply": "perhaps"}, mode=mode) as scripted:
+    unreadable = ElicitResult(action="accept", content=None if form == "nothing" else dict[str, Any](form))
+    answers = iter([unreadable, {"apply": True}])
+    async with agent(server, answer=lambda _: next(answers), mode=mode) as scripted:
         plan = await scripted.plan("pause", *members(project))
-        assert "does not match" in await scripted.refused("apply_sweep", plan_id=plan["plan_id"])
-    assert not writes(sandbox)
+        text = await scripted.refused("apply_sweep", plan_id=plan["plan_id"])
+        assert "accepted the question without a readable yes or no" in text
+        assert "This call sent nothing. The plan can still be applied" in text
+        assert "Resolver" not in text
+        assert not writes(sandbox)
+        assert (await scripted.call("apply_sweep", plan_id=plan["plan_id"]))["counts"]["updated"] == 1
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_question_that_is_closed_is_no_answer(sandbox: Sandbox, server: MCPServer, mode: Mode) -> None:
+    """The user is not said to have declined; nothing is applied, and the plan may be asked about again."""
+    project = sandbox.seed(live=1)
+    answers = iter([ElicitResult(action="cancel"), {"apply": True}])
+    async with agent(server, answer=lambda _: next(answers), mode=mode) as scripted:
+        plan = await scripted.plan("pause", *members(project))
+        text = await scripted.refused("apply_sweep", plan_id=plan["plan_id"])
+        assert "The user closed the question without an answer. This call sent nothing." in text
+        assert not writes(sandbox)
+        assert (await scripted.call("apply_sweep", plan_id=plan["plan_id"]))["counts"]["updated"] == 1
+
+
+async def test_invalid_arguments_are_named_in_plain_words(sandbox: Sandbox, server: MCPServer) -> None:
+    """Each has its place and what is wrong; nothing was sent, and no page of another library is named."""
+    async with agent(server) as scripted:
+        text = await scripted.refused("plan_sweep", action="delete", target_groups=[{"project_id": "one"}])
+    assert "The arguments of plan_sweep are not valid, so nothing was sent." in text
+    assert "action: Input should be 'pause' or 'resume'" in text
+    assert "target_groups.0.target_group_id: Field required" in text
+    assert "pydantic" not in text
+    assert not sandbox.requests
 
 
 async def test_a_failure_before_anything_is_sent_says_so(sandbox: Sandbox, server: MCPServer) -> None:
@@ -382,15 +458,43 @@ async def test_a_failure_before_anything_is_sent_says_so(sandbox: Sandbox, serve
 
 
 async def test_progress_is_reported_to_the_agent(sandbox: Sandbox, server: MCPServer) -> None:
-    """Settled target groups are counted up to all of them, so that the client does not give up."""
-    project = sandbox.seed(live=3)
+    """Settled target groups are counted up to all of them, also those that need not be sent."""
+    project = sandbox.seed(live=3, paused=1)
     seen: list[tuple[float, float | None]] = []
 
     async def note(progress: float, total: float | None, message: str | None) -> None:
         seen.append((progress, total))
 
     async with agent(server) as scripted:
-        plan = await scripted.plan("pause", *members(project))
+        plan = await scripted.plan("pause", *members(project), *members(project, "paused"))
         await scripted.client.call_tool("apply_sweep", {"plan_id": plan["plan_id"]}, progress_callback=note)
     assert seen == sorted(set(seen))
-    assert seen[-1] == (3, 3)
+    assert seen[-1] == (4, 5)  # the fifth is the reading of the statuses afterwards
+
+
+async def test_progress_is_reported_while_nothing_settles(
+    sandbox: Sandbox, make_client: MakeClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each report is larger than the one before, and claims no target group that is not settled."""
+    monkeypatch.setattr(write_tools, "BEAT", 0.001)
+    project = sandbox.seed(live=2)
+    seen: list[tuple[float, str | None]] = []
+    several = asyncio.Event()
+
+    async def note(progress: float, total: float | None, message: str | None) -> None:
+        seen.append((progress, message))
+        if sandbox.jobs and len(seen) > 5:
+            several.set()
+
+    async with agent(server_of(make_client(clock=FakeClock(jump=0.0), deadline=None), tmp_path)) as scripted:
+        plan = await scripted.plan("pause", *members(project))
+        arguments = {"plan_id": plan["plan_id"]}
+        call = asyncio.create_task(scripted.client.call_tool("apply_sweep", arguments, progress_callback=note))
+        await several.wait()
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+    values = [value for value, _ in seen]
+    assert values == sorted(set(values))
+    assert values[-1] < 1
+    assert seen[-1][1] == "sweeping: 0 of 2 target groups settled"

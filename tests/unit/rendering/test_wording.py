@@ -105,6 +105,9 @@ def test_notes_qualify_the_headline() -> None:
     assert "not read again" in unverified
     assert "nothing was read since" in report_notes(make_document(as_of=LATER))[0]
     assert "not finished" in report_notes(make_document(finished_at=None))[0]
+    unfinished = report_notes(make_document(finished_at=None, as_of=LATER))
+    assert len(unfinished) == 2
+    assert unfinished[1].startswith("Its last step was at ")
     assert "continues the run old" in report_notes(make_document(continues="old"))[-1]
 
 
