@@ -2,7 +2,8 @@
 
 import enum
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from typing import ClassVar, Final
 
 from fieldingkit.errors import (
@@ -39,6 +40,7 @@ __all__ = [
     "UnfinishedError",
     "UsageError",
     "exit_code_for",
+    "file_errors",
     "format_error",
     "to_words",
 ]
@@ -162,17 +164,38 @@ _ADVICE: Final[tuple[tuple[type[FieldingKitError], str], ...]] = (
 )
 
 
+@contextmanager
+def file_errors(state: str = "") -> Generator[None]:
+    """Report a file that an option names as it is: its keys are no options, and `doctor` does not check it.
+
+    Args:
+        state: A sentence with what was done and what was not; empty for a command that changes nothing.
+
+    Raises:
+        UsageError: The file is wrong.
+        UnfinishedError: The same, after something was sent.
+    """
+    try:
+        yield
+    except ConfigurationError as exc:
+        kind = UnfinishedError if exc.maybe_applied else UsageError
+        message = _shorten(strip_control_chars(exc.message))
+        raise kind(f"{message}\n{state}".rstrip()) from exc
+
+
 def format_error(error: FieldingKitError) -> str:
     """Format an error on one or two lines: what happened; whether it may have been applied, and what to do."""
     source = type(error.command).__name__ if error.command is not None else error.operation_id
     message = error.message or type(error).__name__
     if isinstance(error, InvalidCommandError | ConfigurationError):
         message = _PYTHON_NAME.sub(_name_flag, _CLASS_NAME.sub("", message))
-    first = strip_control_chars(f"{to_words(source)}: {message}" if source else message)
-    if len(first) > _MAX_LENGTH:
-        first = f"{first[: _MAX_LENGTH - 1].rstrip()}…"
+    first = _shorten(strip_control_chars(f"{to_words(source)}: {message}" if source else message))
     second = strip_control_chars(" ".join(_next_steps(error)))
     return f"{first}\n{second}" if second else first
+
+
+def _shorten(message: str) -> str:
+    return message if len(message) <= _MAX_LENGTH else f"{message[: _MAX_LENGTH - 1].rstrip()}…"
 
 
 def to_words(name: str) -> str:

@@ -7,6 +7,7 @@ The functions that read are ``async def``s that take the client first, or with a
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from fieldingkit.monitoring.dead_letters import DamagedLine as DamagedLine
     from fieldingkit.monitoring.evaluation import evaluate as evaluate
     from fieldingkit.monitoring.findings import Comparison as Comparison
     from fieldingkit.monitoring.findings import EndedFinding as EndedFinding
@@ -68,6 +69,7 @@ else:
     __getattr__, __dir__, __all__ = lazy_names(
         __name__,
         {
+            "fieldingkit.monitoring.dead_letters": "DamagedLine",
             "fieldingkit.monitoring.evaluation": "evaluate",
             "fieldingkit.monitoring.findings": "Comparison EndedFinding Finding Findings UnknownFigure compare",
             "fieldingkit.monitoring.forecasts": "CellCompletes Forecast ForecastStatus GoalForecast forecast",

@@ -12,12 +12,23 @@ import attrs
 
 from fieldingkit._json import dumps, loads
 from fieldingkit.errors import ConfigurationError
+from fieldingkit.results import Serializable
 from fieldingkit.sweeps.locks import FileLock, create_private
 
-__all__ = ["DeadLetter", "DeadLetterFile"]
+__all__ = ["DamagedLine", "DeadLetter", "DeadLetterFile"]
 
 _LOCK_TIMEOUT: Final = 10.0
 """Seconds to wait for a program that adds or removes a letter."""
+
+
+@attrs.frozen(kw_only=True)
+class DamagedLine(Serializable):
+    """A line that is no letter."""
+
+    line: int
+    """Its number in the file, from 1."""
+    reason: str
+    """The reason why it cannot be read."""
 
 
 @attrs.frozen(kw_only=True)
@@ -41,15 +52,24 @@ class DeadLetter:
         return self.receiver, self.document["id"]
 
     @classmethod
-    def parse(cls, line: bytes) -> "DeadLetter | None":
-        """Return the letter of a line; None if it is damaged."""
+    def parse(cls, line: bytes) -> "DeadLetter":
+        """Return the letter of a line.
+
+        Raises:
+            ValueError: The line is damaged; the message has the reason.
+        """
         try:
             content: Any = loads(line)
+        except (ValueError, RecursionError) as exc:
+            raise ValueError("it is not valid JSON") from exc
+        try:
             letter = cls(**content)
             texts = (letter.failed_at, letter.receiver, letter.failure, letter.document["id"], letter.document["text"])
-        except (ValueError, TypeError, KeyError, RecursionError):
-            return None
-        return letter if all(isinstance(text, str) for text in texts) and type(letter.attempts) is int else None
+        except (TypeError, KeyError) as exc:
+            raise ValueError("it has not the members of a letter") from exc
+        if type(letter.attempts) is not int or not all(isinstance(text, str) for text in texts):
+            raise ValueError("a member of the letter has a wrong type")
+        return letter
 
     def line(self) -> bytes:
         """Return the line of the file."""
@@ -83,23 +103,23 @@ class DeadLetterFile:
                     content = content if file.read(1) == b"\n" else b"\n" + content
                 file.write(content)
 
-    def read(self) -> tuple[list[DeadLetter], int]:
-        """Return the letters, oldest first and each once with all its attempts, and the number of damaged lines.
+    def read(self) -> tuple[list[DeadLetter], list[DamagedLine]]:
+        """Return the letters, oldest first and each once with all its attempts, and the damaged lines.
 
         Raises:
             OSError: if the file cannot be read; a file that does not exist has no letters.
         """
         letters: dict[tuple[str, str], DeadLetter] = {}
-        damaged = 0
-        for line in self._lines():
-            letter = DeadLetter.parse(line)
-            if letter is None:
-                damaged += 1
-            elif letter.key in letters:
-                first = letters[letter.key]
-                letters[letter.key] = attrs.evolve(first, attempts=first.attempts + letter.attempts)
-            else:
-                letters[letter.key] = letter
+        damaged: list[DamagedLine] = []
+        for number, line in self._lines():
+            try:
+                letter = DeadLetter.parse(line)
+            except ValueError as exc:
+                damaged.append(DamagedLine(line=number, reason=str(exc)))
+                continue
+            first = letters.get(letter.key)
+            known = 0 if first is None else first.attempts
+            letters[letter.key] = attrs.evolve(first or letter, attempts=known + letter.attempts)
         return [*letters.values()], damaged
 
     def settle(self, letter: DeadLetter, again: DeadLetter | None = None) -> None:
@@ -110,9 +130,8 @@ class DeadLetterFile:
         """
         with self._locked():
             kept: list[bytes] = []
-            for line in self._lines():
-                found = DeadLetter.parse(line)
-                if found is None or found.key != letter.key:
+            for _, line in self._lines():
+                if _key_of(line) != letter.key:
                     kept.append(line + b"\n")
                 elif again is not None:
                     kept.append(again.line())
@@ -147,13 +166,13 @@ class DeadLetterFile:
     def _beside(self, suffix: str) -> Path:
         return self.path.with_name(self.path.name + suffix)
 
-    def _lines(self) -> list[bytes]:
-        """Return the lines that are not empty."""
+    def _lines(self) -> list[tuple[int, bytes]]:
+        """Return the lines that are not empty, with their numbers from 1."""
         try:
             content = self.path.read_bytes()
         except FileNotFoundError:
             return []
-        return [line for line in content.split(b"\n") if line.strip()]
+        return [(number, line) for number, line in enumerate(content.split(b"\n"), start=1) if line.strip()]
 
     def _replace(self, lines: Iterable[bytes]) -> None:
         """Replace the file as a whole by one that only this user can read."""
@@ -166,3 +185,11 @@ class DeadLetterFile:
             with suppress(OSError):
                 Path(temporary).unlink()
             raise
+
+
+def _key_of(line: bytes) -> tuple[str, str] | None:
+    """Return the key of the letter of a line; None if the line is damaged."""
+    try:
+        return DeadLetter.parse(line).key
+    except ValueError:
+        return None

@@ -20,7 +20,7 @@ from fieldingkit._repr import brief_repr
 from fieldingkit.configuration import read_secret
 from fieldingkit.errors import ConfigurationError
 from fieldingkit.monitoring.receivers import Program, Webhook
-from fieldingkit.monitoring.toml_tables import check_keys, read_tables
+from fieldingkit.monitoring.toml_tables import check_flags, check_keys, read_tables
 
 __all__ = ["load_receivers"]
 
@@ -49,6 +49,7 @@ def _receiver(path: Path, name: str, table: dict[str, Any]) -> Webhook | Program
         raise ConfigurationError(f"{place} must have url_file, for a webhook, or arguments, for a program")
     fields = attrs.fields_dict(kind).keys() - {"name", *_FILES.values()}
     check_keys(place, table, [*sorted(fields), *(_FILES if kind is Webhook else ())])
+    check_flags(place, table)
     values = {key: value for key, value in table.items() if key not in _FILES}
     try:
         for key in _FILES.keys() & table.keys():

@@ -7,7 +7,7 @@ import attrs
 
 from fieldingkit.clock import Clock, MonotonicClock
 from fieldingkit.errors import ConfigurationError
-from fieldingkit.monitoring.dead_letters import DeadLetterFile
+from fieldingkit.monitoring.dead_letters import DamagedLine, DeadLetterFile
 from fieldingkit.monitoring.receivers import Delivery, Program, Webhook, by_name, deliver, to_letter
 from fieldingkit.results import Serializable
 
@@ -22,8 +22,8 @@ class RedeliveryReport(Serializable):
     """The results of the letters that were sent again, oldest first."""
     unmatched: tuple[str, ...] = ()
     """The receiver of each letter that no given receiver has the name of; these letters stay in the file."""
-    damaged: int = 0
-    """The number of lines that are no letters; they stay in the file."""
+    damaged: tuple[DamagedLine, ...] = ()
+    """The lines that are no letters; they stay in the file."""
 
     @property
     def ok(self) -> bool:
@@ -50,7 +50,7 @@ async def send_dead_letters(
 
     Raises:
         ConfigurationError: Another process sends the letters, or the file cannot be read or written. If a receiver took
-            a letter that cannot be removed, the message says so, and ``maybe_applied`` is True.
+            a letter that cannot be removed, the message says so. ``maybe_applied`` is True if one took any letter.
     """
     clock, known, file = clock or MonotonicClock(), by_name(receivers), DeadLetterFile(Path(path))
     if not file.path.exists():
@@ -58,7 +58,7 @@ async def send_dead_letters(
     deliveries: list[Delivery] = []
     with file.sending():
         try:
-            letters, damaged = file.read()
+            letters, _ = file.read()
         except OSError as exc:
             raise ConfigurationError(f"{path} cannot be read, nothing was sent: {exc.strerror}") from exc
         for letter in letters:
@@ -74,10 +74,16 @@ async def send_dead_letters(
                 raise ConfigurationError(
                     f"{letter.receiver} {taken} the document {letter.document['id']}, and its letter cannot be "
                     f"{'removed' if delivery.ok else 'changed'}: {exc.strerror or exc}; it will be sent again",
-                    maybe_applied=delivery.ok,
+                    maybe_applied=any(one.ok for one in deliveries),
                 ) from exc
+    try:
+        _, damaged = file.read()  # with the numbers that these lines have now
+    except OSError as exc:
+        sent = any(one.ok for one in deliveries)
+        problem = f"{path} cannot be read any more, after its letters were sent: {exc.strerror}"
+        raise ConfigurationError(problem, maybe_applied=sent) from exc
     return RedeliveryReport(
         deliveries=tuple(deliveries),
         unmatched=tuple(letter.receiver for letter in letters if letter.receiver not in known),
-        damaged=damaged,
+        damaged=tuple(damaged),
     )

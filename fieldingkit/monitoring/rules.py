@@ -26,7 +26,7 @@ import attrs
 
 from fieldingkit._repr import brief_repr
 from fieldingkit.errors import ConfigurationError
-from fieldingkit.monitoring.toml_tables import check_keys, read_tables
+from fieldingkit.monitoring.toml_tables import check_flags, check_keys, read_tables
 from fieldingkit.option_validators import instance, number
 from fieldingkit.results import Serializable
 
@@ -249,6 +249,7 @@ class Rules(Serializable):
 
 def _changed(rule: Rule, table: Mapping[str, Any], place: str) -> Rule:
     check_keys(place, table, attrs.fields_dict(type(rule)))
+    check_flags(place, table, {"enabled"})
     try:
         return attrs.evolve(rule, **table)
     except ConfigurationError as exc:

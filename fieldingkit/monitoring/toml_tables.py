@@ -1,7 +1,7 @@
 """TOML files whose tables are rules or receivers, by name."""
 
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -9,7 +9,7 @@ from fieldingkit._repr import brief_repr
 from fieldingkit.errors import ConfigurationError
 from fieldingkit.studies.values import unknown_key
 
-__all__ = ["check_keys", "read_tables"]
+__all__ = ["check_flags", "check_keys", "read_tables"]
 
 
 def read_tables(path: str | Path) -> dict[str, dict[str, Any]]:
@@ -42,3 +42,16 @@ def check_keys(place: str, keys: Iterable[str], known: Iterable[str]) -> None:
     for key in keys:
         if key not in names:
             raise ConfigurationError(f"{place} {brief_repr(key)} {unknown_key(key, names)}")
+
+
+def check_flags(place: str, table: Mapping[str, Any], flags: Container[str] = ()) -> None:
+    """Check that the keys of a table that are true or false are those that must be.
+
+    Raises:
+        ConfigurationError: One is not; the message has the value as TOML has it.
+    """
+    for key, value in table.items():
+        if key in flags and not isinstance(value, bool):
+            raise ConfigurationError(f"{place} {key} must be true or false; got {brief_repr(value)}")
+        if key not in flags and isinstance(value, bool):
+            raise ConfigurationError(f"{place} {key} must not be true or false; got {str(value).lower()}")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fieldingkit.cli.errors import ExitCode
+from fieldingkit.cli.errors import ExitCode, file_errors
 from fieldingkit.cli.output import Output
 from fieldingkit.rendering.text import pluralize
 
@@ -19,11 +19,16 @@ async def send(letters: Path, /, *, receivers: Path, json: bool = False) -> int:
         receivers: The TOML file of the receivers; their names are those in the letters.
         json: Print one JSON document.
     """
+    from fieldingkit.monitoring.dead_letters import DeadLetterFile
     from fieldingkit.monitoring.receiver_file import load_receivers
     from fieldingkit.monitoring.redelivery import send_dead_letters
 
     output = Output(json=json)
-    report = await send_dead_letters(letters, load_receivers(receivers))
+    existed = DeadLetterFile(letters).path.exists()
+    with file_errors("Nothing was sent."):
+        known = load_receivers(receivers)
+    with file_errors():  # its messages say what was sent
+        report = await send_dead_letters(letters, known)
     output.print_json(report)
     for delivery in report.deliveries:
         attempts = pluralize(delivery.attempts, "attempt")
@@ -32,8 +37,8 @@ async def send(letters: Path, /, *, receivers: Path, json: bool = False) -> int:
     for name in sorted(set(report.unmatched)):
         count = pluralize(report.unmatched.count(name), "letter")
         output.note(f"{receivers} has no receiver {name}; {count} for it not sent.")
-    if report.damaged:
-        output.note(f"{letters} has {pluralize(report.damaged, 'line')} that cannot be read; left as found.")
+    for one in report.damaged:
+        output.note(f"{letters}, line {one.line} was left as found: {one.reason}.")
     if not report.deliveries and report.ok:
-        output.note("No dead letters.")
+        output.note("No dead letters." if existed else f"{letters} does not exist; no letters were sent.")
     return ExitCode.DONE if report.ok else ExitCode.FAILED

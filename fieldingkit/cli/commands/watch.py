@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from fieldingkit.cli.connection import DEFAULT_CONNECTION, Connection
-from fieldingkit.cli.errors import ExitCode
+from fieldingkit.cli.errors import ExitCode, file_errors
 from fieldingkit.cli.output import Output
 from fieldingkit.cli.selection import NO_FILTERS, Filters
 from fieldingkit.cli.sweep_options import Duration
@@ -64,13 +64,15 @@ async def watch(
 
     selected = filters if filters.project else attrs.evolve(filters, all_projects=True)
     query = attrs.evolve(selected, status=selected.status or ("live", "paused")).query()
-    if html is not None:
-        check_page_path(html)
-    wanted = () if receivers is None else load_receivers(receivers)
+    with file_errors():
+        if html is not None:
+            check_page_path(html)
+        wanted = () if receivers is None else load_receivers(receivers)
+        limits = Rules() if rules is None else Rules.from_path(rules)
     configuration = connection.load()
     settings = WatchSettings(
         query=query,
-        rules=Rules() if rules is None else Rules.from_path(rules),
+        rules=limits,
         every=None if once else every,
         refresh=refresh,
         account=configuration.account,

@@ -13,7 +13,7 @@ import attrs
 from rich.live import Live
 from rich.text import Text
 
-from fieldingkit.cli.errors import ExitCode, NotPossibleError
+from fieldingkit.cli.errors import ExitCode, NotPossibleError, file_errors
 from fieldingkit.cli.output import Output
 from fieldingkit.cli.watches.delivery import Deliveries
 from fieldingkit.cli.watches.keys import is_in_foreground, reading_keys
@@ -87,14 +87,15 @@ async def run_watch(client: AsyncClient, settings: WatchSettings, output: Output
     """Watch until the table is closed, or once; return the exit code.
 
     Raises:
-        NotPossibleError: The page of a watch that reads once could not be written.
-        FieldingKitError: The first read failed, or a file is damaged or cannot be written.
+        NotPossibleError: The page of a watch that reads once, or the findings, could not be written.
+        UsageError: The history or the findings cannot be read.
+        FieldingKitError: The first read failed, or the history cannot be written.
     """
     watching = _Watch(client, settings, output)
     async with AsyncExitStack() as stack:
-        history = None
-        if settings.history is not None:
-            history = stack.enter_context(SnapshotHistory(settings.history))
+        with file_errors():
+            history = None if settings.history is None else stack.enter_context(SnapshotHistory(settings.history))
+            earlier = None if settings.findings is None else Findings.load(settings.findings)
         states = watch(
             client,
             settings.query,
@@ -102,7 +103,7 @@ async def run_watch(client: AsyncClient, settings: WatchSettings, output: Output
             every=settings.every,
             refresh=settings.refresh,
             history=history,
-            earlier=None if settings.findings is None else Findings.load(settings.findings),
+            earlier=earlier,
         )
         await stack.enter_async_context(aclosing(states))
         if settings.every is None:

@@ -40,7 +40,7 @@ def test_the_result_of_each_letter_is_printed(cli: Cli, letters: Path) -> None:
         "fails  id-fails  failed after 1 attempt: its exit code is 1: no route",
     ]
     assert "receivers.toml has no receiver gone; 1 letter for it not sent" in ended.err
-    assert "1 line that cannot be read" in ended.err
+    assert f"{letters}, line 3 was left as found: it is not valid JSON." in ended.err
     assert [(one.receiver, one.attempts) for one in DeadLetterFile(letters).read()[0]] == [("fails", 2), ("gone", 1)]
 
 
@@ -52,15 +52,35 @@ def test_with_json_the_report_is_printed(cli: Cli, letters: Path) -> None:
         ("works", True),
         ("fails", False),
     ]
-    assert (report["unmatched"], report["damaged"]) == (["gone"], 1)
+    assert report["unmatched"] == ["gone"]
+    assert report["damaged"] == [{"line": 3, "reason": "it is not valid JSON"}]
 
 
 def test_without_letters_the_command_succeeds(cli: Cli, letters: Path) -> None:
-    """A file that does not exist is not created."""
+    """The file is empty after all were sent."""
+    letters.write_text("")
+    ended = cli("dead-letters", "send", str(letters), "--receivers", "receivers.toml")
+    assert (ended.code, ended.out, ended.err.strip()) == (ExitCode.DONE, "", "No dead letters.")
+
+
+def test_a_file_that_does_not_exist_is_said_and_not_created(cli: Cli, letters: Path) -> None:
+    """It is created when the first message is not taken, so that this is no failure; but the name may be wrong."""
+    assert letters
     ended = cli("dead-letters", "send", "none.jsonl", "--receivers", "receivers.toml")
     assert (ended.code, ended.out) == (ExitCode.DONE, "")
-    assert "No dead letters." in ended.err
+    assert ended.err.strip() == "none.jsonl does not exist; no letters were sent."
     assert not Path("none.jsonl").exists()
+
+
+def test_a_wrong_file_of_receivers_is_said_with_its_own_words(cli: Cli, letters: Path) -> None:
+    """Its keys keep their names, and the advice is not to check the configuration of the client."""
+    Path("receivers.toml").write_text('[chat]\nurl = "https://example.com/canary"\n')
+    ended = cli("dead-letters", "send", str(letters), "--receivers", "receivers.toml")
+    assert ended.code == ExitCode.USAGE
+    assert ended.err.splitlines() == [
+        "fieldingkit: receivers.toml: [chat] url is a credential; write it to a file and name that as url_file",
+        "  Nothing was sent.",
+    ]
 
 
 def test_while_another_process_sends_nothing_is_sent(cli: Cli, letters: Path) -> None:

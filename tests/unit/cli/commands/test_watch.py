@@ -132,6 +132,40 @@ def test_a_wrong_flag_is_refused_before_anything_is_sent(
     assert not sandbox.requests
 
 
+@pytest.mark.parametrize(
+    ("flag", "name", "text", "message"),
+    [
+        ("--rules", "r.toml", "[no_completes]\nhourz = 1", "r.toml: [no_completes] 'hourz' is an unknown key;"),
+        (
+            "--rules",
+            "r.toml",
+            "[no_completes]\nhours = true",
+            "hours must not be true or false; got true",
+        ),
+        (
+            "--receivers",
+            "r.toml",
+            "[chat]\nshape = 'slack'",
+            "r.toml: [chat] must have url_file, for a webhook",
+        ),
+        ("--findings", "f.json", "[]", "f.json has no findings that this release reads; delete it to begin again"),
+        ("--history", "h.sqlite", "no database", "h.sqlite"),
+        ("--html", "p.html", "<p>", "p.html is not a page of fieldingkit watch"),
+    ],
+)
+def test_a_wrong_file_is_said_with_its_own_words(
+    connected: Cli, sandbox: Sandbox, flag: str, name: str, text: str, message: str
+) -> None:
+    """Its keys keep their names, on one line, and the advice is not to check the configuration of the client."""
+    Path(name).write_text(text)
+    ended = connected("watch", "--once", flag, name)
+    assert ended.code == 2
+    (line,) = ended.err.splitlines()
+    assert message in line
+    assert "doctor" not in line
+    assert not sandbox.requests
+
+
 def test_findings_are_reported_once_and_kept_for_the_next_run(
     connected: Cli, sandbox: Sandbox, tmp_path: Path, rules: str
 ) -> None:
