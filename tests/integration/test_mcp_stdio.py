@@ -17,6 +17,8 @@ from support.command_line import Cli
 
 from fieldingkit.sandbox import Sandbox, faults
 
+pytestmark = pytest.mark.usefixtures("heeded_signals")
+
 PROGRAM = ["-W", "error", "-m", "fieldingkit", "mcp"]
 LIMIT = 120.0
 """Seconds for what takes one, on a busy machine."""

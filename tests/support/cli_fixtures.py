@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,3 +48,18 @@ def connected(cli: Cli, bare: pytest.MonkeyPatch, sandbox: Sandbox) -> Cli:
     bare.setenv("CINT_ACCOUNT_ID", str(sandbox.account_id))
     bare.setenv("CINT_TOKEN", sandbox.token)
     return cli
+
+
+@pytest.fixture
+def heeded_signals() -> Iterator[None]:
+    """Let programs that the test starts end on SIGINT and SIGHUP, although the tests may run in a shell's background.
+
+    A shell starts what runs in its background with SIGINT ignored, and ``nohup`` with SIGHUP ignored; programs inherit
+    that.
+    """
+    ignored = [each for each in (signal.SIGINT, signal.SIGHUP) if signal.getsignal(each) is signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, signal.SIG_DFL)
+    yield
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)

@@ -21,6 +21,8 @@ from support.post_receiver import PostReceiver
 
 from fieldingkit.sandbox import Sandbox, faults
 
+pytestmark = pytest.mark.usefixtures("heeded_signals")
+
 PROGRAM = [sys.executable, "-m", "fieldingkit", "watch"]
 SILENT = "[no_completes]\nhours = 0.5\n[end_before_goal]\nenabled = false\n"
 
