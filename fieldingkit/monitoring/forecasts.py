@@ -4,7 +4,7 @@ Pure functions of the completes that were counted so far. The probability P(h) t
 hours comes from `fieldingkit.monitoring.arrival_model`. From it follow, with the time of the forecast as 0:
 
 - ``earliest``, ``expected`` and ``latest``: the first h with P(h) of at least 3 %, 50 % and 93 %. The true close lies
-  between earliest and latest in 90 % of all fields.
+  between earliest and latest in 90 % of simulated fields.
 - ``chance_by_end``: P(the hours until the end of fielding).
 - ``completes_by_end``: the completes so far and the mean of further ones until the end, at most the goal.
 - ``projected_cost``: the cost so far and the current price of each further complete until the end.

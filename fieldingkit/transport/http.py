@@ -216,8 +216,9 @@ class Call:
                     setattr(exc, name, value)
         elif self._may_have_been_applied():
             key = self.request.headers.get("Idempotency-Key")
-            safe = f"; it is safe to send it again within an hour with idempotency_key={key!r}" if key else ""
-            exc.add_note(f"{self.request.operation_id} may have been applied{safe}")
+            # The API documents no time for which it remembers a key.
+            repeat = f"; if it is sent again, then soon and with idempotency_key={key!r}" if key else ""
+            exc.add_note(f"{self.request.operation_id} may have been applied{repeat}")
 
     def _may_have_been_applied(self) -> bool:
         if self.request.retry_safety is RetrySafety.READ:
