@@ -70,7 +70,7 @@ EXIT_CODES = """Exit codes:
   2    the command line or the configuration is wrong; nothing was sent
   3    the API refused the request or could not be reached; nothing was changed
   4    some outcomes are unknown; of `watch --once`: no trouble was seen, but
-       not everything could be read
+       something could not be read, or nothing matched
   70   an internal error, which is a bug in fieldingkit
   129  SIGHUP; a sweep prints how to resume it
   130  interrupted by Ctrl-C; the same

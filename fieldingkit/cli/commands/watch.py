@@ -40,7 +40,8 @@ async def watch(
 
     Without a filter, these are the live and paused ones of all projects. On a terminal a table is shown: q quits, s
     sorts, t shows those in trouble only, / filters. In a pipe a line is printed for each finding that is new or over.
-    With --once, the exit code is 1 if there is trouble, and 4 if there is none but something could not be read.
+    With --once, the exit code is 1 if there is trouble, and 4 if there is none but something could not be read, or
+    nothing matched.
 
     Args:
         filters: The target groups.

@@ -121,7 +121,7 @@ class _Watch:
 
     def __init__(self, client: AsyncClient, settings: WatchSettings, output: Output) -> None:
         self._client, self._settings, self._output = client, settings, output
-        self._problems: tuple[str, ...] = ()
+        self._failures: tuple[str, ...] = ()
         self._note: Callable[[str], object] = output.note
         self.deliveries = Deliveries(
             settings.receivers,
@@ -132,7 +132,7 @@ class _Watch:
         """The deliveries of the changes."""
 
     async def once(self, states: AsyncGenerator[WatchState]) -> ExitCode:
-        """Show one state as a whole; return 1 if there is trouble, 4 if something could not be read."""
+        """Show one state as a whole; return 1 if there is trouble, 4 if nothing matched, or not all could be read."""
         output = self._output
         with ExitStack() as stack:
             if output.stderr.is_terminal:
@@ -146,8 +146,8 @@ class _Watch:
         elif not output.json:
             await output.print_items(_COLUMNS, _iterate(document.groups))
             output.note(f"{document.headline}.")
-            for problem in document.problems:
-                output.note(f"Could not be read: {strip_control_chars(problem)}")
+            for failure in state.failures:
+                output.note(f"Could not be read: {strip_control_chars(failure)}")
             for note in document.notes:
                 output.note(strip_control_chars(f"{note.rule}: {note.seen}; {note.action}"))
         output.flush()
@@ -161,7 +161,7 @@ class _Watch:
             raise NotPossibleError(f"the page {self._settings.page} could not be written")
         if any(one.condition is Condition.TROUBLE for one in state.groups) or state.project_findings:
             return ExitCode.FAILED
-        return ExitCode.DONE if state.is_complete else ExitCode.UNKNOWN
+        return ExitCode.DONE if state.groups and state.is_complete else ExitCode.UNKNOWN
 
     async def log(self, states: AsyncGenerator[WatchState]) -> None:
         """Print a line for each finding that is new or over; with ``json`` a document for each state."""
@@ -172,10 +172,11 @@ class _Watch:
                 self._output.print_text(f"{at}\tnew\t{_line(finding, f'{finding.seen}; to do: {finding.action}')}")
             for end in state.changes.ended:
                 self._output.print_text(f"{at}\tover\t{_line(end.finding, end.reason)}")
-            if state.problems != self._problems:
-                self._problems = state.problems
-                problems = "; ".join(map(strip_control_chars, state.problems))
-                self._output.note(f"{at} Could not be read: {problems}" if problems else f"{at} All could be read.")
+            if state.failures != self._failures:
+                self._failures = state.failures
+                failures = "; ".join(map(strip_control_chars, state.failures))
+                rest = "All could be read." if state.is_complete else "Not all was read yet."
+                self._output.note(f"{at} Could not be read: {failures}" if failures else f"{at} {rest}")
             self._output.flush()
             await self._write_page(state)
             self.deliveries.add(state)

@@ -44,7 +44,7 @@ from fieldingkit.monitoring.watches.schedule import (
     is_due,
     thinned,
 )
-from fieldingkit.monitoring.watches.state import WatchedGroup, WatchState, by_trouble, by_urgency
+from fieldingkit.monitoring.watches.state import CHANGED, NOT_READ_YET, WatchedGroup, WatchState, by_trouble, by_urgency
 from fieldingkit.resources.fielding_assistant import FieldingAssistantAssignment, GetFieldingAssistantAssignment
 from fieldingkit.resources.reconciliations import DueMonth
 from fieldingkit.resources.target_groups import TargetGroupStatus
@@ -378,16 +378,14 @@ class _WatchReader:
             return read.group
         wanted = details_to_read(None, listed, refresh=self._refresh)
         pending = () if listed.status == TargetGroupStatus.DRAFT else (*wanted, ASSISTANT)
-        unread = (UnreadDetail(detail=detail, reason="it was not read yet") for detail in pending)
+        unread = (UnreadDetail(detail=detail, reason=NOT_READ_YET) for detail in pending)
         return attrs.evolve(listed, unread=(*listed.unread, *unread))
 
     def _watched(self, listed: GroupSnapshot, failures: Mapping[str, str], findings: Iterable[Finding]) -> WatchedGroup:
         full = self._full.get(listed.target_group_id)
         group = self._evaluated(listed) if full is None else _with_details(listed, full.group)
         if full is not None and is_changed(full.group, listed):
-            changed = UnreadDetail(
-                detail="list", reason="its status or goal changed; all other figures are earlier ones"
-            )
+            changed = UnreadDetail(detail="list", reason=CHANGED)
             group = attrs.evolve(group, unread=(*group.unread, changed))
         return WatchedGroup(
             group=group,

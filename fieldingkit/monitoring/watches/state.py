@@ -1,6 +1,6 @@
 """The state of a watch: target groups by trouble, with their forecasts, their findings, and the age of each figure."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -45,6 +45,13 @@ _URGENCY: Final = (
 )
 """The rules, the most urgent one first."""
 _CONDITIONS: Final = tuple(Condition)
+
+NOT_READ_YET: Final = "it was not read yet"
+"""The reason of a detail that a read did not come to."""
+CHANGED: Final = "its status or goal changed; all other figures are earlier ones"
+"""The reason of a target group that was not read in full since its list showed a change."""
+PENDING: Final = frozenset({NOT_READ_YET, CHANGED})
+"""The reasons that are no failures: the next read comes to it."""
 
 
 @attrs.frozen(kw_only=True, repr=False)
@@ -101,6 +108,21 @@ class WatchState(Serializable):
         return tuple(one for one in self.findings.open if one.target_group_id is None)
 
     @property
+    def failures(self) -> tuple[str, ...]:
+        """The reads that failed: the ``problems``, and the details of target groups, one text for each reason."""
+        details: dict[str, dict[str, None]] = {}
+        groups: dict[str, dict[str, None]] = {}
+        for one in self.groups:
+            for unread in one.group.unread:
+                if unread.reason not in PENDING:
+                    details.setdefault(unread.reason, {})[str(unread.detail)] = None
+                    groups.setdefault(unread.reason, {})[one.group.target_group_id] = None
+        return (
+            *self.problems,
+            *(f"{', '.join(names)} of {_count(groups[reason])}: {reason}" for reason, names in details.items()),
+        )
+
+    @property
     def is_complete(self) -> bool:
         """True if everything could be read."""
         return not self.problems and not any(one.problem or one.group.unread for one in self.groups)
@@ -112,7 +134,7 @@ class WatchState(Serializable):
             "at": to_plain(self.at),
             "read_at": to_plain(self.read_at),
             "complete": self.is_complete,
-            "problems": list(self.problems),
+            "problems": list(self.failures),
             "groups": [_row(one) for one in self.groups],
             "findings": to_plain(self.findings.open),
             "new": to_plain(self.changes.new),
@@ -132,6 +154,10 @@ class WatchState(Serializable):
     def __repr__(self) -> str:
         troubled = sum(one.condition is Condition.TROUBLE for one in self.groups)
         return short_repr("WatchState", pluralize(len(self.groups)), f"{troubled} in trouble" if troubled else None)
+
+
+def _count(ids: Collection[str]) -> str:
+    return f"target group {next(iter(ids))}" if len(ids) == 1 else pluralize(len(ids))
 
 
 def by_urgency(findings: Iterable[Finding]) -> tuple[Finding, ...]:

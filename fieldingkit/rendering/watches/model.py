@@ -187,20 +187,23 @@ class WatchDocument:
     def headline(self) -> str:
         """The state in a sentence."""
         total, counts = len(self.groups), {name: len(some) for name, some in self.by_condition.items()}
+        unread = bool(self.problems or any(one.problems for one in self.groups))
         if not total:
-            return "No matching target groups"
+            return f"No matching target groups{', but not all could be read' if unread else ''}"
         of_all = f"{total:,} target group{'' if total == 1 else 's'}"
         if counts["trouble"]:
-            return f"{counts['trouble']:,} of {of_all} {'is' if counts['trouble'] == 1 else 'are'} in trouble"
+            return f"{counts['trouble']:,} of {of_all} {'is' if counts['trouble'] == 1 else 'are'} in trouble" + (
+                ", and not all could be read" if unread else ""
+            )
         if self.notes:
             return "Reconciliations are due"
-        if counts["unknown"] or self.problems:
+        if unread:
             return f"No trouble seen in {of_all}, but not all could be read"
         return f"All is well in {of_all}"
 
     @property
     def condition(self) -> str:
-        """The worst condition."""
+        """The worst condition; unknown if there is no target group, of which nothing can be said."""
         if self.by_condition["trouble"] or self.notes:
             return "trouble"
-        return "unknown" if self.by_condition["unknown"] or self.problems else "well"
+        return "unknown" if self.by_condition["unknown"] or self.problems or not self.groups else "well"

@@ -75,6 +75,34 @@ def test_once_ends_with_0_if_all_is_well_and_with_4_if_not_all_was_read(
     assert (ended.code, "but not all could be read" in ended.err) == (4, True)
 
 
+def test_once_says_what_could_not_be_read_in_a_line_for_each_reason(
+    connected: Cli, sandbox: Sandbox, rules: str
+) -> None:
+    """Also beside trouble elsewhere: the sentence does not pass over it, and stderr and JSON have the reasons."""
+    sandbox.seed(live=2, completes=50)
+    silent = sandbox.seed(live=1, completes=0)
+    sandbox.faults.add("list_profiles", faults.Answer(403), times=None)
+    sandbox.faults.add("get_target_group_overview", faults.Answer(403), times=None)
+    ended = connected("watch", "--once", "--rules", rules)
+    reason = "403 authorization_error: Injected by a fault of the sandbox."
+    assert ended.code == 1
+    assert "1 of 3 target groups is in trouble, and not all could be read." in ended.err
+    assert f"Could not be read: price, cells of 3 target groups: {reason}" in ended.err
+    ended = connected("watch", "--once", "--json", "--rules", rules, "--project", silent.id)
+    assert json.loads(ended.out)["problems"] == [f"price, cells of target group {silent.groups[0].id}: {reason}"]
+
+
+def test_once_does_not_say_that_all_is_well_if_nothing_matches(
+    connected: Cli, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """A wrong filter of a cron job is not taken for a field without trouble, and the page is not green."""
+    sandbox.seed(live=1, completes=50)
+    page = tmp_path / "page.html"
+    ended = connected("watch", "--once", "--html", str(page), "--search", "no such name")
+    assert (ended.code, "No matching target groups." in ended.err) == (4, True)
+    assert '<main class="sweep-report watch unknown"' in page.read_text()
+
+
 def test_only_live_and_paused_groups_are_watched_unless_asked_otherwise(connected: Cli, sandbox: Sandbox) -> None:
     """Filters are those of the other commands."""
     project = sandbox.seed(live=1, paused=1, completed=1, draft=1, completes=50)

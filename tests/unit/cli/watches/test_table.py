@@ -29,7 +29,7 @@ def screen(document: WatchDocument, width: int = 80, height: int = 60, view: Vie
 def test_the_screen_says_how_many_are_in_trouble_and_how_old_that_is() -> None:
     """The first lines are for those who only glance at it."""
     first, second, *_ = screen(document_of())
-    assert first == "3 of 7 target groups are in trouble"
+    assert first == "3 of 7 target groups are in trouble, and not all could be read"
     assert second == "3 in trouble, 1 not fully read, 3 well. Read 12:00:00 UTC, 30 min ago."
 
 

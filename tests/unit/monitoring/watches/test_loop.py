@@ -158,6 +158,7 @@ async def test_a_project_that_cannot_be_read_keeps_its_groups_and_their_age(
     assert stale.findings == second.findings.unconfirmed
     assert second.changes.ended == ()
     assert stale.group.project_id in second.problems[0]
+    assert second.failures == second.problems
     assert not second.is_complete
     assert third.is_complete
     assert third.findings.unconfirmed == ()
@@ -349,6 +350,7 @@ async def test_a_read_ends_in_time_and_the_rest_is_read_next(sandbox: Sandbox, w
     assert (waiting.condition, waiting.group.completes) == (Condition.UNKNOWN, 10)
     assert {one.reason for one in waiting.group.unread} == {"it was not read yet"}
     assert not states[0].is_complete
+    assert not states[0].failures
 
 
 async def test_a_group_that_was_read_in_full_has_its_forecast(sandbox: Sandbox, watching: AsyncClient) -> None:

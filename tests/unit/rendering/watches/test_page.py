@@ -99,6 +99,8 @@ def test_an_attempt_that_read_nothing_is_not_called_a_read() -> None:
     ("changes", "headline"),
     [
         ({"groups": (), "notes": ()}, "No matching target groups"),
+        ({"groups": (), "notes": (), "problems": ("x",)}, "No matching target groups, but not all could be read"),
+        ({"problems": ("x",)}, "3 of 7 target groups are in trouble, and not all could be read"),
         ({"groups": document_of().by_condition["well"], "notes": ()}, "All is well in 3 target groups"),
         ({"groups": document_of().by_condition["well"][:1], "notes": (), "problems": ("x",)}, "No trouble seen in 1"),
         ({"groups": document_of().by_condition["unknown"], "notes": ()}, "but not all could be read"),
@@ -109,7 +111,7 @@ def test_all_is_well_is_said_only_if_all_was_read(changes: dict[str, Any], headl
     """A page that could not see everything never says that all is well."""
     document = document_of(**changes)
     assert headline in words(page_of(document))
-    assert (document.condition == "well") == ("All is well" in document.headline or not document.groups)
+    assert (document.condition == "well") == ("All is well" in document.headline)
 
 
 def test_texts_of_the_api_are_text() -> None:
