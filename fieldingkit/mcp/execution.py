@@ -90,8 +90,8 @@ class PlanExecutor:
             reasons.append(f"{pluralize(len(moved))} of the plan moved since it was shown, such as {ids}")
         if unread:
             reasons.append(
-                f"The status of {pluralize(len(unread))} of the plan could not be read, so it is not known whether it "
-                f"moved, such as {unread[0].target_group_id}. {quote(unread[0].reason)}"
+                f"The status of {pluralize(len(unread))} of the plan could not be read, such as "
+                f"{unread[0].target_group_id}, so it cannot be compared with the plan. {quote(unread[0].reason)}"
             )
         if reasons:
             raise refusal(". ".join(reasons))

@@ -169,7 +169,7 @@ def sweep_output(report: SweepReport, commands: SweepCommands, *, in_progress: b
         headline=headline(document),
         notes=report_notes(document),
         counts=SweepCounts(**report.counts._asdict()),
-        problems=[_problem(one) for one in problems[:_MOST_PROBLEMS]],
+        problems=[_problem(one, in_progress=in_progress) for one in problems[:_MOST_PROBLEMS]],
         problems_cut=cut_note(
             len(problems) - _MOST_PROBLEMS, "target group", f"All are in: fieldingkit sweeps show {report.run_id}"
         ),
@@ -183,7 +183,7 @@ def _distinct(ids: Iterable[str | None]) -> list[str]:
     return list(dict.fromkeys(code for code in codes if code is not None))[:_MOST_PROBLEMS]
 
 
-def _problem(group: GroupOutcome) -> Problem:
+def _problem(group: GroupOutcome, *, in_progress: bool) -> Problem:
     return Problem(
         project_id=group.project_id,
         target_group_id=group.target_group_id,
@@ -191,7 +191,7 @@ def _problem(group: GroupOutcome) -> Problem:
         outcome=group.outcome.value,
         code=api_code(group.code),
         reason=api_text(group.reason),
-        what_to_do=advice_for(group.outcome.value, group.code, group.reason or ""),
+        what_to_do=_IN_PROGRESS if in_progress else advice_for(group.outcome.value, group.code, group.reason or ""),
     )
 
 

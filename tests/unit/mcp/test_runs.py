@@ -65,6 +65,7 @@ async def test_a_run_in_progress_is_shown_as_such(sandbox: Sandbox, make_client:
     assert (shown["finished"], shown["in_progress"]) == (False, True)
     assert "This server is still applying it" in shown["what_to_do"]
     assert "sweeps resume" not in shown["what_to_do"]
+    assert {one["what_to_do"] for one in shown["problems"]} == {shown["what_to_do"]}
     assert "finished at" not in " ".join(shown["notes"])
     assert "another call applies it now" in second
     assert {one["reason"]["untrusted_text"] for one in shown["problems"]} == {
