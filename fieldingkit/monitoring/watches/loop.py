@@ -52,7 +52,7 @@ from fieldingkit.sweeps.concurrency import run_limited, wait_for_capacity
 from fieldingkit.sweeps.plan import TargetGroupQuery
 from fieldingkit.sweeps.report import UnlistedProject
 from fieldingkit.workflows.creation import check_client
-from fieldingkit.workflows.due_reconciliations import DueReconciliations, due, now_of
+from fieldingkit.workflows.due_reconciliations import DueReconciliations, due, now_of, sum_money
 from fieldingkit.workflows.reading import send_read
 
 __all__ = ["watch"]
@@ -269,10 +269,10 @@ class _WatchReader:
     async def _next_due(self) -> DueReconciliations:
         """Read what must be reconciled until the next deadline, or what is left at the one that is past."""
         client, account_id = self._reader.client, self._reader.account_id
-        found = await due(client, account_id=account_id)
+        found = _selected(await due(client, account_id=account_id), self._query)
         if found.seconds_left > 0 or found.projects:
             return found
-        return await due(client, DueMonth.NEXT_MONTH, account_id=account_id)
+        return _selected(await due(client, DueMonth.NEXT_MONTH, account_id=account_id), self._query)
 
     async def _read_full(self, until: float | None) -> None:
         """Read the target groups in full that are due, as far as there is time."""
@@ -394,6 +394,28 @@ class _WatchReader:
             findings=by_urgency(findings),
             problem=failures.get(listed.project_id),
         )
+
+
+def _selected(found: DueReconciliations, query: TargetGroupQuery) -> DueReconciliations:
+    """Return what must be reconciled of the projects that a query names; its other filters say nothing of it.
+
+    A project that they no longer match would look reconciled.
+    """
+    named, excluded = query.project_ids, query.exclude_project_ids or ()
+    if named is None and not excluded:
+        return found
+
+    def is_selected(project_id: str | None) -> bool:
+        return (named is None or project_id in named) and project_id not in excluded
+
+    groups = tuple(one for one in found.target_groups if is_selected(one.project_id))
+    return attrs.evolve(
+        found,
+        completes=sum(one.eligible_completes or 0 for one in groups),
+        money=sum_money(one.monetary_amount for one in groups),
+        projects=tuple(one for one in found.projects if is_selected(one.project_id)),
+        target_groups=groups,
+    )
 
 
 async def _forecast(snapshots: Sequence[GroupSnapshot]) -> tuple[Forecast | None, tuple[UnreadDetail, ...]]:

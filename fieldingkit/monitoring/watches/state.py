@@ -96,7 +96,8 @@ class WatchState(Serializable):
     changes: Comparison
     """The changes of the findings since the state before, or since those that the watch began with."""
     due: DueReconciliations | None = None
-    """The completes that must be reconciled; None if they were not read."""
+    """The completes that must be reconciled, of the projects that the query names, or else of the account; None if they
+    were not read."""
     due_at: datetime | None = None
     """The time at which they were read, UTC."""
     problems: tuple[str, ...] = ()

@@ -293,6 +293,24 @@ async def test_the_deadline_is_the_next_one(sandbox: Sandbox, make_client: MakeC
     assert (state.due.deadline.month - state.at.month) % 12 == months
 
 
+async def test_reconciliations_are_those_of_the_projects_that_the_query_names(
+    sandbox: Sandbox, watching: AsyncClient
+) -> None:
+    """A watch of one project says nothing of the others; without such a filter it has all of them."""
+    go_to(sandbox, day=27)  # after the deadline, those of this month are due next
+    one, other = (sandbox.seed(live=1, completes=number) for number in (10, 4))
+    queries = {
+        TargetGroupQuery(project_ids=[one.id]): (10, {one.id}),
+        TargetGroupQuery(exclude_project_ids=[one.id]): (4, {other.id}),
+        TargetGroupQuery(status=["live"]): (14, {one.id, other.id}),
+    }
+    for query, (completes, projects) in queries.items():
+        (state,) = await states_of(watch(watching, query, every=None), 1)
+        assert state.due is not None
+        assert (state.due.completes, {project.project_id for project in state.due.projects}) == (completes, projects)
+        assert {group.project_id for group in state.due.target_groups} == projects
+
+
 async def test_groups_that_are_listed_no_more_are_watched_no_more(sandbox: Sandbox, watching: AsyncClient) -> None:
     """A target group that was completed is out of the default query, which ends its findings with that reason."""
     project = sandbox.seed(live=2, completes=0)
