@@ -50,6 +50,12 @@ class Output:
             self.stdout.print(text)
             self._printed()
 
+    def print_row(self, *cells: str) -> None:
+        """Print a result as tab-separated text; nothing with ``json``. The cells have no control characters."""
+        if not self.json:
+            self._stdout.write("\t".join(cells) + "\n")
+            self._printed()
+
     def print_hanging(self, text: str, *, indent: int, before: int = 0) -> None:
         """Print a result as text; on a terminal in lines that fit it, with their beginnings below each other.
 
@@ -115,8 +121,7 @@ class Output:
             elif on_terminal:
                 rows.append(cells)
             else:
-                self._stdout.write("\t".join(cells) + "\n")
-                self._printed()
+                self.print_row(*cells)
         if rows:
             for line in _table([list(columns), *rows], self.stdout.width):
                 self.stdout.print(line)

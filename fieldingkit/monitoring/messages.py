@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from fieldingkit.monitoring.findings import Comparison, EndedFinding, Finding
 from fieldingkit.notifications import chat_text
-from fieldingkit.rendering.text import format_moment, pluralize, strip_control_chars
+from fieldingkit.rendering.text import format_moment, pluralize, strip_control_chars, visible_name
 from fieldingkit.results import rfc3339, to_plain
 
 __all__ = ["MessageShape", "finding_line", "to_document", "to_message"]
@@ -94,7 +94,7 @@ def _headline(changes: Comparison) -> str:
 
 def _subject(finding: Finding) -> str:
     part = f", {finding.part}" if finding.part else ""
-    return f"{finding.name} ({finding.target_group_id or finding.project_id or 'no id'}{part})"
+    return f"{visible_name(finding.name)} ({finding.target_group_id or finding.project_id or 'no id'}{part})"
 
 
 def finding_line(finding: Finding) -> str:

@@ -36,6 +36,8 @@ __all__ = ["DATA_TAG", "check_jinja", "environment", "iter_html", "to_fragment"]
 DATA_TAG: Final = '<script type="application/gzip" id="fieldingkit-sweep">'
 """The start of the element that holds the report as data: its JSON, compressed with gzip, in base64."""
 
+_LONGEST_NAME: Final = 120
+"""The largest number of characters of a name on the page of a watch."""
 _BASE64_LINE: Final = 57
 """The number of bytes in a line of base64."""
 _NOTEBOOK_ROWS: Final = 50
@@ -138,8 +140,13 @@ def environment() -> "Environment":
         "pluralize": pluralize,
     }
     environment.globals.update(names)
-    environment.filters.update(moment=format_moment, duration=format_duration)
+    environment.filters.update(moment=format_moment, duration=format_duration, brief=_shorten)
     return environment
+
+
+def _shorten(name: str) -> str:
+    """Return the beginning of a long name, which other people chose."""
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
 
 
 def _printable(value: object) -> object:

@@ -3,10 +3,12 @@
 import re
 from datetime import datetime
 
-__all__ = ["format_duration", "format_moment", "format_time", "pluralize", "strip_control_chars"]
+__all__ = ["format_duration", "format_moment", "format_time", "pluralize", "strip_control_chars", "visible_name"]
 
 _CONTROL_CHARS = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")
 """Control characters, line separators, and the marks that reorder the text after them."""
+_BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+"""The letters and symbols that show nothing: fillers of Hangul and the empty braille pattern."""
 _SURROGATES = re.compile("[\ud800-\udfff]")
 """Halves of characters, which JSON can contain and no file can."""
 
@@ -15,6 +17,16 @@ def strip_control_chars(text: object) -> str:
     """Return text on one line, with control characters replaced by spaces, so that a terminal executes nothing."""
     text = str(text)
     return text if text.isprintable() else _SURROGATES.sub("\ufffd", _CONTROL_CHARS.sub(" ", text))
+
+
+def visible_name(name: str) -> str:
+    """Return a name, or a text in its place if all its characters are invisible."""
+    from unicodedata import category  # not needed by most commands
+
+    # Marks need a letter that they belong to; separators and control characters show nothing.
+    if any(category(character)[0] in "LNPS" and character not in _BLANK for character in name):
+        return name
+    return "(name without visible text)"
 
 
 def pluralize(number: int, thing: str = "target group") -> str:

@@ -27,7 +27,7 @@ from fieldingkit.monitoring.rules import Rules
 from fieldingkit.monitoring.watches.document import LABELS, to_document
 from fieldingkit.monitoring.watches.loop import watch
 from fieldingkit.monitoring.watches.state import Condition, WatchState
-from fieldingkit.rendering.text import format_moment, strip_control_chars
+from fieldingkit.rendering.text import format_moment, strip_control_chars, visible_name
 from fieldingkit.rendering.watches.model import GroupView, WatchDocument
 from fieldingkit.rendering.watches.page import write_page
 from fieldingkit.sweeps.plan import TargetGroupQuery
@@ -164,14 +164,23 @@ class _Watch:
         return ExitCode.DONE if state.groups and state.is_complete else ExitCode.UNKNOWN
 
     async def log(self, states: AsyncGenerator[WatchState]) -> None:
-        """Print a line for each finding that is new or over; with ``json`` a document for each state."""
+        """Print a line for each finding that is new or over; with ``json`` a document for each state.
+
+        The findings that were open before the watch began are printed once.
+        """
+        is_first = True
         async for state in states:
             self._output.print_json(state.to_document())
-            at = format_moment(state.at)
-            for finding in state.changes.new:
-                self._output.print_text(f"{at}\tnew\t{_line(finding, f'{finding.seen}; to do: {finding.action}')}")
+            at, changes = format_moment(state.at), state.changes
+            before = (*changes.continuing, *changes.unconfirmed) if is_first else ()
+            if is_first:
+                self._output.note(f"{at} {strip_control_chars(self._document(state).headline)}.")
+            is_first = False
+            for finding in (*before, *changes.new):
+                kind = "new" if finding in changes.new else "open"
+                self._output.print_row(at, kind, _line(finding, f"{finding.seen}; to do: {finding.action}"))
             for end in state.changes.ended:
-                self._output.print_text(f"{at}\tover\t{_line(end.finding, end.reason)}")
+                self._output.print_row(at, "over", _line(end.finding, end.reason))
             if state.failures != self._failures:
                 self._failures = state.failures
                 failures = "; ".join(map(strip_control_chars, state.failures))
@@ -297,4 +306,4 @@ async def _iterate(groups: tuple[GroupView, ...]) -> AsyncIterator[GroupView]:
 def _line(finding: Finding, text: str) -> str:
     part = f" ({finding.part})" if finding.part else ""
     id_ = finding.target_group_id or finding.project_id or ""
-    return strip_control_chars(f"{id_} {finding.name}: {LABELS[finding.rule]}{part}: {text}").replace("\t", " ")
+    return strip_control_chars(f"{id_} {visible_name(finding.name)}: {LABELS[finding.rule]}{part}: {text}")

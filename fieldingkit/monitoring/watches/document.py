@@ -12,6 +12,7 @@ from fieldingkit.monitoring.group_rules import parts_of
 from fieldingkit.monitoring.rules import RuleName
 from fieldingkit.monitoring.snapshots import GroupSnapshot
 from fieldingkit.monitoring.watches.state import WatchedGroup, WatchState
+from fieldingkit.rendering.text import visible_name
 from fieldingkit.rendering.watches.model import (
     CellView,
     DeadlineView,
@@ -105,10 +106,10 @@ def _group(watched: WatchedGroup, confirmed: Iterable[object]) -> GroupView:
     return GroupView(
         condition=watched.condition.value,
         target_group_id=group.target_group_id,
-        name=group.name,
+        name=visible_name(group.name),
         short_id=group.human_readable_id,
         project_id=group.project_id,
-        project_name=group.project_name,
+        project_name=group.project_name and visible_name(group.project_name),
         status=str(group.status),
         reached=group.completes if by_completes else group.prescreens,
         goal=group.goal,

@@ -254,6 +254,20 @@ def test_a_log_has_a_line_for_each_finding_and_ends_with_its_reader(
         assert process.wait(250) == 141
 
 
+def test_a_log_begins_with_the_findings_that_are_open_already(
+    connected: Cli, sandbox: Sandbox, rules: str, tmp_path: Path
+) -> None:
+    """Another watch with the same file has reported them; silence would look as if all were well."""
+    group = sandbox.seed(live=1, completes=0).groups[0]
+    findings = str(tmp_path / "findings.json")
+    connected("watch", "--once", "--rules", rules, "--findings", findings)
+    with _started("--every", "60s", "--rules", rules, "--findings", findings) as process:
+        assert process.stdout is not None
+        _, kind, text = process.stdout.readline().split("\t")
+        assert kind == "open"
+        assert text.startswith(group.id)
+
+
 @pytest.mark.parametrize(("number", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
 def test_a_signal_ends_the_watch(connected: Cli, sandbox: Sandbox, number: str, code: int) -> None:
     """With the exit codes of the other commands."""

@@ -171,6 +171,15 @@ def test_a_page_needs_jinja2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         check_page_path(tmp_path / "page.html")
 
 
+def test_a_long_name_is_cut_on_the_page() -> None:
+    """It would take the place of the figures; the id beside it is whole."""
+    document = document_of("x" * 500)
+    page = page_of(document)
+    assert f"<bdi>Spain {'x' * 113}…</bdi>" in page
+    assert max(map(len, re.findall(r"<bdi>(.*?)</bdi>", page))) == 120
+    assert all(group.target_group_id in page for group in document.by_condition["trouble"])
+
+
 def test_only_an_empty_file_and_an_earlier_page_are_replaced(tmp_path: Path) -> None:
     """Another file would be lost."""
     path = tmp_path / "page.html"
