@@ -84,7 +84,7 @@ class PlanExecutor:
         others = [group for group in seen.groups if group.target_group_id in wanted - still]
         unread = [group for group in others if group.outcome is Outcome.NOT_SENT]
         moved = [group for group in others if group.outcome is not Outcome.NOT_SENT]
-        reasons = []
+        reasons: list[str] = []
         if moved:
             ids = ", ".join(group.target_group_id for group in moved[:3])
             reasons.append(f"{pluralize(len(moved))} of the plan moved since it was shown, such as {ids}")
