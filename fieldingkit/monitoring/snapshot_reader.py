@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import attrs
 
@@ -124,7 +124,8 @@ def selection_of(reader: Reader, query: TargetGroupQuery) -> str:
     for field in attrs.fields(TargetGroupQuery):
         value: object = getattr(query, field.name)
         if value is not None:
-            texts = sorted(map(str, value)) if isinstance(value, tuple) else [str(value)]
+            values = cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value,)
+            texts = sorted(map(str, values))
             parts.append(f"{field.name.replace('_', ' ')} {', '.join(texts)}")
     return "; ".join(parts)
 
