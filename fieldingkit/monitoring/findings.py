@@ -1,7 +1,7 @@
 """Findings: the troubles that rules found at one time, kept as JSON, and compared with the earlier ones."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, cast
@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 _SCHEMA: Final = 1
-_LONGEST_SELECTION: Final = 300
+_LONGEST_SELECTION: Final = 60
 """The largest number of characters of a selection in a message."""
 
 
@@ -159,10 +159,11 @@ class Findings(Serializable):
             ConfigurationError: It is another one.
         """
         if selection != self.selection:
+            then, now = self.selection.split("; "), selection.split("; ")
             raise ConfigurationError(
-                f"the earlier findings are those of another selection ({_shortened(self.selection)}) than this one "
-                f"({_shortened(selection)}), which says nothing of their target groups; keep those of each "
-                "selection apart, such as in a file of its own, or delete them to begin again"
+                "the earlier findings are those of another selection of target groups; keep those of each apart, "
+                "such as in a file of its own, or delete them to begin again "
+                f"(then: {_difference(then, now)}; now: {_difference(now, then)})"
             )
 
     def save(self, path: str | Path) -> None:
@@ -306,8 +307,8 @@ def unconfirmed(
     )
 
 
-def _shortened(selection: str) -> str:
-    text = selection or "none"
+def _difference(parts: Iterable[str], others: Collection[str]) -> str:
+    text = ", ".join(part for part in parts if part and part not in others) or "no such filter"
     return text if len(text) <= _LONGEST_SELECTION else f"{text[:_LONGEST_SELECTION]}…"
 
 

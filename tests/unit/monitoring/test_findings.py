@@ -70,7 +70,7 @@ def test_findings_of_another_selection_are_refused_and_not_over() -> None:
     """Its target groups were not read, so that nothing is known of them."""
     first = findings_of(full_snapshot(live_group(**LOW), selection="account 101; project ids A"))
     assert first.selection == "account 101; project ids A"
-    with pytest.raises(ConfigurationError, match=r"another selection \(account 101; project ids A\) than this one"):
+    with pytest.raises(ConfigurationError, match=r"another selection .* \(then: project ids A; now: project ids B\)"):
         findings_of(full_snapshot(selection="account 101; project ids B"), first)
 
 
