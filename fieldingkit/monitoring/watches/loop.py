@@ -399,7 +399,7 @@ class _WatchReader:
 def _selected(found: DueReconciliations, query: TargetGroupQuery) -> DueReconciliations:
     """Return what must be reconciled of the projects that a query names; its other filters say nothing of it.
 
-    A project that they no longer match would look reconciled.
+    A project that they no longer match would seem reconciled.
     """
     named, excluded = query.project_ids, query.exclude_project_ids or ()
     if named is None and not excluded:

@@ -257,7 +257,7 @@ def test_a_log_has_a_line_for_each_finding_and_ends_with_its_reader(
 def test_a_log_begins_with_the_findings_that_are_open_already(
     connected: Cli, sandbox: Sandbox, rules: str, tmp_path: Path
 ) -> None:
-    """Another watch with the same file has reported them; silence would look as if all were well."""
+    """Another watch with the same file has reported them; without this line, all would seem to be well."""
     group = sandbox.seed(live=1, completes=0).groups[0]
     findings = str(tmp_path / "findings.json")
     connected("watch", "--once", "--rules", rules, "--findings", findings)

@@ -33,7 +33,7 @@ def test_every_rule_has_a_label() -> None:
 
 @pytest.mark.parametrize("name", ["", "   ", "\u200b\u200d", "\u3164\u115f", "\u2800", "\u202e\x1b", "\u0301\ufe0f"])
 def test_a_name_of_invisible_characters_is_replaced(name: str) -> None:
-    """An empty place in a table looks like a defect of the table."""
+    """An empty place in a table would be taken for a defect of the table."""
     view = view_of(live_group(name=name, project_name=name or None))
     assert view.name == "(name without visible text)"
     assert view.project_name in {None, "(name without visible text)"}
