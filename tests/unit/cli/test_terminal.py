@@ -4,8 +4,10 @@ import io
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
 from support.command_line import Cli
@@ -69,7 +71,7 @@ def at_terminal(answer: bytes, *words: str, columns: int = 100) -> tuple[int, st
             while b"[y/N]" not in screen:
                 screen += os.read(ours, 4096)
             if answer == b"\x03":
-                process.send_signal(2)
+                _interrupt(process)
             else:
                 os.write(ours, answer)
             while more := os.read(ours, 4096):
@@ -81,6 +83,14 @@ def at_terminal(answer: bytes, *words: str, columns: int = 100) -> tuple[int, st
             raise
     os.close(ours)
     return process.returncode, screen.decode()
+
+
+def _interrupt(process: "subprocess.Popen[bytes]") -> None:
+    """Press Ctrl-C; again if it came in the microseconds before the answer is read, which Python does not notice."""
+    while process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(20)
 
 
 def test_a_real_terminal_shows_a_progress_bar(connected: Cli, sandbox: Sandbox) -> None:
