@@ -88,7 +88,8 @@ class FieldingMonitorOperator(BaseOperator):
         }
 
     The XCom ``details`` has the findings themselves, under the keys of ``counts``, and the ``problems`` of reading. The
-    findings are kept between runs in an Airflow variable, so that a finding is new only once.
+    findings are kept between runs in an Airflow variable, so that a finding is new only once. With another query or
+    account all of them are new again.
 
     Args:
         query: A ``TargetGroupQuery``, or its fields as a mapping; by default all that are live or paused.
@@ -199,14 +200,19 @@ class FieldingMonitorOperator(BaseOperator):
     async def _read(self, client: "AsyncClient", settings: _Settings) -> "WatchState":
         from contextlib import aclosing
 
-        from fieldingkit.monitoring.watches.loop import watch
+        from fieldingkit.monitoring.snapshot_reader import Reader, selection_of
+        from fieldingkit.monitoring.watches.loop import DEFAULT_QUERY, watch
 
+        earlier, query = settings.earlier, settings.query or DEFAULT_QUERY
+        if earlier is not None and earlier.selection != selection_of(Reader(client, self.account_id or None), query):
+            self.log.warning("The earlier findings are those of another query; all findings of this one are new")
+            earlier = None
         states = watch(
             client,
-            settings.query,
+            query,
             rules=settings.rules,
             every=None,
-            earlier=settings.earlier,
+            earlier=earlier,
             account_id=self.account_id or None,
         )
         async with aclosing(states):

@@ -132,6 +132,14 @@ def test_rules_may_be_given_in_python_or_left_out(connected: Sandbox) -> None:
     assert result["counts"]["unknown"] == len(task.pushed["details"]["unknown"])
 
 
+def test_findings_of_another_query_begin_anew(connected: Sandbox, rules_file: Path) -> None:
+    """Nothing is known of target groups that this query does not read: none of their findings is over."""
+    first, second = (operator(connected.seed(live=1, goal_reached=True), rules_file, on_findings="warn") for _ in "12")
+    assert run(first)[0]["counts"]["new"] == 1
+    result, _ = run(second)
+    assert (result["counts"]["new"], result["counts"]["continuing"], result["counts"]["ended"]) == (1, 0, 0)
+
+
 def test_no_target_group_is_no_finding(connected: Sandbox, rules_file: Path) -> None:
     """The result says how many there were."""
     result, _ = run(operator(connected.seed(draft=1), rules_file, account_id=connected.account_id))

@@ -55,7 +55,10 @@ from fieldingkit.workflows.creation import check_client
 from fieldingkit.workflows.due_reconciliations import DueReconciliations, due, now_of, sum_money
 from fieldingkit.workflows.reading import send_read
 
-__all__ = ["watch"]
+__all__ = ["DEFAULT_QUERY", "watch"]
+
+DEFAULT_QUERY: Final = TargetGroupQuery(status=(TargetGroupStatus.LIVE, TargetGroupStatus.PAUSED))
+"""The query of a watch that is given none: what is live or paused in all projects."""
 
 _AT_ONCE: Final = 16
 _LEAST_WAIT: Final = 15.0
@@ -115,7 +118,7 @@ async def watch(
         FieldingKitError: if the first read fails.
     """
     check_client(client)
-    wanted = query or TargetGroupQuery(status=(TargetGroupStatus.LIVE, TargetGroupStatus.PAUSED))
+    wanted = query or DEFAULT_QUERY
     for name, seconds in {"every": every, "refresh": refresh}.items():
         if seconds is not None and not 0 < seconds < math.inf:
             raise ConfigurationError(f"{name} must be above 0 seconds; got {seconds!r}")
