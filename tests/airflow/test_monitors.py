@@ -362,4 +362,4 @@ def test_a_query_that_is_mistyped_sends_nothing(connected: Sandbox, query: Any) 
 def test_an_unknown_end_fails_the_dag_file() -> None:
     """It is found when the file is parsed."""
     with pytest.raises(ValueError, match="on_findings must be"):
-        FieldingMonitorOperator(task_id="x", on_findings="ignore")  # type: ignore[arg-type]
+        FieldingMonitorOperator(task_id="x", on_findings="ignore")  # type: ignore[arg-type]  # refused

@@ -244,7 +244,7 @@ def test_a_log_has_a_line_for_each_finding_and_ends_with_its_reader(
     """Another program follows the lines; the watch ends when that has ended."""
     assert connected
     group = sandbox.seed(live=1, completes=0).groups[0]
-    with _started("--every", "0.2s", "--rules", rules, "--json") as process:
+    with WatchProcess("--every", "0.2s", "--rules", rules, "--json") as process:
         assert process.stdout is not None
         # On a slow machine the first state comes before the target group was read in full.
         found = next(state for state in map(json.loads, process.stdout) if state["new"])
@@ -261,7 +261,7 @@ def test_a_log_begins_with_the_findings_that_are_open_already(
     group = sandbox.seed(live=1, completes=0).groups[0]
     findings = str(tmp_path / "findings.json")
     connected("watch", "--once", "--rules", rules, "--findings", findings)
-    with _started("--every", "60s", "--rules", rules, "--findings", findings) as process:
+    with WatchProcess("--every", "60s", "--rules", rules, "--findings", findings) as process:
         assert process.stdout is not None
         _, kind, text = process.stdout.readline().split("\t")
         assert kind == "open"
@@ -273,7 +273,7 @@ def test_a_signal_ends_the_watch(connected: Cli, sandbox: Sandbox, number: str, 
     """With the exit codes of the other commands."""
     assert connected
     sandbox.seed(live=1, completes=0)
-    with _started("--every", "1s") as process:
+    with WatchProcess("--every", "1s") as process:
         assert process.stdout is not None
         assert "new" in process.stdout.readline()
         process.send_signal(getattr(signal, number))
@@ -299,7 +299,7 @@ def test_each_planted_trouble_is_found_and_nothing_else(connected: Cli, sandbox:
     assert all(one.group.name in text for one in scenario.troubles if (one.rule, one.group.id) in expected)
 
 
-class _started:  # noqa: N801  # it reads as a function
+class WatchProcess:
     """A watch in a process of its own, with its output in a pipe; killed if the test ends first."""
 
     def __init__(self, *flags: str) -> None:

@@ -30,7 +30,7 @@ def watched(name: str, *rules: RuleName, **changes: object) -> WatchedGroup:
     """Return a target group with findings."""
     group = live_group(name=name, target_group_id=name)
     fields = {"group": group, "details_at": NOON, "findings": by_urgency(map(finding, rules)), **changes}
-    return WatchedGroup(**fields)  # type: ignore[arg-type]
+    return WatchedGroup(**fields)  # type: ignore[arg-type]  # fields of several types in one mapping
 
 
 def state_of(*groups: WatchedGroup) -> WatchState:
