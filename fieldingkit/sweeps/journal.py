@@ -22,7 +22,7 @@ import attrs
 
 from fieldingkit.errors import ConfigurationError, InvalidCommandError, JournalError
 from fieldingkit.sweeps.actions import Action
-from fieldingkit.sweeps.locks import FileLock, create_private
+from fieldingkit.sweeps.locks import FileLock, create_private, is_locked
 from fieldingkit.sweeps.plan import SweepPlan
 from fieldingkit.sweeps.report import Counts, Outcome
 
@@ -222,6 +222,11 @@ class Journal:
         return f"<Journal {self.path}>"
 
     @property
+    def writer(self) -> str | None:
+        """The process that has the journal open for writing now, in words; None if there is none on this host."""
+        return self._holder() if is_locked(self._lock_path) else None
+
+    @property
     def removed(self) -> bool:
         """True if the file was removed or replaced since it was opened: what is written to it is lost then."""
         try:
@@ -293,9 +298,9 @@ class Journal:
                 raise JournalError(f"{self.path} is not a journal of fieldingkit")
             return
         try:
-            self._lock = FileLock(self.path.with_name(f"{self.path.name}.lock"))
+            self._lock = FileLock(self._lock_path)
         except BlockingIOError as exc:
-            raise JournalError(f"{self.path} is in use by another sweep{self._holder()}") from exc
+            raise JournalError(f"{self.path} is in use by another sweep: {self._holder()}") from exc
         create_private(self.path)
         self._database = _connect(self.path)
         self._database.execute("PRAGMA synchronous = FULL")
@@ -319,6 +324,10 @@ class Journal:
                 connection.close()
         self._database = self._lock = None
 
+    @property
+    def _lock_path(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.lock")
+
     def _holder(self) -> str:
         try:
             database = _connect(self.path, read_only=True)
@@ -327,8 +336,8 @@ class Journal:
             finally:
                 database.close()
         except (sqlite3.Error, TypeError):
-            return ""
-        return f": process {pid} on {host}, since {_utc(since):%Y-%m-%d %H:%M:%S} UTC"
+            return "a process that is just starting"
+        return f"process {pid} on {host}, since {_utc(since):%Y-%m-%d %H:%M:%S} UTC"
 
     def _version(self) -> int:
         """Return the version of the schema; 0 for a new file.

@@ -13,7 +13,7 @@ from fieldingkit.errors import JournalError
 from fieldingkit.sweeps.identity import RunIdentity
 from fieldingkit.sweeps.plan import SweepPlan
 
-__all__ = ["FileLock", "create_private", "lock_sweep"]
+__all__ = ["FileLock", "create_private", "is_locked", "lock_sweep"]
 
 
 class FileLock:
@@ -31,22 +31,40 @@ class FileLock:
         sqlite3.Error: if the file is something else.
     """
 
-    def __init__(self, path: Path, *, timeout: float = 0.0) -> None:
+    def __init__(self, path: Path, *, timeout: float = 0.1) -> None:  # `is_locked` may have the file for a moment
         create_private(path)
         self._connection = sqlite3.connect(path, isolation_level=None, timeout=timeout, check_same_thread=False)
         try:
             self._connection.execute("PRAGMA journal_mode = MEMORY")
             self._connection.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as exc:
+        except sqlite3.Error as exc:
             self._connection.close()
-            raise BlockingIOError(f"{path} is locked") from exc
-        except sqlite3.Error:
-            self._connection.close()
+            if _is_busy(exc):
+                raise BlockingIOError(f"{path} is locked") from exc
             raise
 
     def close(self) -> None:
         """Release the lock. Closing twice has no effect."""
         self._connection.close()
+
+
+def is_locked(path: Path) -> bool:
+    """Return whether a ``FileLock`` of a file is held, by this process or another one. It is not taken."""
+    try:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=0.0)
+    except sqlite3.Error:  # there is no such file
+        return False
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.Error as exc:
+        return _is_busy(exc)
+    finally:
+        connection.close()
+    return False
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
 
 
 @contextmanager
@@ -93,5 +111,9 @@ def lock_sweep(identity: RunIdentity, plan: SweepPlan, folder: Path) -> Generato
 
 
 def create_private(path: Path) -> None:
-    """Create a file that only this user can read, unless it exists."""
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    """Create a file that only this user can read, unless it exists.
+
+    A file that exists is not opened: to close it would release all locks of it that this process has.
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))

@@ -54,9 +54,12 @@ def test_a_second_process_is_refused_until_the_first_is_dead(path: Path) -> None
             Journal(path)
         with Journal(path, read_only=True) as reader:
             assert reader.runs() == []
+            assert reader.writer is not None
+            assert reader.writer.startswith(f"process {holder.pid} on ")
 
-        os.kill(holder.pid, signal.SIGKILL)
-        holder.wait()
+            os.kill(holder.pid, signal.SIGKILL)
+            holder.wait()
+            assert reader.writer is None
         with Journal(path) as journal:
             assert journal.runs() == []
 

@@ -11,6 +11,7 @@ import pytest
 
 from fieldingkit.errors import JournalError
 from fieldingkit.sweeps import RunIdentity, SweepPlan, TargetGroupQuery, lock_sweep
+from fieldingkit.sweeps.locks import FileLock, is_locked
 
 P1, P2 = "01BTGNYV6HRNK8K8VKZASZCFP1", "01BTGNYV6HRNK8K8VKZASZCFP2"
 A, B = "01BTGNYV6HRNK8K8VKZASZCFA0", "01BTGNYV6HRNK8K8VKZASZCFB0"
@@ -25,6 +26,13 @@ identity = RunIdentity(base_url="https://api.cint.com/v1", account_id="101", api
 with lock_sweep(identity, SweepPlan(action="pause", query=TargetGroupQuery()), Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
+"""
+
+TAKE = """
+import sys
+from pathlib import Path
+from fieldingkit.sweeps.locks import FileLock
+FileLock(Path(sys.argv[1]))
 """
 
 
@@ -83,3 +91,29 @@ def test_a_folder_that_cannot_be_written_is_an_os_error(tmp_path: Path) -> None:
 
     with pytest.raises(OSError, match="file"):
         lock_sweep(IDENTITY, PLAN, tmp_path / "file" / "locks").__enter__()
+
+
+def test_a_refused_attempt_of_the_holder_does_not_release_its_lock(tmp_path: Path) -> None:
+    """On POSIX, a process that closes a file loses all its locks of it; so the second attempt must not open it."""
+    path = tmp_path / "lock"
+    lock = FileLock(path)
+    with pytest.raises(BlockingIOError):
+        FileLock(path)
+    other = subprocess.run([sys.executable, "-c", TAKE, str(path)], capture_output=True, text=True, check=False)
+    assert "BlockingIOError" in other.stderr
+    lock.close()
+
+
+def test_a_lock_is_seen_as_long_as_it_is_held_and_seeing_it_releases_nothing(tmp_path: Path) -> None:
+    """A file that is missing, free or no lock at all is not locked."""
+    path = tmp_path / "a ? b.lock"
+    assert not is_locked(path)
+    lock = FileLock(path)
+    assert is_locked(path)
+    assert is_locked(path)
+    with pytest.raises(BlockingIOError):
+        FileLock(path)
+    lock.close()
+    assert not is_locked(path)
+    (tmp_path / "text").write_text("no lock" * 1000)
+    assert not is_locked(tmp_path / "text")
