@@ -48,7 +48,7 @@ class PlanExecutor:
         self._running: set[str] = set()
 
     def is_running(self, run_id: str) -> bool:
-        """Return whether a run is in progress here."""
+        """Return whether a run is in progress here, or waits for its turn."""
         return run_id in self._running
 
     async def apply(self, planned: SweepPreview, on_progress: Callable[[SweepProgress], object]) -> SweepReport:
@@ -61,18 +61,23 @@ class PlanExecutor:
                 progress, or if the run failed before it sent anything.
             ToolError: if the run failed later. It may have been applied.
         """
-        async with self._turn:
-            with self._prepared(planned) as journal, self._noted(planned.plan.run_id):
-                seen = await self._unmoved(planned)
-                try:
-                    report = await _in_own_task(
-                        sweep(self._client, seen.plan, journal=journal, preview=seen, on_progress=on_progress)
-                    )
-                except FieldingKitError as exc:
-                    raise _failed(exc, journal, seen.plan.run_id, self._commands) from exc
-                with contextlib.suppress(JournalError):  # without the mark, the command line reports the run once more
-                    journal.mark_reported(report.run_id, self._client.clock.wall())
-                return report
+        with self._noted(planned.plan.run_id):
+            async with self._turn:
+                return await self._apply_now(planned, on_progress)
+
+    async def _apply_now(self, planned: SweepPreview, on_progress: Callable[[SweepProgress], object]) -> SweepReport:
+        """Apply a plan whose turn it is."""
+        with self._prepared(planned) as journal:
+            seen = await self._unmoved(planned)
+            try:
+                report = await _in_own_task(
+                    sweep(self._client, seen.plan, journal=journal, preview=seen, on_progress=on_progress)
+                )
+            except FieldingKitError as exc:
+                raise _failed(exc, journal, seen.plan.run_id, self._commands) from exc
+            with contextlib.suppress(JournalError):  # without the mark, the command line reports the run once more
+                journal.mark_reported(report.run_id, self._client.clock.wall())
+            return report
 
     async def _unmoved(self, planned: SweepPreview) -> SweepPreview:
         """Return the plan with the statuses of now, which are those of the plan."""

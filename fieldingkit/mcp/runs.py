@@ -16,7 +16,7 @@ from fieldingkit.mcp.outputs import ApiText, Output, api_code, api_text, cut_not
 from fieldingkit.rendering.text import pluralize
 from fieldingkit.rendering.wording import advice_for, headline, report_notes
 from fieldingkit.sweeps.checkpoint import read_report
-from fieldingkit.sweeps.journal import Journal
+from fieldingkit.sweeps.journal import Journal, RunSummary
 from fieldingkit.sweeps.report import GroupOutcome, Outcome, SweepReport
 from fieldingkit.sweeps.report_files import to_document
 from fieldingkit.transport.urls import normalize_url
@@ -26,7 +26,7 @@ __all__ = ["RunTools", "SweepCommands", "SweepOutput", "journal_path", "sweep_ou
 _RUN_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 _MOST_PROBLEMS: Final = 50
 """Target groups with a problem that are shown."""
-_IN_PROGRESS: Final = "This server is still applying it. Call show_sweep again later, and do not resume it meanwhile."
+_WAIT: Final = "Call show_sweep again later, and neither resume it nor plan again meanwhile."
 _PROBLEMS: Final = (Outcome.UNKNOWN, Outcome.NOT_SENT, Outcome.FAILED)
 
 
@@ -76,7 +76,7 @@ class SweepOutput(Output):
     finished: bool
     """False if the run was interrupted, or is still in progress: then jobs that were submitted continue."""
     in_progress: bool
-    """True if this server is applying the run now. If false, another process may still be applying it."""
+    """True if this server, or another process on this machine, is applying the run now."""
     all_done: bool
     """True if everything was sent, nothing failed or is unknown, and the statuses were read again."""
     headline: str
@@ -132,23 +132,54 @@ class RunTools:
     async def show_sweep(
         self, run_id: Annotated[str, Field(description="The run's id, from its plan.")]
     ) -> SweepOutput:
-        """Show what a sweep run did, from its journal: also one that was interrupted. No request is sent."""
-        missing = ToolError("There is no such run in the journals of this API and account on this machine.")
-        if not _RUN_ID.fullmatch(run_id):
-            raise missing
+        """Show what a sweep run did, from its journal: also one that was interrupted. No request is sent.
+
+        Call it after an apply_sweep that was cancelled, timed out or lost its answer, before you plan again.
+        """
+        own = "This server" if self._is_running(run_id) else None
         path = journal_path(self._journals, run_id)
-        if not path.is_file():
-            raise missing
+        if not (_RUN_ID.fullmatch(run_id) and path.is_file()):
+            raise _not_found(own)
         with Journal(path, read_only=True) as journal:
-            if run_id not in {run.run_id for run in journal.runs()}:
-                raise missing
+            # It is asked before the runs are read: one that ends in between is not said to be interrupted.
+            writer = journal.writer
+            runs = {run.run_id: run for run in journal.runs()}
+            if run_id not in runs:
+                raise _not_found(own)
+            place = runs[run_id].base_url, runs[run_id].account_id
+            if place != (normalize_url(self._client.base_url), self._client.account_id):
+                raise _not_found(None)
+            shown = runs[_latest(run_id, runs.values())]
+            is_elsewhere = own is None and writer is not None and shown.finished_at is None
+            applier = f"Another program on this machine ({writer})" if is_elsewhere else own
+            if applier is not None and shown.discovered_at is None:
+                raise _not_found(applier)
             try:
-                report = read_report(journal, run_id)
+                report = read_report(journal, shown.run_id)
             except JournalError as exc:
                 raise ToolError(f"{exc.message}.") from exc
-        if (report.base_url, report.account_id) != (normalize_url(self._client.base_url), self._client.account_id):
-            raise missing
-        return sweep_output(report, self._commands, in_progress=self._is_running(run_id))
+        return sweep_output(report, self._commands, applier=applier, continues=run_id)
+
+
+def _not_found(applier: str | None) -> ToolError:
+    """Return the error of a run that has no target groups yet, or of which nothing is known."""
+    if applier is not None:
+        return ToolError(
+            f"{applier} is about to apply it: it waits for another plan, or reads the statuses. Nothing was sent for "
+            f"it so far. {_WAIT}"
+        )
+    return ToolError(
+        "There is no such run in the journals of this API and account on this machine. If the run_id is that of a plan "
+        "of this server, nothing was sent for it so far. Otherwise check the run_id."
+    )
+
+
+def _latest(run_id: str, runs: Iterable[RunSummary]) -> str:
+    """Return the run that continues a run last, and whose report covers it."""
+    successors = {run.continues: run.run_id for run in runs}
+    while run_id in successors:
+        run_id = successors[run_id]
+    return run_id
 
 
 def journal_path(folder: Path, run_id: str) -> Path:
@@ -156,25 +187,37 @@ def journal_path(folder: Path, run_id: str) -> Path:
     return folder / f"{run_id.replace(':', '-')}.journal"
 
 
-def sweep_output(report: SweepReport, commands: SweepCommands, *, in_progress: bool = False) -> SweepOutput:
-    """Return the result of a run."""
+def sweep_output(
+    report: SweepReport, commands: SweepCommands, *, applier: str | None = None, continues: str | None = None
+) -> SweepOutput:
+    """Return the result of a run.
+
+    Args:
+        report: Its report.
+        commands: The command lines that continue or undo it.
+        applier: The process that is applying it now, in words; None if there is none.
+        continues: The run that was asked for, if this one continues it.
+    """
     document = to_document(report)
+    what_to_do = _what_to_do(report, commands) if applier is None else f"{applier} is still applying it. {_WAIT}"
+    wait = None if applier is None else what_to_do
+    continued = [] if continues in (None, report.run_id) else [f"It continues the run {continues}, and covers both."]
     problems = sorted(report.of(*_PROBLEMS), key=lambda group: _PROBLEMS.index(group.outcome))
     return SweepOutput(
         run_id=report.run_id,
         action=report.action.value,
         finished=report.finished_at is not None,
-        in_progress=in_progress,
+        in_progress=applier is not None,
         all_done=report.ok and report.finished_at is not None,
         headline=headline(document),
-        notes=report_notes(document),
+        notes=[*continued, *report_notes(document)],
         counts=SweepCounts(**report.counts._asdict()),
-        problems=[_problem(one, in_progress=in_progress) for one in problems[:_MOST_PROBLEMS]],
+        problems=[_problem(one, wait) for one in problems[:_MOST_PROBLEMS]],
         problems_cut=cut_note(
             len(problems) - _MOST_PROBLEMS, "target group", f"All are in: fieldingkit sweeps show {report.run_id}"
         ),
         trace_ids=_distinct(job.trace_id for job in report.jobs),
-        what_to_do=_IN_PROGRESS if in_progress else _what_to_do(report, commands),
+        what_to_do=what_to_do,
     )
 
 
@@ -183,7 +226,7 @@ def _distinct(ids: Iterable[str | None]) -> list[str]:
     return list(dict.fromkeys(code for code in codes if code is not None))[:_MOST_PROBLEMS]
 
 
-def _problem(group: GroupOutcome, *, in_progress: bool) -> Problem:
+def _problem(group: GroupOutcome, wait: str | None) -> Problem:
     return Problem(
         project_id=group.project_id,
         target_group_id=group.target_group_id,
@@ -191,7 +234,7 @@ def _problem(group: GroupOutcome, *, in_progress: bool) -> Problem:
         outcome=group.outcome.value,
         code=api_code(group.code),
         reason=api_text(group.reason),
-        what_to_do=_IN_PROGRESS if in_progress else advice_for(group.outcome.value, group.code, group.reason or ""),
+        what_to_do=wait or advice_for(group.outcome.value, group.code, group.reason or ""),
     )
 
 

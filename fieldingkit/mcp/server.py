@@ -35,9 +35,10 @@ in cut what they left out. Times are in UTC, rates from 0 to 1.
 """
 _WRITING: Final = """
 To pause or resume: name the target groups in plan_sweep, show the plan to your user, and call apply_sweep only if they
-want exactly that. A plan works once, within ten minutes, and not if a target group moved meanwhile. If a call is
-cancelled or its result is lost, do not repeat it: show_sweep has what was done. An unknown outcome is neither a success
-nor a failure. Say so, and read the status.
+want exactly that. A plan works once, within ten minutes, and not if a target group moved meanwhile. If apply_sweep is
+cancelled, times out or loses its answer, neither repeat it nor plan again: call show_sweep with the run_id of the plan,
+and again until it is no longer in progress. An unknown outcome is neither a success nor a failure. Say so, and read the
+status.
 """
 _READ_ONLY: Final = """
 Nothing can be changed with this server. Its user can start it with --allow-writes.

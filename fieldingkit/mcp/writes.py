@@ -70,7 +70,8 @@ class PlanOutput(Output):
     expires_at: datetime | None
     """The time until which it can be applied, UTC: ten minutes from now."""
     run_id: str | None
-    """The id of the run that applies it, for show_sweep; null if there is nothing to send."""
+    """The id of the run that applies it, for show_sweep, also if apply_sweep gives no answer; null if there is nothing
+    to send."""
     account_id: str | None
     """The account."""
     api: str
@@ -163,7 +164,8 @@ class WriteTools:
             """Apply a plan of plan_sweep. It changes exactly the target groups that the plan names.
 
             It takes as long as the jobs of the API, which may be minutes, and reports progress meanwhile.
-            If the call is cancelled or its answer is lost, it may have been applied: see show_sweep with its run_id.
+            If the call is cancelled, times out or loses its answer, it may have been applied, or still be in progress:
+            call show_sweep with the run_id of the plan, and do not plan again before it says what was done.
             """
             if isinstance(answer, CancelledElicitation):
                 raise refusal("The user closed the question without an answer", KEPT)
@@ -261,7 +263,8 @@ def _output(seen: SweepPreview, plan_id: str | None) -> PlanOutput:
         to_send=count,
         target_groups=[_planned(seen, group) for group in seen.groups],
         what_to_do=f"Show this plan to your user. If they want it, call apply_sweep: it would {seen.plan.action} "
-        f"{pluralize(count)}."
+        f"{pluralize(count)}. It may take minutes. If the call is cancelled, times out or loses its answer, call "
+        f"show_sweep with the run_id {seen.plan.run_id}, and do not plan again before."
         if count
         else "Nothing would be sent, so there is nothing to apply.",
     )

@@ -1,16 +1,31 @@
 """``show_sweep``: the runs of this API and account, from their journals; nothing else is read."""
 
 import asyncio
+import os
 from pathlib import Path
+from typing import Any
 
+import attrs
 import pytest
 from mcp.server.mcpserver import MCPServer
-from support.agents import agent, members, server_of
+from support.agents import Agent, agent, members, server_of
 from support.fake_clock import FakeClock
 from support.fixture_types import MakeClient
 
 from fieldingkit import AsyncClient
 from fieldingkit.sandbox import Sandbox
+from fieldingkit.sweeps import Journal, sweep
+
+
+async def interrupt(scripted: Agent, sandbox: Sandbox, plan: dict[str, Any]) -> None:
+    """Apply a plan, and cancel the call once its job exists."""
+    call = asyncio.create_task(scripted.client.call_tool("apply_sweep", {"plan_id": plan["plan_id"]}))
+    while not sandbox.jobs:
+        await asyncio.sleep(0.01)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    await scripted.ended(plan["run_id"])
 
 
 @pytest.fixture
@@ -73,6 +88,103 @@ async def test_a_run_in_progress_is_shown_as_such(sandbox: Sandbox, make_client:
     }
     assert (left["finished"], left["in_progress"]) == (False, False)
     assert f"fieldingkit sweeps resume {plan['run_id']}" in left["what_to_do"]
+
+
+async def test_a_run_that_another_program_applies_is_not_to_be_resumed(
+    sandbox: Sandbox, make_client: MakeClient, tmp_path: Path
+) -> None:
+    """The lock of its journal says so, and the answer names the process; afterwards it can be resumed."""
+    project = sandbox.seed(live=2)
+    frozen = make_client(clock=FakeClock(jump=0.0), deadline=None)
+    async with agent(server_of(frozen, tmp_path)) as scripted:
+        plan = await scripted.plan("pause", *members(project))
+        await interrupt(scripted, sandbox, plan)
+        with Journal(tmp_path / "journals" / f"{plan['run_id']}.journal"):
+            elsewhere = await scripted.call("show_sweep", run_id=plan["run_id"])
+        left = await scripted.call("show_sweep", run_id=plan["run_id"])
+    assert (elsewhere["finished"], elsewhere["in_progress"]) == (False, True)
+    assert f"Another program on this machine (process {os.getpid()} on " in elsewhere["what_to_do"]
+    assert "Call show_sweep again later, and neither resume it nor plan again" in elsewhere["what_to_do"]
+    assert {one["what_to_do"] for one in elsewhere["problems"]} == {elsewhere["what_to_do"]}
+    assert "sweeps resume" not in str(elsewhere)
+    assert not left["in_progress"]
+    assert f"fieldingkit sweeps resume {plan['run_id']}" in left["what_to_do"]
+
+
+async def test_a_finished_run_is_not_in_progress_because_its_journal_is_open(
+    sandbox: Sandbox, server: MCPServer, tmp_path: Path
+) -> None:
+    """Another program may be undoing or deleting runs in the same journal."""
+    project = sandbox.seed(live=1)
+    async with agent(server) as scripted:
+        plan = await scripted.plan("pause", *members(project))
+        await scripted.call("apply_sweep", plan_id=plan["plan_id"])
+        with Journal(tmp_path / "journals" / f"{plan['run_id']}.journal"):
+            shown = await scripted.call("show_sweep", run_id=plan["run_id"])
+    assert (shown["finished"], shown["in_progress"]) == (True, False)
+    assert "sweeps undo" in shown["what_to_do"]
+
+
+async def test_a_plan_that_waits_for_its_turn_is_not_said_to_be_unknown(
+    sandbox: Sandbox, make_client: MakeClient, tmp_path: Path
+) -> None:
+    """A client that gave up on the call would plan again, and the first plan would be applied nevertheless."""
+    first, second = sandbox.seed(live=1), sandbox.seed(live=1)
+    frozen = make_client(clock=FakeClock(jump=0.0), deadline=None)
+    async with agent(server_of(frozen, tmp_path)) as scripted:
+        plans = [await scripted.plan("pause", *members(project)) for project in (first, second)]
+        before = await scripted.refused("show_sweep", run_id=plans[1]["run_id"])
+        calls = []
+        for plan in plans:
+            calls.append(asyncio.create_task(scripted.client.call_tool("apply_sweep", {"plan_id": plan["plan_id"]})))
+            while not sandbox.jobs:
+                await asyncio.sleep(0.01)
+        while "is about to apply it" not in (
+            waiting := await scripted.refused("show_sweep", run_id=plans[1]["run_id"])
+        ):
+            await asyncio.sleep(0.01)
+        for call in reversed(calls):
+            call.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await call
+        while "about to apply" in (after := await scripted.refused("show_sweep", run_id=plans[1]["run_id"])):
+            await asyncio.sleep(0.01)
+        await scripted.ended(plans[0]["run_id"])
+    assert "This server is about to apply it: it waits for another plan" in waiting
+    assert "Nothing was sent for it so far. Call show_sweep again later, and neither resume it nor plan" in waiting
+    assert before == after
+    assert "If the run_id is that of a plan of this server, nothing was sent for it so far." in after
+    assert len(sandbox.jobs) == 1
+
+
+async def test_a_plan_says_what_to_do_without_an_answer(sandbox: Sandbox, server: MCPServer) -> None:
+    """A client that gives up on the call knows the run before, and what to ask."""
+    project = sandbox.seed(live=1)
+    async with agent(server) as scripted:
+        plan = await scripted.plan("pause", *members(project))
+        tools = {tool.name: tool.description or "" for tool in (await scripted.client.list_tools()).tools}
+    assert f"call show_sweep with the run_id {plan['run_id']}, and do not plan again before" in plan["what_to_do"]
+    assert "cancelled, times out or loses its answer" in tools["apply_sweep"]
+    assert "before you plan again" in tools["show_sweep"]
+
+
+async def test_a_run_that_was_continued_is_shown_with_its_continuation(
+    sandbox: Sandbox, make_client: MakeClient, sweep_client: AsyncClient, tmp_path: Path
+) -> None:
+    """The command line continues an interrupted sweep as a new run; the first one is not to be resumed then."""
+    project = sandbox.seed(live=2)
+    frozen = make_client(clock=FakeClock(jump=0.0), deadline=None)
+    async with agent(server_of(frozen, tmp_path)) as scripted:
+        plan = await scripted.plan("pause", *members(project))
+        await interrupt(scripted, sandbox, plan)
+        with Journal(tmp_path / "journals" / f"{plan['run_id']}.journal") as journal:
+            again = attrs.evolve(journal.plan(plan["run_id"]), run_id="tomorrow")
+            await sweep(sweep_client, again, journal=journal, continues=plan["run_id"])
+        shown = await scripted.call("show_sweep", run_id=plan["run_id"])
+    assert (shown["run_id"], shown["finished"], shown["in_progress"]) == ("tomorrow", True, False)
+    assert f"It continues the run {plan['run_id']}, and covers both." in shown["notes"]
+    assert shown["counts"]["updated"] == 2
+    assert "sweeps resume" not in shown["what_to_do"]
 
 
 @pytest.mark.parametrize("run_id", ["", "no-such-run", "../secret", "/etc/passwd", "..", "a" * 101, "x\x00y"])
