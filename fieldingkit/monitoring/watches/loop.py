@@ -20,6 +20,7 @@ from fieldingkit.errors import (
     TransportError,
 )
 from fieldingkit.events.waker import Waker
+from fieldingkit.monitoring.due_reader import read_due
 from fieldingkit.monitoring.evaluation import evaluate
 from fieldingkit.monitoring.findings import Finding, Findings, compare
 from fieldingkit.monitoring.forecasts import Forecast
@@ -46,13 +47,12 @@ from fieldingkit.monitoring.watches.schedule import (
 )
 from fieldingkit.monitoring.watches.state import CHANGED, NOT_READ_YET, WatchedGroup, WatchState, by_trouble, by_urgency
 from fieldingkit.resources.fielding_assistant import FieldingAssistantAssignment, GetFieldingAssistantAssignment
-from fieldingkit.resources.reconciliations import DueMonth
 from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.sweeps.concurrency import run_limited, wait_for_capacity
 from fieldingkit.sweeps.plan import TargetGroupQuery
 from fieldingkit.sweeps.report import UnlistedProject
 from fieldingkit.workflows.creation import check_client
-from fieldingkit.workflows.due_reconciliations import DueReconciliations, due, now_of, sum_money
+from fieldingkit.workflows.due_reconciliations import DueReconciliations, now_of
 from fieldingkit.workflows.reading import send_read
 
 __all__ = ["DEFAULT_QUERY", "watch"]
@@ -263,19 +263,11 @@ class _WatchReader:
             return
         self._due_tried, self._due_problem = at, None
         try:
-            self._due = (await self._next_due(), at)
+            self._due = (await read_due(self._reader, self._query), at)
         except FieldingKitError as exc:
             if not is_local(exc):
                 raise
             self._due_problem = f"the reconciliations that are due: {exc.message}"
-
-    async def _next_due(self) -> DueReconciliations:
-        """Read what must be reconciled until the next deadline, or what is left at the one that is past."""
-        client, account_id = self._reader.client, self._reader.account_id
-        found = _selected(await due(client, account_id=account_id), self._query)
-        if found.seconds_left > 0 or found.projects:
-            return found
-        return _selected(await due(client, DueMonth.NEXT_MONTH, account_id=account_id), self._query)
 
     async def _read_full(self, until: float | None) -> None:
         """Read the target groups in full that are due, as far as there is time."""
@@ -397,28 +389,6 @@ class _WatchReader:
             findings=by_urgency(findings),
             problem=failures.get(listed.project_id),
         )
-
-
-def _selected(found: DueReconciliations, query: TargetGroupQuery) -> DueReconciliations:
-    """Return what must be reconciled of the projects that a query names; its other filters say nothing of it.
-
-    A project that they no longer match would seem reconciled.
-    """
-    named, excluded = query.project_ids, query.exclude_project_ids or ()
-    if named is None and not excluded:
-        return found
-
-    def is_selected(project_id: str | None) -> bool:
-        return (named is None or project_id in named) and project_id not in excluded
-
-    groups = tuple(one for one in found.target_groups if is_selected(one.project_id))
-    return attrs.evolve(
-        found,
-        completes=sum(one.eligible_completes or 0 for one in groups),
-        money=sum_money(one.monetary_amount for one in groups),
-        projects=tuple(one for one in found.projects if is_selected(one.project_id)),
-        target_groups=groups,
-    )
 
 
 async def _forecast(snapshots: Sequence[GroupSnapshot]) -> tuple[Forecast | None, tuple[UnreadDetail, ...]]:
