@@ -6,6 +6,7 @@ Deliveries are verified and parsed with ``fieldingkit.events``.
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, ClassVar, Literal, TypeAlias
+from urllib.parse import urlsplit
 
 import attrs
 
@@ -13,6 +14,7 @@ from fieldingkit.commands import AccountCommand, Endpoint, OpenEnum
 from fieldingkit.errors import InvalidCommandError
 from fieldingkit.paging import Page, PagedCommand
 from fieldingkit.results import Result, ResultList
+from fieldingkit.transport.urls import is_loopback
 from fieldingkit.validators import enum_tuple, etag, https_url, non_empty, timezone_aware, ulid
 
 __all__ = [
@@ -37,6 +39,19 @@ __all__ = [
 
 _WEBHOOKS = "/accounts/{account_id}/webhooks"
 _WEBHOOK = _WEBHOOKS + "/{webhook_id}"
+
+
+def _webhook_url(command: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    """Require an ``https://`` URL, or an ``http://`` one of this machine, to which only the sandbox delivers."""
+    if not _is_local(value):
+        https_url(command, attribute, value)
+
+
+def _is_local(url: object) -> bool:
+    try:
+        return isinstance(url, str) and url.startswith("http://") and is_loopback(urlsplit(url).hostname or "")
+    except ValueError:  # such as a bracket that is not closed
+        return False
 
 
 class WebhookEventType(OpenEnum):
@@ -199,8 +214,8 @@ class CreateWebhook(AccountCommand[WebhookWithSecret]):
     """Create a webhook. A repetition creates a second one: after an ambiguous outcome, list the webhooks first."""
 
     endpoint: ClassVar[Endpoint] = Endpoint("POST", _WEBHOOKS, operation_id="create_webhook")
-    url: str = attrs.field(validator=https_url)
-    """The URL to send events to; HTTPS only."""
+    url: str = attrs.field(validator=_webhook_url)
+    """The URL to send events to: https, or http on this machine, which only a sandbox accepts."""
     events: tuple[WebhookEventType, ...] = attrs.field(converter=_event_types, validator=non_empty)
     """The types of events to send, at least one."""
 
@@ -221,8 +236,8 @@ class UpdateWebhook(AccountCommand[Webhook]):
     endpoint: ClassVar[Endpoint] = Endpoint("PUT", _WEBHOOK, operation_id="update_webhook")
     webhook_id: str = attrs.field(validator=ulid)
     """The webhook's ULID."""
-    url: str | None = attrs.field(default=None, validator=https_url)
-    """The URL to send events to; HTTPS only."""
+    url: str | None = attrs.field(default=None, validator=_webhook_url)
+    """The URL to send events to: https, or http on this machine, which only a sandbox accepts."""
     events: tuple[WebhookEventType, ...] | None = attrs.field(
         default=None, converter=_optional_event_types, validator=non_empty
     )

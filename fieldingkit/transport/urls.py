@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from fieldingkit.errors import ConfigurationError
 
-__all__ = ["check_url", "normalize_url", "origin_of"]
+__all__ = ["check_url", "is_loopback", "normalize_url", "origin_of"]
 
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -37,7 +37,7 @@ def check_url(url: str, *, what: str, allow_insecure: bool) -> str:
         raise ConfigurationError(f"{what} must not contain credentials, a query or a fragment")
     if not _PATH.fullmatch(parts.path):
         raise ConfigurationError(f"{what} must have a plain path, without dot segments or encoded characters")
-    if parts.scheme == "http" and not _is_loopback(parts.hostname) and not allow_insecure:
+    if parts.scheme == "http" and not is_loopback(parts.hostname) and not allow_insecure:
         raise ConfigurationError(
             f"{what} would send credentials unencrypted to {parts.hostname}: use https, or set allow_insecure=True"
         )
@@ -57,7 +57,8 @@ def normalize_url(url: str) -> str:
     return f"{parts.scheme}://{host}{parts.path.rstrip('/')}"
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Return True if a host name or IP address certainly is this machine."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AsyncExitStack, ExitStack, aclosing, redirect_stderr, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
 from rich.live import Live
@@ -15,6 +15,7 @@ from rich.text import Text
 
 from fieldingkit.cli.errors import ExitCode, NotPossibleError, file_errors
 from fieldingkit.cli.output import Output
+from fieldingkit.cli.watches.address import Address
 from fieldingkit.cli.watches.delivery import Deliveries
 from fieldingkit.cli.watches.keys import is_in_foreground, reading_keys
 from fieldingkit.cli.watches.table import fit, heading, table_lines
@@ -30,8 +31,12 @@ from fieldingkit.monitoring.watches.state import Condition, WatchState
 from fieldingkit.rendering.text import format_moment, strip_control_chars, visible_name
 from fieldingkit.rendering.watches.model import GroupView, WatchDocument
 from fieldingkit.rendering.watches.page import write_page
+from fieldingkit.secret import Secret
 from fieldingkit.sweeps.plan import TargetGroupQuery
 from fieldingkit.workflows.due_reconciliations import now_of
+
+if TYPE_CHECKING:
+    from fieldingkit.cli.watches.listener import WebhookListener
 
 __all__ = ["WatchSettings", "run_watch"]
 
@@ -79,6 +84,10 @@ class WatchSettings:
     """The receivers of new findings and of those that are over."""
     dead_letters: Path = Path("dead-letters.jsonl")
     """The file for what a receiver did not take."""
+    listen: Address | None = None
+    """The address to receive webhook events on."""
+    webhook_secret: Secret | None = None
+    """The secret of their webhook."""
     table: bool = True
     """False to print lines on a terminal, too, such as between those of a log."""
 
@@ -88,7 +97,8 @@ async def run_watch(client: AsyncClient, settings: WatchSettings, output: Output
 
     Raises:
         NotPossibleError: The page of a watch that reads once, or the findings, could not be written.
-        UsageError: The history or the findings cannot be read.
+        UsageError: The history or the findings cannot be read, the secret is not one of a webhook, or the address to
+            listen on cannot be used.
         FieldingKitError: The first read failed, or the history cannot be written.
     """
     watching = _Watch(client, settings, output)
@@ -96,12 +106,17 @@ async def run_watch(client: AsyncClient, settings: WatchSettings, output: Output
         with file_errors():
             history = None if settings.history is None else stack.enter_context(SnapshotHistory(settings.history))
             earlier = None if settings.findings is None else Findings.load(settings.findings)
+            listener = watching.listener()
+        if listener is not None:
+            await stack.enter_async_context(listener)
+            output.note(listener.status)
         states = watch(
             client,
             settings.query,
             rules=settings.rules,
             every=settings.every,
             refresh=settings.refresh,
+            waker=None if listener is None else listener.waker,
             history=history,
             earlier=earlier,
         )
@@ -122,6 +137,7 @@ class _Watch:
     def __init__(self, client: AsyncClient, settings: WatchSettings, output: Output) -> None:
         self._client, self._settings, self._output = client, settings, output
         self._failures: tuple[str, ...] = ()
+        self._listener: WebhookListener | None = None
         self._note: Callable[[str], object] = output.note
         self.deliveries = Deliveries(
             settings.receivers,
@@ -130,6 +146,19 @@ class _Watch:
             note=self._say,
         )
         """The deliveries of the changes."""
+
+    def listener(self) -> "WebhookListener | None":
+        """Return the listener for webhook events; None if there is none.
+
+        Raises:
+            ConfigurationError: The secret is not one of a webhook.
+        """
+        settings = self._settings
+        if settings.listen is not None and settings.webhook_secret is not None:
+            from fieldingkit.cli.watches.listener import WebhookListener  # it loads aiohttp's server
+
+            self._listener = WebhookListener(settings.listen, settings.webhook_secret, now=self._now, note=self._say)
+        return self._listener
 
     async def once(self, states: AsyncGenerator[WatchState]) -> ExitCode:
         """Show one state as a whole; return 1 if there is trouble, 4 if nothing matched, or not all could be read."""
@@ -250,7 +279,8 @@ class _Watch:
     def _screen(self, document: WatchDocument | None, view: View, note: str) -> Text:
         if document is None:
             return Text(f"Reading the target groups. q quit\n{strip_control_chars(note)}", style="dim")
-        return fit(document, view, self._now(), self._output.stdout.size, note=note)
+        status = "" if self._listener is None else self._listener.status
+        return fit(document, view, self._now(), self._output.stdout.size, note=note, status=status)
 
     def _print_lines(self, document: WatchDocument) -> None:
         console, width = self._output.stdout, self._output.stdout.width

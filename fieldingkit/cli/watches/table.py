@@ -74,15 +74,27 @@ def lines_of(group: GroupView, width: int) -> list[Text]:
     return [*lines, *_wrapped((f"not read: {problem}" for problem in group.problems), width, "yellow", "  ")]
 
 
-def fit(document: WatchDocument, view: View, now: datetime, size: tuple[int, int], *, note: str = "") -> Text:
-    """Return the whole screen: as many target groups as fit, from the first one of the view, a note, and the keys."""
+def fit(
+    document: WatchDocument, view: View, now: datetime, size: tuple[int, int], *, note: str = "", status: str = ""
+) -> Text:
+    """Return the whole screen: as many target groups as fit, from the first one of the view, a note, and the keys.
+
+    Args:
+        document: What is shown.
+        view: The order, the filter, and the first target group that is shown.
+        now: The time by the API's clock.
+        size: The columns and lines of the terminal.
+        note: A message for the user.
+        status: What is shown in its place while there is none.
+    """
     width, height = max(size[0], _FEWEST_COLUMNS), size[1]
     groups = visible(document.groups, view)
     first = min(view.first, max(0, len(groups) - 1))
     head = heading(document, now, width)
     names, *blocks = table_lines(groups[first : first + height], width)
     lines: list[Text] = [*head, Text(""), *names]
-    noted = _wrapped([note], width, "yellow")[:_MOST_NOTED] if note else []
+    text, style = (note, "yellow") if note else (status, "dim")
+    noted = _wrapped([text], width, style)[:_MOST_NOTED] if text else []
     room = max(0, height - 2 - len(noted))  # below it: the number of those that are not shown, the note, and the keys
     shown = 0
     for block in blocks:

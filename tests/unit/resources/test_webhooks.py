@@ -106,6 +106,8 @@ def test_a_new_secret_is_asked_for_without_a_body() -> None:
     [
         (CreateWebhook, {"url": "http://example.com", "events": ["session-updated"]}),
         (CreateWebhook, {"url": "https://", "events": ["session-updated"]}),
+        (CreateWebhook, {"url": "http://127.0.0.1.example.com", "events": ["session-updated"]}),
+        (CreateWebhook, {"url": "http://[::1", "events": ["session-updated"]}),
         (CreateWebhook, {"url": "https://example.com", "events": []}),
         (UpdateWebhook, {"webhook_id": ID, "if_match": '"1"'}),
         (UpdateWebhook, {"webhook_id": ID, "if_match": '"1"', "events": []}),
@@ -119,6 +121,12 @@ def test_invalid_webhook_commands_are_refused(kind: Any, fields: dict[str, Any])
     """A plain URL, an empty list, a missing ETag and a time without a zone are rejected."""
     with pytest.raises(InvalidCommandError):
         kind(**fields)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8080/cint", "http://localhost:8080", "http://[::1]:8080/"])
+def test_a_plain_url_of_this_machine_is_for_the_sandbox(url: str) -> None:
+    """It delivers to programs on this machine, which need no certificate."""
+    assert CreateWebhook(url=url, events=["session-updated"]).url == url
 
 
 def test_a_refused_url_is_not_shown() -> None:

@@ -150,6 +150,7 @@ def test_a_page_of_another_program_is_not_replaced(connected: Cli, sandbox: Sand
         (["--receivers", "missing.toml"], "missing.toml cannot be read"),
         (["--every", "0s"], "--every"),
         (["--status", "lively"], "--status"),
+        (["--listen", "8080", "--secret-file", "s"], "--listen is for a watch that continues"),
     ],
 )
 def test_a_wrong_flag_is_refused_before_anything_is_sent(
@@ -159,6 +160,28 @@ def test_a_wrong_flag_is_refused_before_anything_is_sent(
     ended = connected("watch", "--once", *flags)
     assert ended.code == 2
     assert message in ended.err
+    assert not sandbox.requests
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--listen", "8080"], "--listen and --secret-file belong together"),
+        (["--secret-file", "secret"], "--listen and --secret-file belong together"),
+        (["--listen", "nowhere", "--secret-file", "secret"], "--listen must be a port, or a host with a port"),
+        (["--listen", "8080", "--secret-file", "missing"], "missing cannot be read: No such file or directory"),
+        (["--listen", "8080", "--secret-file", "secret"], "the webhook's secret is empty or not base64"),
+    ],
+)
+def test_a_listener_without_a_secret_of_a_webhook_is_refused(
+    connected: Cli, sandbox: Sandbox, flags: list[str], message: str
+) -> None:
+    """Deliveries that nobody signed would be accepted, or none at all."""
+    Path("secret").write_text("canary!")
+    ended = connected("watch", *flags)
+    assert ended.code == 2
+    assert message in ended.err
+    assert "canary" not in ended.err
     assert not sandbox.requests
 
 
@@ -404,6 +427,22 @@ def test_a_terminal_shows_a_table_that_keys_sort_and_filter(terminal: Terminal) 
     assert "\x1b[?1049l" in terminal.screen  # the alternate screen is left
     assert "1 of 3 target groups is in trouble. Read " in " ".join(terminal.screen.split())
     assert terminal.settings() == terminal.before
+
+
+def test_the_table_says_where_it_listens_for_events(connected: Cli, sandbox: Sandbox, rules: str) -> None:
+    """Below the target groups, with the time of the latest event, so that a user sees whether any comes."""
+    assert connected
+    sandbox.seed(live=1, completes=50)
+    Path("secret").write_text("c2VjcmV0")
+    started = Terminal("--every", "60s", "--rules", rules, "--listen", "0", "--secret-file", "secret")
+    try:
+        started.wait_for("All is well in 1 target group")
+        started.wait_for("Listening for webhook events at http://127.0.0.1:")
+        started.wait_for("none came yet.")
+        started.press("q")
+        assert started.end() == 0
+    finally:
+        started.close()
 
 
 def test_a_page_that_cannot_be_replaced_is_said_below_the_table(
