@@ -14,7 +14,6 @@ from fieldingkit.commands import AccountCommand, Endpoint, OpenEnum
 from fieldingkit.errors import InvalidCommandError
 from fieldingkit.paging import Page, PagedCommand
 from fieldingkit.results import Result, ResultList
-from fieldingkit.transport.urls import is_loopback
 from fieldingkit.validators import enum_tuple, etag, https_url, non_empty, timezone_aware, ulid
 
 __all__ = [
@@ -48,8 +47,12 @@ def _webhook_url(command: object, attribute: "attrs.Attribute[Any]", value: obje
 
 
 def _is_local(url: object) -> bool:
+    if not (isinstance(url, str) and url.startswith("http://")):
+        return False
+    from fieldingkit.transport.urls import is_loopback  # commands load no transport
+
     try:
-        return isinstance(url, str) and url.startswith("http://") and is_loopback(urlsplit(url).hostname or "")
+        return is_loopback(urlsplit(url).hostname or "")
     except ValueError:  # such as a bracket that is not closed
         return False
 
