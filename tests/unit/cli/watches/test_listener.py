@@ -90,7 +90,12 @@ async def test_events_of_another_type_are_acknowledged_and_noted_once(scene: Sce
     """They bring no read forward, so they are no sign that the webhook is the right one."""
     listener = await scene.listen(secret=SECRET)
     for number in range(2):
-        event = {"specversion": "1.0", "id": str(number), "type": "com.cint.quota-fill.registered", "data": {}}
+        event: dict[str, object] = {
+            "specversion": "1.0",
+            "id": str(number),
+            "type": "com.cint.quota-fill.registered",
+            "data": {},
+        }
         body = json.dumps(event).encode()
         headers = {"Cint-Signature": sign(body, SECRET.reveal(), NOON)}
         async with aiohttp.ClientSession() as session, session.post(listener.url, data=body, headers=headers) as answer:
