@@ -88,7 +88,7 @@ async def serve(
     try:
         await api.start()
     except OSError as exc:
-        reason = exc.strerror or str(exc)
+        reason = (exc.strerror or str(exc)).rpartition(": ")[2]  # before it, asyncio repeats the address
         raise UsageError(f"{host}, port {port}, cannot be used: {reason}\nGive another --host or --port.") from exc
     try:
         if scenario is not None:

@@ -63,7 +63,7 @@ class WebhookListener:
             await web.TCPSite(self._runner, host, port).start()
         except OSError as exc:
             await self._runner.cleanup()
-            reason = exc.strerror or str(exc)
+            reason = (exc.strerror or str(exc)).rpartition(": ")[2]  # before it, asyncio repeats the address
             raise UsageError(f"--listen: {host}, port {port}, cannot be used: {reason}\nNothing was read.") from exc
         self.url = f"http://{f'[{host}]' if ':' in host else host}:{self._runner.addresses[0][1]}/"
         _LOGGER.addHandler(self._refusals)

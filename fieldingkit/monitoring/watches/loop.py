@@ -131,10 +131,12 @@ async def watch(
         wakes = _Wakes(client, waker, subscriptions)
         while True:
             started = client.clock.now()
-            yield await reader.read(until=None if every is None else started + every)
+            state = await reader.read(until=None if every is None else started + every)
+            wakes.subscribe(reader.projects)
+            yield state
             if every is None:
                 return
-            while woken := await wakes.wait(reader.projects, until=started + every):
+            while woken := await wakes.wait(until=started + every):
                 yield await reader.read(woken, until=started + every)
 
 
@@ -149,20 +151,16 @@ class _Wakes:
         self._woken: set[str] = set()
         self._changed = asyncio.Event()
 
-    async def wait(self, projects: Iterable[str], *, until: float) -> Collection[str]:
-        """Wait for events or until a time; return the projects of the events, none at that time.
-
-        Args:
-            projects: The projects that are watched now.
-            until: The time by the client's clock.
-        """
+    def subscribe(self, projects: Iterable[str]) -> None:
+        """Subscribe to the events of the projects that are watched now."""
         if self._waker is not None:
             for id_ in set(projects) - self._known:
                 self._known.add(id_)
                 self._subscriptions.enter_context(self._waker.subscribe(id_, partial(self._wake, id_)))
-        least = self._clock.now() + _LEAST_WAIT
-        if least < until:
-            await self._clock.sleep(_LEAST_WAIT)
+
+    async def wait(self, *, until: float) -> Collection[str]:
+        """Wait for events or until a time by the client's clock; return their projects, none at that time."""
+        await self._clock.sleep(max(0.0, min(_LEAST_WAIT, until - self._clock.now())))
         timer = self._clock.call_later(max(0.0, until - self._clock.now()), self._changed.set)
         try:
             await self._changed.wait()

@@ -354,6 +354,25 @@ async def test_an_event_brings_the_read_of_its_project_forward(sandbox: Sandbox,
         assert (await pending).at - first.at >= timedelta(seconds=300)
 
 
+@pytest.mark.parametrize(("every", "reads"), [(10.0, [0, 10, 20]), (20.0, [0, 15, 20, 35])])
+async def test_events_bring_no_read_within_15_seconds_of_another(
+    sandbox: Sandbox, make_client: MakeClient, every: float, reads: list[int]
+) -> None:
+    """Also shortly before the next regular read, and however many of them come."""
+    project = sandbox.seed(live=1)
+    waker = Waker()
+    client = make_client(clock=FakeClock(sandbox.clock, jump=60.0), deadline=None)
+    event = TargetGroupUpdated(id="e", type="t", name="target-group-updated", project_id=project.id)
+    times: list[float] = []
+    async with aclosing(watch(client, every=every, waker=waker)) as states:
+        async for state in states:
+            times.append(state.at.timestamp())
+            waker.wake(event)
+            if len(times) == len(reads):
+                break
+    assert [round(at - times[0]) for at in times] == reads
+
+
 async def test_a_read_ends_in_time_and_the_rest_is_read_next(sandbox: Sandbox, watching: AsyncClient) -> None:
     """With a slow rate, the first state comes in time: it says what was not read yet, and findings need no figure."""
     sandbox.seed(live=40, completes=10)
