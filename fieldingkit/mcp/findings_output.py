@@ -1,6 +1,6 @@
 """The troubles of target groups as a tool returns them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -11,6 +11,7 @@ from fieldingkit.monitoring.rules import RuleName
 
 __all__ = ["FindingsOutput", "findings_output"]
 
+_OFF: Final = "It is off in the rules of this server."
 _MOST_UNKNOWN: Final = 50
 """Unknown figures shown."""
 
@@ -47,6 +48,15 @@ class NotKnown(Output):
     """The figure and the reason why it is not known."""
 
 
+class NotChecked(Output):
+    """A rule that was not checked, or not for all target groups. It is no sign that all is well."""
+
+    rule: str
+    """The rule."""
+    reason: str
+    """The reason, and what to do if it can be checked later."""
+
+
 class FindingsOutput(Output):
     """The troubles of target groups."""
 
@@ -57,24 +67,37 @@ class FindingsOutput(Output):
     findings: list[Trouble]
     """The troubles. All are shown."""
     rules_checked: list[str]
-    """The rules that were applied."""
-    rules_not_checked: list[str]
-    """The rules that were not applied, because they are off or need a history; fieldingkit watch has one."""
+    """The rules that were checked for all of them."""
+    rules_not_checked: list[NotChecked]
+    """The other rules, with the reasons."""
     unknown: list[NotKnown]
     """The figures that are not known."""
     unknown_cut: str | None
     """The unknown figures that are not shown; null if all are."""
 
 
-def findings_output(portion: PortionInfo, checked: int, found: Findings) -> FindingsOutput:
-    """Return the troubles of the target groups of a portion."""
+def findings_output(
+    portion: PortionInfo, checked: int, found: Findings, not_checked: Mapping[RuleName, str]
+) -> FindingsOutput:
+    """Return the troubles of the target groups of a portion.
+
+    Args:
+        portion: The extent of the portion.
+        checked: The number of its target groups.
+        found: The troubles.
+        not_checked: The reasons of rules that are on and were not checked.
+    """
     unknown: Sequence[UnknownFigure] = found.unknown[:_MOST_UNKNOWN]
     return FindingsOutput(
         portion=portion,
         checked=checked,
         findings=[_trouble(one) for one in found.found],
-        rules_checked=[name.value for name in found.rules],
-        rules_not_checked=[name.value for name in RuleName if name not in found.rules],
+        rules_checked=[name.value for name in found.rules if name not in not_checked],
+        rules_not_checked=[
+            NotChecked(rule=name.value, reason=not_checked.get(name, _OFF))
+            for name in RuleName
+            if name not in found.rules or name in not_checked
+        ],
         unknown=[_not_known(one) for one in unknown],
         unknown_cut=cut_note(len(found.unknown) - len(unknown), "figure", "Check fewer target groups at once."),
     )

@@ -36,7 +36,7 @@ class GroupForecast(Output):
     name: ApiText | None
     """Its name."""
     status: str
-    """open or full; too_early (there are not enough data, or it is not live) or unknown (its start was not read).
+    """open or full; too_early (there are not enough data, or it is not live) or unknown (see unread for the reason).
 
     The last two have no times.
     """
@@ -47,11 +47,11 @@ class GroupForecast(Output):
     ends_at: datetime | None
     """The end of fielding, UTC."""
     earliest_close: datetime | None
-    """The close is later with a probability of 95 %, UTC."""
+    """The close is later with a probability of 97 %, UTC."""
     expected_close: datetime | None
     """The close is as likely earlier as later, UTC."""
     latest_close: datetime | None
-    """The close is earlier with a probability of 95 %, UTC; null if it is later than in 90 days."""
+    """The close is earlier with a probability of 93 %, UTC; null if it is later than in 90 days."""
     chance_by_end: float | None
     """The probability that it fills before the end of fielding, from 0 to 1."""
     completes_by_end: float | None

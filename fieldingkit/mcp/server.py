@@ -18,6 +18,7 @@ from fieldingkit.mcp.figures import FigureTools
 from fieldingkit.mcp.lists import ListTools
 from fieldingkit.mcp.outputs import Output
 from fieldingkit.mcp.runs import RunTools, SweepCommands
+from fieldingkit.mcp.troubles import TroubleTools
 from fieldingkit.mcp.writes import WriteTools
 from fieldingkit.monitoring.rules import Rules
 from fieldingkit.version import __version__
@@ -87,13 +88,13 @@ def make_server(
     )
     commands = SweepCommands(tuple(options))
     executor = PlanExecutor(client, journals=journals, locks=locks, commands=commands)
-    lists, figures = ListTools(client), FigureTools(client, rules or Rules())
+    lists, figures = ListTools(client), FigureTools(client)
     for tool in (
         lists.list_projects,
         lists.list_target_groups,
         figures.read_snapshot,
         figures.forecast,
-        figures.find_trouble,
+        TroubleTools(client, rules or Rules()).find_trouble,
         lists.read_changelog,
         EstimateTools(client).check_feasibility,
         explain,
