@@ -48,7 +48,8 @@ async def watch(
     """Watch target groups, those in trouble first, with their forecasts and what to do; nothing is changed.
 
     Without a filter, these are the live and paused ones of all projects. On a terminal a table is shown: q quits, s
-    sorts, t shows those in trouble only, / filters. In a pipe a line is printed for each finding that is new or over.
+    sorts, t shows those in trouble only, / filters. In a pipe a line is printed for each finding that is open at first,
+    new, or over.
     With --once, the exit code is 1 if there is trouble, and 4 if there is none but something could not be read, or
     nothing matched.
 
