@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine, Generator, Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from anyio import CancelScope
 from mcp.server.mcpserver.exceptions import ToolError
@@ -24,9 +24,18 @@ from fieldingkit.sweeps.previews import SweepPreview
 from fieldingkit.sweeps.report import Outcome, SweepProgress, SweepReport
 from fieldingkit.sweeps.state import FoundGroup
 
-__all__ = ["PlanExecutor"]
+__all__ = ["Applied", "PlanExecutor"]
 
 T = TypeVar("T")
+
+
+class Applied(NamedTuple):
+    """A plan that was applied."""
+
+    report: SweepReport
+    """The report of its run."""
+    finished: bool
+    """False if a later process can still find out or do something for it."""
 
 
 class PlanExecutor:
@@ -51,7 +60,7 @@ class PlanExecutor:
         """Return whether a run is in progress here, or waits for its turn."""
         return run_id in self._running
 
-    async def apply(self, planned: SweepPreview, on_progress: Callable[[SweepProgress], object]) -> SweepReport:
+    async def apply(self, planned: SweepPreview, on_progress: Callable[[SweepProgress], object]) -> Applied:
         """Apply a plan, and return the report of its run.
 
         The sweep has a task of its own: a cancellation of the call interrupts it once, and it ends in order.
@@ -65,7 +74,7 @@ class PlanExecutor:
             async with self._turn:
                 return await self._apply_now(planned, on_progress)
 
-    async def _apply_now(self, planned: SweepPreview, on_progress: Callable[[SweepProgress], object]) -> SweepReport:
+    async def _apply_now(self, planned: SweepPreview, on_progress: Callable[[SweepProgress], object]) -> Applied:
         """Apply a plan whose turn it is."""
         with self._prepared(planned) as journal:
             seen = await self._unmoved(planned)
@@ -77,7 +86,7 @@ class PlanExecutor:
                 raise _failed(exc, journal, seen.plan.run_id, self._commands) from exc
             with contextlib.suppress(JournalError):  # without the mark, the command line reports the run once more
                 journal.mark_reported(report.run_id, self._client.clock.wall())
-            return report
+            return Applied(report, _is_finished(journal, report.run_id))
 
     async def _unmoved(self, planned: SweepPreview) -> SweepPreview:
         """Return the plan with the statuses of now, which are those of the plan."""
@@ -129,6 +138,13 @@ class PlanExecutor:
 
 def _ids(groups: Iterable[FoundGroup]) -> set[str]:
     return {group.target_group_id for group in groups}
+
+
+def _is_finished(journal: Journal, run_id: str) -> bool:
+    try:
+        return any(run.run_id == run_id and run.finished_at is not None for run in journal.runs())
+    except JournalError:
+        return False
 
 
 def _failed(error: FieldingKitError, journal: Journal, run_id: str, commands: SweepCommands) -> ToolError:

@@ -90,7 +90,11 @@ _OUTCOMES: Final[Mapping[Outcome, tuple[str, str, str]]] = {
     ),
     Outcome.FAILED: ("The API rejected the target group, or could not be reached.", _NO, ""),
     Outcome.SKIPPED: ("The target group was not sent, because its status does not allow the action.", _NO, ""),
-    Outcome.NOT_SENT: ("The sweep stopped before the target group's turn.", _NO, ""),
+    Outcome.NOT_SENT: (
+        "The sweep stopped before the target group's turn.",
+        _NO,
+        "Its user can resume the run, or a new plan acts on what it finds then.",
+    ),
     Outcome.UNKNOWN: (
         "The target group was sent, and neither the job nor its status showed the result.",
         "Perhaps.",

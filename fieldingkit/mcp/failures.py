@@ -2,7 +2,7 @@
 
 import functools
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import ParamSpec, TypeVar
 
 from mcp.server.mcpserver.exceptions import ToolError
@@ -12,7 +12,7 @@ from fieldingkit.errors import FieldingKitError
 from fieldingkit.mcp.outputs import plain_text
 from fieldingkit.mcp.plans import KEPT, refusal
 
-__all__ = ["describe_failure", "in_own_words", "quote", "reporting_failures"]
+__all__ = ["describe_failure", "in_own_words", "quote", "reporting_failures", "unknown_arguments"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -46,6 +46,13 @@ def in_own_words(error: ToolError, tool: str) -> ToolError:
     if isinstance(cause, ToolError) and str(cause).startswith("Resolver "):
         return refusal("The client accepted the question without a readable yes or no of the user", KEPT)
     return error
+
+
+def unknown_arguments(tool: str, unknown: Sequence[str], known: Iterable[str]) -> ToolError:
+    """Return the error of a call with arguments that its tool does not have."""
+    more = f", and {len(unknown) - _MOST:,} more" if len(unknown) > _MOST else ""
+    named = plain_text(", ".join(unknown[:_MOST]), _LONGEST)
+    return ToolError(f"{tool} has no {named}{more}, so nothing was sent. It has {', '.join(known)}.")
 
 
 def _place(location: tuple[int | str, ...]) -> str:

@@ -1,8 +1,9 @@
 """A portion of the target groups of some projects: read in full, while the others are counted and named as left out."""
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Annotated, NamedTuple, TypeAlias
+from typing import Annotated, Final, NamedTuple, TypeAlias
 
 import attrs
 from pydantic import Field
@@ -32,6 +33,8 @@ After: TypeAlias = Annotated[
 Limit: TypeAlias = Annotated[
     int, Field(ge=1, le=50, description="The number of target groups; each takes up to eight requests.")
 ]
+
+_ID: Final = re.compile(r"[0-9A-Z]{26}")
 
 
 class UnlistedProject(Output):
@@ -95,9 +98,11 @@ async def read_portion(
     All are listed, one request for each 100, and the details of the portion are read.
 
     Raises:
-        InvalidCommandError: if a given target group is not in the projects with one of the statuses.
+        InvalidCommandError: if a given target group is not in the projects with one of the statuses, or after is no id.
         FieldingKitError: if none of the projects can be read.
     """
+    if after is not None and not _ID.fullmatch(after):
+        raise InvalidCommandError(f"after must be the next_after of a portion; got {after!r:.40}", field="after")
     statuses = tuple(map(TargetGroupStatus, status or ("live", "paused")))
     query = TargetGroupQuery(project_ids=tuple(dict.fromkeys(project_ids)), status=statuses)
     listed = await snapshot(client, query, details=())

@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -27,6 +27,10 @@ _RUN_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 _MOST_PROBLEMS: Final = 50
 """Target groups with a problem that are shown."""
 _WAIT: Final = "Call show_sweep again later, and neither resume it nor plan again meanwhile."
+_ADVICE: Final[Mapping[Outcome, str]] = {
+    Outcome.UNKNOWN: "Read its status with list_target_groups before you plan anything for it.",
+    Outcome.NOT_SENT: "This run did not change it. A new plan acts on what it finds then.",
+}
 _PROBLEMS: Final = (Outcome.UNKNOWN, Outcome.NOT_SENT, Outcome.FAILED)
 
 
@@ -74,7 +78,7 @@ class SweepOutput(Output):
     action: str
     """The action."""
     finished: bool
-    """False if the run was interrupted, or is still in progress: then jobs that were submitted continue."""
+    """False if something is left to do for the run: it is in progress, was interrupted, or an outcome is unknown."""
     in_progress: bool
     """True if this server, or another process on this machine, is applying the run now."""
     all_done: bool
@@ -158,7 +162,7 @@ class RunTools:
                 report = read_report(journal, shown.run_id)
             except JournalError as exc:
                 raise ToolError(f"{exc.message}.") from exc
-        return sweep_output(report, self._commands, applier=applier, continues=run_id)
+        return sweep_output(report, self._commands, finished=report.finished_at is not None, applier=applier)
 
 
 def _not_found(applier: str | None) -> ToolError:
@@ -188,29 +192,36 @@ def journal_path(folder: Path, run_id: str) -> Path:
 
 
 def sweep_output(
-    report: SweepReport, commands: SweepCommands, *, applier: str | None = None, continues: str | None = None
+    report: SweepReport,
+    commands: SweepCommands,
+    *,
+    finished: bool,
+    applier: str | None = None,
 ) -> SweepOutput:
     """Return the result of a run.
 
     Args:
         report: Its report.
         commands: The command lines that continue or undo it.
+        finished: Whether nothing is left to do for it, by its journal.
         applier: The process that is applying it now, in words; None if there is none.
-        continues: The run that was asked for, if this one continues it.
     """
     document = to_document(report)
-    what_to_do = _what_to_do(report, commands) if applier is None else f"{applier} is still applying it. {_WAIT}"
+    what_to_do = (
+        _what_to_do(report, commands, finished=finished)
+        if applier is None
+        else f"{applier} is still applying it. {_WAIT}"
+    )
     wait = None if applier is None else what_to_do
-    continued = [] if continues in (None, report.run_id) else [f"It continues the run {continues}, and covers both."]
     problems = sorted(report.of(*_PROBLEMS), key=lambda group: _PROBLEMS.index(group.outcome))
     return SweepOutput(
         run_id=report.run_id,
         action=report.action.value,
-        finished=report.finished_at is not None,
+        finished=finished,
         in_progress=applier is not None,
-        all_done=report.ok and report.finished_at is not None,
+        all_done=report.ok and finished,
         headline=headline(document),
-        notes=[*continued, *report_notes(document)],
+        notes=report_notes(document),
         counts=SweepCounts(**report.counts._asdict()),
         problems=[_problem(one, wait) for one in problems[:_MOST_PROBLEMS]],
         problems_cut=cut_note(
@@ -234,19 +245,20 @@ def _problem(group: GroupOutcome, wait: str | None) -> Problem:
         outcome=group.outcome.value,
         code=api_code(group.code),
         reason=api_text(group.reason),
-        what_to_do=wait or advice_for(group.outcome.value, group.code, group.reason or ""),
+        what_to_do=wait
+        or _ADVICE.get(group.outcome)
+        or advice_for(group.outcome.value, group.code, group.reason or ""),
     )
 
 
-def _what_to_do(report: SweepReport, commands: SweepCommands) -> str:
+def _what_to_do(report: SweepReport, commands: SweepCommands, *, finished: bool) -> str:
     counts = report.counts
-    if report.finished_at is None:
-        return commands.to_continue(report.run_id)
-    if counts.unknown:
-        return (
-            f"It is not known whether {pluralize(counts.unknown)} changed. Read their status with list_target_groups "
-            "before you plan anything for them."
-        )
+    unknown = (
+        f"It is not known whether {pluralize(counts.unknown)} changed. Read their status with list_target_groups "
+        "before you plan anything for them. "
+    )
+    if not finished:
+        return f"{unknown if counts.unknown else ''}{commands.to_continue(report.run_id)}"
     if counts.failed or counts.not_sent:
         return "See the problems. A new plan acts on what it finds then."
     if report.stragglers or report.unlisted or report.unverified:

@@ -13,10 +13,11 @@ from fieldingkit.client import AsyncClient
 from fieldingkit.mcp.estimates import EstimateTools
 from fieldingkit.mcp.execution import PlanExecutor
 from fieldingkit.mcp.explanations import explain
-from fieldingkit.mcp.failures import in_own_words, reporting_failures
+from fieldingkit.mcp.failures import in_own_words, reporting_failures, unknown_arguments
 from fieldingkit.mcp.figures import FigureTools
 from fieldingkit.mcp.lists import ListTools
 from fieldingkit.mcp.outputs import Output
+from fieldingkit.mcp.progress import Heartbeat
 from fieldingkit.mcp.runs import RunTools, SweepCommands
 from fieldingkit.mcp.troubles import TroubleTools
 from fieldingkit.mcp.writes import WriteTools
@@ -50,9 +51,18 @@ class _Server(MCPServer):
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
-        """Call a tool. The SDK's own errors are said in the words of this server."""
+        """Call a tool. An argument that it does not have is refused: it may be a filter that is spelled wrong.
+
+        It reports progress while it reads. The SDK's own errors are said in the words of this server.
+        """
+        known = {tool.name: tool.input_schema["properties"] for tool in await self.list_tools()}
+        if name in known and (unknown := arguments.keys() - known[name]):
+            raise unknown_arguments(name, sorted(unknown), [*known[name]])
         try:
-            return await super().call_tool(name, arguments, context)
+            if name == "apply_sweep":  # it reports its own progress
+                return await super().call_tool(name, arguments, context)
+            async with Heartbeat(context):
+                return await super().call_tool(name, arguments, context)
         except ToolError as exc:
             raise in_own_words(exc, name) from exc
 

@@ -1,9 +1,8 @@
 """The tools that plan and apply: pause or resume named target groups, as a plan that was shown before."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Final, Literal
 
 import attrs
 from mcp.server.mcpserver import AcceptedElicitation, CancelledElicitation, Context, Elicit, ElicitationResult, Resolve
@@ -14,19 +13,16 @@ from fieldingkit.client import AsyncClient
 from fieldingkit.mcp.execution import PlanExecutor
 from fieldingkit.mcp.outputs import ApiText, Output, api_code, api_text, plain_text
 from fieldingkit.mcp.plans import KEPT, LIFETIME, PlanRefusedError, ShownPlans, refusal
+from fieldingkit.mcp.progress import SweepReports
 from fieldingkit.mcp.runs import SweepCommands, SweepOutput, sweep_output
 from fieldingkit.rendering.text import pluralize
 from fieldingkit.sweeps.actions import Action
 from fieldingkit.sweeps.discovery import FoundGroups, find_groups
 from fieldingkit.sweeps.plan import SweepPlan, TargetGroupQuery
 from fieldingkit.sweeps.previews import SweepPreview, make_preview
-from fieldingkit.sweeps.report import SweepProgress
 from fieldingkit.sweeps.state import FoundGroup
 
-__all__ = ["BEAT", "PlanOutput", "WriteTools"]
-
-BEAT: Final = 5.0
-"""Seconds between two reports of progress without news."""
+__all__ = ["PlanOutput", "WriteTools"]
 
 _MOST_NAMED: Final = 10
 """Target groups that the question to the user names."""
@@ -179,61 +175,18 @@ class WriteTools:
                 f"a call that failed or was cancelled may have applied it as the run {run_id}; see show_sweep. "
                 "If there is no such run, nothing was sent"
             )
-            async with _Progress(ctx, len(planned.groups)) as progress:
+            async with SweepReports(ctx, len(planned.groups)) as progress:
                 try:
-                    report = await executor.apply(planned, progress)
+                    applied = await executor.apply(planned, progress)
                     became = f"it was applied before, as the run {run_id}; see show_sweep"
                 except PlanRefusedError:
                     became = "it was refused before, and nothing was sent for it"
                     raise
                 finally:
                     plans.end(plan_id, became)
-            return sweep_output(report, commands)
+            return sweep_output(applied.report, commands, finished=applied.finished)
 
         return apply_sweep
-
-
-class _Progress:
-    """Reports progress to the client, also while nothing settles: many clients give up without news.
-
-    A progress must grow with each report, so one without news adds a part of a target group; after the last one, that
-    is the reading of the statuses.
-    """
-
-    def __init__(self, context: Context, groups: int) -> None:
-        self._context = context
-        self._groups = groups
-        self._phase = "checking"
-        self._settled = 0
-        self._repeated = 0
-        self._reports: set[asyncio.Task[None]] = set()
-
-    async def __aenter__(self) -> Self:
-        self._beating = asyncio.create_task(self._beat())
-        return self
-
-    def __call__(self, progress: SweepProgress) -> None:
-        """Report that further target groups are settled."""
-        self._phase = progress.phase
-        if progress.counts.total > self._settled:
-            self._settled, self._repeated = progress.counts.total, 0
-            self._reports.add(asyncio.create_task(self._report()))
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        """Wait for the reports; the client may have left."""
-        self._beating.cancel()
-        await asyncio.gather(self._beating, *self._reports, return_exceptions=True)
-
-    async def _beat(self) -> None:
-        while True:
-            await asyncio.sleep(BEAT)
-            self._repeated += 1
-            await self._report()
-
-    async def _report(self) -> None:
-        part = self._repeated / (self._repeated + 1)
-        text = f"{self._phase}: {self._settled:,} of {pluralize(self._groups)} settled"
-        await self._context.report_progress(self._settled + part, self._groups + 1, text)
 
 
 def _question(planned: SweepPreview) -> str:

@@ -79,9 +79,9 @@ async def test_plans_are_applied_one_at_a_time(
     results = await asyncio.gather(
         *(executor.apply(plan, lambda _: None) for plan in (first, second)), return_exceptions=True
     )
-    report, refused = results
-    assert not isinstance(report, BaseException)
-    assert report.counts.updated == 2
+    applied, refused = results
+    assert not isinstance(applied, BaseException)
+    assert (applied.report.counts.updated, applied.finished) == (2, True)
     assert isinstance(refused, ToolError)
     assert "2 target groups of the plan moved" in str(refused)
     assert len(sandbox.jobs) == 1

@@ -1,5 +1,6 @@
 """Tools that read: pages, portions and what they leave out; nothing is changed."""
 
+import asyncio
 import re
 from datetime import datetime
 from pathlib import Path
@@ -8,8 +9,10 @@ import pytest
 from mcp.server.mcpserver import MCPServer
 from support.agents import agent, server_of
 from support.fake_clock import FakeClock
+from support.fixture_types import MakeClient
 
 from fieldingkit import AsyncClient
+from fieldingkit.mcp import progress as reports
 from fieldingkit.monitoring import LowConversion, Rules
 from fieldingkit.sandbox import Sandbox, faults
 from fieldingkit.sandbox.model.arrival_processes import ArrivalProcess
@@ -95,6 +98,54 @@ async def test_limits_are_refused_above_their_bounds(sandbox: Sandbox, server: M
         ):
             assert f"The arguments of {tool} are not valid" in await scripted.refused(tool, **arguments)
     assert not sandbox.requests
+
+
+@pytest.mark.parametrize("tool", ["read_snapshot", "forecast", "find_trouble"])
+async def test_a_filter_that_is_spelled_wrong_is_refused(sandbox: Sandbox, server: MCPServer, tool: str) -> None:
+    """Otherwise the agent would take the whole project for the part that it asked for."""
+    project = sandbox.seed(live=2)
+    async with agent(server) as scripted:
+        text = await scripted.refused(tool, project_ids=[project.id], target_group_id=project.ids()[0])
+        many = await scripted.refused(tool, **{f"a{number} \n x": 1 for number in range(7)})
+    assert f"{tool} has no target_group_id, so nothing was sent. It has project_ids, target_group_ids, " in text
+    assert f"{tool} has no a0 x, a1 x, a2 x, a3 x, a4 x, and 2 more, so nothing was sent." in many
+    assert not sandbox.requests
+
+
+async def test_an_after_that_no_portion_had_is_refused(sandbox: Sandbox, server: MCPServer) -> None:
+    """An empty portion would be taken for the end of the list."""
+    project = sandbox.seed(live=2)
+    async with agent(server) as scripted:
+        for after in ("zzz", "", "2"):
+            text = await scripted.refused("find_trouble", project_ids=[project.id], after=after)
+            assert f"after must be the next_after of a portion; got '{after}'" in text
+    assert not sandbox.requests
+
+
+async def test_reads_report_progress_as_long_as_they_take(
+    sandbox: Sandbox, make_client: MakeClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A portion of many target groups takes minutes at a low rate, and many clients give up after one without news."""
+    monkeypatch.setattr(reports, "BEAT", 0.001)
+    project = sandbox.seed(live=1)
+    sandbox.faults.add("get_list_target_groups", faults.Hang())
+    seen: list[float] = []
+    several = asyncio.Event()
+
+    async def note(progress: float, total: float | None, message: str | None) -> None:
+        assert (total, message) == (None, "reading")
+        seen.append(progress)
+        if len(seen) > 5:
+            several.set()
+
+    async with agent(server_of(make_client(deadline=None), tmp_path)) as scripted:
+        many = {"project_ids": [project.id]}
+        call = asyncio.create_task(scripted.client.call_tool("find_trouble", many, progress_callback=note))
+        await several.wait()
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+    assert seen == sorted(set(seen))
 
 
 async def test_a_snapshot_has_the_figures_that_were_asked_for(sandbox: Sandbox, server: MCPServer) -> None:

@@ -182,7 +182,7 @@ async def test_a_run_that_was_continued_is_shown_with_its_continuation(
             await sweep(sweep_client, again, journal=journal, continues=plan["run_id"])
         shown = await scripted.call("show_sweep", run_id=plan["run_id"])
     assert (shown["run_id"], shown["finished"], shown["in_progress"]) == ("tomorrow", True, False)
-    assert f"It continues the run {plan['run_id']}, and covers both." in shown["notes"]
+    assert f"This run continues the run {plan['run_id']}; the report covers both." in shown["notes"]
     assert shown["counts"]["updated"] == 2
     assert "sweeps resume" not in shown["what_to_do"]
 

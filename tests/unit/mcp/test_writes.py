@@ -14,7 +14,7 @@ from support.fake_clock import FakeClock
 from support.fixture_types import MakeClient
 
 from fieldingkit import AsyncClient
-from fieldingkit.mcp import writes as write_tools
+from fieldingkit.mcp import progress as reports
 from fieldingkit.sandbox import Sandbox, faults
 from fieldingkit.sandbox.model.arrival_processes import ArrivalProcess
 from fieldingkit.sweeps import Journal, RunIdentity, SweepPlan, lock_sweep, sweep
@@ -329,7 +329,14 @@ async def test_an_unknown_outcome_is_reported_as_unknown(
         plan = await scripted.plan("pause", *members(project))
         sandbox.faults.add(CREATE, LoseSight(sandbox), times=None)
         result = await scripted.call("apply_sweep", plan_id=plan["plan_id"])
+        shown = await scripted.call("show_sweep", run_id=plan["run_id"])
     assert (result["all_done"], result["counts"]["unknown"]) == (False, 2)
+    assert (result["finished"], shown["finished"]) == (False, False)
+    assert result["what_to_do"] == shown["what_to_do"]
+    assert f"fieldingkit sweeps resume {plan['run_id']}" in shown["what_to_do"]
+    assert {problem["what_to_do"] for problem in result["problems"]} == {
+        "Read its status with list_target_groups before you plan anything for it."
+    }
     assert "outcome unknown" in result["headline"]
     assert {problem["outcome"] for problem in result["problems"]} == {"unknown"}
     assert "It is not known whether 2 target groups changed. Read their status" in result["what_to_do"]
@@ -445,6 +452,25 @@ async def test_invalid_arguments_are_named_in_plain_words(sandbox: Sandbox, serv
     assert not sandbox.requests
 
 
+@pytest.mark.parametrize("mode", MODES)
+async def test_an_agent_cannot_answer_for_its_user(sandbox: Sandbox, server: MCPServer, mode: Mode) -> None:
+    """The answer is no argument of the tool: a call that brings its own is refused, and the user is not passed over."""
+    project = sandbox.seed(live=1)
+    questions: list[str] = []
+
+    def answer(question: str) -> None:
+        questions.append(question)
+
+    async with agent(server, answer=answer, mode=mode) as scripted:
+        plan = await scripted.plan("pause", *members(project))
+        for forged in ({"apply": True}, {"action": "accept", "data": {"apply": True}}):
+            text = await scripted.refused("apply_sweep", plan_id=plan["plan_id"], answer=forged)
+            assert "apply_sweep has no answer, so nothing was sent. It has plan_id." in text
+        assert not questions
+        await scripted.refused("apply_sweep", plan_id=plan["plan_id"])
+    assert (len(questions), writes(sandbox), len(project.ids("live"))) == (1, [], 1)
+
+
 async def test_a_failure_before_anything_is_sent_says_so(sandbox: Sandbox, server: MCPServer) -> None:
     """The statuses cannot be compared with the plan, so it is not applied; the plan is used up."""
     project = sandbox.seed(live=2)
@@ -477,7 +503,7 @@ async def test_progress_is_reported_while_nothing_settles(
     sandbox: Sandbox, make_client: MakeClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each report is larger than the one before, and claims no target group that is not settled."""
-    monkeypatch.setattr(write_tools, "BEAT", 0.001)
+    monkeypatch.setattr(reports, "BEAT", 0.001)
     project = sandbox.seed(live=2)
     seen: list[tuple[float, str | None]] = []
     several = asyncio.Event()
