@@ -99,7 +99,7 @@ __all__ = [
 _LONGEST = 300
 """Characters of an error's text at most. The whole response stays in the error's attributes."""
 
-_DETAILS: Final = re.compile(r"/target-groups/[^/]+/details/?$")
+_DETAILS: Final = r"/target-groups/[^/]+/details/?$"
 """The end of the path of the details of a target group."""
 
 
@@ -470,7 +470,7 @@ class RedirectError(ApiError):
     def left_draft(self) -> bool:
         """True if a draft was read whose target group has left draft: the API redirects to its details."""
         location = self.headers.get("location", "")
-        return self.operation_id == "get_target_group" and _DETAILS.search(location) is not None
+        return self.operation_id == "get_target_group" and re.search(_DETAILS, location) is not None
 
     @property
     def advice(self) -> str:

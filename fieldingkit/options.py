@@ -2,13 +2,13 @@
 
 import inspect
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Literal, ParamSpec, Self, TypedDict, TypeVar, cast
 from urllib.parse import urlsplit
 
 import attrs
-from opentelemetry.trace import TracerProvider
 
 from fieldingkit._repr import brief_repr
 from fieldingkit.clock import Clock, MonotonicClock
@@ -25,6 +25,7 @@ from fieldingkit.version import API_VERSION, __version__
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
+    from opentelemetry.trace import TracerProvider
 
     from fieldingkit.jobs.observer import PollEvent
     from fieldingkit.jobs.poll_policy import PollPolicy
@@ -205,7 +206,7 @@ class PipelineSettings:
         default=None, validator=number(above=0, unit="requests per second", none="no limit")
     )
     """Requests per second, of all calls together; None for no limit until the API answers 429."""
-    headers: Mapping[str, str] = attrs.field(default=None, converter=_headers, repr=False)
+    headers: Mapping[str, str] = attrs.field(default=None, converter=_headers)
     """Further headers for every request, except those that the client sets itself."""
     user_agent: str | None = attrs.field(default=None, validator=_header_text)
     """The name of the application; the name of fieldingkit is added to it."""
@@ -227,7 +228,7 @@ class PipelineSettings:
     """The TLS settings for the API's connections; None for Python's defaults."""
     allow_insecure: bool = attrs.field(default=False, validator=_switch)
     """True to allow sending credentials to another machine over plain http."""
-    tracer_provider: TracerProvider | None = attrs.field(default=None, validator=having("get_tracer", optional=True))
+    tracer_provider: "TracerProvider | None" = attrs.field(default=None, validator=having("get_tracer", optional=True))
     """The OpenTelemetry provider for spans; None for the global one."""
     meter_provider: "MeterProvider | None" = attrs.field(default=None, validator=having("get_meter", optional=True))
     """The OpenTelemetry provider for metrics; None for the global one."""
@@ -265,7 +266,8 @@ def _request_headers(settings: "Options") -> Mapping[str, str]:
     return {**_common_headers(settings), "Cint-API-Version": settings.api_version}
 
 
-@attrs.frozen(kw_only=True, eq=False)
+# Not compared or shown, as above: a client keeps its options to itself.
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class Options(PipelineSettings):
     """The options of a client."""
 
@@ -287,7 +289,7 @@ class Options(PipelineSettings):
     """Called with an event after each poll of a job, in the client's event loop."""
 
     request_headers: Mapping[str, str] = attrs.field(
-        init=False, repr=False, default=attrs.Factory(_request_headers, takes_self=True)
+        init=False, default=attrs.Factory(_request_headers, takes_self=True)
     )
     """The headers of every request that follow from the options."""
 
@@ -319,10 +321,7 @@ def with_parameters_of(
         options: The class of the options.
         without: An option that is no parameter of the method.
     """
-    kinds = inspect.getmro(cast("type", options))  # the options of one API come before those that all have
-    order = [name for kind in kinds for name in vars(kind).get("__annotations__", ())]
-    found = [each for name, each in inspect.signature(options).parameters.items() if name != without]
-    parameters = sorted(found, key=lambda each: order.index(each.name))
+    parameters = [each for each in _parameters_of(options) if each.name != without]
 
     def decorate(method: Callable[..., T]) -> Callable[Concatenate[Any, P], T]:
         signature = inspect.signature(method)
@@ -331,3 +330,10 @@ def with_parameters_of(
         return method
 
     return decorate
+
+
+@cache
+def _parameters_of(options: Callable[..., object]) -> Sequence[inspect.Parameter]:
+    kinds = inspect.getmro(cast("type", options))  # the options of one API come before those that all have
+    order = [name for kind in kinds for name in vars(kind).get("__annotations__", ())]
+    return sorted(inspect.signature(options).parameters.values(), key=lambda each: order.index(each.name))

@@ -30,15 +30,16 @@ RESERVED_HEADERS = frozenset(
 )
 """Headers that the client sets itself, in lower case. A caller's trace goes into ``trace_context``."""
 
-_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_VALUE = re.compile(r"[\x20-\x7e]*")
+# Patterns are compiled when they are first used: most clients need few of them.
+_NAME = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
+_VALUE = r"[\x20-\x7e]*"
 _SENDABLE = bytes([*range(0x20, 0x7F), 0x09])
 """The bytes that a path or a header may have."""
 
-_SECONDS = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+_SECONDS = r"[0-9]+(?:\.[0-9]+)?"
 _LONGEST_DELAY = 999_999_999.0
 """Seconds that ``Retry-After`` can ask for, about 30 years; more counts as this."""
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+_TRACEPARENT = r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}"
 
 
 def is_header(name: object, value: object) -> bool:
@@ -46,8 +47,8 @@ def is_header(name: object, value: object) -> bool:
     return (
         isinstance(name, str)
         and isinstance(value, str)
-        and _NAME.fullmatch(name) is not None
-        and _VALUE.fullmatch(value) is not None
+        and re.fullmatch(_NAME, name) is not None
+        and re.fullmatch(_VALUE, value) is not None
     )
 
 
@@ -74,7 +75,7 @@ def public_headers(headers: Mapping[str, str]) -> dict[str, str]:
 
 def trace_id_of(headers: Mapping[str, str]) -> str | None:
     """Return the W3C trace id of a ``traceparent`` header; None if there is no valid one."""
-    match = _TRACEPARENT.fullmatch(headers.get("traceparent", ""))
+    match = re.fullmatch(_TRACEPARENT, headers.get("traceparent", ""))
     return match[1] if match else None
 
 
@@ -87,7 +88,7 @@ def retry_after(headers: Mapping[str, str], *, now: datetime | None = None) -> f
     text = headers.get("Retry-After", "").strip()
     if not text:
         return None
-    if _SECONDS.fullmatch(text):
+    if re.fullmatch(_SECONDS, text):
         return min(float(text), _LONGEST_DELAY)
     moment = http_date(text)
     if moment is None:

@@ -18,7 +18,7 @@ __all__ = ["Problem", "error_from", "is_definite", "is_transient", "read_problem
 
 
 _DETAIL_NAMES = ("detail", "details", "title", "error_description", "error", "message")
-_TAG = re.compile(r"<[^>]{0,200}>|\s+")
+_TAG = r"<[^>]{0,200}>|\s+"
 _LONGEST_DETAIL = 200
 _INVALID_PROFILES = "unprocessable_entity_error"
 """The code of profiles that break a rule; the state of the target group is not the reason."""
@@ -200,5 +200,5 @@ def _objects(value: object) -> list[dict[str, Any]]:
 
 def _text_of(body: bytes) -> str | None:
     """Return the first words of a body that is not JSON, without HTML tags."""
-    text = _TAG.sub(" ", body[:4096].decode("utf-8", "replace")).split()
+    text = re.sub(_TAG, " ", body[:4096].decode("utf-8", "replace")).split()
     return " ".join(text)[:_LONGEST_DETAIL] or None

@@ -17,7 +17,7 @@ SCHEMA_URL = "https://opentelemetry.io/schemas/1.44.0"
 # RFC 9110, PATCH (RFC 5789) and QUERY. The conventions name the variable that overrides this list.
 _METHODS = "CONNECT,DELETE,GET,HEAD,OPTIONS,PATCH,POST,PUT,QUERY,TRACE"
 _METHODS_VARIABLE = "OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS"
-_QUERY_VALUE = re.compile(r"=[^&]*")
+_QUERY_VALUE = r"=[^&]*"
 
 
 class SemanticAttributes:
@@ -58,7 +58,7 @@ class SemanticAttributes:
         """Return the full URL without the values of its query: they may hold search terms, or a cursor made of them."""
         url = self._base_url + request.target if request.target.startswith("/") else request.target
         path, _, query = url.partition("?")
-        return f"{path}?{_QUERY_VALUE.sub('=REDACTED', query)}" if query else path
+        return f"{path}?{re.sub(_QUERY_VALUE, '=REDACTED', query)}" if query else path
 
     def span_name(self, request: Request) -> str:
         """Return the method: a path would make a name of high cardinality, and the call's span names the operation."""
