@@ -85,7 +85,7 @@ def without_layers(make: Callable[[], T]) -> T:
     """Create something without the layers of spans."""
     with ExitStack() as stack:
         for name in LAYERS:
-            stack.enter_context(patch(f"fieldingkit.transport.pipeline.{name}", OnlyWithin))
+            stack.enter_context(patch(f"fieldingkit.transport.telemetry.tracing.{name}", OnlyWithin))
         return make()
 
 

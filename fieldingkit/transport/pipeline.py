@@ -14,7 +14,6 @@ from fieldingkit.transport.retry import Retry, RetryBudget
 from fieldingkit.transport.retry_policy import RetryPolicy
 from fieldingkit.transport.telemetry import Telemetry
 from fieldingkit.transport.telemetry.attempts import AttemptObserver, RequestObserver
-from fieldingkit.transport.telemetry.tracing import AttemptSpans, CallSpans
 
 __all__ = ["Pipeline"]
 
@@ -47,9 +46,9 @@ class Pipeline:
         if telemetry.on_request is not None:
             send = RequestObserver(send, telemetry.attributes, telemetry.on_request).__call__
         # Next, so that traceparent names the request that is sent.
-        spans = AttemptSpans(send, telemetry.tracer, telemetry.attributes)
+        send = telemetry.around_attempts(send)
         # Around the attempt's span, so that callbacks run in the call's span.
-        attempts = AttemptObserver(spans.__call__, telemetry.metrics, telemetry.on_attempt)
+        attempts = AttemptObserver(send, telemetry.metrics, telemetry.on_attempt)
         # Inside retry, so that a refreshed token signs the next attempt. Token requests are attempts as well.
         self._auth = Auth(attempts.__call__, attempts.__call__, provider)
         # Inside retry, because limits count attempts; around auth, so that no token expires in the queue.
@@ -57,12 +56,7 @@ class Pipeline:
         budget = RetryBudget(retry.budget, retry.budget_refill)
         self._retries = Retry(self.rate_limiter.__call__, budget, telemetry.metrics)
         # Outermost: the call's span covers all attempts and the waits between them.
-        self._send = CallSpans(
-            self._retries.__call__,
-            telemetry.tracer,
-            parent=telemetry.trace_context,
-            generate=telemetry.generate_missing_trace,
-        ).__call__
+        self._send = telemetry.around_calls(self._retries.__call__)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
 

@@ -71,12 +71,12 @@ def test_clients_load_neither_sandbox_nor_command_line() -> None:
 
 
 def test_constructing_a_client_loads_only_what_a_call_needs() -> None:
-    """Constructing a client loads what its first call needs, and nothing that only jobs or metrics need."""
+    """Constructing a client loads what its first call needs, and nothing that only jobs, traces or metrics need."""
     late = {
         "cattrs",
         "backoff",
-        "opentelemetry.metrics",
-        "opentelemetry.trace.propagation.tracecontext",
+        "opentelemetry",
+        "secrets",
         "fieldingkit.api_response",
         "fieldingkit.jobs.job",
         "fieldingkit.transport.telemetry.events",
