@@ -25,7 +25,6 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
-from urllib.parse import urlsplit
 
 import attrs
 
@@ -177,11 +176,6 @@ def load(connection: str | None = None, **given: Any) -> Configuration:
     if source is not environment and {"token-file", "client-id"} <= source.keys():
         raise ConfigurationError("two kinds of credentials: give either a token file or a client id")
     if "client-id" in source and not {"token", "token-file"} & source.keys():
-        if token_url is None and _host(base_url) != _host(BASE_URL):
-            raise ConfigurationError(
-                f"no token URL for the API at {_host(base_url)}: set CINT_TOKEN_URL (token-url in the file); "
-                f"the client secret must not be sent to the token endpoint of the API at {_host(BASE_URL)}"
-            )
         # A secret of the environment may belong to another connection than the one that an argument selected.
         secrets = (arguments, source) if connection and source is table else (arguments, source, environment)
         credentials = _client_credentials(str(source["client-id"]), secrets, token_url)
@@ -249,13 +243,6 @@ def _check_keys(path: Path, values: _Values) -> None:
             raise ConfigurationError(f"{path}: {key!r} must be {'a number' if key in _NUMBERS else 'text'}")
 
 
-def _host(url: str) -> str | None:
-    try:
-        return urlsplit(url).hostname
-    except ValueError:
-        return None  # the client reports an invalid URL
-
-
 def _environment() -> dict[str, Any]:
     return _values({key: os.environ.get(name, "").strip() for key, name in _VARIABLES.items()})
 
@@ -299,9 +286,7 @@ def _client_credentials(client_id: str, secrets: Iterable[_Values], token_url: s
     from fieldingkit.transport.client_credentials import ClientCredentials
 
     secret, origin, file = _client_secret(client_id, secrets)
-    provider = ClientCredentials(client_id=client_id, client_secret=secret)
-    if token_url is not None:
-        provider = attrs.evolve(provider, token_url=token_url)
+    provider = ClientCredentials(client_id=client_id, client_secret=secret, token_url=token_url)
     return ResolvedCredentials(provider, f"the client id {client_id} with the secret of {origin}", file)
 
 

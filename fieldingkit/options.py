@@ -262,6 +262,20 @@ class PipelineSettings:
         return attrs.evolve(self, **given)
 
 
+def _check_token_url(options: "Options") -> None:
+    """Refuse to send a client secret to the token endpoint of the API if the client calls another host."""
+    if isinstance(options.auth, BearerToken):
+        return
+    from fieldingkit.transport.client_credentials import ClientCredentials
+
+    host, own_host = urlsplit(options.base_url).hostname, urlsplit(BASE_URL).hostname
+    if isinstance(options.auth, ClientCredentials) and options.auth.token_url is None and host != own_host:
+        raise ConfigurationError(
+            f"no token URL for the API at {host}: set token_url of ClientCredentials (CINT_TOKEN_URL, or token-url in "
+            f"the file); the client secret must not be sent to the token endpoint of the API at {own_host}"
+        )
+
+
 def _request_headers(settings: "Options") -> Mapping[str, str]:
     return {**_common_headers(settings), "Cint-API-Version": settings.api_version}
 
@@ -292,6 +306,9 @@ class Options(PipelineSettings):
         init=False, default=attrs.Factory(_request_headers, takes_self=True)
     )
     """The headers of every request that follow from the options."""
+
+    def __attrs_post_init__(self) -> None:
+        _check_token_url(self)
 
 
 if TYPE_CHECKING:

@@ -91,9 +91,10 @@ def _auth(connection: StoredConnection, extra: dict[str, Any]) -> TokenProvider:
         )
     if not connection.login:
         return BearerToken(connection.password)
-    if url := extra.get("token_url"):
-        return ClientCredentials(client_id=connection.login, client_secret=connection.password, token_url=str(url))
-    return ClientCredentials(client_id=connection.login, client_secret=connection.password)
+    url = extra.get("token_url")
+    return ClientCredentials(
+        client_id=connection.login, client_secret=connection.password, token_url=str(url) if url else None
+    )
 
 
 def _number(connection: StoredConnection, name: str, value: object) -> float:

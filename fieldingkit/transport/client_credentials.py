@@ -18,10 +18,18 @@ from fieldingkit.transport.urls import check_url
 
 __all__ = ["ClientCredentials"]
 
+_TOKEN_URL = "https://auth.cint.com/oauth/token"
+
 
 def _non_empty(holder: object, attribute: "attrs.Attribute[Any]", secret: Secret) -> None:
     if not (isinstance(cast("object", secret.reveal()), str) and secret):
         raise ConfigurationError(f"{type(holder).__name__}.{attribute.name} must be a string")
+
+
+def _token_url(credentials: "ClientCredentials", attribute: "attrs.Attribute[Any]", url: str | None) -> None:
+    if url is not None:
+        text(credentials, attribute, url)
+        check_url(url, what=attribute.name, allow_insecure=credentials.allow_insecure)
 
 
 @attrs.frozen(kw_only=True)
@@ -32,8 +40,8 @@ class ClientCredentials:
     """The client id from the API starter kit."""
     client_secret: Secret = attrs.field(converter=as_secret, validator=_non_empty)
     """The client secret from the API starter kit."""
-    token_url: str = attrs.field(default="https://auth.cint.com/oauth/token", validator=text)
-    """The URL of the token endpoint; https, except on this machine."""
+    token_url: str | None = attrs.field(default=None, validator=_token_url)
+    """The URL of the token endpoint; https, except on this machine. None for that of the API at its own address."""
     audience: str = attrs.field(default="https://api.luc.id", validator=text)
     """The audience of the tokens."""
     scope: str = attrs.field(default="app:api", validator=text)
@@ -42,9 +50,6 @@ class ClientCredentials:
     """The name of the scope's field; older token endpoints call it ``lucid_scopes``."""
     allow_insecure: bool = False
     """Allow a ``token_url`` with plain http to another machine."""
-
-    def __attrs_post_init__(self) -> None:
-        check_url(self.token_url, what="token_url", allow_insecure=self.allow_insecure)
 
     async def fetch(self, http: Fetch) -> AccessToken:
         """Request a new token.
@@ -82,7 +87,7 @@ class ClientCredentials:
         }
         return Request(
             "POST",
-            self.token_url,
+            self.token_url or _TOKEN_URL,
             headers={"Content-Type": "application/json", "Accept": "application/json"},
             body=json.dumps(body).encode(),
             operation_id="token",

@@ -8,7 +8,15 @@ from typing import Any
 import attrs
 import pytest
 
-from fieldingkit import API_VERSION, AsyncClient, AsyncFulfillmentClient, Client, RetryPolicy, options
+from fieldingkit import (
+    API_VERSION,
+    AsyncClient,
+    AsyncFulfillmentClient,
+    Client,
+    ClientCredentials,
+    RetryPolicy,
+    options,
+)
 from fieldingkit.errors import ConfigurationError
 from fieldingkit.options import BASE_URL, Options
 from fieldingkit.version import __version__
@@ -116,6 +124,22 @@ def test_option_that_cannot_work_is_refused_by_name(client: Any, option: str, va
     """An option that cannot work raises a ConfigurationError that names it."""
     with pytest.raises(ConfigurationError, match=option):
         client(**{"auth": "token", option: value})
+
+
+@every_client
+def test_a_client_secret_for_another_host_needs_a_token_url(client: Any) -> None:
+    """Client credentials for another host are refused before anything is sent, unless they name a token endpoint."""
+    sent: list[object] = []
+    elsewhere = {"base_url": "https://api.example.org/v1", "transport": sent.append}
+    keys: dict[str, Any] = {"client_id": "id", "client_secret": "canary"}
+    with pytest.raises(
+        ConfigurationError, match=r"at api\.example\.org: set token_url of .* \(CINT_TOKEN_URL"
+    ) as caught:
+        client(auth=ClientCredentials(**keys), **elsewhere)
+    assert (sent, "canary" in str(caught.value)) == ([], False)
+    for named in ("https://auth.example.org/token", "https://auth.cint.com/oauth/token"):
+        client(auth=ClientCredentials(**keys, token_url=named), **elsewhere)
+    client(auth=ClientCredentials(**keys), base_url="https://API.cint.com/v2")
 
 
 def test_the_user_agent_names_the_release_and_its_api_version() -> None:
