@@ -146,7 +146,7 @@ class ListTools:
         return ProjectPage(
             projects=[_project(one) for one in page],
             next_cursor=page.next_cursor or None,
-            cut=_cut(page),
+            cut=_cut(page, cursor),
             undecoded=len(page.undecoded),
         )
 
@@ -170,7 +170,7 @@ class ListTools:
         return GroupPage(
             target_groups=[_group(project_id, one) for one in page],
             next_cursor=page.next_cursor or None,
-            cut=_cut(page),
+            cut=_cut(page, cursor),
             undecoded=len(page.undecoded),
         )
 
@@ -194,13 +194,17 @@ class ListTools:
         return ChangelogPage(
             entries=[_entry(one) for one in page],
             next_cursor=page.next_cursor or None,
-            cut=_cut(page),
+            cut=_cut(page, cursor),
             undecoded=len(page.undecoded),
         )
 
 
-def _cut(page: Page[object]) -> str | None:
-    return "There are further entries. Call the tool again with next_cursor as cursor." if page.next_cursor else None
+def _cut(page: Page[object], cursor: str | None) -> str | None:
+    if page.next_cursor:
+        return "There are further entries. Call the tool again with next_cursor as cursor."
+    if cursor and not len(page):
+        return "Nothing was read after this cursor. If no page had it as next_cursor, that says nothing of the list."
+    return None
 
 
 def _project(one: ProjectSummary) -> ProjectRow:

@@ -101,7 +101,7 @@ async def read_portion(
         InvalidCommandError: if a given target group is not in the projects with one of the statuses, or after is no id.
         FieldingKitError: if none of the projects can be read.
     """
-    if after is not None and not _ID.fullmatch(after):
+    if after and not _ID.fullmatch(after):
         raise InvalidCommandError(f"after must be the next_after of a portion; got {after!r:.40}", field="after")
     statuses = tuple(map(TargetGroupStatus, status or ("live", "paused")))
     query = TargetGroupQuery(project_ids=tuple(dict.fromkeys(project_ids)), status=statuses)
@@ -115,7 +115,7 @@ async def read_portion(
                 field="target_group_ids",
             )
         found = [group for group in found if group.target_group_id in target_group_ids]
-    rest = [group for group in found if after is None or group.target_group_id > after]
+    rest = [group for group in found if not after or group.target_group_id > after]
     chosen, wanted = rest[:limit], tuple(details)
     groups = await _with_details(client, query, chosen, wanted) if wanted else {}
     return Portion(

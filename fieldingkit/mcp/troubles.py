@@ -56,7 +56,7 @@ class TroubleTools:
             details=Detail,
         )
         assistants = await read_assistants(self._client, portion.snapshot.groups)
-        due, unread = await self._read_due(project_ids) if after is None else (None, _FIRST_PORTION)
+        due, unread = (None, _FIRST_PORTION) if after else await self._read_due(project_ids)
         forecasts = await with_forecasts(one for one in portion.snapshot.groups if one.status == TargetGroupStatus.LIVE)
         changed = {one.target_group_id: one for one, _ in forecasts}
         groups = tuple(changed.get(one.target_group_id, one) for one in portion.snapshot.groups)

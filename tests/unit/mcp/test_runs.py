@@ -134,7 +134,7 @@ async def test_a_plan_that_waits_for_its_turn_is_not_said_to_be_unknown(
     async with agent(server_of(frozen, tmp_path)) as scripted:
         plans = [await scripted.plan("pause", *members(project)) for project in (first, second)]
         before = await scripted.refused("show_sweep", run_id=plans[1]["run_id"])
-        calls = []
+        calls: list[asyncio.Task[Any]] = []
         for plan in plans:
             calls.append(asyncio.create_task(scripted.client.call_tool("apply_sweep", {"plan_id": plan["plan_id"]})))
             while not sandbox.jobs:
