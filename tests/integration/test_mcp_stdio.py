@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +61,8 @@ class Raw:
         self.send(id=number, method="tools/call", params={"name": tool, "arguments": arguments})
 
 
-@pytest.fixture
-def raw(environment: dict[str, str]) -> Iterator[Raw]:
+@contextmanager
+def serving(environment: dict[str, str]) -> Iterator[Raw]:
     """Start a server with writes, and shake hands with it."""
     with subprocess.Popen(
         [sys.executable, *PROGRAM, "--allow-writes", "-vv"],
@@ -80,6 +81,13 @@ def raw(environment: dict[str, str]) -> Iterator[Raw]:
             yield server
         finally:
             process.kill()
+
+
+@pytest.fixture
+def raw(environment: dict[str, str]) -> Iterator[Raw]:
+    """Return a server with writes."""
+    with serving(environment) as server:
+        yield server
 
 
 async def test_an_agent_pauses_by_plan_over_stdio(sandbox: Sandbox, environment: dict[str, str]) -> None:
@@ -216,6 +224,29 @@ asyncio.run(main())
     assert done.stdout.startswith("True ")
     assert "this server did not make it" in done.stdout
     assert project.ids("live")
+
+
+def test_a_run_of_one_server_is_in_progress_for_another_until_the_first_dies(
+    sandbox: Sandbox, raw: Raw, environment: dict[str, str]
+) -> None:
+    """Two agents of one machine: the second one waits for the first, and may resume its run only afterwards."""
+    project = sandbox.seed(live=1)
+    raw.call(1, "plan_sweep", action="pause", target_groups=members(project))
+    plan = raw.answer(1)["structuredContent"]
+    sandbox.clock.freeze()
+    raw.call(2, "apply_sweep", plan_id=plan["plan_id"])
+    _wait_until_polled(sandbox)
+    with serving(environment) as other:
+        other.call(1, "show_sweep", run_id=plan["run_id"])
+        shown = other.answer(1)["structuredContent"]
+        raw.process.kill()
+        raw.process.wait(LIMIT)
+        other.call(2, "show_sweep", run_id=plan["run_id"])
+        left = other.answer(2)["structuredContent"]
+    assert (shown["finished"], shown["in_progress"]) == (False, True)
+    assert f"Another program on this machine (process {raw.process.pid} on " in shown["what_to_do"]
+    assert (left["finished"], left["in_progress"]) == (False, False)
+    assert f"fieldingkit sweeps resume {plan['run_id']}" in left["what_to_do"]
 
 
 def _wait_until_polled(sandbox: Sandbox) -> None:

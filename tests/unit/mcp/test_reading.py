@@ -69,7 +69,7 @@ async def test_projects_and_target_groups_are_listed_page_by_page(sandbox: Sandb
 
 
 async def test_a_page_of_a_cursor_that_no_page_had_is_no_empty_list(sandbox: Sandbox, server: MCPServer) -> None:
-    """The API answers with nothing, and the agent is not told that there is nothing."""
+    """The API answers with nothing, which does not mean that there is nothing."""
     project = sandbox.seed(live=1)
     async with agent(server) as scripted:
         page = await scripted.call("list_target_groups", project_id=project.id, cursor="no such cursor")
