@@ -11,8 +11,8 @@ from pydantic import Field
 from fieldingkit.client import AsyncClient
 from fieldingkit.errors import InvalidCommandError
 from fieldingkit.mcp.outputs import ApiText, Output, api_text, cut_note
-from fieldingkit.monitoring.snapshot_reader import snapshot
-from fieldingkit.monitoring.snapshots import Detail, GroupSnapshot, Snapshot, UnreadDetail
+from fieldingkit.monitoring.snapshot_reader import Reader, read_details, snapshot
+from fieldingkit.monitoring.snapshots import Detail, Snapshot
 from fieldingkit.resources.target_groups import StatusName, TargetGroupStatus
 from fieldingkit.sweeps.plan import TargetGroupQuery
 
@@ -50,7 +50,7 @@ class PortionInfo(Output):
     """The extent of a portion of target groups; they are in the order of their ids."""
 
     read_at: datetime
-    """The time of the first request, by the API's clock, UTC."""
+    """The time at which the lists were read, by the API's clock, UTC."""
     matching: int
     """The number of target groups that match, whether they are shown or not."""
     next_after: str | None
@@ -116,33 +116,6 @@ async def read_portion(
             )
         found = [group for group in found if group.target_group_id in target_group_ids]
     rest = [group for group in found if not after or group.target_group_id > after]
-    chosen, wanted = rest[:limit], tuple(details)
-    groups = await _with_details(client, query, chosen, wanted) if wanted else {}
-    return Portion(
-        attrs.evolve(
-            listed,
-            groups=tuple(groups.get(group.target_group_id) or _unread(group, wanted) for group in chosen),
-            details=wanted,
-        ),
-        len(found),
-        len(rest) - len(chosen),
-    )
-
-
-async def _with_details(
-    client: AsyncClient, query: TargetGroupQuery, chosen: list[GroupSnapshot], details: tuple[Detail, ...]
-) -> dict[str, GroupSnapshot]:
-    """Return the target groups with their details, by id; one without a short id cannot be selected, and is missing."""
-    short_ids = tuple(group.human_readable_id for group in chosen if group.human_readable_id is not None)
-    if not short_ids:
-        return {}
-    projects = tuple(dict.fromkeys(group.project_id for group in chosen))
-    narrowed = attrs.evolve(query, project_ids=projects, human_readable_ids=short_ids)
-    read = await snapshot(client, narrowed, details=details)
-    return {group.target_group_id: group for group in read.groups}
-
-
-def _unread(group: GroupSnapshot, details: tuple[Detail, ...]) -> GroupSnapshot:
-    """Return a target group whose details were not read: it changed its status meanwhile, or has no short id."""
-    missing = [UnreadDetail(detail=detail, reason="it was not listed again with this status") for detail in details]
-    return attrs.evolve(group, unread=(*group.unread, *missing))
+    wanted = tuple(dict.fromkeys(details))
+    groups = await read_details(Reader(client, None), rest[:limit], wanted)
+    return Portion(attrs.evolve(listed, groups=groups, details=wanted), len(found), len(rest) - len(groups))

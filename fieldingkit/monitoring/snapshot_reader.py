@@ -45,7 +45,16 @@ from fieldingkit.workflows.creation import check_client
 from fieldingkit.workflows.due_reconciliations import now_of
 from fieldingkit.workflows.reading import list_all, send_read
 
-__all__ = ["Reader", "is_local", "read_detail", "read_lists", "read_projects", "selection_of", "snapshot"]
+__all__ = [
+    "Reader",
+    "is_local",
+    "read_detail",
+    "read_details",
+    "read_lists",
+    "read_projects",
+    "selection_of",
+    "snapshot",
+]
 
 _AT_ONCE = 16
 _STOPPED = {TargetGroupStatus.PAUSED, TargetGroupStatus.COMPLETED}
@@ -91,16 +100,15 @@ async def snapshot(
     check_client(client)
     wanted = _details(details)
     reader = Reader(client, account_id)
-    at = now_of(client)
     names = await read_projects(reader, query)
     groups, failures = await read_lists(reader, query, names)
+    at = now_of(client)  # the responses have shown the API's clock; before, it is behind if the machine slept
     if failures and len(failures) == len(names):
         raise next(iter(failures.values()))
-    found = {group.target_group_id: group for project_id in names for group in groups.get(project_id, ())}
-    await _read_details(reader, found, wanted)
+    found = [group for project_id in names for group in groups.get(project_id, ())]
     return Snapshot(
         at=at,
-        groups=tuple(found.values()),
+        groups=await read_details(reader, found, wanted),
         details=wanted,
         unlisted=tuple(UnlistedProject(id_, failures[id_].message) for id_ in names if id_ in failures),
         selection=selection_of(reader, query),
@@ -175,11 +183,12 @@ async def _list(
     An entry of the list that is not readable in whole is kept, and named.
     """
     await wait_for_capacity(reader.client)
-    read_at = now_of(reader.client)
+    read_at: datetime | None = None
     command = query.list_target_groups(reader.account_id, project_id)
     groups: dict[str, GroupSnapshot] = {}
     async with aclosing(iter_pages(partial(send_read, reader.client), command)) as pages:
         async for page in pages:
+            read_at = read_at or now_of(reader.client)
             for index, listed in enumerate(page):
                 group = _listed(listed, read_at, project_id, project_name)
                 groups[listed.id] = attrs.evolve(group, unread=_unread_of_entry(page, index))
@@ -219,23 +228,39 @@ def _unread(detail: str, paths: Iterable[str]) -> tuple[UnreadDetail, ...]:
     return (UnreadDetail(detail=detail, reason=f"the API sent no readable {named}"),) if named else ()
 
 
-async def _read_details(reader: Reader, groups: dict[str, GroupSnapshot], wanted: Iterable[Detail]) -> None:
-    """Read the details of target groups, and replace these by what is known then."""
+async def read_details(
+    reader: Reader, groups: Iterable[GroupSnapshot], details: Iterable[Detail]
+) -> tuple[GroupSnapshot, ...]:
+    """Return target groups with details, one request for each detail of each target group.
+
+    Drafts have none, and only paused and completed target groups have a ``reason``. What cannot be read is named.
+
+    Args:
+        reader: The client and the account.
+        groups: The target groups as they were listed.
+        details: The details.
+
+    Raises:
+        FieldingKitError: if a read fails in a way that every other read would, too.
+    """
+    known = {group.target_group_id: group for group in groups}
 
     async def read(item: tuple[str, Detail]) -> None:
         id_, detail = item
-        changes, unread = await read_detail(reader, groups[id_], detail)
-        group = groups[id_]  # as it is now: other details of it are read at the same time
-        groups[id_] = attrs.evolve(group, **changes, unread=(*group.unread, *unread))
+        changes, unread = await read_detail(reader, known[id_], detail)
+        group = known[id_]  # as it is now: other details of it are read at the same time
+        known[id_] = attrs.evolve(group, **changes, unread=(*group.unread, *unread))
 
+    wanted = tuple(details)
     items = [
         (id_, detail)
-        for id_, group in groups.items()
+        for id_, group in known.items()
         if group.status != TargetGroupStatus.DRAFT
         for detail in wanted
         if detail is not Detail.REASON or group.status in _STOPPED
     ]
     await run_limited(items, read, limit=_AT_ONCE)
+    return tuple(known.values())
 
 
 async def read_detail(

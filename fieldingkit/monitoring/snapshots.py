@@ -95,7 +95,7 @@ class GroupSnapshot(Serializable):
     """The state of one target group. A field is None if its detail was not asked for, or could not be read."""
 
     read_at: datetime
-    """The time at which its list was asked for, by the API's clock, UTC; details are read after it."""
+    """The time at which its list was read, by the API's clock, UTC; details are read after it."""
     project_id: str
     """The project's ULID."""
     target_group_id: str
@@ -181,7 +181,7 @@ class Snapshot(Serializable):
     """The state of the target groups of a query."""
 
     at: datetime
-    """The time at which the first request was sent, by the API's clock, UTC."""
+    """The time at which the lists were read, by the API's clock, UTC."""
     groups: tuple[GroupSnapshot, ...]
     """The target groups, project by project."""
     details: tuple[Detail, ...] = ()

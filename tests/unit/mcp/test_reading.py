@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from datetime import datetime
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -170,6 +170,15 @@ async def test_a_snapshot_has_the_figures_that_were_asked_for(sandbox: Sandbox, 
     assert (group["entrants"], group["cells"], group["bid_incidence_rate"]) == (None, None, None)
 
 
+async def test_details_are_read_of_the_portion_that_was_listed(sandbox: Sandbox, server: MCPServer) -> None:
+    """One list for each project, and one request for each detail: nothing is listed twice."""
+    one, other = sandbox.seed(live=2), sandbox.seed(live=1)
+    async with agent(server) as scripted:
+        await scripted.call("read_snapshot", project_ids=[one.id, other.id], details=["price", "price", "cells"])
+    operations = Counter(request.operation_id for request in sandbox.requests)
+    assert operations == {"get_list_target_groups": 2, "get_target_group_overview": 3, "list_profiles": 3}
+
+
 async def test_what_cannot_be_read_is_named(sandbox: Sandbox, server: MCPServer) -> None:
     """A detail, or a whole project: its figures are null, with the reason."""
     project, other = sandbox.seed(live=1), sandbox.seed(live=1)
@@ -228,11 +237,10 @@ async def test_every_trouble_of_the_present_is_found_and_nothing_else(
     async with agent(server) as scripted:
         projects = [project.id for project in scenario.projects]
         found = await scripted.call("find_trouble", project_ids=projects, limit=50)
-    at = datetime.fromisoformat(found["portion"]["read_at"])
     planted = {
         (trouble.rule, trouble.project.id if trouble.rule == "reconciliation_due" else trouble.group.id)
         for trouble in scenario.troubles
-        if trouble.is_open_at(at)
+        if trouble.is_open_at(sandbox.clock.now())
     }
     assert sorted((one["rule"], one["target_group_id"] or one["project_id"]) for one in found["findings"]) == sorted(
         planted

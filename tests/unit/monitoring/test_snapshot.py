@@ -8,6 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from support.fake_clock import FakeClock
+from support.fixture_types import MakeClient
 
 from fieldingkit import AsyncClient, Client
 from fieldingkit.errors import ConfigurationError, ForbiddenError, InvalidCommandError
@@ -67,6 +69,18 @@ async def test_without_details_only_the_lists_are_read(sandbox: Sandbox, client:
     assert len(found.groups) == 250
     assert operations(sandbox) == {"get_list_target_groups": 3}
     assert found.is_complete
+
+
+async def test_the_times_are_right_after_the_machine_slept(sandbox: Sandbox, make_client: MakeClient) -> None:
+    """A monotonic clock stands still meanwhile, so what it says of the API's clock is wrong until a response."""
+    sandbox.seed(live=1)
+    client = make_client(clock=FakeClock(), auth=sandbox.issue_token(86_400), deadline=None)
+    await snapshot(client, ALL, details=())
+    sandbox.clock.advance(8 * 3600.0)
+    woken = sandbox.clock.now() - timedelta(seconds=1)  # a response has its time in whole seconds
+    found = await snapshot(client, ALL, details=())
+    assert found.at >= woken
+    assert found.groups[0].read_at >= woken
 
 
 async def test_an_excluded_project_and_other_statuses_are_not_read(sandbox: Sandbox, client: AsyncClient) -> None:
