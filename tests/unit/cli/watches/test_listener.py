@@ -109,7 +109,7 @@ async def test_events_of_another_type_are_acknowledged_and_noted_once(scene: Sce
 
 @pytest.mark.parametrize(("method", "status"), [("GET", 405), ("POST", 401)])
 async def test_what_is_no_delivery_is_answered_and_wakes_nobody(scene: Scene, method: str, status: int) -> None:
-    """Such as a browser, or a program that looks for open ports."""
+    """Such as a browser, or a scanner of open ports."""
     listener = await scene.listen()
     async with aiohttp.ClientSession() as session, session.request(method, listener.url, data=b"{}") as response:
         assert response.status == status
