@@ -36,7 +36,7 @@ _COLUMNS: Final[dict[str, Callable[[StoredRun], object]]] = {
     "API": lambda run: urlsplit(run.summary.base_url).netloc,
     "Started": lambda run: run.summary.started_at,
     "Finished": lambda run: (
-        run.summary.finished_at or (f"continued by {run.continued_by}" if run.continued_by else "open")
+        run.summary.finished_at or (f"continued by {run.continued_by}" if run.continued_by else _open(run))
     ),
     "Groups": lambda run: run.summary.total,
     "Outcomes": lambda run: format_counts(run.summary.counts._asdict()),
@@ -49,6 +49,7 @@ _JOB_COLUMNS: Final[dict[str, Callable[[SweepJob], object]]] = {
     "Ended": lambda job: job.ended_at or "not seen",
     "Trace": lambda job: job.trace_id,
 }
+_WAIT: Final = "A sweep with this journal is in progress: wait, and show the run again."
 
 
 async def print_runs(journal: Path | None, *, json: bool) -> ExitCode:
@@ -77,7 +78,11 @@ async def print_run(run_id: str, journal: Path | None, *, json: bool) -> ExitCod
     stored = find_run(run_id, journal, output.note)
     if stored.summary.discovered_at is None:
         output.print_json({**run_fields(stored), "jobs": [], "timeline": [], "groups": []})
-        output.print_text(f"Run {run_id} was interrupted before its target groups were known; nothing was sent.")
+        output.print_text(
+            f"Run {run_id} was interrupted before its target groups were known; nothing was sent."
+            if stored.writer is None
+            else f"The target groups of run {run_id} are not known yet; nothing was sent so far. {_WAIT}"
+        )
         return ExitCode.DONE
     found = read_run(stored)
     timeline = _timeline(found)
@@ -99,10 +104,13 @@ async def print_run(run_id: str, journal: Path | None, *, json: bool) -> ExitCod
             "API": summary.base_url,
             "API version": summary.api_version,
             "Started": format_time(summary.started_at),
-            "Finished": format_time(summary.finished_at) or "open",
+            "Finished": format_time(summary.finished_at) or _open(stored),
             "Journal": stored.path,
+            "In use by": stored.writer,
         }
     )
+    if stored.writer is not None:
+        output.print_text(f"\n{_WAIT}")
     output.print_text(f"\n{result_text(to_document(found))}")
     if found.jobs and not json:
         output.print_text("")
@@ -193,8 +201,13 @@ def run_fields(stored: StoredRun) -> dict[str, Any]:
         "counts": summary.counts._asdict(),
         "undoable": summary.undoable,
         "continued_by": stored.continued_by,
+        "in_use_by": stored.writer,
         "journal": str(stored.path),
     }
+
+
+def _open(run: StoredRun) -> str:
+    return "open" if run.writer is None else "in progress"
 
 
 def _timeline(report: SweepReport) -> list[tuple[datetime, str]]:

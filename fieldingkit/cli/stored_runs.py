@@ -25,6 +25,8 @@ class StoredRun:
     """The run in short."""
     continued_by: str | None = None
     """The id of the run that continues it, and whose report covers both; None if there is none."""
+    writer: str | None = None
+    """The process on this machine that sweeps with the journal now, in words, if the run is open; else None."""
 
     @property
     def run_id(self) -> str:
@@ -91,6 +93,15 @@ def read_run(run: StoredRun) -> SweepReport:
 
 def _runs_of(path: Path) -> list[StoredRun]:
     with Journal(path, read_only=True) as journal:
+        writer = journal.writer  # asked before the runs are read: one that ends in between was not interrupted
         runs = journal.runs()
     successors = {run.continues: run.run_id for run in runs}
-    return [StoredRun(path, run, successors.get(run.run_id)) for run in runs]
+    return [
+        StoredRun(
+            path,
+            run,
+            continued_by := successors.get(run.run_id),
+            writer if run.finished_at is None and continued_by is None else None,
+        )
+        for run in runs
+    ]

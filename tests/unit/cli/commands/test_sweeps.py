@@ -113,6 +113,26 @@ def test_a_named_journal_is_read_instead(connected: Cli, sandbox: Sandbox) -> No
     assert connected("sweeps", "show", "here", "--journal", "own.journal").code == 0
 
 
+def test_an_open_run_whose_journal_is_in_use_is_in_progress(connected: Cli, sandbox: Sandbox) -> None:
+    """A user who took it for interrupted would resume it, or plan again; a finished run in the journal is finished."""
+    paused(connected, sandbox, "earlier", "--journal", "own.journal")
+    paused(connected, sandbox, "now", "--journal", "own.journal")
+    with sqlite3.connect("own.journal") as database:
+        database.execute("UPDATE runs SET finished_at = NULL WHERE run_id = 'now'")
+    database.close()
+    with Journal("own.journal"):
+        rows = [line.split("\t") for line in connected("sweeps", "list").out.splitlines()]
+        shown = connected("sweeps", "show", "now").out
+        document = json.loads(connected("sweeps", "show", "now", "--json").out)
+    assert rows[0][5] == "in progress"
+    assert rows[1][5] not in {"in progress", "open"}
+    assert "wait, and show the run again" in shown
+    assert f"process {os.getpid()} on " in document["in_use_by"]
+    shown = connected("sweeps", "show", "now").out
+    assert "open" in shown
+    assert "wait" not in shown
+
+
 def test_show_prints_result_jobs_and_timeline(connected: Cli, sandbox: Sandbox) -> None:
     """A run is shown with each of its jobs, and what happened when."""
     paused(connected, sandbox, "first")
