@@ -15,7 +15,7 @@ from fieldingkit.events.deduplication import (
     handle_once,
 )
 from fieldingkit.events.models import Event
-from fieldingkit.events.signature import signing_key, verify
+from fieldingkit.events.signature import check_tolerance, signing_key, verify
 
 __all__ = ["aiohttp_handler"]
 
@@ -45,9 +45,10 @@ def aiohttp_handler(
         tolerance: As for ``verify``.
 
     Raises:
-        ConfigurationError: if the secret, the handler or the lease is not valid.
+        ConfigurationError: if the secret, the handler, the lease or the tolerance is not valid.
     """
     signing_key(secret)
+    check_tolerance(tolerance)
     check_handling(on_event, lease)
     events = InMemoryEventStore() if store is None else store
 

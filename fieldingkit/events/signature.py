@@ -2,16 +2,18 @@
 
 import hashlib
 import hmac
+import math
 import re
 import zlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import cast
 
+from fieldingkit._repr import brief_repr
 from fieldingkit.errors import ConfigurationError, InvalidEventError, InvalidSignatureError
 from fieldingkit.events.models import Event, parse
 
-__all__ = ["MAX_SIZE", "signing_key", "verify"]
+__all__ = ["MAX_SIZE", "check_tolerance", "signing_key", "verify"]
 
 MAX_SIZE = 1 << 20
 """Largest body of a delivery in bytes, uncompressed."""
@@ -37,16 +39,17 @@ def verify(
         headers: The delivery's headers, in any case.
         body: The raw body; JSON that was parsed and serialized again does not match its signature. It may be gzip.
         secret: The webhook's secret as the API returned it. The base64 text itself is the key; do not decode it.
-        tolerance: Largest difference between the time of signing and now, in seconds. None skips this check: the API
-            does not document whether a repeated delivery is signed again.
+        tolerance: Largest difference between the time of signing and now: a finite number of seconds, 0 or more. None
+            skips this check: the API does not document whether a repeated delivery is signed again.
         now: The time to compare with; the present time by default.
         max_size: Largest body in bytes, uncompressed.
 
     Raises:
         InvalidSignatureError: if the delivery was not signed with the secret, or not within the tolerance.
         InvalidEventError: if the delivery is too large or not an event.
-        ConfigurationError: if the secret is not valid, or ``headers`` or ``body`` is of another type.
+        ConfigurationError: if the secret or the tolerance is not valid, or ``headers`` or ``body`` is of another type.
     """
+    check_tolerance(tolerance)
     if not isinstance(cast("object", headers), Mapping):
         raise ConfigurationError(f"headers must be a mapping of names to values; got {type(headers).__name__}")
     if not isinstance(cast("object", body), bytes | bytearray):
@@ -63,6 +66,19 @@ def verify(
             when = f"{age:.0f} s ago" if age > 0 else f"{-age:.0f} s ahead"
             raise InvalidSignatureError(f"the delivery was signed {when}, the tolerance is {tolerance:g} s")
     return parse(content)
+
+
+def check_tolerance(tolerance: object) -> None:
+    """Refuse a tolerance that would accept a delivery of any age, as a NaN would, or none at all.
+
+    Raises:
+        ConfigurationError: if it is neither None nor a finite number of at least 0.
+    """
+    valid = type(tolerance) is int or (type(tolerance) is float and math.isfinite(tolerance))
+    if tolerance is not None and not (valid and cast("float", tolerance) >= 0):
+        raise ConfigurationError(
+            f"tolerance must be a finite number of seconds, 0 or more, or None; got {brief_repr(tolerance)}"
+        )
 
 
 def signing_key(secret: str) -> bytes:

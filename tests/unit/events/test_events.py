@@ -169,6 +169,22 @@ def test_tolerance_holds_in_both_directions(age: int, accepted: bool) -> None:
             verify(headers_of(body), body, SECRET, tolerance=300, now=now)
 
 
+@pytest.mark.parametrize("tolerance", [float("nan"), float("inf"), -1, -0.5, "300", True, b"1"])
+def test_impossible_tolerance_is_refused(tolerance: Any) -> None:
+    """A tolerance that would check no age, or refuse every delivery, is refused: at creation by the handler."""
+    with pytest.raises(ConfigurationError, match="tolerance must be a finite number of seconds, 0 or more"):
+        verify(headers_of(body_of()), body_of(), SECRET, tolerance=tolerance)
+    with pytest.raises(ConfigurationError, match="tolerance"):
+        aiohttp_handler(SECRET, lambda _: None, tolerance=tolerance)
+
+
+def test_zero_tolerance_accepts_the_second_of_signing() -> None:
+    """The smallest tolerance is 0 seconds."""
+    assert verify(headers_of(body_of()), body_of(), SECRET, tolerance=0, now=SIGNED_AT)
+    with pytest.raises(InvalidSignatureError, match="tolerance is 0 s"):
+        verify(headers_of(body_of()), body_of(), SECRET, tolerance=0, now=SIGNED_AT + timedelta(seconds=1))
+
+
 def test_age_is_not_checked_by_default() -> None:
     """Old deliveries are accepted by default, because repeated ones may not be signed again."""
     assert verify(headers_of(body_of(), at=datetime(2020, 1, 1, tzinfo=UTC)), body_of(), SECRET)
