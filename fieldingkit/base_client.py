@@ -132,9 +132,18 @@ class AsyncBaseClient(Generic[SettingsT_co]):
         check_kind(command, Command)
         if command.endpoint.api is not self._api:
             raise self._foreign_command(command)
-        if isinstance(command, DownloadCommand) and not download:
+        is_file = isinstance(command, DownloadCommand)
+        if is_file and not download:
             name = type(command).__name__
             raise InvalidCommandError(f"{name} returns a file: save it with client.download()", command=command)
+        if download and not (is_file or command.endpoint.only_reads):
+            name = type(command).__name__
+            raise InvalidCommandError(
+                f"{name} is an action, and its response is no file: download() takes commands that only read. Nothing "
+                "was sent",
+                field="command",
+                command=command,
+            )
         options = self._options
         # Nothing shows whether a compressed body is whole: aiohttp accepts one that was cut.
         as_it_is = {"Accept": "*/*", "Accept-Encoding": "identity"}

@@ -271,7 +271,7 @@ class Client(BaseClient[AsyncClient]):
         """Save the response to a command as a file; see ``AsyncClient.download``.
 
         Args:
-            command: The command whose response is a file.
+            command: A ``DownloadCommand``, or any other command that only reads.
             path: The path of the file; an existing file is replaced.
             on_progress: Called in the thread of the client with the bytes received so far and the size of the file.
 

@@ -242,7 +242,7 @@ class AsyncClient(AsyncBaseClient[Options]):
         files with ``client.with_options(timeout=None, deadline=None)``.
 
         Args:
-            command: The command whose response is a file, such as a ``DownloadCommand``.
+            command: A ``DownloadCommand``, or any other command that only reads, such as a list: its JSON is saved.
             path: The path of the file. An existing regular file is replaced; a symbolic link is followed.
             on_progress: Called with the bytes received so far and the size of the file, which is None if unknown.
 
@@ -250,8 +250,8 @@ class AsyncClient(AsyncBaseClient[Options]):
             The path of the file, its size and its content type.
 
         Raises:
-            InvalidCommandError: if ``path`` cannot be written; nothing was sent.
-            DecodeError: if the response is not a whole file.
+            InvalidCommandError: if the command is an action, or ``path`` cannot be written; nothing was sent.
+            DecodeError: if the response is not a whole file, or is another thing, such as the page of a proxy.
             FieldingKitError: as for ``send``, and if writing fails later; ``maybe_applied`` is true unless the command
                 is a read.
         """

@@ -7,17 +7,18 @@ import io
 import os
 from email.parser import BytesParser
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
 
+import attrs
 import pytest
-from support.examples import KEYED, READ
+from support.examples import BY_GUARD, GROUP, LAUNCH, PROJECT, READ
 from support.fake_clock import FakeClock
 from support.fixture_types import MakeClient, Serve
 from support.raw_server import Connection, Step, answer, close
 
 from fieldingkit import Client, RetryPolicy
-from fieldingkit.commands import Command
+from fieldingkit.commands import Command, DownloadCommand, Endpoint, TargetGroupCommand
 from fieldingkit.errors import (
     ClientClosedError,
     DecodeError,
@@ -27,9 +28,24 @@ from fieldingkit.errors import (
     TransportError,
 )
 from fieldingkit.files import Upload
+from fieldingkit.idempotency import RetrySafety
 from fieldingkit.sandbox import Sandbox
 
 BODY = b"\x00\xff" + b"0123456789" * 30_000
+
+
+@attrs.frozen(kw_only=True)
+class WriteArchive(DownloadCommand, TargetGroupCommand[None]):
+    """Archive the answers of a target group: an action whose response is a file."""
+
+    endpoint: ClassVar[Endpoint] = Endpoint(
+        "POST",
+        "/demand/accounts/{account_id}/projects/{project_id}/target-groups/{target_group_id}/archive",
+        operation_id="write_archive",
+    )
+
+
+ARCHIVE = WriteArchive(project_id=PROJECT, target_group_id=GROUP)
 
 
 def files_in(folder: Path) -> list[str]:
@@ -202,6 +218,24 @@ async def test_cancelled_download_leaves_nothing_behind(serve: Serve, make_clien
     assert files_in(tmp_path) == []
 
 
+@pytest.mark.parametrize(
+    "command",
+    [*(command for safety, command in BY_GUARD.items() if safety is not RetrySafety.READ), LAUNCH],
+    ids=lambda command: type(command).__name__,
+)
+async def test_download_of_an_action_sends_nothing(
+    command: Command[Any], serve: Serve, make_client: MakeClient, tmp_path: Path
+) -> None:
+    """An action is refused by its name: its response is no file, and would be thrown away with the job it names."""
+    server = await serve(answer(200, b"x"))
+    name = type(command).__name__
+    with pytest.raises(InvalidCommandError, match=f"{name} is an action, and its response is no file") as caught:
+        await make_client(base_url=server.url).download(command, tmp_path / "a")
+    assert (caught.value.field, caught.value.maybe_applied) == ("command", False)
+    assert server.requests == []
+    assert files_in(tmp_path) == []
+
+
 def unwritable(folder: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return a path that cannot be written."""
     path = folder / "target"
@@ -245,7 +279,7 @@ async def test_download_that_cannot_be_written_sends_nothing(
     path = unwritable(tmp_path, kind, monkeypatch)
     before = files_in(tmp_path)
     with pytest.raises(InvalidCommandError, match=r"path .* cannot be written") as caught:
-        await make_client(base_url=server.url).download(KEYED, path)
+        await make_client(base_url=server.url).download(READ, path)
     assert caught.value.field == "path"
     assert server.requests == []
     assert files_in(tmp_path) == before
@@ -265,7 +299,7 @@ async def test_download_to_a_symbolic_link_replaces_its_target(
     assert files_in(tmp_path / "folder") == ["file"]
 
 
-@pytest.mark.parametrize(("command", "applied"), [(KEYED, True), (READ, False)], ids=["write", "read"])
+@pytest.mark.parametrize(("command", "applied"), [(ARCHIVE, True), (READ, False)], ids=["write", "read"])
 @pytest.mark.parametrize("failing", ["write", "replace"])
 async def test_file_that_fails_later_says_whether_the_action_was_applied(
     failing: str,
@@ -296,7 +330,7 @@ async def test_file_that_fails_later_says_whether_the_action_was_applied(
 
 
 @pytest.mark.parametrize("status", [202, 204, 206])
-@pytest.mark.parametrize(("command", "applied"), [(KEYED, True), (READ, False)], ids=["write", "read"])
+@pytest.mark.parametrize(("command", "applied"), [(ARCHIVE, True), (READ, False)], ids=["write", "read"])
 async def test_response_that_is_no_whole_file_is_refused(
     status: int, command: Command[Any], applied: bool, serve: Serve, make_client: MakeClient, tmp_path: Path
 ) -> None:
