@@ -15,13 +15,16 @@ from fieldingkit.cli.errors import UsageError
 from fieldingkit.configuration import Configuration
 from fieldingkit.errors import InvalidCommandError, JournalError
 from fieldingkit.sweeps import locks
+from fieldingkit.sweeps.checkpoint import JournalCheckpoint
 from fieldingkit.sweeps.continuation import RunChoice, choose_run
 from fieldingkit.sweeps.identity import RunIdentity
 from fieldingkit.sweeps.journal import Journal, RunSummary
 from fieldingkit.sweeps.plan import SweepPlan
+from fieldingkit.sweeps.state import SweepState
 
 __all__ = [
     "JournalTarget",
+    "NotedCheckpoint",
     "choose_journal",
     "in_state_folder",
     "journal_folder",
@@ -57,6 +60,46 @@ class JournalTarget:
     """The ids of the run and of those that it continues: its report covers them."""
     too_old: tuple[Path, RunSummary] | None = None
     """An interrupted run of the same plan, and its journal, that is not continued because of its age."""
+
+
+class NotedCheckpoint(JournalCheckpoint):
+    """A checkpoint in a journal that knows whether something may have been sent.
+
+    Args:
+        journal: The journal.
+        run_id: The run id.
+        on_known: Called once the run is in the journal, before something is sent.
+    """
+
+    def __init__(self, journal: Journal, run_id: str, on_known: Callable[[], object]) -> None:
+        super().__init__(journal, run_id)
+        self._on_known = on_known
+        self.may_have_sent = False
+        """True once the target groups of the run are known: from then on its jobs are submitted."""
+
+    async def load(self, plan: SweepPlan, identity: RunIdentity) -> SweepState | None:
+        """Return the state that an earlier process left; None for a new run.
+
+        Raises:
+            JournalError: if the run belongs to another plan, API or account, or the journal cannot be read.
+        """
+        state = await super().load(plan, identity)
+        if state is not None:
+            self.may_have_sent = True
+            self._on_known()
+        return state
+
+    async def discovering(
+        self, plan: SweepPlan, identity: RunIdentity, *, started_at: float, continues: str | None = None
+    ) -> None:
+        """Save that a run exists, before its target groups are discovered."""
+        await super().discovering(plan, identity, started_at=started_at, continues=continues)
+        self._on_known()
+
+    async def discovered(self, state: SweepState) -> None:
+        """Save the target groups and the chunks of a new run, before anything is sent."""
+        self.may_have_sent = True
+        await super().discovered(state)
 
 
 def journal_folder(base_url: str) -> Path:

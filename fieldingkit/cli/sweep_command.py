@@ -1,8 +1,10 @@
 """One run of a sweep command: preview, confirm, sweep and report."""
 
+import asyncio
 import shlex
 from collections.abc import AsyncIterator, Collection, Generator, Iterable, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -15,7 +17,7 @@ from fieldingkit.cli.output import Output
 from fieldingkit.cli.progress import ProgressDisplay
 from fieldingkit.cli.prompts import ask, confirm, confirm_by_typing, format_place, require_terminal
 from fieldingkit.cli.report_file import check_report_file, free_report_path, is_same_file, overwrite_conflict
-from fieldingkit.cli.run_store import JournalTarget, choose_journal, lock_sweep, open_journal
+from fieldingkit.cli.run_store import JournalTarget, NotedCheckpoint, choose_journal, lock_sweep, open_journal
 from fieldingkit.cli.selection import refuse_together
 from fieldingkit.cli.signals import interrupt_once
 from fieldingkit.cli.sweep_options import SweepOptions
@@ -36,7 +38,7 @@ from fieldingkit.rendering.model import SweepDocument
 from fieldingkit.rendering.preview import PreviewRow, write_preview
 from fieldingkit.rendering.text import format_duration, pluralize
 from fieldingkit.sweeps.actions import Action
-from fieldingkit.sweeps.checkpoint import load_undecided, read_report
+from fieldingkit.sweeps.checkpoint import Checkpoint, load_undecided, read_report
 from fieldingkit.sweeps.engine import sweep
 from fieldingkit.sweeps.identity import RunIdentity
 from fieldingkit.sweeps.journal import Journal, RunSummary
@@ -48,11 +50,10 @@ from fieldingkit.sweeps.report_files import to_document
 
 __all__ = ["SweepCommand"]
 
-
 _REFUSALS = frozenset({"authorization_error", "required_header_missing", "401", "403"})
 """Failure codes that concern the credentials and not a target group."""
-
-
+_AGAIN = "To continue, run the same command again."
+_NOT_BEGUN = f"Interrupted: nothing was sent. {_AGAIN}"
 _NOTHING: Mapping[str, Path | None] = MappingProxyType({})
 
 
@@ -200,6 +201,26 @@ class SweepCommand:
         return ExitCode.UNKNOWN if seen.unlisted else ExitCode.DONE
 
     async def _run(self, client: AsyncClient) -> ExitCode:
+        try:
+            target, seen = await self._prepare(client)
+        except (asyncio.CancelledError, KeyboardInterrupt):
+            self.output.note(_NOT_BEGUN)
+            raise
+        run_id, continues = self.plan.run_id, None if target.continued is None else target.continued.run_id
+        with open_journal(target.path) as journal, journal.claim(run_id):
+            announce = partial(self.output.note, f"Run {run_id}\nJournal {journal.path}")
+            checkpoint = NotedCheckpoint(journal, run_id, announce)
+            try:
+                if undecided := await load_undecided(journal, self.plan, RunIdentity.of(client, self.plan)):
+                    seen = await self.find_undecided(client, undecided)
+                report = await self._sweep(client, checkpoint, seen, continues)
+            except BaseException as exc:
+                self._report_interruption(exc, journal, checkpoint, continues)
+                raise
+            return self._finish(report, journal, client.clock.wall())
+
+    async def _prepare(self, client: AsyncClient) -> tuple[JournalTarget, SweepPreview | None]:
+        """Choose the run, and ask for confirmation; return the run and the preview to sweep. Nothing is sent."""
         options, output = self.options, self.output
         target = choose_journal(
             self.plan, options.journal, base_url=self._configuration.base_url, named=self._named, warn=output.note
@@ -218,15 +239,7 @@ class SweepCommand:
             self._print_preview(seen)
         self._check_size(_open_groups(target, seen))
         self._confirm(target, seen)
-        if seen is not None:
-            seen = await self.find_again(client, seen)
-        with open_journal(target.path) as journal:
-            output.note(f"Run {self.plan.run_id}\nJournal {journal.path}")
-            continues = None if target.continued is None else target.continued.run_id
-            if undecided := await load_undecided(journal, self.plan, RunIdentity.of(client, self.plan)):
-                seen = await self.find_undecided(client, undecided)
-            report = await self._sweep(client, journal, seen, continues)
-            return self._finish(report, journal, client.clock.wall())
+        return target, None if seen is None else await self.find_again(client, seen)
 
     async def _find(self, client: AsyncClient) -> SweepPreview:
         self.output.note("Finding the target groups.")
@@ -278,29 +291,25 @@ class SweepCommand:
             confirm(question, yes=yes)
 
     async def _sweep(
-        self, client: AsyncClient, journal: Journal, seen: SweepPreview | None, continues: str | None
+        self, client: AsyncClient, checkpoint: Checkpoint, seen: SweepPreview | None, continues: str | None
     ) -> SweepReport:
-        try:
-            with ProgressDisplay(self.output) as display:
+        with ProgressDisplay(self.output) as display:
 
-                async def proceed(first: SweepReport) -> bool:
-                    with display.paused():
-                        return await self._goes_on(client, first, display)
+            async def proceed(first: SweepReport) -> bool:
+                with display.paused():
+                    return await self._goes_on(client, first, display)
 
-                return await sweep(
-                    client,
-                    self.plan,
-                    journal=journal,
-                    on_progress=display,
-                    preview=seen,
-                    verify=not self.options.no_verify,
-                    until_none_left=self._until_none_left,
-                    proceed=proceed,
-                    continues=continues,
-                )
-        except BaseException:
-            self._report_interruption(journal, continues)
-            raise
+            return await sweep(
+                client,
+                self.plan,
+                checkpoint=checkpoint,
+                on_progress=display,
+                preview=seen,
+                verify=not self.options.no_verify,
+                until_none_left=self._until_none_left,
+                proceed=proceed,
+                continues=continues,
+            )
 
     async def _goes_on(self, client: AsyncClient, first: SweepReport, display: ProgressDisplay) -> bool:
         """Decide, after the first target groups, whether the others are sent."""
@@ -331,14 +340,20 @@ class SweepCommand:
             self.output.note(f"{pluralize(moved)} moved meanwhile, so the others are not sent.")
         return not moved
 
-    def _report_interruption(self, journal: Journal, continues: str | None) -> None:
-        """Print how to resume, and write the report as far as it is known."""
+    def _report_interruption(
+        self, exc: BaseException, journal: Journal, checkpoint: NotedCheckpoint, continues: str | None
+    ) -> None:
+        """Print whether something was sent and how to continue, and write the report as far as it is known."""
+        if not (checkpoint.may_have_sent or self._resumed):
+            if continues is not None:
+                self.output.note(f"Interrupted: nothing new was sent. {_AGAIN}")
+            elif not isinstance(exc, Exception):  # the message of an error says it itself
+                self.output.note(_NOT_BEGUN)
+            return
         try:
             report = read_report(journal, self.plan.run_id)
-        except JournalError:
-            # The run had not started.
-            if continues is not None:
-                self.output.note("Interrupted: nothing new was sent. To continue, run the same command again.")
+        except JournalError as unreadable:
+            self.output.note(f"Interrupted: {unreadable.message}. {_AGAIN}")
             return
         self._webhook.report = report
         if self.options.report is not None:
@@ -362,8 +377,7 @@ class SweepCommand:
     def _finish(self, report: SweepReport, journal: Journal, now: float) -> ExitCode:
         """Write the report, then print it, and save that it was delivered."""
         self._webhook.report = report
-        code, document = self.exit_code(report), to_document(report)
-        path = self.options.report
+        code, document, path = self.exit_code(report), to_document(report), self.options.report
         if journal.removed:
             path = path or Path(f"{report.run_id.replace(':', '-')}.json")
             self.output.note(

@@ -125,6 +125,55 @@ def test_stopped_in_verification_the_same_command_reports_every_change(
     assert (third.code, "--force" in third.err) == (2, True)  # the report was delivered
 
 
+@attrs.define
+class SignalThenHang(faults.Fault):
+    """Signal the client when the request arrives, and never answer."""
+
+    how: signal.Signals
+    process: "subprocess.Popen[str] | None" = None
+
+    async def inject(self, exchange: faults.Exchange) -> web.StreamResponse:
+        """Handle the request."""
+        while self.process is None:
+            await asyncio.sleep(0.01)
+        self.process.send_signal(self.how)
+        return await faults.Hang().inject(exchange)
+
+
+@pytest.mark.parametrize("how", [signal.SIGHUP, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("flags", "operation", "said"),
+    [
+        (("--max-groups", "900"), "get_list_target_groups", "nothing was sent. To continue, run the same"),
+        ((), "get_list_target_groups", "nothing was sent. To continue, run the same"),
+        ((), "create_bulk_pause_target_groups_job", "0 of 300 target groups are settled"),
+    ],
+    ids=["preview", "finding", "sending"],
+)
+@pytest.mark.usefixtures("heeded_signals")
+def test_an_interruption_says_what_was_sent_and_its_run_is_known(
+    connected: Cli, sandbox: Sandbox, flags: tuple[str, ...], operation: str, said: str, how: signal.Signals
+) -> None:
+    """At every moment: a run id that was printed can be shown, and the advice that was printed ends the sweep."""
+    words = ("pause", "--all-projects", "--yes", *flags)
+    fault = SignalThenHang(how)
+    sandbox.faults.add(operation, fault, times=None)
+    with subprocess.Popen([*PROGRAM, *words], env={**os.environ}, stderr=subprocess.PIPE, text=True) as process:
+        fault.process = process
+        text = process.communicate()[1]
+    assert process.returncode == 128 + how, text
+    sandbox.faults.clear()
+    assert f"Interrupted: {said}" in text
+    run_id = re.search(r"^Run (.+)$", text, re.MULTILINE)
+    assert (run_id is None) == bool(flags)
+    if run_id is not None:
+        assert connected("sweeps", "show", run_id[1]).code == 0
+    resume = re.search(r"^To resume: fieldingkit (.+)$", text, re.MULTILINE)
+    ended = connected(*(words if resume is None else (*shlex.split(resume[1]), "--yes")))
+    assert ended.code == 0, ended.err
+    assert connected("groups", "list", "--all-projects", "--status", "live").out == ""
+
+
 def test_an_interrupted_sweep_names_its_journal(connected: Cli, sandbox: Sandbox) -> None:
     """Ctrl-C is exit code 130; the journal is named, and found again without --journal."""
     words = ("pause", "--all-projects", "--yes", "--report", "out.json")
