@@ -193,7 +193,10 @@ class UpdatedRun:
     etag: str
     """The run's ETag, for the next action; empty if the API did not send one."""
     changed: bool
-    """True if the dates were changed; False if ``change`` returned them unchanged."""
+    """True if the run has dates that this workflow sent; False if ``change`` returned the run's dates unchanged.
+
+    After a conflict or an ambiguous outcome, another user may have set the same dates, which looks the same.
+    """
     before: FieldingRun
     """The run as first read."""
     conflicts: tuple[FieldingKitError, ...] = ()
@@ -214,7 +217,9 @@ async def update_run(
 
         await update_run(client, run, lambda r: attrs.evolve(r, end_fielding_at=r.end_fielding_at + timedelta(days=1)))
 
-    After an ambiguous outcome the run is read first, so that a day is never added twice.
+    After a conflict or an ambiguous outcome the run is read first. If it has the dates that were sent, ``change`` is
+    not applied again, so that a day is never added twice: a gateway may have sent the write twice, and returned the
+    refusal of the second. If a colleague sets exactly the same dates meanwhile, it looks the same.
 
     Args:
         client: The client to use; with a blocking one, ``client.call(update_run, run, change)``.
@@ -239,9 +244,9 @@ async def update_run(
 
     def decide(now: FieldingRun, conflicts: Sequence[FieldingKitError]) -> Command[FieldingRunChange] | None:
         nonlocal unchanged
-        ambiguous = [conflict for conflict in conflicts if conflict.maybe_applied]
-        if ambiguous and _dates(now) in sent:
+        if _dates(now) in sent:  # also after a 412: the dates show that the write arrived before it was refused
             return None
+        ambiguous = [conflict for conflict in conflicts if conflict.maybe_applied]
         if ambiguous and _dates(now) != unchanged:
             raise ambiguous[-1]
         wanted = change(now)
@@ -271,7 +276,7 @@ async def update_run(
         start_fielding_at=start,
         end_fielding_at=end,
         etag=update.now.etag if update.change is None else update.change.etag,
-        changed=update.change is not None or (any_maybe_applied(update.conflicts) and (start, end) in sent),
+        changed=(start, end) in sent,
         before=update.before,
         conflicts=update.conflicts,
     )

@@ -105,6 +105,45 @@ async def test_write_that_is_applied_late_is_not_repeated(sandbox: Sandbox, clie
     assert outcome.changed
 
 
+async def test_write_repeated_by_a_gateway_is_applied_once(sandbox: Sandbox, client: AsyncClient) -> None:
+    """A gateway sends a write twice, and returns the 412 of the second: the dates show that the first was applied."""
+    _, read = seeded(sandbox)
+
+    class SentTwice(faults.Fault):
+        async def inject(self, exchange: faults.Exchange) -> object:
+            await exchange.proceed()
+            return await exchange.proceed()
+
+    sandbox.faults.add("update_fielding_run", SentTwice())
+    outcome = await update_run(client, read, a_day_longer)
+    after = await client.send(read)
+    assert [type(conflict) for conflict in outcome.conflicts] == [PreconditionFailedError]
+    assert outcome.changed
+    assert (outcome.end_fielding_at, outcome.etag) == (after.end_fielding_at, after.etag)
+    assert after.end_fielding_at == outcome.before.end_fielding_at + DAY
+    assert [request.method for request in sandbox.requests].count("PUT") == 1
+
+
+async def test_equal_change_of_another_user_is_not_added_to(sandbox: Sandbox, client: AsyncClient) -> None:
+    """Dates that another user set exactly as sent are the wanted ones, and look like a change by this workflow."""
+    group, read = seeded(sandbox)
+
+    class MovedByAnother(faults.Fault):
+        async def inject(self, exchange: faults.Exchange) -> object:
+            run = group.run
+            assert run is not None
+            with exchange.state.locked() as now:
+                theirs = exchange.state.groups[group.id]
+                theirs.reschedule(run.start_at, run.end_at + DAY, at=now, request=exchange.index)
+            return await exchange.proceed()
+
+    sandbox.faults.add("update_fielding_run", MovedByAnother())
+    outcome = await update_run(client, read, a_day_longer)
+    assert (outcome.changed, len(outcome.conflicts)) == (True, 1)
+    assert outcome.end_fielding_at == outcome.before.end_fielding_at + DAY
+    assert len(group.history) == 1
+
+
 async def test_unapplied_write_is_sent_again(sandbox: Sandbox, client: AsyncClient) -> None:
     """After an ambiguous outcome the write is sent again if the dates read unchanged."""
     group, read = seeded(sandbox)
