@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from fieldingkit.events.models import Event, TargetGroupUpdated
 
@@ -20,34 +20,47 @@ class Waker:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._subscribers: dict[str, dict[object, Callable[[], None]]] = {}
+        self._subscribers: dict[str | None, dict[object, Callable[[str], None]]] = {}
 
     async def __call__(self, event: Event) -> None:
         """Handle an event as ``on_event``."""
         self.wake(event)
 
     def wake(self, event: Event) -> None:
-        """Call the subscribers of the event's project."""
+        """Call the subscribers of the event's project, and those of all projects."""
         if not isinstance(event, TargetGroupUpdated) or event.project_id is None:
             return
         with self._lock:
-            subscribers = list(self._subscribers.get(event.project_id, {}).values())
+            subscribers = [
+                notify for of in (event.project_id, None) for notify in self._subscribers.get(of, {}).values()
+            ]
         for notify in subscribers:
-            notify()
+            notify(event.project_id)
 
-    @contextmanager
-    def subscribe(self, project_id: str, callback: Callable[[], object]) -> Generator[None]:
-        """Have a function called in the running event loop for each event of a project.
+    def subscribe(self, project_id: str, callback: Callable[[], object]) -> AbstractContextManager[None]:
+        """Have a function called in the running event loop for each event of a project, within a ``with`` block.
 
         Args:
             project_id: The project's ULID.
             callback: The function.
         """
+        return self._subscribe(project_id, lambda _: callback())
+
+    def subscribe_all(self, callback: Callable[[str], object]) -> AbstractContextManager[None]:
+        """Have a function called with the project's ULID for each event of any project, within a ``with`` block.
+
+        Args:
+            callback: The function; it is called in the running event loop.
+        """
+        return self._subscribe(None, callback)
+
+    @contextmanager
+    def _subscribe(self, project_id: str | None, callback: Callable[[str], object]) -> Generator[None]:
         loop, key = asyncio.get_running_loop(), object()
 
-        def notify() -> None:
+        def notify(of: str) -> None:
             if not loop.is_closed():
-                loop.call_soon_threadsafe(callback)
+                loop.call_soon_threadsafe(callback, of)
 
         with self._lock:
             self._subscribers.setdefault(project_id, {})[key] = notify

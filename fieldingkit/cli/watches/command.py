@@ -96,10 +96,10 @@ async def run_watch(client: AsyncClient, settings: WatchSettings, output: Output
     """Watch until the table is closed, or once; return the exit code.
 
     Raises:
-        NotPossibleError: The page of a watch that reads once, or the findings, could not be written.
+        NotPossibleError: The page or the history of a watch that reads once, or the findings, could not be written.
         UsageError: The history or the findings cannot be read, the secret is not one of a webhook, or the address to
             listen on cannot be used.
-        FieldingKitError: The first read failed, or the history cannot be written.
+        FieldingKitError: The first read failed.
     """
     watching = _Watch(client, settings, output)
     async with AsyncExitStack() as stack:
@@ -188,6 +188,8 @@ class _Watch:
                 self.deliveries.add(state)
         if not written:
             raise NotPossibleError(f"the page {self._settings.page} could not be written")
+        if state.history_problem is not None:
+            raise NotPossibleError(strip_control_chars(state.history_problem))
         if any(one.condition is Condition.TROUBLE for one in state.groups) or state.project_findings:
             return ExitCode.FAILED
         return ExitCode.DONE if state.groups and state.is_complete else ExitCode.UNKNOWN
@@ -216,8 +218,7 @@ class _Watch:
                 rest = "All could be read." if state.is_complete else "Not all was read yet."
                 self._output.note(f"{at} Could not be read: {failures}" if failures else f"{at} {rest}")
             self._output.flush()
-            await self._write_page(state)
-            self.deliveries.add(state)
+            await self._handle(state)
 
     async def live(self, states: AsyncGenerator[WatchState]) -> None:
         """Show the table until it is closed."""
@@ -234,7 +235,7 @@ class _Watch:
                 reading_keys(inbox.put_nowait),
             ):
                 while not (view.is_closed or follower.done()):
-                    live.update(self._screen(document, view, notes.text or self.deliveries.waiting), refresh=True)
+                    live.update(self._screen(document, view, notes.text or self._problem()), refresh=True)
                     received = await _receive(inbox)
                     if isinstance(received, WatchState):
                         document = self._document(received)
@@ -254,8 +255,17 @@ class _Watch:
     ) -> None:
         async for state in states:
             inbox.put_nowait(state)
-            await self._write_page(state)
-            self.deliveries.add(state)
+            await self._handle(state)
+
+    async def _handle(self, state: WatchState) -> None:
+        """Write the page of a state, note what could not be kept, and send the changes."""
+        await self._write_page(state)
+        if state.history_problem is not None:
+            self._note(strip_control_chars(f"{state.history_problem}."))
+        self.deliveries.add(state)
+
+    def _problem(self) -> str:
+        return self.deliveries.waiting or ("" if self._listener is None else self._listener.problem)
 
     def _say(self, text: str) -> None:
         self._note(text)

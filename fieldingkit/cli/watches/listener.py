@@ -41,7 +41,8 @@ class WebhookListener:
         """The waker for the watch."""
         self._address, self._now, self._note = address, now, note
         self._handler = aiohttp_handler(secret.reveal(), self._wake)
-        self._refusals = _Refusals(self._note_once)
+        self._refusals = _Refusals(self._refuse)
+        self._refusal = ""
         self._noted: set[str] = set()
         self.url = ""
         """The URL on this machine, once it listens."""
@@ -53,10 +54,15 @@ class WebhookListener:
         latest = "none came yet" if self._latest is None else f"the latest came at {format_moment(self._latest)}"
         return f"Listening for webhook events at {self.url}; {latest}."
 
+    @property
+    def problem(self) -> str:
+        """The latest refusal, in a sentence; empty once an event was accepted since."""
+        return self._refusal
+
     async def __aenter__(self) -> Self:
         app = web.Application()
         app.router.add_post("/{path:.*}", self._handler)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_CLOSING_SECONDS)
+        self._runner = web.AppRunner(app, access_log=None, logger=_LOGGER, shutdown_timeout=_CLOSING_SECONDS)
         await self._runner.setup()
         host, port = self._address.host, self._address.port
         try:
@@ -76,12 +82,19 @@ class WebhookListener:
         await self._runner.cleanup()
 
     def _wake(self, event: Event) -> None:
-        if isinstance(event, TargetGroupUpdated):
-            self._note_once("The first webhook event came.")
-            self._latest = self._now()
-            self.waker.wake(event)
-        else:
+        if not isinstance(event, TargetGroupUpdated):
             self._note_once(f"The webhook sends {event.name} events, too; a watch uses target-group-updated ones.")
+            return
+        if self._latest is None:
+            self._note("The first webhook event came.")
+        if self._refusal:
+            self._noted.clear()  # a later refusal is news
+        self._latest, self._refusal = self._now(), ""
+        self.waker.wake(event)
+
+    def _refuse(self, reason: str) -> None:
+        self._refusal = strip_control_chars(f"A webhook delivery was refused: {reason}, {format_moment(self._now())}.")
+        self._note_once(f"A webhook delivery was refused: {reason}.")
 
     def _note_once(self, text: str) -> None:
         if text not in self._noted:
@@ -90,12 +103,13 @@ class WebhookListener:
 
 
 class _Refusals(logging.Handler):
-    """Notes why deliveries are refused; otherwise Python would print the record without its reason."""
+    """Passes on why deliveries are refused; otherwise Python would print records without reasons, or tracebacks."""
 
-    def __init__(self, note: Callable[[str], object]) -> None:
+    def __init__(self, refuse: Callable[[str], object]) -> None:
         super().__init__(logging.WARNING)
-        self._note = note
+        self._refuse = refuse
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Note the reason of a refusal."""
-        self._note(f"A webhook delivery was refused: {vars(record).get('reason', record.getMessage())}.")
+        """Pass on the reason of a refusal; aiohttp logs a request that broke off with its exception."""
+        unread = "it is no whole HTTP request" if record.exc_info else record.getMessage()
+        self._refuse(vars(record).get("reason", unread))

@@ -28,6 +28,8 @@ _KEYS: Final = "q quit   s sort   t trouble only   / filter   ↑↓ scroll"
 _SAME_DAY: Final = 12
 """Hours up to which the time of a read needs no date."""
 _MOST_NOTED: Final = 4
+_TALL: Final = 16
+"""Lines of a terminal from which there is room for more than the target groups."""
 _FEWEST_COLUMNS: Final = 20
 
 
@@ -85,7 +87,7 @@ def fit(
         now: The time by the API's clock.
         size: The columns and lines of the terminal.
         note: A message for the user.
-        status: What is shown in its place while there is none.
+        status: What is shown in its place while there is none, on a terminal with room for it.
     """
     width, height = max(size[0], _FEWEST_COLUMNS), size[1]
     groups = visible(document.groups, view)
@@ -93,7 +95,7 @@ def fit(
     head = heading(document, now, width)
     names, *blocks = table_lines(groups[first : first + height], width)
     lines: list[Text] = [*head, Text(""), *names]
-    text, style = (note, "yellow") if note else (status, "dim")
+    text, style = (note, "yellow") if note else (status if height >= _TALL else "", "dim")
     noted = _wrapped([text], width, style)[:_MOST_NOTED] if text else []
     room = max(0, height - 2 - len(noted))  # below it: the number of those that are not shown, the note, and the keys
     shown = 0

@@ -5,7 +5,6 @@ import math
 from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime
-from functools import partial
 from typing import Any, Final
 
 import attrs
@@ -46,6 +45,7 @@ from fieldingkit.monitoring.watches.schedule import (
     thinned,
 )
 from fieldingkit.monitoring.watches.state import CHANGED, NOT_READ_YET, WatchedGroup, WatchState, by_trouble, by_urgency
+from fieldingkit.rendering.text import pluralize
 from fieldingkit.resources.fielding_assistant import FieldingAssistantAssignment, GetFieldingAssistantAssignment
 from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.sweeps.concurrency import run_limited, wait_for_capacity
@@ -108,13 +108,13 @@ async def watch(
         refresh: Seconds from one full read of a live target group to the next.
         waker: Brings the read of a project's list forward when an event reports a change of its target groups; once in
             15 seconds at most.
-        history: Keeps all full reads.
+        history: Keeps all full reads; ``history_problem`` has the reason if it fails.
         earlier: The findings to begin with, such as those of the latest run with the same query.
         account_id: The account's number; the client's account by default.
 
     Raises:
-        ConfigurationError: A time is not above 0, the earlier findings are those of another selection of target groups,
-            or the history cannot be written.
+        ConfigurationError: A time is not above 0, or the earlier findings are those of another selection of target
+            groups.
         FieldingKitError: if the first read fails.
     """
     check_client(client)
@@ -131,35 +131,34 @@ async def watch(
         wakes = _Wakes(client, waker, subscriptions)
         while True:
             started = client.clock.now()
-            state = await reader.read(until=None if every is None else started + every)
-            wakes.subscribe(reader.projects)
-            yield state
+            yield await reader.read(until=None if every is None else started + every)
             if every is None:
                 return
+            wakes.ignored.clear()
             while woken := await wakes.wait(until=started + every):
-                yield await reader.read(woken, until=started + every)
+                state = await reader.read(woken, until=started + every)
+                # Those that no filter selects are not read again for each of their events.
+                wakes.ignored.update(set(woken) - reader.projects.keys())
+                yield state
 
 
 class _Wakes:
     """The projects of which events reported a change."""
 
     def __init__(self, client: AsyncClient, waker: Waker | None, subscriptions: ExitStack) -> None:
+        self.ignored: set[str] = set()
+        """The projects whose events are ignored."""
         self._clock = client.clock
-        self._waker = waker
-        self._subscriptions = subscriptions
-        self._known: set[str] = set()
         self._woken: set[str] = set()
         self._changed = asyncio.Event()
-
-    def subscribe(self, projects: Iterable[str]) -> None:
-        """Subscribe to the events of the projects that are watched now."""
-        if self._waker is not None:
-            for id_ in set(projects) - self._known:
-                self._known.add(id_)
-                self._subscriptions.enter_context(self._waker.subscribe(id_, partial(self._wake, id_)))
+        if waker is not None:
+            subscriptions.enter_context(waker.subscribe_all(self._wake))
 
     async def wait(self, *, until: float) -> Collection[str]:
-        """Wait for events or until a time by the client's clock; return their projects, none at that time."""
+        """Wait for events or until a time by the client's clock; return their projects, none at that time.
+
+        Events since the end of the last wait count: their changes may be later than the list that was read meanwhile.
+        """
         await self._clock.sleep(max(0.0, min(_LEAST_WAIT, until - self._clock.now())))
         timer = self._clock.call_later(max(0.0, until - self._clock.now()), self._changed.set)
         try:
@@ -171,8 +170,9 @@ class _Wakes:
         return woken if self._clock.now() < until else ()
 
     def _wake(self, project_id: str) -> None:
-        self._woken.add(project_id)
-        self._changed.set()
+        if project_id not in self.ignored:
+            self._woken.add(project_id)
+            self._changed.set()
 
 
 class _WatchReader:
@@ -204,12 +204,14 @@ class _WatchReader:
         self._read_at: datetime | None = None
         self._due_tried: datetime | None = None
         self._due_problem: str | None = None
+        self._history_problem: str | None = None
 
     async def read(self, only: Collection[str] | None = None, *, until: float | None) -> WatchState:
         """Read what is due, and return the state.
 
         Args:
-            only: The projects whose lists are read; all by default.
+            only: The projects whose lists are read; all by default. The list of projects is read with them if one of
+                them is new.
             until: The time by the client's clock at which no further target group is read in full.
 
         Raises:
@@ -217,9 +219,9 @@ class _WatchReader:
         """
         client, problem, at = self._reader.client, None, None
         try:
-            is_read = await self._read_lists(only)
+            read_at = await self._read_lists(only)
             at = now_of(client)  # the first response has shown the API's clock
-            self._read_at = at if is_read else self._read_at
+            self._read_at = read_at or self._read_at
             await self._read_due(at)
             await self._read_full(until)
         except (ApiError, TransportError, DecodeError) as exc:
@@ -229,12 +231,12 @@ class _WatchReader:
         at = at or now_of(client)
         return self._state(at, problem)
 
-    async def _read_lists(self, only: Collection[str] | None) -> bool:
-        """Read the lists of projects, and return False if none could be read.
+    async def _read_lists(self, only: Collection[str] | None) -> datetime | None:
+        """Read the lists of projects; return the time of the earliest figure, or None if no list could be read.
 
         Target groups that the lists lack are no longer watched.
         """
-        if only is None:
+        if only is None or not self.projects.keys() >= set(only):
             self.projects = dict(await read_projects(self._reader, self._query))
         names = {id_: name for id_, name in self.projects.items() if only is None or id_ in only}
         groups, failures = await read_lists(self._reader, self._query, names)
@@ -250,7 +252,9 @@ class _WatchReader:
         for memory in memories:
             for id_ in memory.keys() - watched:
                 del memory[id_]
-        return bool(groups) or not self.projects
+        if not groups and self.projects:
+            return None
+        return min((one.read_at for found in groups.values() for one in found), default=now_of(self._reader.client))
 
     async def _read_due(self, at: datetime) -> None:
         """Read the reconciliations that are due, if that was tried long ago."""
@@ -280,8 +284,17 @@ class _WatchReader:
             await run_limited(groups_to_read(self._full, fresh, refresh=self._refresh), read, limit=_AT_ONCE)
         finally:
             if done and self._history is not None:
-                kept = Snapshot(at=done[0].read_at, groups=tuple(done), details=tuple(Detail))
-                await asyncio.to_thread(self._history.add, kept)
+                await self._keep(self._history, done)
+
+    async def _keep(self, history: SnapshotHistory, groups: Sequence[GroupSnapshot]) -> None:
+        """Keep full reads in the history; if that fails, the watch continues, and the state says so."""
+        self._history_problem = None
+        try:
+            await asyncio.to_thread(
+                history.add, Snapshot(at=groups[0].read_at, groups=tuple(groups), details=tuple(Detail))
+            )
+        except ConfigurationError as exc:
+            self._history_problem = f"{pluralize(len(groups))} could not be kept: {exc.message}"
 
     async def _read_group(self, listed: GroupSnapshot) -> GroupSnapshot:
         """Read a target group in full."""
@@ -358,6 +371,7 @@ class _WatchReader:
             due=None if self._due is None else self._due[0],
             due_at=None if self._due is None else self._due[1],
             problems=tuple(filter(None, [problem, *([] if problem else unlisted), self._due_problem])),
+            history_problem=self._history_problem,
         )
 
     def _name(self, project_id: str) -> str:

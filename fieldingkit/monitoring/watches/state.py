@@ -102,6 +102,8 @@ class WatchState(Serializable):
     """The time at which they were read, UTC."""
     problems: tuple[str, ...] = ()
     """The reads that failed, with the reasons. Figures of earlier reads are kept with their times."""
+    history_problem: str | None = None
+    """The full reads that the latest attempt could not keep in the history, with the reason; None if it kept them."""
 
     @property
     def project_findings(self) -> tuple[Finding, ...]:
@@ -136,6 +138,7 @@ class WatchState(Serializable):
             "read_at": to_plain(self.read_at),
             "complete": self.is_complete,
             "problems": list(self.failures),
+            "history_problem": self.history_problem,
             "groups": [_row(one) for one in self.groups],
             "findings": to_plain(self.findings.open),
             "new": to_plain(self.changes.new),

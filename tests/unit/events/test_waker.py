@@ -186,3 +186,16 @@ class _ThenUnreadable(faults.Fault):
     async def inject(self, exchange: faults.Exchange) -> object:
         self._sandbox.faults.add("get_fielding_run", faults.Answer(404), times=None)
         return await exchange.proceed()
+
+
+async def test_a_subscriber_of_all_projects_gets_the_project_of_each_event() -> None:
+    """Also of projects that are not known yet; after the block it gets none."""
+    waker, projects = Waker(), list[str]()
+    with waker.subscribe_all(projects.append):
+        waker.wake(event_of("a"))
+        waker.wake(event_of(None))
+        waker.wake(event_of("b"))
+        await asyncio.sleep(0)
+    waker.wake(event_of("c"))
+    await asyncio.sleep(0)
+    assert projects == ["a", "b"]

@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -259,6 +260,20 @@ def test_a_history_keeps_what_was_read(connected: Cli, sandbox: Sandbox, tmp_pat
     connected("watch", "--once", "--history", str(tmp_path / "history.sqlite"))
     with SnapshotHistory(tmp_path / "history.sqlite") as history:
         assert len(history.rows()) == 2
+
+
+def test_what_was_read_is_shown_although_the_history_fails(connected: Cli, sandbox: Sandbox, rules: str) -> None:
+    """The trouble is known: it is printed, and the history is said to lack it; the exit code is not 0."""
+    group = sandbox.seed(live=1, completes=0).groups[0]
+    connected("watch", "--once", "--history", "history.sqlite")
+    with closing(sqlite3.connect("history.sqlite", isolation_level=None)) as database:
+        database.execute("CREATE TRIGGER full BEFORE INSERT ON groups BEGIN SELECT RAISE(ABORT, 'disk full'); END")
+    ended = connected("watch", "--once", "--rules", rules, "--history", "history.sqlite")
+    assert ended.code == 1
+    assert group.id in ended.out
+    assert "1 target group could not be kept: the history history.sqlite failed" in ended.err
+    assert "disk full" in ended.err
+    assert "doctor" not in ended.err
 
 
 def test_a_log_has_a_line_for_each_finding_and_ends_with_its_reader(

@@ -1,5 +1,6 @@
 """The listener of a watch: signed events wake the watch, and what is refused is noted."""
 
+import asyncio
 import json
 import logging
 import socket
@@ -11,12 +12,13 @@ from functools import partial
 import aiohttp
 import pytest
 from support.fixture_types import MakeClient
+from yarl import URL
 
 from fieldingkit.cli.errors import UsageError
 from fieldingkit.cli.watches.address import Address
 from fieldingkit.cli.watches.listener import WebhookListener
 from fieldingkit.errors import ConfigurationError
-from fieldingkit.resources.batch_jobs import PauseTargetGroups
+from fieldingkit.resources.batch_jobs import PauseTargetGroups, ResumeTargetGroups
 from fieldingkit.resources.webhooks import CreateWebhook, WebhookEventType
 from fieldingkit.sandbox import Sandbox
 from fieldingkit.sandbox.model.webhooks import sign
@@ -54,6 +56,11 @@ class Scene:
         await self.client.run(PauseTargetGroups(project_id=self.project.id, target_group_ids=self.project.ids()))
         await self.sandbox.deliver()
 
+    async def resume(self) -> None:
+        """Resume them, and deliver the events of it."""
+        await self.client.run(ResumeTargetGroups(project_id=self.project.id, target_group_ids=self.project.ids()))
+        await self.sandbox.deliver()
+
 
 @pytest.fixture
 async def scene(sandbox: Sandbox, make_client: MakeClient) -> AsyncIterator[Scene]:
@@ -74,16 +81,50 @@ async def test_an_event_wakes_the_watch_for_its_project(scene: Scene) -> None:
     assert scene.notes == ["The first webhook event came."]
 
 
-async def test_a_delivery_with_another_signature_is_refused_and_noted_once(
-    scene: Scene, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A wrong file would otherwise be taken for a field in which nothing happens; Python prints nothing beside it."""
+async def test_a_delivery_with_another_signature_is_refused_and_noted_once(scene: Scene) -> None:
+    """A wrong file would otherwise be taken for a field in which nothing happens."""
     listener = await scene.listen(secret=SECRET)
     await scene.pause()
     assert scene.woken == []
     assert scene.notes == ["A webhook delivery was refused: the delivery is not signed with this secret."]
     assert listener.status.endswith("none came yet.")
-    assert capsys.readouterr().err == ""
+
+
+async def test_a_refusal_is_shown_until_an_event_is_accepted_and_noted_again_after_it(scene: Scene) -> None:
+    """As after the secret was replaced: a line with an earlier event would seem to be healthy."""
+    listener = await scene.listen()
+    (webhook,) = scene.sandbox.webhooks
+    secret = webhook.secret
+    for expected in (1, 2):
+        webhook.secret = SECRET.reveal()
+        await scene.pause()
+        assert listener.problem == (
+            "A webhook delivery was refused: the delivery is not signed with this secret, 2036-01-01 12:00:00 UTC."
+        )
+        webhook.secret = secret
+        await scene.sandbox.deliver()  # again
+        assert listener.problem == ""
+        assert len([note for note in scene.notes if "refused" in note]) == expected
+        await scene.resume()
+
+
+async def test_a_request_that_is_cut_off_is_noted_without_a_traceback(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Such as those of a program that sends something else to the port: no logger is without a handler."""
+    listener = await scene.listen()
+    for sent in (
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n{half",
+        b"GET / HTTP/1.1\r\nX: %b\r\n" % (b"a" * 99_999),
+    ):
+        reader, writer = await asyncio.open_connection("127.0.0.1", URL(listener.url).port)
+        writer.write(sent)
+        writer.write_eof()
+        await reader.read()
+        writer.close()
+        await writer.wait_closed()
+    assert scene.notes == ["A webhook delivery was refused: it is no whole HTTP request."]
+    assert {record.name for record in caplog.records} == {"fieldingkit.events"}
 
 
 async def test_events_of_another_type_are_acknowledged_and_noted_once(scene: Scene) -> None:
@@ -129,6 +170,7 @@ async def test_nothing_is_left_when_it_has_ended(scene: Scene) -> None:
     """The port is free again, and the package's logger is as it was."""
     handlers = list(logging.getLogger("fieldingkit.events").handlers)
     listener = await scene.listen()
+    assert len(logging.getLogger("fieldingkit.events").handlers) == len(handlers) + 1  # or Python prints tracebacks
     await scene.stack.aclose()
     assert logging.getLogger("fieldingkit.events").handlers == handlers
     async with aiohttp.ClientSession() as session:

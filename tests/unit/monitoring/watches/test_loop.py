@@ -1,9 +1,10 @@
 """watch: reads on the client's clock, requests as stated, and no figure without its age."""
 
 import asyncio
+import sqlite3
 from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -371,6 +372,81 @@ async def test_events_bring_no_read_within_15_seconds_of_another(
             if len(times) == len(reads):
                 break
     assert [round(at - times[0]) for at in times] == reads
+
+
+def changed(project_id: str) -> TargetGroupUpdated:
+    """Return an event of a project."""
+    return TargetGroupUpdated(id="e", type="t", name="target-group-updated", project_id=project_id)
+
+
+async def test_an_event_during_the_first_read_is_not_lost(sandbox: Sandbox, make_client: MakeClient) -> None:
+    """Its change may be later than the list; it was acknowledged, and the API does not send it again."""
+    project = sandbox.seed(live=1)
+    waker = Waker()
+    client = make_client(clock=FakeClock(sandbox.clock, jump=60.0), deadline=None)
+    async with aclosing(watch(client, every=3600, waker=waker)) as states:
+        first = asyncio.create_task(anext(states))
+        async with asyncio.timeout(250):
+            while not sandbox.requests:
+                await asyncio.sleep(0)
+        waker.wake(changed(project.id))
+        project.groups[0].goal_reached = True
+        at = (await first).at
+        second = await anext(states)
+    assert second.at - at == timedelta(seconds=15)
+    assert [one.rule for one in second.changes.new or second.findings.open] == [RuleName.PAUSED_BY_API]
+
+
+async def test_an_event_of_a_new_project_has_the_list_of_projects_read(
+    sandbox: Sandbox, make_client: MakeClient
+) -> None:
+    """A launch in it is shown as soon as others; a project that the filters leave out is read for no second event."""
+    sandbox.seed(live=1)
+    waker = Waker()
+    clock = FakeClock(sandbox.clock, jump=60.0)
+    client = make_client(clock=clock, deadline=None)
+    query = TargetGroupQuery(status=["live"], exclude_project_ids=["01AAAAAAAAAAAAAAAAAAAAAAAA"])
+    async with aclosing(watch(client, query, every=3600, waker=waker)) as states:
+        await anext(states)
+        new = sandbox.seed(live=1)
+        waker.wake(changed(new.id))
+        assert new.id in {one.group.project_id for one in (await anext(states)).groups}
+        waker.wake(changed("01AAAAAAAAAAAAAAAAAAAAAAAA"))
+        await anext(states)
+        operations(sandbox)
+        pending = asyncio.create_task(anext(states))
+        for _ in range(3):
+            waker.wake(changed("01AAAAAAAAAAAAAAAAAAAAAAAA"))
+            await settle()
+            clock.advance(20)
+            await settle()
+        assert not operations(sandbox)
+        assert not pending.done()
+        waker.wake(changed(new.id))
+        await pending
+        assert operations(sandbox)["list_account_projects"] == 0
+
+
+async def test_a_history_that_fails_does_not_end_the_watch(
+    sandbox: Sandbox, watching: AsyncClient, tmp_path: Path
+) -> None:
+    """The state has the reason, until a later attempt succeeds."""
+    sandbox.seed(live=2)
+    with SnapshotHistory(tmp_path / "history.sqlite") as history:
+        states = watch(watching, every=3600, refresh=3600, history=history)
+        async with aclosing(states):
+            with closing(sqlite3.connect(tmp_path / "history.sqlite", isolation_level=None)) as other:
+                other.execute("CREATE TRIGGER full BEFORE INSERT ON groups BEGIN SELECT RAISE(ABORT, 'disk full'); END")
+                failed = await anext(states)
+                other.execute("DROP TRIGGER full")
+            kept = await anext(states)
+        assert len(history.rows()) == 2
+    assert failed.history_problem is not None
+    assert "2 target groups could not be kept" in failed.history_problem
+    assert "disk full" in failed.history_problem
+    assert failed.is_complete
+    assert failed.to_document()["history_problem"] == failed.history_problem
+    assert kept.history_problem is None
 
 
 async def test_a_read_ends_in_time_and_the_rest_is_read_next(sandbox: Sandbox, watching: AsyncClient) -> None:
