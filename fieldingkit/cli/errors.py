@@ -39,6 +39,8 @@ __all__ = [
     "StoppedError",
     "UnfinishedError",
     "UsageError",
+    "advice_on_job",
+    "advice_on_outcome",
     "exit_code_for",
     "file_errors",
     "format_error",
@@ -72,10 +74,11 @@ EXIT_CODES = """Exit codes:
   4    some outcomes are unknown; of `watch --once`: no trouble was seen, but
        something could not be read, or nothing matched
   70   an internal error, which is a bug in fieldingkit
-  129  SIGHUP; a sweep prints how to resume it
+  129  SIGHUP; the command says what may have been applied, and a sweep how to
+       resume it
   130  interrupted by Ctrl-C; the same
   141  the reader of the output has ended; a sweep continues to its end
-  143  SIGTERM; a sweep prints how to resume it"""
+  143  SIGTERM; the same"""
 
 
 class StoppedError(Exception):
@@ -163,6 +166,30 @@ _ADVICE: Final[tuple[tuple[type[FieldingKitError], str], ...]] = (
     (ClientClosedError, "Run the command again."),
 )
 
+_LIST_WEBHOOKS: Final = "See `fieldingkit webhooks list` before you repeat the command."
+_SHOW_RUN: Final = "See `fieldingkit runs show` before you repeat the command."
+_SUBMIT_AGAIN: Final = "Submit the same list again with the same name: it is the same reconciliation."
+_OUTCOMES: Final = {
+    "create_webhook": (
+        "A webhook with a lost secret may exist: find it with `fieldingkit webhooks list`, and delete it or replace "
+        "its secret with `fieldingkit webhooks regenerate-secret`."
+    ),
+    "regenerate_webhook_secret": (
+        "The old secret may have stopped being valid, and the new one is lost: run the command again for another one."
+    ),
+    "update_webhook": _LIST_WEBHOOKS,
+    "delete_webhook": _LIST_WEBHOOKS,
+    "generate_report": "See `fieldingkit reports list` before you request it again.",
+    "post_reconciliations": _SUBMIT_AGAIN,
+    "post_reconciliations_completes": _SUBMIT_AGAIN,
+    "update_fielding_run": _SHOW_RUN,
+    "pause_fielding_run": _SHOW_RUN,
+    "resume_fielding_run": _SHOW_RUN,
+    "complete_fielding_run": _SHOW_RUN,
+    "relaunch_fielding_run": _SHOW_RUN,
+}
+"""The advice after an unclear outcome, by operation."""
+
 
 @contextmanager
 def file_errors(state: str = "") -> Generator[None]:
@@ -190,8 +217,22 @@ def format_error(error: FieldingKitError) -> str:
     if isinstance(error, InvalidCommandError | ConfigurationError):
         message = _PYTHON_NAME.sub(_name_flag, _CLASS_NAME.sub("", message))
     first = _shorten(strip_control_chars(f"{to_words(source)}: {message}" if source else message))
-    second = strip_control_chars(" ".join(_next_steps(error)))
+    second = strip_control_chars(" ".join(filter(None, _next_steps(error))))
     return f"{first}\n{second}" if second else first
+
+
+def advice_on_outcome(operation_id: str | None) -> str:
+    """Return how to find out, or to settle, an unclear outcome; empty if there is no advice for the operation."""
+    return _OUTCOMES.get(operation_id or "", "")
+
+
+def advice_on_job(operation_id: str | None, job_id: str | None, token: str) -> str:
+    """Return the command line that follows a job."""
+    if operation_id == "generate_report":
+        return f"Run: fieldingkit reports download {job_id} FILE"
+    if operation_id in {"post_reconciliations", "post_reconciliations_completes"}:
+        return f"Run: fieldingkit reconcile status {job_id}"
+    return f"Run: fieldingkit jobs wait {token}"
 
 
 def _shorten(message: str) -> str:
@@ -210,14 +251,16 @@ def _name_flag(match: re.Match[str]) -> str:
 def _next_steps(error: FieldingKitError) -> Iterator[str]:
     if error.maybe_applied:
         yield "It may have been applied."
-    if advice := next((advice for kind, advice in _ADVICE if isinstance(error, kind)), error.advice):
-        yield advice
+    general = next((advice for kind, advice in _ADVICE if isinstance(error, kind)), error.advice)
+    unclear = not isinstance(error, JobError) and exit_code_for(error) is ExitCode.UNKNOWN
+    special = advice_on_outcome(error.operation_id) if unclear else ""
+    if isinstance(error, DecodeError) or not special:
+        yield general
+    yield special
     if isinstance(error, RateLimitedError) and error.retry_after is not None:
         yield f"The API accepts requests again in {error.retry_after:g} s."
-    if isinstance(error, JobTimeoutError) and error.operation_id == "generate_report":
-        yield f"Run: fieldingkit reports download {error.job_id} FILE"
-    elif isinstance(error, JobTimeoutError) and error.token:
-        yield f"Run: fieldingkit jobs wait {error.token}"
+    if isinstance(error, JobTimeoutError) and error.token:
+        yield advice_on_job(error.operation_id, error.job_id, error.token)
     if error.trace_id:
         yield f"Trace id {error.trace_id}."
     elif isinstance(error, ApiError) and error.request_id:

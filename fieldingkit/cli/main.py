@@ -54,8 +54,11 @@ def _run(words: str, rest: Sequence[str], received: Received) -> int:
         return _fail(str(exc), exc.code)
     except FieldingKitError as exc:
         return _fail(format_error(exc), exit_code_for(exc))
-    except KeyboardInterrupt:
-        return _fail(*_INTERRUPTIONS[received.signal.name])
+    except KeyboardInterrupt as exc:
+        from fieldingkit.cli.interruptions import describe_outcome
+
+        text, ending = _INTERRUPTIONS[received.signal.name]
+        return _fail("\n".join([text, *describe_outcome(exc)]), ending)
     except BrokenPipeError:
         discard(sys.stdout)
         return ExitCode.BROKEN_PIPE

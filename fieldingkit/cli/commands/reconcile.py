@@ -150,6 +150,7 @@ async def submit(
     require_terminal(f"Submit {file}", yes=yes)
     if refused is not None:
         _write(refused, [], mode="a")  # a file that cannot be written is found before the list is sent
+    was_sent = False
     async with connection.open() as client:
         place = format_place(client.base_url, client.account_id)
 
@@ -160,19 +161,26 @@ async def submit(
             if preview.terminated:
                 effect += f" worth {'' if preview.is_exact else 'about '}{show_money(preview.terminated_money)}"
             confirm(f"Submit {pluralize(preview.rows, 'row')}, and {effect} ({place})", yes=yes)
+            nonlocal was_sent
+            was_sent = True
 
         def started(job: "AsyncJob[Any]") -> None:
             output.note(f"Submitted as {job.id}. If this ends early: fieldingkit reconcile status {job.id}")
 
-        done = await reconcile(
-            client,
-            **_list(file, project),
-            name=name,
-            max_share=max_share,
-            timeout="auto" if wait_seconds is None else wait_seconds,
-            on_preview=ask,
-            on_start=started,
-        )
+        try:
+            done = await reconcile(
+                client,
+                **_list(file, project),
+                name=name,
+                max_share=max_share,
+                timeout="auto" if wait_seconds is None else wait_seconds,
+                on_preview=ask,
+                on_start=started,
+            )
+        except BaseException as exc:
+            if not (was_sent or isinstance(exc, Exception)):
+                exc.add_note("The list was not sent.")
+            raise
     output.print_json(done)
     _print(output, done.reconciliation)
     _note_warnings(output, done.warnings)
