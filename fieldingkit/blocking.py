@@ -253,7 +253,7 @@ class Client(BaseClient[AsyncClient]):
         files: "Mapping[str, Upload | bytes | str | PathLike[str]] | None" = None,
         headers: Mapping[str, str] | None = None,
     ) -> Response:
-        """Call an operation that has no command; see ``AsyncClient.request``.
+        """Call an operation that has no command; see ``AsyncClient.request``. The response is returned as it came.
 
         Raises:
             FieldingKitError: as for ``send``.

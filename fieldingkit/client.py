@@ -10,6 +10,7 @@ from fieldingkit.errors import ClientClosedError, FieldingKitError
 from fieldingkit.idempotency import RetrySafety
 from fieldingkit.option_validators import check_wait_timeout
 from fieldingkit.options import CallOptions, ConnectionSettings, Options, hide_credentials, with_parameters_of
+from fieldingkit.transport.headers import media_type
 from fieldingkit.transport.http import Response
 
 if TYPE_CHECKING:
@@ -200,7 +201,8 @@ class AsyncClient(AsyncBaseClient[Options]):
         """Call an operation that has no command, with the client's credentials, tracing and limits.
 
         Reads are retried. Other methods are retried like a command if the headers include an ``Idempotency-Key`` or
-        ``If-Match``.
+        ``If-Match``. A response with a status of 2xx is returned as it came: what the operation responds with is known
+        to the caller alone, so that the page of a proxy is not refused here. Check ``status`` and ``headers``.
 
         Args:
             method: The HTTP method.
@@ -255,7 +257,7 @@ class AsyncClient(AsyncBaseClient[Options]):
             FieldingKitError: as for ``send``, and if writing fails later; ``maybe_applied`` is true unless the command
                 is a read.
         """
-        from fieldingkit.codec import raise_for_incomplete_file, raise_for_status
+        from fieldingkit.codec import raise_for_status, raise_unless_file
         from fieldingkit.files import Download
 
         call = self._encode(command, download=True)
@@ -264,8 +266,11 @@ class AsyncClient(AsyncBaseClient[Options]):
             try:
                 response = await self._perform(call)
                 raise_for_status(call, response)
-                raise_for_incomplete_file(call, response)
-                return download.complete(response.headers)
+                raise_unless_file(call, response, size=download.received)
+                headers = response.headers
+                return download.complete(
+                    content_type=media_type(headers) or None, disposition=headers.get("Content-Disposition", "")
+                )
             except FieldingKitError as exc:
                 if download.failed:
                     # Only successful responses are written: the action was done, and its file alone is missing.

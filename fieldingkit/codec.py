@@ -9,22 +9,25 @@ import attrs
 
 from fieldingkit._json import dumps, loads, loads_exactly
 from fieldingkit.command_plan import CommandPlan, PlannedField, plan_of, query_value
-from fieldingkit.commands import Command
+from fieldingkit.commands import Command, DownloadCommand
 from fieldingkit.errors import DecodeError, DuplicateJobError, InvalidCommandError, JobLocationError
 from fieldingkit.idempotency import RetrySafety
-from fieldingkit.transport.headers import public_headers, retry_after
+from fieldingkit.transport.headers import media_type, public_headers, retry_after
 from fieldingkit.transport.http import Call, Request, Response
 from fieldingkit.transport.problem import error_from, without_secrets
 
 if TYPE_CHECKING:
     from fieldingkit.job_commands import JobAccepted
 
-__all__ = ["decode", "encode", "raise_for_incomplete_file", "raise_for_status", "raise_for_truncated_body"]
+__all__ = ["decode", "encode", "raise_for_status", "raise_for_truncated_body", "raise_unless_file"]
 
 _OK = range(200, 300)
 _WHOLE = {200, 201, 203}
 _UNENCODED = {"", "identity"}
 _JSON = "application/json"
+_PAGES = frozenset({"text/html", "application/xhtml+xml"})
+"""The content types of a proxy's own page; no operation has such a response."""
+_NO_FILES = _PAGES | {_JSON, "application/problem+json"}
 
 
 # Encoding. The converter is imported where it is needed: it loads cattrs, and a client should be quick to make.
@@ -152,7 +155,11 @@ def decode(call: Call, response: Response) -> Any:
     kind: type = type(call.command)
     spec = _result_spec(kind)
     if spec.structure is None:
-        return _accepted(call, response, spec) if spec.accepts_job else None
+        if spec.accepts_job:
+            return _accepted(call, response, spec)
+        if response.body and (content_type := media_type(response.headers)) in _PAGES:
+            raise _decode_error(call, response, f"it is {content_type}", "$")
+        return None
     if response.body_error is not None:
         raise_for_truncated_body(call, response)
     if spec.may_be_empty and not response.body and call.request.retry_safety is not RetrySafety.READ:
@@ -208,18 +215,30 @@ def raise_for_truncated_body(call: Call, response: Response) -> None:
         raise _decode_error(call, response, body_error.message, "$") from body_error
 
 
-def raise_for_incomplete_file(call: Call, response: Response) -> None:
-    """Raise if a successful response to a download is not a whole file.
+def raise_unless_file(call: Call, response: Response, *, size: int) -> None:
+    """Raise unless a successful response to a download is a whole file.
+
+    Args:
+        call: The call.
+        response: Its response, whose body went elsewhere.
+        size: The number of bytes of the body.
 
     Raises:
-        DecodeError: if the body was cut off, or is compressed although it must not be; or if the status is that
-            of a file that is not ready (202), of none (204, 205), or of a part (206).
+        DecodeError: if the body was cut off, or is compressed although it must not be; if the status is that of a file
+            that is not ready (202), of none (204, 205), or of a part (206); if it is the page of a proxy, or JSON in
+            place of a file; or if it is empty, unless the command says that the file may be.
     """
     raise_for_truncated_body(call, response)
     if response.status not in _WHOLE:
         raise _decode_error(call, response, "it is not a whole file", "$")
     if (coding := response.headers.get("Content-Encoding", "").strip().lower()) not in _UNENCODED:
         raise _decode_error(call, response, f"the file is encoded ({coding[:40]}), and might not be whole", "$")
+    command = call.command if isinstance(call.command, DownloadCommand) else None
+    if (content_type := media_type(response.headers)) in (_PAGES if command is None else _NO_FILES):
+        raise _decode_error(call, response, f"it is {content_type}, and not the file", "$")
+    may_be_empty = command is not None and command.may_be_empty and response.headers.get("Content-Length") == "0"
+    if not size and not may_be_empty:
+        raise _decode_error(call, response, "the body is empty", "$")
 
 
 def _decode_error(call: Call, response: Response, reason: str, path: str) -> DecodeError:

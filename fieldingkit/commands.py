@@ -183,9 +183,12 @@ class TargetGroupCommand(ProjectCommand[R_co], Generic[R_co]):
 
 
 class DownloadCommand(Command[None]):
-    """Base class of commands whose response is a file: ``client.download(command, path)`` saves it."""
+    """Base class of commands whose response is a file, not JSON: ``client.download(command, path)`` saves it."""
 
     __slots__ = ()
+
+    may_be_empty: ClassVar[bool] = False
+    """True if the file may have no bytes, such as a list without a header that has no rows."""
 
 
 class OpenEnum(enum.StrEnum):

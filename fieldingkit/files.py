@@ -196,7 +196,8 @@ class Download:
         self.failed: bool = False
         """True if a response arrived and could not be written."""
         self._on_progress = on_progress
-        self._received = 0
+        self.received: int = 0
+        """The bytes of the body that have arrived."""
         self._total: int | None = None
         try:
             self.path: Path = Path(path)
@@ -218,7 +219,7 @@ class Download:
         Args:
             total: The size of the body in bytes; None if unknown.
         """
-        self._received, self._total = 0, total
+        self.received, self._total = 0, total
         try:
             self._file.seek(0)
             self._file.truncate()
@@ -231,15 +232,16 @@ class Download:
             self._file.write(chunk)
         except OSError as exc:
             raise self._error(exc) from exc
-        self._received += len(chunk)
+        self.received += len(chunk)
         if self._on_progress is not None:
-            self._on_progress(self._received, self._total)
+            self._on_progress(self.received, self._total)
 
-    def complete(self, headers: Mapping[str, str]) -> Downloaded:
+    def complete(self, *, content_type: str | None, disposition: str) -> Downloaded:
         """Replace the target by the temporary file and return the facts of the file.
 
         Args:
-            headers: The headers of the response.
+            content_type: The content type of the response.
+            disposition: The ``Content-Disposition`` of the response; empty if it has none.
         """
         try:
             self._file.close()
@@ -248,9 +250,9 @@ class Download:
             raise self._error(exc) from exc
         return Downloaded(
             path=self.path,
-            size=self._received,
-            content_type=headers.get("Content-Type", "").partition(";")[0].strip().lower() or None,
-            filename=_given_name(headers.get("Content-Disposition", "")),
+            size=self.received,
+            content_type=content_type,
+            filename=_given_name(disposition),
         )
 
     def __enter__(self) -> Self:

@@ -343,6 +343,7 @@ class DownloadReconciliation(AccountCommand[None], DownloadCommand):
     endpoint: ClassVar[Endpoint] = Endpoint(
         "GET", _RECONCILIATION + "/downloads/{download_type}", operation_id="get_recon_downloads"
     )
+    may_be_empty: ClassVar[bool] = True
     request_id: str = attrs.field(validator=opaque_id)
     """The id of the reconciliation."""
     download_type: ReconciliationFile = attrs.field(converter=_file, validator=opaque_id)

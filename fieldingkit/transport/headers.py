@@ -12,6 +12,7 @@ __all__ = [
     "check_head",
     "http_date",
     "is_header",
+    "media_type",
     "public_headers",
     "retry_after",
     "trace_id_of",
@@ -71,6 +72,11 @@ def _is_sendable(text: str) -> bool:
 def public_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Return response headers as errors keep them: with lower-case names and without cookies."""
     return {name.lower(): value for name, value in headers.items() if name.lower() != "set-cookie"}
+
+
+def media_type(headers: Mapping[str, str]) -> str:
+    """Return the ``Content-Type`` without parameters, in lower case; empty if there is none."""
+    return headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
 
 def trace_id_of(headers: Mapping[str, str]) -> str | None:

@@ -54,7 +54,6 @@ _SUFFIXES: Final = {
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx",
 }
 _NO_FILE_YET: Final = frozenset({202, 204, 404})
-_NO_REPORTS: Final = frozenset({"text/html", "application/json", "application/problem+json"})
 _DOWNLOAD_SECONDS: Final = 3600.0
 """The longest time for one attempt: the file of six months is large."""
 _MAX_DOWNLOADS: Final = 3
@@ -379,17 +378,10 @@ async def _download(
     """Download a file; again if it is not there yet. The client itself repeats a download that was cut off."""
     for number in range(_MAX_DOWNLOADS - 1):
         try:
-            return _checked(await client.download(command, path))
+            return await client.download(command, path)
         except (NotFoundError, DecodeError) as exc:
             if exc.status not in _NO_FILE_YET:
                 raise
             conflicts.append(exc)
             await client.clock.sleep(_FIRST_DELAY * 2**number)
-    return _checked(await client.download(command, path))
-
-
-def _checked(file: Downloaded) -> Downloaded:
-    """Refuse the page of a proxy and any other answer that is no report."""
-    if file.content_type in _NO_REPORTS:
-        raise DecodeError(f"the response is {file.content_type}, which is no report")
-    return file
+    return await client.download(command, path)

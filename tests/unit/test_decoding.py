@@ -22,7 +22,7 @@ from support.fixture_types import MakeClient, Serve
 from support.raw_server import Connection, answer
 
 import fieldingkit.resources
-from fieldingkit import RetryPolicy, batch_jobs, fielding_runs, projects
+from fieldingkit import RetryPolicy, batch_jobs, fielding_runs, projects, webhooks
 from fieldingkit.codec import decode, encode
 from fieldingkit.commands import Command, OpenEnum
 from fieldingkit.errors import DecodeError, JobLocationError, NotFoundError, ServerError, TransportError
@@ -63,6 +63,33 @@ async def test_html_of_a_proxy_is_a_server_error(serve: Serve, make_client: Make
     with pytest.raises(ServerError, match="502: Bad gateway") as caught:
         await make_client(base_url=server.url, retry=ONCE).send(READ)
     assert caught.value.raw is None
+
+
+DELETE = webhooks.DeleteWebhook(webhook_id=RUN, if_match='W/"1"')
+"""A command without a result."""
+
+
+async def test_page_of_a_proxy_is_no_success_without_a_result(serve: Serve, make_client: MakeClient) -> None:
+    """A command that has no result to read is not said to be done because of a page with the status 200."""
+    server = await serve(answer(200, b"<html>Log in</html>", {"Content-Type": "text/html; charset=utf-8"}))
+    with pytest.raises(DecodeError, match="it is text/html") as caught:
+        await make_client(base_url=server.url).send(DELETE)
+    assert caught.value.maybe_applied
+    assert caught.value.body == b"<html>Log in</html>"
+
+
+@pytest.mark.parametrize("status", [200, 204])
+async def test_empty_success_may_have_any_content_type(status: int, serve: Serve, make_client: MakeClient) -> None:
+    """Some servers send their default content type with an empty body, which is no page."""
+    server = await serve(answer(status, b"", {"Content-Type": "text/html"}))
+    await make_client(base_url=server.url).send(DELETE)
+
+
+async def test_request_returns_a_page_as_it_came(serve: Serve, make_client: MakeClient) -> None:
+    """The client does not know the responses of a request without a command: its caller judges them."""
+    server = await serve(answer(200, b"<html>Log in</html>", {"Content-Type": "text/html"}))
+    response = await make_client(base_url=server.url).request("POST", "/things")
+    assert (response.status, response.headers["content-type"], response.body[:6]) == (200, "text/html", b"<html>")
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,9 @@ import pytest
 from support.examples import BY_GUARD, GROUP, LAUNCH, PROJECT, READ
 from support.fake_clock import FakeClock
 from support.fixture_types import MakeClient, Serve
-from support.raw_server import Connection, Step, answer, close
+from support.raw_server import Connection, Step, answer, close, raw
 
-from fieldingkit import Client, RetryPolicy
+from fieldingkit import Client, RetryPolicy, reconciliations, reports
 from fieldingkit.commands import Command, DownloadCommand, Endpoint, TargetGroupCommand
 from fieldingkit.errors import (
     ClientClosedError,
@@ -46,6 +46,11 @@ class WriteArchive(DownloadCommand, TargetGroupCommand[None]):
 
 
 ARCHIVE = WriteArchive(project_id=PROJECT, target_group_id=GROUP)
+REPORT = reports.DownloadReport(report_id="r1")
+EXPIRED = reconciliations.DownloadReconciliation(request_id="r1", download_type="expired-rids")
+"""The download of a list without a header, which is empty if no respondent id was expired."""
+CSV = {"Content-Type": "text/csv"}
+PAGE = b"<html>Log in</html>"
 
 
 def files_in(folder: Path) -> list[str]:
@@ -320,7 +325,7 @@ async def test_file_that_fails_later_says_whether_the_action_was_applied(
     else:
         full_disk = type("FullDisk", (io.FileIO,), {"write": full})
         monkeypatch.setattr(Path, "open", lambda path, _: full_disk(path, "x"))
-    server = await serve(answer(200, BODY))
+    server = await serve(answer(200, BODY, CSV))
     with pytest.raises(FieldingKitError, match="No space left on device") as caught:
         await make_client(base_url=server.url).download(command, tmp_path / "a")
     assert caught.value.maybe_applied is applied
@@ -341,6 +346,65 @@ async def test_response_that_is_no_whole_file_is_refused(
         await client.download(command, tmp_path / "a")
     assert (caught.value.status, caught.value.maybe_applied) == (status, applied)
     assert files_in(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "content_type"),
+    [
+        *((command, "text/html") for command in (READ, REPORT, EXPIRED)),
+        (READ, "Application/XHTML+XML; charset=utf-8"),
+        *((REPORT, kind) for kind in ("application/json", "application/problem+json")),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+async def test_page_of_a_proxy_does_not_replace_a_file(
+    command: Command[Any], content_type: str, serve: Serve, make_client: MakeClient, tmp_path: Path
+) -> None:
+    """No operation responds with HTML, and none that has a file with JSON: the earlier file stays."""
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"old")
+    client = make_client(base_url=(await serve(answer(200, PAGE, {"Content-Type": content_type}))).url)
+    with pytest.raises(DecodeError, match="and not the file") as caught:
+        await client.download(command, path)
+    assert (caught.value.status, caught.value.maybe_applied) == (200, False)
+    assert path.read_bytes() == b"old"
+    assert files_in(tmp_path) == ["a.csv"]
+
+
+async def test_json_of_a_list_is_saved(serve: Serve, make_client: MakeClient, tmp_path: Path) -> None:
+    """JSON is what a command that is no ``DownloadCommand`` responds with."""
+    client = make_client(base_url=(await serve(answer(200, {"data": []}))).url)
+    assert (await client.download(READ, tmp_path / "a.json")).content_type == "application/json"
+
+
+@pytest.mark.parametrize(
+    ("command", "step"),
+    [
+        (READ, answer(200, b"", CSV)),
+        (REPORT, answer(200, b"", CSV)),
+        (EXPIRED, raw(b"HTTP/1.1 200 OK\r\nContent-Type: text/csv\r\n\r\n")),
+        (EXPIRED, answer(200, b"", {"Content-Type": "text/html"})),
+    ],
+    ids=["JSON", "report", "list of unknown length", "list as HTML"],
+)
+async def test_empty_body_does_not_replace_a_file(
+    command: Command[Any], step: Step, serve: Serve, make_client: MakeClient, tmp_path: Path
+) -> None:
+    """An empty body is no file of the API, unless the file may be empty and the response says that it is."""
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"old")
+    with pytest.raises(DecodeError):
+        await make_client(base_url=(await serve(step)).url).download(command, path)
+    assert path.read_bytes() == b"old"
+    assert files_in(tmp_path) == ["a.csv"]
+
+
+async def test_list_without_rows_is_an_empty_file(serve: Serve, make_client: MakeClient, tmp_path: Path) -> None:
+    """The file of a reconciliation without expired respondent ids is empty, and replaces an earlier one."""
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"old")
+    file = await make_client(base_url=(await serve(answer(200, b"", CSV))).url).download(EXPIRED, path)
+    assert (file.size, path.read_bytes()) == (0, b"")
 
 
 async def test_download_asks_for_a_body_whose_end_can_be_told(

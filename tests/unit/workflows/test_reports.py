@@ -299,7 +299,7 @@ async def test_the_page_of_a_proxy_is_no_report(
     (tmp_path / "a.csv").write_text("old")
     page = faults.Answer(200, body=b"<html>Log in</html>", headers={"Content-Type": content_type})
     sandbox.faults.add("download_report_v2", page)
-    with pytest.raises(WorkflowError, match="no report"):
+    with pytest.raises(WorkflowError, match="and not the file"):
         await run_report(client, report(sandbox), tmp_path / "a.csv")
     assert (tmp_path / "a.csv").read_text() == "old"
     assert len(files_in(tmp_path)) == 1
