@@ -1,5 +1,6 @@
 """fieldingkit watch: once, as a log, as JSON, as a page, and as a table on a real terminal."""
 
+import codecs
 import json
 import os
 import pty
@@ -373,6 +374,7 @@ class Terminal:
         self.process = subprocess.Popen(
             [*PROGRAM, *flags], stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True
         )
+        self._decoder = codecs.getincrementaldecoder("utf-8")()  # a read may end within a character
         self.screen = ""
 
     def wait_for(self, text: str) -> None:
@@ -380,7 +382,7 @@ class Terminal:
         until = time.monotonic() + 250
         while text not in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.screen):
             assert time.monotonic() < until, self.screen
-            self.screen += os.read(self._ours, 65536).decode(errors="replace")
+            self.screen += self._decoder.decode(os.read(self._ours, 65536))
 
     def press(self, keys: str) -> None:
         """Send keys, and forget what the screen has shown."""
@@ -395,11 +397,11 @@ class Terminal:
         while code is None:
             assert time.monotonic() < until, self.screen
             with suppress(BlockingIOError, OSError):
-                self.screen += os.read(self._ours, 65536).decode(errors="replace")
+                self.screen += self._decoder.decode(os.read(self._ours, 65536))
             with suppress(subprocess.TimeoutExpired):
                 code = self.process.wait(0.05)
         with suppress(BlockingIOError, OSError):
-            self.screen += os.read(self._ours, 65536).decode(errors="replace")
+            self.screen += self._decoder.decode(os.read(self._ours, 65536))
         return code
 
     def settings(self) -> list[object]:
