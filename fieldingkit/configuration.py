@@ -18,6 +18,7 @@ selected by name, with ``CINT_CONNECTION`` or an argument. The table of an argum
 """
 
 import os
+import sys
 import tomllib
 from collections import ChainMap
 from collections.abc import Iterable, Mapping
@@ -28,6 +29,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 import attrs
 
+from fieldingkit._repr import brief_repr
 from fieldingkit.errors import ConfigurationError
 from fieldingkit.secret import Secret
 from fieldingkit.version import API_VERSION
@@ -241,6 +243,8 @@ def _check_keys(path: Path, values: _Values) -> None:
         kinds = (int, float) if key in _NUMBERS else (str, int) if key == "account" else (str,)
         if not isinstance(value, kinds) or isinstance(value, bool):
             raise ConfigurationError(f"{path}: {key!r} must be {'a number' if key in _NUMBERS else 'text'}")
+        if key in _NUMBERS and not 0 < cast("float", value) <= sys.float_info.max:
+            raise ConfigurationError(f"{path}: {key!r} must be a number of seconds above 0; got {brief_repr(value)}")
 
 
 def _environment() -> dict[str, Any]:

@@ -179,6 +179,8 @@ def test_a_secret_file_holds_one_word(bare: pytest.MonkeyPatch, tmp_path: Path, 
         ("client-secret = 'canary'", "its own file"),
         ("account = ", "not valid TOML"),
         ("timeout = 'ten'", "'timeout' must be a number"),
+        ("deadline = -1", "'deadline' must be a number of seconds above 0; got -1"),
+        ("[connections.a]\ntimeout = nan", "'timeout' must be a number of seconds above 0; got nan"),
         ("account = true", "'account' must be text"),
         ("[connections]\na = 1", "must be a table"),
         ("[connections.a]\nsecret = 'canary'", "its own file"),
@@ -186,7 +188,7 @@ def test_a_secret_file_holds_one_word(bare: pytest.MonkeyPatch, tmp_path: Path, 
     ],
 )
 def test_an_invalid_file_is_refused(write: Callable[[str], Path], text: str, message: str) -> None:
-    """A typo, a secret, a wrong type and invalid TOML are refused; the error names the file and shows no secret."""
+    """A typo, a secret, a wrong value and invalid TOML are refused; the error names the file and shows no secret."""
     path = write(text)
     with pytest.raises(ConfigurationError, match=message) as caught:
         Client.from_env()

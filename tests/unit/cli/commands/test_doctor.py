@@ -45,6 +45,18 @@ def test_missing_credentials_send_nothing(cli: Cli) -> None:
     assert "CINT_CLIENT_ID" in ended.out
 
 
+def test_a_deadline_of_the_file_is_checked_although_the_doctor_has_its_own(
+    connected: Cli, bare: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A configuration under which every other command fails is not ok."""
+    path = tmp_path / "config.toml"
+    path.write_text("deadline = -1")
+    bare.setenv("FIELDINGKIT_CONFIG", str(path))
+    ended = connected("doctor")
+    assert ended.code == connected("projects", "list").code == 2
+    assert "'deadline' must be a number of seconds above 0" in " ".join((ended.out + ended.err).split())
+
+
 def test_a_rejected_token_is_never_shown(connected: Cli, bare: pytest.MonkeyPatch) -> None:
     """A token that the API rejects is reported as such, and never shown."""
     bare.setenv("CINT_TOKEN", "wrong-canary")
