@@ -8,6 +8,7 @@ from fieldingkit.api_response import ApiResponse
 from fieldingkit.client import AsyncClient
 from fieldingkit.commands import Command
 from fieldingkit.errors import (
+    AmbiguousOutcomeError,
     ConfigurationError,
     DecodeError,
     FieldingKitError,
@@ -17,7 +18,7 @@ from fieldingkit.errors import (
 from fieldingkit.resources.fielding_runs import FieldingRun, FieldingRunChange, GetFieldingRun
 from fieldingkit.workflows.reading import send_read_detailed
 
-__all__ = ["any_maybe_applied", "keep_outcome", "optimistic_update", "read_run"]
+__all__ = ["any_maybe_applied", "keep_outcome", "optimistic_update", "read_run", "unclear_success"]
 
 
 class Update(NamedTuple):
@@ -60,10 +61,13 @@ async def optimistic_update(
                 conflicts.append(exc)
             else:
                 change = response.result
-                if _is_same(change.id, run) and confirms(change):
+                if not (_is_same(change.id, run) and confirms(change)):
+                    seen = ", ".join(f"{name} {value}" for name, value in change.to_dict().items() if value)
+                    conflicts.append(_mismatch(f"the response contradicts the command: {seen}", response, command))
+                elif not change.etag:
+                    conflicts.append(unclear_success("no ETag, which each action returns", response, command))
+                else:
                     return Update(before, now, change, command.endpoint.operation_id, tuple(conflicts))
-                seen = ", ".join(f"{name} {value}" for name, value in change.to_dict().items() if value)
-                conflicts.append(_mismatch(f"the response contradicts the command: {seen}", response, command))
             now = await read_run(client, run)
     except BaseException as exc:
         ambiguous = [conflict for conflict in conflicts if conflict.maybe_applied]
@@ -95,6 +99,19 @@ def _mismatch(message: str, response: ApiResponse[Any], command: Command[Any]) -
         command=command,
         operation_id=command.endpoint.operation_id,
         maybe_applied=not isinstance(command, GetFieldingRun),
+        attempts=response.attempts,
+        trace_id=response.trace_id,
+        request_id=response.request_id,
+    )
+
+
+def unclear_success(missing: str, response: ApiResponse[Any], command: Command[Any]) -> AmbiguousOutcomeError:
+    """Return the error of a success that shows nothing: a gateway may have answered, or the action is not done yet."""
+    return AmbiguousOutcomeError(
+        f"the response ({response.status}) has {missing}: the API may not have sent it, or has not finished",
+        command=command,
+        operation_id=command.endpoint.operation_id,
+        maybe_applied=True,
         attempts=response.attempts,
         trace_id=response.trace_id,
         request_id=response.request_id,

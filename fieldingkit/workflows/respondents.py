@@ -7,7 +7,13 @@ import attrs
 from fieldingkit.base_client import AsyncBaseClient
 from fieldingkit.errors import ConfigurationError, FieldingKitError, InvalidStateError, WorkflowError
 from fieldingkit.options import PipelineSettings
-from fieldingkit.resources.fulfillment import GetRespondentStatus, SessionStatus, UpdateRespondentStatus
+from fieldingkit.resources.fulfillment import (
+    GetRespondentStatus,
+    RespondentStatus,
+    SessionStatus,
+    UpdateRespondentStatus,
+)
+from fieldingkit.workflows.optimistic import unclear_success
 
 __all__ = ["EnsuredRespondentStatus", "ensure_respondent_status"]
 
@@ -31,7 +37,8 @@ async def ensure_respondent_status(
 ) -> EnsuredRespondentStatus:
     """Report how a session ended, once; after a refusal or an unclear outcome, find out by reading.
 
-    A session that has the status already is fine, so that the same report may be made again at any time.
+    A session that has the status already is fine, so that the same report may be made again at any time. A success
+    that does not say the status is unclear: a gateway may have answered.
 
     Args:
         client: The ``AsyncFulfillmentClient``.
@@ -50,7 +57,7 @@ async def ensure_respondent_status(
         raise ConfigurationError(f"client must be an AsyncFulfillmentClient; got {type(client).__name__}")
     command = UpdateRespondentStatus(rid=rid, status=status)
     try:
-        answer = await client.send(command)
+        answer = await _report(client, command)
     except InvalidStateError as exc:
         found = _status_in(exc, rid)
         _refuse_another_end(command, found, exc)
@@ -66,7 +73,7 @@ async def ensure_respondent_status(
             exc.add_note(f"the session had status {_name(found)} afterwards; report again")
             raise
         return EnsuredRespondentStatus(rid=rid, status=command.status, changed=None, conflicts=(exc,))
-    if not _is_of(answer.id, rid) or answer.status not in (None, command.status):
+    if not _is_of(answer.id, rid) or answer.status != command.status:
         raise WorkflowError(
             f"the report of {_name(command.status)} was accepted, but the answer has status {_name(answer.status)} of "
             f"session {answer.id}",
@@ -75,6 +82,15 @@ async def ensure_respondent_status(
             maybe_applied=True,
         )
     return EnsuredRespondentStatus(rid=rid, status=command.status, changed=True)
+
+
+async def _report(client: AsyncBaseClient[PipelineSettings], command: UpdateRespondentStatus) -> RespondentStatus:
+    """Send a report and return its answer. A success without a status is raised as an unclear outcome."""
+    response = await client.send_detailed(command)
+    answer = response.result
+    if answer.status is None and _is_of(answer.id, command.rid):
+        raise unclear_success("no status of the session", response, command)
+    return answer
 
 
 async def _read(client: AsyncBaseClient[PipelineSettings], rid: str, unclear: FieldingKitError) -> SessionStatus | None:

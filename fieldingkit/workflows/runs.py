@@ -114,14 +114,15 @@ async def ensure_status(
 
     If the run already has the status, nothing is sent. A single action leads from ``live`` to ``paused`` and back, from
     ``scheduled`` or ``completed`` to ``live``, and to ``completed``. Actions are never combined, because each of them
-    lets respondents in or keeps them out.
+    lets respondents in or keeps them out. A success without the ETag that the API sends with each action counts as an
+    ambiguous outcome: a gateway may have answered.
 
     Args:
         client: The client to use; with a blocking one, ``client.call(ensure_status, run, status)``.
         run: The command that reads the run.
         status: The wanted status.
         max_conflicts: Conflicts and ambiguous outcomes to resolve before giving up.
-        confirm: Seconds to wait after the action until the run reads as wanted; None trusts the API's response.
+        confirm: Seconds to wait after the action until the run reads as wanted; None trusts a response with an ETag.
         waker: Brings the reads for ``confirm`` forward when a webhook event of the project arrives.
 
     Raises:
@@ -195,7 +196,7 @@ class UpdatedRun:
     changed: bool
     """True if the run has dates that this workflow sent; False if ``change`` returned the run's dates unchanged.
 
-    After a conflict or an ambiguous outcome, another user may have set the same dates, which looks the same.
+    After a conflict or an ambiguous outcome, another user may have set the same dates; this cannot be distinguished.
     """
     before: FieldingRun
     """The run as first read."""
@@ -217,9 +218,9 @@ async def update_run(
 
         await update_run(client, run, lambda r: attrs.evolve(r, end_fielding_at=r.end_fielding_at + timedelta(days=1)))
 
-    After a conflict or an ambiguous outcome the run is read first. If it has the dates that were sent, ``change`` is
-    not applied again, so that a day is never added twice: a gateway may have sent the write twice, and returned the
-    refusal of the second. If a colleague sets exactly the same dates meanwhile, it looks the same.
+    After a conflict or an ambiguous outcome, also a success without an ETag, the run is read first. If it has the dates
+    that were sent, ``change`` is not applied again, so that a day is never added twice: a gateway may have sent the
+    write twice, and returned the refusal of the second. The same dates set by a colleague cannot be distinguished.
 
     Args:
         client: The client to use; with a blocking one, ``client.call(update_run, run, change)``.
@@ -244,7 +245,8 @@ async def update_run(
 
     def decide(now: FieldingRun, conflicts: Sequence[FieldingKitError]) -> Command[FieldingRunChange] | None:
         nonlocal unchanged
-        if _dates(now) in sent:  # also after a 412: the dates show that the write arrived before it was refused
+        if conflicts and _dates(now) in sent:
+            # Also after a 412: the dates show that a write arrived before the refused one.
             return None
         ambiguous = [conflict for conflict in conflicts if conflict.maybe_applied]
         if ambiguous and _dates(now) != unchanged:

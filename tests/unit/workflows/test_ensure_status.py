@@ -138,6 +138,41 @@ async def test_unapplied_action_is_sent_again(sandbox: Sandbox, client: AsyncCli
     assert [change.action for change in group.history] == ["pause"]
 
 
+@pytest.mark.parametrize("status", [200, 202, 204])
+async def test_success_without_an_etag_is_settled_by_one_read(
+    sandbox: Sandbox, client: AsyncClient, status: int
+) -> None:
+    """A success without an ETag is not the API's own: one read shows that the action was done."""
+    group, read = seeded(sandbox, "live")
+    sandbox.faults.add("pause_fielding_run", faults.ApplyThenAnswer(status))
+    outcome = await ensure_status(client, read, "paused")
+    assert [request.method for request in sandbox.requests] == ["GET", "POST", "GET"]
+    assert [type(conflict) for conflict in outcome.conflicts] == [AmbiguousOutcomeError]
+    assert group.run is not None
+    assert (outcome.changed, outcome.etag) == (True, group.run.etag)
+
+
+async def test_normal_success_is_not_read_again(sandbox: Sandbox, client: AsyncClient) -> None:
+    """The API's own success has an ETag and costs no further read."""
+    _, read = seeded(sandbox, "live")
+    await ensure_status(client, read, "paused")
+    assert [request.method for request in sandbox.requests] == ["GET", "POST"]
+
+
+@pytest.mark.parametrize("status", [202, 204])
+async def test_empty_success_of_an_action_not_done_is_no_success(
+    sandbox: Sandbox, client: AsyncClient, status: int
+) -> None:
+    """If the run reads as before after each empty success, the outcome is unclear."""
+    group, read = seeded(sandbox, "live")
+    sandbox.faults.add("pause_fielding_run", faults.Answer(status), times=None)
+    with pytest.raises(TooManyConflictsError, match="2 of unclear outcome; the run is live now") as caught:
+        await ensure_status(client, read, "paused", max_conflicts=1)
+    assert caught.value.maybe_applied
+    assert f"the response ({status}) has no ETag" in caught.value.conflicts[0].message
+    assert group.status == "live"
+
+
 async def test_failed_read_keeps_the_ambiguity(sandbox: Sandbox, client: AsyncClient) -> None:
     """The error of a failed read after an ambiguous action says that it may have been applied."""
     _, read = seeded(sandbox, "live")

@@ -145,10 +145,31 @@ async def test_a_definite_failure_is_raised(
     assert (failed.value.maybe_applied, len(server.requests)) == (False, 1)
 
 
-async def test_an_answer_without_a_status_counts_as_accepted(serve: Serve, make: MakeFulfillmentClient) -> None:
-    """The success says that the status was updated; its body need not repeat it."""
-    server = await serve(answer(200))
-    assert (await ensure_respondent_status(make(base_url=server.url), rid=RID, status=5)).changed
+SILENT = [answer(202), answer(204), answer(200), answer(200, {}), answer(200, {"id": RID})]
+
+
+@pytest.mark.parametrize("silent", SILENT)
+async def test_an_answer_without_a_status_is_settled_by_one_read(
+    serve: Serve, make: MakeFulfillmentClient, silent: Any
+) -> None:
+    """A success that does not say the status is not believed: one read shows that the session has it."""
+    server = await serve(silent, has(5))
+    ensured = await ensure_respondent_status(make(base_url=server.url), rid=RID, status=5)
+    assert (ensured.status, ensured.changed) == (5, None)
+    assert [type(conflict) for conflict in ensured.conflicts] == [AmbiguousOutcomeError]
+    assert [request.method for request in server.requests] == ["POST", "GET"]
+
+
+@pytest.mark.parametrize("silent", SILENT)
+async def test_an_answer_without_a_status_is_unclear_if_the_session_has_not_ended(
+    serve: Serve, make: MakeFulfillmentClient, silent: Any
+) -> None:
+    """If the session has no final status after such a success, the outcome is unclear."""
+    server = await serve(silent, has(1))
+    with pytest.raises(AmbiguousOutcomeError, match="has no status of the session") as unclear:
+        await ensure_respondent_status(make(base_url=server.url), rid=RID, status=5)
+    assert unclear.value.maybe_applied
+    assert unclear.value.__notes__ == ["the session had status 1 afterwards; report again"]
 
 
 @pytest.mark.parametrize("body", [{"id": RID, "status": 3}, {"id": RID, "status": 1}, {"id": OTHER, "status": 5}])

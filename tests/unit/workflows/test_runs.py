@@ -20,6 +20,8 @@ from fieldingkit.workflows import ensure_status, update_run, wait_for_status
 ONCE = RetryPolicy(max_attempts=1)
 LIVE = {**RUN_BODY, "id": RUN, "status": "live"}
 PAUSED = {**LIVE, "status": "paused"}
+DONE = answer(204, headers={"ETag": 'W/"2"'})
+"""The API's own response to an action."""
 
 
 def read(body: dict[str, Any] = LIVE, *, etag: str = 'W/"1"') -> Step:
@@ -62,8 +64,8 @@ def writes(server: RawServer) -> int:
     [
         (pause, [read(), answer(500), hang], "pause_fielding_run may have been applied: read the run"),
         (extend, [read(), answer(500), hang], "update_fielding_run may have been applied: read the run"),
-        (pause_and_confirm, [read(), answer(204), hang], "pause_fielding_run was applied: read the run"),
-        (pause_and_confirm, [read(), answer(204), read()], "pause_fielding_run was applied: read the run"),
+        (pause_and_confirm, [read(), DONE, hang], "pause_fielding_run was applied: read the run"),
+        (pause_and_confirm, [read(), DONE, read()], "pause_fielding_run was applied: read the run"),
     ],
 )
 async def test_cancellation_after_an_action_carries_its_outcome(

@@ -125,7 +125,7 @@ async def test_write_repeated_by_a_gateway_is_applied_once(sandbox: Sandbox, cli
 
 
 async def test_equal_change_of_another_user_is_not_added_to(sandbox: Sandbox, client: AsyncClient) -> None:
-    """Dates that another user set exactly as sent are the wanted ones, and look like a change by this workflow."""
+    """Dates that another user set exactly as sent are the wanted ones, and count as a change by this workflow."""
     group, read = seeded(sandbox)
 
     class MovedByAnother(faults.Fault):
@@ -151,6 +151,28 @@ async def test_unapplied_write_is_sent_again(sandbox: Sandbox, client: AsyncClie
     outcome = await update_run(client, read, a_day_longer)
     assert [type(conflict) for conflict in outcome.conflicts] == [AmbiguousOutcomeError]
     assert len(group.history) == 1
+
+
+@pytest.mark.parametrize("status", [202, 204])
+async def test_empty_success_is_settled_by_one_read(sandbox: Sandbox, client: AsyncClient, status: int) -> None:
+    """After a success without an ETag one read shows that the dates were changed; the day is not added twice."""
+    group, read = seeded(sandbox)
+    sandbox.faults.add("update_fielding_run", faults.ApplyThenAnswer(status))
+    outcome = await update_run(client, read, a_day_longer)
+    assert [request.method for request in sandbox.requests] == ["GET", "PUT", "GET"]
+    assert [type(conflict) for conflict in outcome.conflicts] == [AmbiguousOutcomeError]
+    assert outcome.changed
+    assert len(group.history) == 1
+
+
+async def test_empty_success_of_a_change_not_made_is_no_success(sandbox: Sandbox, client: AsyncClient) -> None:
+    """If the dates read as before after each empty success, the outcome is unclear."""
+    group, read = seeded(sandbox)
+    sandbox.faults.add("update_fielding_run", faults.Answer(202), times=None)
+    with pytest.raises(TooManyConflictsError, match="2 of unclear outcome") as caught:
+        await update_run(client, read, a_day_longer, max_conflicts=1)
+    assert caught.value.maybe_applied
+    assert not group.history
 
 
 async def test_dates_of_another_user_keep_the_ambiguity(sandbox: Sandbox, client: AsyncClient) -> None:
