@@ -820,5 +820,18 @@ class IncompleteUploadError(WorkflowError):
 class JournalError(WorkflowError):
     """The journal of a sweep cannot be used: another process holds it, a later release wrote it, or the disk is full.
 
-    Actions that were sent stay sent. Run the sweep again with the same journal to resume it.
+    ``maybe_applied`` is True once the sweep had sent a job. Sweep the same plan with the same journal again to resume
+    it.
     """
+
+    run_id: str | None = None
+    """The run id, if the sweep had sent a job; None if it had not."""
+    sent: str = ""
+    """The jobs of the run in words, such as ``has created 3 jobs``; empty if nothing was sent."""
+    next_step: str = ""
+    """How to continue after that, in a sentence; empty if nothing was sent."""
+
+    @property
+    def advice(self) -> str:
+        """A sentence on the jobs of the run, and one on how to continue; empty if nothing was sent."""
+        return f"Run {self.run_id} {self.sent}. {self.next_step}" if self.sent else ""

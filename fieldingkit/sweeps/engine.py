@@ -14,6 +14,7 @@ from fieldingkit.errors import InvalidCommandError
 from fieldingkit.sweeps import verification
 from fieldingkit.sweeps.canary import Proceed
 from fieldingkit.sweeps.checkpoint import Checkpoint, JournalCheckpoint
+from fieldingkit.sweeps.interruption import TrackedCheckpoint, tell_outcome
 from fieldingkit.sweeps.journal import Journal
 from fieldingkit.sweeps.plan import SweepPlan
 from fieldingkit.sweeps.previews import SweepPreview
@@ -71,17 +72,18 @@ async def sweep(
         InvalidCommandError: if the preview or the continued run belongs to another plan, or a journal and a checkpoint
             are given.
         JournalError: if another process writes to the journal, it cannot be written, or the run in it belongs to
-            another plan, API or account.
+            another plan, API or account. Once a job was sent, ``maybe_applied`` is True, and the error names the run.
         FieldingKitError: if no project can be read, or one of a strict plan; nothing was sent.
+
+    Any other exception that ends the sweep, such as a cancellation or an error of ``proceed``, has a note that says
+    whether the action may have been applied, and how to continue the run.
     """
     if journal is not None and checkpoint is not None:
         raise InvalidCommandError("a sweep takes a journal or a checkpoint, not both", field="checkpoint")
     with ExitStack() as stack:
-        if checkpoint is None:
-            checkpoint = _open_checkpoint(journal, plan, stack)
-        context = await discover(
-            client, plan, checkpoint, on_progress=on_progress, preview=preview, continues=continues
-        )
+        tracked = _open_checkpoint(journal, plan, stack) if checkpoint is None else TrackedCheckpoint(checkpoint)
+        stack.enter_context(tell_outcome(plan, tracked))
+        context = await discover(client, plan, tracked, on_progress=on_progress, preview=preview, continues=continues)
         state = context.state
         state.verifying = (verify or until_none_left) and (context.as_of is None or state.verification_due)
         if (canary := await settle_first(context)) is not None:
@@ -96,10 +98,12 @@ async def sweep(
         return report(context)
 
 
-def _open_checkpoint(journal: Journal | str | os.PathLike[str] | None, plan: SweepPlan, stack: ExitStack) -> Checkpoint:
+def _open_checkpoint(
+    journal: Journal | str | os.PathLike[str] | None, plan: SweepPlan, stack: ExitStack
+) -> TrackedCheckpoint:
     if journal is None:
-        return Checkpoint()
+        return TrackedCheckpoint(Checkpoint(), keeps=False)
     if not isinstance(journal, Journal):
         journal = stack.enter_context(Journal(journal))
     stack.enter_context(journal.claim(plan.run_id))
-    return JournalCheckpoint(journal, plan.run_id)
+    return TrackedCheckpoint(JournalCheckpoint(journal, plan.run_id), journal=str(journal.path))

@@ -276,6 +276,11 @@ class SweepState:
         self.settled: int = sum(chunk.settled for chunk in self.chunks)
         """The number of settled chunks."""
 
+    @property
+    def unclear(self) -> int:
+        """The number of jobs that may exist besides: their keys were used, and no response has named them."""
+        return sum(chunk.sent_at is not None and chunk.token is None for chunk in self.chunks)
+
     def put(self, chunk: Chunk) -> Chunk:
         """Replace the chunk with the same number, or append a new one; return the chunk."""
         if chunk.number == len(self.chunks):

@@ -134,8 +134,9 @@ class Submitter:
             sends += 1
             if chunk.state is ChunkState.PENDING:
                 sent_date = await self.keys.api_time(chunk)
-                chunk = state.put(chunk.advance(ChunkState.SENDING, client.clock.wall(), sent_date=sent_date))
+                chunk = chunk.advance(ChunkState.SENDING, client.clock.wall(), sent_date=sent_date)
                 await self._context.checkpoint.save(chunk)
+                state.put(chunk)  # only now: if it cannot be saved, nothing is sent
             elif client.clock.now() - read_at > MAX_STATUS_AGE:
                 read_at = client.clock.now()
                 chunk = await self._read_before_resend(chunk)
