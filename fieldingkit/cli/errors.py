@@ -68,7 +68,7 @@ EXIT_CODES = """Exit codes:
   0    everything was done
   1    something was not done: target groups failed or were not sent, a status
        does not allow the action, a question was answered no, or the report
-       could not be written; of `watch --once`: there is trouble
+       or a secret could not be written; of `watch --once`: there is trouble
   2    the command line or the configuration is wrong; nothing was sent
   3    the API refused the request or could not be reached; nothing was changed
   4    some outcomes are unknown; of `watch --once`: no trouble was seen, but

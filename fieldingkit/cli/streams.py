@@ -7,7 +7,7 @@ from contextlib import suppress
 from textwrap import fill
 from typing import TextIO
 
-__all__ = ["SurvivingStream", "discard", "open_missing_streams", "wrap"]
+__all__ = ["SurvivingStream", "discard", "leads_nowhere", "open_missing_streams", "wrap"]
 
 
 class SurvivingStream:
@@ -85,6 +85,14 @@ def discard(stream: TextIO) -> None:
             os.dup2(nowhere, stream.fileno())
         finally:
             os.close(nowhere)
+
+
+def leads_nowhere(stream: TextIO) -> bool:
+    """Return True if what is written to a stream is discarded, such as when it was closed at the start."""
+    try:
+        return os.path.samestat(os.fstat(stream.fileno()), os.stat(os.devnull))  # noqa: PTH116  # a pair of os calls
+    except (OSError, ValueError):  # a stream of a test has no descriptor
+        return False
 
 
 def open_missing_streams() -> None:

@@ -1,9 +1,6 @@
 """``fieldingkit webhooks``: list, create, change and delete webhooks, and list their events."""
 
-import os
-import sys
-from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Final
@@ -12,9 +9,10 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from fieldingkit.cli.connection import DEFAULT_CONNECTION, Connection
-from fieldingkit.cli.errors import ExitCode, UsageError
+from fieldingkit.cli.errors import ExitCode
 from fieldingkit.cli.output import Output
 from fieldingkit.cli.prompts import confirm, format_place
+from fieldingkit.cli.secret_file import SecretFile
 from fieldingkit.resources.webhooks import (
     CreateWebhook,
     DeleteWebhook,
@@ -30,57 +28,7 @@ from fieldingkit.resources.webhooks import (
     WebhookEventType,
 )
 
-__all__ = ["SecretFile", "create", "delete", "event_types", "history", "list_webhooks", "regenerate_secret", "update"]
-
-
-class SecretFile:
-    """A new file for a webhook's secret, readable by its owner only; ``-`` is stdout.
-
-    The API returns a secret once. The file is created before the request, so that the secret can be stored.
-    """
-
-    def __init__(self, path: Path, descriptor: int) -> None:
-        self._path = path
-        self._descriptor = descriptor
-        self._written = False
-
-    @classmethod
-    @contextmanager
-    def create(cls, path: Path) -> Generator["SecretFile"]:
-        """Create the file; it is removed again if no secret is written.
-
-        Raises:
-            UsageError: The file exists or cannot be created.
-        """
-        if str(path) == "-":
-            yield cls(path, -1)
-            return
-        path = path.expanduser()
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            raise UsageError(f"{path} already exists\nNothing was sent. Name a new file.") from None
-        except OSError as exc:
-            raise UsageError(f"{path} cannot be created: {exc.strerror}\nNothing was sent.") from exc
-        file = cls(path, descriptor)
-        try:
-            yield file
-        finally:
-            os.close(descriptor)
-            if not file._written:
-                with suppress(OSError):
-                    path.unlink()
-
-    def write(self, secret: str) -> str:
-        """Write the secret and return a message for the user."""
-        if self._descriptor < 0:
-            sys.stdout.write(f"{secret}\n")
-            sys.stdout.flush()
-            return "The secret is on stdout; the API does not return it again."
-        os.write(self._descriptor, f"{secret}\n".encode())
-        os.fsync(self._descriptor)
-        self._written = True
-        return f"The secret is in {self._path}; the API does not return it again."
+__all__ = ["create", "delete", "event_types", "history", "list_webhooks", "regenerate_secret", "update"]
 
 
 _SecretPath = Annotated[Path, Parameter(allow_leading_hyphen=True)]
@@ -153,7 +101,7 @@ async def create(
     async with connection.open() as client:
         with SecretFile.create(secret_file) as file:
             webhook = await client.send(command)
-            message = file.write(webhook.secret)
+            message = file.write(webhook.secret, webhook=webhook.id, done=f"webhook {webhook.id} was created")
     output.print_json(webhook)
     output.print_text(f"Webhook {webhook.id} was created.")
     output.note(message)
@@ -240,7 +188,8 @@ async def regenerate_secret(
             place = format_place(client.base_url, client.account_id)
             confirm(f"Replace the secret of webhook {webhook} of {place}; the old one stops being valid", yes=yes)
             changed = await client.send(RegenerateWebhookSecret(webhook_id=webhook))
-            message = file.write(changed.secret)
+            done = f"the secret of webhook {webhook} was replaced, and the old one stopped being valid"
+            message = file.write(changed.secret, webhook=webhook, done=done)
     output.print_json(changed)
     output.print_text(f"Webhook {webhook} has a new secret.")
     output.note(message)

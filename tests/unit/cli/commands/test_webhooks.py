@@ -1,12 +1,23 @@
 """``fieldingkit webhooks``, in this process, on a sandbox."""
 
+import asyncio
 import json
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 
-from support.command_line import Cli
+import attrs
+import pytest
+from aiohttp import web
+from support.command_line import LOST_OUTPUTS, Cli, Ended, run_into
 
 from fieldingkit.sandbox import Sandbox, faults
+from fieldingkit.sandbox.faults import Exchange, Fault
 
+PROGRAM = f"{sys.executable} -m fieldingkit"
 CREATE = ("webhooks", "create", "https://example.com/cint", "--event", "target-group-updated")
 
 
@@ -42,6 +53,82 @@ def test_a_refused_webhook_leaves_no_file(connected: Cli, sandbox: Sandbox, tmp_
     """The empty file is removed when the API refuses the webhook."""
     sandbox.faults.add("create_webhook", faults.Answer(400))
     assert connected(*CREATE, "--secret-file", "secret.txt").code == 3
+    assert not (tmp_path / "secret.txt").exists()
+
+
+def in_shell(line: str) -> Ended:
+    """Run a line of a shell."""
+    ended = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=120, check=False)
+    return Ended(ended.returncode, ended.stdout, ended.stderr)
+
+
+def test_a_full_disk_is_found_before_the_request(connected: Cli, sandbox: Sandbox, tmp_path: Path) -> None:
+    """A file that cannot take a secret is found before a webhook is created, and is removed again."""
+    assert connected
+    ended = in_shell(f"ulimit -f 0; {PROGRAM} {' '.join(CREATE)} --secret-file secret.txt")
+    assert (ended.code, sandbox.requests) == (2, [])
+    assert ended.err == "fieldingkit: secret.txt cannot be written: File too large\n  Nothing was sent.\n"
+    assert not (tmp_path / "secret.txt").exists()
+
+
+@pytest.mark.parametrize("redirection", [">&-", ">/dev/null"])
+def test_a_secret_for_nowhere_is_refused(connected: Cli, sandbox: Sandbox, redirection: str) -> None:
+    """A stdout that is closed or discarded would lose the secret, so nothing is sent."""
+    assert connected
+    ended = in_shell(f"{PROGRAM} {' '.join(CREATE)} --secret-file - {redirection}")
+    assert (ended.code, sandbox.requests) == (2, [])
+    assert "the secret would be lost\n  Nothing was sent." in ended.err
+
+
+@pytest.mark.parametrize(("stdout", "reason"), LOST_OUTPUTS.items())
+@pytest.mark.parametrize("json_flag", [(), ("--json",)], ids=str)
+def test_a_secret_that_is_lost_is_said_to_be(
+    connected: Cli, stdout: Callable[[], int], reason: str, json_flag: tuple[str, ...]
+) -> None:
+    """The message says what the API did, that the secret is lost, and how to get another."""
+    webhook = created(connected)
+    ended = run_into(stdout(), *CREATE, *json_flag, "--secret-file", "-")
+    (new,) = {line.split("\t")[0] for line in connected("webhooks", "list").out.splitlines()} - {webhook}
+    lost = f"but the secret could not be stored on stdout, and is lost: {reason}"
+    advice = "For another secret, run: fieldingkit webhooks regenerate-secret"
+    assert (ended.code, ended.err.splitlines()) == (
+        1,
+        [f"fieldingkit: webhook {new} was created, {lost}", f"  {advice} {new} --secret-file FILE"],
+    )
+    ended = run_into(stdout(), "webhooks", "regenerate-secret", new, "--yes", *json_flag, "--secret-file", "-")
+    first, _ = ended.err.splitlines()
+    assert ended.code == 1
+    assert (
+        first == f"fieldingkit: the secret of webhook {new} was replaced, and the old one stopped being valid, {lost}"
+    )
+
+
+@attrs.frozen
+class FullDisk(Fault):
+    """Handle the request, and let the process that sent it write no more files."""
+
+    process: Future[int] = attrs.field(factory=Future)
+    """The id of the process."""
+
+    async def inject(self, exchange: Exchange) -> web.StreamResponse:
+        """Limit the process, then answer."""
+        resource.prlimit(await asyncio.wrap_future(self.process), resource.RLIMIT_FSIZE, (0, 0))
+        return await exchange.proceed()
+
+
+def test_a_disk_that_is_full_after_the_request_loses_the_secret(
+    connected: Cli, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """The webhook is said to exist, and no file without a secret is left."""
+    assert connected
+    disk = FullDisk()
+    sandbox.faults.add("create_webhook", disk)
+    words = [*PROGRAM.split(), *CREATE, "--secret-file", "secret.txt"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        disk.process.set_result(process.pid)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "was created, but the secret could not be stored in secret.txt, and is lost: File too large\n" in err
     assert not (tmp_path / "secret.txt").exists()
 
 
