@@ -73,9 +73,9 @@ class AsyncClient(AsyncBaseClient[Options]):
         Raises:
             ConfigurationError: if there are no credentials, or a value is invalid.
         """
-        from fieldingkit.configuration import client_options
+        from fieldingkit.configuration import create_client
 
-        return cls(**client_options(connection, settings))
+        return create_client(cls, connection, settings)
 
     def with_options(self, **changes: Unpack[CallOptions]) -> Self:
         """Return a view of this client with other options: ``client.with_options(timeout=5).send(command)``.

@@ -21,11 +21,12 @@ import os
 import sys
 import tomllib
 from collections import ChainMap
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
 
 import attrs
 
@@ -41,8 +42,8 @@ __all__ = [
     "KEYS",
     "Configuration",
     "ResolvedCredentials",
-    "client_options",
     "config_path",
+    "create_client",
     "load",
     "read_file",
     "read_secret",
@@ -71,6 +72,16 @@ KEYS: Final = frozenset(_VARIABLES) - _SECRETS | _NUMBERS
 """The keys of a connection in the configuration file."""
 
 _Values = Mapping[str, Any]
+T = TypeVar("T")
+
+
+class _Source(NamedTuple):
+    """Values of one origin."""
+
+    values: _Values
+    """The values by their keys."""
+    name: Callable[[str], str]
+    """Returns the name of a value for messages: its variable, its key with the file, or its flag."""
 
 
 class ResolvedCredentials(NamedTuple):
@@ -104,6 +115,8 @@ class Configuration:
     """Seconds for a call with all its attempts; None for the client's default."""
     credentials: ResolvedCredentials = attrs.field(repr=lambda credentials: repr(credentials.source))
     """The credentials and their source."""
+    names: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
+    """The variables and the keys of the file that the settings come from, by the options of a client."""
 
     def options(self) -> dict[str, Any]:
         """Return the settings as keyword arguments of a client."""
@@ -117,6 +130,16 @@ class Configuration:
             "deadline": self.deadline,
         }
         return {name: value for name, value in options.items() if value is not None}
+
+    @contextmanager
+    def naming_sources(self, overridden: Collection[str] = ()) -> Generator[None]:
+        """Name the variable or the key, instead of the option, in an error about a setting.
+
+        Args:
+            overridden: The options that do not come from here.
+        """
+        with _naming({option: name for option, name in self.names.items() if option not in overridden}):
+            yield
 
 
 def config_path() -> Path:
@@ -140,7 +163,7 @@ def read_file() -> dict[str, Any]:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError) as exc:
         if os.environ.get("FIELDINGKIT_CONFIG"):
-            raise ConfigurationError(f"{path} cannot be read: {exc.strerror}") from exc
+            raise ConfigurationError(f"FIELDINGKIT_CONFIG: {path} cannot be read: {exc.strerror}") from exc
         return {}
     except OSError as exc:
         raise ConfigurationError(f"{path} cannot be read: {exc.strerror}") from exc
@@ -167,42 +190,52 @@ def load(connection: str | None = None, **given: Any) -> Configuration:
     from fieldingkit.options import BASE_URL
 
     name = connection or os.environ.get("CINT_CONNECTION") or None
-    arguments = _values({key.replace("_", "-"): value for key, value in given.items() if value is not None})
-    environment, table = _environment(), _table(name)
+    given = {key.replace("_", "-"): value for key, value in given.items() if value is not None}
+    arguments = _Source(_values(given), lambda key: f"--{key}")
+    environment = _Source(_environment(), _VARIABLES.__getitem__)
+    table = _Source(_table(name, given=bool(connection)), lambda key: f"{config_path()}: {key!r}")
     sources = (arguments, table, environment) if connection else (arguments, environment, table)
-    values: ChainMap[str, Any] = ChainMap(*sources)
-    base_url = str(values.get("base-url", BASE_URL)).rstrip("/")
-    token_url = values.get("token-url")
+    values: ChainMap[str, Any] = ChainMap(*(dict(source.values) for source in sources))
+    found = [(key, source) for source in reversed(sources) for key in source.values]
+    names = {_option(key): source.name(key) for key, source in found if key not in arguments.values}
 
-    source = next((source for source in sources if _CREDENTIALS & source.keys()), dict[str, Any]())
-    if source is not environment and {"token-file", "client-id"} <= source.keys():
+    source = next((source for source in sources if _CREDENTIALS & source.values.keys()), arguments)
+    if source is not environment and {"token-file", "client-id"} <= source.values.keys():
         raise ConfigurationError("two kinds of credentials: give either a token file or a client id")
-    if "client-id" in source and not {"token", "token-file"} & source.keys():
+    if "client-id" in source.values and not {"token", "token-file"} & source.values.keys():
         # A secret of the environment may belong to another connection than the one that an argument selected.
         secrets = (arguments, source) if connection and source is table else (arguments, source, environment)
-        credentials = _client_credentials(str(source["client-id"]), secrets, token_url)
+        with _naming(names):
+            credentials = _client_credentials(str(source.values["client-id"]), secrets, values.get("token-url"))
     else:
         credentials = _bearer_token(source, use_keyring=name is None)
     return Configuration(
         connection=name,
         account=values.get("account"),
-        base_url=base_url,
+        base_url=str(values.get("base-url", BASE_URL)).rstrip("/"),
         api_version=values.get("api-version", API_VERSION),
         proxy=values.get("proxy"),
         timeout=values.get("timeout"),
         deadline=values.get("deadline"),
         credentials=credentials,
+        names=names,
     )
 
 
-def client_options(connection: str | None, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return options of a client, completed by the settings of a connection.
+def create_client(kind: Callable[..., T], connection: str | None, options: Mapping[str, Any]) -> T:
+    """Return a client with some options and the settings of a connection.
+
+    Args:
+        kind: The class of the client.
+        connection: The name of a ``[connections.NAME]`` table; ``CINT_CONNECTION`` or the default one if omitted.
+        options: Options of the client, which override the settings.
 
     Raises:
-        ConfigurationError: As for ``load``.
+        ConfigurationError: As for ``load``, or an option is invalid.
     """
     loaded = load(connection, account=options.get("account_id"), base_url=options.get("base_url"))
-    return {**loaded.options(), **options}
+    with loaded.naming_sources(overridden=options.keys()):
+        return kind(**{**loaded.options(), **options})
 
 
 def read_secret(path: Path, *, scheme: bool = False) -> Secret:
@@ -247,11 +280,29 @@ def _check_keys(path: Path, values: _Values) -> None:
             raise ConfigurationError(f"{path}: {key!r} must be a number of seconds above 0; got {brief_repr(value)}")
 
 
+def _option(key: str) -> str:
+    """Return the client's option for a key of a connection."""
+    return "account_id" if key == "account" else key.replace("-", "_")
+
+
+@contextmanager
+def _naming(names: Mapping[str, str]) -> Generator[None]:
+    """Name the source of a value, in an error whose message begins with the name of an option."""
+    try:
+        yield
+    except ConfigurationError as exc:  # changed in place: a chained error could lead to a secret
+        for option, name in names.items():
+            if exc.message.startswith(f"{option} "):
+                exc.message = name + exc.message.removeprefix(option)
+                break
+        raise
+
+
 def _environment() -> dict[str, Any]:
     return _values({key: os.environ.get(name, "").strip() for key, name in _VARIABLES.items()})
 
 
-def _table(name: str | None) -> dict[str, Any]:
+def _table(name: str | None, *, given: bool) -> dict[str, Any]:
     content = read_file()
     if name is None:
         table = {key: value for key, value in content.items() if not isinstance(value, dict)}
@@ -259,7 +310,8 @@ def _table(name: str | None) -> dict[str, Any]:
         table = content["connections"][name]
     else:
         known = ", ".join(sorted(content.get("connections", {}))) or "none"
-        raise ConfigurationError(f"{config_path()} has no connection {name!r}; its connections are: {known}")
+        variable = "" if given else "CINT_CONNECTION: "
+        raise ConfigurationError(f"{variable}{config_path()} has no connection {name!r}; its connections are: {known}")
     return _values(table)
 
 
@@ -270,23 +322,27 @@ def _values(raw: Mapping[str, Any]) -> dict[str, Any]:
     return {key: Secret(value) if key in hidden else value for key, value in values.items()}
 
 
-def _bearer_token(source: _Values, *, use_keyring: bool) -> ResolvedCredentials:
+def _bearer_token(source: _Source, *, use_keyring: bool) -> ResolvedCredentials:
     from fieldingkit.transport.credentials import BearerToken
 
-    if "token" in source:
-        return ResolvedCredentials(BearerToken(source["token"]), "CINT_TOKEN")
-    if "token-file" in source:
-        path = Path(source["token-file"])
-        return ResolvedCredentials(BearerToken(read_secret(path)), f"the token file {path}", path)
+    if "token" in source.values:
+        with _naming({"BearerToken.token": source.name("token")}):
+            return ResolvedCredentials(BearerToken(source.values["token"]), "CINT_TOKEN")
+    if "token-file" in source.values:
+        path = Path(source.values["token-file"])
+        name = f"{source.name('token-file')}: {path}"
+        with _naming({"BearerToken.token": name, str(path): name}):
+            return ResolvedCredentials(BearerToken(read_secret(path)), f"the token file {path}", path)
     # The token of the keyring is for the default connection; another one must not get it.
     if use_keyring and (token := _from_keyring("token")):
-        return ResolvedCredentials(BearerToken(token), "the keyring")
+        with _naming({"BearerToken.token": "the token of the keyring"}):
+            return ResolvedCredentials(BearerToken(token), "the keyring")
     raise ConfigurationError(
         "no credentials found: set CINT_CLIENT_ID and CINT_CLIENT_SECRET, or CINT_TOKEN, or name a file with a token"
     )
 
 
-def _client_credentials(client_id: str, secrets: Iterable[_Values], token_url: str | None) -> ResolvedCredentials:
+def _client_credentials(client_id: str, secrets: Iterable[_Source], token_url: str | None) -> ResolvedCredentials:
     from fieldingkit.transport.client_credentials import ClientCredentials
 
     secret, origin, file = _client_secret(client_id, secrets)
@@ -294,13 +350,14 @@ def _client_credentials(client_id: str, secrets: Iterable[_Values], token_url: s
     return ResolvedCredentials(provider, f"the client id {client_id} with the secret of {origin}", file)
 
 
-def _client_secret(client_id: str, secrets: Iterable[_Values]) -> tuple[Secret, str, Path | None]:
+def _client_secret(client_id: str, secrets: Iterable[_Source]) -> tuple[Secret, str, Path | None]:
     for source in secrets:
-        if "client-secret" in source:
-            return source["client-secret"], "CINT_CLIENT_SECRET", None
-        if "client-secret-file" in source:
-            file = Path(source["client-secret-file"])
-            return read_secret(file), str(file), file
+        if "client-secret" in source.values:
+            return source.values["client-secret"], "CINT_CLIENT_SECRET", None
+        if "client-secret-file" in source.values:
+            file = Path(source.values["client-secret-file"])
+            with _naming({str(file): f"{source.name('client-secret-file')}: {file}"}):
+                return read_secret(file), str(file), file
     if (secret := _from_keyring(client_id)) is not None:
         return secret, "the keyring", None
     raise ConfigurationError(

@@ -10,16 +10,11 @@ from fieldingkit.cli.catalog import names_below
 from fieldingkit.configuration import config_path, read_file
 from fieldingkit.errors import ConfigurationError
 
-__all__ = ["supply_defaults"]
+__all__ = ["read_tables", "supply_defaults"]
 
 
-def supply_defaults(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
-    """Supply arguments of a command from its table in the configuration file; flags override it.
-
-    Args:
-        app: The application of the command.
-        commands: The words of the command.
-        arguments: The arguments to fill in.
+def read_tables() -> dict[str, Any]:
+    """Return the tables of the configuration file that hold defaults of commands.
 
     Raises:
         ConfigurationError: The file is invalid, or has a table that is no command.
@@ -31,7 +26,27 @@ def supply_defaults(app: App, commands: tuple[str, ...], arguments: ArgumentColl
         if name not in names_below(""):
             raise ConfigurationError(f"{path} has an unknown table [{name}]; tables are named after commands")
         _refuse_yes(table, name, path)
-    Dict(tables, source=str(path))(app, commands, arguments)
+    return tables
+
+
+def supply_defaults(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+    """Supply arguments of a command from its table in the configuration file; flags override it.
+
+    Args:
+        app: The application of the command.
+        commands: The words of the command.
+        arguments: The arguments to fill in.
+
+    Raises:
+        ConfigurationError: As for ``read_tables``, except that the doctor reports it itself.
+    """
+    try:
+        tables = read_tables()
+    except ConfigurationError:
+        if commands != ("doctor",):
+            raise
+        return
+    Dict(tables, source=str(config_path()))(app, commands, arguments)
 
 
 def _refuse_yes(table: dict[str, Any], name: str, path: Path) -> None:

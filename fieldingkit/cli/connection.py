@@ -82,12 +82,14 @@ class Connection:
         from fieldingkit.client import AsyncClient
         from fieldingkit.transport.telemetry.logs import enable_logs
 
-        options = (configuration or self.load()).options()
+        configuration = configuration or self.load()
+        options = configuration.options()
         if self.verbose:
             enable_logs(logging.INFO if self.verbose == 1 else logging.DEBUG)
         else:
             options["on_poll"] = show_retries().polled
-        return AsyncClient(**options, user_agent="fieldingkit-cli", rate=rate)
+        with configuration.naming_sources():
+            return AsyncClient(**options, user_agent="fieldingkit-cli", rate=rate)
 
 
 DEFAULT_CONNECTION = Connection()

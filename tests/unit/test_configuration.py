@@ -196,6 +196,20 @@ def test_an_invalid_file_is_refused(write: Callable[[str], Path], text: str, mes
     assert "canary" not in str(caught.value)
 
 
+def test_an_option_that_overrides_a_variable_is_named_itself(bare: pytest.MonkeyPatch) -> None:
+    """An error names the variable only if the value came from it."""
+    bare.setenv("CINT_TOKEN", "token")
+    bare.setenv("CINT_API_VERSION", "a\nb")
+    bare.setenv("CINT_BASE_URL", "nowhere")
+    for create in (Client.from_env, AsyncClient.from_env):
+        with pytest.raises(ConfigurationError, match=r"^CINT_BASE_URL must be"):
+            create()
+        with pytest.raises(ConfigurationError, match=r"^base_url must be"):
+            create(base_url="elsewhere")
+        with pytest.raises(ConfigurationError, match=r"^api_version must be"):
+            create(base_url="https://api.test", api_version="c\nd")
+
+
 def test_only_a_named_file_must_exist(bare: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A missing file is an error if FIELDINGKIT_CONFIG names it; the default one is optional."""
     bare.setenv("CINT_TOKEN", "token")

@@ -4,6 +4,7 @@ import base64
 import binascii
 import json
 import os
+import re
 import stat
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -14,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import attrs
 
 from fieldingkit.cli.checks import Check, Severity
+from fieldingkit.cli.config import read_tables
 from fieldingkit.cli.connection import DEFAULT_CONNECTION, Connection
-from fieldingkit.cli.errors import ExitCode
+from fieldingkit.cli.errors import ExitCode, format_error
 from fieldingkit.cli.output import Output
 from fieldingkit.configuration import Configuration, config_path
 from fieldingkit.errors import (
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = [
     "check_account",
     "check_clock",
+    "check_configuration",
     "check_failure",
     "check_token",
     "check_version",
@@ -50,6 +53,8 @@ _DEADLINE: Final = 15.0
 """Seconds for a call of the doctor, unless ``--deadline`` was given."""
 _MAX_SKEW: Final = 30.0
 """Seconds that the clocks may differ: the API's date has whole seconds, and the response took its time."""
+_SOURCE: Final = re.compile(r"(?:CINT|FIELDINGKIT)_[A-Z_]+|--[a-z-]+")
+"""A variable or a flag."""
 _CHECK_NETWORK: Final = "Check the network, the proxy (--proxy), --base-url and --token-url."
 _EXPIRES_SOON: Final = 3600.0
 """Seconds of validity below which a token earns a warning."""
@@ -94,11 +99,11 @@ async def _checks(connection: Connection, *, deep: bool) -> AsyncIterator[Check]
     path = config_path()
     exists = path.exists()
     try:
+        read_tables()
         configuration = connection.load()
         client = connection.open(configuration)
     except ConfigurationError as exc:
-        advice = f"The configuration file is {path}{'' if exists else '; it does not exist'}."
-        yield Check("Configuration", Severity.ERROR, exc.message, advice)
+        yield check_configuration(exc, path)
         return
     source = str(path) if exists else f"flags and environment only ({path} does not exist)"
     name = f", connection {configuration.connection}" if configuration.connection else ""
@@ -147,6 +152,22 @@ async def _call(client: "AsyncClient", configuration: Configuration) -> AsyncIte
         yield Check("Projects", Severity.ERROR, exc.message, advice)
     else:
         yield Check("Projects", Severity.OK, "readable" if projects.projects else "readable; there are none yet")
+
+
+def check_configuration(error: ConfigurationError, path: Path) -> Check:
+    """Explain a wrong configuration.
+
+    Args:
+        error: The error; its message begins with the variable, the flag or the file that is wrong.
+        path: The configuration file, which may not exist.
+    """
+    message = format_error(error).splitlines()[0]
+    advice = f"The configuration file is {path}{'' if path.exists() else '; it does not exist'}."
+    if (source := _SOURCE.match(message)) is not None:
+        advice = f"Correct {source[0]}."
+    elif message.startswith(str(path)):
+        advice = "Correct this file."
+    return Check("Configuration", Severity.ERROR, message, advice)
 
 
 def check_token(token: str, now: datetime) -> Check | None:

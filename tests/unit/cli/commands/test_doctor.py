@@ -57,6 +57,64 @@ def test_a_deadline_of_the_file_is_checked_although_the_doctor_has_its_own(
     assert "'deadline' must be a number of seconds above 0" in " ".join((ended.out + ended.err).split())
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("CINT_ACCOUNT_ID", "abc"),
+        ("CINT_API_VERSION", "a\nb"),
+        ("CINT_BASE_URL", "127.0.0.1:8730"),
+        ("CINT_CONNECTION", "other"),
+        ("CINT_PROXY", "canary"),
+        ("CINT_TOKEN", "canary\nb"),
+        ("CINT_TOKEN_FILE", "nowhere"),
+        ("FIELDINGKIT_CONFIG", "nowhere.toml"),
+        ("FIELDINGKIT_LOG", "loud"),
+    ],
+)
+def test_a_wrong_value_is_named_by_its_variable(
+    connected: Cli, bare: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    """The message and the advice name what the user wrote; a value that may be a secret is not shown."""
+    if variable == "CINT_TOKEN_FILE":
+        bare.delenv("CINT_TOKEN")
+    bare.setenv(variable, value)
+    ended = connected("projects", "list")
+    assert (ended.code, ended.err.startswith(f"fieldingkit: {variable}")) == (2, True), ended.err
+    checked = connected("doctor")
+    assert f"Configuration {variable}" in checked.out
+    assert f"-> Correct {variable}.\n" in checked.out
+    assert "canary" not in ended.err + checked.out
+
+
+@pytest.mark.parametrize(
+    "line", ['account = "abc"', 'proxy = "canary"', 'token-file = "nowhere"', "x[", "[puase]\na = 1"]
+)
+def test_a_wrong_file_is_a_failed_check_of_the_doctor(
+    connected: Cli, bare: pytest.MonkeyPatch, tmp_path: Path, line: str
+) -> None:
+    """The doctor reports a file with which no command begins as a check, and does not advise to run the doctor."""
+    path = tmp_path / "config.toml"
+    path.write_text(line)
+    bare.setenv("FIELDINGKIT_CONFIG", str(path))
+    bare.delenv("CINT_TOKEN" if "token" in line else "CINT_ACCOUNT_ID")
+    ended = connected("doctor", "--json")
+    assert (ended.code, ended.err) == (2, "")
+    check = json.loads(ended.out)
+    assert (check["subject"], check["severity"], check["advice"]) == ("Configuration", "error", "Correct this file.")
+    assert check["message"].startswith(str(path))
+    if "=" in line and "[" not in line:
+        assert repr(line.split(maxsplit=1)[0]) in check["message"]
+    assert "canary" not in ended.out
+
+
+def test_a_wrong_flag_is_named_by_the_doctor(connected: Cli) -> None:
+    """A flag overrides its variable, and is named as it was given."""
+    ended = connected("doctor", "--account", "abc", "--json")
+    check = json.loads(ended.out)
+    assert check["message"] == "--account must be the number of an account; got 'abc'"
+    assert check["advice"] == "Correct --account."
+
+
 def test_a_rejected_token_is_never_shown(connected: Cli, bare: pytest.MonkeyPatch) -> None:
     """A token that the API rejects is reported as such, and never shown."""
     bare.setenv("CINT_TOKEN", "wrong-canary")
