@@ -54,6 +54,8 @@ class ReconciliationStatus(OpenEnum):
     """It is being processed."""
     COMPLETE = "complete"
     """It has been processed."""
+    FAILED = "failed"
+    """It has failed; only a filter of the list has this word in the contract."""
 
 
 class SubmissionType(OpenEnum):
@@ -394,7 +396,7 @@ class _Submission(JobCommand[Reconciliation]):
     status_command: ClassVar[type[Command[JobResult]]] = GetReconciliation
     id_field: ClassVar[str] = "request_id"
     id_in_body: ClassVar[bool] = True
-    words: ClassVar[JobWords] = JobWords(frozenset({"complete", "completed"}), frozenset({"failed"}))
+    words: ClassVar[JobWords] = JobWords(done=frozenset({"complete"}))
     pace: ClassVar[JobPace | None] = JobPace(
         first_delay=2, min_interval=2, max_interval=600, timeout=450, timeout_per_item=0.045
     )

@@ -20,7 +20,7 @@ from fieldingkit.codec import encode
 from fieldingkit.commands import Command, Endpoint
 from fieldingkit.errors import InvalidCommandError
 from fieldingkit.files import Upload
-from fieldingkit.job_commands import JobCommand
+from fieldingkit.job_commands import JobCommand, fold_word
 
 NOT_IN_THE_SANDBOX_YET: Final[frozenset[str]] = frozenset()
 """Modules whose routes the sandbox lacks; it may only become shorter."""
@@ -209,6 +209,14 @@ def test_a_job_is_read_below_its_own_path(name: str) -> None:
     assert kind.id_in_body or reads.endpoint.path == f"{kind.endpoint.path}/{{job_id}}"
     assert kind.id_field in reads.endpoint.path_fields
     assert kind.job_result_type() is reads.result_type()
+
+
+@pytest.mark.parametrize("name", sorted(name for name, kind in COMMANDS.items() if issubclass(kind, JobCommand)))
+def test_only_known_statuses_end_a_job(name: str) -> None:
+    """Each word that ends a job is a member of its status, so that an unknown status is never an end."""
+    kind: Any = COMMANDS[name]
+    status = get_type_hints(kind.job_result_type())["status"]
+    assert {fold_word(member.value) for member in status} >= kind.words.done | kind.words.failed
 
 
 @every_module

@@ -210,6 +210,10 @@ DIFFERENCES: Final[Mapping[tuple[str, str], str]] = {
         for word in ("emailed", "failed", "in_progress", "pending", "processing")
     },
     **{
+        (operation_id, "ReconciliationStatus.failed is not in the contract"): "A word of a filter; it ends a wait."
+        for operation_id in ("get_reconciliations_by_account_id", "get_*by_request_id*")
+    },
+    **{
         ("report_requests", f"ReportLevel {difference}"): "Its words are spelled in two ways in one operation."
         for difference in ("lacks Account", "lacks Business Unit", "lacks Project", "lacks Target Group")
     },

@@ -341,6 +341,18 @@ async def test_a_list_that_failed_may_have_been_applied(sandbox: Sandbox, client
     assert caught.value.maybe_applied
 
 
+@pytest.mark.parametrize("word", ["completed", "done", "processed"])
+async def test_an_unknown_status_does_not_end_the_wait(sandbox: Sandbox, client: AsyncClient, word: str) -> None:
+    """Only the documented word is taken for the end; any other one, however near, is polled again."""
+    project = sandbox.seed(live=1, completes=20)
+    unknown = Changed(lambda text: re.sub(r'"status": ?"\w+"', f'"status":"{word}"', text))
+    sandbox.faults.add("get_reconciliation_by_request_id", unknown, times=2)
+    result = await reconcile(client, [(rids(project)[0], 932)])
+    assert (result.reconciliation.status, result.warnings) == (ReconciliationStatus.COMPLETE, ())
+    polls = [request for request in sandbox.requests if request.operation_id == "get_reconciliation_by_request_id"]
+    assert len(polls) > 2
+
+
 async def test_the_same_list_twice_at_once_is_one(sandbox: Sandbox, client: AsyncClient) -> None:
     """Two workflows with one list have one reconciliation, and both see its counts."""
     project = sandbox.seed(live=1, completes=20)
