@@ -5,14 +5,11 @@ forwards without a tunnel, and those of an application that instruments or repla
 """
 
 import asyncio
-import errno
-import os
-import socket
 import ssl
 import warnings
 from contextlib import suppress
 from io import BytesIO
-from typing import Any, cast
+from typing import Any
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
@@ -21,7 +18,6 @@ from yarl import URL
 from fieldingkit._warnings import calling_frame, file_and_line
 from fieldingkit.errors import (
     ClientClosedError,
-    ConfigurationError,
     ConnectionFailedError,
     DecodeError,
     FieldingKitError,
@@ -31,6 +27,7 @@ from fieldingkit.idempotency import RetrySafety
 from fieldingkit.secret import Secret
 from fieldingkit.transport.attempt import RunningAttempt
 from fieldingkit.transport.connection import Pool
+from fieldingkit.transport.failures import Route, to_error
 from fieldingkit.transport.headers import check_head
 from fieldingkit.transport.http import Call, Response
 from fieldingkit.transport.internals import is_session_patched, missing_internals
@@ -218,7 +215,8 @@ class AiohttpTransport:
         attempt.status = response.status
         if response.status == 407 and proxy is not None and url.scheme == "http":  # in a tunnel it is the API's
             response.close()
-            raise ConnectionFailedError("the proxy requires credentials (407)", sent=False, retryable=False)
+            peer = self._route(request.target).peer(sent=False)
+            raise ConnectionFailedError(f"{peer} requires credentials (407)", sent=False, retryable=False)
         return response
 
     async def _read(self, response: IncomingResponse | aiohttp.ClientResponse, attempt: RunningAttempt) -> Response:
@@ -255,31 +253,25 @@ class AiohttpTransport:
     def _to_error(self, exc: BaseException, attempt: RunningAttempt) -> BaseException:
         """Return fieldingkit's error for a failure of aiohttp; any other exception as it is, without its traceback."""
         request, sent = attempt.call.request, attempt.call.bytes_sent
-        where = f"{self._base.host}:{self._base.port}" if request.target.startswith("/") else request.target
         if self._closed and self._is_caused_by_close(exc, attempt.task):
             applied = sent and request.retry_safety is not RetrySafety.READ
             return ClientClosedError("the client was closed during the call", maybe_applied=applied)
-        match exc:
-            case aiohttp.ClientConnectorCertificateError():
-                reason = f"the certificate of {where} is not trusted: {exc.certificate_error}"
-                return ConnectionFailedError(reason, sent=False, retryable=False)
-            case aiohttp.ClientHttpProxyError():
-                reason = f"the proxy refused the connection: {exc.status} {exc.message}"
-                return ConnectionFailedError(reason, sent=False, retryable=exc.status != 407)
-            case aiohttp.ConnectionTimeoutError() | aiohttp.ClientConnectorError():
-                return ConnectionFailedError(f"no connection to {where}: {_reason(exc)}", sent=False)
-            case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
-                return ConfigurationError(f"not a URL that can be called: {where}")
-            case aiohttp.ClientResponseError():
-                # aiohttp reports unreadable bytes as a 400, which the API never sent.
-                return TransportError(f"the response of {where} was not HTTP", sent=sent)
-            case TimeoutError() if attempt.limit is not None:
-                awaited = "free connection" if attempt.waits else "response"
-                return attempt.too_late(f"no {awaited} within {attempt.limit:.3g} s from {where}", sent=sent)
-            case aiohttp.ClientError() | OSError():
-                return TransportError(_how_it_broke(exc, where, sent=sent), sent=sent)
-            case _:
-                return _without_tracebacks(exc)
+        route = self._route(request.target)
+        is_late = isinstance(exc, TimeoutError) and not isinstance(exc, aiohttp.ConnectionTimeoutError)
+        if is_late and attempt.limit is not None:
+            awaited = "free connection" if attempt.waits else "response"
+            return attempt.too_late(f"no {awaited} within {attempt.limit:.3g} s from {route}", sent=sent)
+        return to_error(exc, route, sent=sent) or _without_tracebacks(exc)
+
+    def _route(self, target: str) -> Route:
+        """Return the route of a request, for the text of an error."""
+        where = f"{self._base.host}:{self._base.port}" if target.startswith("/") else target
+        try:
+            url = self._base if target.startswith("/") else URL(target)
+            proxy = self._proxy_for(url)
+            return Route.to(where, url, None if proxy is None else URL(proxy))
+        except ValueError:  # not a URL
+            return Route(where)
 
     @staticmethod
     def _is_caused_by_close(exc: BaseException, task: asyncio.Task[Any]) -> bool:
@@ -305,24 +297,3 @@ def _without_tracebacks(exc: BaseException) -> BaseException:
         each.__traceback__ = None
         linked += [other for other in (each.__cause__, each.__context__) if other is not None and other not in linked]
     return exc
-
-
-def _how_it_broke(exc: Exception, where: str, *, sent: bool) -> str:
-    """Return what ended a connection, in words for a user of the API."""
-    if isinstance(exc, aiohttp.ClientConnectionResetError) and not sent:
-        return f"{where} closed the connection before the request was sent"
-    if isinstance(exc, aiohttp.ServerDisconnectedError):
-        return f"{where} closed the connection without a response"
-    if isinstance(exc, OSError) and exc.errno in errno.errorcode:
-        return f"the connection to {where} broke: {os.strerror(cast('int', exc.errno))}"
-    return f"the connection to {where} {'timed out' if isinstance(exc, TimeoutError) else 'broke'}"
-
-
-def _reason(exc: aiohttp.ConnectionTimeoutError | aiohttp.ClientConnectorError) -> str:
-    """Return why a host cannot be reached, without its name, which aiohttp and asyncio repeat."""
-    if not isinstance(exc, aiohttp.ClientConnectorError):
-        return "it took too long"
-    cause = exc.os_error
-    if cause.errno in errno.errorcode and not isinstance(cause, ssl.SSLError | socket.gaierror):
-        return os.strerror(cast("int", cause.errno))
-    return cause.strerror or str(cause)

@@ -137,7 +137,7 @@ async def test_a_connection_lost_before_the_write_has_sent_nothing(
 
     monkeypatch.setattr(Connection, "send", lose)
     call = make_call("POST")
-    with pytest.raises(TransportError, match="closed the connection before the request was sent") as caught:
+    with pytest.raises(TransportError, match="was closed before the request was sent") as caught:
         await transport(call)
     await transport.aclose()
     assert (caught.value.sent, call.bytes_sent) == (False, False)
