@@ -3,7 +3,8 @@
 Loaded with the first job command, because most of it costs a client more to load than to use.
 """
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterable, Sequence
 from typing import ClassVar, Generic, NamedTuple, Protocol, TypeVar, cast
 
 import attrs
@@ -11,7 +12,7 @@ import attrs
 from fieldingkit.commands import Command, OpenEnum, type_argument
 from fieldingkit.results import Result
 
-__all__ = ["JobAccepted", "JobCommand", "JobPace", "JobResult", "JobStatus", "JobWords", "fold_word"]
+__all__ = ["JobAccepted", "JobCommand", "JobPace", "JobResult", "JobStatus", "JobWords", "fold_word", "ids_digest"]
 
 
 R_co = TypeVar("R_co", covariant=True)
@@ -136,3 +137,13 @@ class JobCommand(Command[JobAccepted], Generic[R_co]):
         """Return the number of items in the command, such as target groups; None for a command without items."""
         ids: Sequence[str] | None = getattr(self, "target_group_ids", None)
         return None if ids is None else len(ids)
+
+    def items_digest(self) -> str | None:
+        """Return the ``ids_digest`` of the command's target groups; None for a command without them."""
+        ids: Sequence[str] | None = getattr(self, "target_group_ids", None)
+        return None if ids is None else ids_digest(ids)
+
+
+def ids_digest(ids: Iterable[str]) -> str:
+    """Return 32 hexadecimal digits that are equal for equal sets of ids, in any order and any process."""
+    return hashlib.sha256("\0".join(sorted({*ids})).encode(errors="surrogatepass")).hexdigest()[:32]

@@ -130,6 +130,7 @@ class JobFactory:
             created=self._clock.wall(),
             traceparent=call.headers.get("traceparent") or response.headers.get("traceparent"),
             asked=command.item_count(),
+            digest=command.items_digest(),
         )
         if accepted.status is not None and kind.words.is_failed(accepted.status):
             details = call.details(response)

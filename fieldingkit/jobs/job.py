@@ -347,12 +347,12 @@ class AsyncJob(Generic[R_co]):
         return self._complete(polled)
 
     def _complete(self, polled: PollResult) -> PollResult:
-        """Add the progress, and the target groups that the final result of a batch leaves out."""
+        """Add the progress, and compare the final result of a batch with what was requested."""
         result = polled.result
         progress: int = getattr(result, "progress", 0)
         if isinstance(result, BatchResult) and polled.ended:
             asked: Sequence[str] | None = getattr(self.command, "target_group_ids", None)
-            result = result.account_for(asked, self._facts.asked)
+            result = result.account_for(asked, self._facts.asked, self._facts.digest)
         return polled._replace(result=result, progress=progress)
 
     def _annotate(self, exc: FieldingKitError) -> FieldingKitError:

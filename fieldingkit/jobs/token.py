@@ -3,6 +3,7 @@
 import base64
 import json
 import math
+import re
 import sys
 from typing import Any, cast
 
@@ -27,6 +28,11 @@ def _timestamp(_: object, attribute: "attrs.Attribute[Any]", value: object) -> N
 def _optional_count(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
     if value is not None and (type(value) is not int or value < 0):
         raise TypeError(f"{attribute.name} must be a count")
+
+
+def _optional_digest(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    if value is not None and not (isinstance(value, str) and re.fullmatch("[0-9a-f]{32}", value)):
+        raise TypeError(f"{attribute.name} must be a digest")
 
 
 def _valid_traceparent(value: str | None) -> str | None:
@@ -68,6 +74,8 @@ class JobToken:
     """The trace context of the request that created the job; None if it is not known, or not valid."""
     asked: int | None = attrs.field(validator=_optional_count)
     """The number of target groups in the command."""
+    digest: str | None = attrs.field(validator=_optional_digest)
+    """The digest of their ids, which shows whether a result is about them; a token cannot hold thousands of ids."""
 
     def encode(self) -> str:
         """Return the token as text that is safe in a URL, of at most 1 KiB.
@@ -119,5 +127,6 @@ _SHORT = {
     "created": "t",
     "traceparent": "tp",
     "asked": "n",
+    "digest": "d",
 }
 """The names of the fields inside a token, which every release keeps."""

@@ -13,7 +13,7 @@ import attrs
 from fieldingkit._repr import html_table, short_repr
 from fieldingkit.commands import Command, Endpoint, ProjectCommand
 from fieldingkit.errors import BatchItemsFailedError
-from fieldingkit.job_commands import JobAccepted, JobCommand, JobResult, JobStatus
+from fieldingkit.job_commands import JobAccepted, JobCommand, JobResult, JobStatus, ids_digest
 from fieldingkit.results import Result, to_row
 from fieldingkit.validators import idempotency_key, opaque_id, str_tuple, ulids, uuid
 
@@ -61,10 +61,10 @@ def _with_reason(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read_failures(items: Any, _: Any) -> tuple[FailedTargetGroup, ...]:
-    """Decode failures as the converter would, in a third of the time: a job may have thousands of them."""
+    """Decode failures, each target group once, in a third of the converter's time: a job may have thousands."""
     if type(items) is not list:
         raise TypeError(f"expected a list, got {type(items).__name__}")
-    return tuple(map(_read_failure, cast("list[object]", items)))
+    return tuple({item.target_group_id: item for item in map(_read_failure, cast("list[object]", items))}.values())
 
 
 def _read_failure(item: Any) -> FailedTargetGroup:
@@ -94,11 +94,16 @@ class BatchResult(Result):
     """The target groups that failed, each with its reason."""
     missing: tuple[str, ...] = ()
     """Requested ids that a finished batch reports neither as updated nor as failed."""
+    unrequested: tuple[str, ...] = ()
+    """Ids that a finished batch reports although they were not requested; they are not in ``updated`` or ``failed``."""
     unaccounted: int = 0
-    """The number of target groups that a finished batch does not report; ``missing`` names them if they are known.
+    """The number of requested target groups that a finished batch does not report, at least.
 
-    A job that was resumed from its token knows how many ids were requested, but not which.
+    A job from a token knows whether the reported ids are the requested ones, but not which are missing or
+    unrequested: ``missing`` and ``unrequested`` are empty.
     """
+    as_requested: bool = True
+    """False if a finished batch reports other ids than those that were requested."""
 
     @classmethod
     def _from_api(cls, body: dict[str, Any]) -> dict[str, Any]:
@@ -107,21 +112,38 @@ class BatchResult(Result):
         failed: list[dict[str, Any]] = (body.get("failed_target_groups") or {"data": ()})["data"] or []
         return {
             **body,
-            "updated": [item["target_group_id"] for item in updated],
+            "updated": list(dict.fromkeys(item["target_group_id"] for item in updated)),
             "failed": failed,
         }
 
-    def account_for(self, requested: Sequence[str] | None, count: int | None) -> "BatchResult":
-        """Return the same result with ``missing`` and ``unaccounted`` filled in.
+    def account_for(self, requested: Sequence[str] | None, count: int | None, digest: str | None) -> "BatchResult":
+        """Return the same result, compared with what was requested.
 
         Args:
             requested: The requested ids; None if they are not known.
             count: The number of requested ids, for a job whose ids are not known.
+            digest: Their ``ids_digest``; None if it is not known either.
         """
-        reported = {*self.updated, *(item.target_group_id for item in self.failed)}
-        missing = tuple(item for item in requested or () if item not in reported)
-        unaccounted = len(missing) if requested is not None else max(0, (count or 0) - len(reported))
-        return attrs.evolve(self, missing=missing, unaccounted=unaccounted) if unaccounted else self
+        reported = dict.fromkeys((*self.updated, *(item.target_group_id for item in self.failed)))
+        if requested is None:
+            if digest is None or ids_digest(reported) == digest:
+                return self
+            number = (count or 0) - len(reported)
+            # As many ids as were requested, but others: at least one is missing.
+            return attrs.evolve(self, unaccounted=max(number, 0) or int(number == 0), as_requested=False)
+        wanted = set(requested)
+        if reported.keys() == wanted:
+            return self
+        missing = tuple(item for item in requested if item not in reported)
+        return attrs.evolve(
+            self,
+            updated=tuple(item for item in self.updated if item in wanted),
+            failed=tuple(item for item in self.failed if item.target_group_id in wanted),
+            missing=missing,
+            unrequested=tuple(item for item in reported if item not in wanted),
+            unaccounted=len(missing),
+            as_requested=False,
+        )
 
     @property
     def progress(self) -> int:
@@ -130,8 +152,8 @@ class BatchResult(Result):
 
     @property
     def ok(self) -> bool:
-        """True if the batch completed and every requested target group was updated."""
-        return self.status is JobStatus.COMPLETED and not self.failed and not self.unaccounted
+        """True if the batch completed and reports every requested target group, and no other, as updated."""
+        return self.status is JobStatus.COMPLETED and not self.failed and self.as_requested
 
     @property
     def by_id(self) -> Mapping[str, FailedTargetGroup | None]:
@@ -141,39 +163,49 @@ class BatchResult(Result):
     def rows(self) -> list[dict[str, Any]]:
         """Return one flat dictionary per target group: its id, outcome, and the code and description of a failure."""
         failed = [{"outcome": "failed", **to_row(item)} for item in self.failed]
-        rest = [("missing", self.missing), ("updated", self.updated)]
+        rest = [("missing", self.missing), ("unrequested", self.unrequested), ("updated", self.updated)]
         others = [{"outcome": outcome, "target_group_id": item} for outcome, items in rest for item in items]
         names = ("target_group_id", "outcome", "code", "description")
         return [{name: row.get(name) for name in names} for row in (*failed, *others)]
 
     def __repr__(self) -> str:
+        counts = (f"{len(self.updated)} updated", f"{len(self.failed)} failed")
         missing = f"{self.unaccounted} missing" if self.unaccounted else ""
-        counts = (f"{len(self.updated)} updated", f"{len(self.failed)} failed", missing)
-        return short_repr("BatchResult", f"{self.job_id} {self.status}", *counts)
+        others = f"{len(self.unrequested)} not requested" if self.unrequested else ""
+        unlike = "not as requested" if not (self.as_requested or missing or others) else ""
+        return short_repr("BatchResult", f"{self.job_id} {self.status}", *counts, missing, others, unlike)
 
     def _repr_html_(self) -> str:
         rows = [tuple(row.values()) for row in self.rows()]
         return html_table(repr(self)[1:-1], ("target group", "outcome", "code", "description"), rows, len(rows))
 
     def raise_for_failures(self) -> None:
-        """Raise an error if a target group failed or is missing.
+        """Raise an error if a target group failed, or if the reported target groups are not the requested ones.
 
         Raises:
-            BatchItemsFailedError: with ``failed`` and ``missing``; ``maybe_applied`` if some are missing.
+            BatchItemsFailedError: with ``failed`` and ``missing``; ``maybe_applied`` if the outcome of a target group
+                is not clear.
         """
-        if not self.failed and not self.unaccounted:
+        contradictory = {*self.updated}.intersection(item.target_group_id for item in self.failed)
+        if not self.failed and self.as_requested:
             return
-        parts = [f"{len(self.failed)} target groups failed"] if self.failed else []
+        parts = [f"{len(self.updated)} target groups were updated"]
         if self.failed:
             codes = dict.fromkeys(item.code or "no code" for item in self.failed)
-            parts[0] += f" ({', '.join(codes)})"
+            parts.append(f"{len(self.failed)} failed ({', '.join(codes)})")
+        if contradictory:
+            parts.append(f"{len(contradictory)} of these are reported as both")
+        if not (self.as_requested or self.missing or self.unrequested):
+            parts.append("the reported ids are not those that were requested")
         if self.unaccounted:
-            parts.append(f"{self.unaccounted} are not in the result")
+            parts.append(f"{'' if self.missing else 'at least '}{self.unaccounted} are not in the result")
+        if self.unrequested:
+            parts.append(f"{len(self.unrequested)} were reported that were not requested")
         raise BatchItemsFailedError(
-            f"{len(self.updated)} target groups were updated, {' and '.join(parts)}",
+            ", ".join(parts),
             failed=self.failed,
             missing=self.missing,
-            maybe_applied=self.unaccounted > 0,
+            maybe_applied=bool(contradictory) or not self.as_requested,
             job_id=self.job_id,
             last_status=self,
         )

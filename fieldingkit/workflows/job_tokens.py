@@ -43,4 +43,5 @@ def job_token(
         created=client.clock.wall(),
         traceparent=None,
         asked=item_count,
+        digest=None,
     ).encode()

@@ -17,6 +17,7 @@ def result(updated: int, description: str = "not allowed") -> BatchResult:
         failed=(failed,),
         missing=("M" * 26,),
         unaccounted=1,
+        as_requested=False,
     )
 
 

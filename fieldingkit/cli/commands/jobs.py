@@ -79,6 +79,8 @@ def _print(output: Output, result: JobResult) -> None:
             "Failed": len(result.failed),
             "Unaccounted": result.unaccounted,
         }
+        if not result.as_requested:
+            fields["Target groups"] = "not those that were requested"
     elif isinstance(result, FieldingJobResult):
         reason = result.failure_reason
         fields |= {

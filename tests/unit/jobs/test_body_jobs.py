@@ -90,6 +90,7 @@ UPLOAD = JobToken(
     created=0,
     traceparent=None,
     asked=1,
+    digest=None,
 )
 
 

@@ -41,6 +41,7 @@ from fieldingkit.sandbox import Sandbox, faults
 from fieldingkit.transport.credentials import AccessToken
 from fieldingkit.transport.retry_policy import RetryPolicy
 
+STRANGER = "01BTGNYV6HRNK8K8VKZASZCFP9"
 ACCEPTED = answer(201, headers={"Location": LOCATION})
 ONCE = RetryPolicy(max_attempts=1)
 STEADY = PollPolicy(first_delay=1, min_interval=1, max_interval=1, growth=1)
@@ -754,6 +755,75 @@ async def test_items_in_neither_list_are_missing(serve: Serve, make_client: Make
     with pytest.raises(BatchItemsFailedError) as caught:
         result.raise_for_failures()
     assert caught.value.missing == (OTHER,)
+    assert caught.value.maybe_applied
+
+
+@pytest.mark.parametrize(
+    ("reported", "missing"), [((GROUP, STRANGER), 1), ((GROUP,), 1), ((GROUP, OTHER, STRANGER), 0), ((), 2)]
+)
+async def test_token_knows_whether_the_requested_ids_are_reported(
+    reported: tuple[str, ...], missing: int, serve: Serve, make_client: MakeClient, clock: FakeClock
+) -> None:
+    """A job from a token is not as requested if another set of ids is reported, which it cannot name."""
+    server, job = await started(serve, make_client, answer(200, body("Completed", reported)), clock=clock)
+
+    result = await make_client(base_url=server.url, clock=clock).job(job.token()).wait()
+
+    assert (result.as_requested, result.ok, result.unaccounted) == (False, False, missing)
+    assert (result.missing, result.unrequested) == ((), ())
+    with pytest.raises(BatchItemsFailedError, match="not those that were requested") as caught:
+        result.raise_for_failures()
+    assert caught.value.maybe_applied
+
+
+async def test_token_accepts_the_requested_ids_in_any_order(
+    serve: Serve, make_client: MakeClient, clock: FakeClock
+) -> None:
+    """A job from a token is complete if the requested ids are reported, in any order and list."""
+    steps = [answer(200, body("Completed", (OTHER, GROUP))), answer(200, body("Completed", (OTHER,), (GROUP,)))]
+    server, job = await started(serve, make_client, *steps, clock=clock)
+    client = make_client(base_url=server.url, clock=clock)
+
+    results = [await client.job(job.token()).wait() for _ in steps]
+
+    assert [(result.as_requested, result.unaccounted) for result in results] == [(True, 0)] * 2
+    assert [result.ok for result in results] == [True, False]
+
+
+async def test_unrequested_ids_are_named_apart(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
+    """Ids that were not requested are named apart from those that were updated or failed, and the batch is not ok."""
+    polls = answer(200, body("Completed", (GROUP, STRANGER), (OTHER, "X" * 26)))
+    _, job = await started(serve, make_client, polls, clock=clock)
+
+    result = await job.wait()
+
+    assert (result.updated, [item.target_group_id for item in result.failed]) == ((GROUP,), [OTHER])
+    assert (result.unrequested, result.missing, result.ok) == ((STRANGER, "X" * 26), (), False)
+    assert [row["outcome"] for row in result.rows()] == ["failed", "unrequested", "unrequested", "updated"]
+    assert "2 not requested" in repr(result)
+    with pytest.raises(BatchItemsFailedError, match="2 were reported that were not requested") as caught:
+        result.raise_for_failures()
+    assert caught.value.maybe_applied
+
+
+async def test_ids_count_once(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
+    """An id that the API lists several times counts once."""
+    polls = answer(200, body("Completed", (GROUP,) * 3, (OTHER,) * 2))
+    _, job = await started(serve, make_client, polls, clock=clock)
+    result = await job.wait()
+    assert (result.updated, [item.target_group_id for item in result.failed]) == ((GROUP,), [OTHER])
+    assert (result.progress, result.as_requested) == (2, True)
+
+
+async def test_contradictory_report_may_have_been_applied(
+    serve: Serve, make_client: MakeClient, clock: FakeClock
+) -> None:
+    """An id that the API lists as updated and as failed may have been applied."""
+    _, job = await started(serve, make_client, answer(200, body("Completed", (GROUP, OTHER), (OTHER,))), clock=clock)
+    result = await job.wait()
+    assert not result.ok
+    with pytest.raises(BatchItemsFailedError, match="1 of these are reported as both") as caught:
+        result.raise_for_failures()
     assert caught.value.maybe_applied
 
 

@@ -33,6 +33,7 @@ GOLDEN_FACTS = JobToken(
     created=1763726400.25,
     traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
     asked=2,
+    digest="98ea6e4f216f2fb4b69fff9b3a44842c",
 )
 
 
@@ -74,7 +75,7 @@ async def test_token_holds_ids_and_versions(sandbox: Sandbox, client: AsyncClien
 
     fields = unpacked(job.token())
 
-    assert set(fields) == {"v", "o", "a", "op", "p", "j", "k", "t", "tp", "n"}
+    assert set(fields) == {"v", "o", "a", "op", "p", "j", "k", "t", "tp", "n", "d"}
     assert fields["o"] == sandbox.url.removesuffix("/v1")
     assert fields["p"] == {"account_id": str(sandbox.account_id), "project_id": project.id}
     assert (fields["j"], fields["k"], fields["n"]) == (job.id, job.idempotency_key, 2)
@@ -104,7 +105,7 @@ def test_oversized_token_leaves_out_trace_and_key() -> None:
     """A token that would exceed 1 KiB leaves out the traceparent, and then the idempotency key."""
     longest = attrs.evolve(GOLDEN_FACTS, job_id="x" * 128, idempotency_key="k" * 255)
     far, quoted = (
-        attrs.evolve(longest, origin=f"https://{'h' * 150}"),
+        attrs.evolve(longest, origin=f"https://{'h' * 120}"),
         attrs.evolve(longest, idempotency_key="\\" * 255),
     )
 
@@ -164,6 +165,8 @@ BROKEN: dict[str, Any] = {
     "a trace that is not text": {"tp": 7},
     "a count that is text": {"n": "two"},
     "a negative count": {"n": -1},
+    "a digest that is no text": {"d": 7},
+    "a digest of another form": {"d": "98EA"},
     "a count that is a boolean": {"n": True},
 }
 
@@ -175,7 +178,7 @@ async def test_altered_token_is_refused(name: str, cint: AsyncClient) -> None:
         cint.job(packed(**{**unpacked(GOLDEN_TOKEN), **BROKEN[name]}))
 
 
-@pytest.mark.parametrize("field", ["v", "o", "a", "op", "p", "j", "k", "t", "tp", "n"])
+@pytest.mark.parametrize("field", ["v", "o", "a", "op", "p", "j", "k", "t", "tp", "n", "d"])
 async def test_incomplete_token_is_refused(field: str, cint: AsyncClient) -> None:
     """A token that lacks a field is refused."""
     fields = unpacked(GOLDEN_TOKEN)
@@ -208,7 +211,7 @@ def test_any_text_is_refused_as_a_token(text: str) -> None:
         client.job(text)
 
 
-@given(st.sampled_from(["v", "o", "a", "op", "p", "j", "k", "t", "tp", "n"]), _json)
+@given(st.sampled_from(["v", "o", "a", "op", "p", "j", "k", "t", "tp", "n", "d"]), _json)
 def test_any_value_in_a_token_field(field: str, value: Any) -> None:
     """Any value in a field gives a job of the client's own origin or a ConfigurationError."""
     client = AsyncClient(auth="x", base_url="https://api.cint.com/v1")

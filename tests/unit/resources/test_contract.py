@@ -65,7 +65,9 @@ WIRE: Final[Mapping[type, Mapping[str, str | None]]] = {
         "updated": "updated_target_groups.data[].target_group_id",
         "failed": "failed_target_groups.data[]",
         "missing": None,
+        "unrequested": None,
         "unaccounted": None,
+        "as_requested": None,
     },
     batch_jobs.FailedTargetGroup: {"code": "failure_reason.code", "description": "failure_reason.description"},
     target_groups.TargetGroupStatistics: {

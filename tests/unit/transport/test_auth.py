@@ -642,6 +642,7 @@ async def test_a_job_is_not_gone_because_the_token_endpoint_is(serve: Serve, mak
         created=0.0,
         traceparent=None,
         asked=None,
+        digest=None,
     )
 
     with pytest.raises(JobError) as caught:
