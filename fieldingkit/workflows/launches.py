@@ -28,7 +28,7 @@ from fieldingkit.resources.fielding_runs import FieldingRun, GetFieldingRun, Lis
 from fieldingkit.resources.target_group_drafts import GetTargetGroup, TargetGroupDraft
 from fieldingkit.results import Serializable
 from fieldingkit.workflows.launch_checks import LaunchCheck, check_launch
-from fieldingkit.workflows.optimistic import any_maybe_applied, keep_outcome, read_run
+from fieldingkit.workflows.optimistic import any_maybe_applied, count_outcomes, keep_outcome, read_run
 from fieldingkit.workflows.reading import send_read
 from fieldingkit.workflows.shortfalls import Shortfall, infeasible_error
 
@@ -96,7 +96,7 @@ async def launch(
         WorkflowError: if the draft lacks a setting, or a part of it cannot be read; nothing was launched.
         JobFailedError: if the launch job failed, and the target group is still a draft.
         JobError: if the result of the launch job is not available; a later call reads what became of it.
-        TooManyConflictsError: if more ambiguous outcomes than that occurred; the error lists them.
+        TooManyConflictsError: if more refusals (409) and ambiguous outcomes than that occurred; the error lists them.
         FieldingKitError: if the draft or the run cannot be read.
     """
     if not isinstance(cast("object", client), AsyncClient):
@@ -190,8 +190,8 @@ class _Launch(NamedTuple):
             raise exc  # the job was seen: sent again, it would be the same one
         if len(conflicts) > self.max_conflicts:
             raise TooManyConflictsError(
-                f"{len(conflicts)} launches were sent, all with the same key and an unclear outcome; "
-                "the target group is still a draft",
+                f"{len(conflicts)} launches were sent, all with the same key: "
+                f"{count_outcomes(conflicts, refusal='refused (409)')}; the target group is still a draft",
                 conflicts=conflicts,
                 command=self.command,
                 maybe_applied=any_maybe_applied(conflicts),

@@ -18,7 +18,7 @@ from fieldingkit.errors import (
 from fieldingkit.resources.fielding_runs import FieldingRun, FieldingRunChange, GetFieldingRun
 from fieldingkit.workflows.reading import send_read_detailed
 
-__all__ = ["any_maybe_applied", "keep_outcome", "optimistic_update", "read_run", "unclear_success"]
+__all__ = ["any_maybe_applied", "count_outcomes", "keep_outcome", "optimistic_update", "read_run", "unclear_success"]
 
 
 class Update(NamedTuple):
@@ -122,17 +122,23 @@ def _check_number(conflicts: Sequence[FieldingKitError], allowed: int, run: GetF
     """Raise if there are too many conflicts. Only a 412 shows that another process changed the run."""
     if len(conflicts) <= allowed:
         return
-    ambiguous = sum(conflict.maybe_applied for conflict in conflicts)
-    refused = len(conflicts) - ambiguous
-    parts = [f"{refused} refused because the run had changed"] if refused else []
-    parts += [f"{ambiguous} of unclear outcome"] if ambiguous else []
+    outcomes = count_outcomes(conflicts, refusal="refused because the run had changed")
     raise TooManyConflictsError(
-        f"{len(conflicts)} writes were sent: {' and '.join(parts)}; the run is {now.status} now",
+        f"{len(conflicts)} writes were sent: {outcomes}; the run is {now.status} now",
         conflicts=conflicts,
         command=run,
-        maybe_applied=ambiguous > 0,
+        maybe_applied=any_maybe_applied(conflicts),
         attempts=[attempt for conflict in conflicts for attempt in conflict.attempts],
     ) from conflicts[-1]
+
+
+def count_outcomes(conflicts: Sequence[FieldingKitError], *, refusal: str) -> str:
+    """Return the numbers of refusals and of unclear outcomes, such as ``1 refused and 2 of unclear outcome``."""
+    ambiguous = sum(conflict.maybe_applied for conflict in conflicts)
+    refused = len(conflicts) - ambiguous
+    parts = [f"{refused} {refusal}"] if refused else []
+    parts += [f"{ambiguous} of unclear outcome"] if ambiguous else []
+    return " and ".join(parts)
 
 
 def keep_outcome(exc: BaseException, outcome: str) -> None:

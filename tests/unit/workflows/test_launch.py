@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -383,6 +384,27 @@ async def test_endless_unclear_answers_end(
         await launch(client_without_retries, draft, max_conflicts=2, idempotency_key="mine")
     assert (len(caught.value.conflicts), caught.value.idempotency_key) == (3, "mine")
     assert (caught.value.maybe_applied, group.status) == (True, "draft")
+
+
+@pytest.mark.parametrize(
+    ("unclear", "outcomes"),
+    [
+        (0, "3 launches were sent, all with the same key: 3 refused (409); the target group is still a draft"),
+        (1, "key: 2 refused (409) and 1 of unclear outcome; the target group is still a draft"),
+        (3, "key: 3 of unclear outcome; the target group is still a draft"),
+    ],
+)
+async def test_refusals_are_not_called_unclear(
+    sandbox: Sandbox, client_without_retries: AsyncClient, make_draft: MakeDraft, unclear: int, outcomes: str
+) -> None:
+    """The error counts refusals apart from unclear outcomes, and may have been applied only because of the latter."""
+    group, draft = await make_draft(client_without_retries)
+    if unclear:
+        sandbox.faults.add(LAUNCHES, faults.DropBefore(), times=unclear)
+    sandbox.faults.add(LAUNCHES, faults.Answer(409), times=None)
+    with pytest.raises(TooManyConflictsError, match=re.escape(outcomes)) as caught:
+        await launch(client_without_retries, draft, max_conflicts=2)
+    assert (caught.value.maybe_applied, group.status) == (unclear > 0, "draft")
 
 
 async def test_a_run_that_cannot_be_read_was_launched(
