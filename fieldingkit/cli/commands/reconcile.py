@@ -45,7 +45,8 @@ async def due(
 ) -> int:
     """List the completes that must be reconciled by the 25th, per project and manager, with their money.
 
-    Those of last month are due on the 25th of this month, US Central Time; with --next, those of this month.
+    Those of last month are due on the 25th of this month, US Central Time. After that day, once none of them is left,
+    those of this month are listed; with --next, always.
 
     Args:
         following: List those that are due next month.
@@ -57,6 +58,9 @@ async def due(
     output = Output(json=json)
     async with connection.open() as client:
         found = await due(client, "next_month" if following else "current_month")
+        if found.seconds_left <= 0 and not (following or found.projects or found.warnings):
+            output.note(f"No completes are left until {format_time(found.deadline)}, which is past.")
+            found = await due(client, "next_month")
     columns: dict[str, Callable[[DueProject], object]] = {
         "Project": lambda one: one.project_id,
         "Name": lambda one: one.project_name,

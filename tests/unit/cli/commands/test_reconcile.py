@@ -57,6 +57,24 @@ def test_what_is_due_is_listed(connected: Cli, sandbox: Sandbox) -> None:
     assert (document["deadline"], document["money"][0]["value"]) == ("2026-12-26T06:00:00.000Z", "50.00")
 
 
+@pytest.mark.parametrize("completes", [0, 10])
+def test_after_the_deadline_the_next_one_is_shown(connected: Cli, bare: pytest.MonkeyPatch, completes: int) -> None:
+    """On the 26th, with nothing left of last month, the completes of this month are listed with their deadline."""
+    with Sandbox(clock=SandboxClock(datetime(2026, 11, 26, 12, tzinfo=UTC))) as sandbox:
+        bare.setenv("CINT_BASE_URL", sandbox.url)
+        bare.setenv("CINT_TOKEN", sandbox.token)
+        sandbox.seed(live=2, completes=completes)
+        ended = connected("reconcile", "due")
+        following = connected("reconcile", "due", "--next")
+        document = json.loads(connected("reconcile", "due", "--json").out)
+    past, said = ended.err.splitlines()
+    assert past == "No completes are left until 2026-11-26T06:00:00Z, which is past."
+    counted = f"{2 * completes} completes worth 50.00 USD" if completes else "No completes are due"
+    assert said.startswith(f"{counted} until 2026-12-26T06:00:00Z, 29.")
+    assert ended.out == following.out
+    assert (document["deadline"], document["completes"]) == ("2026-12-26T06:00:00.000Z", 2 * completes)
+
+
 def test_a_list_is_checked_without_sending_it(connected: Cli, sandbox: Sandbox) -> None:
     """The number and the money are shown; the exit code says whether it would be refused."""
     project = sandbox.seed(paused=1, completes=20)
