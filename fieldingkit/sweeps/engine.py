@@ -13,7 +13,7 @@ from fieldingkit.client import AsyncClient
 from fieldingkit.errors import InvalidCommandError
 from fieldingkit.sweeps import verification
 from fieldingkit.sweeps.canary import Proceed
-from fieldingkit.sweeps.checkpoint import Checkpoint, JournalCheckpoint
+from fieldingkit.sweeps.checkpoint import Checkpoint
 from fieldingkit.sweeps.interruption import TrackedCheckpoint, tell_outcome
 from fieldingkit.sweeps.journal import Journal
 from fieldingkit.sweeps.plan import SweepPlan
@@ -101,9 +101,8 @@ async def sweep(
 def _open_checkpoint(
     journal: Journal | str | os.PathLike[str] | None, plan: SweepPlan, stack: ExitStack
 ) -> TrackedCheckpoint:
-    if journal is None:
-        return TrackedCheckpoint(Checkpoint(), keeps=False)
-    if not isinstance(journal, Journal):
-        journal = stack.enter_context(Journal(journal))
-    stack.enter_context(journal.claim(plan.run_id))
-    return TrackedCheckpoint(JournalCheckpoint(journal, plan.run_id), journal=str(journal.path))
+    if journal is not None:
+        if not isinstance(journal, Journal):
+            journal = stack.enter_context(Journal(journal))
+        stack.enter_context(journal.claim(plan.run_id))
+    return TrackedCheckpoint.of(journal, plan.run_id)

@@ -2,12 +2,14 @@
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from typing import Self
 
 from fieldingkit.errors import FieldingKitError, JournalError
 from fieldingkit.rendering.text import pluralize
-from fieldingkit.sweeps.checkpoint import Checkpoint
+from fieldingkit.sweeps.checkpoint import Checkpoint, JournalCheckpoint
 from fieldingkit.sweeps.chunks import Chunk
 from fieldingkit.sweeps.identity import RunIdentity
+from fieldingkit.sweeps.journal import Journal
 from fieldingkit.sweeps.plan import SweepPlan
 from fieldingkit.sweeps.report import GroupOutcome
 from fieldingkit.sweeps.state import SweepState
@@ -34,6 +36,13 @@ class TrackedCheckpoint(Checkpoint):
         self._inner = inner
         self._root = self
         self._states: dict[str, SweepState] = {}
+
+    @classmethod
+    def of(cls, journal: Journal | None, run_id: str) -> Self:
+        """Return the checkpoint of a run in a journal; without one, it only remembers the runs."""
+        if journal is None:
+            return cls(Checkpoint(), keeps=False)
+        return cls(JournalCheckpoint(journal, run_id), journal=str(journal.path))
 
     @property
     def created(self) -> int:

@@ -8,11 +8,11 @@ import attrs
 
 from fieldingkit.client import AsyncClient
 from fieldingkit.errors import InvalidCommandError
-from fieldingkit.sweeps.checkpoint import load_undecided
 from fieldingkit.sweeps.discovery import FoundGroups, find_groups
 from fieldingkit.sweeps.engine import sweep
 from fieldingkit.sweeps.history import check_history as read_history
 from fieldingkit.sweeps.identity import RunIdentity
+from fieldingkit.sweeps.interruption import TrackedCheckpoint, tell_outcome
 from fieldingkit.sweeps.journal import Journal
 from fieldingkit.sweeps.plan import SweepPlan, derive_run_id
 from fieldingkit.sweeps.previews import SweepPreview, make_preview
@@ -52,16 +52,23 @@ async def undo(
         InvalidCommandError: if nothing undoes the action, or the report is of another API or account.
         JournalError: if another process writes to the journal, or it cannot be written.
         FieldingKitError: if the target groups cannot be read; nothing was sent.
+
+    Any other exception that ends the undo, such as a cancellation, has a note as for ``sweep``.
     """
     _check_account(client, report)
     plan = undo_plan(report)
     with ExitStack() as stack:
         if journal is not None and not isinstance(journal, Journal):
             journal = stack.enter_context(Journal(journal))
-        left = None if journal is None else await load_undecided(journal, plan, RunIdentity.of(client, plan))
-        shown = None
-        if left is None or left:
-            shown = await preview_undo(client, report, check_history=check_history, only=left, on_progress=on_progress)
+        checkpoint = TrackedCheckpoint.of(journal, plan.run_id)
+        with tell_outcome(plan, checkpoint):
+            state = await checkpoint.load(plan, RunIdentity.of(client, plan))
+            left = None if state is None else state.undecided()
+            shown = None
+            if left is None or left:
+                shown = await preview_undo(
+                    client, report, check_history=check_history, only=left, on_progress=on_progress
+                )
         return await sweep(client, plan, journal=journal, on_progress=on_progress, preview=shown)
 
 

@@ -1,6 +1,7 @@
 """Ctrl-C: the caller is released at once, and its coroutine is cancelled."""
 
 import asyncio
+import gc
 import signal
 import sys
 import threading
@@ -115,6 +116,30 @@ def test_interrupted_run_tells_the_token_of_its_job(start: Start, sandbox: Sandb
     wait_until(lambda: len(sandbox.requests) > 1)
     script.process.send_signal(signal.SIGINT)
     assert script.outcome() == (0, "Processing\n", "")
+
+
+def test_interrupted_sweep_tells_its_run_and_jobs(start: Start, sandbox: Sandbox, wait_until: WaitUntil) -> None:
+    """Ctrl-C during a sweep raises KeyboardInterrupt with the note of a cancelled sweep."""
+    sandbox.faults.add("create_bulk_pause_target_groups_job", faults.StuckJob())
+    script = start(
+        """
+        from support.facade_scene import PAUSE
+        from fieldingkit import Client
+        from fieldingkit.sweeps import SweepPlan, sweep
+
+        groups = {PAUSE.project_id: PAUSE.target_group_ids}
+        with Client.from_env() as client:
+            try:
+                client.call(sweep, SweepPlan(action="pause", target_groups=groups, run_id="tonight"))
+            except KeyboardInterrupt as exc:
+                print(*exc.__notes__)
+        """
+    )
+    wait_until(lambda: any("batch-jobs" in request.path and request.method == "GET" for request in sandbox.requests))
+    script.process.send_signal(signal.SIGINT)
+    outcome = script.outcome()
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "the pause may have been applied: run tonight (no journal) has created 1 job; read the" in outcome.out
 
 
 def test_interrupt_after_the_result_tells_the_job(
@@ -291,6 +316,7 @@ class InterruptAtCall:
 def _interrupted(action: Callable[[], object], number: int) -> KeyboardInterrupt | None:
     """Return the interrupt that an action raises if it is interrupted at its n-th call; None if it ends before."""
     before = sys.gettrace()
+    gc.disable()  # no finalizer of an earlier test may be the call that is interrupted
     sys.settrace(InterruptAtCall(number))
     try:
         action()
@@ -298,6 +324,7 @@ def _interrupted(action: Callable[[], object], number: int) -> KeyboardInterrupt
         return exc
     finally:
         sys.settrace(before)
+        gc.enable()
     return None
 
 

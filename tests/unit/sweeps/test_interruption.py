@@ -13,9 +13,10 @@ from support.sweep_plans import pausing
 from fieldingkit import AsyncClient
 from fieldingkit.errors import InvalidCommandError, JournalError
 from fieldingkit.sandbox import Sandbox, faults
-from fieldingkit.sweeps import Journal, SweepProgress, SweepReport, sweep
+from fieldingkit.sweeps import Journal, SweepProgress, SweepReport, sweep, undo
 from fieldingkit.sweeps.checkpoint import Checkpoint
 
+CHANGELOG = "get_target_group_changelog"
 CREATE = "create_bulk_pause_target_groups_job"
 
 
@@ -135,6 +136,45 @@ async def test_a_sweep_that_is_cancelled_before_it_sends_says_that(sweep_client:
 
     assert note == "run tonight (no journal) has sent nothing; sweep the same plan with this run_id again"
     assert not sandbox.jobs
+
+
+UNSENT = "run tonight-undo (no journal) has sent nothing; undo the same report again"
+SENT = (
+    "the resume may have been applied: run tonight-undo (no journal) has created 1 job; "
+    "read the statuses first, or undo the same report again soon"
+)
+
+
+@pytest.mark.parametrize(("phase", "said"), [("checking", UNSENT), ("sweeping", SENT)])
+async def test_a_cancelled_undo_says_what_it_sent(
+    sweep_client: AsyncClient, sandbox: Sandbox, phase: str, said: str
+) -> None:
+    """Its run id follows from the report, so that the note asks to undo that again."""
+    report = await sweep(sweep_client, pausing(sandbox.seed(live=2), run_id="tonight"))
+
+    note = await end(
+        lambda on_progress: undo(sweep_client, report, on_progress=on_progress),
+        lambda progress: progress.phase == phase and progress.jobs_submitted == (phase == "sweeping"),
+    )
+
+    assert note == said
+
+
+async def test_a_cancelled_check_of_a_resumed_undo_counts_its_jobs(
+    sweep_client: AsyncClient, sandbox: Sandbox, path: Path
+) -> None:
+    """The jobs that an earlier process created are said, although this one has sent nothing yet."""
+    report = await sweep(sweep_client, pausing(sandbox.seed(live=2), run_id="tonight"))
+    sandbox.faults.add(CHANGELOG, faults.Answer(403))
+    assert (await undo(sweep_client, report, journal=path)).counts.unknown == 1
+
+    note = await end(
+        lambda on_progress: undo(sweep_client, report, journal=path, on_progress=on_progress),
+        lambda progress: progress.phase == "checking",
+    )
+
+    assert f"run tonight-undo (journal {path}) has created 1 job;" in note
+    assert note.endswith("; undo the same report with this journal again to resume it")
 
 
 async def test_a_job_without_an_answer_may_have_been_created(make_client: MakeClient, sandbox: Sandbox) -> None:
