@@ -65,10 +65,11 @@ class ExitCode(enum.IntEnum):
 
 EXIT_CODES = """Exit codes:
 
-  0    everything was done
+  0    everything was done; stderr says if the result could not be printed
   1    something was not done: target groups failed or were not sent, a status
-       does not allow the action, a question was answered no, or the report
-       or a secret could not be written; of `watch --once`: there is trouble
+       does not allow the action, a question was answered no, or the report,
+       a secret or a list could not be written; of `watch --once`: there is
+       trouble
   2    the command line or the configuration is wrong; nothing was sent
   3    the API refused the request or could not be reached; nothing was changed
   4    some outcomes are unknown; of `watch --once`: no trouble was seen, but
@@ -77,7 +78,7 @@ EXIT_CODES = """Exit codes:
   129  SIGHUP; the command says what may have been applied, and a sweep how to
        resume it
   130  interrupted by Ctrl-C; the same
-  141  the reader of the output has ended; a sweep continues to its end
+  141  the reader of a list has ended; an action continues to its end
   143  SIGTERM; the same"""
 
 

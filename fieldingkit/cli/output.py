@@ -13,7 +13,7 @@ from fieldingkit.rendering.text import format_time, strip_control_chars
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["Output"]
+__all__ = ["Output", "format_fields"]
 
 T = TypeVar("T")
 
@@ -81,6 +81,17 @@ class Output:
                 self._stdout.flush()  # another program follows the events of a sweep
             self._printed()
 
+    def print_outcome(self, document: Any, text: str) -> None:
+        """Print what an action did: with ``json`` the document, otherwise the text.
+
+        The command does not end if stdout cannot be written; the text is on stderr then.
+        """
+        self._survive = True
+        self.print_json(document)
+        self.print_text(text)
+        if self.lost is not None:
+            self.note(f"The result could not be printed: {self.lost}.\n{text}")
+
     def flush(self) -> None:
         """Write what is buffered, for a reader that follows it; the command ends if that reader has ended."""
         self._stdout.flush()
@@ -88,10 +99,7 @@ class Output:
 
     def print_fields(self, fields: Mapping[str, object]) -> None:
         """Print named values as text, one a line; unknown values are omitted."""
-        known = {name: strip_control_chars(value) for name, value in fields.items() if value not in (None, "")}
-        width = max(map(len, known), default=0)
-        for name, value in known.items():
-            self.print_text(f"{name:<{width}}  {value}")
+        self.print_text(format_fields(fields))
 
     async def print_items(
         self,
@@ -134,6 +142,13 @@ class Output:
         if isinstance(self._stdout.error, BrokenPipeError):
             raise BrokenPipeError  # its reader has ended
         raise NotPossibleError(f"the output could not be written: {self.lost}")
+
+
+def format_fields(fields: Mapping[str, object]) -> str:
+    """Return named values as text, one a line; unknown values are omitted."""
+    known = {name: strip_control_chars(value) for name, value in fields.items() if value not in (None, "")}
+    width = max(map(len, known), default=0)
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in known.items())
 
 
 def _console(file: SurvivingStream) -> "Console":

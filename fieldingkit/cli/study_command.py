@@ -81,10 +81,7 @@ async def _apply(study: Study, *, dry_run: bool, yes: bool, json: bool, connecti
 
 
 def _print(output: Output, report: StudyReport) -> None:
-    output.print_json(report)
-    output.print_text(_summary(report))
-    if output.lost is not None:
-        output.note(f"The outcomes could not be printed: {output.lost}. {_summary(report)}")
+    output.print_outcome(report, _summary(report))
 
 
 class _Lines:

@@ -1,4 +1,4 @@
-"""Sweeps as real processes whose output is closed or full, and that are ended by signals."""
+"""Sweeps and other actions as real processes whose output is closed or full, and that are ended by signals."""
 
 import json
 import os
@@ -6,10 +6,11 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import pytest
-from support.command_line import Cli
+from support.command_line import LOST_OUTPUTS, Cli, run_into
 
 from fieldingkit.sandbox import Sandbox
 from fieldingkit.sweeps import SweepReport
@@ -78,6 +79,58 @@ def test_a_list_ends_with_its_reader(connected: Cli, sandbox: Sandbox) -> None:
     ended = subprocess.run(["bash", "-c", f"{words} >/dev/full"], capture_output=True, text=True, check=False)
     assert ended.returncode == 1
     assert ended.stderr == "fieldingkit: the output could not be written: No space left on device\n"
+
+
+lost_outputs = pytest.mark.parametrize(("stdout", "reason"), LOST_OUTPUTS.items())
+
+
+@lost_outputs
+@pytest.mark.parametrize("json_flag", [(), ("--json",)], ids=str)
+def test_a_lost_result_of_an_action_is_on_stderr(
+    connected: Cli, sandbox: Sandbox, stdout: Callable[[], int], reason: str, json_flag: tuple[str, ...]
+) -> None:
+    """The run was paused: the exit code says so, and stderr what stdout could not take."""
+    assert connected
+    project = sandbox.seed(live=1)
+    (group,) = project.ids("live")
+    words = ("runs", "ensure", group, "paused", "--project", project.id, "--yes")
+    ended = run_into(stdout(), *words, *json_flag)
+    assert ended == (0, "", f"The result could not be printed: {reason}.\n{group} is now paused.\n")
+    assert project.ids("paused") == [group]
+
+
+@lost_outputs
+def test_a_lost_result_of_a_webhook_is_on_stderr(
+    connected: Cli, sandbox: Sandbox, stdout: Callable[[], int], reason: str
+) -> None:
+    """A webhook that was created, changed and deleted is said to be."""
+    lost = f"The result could not be printed: {reason}.\n"
+    words = ("https://example.com/cint", "--event", "target-group-updated", "--secret-file", "secret.txt")
+    code, _, err = run_into(stdout(), "webhooks", "create", *words)
+    (webhook,) = (line.split("\t")[0] for line in connected("webhooks", "list").out.splitlines())
+    stored = "The secret is in secret.txt; the API does not return it again.\n"
+    assert (code, err) == (0, f"{lost}Webhook {webhook} was created.\n{stored}")
+    ended = run_into(stdout(), "webhooks", "update", webhook, "--url", "https://example.com/other")
+    assert ended == (0, "", f"{lost}Webhook {webhook} was changed.\n")
+    ended = run_into(stdout(), "webhooks", "delete", webhook, "--yes")
+    assert ended == (0, "", f"{lost}Webhook {webhook} was deleted.\n")
+    assert sandbox
+
+
+@lost_outputs
+def test_a_lost_result_of_a_report_is_on_stderr(
+    connected: Cli, sandbox: Sandbox, stdout: Callable[[], int], reason: str
+) -> None:
+    """The file was saved: stderr names it and the report."""
+    assert connected
+    month = f"{sandbox.clock.now().replace(day=1) - timedelta(days=1):%Y-%m}"
+    ended = run_into(stdout(), "reports", "run", "completes", "saved.csv", "--month", month)
+    assert ended.code == 0
+    requested, lost, report, file, *_ = ended.err.splitlines()
+    assert lost == f"The result could not be printed: {reason}."
+    assert report.split() == ["Report", requested.split()[1]]
+    assert file.split() == ["File", "saved.csv"]
+    assert os.path.exists("saved.csv")  # noqa: PTH110  # beside the process
 
 
 def test_json_events_are_printed_as_they_happen(connected: Cli, sandbox: Sandbox) -> None:

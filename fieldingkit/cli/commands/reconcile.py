@@ -10,7 +10,7 @@ from cyclopts.validators import Number
 
 from fieldingkit.cli.connection import DEFAULT_CONNECTION, Connection
 from fieldingkit.cli.errors import ExitCode, NotPossibleError
-from fieldingkit.cli.output import Output
+from fieldingkit.cli.output import Output, format_fields
 from fieldingkit.files import Upload
 from fieldingkit.rendering.text import format_time, pluralize
 from fieldingkit.resources.reconciliations import GetReconciliation, ListReconciliations, Reconcile, Reconciliation
@@ -150,7 +150,7 @@ async def submit(
     from fieldingkit.workflows.due_reconciliations import show_money
     from fieldingkit.workflows.reconciliations import reconcile
 
-    output = Output(json=json, survive=True)
+    output = Output(json=json)
     require_terminal(f"Submit {file}", yes=yes)
     if refused is not None:
         _write(refused, [], mode="a")  # a file that cannot be written is found before the list is sent
@@ -185,8 +185,7 @@ async def submit(
             if not (was_sent or isinstance(exc, Exception)):
                 exc.add_note("The list was not sent.")
             raise
-    output.print_json(done)
-    _print(output, done.reconciliation)
+        output.print_outcome(done, format_fields(_fields(done.reconciliation)))
     _note_warnings(output, done.warnings)
     if refused is not None:
         named = (("expired", done.expired), ("invalid", done.invalid))
@@ -216,7 +215,7 @@ async def status(
             return ExitCode.DONE
         found = await client.send(GetReconciliation(request_id=reconciliation))
     output.print_json(found)
-    _print(output, found)
+    output.print_fields(_fields(found))
     if Reconcile.words.is_failed(found.status):
         return ExitCode.FAILED
     return ExitCode.DONE if Reconcile.words.is_done(found.status) else ExitCode.UNKNOWN
@@ -227,14 +226,10 @@ def _list(file: Path, project: str | None) -> dict[str, Any]:
     return {"rows": upload} if project is None else {"valid_ids": upload, "project_id": project}
 
 
-def _print(output: Output, reconciliation: Reconciliation) -> None:
-    output.print_fields(
-        {name: format_time(value) if name == "Submitted" else value for name, value in _fields(reconciliation).items()}
-    )
-
-
 def _fields(reconciliation: Reconciliation) -> dict[str, Any]:
-    return {name: read(reconciliation) for name, read in _COLUMNS.items()}
+    return {name: read(reconciliation) for name, read in _COLUMNS.items()} | {
+        "Submitted": format_time(reconciliation.submitted_at)
+    }
 
 
 def _note_warnings(output: Output, warnings: tuple[str, ...]) -> None:

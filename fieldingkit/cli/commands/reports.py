@@ -10,7 +10,7 @@ from cyclopts.validators import Number
 
 from fieldingkit.cli.connection import DEFAULT_CONNECTION, Connection
 from fieldingkit.cli.errors import ExitCode, UsageError
-from fieldingkit.cli.output import Output
+from fieldingkit.cli.output import Output, format_fields
 from fieldingkit.resources.reports import (
     GenerateReport,
     ListReports,
@@ -98,7 +98,7 @@ async def run(
         saved = await run_report(client, command, path, timeout=wait_seconds, on_start=on_start)
         if after > central_date(now_of(client)):
             output.note(f"The period is not over before {after}: what comes until then is not in the report.")
-    return _print(output, saved)
+        return _print(output, saved)
 
 
 async def list_reports(
@@ -150,7 +150,7 @@ async def download(
     output = Output(json=json)
     async with connection.open() as client:
         saved = await save_report(client, report, path, timeout=wait_seconds)
-    return _print(output, saved)
+        return _print(output, saved)
 
 
 def _period(month: str | None, start: date | None, end: date | None) -> tuple[date, date]:
@@ -177,15 +177,13 @@ def _level(**ids: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _print(output: Output, saved: "SavedReport") -> ExitCode:
-    output.print_json(saved)
-    output.print_fields(
-        {
-            "Report": saved.report_id,
-            "File": saved.path,
-            "Size": f"{saved.size:,} bytes",
-            "Type": saved.content_type,
-        }
-    )
+    fields = {
+        "Report": saved.report_id,
+        "File": saved.path,
+        "Size": f"{saved.size:,} bytes",
+        "Type": saved.content_type,
+    }
+    output.print_outcome(saved, format_fields(fields))
     if saved.conflicts:
         output.note(f"Handled: {'; '.join(conflict.message for conflict in saved.conflicts)}")
     return ExitCode.DONE

@@ -74,8 +74,8 @@ async def ensure(
                 return _end_dry_run(output, question)
             confirm(f"{question} ({format_place(client.base_url, client.account_id)})", yes=yes)
         outcome = await ensure_status(client, read, status)
-    output.print_json({"status": outcome.status, "changed": outcome.changed, "etag": outcome.etag})
-    output.print_text(f"{group} is {'now' if outcome.changed else 'already'} {outcome.status}.")
+        document = {"status": outcome.status, "changed": outcome.changed, "etag": outcome.etag}
+        output.print_outcome(document, f"{group} is {'now' if outcome.changed else 'already'} {outcome.status}.")
     return ExitCode.DONE
 
 
@@ -123,8 +123,9 @@ async def extend(
             return _end_dry_run(output, question)
         confirm(f"{question} ({format_place(client.base_url, client.account_id)})", yes=yes)
         outcome = await update_run(client, read, change)
-    output.print_json({"end_fielding_at": outcome.end_fielding_at, "changed": outcome.changed, "etag": outcome.etag})
-    output.print_text(f"{group} now ends at {format_time(outcome.end_fielding_at)}.")
+        end = outcome.end_fielding_at
+        document = {"end_fielding_at": end, "changed": outcome.changed, "etag": outcome.etag}
+        output.print_outcome(document, f"{group} now ends at {format_time(end)}.")
     return ExitCode.DONE
 
 

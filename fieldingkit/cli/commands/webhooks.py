@@ -102,9 +102,8 @@ async def create(
         with SecretFile.create(secret_file) as file:
             webhook = await client.send(command)
             message = file.write(webhook.secret, webhook=webhook.id, done=f"webhook {webhook.id} was created")
-    output.print_json(webhook)
-    output.print_text(f"Webhook {webhook.id} was created.")
-    output.note(message)
+        output.print_outcome(webhook, f"Webhook {webhook.id} was created.")
+        output.note(message)
     return ExitCode.DONE
 
 
@@ -132,8 +131,7 @@ async def update(
         events = tuple(map(WebhookEventType, event)) or None
         change = UpdateWebhook(webhook_id=webhook, url=url, events=events, if_match=before.etag)
         after = await client.send(change)
-    output.print_json(after)
-    output.print_text(f"Webhook {webhook} was changed.")
+        output.print_outcome(after, f"Webhook {webhook} was changed.")
     return ExitCode.DONE
 
 
@@ -159,8 +157,7 @@ async def delete(
         place = format_place(client.base_url, client.account_id)
         confirm(f"Delete webhook {webhook} of {place}, which sends to {found.url}", yes=yes)
         await client.send(DeleteWebhook(webhook_id=webhook, if_match=found.etag))
-    output.print_json({"id": webhook, "deleted": True})
-    output.print_text(f"Webhook {webhook} was deleted.")
+        output.print_outcome({"id": webhook, "deleted": True}, f"Webhook {webhook} was deleted.")
     return ExitCode.DONE
 
 
@@ -190,9 +187,8 @@ async def regenerate_secret(
             changed = await client.send(RegenerateWebhookSecret(webhook_id=webhook))
             done = f"the secret of webhook {webhook} was replaced, and the old one stopped being valid"
             message = file.write(changed.secret, webhook=webhook, done=done)
-    output.print_json(changed)
-    output.print_text(f"Webhook {webhook} has a new secret.")
-    output.note(message)
+        output.print_outcome(changed, f"Webhook {webhook} has a new secret.")
+        output.note(message)
     return ExitCode.DONE
 
 

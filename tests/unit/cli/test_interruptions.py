@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from datetime import timedelta
 from pathlib import Path
 
 import attrs
@@ -37,6 +38,11 @@ class Silence(Fault):
         self.handled.set()
         await asyncio.Event().wait()
         return web.Response()
+
+
+def last_month(sandbox: Sandbox) -> str:
+    """Return the month before the present one of a sandbox."""
+    return f"{sandbox.clock.now().replace(day=1) - timedelta(days=1):%Y-%m}"
 
 
 def write_list(project: Project) -> str:
@@ -110,7 +116,9 @@ def test_an_interrupted_deletion_names_the_list(sandbox: Sandbox, webhook: str) 
 
 def test_an_interrupted_report_request_names_the_list(sandbox: Sandbox) -> None:
     """The report may have been requested, and the list of reports shows it."""
-    ended = interrupted(sandbox, "generate_report", "reports", "run", "completes", "r.csv", "--month", "2026-10")
+    ended = interrupted(
+        sandbox, "generate_report", "reports", "run", "completes", "r.csv", "--month", last_month(sandbox)
+    )
     assert ended.code == 130
     assert "Generate report: it may have been applied. See `fieldingkit reports list`" in ended.err
 
@@ -118,7 +126,7 @@ def test_an_interrupted_report_request_names_the_list(sandbox: Sandbox) -> None:
 def test_an_interrupted_wait_names_the_command_that_continues_it(sandbox: Sandbox) -> None:
     """The report is still made; the message has the line that saves its file."""
     sandbox.faults.add("generate_report", faults.StuckJob())
-    words = ("reports", "run", "completes", "r.csv", "--month", "2026-10")
+    words = ("reports", "run", "completes", "r.csv", "--month", last_month(sandbox))
     with subprocess.Popen([*PROGRAM, *words], stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         job = process.stderr.readline().split()[1]

@@ -236,7 +236,7 @@ def test_a_closed_pipe_does_not_stop_the_application(
 
     with monkeypatch.context() as patch:
         patch.setattr("sys.stdout", Closed())
-        assert "The outcomes could not be printed" in connected("drafts", "apply", str(file), "--yes").err
+        assert "The result could not be printed" in connected("drafts", "apply", str(file), "--yes").err
     assert connected("drafts", "apply", str(file)).out.endswith("Target groups: 2 equal.\n")
 
 
