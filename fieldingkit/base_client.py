@@ -134,13 +134,11 @@ class AsyncBaseClient(Generic[SettingsT_co]):
             raise self._foreign_command(command)
         is_file = isinstance(command, DownloadCommand)
         if is_file and not download:
-            name = type(command).__name__
-            raise InvalidCommandError(f"{name} returns a file: save it with client.download()", command=command)
+            raise InvalidCommandError("its response is a file: save it with client.download()", command=command)
         if download and not (is_file or command.endpoint.only_reads):
-            name = type(command).__name__
             raise InvalidCommandError(
-                f"{name} is an action, and its response is no file: download() takes commands that only read. Nothing "
-                "was sent",
+                "this command is an action, and its response is no file: download() takes commands that only read; "
+                "nothing was sent",
                 field="command",
                 command=command,
             )

@@ -234,7 +234,7 @@ async def test_download_of_an_action_sends_nothing(
     """An action is refused by its name: its response is no file, and would be thrown away with the job it names."""
     server = await serve(answer(200, b"x"))
     name = type(command).__name__
-    with pytest.raises(InvalidCommandError, match=f"{name} is an action, and its response is no file") as caught:
+    with pytest.raises(InvalidCommandError, match=f"^{name}: this command is an action, and its response is") as caught:
         await make_client(base_url=server.url).download(command, tmp_path / "a")
     assert (caught.value.field, caught.value.maybe_applied) == ("command", False)
     assert server.requests == []

@@ -232,7 +232,7 @@ async def test_counts_of_a_reconciliation_are_its_progress(
 
 async def test_download_command_is_refused_by_send(make_client: MakeClient) -> None:
     """A file is never read into nothing: send() names download()."""
-    with pytest.raises(InvalidCommandError, match=r"GetFile returns a file: save it with client\.download\(\)"):
+    with pytest.raises(InvalidCommandError, match=r"GetFile: its response is a file: save .* client\.download\(\)"):
         await make_client(base_url="http://127.0.0.1:9").send(GetFile(project_id=PROJECT, target_group_id=GROUP))
 
 
