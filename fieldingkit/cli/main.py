@@ -32,19 +32,23 @@ def run(tokens: Sequence[str]) -> int:
     Args:
         tokens: The words after the program's name.
     """
-    if tokens and tokens[0] in {"help", "--help", "-h"}:
-        tokens = (*tokens[1:], "--help")
-    words = find(tokens)
-    rest = tokens[len(words.split()) :]
+    code: int | None = None
     with interrupt_on_signals() as received:
-        if words in GROUPS or asks_for_help(rest):
-            return _run(words, rest, received)
-        from fieldingkit.cli.telemetry import export_telemetry
+        try:
+            if tokens and tokens[0] in {"help", "--help", "-h"}:
+                tokens = (*tokens[1:], "--help")
+            words = find(tokens)
+            rest = tokens[len(words.split()) :]
+            if words in GROUPS or asks_for_help(rest):
+                return _run(words, rest, received)
+            from fieldingkit.cli.telemetry import export_telemetry
 
-        with export_telemetry(f"fieldingkit {words}") as record:
-            code = _run(words, rest, received)
-            record(code)
-            return code
+            with export_telemetry(f"fieldingkit {words}") as record:
+                code = _run(words, rest, received)
+                record(code)
+        except KeyboardInterrupt:  # before the command began, or while its telemetry is exported
+            return _fail(*_INTERRUPTIONS[received.signal.name]) if code is None else code
+    return code
 
 
 def _run(words: str, rest: Sequence[str], received: Received) -> int:

@@ -4,6 +4,8 @@ import re
 import socket
 import subprocess
 import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from unittest import mock
 
 import pytest
@@ -130,6 +132,55 @@ def test_a_bug_prints_no_traceback_by_default(cli: Cli, bare: pytest.MonkeyPatch
     assert "Traceback" not in ended.err
     bare.setenv("FIELDINGKIT_DEBUG", "1")
     assert "Traceback" in cli("projects", "list").err
+
+
+_INTERRUPTED_IMPORT = """
+import signal, sys
+
+class Interrupt:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name == "MODULE":
+            signal.raise_signal(signal.SIGINT)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.meta_path.insert(0, Interrupt)
+from fieldingkit.cli.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "said"),
+    [
+        ("fieldingkit.cli.main", "interrupted; nothing was sent"),
+        ("fieldingkit.cli.catalog", "interrupted; nothing was sent"),
+        ("fieldingkit.cli.telemetry", "interrupted"),
+        ("cyclopts", "interrupted"),
+        ("fieldingkit.cli.commands.projects", "interrupted"),
+    ],
+)
+def test_ctrl_c_while_the_program_is_loaded_is_one_line(cli: Cli, module: str, said: str) -> None:
+    """Ctrl-C in the first moment is exit code 130, without a traceback, whichever module is being imported."""
+    assert cli
+    program = _INTERRUPTED_IMPORT.replace("MODULE", module)
+    words = [sys.executable, "-c", program, "projects", "list"]
+    ended = subprocess.run(words, capture_output=True, text=True, timeout=240, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", f"fieldingkit: {said}\n")
+
+
+def test_ctrl_c_after_a_command_changes_nothing_of_its_end(cli: Cli, bare: pytest.MonkeyPatch) -> None:
+    """While the telemetry of an ended command is exported, Ctrl-C ends only the export."""
+
+    @contextmanager
+    def export(words: str) -> Generator[Callable[[int], None]]:
+        del words
+        yield lambda code: None
+        raise KeyboardInterrupt
+
+    bare.setattr("fieldingkit.cli.telemetry.export_telemetry", export)
+    ended = cli("completion", "bash")
+    assert (ended.code, ended.err) == (0, "")
 
 
 def test_ctrl_c_is_exit_code_130(cli: Cli, bare: pytest.MonkeyPatch) -> None:
