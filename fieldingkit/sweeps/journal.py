@@ -25,6 +25,7 @@ from fieldingkit.sweeps.actions import Action
 from fieldingkit.sweeps.locks import FileLock, create_private, is_locked
 from fieldingkit.sweeps.plan import SweepPlan
 from fieldingkit.sweeps.report import Counts, Outcome
+from fieldingkit.sweeps.rows import decode_row, encode_row
 
 __all__ = ["Journal", "RunSummary", "Statement"]
 
@@ -372,7 +373,7 @@ class Journal:
         database.execute("BEGIN IMMEDIATE")
         try:
             for sql, rows in statements:
-                database.executemany(sql, rows)
+                database.executemany(sql, map(encode_row, rows))
         except BaseException:
             database.execute("ROLLBACK")
             raise
@@ -414,10 +415,12 @@ def _summary(row: Sequence[Any], counts: Mapping[str, int]) -> RunSummary:
 
 
 def _connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
-    return sqlite3.connect(
+    database = sqlite3.connect(
         f"{path.as_uri()}?mode={'ro' if read_only else 'rw'}",
         isolation_level=None,
         timeout=_BUSY_TIMEOUT,
         check_same_thread=False,
         uri=True,
     )
+    database.row_factory = decode_row
+    return database

@@ -23,10 +23,10 @@ from fieldingkit.errors import JournalError
 from fieldingkit.sandbox import Sandbox, faults
 from fieldingkit.sweeps import Action, Counts, Journal, SweepPlan, TargetGroupQuery, read_report, sweep
 from fieldingkit.sweeps.checkpoint import JournalCheckpoint
-from fieldingkit.sweeps.chunks import Chunk, split_into_chunks
+from fieldingkit.sweeps.chunks import Chunk, ChunkState, split_into_chunks
 from fieldingkit.sweeps.identity import RunIdentity
 from fieldingkit.sweeps.journal import Statement
-from fieldingkit.sweeps.report import Outcome
+from fieldingkit.sweeps.report import Outcome, SweepProject, UnlistedProject
 from fieldingkit.sweeps.state import FoundGroup, Ledger, SweepState
 
 CREATE, LIST = "create_bulk_pause_target_groups_job", "get_list_target_groups"
@@ -474,3 +474,33 @@ async def test_the_outcomes_of_a_chunk_of_any_size_are_saved(path: Path) -> None
 
     assert loaded is not None
     assert [loaded.ledger.outcome_of(id_) for _, id_ in pairs] == outcomes
+
+
+async def test_any_text_of_the_api_comes_back_equal(path: Path) -> None:
+    """The reason and the code of a failure, the job id, the user and the names, in all tables."""
+    odd = "half \ud83d"
+    plan = SweepPlan(action="pause", query=TargetGroupQuery(), run_id="tonight")
+    identity = RunIdentity(base_url="https://api.example.com", account_id="1", api_version="1", run_id="tonight")
+    ledger = Ledger([FoundGroup("A", "P", name=odd, short_id=odd)])
+    chunk = Chunk(number=0, project_id="P", ids=("A",), key="K", job_id=odd, created_by=odd, state=ChunkState.SENDING)
+    state = SweepState(
+        identity=identity,
+        fingerprint=plan.fingerprint,
+        ledger=ledger,
+        chunks=[chunk],
+        started_at=1.0,
+        discovered_at=1.0,
+        unlisted=[UnlistedProject("Q", odd)],
+        projects=[SweepProject("P", odd)],
+    )
+    outcome = ledger.settle("A", Outcome.FAILED, odd, code=odd, job_id=odd)
+    with Journal(path) as journal:
+        checkpoint = JournalCheckpoint(journal, "tonight")
+        await checkpoint.discovering(plan, identity, started_at=1.0)
+        await checkpoint.discovered(state)
+        await checkpoint.save(chunk, [outcome])
+        loaded = await checkpoint.load(plan, identity)
+
+    assert loaded is not None
+    assert loaded.ledger.outcome_of("A") == outcome
+    assert (loaded.chunks, loaded.unlisted, loaded.projects) == ([chunk], state.unlisted, state.projects)

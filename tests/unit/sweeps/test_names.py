@@ -56,3 +56,22 @@ async def test_names_survive_the_journal_and_report_files(
             (group.name, group.short_id) for group in report.groups
         ]
         assert other.projects == report.projects
+
+
+@pytest.mark.parametrize("name", ["Kaffee \ud83d", "\udc00", "Kaffee ☕ 😀", "\x00"])
+async def test_a_name_that_is_no_utf_8_survives_the_journal(
+    sweep_client: AsyncClient, sandbox: Sandbox, path: Path, name: str
+) -> None:
+    """Half a surrogate pair, which JSON can spell, comes back equal, also in the report of a run that is resumed."""
+    project = sandbox.seed(live=2)
+    for group in project.groups:
+        group.settings = group.settings.with_member("name", name)
+    plan = SweepPlan(action="pause", query=TargetGroupQuery())
+
+    report = await sweep(sweep_client, plan, journal=path)
+
+    with Journal(path) as journal:
+        stored = read_report(journal, plan.run_id)
+    again = await sweep(sweep_client, plan, journal=path)
+    assert [group.name for group in report.groups] == [name] * 2
+    assert stored.groups == again.groups == report.groups
