@@ -38,9 +38,11 @@ __all__ = ["Reconciled", "ReconciliationPreview", "preview_reconciliation", "rec
 
 Rows: TypeAlias = Upload | Iterable[tuple[str | UUID, str | int]]
 Ids: TypeAlias = Upload | Iterable[str | UUID]
+Scope: TypeAlias = Literal["project", "projects", "account"]
 Timeout: TypeAlias = float | Literal["auto"] | None
 
 _COMPLETE: Final = "11"
+_SCOPES: Final = {"project": "the project", "projects": "the projects concerned", "account": "the account"}
 _MAX_SHARE: Final = 0.1
 _MAX_SUBMISSIONS: Final = 3
 _FIRST_DELAY: Final = 0.5
@@ -55,8 +57,7 @@ class ReconciliationPreview(Serializable):
     rows: int
     """The number of rows of the list."""
     eligible: int
-    """The number of completes that can be reconciled: of the project for a list of valid ids, else of the projects with
-    completes that would be terminated, or of the account if those are not known."""
+    """The number of completes that can be reconciled, of ``scope``."""
     eligible_money: tuple[Money, ...]
     """Their cost, one sum for each currency."""
     terminated: int
@@ -67,6 +68,9 @@ class ReconciliationPreview(Serializable):
     """True if the cost is the sum of their prices; False if it is their share of the cost of all."""
     terminated_rids: tuple[str, ...] = attrs.field(repr=False)
     """Their RIDs, in lower case, as far as the API's report has them."""
+    scope: Scope
+    """Whose completes are counted as eligible: those of the project for a list of valid ids; else of the projects with
+    completes that would be terminated, or of the account if there are none or their projects are not known."""
     others: int
     """The number of rows that name no eligible complete: such a respondent may become a complete, or the row is
     refused as expired or invalid."""
@@ -86,11 +90,11 @@ class ReconciliationPreview(Serializable):
         if not self.is_known:
             return "it is not known how many completes would be terminated"
         if not self.terminated:
-            return f"no complete would be terminated, of {self.eligible:,} that are eligible"
+            return f"no complete would be terminated, of {self.eligible:,} eligible ones of {_SCOPES[self.scope]}"
         cost = show_money(self.terminated_money) if self.is_exact else f"about {show_money(self.terminated_money)}"
         return (
-            f"{self.terminated:,} of {self.eligible:,} eligible completes ({self.share:.1%}) would be terminated, "
-            f"worth {cost} of {show_money(self.eligible_money)}"
+            f"{self.terminated:,} of {self.eligible:,} eligible completes of {_SCOPES[self.scope]} ({self.share:.1%}) "
+            f"would be terminated, worth {cost} of {show_money(self.eligible_money)}"
         )
 
 
@@ -284,13 +288,16 @@ def _effect(command: Command, eligible: EligibleCompletes) -> ReconciliationPrev
     cells = [(row[0].lower(), row[-1]) for row in _cells(command)]
     named = {rid for rid, _ in cells}
     others = len(named.difference(eligible.rids))
+    scope: Scope = "project"
     if isinstance(command, Reconcile):
         terminated = [rid for rid, code in cells if code != _COMPLETE and rid in eligible.rids]
         # A row that the report lacks may name one of the eligible completes that it lacks.
         absent = sum(code != _COMPLETE and rid not in eligible.rids for rid, code in cells)
         unseen = min(eligible.unseen, absent)
         may_terminate = absent > 0
+        account = eligible
         eligible = eligible if unseen else eligible.in_projects_of(terminated)
+        scope = "account" if eligible is account else "projects"
     else:
         terminated = [rid for rid in eligible.rids if rid not in named]
         unseen = eligible.unseen
@@ -313,6 +320,7 @@ def _effect(command: Command, eligible: EligibleCompletes) -> ReconciliationPrev
     return ReconciliationPreview(
         rows=len(cells),
         eligible=eligible.completes,
+        scope=scope,
         eligible_money=eligible.money,
         terminated=len(terminated) + unseen,
         terminated_money=cost.money,

@@ -66,11 +66,10 @@ def test_a_study_runs_from_its_project_to_an_accepted_reconciliation(capsys: pyt
     assert printed[0] == "0 completes are due next month"
     cost, saved = (Decimal(line.split()[index]) for line, index in ((printed[1], 3), (printed[-1], 5)))
     assert printed[1] == f"400 completes cost {cost} USD"
-    assert printed[2].startswith(
-        f"8 of 400 eligible completes (2.0%) would be terminated, worth {saved} USD of {cost} USD"
-    )
+    terminated = f"(2.0%) would be terminated, worth {saved} USD of {cost} USD"
+    assert printed[2].startswith(f"8 of 400 eligible completes of the projects concerned {terminated}")
     assert printed[3] == "complete 8 terminated as expected"
-    assert "196 of 392 eligible completes (50.0%) would be terminated" in printed[4]
+    assert "196 of 392 eligible completes of the project (50.0%) would be terminated" in printed[4]
     assert printed[5:] == ["392 approved, 0 terminated", f"392 completes are paid, and {saved} USD are saved"]
 
 

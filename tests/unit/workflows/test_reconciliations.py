@@ -72,7 +72,10 @@ async def test_a_list_that_misses_half_of_the_completes_is_refused(sandbox: Sand
     with pytest.raises(UnexpectedTerminationError) as caught:
         await reconcile(client, valid_ids=rids(project)[:10], project_id=project.id)
     error = caught.value
-    assert "10 of 20 eligible completes (50.0%) would be terminated, worth 25.00 USD of 50.00 USD" in str(error)
+    assert (
+        "10 of 20 eligible completes of the project (50.0%) would be terminated, worth 25.00 USD of 50.00 USD"
+        in str(error)
+    )
     assert (error.preview.terminated, error.preview.terminated_money) == (10, usd("25.00"))
     assert (error.maybe_applied, sent(sandbox), len(rids(project))) == (False, 0, 20)
     assert pickle.loads(pickle.dumps(error)).preview == error.preview
@@ -110,7 +113,10 @@ async def test_rows_are_judged_by_the_projects_that_they_concern(sandbox: Sandbo
     """Rows that reject half of a small project are refused, however many completes the account has."""
     small, large = sandbox.seed(paused=1, completes=4), sandbox.seed(live=2, completes=100)
     rows = [(rid, 932) for rid in rids(small)[:2]]
-    with pytest.raises(UnexpectedTerminationError, match=r"2 of 4 eligible completes .* worth 5.00 USD of 10.00 USD"):
+    with pytest.raises(
+        UnexpectedTerminationError,
+        match=r"2 of 4 eligible completes of the projects concerned .* worth 5.00 USD of 10.00 USD",
+    ):
         await reconcile(client, rows)
     lost = Changed(lambda text: text.replace("target_group_id", "group"))
     sandbox.faults.add("download_report_v2", lost, times=9)
@@ -435,12 +441,27 @@ async def test_of_two_columns_of_prices_none_is_taken(sandbox: Sandbox, client: 
     assert (preview.terminated_money, preview.is_exact) == (usd("12.50"), False)
 
 
+async def test_the_summary_says_whose_completes_are_counted(sandbox: Sandbox, client: AsyncClient) -> None:
+    """The number of eligible completes is of the account, the projects concerned, or the project of the list."""
+    small, _ = sandbox.seed(paused=1, completes=10), sandbox.seed(paused=1, completes=90)
+    made = await preview_reconciliation(client, [(rids(small)[0], 11)])
+    terminated = await preview_reconciliation(client, [(rids(small)[0], 930)])
+    named = await preview_reconciliation(client, valid_ids=rids(small)[1:], project_id=small.id)
+    assert [one.scope for one in (made, terminated, named)] == ["account", "projects", "project"]
+    assert made.summary == "no complete would be terminated, of 100 eligible ones of the account"
+    assert terminated.summary.startswith("1 of 10 eligible completes of the projects concerned (10.0%)")
+    assert named.summary.startswith("1 of 10 eligible completes of the project (10.0%)")
+
+
 async def test_live_groups_are_a_warning(sandbox: Sandbox, client: AsyncClient) -> None:
     """A list of valid ids also terminates completes that arrive meanwhile."""
     project = sandbox.seed(live=1, paused=1, completes=20)
     preview = await preview_reconciliation(client, valid_ids=rids(project), project_id=project.id)
     assert [warning[:22] for warning in preview.warnings] == ["1 target groups are li"]
-    assert (preview.share, preview.summary) == (0, "no complete would be terminated, of 40 that are eligible")
+    assert (preview.share, preview.summary) == (
+        0,
+        "no complete would be terminated, of 40 eligible ones of the project",
+    )
 
 
 async def test_a_share_can_be_allowed(sandbox: Sandbox, client: AsyncClient) -> None:

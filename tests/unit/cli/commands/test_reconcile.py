@@ -80,7 +80,7 @@ def test_a_list_is_checked_without_sending_it(connected: Cli, sandbox: Sandbox) 
     project = sandbox.seed(paused=1, completes=20)
     file = write(rids(project)[1:])
     ended = connected("reconcile", "check", file, "--project", project.id)
-    shown = "1 of 20 eligible completes (5.0%) would be terminated, worth 2.50 USD of 50.00 USD.\n"
+    shown = "1 of 20 eligible completes of the project (5.0%) would be terminated, worth 2.50 USD of 50.00 USD.\n"
     assert (ended.code, ended.out) == (0, shown)
     ended = connected("reconcile", "check", file, "--project", project.id, "--max-share", "0.01", "--json")
     document = json.loads(ended.out)
