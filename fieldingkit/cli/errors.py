@@ -176,7 +176,7 @@ _OUTCOMES: Final = {
         "its secret with `fieldingkit webhooks regenerate-secret`."
     ),
     "regenerate_webhook_secret": (
-        "The old secret may have stopped being valid, and the new one is lost: run the command again for another one."
+        "The old secret may have stopped being valid, and a new one is lost: run the command again for another one."
     ),
     "update_webhook": _LIST_WEBHOOKS,
     "delete_webhook": _LIST_WEBHOOKS,
@@ -255,9 +255,9 @@ def _next_steps(error: FieldingKitError) -> Iterator[str]:
     general = next((advice for kind, advice in _ADVICE if isinstance(error, kind)), error.advice)
     unclear = not isinstance(error, JobError) and exit_code_for(error) is ExitCode.UNKNOWN
     special = advice_on_outcome(error.operation_id) if unclear else ""
-    if isinstance(error, DecodeError) or not special:
-        yield general
-    yield special
+    if special and isinstance(error, DecodeError):
+        special = f"The status says that it was applied. {special} Please report this."
+    yield special or general
     if isinstance(error, RateLimitedError) and error.retry_after is not None:
         yield f"The API accepts requests again in {error.retry_after:g} s."
     if isinstance(error, JobTimeoutError) and error.token:

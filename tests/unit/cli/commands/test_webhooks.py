@@ -103,6 +103,24 @@ def test_a_secret_that_is_lost_is_said_to_be(
     )
 
 
+@pytest.mark.parametrize(
+    "fault", [faults.ApplyThenDrop(), faults.ApplyThenAnswer(500), faults.TruncatedJson()], ids=str
+)
+def test_an_unclear_outcome_speaks_of_the_secret(connected: Cli, sandbox: Sandbox, fault: Fault) -> None:
+    """No reading returns a secret: a new webhook is deleted or gets another secret, and a replacement is repeated."""
+    webhook = created(connected)
+    for operation_id in ("create_webhook", "regenerate_webhook_secret"):
+        sandbox.faults.add(operation_id, fault, times=None)
+    ended = connected(*CREATE, "--secret-file", "secret.txt")
+    assert ended.code == 4
+    assert "A webhook with a lost secret may exist: find it with `fieldingkit webhooks list`" in ended.err
+    replaced = connected("webhooks", "regenerate-secret", webhook, "--secret-file", "secret.txt", "--yes")
+    assert replaced.code == 4
+    assert "The old secret may have stopped being valid, and a new one is lost: run the command again" in replaced.err
+    assert "Read the resource" not in ended.err + replaced.err
+    assert not Path("secret.txt").exists()
+
+
 @attrs.frozen
 class FullDisk(Fault):
     """Handle the request, and let the process that sent it write no more files."""
