@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from fieldingkit.fulfillment_client import AsyncFulfillmentClient as AsyncFulfillmentClient
     from fieldingkit.fulfillment_client import FulfillmentClient as FulfillmentClient
     from fieldingkit.job_commands import JobCommand as JobCommand
+    from fieldingkit.jobs.event import JobEvent as JobEvent
     from fieldingkit.jobs.job import AsyncJob as AsyncJob
-    from fieldingkit.jobs.job import JobEvent as JobEvent
     from fieldingkit.jobs.observer import PollEvent as PollEvent
     from fieldingkit.jobs.poller import PollPolicy as PollPolicy
     from fieldingkit.paging import PagedCommand as PagedCommand
@@ -82,7 +82,8 @@ else:
             "fieldingkit.commands": "Command",
             "fieldingkit.job_commands": "JobCommand",
             "fieldingkit.fulfillment_client": "AsyncFulfillmentClient FulfillmentClient",
-            "fieldingkit.jobs.job": "AsyncJob JobEvent",
+            "fieldingkit.jobs.event": "JobEvent",
+            "fieldingkit.jobs.job": "AsyncJob",
             "fieldingkit.jobs.observer": "PollEvent",
             "fieldingkit.jobs.poller": "PollPolicy",
             "fieldingkit.paging": "PagedCommand",

@@ -11,7 +11,7 @@ from fieldingkit._repr import html_table
 from fieldingkit.base_client import AsyncBaseClient
 from fieldingkit.client import AsyncClient
 from fieldingkit.client_core import ClientCore
-from fieldingkit.errors import JobError
+from fieldingkit.errors import ClientClosedError, JobError
 from fieldingkit.loop_thread import LoopResource
 from fieldingkit.options import CallOptions, ConnectionSettings, Options, hide_credentials, with_parameters_of
 from fieldingkit.portal import Portal
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from fieldingkit.events.waker import Waker
     from fieldingkit.files import Downloaded, Upload
     from fieldingkit.job_commands import JobCommand, JobResult
-    from fieldingkit.jobs.job import AsyncJob, JobEvent
+    from fieldingkit.jobs.event import JobEvent
+    from fieldingkit.jobs.job import AsyncJob
     from fieldingkit.paging import Page, PagedCommand
     from fieldingkit.resources.batch_jobs import FailedTargetGroup
     from fieldingkit.transport.rate_limit import RateLimiter
@@ -399,9 +400,13 @@ class Job(Generic[R_co]):
 
     @contextmanager
     def _resumable(self) -> Generator[None]:
-        """Add a note with the job's token to an interrupt that lacks it, such as one before the first poll."""
+        """Add a note with the job's token to an end of the wait that lacks it, such as one before the first poll."""
         try:
             yield
+        except ClientClosedError as exc:
+            if exc.operation_id is not None:  # the job's own
+                raise
+            raise self._job.closed_error() from exc
         except (KeyboardInterrupt, SystemExit) as exc:
             note = self._job.resume_note()
             if not self._job.ended and note not in getattr(exc, "__notes__", ()):

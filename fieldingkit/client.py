@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack
 
 from fieldingkit.apis import Api
 from fieldingkit.base_client import AsyncBaseClient
-from fieldingkit.errors import ClientClosedError, FieldingKitError
+from fieldingkit.errors import FieldingKitError
 from fieldingkit.idempotency import RetrySafety
 from fieldingkit.option_validators import check_wait_timeout
 from fieldingkit.options import CallOptions, ConnectionSettings, Options, hide_credentials, with_parameters_of
@@ -137,27 +137,13 @@ class AsyncClient(AsyncBaseClient[Options]):
         Raises:
             JobTimeoutError: if the job was not seen to end within ``timeout`` seconds; the error has its handle.
             JobFailedError: if the job ended as ``Failed``.
-            ClientClosedError: if the client was closed during the wait; a note on the error carries the job's token.
+            ClientClosedError: if the client was closed during the wait; a note has the job's token.
             FieldingKitError: as for ``submit`` and ``AsyncJob.wait``.
         """
         if timeout != "auto":
             check_wait_timeout(timeout)
         job = await self.submit(command)
-        try:
-            return await job.wait(timeout, waker=waker)
-        except ClientClosedError as exc:
-            # That error describes a poll. The caller has no handle and needs an error that describes the command.
-            closed = ClientClosedError(
-                "the client was closed during the wait for the job",
-                command=command,
-                operation_id=command.endpoint.operation_id,
-                maybe_applied=True,
-                trace_id=job.trace_id,
-                idempotency_key=job.idempotency_key,
-            )
-            for note in getattr(exc, "__notes__", ()):
-                closed.add_note(note)
-            raise closed from exc
+        return await job.wait(timeout, waker=waker)
 
     def iter_items(self, command: "PagedCommand[Page[Item]]") -> AsyncIterator[Item]:
         """Iterate over all items of a list: ``async for group in client.iter_items(ListTargetGroups(...))``.

@@ -99,6 +99,8 @@ __all__ = [
 _LONGEST = 300
 """Characters of an error's text at most. The whole response stays in the error's attributes."""
 
+_READ_FIRST: Final = "Read the resource before sending it again."
+
 _DETAILS: Final = r"/target-groups/[^/]+/details/?$"
 """The end of the path of the details of a target group."""
 
@@ -220,7 +222,7 @@ class FieldingKitError(Exception):
         if tail and head[-1:] not in {".", "…", "!", "?"}:
             head += "."
         if len(head) + len(tail) > _LONGEST:
-            head = head[: max(0, _LONGEST - len(tail) - 1)].rstrip() + "…"
+            head = _cut(head, max(0, _LONGEST - len(tail) - 1)) + "…"
         return (head + tail)[:_LONGEST]
 
     def __repr__(self) -> str:
@@ -236,6 +238,13 @@ class FieldingKitError(Exception):
 def _printable(text: str) -> str:
     """Return the beginning of a text without control characters: parts of it may come from the server."""
     return "".join(char if char.isprintable() else " " for char in text[: _LONGEST + 1])
+
+
+def _cut(text: str, length: int) -> str:
+    """Return the beginning of a text up to the end of a sentence, or of a word if that is much shorter."""
+    start, least = text[: length + 1], length * 3 // 4
+    ends = max(start.rfind(". "), start.rfind("; ")), start.rfind(" ")
+    return start[: next((end for end in ends if end > least), length)].rstrip(" ,:;(")
 
 
 def _restore(kind: type[FieldingKitError], state: dict[str, Any]) -> FieldingKitError:
@@ -289,6 +298,11 @@ class TransportError(FieldingKitError):
     retry_after: float | None
     """Seconds after which the call may succeed, if that is known."""
 
+    @property
+    def advice(self) -> str:
+        """A sentence on what to do: first of all, to read the resource if the action may have been applied."""
+        return _READ_FIRST if self.maybe_applied else self._advice
+
     def __init__(
         self,
         message: str = "",
@@ -325,7 +339,7 @@ class AmbiguousOutcomeError(TransportError):
     is safe too.
     """
 
-    _advice = "Read the resource before sending it again."
+    _advice = _READ_FIRST
 
 
 class ApiError(FieldingKitError):
@@ -351,6 +365,14 @@ class ApiError(FieldingKitError):
     """The response body, unchanged."""
     raw: Any
     """The body as decoded JSON; None if it is not JSON."""
+
+    @property
+    def advice(self) -> str:
+        """A sentence on what to do: first of all, to read the resource if an earlier attempt may have been applied."""
+        own = self._advice
+        if not self.maybe_applied or own.startswith("Read"):
+            return own
+        return f"Read the resource first. {own}" if own else _READ_FIRST
 
     def __init__(
         self,
@@ -405,7 +427,8 @@ class UnauthorizedError(ApiError):
     @property
     def advice(self) -> str:
         """The settings to check."""
-        return f"Check the credentials{' and the token URL' if self.operation_id == 'token' else ''}."
+        settings = "the credentials and the token URL" if self.operation_id == "token" else "the credentials"
+        return f"Check {settings}.{f' {_READ_FIRST}' if self.maybe_applied else ''}"
 
 
 class ForbiddenError(ApiError):
@@ -477,7 +500,8 @@ class RedirectError(ApiError):
         """The meaning of a redirect from a draft to its details, else what to check."""
         if self.left_draft:
             return "The API redirects reads of a draft once its target group has left draft."
-        return "Check the base URL, and whether a proxy or gateway answers in place of the API."
+        again = f" {_READ_FIRST}" if self.maybe_applied else ""
+        return f"Check the base URL, and whether a proxy or gateway answers in place of the API.{again}"
 
 
 _BY_STATUS: dict[int, type[ApiError]] = {
@@ -556,6 +580,8 @@ class JobError(FieldingKitError):
     Raised itself when polls of the job have failed for too long; the last failure is its ``__cause__``.
     """
 
+    _advice = "Wait again, or get it from its token with client.job()."
+
     job: Any
     """The job, to wait for again; None after pickling, because a job belongs to its client."""
     token: str | None
@@ -594,6 +620,8 @@ class JobError(FieldingKitError):
 class JobFailedError(JobError):
     """The job ended as ``Failed``; ``code`` and ``description`` hold the API's reason, if it gave one."""
 
+    _advice = ""
+
     code: str | None
     """The API's failure code, such as ``TargetGroupInvalidState``."""
     description: str | None
@@ -625,7 +653,7 @@ class JobFailedError(JobError):
 class JobTimeoutError(JobError):
     """The job did not end within ``timeout`` seconds. It continues: the API cannot cancel jobs."""
 
-    _advice = "The wait did not stop the job: wait again, or get it from its token with client.job()."
+    _advice = "The job continues: wait again, or get it from its token with client.job()."
 
 
 class JobGoneError(JobError):
@@ -676,6 +704,8 @@ class DuplicateJobError(JobError):
 
 class BatchItemsFailedError(JobError):
     """The batch completed, and some of its target groups failed or are missing from its result."""
+
+    _advice = ""
 
     failed: tuple[Any, ...]
     """A ``FailedTargetGroup`` for each target group that failed."""

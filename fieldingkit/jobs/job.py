@@ -6,11 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Seque
 from contextlib import nullcontext
 from typing import Any, Generic, Literal, TypeVar, cast
 
-import attrs
-
 from fieldingkit._repr import html_table
 from fieldingkit.clock import Clock
-from fieldingkit.commands import OpenEnum
 from fieldingkit.errors import (
     ClientClosedError,
     ConfigurationError,
@@ -21,7 +18,8 @@ from fieldingkit.errors import (
     NotFoundError,
 )
 from fieldingkit.events.waker import Waker
-from fieldingkit.job_commands import JobAccepted, JobCommand, JobResult
+from fieldingkit.job_commands import JobAccepted, JobCommand
+from fieldingkit.jobs.event import JobEvent
 from fieldingkit.jobs.observer import JobObserver
 from fieldingkit.jobs.poll_policy import PollPolicy
 from fieldingkit.jobs.poller import Poller, PollerGroup, PollResult
@@ -30,30 +28,10 @@ from fieldingkit.option_validators import check_wait_timeout
 from fieldingkit.resources.batch_jobs import BatchResult, FailedTargetGroup
 from fieldingkit.transport.headers import trace_id_of
 
-__all__ = ["AsyncJob", "JobEvent", "retry_key"]
+__all__ = ["AsyncJob", "retry_key"]
 
 
 R_co = TypeVar("R_co", covariant=True)
-
-
-@attrs.frozen(kw_only=True)
-class JobEvent:
-    """The state of a job after a poll."""
-
-    status: OpenEnum | None
-    """The last known status; None if no poll has succeeded yet."""
-    polls: int
-    """The number of polls so far."""
-    elapsed: float
-    """Seconds since the handle was created."""
-    updated: int | None = None
-    """The number of target groups reported as updated; None if the job is not a batch."""
-    failed: int | None = None
-    """The number of target groups reported as failed; None if the job is not a batch."""
-    result: JobResult | None = None
-    """The last status in full; None if no poll has succeeded yet."""
-    ended: bool = False
-    """True if the job has ended."""
 
 
 Reader = Callable[[str], Awaitable[PollResult]]
@@ -190,6 +168,8 @@ class AsyncJob(Generic[R_co]):
         """
         try:
             await self._poller.poll_now()
+        except ClientClosedError as exc:
+            raise self.closed_error() from exc
         except FieldingKitError as exc:
             raise self._annotate(exc) from exc.__cause__
         return cast("R_co", self._poller.result)
@@ -216,7 +196,7 @@ class AsyncJob(Generic[R_co]):
             JobFailedError: if the job ended as ``Failed``.
             JobGoneError: if the job's status cannot be read any more.
             JobError: if polls failed for too long; the last failure is its ``__cause__``.
-            ClientClosedError: if the client is closed.
+            ClientClosedError: if the client is closed; a note has the job's token.
             ConfigurationError: if the client belongs to another event loop, or ``timeout`` is not a number.
         """
         seconds = self._default_timeout() if timeout == "auto" else timeout
@@ -280,7 +260,7 @@ class AsyncJob(Generic[R_co]):
         if not isinstance(result, BatchResult):
             raise ConfigurationError(f"job {self.id} is not a batch: it has no failed target groups to retry")
         if not result.status.terminal:
-            raise self._annotate(JobError(f"job {self.id} has not ended yet: wait for it first"))
+            raise self._annotate(JobError(f"job {self.id} has not ended yet"))
         failed = [item.target_group_id for item in result.failed if only is None or only(item)]
         job = await self._submit(self._retry_command(failed))
         self._retries += 1
@@ -386,13 +366,25 @@ class AsyncJob(Generic[R_co]):
         """Return the note for an exception that interrupts a wait for the job."""
         return f"job {self.id} continues; get its handle with client.job({self.token()!r})"
 
+    def closed_error(self) -> ClientClosedError:
+        """Return the error of a wait that the end of the client ended. It is about the job, which exists."""
+        error = ClientClosedError(
+            f"the client was closed: job {self.id} cannot be polled any more",
+            command=self.command,
+            operation_id=self._facts.operation_id,
+            maybe_applied=True,
+            trace_id=self.trace_id,
+            idempotency_key=self.idempotency_key,
+        )
+        error.add_note(self.resume_note())
+        return error
+
     def _timeout(self, seconds: float | None) -> JobTimeoutError:
         """Return the error of a wait that ended before the job was seen to end."""
         last, failure = self._poller.result, self._poller.failure
-        seen = "its status was never read" if last is None else f"its last status was {last.status}"
+        seen = "its status was never read" if last is None else f"its last status was {last.status or 'empty'}"
         if failure is not None:
-            reason = failure.message if isinstance(failure, FieldingKitError) else failure
-            seen += f", and the last poll failed: {reason}"
+            seen += f"; the last poll failed: {_reason(failure)}"
         return JobTimeoutError(f"job {self.id} was not seen to end within {seconds:g} s; {seen}")
 
     def _failure(self) -> JobFailedError:
@@ -420,9 +412,16 @@ class AsyncJob(Generic[R_co]):
         if exc is None:
             return
         self._raised = True
-        if isinstance(exc, JobError | ClientClosedError):
+        if isinstance(exc, ClientClosedError):
+            raise self.closed_error() from exc
+        if isinstance(exc, JobError):
             raise self._annotate(exc)
-        raise self._annotate(JobError(f"job {self.id} cannot be polled: {exc}")) from exc
+        # Without the advice of a poll's error, which is about the poll: the job may have been executed.
+        raise self._annotate(JobError(f"job {self.id} cannot be polled: {_reason(exc)}")) from exc
+
+
+def _reason(failure: Exception) -> str:
+    return failure.message if isinstance(failure, FieldingKitError) else str(failure)
 
 
 def retry_key(parent: str, number: int, target_group_ids: Sequence[str]) -> str:

@@ -265,7 +265,7 @@ class Poller:
     def close(self) -> None:
         """End all waits, because the client is closed. The job itself continues."""
         if not self.finished:
-            self.error = ClientClosedError("the client was closed: the job cannot be polled any more")
+            self.error = ClientClosedError("the client was closed")
             self.finished = True
         self._cancel_timer()
         task, self._task = self._task, None

@@ -18,7 +18,8 @@ from typing import Any, TypeVar, cast
 from fieldingkit._repr import brief_repr
 from fieldingkit.clock import Clock, Timer
 from fieldingkit.errors import ConfigurationError
-from fieldingkit.jobs.job import AsyncJob, JobEvent
+from fieldingkit.jobs.event import JobEvent
+from fieldingkit.jobs.job import AsyncJob
 
 __all__ = ["DurationEstimator", "PollScheduler", "as_completed"]
 

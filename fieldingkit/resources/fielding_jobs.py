@@ -85,7 +85,6 @@ class _GetJob(TargetGroupCommand[FieldingJobResult]):
 class _StartFromDraft(JobCommand[FieldingJobResult], TargetGroupCommand[JobAccepted]):
     """Base class of commands that launch or schedule a draft."""
 
-    all_or_nothing: ClassVar[bool] = True
     end_fielding_at: datetime = attrs.field(validator=timezone_aware)
     """The end of fielding, with a time zone."""
     idempotency_key: str | None = attrs.field(default=None, validator=idempotency_key)

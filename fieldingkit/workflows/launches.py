@@ -151,11 +151,12 @@ class _Launch(NamedTuple):
                     run = await self._launched_run(result.created_fielding_run_id)
                     return self._result(run, conflicts, changed=True, job_id=job.id)
                 if (found := await _find_run(self.client, self.draft)) is not None:
-                    return self._result(found, conflicts, changed=any_maybe_applied(conflicts))
+                    # A run that is found after a job that failed is the one of another launch.
+                    own = [conflict for conflict in conflicts if not isinstance(conflict, JobFailedError)]
+                    return self._result(found, conflicts, changed=any_maybe_applied(own))
                 await self._before_repetition(conflicts)
         except BaseException as exc:
-            # A job that was seen to fail has a known outcome.
-            if any_maybe_applied(conflicts) and not isinstance(exc, JobFailedError):
+            if any_maybe_applied(conflicts):
                 keep_outcome(exc, f"{self.command.endpoint.operation_id} may have been applied")
             raise
 

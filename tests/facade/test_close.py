@@ -65,6 +65,19 @@ def test_unused_client_starts_no_thread_and_needs_no_closing(sandbox: Sandbox) -
     del client
 
 
+def test_job_of_a_closed_client_may_have_been_executed(
+    blocking_client: Client, pause: batch_jobs.PauseTargetGroups
+) -> None:
+    """A wait for a job of a closed client says that the job may have been executed, and has its token."""
+    job = blocking_client.submit(pause)
+    blocking_client.close()
+    for read in (job.wait, job.status, lambda: next(job.watch())):
+        with pytest.raises(ClientClosedError, match=f"job {job.id} cannot be polled any more") as caught:
+            read()
+        assert (caught.value.maybe_applied, caught.value.command) == (True, pause)
+        assert job.token() in "".join(caught.value.__notes__)
+
+
 def test_close_ends_the_calls_of_other_threads(
     sandbox: Sandbox,
     blocking_client: Client,

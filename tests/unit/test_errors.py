@@ -26,6 +26,7 @@ from fieldingkit.transport.problem import error_from
 
 CLASSES = [getattr(errors, name) for name in errors.__all__ if name not in {"Attempt", "InvalidParam"}]
 API_ERRORS = [kind for kind in CLASSES if issubclass(kind, ApiError)]
+TRANSPORT_ERRORS = [kind for kind in CLASSES if issubclass(kind, errors.TransportError)]
 
 FACTS: dict[str, Any] = {
     "command": KEYED,
@@ -351,6 +352,30 @@ def test_long_message_is_cut_and_its_advice_is_not() -> None:
     error = example(errors.PreconditionFailedError)
     error.message = "x" * 1000
     assert str(error).endswith(f"… It may have been applied. {error.advice} (trace {error.trace_id})")
+
+
+def test_long_message_is_cut_between_words() -> None:
+    """A long message ends after a whole sentence, or after a whole word if the sentence is much longer."""
+    facts, words = "The first fact is short; ", "word " * 100
+    assert str(FieldingKitError(words)) == "word " * 59 + "word…"
+    assert str(FieldingKitError(facts * 10 + words)) == f"{(facts * 10).rstrip('; ')}…"
+
+
+@pytest.mark.parametrize("kind", [errors.BadRequestError, errors.ConflictError, errors.ServerError, *TRANSPORT_ERRORS])
+def test_unclear_outcome_is_read_before_a_repetition(kind: type[FieldingKitError]) -> None:
+    """If the action may have been applied, the first advice is to read the resource, and none says nothing was sent."""
+    error = example(kind)
+    error.maybe_applied = True
+    assert "It may have been applied. Read the resource" in str(error)
+    assert "Nothing was sent" not in str(error)
+
+
+@pytest.mark.parametrize("kind", [errors.BadRequestError, errors.ConflictError, errors.ConnectionFailedError])
+def test_clear_refusal_needs_no_reading(kind: type[FieldingKitError]) -> None:
+    """An error of an action that was not applied does not advise to read the resource."""
+    error = example(kind)
+    error.maybe_applied = False
+    assert "Read the resource" not in str(error)
 
 
 @pytest.mark.parametrize("kind", [errors.InvalidCommandError, errors.ConfigurationError])

@@ -184,7 +184,7 @@ async def test_timeout_says_why_the_status_was_not_read(serve: Serve, make_clien
     server = await serve(ACCEPTED, *[answer(200, {"thing_id": "another", "status": "success"})] * 40)
     client = make_client(base_url=server.url, clock=clock, poll=PollPolicy(error_tolerance=math.inf))
     job = await client.submit(MAKE)
-    with pytest.raises(JobTimeoutError, match=r"never read, and the last poll failed: .* job another, not") as caught:
+    with pytest.raises(JobTimeoutError, match=r"never read; the last poll failed: .* job another, not") as caught:
         await job.wait()
     cause = caught.value.__cause__
     assert isinstance(cause, DecodeError)

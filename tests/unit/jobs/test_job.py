@@ -629,7 +629,53 @@ async def test_closing_the_client_ends_waits_between_polls(serve: Serve, make_cl
         with pytest.raises(ClientClosedError) as caught:
             await asyncio.wait_for(wait, 30)
         assert "client.job(" in caught.value.__notes__[0]
+        assert (caught.value.maybe_applied, caught.value.command) == (True, KEYED)
     assert [request.method for request in server.requests] == ["POST", "POST"]
+
+
+async def test_status_after_the_end_of_the_client_is_about_the_job(
+    serve: Serve, make_client: MakeClient, clock: FakeClock
+) -> None:
+    """A job that a closed client cannot read may have been executed; the error has its token and its key."""
+    server = await serve(ACCEPTED)
+    client = make_client(base_url=server.url, clock=clock)
+    job = await client.submit(KEYED)
+    await client.aclose()
+    with pytest.raises(ClientClosedError, match=f"job {JOB} cannot be polled any more. It may have been") as caught:
+        await job.status()
+    assert (caught.value.maybe_applied, caught.value.idempotency_key) == (True, job.idempotency_key)
+    assert caught.value.__notes__ == [job.resume_note()]
+
+
+@pytest.mark.parametrize("poll", [answer(200, b"<html>login</html>"), answer(200, {**body(), "job_id": STRANGER})])
+async def test_error_of_lost_polls_has_no_advice_about_a_poll(
+    poll: Step, serve: Serve, make_client: MakeClient, clock: FakeClock
+) -> None:
+    """A job whose polls fail may have been executed: its error does not repeat that a poll changed nothing."""
+    _, job = await started(serve, make_client, poll, clock=clock, poll=PollPolicy(error_tolerance=0))
+    with pytest.raises(
+        JobError, match=f"job {JOB} cannot be polled: .* It may have been applied. Wait again"
+    ) as caught:
+        await job.wait()
+    assert "Nothing was changed" not in str(caught.value)
+
+
+async def test_launch_that_failed_may_have_been_applied(
+    serve: Serve, make_client: MakeClient, clock: FakeClock
+) -> None:
+    """A launch that ended as failed may have launched the target group, like a batch that ended so."""
+    server = await serve(ACCEPTED, answer(200, {"job_id": JOB, "status": "Failed"}))
+    job = await make_client(base_url=server.url, clock=clock).submit(LAUNCH)
+    with pytest.raises(JobFailedError) as caught:
+        await job.wait()
+    assert caught.value.maybe_applied
+
+
+async def test_empty_status_is_said_in_words(serve: Serve, make_client: MakeClient) -> None:
+    """A timeout after an empty status says so."""
+    _, job = await started(serve, make_client, *[answer(200, body(""))] * 40, clock=FakeClock(jump=600))
+    with pytest.raises(JobTimeoutError, match=r"its last status was empty\. It may have been applied"):
+        await job.wait(5000)
 
 
 async def test_waiters_share_polls_and_result(serve: Serve, make_client: MakeClient, clock: FakeClock) -> None:
