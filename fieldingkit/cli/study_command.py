@@ -71,10 +71,11 @@ async def _apply(study: Study, *, dry_run: bool, yes: bool, json: bool, connecti
             confirm(f"{_question(plan)} ({format_place(client.base_url, client.account_id)})", yes=yes)
         try:
             report = await apply_study(client, plan, on_part=lines.print_outcome)
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as exc:
             project, *groups = lines.outcomes
             _print(output, StudyReport(project=project, target_groups=tuple(groups), others=plan.others))
             output.note("Interrupted. Run the command again to finish: it finds what was created by its reference.")
+            exc.__notes__ = []  # they say the same to callers in Python
             raise
     _print(output, report)
     return _exit_code(report)

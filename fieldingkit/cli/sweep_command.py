@@ -216,6 +216,7 @@ class SweepCommand:
                 report = await self._sweep(client, checkpoint, seen, continues)
             except BaseException as exc:
                 self._report_interruption(exc, journal, checkpoint, continues)
+                exc.__notes__ = []  # they say the same to callers in Python
                 raise
             return self._finish(report, journal, client.clock.wall())
 

@@ -125,7 +125,7 @@ def test_an_unclear_outcome_speaks_of_the_secret(connected: Cli, sandbox: Sandbo
 class FullDisk(Fault):
     """Handle the request, and let the process that sent it write no more files."""
 
-    process: Future[int] = attrs.field(factory=Future)
+    process: Future[int] = attrs.field(factory=Future[int])
     """The id of the process."""
 
     async def inject(self, exchange: Exchange) -> web.StreamResponse:
