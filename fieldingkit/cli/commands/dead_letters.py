@@ -13,6 +13,7 @@ async def send(letters: Path, /, *, receivers: Path, json: bool = False) -> int:
     """Send the notifications of a file of dead letters again, oldest first and each once.
 
     A receiver may get one twice if this command is killed between sending and removing it; its id is the same then.
+    The empty files beside the letters that end in .lock and .sending keep other processes out, and stay.
 
     Args:
         letters: The file of dead letters. What was sent is removed from it; what failed stays.

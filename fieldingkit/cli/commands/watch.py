@@ -80,10 +80,13 @@ async def watch(
     selected = filters if filters.project else attrs.evolve(filters, all_projects=True)
     query = attrs.evolve(selected, status=selected.status or ("live", "paused")).query()
     if once and listen is not None:
-        raise UsageError("--listen is for a watch that continues.\nLeave out --once or --listen.")
+        raise UsageError("--listen is for a watch that continues\nNothing was read. Leave out --once or --listen.")
     if (listen is None) is not (secret_file is None):
-        raise UsageError("--listen and --secret-file belong together.\nGive both: only signed deliveries are accepted.")
-    with file_errors():
+        raise UsageError(
+            "--listen and --secret-file belong together\n"
+            "Nothing was read. Give both: only signed deliveries are accepted."
+        )
+    with file_errors("Nothing was read."):
         if html is not None:
             check_page_path(html)
         wanted = () if receivers is None else load_receivers(receivers)

@@ -103,7 +103,7 @@ async def run_watch(client: AsyncClient, settings: WatchSettings, output: Output
     """
     watching = _Watch(client, settings, output)
     async with AsyncExitStack() as stack:
-        with file_errors():
+        with file_errors("Nothing was read."):
             history = None if settings.history is None else stack.enter_context(SnapshotHistory(settings.history))
             earlier = None if settings.findings is None else Findings.load(settings.findings)
             listener = watching.listener()

@@ -183,6 +183,7 @@ def test_a_listener_without_a_secret_of_a_webhook_is_refused(
     ended = connected("watch", *flags)
     assert ended.code == 2
     assert message in ended.err
+    assert "Nothing was read." in ended.err or "--help` for the usage" in ended.err
     assert "canary" not in ended.err
     assert not sandbox.requests
 
@@ -211,13 +212,13 @@ def test_a_listener_without_a_secret_of_a_webhook_is_refused(
 def test_a_wrong_file_is_said_with_its_own_words(
     connected: Cli, sandbox: Sandbox, flag: str, name: str, text: str, message: str
 ) -> None:
-    """Its keys keep their names, on one line, and the advice is not to check the configuration of the client."""
+    """Its keys keep their names, on one line; nothing advises to check the configuration of the client."""
     Path(name).write_text(text)
     ended = connected("watch", "--once", flag, name)
     assert ended.code == 2
-    (line,) = ended.err.splitlines()
+    line, state = ended.err.splitlines()
     assert message in line
-    assert "doctor" not in line
+    assert state == "  Nothing was read."
     assert not sandbox.requests
 
 
