@@ -8,12 +8,15 @@ import sys
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Final
 from urllib.parse import urlsplit
 
 from fieldingkit.cli.errors import DeclinedError, UsageError
 from fieldingkit.cli.streams import wrap
 
 __all__ = ["ask", "can_ask", "confirm", "confirm_by_typing", "format_place", "require_terminal"]
+
+_UNCHANGED: Final = "This command changed nothing."
 
 
 def confirm(question: str, *, yes: bool) -> None:
@@ -27,8 +30,9 @@ def confirm(question: str, *, yes: bool) -> None:
         DeclinedError: The answer is not yes.
         UsageError: There is no terminal to ask on.
     """
-    if not yes and not ask(question):
-        raise DeclinedError("not confirmed\nThis command changed nothing.")
+    with _unchanged():
+        if not yes and not ask(question):
+            raise DeclinedError(f"not confirmed\n{_UNCHANGED}")
 
 
 def confirm_by_typing(question: str, expected: str, *, yes: bool) -> None:
@@ -43,8 +47,9 @@ def confirm_by_typing(question: str, expected: str, *, yes: bool) -> None:
         DeclinedError: Another text was typed.
         UsageError: There is no terminal to ask on.
     """
-    if not yes and _answer(f"{question}? Type {expected} to confirm: ") != expected:
-        raise DeclinedError(f"not confirmed, because {expected} was not typed\nThis command changed nothing.")
+    with _unchanged():
+        if not yes and _answer(f"{question}? Type {expected} to confirm: ") != expected:
+            raise DeclinedError(f"not confirmed, because {expected} was not typed\n{_UNCHANGED}")
 
 
 def ask(question: str) -> bool:
@@ -73,8 +78,7 @@ def require_terminal(question: str, *, yes: bool) -> None:
     """
     if not yes and not can_ask():
         raise UsageError(
-            f"{question}: there is no terminal to ask for confirmation\n"
-            "This command changed nothing. Give --yes to confirm."
+            f"{question}: there is no terminal to ask for confirmation\n{_UNCHANGED} Give --yes to confirm."
         )
 
 
@@ -90,6 +94,16 @@ def _answer(question: str) -> str:
         sys.stderr.write(f"{wrap(question)} ")
         sys.stderr.flush()
         return sys.stdin.readline().strip()
+
+
+@contextmanager
+def _unchanged() -> Generator[None]:
+    """Let an interruption at the question say that nothing was changed."""
+    try:
+        yield
+    except KeyboardInterrupt as exc:
+        exc.add_note(_UNCHANGED)
+        raise
 
 
 @contextmanager

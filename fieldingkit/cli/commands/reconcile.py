@@ -154,19 +154,19 @@ async def submit(
     require_terminal(f"Submit {file}", yes=yes)
     if refused is not None:
         _write(refused, [], mode="a")  # a file that cannot be written is found before the list is sent
-    was_sent = False
+    previewed = False
     async with connection.open() as client:
         place = format_place(client.base_url, client.account_id)
 
         def ask(preview: "ReconciliationPreview") -> None:
+            nonlocal previewed
+            previewed = True
             _note_warnings(output, preview.warnings)
             output.note(_sentence(preview.summary))
             effect = f"terminate {pluralize(preview.terminated, 'complete')}"
             if preview.terminated:
                 effect += f" worth {'' if preview.is_exact else 'about '}{show_money(preview.terminated_money)}"
             confirm(f"Submit {pluralize(preview.rows, 'row')}, and {effect} ({place})", yes=yes)
-            nonlocal was_sent
-            was_sent = True
 
         def started(job: "AsyncJob[Any]") -> None:
             output.note(f"Submitted as {job.id}. If this ends early: fieldingkit reconcile status {job.id}")
@@ -182,7 +182,7 @@ async def submit(
                 on_start=started,
             )
         except BaseException as exc:
-            if not (was_sent or isinstance(exc, Exception)):
+            if not (previewed or isinstance(exc, Exception)):
                 exc.add_note("The list was not sent.")
             raise
         output.print_outcome(done, format_fields(_fields(done.reconciliation)))

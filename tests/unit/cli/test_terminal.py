@@ -111,6 +111,7 @@ def test_ctrl_c_at_the_question_changes_nothing(connected: Cli, sandbox: Sandbox
     code, screen = at_terminal(b"\x03", "pause", "--project", project.id)
     assert code == 130
     assert "Traceback" not in screen
+    assert re.search(r"fieldingkit: interrupted\s+This command changed nothing\.\s*$", screen)
     assert len(project.ids("live")) == 2
 
 
