@@ -10,7 +10,7 @@ import attrs
 from fieldingkit.errors import ClientClosedError, FieldingKitError, JobError, JobFailedError, JobGoneError
 from fieldingkit.jobs.job import AsyncJob
 from fieldingkit.jobs.scheduler import DurationEstimator, PollScheduler
-from fieldingkit.resources.batch_jobs import BatchResult, FailedTargetGroup
+from fieldingkit.resources.batch_jobs import BatchResult
 from fieldingkit.resources.target_groups import TargetGroupStatus
 from fieldingkit.sweeps.chunks import Chunk, ChunkState, replacement_key, retry_key
 from fieldingkit.sweeps.context import SweepContext
@@ -18,7 +18,7 @@ from fieldingkit.sweeps.discovery import read_statuses
 from fieldingkit.sweeps.history import unchanged_since
 from fieldingkit.sweeps.key_age import DATE_RESOLUTION
 from fieldingkit.sweeps.report import GroupOutcome, Outcome
-from fieldingkit.sweeps.state import partition_result
+from fieldingkit.sweeps.state import PartitionedResult, partition_result
 from fieldingkit.sweeps.status_age import MAX_STATUS_AGE
 from fieldingkit.sweeps.submitter import NotSubmitted, Submitted, Submitter, error_code
 
@@ -262,23 +262,23 @@ class ChunkExecutor:
         outcomes = self._settle_all(chunk, (id_ for id_ in parts.updated if id_ not in reached_before), Outcome.UPDATED)
         before = f"it was {plan.action.target} before job {chunk.job_id} was created"
         outcomes += self._settle_all(chunk, reached_before, Outcome.UNCHANGED, before)
-        outcomes += self._settle_verified(
-            chunk, reached, f"the result of job {chunk.job_id} does not report it updated"
-        )
+        for id_ in reached:
+            outcomes += self._settle_verified(chunk, [id_], _gap(chunk, parts, id_, "does not report it updated"))
         known = {*parts.updated, *reached}
         open_ids = [id_ for id_ in chunk.ids if id_ not in known]
         forgotten = [id_ for id_ in open_ids if id_ not in parts.failed]
         changed = await self._may_be_changed_since(chunk, forgotten, statuses)
-        outcomes += self._outcomes_by_status(
-            chunk, changed, statuses, f"the result of job {chunk.job_id} does not mention it, and {_NOT_UNCHANGED}"
-        )
+        for id_ in changed:
+            outcomes += self._outcomes_by_status(
+                chunk, [id_], statuses, f"{_gap(chunk, parts, id_, 'does not mention it')}, and {_NOT_UNCHANGED}"
+            )
         retry: list[str] = []
         for id_ in (id_ for id_ in open_ids if id_ not in changed):
             item = parts.failed.get(id_)
             if chunk.generation < plan.max_retries and (item is None or item.code in plan.retry_codes):
                 retry.append(id_)
             else:
-                outcomes.append(self._settle_not_reached(chunk, id_, item, statuses.get(id_)))
+                outcomes.append(self._settle_not_reached(chunk, id_, parts, statuses.get(id_)))
         ambiguous = [
             id_ for id_ in retry if id_ in chunk.ambiguous or (id_ not in parts.failed and id_ not in statuses)
         ]
@@ -317,10 +317,11 @@ class ChunkExecutor:
         return status not in self._context.plan.action.sources if previous is None else status != previous
 
     def _settle_not_reached(
-        self, chunk: Chunk, target_group_id: str, item: FailedTargetGroup | None, status: TargetGroupStatus | None
+        self, chunk: Chunk, target_group_id: str, parts: PartitionedResult, status: TargetGroupStatus | None
     ) -> GroupOutcome:
         """Settle a target group that failed, or that is missing from the result, and is not sent again."""
-        reason = f"the result of job {chunk.job_id} does not mention it" if item is None else item.description
+        item = parts.failed.get(target_group_id)
+        reason = _gap(chunk, parts, target_group_id, "does not mention it") if item is None else item.description
         code = None if item is None else item.code
         seen = f"its status is {status}" if status is not None else "it could not be read"
         outcome = Outcome.FAILED
@@ -424,6 +425,12 @@ def _was_reached(chunk: Chunk, target_group_id: str) -> bool:
     """Return whether a target group was read with the target status before the job of its chunk was created."""
     read_at, created_at = chunk.reached.get(target_group_id), chunk.api_created_at
     return read_at is not None and created_at is not None and created_at >= read_at + DATE_RESOLUTION
+
+
+def _gap(chunk: Chunk, parts: PartitionedResult, target_group_id: str, otherwise: str) -> str:
+    """Return why the result of a job does not settle a target group: it contradicts itself, or another reason."""
+    contradictory = target_group_id in parts.contradictory
+    return f"the result of job {chunk.job_id} {'lists it as updated and as failed' if contradictory else otherwise}"
 
 
 def _all_known(outcomes: Iterable[GroupOutcome]) -> bool:

@@ -77,6 +77,8 @@ class PartitionedResult(NamedTuple):
     """The failures, by id."""
     missing: tuple[str, ...]
     """The ids in neither list, or in both."""
+    contradictory: frozenset[str] = frozenset()
+    """Those of them that are in both."""
 
 
 def partition_result(ids: Sequence[str], result: BatchResult | None) -> PartitionedResult:
@@ -88,12 +90,13 @@ def partition_result(ids: Sequence[str], result: BatchResult | None) -> Partitio
     """
     if result is None:
         return PartitionedResult((), {}, tuple(ids))
-    updated = set(result.updated)
+    updated = frozenset(result.updated)
     failed = {item.target_group_id: item for item in result.failed}
     return PartitionedResult(
         updated=tuple(id_ for id_ in ids if id_ in updated and id_ not in failed),
         failed={id_: failed[id_] for id_ in ids if id_ in failed and id_ not in updated},
         missing=tuple(id_ for id_ in ids if (id_ in updated) == (id_ in failed)),
+        contradictory=updated.intersection(failed, ids),
     )
 
 

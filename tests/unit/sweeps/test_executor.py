@@ -155,6 +155,34 @@ async def test_target_groups_missing_from_all_results_are_settled_by_status(
     assert "it could not be read" in only_reason(report, Outcome.UNKNOWN)
 
 
+@pytest.mark.parametrize(
+    ("status", "outcome", "seen"),
+    [
+        ("paused", Outcome.UNCHANGED, "its status was paused afterwards"),
+        ("draft", Outcome.FAILED, "its status is draft"),
+    ],
+)
+async def test_a_result_that_contradicts_itself_is_named(
+    sweep_client: AsyncClient, sandbox: Sandbox, status: str, outcome: Outcome, seen: str
+) -> None:
+    """A target group that is listed both as updated and as failed is settled by its status, with that reason."""
+    project = sandbox.seed(**{status: 1})
+    listed = {"target_group_id": project.ids()[0]}
+    failed = {**listed, "failure_reason": {"code": "StatusTransitionNotAllowed", "description": "no"}}
+    body = {
+        "status": "Completed",
+        "created_at": "2026-11-21T12:00:00.000Z",
+        "updated_target_groups": {"data": [listed]},
+        "failed_target_groups": {"data": [failed]},
+    }
+    sandbox.faults.add(POLL, JobStatusAnswer(body))
+
+    report = await sweep(sweep_client, pausing(project, check_status_first=False, max_retries=0))
+
+    (job,) = report.jobs
+    assert only_reason(report, outcome) == f"the result of job {job.job_id} lists it as updated and as failed; {seen}"
+
+
 async def test_a_lost_response_creates_no_second_job(client_without_retries: AsyncClient, sandbox: Sandbox) -> None:
     """The same key is sent again, and the API recognizes it."""
     project = sandbox.seed(live=3)

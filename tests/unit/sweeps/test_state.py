@@ -63,6 +63,7 @@ def test_a_result_partitions_the_target_groups_of_its_job(
     assert sorted([*parts.updated, *parts.failed, *parts.missing]) == sorted(asked)
     assert set(parts.updated) <= set(updated) - set(failed)
     assert set(parts.failed) <= set(failed) - set(updated)
+    assert parts.contradictory == set(asked) & set(updated) & set(failed) <= set(parts.missing)
 
 
 def test_without_a_result_all_target_groups_are_missing() -> None:
