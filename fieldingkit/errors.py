@@ -173,6 +173,8 @@ class FieldingKitError(Exception):
     """The API's name of the operation."""
     maybe_applied: bool
     """True if the action may have taken effect although this error was raised."""
+    unclear_command: "Command[object] | None"
+    """The earlier command of a workflow whose outcome ``maybe_applied`` is about; None if it is about ``command``."""
     attempts: tuple[Attempt, ...]
     """Every send of the call, in order."""
     trace_id: str | None
@@ -199,6 +201,7 @@ class FieldingKitError(Exception):
         self.command = command
         self.operation_id = operation_id
         self.maybe_applied = maybe_applied
+        self.unclear_command = None
         self.attempts = tuple(attempts)
         self.trace_id = trace_id
         self.request_id = request_id
@@ -213,7 +216,8 @@ class FieldingKitError(Exception):
         name = type(self.command).__name__ if self.command is not None else self.operation_id
         tail = ""
         if self.maybe_applied:
-            tail += " It may have been applied."
+            action = "It" if self.unclear_command is None else type(self.unclear_command).__name__
+            tail += f" {action} may have been applied."
         if self.advice:
             tail += f" {self.advice}"
         if self.trace_id:

@@ -251,7 +251,9 @@ def _name_flag(match: re.Match[str]) -> str:
 
 def _next_steps(error: FieldingKitError) -> Iterator[str]:
     if error.maybe_applied:
-        yield "It may have been applied."
+        earlier = error.unclear_command
+        name = "It" if earlier is None else to_words(type(earlier).__name__).capitalize()
+        yield f"{name} may have been applied."
     general = next((advice for kind, advice in _ADVICE if isinstance(error, kind)), error.advice)
     unclear = not isinstance(error, JobError) and exit_code_for(error) is ExitCode.UNKNOWN
     special = advice_on_outcome(error.operation_id) if unclear else ""

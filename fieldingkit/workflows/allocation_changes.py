@@ -91,7 +91,7 @@ async def change_allocations(
         if not exc.maybe_applied:
             raise
         ambiguous = exc
-    after = await _verified(client, group, wanted, before, ambiguous)
+    after = await _verified(client, group, command, before, ambiguous)
     conflicts = () if ambiguous is None else (ambiguous,)
     return ChangedAllocations(before=before, after=after, changed=True, conflicts=conflicts)
 
@@ -154,7 +154,7 @@ def _ordered(exchange: dict[str, Any], *, with_ids: bool) -> dict[str, Any]:
 async def _verified(
     client: AsyncClient,
     group: GetAllocationSpecification,
-    wanted: Allocations,
+    command: UpdateAllocationSpecification,
     before: Allocations,
     ambiguous: FieldingKitError | None,
 ) -> Allocations:
@@ -170,7 +170,7 @@ async def _verified(
         exc.add_note("the allocations may have been replaced: read them")
         raise
     else:
-        found, expected = _written(after, with_ids=False), _written(wanted, with_ids=False)
+        found, expected = _written(after, with_ids=False), _written(command.allocations, with_ids=False)
         if found == expected:
             return after
         if _written(after) == _written(before):
@@ -181,6 +181,6 @@ async def _verified(
     raise WorkflowError(
         f"{outcome}, but {reason}. It was not sent again.",
         conflicts=conflicts,
-        command=group,
+        command=command,
         maybe_applied=True,
     ) from (conflicts[-1] if conflicts else None)

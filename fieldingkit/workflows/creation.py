@@ -85,7 +85,7 @@ async def find_or_create(
         except FieldingKitError as exc:  # it was created, and only the search for another one failed
             return Found(created, _CREATED, is_created=True, conflicts=(exc,))
         except BaseException as exc:
-            keep_outcome(exc, f"the {what} {created} was created")
+            keep_outcome(exc, f"the {what} {created} was created", command)
             raise
         return Found(*_only(found, what, reference, command=command, maybe_applied=True), is_created=True)
     return Found(*_only(found, what, reference, command=command), is_created=False)
@@ -108,7 +108,7 @@ async def _find_later(
             await client.clock.sleep(min(delay, remaining))
             delay *= 2
     except BaseException as exc:
-        keep_outcome(exc, f"the {what} {reference!r} may have been created: list the {what}s")
+        keep_outcome(exc, f"the {what} {reference!r} may have been created: list the {what}s", command)
         raise
     if not found:
         raise WorkflowError(

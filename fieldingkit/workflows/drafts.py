@@ -107,7 +107,7 @@ async def ensure_target_group(
         settings = await _read(client, command, found.id)
     except BaseException as exc:
         if found.conflicts:
-            keep_outcome(exc, f"the target group {found.id} may have been created now: read it")
+            keep_outcome(exc, f"the target group {found.id} may have been created now: read it", command)
         raise
     differences, not_compared = compare_settings(command, settings)
     return attrs.evolve(

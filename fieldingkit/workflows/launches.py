@@ -157,7 +157,7 @@ class _Launch(NamedTuple):
                 await self._before_repetition(conflicts)
         except BaseException as exc:
             if any_maybe_applied(conflicts):
-                keep_outcome(exc, f"{self.command.endpoint.operation_id} may have been applied")
+                keep_outcome(exc, f"{self.command.endpoint.operation_id} may have been applied", self.command)
             raise
 
     async def _launched_run(self, run_id: str | None) -> FieldingRun:
@@ -165,7 +165,7 @@ class _Launch(NamedTuple):
         try:
             return await self._wait_for_run(run_id)
         except BaseException as exc:
-            keep_outcome(exc, "the target group was launched")
+            keep_outcome(exc, "the target group was launched", self.command)
             exc.add_note(f"The target group {self.draft.target_group_id} was launched.")
             raise
 

@@ -30,8 +30,8 @@ class Update(NamedTuple):
     """The run as last read."""
     change: FieldingRunChange | None
     """The response to the write; None if nothing was left to send."""
-    operation_id: str | None
-    """The operation of the write."""
+    command: Command[FieldingRunChange] | None
+    """The write; None if nothing was left to send."""
     conflicts: tuple[FieldingKitError, ...]
 
 
@@ -52,7 +52,7 @@ async def optimistic_update(
     try:
         before = now = await read_run(client, run)
         while (command := decide(now, conflicts)) is not None:
-            _check_number(conflicts, max_conflicts, run, now)
+            _check_number(conflicts, max_conflicts, now)
             try:
                 response = await client.send_detailed(command)
             except FieldingKitError as exc:
@@ -67,12 +67,13 @@ async def optimistic_update(
                 elif not change.etag:
                     conflicts.append(unclear_success("no ETag, which each action returns", response, command))
                 else:
-                    return Update(before, now, change, command.endpoint.operation_id, tuple(conflicts))
+                    return Update(before, now, change, command, tuple(conflicts))
             now = await read_run(client, run)
     except BaseException as exc:
         ambiguous = [conflict for conflict in conflicts if conflict.maybe_applied]
         if ambiguous:
-            keep_outcome(exc, f"{ambiguous[-1].operation_id} may have been applied: read the run")
+            last = ambiguous[-1]
+            keep_outcome(exc, f"{last.operation_id} may have been applied: read the run", last.command)
         raise
     return Update(before, now, None, None, tuple(conflicts))
 
@@ -118,7 +119,7 @@ def unclear_success(missing: str, response: ApiResponse[Any], command: Command[A
     )
 
 
-def _check_number(conflicts: Sequence[FieldingKitError], allowed: int, run: GetFieldingRun, now: FieldingRun) -> None:
+def _check_number(conflicts: Sequence[FieldingKitError], allowed: int, now: FieldingRun) -> None:
     """Raise if there are too many conflicts. Only a 412 shows that another process changed the run."""
     if len(conflicts) <= allowed:
         return
@@ -126,7 +127,7 @@ def _check_number(conflicts: Sequence[FieldingKitError], allowed: int, run: GetF
     raise TooManyConflictsError(
         f"{len(conflicts)} writes were sent: {outcomes}; the run is {now.status} now",
         conflicts=conflicts,
-        command=run,
+        command=conflicts[-1].command,
         maybe_applied=any_maybe_applied(conflicts),
         attempts=[attempt for conflict in conflicts for attempt in conflict.attempts],
     ) from conflicts[-1]
@@ -141,10 +142,18 @@ def count_outcomes(conflicts: Sequence[FieldingKitError], *, refusal: str) -> st
     return " and ".join(parts)
 
 
-def keep_outcome(exc: BaseException, outcome: str) -> None:
-    """Let the exception that ends a workflow say that an action was or may have been applied."""
+def keep_outcome(exc: BaseException, outcome: str, command: Command[Any] | None = None) -> None:
+    """Let the exception that ends a workflow say that an action was or may have been applied.
+
+    Args:
+        exc: The exception.
+        outcome: The note for an exception that has none, such as a cancellation.
+        command: The action, which an error of another command names; None if its own text does.
+    """
     if isinstance(exc, FieldingKitError):
         exc.maybe_applied = True
+        if type(exc.command) is not type(command):
+            exc.unclear_command = exc.unclear_command or command
     elif not getattr(exc, "__notes__", None):
         exc.add_note(outcome)
 

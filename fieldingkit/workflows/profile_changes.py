@@ -339,7 +339,7 @@ async def _resolve(
     raise WorkflowError(
         f"the outcome of the write is unclear: {reason}. It was not sent again.",
         conflicts=conflicts,
-        command=group,
+        command=ambiguous.command,
         maybe_applied=True,
         attempts=ambiguous.attempts,
     ) from conflicts[-1]

@@ -90,7 +90,7 @@ async def ensure_project(
         project = await (send_read(client, read) if found.is_created is False else _read_new(client, read, timeout))
     except BaseException as exc:
         if found.is_created is not False:
-            keep_outcome(exc, f"the project {found.id} was created: run the workflow again")
+            keep_outcome(exc, f"the project {found.id} was created: run the workflow again", command)
         raise
     differences = tuple(
         Difference(path=field, wanted=wanted, found=value)

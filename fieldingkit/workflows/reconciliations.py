@@ -350,7 +350,7 @@ async def _result(
             )
         ]
     except BaseException as exc:
-        keep_outcome(exc, f"the reconciliation {reconciliation.request_id} is complete")
+        keep_outcome(exc, f"the reconciliation {reconciliation.request_id} is complete", command)
         raise
     return Reconciled(
         reconciliation=reconciliation,

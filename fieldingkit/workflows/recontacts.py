@@ -184,7 +184,8 @@ class _Upload:
                 await clock.sleep(min(delay, remaining))
                 delay *= 2
         except BaseException as exc:
-            keep_outcome(exc, "the recontacts may have been uploaded: list the uploads before they are sent again")
+            note = "the recontacts may have been uploaded: list the uploads before they are sent again"
+            keep_outcome(exc, note, self._command)
             raise
         ids = ", ".join(upload.job_id for upload in same)
         seen = (

@@ -258,7 +258,8 @@ async def start_report(
     try:
         found = await _find_later(client, command, begun)
     except BaseException as exc:
-        keep_outcome(exc, "the report may have been requested: list the reports before it is requested again")
+        note = "the report may have been requested: list the reports before it is requested again"
+        keep_outcome(exc, note, command)
         raise
     if found is None:
         raise WorkflowError(

@@ -165,11 +165,12 @@ async def ensure_status(
 
     update = await optimistic_update(client, run, decide, confirms, max_conflicts)
     etag = update.now.etag if update.change is None else update.change.etag
-    if update.change is not None and confirm is not None:
+    if update.command is not None and confirm is not None:
         try:
             etag = (await wait_for_status(client, run, wanted, timeout=confirm, waker=waker)).etag
         except BaseException as exc:
-            keep_outcome(exc, f"{update.operation_id} was applied: read the run")
+            done = update.command.endpoint.operation_id
+            keep_outcome(exc, f"{done} was applied: read the run", update.command)
             raise
     return EnsuredStatus(
         status=wanted,

@@ -120,7 +120,8 @@ async def soft_launch(
                 keep_outcome(exc, done)
             exc.add_note(done)
         elif any_maybe_applied(gate.conflicts):
-            keep_outcome(exc, f"{gate.conflicts[-1].operation_id} may have been applied: call soft_launch again")
+            last = next(conflict for conflict in reversed(gate.conflicts) if conflict.maybe_applied)
+            keep_outcome(exc, f"{last.operation_id} may have been applied: call soft_launch again", last.command)
         raise
 
 

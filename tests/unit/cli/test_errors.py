@@ -63,6 +63,13 @@ def test_every_error_fits_on_two_lines(name: str) -> None:
     assert "Trace id 0123456789abcdef." in text
 
 
+def test_an_error_of_a_read_names_the_earlier_action() -> None:
+    """If an earlier action of a workflow may have been applied, the second line names it."""
+    error = errors.NotFoundError("404", status=404, operation_id="get_fielding_run", maybe_applied=True)
+    error.unclear_command = PAUSE
+    assert "\nPause fielding run may have been applied." in format_error(error)
+
+
 def test_an_unreadable_answer_claims_an_application_only_of_a_write() -> None:
     """An answer that cannot be read says that the action was applied for a write only."""
     assert "The status says that it was applied." in format_error(errors.DecodeError("no", command=PAUSE))

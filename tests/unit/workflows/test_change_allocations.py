@@ -191,6 +191,7 @@ async def test_an_outcome_that_cannot_be_read_stays_unclear(sandbox: Sandbox, cl
     with pytest.raises(WorkflowError, match="accepted, but the allocations could not be read afterwards") as caught:
         await change_allocations(client, read, blocking(4321))
     assert caught.value.maybe_applied
+    assert str(caught.value).startswith("UpdateAllocationSpecification: ")
 
 
 async def test_a_refusal_is_raised_as_it_is(sandbox: Sandbox, client: AsyncClient) -> None:

@@ -1,5 +1,6 @@
 """ensure_status: actions, conflicts and ambiguous outcomes."""
 
+import pickle
 from typing import Any
 
 import pytest
@@ -14,8 +15,9 @@ from fieldingkit.errors import (
     ServerError,
     StatusUnreachableError,
     TooManyConflictsError,
+    WorkflowError,
 )
-from fieldingkit.resources.fielding_runs import FieldingRunStatus, GetFieldingRun
+from fieldingkit.resources.fielding_runs import FieldingRunStatus, GetFieldingRun, PauseFieldingRun
 from fieldingkit.sandbox import Sandbox, TargetGroup, faults
 from fieldingkit.sandbox.model.fielding_runs import BATCH_TRANSITIONS
 from fieldingkit.workflows import ensure_status
@@ -182,6 +184,20 @@ async def test_failed_read_keeps_the_ambiguity(sandbox: Sandbox, client: AsyncCl
     with pytest.raises(NotFoundError) as caught:
         await ensure_status(client, read, "paused")
     assert caught.value.maybe_applied
+    assert isinstance(caught.value.unclear_command, PauseFieldingRun)
+    assert str(caught.value).startswith("GetFieldingRun: 404")
+    assert "PauseFieldingRun may have been applied." in str(caught.value)
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+async def test_failed_confirmation_names_the_action(sandbox: Sandbox, client: AsyncClient) -> None:
+    """If the run does not read as wanted after an action, the error names the action that may have been applied."""
+    _, read = seeded(sandbox, "live")
+    sandbox.faults.add("pause_fielding_run", faults.Answer(204, headers={"ETag": 'W/"2"'}))
+    with pytest.raises(WorkflowError) as caught:
+        await ensure_status(client, read, "paused", confirm=0.01)
+    text = "GetFieldingRun: the run is still live after 0.01 s, not paused. PauseFieldingRun may have been applied."
+    assert str(caught.value) == text
 
 
 async def test_action_that_the_api_refuses_is_raised(sandbox: Sandbox, client: AsyncClient) -> None:

@@ -276,6 +276,7 @@ async def test_an_outcome_that_cannot_be_read_stays_unclear(sandbox: Sandbox, cl
         await change_profiles(client, read, uneven, adjustment="percentage", control_profiles=())
     assert caught.value.maybe_applied
     assert len(caught.value.conflicts) == 2
+    assert str(caught.value).startswith("ReplaceProfiles: ")
 
 
 async def test_another_name_is_a_change(sandbox: Sandbox, client: AsyncClient) -> None:

@@ -12,7 +12,7 @@ from support.fixture_types import MakeClient, Serve
 from support.raw_server import RawServer, Step, answer, hang
 
 from fieldingkit import AsyncClient
-from fieldingkit.errors import DecodeError, FieldingKitError, TooManyConflictsError
+from fieldingkit.errors import ClientClosedError, DecodeError, FieldingKitError, TooManyConflictsError
 from fieldingkit.resources.fielding_runs import FieldingRun
 from fieldingkit.transport.retry_policy import RetryPolicy
 from fieldingkit.workflows import ensure_status, update_run, wait_for_status
@@ -120,6 +120,22 @@ async def test_another_run_after_an_action_keeps_the_ambiguity(serve: Serve, mak
     with pytest.raises(DecodeError) as caught:
         await pause(make_client(base_url=server.url, retry=ONCE))
     assert caught.value.maybe_applied
+    assert "PauseFieldingRun may have been applied." in str(caught.value)
+
+
+async def test_close_after_an_unclear_action_names_the_action(serve: Serve, make_client: MakeClient) -> None:
+    """The error of a client that is closed during the read after an unclear action names the action."""
+    server = await serve(read(), answer(500), hang)
+    client = make_client(base_url=server.url, retry=ONCE)
+    task = asyncio.ensure_future(pause(client))
+    while len(server.requests) < 3:
+        await asyncio.sleep(0.001)
+    await client.aclose()
+    with pytest.raises(ClientClosedError) as caught:
+        await task
+    assert caught.value.maybe_applied
+    assert str(caught.value).startswith("GetFieldingRun: ")
+    assert "PauseFieldingRun may have been applied." in str(caught.value)
 
 
 @pytest.mark.parametrize("claim", [LIVE, {**PAUSED, "id": OTHER}])
@@ -170,5 +186,5 @@ async def test_too_many_conflicts_say_what_was_seen(
     with pytest.raises(FieldingKitError) as caught:
         await ensure_status(make_client(base_url=server.url, retry=ONCE), READ, "paused", max_conflicts=2)
     assert isinstance(caught.value, TooManyConflictsError)
-    assert text in str(caught.value)
+    assert str(caught.value).startswith(f"PauseFieldingRun: {text}")
     assert [attempt.status for attempt in caught.value.attempts] == [refusal] * 3
