@@ -221,14 +221,21 @@ Command: TypeAlias = Reconcile | ReconcileCompletes
 
 async def _submit(client: AsyncClient, command: Command) -> AsyncJob[Reconciliation]:
     """Submit a list; again after an unclear outcome, because its key makes it the same list."""
-    for number in range(_MAX_SUBMISSIONS - 1):
-        try:
-            return await client.submit(command)
-        except FieldingKitError as exc:
-            if not exc.maybe_applied:
-                raise
-        await client.clock.sleep(_FIRST_DELAY * 2**number)
-    return await client.submit(command)
+    unclear = False
+    try:
+        for number in range(_MAX_SUBMISSIONS - 1):
+            try:
+                return await client.submit(command)
+            except FieldingKitError as exc:
+                if not exc.maybe_applied:
+                    raise
+            unclear = True
+            await client.clock.sleep(_FIRST_DELAY * 2**number)
+        return await client.submit(command)
+    except BaseException as exc:
+        if unclear:
+            keep_outcome(exc, f"{command.endpoint.operation_id} may have been applied")
+        raise
 
 
 def _command(

@@ -20,6 +20,7 @@ from support.fixture_types import MakeClient
 from fieldingkit import AsyncClient, Client, PollPolicy, RetryPolicy
 from fieldingkit.errors import (
     FieldingKitError,
+    ForbiddenError,
     InvalidCommandError,
     JobFailedError,
     JobTimeoutError,
@@ -182,6 +183,31 @@ async def test_a_list_is_repeated_after_an_unclear_outcome(sandbox: Sandbox, mak
     assert (len(keys), done.reconciliation.negative_reversed, len(rids(project))) == (1, 1, 19)
     (listed,) = [job for job in sandbox.jobs.values() if job.kind == "reconciliation"]
     assert listed.id == done.reconciliation.request_id
+
+
+async def test_a_refusal_or_a_cancellation_keeps_an_unclear_outcome(sandbox: Sandbox, make_client: MakeClient) -> None:
+    """After an unclear outcome the list may have been applied, whatever ends the workflow before it was repeated."""
+
+    class InterruptedClock(FakeClock):
+        async def sleep(self, seconds: float) -> None:
+            if sent(sandbox) == last:
+                raise asyncio.CancelledError
+            await super().sleep(seconds)
+
+    last: int | None = None
+    clock = InterruptedClock(sandbox.clock, jump=300.0)
+    client = make_client(clock=clock, deadline=None, retry=RetryPolicy(max_attempts=1))
+    rows = [(rid, "932") for rid in rids(sandbox.seed(live=1, completes=20))[:1]]
+    sandbox.faults.add("post_reconciliations", faults.ApplyThenDrop())
+    sandbox.faults.add("post_reconciliations", faults.Answer(403))
+    with pytest.raises(ForbiddenError) as refused:
+        await reconcile(client, rows)
+    assert refused.value.maybe_applied
+    last = sent(sandbox) + 1
+    sandbox.faults.add("post_reconciliations", faults.ApplyThenDrop())
+    with pytest.raises(asyncio.CancelledError) as caught:
+        await reconcile(client, rows, max_share=1.0, name="another")
+    assert caught.value.__notes__ == ["post_reconciliations may have been applied"]
 
 
 async def test_a_list_that_was_taken_back_is_not_claimed_again(sandbox: Sandbox, client: AsyncClient) -> None:
