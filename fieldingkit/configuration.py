@@ -191,9 +191,9 @@ def load(connection: str | None = None, **given: Any) -> Configuration:
 
     name = connection or os.environ.get("CINT_CONNECTION") or None
     given = {key.replace("_", "-"): value for key, value in given.items() if value is not None}
-    arguments = _Source(_values(given), lambda key: f"--{key}")
+    arguments = _Source(_values(given), _flag)
     environment = _Source(_environment(), _VARIABLES.__getitem__)
-    table = _Source(_table(name, given=bool(connection)), lambda key: f"{config_path()}: {key!r}")
+    table = _Source(_table(name, given=bool(connection)), _key_in_file)
     sources = (arguments, table, environment) if connection else (arguments, environment, table)
     values: ChainMap[str, Any] = ChainMap(*(dict(source.values) for source in sources))
     found = [(key, source) for source in reversed(sources) for key in source.values]
@@ -283,6 +283,14 @@ def _check_keys(path: Path, values: _Values) -> None:
 def _option(key: str) -> str:
     """Return the client's option for a key of a connection."""
     return "account_id" if key == "account" else key.replace("-", "_")
+
+
+def _flag(key: str) -> str:
+    return f"--{key}"
+
+
+def _key_in_file(key: str) -> str:
+    return f"{config_path()}: {key!r}"
 
 
 @contextmanager
