@@ -186,7 +186,7 @@ async def test_a_list_is_repeated_after_an_unclear_outcome(sandbox: Sandbox, mak
 
 
 async def test_a_refusal_or_a_cancellation_keeps_an_unclear_outcome(sandbox: Sandbox, make_client: MakeClient) -> None:
-    """After an unclear outcome the list may have been applied, whatever ends the workflow before it was repeated."""
+    """After an unclear outcome the list may have been applied, also if a refusal or a cancellation follows."""
 
     class InterruptedClock(FakeClock):
         async def sleep(self, seconds: float) -> None:
