@@ -1,10 +1,10 @@
 """The base class of the async clients: sends commands to one API through one pipeline."""
 
 from collections.abc import Mapping
-from copy import copy
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
+from fieldingkit._uncopyable import Uncopyable
 from fieldingkit.apis import Api
 from fieldingkit.client_core import ClientCore
 from fieldingkit.clock import Clock
@@ -33,7 +33,7 @@ _CLIENTS: Mapping[Api, str] = {
 
 
 # Commands and their codec are imported by the first call: who builds a command has loaded most of them.
-class AsyncBaseClient(Generic[SettingsT_co]):
+class AsyncBaseClient(Uncopyable, Generic[SettingsT_co]):
     """The base class of the async clients: sends the commands of one API.
 
     Args:
@@ -121,8 +121,8 @@ class AsyncBaseClient(Generic[SettingsT_co]):
 
     def _view(self, changes: PipelineCallOptions, **fresh: object) -> Self:
         """Return a view of this client with other options, and some attributes of its own."""
-        view = copy(self)
-        vars(view).update(_options=self._options.changed(changes), _is_view=True, **fresh)
+        view = object.__new__(type(self))
+        vars(view).update(vars(self), _options=self._options.changed(changes), _is_view=True, **fresh)
         return view
 
     def _encode(self, command: "Command[Any]", *, download: bool = False) -> Call:

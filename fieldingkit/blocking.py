@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping
 from contextlib import contextmanager
-from copy import copy
 from os import PathLike
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, ParamSpec, Self, TypeVar, Unpack
 
 from fieldingkit._repr import html_table
+from fieldingkit._uncopyable import Uncopyable
 from fieldingkit.base_client import AsyncBaseClient
 from fieldingkit.client import AsyncClient
 from fieldingkit.client_core import ClientCore
@@ -39,7 +39,7 @@ PageT = TypeVar("PageT", bound="Page[Any]")
 R_co = TypeVar("R_co", covariant=True)
 
 
-class BaseClient(Generic[ClientT]):
+class BaseClient(Uncopyable, Generic[ClientT]):
     """The base class of the blocking clients: runs an async client on a private event loop.
 
     Args:
@@ -117,8 +117,8 @@ class BaseClient(Generic[ClientT]):
 
     def _view(self, client: ClientT) -> Self:
         """Return a view of this client that uses a view of its async client."""
-        view = copy(self)
-        vars(view).update(_client=client, _is_view=True)
+        view = object.__new__(type(self))
+        vars(view).update(vars(self), _client=client, _is_view=True)
         return view
 
 
@@ -297,8 +297,10 @@ class Client(BaseClient[AsyncClient]):
         return Job(await self._client.submit(command), self._portal)
 
 
-class Job(Generic[R_co]):
+class Job(Uncopyable, Generic[R_co]):
     """A job that the API works on, as a blocking handle; see ``AsyncJob``."""
+
+    _instead = "pass its token() to client.job()"
 
     def __init__(self, job: "AsyncJob[R_co]", portal: Portal) -> None:
         self._job = job
@@ -361,8 +363,8 @@ class Job(Generic[R_co]):
         """Wait until the job has ended, and return its result; see ``AsyncJob.wait``.
 
         Args:
-            timeout: Seconds to wait at most; None for no limit; see ``AsyncJob.wait`` for ``"auto"``. The job itself
-                continues after a timeout.
+            timeout: Seconds to wait at most, 0 or more; None for no limit; see ``AsyncJob.wait`` for ``"auto"``.
+                The job itself continues after a timeout.
             waker: Brings the next poll forward when a webhook event of the job's project arrives.
 
         Raises:

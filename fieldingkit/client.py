@@ -130,8 +130,8 @@ class AsyncClient(AsyncBaseClient[Options]):
 
         Args:
             command: The command that starts the job.
-            timeout: Seconds to wait for the job; None for no limit; ``"auto"`` as for ``AsyncJob.wait``. The job itself
-                continues after a timeout.
+            timeout: Seconds to wait for the job, 0 or more; None for no limit; ``"auto"`` as for ``AsyncJob.wait``.
+                The job itself continues after a timeout.
             waker: Brings the next poll forward when a webhook event of the job's project arrives.
 
         Raises:

@@ -1,6 +1,5 @@
 """Validators of client options, policies and waits. They raise ``ConfigurationError``, which names the option."""
 
-import math
 import sys
 from collections.abc import Callable
 from typing import Any, cast
@@ -85,15 +84,14 @@ def callback(_: object, attribute: "attrs.Attribute[Any]", value: object) -> Non
 
 
 def check_wait_timeout(timeout: object, *, name: str = "timeout", optional: bool = True) -> None:
-    """Refuse a timeout of a wait that is neither a number of seconds nor, if it is optional, None."""
-    if not (optional and timeout is None) and not (isinstance(timeout, int | float) and _is_number(timeout)):
-        raise ConfigurationError(
-            f"{name} must be a number of seconds{' or None' if optional else ''}; got {brief_repr(timeout)}"
-        )
+    """Refuse a timeout of a wait that is neither a number of seconds, 0 or more, nor, if it is optional, None."""
+    if not (optional and timeout is None) and not (isinstance(timeout, int | float) and _is_duration(timeout)):
+        rule = "must be a number of seconds, 0 or more"
+        raise ConfigurationError(f"{name} {rule}{', or None' if optional else ''}; got {brief_repr(timeout)}")
 
 
-def _is_number(value: float) -> bool:
+def _is_duration(value: float) -> bool:
     try:
-        return not math.isnan(value)
+        return float(value) >= 0.0  # not a number is not
     except OverflowError:  # an integer beyond all floats
         return False

@@ -256,7 +256,10 @@ class PipelineSettings:
         Raises:
             ConfigurationError: if a change is invalid, or not possible in a view.
         """
-        if others := sorted(changes.keys() - self.call_options.__annotations__.keys()):
+        known = self.call_options.__annotations__.keys()
+        if unknown := sorted(changes.keys() - {field.name for field in attrs.fields(type(self)) if field.init}):
+            raise ConfigurationError(f"there is no option {unknown[0]}; with_options() takes {', '.join(known)}")
+        if others := sorted(changes.keys() - known):
             raise ConfigurationError(f"{others[0]} belongs to the whole client and cannot be changed by with_options()")
         given: dict[str, Any] = {**changes, "headers": _merged(self.headers, _headers(changes.get("headers")))}
         return attrs.evolve(self, **given)

@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from typing import Any, Generic, Literal, TypeVar, cast
 
 from fieldingkit._repr import html_table
+from fieldingkit._uncopyable import Uncopyable
 from fieldingkit.clock import Clock
 from fieldingkit.errors import (
     ClientClosedError,
@@ -44,11 +45,13 @@ Submitter = Callable[[JobCommand[Any]], Awaitable["AsyncJob[Any]"]]
 """Creates a job, as ``client.submit`` does."""
 
 
-class AsyncJob(Generic[R_co]):
+class AsyncJob(Uncopyable, Generic[R_co]):
     """A job that the API works on. ``await job`` waits for it and returns its result.
 
     Cancelling a wait only stops polling; the job itself continues, because the API cannot cancel jobs.
     """
+
+    _instead = "pass its token() to client.job()"
 
     def __init__(
         self,
@@ -181,9 +184,9 @@ class AsyncJob(Generic[R_co]):
         see ``PollPolicy.error_tolerance``. After an error that ended polling, a new wait polls again.
 
         Args:
-            timeout: Seconds to wait at most; None for no limit; ``"auto"`` for 600 seconds, or longer for jobs that
-                take longer, such as uploads of many rows. The job itself continues after a timeout, and a poll in
-                flight ends by itself, so that a later wait or ``ended`` may find its result.
+            timeout: Seconds to wait at most, 0 or more; None for no limit; ``"auto"`` for 600 seconds, or longer for
+                jobs that take longer, such as uploads of many rows. The job itself continues after a timeout, and a
+                poll in flight ends by itself, so that a later wait or ``ended`` may find its result.
             waker: Brings the next poll forward when a webhook event of the job's project arrives; jobs of an account
                 have none.
 
@@ -197,7 +200,7 @@ class AsyncJob(Generic[R_co]):
             JobGoneError: if the job's status cannot be read any more.
             JobError: if polls failed for too long; the last failure is its ``__cause__``.
             ClientClosedError: if the client is closed; a note has the job's token.
-            ConfigurationError: if the client belongs to another event loop, or ``timeout`` is not a number.
+            ConfigurationError: if the client belongs to another event loop, or ``timeout`` is invalid.
         """
         seconds = self._default_timeout() if timeout == "auto" else timeout
         check_wait_timeout(seconds)

@@ -42,6 +42,7 @@ async def tasks(client: AsyncClient) -> int:
 
 SCHEDULING = {
     "clock",
+    "closed_error",
     "earliest_poll_at",
     "latest_poll_at",
     "next_poll_at",

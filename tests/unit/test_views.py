@@ -1,7 +1,9 @@
 """Views: ``with_options`` changes options of some calls, on the connections, token and limits of one client."""
 
 import asyncio
-from collections.abc import Iterator
+import copy
+import pickle
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -161,6 +163,20 @@ def test_view_refuses_invalid_options_by_name(client: Any, option: str, value: o
     """An invalid option of a view, or one of the whole client, raises ConfigurationError with its name."""
     with pytest.raises(ConfigurationError, match=option):
         client.with_options(**{option: value})
+
+
+def test_view_says_that_an_option_does_not_exist() -> None:
+    """A name that is no option at all is not said to belong to the whole client."""
+    with pytest.raises(ConfigurationError, match=r"no option nonsense; with_options\(\) takes .*timeout"):
+        AsyncClient(auth="x").with_options(nonsense=1)  # type: ignore[call-arg]  # refused
+
+
+@pytest.mark.parametrize("client", [AsyncClient(auth="x"), Client(auth="x")], ids=["async", "blocking"])
+@pytest.mark.parametrize("duplicate", [pickle.dumps, copy.copy, copy.deepcopy])
+def test_client_belongs_to_one_process(duplicate: Callable[[Any], Any], client: Any) -> None:
+    """A client cannot be pickled or copied, and the error says so."""
+    with pytest.raises(TypeError, match="Client cannot be pickled or copied: create one in each process"):
+        duplicate(client)
 
 
 async def test_account_of_a_view_is_checked_when_it_is_needed(make_client: MakeClient) -> None:

@@ -1,9 +1,11 @@
 """Job handles and the poller: poll intervals, failed polls, waits, events and retries of failed items."""
 
 import asyncio
+import copy
 import logging
 import math
-from collections.abc import Iterator
+import pickle
+from collections.abc import Callable, Coroutine, Iterator
 from contextvars import ContextVar
 from typing import Any
 
@@ -481,6 +483,25 @@ async def test_cancelled_wait_sends_nothing(serve: Serve, make_client: MakeClien
     assert clock.pending == 0
     assert [request.method for request in server.requests] == ["POST"]
     assert "cannot cancel" in (AsyncJob.__doc__ or "")
+
+
+async def within(seconds: float, waiting: Coroutine[Any, Any, object]) -> None:
+    """Await a coroutine in ``asyncio.timeout``."""
+    async with asyncio.timeout(seconds):
+        await waiting
+
+
+@pytest.mark.parametrize(
+    "limited", [lambda waiting: within(0.01, waiting), lambda waiting: asyncio.wait_for(waiting, 0.01)]
+)
+async def test_python_timeout_has_the_note_on_its_cause(limited: Any, serve: Serve, make_client: MakeClient) -> None:
+    """The TimeoutError of asyncio has the cancellation as its cause, with the note that has the token."""
+    server = await serve(ACCEPTED)
+    client = make_client(base_url=server.url, clock=FakeClock(jump=0), poll=PollPolicy(first_delay=3600))
+    job = await client.submit(KEYED)
+    with pytest.raises(TimeoutError) as caught:
+        await limited(job.wait(None))
+    assert job.token() in "".join(getattr(caught.value.__cause__, "__notes__", ()))
 
 
 async def test_cancelled_watch_carries_the_token(serve: Serve, make_client: MakeClient) -> None:
@@ -1097,9 +1118,9 @@ async def test_events_respect_retry_after(clock: FakeClock) -> None:
     assert await polled_at(20.0, clock) == [0.0, 1.0, 21.0]
 
 
-@pytest.mark.parametrize("timeout", ["5", math.nan, [1]])
+@pytest.mark.parametrize("timeout", ["5", math.nan, [1], -1, -math.inf])
 async def test_wait_with_a_wrong_timeout(timeout: Any, serve: Serve, make_client: MakeClient) -> None:
-    """A wait with a timeout that is not a number is refused, and nothing is polled."""
+    """A wait with a timeout that is not a number of at least 0 is refused, and nothing is polled."""
     clock = FakeClock(jump=0)
     server, job = await started(serve, make_client, PROCESSING, clock=clock)
 
@@ -1108,6 +1129,25 @@ async def test_wait_with_a_wrong_timeout(timeout: Any, serve: Serve, make_client
     await settle()
 
     assert (len(server.requests), clock.pending) == (1, 0)
+
+
+@pytest.mark.parametrize("timeout", [-1, -0.1, math.nan, "5"])
+async def test_run_with_a_wrong_timeout_sends_nothing(timeout: Any, serve: Serve, make_client: MakeClient) -> None:
+    """A job with a timeout that is not a number of at least 0 is refused before anything is sent."""
+    server = await serve(ACCEPTED)
+    with pytest.raises(ConfigurationError, match="timeout must be a number of seconds, 0 or more, or None"):
+        await make_client(base_url=server.url).run(KEYED, timeout)
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("duplicate", [pickle.dumps, copy.copy, copy.deepcopy])
+async def test_job_is_passed_on_by_its_token(
+    duplicate: Callable[[Any], Any], serve: Serve, make_client: MakeClient, clock: FakeClock
+) -> None:
+    """A job cannot be pickled or copied; the error says to pass its token."""
+    _, job = await started(serve, make_client, clock=clock)
+    with pytest.raises(TypeError, match=r"AsyncJob cannot be pickled or copied: pass its token\(\) to client\.job\(\)"):
+        duplicate(job)
 
 
 async def test_run_with_a_wrong_timeout(serve: Serve, make_client: MakeClient) -> None:
