@@ -94,7 +94,11 @@ class EnsuredStatus:
     etag: str
     """The run's ETag, for the next action; empty if the API did not send one."""
     changed: bool
-    """True if this workflow changed the status. After an ambiguous outcome, another user may have changed it."""
+    """True if this workflow changed the status. After an ambiguous outcome, another user may have changed it.
+
+    False also if the action was refused (412) and the run has the status since: usually another user changed it, and
+    perhaps a gateway that sent the action twice.
+    """
     before: FieldingRun
     """The run as first read."""
     conflicts: tuple[FieldingKitError, ...] = ()
