@@ -521,7 +521,7 @@ _BY_STATUS: dict[int, type[ApiError]] = {
 
 
 class DecodeError(FieldingKitError):
-    """A successful response (2xx) does not match the contract. The action itself was done."""
+    """A successful response (2xx) does not match the contract. If it is the API's, the action was done."""
 
     path: str
     """The JSON path of the mismatch, such as ``$.data[0].status``."""
@@ -556,7 +556,7 @@ class DecodeError(FieldingKitError):
         if self.command.endpoint.only_reads:
             unchanged = "" if self.maybe_applied else "Nothing was changed. "
             return f"{unchanged}Try again; please report it if it happens again."
-        return "The status says that it was applied. Read the resource, and please report this."
+        return "The status, if it is the API's, says that it was. Read the resource, and please report this."
 
 
 class InvalidSignatureError(FieldingKitError):

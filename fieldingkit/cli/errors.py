@@ -258,7 +258,7 @@ def _next_steps(error: FieldingKitError) -> Iterator[str]:
     unclear = not isinstance(error, JobError) and exit_code_for(error) is ExitCode.UNKNOWN
     special = advice_on_outcome(error.operation_id) if unclear else ""
     if special and isinstance(error, DecodeError):
-        special = f"The status says that it was applied. {special} Please report this."
+        special = f"The status, if it is the API's, says that it was. {special} Please report this."
     yield special or general
     if isinstance(error, RateLimitedError) and error.retry_after is not None:
         yield f"The API accepts requests again in {error.retry_after:g} s."

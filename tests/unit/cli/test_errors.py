@@ -72,7 +72,7 @@ def test_an_error_of_a_read_names_the_earlier_action() -> None:
 
 def test_an_unreadable_answer_claims_an_application_only_of_a_write() -> None:
     """An answer that cannot be read says that the action was applied for a write only."""
-    assert "The status says that it was applied." in format_error(errors.DecodeError("no", command=PAUSE))
+    assert "The status, if it is the API's, says that it was." in format_error(errors.DecodeError("no", command=PAUSE))
     assert "Nothing was changed." in format_error(errors.DecodeError("no", command=ListProjects()))
     assert "applied" not in str(errors.DecodeError("no"))
 
