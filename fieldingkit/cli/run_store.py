@@ -74,7 +74,7 @@ class NotedCheckpoint(JournalCheckpoint):
     def __init__(self, journal: Journal, run_id: str, on_known: Callable[[], object]) -> None:
         super().__init__(journal, run_id)
         self._on_known = on_known
-        self.may_have_sent = False
+        self.may_have_sent: bool = False
         """True once the target groups of the run are known: from then on its jobs are submitted."""
 
     async def load(self, plan: SweepPlan, identity: RunIdentity) -> SweepState | None:

@@ -14,7 +14,7 @@ from fieldingkit.errors import InvalidCommandError
 from fieldingkit.sweeps import verification
 from fieldingkit.sweeps.canary import Proceed
 from fieldingkit.sweeps.checkpoint import Checkpoint
-from fieldingkit.sweeps.interruption import TrackedCheckpoint, tell_outcome
+from fieldingkit.sweeps.interruption import TrackedCheckpoint, note_outcome
 from fieldingkit.sweeps.journal import Journal
 from fieldingkit.sweeps.plan import SweepPlan
 from fieldingkit.sweeps.previews import SweepPreview
@@ -82,7 +82,7 @@ async def sweep(
         raise InvalidCommandError("a sweep takes a journal or a checkpoint, not both", field="checkpoint")
     with ExitStack() as stack:
         tracked = _open_checkpoint(journal, plan, stack) if checkpoint is None else TrackedCheckpoint(checkpoint)
-        stack.enter_context(tell_outcome(plan, tracked))
+        stack.enter_context(note_outcome(plan, tracked))
         context = await discover(client, plan, tracked, on_progress=on_progress, preview=preview, continues=continues)
         state = context.state
         state.verifying = (verify or until_none_left) and (context.as_of is None or state.verification_due)

@@ -14,7 +14,7 @@ from fieldingkit.sweeps.plan import SweepPlan
 from fieldingkit.sweeps.report import GroupOutcome
 from fieldingkit.sweeps.state import SweepState
 
-__all__ = ["TrackedCheckpoint", "tell_outcome"]
+__all__ = ["TrackedCheckpoint", "note_outcome"]
 
 
 class TrackedCheckpoint(Checkpoint):
@@ -103,7 +103,7 @@ class TrackedCheckpoint(Checkpoint):
 
 
 @contextmanager
-def tell_outcome(plan: SweepPlan, checkpoint: TrackedCheckpoint) -> Generator[None]:
+def note_outcome(plan: SweepPlan, checkpoint: TrackedCheckpoint) -> Generator[None]:
     """Let any exception that ends a sweep say whether the action may have been applied, and how to continue.
 
     An error of fieldingkit that follows a send gets ``maybe_applied``; before that, it has refused the sweep, and is

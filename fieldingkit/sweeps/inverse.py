@@ -12,7 +12,7 @@ from fieldingkit.sweeps.discovery import FoundGroups, find_groups
 from fieldingkit.sweeps.engine import sweep
 from fieldingkit.sweeps.history import check_history as read_history
 from fieldingkit.sweeps.identity import RunIdentity
-from fieldingkit.sweeps.interruption import TrackedCheckpoint, tell_outcome
+from fieldingkit.sweeps.interruption import TrackedCheckpoint, note_outcome
 from fieldingkit.sweeps.journal import Journal
 from fieldingkit.sweeps.plan import SweepPlan, derive_run_id
 from fieldingkit.sweeps.previews import SweepPreview, make_preview
@@ -61,7 +61,7 @@ async def undo(
         if journal is not None and not isinstance(journal, Journal):
             journal = stack.enter_context(Journal(journal))
         checkpoint = TrackedCheckpoint.of(journal, plan.run_id)
-        with tell_outcome(plan, checkpoint):
+        with note_outcome(plan, checkpoint):
             state = await checkpoint.load(plan, RunIdentity.of(client, plan))
             left = None if state is None else state.undecided()
             shown = None

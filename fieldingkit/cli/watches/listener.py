@@ -37,14 +37,14 @@ class WebhookListener:
     def __init__(
         self, address: Address, secret: Secret, *, now: Callable[[], datetime], note: Callable[[str], object]
     ) -> None:
-        self.waker = Waker()
+        self.waker: Waker = Waker()
         """The waker for the watch."""
         self._address, self._now, self._note = address, now, note
         self._handler = aiohttp_handler(secret.reveal(), self._wake)
         self._refusals = _Refusals(self._refuse)
         self._refusal = ""
         self._noted: set[str] = set()
-        self.url = ""
+        self.url: str = ""
         """The URL on this machine, once it listens."""
         self._latest: datetime | None = None
 
