@@ -219,9 +219,9 @@ class _WatchReader:
         """
         client, problem, at = self._reader.client, None, None
         try:
-            read_at = await self._read_lists(only)
+            is_read = await self._read_lists(only)
             at = now_of(client)  # the first response has shown the API's clock
-            self._read_at = read_at or self._read_at
+            self._read_at = at if is_read else self._read_at
             await self._read_due(at)
             await self._read_full(until)
         except (ApiError, TransportError, DecodeError) as exc:
@@ -231,8 +231,8 @@ class _WatchReader:
         at = at or now_of(client)
         return self._state(at, problem)
 
-    async def _read_lists(self, only: Collection[str] | None) -> datetime | None:
-        """Read the lists of projects; return the time of the earliest figure, or None if no list could be read.
+    async def _read_lists(self, only: Collection[str] | None) -> bool:
+        """Read the lists of projects, and return False if none could be read.
 
         Target groups that the lists lack are no longer watched.
         """
@@ -252,9 +252,7 @@ class _WatchReader:
         for memory in memories:
             for id_ in memory.keys() - watched:
                 del memory[id_]
-        if not groups and self.projects:
-            return None
-        return min((one.read_at for found in groups.values() for one in found), default=now_of(self._reader.client))
+        return bool(groups) or not self.projects
 
     async def _read_due(self, at: datetime) -> None:
         """Read the reconciliations that are due, if that was tried long ago."""

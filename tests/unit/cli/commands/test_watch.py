@@ -120,6 +120,7 @@ def test_json_is_one_document_with_rows_findings_and_forecasts(connected: Cli, s
     assert ended.code == 1
     document = json.loads(ended.out)
     assert (document["event"], document["complete"]) == ("state", True)
+    assert document["read_at"] == document["at"]
     assert [one["rule"] for one in document["findings"]] == ["no_completes"]
     assert document["groups"][0]["forecast"]["goal"] == document["groups"][0]["goal"]
 
@@ -131,6 +132,18 @@ def test_the_page_is_written_and_replaced(connected: Cli, sandbox: Sandbox, tmp_
         sandbox.seed(live=1, completes=0)
         connected("watch", "--once", "--html", str(page), "--rules", rules)
         assert f"{number} of {number} target group" in page.read_text()
+
+
+def test_a_read_that_succeeded_is_not_said_to_have_read_nothing(
+    connected: Cli, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """Also if its lists took some time: the page has one time of the read, not that of an attempt beside it."""
+    sandbox.seed(live=1, completes=50)
+    sandbox.faults.add("get_list_target_groups", faults.Delay(0.05))
+    page = tmp_path / "page.html"
+    connected("watch", "--once", "--html", str(page))
+    assert "Read " in page.read_text()
+    assert "nothing could be read" not in page.read_text()
 
 
 def test_a_page_of_another_program_is_not_replaced(connected: Cli, sandbox: Sandbox, tmp_path: Path) -> None:
