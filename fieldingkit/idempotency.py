@@ -9,7 +9,7 @@ import uuid
 __all__ = ["RetrySafety", "is_etag", "new_idempotency_key", "new_ulid"]
 
 # Wider than RFC 9110, section 8.8.3, because a tag goes back as it came: servers leave out the quotes, or use spaces.
-_ETAG = r'(?:[Ww]/)?"[\x20\x21\x23-\x7e]*"|[\x21\x23-\x29\x2b\x2d-\x7e]+'
+_ETAG = re.compile(r'(?:[Ww]/)?"[\x20\x21\x23-\x7e]*"|[\x21\x23-\x29\x2b\x2d-\x7e]+')
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
@@ -40,4 +40,4 @@ def new_ulid() -> str:
 
 def is_etag(value: object) -> bool:
     """Return whether a value is exactly one ETag: ``*`` or a list of tags could match again after the first send."""
-    return isinstance(value, str) and re.fullmatch(_ETAG, value) is not None
+    return isinstance(value, str) and _ETAG.fullmatch(value) is not None

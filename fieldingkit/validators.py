@@ -53,9 +53,9 @@ E = TypeVar("E", bound=str)
 _ULID = re.compile(r"[0-9A-Z]{26}")
 _ACCOUNT = re.compile(r"[0-9]{1,10}")
 _LARGEST_ACCOUNT = 2**31 - 1
-_KEY = r"[\x21-\x7e]{1,255}"
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 # Unreserved characters of RFC 3986 only: nothing that could end a path segment, start a query, or climb out with "..".
-_OPAQUE_ID = r"(?!\.{1,2}$)[A-Za-z0-9._~-]{1,128}"
+_OPAQUE_ID = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._~-]{1,128}")
 
 
 def is_account(value: object) -> bool:
@@ -107,7 +107,7 @@ def ulids(command: object, attribute: "attrs.Attribute[Any]", value: "tuple[obje
 
 def opaque_id(command: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
     """Require an id that stays within its path segment."""
-    if not (isinstance(value, str) and re.fullmatch(_OPAQUE_ID, value)):
+    if not (isinstance(value, str) and _OPAQUE_ID.fullmatch(value)):
         raise _invalid(command, attribute, value, "must be an id of letters, digits and . _ ~ -")
 
 
@@ -130,7 +130,7 @@ def etag(command: object, attribute: "attrs.Attribute[Any]", value: object) -> N
 
 def idempotency_key(command: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
     """Require 1 to 255 visible ASCII characters; None means that the client makes a key for the call."""
-    if value is not None and not (isinstance(value, str) and re.fullmatch(_KEY, value)):
+    if value is not None and not (isinstance(value, str) and _KEY.fullmatch(value)):
         raise _invalid(command, attribute, value, "must be 1 to 255 visible ASCII characters")
 
 
