@@ -112,12 +112,10 @@ class AsyncClient(AsyncBaseClient[Options]):
             JobLocationError: if a job may have been created, but the response does not say where.
             FieldingKitError: as for ``send``.
         """
-        from fieldingkit.commands import check_kind
-        from fieldingkit.job_commands import JobCommand
-
-        check_kind(command, JobCommand)
+        jobs = self._jobs
+        jobs.check_command(command)
         call = self._encode(command)
-        return self._jobs.from_response(command, call, await self._perform(call))
+        return jobs.from_response(command, call, await self._perform(call))
 
     async def run(
         self,

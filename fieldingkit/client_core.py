@@ -1,23 +1,43 @@
 """The part of a client that its views share: connections, access token, limits and telemetry."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakSet
 
+from fieldingkit.apis import Api
 from fieldingkit.options import PipelineSettings
 from fieldingkit.transport.aiohttp import AiohttpTransport
 from fieldingkit.transport.credentials import TokenProvider
 from fieldingkit.transport.custom import CustomTransport
 from fieldingkit.transport.headers import http_date
-from fieldingkit.transport.http import Response
+from fieldingkit.transport.http import Call, Request, Response
 from fieldingkit.transport.pipeline import Pipeline
 from fieldingkit.transport.telemetry import Telemetry
 from fieldingkit.transport.telemetry.metrics import Metrics
 from fieldingkit.version import __version__
 
 if TYPE_CHECKING:
+    from fieldingkit.commands import Command
     from fieldingkit.jobs.factory import JobFactory
 
-__all__ = ["ClientCore"]
+__all__ = ["ClientCore", "Codec"]
+
+
+class Codec(Protocol):
+    """The functions of ``fieldingkit.codec`` that every call needs."""
+
+    def check_command(self, command: object, api: Api, *, download: bool = False) -> None:
+        """Check that a client of one API can send a command."""
+        ...
+
+    def encode(self, command: "Command[Any]", *, account_id: str | None, headers: Mapping[str, str]) -> Request:
+        """Return the request of a command."""
+        ...
+
+    def decode(self, call: Call, response: Response) -> Any:
+        """Return the result that a response to a command carries."""
+        ...
 
 
 class ClientCore:
@@ -36,6 +56,15 @@ class ClientCore:
         # Parsed when it is asked for, because every call observes a response.
         self._date: tuple[str, float] | None = None
         self._open()
+
+    @cached_property
+    def codec(self) -> Codec:
+        """Encodes commands and decodes responses."""
+        # Loaded by the first call, since who builds a command has loaded most of it; and only by the first, since an
+        # import statement takes as long as 20 function calls.
+        from fieldingkit import codec
+
+        return codec
 
     @property
     def api_time(self) -> float | None:

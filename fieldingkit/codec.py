@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote, urlencode, urlsplit
 
 import attrs
 
 from fieldingkit._json import dumps, loads, loads_exactly
+from fieldingkit.apis import Api
 from fieldingkit.command_plan import CommandPlan, PlannedField, plan_of, query_value
-from fieldingkit.commands import Command, DownloadCommand
+from fieldingkit.commands import Command, DownloadCommand, check_kind
 from fieldingkit.errors import DecodeError, DuplicateJobError, InvalidCommandError, JobLocationError
 from fieldingkit.idempotency import RetrySafety
 from fieldingkit.transport.headers import media_type, public_headers, retry_after
@@ -19,18 +20,59 @@ from fieldingkit.transport.problem import error_from, without_secrets
 if TYPE_CHECKING:
     from fieldingkit.job_commands import JobAccepted
 
-__all__ = ["decode", "encode", "raise_for_status", "raise_for_truncated_body", "raise_unless_file"]
+__all__ = ["check_command", "decode", "encode", "raise_for_status", "raise_for_truncated_body", "raise_unless_file"]
 
 _OK = range(200, 300)
 _WHOLE = {200, 201, 203}
 _UNENCODED = {"", "identity"}
 _JSON = "application/json"
+_CLIENTS: Mapping[Api, str] = {
+    Api.DEMAND: "AsyncClient or Client",
+    Api.FULFILLMENT: "AsyncFulfillmentClient or FulfillmentClient",
+}
 _PAGES = frozenset({"text/html", "application/xhtml+xml"})
 """The content types of a proxy's own page; no operation has such a response."""
 _NO_FILES = _PAGES | {_JSON, "application/problem+json"}
 
 
 # Encoding. The converter is imported where it is needed: it loads cattrs, and a client should be quick to make.
+
+
+def check_command(command: object, api: Api, *, download: bool = False) -> None:
+    """Check that a client of one API can send a command.
+
+    Args:
+        command: The command.
+        api: The client's API.
+        download: Whether the response is saved as a file.
+
+    Raises:
+        InvalidCommandError: if it is no command, belongs to another API, or its response cannot be used in this way.
+    """
+    check_kind(command, Command)
+    sent = cast("Command[Any]", command)
+    if sent.endpoint.api is not api:
+        raise _foreign_command(sent, api)
+    is_file = isinstance(command, DownloadCommand)
+    if is_file and not download:
+        raise InvalidCommandError("its response is a file: save it with client.download()", command=sent)
+    if download and not (is_file or sent.endpoint.only_reads):
+        raise InvalidCommandError(
+            "this command is an action, and its response is no file: download() takes commands that only read; "
+            "nothing was sent",
+            field="command",
+            command=sent,
+        )
+
+
+def _foreign_command(command: Command[Any], own: Api) -> InvalidCommandError:
+    api = command.endpoint.api
+    return InvalidCommandError(
+        f"this command belongs to the {api.value} API, and the client calls the {own.value} API; nothing was sent. "
+        f"Send it with {_CLIENTS[api]}, which has that API's own address and credentials",
+        field="command",
+        command=command,
+    )
 
 
 def encode(command: Command[Any], *, account_id: str | None, headers: Mapping[str, str]) -> Request:
@@ -82,8 +124,6 @@ def encode(command: Command[Any], *, account_id: str | None, headers: Mapping[st
 
 def _query_and_body(command: Command[Any], plan: CommandPlan) -> tuple[str, bytes | None, str]:
     """Return the query, the body and its content type."""
-    from fieldingkit.converter import STRUCTURE_ERRORS
-
     try:
         query = _query(_members(command, plan.query))
         if plan.content is None:
@@ -96,7 +136,7 @@ def _query_and_body(command: Command[Any], plan: CommandPlan) -> tuple[str, byte
         if isinstance(value, Upload):
             return query, value.content, value.content_type
         return query, dumps(plan.content.write(value)), _JSON
-    except STRUCTURE_ERRORS as exc:
+    except _structure_errors() as exc:
         raise _encode_error(command, plan) from exc
 
 
@@ -125,14 +165,12 @@ def _query(members: dict[str, Any]) -> str:
 
 def _encode_error(command: Command[Any], plan: CommandPlan) -> InvalidCommandError:
     """Return the error of a command that cannot be encoded; it names the first field that cannot."""
-    from fieldingkit.converter import STRUCTURE_ERRORS
-
     field = None
     for member in (*plan.query, *plan.body, *filter(None, [plan.content])):
         write = _query if member in plan.query else dumps
         try:
             write(_members(command, [member]))
-        except STRUCTURE_ERRORS:
+        except _structure_errors():
             field = member.field
             break
     kind = type(command).__name__
@@ -189,7 +227,12 @@ def _read(call: Call, response: Response, spec: "_ResultSpec", read: Callable[[b
 
 
 def _from_headers(response: Response, spec: "_ResultSpec") -> dict[str, str]:
-    return {name: value for name, header in spec.headers if (value := response.headers.get(header)) is not None}
+    found: dict[str, str] = {}
+    for name, header in spec.headers:
+        value = response.headers.get(header)
+        if value is not None:
+            found[name] = value
+    return found
 
 
 def raise_for_status(call: Call, response: Response) -> None:
@@ -256,8 +299,6 @@ def _decode_error(call: Call, response: Response, reason: str, path: str) -> Dec
 
 
 def _accepted(call: Call, response: Response, spec: "_ResultSpec") -> "JobAccepted":
-    from fieldingkit.job_commands import JobAccepted
-
     location, status = response.headers.get("Location"), None
     lack = "no usable Location"
     if spec.job_member is None:
@@ -283,13 +324,14 @@ def _accepted(call: Call, response: Response, spec: "_ResultSpec") -> "JobAccept
             headers=public_headers(response.headers),
             **call.details(response),
         )
-    return JobAccepted(
+    accepted: JobAccepted = spec.wanted(
         job_id=job_id,
         location=location,
         status=status,
         retry_after=retry_after(response.headers),
         idempotency_key=call.request.headers.get("Idempotency-Key"),
     )
+    return accepted
 
 
 def _id_in_location(location: str) -> str:
@@ -320,7 +362,8 @@ def _structure_errors() -> tuple[type[Exception], ...]:
     return STRUCTURE_ERRORS
 
 
-class _ResultSpec(NamedTuple):
+@attrs.frozen(eq=False, repr=False)
+class _ResultSpec:
     """How to decode the result of one class of commands; computed once."""
 
     wanted: Any

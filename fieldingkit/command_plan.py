@@ -44,7 +44,8 @@ class PlannedField(NamedTuple):
     """The name of the part of a multipart form, which is the whole body then."""
 
 
-class CommandPlan(NamedTuple):
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class CommandPlan:
     """How to encode one class of commands; computed once."""
 
     endpoint: Endpoint

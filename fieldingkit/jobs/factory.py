@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 
 from fieldingkit.clock import Clock
 from fieldingkit.codec import decode, encode
-from fieldingkit.commands import Command
+from fieldingkit.commands import Command, check_kind
 from fieldingkit.errors import ConfigurationError, DecodeError, InvalidCommandError, JobFailedError, JobLocationError
 from fieldingkit.job_commands import JobAccepted, JobCommand, JobPace, JobResult
 from fieldingkit.jobs.job import AsyncJob, Submitter
@@ -96,6 +96,15 @@ class JobFactory:
         self._on_poll = on_poll
         # Operations whose jobs answered at the documented path, after their Location answered 404.
         self._documented: set[str] = set()
+
+    @staticmethod
+    def check_command(command: object) -> None:
+        """Check that a command starts a job.
+
+        Raises:
+            InvalidCommandError: if it does not.
+        """
+        check_kind(command, JobCommand)
 
     def from_response(self, command: JobCommand[R], call: Call, response: Response) -> AsyncJob[R]:
         """Return the handle of the job that a response accepted.

@@ -7,6 +7,7 @@ forwards without a tunnel, and those of an application that instruments or repla
 import asyncio
 import ssl
 import warnings
+from collections.abc import Awaitable
 from contextlib import suppress
 from io import BytesIO
 from typing import Any
@@ -104,7 +105,7 @@ class AiohttpTransport:
             TransportError: if there is no response; ``sent`` says whether bytes of the request may have been sent.
         """
         session = self._session or self._open()
-        task: Any = asyncio.current_task()
+        task: Any = asyncio.current_task(self._loop)  # without the loop, each call would ask the system for its process
         attempt = RunningAttempt(call, task, self._timeouts)
         if attempt.limit is not None and attempt.limit <= 0:
             raise attempt.too_late("no time was left to send the request", sent=False)
@@ -112,7 +113,11 @@ class AiohttpTransport:
         attempt.start_timeout()
         failure = None
         try:
-            return await self._read(await self._send(session, attempt), attempt)
+            response = await self._send(session, call)
+            attempt.status = response.status
+            if response.status == 407:
+                self._check_proxy(response, call)
+            return await self._read(response, attempt)
         except BaseException as exc:  # noqa: BLE001  # raised below
             if isinstance(exc, asyncio.CancelledError) and self._timeouts.caught(task):
                 error, failure = self._to_error(TimeoutError(), attempt), TimeoutError.__name__
@@ -187,37 +192,34 @@ class AiohttpTransport:
         # aiohttp's own `trust_env` would also read the .netrc, whose password would replace the token.
         return None if not self._trust_env or proxy_bypass(url.host or "") else getproxies().get(url.scheme)
 
-    async def _send(
-        self, session: aiohttp.ClientSession, attempt: RunningAttempt
-    ) -> IncomingResponse | aiohttp.ClientResponse:
+    def _send(self, session: aiohttp.ClientSession, call: Call) -> Awaitable[IncomingResponse | aiohttp.ClientResponse]:
         """Send a request, and wait for the head of its response."""
-        call = attempt.call
         request, headers = call.request, _headers(call)
         check_head(request.target, headers)
         patched = is_session_patched()
         if self._origin is not None and not patched and request.target.startswith("/"):
-            arrived = await self._origin.request(call, headers)
-            attempt.status = arrived.status
-            return arrived
+            return self._origin.request(call, headers)
         call.bytes_sent = patched  # otherwise the pool reports it
         url = self._url(request.target)
-        proxy = self._proxy_for(url)
         # What `session.request` does too, without the context manager around it, which costs each request 2 %.
-        response = await session._request(  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        return session._request(  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
             request.method,
             url,
             data=BytesIO(request.body) if request.body and len(request.body) > _LARGE_BODY else request.body,
             headers=headers,
             skip_auto_headers=None if request.body is None else _NO_CONTENT_TYPE,
             allow_redirects=False,
-            proxy=proxy,
+            proxy=self._proxy_for(url),
         )
-        attempt.status = response.status
-        if response.status == 407 and proxy is not None and url.scheme == "http":  # in a tunnel it is the API's
-            response.close()
-            peer = self._route(request.target).peer(sent=False)
+
+    def _check_proxy(self, response: IncomingResponse | aiohttp.ClientResponse, call: Call) -> None:
+        """Check that a 407 is not the proxy's own: of a request without a tunnel, where it is not the API's."""
+        target = call.request.target
+        url = self._url(target)
+        if url.scheme == "http" and self._proxy_for(url) is not None:
+            response.release()
+            peer = self._route(target).peer(sent=False)
             raise ConnectionFailedError(f"{peer} requires credentials (407)", sent=False, retryable=False)
-        return response
 
     async def _read(self, response: IncomingResponse | aiohttp.ClientResponse, attempt: RunningAttempt) -> Response:
         """Read a response to its end, but no further than ``max_body``, which also bounds a decompression bomb."""

@@ -49,7 +49,7 @@ class Pool(aiohttp.TCPConnector):
         super()._release(key, protocol, should_close=should_close)
 
     def _current(self) -> RunningAttempt:
-        task: Any = asyncio.current_task()
+        task: Any = asyncio.current_task(self._loop)
         return self._attempts[task]
 
 

@@ -1,6 +1,8 @@
 """Growing delays with random jitter, for retries and for polling; the only module that uses backoff."""
 
 from collections.abc import Callable, Generator
+from functools import cache
+from types import ModuleType
 
 __all__ = ["poll_interval", "retry_delays"]
 
@@ -34,14 +36,19 @@ def poll_interval(bound: float, shortest: float, *, jitter: Jitter | None = None
 
 
 def _bounds(first: float, longest: float, *, growth: float) -> Generator[float, None, None]:
-    import backoff
-
-    bounds = backoff.expo(base=growth, factor=first, max_value=longest)
+    bounds: Generator[float, None, None] = _backoff().expo(base=growth, factor=first, max_value=longest)
     next(bounds)  # backoff's generators yield None first
     yield from bounds
 
 
 def _full_jitter() -> Jitter:
+    jitter: Jitter = _backoff().full_jitter
+    return jitter
+
+
+@cache
+def _backoff() -> ModuleType:
+    """Return the module, which most clients do not need; kept, since each poll needs it again."""
     import backoff
 
-    return backoff.full_jitter
+    return backoff

@@ -2,21 +2,26 @@
 
 import ast
 import asyncio
+import builtins
 import subprocess
 import sys
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 from types import ModuleType
+from typing import Any
 
 import pytest
-from support.examples import READ, RUN_BODY
+from support.examples import LIST, READ, RUN_BODY, TAGGED
 from support.fixture_types import MakeClient, Serve
-from support.raw_server import answer
+from support.raw_server import Step, answer
 
 import fieldingkit
 import fieldingkit.resources
+from fieldingkit import AsyncClient, Command
 from fieldingkit.errors import ConfigurationError
+from fieldingkit.resources.batch_jobs import PauseTargetGroups
 from fieldingkit.sandbox import Sandbox
 
 PACKAGES = {
@@ -109,6 +114,7 @@ SHARED = {
 
 ALONE = """
 import sys
+from collections.abc import Mapping
 from importlib import import_module
 
 for name in sys.argv[1:]:
@@ -241,6 +247,56 @@ async def test_second_event_loop_is_refused_during_a_token_fetch(make_client: Ma
         await asyncio.to_thread(asyncio.run, client.send(READ))
 
     task.cancel()
+
+
+@pytest.fixture
+def import_statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return a list that every import statement of fieldingkit is added to when it runs."""
+    statements: list[str] = []
+    original = builtins.__import__
+
+    def counted(name: str, scope: Mapping[str, Any] | None = None, *others: Any, **options: Any) -> ModuleType:
+        module = (scope or {}).get("__name__") or ""
+        if module.startswith("fieldingkit.") and not module.startswith("fieldingkit.sandbox"):
+            statements.append(f"{module} imports {name}")
+        return original(name, scope, *others, **options)
+
+    monkeypatch.setattr(builtins, "__import__", counted)
+    return statements
+
+
+@pytest.mark.parametrize(
+    ("command", "step"),
+    [
+        (READ, answer(200, RUN_BODY)),
+        (TAGGED, answer(204, headers={"ETag": 'W/"2"'})),
+        (LIST, answer(200, {"accounts": []})),
+    ],
+    ids=["read", "action", "list"],
+)
+async def test_only_the_first_call_runs_import_statements(
+    command: Command[Any], step: Step, serve: Serve, make_client: MakeClient, import_statements: list[str]
+) -> None:
+    """Once a call was made, the next one imports nothing: an import statement takes as long as 20 function calls."""
+    client = make_client(base_url=(await serve(step)).url)
+    await client.send(command)
+    assert import_statements
+    import_statements.clear()
+    await client.send(command)
+    assert import_statements == []
+
+
+async def test_only_the_first_job_runs_import_statements(
+    sandbox: Sandbox, sweep_client: AsyncClient, import_statements: list[str]
+) -> None:
+    """Once a job was run, the next one imports nothing."""
+    group = sandbox.seed(live=1).groups[0]
+    command = PauseTargetGroups(project_id=group.project_id, target_group_ids=[group.id])
+    await sweep_client.run(command)
+    assert import_statements
+    import_statements.clear()
+    await sweep_client.run(command)
+    assert import_statements == []
 
 
 def test_unused_client_needs_no_closing() -> None:
