@@ -66,15 +66,8 @@ class AsyncBaseClient(Uncopyable, Generic[SettingsT_co]):
             TransportError: if there is no response; ``maybe_applied`` says whether the action may have been applied.
             DecodeError: if the response does not match the contract.
         """
-        core, call = self._core, self._encode(command)
-        # As in `_perform`, without its coroutine, which costs each call 2 %.
-        try:
-            response = await core.pipeline.send(call)
-        except BaseException as exc:
-            call.annotate(exc)
-            raise
-        core.observe(response)
-        result: R = core.codec.decode(call, response)
+        call = self._encode(command)
+        result: R = self._core.codec.decode(call, await self._perform(call))
         return result
 
     async def send_detailed(self, command: "Command[R]") -> "ApiResponse[R]":

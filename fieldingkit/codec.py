@@ -1,4 +1,4 @@
-"""Encode commands as requests; decode responses into results or errors."""
+"""Check commands and encode them as requests; decode responses into results or errors."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -227,12 +227,7 @@ def _read(call: Call, response: Response, spec: "_ResultSpec", read: Callable[[b
 
 
 def _from_headers(response: Response, spec: "_ResultSpec") -> dict[str, str]:
-    found: dict[str, str] = {}
-    for name, header in spec.headers:
-        value = response.headers.get(header)
-        if value is not None:
-            found[name] = value
-    return found
+    return {name: value for name, header in spec.headers if (value := response.headers.get(header)) is not None}
 
 
 def raise_for_status(call: Call, response: Response) -> None:

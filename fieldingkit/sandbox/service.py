@@ -20,7 +20,9 @@ from fieldingkit.sandbox.locations import Locations
 from fieldingkit.sandbox.model.state import SandboxState
 from fieldingkit.sandbox.problems import Problem
 from fieldingkit.sandbox.recording import RecordedAnswer, RecordedRequest
-from fieldingkit.sandbox.routes import FULFILLMENT_ROUTES, ROUTES, Route
+from fieldingkit.sandbox.respondent_routes import FULFILLMENT_ROUTES
+from fieldingkit.sandbox.route import Route
+from fieldingkit.sandbox.routes import ROUTES
 from fieldingkit.sandbox.tokens import Tokens
 
 __all__ = ["TOKEN_OPERATION", "Arrival", "HandledRequest", "RateLimit", "SandboxService", "Trace", "join_trace"]

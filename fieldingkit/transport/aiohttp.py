@@ -105,7 +105,8 @@ class AiohttpTransport:
             TransportError: if there is no response; ``sent`` says whether bytes of the request may have been sent.
         """
         session = self._session or self._open()
-        task: Any = asyncio.current_task(self._loop)  # without the loop, each call would ask the system for its process
+        # Without the loop, Python 3.11 would find it by a system call.
+        task: Any = asyncio.current_task(self._loop)
         attempt = RunningAttempt(call, task, self._timeouts)
         if attempt.limit is not None and attempt.limit <= 0:
             raise attempt.too_late("no time was left to send the request", sent=False)
@@ -213,7 +214,11 @@ class AiohttpTransport:
         )
 
     def _check_proxy(self, response: IncomingResponse | aiohttp.ClientResponse, call: Call) -> None:
-        """Check that a 407 is not the proxy's own: of a request without a tunnel, where it is not the API's."""
+        """Raise if a 407 is the answer of a proxy; within a tunnel, or without a proxy, it is the API's.
+
+        Raises:
+            ConnectionFailedError: if the proxy requires credentials; it forwarded nothing.
+        """
         target = call.request.target
         url = self._url(target)
         if url.scheme == "http" and self._proxy_for(url) is not None:

@@ -114,7 +114,6 @@ SHARED = {
 
 ALONE = """
 import sys
-from collections.abc import Mapping
 from importlib import import_module
 
 for name in sys.argv[1:]:
