@@ -92,6 +92,7 @@ class AiohttpTransport:
         self._session: aiohttp.ClientSession | None = None
         self._origin: Origin | None = None
         """Sends requests below the base URL; None if the session sends them."""
+        self._origin_route: Route | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._attempts: dict[asyncio.Task[Any], RunningAttempt] = {}
         self._timeouts = Timeouts()
@@ -114,10 +115,10 @@ class AiohttpTransport:
         attempt.start_timeout()
         failure = None
         try:
-            response = await self._send(session, call)
+            response = await self._send(session, attempt)
             attempt.status = response.status
             if response.status == 407:
-                self._check_proxy(response, call)
+                _check_proxy(response, attempt.route)
             return await self._read(response, attempt)
         except BaseException as exc:  # noqa: BLE001  # raised below
             if isinstance(exc, asyncio.CancelledError) and self._timeouts.caught(task):
@@ -176,6 +177,7 @@ class AiohttpTransport:
         tunneled = proxy is None or self._base.scheme == "https"
         if tunneled and not session.trace_configs and not missing_internals():
             self._origin = Origin(pool, self._base, timeout, None if proxy is None else URL(proxy))
+            self._origin_route = self._route("/", self._base, proxy)
         self._session = session
         return session
 
@@ -193,15 +195,21 @@ class AiohttpTransport:
         # aiohttp's own `trust_env` would also read the .netrc, whose password would replace the token.
         return None if not self._trust_env or proxy_bypass(url.host or "") else getproxies().get(url.scheme)
 
-    def _send(self, session: aiohttp.ClientSession, call: Call) -> Awaitable[IncomingResponse | aiohttp.ClientResponse]:
+    def _send(
+        self, session: aiohttp.ClientSession, attempt: RunningAttempt
+    ) -> Awaitable[IncomingResponse | aiohttp.ClientResponse]:
         """Send a request, and wait for the head of its response."""
+        call = attempt.call
         request, headers = call.request, _headers(call)
         check_head(request.target, headers)
         patched = is_session_patched()
         if self._origin is not None and not patched and request.target.startswith("/"):
+            attempt.route = self._origin_route
             return self._origin.request(call, headers)
         call.bytes_sent = patched  # otherwise the pool reports it
         url = self._url(request.target)
+        proxy = self._proxy_for(url)
+        attempt.route = self._route(request.target, url, proxy)
         # What `session.request` does too, without the context manager around it, which costs each request 2 %.
         return session._request(  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
             request.method,
@@ -210,21 +218,8 @@ class AiohttpTransport:
             headers=headers,
             skip_auto_headers=None if request.body is None else _NO_CONTENT_TYPE,
             allow_redirects=False,
-            proxy=self._proxy_for(url),
+            proxy=proxy,
         )
-
-    def _check_proxy(self, response: IncomingResponse | aiohttp.ClientResponse, call: Call) -> None:
-        """Raise if a 407 is the answer of a proxy; within a tunnel, or without a proxy, it is the API's.
-
-        Raises:
-            ConnectionFailedError: if the proxy requires credentials; it forwarded nothing.
-        """
-        target = call.request.target
-        url = self._url(target)
-        if url.scheme == "http" and self._proxy_for(url) is not None:
-            response.release()
-            peer = self._route(target).peer(sent=False)
-            raise ConnectionFailedError(f"{peer} requires credentials (407)", sent=False, retryable=False)
 
     async def _read(self, response: IncomingResponse | aiohttp.ClientResponse, attempt: RunningAttempt) -> Response:
         """Read a response to its end, but no further than ``max_body``, which also bounds a decompression bomb."""
@@ -263,28 +258,41 @@ class AiohttpTransport:
         if self._closed and self._is_caused_by_close(exc, attempt.task):
             applied = sent and request.retry_safety is not RetrySafety.READ
             return ClientClosedError("the client was closed during the call", maybe_applied=applied)
-        route = self._route(request.target)
+        route = attempt.route or Route(self._name(request.target))
         is_late = isinstance(exc, TimeoutError) and not isinstance(exc, aiohttp.ConnectionTimeoutError)
         if is_late and attempt.limit is not None:
             awaited = "free connection" if attempt.waits else "response"
             return attempt.too_late(f"no {awaited} within {attempt.limit:.3g} s from {route}", sent=sent)
         return to_error(exc, route, sent=sent) or _without_tracebacks(exc)
 
-    def _route(self, target: str) -> Route:
+    def _route(self, target: str, url: URL, proxy: str | None) -> Route:
         """Return the route of a request, for the text of an error."""
-        where = f"{self._base.host}:{self._base.port}" if target.startswith("/") else target
+        name = self._name(target)
         try:
-            url = self._base if target.startswith("/") else URL(target)
-            proxy = self._proxy_for(url)
-            return Route.to(where, url, None if proxy is None else URL(proxy))
+            return Route.to(name, url, None if proxy is None else URL(proxy))
         except ValueError:  # not a URL
-            return Route(where)
+            return Route(name)
+
+    def _name(self, target: str) -> str:
+        """Return the name of a request's host, for the text of an error."""
+        return f"{self._base.host}:{self._base.port}" if target.startswith("/") else target
 
     @staticmethod
     def _is_caused_by_close(exc: BaseException, task: asyncio.Task[Any]) -> bool:
         if isinstance(exc, asyncio.CancelledError):
             return not task.cancelling()  # the connector, not the caller, cancelled the wait for a connection
         return isinstance(exc, aiohttp.ClientError | OSError | RuntimeError)
+
+
+def _check_proxy(response: IncomingResponse | aiohttp.ClientResponse, route: Route | None) -> None:
+    """Raise if a 407 is the answer of a proxy; within a tunnel, or without a proxy, it is the API's.
+
+    Raises:
+        ConnectionFailedError: if the proxy requires credentials; it forwarded nothing.
+    """
+    if route is not None and route.proxy and not route.is_tunneled:
+        response.release()
+        raise ConnectionFailedError(f"{route.peer(sent=False)} requires credentials (407)", sent=False, retryable=False)
 
 
 def _headers(call: Call) -> dict[str, str]:

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 from fieldingkit.errors import Attempt, DeadlineExceededError, TransportError
+from fieldingkit.transport.failures import Route
 from fieldingkit.transport.http import Call
 from fieldingkit.transport.timeouts import Timeouts
 
@@ -19,13 +20,15 @@ class RunningAttempt:
         timeouts: Cancels the task at the end of the limit.
     """
 
-    __slots__ = ("_timeouts", "call", "limit", "started_at", "status", "task", "too_late", "waits")
+    __slots__ = ("_timeouts", "call", "limit", "route", "started_at", "status", "task", "too_late", "waits")
 
     def __init__(self, call: Call, task: asyncio.Task[Any], timeouts: Timeouts) -> None:
         self.call: Call = call
         self.task: asyncio.Task[Any] = task
         self._timeouts = timeouts
         self.status: int | None = None
+        self.route: Route | None = None
+        """The hosts that it passes; None until they are known."""
         self.waits: bool = False
         """True while it waits for a free connection."""
         self.started_at: float = call.clock.now()

@@ -8,14 +8,17 @@ import pytest
 from support.examples import BY_GUARD, KEYED, READ, RUN_BODY, TAGGED
 from support.fake_clock import FakeClock
 from support.fixture_types import Certify, MakeClient, Serve
-from support.raw_server import Connection, answer, raw
+from support.raw_server import Connection, answer, close, raw
+from support.transport_paths import take_path
 
-from fieldingkit import AsyncClient, ClientCredentials, target_group_drafts
+from fieldingkit import AsyncClient, ClientCredentials, RetryPolicy, target_group_drafts
 from fieldingkit.errors import (
+    ApiError,
     ConfigurationError,
     ConnectionFailedError,
     InvalidCommandError,
     RedirectError,
+    TransportError,
     UnauthorizedError,
 )
 from fieldingkit.idempotency import RetrySafety
@@ -237,6 +240,42 @@ async def test_a_407_of_a_proxy_is_not_retried(
 
     assert (caught.value.sent, caught.value.retryable, caught.value.maybe_applied) == (False, False, False)
     assert len(proxy.requests) == 1
+
+
+async def test_a_proxy_that_was_not_used_is_not_blamed(
+    serve: Serve, make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy that the environment names later does not change who answered: the 407 and the break are the API's."""
+    take_path("connection", monkeypatch)
+    environment = iter([dict[str, str]()])  # when the client opens
+    monkeypatch.setattr("fieldingkit.transport.aiohttp.proxy_bypass", lambda host: False)
+    later = {"http": "http://127.0.0.1:9"}
+    monkeypatch.setattr("fieldingkit.transport.aiohttp.getproxies", lambda: next(environment, later))
+    server = await serve(answer(407), close)
+    client = make_client(base_url=server.url, trust_env=True, retry=RetryPolicy(max_attempts=1))
+
+    with pytest.raises(ApiError) as refused:
+        await client.send(TAGGED)
+    with pytest.raises(TransportError) as broken:
+        await client.send(TAGGED)
+
+    assert (refused.value.status, broken.value.maybe_applied) == (407, True)
+    assert "proxy" not in str(broken.value)
+
+
+async def test_a_407_is_of_the_proxy_that_was_used(
+    serve: Serve, make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy that leaves the environment during a call is still who answered: the API received nothing."""
+    proxy = await serve(answer(407))
+    environment = iter([{"http": proxy.origin}, {"http": proxy.origin}])  # when the client opens, and when it sends
+    monkeypatch.setattr("fieldingkit.transport.aiohttp.getproxies", lambda: next(environment, {}))
+    client = make_client(base_url="http://api.example.org/v1", allow_insecure=True, trust_env=True)
+
+    with pytest.raises(ConnectionFailedError, match="407") as caught:
+        await client.send(TAGGED)
+
+    assert (caught.value.sent, caught.value.maybe_applied) == (False, False)
 
 
 async def test_a_tunnel_hides_token_and_path(
