@@ -92,7 +92,8 @@ class AiohttpTransport:
         self._session: aiohttp.ClientSession | None = None
         self._origin: Origin | None = None
         """Sends requests below the base URL; None if the session sends them."""
-        self._origin_route: Route | None = None
+        self._tunnel: Route | None = None
+        """The route of its requests through a proxy; None if there is none."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._attempts: dict[asyncio.Task[Any], RunningAttempt] = {}
         self._timeouts = Timeouts()
@@ -177,7 +178,7 @@ class AiohttpTransport:
         tunneled = proxy is None or self._base.scheme == "https"
         if tunneled and not session.trace_configs and not missing_internals():
             self._origin = Origin(pool, self._base, timeout, None if proxy is None else URL(proxy))
-            self._origin_route = self._route("/", self._base, proxy)
+            self._tunnel = None if proxy is None else self._route("/", self._base, proxy)
         self._session = session
         return session
 
@@ -204,12 +205,12 @@ class AiohttpTransport:
         check_head(request.target, headers)
         patched = is_session_patched()
         if self._origin is not None and not patched and request.target.startswith("/"):
-            attempt.route = self._origin_route
+            attempt.route = self._tunnel
             return self._origin.request(call, headers)
         call.bytes_sent = patched  # otherwise the pool reports it
         url = self._url(request.target)
         proxy = self._proxy_for(url)
-        attempt.route = self._route(request.target, url, proxy)
+        attempt.route = None if proxy is None else self._route(request.target, url, proxy)
         # What `session.request` does too, without the context manager around it, which costs each request 2 %.
         return session._request(  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
             request.method,
@@ -265,11 +266,11 @@ class AiohttpTransport:
             return attempt.too_late(f"no {awaited} within {attempt.limit:.3g} s from {route}", sent=sent)
         return to_error(exc, route, sent=sent) or _without_tracebacks(exc)
 
-    def _route(self, target: str, url: URL, proxy: str | None) -> Route:
-        """Return the route of a request, for the text of an error."""
+    def _route(self, target: str, url: URL, proxy: str) -> Route:
+        """Return the route of a request through a proxy, for the text of an error."""
         name = self._name(target)
         try:
-            return Route.to(name, url, None if proxy is None else URL(proxy))
+            return Route.to(name, url, URL(proxy))
         except ValueError:  # not a URL
             return Route(name)
 

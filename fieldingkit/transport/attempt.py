@@ -28,7 +28,7 @@ class RunningAttempt:
         self._timeouts = timeouts
         self.status: int | None = None
         self.route: Route | None = None
-        """The hosts that it passes; None until they are known."""
+        """Its route through a proxy; None if there is none."""
         self.waits: bool = False
         """True while it waits for a free connection."""
         self.started_at: float = call.clock.now()

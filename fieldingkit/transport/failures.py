@@ -26,9 +26,9 @@ class Route(NamedTuple):
     """True if the proxy passes on bytes that it cannot read; otherwise it receives and answers the request itself."""
 
     @classmethod
-    def to(cls, target: str, url: URL, proxy: URL | None) -> "Route":
-        """Return the route to a URL."""
-        if proxy is None or proxy.raw_host is None:
+    def to(cls, target: str, url: URL, proxy: URL) -> "Route":
+        """Return the route to a URL through a proxy."""
+        if proxy.raw_host is None:
             return cls(target)
         return cls(target, f"{proxy.raw_host}:{proxy.port}", url.scheme == "https")
 

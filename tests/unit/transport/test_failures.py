@@ -102,7 +102,6 @@ def test_route_has_no_credentials() -> None:
     route = Route.to("api.example.org:443", target, URL("http://me:password@[::1]:3128/?key=password"))
     assert route == ("api.example.org:443", "::1:3128", True)
     assert Route.to("api.example.org:443", target, URL("proxy")) == DIRECT
-    assert Route.to("api.example.org:443", target, None) == DIRECT
 
 
 def test_exception_that_is_not_of_the_network_is_no_failure() -> None:
